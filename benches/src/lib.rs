@@ -1,0 +1,1 @@
+//! The claims of sea-orm-archive, measured against their rivals.

@@ -1,0 +1,42 @@
+//! The ledger: one row for every archived tree.
+
+use sea_orm::entity::prelude::*;
+
+/// One recorded move of one tree: a row of `archive.archival`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize, serde::Deserialize)]
+#[sea_orm(schema_name = "archive", table_name = "archival")]
+pub struct Model {
+    /// The id of this archival.
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// The table of the root, as `schema.table`.
+    pub root_table: String,
+    /// The primary key of the root, as an object of column and value.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub root_key: Json,
+    /// When the tree was archived.
+    pub archived_at: DateTimeUtc,
+    /// Who archived it, as text.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub archived_by: Option<String>,
+    /// Why.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub reason: Option<String>,
+    /// Whatever the caller wanted to keep with it.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub metadata: Option<Json>,
+    /// How many rows of which table went, as an object of `schema.table` and count.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub row_counts: Json,
+    /// When it was restored; `None` while it is archived.
+    pub restored_at: Option<DateTimeUtc>,
+    /// Who restored it, as text.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub restored_by: Option<String>,
+}
+
+/// The ledger has no relations of its own: a twin points at it with `archival_id`.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

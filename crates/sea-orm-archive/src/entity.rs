@@ -1,0 +1,204 @@
+//! What an entity declares: its twin, its added columns, and what happens to the rows below it.
+//!
+//! `DeriveArchive` writes these impls; nobody has to write them by hand. The database has the last
+//! word: a declaration is only ever joined with what the catalog says, never believed alone.
+
+use sea_orm::{EntityTrait, Identity, RelationDef, Value, sea_query::TableRef};
+
+/// An entity whose rows can be archived: moved, with everything below them, into its twin.
+///
+/// Derive it with `DeriveArchive`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be archived",
+    label = "this entity has no archive table",
+    note = "derive `DeriveArchive` on its Model, or declare the relation `detach` or `restrict` instead of `cascade`"
+)]
+pub trait Archivable: EntityTrait {
+    /// The entity over the archive table, `deleted::Entity`.
+    type Deleted: Restorable<Active = Self>;
+
+    /// The type of `deleted_by`: who archived the row.
+    type DeletedBy: Into<Value> + Clone + Send + Sync + 'static;
+
+    /// What the attributes of the entity say.
+    fn declaration() -> Declaration;
+}
+
+/// A deleted entity: the archive table of an [`Archivable`] entity.
+pub trait Restorable: EntityTrait {
+    /// The entity that its rows came from and go back to.
+    type Active: Archivable<Deleted = Self>;
+}
+
+/// What one entity declares about its archive.
+#[derive(Clone, Debug)]
+pub struct Declaration {
+    /// The active table.
+    pub table: DeclaredName,
+    /// The archive table.
+    pub twin: DeclaredName,
+    /// The names of the columns that the twin adds.
+    pub added: AddedColumns,
+    /// The relations with a policy.
+    pub edges: Vec<DeclaredEdge>,
+}
+
+impl Declaration {
+    /// The declaration of an entity with the default column names and no edges.
+    pub fn of<E: Archivable>() -> Self {
+        Self {
+            table: DeclaredName::of::<E>(),
+            twin: DeclaredName::of::<E::Deleted>(),
+            added: AddedColumns::default(),
+            edges: Vec::new(),
+        }
+    }
+
+    /// Sets the names of the columns that the twin adds.
+    #[must_use]
+    pub fn added_columns(mut self, deleted_at: &str, deleted_by: &str, archival_id: &str) -> Self {
+        self.added = AddedColumns {
+            deleted_at: deleted_at.to_owned(),
+            deleted_by: deleted_by.to_owned(),
+            archival_id: archival_id.to_owned(),
+        };
+        self
+    }
+
+    /// Adds a relation with its policy.
+    #[must_use]
+    pub fn edge(mut self, edge: DeclaredEdge) -> Self {
+        self.edges.push(edge);
+        self
+    }
+}
+
+/// A table as an entity names it: without a schema it is what the connection's `search_path` finds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeclaredName {
+    /// The schema, where the entity gives one.
+    pub schema: Option<String>,
+    /// The table.
+    pub table: String,
+}
+
+impl DeclaredName {
+    fn of<E: EntityTrait>() -> Self {
+        let entity = E::default();
+        Self {
+            schema: entity.schema_name().map(str::to_owned),
+            table: entity.table_name().to_owned(),
+        }
+    }
+
+    /// The name as SQL text, quoted, with its schema where there is one.
+    pub fn quoted(&self) -> String {
+        let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        match &self.schema {
+            Some(schema) => format!("{}.{}", quote(schema), quote(&self.table)),
+            None => quote(&self.table),
+        }
+    }
+}
+
+impl From<&TableRef> for DeclaredName {
+    fn from(table: &TableRef) -> Self {
+        match table {
+            TableRef::Table(name, _) => Self {
+                schema: name.0.as_ref().map(|schema| schema.1.to_string()),
+                table: name.1.to_string(),
+            },
+            // A relation is always between tables; anything else names no table and is refused
+            // with the catalog's answer, which has no such table.
+            _ => Self {
+                schema: None,
+                table: String::new(),
+            },
+        }
+    }
+}
+
+/// The names of the columns that a twin has beyond those of its table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddedColumns {
+    /// When the row was archived.
+    pub deleted_at: String,
+    /// Who archived it.
+    pub deleted_by: String,
+    /// The archival that it belongs to.
+    pub archival_id: String,
+}
+
+impl Default for AddedColumns {
+    fn default() -> Self {
+        Self {
+            deleted_at: "deleted_at".to_owned(),
+            deleted_by: "deleted_by".to_owned(),
+            archival_id: "archival_id".to_owned(),
+        }
+    }
+}
+
+/// What archiving a row does to the rows that point at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// They are archived with it.
+    Cascade,
+    /// They stay, their foreign key becomes NULL, and restore puts it back.
+    Detach,
+    /// They block the archive.
+    Restrict,
+}
+
+/// A relation of an entity with the policy that its attribute gives.
+#[derive(Clone, Debug)]
+pub struct DeclaredEdge {
+    /// The field or variant that the policy stands on, for messages.
+    pub name: &'static str,
+    /// What archiving does to the rows on the other side.
+    pub policy: Policy,
+    /// The table that holds the foreign key.
+    pub child: DeclaredName,
+    /// The columns of the foreign key, in the child.
+    pub child_columns: Vec<String>,
+    /// The columns that it points at.
+    pub parent_columns: Vec<String>,
+    /// The declaration of the child, where it is archived too.
+    pub child_declaration: Option<fn() -> Declaration>,
+}
+
+impl DeclaredEdge {
+    /// A relation whose child rows are archived too; the child must be [`Archivable`].
+    ///
+    /// `relation` runs from the parent to the child (`has_one`, `has_many`, or to the junction).
+    pub fn cascade<C: Archivable>(name: &'static str, relation: RelationDef) -> Self {
+        Self {
+            child_declaration: Some(C::declaration),
+            ..Self::new(name, Policy::Cascade, &relation)
+        }
+    }
+
+    /// A relation whose child rows stay, with a NULL in their foreign key until the restore.
+    pub fn detach(name: &'static str, relation: RelationDef) -> Self {
+        Self::new(name, Policy::Detach, &relation)
+    }
+
+    /// A relation whose child rows block the archive.
+    pub fn restrict(name: &'static str, relation: RelationDef) -> Self {
+        Self::new(name, Policy::Restrict, &relation)
+    }
+
+    fn new(name: &'static str, policy: Policy, relation: &RelationDef) -> Self {
+        let names = |identity: &Identity| -> Vec<String> {
+            identity.iter().map(ToString::to_string).collect()
+        };
+        Self {
+            name,
+            policy,
+            child: DeclaredName::from(&relation.to_tbl),
+            child_columns: names(&relation.to_col),
+            parent_columns: names(&relation.from_col),
+            child_declaration: None,
+        }
+    }
+}

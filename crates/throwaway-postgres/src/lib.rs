@@ -1,0 +1,1 @@
+//! A PostgreSQL server that dies with the process that started it, for examples, tests and benches.

@@ -1,0 +1,2 @@
+//! The story of sea-orm-archive, told by a program.
+fn main() {}

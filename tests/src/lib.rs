@@ -1,0 +1,1 @@
+//! What is true of sea-orm-archive end to end.
