@@ -1,1 +1,24 @@
 //! The migrations of the example blog.
+//!
+//! The first one installs the archive, the second one creates the blog: posts, their comments, the
+//! likes of these and the tags of a post can be archived, each with what is below it. Users are
+//! there to write them.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::{MigrationTrait, async_trait};
+
+mod m20260101_000001_install_archive;
+mod m20260101_000002_create_blog;
+
+/// All migrations, in their order.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20260101_000001_install_archive::Migration),
+            Box::new(m20260101_000002_create_blog::Migration),
+        ]
+    }
+}

@@ -1,9 +1,210 @@
-//! The derives of sea-orm-archive.
+//! The derives of [sea-orm-archive](https://docs.rs/sea-orm-archive), which re-exports them.
 
 use proc_macro::TokenStream;
 
-/// Gives an entity its archive.
+mod archive;
+mod attr;
+mod entity;
+mod error;
+mod naming;
+mod nested;
+
+/// Gives an entity its archive: the deleted entity, and what archiving does to the rows below it.
+///
+/// It stands beside `DeriveEntityModel` on the Model of an entity, in the dense format, in the
+/// compact one, and in what `sea-orm-cli generate entity` writes with
+/// `--model-extra-derives sea_orm_archive::DeriveArchive` and
+/// `--model-extra-attributes 'archive(deleted_by = "i64")'`. It adds
+///
+/// - `deleted`, a module with a SeaORM entity over the archive table: every column of the entity,
+///   then `deleted_at`, `deleted_by` and `archival_id`, with a relation to the archival that took
+///   the row along;
+/// - `From<deleted::Model> for Model`;
+/// - `Archivable` for the entity, which says what it is called and which relations have a policy.
+///
+/// `deleted::Model` is `Clone` and `Debug`, and is `PartialEq`, `Eq`, `Serialize` and `Deserialize`
+/// where the Model is; serde writes it as it writes the Model, with the added columns beside the
+/// others.
+///
+/// ```
+/// mod post {
+///     use sea_orm::entity::prelude::*;
+///     use sea_orm_archive::DeriveArchive;
+///
+///     #[sea_orm::model]
+///     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+///     #[sea_orm(table_name = "posts")]
+///     #[archive(deleted_by = "i64")]
+///     pub struct Model {
+///         #[sea_orm(primary_key)]
+///         pub id: i64,
+///         pub title: String,
+///         #[sea_orm(has_many)]
+///         #[archive(cascade)]
+///         pub comments: HasMany<super::comment::Entity>,
+///     }
+///
+///     impl ActiveModelBehavior for ActiveModel {}
+/// }
+///
+/// mod comment {
+///     use sea_orm::entity::prelude::*;
+///     use sea_orm_archive::DeriveArchive;
+///
+///     #[sea_orm::model]
+///     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+///     #[sea_orm(table_name = "comments")]
+///     pub struct Model {
+///         #[sea_orm(primary_key)]
+///         pub id: i64,
+///         pub post_id: i64,
+///         #[sea_orm(belongs_to, from = "post_id", to = "id")]
+///         pub post: BelongsTo<super::post::Entity>,
+///     }
+///
+///     impl ActiveModelBehavior for ActiveModel {}
+/// }
+///
+/// use sea_orm::{DbBackend, EntityTrait, QueryTrait};
+///
+/// assert_eq!(
+///     post::deleted::Entity::find_by_id(42).build(DbBackend::Postgres).to_string(),
+///     [
+///         r#"SELECT "deleted_posts"."id", "deleted_posts"."title","#,
+///         r#""deleted_posts"."deleted_at", "deleted_posts"."deleted_by","#,
+///         r#""deleted_posts"."archival_id" FROM "deleted_posts""#,
+///         r#"WHERE "deleted_posts"."id" = 42"#,
+///     ]
+///     .join(" ")
+/// );
+/// ```
+///
+/// # On the struct
+///
+/// | `#[archive(..)]` | default | |
+/// | --- | --- | --- |
+/// | `deleted_by = "type"` | `i64` | the type of a user's id, in the nullable column `deleted_by` |
+/// | `table_name = "name"` | `deleted_` and the table's | the archive table |
+/// | `deleted_at_column = "name"` | `deleted_at` | the column with the time |
+/// | `deleted_by_column = "name"` | `deleted_by` | the column with the user |
+/// | `archival_id_column = "name"` | `archival_id` | the column with the archival |
+/// | `cascade(path)`, `detach(path)`, `restrict(path)` | | the policy of a child entity, see below |
+///
+/// The fields of `deleted::Model` keep their names when their columns have others; only where the
+/// entity has a field of that name itself is the added one called after its column.
+///
+/// # On a relation field (dense format)
+///
+/// A policy stands on the field that leads to the children:
+///
+/// | | the rows on the other side |
+/// | --- | --- |
+/// | `#[archive(cascade)]` | are archived too; their entity must derive `DeriveArchive` |
+/// | `#[archive(detach)]` | stay, with NULL in their foreign key until the restore |
+/// | `#[archive(restrict)]` | block the archive |
+///
+/// - `HasMany` and `HasOne`: the foreign key of the other entity. Where there are several, SeaORM
+///   asks for `relation_enum` and `via_rel`, which tell them apart here too.
+/// - `HasMany` with `via = "post_tag"`: the foreign key of the junction. It is the rows of the
+///   junction that are archived, detached or in the way, and `post_tag::Entity` that derives this.
+/// - `self_ref` with `via`: the junction's foreign key to the row that follows, or with `reverse`
+///   to the one that is followed.
+/// - `self_ref` with `from` and `to`, as `sea-orm-cli` writes a tree: the rows that point at this
+///   row through that key. The policy may stand on the `HasMany` with `relation_reverse` instead.
+///
+/// A `BelongsTo` to another entity takes no policy: this row is the child there.
+///
+/// # On the struct (compact format)
+///
+/// A derive does not see the `Relation` enum, so that a policy names the child entity instead:
+///
+/// ```
+/// # mod post {
+/// #     use sea_orm::entity::prelude::*;
+/// #     #[derive(Clone, Debug, DeriveEntityModel, sea_orm_archive::DeriveArchive)]
+/// #     #[sea_orm(table_name = "posts")]
+/// #     pub struct Model {
+/// #         #[sea_orm(primary_key)]
+/// #         pub id: i64,
+/// #         pub author_id: i64,
+/// #         pub editor_id: Option<i64>,
+/// #     }
+/// #     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+/// #     pub enum Relation {
+/// #         #[sea_orm(belongs_to = "super::author::Entity", from = "Column::AuthorId", to = "super::author::Column::Id")]
+/// #         Author,
+/// #         #[sea_orm(belongs_to = "super::author::Entity", from = "Column::EditorId", to = "super::author::Column::Id")]
+/// #         Editor,
+/// #     }
+/// #     impl ActiveModelBehavior for ActiveModel {}
+/// # }
+/// # mod letter {
+/// #     use sea_orm::entity::prelude::*;
+/// #     #[derive(Clone, Debug, DeriveEntityModel)]
+/// #     #[sea_orm(table_name = "letters")]
+/// #     pub struct Model {
+/// #         #[sea_orm(primary_key)]
+/// #         pub id: i64,
+/// #         pub author_id: i64,
+/// #     }
+/// #     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+/// #     pub enum Relation {
+/// #         #[sea_orm(belongs_to = "super::author::Entity", from = "Column::AuthorId", to = "super::author::Column::Id")]
+/// #         Author,
+/// #     }
+/// #     impl Related<super::author::Entity> for Entity {
+/// #         fn to() -> RelationDef { Relation::Author.def() }
+/// #     }
+/// #     impl ActiveModelBehavior for ActiveModel {}
+/// # }
+/// mod author {
+///     # use sea_orm::entity::prelude::*;
+///     # use sea_orm_archive::DeriveArchive;
+///     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+///     #[sea_orm(table_name = "authors")]
+///     #[archive(
+///         restrict(super::letter::Entity),
+///         cascade(super::post::Entity, via_rel = "Author"),
+///         detach(super::post::Entity, via_rel = "Editor"),
+///         cascade(Entity, via_rel = "Mentor")
+///     )]
+///     pub struct Model {
+///         #[sea_orm(primary_key)]
+///         pub id: i64,
+///         pub mentor_id: Option<i64>,
+///     }
+///
+///     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+///     pub enum Relation {
+///         #[sea_orm(belongs_to = "Entity", from = "Column::MentorId", to = "Column::Id")]
+///         Mentor,
+///     }
+///     #
+///     # impl ActiveModelBehavior for ActiveModel {}
+/// }
+/// ```
+///
+/// The path alone means the child's `Related<Entity>`; several may share one policy, as in
+/// `cascade(super::comment::Entity, super::post_tag::Entity)`. Where the child has several foreign
+/// keys to this entity, and in a tree, `via_rel` names the variant of the child's `Relation` with
+/// the key. Of a many-to-many relation it is the junction that is named.
+///
+/// The dense format takes this form too.
+///
+/// # What it expands to
+///
+/// Of this entity
+///
+/// ```ignore
+#[doc = include_str!("../tests/expand/post.rs")]
+/// ```
+///
+/// the derive makes
+///
+/// ```ignore
+#[doc = include_str!("../tests/expand/post.expanded.rs")]
+/// ```
 #[proc_macro_derive(DeriveArchive, attributes(archive, sea_orm))]
-pub fn derive_archive(_input: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn derive_archive(input: TokenStream) -> TokenStream {
+    archive::derive(input.into()).into()
 }

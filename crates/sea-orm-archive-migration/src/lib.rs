@@ -1,1 +1,66 @@
-//! Migrations for sea-orm-archive: the ledger and the paired deleted_* tables.
+//! Migrations for sea-orm-archive: the ledger and the paired `deleted_*` tables.
+//!
+//! [`ArchiveSchema`] adds to [`SchemaManager`](sea_orm_migration::SchemaManager) what a migration
+//! needs, in the manager's own style:
+//!
+//! ```no_run
+//! use sea_orm_archive_migration::ArchiveSchema;
+//! use sea_orm_migration::prelude::*;
+//!
+//! #[derive(DeriveMigrationName)]
+//! struct Migration;
+//!
+//! #[async_trait::async_trait]
+//! impl MigrationTrait for Migration {
+//!     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+//!         manager.install_archive().await?;
+//!         manager
+//!             .create_archived_table(
+//!                 Table::create()
+//!                     .table("posts")
+//!                     .col(ColumnDef::new("id").big_integer().not_null().auto_increment().primary_key())
+//!                     .col(ColumnDef::new("title").text().not_null()),
+//!             )
+//!             .await
+//!     }
+//!
+//!     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+//!         manager.drop_archived_table("posts").await?;
+//!         manager.uninstall_archive().await
+//!     }
+//! }
+//! ```
+//!
+//! # The twin
+//!
+//! A table and its twin have the same columns: same names, types, collations and order, and NOT NULL
+//! where the table has it. The twin is a plain table: it has no foreign keys, no identity, no
+//! generated columns, no defaults, and no unique index but the primary key. So it takes every row
+//! that the table ever held, with its id, byte for byte. Three columns come after the table's own:
+//! `deleted_at`, `deleted_by` and `archival_id`. Only the table draws ids; the twin never does. That
+//! is what makes the ids of both one sequence.
+//!
+//! # Failure
+//!
+//! Every helper either does all of its work or nothing, inside a migration's transaction or outside
+//! of one, and may run again after it has succeeded. An error is a
+//! [`DbErr::Migration`](sea_orm_migration::DbErr) that names the table and the way out, or what the
+//! database said.
+
+mod alter;
+mod difference;
+mod index;
+mod install;
+mod name;
+mod options;
+mod privileges;
+mod register;
+mod remove;
+mod schema;
+mod sequence;
+mod sync;
+mod twin;
+mod work;
+
+pub use options::{ArchivedTable, ExistingTable};
+pub use schema::ArchiveSchema;

@@ -1,5 +1,7 @@
 //! The ledger: one row for every archived tree.
 
+use std::collections::BTreeMap;
+
 use sea_orm::entity::prelude::*;
 
 /// One recorded move of one tree: a row of `archive.archival`.
@@ -40,3 +42,13 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// How many rows of which table went, by `schema.table`.
+    pub fn rows(&self) -> BTreeMap<String, u64> {
+        let counts = self.row_counts.as_object().into_iter().flatten();
+        counts
+            .filter_map(|(table, rows)| Some((table.clone(), rows.as_u64()?)))
+            .collect()
+    }
+}

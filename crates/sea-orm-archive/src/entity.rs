@@ -18,7 +18,7 @@ pub trait Archivable: EntityTrait {
     type Deleted: Restorable<Active = Self>;
 
     /// The type of `deleted_by`: who archived the row.
-    type DeletedBy: Into<Value> + Clone + Send + Sync + 'static;
+    type DeletedBy: Into<Value> + Clone + std::fmt::Debug + Send + Sync + 'static;
 
     /// What the attributes of the entity say.
     fn declaration() -> Declaration;
@@ -170,25 +170,33 @@ pub struct DeclaredEdge {
 impl DeclaredEdge {
     /// A relation whose child rows are archived too; the child must be [`Archivable`].
     ///
-    /// `relation` runs from the parent to the child (`has_one`, `has_many`, or to the junction).
+    /// `relation` is the one between the two, from either side: the child's `belongs_to`, or the
+    /// parent's `has_one` or `has_many`.
     pub fn cascade<C: Archivable>(name: &'static str, relation: RelationDef) -> Self {
         Self {
             child_declaration: Some(C::declaration),
-            ..Self::new(name, Policy::Cascade, &relation)
+            ..Self::new(name, Policy::Cascade, relation)
         }
     }
 
     /// A relation whose child rows stay, with a NULL in their foreign key until the restore.
     pub fn detach(name: &'static str, relation: RelationDef) -> Self {
-        Self::new(name, Policy::Detach, &relation)
+        Self::new(name, Policy::Detach, relation)
     }
 
     /// A relation whose child rows block the archive.
     pub fn restrict(name: &'static str, relation: RelationDef) -> Self {
-        Self::new(name, Policy::Restrict, &relation)
+        Self::new(name, Policy::Restrict, relation)
     }
 
-    fn new(name: &'static str, policy: Policy, relation: &RelationDef) -> Self {
+    fn new(name: &'static str, policy: Policy, relation: RelationDef) -> Self {
+        // `is_owner` is documented the wrong way round: it is true from the parent to the child,
+        // and false from the child, which holds the foreign key.
+        let relation = if relation.is_owner {
+            relation
+        } else {
+            relation.rev()
+        };
         let names = |identity: &Identity| -> Vec<String> {
             identity.iter().map(ToString::to_string).collect()
         };

@@ -1,0 +1,249 @@
+//! The code that the derive writes.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{LitStr, Type};
+
+use super::{
+    edge::Edge,
+    serde,
+    twin::{Added, Twin},
+};
+use crate::{
+    attr::ItemValue,
+    entity::{Column, Entity},
+    nested::one_deeper,
+};
+
+/// The impls on the entity and the module with its twin.
+pub(super) fn expand(
+    entity: &Entity,
+    twin: &Twin,
+    deleted_by: &Type,
+    edges: &[Edge],
+) -> TokenStream {
+    let archivable = archivable(twin, deleted_by, edges);
+    let from_deleted = from_deleted(entity);
+    let module = module(entity, twin, deleted_by);
+    quote! {
+        #archivable
+        #from_deleted
+        #module
+    }
+}
+
+fn archivable(twin: &Twin, deleted_by: &Type, edges: &[Edge]) -> TokenStream {
+    let added = added_columns(twin);
+    let edges = edges.iter().map(Edge::expand);
+    quote! {
+        #[automatically_derived]
+        impl ::sea_orm_archive::Archivable for Entity {
+            type Deleted = deleted::Entity;
+            type DeletedBy = #deleted_by;
+
+            fn declaration() -> ::sea_orm_archive::Declaration {
+                ::sea_orm_archive::Declaration::of::<Self>() #added #(#edges)*
+            }
+        }
+    }
+}
+
+/// `.added_columns(..)`, where one has another name than the default.
+fn added_columns(twin: &Twin) -> Option<TokenStream> {
+    let columns = twin.added().map(|added| &added.column);
+    let renamed = twin.added().iter().any(|added| added.renamed());
+    renamed.then(|| quote!(.added_columns(#(#columns),*)))
+}
+
+fn from_deleted(entity: &Entity) -> TokenStream {
+    let fields = entity.columns.iter().map(|column| &column.ident);
+    quote! {
+        #[automatically_derived]
+        impl ::core::convert::From<deleted::Model> for Model {
+            fn from(deleted: deleted::Model) -> Self {
+                Self { #(#fields: deleted.#fields),* }
+            }
+        }
+    }
+}
+
+fn module(entity: &Entity, twin: &Twin, deleted_by: &Type) -> TokenStream {
+    let vis = &entity.vis;
+    let model = model(entity, twin, deleted_by);
+    let relation = relation(twin);
+    let comparison = comparison(twin, deleted_by);
+    let serde = serde::impls(entity, twin, deleted_by);
+    quote! {
+        /// The archive table: every column of the entity, and when, by whom and in which archival
+        /// the row was archived.
+        #[allow(missing_docs)]
+        #vis mod deleted {
+            // The types of the columns, as the entity's module names them.
+            #[allow(unused_imports)]
+            use super::*;
+            #[allow(unused_imports)]
+            use ::sea_orm_archive::__private::sea_orm::{
+                self,
+                entity::prelude::{
+                    ActiveModelBehavior, ColumnTrait, DeriveEntityModel, DerivePrimaryKey,
+                    DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait, Related, RelationDef,
+                    RelationTrait,
+                },
+            };
+
+            #model
+            #relation
+
+            impl ActiveModelBehavior for ActiveModel {}
+
+            #[automatically_derived]
+            impl ::sea_orm_archive::Restorable for Entity {
+                type Active = super::Entity;
+            }
+
+            #comparison
+            #serde
+        }
+    }
+}
+
+/// `deleted::Model`, from which SeaORM derives the rest of the entity.
+fn model(entity: &Entity, twin: &Twin, deleted_by: &Type) -> TokenStream {
+    let table = &twin.table;
+    let schema = entity.schema_name.iter();
+    let rename_all = entity.rename_all.iter();
+    let columns = entity.columns.iter().map(column);
+    let deleted_by = one_deeper(deleted_by.to_token_stream());
+    let explicit = entity.rename_all.is_some();
+    let [at, by, archival] = twin.added().map(|added| added_field(added, explicit));
+    quote! {
+        /// A row of the archive table.
+        #[derive(Clone, Debug, DeriveEntityModel)]
+        #[sea_orm(
+            table_name = #table
+            #(, schema_name = #schema)*
+            #(, rename_all = #rename_all)*
+        )]
+        pub struct Model {
+            #(#columns)*
+            /// When the row was archived.
+            #at: sea_orm::prelude::DateTimeUtc,
+            /// Who archived it.
+            #by: Option<#deleted_by>,
+            /// The archival that took it along.
+            #archival: i64,
+        }
+    }
+}
+
+/// A field of the entity, as it is in the twin.
+fn column(column: &Column) -> TokenStream {
+    let ident = &column.ident;
+    let ty = one_deeper(column.ty.to_token_stream());
+    let docs = column
+        .attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("doc"));
+    let keys = keys(column);
+    quote! {
+        #(#docs)*
+        #keys
+        pub #ident: #ty,
+    }
+}
+
+/// What SeaORM has to know of a column in the twin.
+fn keys(column: &Column) -> Option<TokenStream> {
+    // The ids of the twin are those of the entity, never new ones.
+    let primary_key = column
+        .primary_key
+        .then(|| quote!(primary_key, auto_increment = false));
+    let keys = column.keys.iter().map(|item| match &item.value {
+        // The only value that is code, and so may name something by a relative path.
+        ItemValue::Str(text) if item.key() == "column_type" => {
+            let text = deeper_text(text);
+            let name = &item.name;
+            quote!(#name = #text)
+        }
+        _ => item.to_token_stream(),
+    });
+    let keys = primary_key.into_iter().chain(keys).collect::<Vec<_>>();
+    (!keys.is_empty()).then(|| quote!(#[sea_orm(#(#keys),*)]))
+}
+
+/// Code inside a string, moved one module deeper; the string itself where nothing changes.
+fn deeper_text(text: &LitStr) -> LitStr {
+    let Ok(tokens) = text.parse::<TokenStream>() else {
+        return text.clone();
+    };
+    let written = tokens.to_string();
+    let deeper = one_deeper(tokens).to_string();
+    if deeper == written {
+        text.clone()
+    } else {
+        LitStr::new(&deeper, text.span())
+    }
+}
+
+/// An added field up to its name; `explicit` where a rule would rename its column.
+fn added_field(added: &Added, explicit: bool) -> TokenStream {
+    let Added { field, column, .. } = added;
+    let name = (explicit || field != column.value().as_str())
+        .then(|| quote!(#[sea_orm(column_name = #column)]));
+    quote!(#name pub #field)
+}
+
+fn relation(twin: &Twin) -> TokenStream {
+    let from = format!("Column::{}", twin.archival_id.variant);
+    quote! {
+        /// A deleted row belongs to the archival that took it along.
+        #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+        pub enum Relation {
+            #[sea_orm(
+                belongs_to = "::sea_orm_archive::archival::Entity",
+                from = #from,
+                to = "::sea_orm_archive::archival::Column::Id"
+            )]
+            Archival,
+        }
+
+        impl Related<::sea_orm_archive::archival::Entity> for Entity {
+            fn to() -> RelationDef {
+                Relation::Archival.def()
+            }
+        }
+    }
+}
+
+/// Deleted rows compare as the entity's rows do.
+///
+/// A derive does not see its neighbours. `for<'a>` keeps the compiler from deciding the bound here,
+/// so that the impl is there when the Model has the trait, and is no error when it has not.
+fn comparison(twin: &Twin, deleted_by: &Type) -> TokenStream {
+    let deleted_by = one_deeper(deleted_by.to_token_stream());
+    let fields = twin.added().map(|added| &added.field);
+    quote! {
+        #[automatically_derived]
+        impl ::core::cmp::PartialEq for Model
+        where
+            for<'a> super::Model: ::core::cmp::PartialEq,
+            for<'a> #deleted_by: ::core::cmp::PartialEq,
+        {
+            fn eq(&self, other: &Self) -> bool {
+                #(self.#fields == other.#fields &&)*
+                <super::Model as ::core::cmp::PartialEq>::eq(
+                    &super::Model::from(self.clone()),
+                    &super::Model::from(other.clone()),
+                )
+            }
+        }
+
+        #[automatically_derived]
+        impl ::core::cmp::Eq for Model
+        where
+            for<'a> super::Model: ::core::cmp::Eq,
+            for<'a> #deleted_by: ::core::cmp::Eq,
+        {
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! `DeriveArchive`: parse, validate, expand.
+
+mod edge;
+mod expand;
+mod options;
+mod serde;
+mod twin;
+
+use proc_macro2::TokenStream;
+use syn::DeriveInput;
+
+use crate::{entity::Entity, error::Errors};
+
+/// The expansion of the derive, or of what can be read of it, and an error for every misuse.
+pub(crate) fn derive(input: TokenStream) -> TokenStream {
+    let input: DeriveInput = match syn::parse2(input) {
+        Ok(input) => input,
+        Err(error) => return error.into_compile_error(),
+    };
+    let mut errors = Errors::default();
+    let mut expansion = Entity::read(input, &mut errors)
+        .and_then(|entity| {
+            let options = options::Options::read(&entity, &mut errors);
+            let edges = edge::read(&entity, options.edges, &mut errors);
+            let twin = twin::Twin::of(&entity, &options.names, &mut errors)?;
+            Some(expand::expand(&entity, &twin, &options.deleted_by, &edges))
+        })
+        .unwrap_or_default();
+    // Beside the errors, so that what uses the twin has none of its own.
+    expansion.extend(errors.into_compile_errors());
+    expansion
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! What needs no compiler: the text of the expansion, and that nothing panics.
+
+use std::{env, fs, path::Path};
+
+use proc_macro2::{Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+use proptest::prelude::*;
+use quote::quote;
+
+/// Compares with the file of the documentation; `UPDATE_EXPANSION=1` writes it anew.
+#[track_caller]
+fn assert_expands(name: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expand");
+    let written = fs::read_to_string(folder.join(format!("{name}.rs"))).unwrap();
+    let expansion = expand_model(&written);
+    let path = folder.join(format!("{name}.expanded.rs"));
+    if env::var_os("UPDATE_EXPANSION").is_some() {
+        fs::write(&path, &expansion).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), expansion);
+}
+
+/// The expansion on the `ModelEx` that `#[sea_orm::model]` makes of the struct, formatted.
+fn expand_model(model: &str) -> String {
+    let mut model: syn::ItemStruct = syn::parse_str(model).unwrap();
+    model.ident = Ident::new("ModelEx", Span::call_site());
+    let expansion = super::derive(quote!(#model));
+    prettyplease::unparse(&syn::parse2(expansion).unwrap())
+}
+
+#[test]
+fn the_documented_expansion_is_what_the_derive_writes() {
+    assert_expands("post");
+}
+
+#[test]
+fn the_documentation_shows_its_own_example() {
+    let documented = include_str!("../lib.rs");
+    for file in ["tests/expand/post.rs", "tests/expand/post.expanded.rs"] {
+        assert!(documented.contains(file), "{file}");
+    }
+}
+
+#[test]
+fn only_the_run_that_sees_every_field_writes_something() {
+    let columns_only = quote! {
+        #[sea_orm(table_name = "posts")]
+        #[archive(no_such_option)]
+        #[sea_orm(model_ex)]
+        pub struct Model {
+            #[sea_orm(primary_key)]
+            pub id: i64,
+        }
+    };
+    assert!(super::derive(columns_only).is_empty());
+}
+
+/// Words that mean something somewhere in an attribute.
+const WORDS: [&str; 26] = [
+    "deleted_by",
+    "table_name",
+    "deleted_at_column",
+    "deleted_by_column",
+    "archival_id_column",
+    "cascade",
+    "detach",
+    "restrict",
+    "via_rel",
+    "primary_key",
+    "column_name",
+    "column_type",
+    "enum_name",
+    "rename_all",
+    "has_many",
+    "has_one",
+    "belongs_to",
+    "self_ref",
+    "via",
+    "from",
+    "to",
+    "relation_enum",
+    "relation_reverse",
+    "reverse",
+    "Entity",
+    "super",
+];
+
+/// Texts that mean something somewhere in a string.
+const TEXTS: [&str; 16] = [
+    "",
+    "i64",
+    "Option<i64>",
+    "super::user::Id",
+    "posts",
+    "deleted_posts",
+    "deleted_at",
+    "id",
+    "post_tag::Post",
+    "Author",
+    "Relation::Author",
+    "camelCase",
+    "1 a",
+    "\0",
+    "self",
+    "Gelöscht am",
+];
+
+fn token() -> impl Strategy<Value = TokenTree> {
+    let ident = |word: &str| TokenTree::Ident(Ident::new(word, Span::call_site()));
+    let string = |text: &str| TokenTree::Literal(Literal::string(text));
+    let leaf = prop_oneof![
+        4 => prop::sample::select(&WORDS[..]).prop_map(ident),
+        3 => prop::sample::select(&TEXTS[..]).prop_map(string),
+        1 => any::<String>().prop_map(|text| TokenTree::Literal(Literal::string(&text))),
+        1 => any::<i32>().prop_map(|number| TokenTree::Literal(Literal::u32_suffixed(number.unsigned_abs()))),
+        5 => prop::sample::select(vec!['=', ',', ':', '<', '>', '#', '!', '-'])
+            .prop_map(|character| TokenTree::Punct(Punct::new(character, Spacing::Alone))),
+    ];
+    leaf.prop_recursive(3, 24, 6, |inner| {
+        (delimiter(), prop::collection::vec(inner, 0..6)).prop_map(|(delimiter, tokens)| {
+            TokenTree::Group(Group::new(delimiter, tokens.into_iter().collect()))
+        })
+    })
+}
+
+fn delimiter() -> impl Strategy<Value = proc_macro2::Delimiter> {
+    use proc_macro2::Delimiter::{Brace, Bracket, None, Parenthesis};
+    prop::sample::select(vec![
+        Parenthesis,
+        Parenthesis,
+        Parenthesis,
+        Brace,
+        Bracket,
+        None,
+    ])
+}
+
+/// Any tokens at all.
+fn tokens() -> impl Strategy<Value = TokenStream> {
+    prop::collection::vec(token(), 0..8).prop_map(TokenStream::from_iter)
+}
+
+/// An option as somebody might write it, right or wrong.
+fn option() -> impl Strategy<Value = TokenStream> {
+    let word =
+        || prop::sample::select(&WORDS[..]).prop_map(|word| Ident::new(word, Span::call_site()));
+    let text = prop::sample::select(&TEXTS[..]).prop_map(Literal::string);
+    prop_oneof![
+        word().prop_map(|word| quote!(#word)),
+        (word(), text.clone()).prop_map(|(word, text)| quote!(#word = #text)),
+        (word(), text).prop_map(|(word, text)| quote!(#word(super::post::Entity, via_rel = #text))),
+        (word(), tokens()).prop_map(|(word, tokens)| quote!(#word(#tokens))),
+        (word(), tokens()).prop_map(|(word, tokens)| quote!(#word = #tokens)),
+        tokens(),
+    ]
+}
+
+fn attributes() -> impl Strategy<Value = TokenStream> {
+    let attribute = (
+        prop::sample::select(vec!["archive", "archive", "sea_orm", "serde"]),
+        prop::collection::vec(option(), 0..4),
+        delimiter(),
+    )
+        .prop_map(|(name, options, delimiter)| {
+            let name = Ident::new(name, Span::call_site());
+            let list = Group::new(delimiter, quote!(#(#options),*));
+            quote!(#[#name #list])
+        });
+    prop::collection::vec(attribute, 0..3).prop_map(TokenStream::from_iter)
+}
+
+fn model() -> impl Strategy<Value = TokenStream> {
+    let name = prop::sample::select(vec!["Model", "ModelEx", "Post"])
+        .prop_map(|name| Ident::new(name, Span::call_site()));
+    let field_type = prop::sample::select(vec![
+        "i64",
+        "Option<super::Status>",
+        "HasMany<super::comment::Entity>",
+        "HasMany<Entity>",
+        "HasOne",
+        "BelongsTo<Option<Entity>>",
+        "BelongsTo<(Entity, Entity)>",
+        "[u8; { super::SIZE }]",
+        "fn(self::A) -> super::B",
+    ])
+    .prop_map(|text| text.parse::<TokenStream>().unwrap());
+    let field_name = prop::sample::select(vec![
+        "deleted_at",
+        "deleted_by",
+        "archival_id",
+        "title",
+        "r#type",
+        "__",
+        "archive_deleted_at",
+    ])
+    .prop_map(|text| text.parse::<TokenStream>().unwrap());
+    let field = (attributes(), field_name, field_type)
+        .prop_map(|(attributes, name, ty)| quote!(#attributes pub #name: #ty));
+    (
+        attributes(),
+        name,
+        any::<bool>(),
+        prop::collection::vec(field, 0..5),
+    )
+        .prop_map(|(attributes, name, valid, fields)| {
+            let valid = valid.then(|| quote!(#[sea_orm(table_name = "posts")]));
+            quote! {
+                #valid #attributes
+                pub struct #name {
+                    #[sea_orm(primary_key)] pub id: i64,
+                    #(#fields),*
+                }
+            }
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn whatever_is_written_the_answer_is_code(model in model()) {
+        let expansion = super::derive(model);
+        let parsed = syn::parse2::<syn::File>(expansion.clone());
+        prop_assert!(parsed.is_ok(), "{expansion}");
+    }
+
+    #[test]
+    fn what_is_no_struct_is_answered_too(tokens in tokens()) {
+        let expansion = super::derive(tokens);
+        prop_assert!(syn::parse2::<syn::File>(expansion).is_ok());
+    }
+}

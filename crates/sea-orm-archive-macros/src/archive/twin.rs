@@ -1,0 +1,203 @@
+//! The twin: the names of its table and of the columns that it adds, checked against the entity.
+
+use proc_macro2::{Ident, Span};
+use quote::format_ident;
+use syn::LitStr;
+
+use super::options::Names;
+use crate::{
+    entity::{Column, Entity},
+    error::Errors,
+    naming::{self, LONGEST_NAME},
+};
+
+/// The names of the archive table.
+pub(super) struct Twin {
+    pub(super) table: LitStr,
+    pub(super) deleted_at: Added,
+    pub(super) deleted_by: Added,
+    pub(super) archival_id: Added,
+}
+
+/// A column that only the twin has.
+pub(super) struct Added {
+    default: &'static str,
+    /// The field of `deleted::Model`.
+    pub(super) field: Ident,
+    /// The variant of `deleted::Column`.
+    pub(super) variant: Ident,
+    /// The column.
+    pub(super) column: LitStr,
+}
+
+impl Twin {
+    /// The added columns, in their order.
+    pub(super) fn added(&self) -> [&Added; 3] {
+        [&self.deleted_at, &self.deleted_by, &self.archival_id]
+    }
+
+    /// `None` for an entity without what SeaORM needs too: there is nothing to stand beside then.
+    pub(super) fn of(entity: &Entity, names: &Names, errors: &mut Errors) -> Option<Self> {
+        if !entity.columns.iter().any(|column| column.primary_key) {
+            errors.on(
+                &entity.ident,
+                "an archived entity has a primary key: write `#[sea_orm(primary_key)]` on its \
+                 columns",
+            );
+            return None;
+        }
+        let table = table(entity, names, errors)?;
+        let mut taken = Taken::by(&entity.columns);
+        let mut added = |default, option: &Option<LitStr>| {
+            let added = Added::named(default, option.as_ref(), &taken, entity, errors);
+            taken.also(&added);
+            added
+        };
+        let deleted_at = added("deleted_at", &names.deleted_at);
+        let deleted_by = added("deleted_by", &names.deleted_by);
+        let archival_id = added("archival_id", &names.archival_id);
+        Some(Self {
+            table,
+            deleted_at,
+            deleted_by,
+            archival_id,
+        })
+    }
+}
+
+/// The archive table's name: as given, or `deleted_` and the table's.
+fn table(entity: &Entity, names: &Names, errors: &mut Errors) -> Option<LitStr> {
+    let Some(active) = &entity.table_name else {
+        errors.on(
+            &entity.ident,
+            "an archived entity names its table: write `#[sea_orm(table_name = \"..\")]`",
+        );
+        return None;
+    };
+    let (name, written) = match &names.table {
+        Some(name) => (name.value(), name),
+        None => (format!("deleted_{}", active.value()), active),
+    };
+    if name.len() > LONGEST_NAME {
+        errors.on(
+            written,
+            format!(
+                "the archive table would be `{name}`, {} bytes, and PostgreSQL cuts names after \
+                 {LONGEST_NAME}: write a shorter one in `#[archive(table_name = \"..\")]`",
+                name.len()
+            ),
+        );
+    }
+    if name == active.value() {
+        errors.on(
+            written,
+            format!("`{name}` is the active table: the archive table needs a name of its own"),
+        );
+    }
+    Some(LitStr::new(&name, written.span()))
+}
+
+/// The names that are in use.
+struct Taken {
+    fields: Vec<String>,
+    variants: Vec<String>,
+    columns: Vec<String>,
+}
+
+impl Taken {
+    fn by(columns: &[Column]) -> Self {
+        let names = |name: fn(&Column) -> String| columns.iter().map(name).collect();
+        Self {
+            fields: names(|column| naming::plain(&column.ident)),
+            variants: names(|column| column.variant.clone()),
+            columns: columns
+                .iter()
+                .filter(|column| !column.ignored())
+                .map(|column| column.name.clone())
+                .collect(),
+        }
+    }
+
+    fn also(&mut self, added: &Added) {
+        self.fields.push(naming::plain(&added.field));
+        self.variants.push(added.variant.to_string());
+        self.columns.push(added.column.value());
+    }
+
+    /// Whether a field of this name can be added.
+    fn leaves_field(&self, field: &str) -> bool {
+        !self.fields.iter().any(|taken| taken == field)
+            && !self.variants.contains(&naming::variant(field))
+    }
+}
+
+impl Added {
+    /// The field keeps its name under another column name, so that code reads the same for every
+    /// entity; only where the entity has such a field itself is it called after its column.
+    fn named(
+        default: &'static str,
+        option: Option<&LitStr>,
+        taken: &Taken,
+        entity: &Entity,
+        errors: &mut Errors,
+    ) -> Self {
+        let column = option.map_or_else(|| default.to_owned(), LitStr::value);
+        let free = !taken.columns.contains(&column);
+        let field = [default, &column]
+            .into_iter()
+            .filter(|field| free && taken.leaves_field(field))
+            .find_map(|field| naming::ident(field, Span::call_site()));
+        if field.is_none() {
+            clash(default, option, free, entity, errors);
+        } else if column.len() > LONGEST_NAME {
+            let message = format!("a column's name has at most {LONGEST_NAME} bytes");
+            errors.on(option, message);
+        }
+        // After an error: a name that nobody has, for an expansion without a second error.
+        let field = field.unwrap_or_else(|| format_ident!("archive_{default}"));
+        Self {
+            default,
+            variant: format_ident!("{}", naming::variant(&field.to_string())),
+            field,
+            column: LitStr::new(&column, option.map_or_else(Span::call_site, LitStr::span)),
+        }
+    }
+
+    /// Whether the column has another name than the default.
+    pub(super) fn renamed(&self) -> bool {
+        self.column.value() != self.default
+    }
+}
+
+/// The error of an added column whose name is in use.
+fn clash(default: &str, option: Option<&LitStr>, free: bool, entity: &Entity, errors: &mut Errors) {
+    if let Some(option) = option {
+        let column = option.value();
+        errors.on(
+            option,
+            if free {
+                format!(
+                    "the entity has a field `{default}`, so that this names the field of \
+                     `deleted::Model` too: write an identifier"
+                )
+            } else {
+                format!("the archive table has a column `{column}` already: write another name")
+            },
+        );
+        return;
+    }
+    let message = format!(
+        "the archive table adds a column `{default}`: give the added one another name with \
+         `#[archive({default}_column = \"..\")]` on the struct"
+    );
+    let column = entity.columns.iter().find(|column| {
+        column.name == default
+            || naming::plain(&column.ident) == default
+            || column.variant == naming::variant(default)
+    });
+    match column {
+        Some(column) => errors.on(&column.ident, message),
+        // An option gave its name to another of the added columns.
+        None => errors.on(&entity.ident, message),
+    }
+}

@@ -1,0 +1,34 @@
+//! All errors of one input at once.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+
+/// The errors found so far.
+///
+/// A misuse is recorded and the expansion goes on without it, so that the user sees every misuse
+/// in one build and nothing that only follows from one.
+#[derive(Default)]
+#[must_use]
+pub(crate) struct Errors(Option<syn::Error>);
+
+impl Errors {
+    /// Records a message on the span of some tokens.
+    pub(crate) fn on(&mut self, tokens: impl ToTokens, message: impl std::fmt::Display) {
+        self.push(syn::Error::new_spanned(tokens, message));
+    }
+
+    /// Records an error.
+    pub(crate) fn push(&mut self, error: syn::Error) {
+        match &mut self.0 {
+            Some(errors) => errors.combine(error),
+            None => self.0 = Some(error),
+        }
+    }
+
+    /// The errors as `compile_error!` items; nothing where there are none.
+    pub(crate) fn into_compile_errors(self) -> TokenStream {
+        self.0
+            .map(syn::Error::into_compile_error)
+            .unwrap_or_default()
+    }
+}

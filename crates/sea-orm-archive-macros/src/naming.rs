@@ -1,0 +1,46 @@
+//! The names that sea-orm-macros gives to columns and relations, which the derives have to know.
+
+use heck::{
+    ToKebabCase, ToLowerCamelCase, ToShoutySnakeCase, ToSnakeCase, ToTitleCase, ToUpperCamelCase,
+};
+use proc_macro2::{Ident, Span};
+
+/// The longest name that PostgreSQL keeps; a longer one is cut without a word.
+pub(crate) const LONGEST_NAME: usize = 63;
+
+/// An identifier as text, without `r#`.
+pub(crate) fn plain(ident: &Ident) -> String {
+    let text = ident.to_string();
+    text.strip_prefix("r#").map(str::to_owned).unwrap_or(text)
+}
+
+/// Text as an identifier, where it is one.
+pub(crate) fn ident(text: &str, span: Span) -> Option<Ident> {
+    let mut ident = syn::parse_str::<Ident>(text).ok()?;
+    ident.set_span(span);
+    Some(ident)
+}
+
+/// The variant of `Column` or `Relation` that a name becomes.
+pub(crate) fn variant(name: &str) -> String {
+    name.to_upper_camel_case()
+}
+
+/// The column of a field without a `column_name`.
+pub(crate) fn column(field: &str, rename_all: Option<&str>) -> String {
+    let variant = variant(field);
+    match rename_all {
+        Some("camel_case" | "PascalCase") => variant,
+        Some("camelCase" | "mixed_case") => variant.to_lower_camel_case(),
+        Some("kebab_case" | "kebab-case") => variant.to_kebab_case(),
+        Some("SCREAMING-KEBAB-CASE") => variant.to_kebab_case().to_uppercase(),
+        Some("shouty_snake_case" | "shouty_snek_case" | "SCREAMING_SNAKE_CASE") => {
+            variant.to_shouty_snake_case()
+        }
+        Some("title_case") => variant.to_title_case(),
+        Some("lowercase") => variant.to_lowercase(),
+        Some("UPPERCASE") => variant.to_uppercase(),
+        // Whatever else is written there is for SeaORM to refuse.
+        _ => field.to_snake_case(),
+    }
+}

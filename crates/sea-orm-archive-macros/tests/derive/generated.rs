@@ -1,0 +1,39 @@
+//! Entities exactly as `sea-orm-cli generate entity` writes them with the derive injected by its
+//! flags; `schema.sql` says how.
+
+use sea_orm_archive::Archivable;
+
+use crate::shown::{added_columns, edges};
+
+#[allow(unused_imports)]
+#[rustfmt::skip]
+mod compact;
+#[allow(unused_imports)]
+#[rustfmt::skip]
+mod dense;
+
+macro_rules! both_formats {
+    ($($entity:ident),*) => {$(
+        #[test]
+        fn $entity() {
+            assert_twin::<dense::$entity::Entity>(stringify!($entity));
+            assert_twin::<compact::$entity::Entity>(stringify!($entity));
+        }
+    )*};
+}
+
+both_formats!(
+    attachment, author, comment, employee, post, post_stat, post_tag, tag, tree
+);
+
+#[track_caller]
+fn assert_twin<E: Archivable>(table: &str) {
+    let declaration = E::declaration();
+    assert_eq!(declaration.table.table, table);
+    assert_eq!(declaration.twin.table, format!("deleted_{table}"));
+    assert_eq!(
+        added_columns::<E>(),
+        ["deleted_at", "deleted_by", "archival_id"]
+    );
+    assert!(edges::<E>().is_empty());
+}

@@ -1,0 +1,12 @@
+//! What `DeriveArchive` gives an entity, in every format; no database needed.
+
+mod columns;
+mod compact;
+mod comparison;
+mod dense;
+mod generated;
+mod keys;
+mod names;
+mod over_relation;
+mod serialized;
+mod shown;

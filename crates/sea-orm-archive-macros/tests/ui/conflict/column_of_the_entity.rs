@@ -1,0 +1,19 @@
+use sea_orm::entity::prelude::*;
+use sea_orm_archive::DeriveArchive;
+
+#[derive(Clone, Debug, DeriveEntityModel, DeriveArchive)]
+#[sea_orm(table_name = "posts")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub deleted_at: Option<DateTimeUtc>,
+    #[sea_orm(column_name = "archival_id")]
+    pub box_number: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn main() {}

@@ -1,0 +1,18 @@
+use sea_orm::entity::prelude::*;
+use sea_orm_archive::DeriveArchive;
+
+#[derive(Clone, Debug, DeriveEntityModel, DeriveArchive)]
+#[sea_orm(table_name = "posts")]
+#[archive(deleted_by = "i64", table_name = "old_posts")]
+#[archive(deleted_by = "i32")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn main() {}

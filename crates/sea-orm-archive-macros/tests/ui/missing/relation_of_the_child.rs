@@ -1,0 +1,36 @@
+mod author {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+
+    #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "authors")]
+    #[archive(detach(super::post::Entity), cascade(super::post::Entity, via_rel = "Writer"))]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod post {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+
+    #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "posts")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+use sea_orm::entity::prelude::*;
+use sea_orm_archive::DeriveArchive;
+
+#[derive(Clone, Debug, DeriveEntityModel, DeriveArchive)]
+#[sea_orm(table_name = "posts")]
+#[archive(cascade("super::comment::Entity"), detach(super::file::Entity, via_rel = File))]
+#[archive(restrict(Entity, via_rel = "Relation::Parent"), restrict(1 + 1))]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn main() {}

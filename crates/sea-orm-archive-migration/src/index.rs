@@ -1,0 +1,46 @@
+//! The indexes that restore and moderators look up archived rows by.
+
+use sea_orm_archive::catalog::{Table, Twin};
+use sea_orm_migration::DbErr;
+
+use crate::{name::quote_all, work::Work};
+
+/// Creates the indexes that the twin of `active` lacks.
+///
+/// PostgreSQL chooses their names: one made from the names of table and columns could be taken, or
+/// be cut off at 63 bytes into one that is. Whether an index is there is a question of its columns.
+pub(crate) async fn create_missing(work: &Work, active: &Table, twin: &Twin) -> Result<(), DbErr> {
+    for columns in wanted(active, twin) {
+        if !exists(work, twin.id.oid, &columns).await? {
+            let names = quote_all(columns.iter().map(String::as_str));
+            work.run(&format!("CREATE INDEX ON {} ({names})", twin.id.sql()))
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// When it was archived, with what, and the foreign keys: the comments of a post that is gone.
+fn wanted(active: &Table, twin: &Twin) -> Vec<Vec<String>> {
+    let mut wanted = vec![
+        vec![twin.deleted_at.clone()],
+        vec![twin.archival_id.clone()],
+    ];
+    let foreign_keys = active.outgoing.iter().map(|foreign_key| {
+        let columns = foreign_key.columns.iter();
+        columns.map(|column| column.child.clone()).collect()
+    });
+    wanted.extend(foreign_keys);
+    // The widest first: its beginning then serves the narrower ones too.
+    wanted.sort_by_key(|columns: &Vec<String>| std::cmp::Reverse(columns.len()));
+    wanted
+}
+
+async fn exists(work: &Work, table: i64, columns: &[String]) -> Result<bool, DbErr> {
+    work.row(
+        include_str!("sql/has_index.sql"),
+        [table.into(), columns.to_vec().into()],
+    )
+    .await?
+    .try_get("", "has_index")
+}

@@ -1,0 +1,235 @@
+//! What a migration says of a table and its twin.
+
+use sea_orm_migration::{
+    DbErr,
+    sea_query::{
+        ColumnDef, ColumnType, IntoTableRef, PostgresQueryBuilder, Table, TableAlterStatement,
+        TableCreateStatement, TableRef,
+    },
+};
+
+use crate::name;
+
+/// A table that is created together with its twin.
+///
+/// It is made from a [`TableCreateStatement`]; the twin is called `deleted_` and the table's name, and
+/// `deleted_by` is a bigint, where nothing else is said.
+///
+/// ```
+/// use sea_orm_archive_migration::ArchivedTable;
+/// use sea_orm_migration::prelude::*;
+///
+/// let invoices = ArchivedTable::new(
+///     Table::create()
+///         .table("invoices")
+///         .col(ColumnDef::new("id").uuid().not_null().primary_key())
+///         .col(ColumnDef::new("deleted_at").date()),
+/// )
+/// .twin("invoice_archive")
+/// .deleted_at_column("archived_at")
+/// .deleted_by(ColumnType::Uuid);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ArchivedTable {
+    pub(crate) create: TableCreateStatement,
+    pub(crate) sequence: Option<TableRef>,
+    pub(crate) twin: TwinOptions,
+}
+
+/// A table that is there already and gets a twin.
+///
+/// It is made from anything that names a table.
+///
+/// ```
+/// use sea_orm_archive_migration::ExistingTable;
+/// use sea_orm_migration::prelude::*;
+///
+/// let invoices = ExistingTable::new(("billing", "invoices")).deleted_by(ColumnType::Text);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ExistingTable {
+    pub(crate) table: TableRef,
+    pub(crate) twin: TwinOptions,
+}
+
+/// What the twin and its added columns are called.
+#[derive(Clone, Debug)]
+pub(crate) struct TwinOptions {
+    pub(crate) name: Option<String>,
+    pub(crate) deleted_at: String,
+    pub(crate) deleted_by: String,
+    pub(crate) deleted_by_type: ColumnType,
+    pub(crate) archival_id: String,
+}
+
+impl Default for TwinOptions {
+    fn default() -> Self {
+        Self {
+            name: None,
+            deleted_at: "deleted_at".to_owned(),
+            deleted_by: "deleted_by".to_owned(),
+            deleted_by_type: ColumnType::BigInteger,
+            archival_id: "archival_id".to_owned(),
+        }
+    }
+}
+
+impl TwinOptions {
+    /// The name of the twin of the table called `active`.
+    pub(crate) fn twin_of(&self, active: &str) -> Result<String, DbErr> {
+        match &self.name {
+            Some(twin) => Ok(twin.clone()),
+            None => name::default_twin(active),
+        }
+    }
+
+    /// The names of the added columns, in their order.
+    pub(crate) fn added(&self) -> [&str; 3] {
+        [&self.deleted_at, &self.deleted_by, &self.archival_id]
+    }
+
+    /// The statement that adds these columns to `twin`.
+    pub(crate) fn add_columns(&self, schema: &str, twin: &str) -> TableAlterStatement {
+        Table::alter()
+            .table((schema.to_owned(), twin.to_owned()))
+            .add_column(
+                ColumnDef::new(self.deleted_at.clone())
+                    .timestamp_with_time_zone()
+                    .not_null(),
+            )
+            .add_column(self.deleted_by_definition())
+            .add_column(
+                ColumnDef::new(self.archival_id.clone())
+                    .big_integer()
+                    .not_null(),
+            )
+            .to_owned()
+    }
+
+    /// The type of `deleted_by` as SQL text, as the author of the migration wrote it.
+    pub(crate) fn deleted_by_type(&self) -> String {
+        let added = Table::alter()
+            .table("t")
+            .add_column(ColumnDef::new_with_type("c", self.deleted_by_type.clone()))
+            .to_string(PostgresQueryBuilder);
+        added
+            .trim_start_matches(r#"ALTER TABLE "t" ADD COLUMN "c" "#)
+            .to_owned()
+    }
+
+    fn deleted_by_definition(&self) -> ColumnDef {
+        ColumnDef::new_with_type(self.deleted_by.clone(), self.deleted_by_type.clone())
+    }
+}
+
+impl ArchivedTable {
+    /// The table of this statement.
+    pub fn new(create: impl std::borrow::Borrow<TableCreateStatement>) -> Self {
+        Self {
+            create: create.borrow().clone(),
+            sequence: None,
+            twin: TwinOptions::default(),
+        }
+    }
+
+    /// Creates this sequence before the table, for a key whose default draws from it.
+    ///
+    /// A key with `auto_increment()` needs none: it brings its own. The sequence belongs to the key's
+    /// column afterwards, so that it goes with the table.
+    ///
+    /// ```
+    /// use sea_orm_archive_migration::ArchivedTable;
+    /// use sea_orm_migration::prelude::*;
+    ///
+    /// let posts = ArchivedTable::new(
+    ///     Table::create().table("posts").col(
+    ///         ColumnDef::new("id")
+    ///             .big_integer()
+    ///             .default(Expr::cust("nextval('post_id_seq')"))
+    ///             .primary_key(),
+    ///     ),
+    /// )
+    /// .sequence("post_id_seq");
+    /// ```
+    pub fn sequence(mut self, sequence: impl IntoTableRef) -> Self {
+        self.sequence = Some(sequence.into_table_ref());
+        self
+    }
+}
+
+impl ExistingTable {
+    /// The table of this name.
+    pub fn new(table: impl IntoTableRef) -> Self {
+        Self {
+            table: table.into_table_ref(),
+            twin: TwinOptions::default(),
+        }
+    }
+}
+
+/// The options that a new table and an existing one share.
+macro_rules! twin_options {
+    ($table:ident) => {
+        impl $table {
+            /// Calls the twin this; it stands in the schema of its table.
+            pub fn twin(mut self, name: impl Into<String>) -> Self {
+                self.twin.name = Some(name.into());
+                self
+            }
+
+            /// Gives the column of who archived a row this type; it is a bigint otherwise.
+            pub fn deleted_by(mut self, column_type: ColumnType) -> Self {
+                self.twin.deleted_by_type = column_type;
+                self
+            }
+
+            /// Calls the column of when a row was archived this, and not `deleted_at`.
+            pub fn deleted_at_column(mut self, name: impl Into<String>) -> Self {
+                self.twin.deleted_at = name.into();
+                self
+            }
+
+            /// Calls the column of who archived a row this, and not `deleted_by`.
+            pub fn deleted_by_column(mut self, name: impl Into<String>) -> Self {
+                self.twin.deleted_by = name.into();
+                self
+            }
+
+            /// Calls the column of the archival that a row belongs to this, and not `archival_id`.
+            pub fn archival_id_column(mut self, name: impl Into<String>) -> Self {
+                self.twin.archival_id = name.into();
+                self
+            }
+        }
+    };
+}
+
+twin_options!(ArchivedTable);
+twin_options!(ExistingTable);
+
+impl From<TableCreateStatement> for ArchivedTable {
+    fn from(create: TableCreateStatement) -> Self {
+        Self::new(create)
+    }
+}
+
+/// As a chain of `Table::create()` gives it.
+impl From<&mut TableCreateStatement> for ArchivedTable {
+    fn from(create: &mut TableCreateStatement) -> Self {
+        Self::new(&*create)
+    }
+}
+
+impl From<&TableCreateStatement> for ArchivedTable {
+    fn from(create: &TableCreateStatement) -> Self {
+        Self::new(create)
+    }
+}
+
+impl<T: IntoTableRef> From<T> for ExistingTable {
+    fn from(table: T) -> Self {
+        Self::new(table)
+    }
+}

@@ -1,0 +1,83 @@
+//! Who may see and move archived rows: whoever may see and move active ones.
+
+use sea_orm_archive::catalog::TableId;
+use sea_orm_migration::DbErr;
+
+use crate::{name::quote, work::Work};
+
+/// Gives the new twin the table's grants and no others, its row-level security, and its owner.
+pub(crate) async fn copy_to_new(
+    work: &Work,
+    active: &TableId,
+    twin: &TableId,
+) -> Result<(), DbErr> {
+    work.run_each(include_str!("sql/revokes.sql"), [twin.oid.into()])
+        .await?;
+    add_missing(work, active, twin).await?;
+    // Last: from here on the twin may belong to somebody else.
+    copy_owner(work, active, twin).await
+}
+
+/// Gives the twin the grants, the row-level security and the policies of its table that it lacks.
+///
+/// What somebody gave to the twin alone stays, such as a moderator's policy.
+pub(crate) async fn add_missing(
+    work: &Work,
+    active: &TableId,
+    twin: &TableId,
+) -> Result<(), DbErr> {
+    let tables = || [active.oid.into(), twin.oid.into()];
+    work.run_each(include_str!("sql/grants.sql"), tables())
+        .await?;
+    work.run_each(include_str!("sql/row_security.sql"), tables())
+        .await?;
+    copy_policies(work, active, twin).await
+}
+
+/// Creates the policies of `active` on `twin`.
+///
+/// A policy with a subquery calls the columns of its table by the table's name, `posts.author_id`, and
+/// PostgreSQL writes it so. For as long as it takes to create the policies the twin therefore carries
+/// that name, out of the way in the schema `archive`; a policy keeps what it means when its table is
+/// renamed.
+async fn copy_policies(work: &Work, active: &TableId, twin: &TableId) -> Result<(), DbErr> {
+    let staged = format!("archive.{}", quote(&active.table));
+    let policies = work
+        .qualified_rows(
+            include_str!("sql/policies.sql"),
+            [active.oid.into(), staged.as_str().into()],
+        )
+        .await?;
+    if policies.is_empty() {
+        return Ok(());
+    }
+    let (name, schema) = (quote(&twin.table), quote(&twin.schema));
+    work.run(&format!(
+        "ALTER TABLE {} SET SCHEMA archive; ALTER TABLE archive.{name} RENAME TO {};",
+        twin.sql(),
+        quote(&active.table)
+    ))
+    .await?;
+    for policy in policies {
+        work.run(&policy.try_get::<String>("", "drop_statement")?)
+            .await?;
+        work.run(&policy.try_get::<String>("", "create_statement")?)
+            .await?;
+    }
+    work.run(&format!(
+        "ALTER TABLE {staged} RENAME TO {name}; ALTER TABLE archive.{name} SET SCHEMA {schema};"
+    ))
+    .await
+}
+
+async fn copy_owner(work: &Work, active: &TableId, twin: &TableId) -> Result<(), DbErr> {
+    work.run_each(
+        "SELECT pg_catalog.format('ALTER TABLE %I.%I OWNER TO %I', n.nspname, t.relname, pg_catalog.pg_get_userbyid(a.relowner))
+                    AS statement
+         FROM pg_catalog.pg_class AS a, pg_catalog.pg_class AS t
+         JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
+         WHERE a.oid = $1::bigint::oid AND t.oid = $2::bigint::oid AND a.relowner <> t.relowner",
+        [active.oid.into(), twin.oid.into()],
+    )
+    .await
+}

@@ -1,0 +1,96 @@
+-- Stops the calling statement with one of the framework's own error codes.
+CREATE OR REPLACE FUNCTION archive.stop(code text, message text) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message;
+END
+$$;
+
+-- A number that changes when anything changes that a plan was made from: what the names resolve to,
+-- the columns of the tables and of their partitions, their triggers (a foreign key is a trigger on
+-- the table it points at), their rules, whether row security hides rows from whoever asks, and their
+-- files (a rewritten table looks empty to a snapshot from before the rewrite).
+--
+-- VOLATILE, so that each query in it takes a new snapshot: it sees what was committed before the
+-- lock that the calling statement holds, not what was there when that statement began.
+CREATE OR REPLACE FUNCTION archive.fingerprint(names text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    tables     oid[];
+    partitions oid[];
+BEGIN
+    SELECT pg_catalog.array_agg(pg_catalog.to_regclass(name)::oid) INTO tables
+    FROM pg_catalog.unnest(names) AS name;
+    partitions := tables;
+    LOOP
+        SELECT pg_catalog.array_agg(inhrelid ORDER BY inhrelid) INTO partitions
+        FROM pg_catalog.pg_inherits WHERE inhparent = ANY (partitions);
+        EXIT WHEN partitions IS NULL;
+        tables := tables || partitions;
+    END LOOP;
+    RETURN pg_catalog.hashtextextended(
+               pg_catalog.array_to_string(tables, ',', '-') || pg_catalog.current_setting('search_path'), 0)
+         # coalesce((
+               SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
+                   ROW(attrelid, attnum, attname, atttypid, atttypmod, attcollation, attnotnull,
+                       attisdropped, attidentity, attgenerated), 1))
+               FROM pg_catalog.pg_attribute WHERE attrelid = ANY (tables) AND attnum > 0
+           ), 0)
+         # coalesce((
+               SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
+                   ROW(tgrelid, tgfoid, tgconstraint, tgenabled, tgtype), 2))
+               FROM pg_catalog.pg_trigger WHERE tgrelid = ANY (tables)
+           ), 0)
+         # coalesce((
+               SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
+                   ROW(oid, relfilenode, relkind, relhasrules, pg_catalog.row_security_active(oid)), 3))
+               FROM pg_catalog.pg_class WHERE oid = ANY (tables)
+           ), 0);
+END
+$$;
+
+-- True while the tables are as they were when a plan was made; stops with AR001 when they are not.
+--
+-- IMMUTABLE is not what it is, and on purpose: with constant arguments it is evaluated when the
+-- statement is planned, and not again until PostgreSQL throws the plan away. It does that for every
+-- change of a table in the statement, and plans anew only with the tables locked. So a moving
+-- statement is checked exactly when something may have changed, and pays nothing otherwise.
+CREATE OR REPLACE FUNCTION archive.unchanged(expected bigint, names text[]) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN archive.fingerprint(names) = expected
+        OR archive.stop('AR001', 'the tables have changed since the plan was made');
+END
+$$;
+
+-- Runs the statements of one move in the transaction of its caller, each under a snapshot of its
+-- own, and returns what the last one says.
+--
+-- One call is one round trip. The statements come from the runtime, complete and schema-qualified;
+-- each reads its arguments from $1. A step that has to settle is repeated until it answers the same
+-- twice: that is how a tree of unknown depth is locked. The statements are prepared once in a
+-- session, because planning a move costs more than a small move itself; the name is the hash of the
+-- text, so a session that a pooler hands to somebody else can never run another statement by it.
+CREATE OR REPLACE FUNCTION archive.run(steps text[], settles boolean[], args jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE STRICT AS $$
+DECLARE
+    step     integer;
+    prepared text;
+    result   jsonb;
+    before   jsonb;
+BEGIN
+    FOR step IN 1 .. pg_catalog.cardinality(steps) LOOP
+        prepared := 'archive_' || pg_catalog.md5(steps[step]);
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE name = prepared) THEN
+            EXECUTE 'PREPARE ' || prepared || ' (jsonb) AS ' || steps[step];
+        END IF;
+        before := NULL;
+        LOOP
+            EXECUTE pg_catalog.format('EXECUTE %s (%L)', prepared, args) INTO result;
+            EXIT WHEN NOT settles[step] OR result IS NOT DISTINCT FROM before;
+            before := result;
+        END LOOP;
+    END LOOP;
+    RETURN result;
+END
+$$;

@@ -1,0 +1,17 @@
+-- What uninstall_archive() drops: what install_archive() created, and nothing that others put beside it.
+DROP TABLE IF EXISTS archive.detached_link;
+DROP TABLE IF EXISTS archive.archived_table;
+DROP TABLE IF EXISTS archive.archival;
+DROP FUNCTION IF EXISTS archive.run(text[], boolean[], jsonb);
+DROP FUNCTION IF EXISTS archive.unchanged(bigint, text[]);
+DROP FUNCTION IF EXISTS archive.fingerprint(text[]);
+DROP FUNCTION IF EXISTS archive.stop(text, text);
+
+-- Without CASCADE: the schema stays as long as it holds anything else.
+DO $$
+BEGIN
+    DROP SCHEMA IF EXISTS archive;
+EXCEPTION WHEN dependent_objects_still_exist THEN
+    NULL;
+END
+$$;

@@ -1,0 +1,450 @@
+//! Archiving: what `delete` does to one table, `archive` does to the tree.
+
+use std::marker::PhantomData;
+
+use sea_orm::sea_query::{
+    Expr, IntoCondition, IntoValueTuple, LockType, Order, PostgresQueryBuilder, Query,
+    QueryBuilder, SelectStatement,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityName, EntityTrait, IdenStatic, Iterable, ModelTrait,
+    PrimaryKeyToColumn, PrimaryKeyTrait, TransactionTrait, Value,
+};
+use serde_json::Value as Json;
+use tracing::Instrument;
+
+use crate::archival::Model as Archival;
+use crate::entity::Archivable;
+use crate::error::{self, Error};
+use crate::planned::{Planned, Steps, planned, replanned};
+use crate::report::{ArchivePreview, Blocker};
+use crate::run::{self, ATTEMPTS, Sql, ask, back_off, check_backend, is_pool};
+
+/// Archives one row with everything below it. Made by [`ArchiveEntity::archive_by_id`].
+///
+/// [`ArchiveEntity::archive_by_id`]: crate::ArchiveEntity::archive_by_id
+#[derive(Clone, Debug)]
+#[must_use = "nothing is archived before `.exec(&db)`"]
+pub struct ArchiveOne<E: Archivable> {
+    key: Vec<Value>,
+    request: Request<E>,
+}
+
+/// Archives every row that a filter finds, each with everything below it and as an archival of its
+/// own. Made by [`ArchiveEntity::archive_many`].
+///
+/// [`ArchiveEntity::archive_many`]: crate::ArchiveEntity::archive_many
+#[derive(Clone, Debug)]
+#[must_use = "nothing is archived before `.exec(&db)`"]
+pub struct ArchiveMany<E: Archivable> {
+    request: Request<E>,
+}
+
+/// Which roots, and what the ledger shall say of them.
+#[derive(Clone, Debug)]
+struct Request<E: Archivable> {
+    entity: PhantomData<E>,
+    roots: SelectStatement,
+    by: Option<String>,
+    reason: Option<String>,
+    metadata: Option<Json>,
+}
+
+impl<E: Archivable> Request<E> {
+    fn new() -> Self {
+        let mut roots = Query::select();
+        for key in E::PrimaryKey::iter() {
+            roots.column((E::default(), key.into_column()));
+        }
+        roots.from(E::default().table_ref());
+        Self {
+            entity: PhantomData,
+            roots,
+            by: None,
+            reason: None,
+            metadata: None,
+        }
+    }
+
+    /// The call of `archive.run` for these roots.
+    ///
+    /// The roots are found and locked by this very statement, in the order of their keys, so that
+    /// two archives that overlap come one after the other. The steps in the function see what was
+    /// committed until then: each has a snapshot of its own.
+    fn call(&self, steps: &Steps, lock: bool) -> Sql {
+        let mut roots = self.roots.clone();
+        if lock {
+            for key in E::PrimaryKey::iter() {
+                roots.order_by((E::default(), key.into_column()), Order::Asc);
+            }
+            roots.lock(LockType::Update);
+        }
+        let (roots, values) = roots.build(PostgresQueryBuilder);
+        let mut sql = Sql {
+            text: String::new(),
+            values: values.0,
+        };
+        let by = sql.bind(self.by.clone());
+        let reason = sql.bind(self.reason.clone());
+        let metadata = sql.bind(self.metadata.clone());
+        let (texts, settles) = (sql.bind(steps.sql.clone()), sql.bind(steps.settles.clone()));
+        sql.text = format!(
+            "SELECT archive.run({texts}, {settles}, (SELECT pg_catalog.jsonb_build_object(\
+             'roots', pg_catalog.jsonb_agg(pg_catalog.to_jsonb(k)), 'by', {by}::text, 'reason', {reason}::text, 'metadata', {metadata}::jsonb) \
+             FROM ({roots}) AS k HAVING pg_catalog.count(*) > 0)) AS result"
+        );
+        sql
+    }
+}
+
+impl<E: Archivable> ArchiveOne<E> {
+    pub(crate) fn new(key: Vec<Value>) -> Self {
+        let mut request = Request::<E>::new();
+        for (column, value) in E::PrimaryKey::iter().zip(&key) {
+            request
+                .roots
+                .and_where(column.into_column().eq(value.clone()));
+        }
+        Self { key, request }
+    }
+
+    /// Who archives it: `deleted_by` in the twins, `archived_by` in the ledger.
+    pub fn by(mut self, actor: impl Into<E::DeletedBy>) -> Self {
+        self.request.by = run::actor(actor.into().into());
+        self
+    }
+
+    /// Why, for the ledger.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.request.reason = Some(reason.into());
+        self
+    }
+
+    /// Anything else for the ledger.
+    pub fn metadata(mut self, metadata: Json) -> Self {
+        self.request.metadata = Some(metadata);
+        self
+    }
+
+    /// Moves the row and everything below it into the twins, and returns the ledger's row.
+    ///
+    /// One statement, one round trip, one transaction; in a transaction of the caller's a savepoint.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::AlreadyArchived`], [`Error::Blocked`],
+    /// [`Error::UndeclaredEdge`], [`Error::Drift`], [`Error::Contention`]: nothing has moved then.
+    pub async fn exec<C>(self, db: &C) -> Result<Archival, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let archived = execute::<E, C>(db, &self.request, |planned| &planned.one).await?;
+        match archived.into_iter().next() {
+            Some(archival) => Ok(archival),
+            None => Err(absent::<E, C>(db, &self.key).await?),
+        }
+    }
+
+    /// What [`exec`](Self::exec) would move, what blocks it, and what it would detach. Moves nothing
+    /// and locks nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`exec`](Self::exec), but blockers are in the answer.
+    pub async fn preview<C>(self, db: &C) -> Result<ArchivePreview, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        match preview::<E, C>(db, &self.request).await? {
+            Some(preview) => Ok(preview),
+            None => Err(absent::<E, C>(db, &self.key).await?),
+        }
+    }
+}
+
+impl<E: Archivable> ArchiveMany<E> {
+    pub(crate) fn new() -> Self {
+        Self {
+            request: Request::new(),
+        }
+    }
+
+    /// Which rows: as in `delete_many().filter(..)`. Several filters must all hold; none finds every
+    /// row of the table.
+    pub fn filter(mut self, filter: impl IntoCondition) -> Self {
+        self.request.roots.cond_where(filter.into_condition());
+        self
+    }
+
+    /// Who archives them: `deleted_by` in the twins, `archived_by` in the ledger.
+    pub fn by(mut self, actor: impl Into<E::DeletedBy>) -> Self {
+        self.request.by = run::actor(actor.into().into());
+        self
+    }
+
+    /// Why, for the ledger.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.request.reason = Some(reason.into());
+        self
+    }
+
+    /// Anything else for the ledger.
+    pub fn metadata(mut self, metadata: Json) -> Self {
+        self.request.metadata = Some(metadata);
+        self
+    }
+
+    /// Moves all of them in one statement, and returns the ledger's row of each.
+    ///
+    /// A root that lies below another one (in a table that refers to itself) goes with that one. No
+    /// match is no error: the answer is empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`ArchiveOne::exec`]; all rows move, or none.
+    pub async fn exec<C>(self, db: &C) -> Result<Vec<Archival>, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        execute::<E, C>(db, &self.request, |planned| &planned.many).await
+    }
+
+    /// What [`exec`](Self::exec) would move, what blocks it, and what it would detach. Moves nothing
+    /// and locks nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`exec`](Self::exec), but blockers are in the answer.
+    pub async fn preview<C>(self, db: &C) -> Result<ArchivePreview, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        Ok(preview::<E, C>(db, &self.request)
+            .await?
+            .unwrap_or_default())
+    }
+}
+
+/// Runs the request until it is done, or its error will not go away by itself.
+async fn execute<E, C>(
+    db: &C,
+    request: &Request<E>,
+    steps: fn(&Planned) -> &Steps,
+) -> Result<Vec<Archival>, Error>
+where
+    E: Archivable,
+    C: ConnectionTrait + TransactionTrait + 'static,
+{
+    check_backend(db)?;
+    let span = tracing::info_span!(
+        "archive",
+        table = E::default().table_name(),
+        archivals = tracing::field::Empty,
+        first_archival = tracing::field::Empty,
+        rows = tracing::field::Empty,
+    );
+    let work = async {
+        let mut plan = planned::<E, C>(db).await?;
+        for attempt in 1.. {
+            let error = match ask(db, &request.call(steps(&plan), true)).await {
+                Ok(answer) => return archivals(answer),
+                Err(error) if attempt >= ATTEMPTS => return Err(error),
+                Err(error) => error,
+            };
+            if matches!(error, Error::Contention { .. }) && is_pool::<C>() {
+                back_off(attempt).await;
+            } else if let Some(new) = replanned::<E, C>(db, &plan, &error).await? {
+                plan = new;
+            } else if is_blocked(&error) {
+                let blockers = blockers::<E, C>(db, request).await?;
+                if !blockers.is_empty() {
+                    let table = plan.plan.root().table.id.to_string();
+                    return Err(Error::Blocked { table, blockers });
+                }
+                // What was in the way is gone again.
+                back_off(attempt).await;
+            } else {
+                return Err(error);
+            }
+        }
+        unreachable_attempts()
+    };
+    let archived = work.instrument(span.clone()).await?;
+    record(&span, &archived);
+    Ok(archived)
+}
+
+fn unreachable_attempts<T>() -> Result<T, Error> {
+    Err(Error::Catalog("no attempt was made".to_owned()))
+}
+
+fn record(span: &tracing::Span, archived: &[Archival]) {
+    let rows: u64 = archived.iter().flat_map(|a| a.rows().into_values()).sum();
+    span.record("archivals", archived.len());
+    span.record("rows", rows);
+    if let Some(first) = archived.first() {
+        span.record("first_archival", first.id);
+    }
+    span.in_scope(|| tracing::debug!("archived"));
+}
+
+fn archivals(answer: Option<Json>) -> Result<Vec<Archival>, Error> {
+    match answer {
+        None | Some(Json::Null) => Ok(Vec::new()),
+        Some(answer) => {
+            serde_json::from_value(answer).map_err(|error| Error::Catalog(error.to_string()))
+        }
+    }
+}
+
+/// 23503: the database found rows that point at the tree; AR003: our guard did.
+fn is_blocked(error: &Error) -> bool {
+    error::code(error).is_some_and(|code| code == "23503" || code == error::RESTRICTED)
+}
+
+async fn preview<E, C>(db: &C, request: &Request<E>) -> Result<Option<ArchivePreview>, Error>
+where
+    E: Archivable,
+    C: ConnectionTrait + TransactionTrait + 'static,
+{
+    check_backend(db)?;
+    let mut plan = planned::<E, C>(db).await?;
+    let answer = loop {
+        match ask(db, &request.call(&plan.preview, false)).await {
+            Ok(answer) => break answer,
+            Err(error) => match replanned::<E, C>(db, &plan, &error).await? {
+                Some(new) => plan = new,
+                None => return Err(error),
+            },
+        }
+    };
+    let Some(answer) = answer.filter(|answer| !answer.is_null()) else {
+        return Ok(None);
+    };
+    let mut preview: ArchivePreview =
+        serde_json::from_value(answer).map_err(|error| Error::Catalog(error.to_string()))?;
+    preview.blocked.retain(|blocker| blocker.rows > 0);
+    preview.detached.retain(|detachment| detachment.rows > 0);
+    Ok(Some(preview))
+}
+
+async fn blockers<E, C>(db: &C, request: &Request<E>) -> Result<Vec<Blocker>, Error>
+where
+    E: Archivable,
+    C: ConnectionTrait + TransactionTrait + 'static,
+{
+    Ok(preview::<E, C>(db, request)
+        .await?
+        .unwrap_or_default()
+        .blocked)
+}
+
+/// Why a row was not there to be archived.
+async fn absent<E, C>(db: &C, key: &[Value]) -> Result<Error, Error>
+where
+    E: Archivable,
+    C: ConnectionTrait + TransactionTrait + 'static,
+{
+    let plan = planned::<E, C>(db).await?;
+    let root = plan.plan.root();
+    let table = root.table.id.to_string();
+    let text = key_text::<E>(key);
+    let tag = Expr::col((
+        E::Deleted::default(),
+        sea_orm::sea_query::Alias::new(&root.twin.archival_id),
+    ));
+    let select = twin_row::<E>(key, tag);
+    let (sql, values) = select.build(PostgresQueryBuilder);
+    let sql = Sql {
+        text: format!("SELECT pg_catalog.to_jsonb(k.a) AS result FROM ({sql}) AS k(a)"),
+        values: values.0,
+    };
+    Ok(match ask(db, &sql).await?.and_then(|id| id.as_i64()) {
+        Some(archival) => Error::AlreadyArchived {
+            table,
+            key: text,
+            archival,
+        },
+        None => Error::NotFound { table, key: text },
+    })
+}
+
+/// Selects something from the row of the twin with this key.
+pub(crate) fn twin_row<E: Archivable>(
+    key: &[Value],
+    what: impl Into<sea_orm::sea_query::SelectExpr>,
+) -> SelectStatement {
+    let mut select = Query::select();
+    select.expr(what).from(E::Deleted::default().table_ref());
+    for (column, value) in <E::Deleted as EntityTrait>::PrimaryKey::iter().zip(key) {
+        select.and_where(column.into_column().eq(value.clone()));
+    }
+    select
+}
+
+/// A key, for messages.
+pub(crate) fn key_text<E: EntityTrait>(key: &[Value]) -> String {
+    let pairs: Vec<_> = key_columns::<E>()
+        .into_iter()
+        .zip(key)
+        .map(|(name, value)| format!("{name} = {}", PostgresQueryBuilder.value_to_string(value)))
+        .collect();
+    format!("({})", pairs.join(", "))
+}
+
+/// Why a row was not there to be restored: it is active, or nowhere.
+pub(crate) async fn absent_active<E, C>(
+    db: &C,
+    key: &[Value],
+    table: String,
+    text: String,
+) -> Result<Error, Error>
+where
+    E: Archivable,
+    C: ConnectionTrait + TransactionTrait + 'static,
+{
+    let mut active = Query::select();
+    active
+        .expr(Expr::cust("to_jsonb(true) AS result"))
+        .from(E::default().table_ref());
+    for (column, value) in E::PrimaryKey::iter().zip(key) {
+        active.and_where(column.into_column().eq(value.clone()));
+    }
+    let (sql, values) = active.build(PostgresQueryBuilder);
+    Ok(
+        match ask(
+            db,
+            &Sql {
+                text: sql,
+                values: values.0,
+            },
+        )
+        .await?
+        {
+            Some(_) => Error::NotArchived { table, key: text },
+            None => Error::NotFound { table, key: text },
+        },
+    )
+}
+
+/// The names of the columns of a primary key.
+pub(crate) fn key_columns<E: EntityTrait>() -> Vec<String> {
+    E::PrimaryKey::iter()
+        .map(|key| key.into_column().as_str().to_owned())
+        .collect()
+}
+
+/// The values of a primary key, in the order of its columns.
+pub(crate) fn key_values<K: IntoValueTuple>(key: K) -> Vec<Value> {
+    key.into_value_tuple().into_iter().collect()
+}
+
+/// The values of a model's primary key.
+pub(crate) fn key_of<M: ModelTrait>(model: &M) -> Vec<Value> {
+    <M::Entity as EntityTrait>::PrimaryKey::iter()
+        .map(|key| model.get(key.into_column()))
+        .collect()
+}
+
+/// The key type of an entity.
+pub(crate) type Key<E> = <<E as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType;

@@ -1,0 +1,298 @@
+//! A restore that looks before it moves: for when something is in the way, or might be.
+//!
+//! In one transaction: rows that another archival's parent holds back change hands, every conflict
+//! is collected, and only if there is none the rows move. A preview does the same and rolls back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionSession, TransactionTrait};
+
+use crate::catalog;
+use crate::error::{Error, postgres};
+use crate::plan::{self, RestorePlan};
+use crate::planned::PlannedRestore;
+use crate::report::{Conflict, RestorePreview, Restored, Waiting};
+use crate::restore::{Target, keep, restored};
+use crate::run::{ATTEMPTS, Sql, ask_here, back_off, finish, is_pool, is_stale};
+use crate::sql::conflict;
+use crate::sql::hand_over::{self, ParentLink};
+use crate::sql::quote;
+
+/// Restores the archival, or says everything that is in the way.
+pub(crate) async fn restore<C>(db: &C, archival: i64, by: Option<String>) -> Result<Restored, Error>
+where
+    C: ConnectionTrait + TransactionTrait + 'static,
+{
+    let mut attempt = 1;
+    loop {
+        let transaction = db.begin().await?;
+        let outcome = looked(&transaction, archival).await;
+        let outcome = match outcome {
+            Ok(found) => move_back(&transaction, archival, by.clone(), found).await,
+            Err(error) => Err(error),
+        };
+        let retry = match &outcome {
+            Err(Error::Contention { .. }) => is_pool::<C>(),
+            Err(error) => is_stale(error),
+            Ok(_) => false,
+        };
+        match finish(transaction, outcome).await {
+            Err(_) if retry && attempt < ATTEMPTS => {}
+            // At commit, a deferred constraint or a serialization failure may still speak.
+            Err(Error::Contention { .. }) if is_pool::<C>() && attempt < ATTEMPTS => {}
+            outcome => return outcome,
+        }
+        back_off(attempt).await;
+        attempt += 1;
+    }
+}
+
+/// What a restore would find.
+pub(crate) async fn preview<C>(db: &C, archival: i64) -> Result<RestorePreview, Error>
+where
+    C: ConnectionTrait + TransactionTrait + 'static,
+{
+    let transaction = db.begin().await?;
+    let preview = preview_here(&transaction, archival).await;
+    transaction.rollback().await?;
+    preview
+}
+
+async fn preview_here<T: ConnectionTrait>(db: &T, archival: i64) -> Result<RestorePreview, Error> {
+    let found = looked(db, archival).await?;
+    let mut rows = BTreeMap::new();
+    for moved in &found.plan.tables {
+        let twin = &moved.twin;
+        let text = format!(
+            "SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) AS result FROM {} WHERE {} = $1",
+            twin.id.sql(),
+            quote(&twin.archival_id)
+        );
+        let count = ask_here(
+            db,
+            &Sql {
+                text,
+                values: vec![archival.into()],
+            },
+        )
+        .await?;
+        rows.insert(
+            moved.table.id.to_string(),
+            count.and_then(|n| n.as_u64()).unwrap_or_default(),
+        );
+    }
+    Ok(RestorePreview {
+        archival,
+        rows,
+        waiting: found.waiting,
+        conflicts: found.conflicts,
+    })
+}
+
+/// What a close look finds.
+struct Found {
+    plan: RestorePlan,
+    waiting: Vec<Waiting>,
+    conflicts: Vec<Conflict>,
+}
+
+/// Locks the archival, hands over what has to wait, and collects the conflicts of the rest.
+async fn looked<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Error> {
+    // Race: two restores of one archival come one after the other, and so do a restore and another
+    // one that hands rows over to this archival.
+    let lock = "SELECT pg_catalog.to_jsonb(a.id) AS result FROM archive.archival AS a WHERE a.id = $1 AND a.restored_at IS NULL FOR UPDATE";
+    let lock = Sql {
+        text: lock.to_owned(),
+        values: vec![archival.into()],
+    };
+    if ask_here(db, &lock).await?.is_none() {
+        return Err(Error::AlreadyRestored { archival });
+    }
+    let plan = plan::from_ledger(db, archival).await?;
+    let links = parent_links(db, &plan).await?;
+    let waiting = hand_over(db, &plan, &links, archival).await?;
+    let conflicts = conflicts(db, &plan, &links, archival).await?;
+    Ok(Found {
+        plan,
+        waiting,
+        conflicts,
+    })
+}
+
+async fn move_back<T: ConnectionTrait>(
+    db: &T,
+    archival: i64,
+    by: Option<String>,
+    found: Found,
+) -> Result<Restored, Error> {
+    if !found.conflicts.is_empty() {
+        return Err(in_the_way(archival, &found.plan, found.conflicts));
+    }
+    let planned = Arc::new(PlannedRestore::from(found.plan));
+    let answer = ask_here(db, &Target::archival(archival, by).call(&planned)).await;
+    let answer = answer.map_err(|error| violated(archival, error))?;
+    let answer = answer
+        .filter(|a| !a.is_null())
+        .ok_or(Error::AlreadyRestored { archival })?;
+    keep(&planned);
+    Ok(Restored {
+        waiting: found.waiting,
+        ..restored(answer)?
+    })
+}
+
+/// A root whose own parent is archived has an error of its own: what to do is one other restore.
+fn in_the_way(archival: i64, plan: &RestorePlan, conflicts: Vec<Conflict>) -> Error {
+    let root = plan
+        .tables
+        .first()
+        .map(|m| m.table.id.to_string())
+        .unwrap_or_default();
+    match conflicts.as_slice() {
+        [
+            Conflict::MissingParent {
+                table,
+                key,
+                parent_table,
+                parent_key,
+                archival: Some(parent),
+                ..
+            },
+        ] if *table == root => Error::ParentArchived {
+            table: table.clone(),
+            key: key.to_string(),
+            parent_table: parent_table.clone(),
+            parent_key: parent_key.to_string(),
+            archival: *parent,
+        },
+        _ => Error::RestoreConflict {
+            archival,
+            conflicts,
+        },
+    }
+}
+
+/// A constraint that no look could foresee: a CHECK that is newer than the archived rows, or a row
+/// that came between.
+fn violated(archival: i64, error: Error) -> Error {
+    let Error::Database(source) = &error else {
+        return error;
+    };
+    let Some(e) = postgres(source).filter(|e| e.code().starts_with("23")) else {
+        return error;
+    };
+    let conflict = Conflict::Violated {
+        table: [e.schema(), e.table()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("."),
+        constraint: e.constraint().or(e.column()).unwrap_or_default().to_owned(),
+        message: match e.detail() {
+            Some(detail) => format!("{}: {detail}", e.message()),
+            None => e.message().to_owned(),
+        },
+    };
+    Error::RestoreConflict {
+        archival,
+        conflicts: vec![conflict],
+    }
+}
+
+/// The foreign keys of the tables, with the twins of the tables they point at.
+async fn parent_links<T: ConnectionTrait>(
+    db: &T,
+    plan: &RestorePlan,
+) -> Result<Vec<ParentLink>, Error> {
+    let keys = plan.tables.iter().enumerate();
+    let keys: Vec<_> = keys
+        .flat_map(|(n, moved)| moved.table.outgoing.iter().map(move |key| (n, key)))
+        .collect();
+    let mut names: Vec<String> = keys.iter().map(|(_, key)| key.parent.sql()).collect();
+    names.sort();
+    names.dedup();
+    let parents = catalog::read(db, &names).await?;
+    let links = keys.into_iter().map(|(table, key)| {
+        let parent = parents
+            .iter()
+            .flatten()
+            .find(|parent| parent.id.oid == key.parent.oid);
+        ParentLink {
+            table,
+            key: key.clone(),
+            twin: parent.and_then(|p| p.twin.clone()),
+        }
+    });
+    Ok(links.collect())
+}
+
+/// Hands over, level by level, until no row is left whose parent is elsewhere.
+async fn hand_over<T: ConnectionTrait>(
+    db: &T,
+    plan: &RestorePlan,
+    links: &[ParentLink],
+    archival: i64,
+) -> Result<Vec<Waiting>, Error> {
+    let mut waiting: BTreeMap<(usize, i64), u64> = BTreeMap::new();
+    loop {
+        let mut given = 0;
+        for link in links {
+            let Some(twin) = &link.twin else { continue };
+            execute(db, hand_over::lock(plan, link, twin), archival).await?;
+            let statement = statement(hand_over::rows(plan, link, twin), archival);
+            for row in db.query_all_raw(statement).await? {
+                let (to, rows): (i64, i64) =
+                    (row.try_get("", "archival")?, row.try_get("", "rows")?);
+                *waiting.entry((link.table, to)).or_default() += rows.unsigned_abs();
+                given += rows;
+            }
+        }
+        if given == 0 {
+            break;
+        }
+    }
+    for child in &plan.detached {
+        for sql in hand_over::links(child, plan) {
+            execute(db, sql, archival).await?;
+        }
+    }
+    let named = waiting
+        .into_iter()
+        .map(|((table, archival), rows)| Waiting {
+            table: plan.tables[table].table.id.to_string(),
+            archival,
+            rows,
+        });
+    Ok(named.collect())
+}
+
+async fn conflicts<T: ConnectionTrait>(
+    db: &T,
+    plan: &RestorePlan,
+    links: &[ParentLink],
+    archival: i64,
+) -> Result<Vec<Conflict>, Error> {
+    let tables: Vec<i64> = plan.tables.iter().map(|moved| moved.table.id.oid).collect();
+    let indexes = catalog::unique_indexes(db, &tables).await?;
+    let text = conflict::statement(plan, &indexes, links);
+    let found = ask_here(
+        db,
+        &Sql {
+            text,
+            values: vec![archival.into()],
+        },
+    )
+    .await?;
+    serde_json::from_value(found.unwrap_or_default())
+        .map_err(|error| Error::Catalog(error.to_string()))
+}
+
+async fn execute<T: ConnectionTrait>(db: &T, sql: String, archival: i64) -> Result<(), Error> {
+    db.execute_raw(statement(sql, archival)).await?;
+    Ok(())
+}
+
+fn statement(sql: String, archival: i64) -> Statement {
+    Statement::from_sql_and_values(DbBackend::Postgres, sql, [archival.into()])
+}

@@ -1,0 +1,54 @@
+//! What PostgreSQL says of the tables: the truth that plans, SQL, checks and migrations share.
+
+mod table;
+mod unique;
+
+pub use table::{
+    Column, ForeignKey, ForeignKeyColumn, KeyColumn, OnDelete, RowTrigger, Table, TableId, Twin,
+};
+
+pub(crate) use unique::{IndexPart, UniqueIndex, unique_indexes};
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+use crate::Error;
+
+/// Reads the tables that `names` resolve to, in their order; `None` where there is no such table.
+///
+/// A name is SQL text, quoted as needed: `"Posts"`, `shop.orders`. One statement, whatever the
+/// number of tables.
+///
+/// # Errors
+///
+/// [`Error::NotInstalled`] where `install_archive` has not run, [`Error::Database`] otherwise.
+pub async fn read<C: ConnectionTrait>(
+    db: &C,
+    names: &[String],
+) -> Result<Vec<Option<Table>>, Error> {
+    let statement = Statement::from_sql_and_values(
+        DbBackend::Postgres,
+        include_str!("read.sql"),
+        [names.to_vec().into()],
+    );
+    let tables: serde_json::Value = match db.query_one_raw(statement).await? {
+        Some(row) => row.try_get("", "tables")?,
+        None => return Ok(Vec::new()),
+    };
+    serde_json::from_value(tables).map_err(|error| Error::Catalog(error.to_string()))
+}
+
+/// The number that changes when a table among `names` changes.
+pub(crate) async fn fingerprint<C: ConnectionTrait>(
+    db: &C,
+    names: &[String],
+) -> Result<i64, Error> {
+    let statement = Statement::from_sql_and_values(
+        DbBackend::Postgres,
+        "SELECT archive.fingerprint($1) AS fingerprint",
+        [names.to_vec().into()],
+    );
+    match db.query_one_raw(statement).await? {
+        Some(row) => Ok(row.try_get("", "fingerprint")?),
+        None => Err(Error::Catalog("archive.fingerprint gave no row".to_owned())),
+    }
+}

@@ -1,0 +1,120 @@
+-- Everything the framework knows of the tables named in $1, as one JSON array in their order.
+-- A name that resolves to nothing gives null.
+WITH RECURSIVE asked AS (
+    SELECT ord, to_regclass(name)::oid AS oid FROM unnest($1) WITH ORDINALITY AS names(name, ord)
+),
+-- A foreign key may point at one partition only; it holds rows of the partitioned table all the same.
+member AS (
+    SELECT oid AS root, oid FROM asked WHERE oid IS NOT NULL
+    UNION
+    SELECT m.root, i.inhrelid FROM member AS m JOIN pg_inherits AS i ON i.inhparent = m.oid
+),
+-- The type as SQL text that means the same under any search_path.
+typed AS (
+    SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation, a.attnotnull,
+           a.attidentity, a.attgenerated,
+           CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN format_type(a.atttypid, a.atttypmod)
+                ELSE format('%I.%I', t.typnamespace::regnamespace::name, t.typname) END AS type
+    FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+    WHERE a.attnum > 0 AND NOT a.attisdropped
+),
+-- A foreign key as both of its tables see it.
+foreign_key AS (
+    SELECT c.oid, c.conname, c.conrelid, c.confrelid, c.confdeltype, c.condeferrable,
+           jsonb_build_object(
+               'name', c.conname,
+               'on_delete', c.confdeltype,
+               'deferrable', c.condeferrable,
+               'child', jsonb_build_object('oid', c.conrelid::bigint, 'schema', cn.nspname, 'table', cc.relname,
+                                           'hides_rows', row_security_active(c.conrelid)),
+               'parent', jsonb_build_object('oid', c.confrelid::bigint, 'schema', pn.nspname, 'table', pc.relname,
+                                            'hides_rows', row_security_active(c.confrelid)),
+               'columns', (
+                   SELECT jsonb_agg(jsonb_build_object(
+                              'child', ca.attname, 'parent', pa.attname, 'child_type', ca.type,
+                              'child_not_null', ca.attnotnull,
+                              'equals', CASE WHEN o.oprnamespace = 'pg_catalog'::regnamespace THEN o.oprname::text
+                                             ELSE format('OPERATOR(%I.%s)', o.oprnamespace::regnamespace::name, o.oprname) END
+                          ) ORDER BY k.ord)
+                   FROM unnest(c.conkey, c.confkey, c.conpfeqop) WITH ORDINALITY AS k(child, parent, op, ord)
+                   JOIN typed AS ca ON ca.attrelid = c.conrelid AND ca.attnum = k.child
+                   JOIN typed AS pa ON pa.attrelid = c.confrelid AND pa.attnum = k.parent
+                   JOIN pg_operator AS o ON o.oid = k.op
+               ),
+               'child_key', (
+                   SELECT jsonb_agg(jsonb_build_object('name', ka.attname, 'type', ka.type) ORDER BY k.ord)
+                   FROM pg_constraint AS p, unnest(p.conkey) WITH ORDINALITY AS k(attnum, ord)
+                   JOIN typed AS ka ON ka.attnum = k.attnum
+                   WHERE p.conrelid = c.conrelid AND p.contype = 'p' AND ka.attrelid = c.conrelid
+               )
+           ) AS described
+    FROM pg_constraint AS c
+    JOIN pg_class AS cc ON cc.oid = c.conrelid JOIN pg_namespace AS cn ON cn.oid = cc.relnamespace
+    JOIN pg_class AS pc ON pc.oid = c.confrelid JOIN pg_namespace AS pn ON pn.oid = pc.relnamespace
+    WHERE c.contype = 'f' AND c.conparentid = 0
+)
+SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_object(
+    'oid', c.oid::bigint,
+    'schema', n.nspname,
+    'table', c.relname,
+    'kind', c.relkind,
+    'is_partition', c.relispartition,
+    'has_inheritors', c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid),
+    'has_rules', c.relhasrules,
+    'row_security', c.relrowsecurity,
+    'hides_rows', row_security_active(c.oid),
+    'columns', (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'name', a.attname, 'type', a.type, 'type_oid', a.atttypid::bigint, 'type_modifier', a.atttypmod,
+                   'collation', a.attcollation::bigint, 'not_null', a.attnotnull,
+                   'generated', a.attgenerated <> '', 'identity', a.attidentity
+               ) ORDER BY a.attnum), '[]')
+        FROM typed AS a WHERE a.attrelid = c.oid
+    ),
+    'key', (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'name', a.attname,
+                   'type', a.type,
+                   'equals', CASE WHEN o.oprnamespace = 'pg_catalog'::regnamespace THEN o.oprname::text
+                                  ELSE format('OPERATOR(%I.%s)', o.oprnamespace::regnamespace::name, o.oprname) END
+               ) ORDER BY k.ord), '[]')
+        FROM pg_index AS i
+        CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, class, ord)
+        JOIN typed AS a ON a.attrelid = c.oid AND a.attnum = k.attnum
+        JOIN pg_opclass AS oc ON oc.oid = k.class
+        JOIN pg_amop AS ao ON ao.amopfamily = oc.opcfamily AND ao.amopstrategy = 3
+                          AND ao.amoplefttype = oc.opcintype AND ao.amoprighttype = oc.opcintype
+        JOIN pg_operator AS o ON o.oid = ao.amopopr
+        WHERE i.indrelid = c.oid AND i.indisprimary AND k.ord <= i.indnkeyatts
+    ),
+    'row_triggers', (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'name', t.tgname,
+                   'before_insert', t.tgtype & 6 = 6,
+                   'before_delete', t.tgtype & 10 = 10
+               ) ORDER BY t.tgname), '[]')
+        FROM pg_trigger AS t
+        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+          AND t.tgtype & 3 = 3 AND t.tgtype & 12 <> 0
+    ),
+    'incoming', (
+        SELECT coalesce(jsonb_agg(f.described ORDER BY f.conname, f.oid), '[]')
+        FROM foreign_key AS f WHERE f.confrelid IN (SELECT m.oid FROM member AS m WHERE m.root = c.oid)
+    ),
+    'outgoing', (
+        SELECT coalesce(jsonb_agg(f.described ORDER BY f.conname, f.oid), '[]')
+        FROM foreign_key AS f WHERE f.conrelid = c.oid
+    ),
+    'twin', (
+        SELECT jsonb_build_object(
+                   'oid', r.twin::oid::bigint, 'schema', tn.nspname, 'table', tc.relname,
+                   'deleted_at', r.deleted_at_column, 'deleted_by', r.deleted_by_column,
+                   'archival_id', r.archival_id_column)
+        FROM archive.archived_table AS r
+        JOIN pg_class AS tc ON tc.oid = r.twin JOIN pg_namespace AS tn ON tn.oid = tc.relnamespace
+        WHERE r.active = c.oid
+    )
+) END ORDER BY asked.ord), '[]') AS tables
+FROM asked
+LEFT JOIN pg_class AS c ON c.oid = asked.oid
+LEFT JOIN pg_namespace AS n ON n.oid = c.relnamespace

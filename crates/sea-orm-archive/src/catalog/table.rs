@@ -1,0 +1,244 @@
+//! A table, as the catalog describes it.
+
+use serde::Deserialize;
+
+use crate::sql::quote;
+
+/// A table with everything that moving its rows depends on.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Table {
+    /// Which table this is.
+    #[serde(flatten)]
+    pub id: TableId,
+    /// `pg_class.relkind`: `r` for a table, `p` for a partitioned one.
+    pub kind: String,
+    /// A partition of another table.
+    pub is_partition: bool,
+    /// Other tables inherit from it, and it is not partitioned.
+    pub has_inheritors: bool,
+    /// Rewrite rules stand on it.
+    pub has_rules: bool,
+    /// Row-level security is enabled.
+    pub row_security: bool,
+    /// Its columns, in their order.
+    pub columns: Vec<Column>,
+    /// The columns of its primary key, in the key's order; empty where it has none.
+    pub key: Vec<KeyColumn>,
+    /// The row triggers of users that fire on INSERT or DELETE before the row is written.
+    pub row_triggers: Vec<RowTrigger>,
+    /// The foreign keys that point at it.
+    pub incoming: Vec<ForeignKey>,
+    /// The foreign keys that it holds.
+    pub outgoing: Vec<ForeignKey>,
+    /// Its archive table, where one is registered.
+    pub twin: Option<Twin>,
+}
+
+impl Table {
+    /// The column of this name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Whether a trigger may change or drop a row on its way in.
+    pub(crate) fn intercepts_insert(&self) -> Option<&RowTrigger> {
+        self.row_triggers
+            .iter()
+            .find(|trigger| trigger.before_insert)
+    }
+
+    /// Whether a trigger may keep a row from being deleted.
+    pub(crate) fn intercepts_delete(&self) -> Option<&RowTrigger> {
+        self.row_triggers
+            .iter()
+            .find(|trigger| trigger.before_delete)
+    }
+}
+
+/// The identity of a table: its oid and its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+pub struct TableId {
+    /// `pg_class.oid`.
+    pub oid: i64,
+    /// Its schema.
+    pub schema: String,
+    /// Its name, unquoted.
+    pub table: String,
+    /// Whether row-level security hides rows of it from the current role.
+    #[serde(default)]
+    pub hides_rows: bool,
+}
+
+impl TableId {
+    /// The name as SQL: quoted and schema-qualified.
+    pub fn sql(&self) -> String {
+        format!("{}.{}", quote(&self.schema), quote(&self.table))
+    }
+}
+
+/// As people write it: `schema.table`.
+impl std::fmt::Display for TableId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.schema, self.table)
+    }
+}
+
+/// A column.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Column {
+    /// Its name, unquoted.
+    pub name: String,
+    /// Its type as SQL that means the same under any `search_path`.
+    #[serde(rename = "type")]
+    pub sql_type: String,
+    /// `pg_type.oid`.
+    pub type_oid: i64,
+    /// `pg_attribute.atttypmod`: the length of a varchar, the scale of a numeric; -1 for none.
+    pub type_modifier: i32,
+    /// `pg_collation.oid`, 0 for none.
+    pub collation: i64,
+    /// NOT NULL.
+    pub not_null: bool,
+    /// GENERATED ALWAYS AS (..) STORED.
+    pub generated: bool,
+    /// `a` for GENERATED ALWAYS AS IDENTITY, `d` for BY DEFAULT, empty for neither.
+    pub identity: String,
+}
+
+impl Column {
+    /// Whether both columns hold the same values in the same form.
+    pub fn same_type(&self, other: &Column) -> bool {
+        (self.type_oid, self.type_modifier, self.collation)
+            == (other.type_oid, other.type_modifier, other.collation)
+    }
+}
+
+/// A column of a primary key.
+#[derive(Clone, Debug, Deserialize)]
+pub struct KeyColumn {
+    /// Its name, unquoted.
+    pub name: String,
+    /// Its type, as in [`Column::sql_type`].
+    #[serde(rename = "type")]
+    pub sql_type: String,
+    /// The operator that the key's index compares with: `=`, or `OPERATOR(schema.=)`.
+    #[serde(default = "equals")]
+    pub equals: String,
+}
+
+fn equals() -> String {
+    "=".to_owned()
+}
+
+/// A row trigger of a user that fires before a row is written.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RowTrigger {
+    /// Its name.
+    pub name: String,
+    /// It fires before INSERT.
+    pub before_insert: bool,
+    /// It fires before DELETE.
+    pub before_delete: bool,
+}
+
+/// A foreign key, as both of its tables see it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ForeignKey {
+    /// The name of the constraint.
+    pub name: String,
+    /// What the database does to the child when its parent goes.
+    pub on_delete: OnDelete,
+    /// It may be checked at commit only.
+    pub deferrable: bool,
+    /// The table that holds it.
+    pub child: TableId,
+    /// The table that it points at.
+    pub parent: TableId,
+    /// Its columns, in their order.
+    pub columns: Vec<ForeignKeyColumn>,
+    /// The primary key of the child; `None` where it has none.
+    pub child_key: Option<Vec<KeyColumn>>,
+}
+
+impl ForeignKey {
+    /// The columns in the child, joined: what detached links call the edge.
+    pub(crate) fn edge(&self) -> String {
+        let columns: Vec<_> = self.columns.iter().map(|c| c.child.as_str()).collect();
+        columns.join(", ")
+    }
+}
+
+/// `child(post_id, ..)`.
+impl std::fmt::Display for ForeignKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}({})", self.child, self.edge())
+    }
+}
+
+/// One pair of columns of a foreign key.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ForeignKeyColumn {
+    /// The column in the child.
+    pub child: String,
+    /// The column in the parent.
+    pub parent: String,
+    /// The type of the child's column, as in [`Column::sql_type`].
+    pub child_type: String,
+    /// NOT NULL in the child.
+    pub child_not_null: bool,
+    /// The operator that PostgreSQL compares parent and child with.
+    pub equals: String,
+}
+
+/// What ON DELETE says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum OnDelete {
+    /// NO ACTION.
+    #[serde(rename = "a")]
+    NoAction,
+    /// RESTRICT.
+    #[serde(rename = "r")]
+    Restrict,
+    /// CASCADE.
+    #[serde(rename = "c")]
+    Cascade,
+    /// SET NULL.
+    #[serde(rename = "n")]
+    SetNull,
+    /// SET DEFAULT.
+    #[serde(rename = "d")]
+    SetDefault,
+}
+
+impl OnDelete {
+    /// Whether the database itself refuses to delete a parent that has children.
+    pub(crate) fn refuses(self) -> bool {
+        matches!(self, Self::NoAction | Self::Restrict)
+    }
+}
+
+impl std::fmt::Display for OnDelete {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NoAction => "NO ACTION",
+            Self::Restrict => "RESTRICT",
+            Self::Cascade => "CASCADE",
+            Self::SetNull => "SET NULL",
+            Self::SetDefault => "SET DEFAULT",
+        })
+    }
+}
+
+/// The archive table of a table, as it is registered.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Twin {
+    /// Which table it is.
+    #[serde(flatten)]
+    pub id: TableId,
+    /// The column that tells when a row was archived.
+    pub deleted_at: String,
+    /// The column that tells who archived it.
+    pub deleted_by: String,
+    /// The column that tells which archival it belongs to.
+    pub archival_id: String,
+}

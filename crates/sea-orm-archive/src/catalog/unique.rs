@@ -1,0 +1,51 @@
+//! What two rows of a table may not have in common.
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use serde::Deserialize;
+
+use crate::Error;
+
+/// A unique index or an exclusion constraint.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct UniqueIndex {
+    /// The oid of its table.
+    pub table: i64,
+    /// Its name, which is the name of its constraint too.
+    pub name: String,
+    /// It is the primary key.
+    pub primary: bool,
+    /// NULLS NOT DISTINCT.
+    pub nulls_equal: bool,
+    /// The rows it is about, as SQL over the columns; `None` for all.
+    pub predicate: Option<String>,
+    /// Its columns and expressions.
+    pub parts: Vec<IndexPart>,
+}
+
+/// A column or an expression of an index.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct IndexPart {
+    /// What people call it.
+    pub name: String,
+    /// The SQL of it, over the columns of the table.
+    pub expression: String,
+    /// The operator by which two rows are in each other's way.
+    pub operator: String,
+}
+
+/// Reads the indexes of the tables with these oids.
+pub(crate) async fn unique_indexes<C: ConnectionTrait>(
+    db: &C,
+    tables: &[i64],
+) -> Result<Vec<UniqueIndex>, Error> {
+    let statement = Statement::from_sql_and_values(
+        DbBackend::Postgres,
+        include_str!("unique.sql"),
+        [tables.to_vec().into()],
+    );
+    let Some(row) = db.query_one_raw(statement).await? else {
+        return Ok(Vec::new());
+    };
+    let indexes: serde_json::Value = row.try_get("", "indexes")?;
+    serde_json::from_value(indexes).map_err(|error| Error::Catalog(error.to_string()))
+}

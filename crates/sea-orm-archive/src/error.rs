@@ -1,0 +1,228 @@
+//! What can go wrong, and the way out of it.
+
+use sea_orm::{DbBackend, DbErr, RuntimeErr, SqlxError, SqlxPostgresError};
+
+use crate::report::{Blocker, Conflict};
+
+/// Why an archive or a restore did not happen. Nothing has moved when one of these is returned.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such row, neither active nor archived.
+    #[error("{table} has no row with the key {key}, and neither has its archive table")]
+    NotFound {
+        /// The table that was asked.
+        table: String,
+        /// The key that was asked for.
+        key: String,
+    },
+
+    /// The row is in the archive table already.
+    #[error(
+        "the row {key} of {table} is archived already, by archival {archival}; restore that to have it back"
+    )]
+    AlreadyArchived {
+        /// The table that was asked.
+        table: String,
+        /// The key of the row.
+        key: String,
+        /// The archival that holds it.
+        archival: i64,
+    },
+
+    /// The row is active, so there is nothing to restore.
+    #[error("the row {key} of {table} is not archived: it is active")]
+    NotArchived {
+        /// The table that was asked.
+        table: String,
+        /// The key of the row.
+        key: String,
+    },
+
+    /// The archival was restored before, or never existed.
+    #[error(
+        "archival {archival} holds nothing to restore: it was restored already, or does not exist"
+    )]
+    AlreadyRestored {
+        /// The id of the archival.
+        archival: i64,
+    },
+
+    /// Rows that were not declared to go along point at the tree.
+    #[error("{table} cannot be archived: {}. Archive or delete those rows first, or declare the relation `#[archive(cascade)]` or `#[archive(detach)]`", list(.blockers))]
+    Blocked {
+        /// The table of the root.
+        table: String,
+        /// What is in the way.
+        blockers: Vec<Blocker>,
+    },
+
+    /// The database would delete or change rows below the tree that the entities do not speak of.
+    #[error("{table} cannot be archived: {}. PostgreSQL would lose those rows or links silently; declare each relation `#[archive(cascade)]`, `#[archive(detach)]` or `#[archive(restrict)]` on the entity of the table it points at", list(.edges))]
+    UndeclaredEdge {
+        /// The table of the root.
+        table: String,
+        /// The foreign keys that nobody declared.
+        edges: Vec<UndeclaredEdge>,
+    },
+
+    /// The database and the entities do not agree, or a table has what moving rows cannot respect.
+    #[error("{table} cannot be archived or restored safely: {}", .problems.join("; "))]
+    Drift {
+        /// The table of the root.
+        table: String,
+        /// Everything that is wrong, each with its way out.
+        problems: Vec<String>,
+    },
+
+    /// Something took the place of archived rows.
+    #[error("archival {archival} cannot be restored: {}", list(.conflicts))]
+    RestoreConflict {
+        /// The id of the archival.
+        archival: i64,
+        /// Every conflict.
+        conflicts: Vec<Conflict>,
+    },
+
+    /// The row was archived together with a parent, or its parent was archived too.
+    #[error(
+        "the row {key} of {table} cannot come back alone: it belongs to {parent_table} {parent_key}, which archival {archival} holds; restore archival {archival} first"
+    )]
+    ParentArchived {
+        /// The table of the row.
+        table: String,
+        /// The key of the row.
+        key: String,
+        /// The table of the parent.
+        parent_table: String,
+        /// The key of the parent.
+        parent_key: String,
+        /// The archival that holds the parent.
+        archival: i64,
+    },
+
+    /// A trigger kept a row from moving, or changed it on its way.
+    #[error("{0}")]
+    Trigger(String),
+
+    /// The archive table no longer holds what the ledger says it holds.
+    #[error("{0}")]
+    Incomplete(String),
+
+    /// The database is not PostgreSQL.
+    #[error("sea-orm-archive works on PostgreSQL 15 or newer; this connection is {0:?}")]
+    UnsupportedBackend(DbBackend),
+
+    /// The schema `archive` is missing or older than this crate.
+    #[error(
+        "the schema `archive` is missing or out of date: call `manager.install_archive().await?` in a migration ({0})"
+    )]
+    NotInstalled(String),
+
+    /// A deadlock or serialization failure: the transaction may be tried again.
+    ///
+    /// Outside a transaction of the caller's it has been tried again already, several times.
+    #[error("another transaction was in the way ({code}): roll back and try again: {source}")]
+    Contention {
+        /// The SQLSTATE: 40P01 or 40001.
+        code: String,
+        /// The database's error.
+        source: DbErr,
+    },
+
+    /// The catalog could not be read.
+    #[error("the catalog could not be understood: {0}")]
+    Catalog(String),
+
+    /// Any other error of the database.
+    #[error(transparent)]
+    Database(DbErr),
+}
+
+/// A foreign key below a tree for which no policy is declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UndeclaredEdge {
+    /// The name of the constraint.
+    pub constraint: String,
+    /// The table that holds it, with its columns.
+    pub child: String,
+    /// The table that it points at.
+    pub parent: String,
+    /// What the database would do: `CASCADE`, `SET NULL` or `SET DEFAULT`.
+    pub on_delete: String,
+}
+
+impl std::fmt::Display for UndeclaredEdge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            constraint,
+            child,
+            parent,
+            on_delete,
+        } = self;
+        write!(
+            f,
+            "{child} points at {parent} with ON DELETE {on_delete} (constraint {constraint}) and is not declared"
+        )
+    }
+}
+
+fn list<T: std::fmt::Display>(items: &[T]) -> String {
+    let items: Vec<_> = items.iter().map(ToString::to_string).collect();
+    items.join("; ")
+}
+
+/// By SQLSTATE first: names of tables and constraints can be missing.
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        let Some((code, message)) =
+            postgres(&error).map(|e| (e.code().to_owned(), e.message().to_owned()))
+        else {
+            return Self::Database(error);
+        };
+        let ours = || message.contains("archive.") || message.contains("\"archive\"");
+        match code.as_str() {
+            "40P01" | "40001" => Self::Contention {
+                code,
+                source: error,
+            },
+            "3F000" | "42883" | "42P01" | "42703" if ours() => Self::NotInstalled(message),
+            TRIGGER => Self::Trigger(message),
+            INCOMPLETE => Self::Incomplete(message),
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// The tables have changed since the plan was made.
+pub(crate) const STALE: &str = "AR001";
+/// The archival holds more, or something else, than the plan restores.
+pub(crate) const OTHER_PLAN: &str = "AR002";
+/// A declared `restrict` has rows.
+pub(crate) const RESTRICTED: &str = "AR003";
+/// A trigger dropped or changed a row.
+pub(crate) const TRIGGER: &str = "AR004";
+
+/// The root is not in its archive table.
+pub(crate) const INCOMPLETE: &str = "AR005";
+
+/// The SQLSTATE of a database error.
+pub(crate) fn code(error: &Error) -> Option<String> {
+    match error {
+        Error::Database(error) => postgres(error).map(|e| e.code().to_owned()),
+        _ => None,
+    }
+}
+
+/// PostgreSQL's own error, where that is what it is.
+pub(crate) fn postgres(error: &DbErr) -> Option<&SqlxPostgresError> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(e))
+        | DbErr::Query(RuntimeErr::SqlxError(e))
+        | DbErr::Conn(RuntimeErr::SqlxError(e)) => match e.as_ref() {
+            SqlxError::Database(e) => e.try_downcast_ref::<SqlxPostgresError>(),
+            _ => None,
+        },
+        _ => None,
+    }
+}

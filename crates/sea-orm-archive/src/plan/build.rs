@@ -1,0 +1,341 @@
+//! Making a plan.
+
+use std::collections::{HashMap, VecDeque};
+
+use sea_orm::ConnectionTrait;
+
+use super::{Basis, DetachedChild, Moved, Node, Parent, Plan, Restriction, check, order};
+use crate::Error;
+use crate::catalog::{self, ForeignKey, Table, Twin};
+use crate::entity::{Declaration, DeclaredEdge, DeclaredName, Policy};
+use crate::error::UndeclaredEdge;
+
+/// Reads the catalog and joins it with the declaration. Two statements.
+pub(crate) async fn build<C: ConnectionTrait>(
+    db: &C,
+    declaration: Declaration,
+) -> Result<Plan, Error> {
+    let declarations = with_children(declaration);
+    let names = names(&declarations);
+    let quoted: Vec<String> = names.iter().map(DeclaredName::quoted).collect();
+    // The fingerprint comes first: a change between the two statements makes it too old, and the
+    // plan is refused when it is used. The other way round the change would go unseen.
+    let fingerprint = catalog::fingerprint(db, &quoted).await?;
+    let tables = catalog::read(db, &quoted).await?;
+    let resolved = names
+        .iter()
+        .zip(&tables)
+        .filter(|(name, _)| name.schema.is_none())
+        .filter_map(|(name, table)| Some((name.quoted(), table.as_ref()?.id.oid)))
+        .collect();
+    let basis = Basis {
+        names: quoted,
+        fingerprint,
+        resolved,
+    };
+    let found = names
+        .into_iter()
+        .zip(tables)
+        .filter_map(|(n, t)| Some((n, t?)))
+        .collect();
+    Builder {
+        declarations,
+        found,
+        problems: Vec::new(),
+        undeclared: Vec::new(),
+    }
+    .plan(basis)
+}
+
+/// The declarations of all tables that are archived with the first.
+fn with_children(root: Declaration) -> Vec<Declaration> {
+    let mut all: Vec<Declaration> = Vec::new();
+    let mut queue = VecDeque::from([root]);
+    while let Some(declaration) = queue.pop_front() {
+        if all.iter().any(|known| known.table == declaration.table) {
+            continue;
+        }
+        queue.extend(
+            declaration
+                .edges
+                .iter()
+                .filter_map(|e| Some(e.child_declaration?())),
+        );
+        all.push(declaration);
+    }
+    all
+}
+
+/// Every table that the declarations speak of.
+fn names(declarations: &[Declaration]) -> Vec<DeclaredName> {
+    let mut names: Vec<DeclaredName> = Vec::new();
+    for declaration in declarations {
+        let children = declaration.edges.iter().map(|edge| &edge.child);
+        for name in [&declaration.table, &declaration.twin]
+            .into_iter()
+            .chain(children)
+        {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+    }
+    names
+}
+
+struct Builder {
+    declarations: Vec<Declaration>,
+    found: HashMap<DeclaredName, Table>,
+    problems: Vec<String>,
+    undeclared: Vec<UndeclaredEdge>,
+}
+
+impl Builder {
+    fn plan(mut self, basis: Basis) -> Result<Plan, Error> {
+        let title = self.declarations[0].table.quoted().replace('"', "");
+        let declarations = std::mem::take(&mut self.declarations);
+        let mut nodes: Vec<Node> = declarations.iter().filter_map(|d| self.node(d)).collect();
+        if nodes.len() < declarations.len() {
+            return Err(Error::Drift {
+                table: title,
+                problems: self.problems,
+            });
+        }
+        let mut edges = Vec::new();
+        for (parent, declaration) in declarations.iter().enumerate() {
+            edges.extend(self.edges(parent, declaration, &nodes));
+        }
+        for (parent, key, policy) in &edges {
+            if *policy == Some(Policy::Cascade) {
+                connect(&mut nodes, *parent, key);
+            }
+        }
+        let title = nodes[0].moved.table.id.to_string();
+        let twins = self
+            .found
+            .values()
+            .filter_map(|t| Some((t.id.oid, t.twin.clone()?)))
+            .collect();
+        if !self.problems.is_empty() {
+            return Err(Error::Drift {
+                table: title,
+                problems: self.problems,
+            });
+        }
+        if !self.undeclared.is_empty() {
+            return Err(Error::UndeclaredEdge {
+                table: title,
+                edges: self.undeclared,
+            });
+        }
+        finish(basis, nodes, edges, &twins, title)
+    }
+
+    /// The node of a declared table, unless something is wrong with it.
+    fn node(&mut self, declaration: &Declaration) -> Option<Node> {
+        let table = self.existing(&declaration.table)?;
+        let twin_table = self.found.get(&declaration.twin).cloned();
+        let (Some(twin_table), Some(twin)) = (twin_table, table.twin.clone()) else {
+            self.problems.push(format!(
+                "{} has no archive table {}: call manager.archive_existing_table({:?}) in a migration",
+                table.id,
+                declaration.twin.quoted(),
+                table.id.table
+            ));
+            return None;
+        };
+        self.problems.extend(check::registration_problems(
+            declaration,
+            &table,
+            &twin_table,
+        ));
+        self.problems
+            .extend(check::problems(&table, &twin_table, &twin));
+        let deleted_by = twin_table.column(&twin.deleted_by)?;
+        let moved = Moved {
+            table,
+            twin,
+            deleted_by_type: deleted_by.sql_type.clone(),
+        };
+        self.problems.extend(check::hidden_row_problems(&moved));
+        Some(Node {
+            moved,
+            parents: Vec::new(),
+            loops: Vec::new(),
+            claimed: false,
+            locked: false,
+        })
+    }
+
+    fn existing(&mut self, name: &DeclaredName) -> Option<Table> {
+        let table = self.found.get(name).cloned();
+        if table.is_none() {
+            self.problems.push(format!(
+                "there is no table {}: run the migrations, or check the search_path",
+                name.quoted()
+            ));
+        }
+        table
+    }
+
+    /// The policy of each foreign key that points at the table of a node.
+    fn edges(
+        &mut self,
+        parent: usize,
+        declaration: &Declaration,
+        nodes: &[Node],
+    ) -> Vec<(usize, ForeignKey, Option<Policy>)> {
+        let table = nodes[parent].moved.table.clone();
+        for edge in &declaration.edges {
+            self.check_declared(&table, edge);
+        }
+        let mut edges = Vec::new();
+        for key in &table.incoming {
+            let declared = declaration
+                .edges
+                .iter()
+                .find(|edge| self.matches(edge, key));
+            match declared.map(|edge| edge.policy) {
+                None if !key.on_delete.refuses() => self.undeclared.push(UndeclaredEdge {
+                    constraint: key.name.clone(),
+                    child: key.to_string(),
+                    parent: table.id.to_string(),
+                    on_delete: key.on_delete.to_string(),
+                }),
+                policy => edges.push((parent, key.clone(), policy)),
+            }
+        }
+        edges
+    }
+
+    fn matches(&self, edge: &DeclaredEdge, key: &ForeignKey) -> bool {
+        let pairs = edge.child_columns.iter().zip(&edge.parent_columns);
+        self.found
+            .get(&edge.child)
+            .is_some_and(|child| child.id.oid == key.child.oid)
+            && edge.child_columns.len() == key.columns.len()
+            && pairs.clone().all(|(child, parent)| {
+                key.columns
+                    .iter()
+                    .any(|c| c.child == *child && c.parent == *parent)
+            })
+    }
+
+    /// A declared edge must be a foreign key: without one, nothing keeps a child from being inserted
+    /// while its parent is archived.
+    fn check_declared(&mut self, table: &Table, edge: &DeclaredEdge) {
+        let Some(child) = self.existing(&edge.child) else {
+            return;
+        };
+        let what = format!("{}({})", child.id, edge.child_columns.join(", "));
+        let Some(key) = table.incoming.iter().find(|key| self.matches(edge, key)) else {
+            self.problems.push(format!(
+                "`{}` is declared, but no foreign key points from {what} at {}({}): add one to the database",
+                edge.name,
+                table.id,
+                edge.parent_columns.join(", ")
+            ));
+            return;
+        };
+        if edge.policy == Policy::Detach {
+            if DetachedChild::nulled(key).next().is_none() {
+                self.problems.push(format!(
+                    "`{}` is declared detach, but {what} is NOT NULL: allow NULL there, or declare cascade or restrict",
+                    edge.name
+                ));
+            }
+            if key.child_key.is_none() {
+                self.problems.push(format!(
+                    "`{}` is declared detach, but {} has no primary key to remember the link by: add one",
+                    edge.name, child.id
+                ));
+            }
+        }
+    }
+}
+
+/// Makes the table that holds the key a child of `parent`.
+fn connect(nodes: &mut [Node], parent: usize, key: &ForeignKey) {
+    let child = nodes
+        .iter()
+        .position(|n| n.moved.table.id.oid == key.child.oid);
+    match child {
+        Some(child) if child == parent => nodes[child].loops.push(key.clone()),
+        Some(child) => nodes[child].parents.push(Parent {
+            node: parent,
+            key: key.clone(),
+        }),
+        // A cascade's child has a declaration, so it has a node.
+        None => {}
+    }
+}
+
+/// Orders the nodes, and settles what is locked, claimed, detached and restricted.
+fn finish(
+    basis: Basis,
+    nodes: Vec<Node>,
+    edges: Vec<(usize, ForeignKey, Option<Policy>)>,
+    twins: &HashMap<i64, Twin>,
+    table: String,
+) -> Result<Plan, Error> {
+    let oids: Vec<i64> = nodes.iter().map(|n| n.moved.table.id.oid).collect();
+    let mut nodes = order::sort(nodes).map_err(|tables| Error::Drift {
+        table,
+        problems: vec![format!(
+            "the tables {} cascade to each other in a circle: declare one of those relations restrict or detach",
+            tables.join(", ")
+        )],
+    })?;
+    let at = |oid: i64| nodes.iter().position(|n| n.moved.table.id.oid == oid);
+    let (mut detached, mut restrictions) = (Vec::<DetachedChild>::new(), Vec::new());
+    let mut held = Vec::new();
+    for (parent, key, policy) in edges {
+        let Some(node) = at(oids[parent]) else {
+            continue;
+        };
+        let moved_as = at(key.child.oid);
+        if policy.is_some_and(|p| p != Policy::Restrict) || !key.on_delete.refuses() {
+            held.push(node);
+        }
+        match policy {
+            Some(Policy::Cascade) => {}
+            Some(Policy::Detach) => detach(&mut detached, twins, Parent { node, key }, moved_as),
+            Some(Policy::Restrict) | None => restrictions.push(Restriction {
+                node,
+                guarded: !key.on_delete.refuses() || key.deferrable,
+                key,
+                moved_as,
+            }),
+        }
+    }
+    let twice = |n: &Node| n.parents.len() > 1 || !n.loops.is_empty();
+    for (n, node) in nodes.iter_mut().enumerate() {
+        node.claimed = twice(node) || node.moved.table.intercepts_delete().is_some();
+        node.locked = node.claimed || held.contains(&n);
+    }
+    Ok(Plan {
+        basis,
+        nodes,
+        detached,
+        restrictions,
+    })
+}
+
+fn detach(
+    all: &mut Vec<DetachedChild>,
+    twins: &HashMap<i64, Twin>,
+    edge: Parent,
+    moved_as: Option<usize>,
+) {
+    let table = edge.key.child.clone();
+    match all.iter_mut().find(|child| child.table.oid == table.oid) {
+        Some(child) => child.edges.push(edge),
+        None => all.push(DetachedChild {
+            key: edge.key.child_key.clone().unwrap_or_default(),
+            twin: twins.get(&table.oid).cloned(),
+            table,
+            edges: vec![edge],
+            moved_as,
+        }),
+    }
+}

@@ -1,0 +1,172 @@
+//! What must be true of a table and its twin before a row moves. What is not understood is refused.
+
+use super::Moved;
+use crate::catalog::{Table, Twin};
+use crate::entity::Declaration;
+
+/// Everything that is wrong with a table and its twin, each with its way out.
+pub(super) fn problems(table: &Table, twin_table: &Table, twin: &Twin) -> Vec<String> {
+    let mut problems = Vec::new();
+    problems.extend(table_problems(table));
+    problems.extend(column_problems(table, twin_table, twin));
+    problems.extend(twin_problems(table, twin_table));
+    problems
+}
+
+fn table_problems(table: &Table) -> Vec<String> {
+    let id = &table.id;
+    let mut problems = Vec::new();
+    if !matches!(table.kind.as_str(), "r" | "p") {
+        problems.push(format!("{id} is not a table: archive the table below it"));
+    }
+    if table.is_partition {
+        problems.push(format!(
+            "{id} is a partition: declare its partitioned table instead"
+        ));
+    }
+    if table.has_inheritors {
+        problems.push(format!(
+            "other tables inherit from {id} and their columns would be lost: use declarative partitioning, or NO INHERIT"
+        ));
+    }
+    if table.has_rules {
+        problems.push(format!(
+            "rewrite rules stand on {id}: replace them by triggers"
+        ));
+    }
+    if table.key.is_empty() {
+        problems.push(format!("{id} has no primary key: add one"));
+    }
+    problems
+}
+
+fn column_problems(table: &Table, twin_table: &Table, twin: &Twin) -> Vec<String> {
+    let (id, twin_id) = (&table.id, &twin_table.id);
+    let sync = format!(
+        "call manager.sync_archived_table({:?}) in a migration",
+        id.table
+    );
+    let added = [&twin.deleted_at, &twin.deleted_by, &twin.archival_id];
+    let mut problems = Vec::new();
+    for column in &table.columns {
+        let name = &column.name;
+        match twin_table.column(name) {
+            None => problems.push(format!(
+                "the column {name} of {id} is missing in {twin_id}: {sync}"
+            )),
+            Some(other) if !column.same_type(other) => problems.push(format!(
+                "the column {name} is {} in {id} and {} in {twin_id}: {sync}",
+                column.sql_type, other.sql_type
+            )),
+            Some(other) if other.not_null && !column.not_null => problems.push(format!(
+                "the column {name} may be NULL in {id} and may not in {twin_id}: {sync}"
+            )),
+            Some(_) => {}
+        }
+        if added.contains(&name) {
+            problems.push(format!(
+                "{id} has a column {name}, which {twin_id} adds: rename what the archive adds with the attribute"
+            ));
+        }
+    }
+    for column in &twin_table.columns {
+        if table.column(&column.name).is_none() && !added.contains(&&column.name) {
+            problems.push(format!(
+                "the column {} of {twin_id} is missing in {id}, and a restore would lose it: {sync}",
+                column.name
+            ));
+        }
+    }
+    for name in added {
+        if twin_table.column(name).is_none() {
+            problems.push(format!(
+                "{twin_id} has no column {name}: call manager.archive_existing_table({:?})",
+                id.table
+            ));
+        }
+    }
+    problems
+}
+
+fn twin_problems(table: &Table, twin: &Table) -> Vec<String> {
+    let (id, twin_id) = (&table.id, &twin.id);
+    let mut problems = Vec::new();
+    if !twin
+        .key
+        .iter()
+        .map(|c| &c.name)
+        .eq(table.key.iter().map(|c| &c.name))
+    {
+        problems.push(format!(
+            "{twin_id} has another primary key than {id}: give it the same"
+        ));
+    }
+    if table.row_security && !twin.row_security {
+        problems.push(format!(
+            "row security is on for {id} and off for {twin_id}, where archived rows could be read by everyone: enable it there with the same policies"
+        ));
+    }
+    if let Some(trigger) = twin.intercepts_insert().or(twin.intercepts_delete()) {
+        problems.push(format!(
+            "the trigger {} may drop or change rows of {twin_id}: make it an AFTER trigger, or drop it",
+            trigger.name
+        ));
+    }
+    if twin.has_rules || twin.has_inheritors {
+        problems.push(format!(
+            "{twin_id} has rules or inheritors: an archive table must be plain"
+        ));
+    }
+    problems
+}
+
+/// Whether the twin that is registered is the one that the entity declares.
+pub(super) fn registration_problems(
+    declaration: &Declaration,
+    table: &Table,
+    declared: &Table,
+) -> Vec<String> {
+    let id = &table.id;
+    let Some(twin) = &table.twin else {
+        return vec![format!(
+            "{id} has no archive table: call manager.archive_existing_table({:?}) in a migration",
+            id.table
+        )];
+    };
+    let mut problems = Vec::new();
+    if twin.id.oid != declared.id.oid {
+        problems.push(format!(
+            "the entity of {id} declares the archive table {}, and the migrations made {}: give both the same table_name",
+            declared.id, twin.id
+        ));
+    }
+    let added = &declaration.added;
+    for (attribute, registered) in [
+        (&added.deleted_at, &twin.deleted_at),
+        (&added.deleted_by, &twin.deleted_by),
+        (&added.archival_id, &twin.archival_id),
+    ] {
+        if attribute != registered {
+            problems.push(format!(
+                "the entity of {id} calls a column {attribute} that the migrations call {registered}: give both the same name"
+            ));
+        }
+    }
+    problems
+}
+
+/// Rows that row security hides would be changed by the database unseen.
+pub(super) fn hidden_row_problems(moved: &Moved) -> Vec<String> {
+    let table = &moved.table;
+    table
+        .incoming
+        .iter()
+        .filter(|key| key.child.hides_rows && !key.on_delete.refuses())
+        .map(|key| {
+            format!(
+                "row security hides rows of {} from this role, and {} would reach them unseen (ON DELETE {}): make the constraint NO ACTION",
+                key.child, key.name, key.on_delete
+            )
+        })
+        .collect()
+}

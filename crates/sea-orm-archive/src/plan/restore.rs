@@ -1,0 +1,169 @@
+//! The plan of a restore: the tables that hold rows of an archival, and the links it cut.
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+use super::{Basis, DetachedChild, Moved, Parent, Plan, check};
+use crate::Error;
+use crate::catalog::{self, Table};
+
+/// How the rows of an archival come back.
+#[derive(Clone, Debug)]
+pub(crate) struct RestorePlan {
+    /// What it was made from.
+    pub basis: Basis,
+    /// The tables, the root's first.
+    pub tables: Vec<Moved>,
+    /// The tables whose links may have been cut.
+    pub detached: Vec<DetachedChild>,
+}
+
+impl From<&Plan> for RestorePlan {
+    fn from(plan: &Plan) -> Self {
+        Self {
+            basis: plan.basis.clone(),
+            tables: plan.nodes.iter().map(|node| node.moved.clone()).collect(),
+            detached: plan.detached.clone(),
+        }
+    }
+}
+
+/// Plans from the ledger alone: the tables that it names, and the links that it remembers.
+///
+/// An archival can hold rows that its entity never declared: rows that another restore left behind
+/// because this archival holds a parent of theirs.
+pub(crate) async fn from_ledger<C: ConnectionTrait>(
+    db: &C,
+    archival: i64,
+) -> Result<RestorePlan, Error> {
+    let Some(ledger) = ledger(db, archival).await? else {
+        return Err(Error::AlreadyRestored { archival });
+    };
+    let mut names = ledger.tables.clone();
+    names.extend(ledger.twins);
+    let children: Vec<String> = ledger.links.iter().map(|link| link.child.clone()).collect();
+    names.extend(
+        children
+            .into_iter()
+            .filter(|child| !ledger.tables.contains(child)),
+    );
+    let fingerprint = catalog::fingerprint(db, &names).await?;
+    let found: Vec<Table> = catalog::read(db, &names)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect();
+    let title = ledger.root_table;
+    let tables = moved(&ledger.tables, &found).map_err(|problems| Error::Drift {
+        table: title.clone(),
+        problems,
+    })?;
+    let detached = detached(&ledger.links, &found).map_err(|problems| Error::Drift {
+        table: title,
+        problems,
+    })?;
+    Ok(RestorePlan {
+        basis: Basis {
+            names,
+            fingerprint,
+            resolved: Vec::new(),
+        },
+        tables,
+        detached,
+    })
+}
+
+/// What the ledger says of one archival.
+#[derive(serde::Deserialize)]
+struct Ledger {
+    root_table: String,
+    tables: Vec<String>,
+    twins: Vec<String>,
+    links: Vec<Link>,
+}
+
+#[derive(serde::Deserialize)]
+struct Link {
+    child: String,
+    edge: String,
+}
+
+async fn ledger<C: ConnectionTrait>(db: &C, archival: i64) -> Result<Option<Ledger>, Error> {
+    let statement = Statement::from_sql_and_values(
+        DbBackend::Postgres,
+        include_str!("ledger.sql"),
+        [archival.into()],
+    );
+    let Some(row) = db.query_one_raw(statement).await? else {
+        return Ok(None);
+    };
+    let ledger: serde_json::Value = row.try_get("", "ledger")?;
+    serde_json::from_value(ledger).map_err(|error| Error::Catalog(error.to_string()))
+}
+
+fn moved(names: &[String], found: &[Table]) -> Result<Vec<Moved>, Vec<String>> {
+    let mut problems = Vec::new();
+    let mut tables = Vec::new();
+    for name in names {
+        let table = found.iter().find(|table| table.id.sql() == *name);
+        let twin = table.and_then(|table| table.twin.as_ref());
+        let twin_table = twin.and_then(|twin| found.iter().find(|t| t.id.oid == twin.id.oid));
+        let (Some(table), Some(twin), Some(twin_table)) = (table, twin, twin_table) else {
+            problems.push(format!(
+                "{} holds rows of this archival but has no archive table any more: call manager.archive_existing_table(..) for it",
+                name.replace('"', "")
+            ));
+            continue;
+        };
+        problems.extend(check::problems(table, twin_table, twin));
+        let deleted_by = twin_table.column(&twin.deleted_by);
+        tables.push(Moved {
+            table: table.clone(),
+            twin: twin.clone(),
+            deleted_by_type: deleted_by.map(|c| c.sql_type.clone()).unwrap_or_default(),
+        });
+    }
+    if problems.is_empty() {
+        Ok(tables)
+    } else {
+        Err(problems)
+    }
+}
+
+fn detached(links: &[Link], found: &[Table]) -> Result<Vec<DetachedChild>, Vec<String>> {
+    let mut children: Vec<DetachedChild> = Vec::new();
+    let mut problems = Vec::new();
+    for link in links {
+        let table = found.iter().find(|table| table.id.sql() == link.child);
+        let key = table.and_then(|t| t.outgoing.iter().find(|key| key.edge() == link.edge));
+        let (Some(table), Some(key)) = (table, key) else {
+            problems.push(format!(
+                "this archival cut the link {}({}), and no foreign key stands there any more: add it again",
+                link.child.replace('"', ""),
+                link.edge
+            ));
+            continue;
+        };
+        let edge = Parent {
+            node: 0,
+            key: key.clone(),
+        };
+        match children
+            .iter_mut()
+            .find(|child| child.table.oid == table.id.oid)
+        {
+            Some(child) => child.edges.push(edge),
+            None => children.push(DetachedChild {
+                table: table.id.clone(),
+                key: table.key.clone(),
+                twin: table.twin.clone(),
+                edges: vec![edge],
+                moved_as: None,
+            }),
+        }
+    }
+    if problems.is_empty() {
+        Ok(children)
+    } else {
+        Err(problems)
+    }
+}

@@ -1,0 +1,198 @@
+//! What a preview says: what would move, what is in the way.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What an archive would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchivePreview {
+    /// How many roots there are.
+    pub roots: u64,
+    /// How many rows of which table would move, by `schema.table`.
+    pub rows: BTreeMap<String, u64>,
+    /// What blocks it. Empty: nothing does.
+    pub blocked: Vec<Blocker>,
+    /// The links that would be set to NULL until the restore.
+    pub detached: Vec<Detachment>,
+}
+
+/// Rows that block an archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocker {
+    /// The table of the rows, as `schema.table`.
+    pub table: String,
+    /// The foreign key by which they point at the tree.
+    pub constraint: String,
+    /// How many they are.
+    pub rows: u64,
+}
+
+impl std::fmt::Display for Blocker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            table,
+            constraint,
+            rows,
+        } = self;
+        write!(
+            f,
+            "{rows} row(s) of {table} point at it (constraint {constraint})"
+        )
+    }
+}
+
+/// Rows that stay and lose a link until the restore.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detachment {
+    /// The table of the rows, as `schema.table`.
+    pub table: String,
+    /// The foreign key that would be set to NULL.
+    pub constraint: String,
+    /// How many rows there are.
+    pub rows: u64,
+}
+
+/// What a restore would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestorePreview {
+    /// The archival that would be restored.
+    pub archival: i64,
+    /// How many rows of which table would come back, by `schema.table`.
+    pub rows: BTreeMap<String, u64>,
+    /// Rows that would stay archived until another of their parents is back.
+    pub waiting: Vec<Waiting>,
+    /// What is in the way. Empty: nothing is.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Rows that stay in the archive until another parent is restored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// The table of the rows, as `schema.table`.
+    pub table: String,
+    /// The archival that holds the parent they wait for, and them from now on.
+    pub archival: i64,
+    /// How many they are.
+    pub rows: u64,
+}
+
+/// One thing in the way of a restore.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Conflict {
+    /// An active row holds the values that a unique index or an exclusion constraint guards.
+    Unique {
+        /// The table, as `schema.table`.
+        table: String,
+        /// The index, which has the name of its constraint.
+        constraint: String,
+        /// The key of the archived row.
+        key: Value,
+        /// The guarded columns and expressions with the values of the archived row.
+        values: Value,
+        /// The key of the active row in the way.
+        holder: Value,
+    },
+    /// An active row has the primary key of an archived one.
+    KeyTaken {
+        /// The table, as `schema.table`.
+        table: String,
+        /// The name of the primary key.
+        constraint: String,
+        /// The key.
+        key: Value,
+    },
+    /// A row that the archived one points at is not there.
+    MissingParent {
+        /// The table of the archived row, as `schema.table`.
+        table: String,
+        /// The foreign key.
+        constraint: String,
+        /// The key of the archived row.
+        key: Value,
+        /// The table that it points at.
+        parent_table: String,
+        /// The columns and values that it points at.
+        parent_key: Value,
+        /// The archival that holds the missing row; `None` where it is in no archive table.
+        archival: Option<i64>,
+    },
+    /// A constraint that the archived rows do not satisfy (any more).
+    Violated {
+        /// The table, as the database names it.
+        table: String,
+        /// The name of the constraint or column.
+        constraint: String,
+        /// What the database says.
+        message: String,
+    },
+}
+
+impl std::fmt::Display for Conflict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unique {
+                table,
+                constraint,
+                key,
+                values,
+                holder,
+            } => write!(
+                f,
+                "{table} {key}: {values} is taken by the active row {holder} ({constraint}); change or archive that row"
+            ),
+            Self::KeyTaken {
+                table,
+                constraint,
+                key,
+            } => write!(
+                f,
+                "{table} {key}: an active row has this key ({constraint}); archive or delete that row"
+            ),
+            Self::MissingParent {
+                table,
+                constraint,
+                key,
+                parent_table,
+                parent_key,
+                archival,
+            } => {
+                write!(
+                    f,
+                    "{table} {key}: {parent_table} {parent_key} is missing ({constraint}); "
+                )?;
+                match archival {
+                    Some(archival) => write!(f, "restore archival {archival} first"),
+                    None => write!(f, "it is in no archive table: insert it again"),
+                }
+            }
+            Self::Violated {
+                table,
+                constraint,
+                message,
+            } => {
+                write!(
+                    f,
+                    "{table}: {message} ({constraint}); change the constraint or the archived rows"
+                )
+            }
+        }
+    }
+}
+
+/// What a restore did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Restored {
+    /// The archival, with `restored_at` set.
+    pub archival: crate::archival::Model,
+    /// How many rows of which table came back, by `schema.table`.
+    pub rows: BTreeMap<String, u64>,
+    /// How many detached links were put back.
+    pub relinked: u64,
+    /// Rows that stay archived until another of their parents is back.
+    #[serde(default)]
+    pub waiting: Vec<Waiting>,
+}

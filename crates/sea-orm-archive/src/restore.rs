@@ -1,0 +1,379 @@
+//! Restoring: exactly what one archival took comes back.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use sea_orm::sea_query::{Expr, PostgresQueryBuilder};
+use sea_orm::{ConnectionTrait, TransactionTrait, Value};
+use serde_json::Value as Json;
+use tracing::Instrument;
+
+use crate::archive::{absent_active, key_columns, key_text, twin_row};
+use crate::careful;
+use crate::entity::{Archivable, DeclaredName};
+use crate::error::{self, Error};
+use crate::plan;
+use crate::planned::{PlannedRestore, planned, replanned};
+use crate::report::{RestorePreview, Restored};
+use crate::run::{self, ATTEMPTS, Sql, ask, back_off, check_backend, is_pool, is_stale};
+use crate::sql::{literal, quote};
+
+/// Restores one row with everything that was archived with it. Made by
+/// [`ArchiveEntity::restore_by_id`](crate::ArchiveEntity::restore_by_id).
+#[derive(Clone, Debug)]
+#[must_use = "nothing is restored before `.exec(&db)`"]
+pub struct RestoreOne<E: Archivable> {
+    key: Vec<Value>,
+    by: Option<String>,
+    entity: PhantomData<E>,
+}
+
+/// Restores everything that an archival moved. Made by
+/// [`archival::Entity::restore_by_id`](crate::archival::Entity::restore_by_id).
+#[derive(Clone, Debug)]
+#[must_use = "nothing is restored before `.exec(&db)`"]
+pub struct RestoreArchival {
+    archival: i64,
+    by: Option<String>,
+}
+
+/// The archival that is wanted: a query for `a.id`, to be locked or only read.
+pub(crate) struct Target {
+    find: String,
+    values: Vec<Value>,
+    by: Option<String>,
+}
+
+impl Target {
+    /// The archival with this id, unless it was restored.
+    pub fn archival(id: i64, by: Option<String>) -> Self {
+        Self {
+            find:
+                "SELECT a.id FROM archive.archival AS a WHERE a.id = $1 AND a.restored_at IS NULL"
+                    .to_owned(),
+            values: vec![id.into()],
+            by,
+        }
+    }
+
+    /// The archival whose root is this row.
+    fn root<E: Archivable>(key: &[Value], by: Option<String>) -> Self {
+        let (row, values) = twin_row::<E>(key, Expr::cust("*")).build(PostgresQueryBuilder);
+        let declaration = E::declaration();
+        let columns = key_columns::<E>();
+        let pairs: Vec<_> = columns
+            .iter()
+            .map(|name| format!("{}, d.{}", literal(name), quote(name)))
+            .collect();
+        Self {
+            find: format!(
+                "SELECT a.id FROM ({row}) AS d JOIN archive.archival AS a ON a.id = d.{} \
+                 WHERE a.restored_at IS NULL AND a.tables[1] = pg_catalog.to_regclass({}) AND a.root_key = pg_catalog.jsonb_build_object({})",
+                quote(&declaration.added.archival_id),
+                literal(&declaration.table.quoted()),
+                pairs.join(", "),
+            ),
+            values: values.0,
+            by,
+        }
+    }
+
+    /// The call of `archive.run`. The archival is locked by this very statement: of two restores the
+    /// second waits here, and then finds nothing to restore.
+    pub fn call(&self, planned: &PlannedRestore) -> Sql {
+        let mut sql = Sql {
+            text: String::new(),
+            values: self.values.clone(),
+        };
+        let by = sql.bind(self.by.clone());
+        let texts = sql.bind(planned.steps.sql.clone());
+        let settles = sql.bind(planned.steps.settles.clone());
+        sql.text = format!(
+            "SELECT archive.run({texts}, {settles}, (SELECT pg_catalog.jsonb_build_object('id', k.id, 'by', {by}::text) \
+             FROM ({} FOR UPDATE OF a) AS k)) AS result",
+            self.find
+        );
+        sql
+    }
+
+    /// The archival's id, unlocked.
+    async fn id<C>(&self, db: &C) -> Result<Option<i64>, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let text = format!(
+            "SELECT pg_catalog.to_jsonb(k.id) AS result FROM ({}) AS k",
+            self.find
+        );
+        let found = ask(
+            db,
+            &Sql {
+                text,
+                values: self.values.clone(),
+            },
+        )
+        .await?;
+        Ok(found.and_then(|id| id.as_i64()))
+    }
+}
+
+impl<E: Archivable> RestoreOne<E> {
+    pub(crate) fn new(key: Vec<Value>) -> Self {
+        Self {
+            key,
+            by: None,
+            entity: PhantomData,
+        }
+    }
+
+    /// Who restores it: `restored_by` in the ledger.
+    pub fn by(mut self, actor: impl Into<E::DeletedBy>) -> Self {
+        self.by = run::actor(actor.into().into());
+        self
+    }
+
+    /// Moves back everything that was archived with this row, and puts the detached links back.
+    ///
+    /// One statement, one round trip, one transaction; in a transaction of the caller's a savepoint.
+    /// Where something is in the way, a second look finds all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RestoreConflict`] with every conflict, [`Error::ParentArchived`] where the row went
+    /// with a parent or its parent is archived too, [`Error::NotArchived`], [`Error::NotFound`],
+    /// [`Error::Drift`], [`Error::Contention`]: nothing has moved then.
+    pub async fn exec<C>(self, db: &C) -> Result<Restored, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        check_backend(db)?;
+        let declaration = E::declaration();
+        let span = span(&declaration.table);
+        let restored = self.restore(db).instrument(span.clone()).await?;
+        record(&span, &restored);
+        Ok(restored)
+    }
+
+    async fn restore<C>(&self, db: &C) -> Result<Restored, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let target = Target::root::<E>(&self.key, self.by.clone());
+        let mut plan = planned::<E, C>(db).await?;
+        for attempt in 1.. {
+            let outcome = if must_look_first::<C>(&plan.restore) {
+                Next::Carefully
+            } else {
+                next::<C>(ask(db, &target.call(&plan.restore)).await, attempt)
+            };
+            match outcome {
+                Next::Done(answer) => return restored(answer),
+                Next::Nothing => return Err(self.why_not(db).await?),
+                Next::Again => back_off(attempt).await,
+                Next::Carefully => {
+                    return match target.id(db).await? {
+                        Some(id) => careful::restore(db, id, self.by.clone()).await,
+                        None => Err(self.why_not(db).await?),
+                    };
+                }
+                Next::Failed(error) => match replanned::<E, C>(db, &plan, &error).await? {
+                    Some(new) if attempt < ATTEMPTS => plan = new,
+                    _ => return Err(error),
+                },
+            }
+        }
+        Err(Error::Catalog("no attempt was made".to_owned()))
+    }
+
+    /// What [`exec`](Self::exec) would bring back, what would have to wait, and every conflict.
+    /// Moves nothing: what it tries, it rolls back.
+    ///
+    /// # Errors
+    ///
+    /// As [`exec`](Self::exec), but conflicts are in the answer.
+    pub async fn preview<C>(self, db: &C) -> Result<RestorePreview, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        check_backend(db)?;
+        let target = Target::root::<E>(&self.key, None);
+        // Names and plan are checked as a restore would check them.
+        planned::<E, C>(db).await?;
+        match target.id(db).await? {
+            Some(id) => careful::preview(db, id).await,
+            None => Err(self.why_not(db).await?),
+        }
+    }
+
+    /// Why this row is not the root of an archival.
+    async fn why_not<C>(&self, db: &C) -> Result<Error, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let declaration = E::declaration();
+        let (row, values) = twin_row::<E>(&self.key, Expr::cust("*")).build(PostgresQueryBuilder);
+        let text = format!(
+            "SELECT pg_catalog.jsonb_build_object('archival', a.id, 'table', a.root_table, 'key', a.root_key) AS result \
+             FROM ({row}) AS d JOIN archive.archival AS a ON a.id = d.{}",
+            quote(&declaration.added.archival_id)
+        );
+        let found = ask(
+            db,
+            &Sql {
+                text,
+                values: values.0,
+            },
+        )
+        .await?;
+        let (table, key) = (
+            declaration.table.quoted().replace('"', ""),
+            key_text::<E>(&self.key),
+        );
+        let Some(found) = found else {
+            return absent_active::<E, C>(db, &self.key, table, key).await;
+        };
+        Ok(Error::ParentArchived {
+            table,
+            key,
+            parent_table: found["table"].as_str().unwrap_or_default().to_owned(),
+            parent_key: found["key"].to_string(),
+            archival: found["archival"].as_i64().unwrap_or_default(),
+        })
+    }
+}
+
+impl RestoreArchival {
+    pub(crate) fn new(archival: i64) -> Self {
+        Self { archival, by: None }
+    }
+
+    /// Who restores it: `restored_by` in the ledger.
+    pub fn by(mut self, actor: impl Into<Value>) -> Self {
+        self.by = run::actor(actor.into());
+        self
+    }
+
+    /// Moves back everything that this archival holds, and puts the detached links back.
+    ///
+    /// The tables are those that the ledger names, so it works without their entities. A restore of
+    /// other archivals of the same tables is planned once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyRestored`], or as [`RestoreOne::exec`]: nothing has moved then.
+    pub async fn exec<C>(self, db: &C) -> Result<Restored, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        check_backend(db)?;
+        let span = span(&DeclaredName {
+            schema: Some("archive".to_owned()),
+            table: "archival".to_owned(),
+        });
+        let restored = self.restore(db).instrument(span.clone()).await?;
+        record(&span, &restored);
+        Ok(restored)
+    }
+
+    async fn restore<C>(&self, db: &C) -> Result<Restored, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let target = Target::archival(self.archival, self.by.clone());
+        for kept in plan::remembered::<PlannedRestore>(LEDGER) {
+            if must_look_first::<C>(&kept) {
+                continue;
+            }
+            match next::<C>(ask(db, &target.call(&kept)).await, 1) {
+                Next::Done(answer) => return restored(answer),
+                Next::Nothing => {
+                    return Err(Error::AlreadyRestored {
+                        archival: self.archival,
+                    });
+                }
+                // Another plan is needed, or another look.
+                Next::Carefully | Next::Again => break,
+                Next::Failed(error) if is_stale(&error) => {}
+                Next::Failed(error) => return Err(error),
+            }
+        }
+        careful::restore(db, self.archival, self.by.clone()).await
+    }
+
+    /// What [`exec`](Self::exec) would bring back, what would have to wait, and every conflict.
+    /// Moves nothing: what it tries, it rolls back.
+    ///
+    /// # Errors
+    ///
+    /// As [`exec`](Self::exec), but conflicts are in the answer.
+    pub async fn preview<C>(self, db: &C) -> Result<RestorePreview, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        check_backend(db)?;
+        careful::preview(db, self.archival).await
+    }
+}
+
+/// Where the plans of restores by archival are kept.
+pub(crate) const LEDGER: &str = "archive.archival";
+
+/// What to do after an attempt.
+enum Next {
+    Done(Json),
+    Nothing,
+    Again,
+    /// Something is in the way, or the archival holds more than the plan says: look closely.
+    Carefully,
+    Failed(Error),
+}
+
+fn next<C: 'static>(answer: Result<Option<Json>, Error>, attempt: u32) -> Next {
+    match answer {
+        Ok(Some(answer)) if !answer.is_null() => Next::Done(answer),
+        Ok(_) => Next::Nothing,
+        Err(Error::Contention { .. }) if is_pool::<C>() && attempt < ATTEMPTS => Next::Again,
+        Err(error) => match error::code(&error).as_deref() {
+            Some(error::OTHER_PLAN | "23505" | "23503" | "23P01" | "23514" | "23502") => {
+                Next::Carefully
+            }
+            _ => Next::Failed(error),
+        },
+    }
+}
+
+/// A deferred foreign key would be checked at the commit of the caller's transaction, too late to
+/// say anything helpful.
+fn must_look_first<C: 'static>(planned: &PlannedRestore) -> bool {
+    let deferrable = |moved: &plan::Moved| moved.table.outgoing.iter().any(|key| key.deferrable);
+    !is_pool::<C>() && planned.plan.tables.iter().any(deferrable)
+}
+
+pub(crate) fn restored(answer: Json) -> Result<Restored, Error> {
+    serde_json::from_value(answer).map_err(|error| Error::Catalog(error.to_string()))
+}
+
+fn span(table: &DeclaredName) -> tracing::Span {
+    tracing::info_span!(
+        "restore",
+        table = table.table,
+        archival = tracing::field::Empty,
+        rows = tracing::field::Empty,
+        waiting = tracing::field::Empty,
+    )
+}
+
+fn record(span: &tracing::Span, restored: &Restored) {
+    span.record("archival", restored.archival.id);
+    span.record("rows", restored.rows.values().sum::<u64>());
+    span.record(
+        "waiting",
+        restored.waiting.iter().map(|w| w.rows).sum::<u64>(),
+    );
+    span.in_scope(|| tracing::debug!("restored"));
+}
+
+/// Keeps a plan made from the ledger for the next archival of the same tables.
+pub(crate) fn keep(planned: &Arc<PlannedRestore>) {
+    plan::remember(LEDGER, planned);
+}

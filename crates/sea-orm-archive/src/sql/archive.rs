@@ -1,0 +1,233 @@
+//! The one statement that moves a tree into its twins.
+
+use super::name::{bare, columns, joined, key_object, literal, object, quote, same_key};
+use super::tree::{self, Roots, TAG, root_records, tagged_claims, unchanged, unless_moved, with};
+use crate::error::{RESTRICTED, TRIGGER};
+use crate::plan::{DetachedChild, Node, Plan};
+
+/// Everything that one archive runs, in order; the flag marks a step that is repeated until settled.
+pub(crate) fn steps(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
+    let mut steps = tree::locks(plan, which);
+    steps.push((moving(plan, which), false));
+    steps
+}
+
+/// The moving statement.
+///
+/// Races: DELETE .. RETURNING copies what it deletes, so an update of a leaf that commits at the same
+/// moment is either in the copy or comes too late to find the row; a SELECT before the DELETE would
+/// copy stale rows. What could be inserted below the tree was locked out by the steps before.
+/// Columns are listed on both sides: a new column is never put into another one's place.
+fn moving(plan: &Plan, which: Roots) -> String {
+    let mut parts = vec![numbered_roots(plan, which), clock()];
+    for (n, node) in plan.nodes.iter().enumerate() {
+        if node.claimed {
+            parts.extend(tagged_claims(plan, n, which, &moved_name));
+        }
+        parts.push(moved(n, node));
+        parts.push(kept(n, node));
+    }
+    for (d, child) in plan.detached.iter().enumerate() {
+        parts.extend(unlinked(plan, d, child));
+    }
+    parts.push(ledger(plan));
+    let guards = guards(plan);
+    let guard = if guards.is_empty() {
+        String::new()
+    } else {
+        format!(" WHERE {}", guards.join(" AND "))
+    };
+    with(
+        parts,
+        &format!(
+            "SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(l) ORDER BY l.id) FROM ledger AS l{guard}"
+        ),
+    )
+}
+
+/// The roots, each with the id of its archival; none where the tables have changed.
+fn numbered_roots(plan: &Plan, which: Roots) -> String {
+    let key = columns("r", plan.root().table.key.iter().map(|c| c.name.as_str()));
+    format!(
+        "roots AS MATERIALIZED (SELECT {key}, pg_catalog.nextval('archive.archival_id_seq') AS {TAG} FROM {} WHERE {})",
+        root_records(plan, which),
+        unchanged(&plan.basis)
+    )
+}
+
+/// The time of the move: read once, after the locks.
+fn clock() -> String {
+    "clock AS MATERIALIZED (SELECT pg_catalog.clock_timestamp() AS at)".to_owned()
+}
+
+/// Where the rows of a node are once they have left their table.
+fn moved_name(n: usize) -> String {
+    format!("moved_{n}")
+}
+
+fn moved(n: usize, node: &Node) -> String {
+    let table = &node.moved.table;
+    let (source, on) = match node.parents.first() {
+        _ if node.claimed => (format!("claim_{n}"), same_key(&table.key, "p", "t")),
+        Some(parent) => (
+            format!("moved_{}", parent.node),
+            joined(&parent.key, "p", "t"),
+        ),
+        None => ("roots".to_owned(), same_key(&table.key, "p", "t")),
+    };
+    format!(
+        "moved_{n} AS (DELETE FROM {} AS t USING {source} AS p WHERE {on} RETURNING {}, p.{TAG})",
+        table.id.sql(),
+        columns("t", table.columns.iter().map(|c| c.name.as_str()))
+    )
+}
+
+fn kept(n: usize, node: &Node) -> String {
+    let moved = &node.moved;
+    let twin = &moved.twin;
+    let names = || moved.table.columns.iter().map(|c| c.name.as_str());
+    format!(
+        "kept_{n} AS (INSERT INTO {} ({}, {}, {}, {}) SELECT {}, clock.at, ($1->>'by')::{}, m.{TAG} FROM moved_{n} AS m CROSS JOIN clock RETURNING {} AS {TAG})",
+        twin.id.sql(),
+        bare(names()),
+        quote(&twin.deleted_at),
+        quote(&twin.deleted_by),
+        quote(&twin.archival_id),
+        columns("m", names()),
+        moved.deleted_by_type,
+        quote(&twin.archival_id),
+    )
+}
+
+/// Cuts the links of the rows that stay, and remembers them. One UPDATE for each table: a second one
+/// of the same row in the same statement would be silently left out.
+fn unlinked(plan: &Plan, d: usize, child: &DetachedChild) -> Vec<String> {
+    let table = child.table.sql();
+    let key = || child.key.iter().map(|c| c.name.as_str());
+    let links: Vec<_> = child
+        .edges
+        .iter()
+        .map(|edge| {
+            let old: Vec<_> = DetachedChild::nulled(&edge.key)
+                .map(|c| (c.child.clone(), format!("t.{}", quote(&c.child))))
+                .collect();
+            format!(
+                "SELECT {}, p.{TAG}, {} AS edge, {} AS link FROM {table} AS t JOIN moved_{} AS p ON {}{}",
+                columns("t", key()),
+                literal(&edge.key.edge()),
+                object(&old),
+                edge.node,
+                joined(&edge.key, "p", "t"),
+                unless_moved(plan, child.moved_as, &moved_name),
+            )
+        })
+        .collect();
+    vec![
+        format!("link_{d} AS MATERIALIZED ({})", links.join(" UNION ALL ")),
+        format!(
+            "unlinked_{d} AS (UPDATE {table} AS t SET {} FROM (SELECT {}, pg_catalog.array_agg(l.edge) AS edges FROM link_{d} AS l GROUP BY {}) AS p WHERE {})",
+            cut(child),
+            columns("l", key()),
+            columns("l", key()),
+            same_key(&child.key, "p", "t"),
+        ),
+        format!(
+            "remembered_{d} AS (INSERT INTO archive.detached_link (archival_id, child, child_key, edge, link) SELECT l.{TAG}, {}::regclass, {}, l.edge, l.link FROM link_{d} AS l)",
+            literal(&table),
+            key_object(&child.key, "l"),
+        ),
+    ]
+}
+
+/// The assignments of that UPDATE: a column becomes NULL where one of its edges is cut.
+fn cut(child: &DetachedChild) -> String {
+    let mut assignments: Vec<(String, Vec<String>)> = Vec::new();
+    for edge in &child.edges {
+        let hit = format!("{} = ANY (p.edges)", literal(&edge.key.edge()));
+        for column in DetachedChild::nulled(&edge.key) {
+            match assignments
+                .iter_mut()
+                .find(|(name, _)| *name == column.child)
+            {
+                Some((_, hits)) => hits.push(hit.clone()),
+                None => assignments.push((column.child.clone(), vec![hit.clone()])),
+            }
+        }
+    }
+    let assignments: Vec<_> = assignments
+        .iter()
+        .map(|(name, hits)| {
+            let name = quote(name);
+            format!(
+                "{name} = CASE WHEN {} THEN NULL ELSE t.{name} END",
+                hits.join(" OR ")
+            )
+        })
+        .collect();
+    assignments.join(", ")
+}
+
+/// The ledger's row for each root that moved.
+fn ledger(plan: &Plan) -> String {
+    let root = plan.root();
+    let counts: Vec<_> = plan
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(n, node)| {
+            (
+                node.moved.table.id.to_string(),
+                format!("coalesce(c{n}.n, 0)"),
+            )
+        })
+        .collect();
+    let tables: Vec<_> = plan
+        .nodes
+        .iter()
+        .map(|node| format!("{}::regclass", literal(&node.moved.table.id.sql())))
+        .collect();
+    let joins: Vec<_> = (0..plan.nodes.len())
+        .map(|n| {
+            let join = if n == 0 { "JOIN" } else { "LEFT JOIN" };
+            format!(
+                "{join} (SELECT {TAG}, pg_catalog.count(*) AS n FROM kept_{n} GROUP BY {TAG}) AS c{n} ON c{n}.{TAG} = r.{TAG}"
+            )
+        })
+        .collect();
+    format!(
+        "ledger AS (INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables) \
+         SELECT r.{TAG}, {}, {}, clock.at, $1->>'by', $1->>'reason', nullif($1->'metadata', 'null'), {}, ARRAY[{}] \
+         FROM roots AS r CROSS JOIN clock {} RETURNING *)",
+        literal(&root.table.id.to_string()),
+        key_object(&root.table.key, "r"),
+        object(&counts),
+        tables.join(", "),
+        joins.join(" "),
+    )
+}
+
+/// What must hold once everything has moved; a guard that fails takes all of it back.
+fn guards(plan: &Plan) -> Vec<String> {
+    let restricted = plan.restrictions.iter().filter(|r| r.guarded).map(|r| {
+        format!(
+            "(CASE WHEN NOT EXISTS (SELECT FROM {} AS t JOIN moved_{} AS p ON {}{}) THEN true ELSE archive.stop('{RESTRICTED}', {}) END)",
+            r.key.child.sql(),
+            r.node,
+            joined(&r.key, "p", "t"),
+            unless_moved(plan, r.moved_as, &moved_name),
+            literal(&r.key.name),
+        )
+    });
+    let triggered = plan.nodes.iter().enumerate().filter_map(|(n, node)| {
+        let trigger = node.moved.table.intercepts_delete()?;
+        let message = format!(
+            "the trigger {} kept a row of {} from being deleted, so nothing was archived: let it pass the rows that are archived",
+            trigger.name, node.moved.table.id
+        );
+        Some(format!(
+            "(CASE WHEN (SELECT pg_catalog.count(*) FROM claim_{n}) = (SELECT pg_catalog.count(*) FROM moved_{n}) THEN true ELSE archive.stop('{TRIGGER}', {}) END)",
+            literal(&message)
+        ))
+    });
+    restricted.chain(triggered).collect()
+}

@@ -1,0 +1,153 @@
+//! What is in the way of a restore, asked before the database would refuse it.
+
+use super::hand_over::ParentLink;
+use super::name::{joined, key_object, literal, object, quote};
+use crate::catalog::{IndexPart, UniqueIndex};
+use crate::plan::{Moved, RestorePlan};
+
+/// Enough to act on; a restore with more conflicts has to be asked again.
+const MOST: usize = 100;
+
+/// One statement that answers with all conflicts of the archival `$1` as a JSON array.
+pub(crate) fn statement(
+    plan: &RestorePlan,
+    indexes: &[UniqueIndex],
+    links: &[ParentLink],
+) -> String {
+    let taken = indexes.iter().filter_map(|index| {
+        let moved = plan.tables.iter().find(|m| m.table.id.oid == index.table)?;
+        Some(taken(moved, index))
+    });
+    let missing = links.iter().map(|link| missing(plan, link));
+    let all: Vec<_> = taken
+        .chain(missing)
+        .map(|query| format!("({query} LIMIT {MOST})"))
+        .collect();
+    let all = if all.is_empty() {
+        "SELECT NULL::jsonb AS c WHERE false".to_owned()
+    } else {
+        all.join(" UNION ALL ")
+    };
+    format!("SELECT coalesce(pg_catalog.jsonb_agg(f.c), '[]') AS result FROM ({all}) AS f(c)")
+}
+
+/// Archived rows whose place an active row has taken.
+fn taken(moved: &Moved, index: &UniqueIndex) -> String {
+    let on: Vec<_> = index
+        .parts
+        .iter()
+        .enumerate()
+        .map(|(n, part)| {
+            let equal = format!("a.k{n} {} d.k{n}", part.operator);
+            if index.nulls_equal {
+                format!("({equal} OR (a.k{n} IS NULL AND d.k{n} IS NULL))")
+            } else {
+                equal
+            }
+        })
+        .collect();
+    let conflict = object(&[
+        (
+            "kind".to_owned(),
+            literal(if index.primary { "key_taken" } else { "unique" }),
+        ),
+        ("table".to_owned(), literal(&moved.table.id.to_string())),
+        ("constraint".to_owned(), literal(&index.name)),
+        ("key".to_owned(), "d.key".to_owned()),
+        ("values".to_owned(), "d.vals".to_owned()),
+        ("holder".to_owned(), "a.key".to_owned()),
+    ]);
+    let archived = format!("t.{} = $1", quote(&moved.twin.archival_id));
+    format!(
+        "SELECT {conflict} FROM ({}) AS d JOIN ({}) AS a ON {}",
+        side(moved, index, &moved.twin.id.sql(), Some(&archived)),
+        side(moved, index, &moved.table.id.sql(), None),
+        on.join(" AND "),
+    )
+}
+
+/// One side of the comparison: the same expressions over the same columns, in either table.
+fn side(moved: &Moved, index: &UniqueIndex, table: &str, only: Option<&str>) -> String {
+    let values: Vec<_> = index
+        .parts
+        .iter()
+        .map(|part: &IndexPart| (part.name.clone(), format!("({})", part.expression)))
+        .collect();
+    let keys: Vec<_> = index
+        .parts
+        .iter()
+        .enumerate()
+        .map(|(n, part)| format!("({}) AS k{n}", part.expression))
+        .collect();
+    let conditions: Vec<_> = only
+        .map(str::to_owned)
+        .into_iter()
+        .chain(
+            index
+                .predicate
+                .as_ref()
+                .map(|predicate| format!("({predicate})")),
+        )
+        .collect();
+    let filter = if conditions.is_empty() {
+        String::new()
+    } else {
+        format!(" WHERE {}", conditions.join(" AND "))
+    };
+    format!(
+        "SELECT {} AS key, {} AS vals, {} FROM {table} AS t{filter}",
+        key_object(&moved.table.key, "t"),
+        object(&values),
+        keys.join(", "),
+    )
+}
+
+/// Archived rows that point at a row which is neither active nor restored with them.
+fn missing(plan: &RestorePlan, link: &ParentLink) -> String {
+    let moved = &plan.tables[link.table];
+    let key = &link.key;
+    let tag = quote(&moved.twin.archival_id);
+    let values: Vec<_> = key
+        .columns
+        .iter()
+        .map(|c| (c.parent.clone(), format!("d.{}", quote(&c.child))))
+        .collect();
+    let set: Vec<_> = key
+        .columns
+        .iter()
+        .map(|c| format!("d.{} IS NOT NULL", quote(&c.child)))
+        .collect();
+    let (archival, twin, with_it) = match &link.twin {
+        Some(twin) => (
+            format!("p.{}", quote(&twin.archival_id)),
+            format!(
+                " LEFT JOIN {} AS p ON {}",
+                twin.id.sql(),
+                joined(key, "p", "d")
+            ),
+            format!(
+                " AND NOT EXISTS (SELECT FROM {} AS s WHERE s.{} = $1 AND {})",
+                twin.id.sql(),
+                quote(&twin.archival_id),
+                joined(key, "s", "d")
+            ),
+        ),
+        None => ("NULL::bigint".to_owned(), String::new(), String::new()),
+    };
+    let conflict = object(&[
+        ("kind".to_owned(), literal("missing_parent")),
+        ("table".to_owned(), literal(&moved.table.id.to_string())),
+        ("constraint".to_owned(), literal(&key.name)),
+        ("key".to_owned(), key_object(&moved.table.key, "d")),
+        ("parent_table".to_owned(), literal(&key.parent.to_string())),
+        ("parent_key".to_owned(), object(&values)),
+        ("archival".to_owned(), archival),
+    ]);
+    format!(
+        "SELECT {conflict} FROM {} AS d{twin} WHERE d.{tag} = $1 AND {} AND NOT EXISTS (SELECT FROM {} AS x WHERE {}){with_it}",
+        moved.twin.id.sql(),
+        set.join(" AND "),
+        key.parent.sql(),
+        joined(key, "x", "d"),
+    )
+}

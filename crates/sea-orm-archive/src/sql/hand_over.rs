@@ -1,0 +1,114 @@
+//! Rows that cannot come back yet, because another parent of theirs is archived too.
+//!
+//! They stay in their twin and change hands: from the archival that is being restored to the one
+//! that holds the missing parent, whose restore brings them.
+
+use super::name::{joined, key_object, literal, quote};
+use super::restore::keyed;
+use crate::catalog::{ForeignKey, Twin};
+use crate::plan::{DetachedChild, Moved, RestorePlan};
+
+/// A foreign key of a table that is restored, and where the archived rows of its parent are.
+#[derive(Clone, Debug)]
+pub(crate) struct ParentLink {
+    /// The table among those of the plan that holds the key.
+    pub table: usize,
+    pub key: ForeignKey,
+    /// The archive table of the parent, where it has one.
+    pub twin: Option<Twin>,
+}
+
+/// Locks the archivals that rows will be handed to, and notes there that they hold such rows.
+///
+/// Race: one of them may be restored at this moment. Its restore holds the same lock, so either it is
+/// over when the next statement looks, and the parent is back, or it begins after the rows have come.
+pub(crate) fn lock(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
+    let moved = &plan.tables[link.table];
+    let table = format!("{}::regclass", literal(&moved.table.id.sql()));
+    format!(
+        "UPDATE archive.archival AS a SET tables = CASE WHEN {table}::oid = ANY (a.tables::oid[]) THEN a.tables ELSE a.tables || {table} END \
+         WHERE a.restored_at IS NULL AND a.id IN (SELECT p.{} FROM {} AS t JOIN {} AS p ON {} WHERE {})",
+        quote(&twin.archival_id),
+        moved.twin.id.sql(),
+        twin.id.sql(),
+        joined(&link.key, "p", "t"),
+        waits(plan, link, twin),
+    )
+}
+
+/// Hands the rows over; answers with the archivals and how many rows each was given.
+pub(crate) fn rows(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
+    let moved = &plan.tables[link.table];
+    let tag = quote(&moved.twin.archival_id);
+    format!(
+        "WITH given AS (UPDATE {} AS t SET {tag} = p.{parent_tag} FROM {} AS p JOIN archive.archival AS a ON a.id = p.{parent_tag} AND a.restored_at IS NULL \
+         WHERE {} AND {} RETURNING t.{tag} AS archival) \
+         SELECT archival, pg_catalog.count(*) AS rows FROM given GROUP BY archival ORDER BY archival",
+        moved.twin.id.sql(),
+        twin.id.sql(),
+        joined(&link.key, "p", "t"),
+        waits(plan, link, twin),
+        parent_tag = quote(&twin.archival_id),
+    )
+}
+
+/// The row `t` is of this archival and not its root; its parent `p` is of another, and no active row
+/// has taken the parent's place.
+fn waits(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
+    let moved = &plan.tables[link.table];
+    let root = if link.table == 0 {
+        format!(
+            " AND {} <> (SELECT s.root_key FROM archive.archival AS s WHERE s.id = $1)",
+            key_object(&moved.table.key, "t")
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "t.{} = $1 AND p.{} <> $1{root} AND NOT EXISTS (SELECT FROM {} AS x WHERE {})",
+        quote(&moved.twin.archival_id),
+        quote(&twin.archival_id),
+        link.key.parent.sql(),
+        joined(&link.key, "x", "t"),
+    )
+}
+
+/// Links that were cut from a row that is handed over go with it.
+pub(crate) fn links(child: &DetachedChild, plan: &RestorePlan) -> Vec<String> {
+    let edges = child.edges.iter().filter_map(|edge| {
+        let parent = plan
+            .tables
+            .iter()
+            .find(|m| m.table.id.oid == edge.key.parent.oid)?;
+        Some((&edge.key, parent))
+    });
+    edges
+        .map(|(key, parent)| hand_links(child, key, parent))
+        .collect()
+}
+
+fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String {
+    let pairs: Vec<_> = key
+        .columns
+        .iter()
+        .map(|c| {
+            let value = if c.child_not_null {
+                format!("t.{}", quote(&c.child))
+            } else {
+                format!("(l.link->>{})::{}", literal(&c.child), c.child_type)
+            };
+            format!("p.{} {} {value}", quote(&c.parent), c.equals)
+        })
+        .collect();
+    format!(
+        "UPDATE archive.detached_link AS l SET archival_id = p.{tag} FROM {} AS t, {} AS p \
+         WHERE l.archival_id = $1 AND l.child = {}::regclass AND l.edge = {} AND {} AND {} AND p.{tag} <> $1",
+        child.table.sql(),
+        parent.twin.id.sql(),
+        literal(&child.table.sql()),
+        literal(&key.edge()),
+        keyed(&child.key, "l.child_key"),
+        pairs.join(" AND "),
+        tag = quote(&parent.twin.archival_id),
+    )
+}

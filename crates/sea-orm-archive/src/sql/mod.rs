@@ -1,0 +1,12 @@
+//! The statements, as text. Every name is quoted and schema-qualified, every column listed.
+
+pub(crate) mod archive;
+pub(crate) mod conflict;
+pub(crate) mod hand_over;
+mod name;
+pub(crate) mod preview;
+pub(crate) mod restore;
+mod tree;
+
+pub(crate) use name::{literal, quote};
+pub(crate) use tree::Roots;

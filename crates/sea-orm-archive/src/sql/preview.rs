@@ -1,0 +1,70 @@
+//! What an archive would move, and what is in its way: the same rows, only read.
+
+use super::name::{joined, literal, object};
+use super::tree::{Roots, claims, found, roots, unless_moved, with};
+use crate::catalog::ForeignKey;
+use crate::plan::Plan;
+
+/// One statement that answers with an [`ArchivePreview`](crate::ArchivePreview) as JSON.
+pub(crate) fn statement(plan: &Plan) -> String {
+    let rows: Vec<_> = plan
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(n, node)| {
+            let id = &node.moved.table.id;
+            let count = format!("(SELECT pg_catalog.count(*) FROM {})", found(plan, n));
+            (id.to_string(), count)
+        })
+        .collect();
+    let blocked = plan
+        .restrictions
+        .iter()
+        .map(|r| linked(plan, &r.key, r.node, r.moved_as));
+    let detached = plan.detached.iter().flat_map(|child| {
+        child
+            .edges
+            .iter()
+            .map(|edge| linked(plan, &edge.key, edge.node, child.moved_as))
+    });
+    let body = object(&[
+        (
+            "roots".to_owned(),
+            "(SELECT pg_catalog.count(*) FROM roots)".to_owned(),
+        ),
+        ("rows".to_owned(), object(&rows)),
+        ("blocked".to_owned(), array(blocked)),
+        ("detached".to_owned(), array(detached)),
+    ]);
+    with(
+        std::iter::once(roots(plan, Roots::Many)).chain(claims(plan, 0..plan.nodes.len())),
+        &format!("SELECT {body}"),
+    )
+}
+
+/// How many rows point at a node by this key and do not move themselves.
+fn linked(plan: &Plan, key: &ForeignKey, node: usize, moved_as: Option<usize>) -> String {
+    let count = format!(
+        "(SELECT pg_catalog.count(*) FROM {} AS t JOIN {} AS p ON {}{})",
+        key.child.sql(),
+        found(plan, node),
+        joined(key, "p", "t"),
+        unless_moved(plan, moved_as, &|n| found(plan, n))
+    );
+    object(&[
+        ("table".to_owned(), literal(&key.child.to_string())),
+        ("constraint".to_owned(), literal(&key.name)),
+        ("rows".to_owned(), count),
+    ])
+}
+
+fn array(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<_> = items
+        .map(|item| format!("pg_catalog.jsonb_build_array({item})"))
+        .collect();
+    if items.is_empty() {
+        "'[]'::jsonb".to_owned()
+    } else {
+        items.join(" || ")
+    }
+}

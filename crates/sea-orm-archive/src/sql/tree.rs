@@ -1,0 +1,324 @@
+//! Which rows belong to a tree: the common table expressions that every statement starts from.
+
+use std::collections::BTreeSet;
+
+use super::name::{bare, columns, joined, literal, quote, same_key};
+use crate::plan::{Basis, Node, Plan};
+
+/// The column that carries the archival's id from the root to the rows below it. A user's column can
+/// hardly be called that, and it lives inside one statement only.
+pub(super) const TAG: &str = "\"archive.archival_id\"";
+
+/// Whether a statement is for one root or for many: PostgreSQL plans a single row differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Roots {
+    One,
+    Many,
+}
+
+/// The keys of the roots, from the arguments.
+pub(super) fn roots(plan: &Plan, which: Roots) -> String {
+    let key = &plan.root().table.key;
+    let names = columns("r", key.iter().map(|c| c.name.as_str()));
+    format!(
+        "roots AS MATERIALIZED (SELECT {names} FROM {})",
+        root_records(plan, which)
+    )
+}
+
+/// The roots as rows with typed columns.
+pub(super) fn root_records(plan: &Plan, which: Roots) -> String {
+    let key = &plan.root().table.key;
+    let typed: Vec<_> = key
+        .iter()
+        .map(|c| format!("{} {}", quote(&c.name), c.sql_type))
+        .collect();
+    let records = match which {
+        Roots::One => "pg_catalog.jsonb_to_record($1->'roots'->0)",
+        Roots::Many => "pg_catalog.jsonb_to_recordset($1->'roots')",
+    };
+    format!("{records} AS r({})", typed.join(", "))
+}
+
+/// True while the tables are those that the plan was made from.
+pub(super) fn unchanged(basis: &Basis) -> String {
+    let names: Vec<_> = basis.names.iter().map(|name| literal(name)).collect();
+    let unchanged = format!(
+        "archive.unchanged({}, ARRAY[{}])",
+        basis.fingerprint,
+        names.join(", ")
+    );
+    // A new table earlier in the search_path takes a name over without changing any table of the
+    // plan, so names without a schema are looked up each time.
+    let resolved = basis.resolved.iter().map(|(name, oid)| {
+        format!(
+            "(CASE WHEN pg_catalog.to_regclass({})::oid = {oid} THEN true ELSE archive.stop('AR001', 'the search_path finds other tables') END)",
+            literal(name)
+        )
+    });
+    std::iter::once(unchanged)
+        .chain(resolved)
+        .collect::<Vec<_>>()
+        .join(" AND ")
+}
+
+/// The columns of a node that its children and its own key need.
+fn needed(plan: &Plan, n: usize) -> BTreeSet<&str> {
+    let node = &plan.nodes[n];
+    let key = node.moved.table.key.iter().map(|c| c.name.as_str());
+    let below = plan.nodes.iter().flat_map(|child| &child.parents);
+    let detached = plan.detached.iter().flat_map(|child| &child.edges);
+    let edges = below
+        .chain(detached)
+        .filter(|edge| edge.node == n)
+        .map(|edge| &edge.key);
+    let restricted = plan
+        .restrictions
+        .iter()
+        .filter(|r| r.node == n)
+        .map(|r| &r.key);
+    let loops = node.loops.iter();
+    let parent_columns = edges
+        .chain(restricted)
+        .chain(loops)
+        .flat_map(|key| key.columns.iter().map(|c| c.parent.as_str()));
+    key.chain(parent_columns).collect()
+}
+
+/// Where the rows of a node are found while nothing has moved yet.
+pub(super) fn found(plan: &Plan, n: usize) -> String {
+    if n == 0 && roots_suffice(plan) {
+        "roots".to_owned()
+    } else {
+        format!("claim_{n}")
+    }
+}
+
+/// Whether the keys of the roots say all that is needed of them.
+fn roots_suffice(plan: &Plan) -> bool {
+    let root = &plan.nodes[0];
+    root.loops.is_empty()
+        && needed(plan, 0)
+            .iter()
+            .all(|name| root.moved.table.key.iter().any(|c| c.name == *name))
+}
+
+/// The rows of the nodes, found by reading alone: for locks and previews.
+pub(super) fn claims(plan: &Plan, nodes: impl IntoIterator<Item = usize>) -> Vec<String> {
+    nodes
+        .into_iter()
+        .filter(|&n| found(plan, n) != "roots")
+        .map(|n| {
+            format!(
+                "claim_{n} AS ({})",
+                reach(plan, n, &|p| found(plan, p), None)
+            )
+        })
+        .collect()
+}
+
+/// A query for the rows of node `n`, each once, by all its foreign keys and its own loops.
+///
+/// `source` says where the rows of a parent are; with `tag` each row carries the archival of the
+/// parent it was reached by, and is returned once for each.
+pub(super) fn reach(
+    plan: &Plan,
+    n: usize,
+    source: &dyn Fn(usize) -> String,
+    tag: Option<&str>,
+) -> String {
+    let node = &plan.nodes[n];
+    let table = node.moved.table.id.sql();
+    let names = needed(plan, n);
+    let tagged = |alias: &str| {
+        tag.map(|tag| format!(", {alias}.{tag}"))
+            .unwrap_or_default()
+    };
+    let list = columns("t", names.iter().copied());
+    let mut parts: Vec<String> = Vec::new();
+    if n == 0 {
+        let on = same_key(&node.moved.table.key, "p", "t");
+        parts.push(format!(
+            "SELECT {list}{} FROM {table} AS t JOIN roots AS p ON {on}",
+            tagged("p")
+        ));
+    }
+    for parent in &node.parents {
+        parts.push(format!(
+            "SELECT {list}{} FROM {table} AS t JOIN {} AS p ON {}",
+            tagged("p"),
+            source(parent.node),
+            joined(&parent.key, "p", "t")
+        ));
+    }
+    if !node.loops.is_empty() {
+        // A recursive term may name itself once, so all loops share one join.
+        let on: Vec<_> = node.loops.iter().map(|key| joined(key, "p", "t")).collect();
+        let itself = if tag.is_some() {
+            format!("tree_{n}")
+        } else {
+            format!("claim_{n}")
+        };
+        let base = parts.join(" UNION ");
+        return format!(
+            "{base} UNION SELECT {list}{} FROM {table} AS t JOIN {itself} AS p ON {}",
+            tagged("p"),
+            on.join(" OR ")
+        );
+    }
+    parts.join(" UNION ")
+}
+
+/// The rows of a claimed node with the one archival that takes each: the lowest that reaches it.
+pub(super) fn tagged_claims(
+    plan: &Plan,
+    n: usize,
+    which: Roots,
+    source: &dyn Fn(usize) -> String,
+) -> Vec<String> {
+    let names = bare(needed(plan, n));
+    let reached = reach(plan, n, source, Some(TAG));
+    let outer = if n == 0 && which == Roots::Many {
+        // A root below another root goes with that one. Where two lie below each other, in a circle,
+        // the first one takes both.
+        let key = same_key(&plan.root().table.key, "x", "r");
+        let back = same_key(&plan.root().table.key, "y", "s");
+        format!(
+            " WHERE NOT EXISTS (SELECT FROM roots AS r JOIN tree_0 AS x ON {key} AND x.{TAG} <> r.{TAG} \
+             JOIN roots AS s ON s.{TAG} = x.{TAG} \
+             WHERE r.{TAG} = tree_0.{TAG} AND (s.{TAG} < r.{TAG} OR NOT EXISTS \
+             (SELECT FROM tree_0 AS y WHERE {back} AND y.{TAG} = r.{TAG})))"
+        )
+    } else {
+        String::new()
+    };
+    vec![
+        format!("tree_{n} AS ({reached})"),
+        format!(
+            "claim_{n} AS MATERIALIZED (SELECT {names}, pg_catalog.min({TAG}) AS {TAG} FROM tree_{n}{outer} GROUP BY {names})"
+        ),
+    ]
+}
+
+/// `AND NOT EXISTS` of the row of `t` among the rows of the node that move, which are in `source`.
+pub(super) fn unless_moved(
+    plan: &Plan,
+    moved_as: Option<usize>,
+    source: &dyn Fn(usize) -> String,
+) -> String {
+    match moved_as {
+        None => String::new(),
+        Some(n) => {
+            let same = same_key(&plan.nodes[n].moved.table.key, "m", "t");
+            format!(
+                " AND NOT EXISTS (SELECT FROM {} AS m WHERE {same})",
+                source(n)
+            )
+        }
+    }
+}
+
+/// The statements that lock the rows of a tree, top-down, each with a snapshot of its own; the flag
+/// says that a statement is repeated until it answers the same twice.
+///
+/// The roots themselves are locked before, by the statement that finds them.
+///
+/// Race: a row inserted below a locked row has to wait for it, since its foreign key takes a lock on
+/// its parent. So once a level is locked, what the next statement sees of the level below it is all
+/// there can be. Without these, a like on a comment that is inserted while the comment's post is
+/// archived is deleted by ON DELETE CASCADE and copied by nobody.
+pub(crate) fn locks(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
+    let nodes = plan
+        .nodes
+        .iter()
+        .enumerate()
+        .filter(|(n, node)| node.locked && (*n > 0 || !node.loops.is_empty()));
+    let mut statements: Vec<_> = nodes
+        .map(|(n, node)| (lock_node(plan, n, which), !node.loops.is_empty()))
+        .collect();
+    statements.extend((0..plan.detached.len()).map(|d| (lock_detached(plan, d, which), false)));
+    statements
+}
+
+fn lock_node(plan: &Plan, n: usize, which: Roots) -> String {
+    let node = &plan.nodes[n];
+    let table = &node.moved.table;
+    let direct = node.loops.is_empty() && node.parents.len() == 1;
+    let (source, on) = match node.parents.first() {
+        Some(parent) if direct => (found(plan, parent.node), joined(&parent.key, "p", "t")),
+        _ => (found(plan, n), same_key(&table.key, "p", "t")),
+    };
+    let mut needed = ancestors(plan, n);
+    if !direct {
+        needed.insert(n);
+    }
+    let order = columns("t", table.key.iter().map(|c| c.name.as_str()));
+    let answer = signature(node);
+    with(
+        std::iter::once(roots(plan, which)).chain(claims(plan, needed)),
+        &format!(
+            "SELECT {answer} FROM (SELECT {order} FROM {} AS t JOIN {source} AS p ON {on} ORDER BY {order} FOR UPDATE OF t) AS t",
+            table.id.sql()
+        ),
+    )
+}
+
+/// What a lock answers: how many rows, and for a tree of unknown depth which.
+fn signature(node: &Node) -> String {
+    if node.loops.is_empty() {
+        return "pg_catalog.to_jsonb(pg_catalog.count(*))".to_owned();
+    }
+    let key = columns("t", node.moved.table.key.iter().map(|c| c.name.as_str()));
+    format!(
+        "pg_catalog.jsonb_build_array(pg_catalog.count(*), pg_catalog.bit_xor(pg_catalog.hashtextextended(ROW({key})::text, 0)))"
+    )
+}
+
+/// Rows that lose a link are locked too: which links are cut is decided from what is read here.
+fn lock_detached(plan: &Plan, d: usize, which: Roots) -> String {
+    let child = &plan.detached[d];
+    let table = child.table.sql();
+    let key = columns("t", child.key.iter().map(|c| c.name.as_str()));
+    let linked: Vec<_> = child
+        .edges
+        .iter()
+        .map(|edge| {
+            format!(
+                "SELECT {key} FROM {table} AS t JOIN {} AS p ON {}",
+                found(plan, edge.node),
+                joined(&edge.key, "p", "t")
+            )
+        })
+        .collect();
+    let needed: BTreeSet<usize> = child
+        .edges
+        .iter()
+        .flat_map(|e| ancestors(plan, e.node).into_iter().chain([e.node]))
+        .collect();
+    with(
+        std::iter::once(roots(plan, which)).chain(claims(plan, needed)),
+        &format!(
+            "SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) FROM (SELECT {key} FROM {table} AS t JOIN ({}) AS p ON {} ORDER BY {key} FOR NO KEY UPDATE OF t) AS t",
+            linked.join(" UNION "),
+            same_key(&child.key, "p", "t")
+        ),
+    )
+}
+
+/// The nodes that the rows of `n` are reached through, in order.
+fn ancestors(plan: &Plan, n: usize) -> BTreeSet<usize> {
+    let mut all = BTreeSet::new();
+    let mut open: Vec<usize> = plan.nodes[n].parents.iter().map(|p| p.node).collect();
+    while let Some(p) = open.pop() {
+        if all.insert(p) {
+            open.extend(plan.nodes[p].parents.iter().map(|p| p.node));
+        }
+    }
+    all
+}
+
+/// One statement out of its common table expressions and its body.
+pub(super) fn with(expressions: impl IntoIterator<Item = String>, body: &str) -> String {
+    let expressions: Vec<_> = expressions.into_iter().collect();
+    format!("WITH RECURSIVE {}\n{body}", expressions.join(",\n"))
+}

@@ -1,0 +1,81 @@
+//! The verbs, where a SeaORM user looks for them: on the entity and on the model.
+
+use std::future::Future;
+
+use sea_orm::{ConnectionTrait, ModelTrait, TransactionTrait};
+
+use crate::archival;
+use crate::archive::{ArchiveMany, ArchiveOne, Key, key_of, key_values};
+use crate::entity::{Archivable, Restorable};
+use crate::error::Error;
+use crate::report::Restored;
+use crate::restore::{RestoreArchival, RestoreOne};
+
+/// What an archivable entity can do: `post::Entity::archive_by_id(42)`.
+pub trait ArchiveEntity: Archivable {
+    /// Archives the row with this primary key, and everything below it.
+    fn archive_by_id(key: impl Into<Key<Self>>) -> ArchiveOne<Self> {
+        ArchiveOne::new(key_values(key.into()))
+    }
+
+    /// Archives every row that a filter finds, each as an archival of its own.
+    fn archive_many() -> ArchiveMany<Self> {
+        ArchiveMany::new()
+    }
+
+    /// Restores the row with this primary key, and everything that was archived with it.
+    fn restore_by_id(key: impl Into<Key<Self>>) -> RestoreOne<Self> {
+        RestoreOne::new(key_values(key.into()))
+    }
+}
+
+impl<E: Archivable> ArchiveEntity for E {}
+
+/// What the model of an archivable entity can do: `post.archive(&db)`.
+pub trait ArchiveModel: ModelTrait<Entity: Archivable> {
+    /// Archives this row, and everything below it. See [`ArchiveOne::exec`].
+    fn archive<C>(self, db: &C) -> impl Future<Output = Result<archival::Model, Error>> + Send
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let archive = ArchiveOne::<Self::Entity>::new(key_of(&self));
+        async move { archive.exec(db).await }
+    }
+}
+
+impl<M: ModelTrait<Entity: Archivable>> ArchiveModel for M {}
+
+/// What the model of a deleted entity can do: `deleted_post.restore(&db)`.
+pub trait RestoreModel: ModelTrait<Entity: Restorable> {
+    /// Restores this row, and everything that was archived with it. See [`RestoreOne::exec`].
+    fn restore<C>(self, db: &C) -> impl Future<Output = Result<Restored, Error>> + Send
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let restore = RestoreOne::<<Self::Entity as Restorable>::Active>::new(key_of(&self));
+        async move { restore.exec(db).await }
+    }
+}
+
+impl<M: ModelTrait<Entity: Restorable>> RestoreModel for M {}
+
+impl archival::Model {
+    /// Restores everything that this archival moved. See [`RestoreArchival::exec`].
+    ///
+    /// # Errors
+    ///
+    /// As [`RestoreArchival::exec`].
+    pub async fn restore<C>(&self, db: &C) -> Result<Restored, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        archival::Entity::restore_by_id(self.id).exec(db).await
+    }
+}
+
+impl archival::Entity {
+    /// Restores everything that the archival with this id moved.
+    pub fn restore_by_id(archival: i64) -> RestoreArchival {
+        RestoreArchival::new(archival)
+    }
+}

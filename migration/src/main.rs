@@ -1,0 +1,8 @@
+//! Runs the migrations: what `sea-orm-cli migrate` calls, and `cargo run -p migration -- up`.
+
+use sea_orm_migration::cli;
+
+#[tokio::main]
+async fn main() {
+    cli::run_cli(migration::Migrator).await;
+}

@@ -1,0 +1,310 @@
+//! The one server of a test binary, and the databases that are made on it.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Statement};
+use throwaway_postgres::Server;
+use tokio::{
+    runtime::Runtime,
+    sync::OnceCell,
+    time::{sleep, timeout},
+};
+
+/// How long a test waits for what should happen at once, on a machine that is busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the names of all our databases and roles begin with.
+const PREFIX: &str = "archive_test_";
+
+/// A server, and a connection to it that outlives every test.
+pub(crate) struct Cluster {
+    server: Server,
+    /// Every `#[tokio::test]` has a runtime that ends with it. What tests share lives on this one.
+    runtime: Runtime,
+    admin: DatabaseConnection,
+    /// The beginning of the names of this process's databases and roles.
+    prefix: String,
+    next: AtomicU32,
+    templates: Mutex<HashMap<&'static str, Arc<OnceCell<String>>>>,
+}
+
+/// The failure is kept too: without PostgreSQL the first test says so, and the others say the same
+/// without looking for it again.
+static CLUSTER: OnceCell<Result<Cluster, String>> = OnceCell::const_new();
+
+/// The server of this process; the first caller starts it.
+pub(crate) async fn cluster() -> &'static Cluster {
+    let started = CLUSTER
+        .get_or_init(|| async {
+            let started = thread::spawn(|| Cluster::start().map_err(|error| error.to_string()));
+            while !started.is_finished() {
+                sleep(Duration::from_millis(5)).await;
+            }
+            started
+                .join()
+                .unwrap_or_else(|_| Err("starting the server panicked".to_owned()))
+        })
+        .await;
+    match started {
+        Ok(cluster) => cluster,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A pool of a few connections, for the runtime of the caller. It is for servers that a test
+/// started itself; on the server of all tests, [`Database::connect`](crate::Database::connect)
+/// is shorter.
+pub async fn connect(url: &str) -> DatabaseConnection {
+    connect_with(url, |options| options.max_connections(8))
+        .await
+        .unwrap_or_else(|error| panic!("no connection to {url}: {error}"))
+}
+
+pub(crate) async fn connect_with(
+    url: &str,
+    set: impl FnOnce(&mut ConnectOptions) -> &mut ConnectOptions,
+) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .sqlx_logging(false)
+        .min_connections(0)
+        .acquire_timeout(PATIENCE)
+        // Nothing here lasts long enough for a connection to go stale.
+        .test_before_acquire(false);
+    set(&mut options);
+    sea_orm::Database::connect(options).await
+}
+
+impl Cluster {
+    /// Runs in a thread of its own: starting a server and a runtime both block.
+    fn start() -> Result<Self, Box<dyn std::error::Error>> {
+        let server = Server::from_env_or_start()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        let prefix = format!("{PREFIX}{:08x}_", random() as u32);
+        let name = prefix.clone();
+        let admin = runtime.block_on(connect_with(&server.admin_url(), |options| {
+            // The name says that this process lives, to others that look for leftovers.
+            options
+                .set_application_name(name)
+                .min_connections(1)
+                .max_connections(4)
+                .idle_timeout(None)
+                .max_lifetime(None)
+        }))?;
+        let cluster = Self {
+            server,
+            runtime,
+            admin,
+            prefix,
+            next: AtomicU32::new(0),
+            templates: Mutex::default(),
+        };
+        if cluster.server.throwaway().is_none() {
+            cluster
+                .runtime
+                .block_on(remove_leftovers(&cluster.admin, None));
+            shutdown_hooks::add_shutdown_hook(remove_ours);
+        }
+        Ok(cluster)
+    }
+
+    pub(crate) fn url(&self, database: &str) -> String {
+        self.server.url(database)
+    }
+
+    pub(crate) fn url_as(&self, database: &str, role: &str, password: &str) -> String {
+        self.server.url_as(database, role, password)
+    }
+
+    /// Runs statements that belong to no test's database.
+    pub(crate) async fn execute(&self, sql: String) {
+        let admin = self.admin.clone();
+        let work = async move {
+            let done = admin.execute_unprepared(&sql).await;
+            done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        };
+        self.wait(work).await;
+    }
+
+    /// The first row of a query that belongs to no test's database.
+    pub(crate) async fn query(&self, statement: Statement) -> Option<QueryResult> {
+        let admin = self.admin.clone();
+        let work = async move {
+            let row = admin.query_one_raw(statement).await;
+            row.unwrap_or_else(|error| panic!("{error}"))
+        };
+        self.wait(work).await
+    }
+
+    /// Runs on the runtime that the admin connection belongs to.
+    async fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+        match self.runtime.spawn(work).await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    /// Makes a database, a copy of another one or an empty one.
+    pub(crate) async fn create_database(&self, template: Option<&str>) -> String {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}{number}", self.prefix);
+        let template = template
+            .map(|template| format!(" template \"{template}\""))
+            .unwrap_or_default();
+        self.execute(format!("create database \"{name}\"{template}"))
+            .await;
+        name
+    }
+
+    /// Removes a database and the roles of its test, in the background.
+    pub(crate) fn drop_database(&self, name: &str, roles: Vec<String>) {
+        let admin = self.admin.clone();
+        let database = name.to_owned();
+        self.runtime.spawn(async move {
+            remove(&admin, &[database], &roles).await;
+        });
+    }
+
+    /// The database to copy for a key; the first caller fills it. If that one fails or its test
+    /// ends, the next caller begins anew.
+    pub(crate) async fn template(
+        &self,
+        key: &'static str,
+        fill: impl AsyncFnOnce(DatabaseConnection) -> Result<(), DbErr>,
+    ) -> String {
+        let template = {
+            let mut templates = self
+                .templates
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(templates.entry(key).or_default())
+        };
+        template
+            .get_or_init(|| async { self.fill_template(key, fill).await })
+            .await
+            .clone()
+    }
+
+    async fn fill_template(
+        &self,
+        key: &str,
+        fill: impl AsyncFnOnce(DatabaseConnection) -> Result<(), DbErr>,
+    ) -> String {
+        let name = self.create_database(None).await;
+        let db = connect(&self.url(&name)).await;
+        if let Err(error) = fill(db.clone()).await {
+            panic!("the template {key} cannot be filled: {error}");
+        }
+        db.close()
+            .await
+            .unwrap_or_else(|error| panic!("the template {key} cannot be closed: {error}"));
+        // PostgreSQL looks ten times a second whether the last session is gone before it copies a
+        // database. We look more often, and nobody may come back.
+        self.execute(format!(
+            "alter database \"{name}\" with allow_connections false"
+        ))
+        .await;
+        let sessions = Statement::from_sql_and_values(
+            sea_orm::DbBackend::Postgres,
+            "select 1 as session from pg_stat_activity where datname = $1",
+            [name.clone().into()],
+        );
+        let closed = async {
+            while self.query(sessions.clone()).await.is_some() {
+                sleep(Duration::from_millis(2)).await;
+            }
+        };
+        if timeout(PATIENCE, closed).await.is_err() {
+            panic!("the template {key} is still in use: close every connection in its closure");
+        }
+        name
+    }
+
+    /// Makes a role that can log in, and returns its password.
+    pub(crate) async fn create_role(&self, name: &str) -> String {
+        let password = format!("{:016x}", random());
+        self.execute(format!(
+            "create role \"{name}\" login password '{password}'"
+        ))
+        .await;
+        password
+    }
+}
+
+/// Random enough to tell processes apart and to keep others out for the time of a test.
+fn random() -> u64 {
+    RandomState::new().hash_one(std::process::id())
+}
+
+/// Removes databases and roles. A test is over by now, so a failure is only told.
+async fn remove(admin: &DatabaseConnection, databases: &[String], roles: &[String]) {
+    let databases = databases
+        .iter()
+        .map(|name| format!("drop database if exists \"{name}\" with (force)"));
+    let roles = roles
+        .iter()
+        .map(|name| format!("drop role if exists \"{name}\""));
+    for statement in databases.chain(roles) {
+        if let Err(error) = admin.execute_unprepared(&statement).await {
+            eprintln!("{statement}: {error}");
+        }
+    }
+}
+
+/// Removes what test processes left on a server that stays: this one, by its prefix, or all that
+/// were killed, so that no session says that they live.
+async fn remove_leftovers(admin: &DatabaseConnection, prefix: Option<&str>) {
+    let condition = match prefix {
+        Some(prefix) => format!("starts_with(name, '{prefix}')"),
+        None => format!(
+            "name ~ '^{PREFIX}[0-9a-f]{{8}}_' and not exists (
+                select from pg_stat_activity
+                where application_name = substring(name for {}))",
+            PREFIX.len() + 9
+        ),
+    };
+    let mut names = Vec::new();
+    for catalog in [
+        "select datname::text as name from pg_database",
+        "select rolname::text as name from pg_roles",
+    ] {
+        let sql = format!("select name from ({catalog}) as ours where {condition}");
+        let statement = Statement::from_string(sea_orm::DbBackend::Postgres, sql);
+        let rows = admin.query_all_raw(statement).await.unwrap_or_default();
+        names.push(
+            rows.iter()
+                .filter_map(|row| row.try_get("", "name").ok())
+                .collect::<Vec<String>>(),
+        );
+    }
+    remove(admin, &names[0], &names[1]).await;
+}
+
+/// Runs when the process exits. The main thread has no thread-local variables any more, so all it
+/// does is wait for another one.
+extern "C" fn remove_ours() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    let Some(Ok(cluster)) = CLUSTER.get() else {
+        return;
+    };
+    cluster.runtime.spawn(async {
+        remove_leftovers(&cluster.admin, Some(&cluster.prefix)).await;
+        DONE.store(true, Ordering::Release);
+    });
+    let start = Instant::now();
+    while !DONE.load(Ordering::Acquire) && start.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(2));
+    }
+}

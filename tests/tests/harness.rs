@@ -1,0 +1,149 @@
+//! The harness itself: databases are separate, templates are copied, a blocked session is seen.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait};
+use sea_orm_archive_tests::{Database, connect};
+use throwaway_postgres::Postgres;
+
+static FILLED: AtomicU32 = AtomicU32::new(0);
+
+async fn shop() -> Database {
+    Database::from_template("shop", async |db| {
+        FILLED.fetch_add(1, Ordering::Relaxed);
+        db.execute_unprepared(
+            "create table items (id bigint primary key, name text not null);
+             insert into items values (1, 'chair')",
+        )
+        .await?;
+        Ok(())
+    })
+    .await
+}
+
+async fn count(db: &impl ConnectionTrait) -> Result<i64, DbErr> {
+    let statement = Statement::from_string(DbBackend::Postgres, "select count(*) from items");
+    let row = db.query_one_raw(statement).await?;
+    row.expect("a count is a row").try_get_by_index(0)
+}
+
+async fn add(db: &impl ConnectionTrait, id: i64) -> Result<(), DbErr> {
+    let sql = format!("insert into items values ({id}, 'table')");
+    db.execute_unprepared(&sql).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_databases_do_not_see_each_other() -> Result<(), DbErr> {
+    let (one, other) = (shop().await, shop().await);
+    let (db_of_one, db_of_other) = (one.connect().await, other.connect().await);
+    add(&db_of_one, 2).await?;
+    assert_eq!(count(&db_of_one).await?, 2);
+    assert_eq!(count(&db_of_other).await?, 1);
+    assert_ne!(one.name(), other.name());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_template_is_filled_once() -> Result<(), DbErr> {
+    let shops = tokio::join!(shop(), shop(), shop(), shop());
+    for shop in [shops.0, shops.1, shops.2, shops.3] {
+        assert_eq!(count(&shop.connect().await).await?, 1);
+    }
+    assert_eq!(FILLED.load(Ordering::Relaxed), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_empty_database_is_empty() -> Result<(), DbErr> {
+    let database = Database::empty().await;
+    let db = database.connect().await;
+    assert!(count(&db).await.is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dropped_database_is_gone() {
+    let database = Database::empty().await;
+    let db = database.connect().await;
+    let address = database.url();
+    drop(database);
+    // It goes in the background, with its connections.
+    while db.execute_unprepared("select 1").await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(address.contains("archive_test_"));
+}
+
+#[tokio::test]
+async fn a_role_may_do_what_is_granted_to_it() -> Result<(), DbErr> {
+    let (one, other) = (shop().await, shop().await);
+    let role = one.role("reader").await;
+    assert_ne!(role, other.role("reader").await);
+
+    let reader = one.connect_as("reader").await;
+    assert!(count(&reader).await.is_err());
+    let owner = one.connect().await;
+    owner
+        .execute_unprepared(&format!("grant select on items to \"{role}\""))
+        .await?;
+    assert_eq!(count(&reader).await?, 1);
+    assert!(add(&reader, 2).await.is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_blocked_session_is_seen() -> Result<(), DbErr> {
+    let shop = shop().await;
+    let (writer, archiver) = (shop.session("writer").await, shop.session("archiver").await);
+
+    let writing = writer.db().begin().await?;
+    writing
+        .execute_unprepared("update items set name = 'sofa' where id = 1")
+        .await?;
+    let db = archiver.db();
+    let archiving = archiver.start(async move {
+        let taken = Statement::from_string(
+            DbBackend::Postgres,
+            "delete from items where id = 1 returning name",
+        );
+        let row = db.query_one_raw(taken).await?;
+        row.expect("the item is there")
+            .try_get_by_index::<String>(0)
+    });
+    shop.wait_until_blocked_by(&archiver, &writer).await;
+    assert!(!archiving.is_finished());
+
+    writing.commit().await?;
+    assert_eq!(archiving.finish().await?, "sofa");
+    Ok(())
+}
+
+#[tokio::test]
+#[should_panic(expected = "no step of it is running")]
+async fn a_session_that_does_not_wait_is_seen_too() {
+    let shop = shop().await;
+    let session = shop.session("reader").await;
+    let db = session.db();
+    let reading = session.start(async move { count(&db).await });
+    shop.wait_until_blocked(&session).await;
+    reading.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_durable_server_keeps_what_was_committed() -> Result<(), Box<dyn std::error::Error>> {
+    let server = Postgres::builder().durable().start()?;
+    let db = connect(&server.url("postgres")).await;
+    db.execute_unprepared("create table items (id bigint primary key, name text)")
+        .await?;
+    add(&db, 1).await?;
+    let open = db.begin().await?;
+    add(&open, 2).await?;
+    server.kill9()?;
+    assert!(open.commit().await.is_err());
+
+    server.restart()?;
+    let db: DatabaseConnection = connect(&server.url("postgres")).await;
+    assert_eq!(count(&db).await?, 1);
+    Ok(())
+}

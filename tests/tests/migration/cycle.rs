@@ -1,0 +1,73 @@
+//! The migrations of the example, up and down and up again.
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::DbErr;
+
+use crate::database::Migrated;
+
+const TWINS: [&str; 5] = [
+    "deleted_comments",
+    "deleted_likes",
+    "deleted_post_tags",
+    "deleted_posts",
+    "deleted_tags",
+];
+
+async fn is_up(m: &Migrated) {
+    assert_eq!(
+        m.all::<String>("select twin::text from archive.archived_table order by 1").await,
+        TWINS
+    );
+    // It is a blog that works, and a row is archived in it.
+    m.run(
+        "with u as (insert into users (name) values ('Ada') returning id),
+              p as (insert into posts (title, slug, content, author_id) select 't', 's', 'c', id from u returning *)
+         insert into deleted_posts select p.*, now(), null, 1 from p;
+         insert into archive.archival (root_table, root_key, archived_at, row_counts, tables)
+         values ('public.posts', '{}', now(), '{}', '{posts}')",
+    )
+    .await;
+}
+
+async fn is_down(m: &Migrated) {
+    let left: Vec<String> = m
+        .all("select relname::text from pg_class where relnamespace = 'public'::regnamespace and relname !~ 'seaql'")
+        .await;
+    assert!(left.is_empty(), "{left:?}");
+    assert!(m.one::<bool>("select to_regnamespace('archive') is null").await);
+}
+
+#[tokio::test]
+async fn up_and_down() -> Result<(), DbErr> {
+    let m = Migrated::empty().await;
+    for _ in 0..2 {
+        Migrator::up(&m.db, None).await?;
+        Migrator::up(&m.db, None).await?;
+        is_up(&m).await;
+        Migrator::down(&m.db, None).await?;
+        Migrator::down(&m.db, None).await?;
+        is_down(&m).await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn fresh_and_refresh_and_reset_twice_in_a_row() -> Result<(), DbErr> {
+    let m = Migrated::empty().await;
+    Migrator::fresh(&m.db).await?;
+    is_up(&m).await;
+    Migrator::fresh(&m.db).await?;
+    is_up(&m).await;
+    Migrator::refresh(&m.db).await?;
+    is_up(&m).await;
+    Migrator::refresh(&m.db).await?;
+    is_up(&m).await;
+    Migrator::fresh(&m.db).await?;
+    is_up(&m).await;
+    Migrator::reset(&m.db).await?;
+    is_down(&m).await;
+    Migrator::reset(&m.db).await?;
+    Migrator::up(&m.db, None).await?;
+    is_up(&m).await;
+    Ok(())
+}

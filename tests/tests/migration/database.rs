@@ -1,0 +1,112 @@
+//! A database with the archive installed, and what a test asks of it.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TryGetable};
+use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_archive_tests::Database;
+use sea_orm_migration::SchemaManager;
+
+/// A database of a test's own, and a connection to it.
+pub struct Migrated {
+    pub database: Database,
+    pub db: DatabaseConnection,
+}
+
+impl Migrated {
+    /// With the archive, and nothing else.
+    pub async fn new() -> Self {
+        let database = Database::from_template("installed", async |db| {
+            SchemaManager::new(&db).install_archive().await
+        })
+        .await;
+        let db = database.connect().await;
+        Self { database, db }
+    }
+
+    /// With nothing.
+    pub async fn empty() -> Self {
+        let database = Database::empty().await;
+        let db = database.connect().await;
+        Self { database, db }
+    }
+
+    /// With the archive, and what these statements make.
+    pub async fn with(sql: &str) -> Self {
+        let migrated = Self::new().await;
+        migrated.run(sql).await;
+        migrated
+    }
+
+    pub fn manager(&self) -> SchemaManager<'_> {
+        SchemaManager::new(&self.db)
+    }
+
+    pub async fn run(&self, sql: &str) {
+        let done = self.db.execute_unprepared(sql).await;
+        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// The first column of every row.
+    pub async fn all<T: TryGetable>(&self, sql: &str) -> Vec<T> {
+        let statement = Statement::from_string(DbBackend::Postgres, sql);
+        let rows = self.db.query_all_raw(statement).await;
+        let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        rows.iter()
+            .map(|row| row.try_get_by_index(0).unwrap())
+            .collect()
+    }
+
+    /// The first column of the one row.
+    pub async fn one<T: TryGetable>(&self, sql: &str) -> T {
+        let mut values = self.all(sql).await;
+        assert_eq!(values.len(), 1, "{sql}");
+        values.remove(0)
+    }
+
+    /// The columns of a table as psql would describe them.
+    pub async fn columns(&self, table: &str) -> Vec<String> {
+        self.all(&format!(
+            "select concat_ws(' ', attname, format_type(atttypid, atttypmod),
+                    case when attcollation not in (0, 100) then attcollation::regcollation::text end,
+                    case when attnotnull then 'not null' end,
+                    case when attidentity <> '' then 'identity' end,
+                    case when attgenerated <> '' then 'generated' when atthasdef then 'default' end)
+             from pg_attribute where attrelid = '{table}'::regclass and attnum > 0 and not attisdropped
+             order by attnum"
+        ))
+        .await
+    }
+
+    /// The columns of each index of a table, the key's first.
+    pub async fn indexes(&self, table: &str) -> Vec<String> {
+        self.all(&format!(
+            "select concat(case when indisprimary then 'key ' when indisunique then 'unique ' end, (
+                 select string_agg(pg_get_indexdef(indexrelid, position, true), ', ' order by position)
+                 from generate_series(1, indnkeyatts) as position))
+             from pg_index where indrelid = '{table}'::regclass
+             order by not indisprimary, 1"
+        ))
+        .await
+    }
+
+    /// Whether there is a table of this name.
+    pub async fn exists(&self, table: &str) -> bool {
+        self.one(&format!("select to_regclass('{table}') is not null"))
+            .await
+    }
+}
+
+/// What an error says.
+pub fn refused<T>(result: Result<T, DbErr>) -> String {
+    match result {
+        Ok(_) => panic!("it was not refused"),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Checks that an error says all of this.
+#[track_caller]
+pub fn assert_says(error: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(error.contains(part), "{error:?} does not say {part:?}");
+    }
+}

@@ -1,0 +1,107 @@
+//! The ledger and what goes with it.
+
+use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm_archive_migration::ArchiveSchema;
+
+use crate::database::{Migrated, assert_says, refused};
+
+const OBJECTS: &str = "select relname::text from pg_class
+    where relnamespace = to_regnamespace('archive') and relkind = 'r' order by 1";
+
+#[tokio::test]
+async fn install_and_uninstall_may_run_again() -> Result<(), DbErr> {
+    let m = Migrated::empty().await;
+    let manager = m.manager();
+    for _ in 0..2 {
+        manager.install_archive().await?;
+        manager.install_archive().await?;
+        assert_eq!(
+            m.all::<String>(OBJECTS).await,
+            ["archival", "archived_table", "detached_link"]
+        );
+        manager.uninstall_archive().await?;
+        manager.uninstall_archive().await?;
+        assert!(m.one::<bool>("select to_regnamespace('archive') is null").await);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn uninstall_leaves_what_others_put_beside_it() -> Result<(), DbErr> {
+    let m = Migrated::with("create table archive.mine (id int)").await;
+    m.manager().uninstall_archive().await?;
+    assert_eq!(m.all::<String>(OBJECTS).await, ["mine"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_ledger_that_archived_rows_need_is_not_dropped() -> Result<(), DbErr> {
+    let m = Migrated::with("create table t (id int primary key)").await;
+    let manager = m.manager();
+    manager.archive_existing_table("t").await?;
+    m.run("insert into deleted_t values (1, now(), null, 1)").await;
+    let error = refused(manager.uninstall_archive().await);
+    assert_says(&error, &["public.deleted_t", "1 archived rows", "restore or delete"]);
+    assert!(m.exists("archive.archival").await);
+    m.run("delete from deleted_t").await;
+    manager.uninstall_archive().await?;
+    manager.install_archive().await?;
+    manager.archive_existing_table("t").await?;
+    assert_eq!(m.one::<i64>("select count(*) from archive.archived_table").await, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_install_the_helpers_say_what_to_call() {
+    let m = Migrated::empty().await;
+    m.run("create table t (id int primary key)").await;
+    let manager = m.manager();
+    for result in [
+        manager.archive_existing_table("t").await,
+        manager.sync_archived_table("t").await,
+        manager.reset_id_sequence("t").await,
+        manager.grant_archive("postgres").await,
+    ] {
+        assert_says(&refused(result), &["not installed", "install_archive"]);
+    }
+}
+
+#[tokio::test]
+async fn tables_that_are_gone_are_forgotten() -> Result<(), DbErr> {
+    let m = Migrated::with("create table a (id int primary key); create table b (id int primary key)").await;
+    m.manager().archive_existing_table("a").await?;
+    m.run("drop table a, deleted_a").await;
+    m.manager().archive_existing_table("b").await?;
+    assert_eq!(
+        m.all::<String>("select active::text from archive.archived_table").await,
+        ["b"]
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_ordinary_role_can_keep_the_ledger_once_it_is_granted() -> Result<(), DbErr> {
+    let m = Migrated::new().await;
+    let role = m.database.role("we\"b").await;
+    let as_role = m.database.connect_as("we\"b").await;
+    let keep = "insert into archive.archival (root_table, root_key, archived_at, row_counts, tables)
+                values ('t', '{}', now(), '{}', '{}');
+                update archive.archival set restored_at = now();
+                insert into archive.detached_link values (1, 'archive.archival', '{}', 'e', '{}');
+                delete from archive.detached_link;
+                select * from archive.archived_table;
+                select archive.fingerprint('{}'::text[]), nextval('archive.archival_id_seq')";
+    assert!(as_role.execute_unprepared(keep).await.is_err());
+    for _ in 0..2 {
+        m.manager().grant_archive(role.clone()).await?;
+    }
+    as_role.execute_unprepared(keep).await?;
+    assert!(as_role.execute_unprepared("delete from archive.archival").await.is_err());
+    assert!(as_role.execute_unprepared("delete from archive.archived_table").await.is_err());
+    for _ in 0..2 {
+        m.manager().revoke_archive(role.clone()).await?;
+    }
+    assert!(as_role.execute_unprepared("select * from archive.archival").await.is_err());
+    refused(m.manager().grant_archive("nobody of this name").await);
+    Ok(())
+}

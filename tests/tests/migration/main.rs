@@ -1,0 +1,12 @@
+//! What migrations do to the database.
+
+mod alter;
+mod cycle;
+mod database;
+mod install;
+mod names;
+mod privileges;
+mod remove;
+mod sequence;
+mod sync;
+mod twin;

@@ -1,0 +1,66 @@
+//! The `down` of everything.
+
+use sea_orm::DbErr;
+use sea_orm_archive_migration::{ArchiveSchema, ExistingTable};
+
+use crate::database::{Migrated, assert_says, refused};
+
+#[tokio::test]
+async fn both_tables_are_dropped_with_their_rows() -> Result<(), DbErr> {
+    let m = Migrated::with(
+        "create table t (id int generated always as identity primary key); insert into t default values",
+    )
+    .await;
+    m.manager()
+        .archive_existing_table(ExistingTable::new("t").twin("gone"))
+        .await?;
+    m.run("insert into gone values (7, now(), null, 1)").await;
+    for _ in 0..2 {
+        m.manager().drop_archived_table("t").await?;
+    }
+    assert!(!m.exists("t").await && !m.exists("gone").await);
+    assert_eq!(m.one::<i64>("select count(*) from archive.archived_table").await, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_others_point_at_is_not_dropped() -> Result<(), DbErr> {
+    let m = Migrated::with(
+        "create table t (id int primary key); create table child (t_id int references t)",
+    )
+    .await;
+    m.manager().archive_existing_table("t").await?;
+    assert_says(&refused(m.manager().drop_archived_table("t").await), &["depend"]);
+    assert!(m.exists("t").await && m.exists("deleted_t").await);
+    assert_eq!(m.one::<i64>("select count(*) from archive.archived_table").await, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_an_empty_twin_is_taken_away() -> Result<(), DbErr> {
+    let m = Migrated::with("create table t (id int primary key); insert into t values (1)").await;
+    m.manager().archive_existing_table("t").await?;
+    m.run("insert into deleted_t values (7, now(), null, 1), (8, now(), null, 1)").await;
+    let error = refused(m.manager().unarchive_existing_table("t").await);
+    assert_says(&error, &["public.deleted_t", "2 archived rows", "public.t", "restore or delete"]);
+    m.run("delete from deleted_t").await;
+    for _ in 0..2 {
+        m.manager().unarchive_existing_table("t").await?;
+    }
+    assert!(!m.exists("deleted_t").await);
+    assert_eq!(m.one::<i64>("select count(*) from t").await, 1);
+    m.manager().unarchive_existing_table("missing").await?;
+    m.manager().archive_existing_table("t").await
+}
+
+#[tokio::test]
+async fn without_the_archive_there_is_nothing_to_take_away() -> Result<(), DbErr> {
+    let m = Migrated::empty().await;
+    m.run("create table t (id int primary key)").await;
+    m.manager().unarchive_existing_table("t").await?;
+    m.manager().revoke_archive("postgres").await?;
+    m.manager().drop_archived_table("t").await?;
+    m.manager().drop_archived_table("t").await?;
+    assert!(!m.exists("t").await);
+    Ok(())
+}
