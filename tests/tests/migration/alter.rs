@@ -15,7 +15,8 @@ async fn with_rows() -> Result<Migrated, DbErr> {
     )
     .await;
     m.manager().archive_existing_table("t").await?;
-    m.run("insert into deleted_t values (2, 5, 'a', now(), null, 1)").await;
+    m.run("insert into deleted_t values (2, 5, 'a', now(), null, 1)")
+        .await;
     Ok(m)
 }
 
@@ -24,17 +25,28 @@ fn alter() -> TableAlterStatement {
 }
 
 #[tokio::test]
-async fn a_new_column_brings_its_default_to_archived_rows_and_not_to_the_twin() -> Result<(), DbErr> {
+async fn a_new_column_brings_its_default_to_archived_rows_and_not_to_the_twin() -> Result<(), DbErr>
+{
     let m = with_rows().await?;
     for _ in 0..2 {
         m.manager()
-            .alter_archived_table(alter().add_column_if_not_exists(
-                ColumnDef::new("views").integer().not_null().default(7),
-            ))
+            .alter_archived_table(
+                alter().add_column_if_not_exists(
+                    ColumnDef::new("views").integer().not_null().default(7),
+                ),
+            )
             .await?;
     }
-    assert!(m.columns("t").await.contains(&"views integer not null default".to_owned()));
-    assert!(m.columns("deleted_t").await.contains(&"views integer not null".to_owned()));
+    assert!(
+        m.columns("t")
+            .await
+            .contains(&"views integer not null default".to_owned())
+    );
+    assert!(
+        m.columns("deleted_t")
+            .await
+            .contains(&"views integer not null".to_owned())
+    );
     assert_eq!(m.one::<i32>("select views from deleted_t").await, 7);
     Ok(())
 }
@@ -48,8 +60,15 @@ async fn a_default_that_comes_later_is_not_for_archived_rows() -> Result<(), DbE
     m.manager()
         .alter_archived_table(alter().modify_column(ColumnDef::new("y").default(1)))
         .await?;
-    assert_eq!(m.all::<Option<i32>>("select y from deleted_t").await, [None]);
-    assert!(m.columns("deleted_t").await.contains(&"y integer".to_owned()));
+    assert_eq!(
+        m.all::<Option<i32>>("select y from deleted_t").await,
+        [None]
+    );
+    assert!(
+        m.columns("deleted_t")
+            .await
+            .contains(&"y integer".to_owned())
+    );
     Ok(())
 }
 
@@ -63,7 +82,10 @@ async fn a_new_column_without_a_value_for_archived_rows_is_refused() -> Result<(
             .alter_archived_table(alter().add_column(ColumnDef::new("y").integer().not_null()))
             .await,
     );
-    assert_says(&error, &["public.t", "\"y\"", "1 rows of public.deleted_t", "default"]);
+    assert_says(
+        &error,
+        &["public.t", "\"y\"", "1 rows of public.deleted_t", "default"],
+    );
     assert_eq!((m.columns("t").await, m.columns("deleted_t").await), before);
     m.run("delete from deleted_t").await;
     m.manager()
@@ -82,15 +104,25 @@ async fn generated_and_identity_columns_are_values_in_the_twin() -> Result<(), D
                         .integer()
                         .generated(Expr::cust("n * 2"), true),
                 )
-                .add_column(ColumnDef::new("number").big_integer().not_null().auto_increment().unique_key()),
+                .add_column(
+                    ColumnDef::new("number")
+                        .big_integer()
+                        .not_null()
+                        .auto_increment()
+                        .unique_key(),
+                ),
         )
         .await?;
     let twin = m.columns("deleted_t").await;
     assert!(twin.contains(&"doubled integer".to_owned()), "{twin:?}");
-    assert!(twin.contains(&"number bigint not null".to_owned()), "{twin:?}");
+    assert!(
+        twin.contains(&"number bigint not null".to_owned()),
+        "{twin:?}"
+    );
     assert_eq!(m.one::<i32>("select doubled from deleted_t").await, 10);
     assert_eq!(
-        m.all::<i64>("select number from t union all select number from deleted_t").await,
+        m.all::<i64>("select number from t union all select number from deleted_t")
+            .await,
         [1, 2]
     );
     assert_eq!(
@@ -194,12 +226,16 @@ async fn a_conversion_with_using_is_the_same_in_both() -> Result<(), DbErr> {
             )
             .await,
     );
-    assert_says(&error, &["public.deleted_t", "USING", "statement of its own"]);
+    assert_says(
+        &error,
+        &["public.deleted_t", "USING", "statement of its own"],
+    );
     m.manager()
         .alter_archived_table(alter().modify_column(&mut convert()))
         .await?;
     assert_eq!(
-        m.all::<i32>("select x from t union all select x from deleted_t").await,
+        m.all::<i32>("select x from t union all select x from deleted_t")
+            .await,
         [97, 97]
     );
     Ok(())
@@ -208,7 +244,8 @@ async fn a_conversion_with_using_is_the_same_in_both() -> Result<(), DbErr> {
 #[tokio::test]
 async fn foreign_keys_stay_with_the_table_and_get_an_index_on_the_twin() -> Result<(), DbErr> {
     let m = with_rows().await?;
-    m.run("create table users (id int primary key); insert into users values (5)").await;
+    m.run("create table users (id int primary key); insert into users values (5)")
+        .await;
     m.run("update deleted_t set n = 404").await;
     let key = TableForeignKey::new()
         .name("t_n_fkey")
@@ -241,9 +278,13 @@ async fn a_table_keeps_its_key() -> Result<(), DbErr> {
     );
     assert_says(&error, &["public.t", "no primary key"]);
     let mut wider = alter();
-    wider
-        .drop_constraint("t_pkey")
-        .add_column(ColumnDef::new("part").integer().not_null().default(1).primary_key());
+    wider.drop_constraint("t_pkey").add_column(
+        ColumnDef::new("part")
+            .integer()
+            .not_null()
+            .default(1)
+            .primary_key(),
+    );
     m.manager().alter_archived_table(wider).await?;
     assert_eq!(m.indexes("deleted_t").await[0], "key part");
     Ok(())
@@ -267,7 +308,10 @@ async fn statements_that_cannot_work_are_refused() -> Result<(), DbErr> {
         (Table::alter().drop_column("x").to_owned(), "names no table"),
         (TableAlterStatement::new(), "changes nothing"),
     ] {
-        assert_says(&refused(manager.alter_archived_table(statement).await), &[says]);
+        assert_says(
+            &refused(manager.alter_archived_table(statement).await),
+            &[says],
+        );
     }
     Ok(())
 }

@@ -15,7 +15,8 @@ const TWINS: [&str; 5] = [
 
 async fn is_up(m: &Migrated) {
     assert_eq!(
-        m.all::<String>("select twin::text from archive.archived_table order by 1").await,
+        m.all::<String>("select twin::text from archive.archived_table order by 1")
+            .await,
         TWINS
     );
     // It is a blog that works, and a row is archived in it.
@@ -34,7 +35,10 @@ async fn is_down(m: &Migrated) {
         .all("select relname::text from pg_class where relnamespace = 'public'::regnamespace and relname !~ 'seaql'")
         .await;
     assert!(left.is_empty(), "{left:?}");
-    assert!(m.one::<bool>("select to_regnamespace('archive') is null").await);
+    assert!(
+        m.one::<bool>("select to_regnamespace('archive') is null")
+            .await
+    );
 }
 
 #[tokio::test]

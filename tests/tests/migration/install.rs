@@ -21,7 +21,10 @@ async fn install_and_uninstall_may_run_again() -> Result<(), DbErr> {
         );
         manager.uninstall_archive().await?;
         manager.uninstall_archive().await?;
-        assert!(m.one::<bool>("select to_regnamespace('archive') is null").await);
+        assert!(
+            m.one::<bool>("select to_regnamespace('archive') is null")
+                .await
+        );
     }
     Ok(())
 }
@@ -39,15 +42,23 @@ async fn a_ledger_that_archived_rows_need_is_not_dropped() -> Result<(), DbErr> 
     let m = Migrated::with("create table t (id int primary key)").await;
     let manager = m.manager();
     manager.archive_existing_table("t").await?;
-    m.run("insert into deleted_t values (1, now(), null, 1)").await;
+    m.run("insert into deleted_t values (1, now(), null, 1)")
+        .await;
     let error = refused(manager.uninstall_archive().await);
-    assert_says(&error, &["public.deleted_t", "1 archived rows", "restore or delete"]);
+    assert_says(
+        &error,
+        &["public.deleted_t", "1 archived rows", "restore or delete"],
+    );
     assert!(m.exists("archive.archival").await);
     m.run("delete from deleted_t").await;
     manager.uninstall_archive().await?;
     manager.install_archive().await?;
     manager.archive_existing_table("t").await?;
-    assert_eq!(m.one::<i64>("select count(*) from archive.archived_table").await, 1);
+    assert_eq!(
+        m.one::<i64>("select count(*) from archive.archived_table")
+            .await,
+        1
+    );
     Ok(())
 }
 
@@ -68,12 +79,15 @@ async fn without_install_the_helpers_say_what_to_call() {
 
 #[tokio::test]
 async fn tables_that_are_gone_are_forgotten() -> Result<(), DbErr> {
-    let m = Migrated::with("create table a (id int primary key); create table b (id int primary key)").await;
+    let m =
+        Migrated::with("create table a (id int primary key); create table b (id int primary key)")
+            .await;
     m.manager().archive_existing_table("a").await?;
     m.run("drop table a, deleted_a").await;
     m.manager().archive_existing_table("b").await?;
     assert_eq!(
-        m.all::<String>("select active::text from archive.archived_table").await,
+        m.all::<String>("select active::text from archive.archived_table")
+            .await,
         ["b"]
     );
     Ok(())
@@ -82,9 +96,10 @@ async fn tables_that_are_gone_are_forgotten() -> Result<(), DbErr> {
 #[tokio::test]
 async fn an_ordinary_role_can_keep_the_ledger_once_it_is_granted() -> Result<(), DbErr> {
     let m = Migrated::new().await;
-    let role = m.database.role("we\"b").await;
-    let as_role = m.database.connect_as("we\"b").await;
-    let keep = "insert into archive.archival (root_table, root_key, archived_at, row_counts, tables)
+    let role = m.database.role("We b; --").await;
+    let as_role = m.database.connect_as("We b; --").await;
+    let keep =
+        "insert into archive.archival (root_table, root_key, archived_at, row_counts, tables)
                 values ('t', '{}', now(), '{}', '{}');
                 update archive.archival set restored_at = now();
                 insert into archive.detached_link values (1, 'archive.archival', '{}', 'e', '{}');
@@ -96,12 +111,27 @@ async fn an_ordinary_role_can_keep_the_ledger_once_it_is_granted() -> Result<(),
         m.manager().grant_archive(role.clone()).await?;
     }
     as_role.execute_unprepared(keep).await?;
-    assert!(as_role.execute_unprepared("delete from archive.archival").await.is_err());
-    assert!(as_role.execute_unprepared("delete from archive.archived_table").await.is_err());
+    assert!(
+        as_role
+            .execute_unprepared("delete from archive.archival")
+            .await
+            .is_err()
+    );
+    assert!(
+        as_role
+            .execute_unprepared("delete from archive.archived_table")
+            .await
+            .is_err()
+    );
     for _ in 0..2 {
         m.manager().revoke_archive(role.clone()).await?;
     }
-    assert!(as_role.execute_unprepared("select * from archive.archival").await.is_err());
+    assert!(
+        as_role
+            .execute_unprepared("select * from archive.archival")
+            .await
+            .is_err()
+    );
     refused(m.manager().grant_archive("nobody of this name").await);
     Ok(())
 }

@@ -50,7 +50,9 @@ async fn every_spelling_works_in_every_helper() -> Result<(), DbErr> {
         .await;
         manager.reset_id_sequence(name.to_owned()).await?;
         let next: i64 = m
-            .one(&format!("insert into {active} default values returning {key}"))
+            .one(&format!(
+                "insert into {active} default values returning {key}"
+            ))
             .await;
         assert_eq!(next, 42, "{name}");
         let more = ColumnDef::new(format!("more {column}"))
@@ -70,7 +72,10 @@ async fn every_spelling_works_in_every_helper() -> Result<(), DbErr> {
             .await?;
         manager.sync_archived_table(name.to_owned()).await?;
         let kept: i64 = m
-            .one(&format!("select {} from {twin}", quoted(&format!("new {column}"))))
+            .one(&format!(
+                "select {} from {twin}",
+                quoted(&format!("new {column}"))
+            ))
             .await;
         assert_eq!(kept, 41, "{name}");
         refused(manager.unarchive_existing_table(name.to_owned()).await);
@@ -97,7 +102,9 @@ async fn a_twin_stands_in_the_schema_of_its_table() -> Result<(), DbErr> {
     .await;
     let manager = m.manager();
     for _ in 0..2 {
-        manager.archive_existing_table(("My Shop", "orders")).await?;
+        manager
+            .archive_existing_table(("My Shop", "orders"))
+            .await?;
         manager.archive_existing_table(("other", "orders")).await?;
     }
     assert!(m.exists(r#""My Shop".deleted_orders"#).await);
@@ -110,7 +117,11 @@ async fn a_twin_stands_in_the_schema_of_its_table() -> Result<(), DbErr> {
         )
         .await?;
     manager.drop_archived_table(("other", "orders")).await?;
-    assert!(m.columns(r#""My Shop".deleted_orders"#).await.contains(&"total integer".to_owned()));
+    assert!(
+        m.columns(r#""My Shop".deleted_orders"#)
+            .await
+            .contains(&"total integer".to_owned())
+    );
     assert!(!m.exists("other.deleted_orders").await);
     Ok(())
 }
@@ -142,7 +153,9 @@ async fn sixty_three_bytes_are_the_end() -> Result<(), DbErr> {
         ExistingTable::new("x".repeat(64)),
         ExistingTable::new(fits.clone()).twin("y".repeat(64)),
         ExistingTable::new(fits.clone()).deleted_at_column("y".repeat(64)),
-        ExistingTable::new(fits.clone()).twin("").deleted_by_column(""),
+        ExistingTable::new(fits.clone())
+            .twin("")
+            .deleted_by_column(""),
     ];
     for name in names {
         refused(manager.archive_existing_table(name).await);
@@ -170,7 +183,13 @@ async fn long_names_that_begin_alike_get_their_own_indexes() -> Result<(), DbErr
         }
         assert_eq!(
             m.indexes(&format!("deleted_{name}")).await,
-            ["key id", "archival_id", &column(1), &column(2), "deleted_at"]
+            [
+                "key id",
+                "archival_id",
+                &column(1),
+                &column(2),
+                "deleted_at"
+            ]
         );
     }
     Ok(())

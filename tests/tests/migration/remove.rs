@@ -19,7 +19,11 @@ async fn both_tables_are_dropped_with_their_rows() -> Result<(), DbErr> {
         m.manager().drop_archived_table("t").await?;
     }
     assert!(!m.exists("t").await && !m.exists("gone").await);
-    assert_eq!(m.one::<i64>("select count(*) from archive.archived_table").await, 0);
+    assert_eq!(
+        m.one::<i64>("select count(*) from archive.archived_table")
+            .await,
+        0
+    );
     Ok(())
 }
 
@@ -30,9 +34,16 @@ async fn what_others_point_at_is_not_dropped() -> Result<(), DbErr> {
     )
     .await;
     m.manager().archive_existing_table("t").await?;
-    assert_says(&refused(m.manager().drop_archived_table("t").await), &["depend"]);
+    assert_says(
+        &refused(m.manager().drop_archived_table("t").await),
+        &["depend"],
+    );
     assert!(m.exists("t").await && m.exists("deleted_t").await);
-    assert_eq!(m.one::<i64>("select count(*) from archive.archived_table").await, 1);
+    assert_eq!(
+        m.one::<i64>("select count(*) from archive.archived_table")
+            .await,
+        1
+    );
     Ok(())
 }
 
@@ -40,9 +51,18 @@ async fn what_others_point_at_is_not_dropped() -> Result<(), DbErr> {
 async fn only_an_empty_twin_is_taken_away() -> Result<(), DbErr> {
     let m = Migrated::with("create table t (id int primary key); insert into t values (1)").await;
     m.manager().archive_existing_table("t").await?;
-    m.run("insert into deleted_t values (7, now(), null, 1), (8, now(), null, 1)").await;
+    m.run("insert into deleted_t values (7, now(), null, 1), (8, now(), null, 1)")
+        .await;
     let error = refused(m.manager().unarchive_existing_table("t").await);
-    assert_says(&error, &["public.deleted_t", "2 archived rows", "public.t", "restore or delete"]);
+    assert_says(
+        &error,
+        &[
+            "public.deleted_t",
+            "2 archived rows",
+            "public.t",
+            "restore or delete",
+        ],
+    );
     m.run("delete from deleted_t").await;
     for _ in 0..2 {
         m.manager().unarchive_existing_table("t").await?;

@@ -7,7 +7,8 @@ use sea_orm_migration::prelude::*;
 use crate::database::{Migrated, assert_says, refused};
 
 async fn next_id(m: &Migrated) -> i64 {
-    m.one("insert into t default values returning id::bigint").await
+    m.one("insert into t default values returning id::bigint")
+        .await
 }
 
 async fn archived(columns: &str) -> Result<Migrated, DbErr> {
@@ -34,12 +35,14 @@ async fn the_maximum_over_both_tables_counts() -> Result<(), DbErr> {
         m.manager().reset_id_sequence("t").await?;
         assert_eq!(next_id(&m).await, 1, "{key}");
         has_archived(&m, 90).await;
-        m.run("insert into t (id) overriding system value values (70)").await;
+        m.run("insert into t (id) overriding system value values (70)")
+            .await;
         for _ in 0..2 {
             m.manager().reset_id_sequence("t").await?;
         }
         assert_eq!(next_id(&m).await, 91, "{key}");
-        m.run("insert into t (id) overriding system value values (200)").await;
+        m.run("insert into t (id) overriding system value values (200)")
+            .await;
         m.manager().reset_id_sequence("t").await?;
         assert_eq!(next_id(&m).await, 201, "{key}");
         m.run("truncate t; truncate deleted_t").await;
@@ -51,7 +54,8 @@ async fn the_maximum_over_both_tables_counts() -> Result<(), DbErr> {
 
 #[tokio::test]
 async fn a_sequence_keeps_its_steps_and_its_direction() -> Result<(), DbErr> {
-    let m = archived("id int generated always as identity (start 3 increment 10) primary key").await?;
+    let m =
+        archived("id int generated always as identity (start 3 increment 10) primary key").await?;
     has_archived(&m, 24).await;
     m.manager().reset_id_sequence("t").await?;
     assert_eq!(next_id(&m).await, 43);

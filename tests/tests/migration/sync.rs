@@ -9,7 +9,8 @@ use crate::database::{Migrated, assert_says, refused};
 async fn changed(columns: &str, change: &str) -> Result<Migrated, DbErr> {
     let m = Migrated::with(&format!("create table t (id int primary key, {columns})")).await;
     m.manager().archive_existing_table("t").await?;
-    m.run("insert into deleted_t (id, deleted_at, archival_id) values (1, now(), 1)").await;
+    m.run("insert into deleted_t (id, deleted_at, archival_id) values (1, now(), 1)")
+        .await;
     m.run(change).await;
     Ok(m)
 }
@@ -63,7 +64,8 @@ async fn new_columns_come_with_what_their_table_fills_them_with() -> Result<(), 
         ]
     );
     assert_eq!(
-        m.one::<String>(r#"select concat_ws(' ', a, "B", c, d, e) from deleted_t"#).await,
+        m.one::<String>(r#"select concat_ws(' ', a, "B", c, d, e) from deleted_t"#)
+            .await,
         "42 {good} 2 1"
     );
     Ok(())
@@ -73,8 +75,17 @@ async fn new_columns_come_with_what_their_table_fills_them_with() -> Result<(), 
 async fn a_new_column_that_nothing_fills_is_refused_until_somebody_does() -> Result<(), DbErr> {
     let m = changed("n int", "alter table t add must int not null").await?;
     let error = refused(sync(&m).await);
-    assert_says(&error, &["public.t", "\"must\"", "1 rows of public.deleted_t", "default"]);
-    m.run("alter table deleted_t add must int not null default 3").await;
+    assert_says(
+        &error,
+        &[
+            "public.t",
+            "\"must\"",
+            "1 rows of public.deleted_t",
+            "default",
+        ],
+    );
+    m.run("alter table deleted_t add must int not null default 3")
+        .await;
     sync(&m).await?;
     assert_eq!(m.columns("deleted_t").await[5], "must integer not null");
     assert_eq!(m.one::<i32>("select must from deleted_t").await, 3);
@@ -88,7 +99,8 @@ async fn types_and_not_null_follow() -> Result<(), DbErr> {
     )
     .await;
     m.manager().archive_existing_table("t").await?;
-    m.run("insert into deleted_t values (1, 5, 'x', 'y', now(), null, 1)").await;
+    m.run("insert into deleted_t values (1, 5, 'x', 'y', now(), null, 1)")
+        .await;
     m.run(
         "alter table t alter n type numeric(8, 2), alter n set not null, alter x drop not null,
                        alter y type varchar(9) collate \"POSIX\"",
@@ -103,7 +115,11 @@ async fn types_and_not_null_follow() -> Result<(), DbErr> {
             "y character varying(9) \"POSIX\"",
         ]
     );
-    assert_eq!(m.one::<String>("select concat_ws(' ', n, x, y) from deleted_t").await, "5.00 x y");
+    assert_eq!(
+        m.one::<String>("select concat_ws(' ', n, x, y) from deleted_t")
+            .await,
+        "5.00 x y"
+    );
     Ok(())
 }
 
@@ -111,7 +127,10 @@ async fn types_and_not_null_follow() -> Result<(), DbErr> {
 async fn not_null_where_archived_rows_have_none_is_refused() -> Result<(), DbErr> {
     let m = changed("n int", "alter table t alter n set not null").await?;
     let error = refused(sync(&m).await);
-    assert_says(&error, &["\"n\"", "public.t", "1 rows of public.deleted_t", "fill"]);
+    assert_says(
+        &error,
+        &["\"n\"", "public.t", "1 rows of public.deleted_t", "fill"],
+    );
     m.run("update deleted_t set n = 0").await;
     sync(&m).await
 }
@@ -120,8 +139,12 @@ async fn not_null_where_archived_rows_have_none_is_refused() -> Result<(), DbErr
 async fn a_type_that_archived_rows_do_not_convert_to_is_refused() -> Result<(), DbErr> {
     let m = changed("n text", "alter table t alter n type int using n::int").await?;
     let error = refused(sync(&m).await);
-    assert_says(&error, &["\"n\"", "public.t", "public.deleted_t", "integer", "USING"]);
-    m.run("alter table deleted_t alter n type int using n::int").await;
+    assert_says(
+        &error,
+        &["\"n\"", "public.t", "public.deleted_t", "integer", "USING"],
+    );
+    m.run("alter table deleted_t alter n type int using n::int")
+        .await;
     sync(&m).await
 }
 
@@ -130,7 +153,10 @@ async fn a_lost_column_is_dropped_only_where_it_is_empty() -> Result<(), DbErr> 
     let m = changed("n int, kept int", "alter table t drop n, drop kept").await?;
     m.run("update deleted_t set kept = 1").await;
     let error = refused(sync(&m).await);
-    assert_says(&error, &["public.t", "\"kept\"", "1 rows of public.deleted_t", "lose"]);
+    assert_says(
+        &error,
+        &["public.t", "\"kept\"", "1 rows of public.deleted_t", "lose"],
+    );
     assert_eq!(m.columns("deleted_t").await.len(), 6);
     m.run("update deleted_t set kept = null").await;
     sync(&m).await?;
@@ -140,8 +166,15 @@ async fn a_lost_column_is_dropped_only_where_it_is_empty() -> Result<(), DbErr> 
 
 #[tokio::test]
 async fn a_column_named_like_one_of_the_twins_own_is_refused() -> Result<(), DbErr> {
-    let m = changed("n int", "alter table t add deleted_at timestamptz not null default now()").await?;
-    assert_says(&refused(sync(&m).await), &["public.t", "\"deleted_at\"", "public.deleted_t"]);
+    let m = changed(
+        "n int",
+        "alter table t add deleted_at timestamptz not null default now()",
+    )
+    .await?;
+    assert_says(
+        &refused(sync(&m).await),
+        &["public.t", "\"deleted_at\"", "public.deleted_t"],
+    );
     Ok(())
 }
 
@@ -200,7 +233,11 @@ async fn a_twin_that_was_renamed_or_moved_is_still_the_twin() -> Result<(), DbEr
     )
     .await?;
     m.manager().sync_archived_table("u").await?;
-    assert!(m.columns("attic.old").await.contains(&"y integer".to_owned()));
+    assert!(
+        m.columns("attic.old")
+            .await
+            .contains(&"y integer".to_owned())
+    );
     Ok(())
 }
 

@@ -16,7 +16,12 @@ fn posts() -> TableCreateStatement {
                 .auto_increment()
                 .primary_key(),
         )
-        .col(ColumnDef::new("slug").string_len(80).not_null().unique_key())
+        .col(
+            ColumnDef::new("slug")
+                .string_len(80)
+                .not_null()
+                .unique_key(),
+        )
         .col(ColumnDef::new("body").text().default("nothing yet"))
         .to_owned()
 }
@@ -94,14 +99,21 @@ async fn the_type_of_deleted_by_may_be_one_that_postgresql_has_to_look_up() -> R
     .await;
     for _ in 0..2 {
         m.manager()
-            .archive_existing_table(ExistingTable::new("a").deleted_by(ColumnType::custom("account")))
+            .archive_existing_table(
+                ExistingTable::new("a").deleted_by(ColumnType::custom("account")),
+            )
             .await?;
         m.manager()
-            .archive_existing_table(ExistingTable::new("b").deleted_by(ColumnType::string(Some(40))))
+            .archive_existing_table(
+                ExistingTable::new("b").deleted_by(ColumnType::string(Some(40))),
+            )
             .await?;
     }
     assert_eq!(m.columns("deleted_a").await[2], "deleted_by account");
-    assert_eq!(m.columns("deleted_b").await[2], "deleted_by character varying(40)");
+    assert_eq!(
+        m.columns("deleted_b").await[2],
+        "deleted_by character varying(40)"
+    );
     let other = m
         .manager()
         .archive_existing_table(ExistingTable::new("a").deleted_by(ColumnType::Uuid))
@@ -220,7 +232,14 @@ async fn the_twin_of_a_partitioned_table_is_a_plain_table() -> Result<(), DbErr>
         ["key id, at", "archival_id", "deleted_at"]
     );
     let error = refused(m.manager().archive_existing_table("events_2025").await);
-    assert_says(&error, &["public.events_2025", "partition", "archive the partitioned table"]);
+    assert_says(
+        &error,
+        &[
+            "public.events_2025",
+            "partition",
+            "archive the partitioned table",
+        ],
+    );
     Ok(())
 }
 
@@ -250,13 +269,20 @@ async fn tables_that_cannot_have_a_twin_are_refused() {
             .archive_existing_table(("archive", "archival"))
             .await,
     );
-    assert_says(&error, &["archive.archival", "not a table of the application"]);
+    assert_says(
+        &error,
+        &["archive.archival", "not a table of the application"],
+    );
     let query = m
         .manager()
         .archive_existing_table(TableRef::SubQuery(Box::default(), "q".into_iden()))
         .await;
     assert_says(&refused(query), &["named by its name"]);
-    assert_eq!(m.one::<i64>("select count(*) from archive.archived_table").await, 0);
+    assert_eq!(
+        m.one::<i64>("select count(*) from archive.archived_table")
+            .await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -296,7 +322,11 @@ async fn a_table_of_the_twins_name_that_does_not_fit_is_left_alone() {
         ],
     );
     assert_eq!(m.columns("deleted_a").await, before);
-    assert_eq!(m.one::<i64>("select count(*) from archive.archived_table").await, 0);
+    assert_eq!(
+        m.one::<i64>("select count(*) from archive.archived_table")
+            .await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -341,14 +371,19 @@ async fn a_twin_made_by_hand_may_not_be_unique_where_archived_rows_are_not() {
 
 #[tokio::test]
 async fn two_tables_cannot_share_a_twin() -> Result<(), DbErr> {
-    let m = Migrated::with("create table a (id int primary key); create table b (id int primary key)").await;
+    let m =
+        Migrated::with("create table a (id int primary key); create table b (id int primary key)")
+            .await;
     m.manager().archive_existing_table("a").await?;
     let shared = ExistingTable::new("b").twin("deleted_a");
     let error = refused(m.manager().archive_existing_table(shared).await);
     assert_says(&error, &["public.deleted_a is the twin of a", "public.b"]);
     let renamed = ExistingTable::new("a").twin("gone_a");
     let error = refused(m.manager().archive_existing_table(renamed).await);
-    assert_says(&error, &["public.a has the twin public.deleted_a", "\"gone_a\""]);
+    assert_says(
+        &error,
+        &["public.a has the twin public.deleted_a", "\"gone_a\""],
+    );
     Ok(())
 }
 
@@ -377,7 +412,10 @@ async fn settings_are_as_they_were_afterwards() -> Result<(), DbErr> {
     for (setting, value) in [("search_path", "shop"), ("row_security", "on")] {
         let sql = format!("select current_setting('{setting}') as value");
         let row = transaction
-            .query_one_raw(sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, sql))
+            .query_one_raw(sea_orm::Statement::from_string(
+                sea_orm::DbBackend::Postgres,
+                sql,
+            ))
             .await?
             .unwrap();
         assert_eq!(row.try_get::<String>("", "value")?, value);

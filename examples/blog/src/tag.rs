@@ -1,0 +1,24 @@
+//! What a post is about.
+
+use sea_orm::entity::prelude::*;
+use sea_orm_archive::DeriveArchive;
+
+/// A tag.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+#[sea_orm(table_name = "tags")]
+#[archive(deleted_by = "i64")]
+pub struct Model {
+    /// The id.
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// The name, unique.
+    #[sea_orm(column_type = "Text", unique)]
+    pub name: String,
+    /// The posts that have it: the rows of `post_tags` are archived with it, the posts stay.
+    #[sea_orm(has_many, via = "post_tag")]
+    #[archive(cascade)]
+    pub posts: HasMany<super::post::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
