@@ -1,0 +1,70 @@
+//! A database for one telling of the story.
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
+};
+use throwaway_postgres::Server;
+
+use crate::Error;
+
+/// What the names of our databases begin with.
+const PREFIX: &str = "sea_orm_archive_tour_";
+
+/// A scratch database; nothing else on the server is touched.
+pub struct Scratch {
+    admin: DatabaseConnection,
+    name: String,
+    url: String,
+}
+
+impl Scratch {
+    pub async fn create(server: &Server) -> Result<Self, Error> {
+        let admin = connect(server.admin_url()).await?;
+        remove_leftovers(&admin).await?;
+        let name = format!("{PREFIX}{}", std::process::id());
+        admin
+            .execute_unprepared(&format!(r#"CREATE DATABASE "{name}""#))
+            .await?;
+        Ok(Self {
+            admin,
+            url: server.url(&name),
+            name,
+        })
+    }
+
+    pub async fn connect(&self) -> Result<DatabaseConnection, Error> {
+        connect(self.url.clone()).await
+    }
+
+    pub async fn remove(self) -> Result<(), Error> {
+        drop_database(&self.admin, &self.name).await
+    }
+}
+
+async fn connect(url: String) -> Result<DatabaseConnection, Error> {
+    let options = ConnectOptions::new(url)
+        .sqlx_logging(false)
+        .max_connections(2)
+        .to_owned();
+    Ok(Database::connect(options).await?)
+}
+
+/// A tour that was killed could not remove its database: the next one does, unless it is in use.
+async fn remove_leftovers(admin: &DatabaseConnection) -> Result<(), Error> {
+    let query = "SELECT datname::text AS name FROM pg_catalog.pg_database AS d \
+                 WHERE starts_with(datname::text, $1) \
+                 AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS s WHERE s.datname = d.datname)";
+    let query = Statement::from_sql_and_values(DbBackend::Postgres, query, [PREFIX.into()]);
+    for row in admin.query_all_raw(query).await? {
+        let name: String = row.try_get("", "name")?;
+        drop_database(admin, &name).await?;
+    }
+    Ok(())
+}
+
+async fn drop_database(admin: &DatabaseConnection, name: &str) -> Result<(), Error> {
+    admin
+        .execute_unprepared(&format!(r#"DROP DATABASE IF EXISTS "{name}" WITH (FORCE)"#))
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! How the story looks on a terminal.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sea_orm::sea_query::Value;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+
+use crate::Error;
+
+/// Prints the story, and the SQL with it where that was asked for.
+pub struct Narrator {
+    sql: bool,
+    chapter: AtomicU32,
+}
+
+impl Narrator {
+    pub fn new(sql: bool) -> Self {
+        Self {
+            sql,
+            chapter: AtomicU32::new(0),
+        }
+    }
+
+    /// Prints every statement from here on, if it was asked to.
+    pub fn listen(&self, db: &mut DatabaseConnection) {
+        if self.sql {
+            db.set_metric_callback(|info| print_sql(info.statement));
+        }
+    }
+
+    pub fn chapter(&self, title: &str) {
+        let number = self.chapter.fetch_add(1, Ordering::Relaxed) + 1;
+        println!("\n{number}. {title}");
+    }
+
+    pub fn say(&self, text: &str) {
+        for line in text.lines() {
+            println!("   {line}");
+        }
+    }
+
+    /// Shows how many rows each table and its twin hold.
+    pub async fn show(&self, db: &DatabaseConnection, tables: &[&str]) -> Result<(), Error> {
+        println!();
+        println!("   {:<12} {:>8} {:>10}", "", "active", "archived");
+        for table in tables {
+            let (active, archived) = (
+                count(db, table).await?,
+                count(db, &format!("deleted_{table}")).await?,
+            );
+            println!("   {table:<12} {active:>8} {archived:>10}");
+        }
+        println!();
+        Ok(())
+    }
+}
+
+/// A fact that the story tells must be one.
+pub fn ensure(fact: bool, what: &str) -> Result<(), Error> {
+    if fact {
+        Ok(())
+    } else {
+        Err(format!("it is not true that {what}").into())
+    }
+}
+
+async fn count(db: &DatabaseConnection, table: &str) -> Result<i64, Error> {
+    let query = Statement::from_string(
+        DbBackend::Postgres,
+        format!(r#"SELECT count(*) AS n FROM "{table}""#),
+    );
+    let row = db
+        .query_one_raw(query)
+        .await?
+        .ok_or("a count without a row")?;
+    Ok(row.try_get("", "n")?)
+}
+
+/// A call of `archive.run` carries the statements that it runs: they are what a reader wants to see.
+fn print_sql(statement: &Statement) {
+    let values = statement.values.iter().flat_map(|values| &values.0);
+    let steps: Vec<String> = values.filter_map(texts).flatten().collect();
+    if steps.is_empty() {
+        println!(
+            "      | {}",
+            statement.to_string().replace('\n', "\n      | ")
+        );
+        return;
+    }
+    println!("      | {}", statement.sql);
+    for (number, step) in steps.iter().enumerate() {
+        println!("      | -- step {}", number + 1);
+        println!("      | {}", step.replace('\n', "\n      | "));
+    }
+}
+
+fn texts(value: &Value) -> Option<Vec<String>> {
+    let Value::Array(_, Some(values)) = value else {
+        return None;
+    };
+    values
+        .iter()
+        .map(|value| match value {
+            Value::String(Some(text)) => Some(text.to_string()),
+            _ => None,
+        })
+        .collect()
+}
