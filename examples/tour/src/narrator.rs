@@ -77,20 +77,24 @@ async fn count(db: &DatabaseConnection, table: &str) -> Result<i64, Error> {
 }
 
 /// A call of `archive.run` carries the statements that it runs: they are what a reader wants to see.
+/// A statement that begins with a comment is a long one about the catalog, and the comment tells it.
 fn print_sql(statement: &Statement) {
-    let values = statement.values.iter().flat_map(|values| &values.0);
-    let steps: Vec<String> = values.filter_map(texts).flatten().collect();
-    if steps.is_empty() {
-        println!(
-            "      | {}",
-            statement.to_string().replace('\n', "\n      | ")
-        );
-        return;
-    }
-    println!("      | {}", statement.sql);
-    for (number, step) in steps.iter().enumerate() {
-        println!("      | -- step {}", number + 1);
-        println!("      | {}", step.replace('\n', "\n      | "));
+    let print = |sql: &str| println!("      | {}", sql.replace('\n', "\n      | "));
+    if statement.sql.starts_with("SELECT archive.run(") {
+        print(&statement.sql);
+        let values = statement.values.iter().flat_map(|values| &values.0);
+        for (number, step) in values.filter_map(texts).flatten().enumerate() {
+            println!("      | -- step {}", number + 1);
+            print(&step);
+        }
+    } else if statement.sql.starts_with("--") {
+        statement
+            .sql
+            .lines()
+            .take_while(|line| line.starts_with("--"))
+            .for_each(print);
+    } else {
+        print(&statement.to_string());
     }
 }
 
