@@ -155,3 +155,34 @@ async fn constraints(work: &Work, table: &Table) -> Result<Constraints, DbErr> {
     let names: Result<_, DbErr> = rows.iter().map(|row| row.try_get("", "name")).collect();
     Ok(Constraints(names?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sea_orm_migration::sea_query::{ColumnDef, Table};
+
+    #[test]
+    fn the_table_of_a_statement_is_found_in_its_text() {
+        let column = || ColumnDef::new("t").integer().to_owned();
+        for (mut alter, name) in [
+            (Table::alter().table("t").to_owned(), r#""t""#),
+            (
+                Table::alter().table("we\"ird name").to_owned(),
+                r#""we""ird name""#,
+            ),
+            (
+                Table::alter().table(("a.b", "c")).to_owned(),
+                r#""a.b"."c""#,
+            ),
+        ] {
+            assert_eq!(table_of(alter.add_column(column())).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn a_statement_without_table_or_change_is_no_panic() {
+        assert!(table_of(&TableAlterStatement::new()).is_err());
+        assert!(table_of(Table::alter().table("t")).is_err());
+        assert!(table_of(Table::alter().drop_column("t")).is_err());
+    }
+}

@@ -233,3 +233,29 @@ impl<T: IntoTableRef> From<T> for ExistingTable {
         Self::new(table)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_added_columns_of_a_twin() {
+        let mut options = TwinOptions {
+            deleted_by_type: ColumnType::string(Some(40)),
+            ..TwinOptions::default()
+        };
+        options.deleted_at = "gone \"at\"".to_owned();
+        let sql = options.add_columns("shop", "deleted_orders");
+        assert_eq!(
+            sql.to_string(PostgresQueryBuilder),
+            [
+                r#"ALTER TABLE "shop"."deleted_orders""#,
+                r#"ADD COLUMN "gone ""at""" timestamp with time zone NOT NULL,"#,
+                r#"ADD COLUMN "deleted_by" varchar(40),"#,
+                r#"ADD COLUMN "archival_id" bigint NOT NULL"#,
+            ]
+            .join(" ")
+        );
+        assert_eq!(options.deleted_by_type(), "varchar(40)");
+    }
+}

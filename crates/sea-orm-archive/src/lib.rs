@@ -5,6 +5,7 @@ pub mod archival;
 mod archive;
 mod careful;
 pub mod catalog;
+mod deleted_by;
 pub mod entity;
 mod error;
 mod plan;
@@ -36,6 +37,7 @@ pub mod prelude {
 
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::deleted_by::{Choose, Column, DeletedBy, If, Otherwise};
     pub use sea_orm;
     pub use serde;
 }

@@ -221,7 +221,7 @@ async fn a_conversion_with_using_is_the_same_in_both() -> Result<(), DbErr> {
         m.manager()
             .alter_archived_table(
                 alter()
-                    .modify_column(&mut convert())
+                    .modify_column(convert())
                     .add_column(ColumnDef::new("y").integer()),
             )
             .await,
@@ -231,7 +231,7 @@ async fn a_conversion_with_using_is_the_same_in_both() -> Result<(), DbErr> {
         &["public.deleted_t", "USING", "statement of its own"],
     );
     m.manager()
-        .alter_archived_table(alter().modify_column(&mut convert()))
+        .alter_archived_table(alter().modify_column(convert()))
         .await?;
     assert_eq!(
         m.all::<i32>("select x from t union all select x from deleted_t")

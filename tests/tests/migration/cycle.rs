@@ -75,3 +75,25 @@ async fn fresh_and_refresh_and_reset_twice_in_a_row() -> Result<(), DbErr> {
     is_up(&m).await;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_role_that_is_no_superuser_can_migrate() -> Result<(), DbErr> {
+    let m = Migrated::empty().await;
+    let role = m.database.role("migrator").await;
+    m.run(&format!(
+        "grant create on database \"{}\" to \"{role}\"; grant create, usage on schema public to \"{role}\"",
+        m.database.name()
+    ))
+    .await;
+    let db = m.database.connect_as("migrator").await;
+    for _ in 0..2 {
+        Migrator::up(&db, None).await?;
+        Migrator::fresh(&db).await?;
+        is_up(&m).await;
+        Migrator::refresh(&db).await?;
+        is_up(&m).await;
+    }
+    Migrator::reset(&db).await?;
+    is_down(&m).await;
+    Ok(())
+}

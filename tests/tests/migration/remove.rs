@@ -1,7 +1,8 @@
 //! The `down` of everything.
 
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use sea_orm_archive_migration::{ArchiveSchema, ExistingTable};
+use sea_orm_migration::SchemaManager;
 
 use crate::database::{Migrated, assert_says, refused};
 
@@ -82,5 +83,29 @@ async fn without_the_archive_there_is_nothing_to_take_away() -> Result<(), DbErr
     m.manager().drop_archived_table("t").await?;
     m.manager().drop_archived_table("t").await?;
     assert!(!m.exists("t").await);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_row_that_is_archived_meanwhile_is_not_dropped_uncounted() -> Result<(), DbErr> {
+    let m = Migrated::with("create table t (id int primary key)").await;
+    m.manager().archive_existing_table("t").await?;
+    let archiver = m.database.session("archiver").await;
+    let migration = m.database.session("migration").await;
+
+    let archiving = archiver.db().begin().await?;
+    archiving
+        .execute_unprepared("insert into deleted_t values (1, now(), null, 1)")
+        .await?;
+    let db = migration.db();
+    let taking_away =
+        migration.start(async move { SchemaManager::new(&db).unarchive_existing_table("t").await });
+    m.database
+        .wait_until_blocked_by(&migration, &archiver)
+        .await;
+    archiving.commit().await?;
+    let error = refused(taking_away.finish().await);
+    assert_says(&error, &["public.deleted_t", "1 archived rows"]);
+    assert_eq!(m.one::<i64>("select count(*) from deleted_t").await, 1);
     Ok(())
 }

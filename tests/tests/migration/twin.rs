@@ -1,6 +1,6 @@
 //! What a twin is made of.
 
-use sea_orm::{DbErr, TransactionSession, TransactionTrait};
+use sea_orm::{DbErr, TransactionTrait};
 use sea_orm_archive_migration::{ArchiveSchema, ArchivedTable, ExistingTable};
 use sea_orm_migration::prelude::*;
 

@@ -2,9 +2,10 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{LitStr, Type};
+use syn::LitStr;
 
 use super::{
+    deleted_by::DeletedBy,
     edge::Edge,
     serde,
     twin::{Added, Twin},
@@ -19,7 +20,7 @@ use crate::{
 pub(super) fn expand(
     entity: &Entity,
     twin: &Twin,
-    deleted_by: &Type,
+    deleted_by: &DeletedBy,
     edges: &[Edge],
 ) -> TokenStream {
     let archivable = archivable(twin, deleted_by, edges);
@@ -32,10 +33,14 @@ pub(super) fn expand(
     }
 }
 
-fn archivable(twin: &Twin, deleted_by: &Type, edges: &[Edge]) -> TokenStream {
+fn archivable(twin: &Twin, deleted_by: &DeletedBy, edges: &[Edge]) -> TokenStream {
     let added = added_columns(twin);
     let edges = edges.iter().map(Edge::expand);
+    let assertion = deleted_by.assertion();
+    let deleted_by = deleted_by.in_entity();
     quote! {
+        #assertion
+
         #[automatically_derived]
         impl ::sea_orm_archive::Archivable for Entity {
             type Deleted = deleted::Entity;
@@ -67,7 +72,7 @@ fn from_deleted(entity: &Entity) -> TokenStream {
     }
 }
 
-fn module(entity: &Entity, twin: &Twin, deleted_by: &Type) -> TokenStream {
+fn module(entity: &Entity, twin: &Twin, deleted_by: &DeletedBy) -> TokenStream {
     let vis = &entity.vis;
     let model = model(entity, twin, deleted_by);
     let relation = relation(twin);
@@ -108,12 +113,12 @@ fn module(entity: &Entity, twin: &Twin, deleted_by: &Type) -> TokenStream {
 }
 
 /// `deleted::Model`, from which SeaORM derives the rest of the entity.
-fn model(entity: &Entity, twin: &Twin, deleted_by: &Type) -> TokenStream {
+fn model(entity: &Entity, twin: &Twin, deleted_by: &DeletedBy) -> TokenStream {
     let table = &twin.table;
     let schema = entity.schema_name.iter();
     let rename_all = entity.rename_all.iter();
     let columns = entity.columns.iter().map(column);
-    let deleted_by = one_deeper(deleted_by.to_token_stream());
+    let deleted_by = deleted_by.in_twin();
     let explicit = entity.rename_all.is_some();
     let [at, by, archival] = twin.added().map(|added| added_field(added, explicit));
     quote! {
@@ -219,8 +224,8 @@ fn relation(twin: &Twin) -> TokenStream {
 ///
 /// A derive does not see its neighbours. `for<'a>` keeps the compiler from deciding the bound here,
 /// so that the impl is there when the Model has the trait, and is no error when it has not.
-fn comparison(twin: &Twin, deleted_by: &Type) -> TokenStream {
-    let deleted_by = one_deeper(deleted_by.to_token_stream());
+fn comparison(twin: &Twin, deleted_by: &DeletedBy) -> TokenStream {
+    let deleted_by = deleted_by.in_twin();
     let fields = twin.added().map(|added| &added.field);
     quote! {
         #[automatically_derived]

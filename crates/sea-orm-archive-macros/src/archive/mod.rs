@@ -1,5 +1,6 @@
 //! `DeriveArchive`: parse, validate, expand.
 
+mod deleted_by;
 mod edge;
 mod expand;
 mod options;

@@ -1,9 +1,9 @@
 //! What `#[archive(..)]` says on the struct.
 
 use proc_macro2::Ident;
-use syn::{LitStr, Path, Type, parse_quote};
+use syn::{LitStr, Path};
 
-use super::edge::Policy;
+use super::{deleted_by::DeletedBy, edge::Policy};
 use crate::{
     attr::{self, Item, ItemValue},
     entity::Entity,
@@ -15,7 +15,7 @@ pub(super) const EXAMPLE: &str = "deleted_by = \"i64\"";
 
 /// The options that stand on the struct.
 pub(super) struct Options {
-    pub(super) deleted_by: Type,
+    pub(super) deleted_by: DeletedBy,
     pub(super) names: Names,
     pub(super) edges: Vec<NamedEdge>,
 }
@@ -39,7 +39,7 @@ pub(super) struct NamedEdge {
 impl Options {
     pub(super) fn read(entity: &Entity, errors: &mut Errors) -> Self {
         let mut options = Self {
-            deleted_by: parse_quote!(i64),
+            deleted_by: DeletedBy::default(),
             names: Names::default(),
             edges: Vec::new(),
         };
@@ -60,14 +60,7 @@ impl Options {
 
     fn set(&mut self, key: &str, item: &Item, errors: &mut Errors) {
         match key {
-            "deleted_by" => {
-                if let Some(ty) = item
-                    .string(EXAMPLE, errors)
-                    .and_then(|text| deleted_by(&text, errors))
-                {
-                    self.deleted_by = ty;
-                }
-            }
+            "deleted_by" => self.deleted_by = DeletedBy::read(item, errors),
             "table_name" => self.names.table = name(item, "archived_posts", errors),
             "deleted_at_column" => self.names.deleted_at = name(item, "archived_at", errors),
             "deleted_by_column" => self.names.deleted_by = name(item, "archived_by", errors),
@@ -84,31 +77,6 @@ impl Options {
             ),
         }
     }
-}
-
-/// The type in `deleted_by = "type"`.
-fn deleted_by(text: &LitStr, errors: &mut Errors) -> Option<Type> {
-    let Ok(ty) = text.parse::<Type>() else {
-        errors.on(
-            text,
-            format!("this is not a type: write the type of a user's id, as in `{EXAMPLE}`"),
-        );
-        return None;
-    };
-    if let Type::Path(path) = &ty
-        && path
-            .path
-            .segments
-            .last()
-            .is_some_and(|last| last.ident == "Option")
-    {
-        errors.on(
-            text,
-            "`deleted_by` is nullable by itself: write the type inside the `Option`",
-        );
-        return None;
-    }
-    Some(ty)
 }
 
 /// The name in `key = "name"`.

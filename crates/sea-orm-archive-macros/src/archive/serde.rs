@@ -1,21 +1,19 @@
 //! Deleted rows are serialized as the entity's rows are, with the added columns beside the others.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
-use syn::Type;
+use quote::quote;
 
-use super::twin::Twin;
+use super::{deleted_by::DeletedBy, twin::Twin};
 use crate::{
     attr::{self, ItemValue},
     entity::Entity,
-    nested::one_deeper,
 };
 
 /// `Serialize` and `Deserialize` of `deleted::Model`, for an entity whose Model has them.
 ///
 /// The Model's own impls do the work, so that its `#[serde(..)]` attributes hold for the twin too.
-pub(super) fn impls(entity: &Entity, twin: &Twin, deleted_by: &Type) -> TokenStream {
-    let deleted_by = one_deeper(deleted_by.to_token_stream());
+pub(super) fn impls(entity: &Entity, twin: &Twin, deleted_by: &DeletedBy) -> TokenStream {
+    let deleted_by = deleted_by.in_twin();
     let fields = twin.added().map(|added| &added.field);
     let columns = entity.columns.iter().map(|column| &column.ident);
     let columns = quote!(#(#columns: row.#columns,)*);
