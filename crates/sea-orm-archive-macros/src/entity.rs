@@ -132,15 +132,14 @@ impl Entity {
             relations: Vec::new(),
         };
         for field in fields.named {
-            entity.add(field, errors);
+            entity.add(field, errors)?;
         }
         Some(entity)
     }
 
-    fn add(&mut self, field: Field, errors: &mut Errors) {
-        let Some(ident) = field.ident else {
-            return;
-        };
+    /// Adds a field; `None` where SeaORM cannot make an entity with it either.
+    fn add(&mut self, field: Field, errors: &mut Errors) -> Option<()> {
+        let ident = field.ident?;
         let Some((kind, target)) = relation_type(&field.ty) else {
             let rename_all = self.rename_all.as_ref().map(LitStr::value);
             self.columns.push(Column::read(
@@ -149,7 +148,7 @@ impl Entity {
                 field.attrs,
                 rename_all.as_deref(),
             ));
-            return;
+            return Some(());
         };
         if self.format == Format::Compact {
             errors.on(
@@ -157,7 +156,7 @@ impl Entity {
                 "a relation as a field belongs to the dense format: write `#[sea_orm::model]` \
                  above the derives",
             );
-            return;
+            return None;
         }
         self.relations.push(Relation {
             keys: RelationKeys::read(&field.attrs),
@@ -166,6 +165,7 @@ impl Entity {
             kind,
             target,
         });
+        Some(())
     }
 }
 

@@ -65,6 +65,7 @@ mod nested;
 ///     impl ActiveModelBehavior for ActiveModel {}
 /// }
 ///
+/// # fn main() {
 /// use sea_orm::{DbBackend, EntityTrait, QueryTrait};
 ///
 /// assert_eq!(
@@ -77,6 +78,7 @@ mod nested;
 ///     ]
 ///     .join(" ")
 /// );
+/// # }
 /// ```
 ///
 /// # On the struct
@@ -182,6 +184,7 @@ mod nested;
 ///     #
 ///     # impl ActiveModelBehavior for ActiveModel {}
 /// }
+/// # fn main() {}
 /// ```
 ///
 /// The path alone means the child's `Related<Entity>`; several may share one policy, as in

@@ -63,21 +63,9 @@ impl DeletedBy {
         Some(Self { ty, doubtful })
     }
 
-    /// The type in the entity's module.
-    pub(super) fn in_entity(&self) -> TokenStream {
-        let ty = &self.ty;
-        match self.is_column() {
-            Some(is_column) => quote! {
-                <::sea_orm_archive::__private::If<#is_column>
-                    as ::sea_orm_archive::__private::Choose<#ty>>::Type
-            },
-            None => ty.to_token_stream(),
-        }
-    }
-
     /// The type in the module of the twin.
     ///
-    /// One that may be wrong is written only once, so that it is wrong only once.
+    /// One that may be wrong is written nowhere but in [`Self::around`], so that it is wrong once.
     pub(super) fn in_twin(&self) -> TokenStream {
         match self.doubtful {
             Some(_) => quote!(::sea_orm_archive::__private::DeletedBy<super::Entity>),
@@ -85,28 +73,36 @@ impl DeletedBy {
         }
     }
 
-    /// The one error of a type that is no column.
-    pub(super) fn assertion(&self) -> Option<TokenStream> {
-        let is_column = self.is_column()?;
-        let text = self.doubtful.as_ref()?;
+    /// The impl that names the type, with the one error of a type that is no column.
+    pub(super) fn around(
+        &self,
+        archivable: impl FnOnce(TokenStream) -> TokenStream,
+    ) -> TokenStream {
+        let ty = &self.ty;
+        let Some(text) = &self.doubtful else {
+            return archivable(ty.to_token_stream());
+        };
         let message = format!(
             "`{}` cannot be the type of `deleted_by`: write that of a user's id, as in `{EXAMPLE}`, \
              or derive `Clone`, `Debug`, `PartialEq` and `DeriveValueType` for it",
             text.value().replace('{', "{{").replace('}', "}}")
         );
-        let span = text.span();
-        Some(quote_spanned!(span=> const _: () = ::core::assert!(#is_column, #message);))
-    }
-
-    /// A constant that is false for a type that is no column.
-    fn is_column(&self) -> Option<TokenStream> {
-        let text = self.doubtful.as_ref()?;
-        let ty = &self.ty;
-        let span = text.span();
-        Some(quote_spanned! {span=> {
-            #[allow(unused_imports)]
-            use ::sea_orm_archive::__private::Otherwise as _;
-            ::sea_orm_archive::__private::Column::<#ty>::IS_ONE
-        }})
+        let assertion =
+            quote_spanned!(text.span()=> ::core::assert!(__DELETED_BY_IS_COLUMN, #message););
+        let archivable = archivable(quote!(__DeletedBy));
+        quote! {
+            const _: () = {
+                const __DELETED_BY_IS_COLUMN: bool = {
+                    #[allow(unused_imports)]
+                    use ::sea_orm_archive::__private::Otherwise as _;
+                    ::sea_orm_archive::__private::Column::<#ty>::IS_ONE
+                };
+                type __DeletedBy =
+                    <::sea_orm_archive::__private::If<__DELETED_BY_IS_COLUMN>
+                        as ::sea_orm_archive::__private::Choose<#ty>>::Type;
+                #assertion
+                #archivable
+            };
+        }
     }
 }

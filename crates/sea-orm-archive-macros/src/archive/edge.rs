@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, Type};
 
-use super::options::NamedEdge;
+use super::named::NamedEdge;
 use crate::{
     attr::{self, Item, ItemValue},
     entity::{Column, Entity, Format, Relation, RelationKind},

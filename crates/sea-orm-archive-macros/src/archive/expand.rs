@@ -36,21 +36,19 @@ pub(super) fn expand(
 fn archivable(twin: &Twin, deleted_by: &DeletedBy, edges: &[Edge]) -> TokenStream {
     let added = added_columns(twin);
     let edges = edges.iter().map(Edge::expand);
-    let assertion = deleted_by.assertion();
-    let deleted_by = deleted_by.in_entity();
-    quote! {
-        #assertion
+    deleted_by.around(|deleted_by| {
+        quote! {
+            #[automatically_derived]
+            impl ::sea_orm_archive::Archivable for Entity {
+                type Deleted = deleted::Entity;
+                type DeletedBy = #deleted_by;
 
-        #[automatically_derived]
-        impl ::sea_orm_archive::Archivable for Entity {
-            type Deleted = deleted::Entity;
-            type DeletedBy = #deleted_by;
-
-            fn declaration() -> ::sea_orm_archive::Declaration {
-                ::sea_orm_archive::Declaration::of::<Self>() #added #(#edges)*
+                fn declaration() -> ::sea_orm_archive::Declaration {
+                    ::sea_orm_archive::Declaration::of::<Self>() #added #(#edges)*
+                }
             }
         }
-    }
+    })
 }
 
 /// `.added_columns(..)`, where one has another name than the default.

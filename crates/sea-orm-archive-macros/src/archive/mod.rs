@@ -3,6 +3,7 @@
 mod deleted_by;
 mod edge;
 mod expand;
+mod named;
 mod options;
 mod serde;
 mod twin;

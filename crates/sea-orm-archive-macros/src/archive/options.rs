@@ -1,11 +1,10 @@
 //! What `#[archive(..)]` says on the struct.
 
-use proc_macro2::Ident;
-use syn::{LitStr, Path};
+use syn::LitStr;
 
-use super::{deleted_by::DeletedBy, edge::Policy};
+use super::{deleted_by::DeletedBy, edge::Policy, named::NamedEdge};
 use crate::{
-    attr::{self, Item, ItemValue},
+    attr::{self, Item},
     entity::Entity,
     error::Errors,
 };
@@ -29,13 +28,6 @@ pub(super) struct Names {
     pub(super) archival_id: Option<LitStr>,
 }
 
-/// A policy on the struct, which names the child: `cascade(super::comment::Entity)`.
-pub(super) struct NamedEdge {
-    pub(super) policy: Policy,
-    pub(super) child: Path,
-    pub(super) via_rel: Option<Ident>,
-}
-
 impl Options {
     pub(super) fn read(entity: &Entity, errors: &mut Errors) -> Self {
         let mut options = Self {
@@ -47,7 +39,9 @@ impl Options {
         for item in attr::items(&entity.attrs, "archive", EXAMPLE, errors) {
             let key = item.key();
             if let Some(policy) = Policy::named(&item) {
-                options.edges.extend(named_edges(&policy, &item, errors));
+                options
+                    .edges
+                    .extend(NamedEdge::read(&policy, &item, errors));
             } else if seen.contains(&key) {
                 errors.on(&item, format!("`{key}` is given twice: keep one"));
             } else {
@@ -92,74 +86,4 @@ fn name(item: &Item, example: &str, errors: &mut Errors) -> Option<LitStr> {
         return None;
     }
     Some(name)
-}
-
-/// The edges of one `cascade(..)`, `detach(..)` or `restrict(..)`.
-fn named_edges(policy: &Policy, item: &Item, errors: &mut Errors) -> Vec<NamedEdge> {
-    let word = policy.word();
-    let example = format!("{word}(super::comment::Entity)");
-    let ItemValue::List(list) = &item.value else {
-        errors.on(
-            item,
-            format!(
-                "on the struct, `{word}` names the child entity: write `{example}`, or put \
-                 `#[archive({word})]` on a relation field"
-            ),
-        );
-        return Vec::new();
-    };
-    let mut children: Vec<Path> = Vec::new();
-    let mut via_rel: Option<(Item, Option<Ident>)> = None;
-    for part in attr::split(list.stream()) {
-        match (attr::item(part.clone()), syn::parse2::<Path>(part.clone())) {
-            (Ok(key), _) if key.key() == "via_rel" => {
-                if via_rel.is_some() {
-                    errors.on(&key, "`via_rel` is given twice: keep one");
-                } else {
-                    let variant = variant(&key, errors);
-                    via_rel = Some((key, variant));
-                }
-            }
-            (_, Ok(child)) => children.push(child),
-            _ => errors.on(
-                part,
-                format!("name the child entity by its path: write `{example}`"),
-            ),
-        }
-    }
-    match (children.as_slice(), &via_rel) {
-        ([], _) if list.stream().is_empty() || via_rel.is_some() => {
-            errors.on(item, format!("name the child entity: write `{example}`"));
-        }
-        ([_, _, ..], Some((via_rel, _))) => errors.on(
-            via_rel,
-            format!("`via_rel` is about one child: give each child a `{word}(..)` of its own"),
-        ),
-        _ => {}
-    }
-    let via_rel = via_rel.and_then(|(_, variant)| variant);
-    children
-        .into_iter()
-        .map(|child| NamedEdge {
-            policy: policy.clone(),
-            child,
-            via_rel: via_rel.clone(),
-        })
-        .collect()
-}
-
-/// The variant in `via_rel = "Variant"`.
-fn variant(item: &Item, errors: &mut Errors) -> Option<Ident> {
-    let example = "via_rel = \"Author\"";
-    let text = item.string(example, errors)?;
-    match text.parse::<Ident>() {
-        Ok(variant) => Some(variant),
-        Err(_) => {
-            errors.on(
-                &text,
-                format!("this is not a variant of the child's `Relation`: write `{example}`"),
-            );
-            None
-        }
-    }
 }

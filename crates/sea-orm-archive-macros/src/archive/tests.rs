@@ -214,7 +214,7 @@ fn model() -> impl Strategy<Value = TokenStream> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn whatever_is_written_the_answer_is_code(model in model()) {

@@ -38,20 +38,19 @@ mod partial {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// That this compiles is the test: no trait but what SeaORM asks for.
+/// That this compiles is the test: no trait but what SeaORM asks for, and `ModelEx`, which SeaORM
+/// lets a Model be compared with.
 mod neither {
     use super::DeriveArchive;
     use sea_orm::entity::prelude::*;
 
+    #[sea_orm::model]
     #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive)]
     #[sea_orm(table_name = "rows")]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
 }

@@ -5,7 +5,7 @@ mod post {
     #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive)]
     #[sea_orm(table_name = "posts")]
     #[archive(cascade(super::comment::Entity, super::file::Entity, via_rel = "Post"))]
-    #[archive(detach(super::comment::Entity, via_rel = "Post", via_rel = "Other"))]
+    #[archive(detach(super::draft::Entity, via_rel = "Post", via_rel = "Other"))]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,

@@ -20,7 +20,6 @@ mod author {
 
 mod post {
     use sea_orm::entity::prelude::*;
-    use sea_orm_archive::DeriveArchive;
 
     #[sea_orm::model]
     #[derive(Clone, Debug, DeriveEntityModel)]

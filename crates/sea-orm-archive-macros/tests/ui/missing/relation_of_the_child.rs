@@ -4,7 +4,7 @@ mod author {
 
     #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive)]
     #[sea_orm(table_name = "authors")]
-    #[archive(detach(super::post::Entity), cascade(super::post::Entity, via_rel = "Writer"))]
+    #[archive(detach(super::post::Entity))]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
@@ -18,9 +18,8 @@ mod author {
 
 mod post {
     use sea_orm::entity::prelude::*;
-    use sea_orm_archive::DeriveArchive;
 
-    #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive)]
+    #[derive(Clone, Debug, DeriveEntityModel)]
     #[sea_orm(table_name = "posts")]
     pub struct Model {
         #[sea_orm(primary_key)]

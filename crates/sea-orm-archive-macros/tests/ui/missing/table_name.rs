@@ -2,6 +2,7 @@ use sea_orm_archive::DeriveArchive;
 
 #[derive(DeriveArchive)]
 pub struct Model {
+    #[sea_orm(primary_key)]
     pub id: i64,
 }
 

@@ -1,4 +1,4 @@
-//! Two misspelled options are two errors.
+//! Two misspelled options are two errors, and whatever uses the twin is none.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::DeriveArchive;
@@ -16,4 +16,8 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-fn main() {}
+fn main() {
+    let _ = deleted::Entity::find().filter(deleted::Column::DeletedBy.eq(7_i64));
+    let _: fn(deleted::Model) -> Model = Model::from;
+    let _ = <Entity as sea_orm_archive::Archivable>::declaration();
+}

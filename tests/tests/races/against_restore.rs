@@ -1,0 +1,197 @@
+//! What happens beside a restore.
+
+use blog::{comment, post, tag};
+use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm_archive::prelude::*;
+
+use crate::blog::{At, OnDelete, blog as database, count, find};
+
+const TAKE_SLUG: &str =
+    "insert into posts (id, title, slug, content, author_id) values (50, 'Thief', 'one', '', 1)";
+const TAKE_KEY: &str =
+    "insert into posts (id, title, slug, content, author_id) values (1, 'Thief', 'thief', '', 1)";
+
+/// The slug, or the id, is taken while the post is restored. Whoever commits first has it; the restore
+/// is told who, and nothing moves.
+#[tokio::test]
+async fn the_place_is_taken() {
+    for (sql, commit) in [
+        (TAKE_SLUG, true),
+        (TAKE_SLUG, false),
+        (TAKE_KEY, true),
+        (TAKE_KEY, false),
+    ] {
+        let blog = database(OnDelete::Cascade).await;
+        let (writer, restorer) = (blog.session("writer").await, blog.session("restorer").await);
+        let db = restorer.db();
+        post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+        let writing = writer.db().begin().await.unwrap();
+        writing.execute_unprepared(sql).await.unwrap();
+        let restoring =
+            restorer.start(async move { post::Entity::restore_by_id(1).exec(&db).await });
+        blog.wait_until_blocked_by(&restorer, &writer).await;
+        let db = restorer.db();
+        if commit {
+            writing.commit().await.unwrap();
+            match restoring.finish().await.unwrap_err() {
+                ArchiveError::RestoreConflict { conflicts, .. } => {
+                    assert_eq!(conflicts.len(), 1, "{conflicts:?}")
+                }
+                error => panic!("{error}"),
+            }
+            assert_eq!(count(&db, "deleted_posts", "id = 1").await, 1);
+            assert_eq!(find(&db, "comments", "id = 1").await, At::Archived);
+        } else {
+            writing.rollback().await.unwrap();
+            restoring.finish().await.unwrap();
+            assert_eq!(find(&db, "posts", "id = 1").await, At::Active);
+            assert_eq!(find(&db, "likes", "id = 1").await, At::Active);
+        }
+    }
+}
+
+/// ON CONFLICT DO NOTHING would have destroyed the row: that is why there is none.
+#[tokio::test]
+async fn the_place_is_taken_naive() {
+    let blog = database(OnDelete::Cascade).await;
+    let db = blog.connect().await;
+    post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    db.execute_unprepared(TAKE_SLUG).await.unwrap();
+    db.execute_unprepared(
+        "with d as (delete from deleted_posts where id = 1 returning id, title, slug, content, author_id, created_at)
+         insert into posts overriding system value select * from d on conflict do nothing",
+    )
+    .await
+    .unwrap();
+    assert_eq!(find(&db, "posts", "id = 1").await, At::Nowhere);
+}
+
+/// Two restores of one archival: the second finds nothing left to restore.
+#[tokio::test]
+async fn both_restore() {
+    for commit in [true, false] {
+        let blog = database(OnDelete::Cascade).await;
+        let (first, second) = (blog.session("first").await, blog.session("second").await);
+        let db = second.db();
+        let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+        let restoring = first.db().begin().await.unwrap();
+        post::Entity::restore_by_id(1)
+            .exec(&restoring)
+            .await
+            .unwrap();
+        let waiting = second.start(async move { archival.restore(&db).await });
+        blog.wait_until_blocked_by(&second, &first).await;
+        if commit {
+            restoring.commit().await.unwrap();
+            let error = waiting.finish().await.unwrap_err();
+            assert!(
+                matches!(error, ArchiveError::AlreadyRestored { .. }),
+                "{error}"
+            );
+        } else {
+            restoring.rollback().await.unwrap();
+            waiting.finish().await.unwrap();
+        }
+        let db = second.db();
+        for table in ["posts", "comments", "likes"] {
+            assert_eq!(find(&db, table, "id = 1").await, At::Active, "{table}");
+        }
+    }
+}
+
+/// A comment is restored while its post is archived: it is told that the post is gone, and where to.
+#[tokio::test]
+async fn the_parent_is_archived() {
+    let blog = database(OnDelete::Cascade).await;
+    let (archiver, restorer) = (
+        blog.session("archiver").await,
+        blog.session("restorer").await,
+    );
+    let db = restorer.db();
+    comment::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    let archiving = archiver.db().begin().await.unwrap();
+    let parent = post::Entity::archive_by_id(1)
+        .exec(&archiving)
+        .await
+        .unwrap();
+    let restoring =
+        restorer.start(async move { comment::Entity::restore_by_id(1).exec(&db).await });
+    blog.wait_until_blocked_by(&restorer, &archiver).await;
+    archiving.commit().await.unwrap();
+    match restoring.finish().await.unwrap_err() {
+        ArchiveError::ParentArchived { archival, .. } => assert_eq!(archival, parent.id),
+        error => panic!("{error}"),
+    }
+    let db = restorer.db();
+    assert_eq!(find(&db, "comments", "id = 1").await, At::Archived);
+    parent.restore(&db).await.unwrap();
+    comment::Entity::restore_by_id(1).exec(&db).await.unwrap();
+    assert_eq!(find(&db, "likes", "id = 1").await, At::Active);
+}
+
+/// The post is archived while its comment comes back: the archive waits, and takes it along.
+#[tokio::test]
+async fn a_restored_child_goes_along() {
+    let blog = database(OnDelete::Cascade).await;
+    let (archiver, restorer) = (
+        blog.session("archiver").await,
+        blog.session("restorer").await,
+    );
+    let restoring = restorer.db().begin().await.unwrap();
+    comment::Entity::archive_by_id(1)
+        .exec(&restoring)
+        .await
+        .unwrap();
+    restoring.commit().await.unwrap();
+    let restoring = restorer.db().begin().await.unwrap();
+    comment::Entity::restore_by_id(1)
+        .exec(&restoring)
+        .await
+        .unwrap();
+    let db = archiver.db();
+    let archiving = archiver.start(async move { post::Entity::archive_by_id(1).exec(&db).await });
+    blog.wait_until_blocked_by(&archiver, &restorer).await;
+    restoring.commit().await.unwrap();
+    assert_eq!(
+        archiving.finish().await.unwrap().rows()["public.comments"],
+        1
+    );
+    assert_eq!(find(&archiver.db(), "likes", "id = 1").await, At::Archived);
+}
+
+/// A row waits for the tag, whose own restore is under way. Either that one brings it, or this one
+/// does, once the other is over: it is never handed to an archival that is restored already.
+#[tokio::test]
+async fn a_row_is_handed_over_to_a_restore_under_way() {
+    for commit in [true, false] {
+        let blog = database(OnDelete::Cascade).await;
+        let (first, second) = (blog.session("first").await, blog.session("second").await);
+        let db = second.db();
+        post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+        let tag = tag::Entity::archive_by_id(1).exec(&db).await.unwrap();
+        let restoring = first.db().begin().await.unwrap();
+        tag.restore(&restoring).await.unwrap();
+        let waiting = second.start(async move { post::Entity::restore_by_id(1).exec(&db).await });
+        blog.wait_until_blocked_by(&second, &first).await;
+        let db = second.db();
+        if commit {
+            restoring.commit().await.unwrap();
+            assert!(waiting.finish().await.unwrap().waiting.is_empty());
+        } else {
+            restoring.rollback().await.unwrap();
+            let restored = waiting.finish().await.unwrap();
+            assert_eq!(
+                (restored.waiting[0].archival, restored.waiting[0].rows),
+                (tag.id, 1)
+            );
+            assert_eq!(find(&db, "post_tags", "post_id = 1").await, At::Archived);
+            tag.restore(&db).await.unwrap();
+        }
+        for post in [1, 2] {
+            assert_eq!(
+                find(&db, "post_tags", &format!("post_id = {post}")).await,
+                At::Active
+            );
+        }
+    }
+}
