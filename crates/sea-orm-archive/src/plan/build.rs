@@ -208,6 +208,10 @@ impl Builder {
         edges
     }
 
+    fn oid(&self, name: &DeclaredName) -> Option<i64> {
+        self.found.get(name).map(|table| table.id.oid)
+    }
+
     fn matches(&self, edge: &DeclaredEdge, key: &ForeignKey) -> bool {
         let pairs = edge.child_columns.iter().zip(&edge.parent_columns);
         self.found
@@ -237,6 +241,15 @@ impl Builder {
             ));
             return;
         };
+        let archived = edge.child_declaration.map(|child| child().table);
+        if let Some(other) = archived.filter(|other| self.oid(other) != Some(child.id.oid)) {
+            self.problems.push(format!(
+                "`{}` is declared cascade to {}, but the foreign key is in {}: name the entity of that table",
+                edge.name,
+                other.quoted(),
+                child.id
+            ));
+        }
         if edge.policy == Policy::Detach {
             if DetachedChild::nulled(key).next().is_none() {
                 self.problems.push(format!(
