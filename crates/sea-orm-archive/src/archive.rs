@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use crate::archival::Model as Archival;
 use crate::entity::Archivable;
-use crate::error::{self, Error};
+use crate::error::{self, Error, postgres};
 use crate::planned::{Planned, Steps, planned, replanned};
 use crate::report::{ArchivePreview, Blocker};
 use crate::run::{self, ATTEMPTS, Sql, ask, back_off, check_backend, is_pool};
@@ -264,7 +264,7 @@ where
                 // What was in the way is gone again.
                 back_off(attempt).await;
             } else {
-                return Err(error);
+                return Err(key_archived(&plan, error));
             }
         }
         unreachable_attempts()
@@ -300,6 +300,25 @@ fn archivals(answer: Option<Json>) -> Result<Vec<Archival>, Error> {
 /// 23503: the database found rows that point at the tree; AR003: our guard did.
 fn is_blocked(error: &Error) -> bool {
     error::code(error).is_some_and(|code| code == "23503" || code == error::RESTRICTED)
+}
+
+/// 23505: the key of an active row is taken in its twin. Nothing else is unique there.
+fn key_archived(planned: &Planned, error: Error) -> Error {
+    let Error::Database(source) = &error else {
+        return error;
+    };
+    match postgres(source).filter(|e| e.code() == "23505") {
+        Some(e) => Error::KeyArchived {
+            table: planned.plan.root().table.id.to_string(),
+            constraint: e.constraint().unwrap_or_default().to_owned(),
+            detail: e
+                .detail()
+                .unwrap_or_else(|| e.message())
+                .trim_end_matches('.')
+                .to_owned(),
+        },
+        None => error,
+    }
 }
 
 async fn preview<E, C>(db: &C, request: &Request<E>) -> Result<Option<ArchivePreview>, Error>

@@ -30,6 +30,20 @@ pub enum Error {
         archival: i64,
     },
 
+    /// The archive table has a row with the key of one that is archived: somebody gave a new row the id
+    /// of an archived one.
+    #[error(
+        "{table} cannot be archived: {detail} ({constraint}). An archived row has that key for ever; give the active row another one, or restore or remove the archived one"
+    )]
+    KeyArchived {
+        /// The table of the root.
+        table: String,
+        /// The primary key of the archive table.
+        constraint: String,
+        /// What the database says: the key and its values.
+        detail: String,
+    },
+
     /// The row is active, so there is nothing to restore.
     #[error("the row {key} of {table} is not archived: it is active")]
     NotArchived {

@@ -1,5 +1,6 @@
 //! A plan with the statements written from it, made once and kept.
 
+use std::any::TypeId;
 use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, TransactionTrait};
@@ -33,7 +34,7 @@ pub(crate) struct Planned {
     pub one: Steps,
     pub many: Steps,
     pub preview: Steps,
-    pub restore: PlannedRestore,
+    pub restore: Arc<PlannedRestore>,
 }
 
 /// All that a restore runs.
@@ -52,8 +53,12 @@ impl From<RestorePlan> for PlannedRestore {
     }
 }
 
-fn name<E: Archivable>() -> &'static str {
-    std::any::type_name::<E>()
+/// Where the plans of restores by archival are kept.
+pub(crate) const LEDGER: &str = "archive.archival";
+
+/// Two entities may have the same name in one program; their types differ.
+fn name<E: Archivable>() -> String {
+    format!("{:?}", TypeId::of::<E>())
 }
 
 /// The plan that worked last, or a new one.
@@ -62,7 +67,7 @@ where
     E: Archivable,
     C: ConnectionTrait + TransactionTrait + 'static,
 {
-    match plan::remembered::<Planned>(name::<E>()).into_iter().next() {
+    match plan::remembered::<Planned>(&name::<E>()).into_iter().next() {
         Some(kept) => Ok(kept),
         None => build::<E, C>(db).await,
     }
@@ -87,7 +92,7 @@ where
     if now == basis.fingerprint && error::code(error).as_deref() != Some(error::STALE) {
         return Ok(None);
     }
-    let kept = plan::remembered::<Planned>(name::<E>());
+    let kept = plan::remembered::<Planned>(&name::<E>());
     let same = kept.into_iter().find(|kept| {
         kept.plan.basis.fingerprint == now
             && kept.plan.basis.names == basis.names
@@ -95,7 +100,7 @@ where
     });
     match same {
         Some(kept) => {
-            plan::remember(name::<E>(), &kept);
+            plan::remember(&name::<E>(), &kept);
             Ok(Some(kept))
         }
         None => build::<E, C>(db).await.map(Some),
@@ -119,9 +124,11 @@ where
         one: sql::archive::steps(&plan, Roots::One).into(),
         many: sql::archive::steps(&plan, Roots::Many).into(),
         preview: vec![(sql::preview::statement(&plan), false)].into(),
-        restore: RestorePlan::from(&plan).into(),
+        restore: Arc::new(RestorePlan::from(&plan).into()),
         plan,
     });
-    plan::remember(name::<E>(), &planned);
+    plan::remember(&name::<E>(), &planned);
+    // What this entity archives can be restored by the archival, too.
+    plan::remember(LEDGER, &planned.restore);
     Ok(planned)
 }

@@ -13,7 +13,7 @@ use crate::careful;
 use crate::entity::{Archivable, DeclaredName};
 use crate::error::{self, Error};
 use crate::plan;
-use crate::planned::{PlannedRestore, planned, replanned};
+use crate::planned::{LEDGER, PlannedRestore, planned, replanned};
 use crate::report::{RestorePreview, Restored};
 use crate::run::{self, ATTEMPTS, Sql, ask, back_off, check_backend, is_pool, is_stale};
 use crate::sql::{literal, quote};
@@ -170,7 +170,7 @@ impl<E: Archivable> RestoreOne<E> {
                 Next::Done(answer) => return restored(answer),
                 Next::Nothing => return Err(self.why_not(db).await?),
                 Next::Again => back_off(attempt).await,
-                Next::Carefully => {
+                Next::Carefully | Next::OtherPlan => {
                     return match target.id(db).await? {
                         Some(id) => careful::restore(db, id, self.by.clone()).await,
                         None => Err(self.why_not(db).await?),
@@ -291,7 +291,7 @@ impl RestoreArchival {
                         archival: self.archival,
                     });
                 }
-                // Another plan is needed, or another look.
+                Next::OtherPlan => {}
                 Next::Carefully | Next::Again => break,
                 Next::Failed(error) if is_stale(&error) => {}
                 Next::Failed(error) => return Err(error),
@@ -315,16 +315,15 @@ impl RestoreArchival {
     }
 }
 
-/// Where the plans of restores by archival are kept.
-pub(crate) const LEDGER: &str = "archive.archival";
-
 /// What to do after an attempt.
 enum Next {
     Done(Json),
     Nothing,
     Again,
-    /// Something is in the way, or the archival holds more than the plan says: look closely.
+    /// Something is in the way: look closely.
     Carefully,
+    /// The archival holds rows of other tables than the plan restores.
+    OtherPlan,
     Failed(Error),
 }
 
@@ -334,9 +333,8 @@ fn next<C: 'static>(answer: Result<Option<Json>, Error>, attempt: u32) -> Next {
         Ok(_) => Next::Nothing,
         Err(Error::Contention { .. }) if is_pool::<C>() && attempt < ATTEMPTS => Next::Again,
         Err(error) => match error::code(&error).as_deref() {
-            Some(error::OTHER_PLAN | "23505" | "23503" | "23P01" | "23514" | "23502") => {
-                Next::Carefully
-            }
+            Some(error::OTHER_PLAN) => Next::OtherPlan,
+            Some("23505" | "23503" | "23P01" | "23514" | "23502") => Next::Carefully,
             _ => Next::Failed(error),
         },
     }

@@ -2,6 +2,15 @@
 -- functions that moves run through. Every statement may run again: `migrate fresh` drops tables of
 -- the application, but neither this schema nor its functions.
 
+DO $$
+BEGIN
+    IF pg_catalog.current_setting('server_version_num')::integer < 150000 THEN
+        RAISE EXCEPTION 'sea-orm-archive needs PostgreSQL 15 or newer, and this is %: upgrade the server',
+            pg_catalog.current_setting('server_version');
+    END IF;
+END
+$$;
+
 CREATE SCHEMA IF NOT EXISTS archive;
 
 -- One row for every archived tree.
