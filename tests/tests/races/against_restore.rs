@@ -69,7 +69,7 @@ async fn the_place_is_taken_naive() {
 /// Two restores of one archival: the second finds nothing left to restore.
 #[tokio::test]
 async fn both_restore() {
-    for commit in [true, false] {
+    for (commit, by_archival) in [(true, true), (true, false), (false, true), (false, false)] {
         let blog = database(OnDelete::Cascade).await;
         let (first, second) = (blog.session("first").await, blog.session("second").await);
         let db = second.db();
@@ -79,15 +79,22 @@ async fn both_restore() {
             .exec(&restoring)
             .await
             .unwrap();
-        let waiting = second.start(async move { archival.restore(&db).await });
+        let waiting = second.start(async move {
+            if by_archival {
+                archival.restore(&db).await
+            } else {
+                post::Entity::restore_by_id(1).exec(&db).await
+            }
+        });
         blog.wait_until_blocked_by(&second, &first).await;
         if commit {
             restoring.commit().await.unwrap();
             let error = waiting.finish().await.unwrap_err();
-            assert!(
-                matches!(error, ArchiveError::AlreadyRestored { .. }),
-                "{error}"
-            );
+            match error {
+                ArchiveError::AlreadyRestored { .. } => assert!(by_archival),
+                ArchiveError::NotArchived { .. } => assert!(!by_archival),
+                error => panic!("{error}"),
+            }
         } else {
             restoring.rollback().await.unwrap();
             waiting.finish().await.unwrap();

@@ -104,6 +104,41 @@ async fn a_descendant_is_inserted() {
     assert_eq!(count(&db, "nodes", "true").await, 5);
 }
 
+/// A node appears below the tree after the first look at it, and another one is on its way below that.
+/// The first look locked neither; had it been the last one, the cascade would delete what comes.
+#[tokio::test]
+async fn a_descendant_is_inserted_below_a_new_one() {
+    let database = tree().await;
+    let (blocker, writer) = (
+        database.session("blocker").await,
+        database.session("writer").await,
+    );
+    let archiver = database.session("archiver").await;
+    let blocking = blocker.db().begin().await.unwrap();
+    blocking
+        .execute_unprepared("select from nodes where id = 2 for update")
+        .await
+        .unwrap();
+    let db = archiver.db();
+    let archiving = archiver.start(async move { node::Entity::archive_by_id(1).exec(&db).await });
+    database.wait_until_blocked_by(&archiver, &blocker).await;
+    writer
+        .db()
+        .execute_unprepared("insert into nodes values (4, 3)")
+        .await
+        .unwrap();
+    let writing = writer.db().begin().await.unwrap();
+    writing
+        .execute_unprepared("insert into nodes values (5, 4)")
+        .await
+        .unwrap();
+    blocking.commit().await.unwrap();
+    database.wait_until_blocked_by(&archiver, &writer).await;
+    writing.commit().await.unwrap();
+    assert_eq!(archiving.finish().await.unwrap().rows()["public.nodes"], 5);
+    assert_eq!(find(&archiver.db(), "nodes", "id = 5").await, At::Archived);
+}
+
 /// A branch moves out of the tree while it is locked: it stays.
 #[tokio::test]
 async fn a_branch_moves_away() {
