@@ -3,11 +3,11 @@
 use std::marker::PhantomData;
 
 use sea_orm::sea_query::{
-    Expr, IntoCondition, IntoValueTuple, LockType, Order, PostgresQueryBuilder, Query,
-    QueryBuilder, SelectStatement,
+    IntoCondition, IntoValueTuple, LockType, Order, PostgresQueryBuilder, Query, QueryBuilder,
+    SelectStatement,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityName, EntityTrait, IdenStatic, Iterable, ModelTrait,
+    ColumnTrait, ConnectionTrait, EntityTrait, IdenStatic, Iterable, ModelTrait,
     PrimaryKeyToColumn, PrimaryKeyTrait, TransactionTrait, Value,
 };
 use serde_json::Value as Json;
@@ -19,6 +19,7 @@ use crate::error::{self, Error, postgres};
 use crate::planned::{Planned, Steps, planned, replanned};
 use crate::report::{ArchivePreview, Blocker};
 use crate::run::{self, ATTEMPTS, Sql, ask, back_off, check_backend, is_pool};
+use crate::whereabouts::look;
 
 /// Archives one row with everything below it. Made by [`ArchiveEntity::archive_by_id`].
 ///
@@ -138,11 +139,20 @@ impl<E: Archivable> ArchiveOne<E> {
     where
         C: ConnectionTrait + TransactionTrait + 'static,
     {
-        let archived = execute::<E, C>(db, &self.request, |planned| &planned.one).await?;
-        match archived.into_iter().next() {
-            Some(archival) => Ok(archival),
-            None => Err(absent::<E, C>(db, &self.key).await?),
+        for attempt in 1.. {
+            let archived = execute::<E, C>(db, &self.request, |planned| &planned.one).await?;
+            if let Some(archival) = archived.into_iter().next() {
+                return Ok(archival);
+            }
+            let found = look::<E, C>(db, &self.key).await?;
+            match found.why_not_archived::<E>(&self.key) {
+                Some(error) => return Err(error),
+                // Race: it was archived when we came, and has been restored since.
+                None if attempt < ATTEMPTS => back_off(attempt).await,
+                None => break,
+            }
         }
+        Err(restless::<E>(&self.key))
     }
 
     /// What [`exec`](Self::exec) would move, what blocks it, and what it would detach. Moves nothing
@@ -157,7 +167,11 @@ impl<E: Archivable> ArchiveOne<E> {
     {
         match preview::<E, C>(db, &self.request).await? {
             Some(preview) => Ok(preview),
-            None => Err(absent::<E, C>(db, &self.key).await?),
+            None => {
+                let found = look::<E, C>(db, &self.key).await?;
+                let error = found.why_not_archived::<E>(&self.key);
+                Err(error.unwrap_or_else(|| restless::<E>(&self.key)))
+            }
         }
     }
 }
@@ -358,47 +372,12 @@ where
         .blocked)
 }
 
-/// Why a row was not there to be archived.
-async fn absent<E, C>(db: &C, key: &[Value]) -> Result<Error, Error>
-where
-    E: Archivable,
-    C: ConnectionTrait + TransactionTrait + 'static,
-{
-    let plan = planned::<E, C>(db).await?;
-    let root = plan.plan.root();
-    let table = root.table.id.to_string();
-    let text = key_text::<E>(key);
-    let tag = Expr::col((
-        E::Deleted::default(),
-        sea_orm::sea_query::Alias::new(&root.twin.archival_id),
-    ));
-    let select = twin_row::<E>(key, tag);
-    let (sql, values) = select.build(PostgresQueryBuilder);
-    let sql = Sql {
-        text: format!("SELECT pg_catalog.to_jsonb(k.a) AS result FROM ({sql}) AS k(a)"),
-        values: values.0,
-    };
-    Ok(match ask(db, &sql).await?.and_then(|id| id.as_i64()) {
-        Some(archival) => Error::AlreadyArchived {
-            table,
-            key: text,
-            archival,
-        },
-        None => Error::NotFound { table, key: text },
-    })
-}
-
-/// Selects something from the row of the twin with this key.
-pub(crate) fn twin_row<E: Archivable>(
-    key: &[Value],
-    what: impl Into<sea_orm::sea_query::SelectExpr>,
-) -> SelectStatement {
-    let mut select = Query::select();
-    select.expr(what).from(E::Deleted::default().table_ref());
-    for (column, value) in <E::Deleted as EntityTrait>::PrimaryKey::iter().zip(key) {
-        select.and_where(column.into_column().eq(value.clone()));
+/// A row that was not there each time we came for it, and was each time we looked for it.
+pub(crate) fn restless<E: Archivable>(key: &[Value]) -> Error {
+    Error::Restless {
+        table: E::declaration().table.quoted().replace('"', ""),
+        key: key_text::<E>(key),
     }
-    select
 }
 
 /// A key, for messages.
@@ -409,41 +388,6 @@ pub(crate) fn key_text<E: EntityTrait>(key: &[Value]) -> String {
         .map(|(name, value)| format!("{name} = {}", PostgresQueryBuilder.value_to_string(value)))
         .collect();
     format!("({})", pairs.join(", "))
-}
-
-/// Why a row was not there to be restored: it is active, or nowhere.
-pub(crate) async fn absent_active<E, C>(
-    db: &C,
-    key: &[Value],
-    table: String,
-    text: String,
-) -> Result<Error, Error>
-where
-    E: Archivable,
-    C: ConnectionTrait + TransactionTrait + 'static,
-{
-    let mut active = Query::select();
-    active
-        .expr(Expr::cust("to_jsonb(true) AS result"))
-        .from(E::default().table_ref());
-    for (column, value) in E::PrimaryKey::iter().zip(key) {
-        active.and_where(column.into_column().eq(value.clone()));
-    }
-    let (sql, values) = active.build(PostgresQueryBuilder);
-    Ok(
-        match ask(
-            db,
-            &Sql {
-                text: sql,
-                values: values.0,
-            },
-        )
-        .await?
-        {
-            Some(_) => Error::NotArchived { table, key: text },
-            None => Error::NotFound { table, key: text },
-        },
-    )
 }
 
 /// The names of the columns of a primary key.

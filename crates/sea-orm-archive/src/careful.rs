@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionSession, TransactionTrait};
 
 use crate::catalog;
-use crate::error::{Error, postgres};
+use crate::error::{self, Error, postgres};
 use crate::plan::{self, RestorePlan};
 use crate::planned::PlannedRestore;
 use crate::report::{Conflict, RestorePreview, Restored, Waiting};
@@ -18,6 +18,9 @@ use crate::run::{ATTEMPTS, Sql, ask_here, back_off, finish, is_pool, is_stale};
 use crate::sql::conflict;
 use crate::sql::hand_over::{self, ParentLink};
 use crate::sql::quote;
+
+/// How often to look again for what the database says is in the way.
+const LOOKS: u32 = 3;
 
 /// Restores the archival, or says everything that is in the way.
 pub(crate) async fn restore<C>(db: &C, archival: i64, by: Option<String>) -> Result<Restored, Error>
@@ -32,16 +35,12 @@ where
             Ok(found) => move_back(&transaction, archival, by.clone(), found).await,
             Err(error) => Err(error),
         };
-        let retry = match &outcome {
-            Err(Error::Contention { .. }) => is_pool::<C>(),
-            Err(error) => is_stale(error),
-            Ok(_) => false,
-        };
         match finish(transaction, outcome).await {
-            Err(_) if retry && attempt < ATTEMPTS => {}
-            // At commit, a deferred constraint or a serialization failure may still speak.
             Err(Error::Contention { .. }) if is_pool::<C>() && attempt < ATTEMPTS => {}
-            outcome => return outcome,
+            Err(error) if is_stale(&error) && attempt < ATTEMPTS => {}
+            // Race: what was not in the way when we looked is when we move. The next look finds it.
+            Err(error) if is_violated(&error) && attempt < LOOKS => {}
+            outcome => return outcome.map_err(|error| violated(archival, error)),
         }
         back_off(attempt).await;
         attempt += 1;
@@ -111,11 +110,27 @@ async fn looked<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Erro
     }
     let plan = plan::from_ledger(db, archival).await?;
     let links = parent_links(db, &plan).await?;
-    let waiting = hand_over(db, &plan, &links, archival).await?;
-    let conflicts = conflicts(db, &plan, &links, archival).await?;
+    let mut waiting = BTreeMap::new();
+    let conflicts = loop {
+        hand_over(db, &plan, &links, archival, &mut waiting).await?;
+        let conflicts = conflicts(db, &plan, &links, archival).await?;
+        // Race: a parent that is archived between the two is missing, and its rows can wait for it like
+        // those of the others.
+        if conflicts.is_empty() || hand_over(db, &plan, &links, archival, &mut waiting).await? == 0
+        {
+            break conflicts;
+        }
+    };
+    let waiting = waiting
+        .into_iter()
+        .map(|((table, archival), rows)| Waiting {
+            table: plan.tables[table].table.id.to_string(),
+            archival,
+            rows,
+        });
     Ok(Found {
+        waiting: waiting.collect(),
         plan,
-        waiting,
         conflicts,
     })
 }
@@ -131,8 +146,7 @@ async fn move_back<T: ConnectionTrait>(
     }
     let planned = Arc::new(PlannedRestore::from(found.plan));
     let answer = ask_here(db, &Target::archival(archival, by).call(&planned)).await;
-    let answer = answer.map_err(|error| violated(archival, error))?;
-    let answer = answer
+    let answer = answer?
         .filter(|a| !a.is_null())
         .ok_or(Error::AlreadyRestored { archival })?;
     keep(&planned);
@@ -173,8 +187,12 @@ fn in_the_way(archival: i64, plan: &RestorePlan, conflicts: Vec<Conflict>) -> Er
     }
 }
 
-/// A constraint that no look could foresee: a CHECK that is newer than the archived rows, or a row
-/// that came between.
+/// Whether the database has refused a row.
+fn is_violated(error: &Error) -> bool {
+    error::code(error).is_some_and(|code| code.starts_with("23"))
+}
+
+/// A constraint that no look can foresee: a CHECK that is newer than the archived rows.
 fn violated(archival: i64, error: Error) -> Error {
     let Error::Database(source) = &error else {
         return error;
@@ -227,14 +245,15 @@ async fn parent_links<T: ConnectionTrait>(
     Ok(links.collect())
 }
 
-/// Hands over, level by level, until no row is left whose parent is elsewhere.
+/// Hands over, level by level, until no row is left whose parent is elsewhere; says how many it were.
 async fn hand_over<T: ConnectionTrait>(
     db: &T,
     plan: &RestorePlan,
     links: &[ParentLink],
     archival: i64,
-) -> Result<Vec<Waiting>, Error> {
-    let mut waiting: BTreeMap<(usize, i64), u64> = BTreeMap::new();
+    waiting: &mut BTreeMap<(usize, i64), u64>,
+) -> Result<u64, Error> {
+    let mut all = 0;
     loop {
         let mut given = 0;
         for link in links {
@@ -245,26 +264,20 @@ async fn hand_over<T: ConnectionTrait>(
                 let (to, rows): (i64, i64) =
                     (row.try_get("", "archival")?, row.try_get("", "rows")?);
                 *waiting.entry((link.table, to)).or_default() += rows.unsigned_abs();
-                given += rows;
+                given += rows.unsigned_abs();
             }
         }
         if given == 0 {
             break;
         }
+        all += given;
     }
     for child in &plan.detached {
         for sql in hand_over::links(child, plan) {
             execute(db, sql, archival).await?;
         }
     }
-    let named = waiting
-        .into_iter()
-        .map(|((table, archival), rows)| Waiting {
-            table: plan.tables[table].table.id.to_string(),
-            archival,
-            rows,
-        });
-    Ok(named.collect())
+    Ok(all)
 }
 
 async fn conflicts<T: ConnectionTrait>(

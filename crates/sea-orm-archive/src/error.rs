@@ -123,6 +123,15 @@ pub enum Error {
     #[error("{0}")]
     Incomplete(String),
 
+    /// The row is archived and restored by others all the time.
+    #[error("the row {key} of {table} is archived and restored by others all the time: try again")]
+    Restless {
+        /// The table that was asked.
+        table: String,
+        /// The key of the row.
+        key: String,
+    },
+
     /// The database is not PostgreSQL.
     #[error("sea-orm-archive works on PostgreSQL 15 or newer; this connection is {0:?}")]
     UnsupportedBackend(DbBackend),

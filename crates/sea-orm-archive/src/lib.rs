@@ -15,6 +15,7 @@ mod restore;
 mod run;
 mod sql;
 mod verbs;
+mod whereabouts;
 
 pub use archival::Model as Archival;
 pub use archive::{ArchiveMany, ArchiveOne};

@@ -3,12 +3,12 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Expr, PostgresQueryBuilder};
+use sea_orm::sea_query::PostgresQueryBuilder;
 use sea_orm::{ConnectionTrait, TransactionTrait, Value};
 use serde_json::Value as Json;
 use tracing::Instrument;
 
-use crate::archive::{absent_active, key_columns, key_text, twin_row};
+use crate::archive::restless;
 use crate::careful;
 use crate::entity::{Archivable, DeclaredName};
 use crate::error::{self, Error};
@@ -16,7 +16,8 @@ use crate::plan;
 use crate::planned::{LEDGER, PlannedRestore, planned, replanned};
 use crate::report::{RestorePreview, Restored};
 use crate::run::{self, ATTEMPTS, Sql, ask, back_off, check_backend, is_pool, is_stale};
-use crate::sql::{literal, quote};
+use crate::sql::quote;
+use crate::whereabouts::{is_root_table, look, root_key, row};
 
 /// Restores one row with everything that was archived with it. Made by
 /// [`ArchiveEntity::restore_by_id`](crate::ArchiveEntity::restore_by_id).
@@ -58,20 +59,14 @@ impl Target {
 
     /// The archival whose root is this row.
     fn root<E: Archivable>(key: &[Value], by: Option<String>) -> Self {
-        let (row, values) = twin_row::<E>(key, Expr::cust("*")).build(PostgresQueryBuilder);
-        let declaration = E::declaration();
-        let columns = key_columns::<E>();
-        let pairs: Vec<_> = columns
-            .iter()
-            .map(|name| format!("{}, d.{}", literal(name), quote(name)))
-            .collect();
+        let (row, values) = row::<E::Deleted>(key).build(PostgresQueryBuilder);
         Self {
             find: format!(
                 "SELECT a.id FROM ({row}) AS d JOIN archive.archival AS a ON a.id = d.{} \
-                 WHERE a.restored_at IS NULL AND a.tables[1] = pg_catalog.to_regclass({}) AND a.root_key = pg_catalog.jsonb_build_object({})",
-                quote(&declaration.added.archival_id),
-                literal(&declaration.table.quoted()),
-                pairs.join(", "),
+                 WHERE a.restored_at IS NULL AND {} AND a.root_key = {}",
+                quote(&E::declaration().added.archival_id),
+                is_root_table::<E>("a"),
+                root_key::<E>("d"),
             ),
             values: values.0,
             by,
@@ -168,13 +163,26 @@ impl<E: Archivable> RestoreOne<E> {
             };
             match outcome {
                 Next::Done(answer) => return restored(answer),
-                Next::Nothing => return Err(self.why_not(db).await?),
+                Next::Nothing => match self.why_not(db).await? {
+                    Some(error) => return Err(error),
+                    // Race: it was active when we came, and has been archived since.
+                    None if attempt < ATTEMPTS => back_off(attempt).await,
+                    None => break,
+                },
                 Next::Again => back_off(attempt).await,
                 Next::Carefully | Next::OtherPlan => {
-                    return match target.id(db).await? {
-                        Some(id) => careful::restore(db, id, self.by.clone()).await,
-                        None => Err(self.why_not(db).await?),
-                    };
+                    match target.id(db).await? {
+                        Some(id) => match careful::restore(db, id, self.by.clone()).await {
+                            // Race: somebody else has restored it meanwhile.
+                            Err(Error::AlreadyRestored { .. }) if attempt < ATTEMPTS => {}
+                            outcome => return outcome,
+                        },
+                        None => match self.why_not(db).await? {
+                            Some(error) => return Err(error),
+                            None if attempt < ATTEMPTS => back_off(attempt).await,
+                            None => break,
+                        },
+                    }
                 }
                 Next::Failed(error) => match replanned::<E, C>(db, &plan, &error).await? {
                     Some(new) if attempt < ATTEMPTS => plan = new,
@@ -182,7 +190,7 @@ impl<E: Archivable> RestoreOne<E> {
                 },
             }
         }
-        Err(Error::Catalog("no attempt was made".to_owned()))
+        Err(restless::<E>(&self.key))
     }
 
     /// What [`exec`](Self::exec) would bring back, what would have to wait, and every conflict.
@@ -201,44 +209,21 @@ impl<E: Archivable> RestoreOne<E> {
         planned::<E, C>(db).await?;
         match target.id(db).await? {
             Some(id) => careful::preview(db, id).await,
-            None => Err(self.why_not(db).await?),
+            None => {
+                let error = self.why_not(db).await?;
+                Err(error.unwrap_or_else(|| restless::<E>(&self.key)))
+            }
         }
     }
 
-    /// Why this row is not the root of an archival.
-    async fn why_not<C>(&self, db: &C) -> Result<Error, Error>
+    /// Why this row is not the root of an archival; `None` where it is one, now.
+    async fn why_not<C>(&self, db: &C) -> Result<Option<Error>, Error>
     where
         C: ConnectionTrait + TransactionTrait + 'static,
     {
-        let declaration = E::declaration();
-        let (row, values) = twin_row::<E>(&self.key, Expr::cust("*")).build(PostgresQueryBuilder);
-        let text = format!(
-            "SELECT pg_catalog.jsonb_build_object('archival', a.id, 'table', a.root_table, 'key', a.root_key) AS result \
-             FROM ({row}) AS d JOIN archive.archival AS a ON a.id = d.{}",
-            quote(&declaration.added.archival_id)
-        );
-        let found = ask(
-            db,
-            &Sql {
-                text,
-                values: values.0,
-            },
-        )
-        .await?;
-        let (table, key) = (
-            declaration.table.quoted().replace('"', ""),
-            key_text::<E>(&self.key),
-        );
-        let Some(found) = found else {
-            return absent_active::<E, C>(db, &self.key, table, key).await;
-        };
-        Ok(Error::ParentArchived {
-            table,
-            key,
-            parent_table: found["table"].as_str().unwrap_or_default().to_owned(),
-            parent_key: found["key"].to_string(),
-            archival: found["archival"].as_i64().unwrap_or_default(),
-        })
+        Ok(look::<E, C>(db, &self.key)
+            .await?
+            .why_not_restored::<E>(&self.key))
     }
 }
 

@@ -1,0 +1,133 @@
+//! Where a row is, for when it is not where it was expected.
+
+use sea_orm::sea_query::{Expr, PostgresQueryBuilder, Query, SelectStatement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, Iterable, PrimaryKeyToColumn, TransactionTrait,
+    Value,
+};
+use serde::Deserialize;
+
+use crate::Error;
+use crate::archive::{key_columns, key_text};
+use crate::entity::Archivable;
+use crate::run::{Sql, ask};
+use crate::sql::{literal, quote};
+
+/// Where a row is, seen in one moment.
+#[derive(Deserialize)]
+pub(crate) struct Whereabouts {
+    active: bool,
+    archived: Option<Archived>,
+}
+
+#[derive(Deserialize)]
+struct Archived {
+    archival: i64,
+    root_table: String,
+    root_key: serde_json::Value,
+    /// It is the root of its archival.
+    is_root: bool,
+    /// Its archival was not restored.
+    open: bool,
+}
+
+/// Looks the row up in its table, its twin and the ledger. One statement.
+pub(crate) async fn look<E, C>(db: &C, key: &[Value]) -> Result<Whereabouts, Error>
+where
+    E: Archivable,
+    C: ConnectionTrait + TransactionTrait + 'static,
+{
+    // Both bind the same values in the same order.
+    let (active, values) = row::<E>(key).build(PostgresQueryBuilder);
+    let (archived, _) = row::<E::Deleted>(key).build(PostgresQueryBuilder);
+    let declaration = E::declaration();
+    let text = format!(
+        "SELECT pg_catalog.jsonb_build_object('active', EXISTS ({active}), 'archived', (\
+         SELECT pg_catalog.jsonb_build_object('archival', a.id, 'root_table', a.root_table, 'root_key', a.root_key, \
+         'open', a.restored_at IS NULL, 'is_root', {} AND a.root_key = {}) \
+         FROM ({archived}) AS d JOIN archive.archival AS a ON a.id = d.{})) AS result",
+        is_root_table::<E>("a"),
+        root_key::<E>("d"),
+        quote(&declaration.added.archival_id),
+    );
+    let found = ask(
+        db,
+        &Sql {
+            text,
+            values: values.0,
+        },
+    )
+    .await?
+    .unwrap_or_default();
+    serde_json::from_value(found).map_err(|error| Error::Catalog(error.to_string()))
+}
+
+impl Whereabouts {
+    /// Why the row could not be archived; `None` where it is active now, so that it can be.
+    pub fn why_not_archived<E: Archivable>(self, key: &[Value]) -> Option<Error> {
+        let (table, key) = (table::<E>(), key_text::<E>(key));
+        match self.archived {
+            _ if self.active => None,
+            Some(Archived { archival, .. }) => Some(Error::AlreadyArchived {
+                table,
+                key,
+                archival,
+            }),
+            None => Some(Error::NotFound { table, key }),
+        }
+    }
+
+    /// Why the row could not be restored; `None` where it is the root of an archival now, so that it
+    /// can be.
+    pub fn why_not_restored<E: Archivable>(self, key: &[Value]) -> Option<Error> {
+        let (table, key) = (table::<E>(), key_text::<E>(key));
+        match self.archived {
+            Some(Archived {
+                open: false,
+                archival,
+                ..
+            }) => Some(Error::Incomplete(format!(
+                "the row {key} of {table} is archived, and the ledger says that its archival {archival} was restored: one of the two was changed by hand"
+            ))),
+            Some(Archived { is_root: true, .. }) => None,
+            Some(found) => Some(Error::ParentArchived {
+                table,
+                key,
+                parent_table: found.root_table,
+                parent_key: found.root_key.to_string(),
+                archival: found.archival,
+            }),
+            None if self.active => Some(Error::NotArchived { table, key }),
+            None => Some(Error::NotFound { table, key }),
+        }
+    }
+}
+
+fn table<E: Archivable>() -> String {
+    E::declaration().table.quoted().replace('"', "")
+}
+
+/// The row with this key.
+pub(crate) fn row<E: EntityTrait>(key: &[Value]) -> SelectStatement {
+    let mut select = Query::select();
+    select.expr(Expr::cust("*")).from(E::default().table_ref());
+    for (column, value) in E::PrimaryKey::iter().zip(key) {
+        select.and_where(column.into_column().eq(value.clone()));
+    }
+    select
+}
+
+/// SQL: the archival's root is of the table of this entity.
+pub(crate) fn is_root_table<E: Archivable>(archival: &str) -> String {
+    let table = literal(&E::declaration().table.quoted());
+    format!("{archival}.tables[1] = pg_catalog.to_regclass({table})")
+}
+
+/// SQL: the key of a row as the ledger writes it.
+pub(crate) fn root_key<E: Archivable>(row: &str) -> String {
+    let pairs: Vec<_> = key_columns::<E>()
+        .iter()
+        .map(|name| format!("{}, {row}.{}", literal(name), quote(name)))
+        .collect();
+    format!("pg_catalog.jsonb_build_object({})", pairs.join(", "))
+}
