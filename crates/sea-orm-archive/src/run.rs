@@ -113,7 +113,15 @@ pub(crate) fn is_stale(error: &Error) -> bool {
         error => error::code(error).is_some_and(|code| {
             matches!(
                 code.as_str(),
-                error::STALE | "42P01" | "42703" | "42704" | "42804" | "42846" | "42883" | "0A000"
+                error::STALE
+                    | "3F000"
+                    | "42P01"
+                    | "42703"
+                    | "42704"
+                    | "42804"
+                    | "42846"
+                    | "42883"
+                    | "0A000"
             )
         }),
     }

@@ -43,7 +43,7 @@ BEGIN
            ), 0)
          # coalesce((
                SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
-                   ROW(oid, relfilenode, relkind, relhasrules, pg_catalog.row_security_active(oid)), 3))
+                   ROW(oid, relfilenode, relkind, relhasrules, relrowsecurity, pg_catalog.row_security_active(oid)), 3))
                FROM pg_catalog.pg_class WHERE oid = ANY (tables)
            ), 0);
 END

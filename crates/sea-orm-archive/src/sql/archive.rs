@@ -40,7 +40,7 @@ fn moving(plan: &Plan, which: Roots) -> String {
     with(
         parts,
         &format!(
-            "SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(l) ORDER BY l.id) FROM ledger AS l{guard}"
+            "SELECT (SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(l) ORDER BY l.id) FROM ledger AS l){guard}"
         ),
     )
 }

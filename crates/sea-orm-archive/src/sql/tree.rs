@@ -26,6 +26,13 @@ pub(super) fn roots(plan: &Plan, which: Roots) -> String {
     )
 }
 
+/// The same, where the tables are those of the plan: for a statement that is the first one.
+pub(super) fn checked_roots(plan: &Plan, which: Roots) -> String {
+    let roots = roots(plan, which);
+    let roots = roots.strip_suffix(')').unwrap_or(&roots);
+    format!("{roots} WHERE {})", unchanged(&plan.basis))
+}
+
 /// The roots as rows with typed columns.
 pub(super) fn root_records(plan: &Plan, which: Roots) -> String {
     let key = &plan.root().table.key;

@@ -1,0 +1,344 @@
+//! Rows that stay when what they point at is archived, and get their link back.
+
+use sea_orm::entity::prelude::*;
+use sea_orm_archive::Detachment;
+use sea_orm_archive::prelude::*;
+
+use crate::family::{BOTH_SIDES, FAMILY, detached, two_families};
+use crate::rows::{count, dump, dumps, run, tables};
+
+/// A document has an author and an editor, each of whom may leave.
+mod desk {
+    pub mod person {
+        use sea_orm::entity::prelude::*;
+        use sea_orm_archive::DeriveArchive;
+
+        #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+        #[sea_orm(table_name = "people")]
+        #[archive(
+            detach(super::document::Entity, via_rel = "Author"),
+            detach(super::document::Entity, via_rel = "Editor")
+        )]
+        pub struct Model {
+            #[sea_orm(primary_key)]
+            pub id: i64,
+        }
+
+        #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+        pub enum Relation {}
+
+        impl ActiveModelBehavior for ActiveModel {}
+    }
+
+    pub mod document {
+        use sea_orm::entity::prelude::*;
+
+        #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+        #[sea_orm(table_name = "documents")]
+        pub struct Model {
+            #[sea_orm(primary_key)]
+            pub id: i64,
+            pub author_id: Option<i64>,
+            pub editor_id: Option<i64>,
+        }
+
+        #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+        pub enum Relation {
+            #[sea_orm(
+                belongs_to = "super::person::Entity",
+                from = "Column::AuthorId",
+                to = "super::person::Column::Id"
+            )]
+            Author,
+            #[sea_orm(
+                belongs_to = "super::person::Entity",
+                from = "Column::EditorId",
+                to = "super::person::Column::Id"
+            )]
+            Editor,
+        }
+
+        impl ActiveModelBehavior for ActiveModel {}
+    }
+}
+
+/// Every row says whose it is; only the rest of the foreign key can be NULL.
+mod tenant {
+    pub mod folder {
+        use sea_orm::entity::prelude::*;
+        use sea_orm_archive::DeriveArchive;
+
+        #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+        #[sea_orm(table_name = "folders")]
+        #[archive(detach(super::file::Entity))]
+        pub struct Model {
+            #[sea_orm(primary_key, auto_increment = false)]
+            pub tenant: i64,
+            #[sea_orm(primary_key, auto_increment = false)]
+            pub id: i64,
+        }
+
+        #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+        pub enum Relation {}
+
+        impl ActiveModelBehavior for ActiveModel {}
+    }
+
+    pub mod file {
+        use sea_orm::entity::prelude::*;
+
+        #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+        #[sea_orm(table_name = "files")]
+        pub struct Model {
+            #[sea_orm(primary_key, auto_increment = false)]
+            pub tenant: i64,
+            #[sea_orm(primary_key, auto_increment = false)]
+            pub id: i64,
+            pub folder_id: Option<i64>,
+        }
+
+        #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+        pub enum Relation {
+            #[sea_orm(
+                belongs_to = "super::folder::Entity",
+                from = "(Column::Tenant, Column::FolderId)",
+                to = "(super::folder::Column::Tenant, super::folder::Column::Id)"
+            )]
+            Folder,
+        }
+
+        impl Related<super::folder::Entity> for Entity {
+            fn to() -> RelationDef {
+                Relation::Folder.def()
+            }
+        }
+
+        impl ActiveModelBehavior for ActiveModel {}
+    }
+}
+
+#[tokio::test]
+async fn a_link_is_cut_and_put_back() {
+    for on_delete in [
+        "",
+        "on delete restrict",
+        "on delete cascade",
+        "on delete set null",
+        "on delete set default",
+    ] {
+        let (_database, db) = tables(&two_families(on_delete), &["parents"]).await;
+        let before = dumps(&db, &FAMILY).await;
+        let preview = detached::parent::Entity::archive_by_id(1)
+            .preview(&db)
+            .await
+            .unwrap();
+        assert_eq!(
+            preview.detached,
+            [Detachment {
+                table: "public.children".to_owned(),
+                constraint: "children_parent".to_owned(),
+                rows: 2
+            }]
+        );
+        assert_eq!(preview.blocked, []);
+        let archival = detached::parent::Entity::archive_by_id(1)
+            .exec(&db)
+            .await
+            .unwrap();
+        assert_eq!(archival.rows(), [("public.parents".to_owned(), 1)].into());
+        assert_eq!(
+            dump(&db, "children").await,
+            ["(11,,a)", "(12,,)", "(21,2,b)", "(22,2,c)", "(99,,d)"],
+            "{on_delete}"
+        );
+        let restored = archival.restore(&db).await.unwrap();
+        assert_eq!(restored.relinked, 2);
+        assert_eq!(dumps(&db, &FAMILY).await, before, "{on_delete}");
+        assert_eq!(count(&db, "archive.detached_link").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_column_of_the_key_that_cannot_be_null_stays() {
+    let names = ["folders", "files"];
+    for on_delete in ["", "on delete set null (folder_id)"] {
+        let (_database, db) = tables(
+            &format!(
+                "create table folders (tenant bigint, id bigint, primary key (tenant, id));
+                 create table files (tenant bigint, id bigint, folder_id bigint, primary key (tenant, id),
+                     foreign key (tenant, folder_id) references folders {on_delete});
+                 insert into folders values (1, 1), (2, 1);
+                 insert into files values (1, 1, 1), (1, 2, null), (2, 1, 1)"
+            ),
+            &["folders"],
+        )
+        .await;
+        let before = dumps(&db, &names).await;
+        let archival = tenant::folder::Entity::archive_by_id((1, 1))
+            .exec(&db)
+            .await
+            .unwrap();
+        assert_eq!(dump(&db, "files").await, ["(1,1,)", "(1,2,)", "(2,1,1)"]);
+        assert_eq!(archival.restore(&db).await.unwrap().relinked, 1);
+        assert_eq!(dumps(&db, &names).await, before);
+    }
+}
+
+#[tokio::test]
+async fn two_links_of_one_row() {
+    let names = ["people", "documents"];
+    let (_database, db) = tables(
+        "create table people (id bigint primary key);
+         create table documents (id bigint primary key, author_id bigint references people on delete set null, editor_id bigint references people on delete cascade);
+         insert into people values (1), (2);
+         insert into documents values (1, 1, 1), (2, 1, 2), (3, 2, 1), (4, null, 1), (5, 2, 2)",
+        &["people"],
+    )
+    .await;
+    let before = dumps(&db, &names).await;
+    let one = desk::person::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(
+        dump(&db, "documents").await,
+        ["(1,,)", "(2,,2)", "(3,2,)", "(4,,)", "(5,2,2)"]
+    );
+    let two = desk::person::Entity::archive_by_id(2)
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(
+        count(
+            &db,
+            "documents where author_id is null and editor_id is null"
+        )
+        .await,
+        5
+    );
+    one.restore(&db).await.unwrap();
+    assert_eq!(
+        dump(&db, "documents").await,
+        ["(1,1,1)", "(2,1,)", "(3,,1)", "(4,,1)", "(5,,)"]
+    );
+    two.restore(&db).await.unwrap();
+    assert_eq!(dumps(&db, &names).await, before);
+    // Both in one call, and back in the other order.
+    let both = desk::person::Entity::archive_many()
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(both.len(), 2);
+    for archival in both.iter().rev() {
+        archival.restore(&db).await.unwrap();
+    }
+    assert_eq!(dumps(&db, &names).await, before);
+}
+
+/// The child is archived while its link is cut: the link is put back in the archive.
+#[tokio::test]
+async fn a_child_that_is_archived_in_between() {
+    let (_database, db) = tables(&two_families("on delete set null"), &FAMILY).await;
+    let before = dumps(&db, &BOTH_SIDES).await;
+    let parent = detached::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    let child = detached::child::Entity::archive_by_id(11)
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(parent.restore(&db).await.unwrap().relinked, 2);
+    assert_eq!(
+        count(&db, "deleted_children where id = 11 and parent_id = 1").await,
+        1
+    );
+    child.restore(&db).await.unwrap();
+    assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
+
+    // The other way round.
+    let parent = detached::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    let child = detached::child::Entity::archive_by_id(11)
+        .exec(&db)
+        .await
+        .unwrap();
+    child.restore(&db).await.unwrap();
+    parent.restore(&db).await.unwrap();
+    assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
+}
+
+/// The child is archived with its link, and then what it points at: they come back in that order,
+/// or the error says so.
+#[tokio::test]
+async fn a_child_that_was_archived_before() {
+    let (_database, db) = tables(&two_families("on delete set null"), &FAMILY).await;
+    let before = dumps(&db, &BOTH_SIDES).await;
+    detached::child::Entity::archive_by_id(11)
+        .exec(&db)
+        .await
+        .unwrap();
+    let parent = detached::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    let refused = detached::child::Entity::restore_by_id(11).exec(&db).await;
+    assert!(
+        matches!(&refused, Err(ArchiveError::ParentArchived { archival, .. }) if *archival == parent.id),
+        "{refused:?}"
+    );
+    parent.restore(&db).await.unwrap();
+    detached::child::Entity::restore_by_id(11)
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
+}
+
+#[tokio::test]
+async fn a_child_that_has_another_link_now_keeps_it() {
+    let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
+    let archival = detached::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    run(
+        &db,
+        "update children set parent_id = 2 where id = 11; delete from children where id = 22",
+    )
+    .await;
+    let restored = archival.restore(&db).await.unwrap();
+    assert_eq!(restored.relinked, 1);
+    assert_eq!(
+        dump(&db, "children").await,
+        ["(11,2,a)", "(12,1,)", "(21,2,b)", "(99,,d)"]
+    );
+}
+
+#[tokio::test]
+async fn a_child_that_is_gone_is_no_obstacle() {
+    let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
+    let archival = detached::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    run(&db, "delete from children where id = 11").await;
+    assert_eq!(archival.restore(&db).await.unwrap().relinked, 1);
+    assert_eq!(count(&db, "children where parent_id = 1").await, 1);
+    assert_eq!(count(&db, "archive.detached_link").await, 0);
+}
+
+/// A row whose link was not cut by this archive is not linked by its restore.
+#[tokio::test]
+async fn a_row_that_never_had_a_link_gets_none() {
+    let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
+    let archival = detached::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    run(&db, "insert into children values (50, null, 'new')").await;
+    archival.restore(&db).await.unwrap();
+    assert_eq!(count(&db, "children where parent_id is null").await, 2);
+}

@@ -1,0 +1,222 @@
+//! How calls behave: who and why, what is told, and transactions of the caller's.
+
+use blog::{comment, post};
+use migration::{Migrator, MigratorTrait};
+use sea_orm::entity::prelude::*;
+use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_archive_tests::Database;
+use sea_orm_migration::SchemaManager;
+
+use crate::database::{contents, count, run};
+
+async fn blog() -> Database {
+    Database::from_template("small blog", async |db| {
+        Migrator::up(&db, None).await?;
+        db.execute_unprepared(
+            "insert into users (id, name) values (1, 'alice');
+             insert into posts (id, title, slug, content, author_id) values (1, '', 'one', '', 1), (2, '', 'two', '', 1);
+             insert into comments (id, post_id, author_id, content) values (1, 1, 1, ''), (2, 1, 1, '')",
+        )
+        .await?;
+        Ok(())
+    })
+    .await
+}
+
+async fn post_1(db: &DatabaseConnection) -> post::Model {
+    post::Entity::find_by_id(1).one(db).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn who_when_and_why() {
+    let blog = blog().await;
+    let db = blog.connect().await;
+    let metadata = serde_json::json!({ "ticket": [1, null] });
+    let archival = post::Entity::archive_by_id(1)
+        .by(7)
+        .reason("it's \\ spam")
+        .metadata(metadata.clone())
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(archival.archived_by.as_deref(), Some("7"));
+    assert_eq!(archival.reason.as_deref(), Some("it's \\ spam"));
+    assert_eq!(archival.metadata, Some(metadata));
+    let deleted = comment::deleted::Entity::find_by_id(2)
+        .one(&db)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (deleted.deleted_by, deleted.archival_id),
+        (Some(7), archival.id)
+    );
+    assert_eq!(deleted.deleted_at, archival.archived_at);
+    let (_, ledger) = comment::deleted::Entity::find_by_id(2)
+        .find_also_related(sea_orm_archive::archival::Entity)
+        .one(&db)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(ledger.as_ref(), Some(&archival));
+    let restored = post::Entity::restore_by_id(1)
+        .by(8)
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(restored.archival.restored_by.as_deref(), Some("8"));
+    assert!(restored.archival.restored_at > Some(archival.archived_at));
+    // And without any of it.
+    let archival = post_1(&db).await.archive(&db).await.unwrap();
+    assert_eq!(
+        (archival.archived_by, archival.reason, archival.metadata),
+        (None, None, None)
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_there() {
+    let blog = blog().await;
+    let db = blog.connect().await;
+    let error = post::Entity::archive_by_id(99).exec(&db).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::NotFound { .. }), "{error}");
+    let error = post::Entity::restore_by_id(99)
+        .preview(&db)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ArchiveError::NotFound { .. }), "{error}");
+    let error = post::Entity::restore_by_id(1).exec(&db).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::NotArchived { .. }), "{error}");
+    let archival = post_1(&db).await.archive(&db).await.unwrap();
+    match post::Entity::archive_by_id(1)
+        .preview(&db)
+        .await
+        .unwrap_err()
+    {
+        ArchiveError::AlreadyArchived { archival: id, .. } => assert_eq!(id, archival.id),
+        error => panic!("{error}"),
+    }
+    match comment::Entity::restore_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap_err()
+    {
+        ArchiveError::ParentArchived {
+            archival: id,
+            parent_table,
+            ..
+        } => {
+            assert_eq!((id, parent_table.as_str()), (archival.id, "public.posts"));
+        }
+        error => panic!("{error}"),
+    }
+    archival.restore(&db).await.unwrap();
+    let error = archival.restore(&db).await.unwrap_err();
+    assert!(
+        matches!(error, ArchiveError::AlreadyRestored { .. }),
+        "{error}"
+    );
+    let none = post::Entity::archive_many()
+        .filter(post::Column::Id.gt(99))
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(none, []);
+}
+
+/// A comment deleted before its post stays deleted when the post comes back.
+#[tokio::test]
+async fn an_earlier_deletion_is_not_undone() {
+    let blog = blog().await;
+    let db = blog.connect().await;
+    let before = contents(&db).await;
+    comment::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    let archival = post_1(&db).await.archive(&db).await.unwrap();
+    archival.restore(&db).await.unwrap();
+    assert_eq!(count(&db, "comments", "id = 2").await, 1);
+    assert_eq!(count(&db, "deleted_comments", "id = 1").await, 1);
+    comment::Entity::restore_by_id(1).exec(&db).await.unwrap();
+    assert_eq!(contents(&db).await, before);
+}
+
+/// In a transaction of the caller's the work is a savepoint: it goes with the transaction, and its
+/// errors leave that usable.
+#[tokio::test]
+async fn in_a_transaction_of_the_callers() {
+    let blog = blog().await;
+    let db = blog.connect().await;
+    let before = contents(&db).await;
+    let txn = db.begin().await.unwrap();
+    post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    assert!(post::Entity::archive_by_id(1).exec(&txn).await.is_err());
+    run(
+        &txn,
+        "insert into posts (id, title, slug, content, author_id) values (3, '', 'one', '', 1)",
+    )
+    .await;
+    let error = post::Entity::restore_by_id(1).exec(&txn).await.unwrap_err();
+    assert!(
+        matches!(error, ArchiveError::RestoreConflict { .. }),
+        "{error}"
+    );
+    assert_eq!(count(&txn, "posts", "true").await, 2);
+    let nested = txn.begin().await.unwrap();
+    post::Entity::archive_many().exec(&nested).await.unwrap();
+    assert_eq!(count(&nested, "posts", "true").await, 0);
+    nested.rollback().await.unwrap();
+    assert_eq!(count(&txn, "posts", "true").await, 2);
+    txn.rollback().await.unwrap();
+    assert_eq!(contents(&db).await, before);
+
+    let txn = db.begin().await.unwrap();
+    let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    archival.restore(&txn).await.unwrap();
+    post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    assert_eq!(count(&db, "deleted_posts", "true").await, 1);
+}
+
+/// A role that owns nothing, with what it takes to delete and what `grant_archive` gives.
+#[tokio::test]
+async fn an_ordinary_role() {
+    let blog = blog().await;
+    let owner = blog.connect().await;
+    let role = blog.role("web").await;
+    let tables = "posts, comments, likes, post_tags, deleted_posts, deleted_comments, deleted_likes, deleted_post_tags, deleted_tags";
+    run(&owner, &format!(r#"grant select, insert, update, delete on {tables} to "{role}"; grant select on users, tags to "{role}""#)).await;
+    SchemaManager::new(&owner)
+        .grant_archive(&role)
+        .await
+        .unwrap();
+    let db = blog.connect_as("web").await;
+    let before = contents(&owner).await;
+    let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    archival.restore(&db).await.unwrap();
+    post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    post::Entity::restore_by_id(1).preview(&db).await.unwrap();
+    post::Entity::restore_by_id(1).exec(&db).await.unwrap();
+    assert_eq!(contents(&owner).await, before);
+}
+
+/// Two databases with the same entities, in turn: a plan of one is never used in the other.
+#[tokio::test]
+async fn two_databases_in_one_process() {
+    let (one, two) = (blog().await, blog().await);
+    let (first, second) = (one.connect().await, two.connect().await);
+    run(
+        &second,
+        "alter table comments add column extra text not null default 'precious';
+         alter table deleted_comments add column extra text not null",
+    )
+    .await;
+    for _ in 0..7 {
+        for db in [&first, &second] {
+            let before = contents(db).await;
+            post::Entity::archive_by_id(1).exec(db).await.unwrap();
+            post::Entity::restore_by_id(1).exec(db).await.unwrap();
+            assert_eq!(contents(db).await, before);
+        }
+    }
+}

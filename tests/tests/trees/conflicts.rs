@@ -1,0 +1,231 @@
+//! Everything that can be in the way of a restore, in the preview and in the error.
+
+use sea_orm::DatabaseConnection;
+use sea_orm_archive::prelude::*;
+use serde_json::json;
+
+use crate::database::{contents, count, database, run};
+
+mod room {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "rooms")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        pub name: Option<String>,
+        pub house: Option<i32>,
+        pub open: bool,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+const ROOMS: &str = "
+    create table houses (id int primary key);
+    create table rooms (id int primary key, name text, house int references houses, open bool not null default true, span int4range);
+    insert into houses values (1), (2);
+    insert into rooms values (1, 'Blue', 1, true, '[1,5)'), (2, null, 2, true, null)";
+
+/// Archives room 1 under a constraint, puts something in its way, and tells what the preview and the
+/// error say of it; both must say the same, and nothing may move.
+async fn conflict(constraint: &str, in_the_way: &str) -> Vec<Conflict> {
+    let database = database("rooms", ROOMS, &["rooms"]).await;
+    let db = database.connect().await;
+    run(&db, constraint).await;
+    let archival = room::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    room::Entity::archive_by_id(2).exec(&db).await.unwrap();
+    run(&db, in_the_way).await;
+    let before = contents(&db).await;
+    let preview = archival_preview(&db, archival.id).await;
+    match archival.restore(&db).await.unwrap_err() {
+        ArchiveError::RestoreConflict {
+            archival: id,
+            conflicts,
+        } => {
+            assert_eq!((id, &conflicts), (archival.id, &preview));
+        }
+        error => panic!("{error}"),
+    }
+    assert!(room::Entity::restore_by_id(1).exec(&db).await.is_err());
+    assert_eq!(contents(&db).await, before);
+    preview
+}
+
+async fn archival_preview(db: &DatabaseConnection, archival: i64) -> Vec<Conflict> {
+    let by_id = room::Entity::restore_by_id(1).preview(db).await.unwrap();
+    let preview = sea_orm_archive::archival::Entity::restore_by_id(archival)
+        .preview(db)
+        .await
+        .unwrap();
+    assert_eq!(by_id, preview);
+    preview.conflicts
+}
+
+fn unique(found: &[Conflict]) -> (&str, &serde_json::Value, &serde_json::Value) {
+    match found {
+        [
+            Conflict::Unique {
+                constraint,
+                values,
+                holder,
+                ..
+            },
+        ] => (constraint, values, holder),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_unique_index() {
+    let found = conflict(
+        "create unique index u on rooms (house, name)",
+        "insert into rooms values (9, 'Blue', 1)",
+    )
+    .await;
+    assert_eq!(
+        unique(&found),
+        (
+            "u",
+            &json!({ "house": 1, "name": "Blue" }),
+            &json!({ "id": 9 })
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_partial_index_on_an_expression() {
+    let found = conflict(
+        "create unique index u on rooms (lower(name)) where open",
+        "insert into rooms values (8, 'BLUE', 1, false), (9, 'bLUE', 1, true)",
+    )
+    .await;
+    assert_eq!(
+        unique(&found),
+        ("u", &json!({ "lower(name)": "blue" }), &json!({ "id": 9 }))
+    );
+}
+
+#[tokio::test]
+async fn nulls_not_distinct() {
+    let database = database("rooms", ROOMS, &["rooms"]).await;
+    let db = database.connect().await;
+    run(
+        &db,
+        "create unique index u on rooms (name) nulls not distinct",
+    )
+    .await;
+    room::Entity::archive_by_id(2).exec(&db).await.unwrap();
+    run(&db, "insert into rooms values (9, null, 1)").await;
+    let preview = room::Entity::restore_by_id(2).preview(&db).await.unwrap();
+    assert_eq!(
+        unique(&preview.conflicts),
+        ("u", &json!({ "name": null }), &json!({ "id": 9 }))
+    );
+}
+
+#[tokio::test]
+async fn an_exclusion_constraint() {
+    let found = conflict(
+        "alter table rooms add constraint u exclude using gist (span with &&)",
+        "insert into rooms values (9, 'Red', 1, true, '[4,9)')",
+    )
+    .await;
+    assert_eq!(unique(&found).0, "u");
+}
+
+#[tokio::test]
+async fn a_taken_key() {
+    let found = conflict("select", "insert into rooms values (1, 'Red', 1)").await;
+    assert!(
+        matches!(&found[..], [Conflict::KeyTaken { key, .. }] if *key == json!({ "id": 1 })),
+        "{found:?}"
+    );
+}
+
+/// All of them at once.
+#[tokio::test]
+async fn several_conflicts() {
+    let found = conflict(
+        "create unique index u on rooms (name)",
+        "insert into rooms values (1, 'Red', null), (9, 'Blue', null); delete from houses where id = 1",
+    )
+    .await;
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(
+        found
+            .iter()
+            .any(|c| matches!(c, Conflict::MissingParent { archival: None, .. })),
+        "{found:?}"
+    );
+}
+
+/// A CHECK that the archived row does not satisfy any more.
+#[tokio::test]
+async fn a_new_check() {
+    let database = database("rooms", ROOMS, &["rooms"]).await;
+    let db = database.connect().await;
+    let archival = room::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    run(
+        &db,
+        "alter table rooms add constraint lower_only check (name = lower(name))",
+    )
+    .await;
+    match archival.restore(&db).await.unwrap_err() {
+        ArchiveError::RestoreConflict { conflicts, .. } => {
+            assert!(
+                matches!(&conflicts[..], [Conflict::Violated { constraint, .. }] if constraint == "lower_only"),
+                "{conflicts:?}"
+            );
+        }
+        error => panic!("{error}"),
+    }
+    assert_eq!(count(&db, "deleted_rooms", "id = 1").await, 1);
+}
+
+/// A row that was given the id of an archived one cannot be archived over it.
+#[tokio::test]
+async fn a_key_that_is_archived() {
+    let database = database("rooms", ROOMS, &["rooms"]).await;
+    let db = database.connect().await;
+    room::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    run(&db, "insert into rooms values (1, 'Red', 1)").await;
+    let error = room::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::KeyArchived { .. }), "{error}");
+    assert_eq!(count(&db, "rooms", "name = 'Red'").await, 1);
+    assert_eq!(count(&db, "deleted_rooms", "name = 'Blue'").await, 1);
+}
+
+/// A BEFORE trigger that changes a row on its way back, or keeps one from leaving, is noticed.
+#[tokio::test]
+async fn triggers_that_interfere() {
+    let database = database("rooms", ROOMS, &["rooms"]).await;
+    let db = database.connect().await;
+    run(
+        &db,
+        "create function stamp() returns trigger language plpgsql as $$ begin new.name := 'stamped'; return new; end $$;
+         create function keep() returns trigger language plpgsql as $$ begin return null; end $$;
+         create trigger stamp before insert on rooms for each row execute function stamp()",
+    )
+    .await;
+    let archival = room::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    let error = archival.restore(&db).await.unwrap_err();
+    assert!(
+        matches!(&error, ArchiveError::Trigger(message) if message.contains("stamp")),
+        "{error}"
+    );
+    assert_eq!(count(&db, "deleted_rooms", "name = 'Blue'").await, 1);
+    run(&db, "drop trigger stamp on rooms; create trigger keep before delete on rooms for each row execute function keep()").await;
+    archival.restore(&db).await.unwrap();
+    let error = room::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
+    assert!(
+        matches!(&error, ArchiveError::Trigger(message) if message.contains("keep")),
+        "{error}"
+    );
+    assert_eq!(count(&db, "rooms", "true").await, 2);
+}

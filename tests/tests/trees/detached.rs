@@ -1,0 +1,151 @@
+//! Rows that stay and lose a link.
+
+use sea_orm_archive::prelude::*;
+
+use crate::database::{column, contents, count, database, run};
+
+mod member {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "members")]
+    #[archive(
+        detach(super::page::Entity, via_rel = "Writer"),
+        detach(super::page::Entity, via_rel = "Editor")
+    )]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub team: i32,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod page {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "pages")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        pub team: i32,
+        pub writer: Option<i32>,
+        pub editor: Option<i32>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::member::Entity",
+            from = "(Column::Team, Column::Writer)",
+            to = "(super::member::Column::Team, super::member::Column::Id)"
+        )]
+        Writer,
+        #[sea_orm(
+            belongs_to = "super::member::Entity",
+            from = "(Column::Team, Column::Editor)",
+            to = "(super::member::Column::Team, super::member::Column::Id)"
+        )]
+        Editor,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Two keys of two columns; the team is in both, and may not be NULL.
+const PAGES: &str = "
+    create table members (team int, id int, primary key (team, id));
+    create table pages (id int primary key, team int not null, writer int, editor int,
+        foreign key (team, writer) references members, foreign key (team, editor) references members on delete set null (editor));
+    insert into members values (1, 1), (1, 2), (2, 1);
+    insert into pages values (1, 1, 1, 1), (2, 1, 1, 2), (3, 1, 2, 1), (4, 2, 1, 1), (5, 1, null, 1)";
+
+const LINKS: &str = "select concat_ws(' ', id, team, coalesce(writer, 0), coalesce(editor, 0)) from pages order by id";
+
+#[tokio::test]
+async fn links_are_cut_and_put_back() {
+    let database = database("pages", PAGES, &["members", "pages"]).await;
+    let db = database.connect().await;
+    let before = contents(&db).await;
+    let preview = member::Entity::archive_by_id((1, 1))
+        .preview(&db)
+        .await
+        .unwrap();
+    assert_eq!(preview.detached.iter().map(|d| d.rows).sum::<u64>(), 5);
+    let archival = member::Entity::archive_by_id((1, 1))
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(
+        column(&db, LINKS).await,
+        ["1 1 0 0", "2 1 0 2", "3 1 2 0", "4 2 1 1", "5 1 0 0"]
+    );
+    assert_eq!(archival.restore(&db).await.unwrap().relinked, 4);
+    assert_eq!(contents(&db).await, before);
+    assert_eq!(count(&db, "archive.detached_link", "true").await, 0);
+}
+
+/// Two members at once: each row gets each link back from the archival that cut it.
+#[tokio::test]
+async fn two_parents_cut_one_row() {
+    let database = database("pages", PAGES, &["members", "pages"]).await;
+    let db = database.connect().await;
+    let before = contents(&db).await;
+    let archivals = member::Entity::archive_many().exec(&db).await.unwrap();
+    assert_eq!(column(&db, LINKS).await[1], "2 1 0 0");
+    archivals[1].restore(&db).await.unwrap();
+    assert_eq!(column(&db, LINKS).await[1], "2 1 0 2");
+    for archival in [&archivals[0], &archivals[2]] {
+        archival.restore(&db).await.unwrap();
+    }
+    assert_eq!(contents(&db).await, before);
+}
+
+/// What somebody has linked to another member meanwhile is theirs.
+#[tokio::test]
+async fn a_new_link_stays() {
+    let database = database("pages", PAGES, &["members", "pages"]).await;
+    let db = database.connect().await;
+    let archival = member::Entity::archive_by_id((1, 1))
+        .exec(&db)
+        .await
+        .unwrap();
+    run(&db, "update pages set writer = 2 where id = 1").await;
+    run(&db, "delete from pages where id = 3").await;
+    archival.restore(&db).await.unwrap();
+    assert_eq!(
+        column(&db, LINKS).await,
+        ["1 1 2 1", "2 1 1 2", "4 2 1 1", "5 1 0 1"]
+    );
+}
+
+/// A row that was archived meanwhile gets its link back where it is.
+#[tokio::test]
+async fn a_row_archived_meanwhile() {
+    for page_first in [true, false] {
+        let database = database("pages", PAGES, &["members", "pages"]).await;
+        let db = database.connect().await;
+        let before = contents(&db).await;
+        let member = member::Entity::archive_by_id((1, 1))
+            .exec(&db)
+            .await
+            .unwrap();
+        let page = page::Entity::archive_by_id(1).exec(&db).await.unwrap();
+        let (first, second) = if page_first {
+            (&page, &member)
+        } else {
+            (&member, &page)
+        };
+        first.restore(&db).await.unwrap();
+        second.restore(&db).await.unwrap();
+        assert_eq!(contents(&db).await, before, "page first: {page_first}");
+    }
+}

@@ -1,0 +1,9 @@
+//! Trees of every shape, and what is refused.
+
+mod calls;
+mod conflicts;
+mod database;
+mod detached;
+mod refusals;
+mod shapes;
+mod types;

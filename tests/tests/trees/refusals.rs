@@ -1,0 +1,239 @@
+//! What the framework does not understand, it refuses.
+
+use sea_orm_archive::prelude::*;
+
+use crate::database::{contents, database, run};
+
+mod order {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "orders")]
+    #[archive(cascade(super::line::Entity))]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod line {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "lines")]
+    #[archive(restrict(super::invoice::Entity))]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        pub order_id: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::order::Entity",
+            from = "Column::OrderId",
+            to = "super::order::Column::Id"
+        )]
+        Order,
+    }
+
+    impl Related<super::order::Entity> for Entity {
+        fn to() -> RelationDef {
+            Relation::Order.def()
+        }
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod invoice {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "invoices")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        pub line_id: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::line::Entity",
+            from = "Column::LineId",
+            to = "super::line::Column::Id"
+        )]
+        Line,
+    }
+
+    impl Related<super::line::Entity> for Entity {
+        fn to() -> RelationDef {
+            Relation::Line.def()
+        }
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Lines go with their order; an invoice of a line is declared to block, though the database would
+/// delete it.
+const ORDERS: &str = "
+    create table orders (id int primary key);
+    create table lines (id int primary key, order_id int not null references orders);
+    create table invoices (id int primary key, line_id int not null references lines on delete cascade);
+    insert into orders values (1), (2);
+    insert into lines values (1, 1), (2, 1), (3, 2);
+    insert into invoices values (1, 3), (2, 3)";
+
+#[tokio::test]
+async fn declared_rows_block() {
+    let database = database("orders", ORDERS, &["orders", "lines"]).await;
+    let db = database.connect().await;
+    let before = contents(&db).await;
+    let preview = order::Entity::archive_by_id(2).preview(&db).await.unwrap();
+    match order::Entity::archive_by_id(2).exec(&db).await.unwrap_err() {
+        ArchiveError::Blocked { blockers, .. } => {
+            assert_eq!(blockers, preview.blocked);
+            assert_eq!(
+                (blockers[0].table.as_str(), blockers[0].rows),
+                ("public.invoices", 2)
+            );
+            assert_eq!(blockers[0].constraint, "invoices_line_id_fkey");
+        }
+        error => panic!("{error}"),
+    }
+    assert_eq!(contents(&db).await, before);
+    order::Entity::archive_by_id(1).exec(&db).await.unwrap();
+}
+
+/// Rows that nobody declared block where the database would refuse, also where it would at the commit
+/// only.
+#[tokio::test]
+async fn undeclared_rows_block() {
+    for check in ["", "on delete restrict", "deferrable initially deferred"] {
+        let database = database("orders", ORDERS, &["orders", "lines"]).await;
+        let db = database.connect().await;
+        run(&db, &format!("create table gifts (order_id int references orders {check}); insert into gifts values (1)")).await;
+        let before = contents(&db).await;
+        match order::Entity::archive_by_id(1).exec(&db).await.unwrap_err() {
+            ArchiveError::Blocked { blockers, .. } => {
+                assert_eq!(blockers[0].table, "public.gifts", "{check}")
+            }
+            error => panic!("{error}"),
+        }
+        assert_eq!(contents(&db).await, before);
+    }
+}
+
+/// Rows that nobody declared, and that the database would change, are not even looked at.
+#[tokio::test]
+async fn undeclared_edges_are_refused() {
+    for action in ["cascade", "set null", "set default"] {
+        let database = database("orders", ORDERS, &["orders", "lines"]).await;
+        let db = database.connect().await;
+        run(
+            &db,
+            &format!("create table gifts (line_id int references lines on delete {action})"),
+        )
+        .await;
+        match order::Entity::archive_by_id(1).exec(&db).await.unwrap_err() {
+            ArchiveError::UndeclaredEdge { edges, .. } => {
+                assert_eq!(edges[0].constraint, "gifts_line_id_fkey");
+                assert_eq!(edges[0].on_delete.to_lowercase(), action);
+            }
+            error => panic!("{error}"),
+        }
+        assert!(order::Entity::archive_by_id(1).preview(&db).await.is_err());
+    }
+}
+
+/// Each of these is named, with the way out; nothing moves, also where an earlier call has planned.
+#[tokio::test]
+async fn drift_is_refused() {
+    for (change, expected) in [
+        ("alter table orders add column extra int", "sync_archived_table"),
+        ("alter table deleted_lines add column extra int", "sync_archived_table"),
+        ("alter table lines alter column order_id type bigint", "sync_archived_table"),
+        ("alter table deleted_lines drop column order_id", "sync_archived_table"),
+        ("drop table deleted_lines", "archive_existing_table"),
+        ("alter table lines drop constraint lines_order_id_fkey", "add one to the database"),
+        ("create table heir () inherits (lines)", "inherit"),
+        ("create rule quiet as on delete to lines do instead nothing", "trigger"),
+        ("alter table lines enable row level security", "row security"),
+        (
+            "create function keep() returns trigger language plpgsql as 'begin return null; end';
+             create trigger keep before insert on deleted_lines for each row execute function keep()",
+            "AFTER trigger",
+        ),
+    ] {
+        let database = database("orders", ORDERS, &["orders", "lines"]).await;
+        let db = database.connect().await;
+        order::Entity::archive_by_id(1).exec(&db).await.unwrap();
+        order::Entity::restore_by_id(1).exec(&db).await.unwrap();
+        run(&db, change).await;
+        let before = contents(&db).await;
+        match order::Entity::archive_by_id(1).exec(&db).await.unwrap_err() {
+            ArchiveError::Drift { problems, .. } => {
+                assert!(problems.iter().any(|p| p.contains(expected)), "{change}: {problems:?}");
+            }
+            error => panic!("{change}: {error}"),
+        }
+        assert_eq!(contents(&db).await, before, "{change}");
+    }
+}
+
+/// Rows that row security hides would be cascaded away unseen.
+#[tokio::test]
+async fn hidden_rows_are_refused() {
+    let sql = "create table orders (id int primary key);
+        create table lines (id int primary key, order_id int not null references orders on delete cascade);
+        create table invoices (id int primary key, line_id int not null references lines);
+        insert into orders values (1); insert into lines values (1, 1), (2, 1);
+        alter table lines enable row level security;
+        create policy odd on lines using (id % 2 = 1)";
+    let database = database("hidden", sql, &["orders", "lines"]).await;
+    let owner = database.connect().await;
+    let role = database.role("clerk").await;
+    run(
+        &owner,
+        &format!(
+            r#"grant all on all tables in schema public to "{role}";
+               grant usage on schema archive to "{role}"; grant all on all tables in schema archive to "{role}";
+               grant all on all sequences in schema archive to "{role}""#
+        ),
+    )
+    .await;
+    let db = database.connect_as("clerk").await;
+    match order::Entity::archive_by_id(1).exec(&db).await.unwrap_err() {
+        ArchiveError::Drift { problems, .. } => {
+            assert!(
+                problems
+                    .iter()
+                    .any(|p| p.contains("row security hides rows of public.lines")),
+                "{problems:?}"
+            );
+        }
+        error => panic!("{error}"),
+    }
+    // The owner of everything sees all rows, and may.
+    order::Entity::archive_by_id(1).exec(&owner).await.unwrap();
+}
+
+/// Without the ledger there is an answer, too.
+#[tokio::test]
+async fn nothing_is_installed() {
+    let database = sea_orm_archive_tests::Database::empty().await;
+    let db = database.connect().await;
+    let error = order::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::NotInstalled(_)), "{error}");
+    assert!(error.to_string().contains("install_archive"));
+}
