@@ -1,1 +1,1 @@
-//! The claims of sea-orm-archive, measured against their rivals.
+//! The claims of sea-orm-archive, measured against their rivals: `cargo bench`.
