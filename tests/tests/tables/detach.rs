@@ -1,6 +1,5 @@
 //! Rows that stay when what they point at is archived, and get their link back.
 
-use sea_orm::entity::prelude::*;
 use sea_orm_archive::Detachment;
 use sea_orm_archive::prelude::*;
 

@@ -1,6 +1,5 @@
 //! Names of any spelling, and schemas.
 
-use sea_orm::entity::prelude::*;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ExistingTable;
 
@@ -17,7 +16,8 @@ mod odd {
         #[archive(
             cascade(super::select::Entity),
             detach(super::user::Entity),
-            table_name = "x"
+            table_name = "x",
+            archival_id_column = "%s"
         )]
         pub struct Model {
             #[sea_orm(primary_key, column_name = "Primary \"Key\"")]
@@ -167,7 +167,7 @@ async fn names_that_must_be_quoted() {
     let (order, select, user) = (r#""Order ""Ünï"" $1's""#, r#""select""#, r#""user""#);
     let (_database, db) = tables(
         &format!(
-            r#"create table {order} ("Primary ""Key""" bigint primary key, "from" text, "archive.archival_id" int, "%" text);
+            r#"create table {order} ("Primary ""Key""" bigint primary key, "from" text, "archival_id" int, "%" text);
              create table {select} ("group" bigint primary key, "Ordér's" bigint not null,
                  constraint "a 'constraint' ""here""" foreign key ("Ordér's") references {order} on delete cascade);
              create table {user} ("a.b" bigint primary key, "?" bigint references {order} on delete set null);
@@ -178,7 +178,7 @@ async fn names_that_must_be_quoted() {
         &[],
     )
     .await;
-    twin(&db, ExistingTable::new("Order \"Ünï\" $1's").twin("x")).await;
+    twin(&db, ExistingTable::new("Order \"Ünï\" $1's").twin("x").archival_id_column("%s")).await;
     twin(
         &db,
         ExistingTable::new("select")
@@ -236,7 +236,9 @@ async fn names_of_63_bytes() {
     let column = "a_column_whose_name_is_as_long_as_postgresql_lets_names_be_here";
     assert_eq!((table.len(), archive.len(), column.len()), (63, 63, 63));
     let (_database, db) = tables(
-        &format!("create table {table} ({column} bigint primary key); insert into {table} values (1)"),
+        &format!(
+            "create table {table} ({column} bigint primary key); insert into {table} values (1)"
+        ),
         &[],
     )
     .await;
@@ -300,7 +302,11 @@ async fn the_search_path_says_which_table() {
     twin(&db, ("other", "children")).await;
     let session = database.session("mover").await;
     let mover = session.db();
-    for (path, other) in [("public", "other"), ("other", "public"), ("public", "other")] {
+    for (path, other) in [
+        ("public", "other"),
+        ("other", "public"),
+        ("public", "other"),
+    ] {
         run(&mover, &format!("set search_path = {path}")).await;
         let untouched = format!("{other}.parents");
         let archival = cascaded::parent::Entity::archive_by_id(1)

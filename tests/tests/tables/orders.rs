@@ -55,7 +55,10 @@ fn orders(roots: &[Root]) -> Vec<Vec<Root>> {
 async fn everywhere(db: &impl ConnectionTrait, table: &str) -> i64 {
     count(
         db,
-        &format!("(select {0} from {table} union all select {0} from deleted_{table}) as t", key(table)),
+        &format!(
+            "(select {0} from {table} union all select {0} from deleted_{table}) as t",
+            key(table)
+        ),
     )
     .await
 }

@@ -1,0 +1,392 @@
+//! What is refused, with the way out, and with nothing moved.
+
+use sea_orm_archive::Blocker;
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_migration::SchemaManager;
+
+use crate::family::{BOTH_SIDES, FAMILY, cascaded, detached, restricted, silent, two_families};
+use crate::rows::{count, dumps, run, tables};
+
+/// Declared as it may be, a child is in the way whatever the database would do; and where nothing is
+/// declared, where the database would refuse.
+#[tokio::test]
+async fn rows_that_are_in_the_way_are_counted() {
+    for (on_delete, declared) in [
+        ("", true),
+        ("on delete restrict", true),
+        ("on delete cascade", true),
+        ("on delete set null", true),
+        ("on delete set default", true),
+        ("deferrable initially deferred", true),
+        ("on delete cascade deferrable initially deferred", true),
+        ("", false),
+        ("on delete restrict", false),
+        ("deferrable initially deferred", false),
+    ] {
+        let what = format!("{on_delete}, declared: {declared}");
+        let (_database, db) = tables(&two_families(on_delete), &FAMILY).await;
+        let before = dumps(&db, &BOTH_SIDES).await;
+        let (preview, refused) = if declared {
+            let one = || restricted::parent::Entity::archive_by_id(1);
+            (one().preview(&db).await, one().exec(&db).await)
+        } else {
+            let one = || silent::parent::Entity::archive_by_id(1);
+            (one().preview(&db).await, one().exec(&db).await)
+        };
+        let expected = [Blocker {
+            table: "public.children".to_owned(),
+            constraint: "children_parent".to_owned(),
+            rows: 2,
+        }];
+        assert_eq!(preview.unwrap().blocked, expected, "{what}");
+        match refused.unwrap_err() {
+            ArchiveError::Blocked { table, blockers } => {
+                assert_eq!(
+                    (table.as_str(), &blockers[..]),
+                    ("public.parents", &expected[..])
+                );
+            }
+            error => panic!("{what}: {error}"),
+        }
+        assert_eq!(dumps(&db, &BOTH_SIDES).await, before, "{what}");
+        // Once they are gone, nothing is in the way.
+        run(&db, "delete from children where parent_id = 1").await;
+        if declared {
+            restricted::parent::Entity::archive_by_id(1)
+                .exec(&db)
+                .await
+                .unwrap();
+        } else {
+            silent::parent::Entity::archive_by_id(1)
+                .exec(&db)
+                .await
+                .unwrap();
+        }
+        assert_eq!(count(&db, "deleted_parents").await, 1, "{what}");
+    }
+}
+
+/// One root of many is blocked: none of them moves.
+#[tokio::test]
+async fn one_blocked_root_holds_all() {
+    let (_database, db) = tables(&two_families("on delete restrict"), &FAMILY).await;
+    run(&db, "delete from children where parent_id = 2").await;
+    let before = dumps(&db, &BOTH_SIDES).await;
+    let many = restricted::parent::Entity::archive_many();
+    let error = many.exec(&db).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::Blocked { .. }), "{error}");
+    assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
+}
+
+#[tokio::test]
+async fn what_nobody_declared_is_named() {
+    for action in ["CASCADE", "SET NULL", "SET DEFAULT"] {
+        let (_database, db) = tables(&two_families(&format!("on delete {action}")), &FAMILY).await;
+        let before = dumps(&db, &BOTH_SIDES).await;
+        for id in [1, 2] {
+            let error = silent::parent::Entity::archive_by_id(id)
+                .exec(&db)
+                .await
+                .unwrap_err();
+            let text = error.to_string();
+            let ArchiveError::UndeclaredEdge { table, edges } = error else {
+                panic!("{error}");
+            };
+            assert_eq!((table.as_str(), edges.len()), ("public.parents", 1));
+            assert_eq!(edges[0].constraint, "children_parent");
+            assert_eq!(edges[0].on_delete, action);
+            assert!(edges[0].child.contains("public.children"), "{edges:?}");
+            assert!(text.contains("#[archive(cascade)]"), "{text}");
+        }
+        assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
+    }
+}
+
+/// A child table that comes between two archives of one process: the plan that is kept knows nothing
+/// of it.
+#[tokio::test]
+async fn a_child_table_that_comes_later() {
+    let (_database, db) = tables(&two_families("on delete cascade"), &FAMILY).await;
+    cascaded::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    run(
+        &db,
+        "create table toys (id bigint primary key, child_id bigint constraint toys_child references children on delete cascade);
+         insert into toys values (1, 21)",
+    )
+    .await;
+    let error = cascaded::parent::Entity::archive_by_id(2)
+        .exec(&db)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, ArchiveError::UndeclaredEdge { edges, .. } if edges[0].constraint == "toys_child"),
+        "{error}"
+    );
+    assert_eq!(count(&db, "toys").await, 1);
+    assert_eq!(count(&db, "children where parent_id = 2").await, 2);
+    // With NO ACTION the rows are in the way.
+    run(
+        &db,
+        "alter table toys drop constraint toys_child, add constraint toys_child foreign key (child_id) references children",
+    )
+    .await;
+    let error = cascaded::parent::Entity::archive_by_id(2)
+        .exec(&db)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, ArchiveError::Blocked { blockers, .. } if blockers[0].rows == 1),
+        "{error}"
+    );
+}
+
+/// What is changed behind the framework's back, and what the error must speak of.
+const CHANGES: [(&str, &str); 15] = [
+    (
+        "alter table parents add column extra text default 'precious'",
+        "the column extra of public.parents is missing in public.deleted_parents: call manager.sync_archived_table(\"parents\")",
+    ),
+    (
+        "alter table children add column extra text default 'precious'",
+        "call manager.sync_archived_table(\"children\")",
+    ),
+    (
+        "alter table children alter column name type varchar(3)",
+        "the column name is character varying(3) in public.children and text in public.deleted_children",
+    ),
+    (
+        "alter table children alter column parent_id type int",
+        "call manager.sync_archived_table(\"children\")",
+    ),
+    (
+        "alter table children alter column name type text collate \"C\"",
+        "the column name",
+    ),
+    (
+        "alter table deleted_children alter column name set not null",
+        "the column name may be NULL in public.children",
+    ),
+    (
+        "alter table children rename column name to title",
+        "the column title of public.children is missing",
+    ),
+    (
+        "alter table children drop column name",
+        "the column name of public.deleted_children is missing in public.children",
+    ),
+    (
+        "alter table deleted_children add column extra text",
+        "the column extra of public.deleted_children is missing in public.children",
+    ),
+    (
+        "alter table deleted_children drop column deleted_by",
+        "deleted_by",
+    ),
+    (
+        "delete from archive.archived_table where active_table = 'children'::regclass",
+        "manager.archive_existing_table(\"children\")",
+    ),
+    (
+        "alter table children drop constraint children_parent",
+        "no foreign key points from public.children(parent_id) at public.parents(id)",
+    ),
+    (
+        "create table heirs () inherits (parents)",
+        "inherit from public.parents",
+    ),
+    (
+        "create rule quiet as on delete to children do instead nothing",
+        "rewrite rules stand on public.children",
+    ),
+    (
+        "alter table children drop constraint children_pkey",
+        "public.children has no primary key",
+    ),
+];
+
+/// Each change is refused by a program that has planned before it, and by one that has not; archive,
+/// restore and preview say the same.
+#[tokio::test]
+async fn what_changed_behind_the_back_is_named() {
+    for (change, expected) in CHANGES {
+        for planned_before in [false, true] {
+            let (_database, db) = tables(&two_families("on delete cascade"), &FAMILY).await;
+            if planned_before {
+                let archival = cascaded::parent::Entity::archive_by_id(1).exec(&db).await;
+                archival.unwrap().restore(&db).await.unwrap();
+            }
+            run(&db, change).await;
+            let before = dumps(&db, &BOTH_SIDES).await;
+            let one = || cascaded::parent::Entity::archive_by_id(1);
+            for (what, error) in [
+                ("preview", one().preview(&db).await.map(drop)),
+                ("archive", one().exec(&db).await.map(drop)),
+            ] {
+                match error {
+                    Err(ArchiveError::Drift { problems, .. }) => assert!(
+                        problems.iter().any(|problem| problem.contains(expected)),
+                        "{what} after {change}: {problems:?}"
+                    ),
+                    other => {
+                        panic!("{what} after {change}, planned before: {planned_before}: {other:?}")
+                    }
+                }
+            }
+            assert_eq!(dumps(&db, &BOTH_SIDES).await, before, "{change}");
+        }
+    }
+}
+
+/// The way out that the error names is one.
+#[tokio::test]
+async fn a_twin_in_step_again_takes_the_new_column() {
+    let (_database, db) = tables(&two_families("on delete cascade"), &FAMILY).await;
+    let one = || cascaded::parent::Entity::archive_by_id(1);
+    one().exec(&db).await.unwrap().restore(&db).await.unwrap();
+    run(
+        &db,
+        "alter table children add column extra text default 'precious'",
+    )
+    .await;
+    assert!(one().exec(&db).await.is_err());
+    SchemaManager::new(&db)
+        .sync_archived_table("children")
+        .await
+        .unwrap();
+    let before = dumps(&db, &FAMILY).await;
+    let archival = one().exec(&db).await.unwrap();
+    assert_eq!(
+        count(&db, "deleted_children where extra = 'precious'").await,
+        2
+    );
+    archival.restore(&db).await.unwrap();
+    assert_eq!(dumps(&db, &FAMILY).await, before);
+}
+
+/// A link that cannot be cut is refused, and not found out row by row.
+#[tokio::test]
+async fn a_link_that_cannot_be_null_is_named() {
+    for (change, expected) in [
+        (
+            "delete from children where parent_id is null; alter table children alter column parent_id set not null",
+            "public.children(parent_id) is NOT NULL",
+        ),
+        (
+            "alter table children drop constraint children_pkey",
+            "public.children has no primary key to remember the link by",
+        ),
+    ] {
+        let (_database, db) = tables(&two_families(""), &["parents"]).await;
+        detached::parent::Entity::archive_by_id(1)
+            .exec(&db)
+            .await
+            .unwrap()
+            .restore(&db)
+            .await
+            .unwrap();
+        run(&db, change).await;
+        let before = dumps(&db, &FAMILY).await;
+        match detached::parent::Entity::archive_by_id(1).exec(&db).await {
+            Err(ArchiveError::Drift { problems, .. }) => {
+                assert!(problems[0].contains(expected), "{problems:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(dumps(&db, &FAMILY).await, before);
+    }
+}
+
+/// Row security is switched on while a plan is kept: what it hides is not deleted by the cascade.
+#[tokio::test]
+async fn rows_that_become_hidden_later() {
+    let (database, owner) = tables(&two_families("on delete cascade"), &FAMILY).await;
+    let role = database.role("clerk").await;
+    run(
+        &owner,
+        &format!(
+            "grant select, insert, update, delete on {} to \"{role}\"",
+            BOTH_SIDES.join(", ")
+        ),
+    )
+    .await;
+    let manager = SchemaManager::new(&owner);
+    manager.grant_archive(&role).await.unwrap();
+    let db = database.connect_as("clerk").await;
+    let one = || cascaded::parent::Entity::archive_by_id(1);
+    one().exec(&db).await.unwrap().restore(&db).await.unwrap();
+    run(
+        &owner,
+        "alter table children enable row level security;
+         create policy odd on children using (id % 2 = 1)",
+    )
+    .await;
+    manager.sync_archived_table("children").await.unwrap();
+    let before = dumps(&owner, &BOTH_SIDES).await;
+    match one().exec(&db).await {
+        Err(ArchiveError::Drift { problems, .. }) => assert!(
+            problems.iter().any(|problem| problem
+                .contains("row security hides rows of public.children from this role")),
+            "{problems:?}"
+        ),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(dumps(&owner, &BOTH_SIDES).await, before);
+    // A role that sees all rows may.
+    one().exec(&owner).await.unwrap();
+}
+
+/// A trigger on a table below the root keeps a row there, or changes one on its way back.
+#[tokio::test]
+async fn triggers_below_the_root() {
+    let (_database, db) = tables(&two_families("on delete cascade"), &FAMILY).await;
+    run(
+        &db,
+        "create function keep() returns trigger language plpgsql as 'begin if old.id = 12 then return null; end if; return old; end';
+         create trigger keep before delete on children for each row execute function keep();
+         create function mark() returns trigger language plpgsql as 'begin if new.id = 12 then new.name = ''x''; end if; return new; end'",
+    )
+    .await;
+    let before = dumps(&db, &BOTH_SIDES).await;
+    let error = cascaded::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, ArchiveError::Trigger(message) if message.contains("keep") && message.contains("public.children")),
+        "{error}"
+    );
+    assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
+    // The other parent has no such child.
+    let archival = cascaded::parent::Entity::archive_by_id(2)
+        .exec(&db)
+        .await
+        .unwrap();
+    archival.restore(&db).await.unwrap();
+    run(&db, "drop trigger keep on children").await;
+    let archival = cascaded::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    run(
+        &db,
+        "create trigger mark before insert on children for each row execute function mark()",
+    )
+    .await;
+    let archived = dumps(&db, &BOTH_SIDES).await;
+    let by_key = cascaded::parent::Entity::restore_by_id(1).exec(&db).await;
+    for error in [archival.restore(&db).await, by_key] {
+        let error = error.unwrap_err();
+        assert!(
+            matches!(&error, ArchiveError::Trigger(message) if message.contains("mark")),
+            "{error}"
+        );
+    }
+    assert_eq!(dumps(&db, &BOTH_SIDES).await, archived);
+    run(&db, "drop trigger mark on children").await;
+    archival.restore(&db).await.unwrap();
+    assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
+}

@@ -1,0 +1,193 @@
+//! Calls inside a transaction of the caller's: its errors leave it usable, and a deferred constraint
+//! does not speak too late.
+
+use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm_archive::prelude::*;
+
+use crate::family::{BOTH_SIDES, FAMILY, cascaded, restricted, silent, two_families};
+use crate::rows::{count, dumps, run, tables};
+
+async fn family(on_delete: &str) -> (sea_orm_archive_tests::Database, DatabaseConnection) {
+    tables(&two_families(on_delete), &FAMILY).await
+}
+
+#[tokio::test]
+async fn every_error_leaves_the_transaction_usable() {
+    let (_database, db) = family("on delete cascade").await;
+    cascaded::child::Entity::archive_by_id(22)
+        .exec(&db)
+        .await
+        .unwrap();
+    run(&db, "insert into children values (22, null, 'new')").await;
+    let before = dumps(&db, &BOTH_SIDES).await;
+    let txn = db.begin().await.unwrap();
+    run(&txn, "insert into parents values (5, 'mine')").await;
+
+    let error = cascaded::parent::Entity::archive_by_id(100)
+        .exec(&txn)
+        .await;
+    assert!(matches!(error, Err(ArchiveError::NotFound { .. })));
+    let error = restricted::parent::Entity::archive_by_id(1)
+        .exec(&txn)
+        .await;
+    assert!(
+        matches!(error, Err(ArchiveError::Blocked { .. })),
+        "{error:?}"
+    );
+    let error = silent::parent::Entity::archive_by_id(1).exec(&txn).await;
+    assert!(
+        matches!(error, Err(ArchiveError::UndeclaredEdge { .. })),
+        "{error:?}"
+    );
+    let error = cascaded::child::Entity::archive_by_id(22).exec(&txn).await;
+    assert!(
+        matches!(error, Err(ArchiveError::KeyArchived { .. })),
+        "{error:?}"
+    );
+    let error = cascaded::child::Entity::restore_by_id(22).exec(&txn).await;
+    assert!(
+        matches!(error, Err(ArchiveError::RestoreConflict { .. })),
+        "{error:?}"
+    );
+    let error = cascaded::child::Entity::restore_by_id(11).exec(&txn).await;
+    assert!(
+        matches!(error, Err(ArchiveError::NotArchived { .. })),
+        "{error:?}"
+    );
+    run(&txn, "alter table parents add column extra int").await;
+    let error = cascaded::parent::Entity::archive_by_id(1).exec(&txn).await;
+    assert!(
+        matches!(error, Err(ArchiveError::Drift { .. })),
+        "{error:?}"
+    );
+    run(&txn, "alter table parents drop column extra").await;
+
+    // All of it was as if it had not been asked, and what was done before is still there.
+    assert_eq!(count(&txn, "parents where name = 'mine'").await, 1);
+    cascaded::parent::Entity::archive_by_id(1)
+        .exec(&txn)
+        .await
+        .unwrap();
+    txn.rollback().await.unwrap();
+    assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
+}
+
+/// A table that is made and archived in one transaction, as a test or a migration does it.
+#[tokio::test]
+async fn what_a_transaction_did_itself_is_seen() {
+    let (_database, db) = family("on delete cascade").await;
+    let txn = db.begin().await.unwrap();
+    run(
+        &txn,
+        "insert into parents values (3, 'new'); insert into children values (31, 3, 'new')",
+    )
+    .await;
+    let archival = cascaded::parent::Entity::archive_by_id(3)
+        .exec(&txn)
+        .await
+        .unwrap();
+    assert_eq!(archival.rows()["public.children"], 1);
+    assert_eq!(count(&db, "deleted_children").await, 0);
+    txn.commit().await.unwrap();
+    assert_eq!(count(&db, "deleted_children").await, 1);
+    archival.restore(&db).await.unwrap();
+    assert_eq!(count(&db, "children where id = 31").await, 1);
+}
+
+/// A constraint that is checked at the commit: the call says what is wrong, and not the commit.
+#[tokio::test]
+async fn deferred_constraints_are_looked_at_now() {
+    let (_database, db) = family("deferrable initially deferred").await;
+    let txn = db.begin().await.unwrap();
+    let error = silent::parent::Entity::archive_by_id(1).exec(&txn).await;
+    assert!(
+        matches!(error, Err(ArchiveError::Blocked { .. })),
+        "{error:?}"
+    );
+    txn.commit().await.unwrap();
+
+    let child = cascaded::child::Entity::archive_by_id(11)
+        .exec(&db)
+        .await
+        .unwrap();
+    run(
+        &db,
+        "delete from children where parent_id = 1; delete from parents where id = 1",
+    )
+    .await;
+    let txn = db.begin().await.unwrap();
+    for _ in 0..2 {
+        let error = child.restore(&txn).await;
+        assert!(
+            matches!(error, Err(ArchiveError::RestoreConflict { .. })),
+            "{error:?}"
+        );
+        let error = cascaded::child::Entity::restore_by_id(11).exec(&txn).await;
+        assert!(
+            matches!(error, Err(ArchiveError::RestoreConflict { .. })),
+            "{error:?}"
+        );
+    }
+    // The parent that comes later in the transaction is there in time.
+    run(&txn, "insert into parents values (1, 'again')").await;
+    child.restore(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    assert_eq!(count(&db, "children where id = 11").await, 1);
+}
+
+/// A unique constraint that is checked at the commit.
+#[tokio::test]
+async fn a_deferred_unique_constraint_is_looked_at_now() {
+    let (_database, db) = family("on delete cascade").await;
+    run(
+        &db,
+        "alter table children add constraint names unique (name) deferrable initially deferred",
+    )
+    .await;
+    let child = cascaded::child::Entity::archive_by_id(11)
+        .exec(&db)
+        .await
+        .unwrap();
+    run(&db, "insert into children values (50, 2, 'a')").await;
+    let txn = db.begin().await.unwrap();
+    for _ in 0..2 {
+        let by_key = cascaded::child::Entity::restore_by_id(11).exec(&txn).await;
+        assert!(
+            matches!(by_key, Err(ArchiveError::RestoreConflict { .. })),
+            "{by_key:?}"
+        );
+        let by_archival = child.restore(&txn).await;
+        assert!(
+            matches!(by_archival, Err(ArchiveError::RestoreConflict { .. })),
+            "{by_archival:?}"
+        );
+    }
+    txn.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn nested_transactions() {
+    let (_database, db) = family("on delete cascade").await;
+    let before = dumps(&db, &BOTH_SIDES).await;
+    let outer = db.begin().await.unwrap();
+    cascaded::parent::Entity::archive_by_id(1)
+        .exec(&outer)
+        .await
+        .unwrap();
+    let inner = outer.begin().await.unwrap();
+    cascaded::parent::Entity::archive_by_id(2)
+        .exec(&inner)
+        .await
+        .unwrap();
+    inner.rollback().await.unwrap();
+    assert_eq!(count(&outer, "parents where id = 2").await, 1);
+    let inner = outer.begin().await.unwrap();
+    cascaded::parent::Entity::restore_by_id(1)
+        .exec(&inner)
+        .await
+        .unwrap();
+    inner.commit().await.unwrap();
+    outer.commit().await.unwrap();
+    assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
+    assert_eq!(count(&db, "archive.archival").await, 1);
+}
