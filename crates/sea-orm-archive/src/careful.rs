@@ -81,11 +81,23 @@ async fn preview_here<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Resto
             count.and_then(|n| n.as_u64()).unwrap_or_default(),
         );
     }
+    let waiting = found.waiting.clone();
+    let conflicts = if found.conflicts.is_empty() {
+        // What no look can foresee is found by trying; the caller rolls it back.
+        let moved = move_back(db, archival, None, found).await;
+        match moved.map_err(|error| violated(archival, error)) {
+            Ok(_) => Vec::new(),
+            Err(Error::RestoreConflict { conflicts, .. }) => conflicts,
+            Err(error) => return Err(error),
+        }
+    } else {
+        found.conflicts
+    };
     Ok(RestorePreview {
         archival,
         rows,
-        waiting: found.waiting,
-        conflicts: found.conflicts,
+        waiting,
+        conflicts,
     })
 }
 

@@ -325,10 +325,12 @@ fn next<C: 'static>(answer: Result<Option<Json>, Error>, attempt: u32) -> Next {
     }
 }
 
-/// A deferred foreign key would be checked at the commit of the caller's transaction, too late to
-/// say anything helpful.
+/// A deferred constraint would be checked at the commit of the caller's transaction, too late to say
+/// anything helpful.
 fn must_look_first<C: 'static>(planned: &PlannedRestore) -> bool {
-    let deferrable = |moved: &plan::Moved| moved.table.outgoing.iter().any(|key| key.deferrable);
+    let deferrable = |moved: &plan::Moved| {
+        moved.table.defers_uniqueness || moved.table.outgoing.iter().any(|key| key.deferrable)
+    };
     !is_pool::<C>() && planned.plan.tables.iter().any(deferrable)
 }
 

@@ -178,7 +178,13 @@ async fn names_that_must_be_quoted() {
         &[],
     )
     .await;
-    twin(&db, ExistingTable::new("Order \"Ünï\" $1's").twin("x").archival_id_column("%s")).await;
+    twin(
+        &db,
+        ExistingTable::new("Order \"Ünï\" $1's")
+            .twin("x")
+            .archival_id_column("%s"),
+    )
+    .await;
     twin(
         &db,
         ExistingTable::new("select")

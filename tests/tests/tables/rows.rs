@@ -46,7 +46,9 @@ pub async fn count(db: &impl ConnectionTrait, from: &str) -> i64 {
 
 /// Every row of a table as PostgreSQL writes it, down to the last byte.
 pub async fn dump(db: &impl ConnectionTrait, table: &str) -> Vec<String> {
-    let sql = format!("select \"the row\"::text collate \"C\" as text from {table} as \"the row\" order by 1");
+    let sql = format!(
+        "select \"the row\"::text collate \"C\" as text from {table} as \"the row\" order by 1"
+    );
     let rows = db
         .query_all_raw(Statement::from_string(DbBackend::Postgres, sql))
         .await;

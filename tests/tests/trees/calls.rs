@@ -220,3 +220,52 @@ async fn two_databases_in_one_process() {
         }
     }
 }
+
+/// One statement, whatever the number of rows: no BEGIN, no COMMIT, no row through the client.
+#[tokio::test]
+async fn one_statement_for_any_number_of_rows() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let blog = blog().await;
+    let mut db = blog.connect().await;
+    post_1(&db)
+        .await
+        .archive(&db)
+        .await
+        .unwrap()
+        .restore(&db)
+        .await
+        .unwrap();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&sent);
+    db.set_metric_callback(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+    });
+    for comments in [0, 1000] {
+        run(
+            &db,
+            &format!(
+                "insert into comments (id, post_id, author_id, content)
+                     select 10 + n, 1, 1, '' from generate_series(1, {comments}) n"
+            ),
+        )
+        .await;
+        sent.store(0, Ordering::Relaxed);
+        let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+        assert_eq!(sent.swap(0, Ordering::Relaxed), 1, "archive of {comments}");
+        assert_eq!(archival.rows()["public.comments"], 2 + comments);
+        post::Entity::restore_by_id(1).exec(&db).await.unwrap();
+        assert_eq!(sent.swap(0, Ordering::Relaxed), 1, "restore of {comments}");
+        let all = post::Entity::archive_many().exec(&db).await.unwrap();
+        assert_eq!(sent.swap(0, Ordering::Relaxed), 1, "archive of many");
+        for archival in &all {
+            archival.restore(&db).await.unwrap();
+        }
+        assert_eq!(
+            sent.swap(0, Ordering::Relaxed),
+            all.len(),
+            "restore by archival"
+        );
+    }
+}

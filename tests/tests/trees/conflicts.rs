@@ -176,8 +176,10 @@ async fn a_new_check() {
         "alter table rooms add constraint lower_only check (name = lower(name))",
     )
     .await;
+    let preview = archival_preview(&db, archival.id).await;
     match archival.restore(&db).await.unwrap_err() {
         ArchiveError::RestoreConflict { conflicts, .. } => {
+            assert_eq!(conflicts, preview);
             assert!(
                 matches!(&conflicts[..], [Conflict::Violated { constraint, .. }] if constraint == "lower_only"),
                 "{conflicts:?}"

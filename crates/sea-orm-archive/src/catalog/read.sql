@@ -61,6 +61,7 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
     'is_partition', c.relispartition,
     'has_inheritors', c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid),
     'has_rules', c.relhasrules,
+    'defers_uniqueness', EXISTS (SELECT FROM pg_constraint AS u WHERE u.conrelid = c.oid AND u.contype IN ('p', 'u', 'x') AND u.condeferrable),
     'row_security', c.relrowsecurity,
     'hides_rows', row_security_active(c.oid),
     'columns', (

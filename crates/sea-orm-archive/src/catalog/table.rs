@@ -18,6 +18,8 @@ pub struct Table {
     pub has_inheritors: bool,
     /// Rewrite rules stand on it.
     pub has_rules: bool,
+    /// A primary key, unique or exclusion constraint of it may be checked at commit only.
+    pub defers_uniqueness: bool,
     /// Row-level security is enabled.
     pub row_security: bool,
     /// Its columns, in their order.
