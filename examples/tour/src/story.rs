@@ -104,7 +104,6 @@ async fn write_a_blog(narrator: &Narrator, db: &DatabaseConnection) -> Result<us
         post_tag::ActiveModel {
             post_id: Set(post.id),
             tag_id: Set(rust.id),
-            ..Default::default()
         }
         .insert(db)
         .await?;

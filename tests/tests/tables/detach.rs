@@ -12,19 +12,19 @@ mod desk {
         use sea_orm::entity::prelude::*;
         use sea_orm_archive::DeriveArchive;
 
+        #[sea_orm::model]
         #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
         #[sea_orm(table_name = "people")]
-        #[archive(
-            detach(super::document::Entity, via_rel = "Author"),
-            detach(super::document::Entity, via_rel = "Editor")
-        )]
         pub struct Model {
             #[sea_orm(primary_key)]
             pub id: i64,
+            #[sea_orm(has_many, relation_enum = "Written", via_rel = "Author")]
+            #[archive(detach)]
+            pub written: HasMany<super::document::Entity>,
+            #[sea_orm(has_many, relation_enum = "Edited", via_rel = "Editor")]
+            #[archive(detach)]
+            pub edited: HasMany<super::document::Entity>,
         }
-
-        #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-        pub enum Relation {}
 
         impl ActiveModelBehavior for ActiveModel {}
     }
@@ -32,6 +32,7 @@ mod desk {
     pub mod document {
         use sea_orm::entity::prelude::*;
 
+        #[sea_orm::model]
         #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
         #[sea_orm(table_name = "documents")]
         pub struct Model {
@@ -39,22 +40,10 @@ mod desk {
             pub id: i64,
             pub author_id: Option<i64>,
             pub editor_id: Option<i64>,
-        }
-
-        #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-        pub enum Relation {
-            #[sea_orm(
-                belongs_to = "super::person::Entity",
-                from = "Column::AuthorId",
-                to = "super::person::Column::Id"
-            )]
-            Author,
-            #[sea_orm(
-                belongs_to = "super::person::Entity",
-                from = "Column::EditorId",
-                to = "super::person::Column::Id"
-            )]
-            Editor,
+            #[sea_orm(belongs_to, relation_enum = "Author", from = "author_id", to = "id")]
+            pub author: BelongsTo<Option<super::person::Entity>>,
+            #[sea_orm(belongs_to, relation_enum = "Editor", from = "editor_id", to = "id")]
+            pub editor: BelongsTo<Option<super::person::Entity>>,
         }
 
         impl ActiveModelBehavior for ActiveModel {}

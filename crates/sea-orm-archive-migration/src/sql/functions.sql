@@ -7,7 +7,7 @@ END
 $$;
 
 -- A number that changes when anything changes that a plan was made from: what the names resolve to,
--- the columns of the tables and of their partitions, their triggers (a foreign key is a trigger on
+-- the columns of the tables and of their partitions, their primary keys, their triggers (a foreign key is a trigger on
 -- the table it points at), their rules, whether row security hides rows from whoever asks, and their
 -- files (a rewritten table looks empty to a snapshot from before the rewrite).
 --
@@ -45,6 +45,11 @@ BEGIN
                SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
                    ROW(oid, relfilenode, relkind, relhasrules, relrowsecurity, pg_catalog.row_security_active(oid)), 3))
                FROM pg_catalog.pg_class WHERE oid = ANY (tables)
+           ), 0)
+         # coalesce((
+               SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
+                   ROW(indexrelid, indrelid, indkey::int2[]), 4))
+               FROM pg_catalog.pg_index WHERE indrelid = ANY (tables) AND indisprimary
            ), 0);
 END
 $$;

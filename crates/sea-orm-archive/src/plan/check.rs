@@ -34,6 +34,11 @@ fn table_problems(table: &Table) -> Vec<String> {
             "rewrite rules stand on {id}: replace them by triggers"
         ));
     }
+    if table.column("archive.archival_id").is_some() {
+        problems.push(format!(
+            "{id} has a column archive.archival_id, which is what our statements call theirs: rename it"
+        ));
+    }
     if table.key.is_empty() {
         problems.push(format!("{id} has no primary key: add one"));
     }
