@@ -1,1 +1,76 @@
-//! The claims of sea-orm-archive, measured against their rivals: `cargo bench`.
+//! The claims of sea-orm-archive, measured against their rivals in one run.
+//!
+//! Every rival has a database of its own on one server, with the same rows, and a pool of one
+//! connection with the settings that SeaORM gives by default. In each round every rival archives the
+//! same post and restores it, one after the other, and the order changes from round to round: what
+//! disturbs the machine disturbs all of them.
+
+mod aims;
+mod cases;
+mod databases;
+mod entity;
+mod floor;
+mod latency;
+mod memory;
+mod product;
+mod reads;
+mod rival;
+mod row_by_row;
+mod size;
+mod soft_delete;
+mod table;
+
+pub use size::Size;
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use throwaway_postgres::Postgres;
+
+use crate::databases::{Kind, connect};
+
+/// What a measurement returns: any error ends the run.
+pub type Fallible<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Runs everything and prints the tables.
+///
+/// # Errors
+///
+/// If the server does not start, or any statement of any rival fails.
+pub fn run(size: Size) -> Fallible {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(measure(&size))
+}
+
+async fn measure(size: &Size) -> Fallible {
+    let server = Postgres::builder()
+        .tcp()
+        .setting("shared_buffers", "1GB")
+        .setting("max_wal_size", "8GB")
+        .setting("checkpoint_timeout", "1h")
+        .start()?;
+    introduce(&server).await?;
+    databases::create(&server, size).await?;
+    cases::run(&server, size).await?;
+    latency::run(&server, size).await?;
+    reads::run(&server, size).await
+}
+
+/// Says what is measured on what.
+async fn introduce(server: &Postgres) -> Fallible {
+    let db = connect(&server.url("postgres")).await?;
+    let sql =
+        "SELECT string_agg(name || ' = ' || current_setting(name), ', ' ORDER BY name) AS settings
+               FROM pg_settings WHERE name IN ('server_version', 'synchronous_commit', 'fsync',
+               'full_page_writes', 'shared_buffers', 'autovacuum', 'jit', 'wal_level')";
+    let row = db
+        .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
+        .await?
+        .ok_or("no settings")?;
+    println!("{}", row.try_get::<String>("", "settings")?);
+    println!();
+    for kind in Kind::ALL {
+        println!("- {}: {}", kind.name(), kind.description());
+    }
+    Ok(())
+}

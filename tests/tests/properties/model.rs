@@ -62,7 +62,8 @@ pub enum Refusal {
     KeyArchived,
     Blocked(BTreeSet<(String, u64)>),
     NotArchived,
-    ParentArchived(i64),
+    /// By which archival, where that is known beforehand.
+    ParentArchived(Option<i64>),
     AlreadyRestored,
     Conflicts(BTreeSet<String>),
 }
@@ -88,8 +89,8 @@ pub struct Return {
     pub conflicts: BTreeSet<String>,
     /// Two rows of the archival have the same name.
     pub same_names: BTreeSet<String>,
-    /// The one archival that must come first.
-    pub first: Option<i64>,
+    /// The one parent that must come first, and its archival where that is known beforehand.
+    pub first: Option<Option<i64>>,
 }
 
 impl Model {
@@ -109,7 +110,6 @@ impl Model {
     /// The row that a foreign key of a row points at.
     pub fn parent(&self, edge: usize, row: &Row) -> Option<Place> {
         let (of, link) = (self.schema.edges[edge], row.links[&edge]);
-        link.area.filter(|_| is_composite(of.parent)).map(|_| ());
         let whole = !is_composite(of.parent) || link.area.is_some();
         link.id.filter(|_| whole).map(|id| (of.parent, id))
     }
@@ -347,8 +347,11 @@ impl Model {
                 let Some(parent) = self.parent(n, row) else { continue };
                 if !self.is_active(parent) && !back.rows.contains(&parent) {
                     let held = self.archival(parent);
-                    missing.push((table, held));
-                    back.conflicts.insert(format!("missing t{table} {id} edge_{n} {held:?}"));
+                    // A parent that is handed over itself: to whom, the database decides.
+                    let known = held.filter(|_| !back.handed.contains(&parent));
+                    missing.push((table, held.map(|_| known)));
+                    let how = if held.is_some() { "archived" } else { "gone" };
+                    back.conflicts.insert(format!("missing t{table} {id} edge_{n} {how}"));
                 }
             }
         }

@@ -1,0 +1,38 @@
+//! sea-orm-archive.
+
+use sea_orm::{ColumnTrait, DatabaseConnection};
+use sea_orm_archive::ArchiveEntity;
+
+use crate::Fallible;
+use crate::entity::post;
+use crate::rival::Target;
+
+pub(crate) async fn archive(db: &DatabaseConnection, target: Target) -> Fallible {
+    match target {
+        Target::Post(id) => {
+            post::Entity::archive_by_id(id).by(1_i64).exec(db).await?;
+        }
+        Target::Author { author, posts, .. } => {
+            let filter = post::Column::AuthorId.eq(author);
+            let many = post::Entity::archive_many().filter(filter).by(1_i64);
+            let archivals = many.exec(db).await?;
+            debug_assert_eq!(archivals.len(), posts.ids().count());
+        }
+    }
+    Ok(())
+}
+
+/// There is no way to restore many archivals in one call.
+pub(crate) async fn restore(db: &DatabaseConnection, target: Target) -> Fallible {
+    match target {
+        Target::Post(id) => {
+            post::Entity::restore_by_id(id).by(1_i64).exec(db).await?;
+        }
+        Target::Author { posts, .. } => {
+            for id in posts.ids() {
+                post::Entity::restore_by_id(id).by(1_i64).exec(db).await?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! How much is measured.
+
+/// How many rows, and how often.
+#[derive(Clone, Debug)]
+pub struct Size {
+    /// Posts that nothing happens to, with four comments each.
+    pub(crate) background: i64,
+    /// The posts of the small cases: each is archived in one round.
+    pub(crate) small_rounds: usize,
+    /// The comments of a middling post, and how many such posts there are.
+    pub(crate) middling: i64,
+    pub(crate) middling_rounds: usize,
+    /// The comments of the large post, which is archived again and again.
+    pub(crate) large: i64,
+    pub(crate) large_rounds: usize,
+    /// The posts of the one author, with ten comments each.
+    pub(crate) posts: i64,
+    pub(crate) posts_rounds: usize,
+    /// The rounds through the slow line.
+    pub(crate) far_rounds: usize,
+    /// The posts that are read, and how often each question is asked.
+    pub(crate) read_posts: i64,
+    pub(crate) read_rounds: usize,
+}
+
+impl Size {
+    /// What the claims are about; some five minutes.
+    pub const FULL: Self = Self {
+        background: 5_000,
+        small_rounds: 200,
+        middling: 1_000,
+        middling_rounds: 25,
+        large: 100_000,
+        large_rounds: 5,
+        posts: 1_000,
+        posts_rounds: 7,
+        far_rounds: 100,
+        read_posts: 200_000,
+        read_rounds: 31,
+    };
+
+    /// Whether it runs at all; some seconds.
+    pub const QUICK: Self = Self {
+        background: 100,
+        small_rounds: 3,
+        middling: 100,
+        middling_rounds: 2,
+        large: 1_000,
+        large_rounds: 1,
+        posts: 20,
+        posts_rounds: 1,
+        far_rounds: 3,
+        read_posts: 2_000,
+        read_rounds: 3,
+    };
+}
