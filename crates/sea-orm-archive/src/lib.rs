@@ -1,5 +1,41 @@
 //! Archive tables for SeaORM: delete a row and its children into paired tables, and get exactly
 //! them back.
+//!
+//! ```no_run
+//! mod post {
+//!     use sea_orm::entity::prelude::*;
+//!     use sea_orm_archive::DeriveArchive;
+//!
+//!     #[sea_orm::model]
+//!     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+//!     #[sea_orm(table_name = "posts")]
+//!     #[archive(deleted_by = "i64")]
+//!     pub struct Model {
+//!         #[sea_orm(primary_key)]
+//!         pub id: i64,
+//!         pub author_id: i64,
+//!     }
+//!
+//!     impl ActiveModelBehavior for ActiveModel {}
+//! }
+//!
+//! use sea_orm::entity::prelude::*;
+//! use sea_orm_archive::prelude::*;
+//!
+//! # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), ArchiveError> {
+//! let archival = post::Entity::archive_by_id(42).by(7).reason("spam").exec(&db).await?;
+//! post::Entity::archive_many().filter(post::Column::AuthorId.eq(7)).exec(&db).await?;
+//!
+//! let deleted = post::deleted::Entity::find_by_id(42).one(&db).await?;
+//! post::Entity::restore_by_id(42).preview(&db).await?;
+//! archival.restore(&db).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The tables are made in migrations, by the crate `sea-orm-archive-migration`. What a derive adds to
+//! an entity is shown at [`DeriveArchive`]; the verbs are those of [`ArchiveEntity`], [`ArchiveModel`]
+//! and [`RestoreModel`]; what can go wrong is [`Error`], and nothing has moved when it does.
 
 pub mod archival;
 mod archive;

@@ -21,7 +21,7 @@ fn every_row_is_where_the_model_says() {
         .build()
         .unwrap();
     let config = Config {
-        cases: 30,
+        cases: 20,
         max_shrink_iters: 60,
         failure_persistence: None,
         ..Config::default()
