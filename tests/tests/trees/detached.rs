@@ -4,6 +4,10 @@ use sea_orm_archive::prelude::*;
 
 use crate::database::{column, contents, count, database, run};
 
+#[allow(
+    clippy::duplicated_attributes,
+    reason = "two keys of one child take two policies"
+)]
 mod member {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveArchive;
