@@ -159,7 +159,7 @@ impl World {
     }
 
     async fn watch(&mut self, choice: u8) {
-        if !self.model.watched.is_empty() && choice % 2 == 0 {
+        if !self.model.watched.is_empty() && choice.is_multiple_of(2) {
             self.model.watched.clear();
             return run(&self.db, "delete from watchers").await;
         }
@@ -243,7 +243,7 @@ impl World {
             .await
             .unwrap();
         let done = match table {
-            _ if choice % 2 == 0 => {
+            _ if choice.is_multiple_of(2) => {
                 sea_orm_archive::archival::Entity::restore_by_id(archival)
                     .exec(db)
                     .await
