@@ -43,6 +43,6 @@ CREATE TABLE IF NOT EXISTS archive.detached_link (
     child       regclass NOT NULL, -- the table that stayed
     child_key   jsonb    NOT NULL, -- {"id": 7}
     edge        text     NOT NULL, -- the columns of the foreign key
-    link        jsonb    NOT NULL  -- {"post_id": 42}: what was set to NULL
+    link        jsonb    NOT NULL  -- {"post_id": 42}: the whole foreign key, as it was
 );
 CREATE INDEX IF NOT EXISTS detached_link_archival_id_idx ON archive.detached_link (archival_id);

@@ -108,7 +108,8 @@ fn unlinked(plan: &Plan, d: usize, child: &DetachedChild) -> Vec<String> {
         .edges
         .iter()
         .map(|edge| {
-            let old: Vec<_> = DetachedChild::nulled(&edge.key)
+            let columns_of_key = edge.key.columns.iter();
+            let old: Vec<_> = columns_of_key
                 .map(|c| (c.child.clone(), format!("t.{}", quote(&c.child))))
                 .collect();
             format!(

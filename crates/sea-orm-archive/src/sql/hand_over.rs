@@ -4,7 +4,6 @@
 //! that holds the missing parent, whose restore brings them.
 
 use super::name::{joined, key_object, literal, quote};
-use super::restore::keyed;
 use crate::catalog::{ForeignKey, Twin};
 use crate::plan::{DetachedChild, Moved, RestorePlan};
 
@@ -73,7 +72,7 @@ fn waits(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
     )
 }
 
-/// Links that were cut from a row that is handed over go with it.
+/// Links that were cut from a row that is handed over go with it, wherever the child is by now.
 pub(crate) fn links(child: &DetachedChild, plan: &RestorePlan) -> Vec<String> {
     let edges = child.edges.iter().filter_map(|edge| {
         let parent = plan
@@ -92,22 +91,16 @@ fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String
         .columns
         .iter()
         .map(|c| {
-            let value = if c.child_not_null {
-                format!("t.{}", quote(&c.child))
-            } else {
-                format!("(l.link->>{})::{}", literal(&c.child), c.child_type)
-            };
+            let value = format!("(l.link->>{})::{}", literal(&c.child), c.child_type);
             format!("p.{} {} {value}", quote(&c.parent), c.equals)
         })
         .collect();
     format!(
-        "UPDATE archive.detached_link AS l SET archival_id = p.{tag} FROM {} AS t, {} AS p \
-         WHERE l.archival_id = $1 AND l.child = {}::regclass AND l.edge = {} AND {} AND {} AND p.{tag} <> $1",
-        child.table.sql(),
+        "UPDATE archive.detached_link AS l SET archival_id = p.{tag} FROM {} AS p \
+         WHERE l.archival_id = $1 AND l.child = {}::regclass AND l.edge = {} AND {} AND p.{tag} <> $1",
         parent.twin.id.sql(),
         literal(&child.table.sql()),
         literal(&key.edge()),
-        keyed(&child.key, "l.child_key"),
         pairs.join(" AND "),
         tag = quote(&parent.twin.archival_id),
     )

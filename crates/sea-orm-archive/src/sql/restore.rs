@@ -2,7 +2,7 @@
 
 use super::name::{bare, columns, literal, object, quote};
 use super::tree::{unchanged, with};
-use crate::catalog::KeyColumn;
+use crate::catalog::{ForeignKeyColumn, KeyColumn};
 use crate::error::{INCOMPLETE, OTHER_PLAN, TRIGGER};
 use crate::plan::{DetachedChild, Moved, RestorePlan};
 
@@ -14,9 +14,13 @@ use crate::plan::{DetachedChild, Moved, RestorePlan};
 /// conflict with an active row takes everything back: there is no ON CONFLICT, which would drop rows.
 pub(crate) fn moving(plan: &RestorePlan) -> String {
     let mut parts = vec![target(plan)];
+    for (d, child) in plan.detached.iter().enumerate() {
+        parts.push(links(d, child));
+    }
     for (n, moved) in plan.tables.iter().enumerate() {
         parts.push(taken(n, moved));
-        parts.push(back(n, moved));
+        parts.extend(mended(plan, n, moved));
+        parts.push(back(plan, n, moved));
     }
     for (d, child) in plan.detached.iter().enumerate() {
         parts.extend(relinked(d, child));
@@ -88,43 +92,100 @@ fn taken(n: usize, moved: &Moved) -> String {
     )
 }
 
+/// Where a link to a row of this archival was cut from this table.
+fn cut_from<'a>(plan: &'a RestorePlan, moved: &Moved) -> Option<(usize, &'a DetachedChild)> {
+    let mut children = plan.detached.iter().enumerate();
+    children.find(|(_, child)| child.table.oid == moved.table.id.oid)
+}
+
+/// Rows that were archived themselves after their link was cut, and come back with its parent: they
+/// get their link on the way. An UPDATE of the twin would hit a row that this statement deletes.
+fn mended(plan: &RestorePlan, n: usize, moved: &Moved) -> Option<String> {
+    let (d, child) = cut_from(plan, moved)?;
+    let values = assignments(child);
+    let values: Vec<_> = written(moved)
+        .map(
+            |name| match values.iter().find(|(column, _)| column == name) {
+                Some((_, value)) => format!("{value} AS {}", quote(name)),
+                None => format!("t.{}", quote(name)),
+            },
+        )
+        .collect();
+    Some(format!(
+        "mended_{n} AS (SELECT {} FROM taken_{n} AS t LEFT JOIN links_{d} AS p ON {})",
+        values.join(", "),
+        keyed(&child.key, "p.child_key"),
+    ))
+}
+
+/// How many of them got a link.
+fn mended_rows(n: usize, d: usize, child: &DetachedChild) -> String {
+    format!(
+        "(SELECT pg_catalog.count(*) FROM taken_{n} AS t JOIN links_{d} AS p ON {} WHERE {})",
+        keyed(&child.key, "p.child_key"),
+        edges_open(child).join(" OR "),
+    )
+}
+
+/// The rows of a table as they go back.
+fn returning_rows(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
+    match cut_from(plan, moved) {
+        Some(_) => format!("mended_{n}"),
+        None => format!("taken_{n}"),
+    }
+}
+
 /// Identity columns take the ids that the rows had; OVERRIDING SYSTEM VALUE is allowed on any table.
-fn back(n: usize, moved: &Moved) -> String {
+fn back(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
     let returning = match moved.table.intercepts_insert() {
         Some(_) => bare(written(moved)),
         None => "1".to_owned(),
     };
     format!(
-        "back_{n} AS (INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM taken_{n} RETURNING {returning})",
+        "back_{n} AS (INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} RETURNING {returning})",
         moved.table.id.sql(),
         bare(written(moved)),
         bare(written(moved)),
+        returning_rows(plan, n, moved),
+    )
+}
+
+/// Takes the links out of the ledger, all those of a child in one row.
+fn links(d: usize, child: &DetachedChild) -> String {
+    format!(
+        "link_{d} AS (DELETE FROM archive.detached_link AS l USING target AS g WHERE l.archival_id = g.id AND l.child = {}::regclass RETURNING l.child_key, l.edge, l.link), \
+         links_{d} AS MATERIALIZED (SELECT l.child_key, pg_catalog.jsonb_object_agg(l.edge, l.link) AS links FROM link_{d} AS l GROUP BY l.child_key)",
+        literal(&child.table.sql())
     )
 }
 
 /// Puts the links back where they are still NULL, in the table and in its twin.
 fn relinked(d: usize, child: &DetachedChild) -> Vec<String> {
-    let mut parts = vec![format!(
-        "link_{d} AS (DELETE FROM archive.detached_link AS l USING target AS g WHERE l.archival_id = g.id AND l.child = {}::regclass RETURNING l.child_key, l.edge, l.link)",
-        literal(&child.table.sql())
-    )];
-    let mut relink = |name: String, table: String| {
-        parts.push(format!(
-            "{name} AS (UPDATE {table} AS t SET {} FROM (SELECT l.child_key, pg_catalog.jsonb_object_agg(l.edge, l.link) AS links FROM link_{d} AS l GROUP BY l.child_key) AS p WHERE {} AND ({}) RETURNING 1)",
-            assignments(child),
+    let values = assignments(child).into_iter();
+    let values: Vec<_> = values
+        .map(|(name, value)| format!("{} = {value}", quote(&name)))
+        .collect();
+    let relink = |name: &str, table: String, only: String| {
+        format!(
+            "{name}_{d} AS (UPDATE {table} AS t SET {} FROM links_{d} AS p WHERE {} AND ({}){only} RETURNING 1)",
+            values.join(", "),
             keyed(&child.key, "p.child_key"),
             edges_open(child).join(" OR "),
-        ));
+        )
     };
-    relink(format!("relinked_{d}"), child.table.sql());
+    let mut parts = vec![relink("relinked", child.table.sql(), String::new())];
     if let Some(twin) = &child.twin {
-        relink(format!("relinked_twin_{d}"), twin.id.sql());
+        let others = format!(
+            " AND t.{} <> (SELECT g.id FROM target AS g)",
+            quote(&twin.archival_id)
+        );
+        parts.push(relink("relinked_twin", twin.id.sql(), others));
     }
     parts
 }
 
 /// The row of `t` that a remembered key means.
-pub(super) fn keyed(key: &[KeyColumn], object: &str) -> String {
+fn keyed(key: &[KeyColumn], object: &str) -> String {
     let pairs: Vec<_> = key
         .iter()
         .map(|c| {
@@ -140,48 +201,59 @@ pub(super) fn keyed(key: &[KeyColumn], object: &str) -> String {
     pairs.join(" AND ")
 }
 
-/// For each edge: it was cut by this archival, and all of it is still NULL.
+/// For each edge: it was cut by this archival, what was cut is still NULL, and the rest of it still
+/// names the same parent.
 fn edges_open(child: &DetachedChild) -> Vec<String> {
     child
         .edges
         .iter()
         .map(|edge| {
-            let empty: Vec<_> = DetachedChild::nulled(&edge.key)
-                .map(|c| format!("t.{} IS NULL", quote(&c.child)))
+            let name = literal(&edge.key.edge());
+            let columns = edge.key.columns.iter();
+            let open: Vec<_> = columns
+                .map(|c| {
+                    let column = quote(&c.child);
+                    if c.child_not_null {
+                        format!("t.{column} {} {}", c.equals, link_value(&name, c))
+                    } else {
+                        format!("t.{column} IS NULL")
+                    }
+                })
                 .collect();
-            format!(
-                "(p.links ? {} AND {})",
-                literal(&edge.key.edge()),
-                empty.join(" AND ")
-            )
+            format!("(p.links ? {name} AND {})", open.join(" AND "))
         })
         .collect()
 }
 
-fn assignments(child: &DetachedChild) -> String {
+/// What a column held before the link was cut.
+fn link_value(edge: &str, column: &ForeignKeyColumn) -> String {
+    format!(
+        "(p.links->{edge}->>{})::{}",
+        literal(&column.child),
+        column.child_type
+    )
+}
+
+/// The columns that links are put back into, each with its value.
+fn assignments(child: &DetachedChild) -> Vec<(String, String)> {
     let mut cases: Vec<(String, Vec<String>)> = Vec::new();
     for (edge, open) in child.edges.iter().zip(edges_open(child)) {
         for column in DetachedChild::nulled(&edge.key) {
-            let case = format!(
-                "WHEN {open} THEN (p.links->{}->>{})::{}",
-                literal(&edge.key.edge()),
-                literal(&column.child),
-                column.child_type
-            );
+            let value = link_value(&literal(&edge.key.edge()), column);
+            let case = format!("WHEN {open} THEN {value}");
             match cases.iter_mut().find(|(name, _)| *name == column.child) {
                 Some((_, all)) => all.push(case),
                 None => cases.push((column.child.clone(), vec![case])),
             }
         }
     }
-    let cases: Vec<_> = cases
-        .iter()
+    let cases = cases.into_iter();
+    cases
         .map(|(name, cases)| {
-            let name = quote(name);
-            format!("{name} = CASE {} ELSE t.{name} END", cases.join(" "))
+            let value = format!("CASE {} ELSE t.{} END", cases.join(" "), quote(&name));
+            (name, value)
         })
-        .collect();
-    cases.join(", ")
+        .collect()
 }
 
 /// What must hold once everything is back; a guard that fails takes all of it away again.
@@ -208,7 +280,8 @@ fn guards(plan: &RestorePlan) -> Vec<String> {
         // As text, since not every type can be compared.
         let row = format!("ROW({})::text", bare(written(moved)));
         guards.push(format!(
-            "(CASE WHEN NOT EXISTS (SELECT {row} FROM taken_{n} EXCEPT ALL SELECT {row} FROM back_{n}) THEN true ELSE archive.stop('{TRIGGER}', {}) END)",
+            "(CASE WHEN NOT EXISTS (SELECT {row} FROM {} EXCEPT ALL SELECT {row} FROM back_{n}) THEN true ELSE archive.stop('{TRIGGER}', {}) END)",
+            returning_rows(plan, n, moved),
             literal(&message)
         ));
     }
@@ -237,7 +310,13 @@ fn answer(plan: &RestorePlan) -> String {
                 .twin
                 .as_ref()
                 .map(|_| count(format!("relinked_twin_{d}")));
-            std::iter::once(count(format!("relinked_{d}"))).chain(twin)
+            let same = plan.tables.iter().enumerate();
+            let mended = same
+                .filter(move |(_, moved)| moved.table.id.oid == child.table.oid)
+                .map(move |(n, _)| mended_rows(n, d, child));
+            std::iter::once(count(format!("relinked_{d}")))
+                .chain(twin)
+                .chain(mended)
         })
         .collect();
     let relinked = if relinked.is_empty() {

@@ -1,0 +1,126 @@
+//! The calls, on the entity of any table; what they refuse, in the words of the model.
+
+use std::collections::BTreeSet;
+
+use sea_orm::{ColumnTrait, ConnectionTrait, TransactionTrait};
+use sea_orm_archive::{
+    Archival, ArchiveEntity, ArchivePreview, Conflict, Error, RestorePreview, Restored, archival,
+};
+
+use crate::entities::{Parts, with_entity};
+use crate::model::{Place, Refusal};
+
+/// What a call answers: an error that the model does not know is a failure.
+pub type Answer<T> = Result<Result<T, Refusal>, String>;
+
+/// What a call can be made on.
+pub trait On: ConnectionTrait + TransactionTrait + 'static {}
+
+impl<C: ConnectionTrait + TransactionTrait + 'static> On for C {}
+
+pub async fn preview_one(db: &impl On, place: Place, area: i32) -> Answer<ArchivePreview> {
+    let (table, id) = place;
+    answer(with_entity!(table, t => {
+        t::Entity::archive_by_id(t::key(Parts { area, id })).preview(db).await
+    }))
+}
+
+pub async fn archive_one(db: &impl On, place: Place, area: i32) -> Answer<Vec<Archival>> {
+    let (table, id) = place;
+    answer(with_entity!(table, t => {
+        let archive = t::Entity::archive_by_id(t::key(Parts { area, id }));
+        archive.exec(db).await.map(|archival| vec![archival])
+    }))
+}
+
+pub async fn preview_many(db: &impl On, table: usize, ids: &[i64]) -> Answer<ArchivePreview> {
+    answer(with_entity!(table, t => {
+        let some = t::Column::Id.is_in(ids.iter().copied());
+        t::Entity::archive_many().filter(some).preview(db).await
+    }))
+}
+
+pub async fn archive_many(db: &impl On, table: usize, ids: &[i64]) -> Answer<Vec<Archival>> {
+    answer(with_entity!(table, t => {
+        let some = t::Column::Id.is_in(ids.iter().copied());
+        t::Entity::archive_many().filter(some).exec(db).await
+    }))
+}
+
+pub async fn preview_restore_one(db: &impl On, place: Place, area: i32) -> Answer<RestorePreview> {
+    let (table, id) = place;
+    answer(with_entity!(table, t => {
+        t::Entity::restore_by_id(t::key(Parts { area, id })).preview(db).await
+    }))
+}
+
+pub async fn restore_one(db: &impl On, place: Place, area: i32) -> Answer<Restored> {
+    let (table, id) = place;
+    answer(with_entity!(table, t => {
+        t::Entity::restore_by_id(t::key(Parts { area, id })).exec(db).await
+    }))
+}
+
+pub async fn preview_restore(db: &impl On, archival: i64) -> Answer<RestorePreview> {
+    answer(archival::Entity::restore_by_id(archival).preview(db).await)
+}
+
+pub async fn restore(db: &impl On, archival: i64) -> Answer<Restored> {
+    answer(archival::Entity::restore_by_id(archival).exec(db).await)
+}
+
+fn answer<T>(outcome: Result<T, Error>) -> Answer<T> {
+    let error = match outcome {
+        Ok(answer) => return Ok(Ok(answer)),
+        Err(error) => error,
+    };
+    Ok(Err(match error {
+        Error::NotFound { .. } => Refusal::NotFound,
+        Error::AlreadyArchived { archival, .. } => Refusal::AlreadyArchived(archival),
+        Error::KeyArchived { .. } => Refusal::KeyArchived,
+        Error::NotArchived { .. } => Refusal::NotArchived,
+        Error::AlreadyRestored { .. } => Refusal::AlreadyRestored,
+        Error::ParentArchived { archival, .. } => Refusal::ParentArchived(Some(archival)),
+        Error::Blocked { blockers, .. } => {
+            let blockers = blockers.into_iter();
+            Refusal::Blocked(blockers.map(|b| (b.constraint, b.rows)).collect())
+        }
+        Error::UndeclaredEdge { edges, .. } => {
+            Refusal::Undeclared(edges.into_iter().map(|edge| edge.constraint).collect())
+        }
+        Error::RestoreConflict { conflicts, .. } => Refusal::Conflicts(texts(&conflicts)),
+        other => return Err(format!("{other} ({other:?})")),
+    }))
+}
+
+/// Conflicts as the model writes them.
+pub fn texts(conflicts: &[Conflict]) -> BTreeSet<String> {
+    let short = |table: &str| table.trim_start_matches("public.").to_owned();
+    conflicts
+        .iter()
+        .map(|conflict| match conflict {
+            Conflict::KeyTaken { table, key, .. } => {
+                format!("taken {} {}", short(table), key["id"])
+            }
+            Conflict::Unique {
+                table, key, holder, ..
+            } => format!("unique {} {} {}", short(table), key["id"], holder["id"]),
+            Conflict::MissingParent {
+                table,
+                constraint,
+                key,
+                archival,
+                ..
+            } => {
+                let how = if archival.is_some() {
+                    "archived"
+                } else {
+                    "gone"
+                };
+                format!("missing {} {} {constraint} {how}", short(table), key["id"])
+            }
+            Conflict::Violated { constraint, .. } => format!("violated {constraint}"),
+            other => format!("{other:?}"),
+        })
+        .collect()
+}

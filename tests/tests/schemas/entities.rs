@@ -1,0 +1,105 @@
+//! The entities: as many tables as a schema can have, whose declarations are those of the schema that
+//! the thread works with.
+//!
+//! A test runs on one thread, and every case of it has a database of its own, so a declaration never
+//! changes while its tables stay. All of them share what the runtime keeps by type, which is a test in
+//! itself.
+
+macro_rules! table {
+    ($module:ident, $n:literal, $name:literal, $twin:literal, $($key:ident: $type:ty),+) => {
+        pub mod $module {
+            use sea_orm::entity::prelude::*;
+            use sea_orm_archive::{Archivable, Declaration, Restorable};
+
+            #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+            #[sea_orm(table_name = $name)]
+            pub struct Model {
+                $(#[sea_orm(primary_key, auto_increment = false)]
+                pub $key: $type,)+
+            }
+
+            #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+            pub enum Relation {}
+
+            impl ActiveModelBehavior for ActiveModel {}
+
+            /// The key of a row, as the entity takes it.
+            #[allow(unused_parens, reason = "keys of two columns need them")]
+            pub fn key(parts: crate::entities::Parts) -> ($($type),+) {
+                ($(parts.$key),+)
+            }
+
+            impl Archivable for Entity {
+                type Deleted = deleted::Entity;
+                type DeletedBy = i64;
+
+                fn declaration() -> Declaration {
+                    crate::schema::declaration::<Self>($n)
+                }
+            }
+
+            pub mod deleted {
+                use sea_orm::entity::prelude::*;
+
+                #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+                #[sea_orm(table_name = $twin)]
+                pub struct Model {
+                    $(#[sea_orm(primary_key, auto_increment = false)]
+                    pub $key: $type,)+
+                }
+
+                #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+                pub enum Relation {}
+
+                impl ActiveModelBehavior for ActiveModel {}
+            }
+
+            impl Restorable for deleted::Entity {
+                type Active = Entity;
+            }
+        }
+    };
+}
+
+table!(t0, 0, "t0", "deleted_t0", id: i64);
+table!(t1, 1, "t1", "deleted_t1", area: i32, id: i64);
+table!(t2, 2, "t2", "deleted_t2", id: i64);
+table!(t3, 3, "t3", "deleted_t3", area: i32, id: i64);
+table!(t4, 4, "t4", "deleted_t4", id: i64);
+
+/// What keys are made of.
+pub struct Parts {
+    /// Left out where the table has none.
+    pub area: i32,
+    pub id: i64,
+}
+
+/// Runs `$body` with the module of the entity of a table.
+macro_rules! with_entity {
+    ($table:expr, $entity:ident => $body:expr) => {
+        match $table {
+            0 => {
+                use crate::entities::t0 as $entity;
+                $body
+            }
+            1 => {
+                use crate::entities::t1 as $entity;
+                $body
+            }
+            2 => {
+                use crate::entities::t2 as $entity;
+                $body
+            }
+            3 => {
+                use crate::entities::t3 as $entity;
+                $body
+            }
+            4 => {
+                use crate::entities::t4 as $entity;
+                $body
+            }
+            other => panic!("there is no table {other}"),
+        }
+    };
+}
+pub(crate) use with_entity;

@@ -1,0 +1,127 @@
+//! Stories that once went wrong, as short as they can be told.
+
+use sea_orm::ConnectionTrait;
+use sea_orm_archive::ArchiveEntity;
+use sea_orm_archive::entity::Policy;
+
+use crate::database::{database, query};
+use crate::entities::t1;
+use crate::run::{Boundaries, run};
+use crate::schema::{Edge, OnDelete, Schema, declare};
+use crate::steps::Step;
+
+fn edge(parent: usize, child: usize, policy: Policy) -> Edge {
+    Edge {
+        parent,
+        child,
+        policy: Some(policy),
+        on_delete: OnDelete::NoAction,
+        required: false,
+        area_required: false,
+        deferred: false,
+    }
+}
+
+fn insert(table: usize) -> Step {
+    Step::Insert {
+        table,
+        parents: [1; 4],
+        name: 4,
+        load: String::new(),
+        reuse: false,
+    }
+}
+
+/// A page (t4) of a book (t0) and of a shelf (t2) is the bookmark of a reader (t1), who owns the shelf.
+/// Book, shelf and reader are archived in this order; after the book's restore the two others must
+/// still be able to come back.
+#[tokio::test]
+async fn a_link_of_an_archived_row_to_a_row_that_waits() {
+    let schema = Schema {
+        edges: vec![
+            edge(0, 4, Policy::Cascade),
+            edge(2, 4, Policy::Cascade),
+            edge(4, 1, Policy::Detach),
+            edge(1, 2, Policy::Restrict),
+        ],
+        unique: [false; 5],
+    };
+    let archive = |table| Step::ArchiveOne { table, row: 0 };
+    let relink = Step::Relink {
+        table: 2,
+        row: 0,
+        edge: 0,
+        parent: 1,
+    };
+    let restore = Step::RestoreArchival { archival: 0 };
+    let steps = [
+        insert(0),
+        insert(2),
+        insert(4),
+        insert(1),
+        relink,
+        archive(0),
+        archive(2),
+        archive(1),
+        restore,
+    ];
+    run(&schema, &steps, Boundaries::EachCall).await.unwrap();
+}
+
+/// A file (t0) whose folder (t1) is archived moves to another area: the folder must be able to come
+/// back, without the file.
+#[tokio::test]
+async fn a_row_that_has_moved_to_another_area() {
+    let schema = Schema {
+        edges: vec![Edge {
+            area_required: true,
+            ..edge(1, 0, Policy::Detach)
+        }],
+        unique: [false; 5],
+    };
+    declare(&schema);
+    let (_database, db) = database(&schema).await;
+    db.execute_unprepared(
+        "insert into t1 (area, id, load) values (1, 1, ''); insert into t0 (id, e0_area, e0, load) values (1, 1, 1, '')",
+    )
+    .await
+    .unwrap();
+    let archival = t1::Entity::archive_by_id((1, 1)).exec(&db).await.unwrap();
+    db.execute_unprepared("update t0 set e0_area = 2")
+        .await
+        .unwrap();
+    assert_eq!(archival.restore(&db).await.unwrap().relinked, 0);
+    let file = query(&db, "select to_jsonb(t) - 'load' from t0 as t")
+        .await
+        .unwrap();
+    assert_eq!(
+        (&file["e0_area"], &file["e0"]),
+        (&2.into(), &serde_json::Value::Null)
+    );
+}
+
+/// A page (t4) of a book (t0) and of a shelf (t2) is the bookmark of a reader (t1), who stands at the
+/// shelf. The book's restore leaves the page to the shelf's, which brings page, reader and bookmark.
+#[tokio::test]
+async fn a_link_that_comes_back_with_its_row() {
+    let schema = Schema {
+        edges: vec![
+            edge(0, 4, Policy::Cascade),
+            edge(2, 4, Policy::Cascade),
+            edge(2, 1, Policy::Cascade),
+            edge(4, 1, Policy::Detach),
+        ],
+        unique: [false; 5],
+    };
+    let steps = [
+        insert(0),
+        insert(2),
+        insert(4),
+        insert(1),
+        Step::ArchiveOne { table: 0, row: 0 },
+        Step::ArchiveOne { table: 2, row: 0 },
+        Step::RestoreArchival { archival: 0 },
+        Step::RestoreArchival { archival: 0 },
+    ];
+    run(&schema, &steps, Boundaries::EachCall).await.unwrap();
+}
