@@ -44,6 +44,7 @@ pub mod catalog;
 mod deleted_by;
 pub mod entity;
 mod error;
+pub mod history;
 mod plan;
 mod planned;
 mod report;
@@ -57,6 +58,7 @@ pub use archival::Model as Archival;
 pub use archive::{ArchiveMany, ArchiveOne};
 pub use entity::{Archivable, Declaration, DeclaredEdge, Restorable};
 pub use error::{Error, UndeclaredEdge};
+pub use history::{History, HistoryColumns, Period, RecordedColumns, ValidTime};
 pub use report::{
     ArchivePreview, Blocker, Conflict, Detachment, RestorePreview, Restored, Waiting,
 };
