@@ -62,6 +62,8 @@ impl Owner {
 
     /// Sends a signal to the process alone, or to its whole group, as a terminal does.
     fn signal(&self, signal: &str, group: bool) {
+        // What is started under `nohup` or in the background is told to live on: it inherits that.
+        let signal = if is_ignored(signal) { "TERM" } else { signal };
         let sign = if group { "-" } else { "" };
         let target = format!("{sign}{}", self.process.id());
         let status = Command::new("kill")
@@ -120,20 +122,10 @@ fn after_ctrl_c() {
 #[test]
 fn after_a_hangup_and_a_termination() {
     for signal in ["HUP", "TERM"] {
-        if signal == "HUP" && hangups_are_ignored() {
-            continue;
-        }
         let owner = Owner::spawn().ready();
         owner.signal(signal, true);
         owner.leaves_nothing();
     }
-}
-
-/// Under `nohup`: everything that is started there lives on, as asked.
-fn hangups_are_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    ignored.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1))
 }
 
 #[test]
@@ -168,4 +160,17 @@ fn several_at_once() {
     for owner in owners {
         owner.leaves_nothing();
     }
+}
+
+/// Whether this process, and so every one that it starts, ignores a signal.
+fn is_ignored(signal: &str) -> bool {
+    let bit = match signal {
+        "HUP" => 1,
+        "INT" => 2,
+        _ => return false,
+    };
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & bit != 0)
 }
