@@ -83,7 +83,7 @@ pub struct DeclaredName {
 }
 
 impl DeclaredName {
-    fn of<E: EntityTrait>() -> Self {
+    pub(crate) fn of<E: EntityTrait>() -> Self {
         let entity = E::default();
         Self {
             schema: entity.schema_name().map(str::to_owned),

@@ -81,7 +81,7 @@ pub enum Error {
     },
 
     /// The database and the entities do not agree, or a table has what moving rows cannot respect.
-    #[error("{table} cannot be archived or restored safely: {}", .problems.join("; "))]
+    #[error("{table} and its entity do not fit: {}", .problems.join("; "))]
     Drift {
         /// The table of the root.
         table: String,
@@ -130,6 +130,117 @@ pub enum Error {
         table: String,
         /// The key of the row.
         key: String,
+    },
+
+    /// A version would be valid at the same time as another one of its identity.
+    #[error(
+        "{table} {identity} has a version for {existing}, which overlaps {wanted} ({constraint}): change that period with `.change(..).during(..)`, or choose a period that is free"
+    )]
+    Overlap {
+        /// The history table.
+        table: String,
+        /// The identity.
+        identity: String,
+        /// The constraint that keeps versions apart.
+        constraint: String,
+        /// The period that was asked for, half-open.
+        wanted: String,
+        /// The period of the version that is there, half-open.
+        existing: String,
+    },
+
+    /// A period ends when it starts, or before.
+    #[error("{table}: the period from {from} to {to} is empty: it must end after it starts")]
+    EmptyPeriod {
+        /// The history table.
+        table: String,
+        /// Where it starts.
+        from: String,
+        /// Where it ends.
+        to: String,
+    },
+
+    /// Nothing was true of the identity at that time.
+    #[error(
+        "{table} {identity} has no version that is valid at {at}: start one with `.start(..)`, or choose another time"
+    )]
+    NoVersion {
+        /// The history table.
+        table: String,
+        /// The identity.
+        identity: String,
+        /// The time, or `now`.
+        at: String,
+    },
+
+    /// The identity goes on after the time at which it should end.
+    #[error(
+        "{table} {identity} cannot end at {at}: a later version starts at {starts}; cancel that one first"
+    )]
+    LaterVersion {
+        /// The history table.
+        table: String,
+        /// The identity.
+        identity: String,
+        /// When it should end.
+        at: String,
+        /// When the first of the later versions starts.
+        starts: String,
+    },
+
+    /// The version has begun: it is no plan any more.
+    #[error(
+        "{table} {identity} has no version that is scheduled to start at {at}: what has begun is corrected with `.correct(..)`, or ended"
+    )]
+    NotScheduled {
+        /// The history table.
+        table: String,
+        /// The identity.
+        identity: String,
+        /// When it was said to start.
+        at: String,
+    },
+
+    /// An identity was merged into itself.
+    #[error("{table} {identity} cannot go on in itself: name two identities")]
+    SameIdentity {
+        /// The history table.
+        table: String,
+        /// The identity.
+        identity: String,
+    },
+
+    /// There is no such identity.
+    #[error("{table} has no row {key}: insert the identity before its first version")]
+    NoIdentity {
+        /// The table of identities.
+        table: String,
+        /// The key.
+        key: String,
+    },
+
+    /// Rows need the versions that would end, shrink or go.
+    #[error(
+        "{table} has rows that depend on it ({constraint}): {detail}. Change or remove those rows first"
+    )]
+    DependentRows {
+        /// The history table.
+        table: String,
+        /// The foreign key that they depend through.
+        constraint: String,
+        /// What the database says: the row, the identity and the time.
+        detail: String,
+    },
+
+    /// A column that a version's values have no say in.
+    #[error(
+        "{column} of {table} is no value of a version: the identity, the period, the key and generated columns are set by the verbs"
+    )]
+    NoValue {
+        /// The history table.
+        table: String,
+        /// The column.
+        column: String,
     },
 
     /// The database is not PostgreSQL.

@@ -58,7 +58,10 @@ pub use archival::Model as Archival;
 pub use archive::{ArchiveMany, ArchiveOne};
 pub use entity::{Archivable, Declaration, DeclaredEdge, Restorable};
 pub use error::{Error, UndeclaredEdge};
-pub use history::{History, HistoryColumns, Period, RecordedColumns, ValidTime};
+pub use history::{
+    Changed, History, HistoryColumns, HistoryEntity, JoinVersion, Period, RecordedColumns,
+    ValidTime,
+};
 pub use report::{
     ArchivePreview, Blocker, Conflict, Detachment, RestorePreview, Restored, Waiting,
 };
@@ -70,7 +73,8 @@ pub use verbs::{ArchiveEntity, ArchiveModel, RestoreModel};
 pub mod prelude {
     pub use crate::{
         Archivable, Archival, ArchiveEntity, ArchiveModel, Conflict, DeriveArchive,
-        Error as ArchiveError, Restorable, RestoreModel,
+        Error as ArchiveError, History, HistoryEntity, JoinVersion, Period, Restorable,
+        RestoreModel,
     };
 }
 

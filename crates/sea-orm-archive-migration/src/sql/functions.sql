@@ -7,8 +7,8 @@ END
 $$;
 
 -- A number that changes when anything changes that a plan was made from: what the names resolve to,
--- the columns of the tables and of their partitions, their primary keys, their triggers (a foreign key is a trigger on
--- the table it points at), their rules, whether row security hides rows from whoever asks, and their
+-- the columns of the tables and of their partitions, their primary keys and exclusion constraints, their triggers
+-- (a foreign key is a trigger on the table it points at), their rules, whether row security hides rows from whoever asks, and their
 -- files (a rewritten table looks empty to a snapshot from before the rewrite).
 --
 -- VOLATILE, so that each query in it takes a new snapshot: it sees what was committed before the
@@ -49,7 +49,7 @@ BEGIN
          # coalesce((
                SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
                    ROW(indexrelid, indrelid, indkey::int2[]), 4))
-               FROM pg_catalog.pg_index WHERE indrelid = ANY (tables) AND indisprimary
+               FROM pg_catalog.pg_index WHERE indrelid = ANY (tables) AND (indisprimary OR indisexclusion)
            ), 0);
 END
 $$;

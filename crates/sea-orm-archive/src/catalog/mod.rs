@@ -4,7 +4,8 @@ mod table;
 mod unique;
 
 pub use table::{
-    Column, ForeignKey, ForeignKeyColumn, KeyColumn, OnDelete, RowTrigger, Table, TableId, Twin,
+    Column, Exclusion, ForeignKey, ForeignKeyColumn, KeyColumn, OnDelete, RowTrigger, Table,
+    TableId, Twin,
 };
 
 pub(crate) use unique::{IndexPart, UniqueIndex, unique_indexes};

@@ -12,7 +12,7 @@ member AS (
 -- The type as SQL text that means the same under any search_path.
 typed AS (
     SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation, a.attnotnull,
-           a.attidentity, a.attgenerated,
+           a.attidentity, a.attgenerated, a.atthasdef,
            CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN format_type(a.atttypid, a.atttypmod)
                 ELSE format('%I.%I', t.typnamespace::regnamespace::name, t.typname) END AS type
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
@@ -68,7 +68,8 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
         SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'name', a.attname, 'type', a.type, 'type_oid', a.atttypid::bigint, 'type_modifier', a.atttypmod,
                    'collation', a.attcollation::bigint, 'not_null', a.attnotnull,
-                   'generated', a.attgenerated <> '', 'identity', a.attidentity
+                   'generated', a.attgenerated <> '', 'identity', a.attidentity,
+                   'has_default', a.atthasdef OR a.attidentity <> ''
                ) ORDER BY a.attnum), '[]')
         FROM typed AS a WHERE a.attrelid = c.oid
     ),
@@ -87,6 +88,27 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
                           AND ao.amoplefttype = oc.opcintype AND ao.amoprighttype = oc.opcintype
         JOIN pg_operator AS o ON o.oid = ao.amopopr
         WHERE i.indrelid = c.oid AND i.indisprimary AND k.ord <= i.indnkeyatts
+    ),
+    -- What is equal and what must not overlap, where that is all that the constraint says.
+    'exclusions', (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'name', x.conname,
+                   'equal', (
+                       SELECT coalesce(jsonb_agg(a.attname ORDER BY k.ord), '[]')
+                       FROM unnest(i.indkey::int2[], x.conexclop) WITH ORDINALITY AS k(attnum, op, ord)
+                       JOIN pg_operator AS o ON o.oid = k.op AND o.oprname = '='
+                       JOIN typed AS a ON a.attrelid = c.oid AND a.attnum = k.attnum
+                   ),
+                   'apart', (
+                       SELECT coalesce(jsonb_agg(pg_get_indexdef(i.indexrelid, k.ord::integer, true) ORDER BY k.ord), '[]')
+                       FROM unnest(i.indkey::int2[], x.conexclop) WITH ORDINALITY AS k(attnum, op, ord)
+                       JOIN pg_operator AS o ON o.oid = k.op AND o.oprname = '&&'
+                   ),
+                   'parts', i.indnkeyatts,
+                   'only_where', pg_get_expr(i.indpred, i.indrelid, true)
+               ) ORDER BY x.conname), '[]')
+        FROM pg_constraint AS x JOIN pg_index AS i ON i.indexrelid = x.conindid
+        WHERE x.conrelid = c.oid AND x.contype = 'x' AND x.convalidated
     ),
     'row_triggers', (
         SELECT coalesce(jsonb_agg(jsonb_build_object(

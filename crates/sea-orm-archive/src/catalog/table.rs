@@ -26,6 +26,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The columns of its primary key, in the key's order; empty where it has none.
     pub key: Vec<KeyColumn>,
+    /// Its exclusion constraints.
+    pub exclusions: Vec<Exclusion>,
     /// The row triggers of users that fire on INSERT or DELETE before the row is written.
     pub row_triggers: Vec<RowTrigger>,
     /// The foreign keys that point at it.
@@ -105,6 +107,8 @@ pub struct Column {
     pub generated: bool,
     /// `a` for GENERATED ALWAYS AS IDENTITY, `d` for BY DEFAULT, empty for neither.
     pub identity: String,
+    /// It has a default, or is an identity or generated column.
+    pub has_default: bool,
 }
 
 impl Column {
@@ -130,6 +134,21 @@ pub struct KeyColumn {
 
 fn equals() -> String {
     "=".to_owned()
+}
+
+/// An exclusion constraint: rows that are equal in some columns do not overlap in others.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Exclusion {
+    /// The name of the constraint.
+    pub name: String,
+    /// The columns that are compared with `=`.
+    pub equal: Vec<String>,
+    /// What is compared with `&&`, as SQL.
+    pub apart: Vec<String>,
+    /// How many columns and expressions it compares in all.
+    pub parts: usize,
+    /// The predicate, where it does not hold for every row.
+    pub only_where: Option<String>,
 }
 
 /// A row trigger of a user that fires before a row is written.

@@ -1,7 +1,8 @@
 //! The one statement that moves a tree into its twins.
 
+use super::basis::unchanged;
 use super::name::{bare, columns, joined, key_object, literal, object, quote, same_key};
-use super::tree::{self, Roots, TAG, root_records, tagged_claims, unchanged, unless_moved, with};
+use super::tree::{self, Roots, TAG, root_records, tagged_claims, unless_moved, with};
 use crate::error::{RESTRICTED, TRIGGER};
 use crate::plan::{DetachedChild, Node, Plan};
 

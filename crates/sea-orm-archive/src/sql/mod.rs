@@ -1,6 +1,7 @@
 //! The statements, as text. Every name is quoted and schema-qualified, every column listed.
 
 pub(crate) mod archive;
+mod basis;
 pub(crate) mod conflict;
 pub(crate) mod hand_over;
 mod name;
@@ -8,5 +9,6 @@ pub(crate) mod preview;
 pub(crate) mod restore;
 mod tree;
 
-pub(crate) use name::{literal, quote};
+pub(crate) use basis::unchanged;
+pub(crate) use name::{columns, literal, quote, same_key};
 pub(crate) use tree::Roots;

@@ -18,7 +18,7 @@ pub(crate) fn literal(text: &str) -> String {
 }
 
 /// `a."x", a."y"`.
-pub(super) fn columns<'a>(alias: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn columns<'a>(alias: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let columns: Vec<_> = names
         .into_iter()
         .map(|name| format!("{alias}.{}", quote(name)))
@@ -33,7 +33,7 @@ pub(super) fn bare<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// `a."id" = b."id"`, with the operator of the key's own index.
-pub(super) fn same_key(key: &[KeyColumn], left: &str, right: &str) -> String {
+pub(crate) fn same_key(key: &[KeyColumn], left: &str, right: &str) -> String {
     let pairs: Vec<_> = key
         .iter()
         .map(|column| {

@@ -1,7 +1,8 @@
 //! The one statement that brings an archival back.
 
+use super::basis::unchanged;
 use super::name::{bare, columns, literal, object, quote};
-use super::tree::{unchanged, with};
+use super::tree::with;
 use crate::catalog::{ForeignKeyColumn, KeyColumn};
 use crate::error::{INCOMPLETE, OTHER_PLAN, TRIGGER};
 use crate::plan::{DetachedChild, Moved, RestorePlan};

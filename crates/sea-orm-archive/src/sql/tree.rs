@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::name::{bare, columns, joined, literal, quote, same_key};
-use crate::plan::{Basis, Node, Plan};
+use super::basis::unchanged;
+use super::name::{bare, columns, joined, quote, same_key};
+use crate::plan::{Node, Plan};
 
 /// The column that carries the archival's id from the root to the rows below it. A user's column can
 /// hardly be called that, and it lives inside one statement only.
@@ -45,28 +46,6 @@ pub(super) fn root_records(plan: &Plan, which: Roots) -> String {
         Roots::Many => "pg_catalog.jsonb_to_recordset($1->'roots')",
     };
     format!("{records} AS r({})", typed.join(", "))
-}
-
-/// True while the tables are those that the plan was made from.
-pub(super) fn unchanged(basis: &Basis) -> String {
-    let names: Vec<_> = basis.names.iter().map(|name| literal(name)).collect();
-    let unchanged = format!(
-        "archive.unchanged({}, ARRAY[{}])",
-        basis.fingerprint,
-        names.join(", ")
-    );
-    // A new table earlier in the search_path takes a name over without changing any table of the
-    // plan, so names without a schema are looked up each time.
-    let resolved = basis.resolved.iter().map(|(name, oid)| {
-        format!(
-            "(CASE WHEN pg_catalog.to_regclass({})::oid = {oid} THEN true ELSE archive.stop('AR001', 'the search_path finds other tables') END)",
-            literal(name)
-        )
-    });
-    std::iter::once(unchanged)
-        .chain(resolved)
-        .collect::<Vec<_>>()
-        .join(" AND ")
 }
 
 /// The columns of a node that its children and its own key need.

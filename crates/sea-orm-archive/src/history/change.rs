@@ -1,0 +1,283 @@
+//! Changing what is true: from a time on, for a period, or what was recorded wrongly.
+
+use sea_orm::{ConnectionTrait, TransactionTrait, Value};
+
+use super::coalesce;
+use super::entity::{History, Period};
+use super::plan::HistoryPlan;
+use super::statement::{Answer, Instant, Statement, Write};
+use super::values::{Values, takes_values};
+use super::write::{Step, Subject, no_version, table, text, write};
+use crate::error::Error;
+
+/// Changes an identity from a time on. Made by
+/// [`HistoryEntity::change`](super::HistoryEntity::change).
+#[derive(Clone, Debug)]
+#[must_use = "nothing is changed before `.exec(&db)`"]
+pub struct Change<E: History> {
+    identity: Vec<Value>,
+    values: Values<E>,
+    from: Instant,
+}
+
+/// Changes an identity for a period. Made by [`Change::during`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is changed before `.exec(&db)`"]
+pub struct ChangeDuring<E: History> {
+    identity: Vec<Value>,
+    values: Values<E>,
+    period: Period<E::Time>,
+}
+
+/// Corrects one version. Made by [`HistoryEntity::correct`](super::HistoryEntity::correct).
+#[derive(Clone, Debug)]
+#[must_use = "nothing is corrected before `.exec(&db)`"]
+pub struct Correct<E: History> {
+    identity: Vec<Value>,
+    values: Values<E>,
+    at: E::Time,
+}
+
+takes_values!(Change, ChangeDuring, Correct);
+
+impl<E: History> Change<E> {
+    pub(super) fn new(identity: Vec<Value>) -> Self {
+        Self {
+            identity,
+            values: Values::default(),
+            from: Instant::Now,
+        }
+    }
+
+    /// Since when the new values are true; without it they are from now on.
+    pub fn from(mut self, time: E::Time) -> Self {
+        self.from = Instant::At(time.into());
+        self
+    }
+
+    /// For which period the new values are true, whatever versions are in it: `a..b` is half-open,
+    /// `a..` is from then on for ever.
+    pub fn during(self, period: impl Into<Period<E::Time>>) -> ChangeDuring<E> {
+        ChangeDuring {
+            identity: self.identity,
+            values: self.values,
+            period: period.into(),
+        }
+    }
+
+    /// Ends the version that is valid at that time and starts one with the new values, which lasts
+    /// as long as the old one would have: what is scheduled for later stays scheduled.
+    ///
+    /// Returns the version that is valid then. Columns that are not given carry over. Where the
+    /// values are as asked for already nothing is written; where the version starts at that very
+    /// time it is changed itself, as two changes at one instant are one version.
+    ///
+    /// Two statements in one transaction: the identity is locked (`FOR NO KEY UPDATE`), then the
+    /// clock is read, and the version closed and opened.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoVersion`], [`Error::NoIdentity`], [`Error::NoValue`], [`Error::DependentRows`],
+    /// [`Error::Drift`], [`Error::Contention`]: nothing has changed then.
+    pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let subject = Subject {
+            verb: "change",
+            identity: &self.identity,
+            other: None,
+            from: &self.from,
+            to: None,
+        };
+        let steps = |plan: &HistoryPlan| Ok(vec![change(plan, &self.values, &subject)?]);
+        last::<E>(write::<E, C>(db, &subject, steps).await?, &subject)
+    }
+}
+
+/// The step that changes an identity from a time on.
+pub(super) fn change<E: History>(
+    plan: &HistoryPlan,
+    values: &Values<E>,
+    subject: &Subject<'_>,
+) -> Result<Step, Error> {
+    values.check(plan)?;
+    let new = || Statement::new(plan, values, subject.identity, subject.from, None);
+    let statement = new();
+    let (from, to) = (statement.from(), statement.to());
+    let source = statement.version_at(&values.differ(plan));
+    let write = Write {
+        source,
+        pieces: vec![
+            format!("SELECT s.{from}, p.\"from\", false, true, false WHERE s.{from} < p.\"from\""),
+            format!("SELECT p.\"from\", s.{to}, true, s.{from} >= p.\"from\", false"),
+        ],
+        answer: Answer::Fresh,
+        shrinks: true,
+    };
+    let read = new();
+    let unchanged = read.version_at("true");
+    Ok(Step {
+        sql: statement.write(&write),
+        otherwise: Some(read.read(&unchanged)),
+        required: true,
+    })
+}
+
+impl<E: History> ChangeDuring<E> {
+    /// Gives the versions in the period the new values. At its ends versions are split, so that what
+    /// was true outside of it stays true; neighbours that say the same afterwards become one version,
+    /// unless foreign keys point at versions. Where nothing was true in the period, nothing will be.
+    ///
+    /// Returns the versions that overlap the period afterwards, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyPeriod`], [`Error::NoVersion`] where nothing is true in all of the period, or as
+    /// [`Change::exec`]: nothing has changed then.
+    pub async fn exec<C>(self, db: &C) -> Result<Vec<E::Model>, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        check_period::<E>(&self.period)?;
+        let from = Instant::At(self.period.from.into());
+        let to = self.period.to.map(Into::into);
+        let subject = Subject {
+            verb: "change during",
+            identity: &self.identity,
+            other: None,
+            from: &from,
+            to: to.as_ref(),
+        };
+        let mut written =
+            write::<E, C>(db, &subject, |plan| during(plan, &self.values, &subject)).await?;
+        Ok(written.pop().unwrap_or_default())
+    }
+}
+
+fn during<E: History>(
+    plan: &HistoryPlan,
+    values: &Values<E>,
+    subject: &Subject<'_>,
+) -> Result<Vec<Step>, Error> {
+    values.check(plan)?;
+    let new = || Statement::new(plan, values, subject.identity, subject.from, subject.to);
+    let statement = new();
+    let (from, to) = (statement.from(), statement.to());
+    let source = statement.overlapping(&values.differ(plan));
+    // A NULL is no end, and LEAST passes over it.
+    let inside = format!("greatest(s.{from}, p.\"from\"), least(s.{to}, p.\"to\")");
+    let write = Write {
+        source,
+        pieces: vec![
+            format!("SELECT s.{from}, p.\"from\", false, true, false WHERE s.{from} < p.\"from\""),
+            format!("SELECT {inside}, true, s.{from} >= p.\"from\", false"),
+            format!(
+                "SELECT p.\"to\", s.{to}, false, false, false \
+                 WHERE p.\"to\" < s.{to} OR (p.\"to\" IS NOT NULL AND s.{to} IS NULL)"
+            ),
+        ],
+        answer: Answer::Fresh,
+        shrinks: true,
+    };
+    let read = || {
+        let read = new();
+        let all = read.overlapping("true");
+        read.read(&all)
+    };
+    let mut steps = vec![Step {
+        sql: statement.write(&write),
+        otherwise: Some(read()),
+        required: true,
+    }];
+    if plan.followers().next().is_none() {
+        steps.push(Step {
+            sql: coalesce::touching(plan, values, subject),
+            otherwise: None,
+            required: false,
+        });
+    }
+    steps.push(Step::required(read()));
+    Ok(steps)
+}
+
+impl<E: History> Correct<E> {
+    pub(super) fn new(identity: Vec<Value>, at: E::Time) -> Self {
+        Self {
+            identity,
+            values: Values::default(),
+            at,
+        }
+    }
+
+    /// Gives the version that is valid at that time the right values, for all of its period: they
+    /// were true all the time, and written down wrongly.
+    ///
+    /// Returns the version. With transaction time the wrong one is kept, as superseded; without it,
+    /// it is overwritten.
+    ///
+    /// # Errors
+    ///
+    /// As [`Change::exec`].
+    pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let from = Instant::At(self.at.into());
+        let subject = Subject {
+            verb: "correct",
+            identity: &self.identity,
+            other: None,
+            from: &from,
+            to: None,
+        };
+        let steps = |plan: &HistoryPlan| {
+            self.values.check(plan)?;
+            let new = || Statement::new(plan, &self.values, subject.identity, subject.from, None);
+            let statement = new();
+            let (from, to) = (statement.from(), statement.to());
+            let write = Write {
+                source: statement.version_at(&self.values.differ(plan)),
+                pieces: vec![format!("SELECT s.{from}, s.{to}, true, true, false")],
+                answer: Answer::Fresh,
+                shrinks: true,
+            };
+            let read = new();
+            let unchanged = read.version_at("true");
+            Ok(vec![Step {
+                sql: statement.write(&write),
+                otherwise: Some(read.read(&unchanged)),
+                required: true,
+            }])
+        };
+        last::<E>(write::<E, C>(db, &subject, steps).await?, &subject)
+    }
+}
+
+/// The version that the last step returned.
+pub(super) fn last<E: History>(
+    written: Vec<Vec<E::Model>>,
+    subject: &Subject<'_>,
+) -> Result<E::Model, Error> {
+    written
+        .into_iter()
+        .flatten()
+        .last()
+        .ok_or_else(|| no_version::<E>(subject))
+}
+
+pub(super) fn check_period<E: History>(period: &Period<E::Time>) -> Result<(), Error> {
+    match &period.to {
+        Some(to) if *to <= period.from => Err(empty_period::<E>(&period.from, to)),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn empty_period<E: History>(from: &E::Time, to: &E::Time) -> Error {
+    let show = |time: &E::Time| text(&time.clone().into());
+    Error::EmptyPeriod {
+        table: table::<E>(),
+        from: show(from),
+        to: show(to),
+    }
+}

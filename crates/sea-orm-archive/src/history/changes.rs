@@ -1,0 +1,192 @@
+//! What changed, when, from what to what; and where nothing was true.
+
+use sea_orm::sea_query::{
+    Alias, Condition, Expr, ExprTrait, JoinType, Order, Query, SelectStatement,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic, Iterable, Value,
+};
+
+use super::entity::History;
+use super::identity_values;
+use super::read::{Known, same_identity};
+
+const BEFORE: &str = "before";
+const AFTER: &str = "after";
+
+/// Two versions of one identity that follow each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed<M> {
+    /// What was true until then.
+    pub before: M,
+    /// What has been true since: its start is when the change came.
+    pub after: M,
+}
+
+/// The changes of one column. Made by [`HistoryEntity::changes`](super::HistoryEntity::changes).
+#[derive(Clone, Debug)]
+#[must_use = "nothing is read before `.all(&db)`"]
+pub struct Changes<E: History> {
+    known: Known<E>,
+    column: E::Column,
+    identity: Option<Vec<Value>>,
+    from: Option<Value>,
+    to: Option<Value>,
+}
+
+/// The times between two versions of one identity at which nothing was true. Made by
+/// [`HistoryEntity::gaps`](super::HistoryEntity::gaps).
+#[derive(Clone, Debug)]
+#[must_use = "nothing is read before `.all(&db)`"]
+pub struct Gaps<E: History> {
+    known: Known<E>,
+    identity: Option<Vec<Value>>,
+}
+
+impl<E: History> Changes<E> {
+    pub(super) fn new(known: Known<E>, column: E::Column) -> Self {
+        Self {
+            known,
+            column,
+            identity: None,
+            from: None,
+            to: None,
+        }
+    }
+
+    /// Of one identity only.
+    pub fn of(mut self, identity: impl Into<E::Identity>) -> Self {
+        self.identity = Some(identity_values::<E>(identity));
+        self
+    }
+
+    /// From this value only: who renamed Engineering?
+    pub fn from(mut self, value: impl Into<Value>) -> Self {
+        self.from = Some(value.into());
+        self
+    }
+
+    /// To this value only.
+    pub fn to(mut self, value: impl Into<Value>) -> Self {
+        self.to = Some(value.into());
+        self
+    }
+
+    /// The versions before and after each change, in the order of time; one statement.
+    ///
+    /// A version and the next one of its identity are compared, also over a gap between them; two
+    /// that have the same value in this column are no change.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn all<C: ConnectionTrait>(self, db: &C) -> Result<Vec<Changed<E::Model>>, DbErr> {
+        let column = |side: &str| Expr::col((Alias::new(side), self.column));
+        // Text is compared: every type has one, and NULL is a value here.
+        let text = |side| column(side).cast_as("text");
+        let mut query = pairs::<E>(&self.known, self.identity.as_deref());
+        query.and_where(Expr::cust_with_exprs(
+            "$1 IS DISTINCT FROM $2",
+            [text(BEFORE), text(AFTER)],
+        ));
+        for (side, value) in [(BEFORE, &self.from), (AFTER, &self.to)] {
+            if let Some(value) = value {
+                let value = self.column.save_as(Expr::val(value.clone()));
+                query.and_where(column(side).eq(value));
+            }
+        }
+        all::<E, C>(db, &query).await
+    }
+}
+
+impl<E: History> Gaps<E> {
+    pub(super) fn new(known: Known<E>) -> Self {
+        Self {
+            known,
+            identity: None,
+        }
+    }
+
+    /// Of one identity only.
+    pub fn of(mut self, identity: impl Into<E::Identity>) -> Self {
+        self.identity = Some(identity_values::<E>(identity));
+        self
+    }
+
+    /// The versions before and after each gap, in the order of time: it lasts from the end of the one
+    /// to the start of the other. One statement.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn all<C: ConnectionTrait>(self, db: &C) -> Result<Vec<Changed<E::Model>>, DbErr> {
+        let columns = E::columns();
+        let mut query = pairs::<E>(&self.known, self.identity.as_deref());
+        let starts = Expr::col((Alias::new(AFTER), columns.valid_from));
+        query.and_where(starts.gt(Expr::col((Alias::new(BEFORE), columns.valid_to))));
+        all::<E, C>(db, &query).await
+    }
+}
+
+/// Every version with the next one of its identity, which one step in the btree finds.
+fn pairs<E: History>(known: &Known<E>, identity: Option<&[Value]>) -> SelectStatement {
+    let columns = E::columns();
+    let (before, after) = (Alias::new(BEFORE), Alias::new(AFTER));
+    let next_alias = Alias::new("next");
+    let mut same = Condition::all();
+    for column in &columns.identity {
+        let this = Expr::col((next_alias.clone(), *column));
+        same = same.add(this.eq(Expr::col((before.clone(), *column))));
+    }
+    let starts = Expr::col((next_alias.clone(), columns.valid_from));
+    let next = Query::select()
+        .column((next_alias.clone(), sea_orm::sea_query::Asterisk))
+        .from_as(E::default().table_ref(), next_alias.clone())
+        .cond_where(same)
+        .cond_where(known.condition(&next_alias))
+        .and_where(starts.gt(Expr::col((before.clone(), columns.valid_from))))
+        .order_by((next_alias, columns.valid_from), Order::Asc)
+        .limit(1)
+        .take();
+    let mut query = Query::select();
+    for side in [BEFORE, AFTER] {
+        for column in E::Column::iter() {
+            let name = Alias::new(format!("{side}_{}", column.as_str()));
+            let value = Expr::col((Alias::new(side), column));
+            query.expr_as(column.select_as(value), name);
+        }
+    }
+    query
+        .from_as(E::default().table_ref(), before.clone())
+        .join_lateral(
+            JoinType::InnerJoin,
+            next,
+            after.clone(),
+            Condition::all().add(Expr::val(true)),
+        )
+        .cond_where(known.condition(&before))
+        .order_by((after, columns.valid_from), Order::Asc);
+    for column in &columns.identity {
+        query.order_by((before.clone(), *column), Order::Asc);
+    }
+    if let Some(identity) = identity {
+        query.cond_where(same_identity::<E>(&before, identity));
+    }
+    query
+}
+
+async fn all<E, C>(db: &C, query: &SelectStatement) -> Result<Vec<Changed<E::Model>>, DbErr>
+where
+    E: EntityTrait,
+    C: ConnectionTrait,
+{
+    let rows = db.query_all(query).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Changed {
+                before: E::Model::from_query_result(row, &format!("{BEFORE}_"))?,
+                after: E::Model::from_query_result(row, &format!("{AFTER}_"))?,
+            })
+        })
+        .collect()
+}

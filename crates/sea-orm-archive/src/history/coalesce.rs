@@ -1,0 +1,150 @@
+//! Neighbours that say the same become one version.
+
+use sea_orm::{ConnectionTrait, TransactionTrait, Value};
+
+use super::entity::History;
+use super::plan::HistoryPlan;
+use super::statement::{Answer, Instant, Statement, Write};
+use super::values::Values;
+use super::write::{Step, Subject, write};
+use crate::error::Error;
+use crate::run::Sql;
+use crate::sql::{columns, quote, same_key};
+
+/// Makes one version of neighbours with equal values. Made by
+/// [`HistoryEntity::coalesce`](super::HistoryEntity::coalesce).
+#[derive(Clone, Debug)]
+#[must_use = "nothing is coalesced before `.exec(&db)`"]
+pub struct Coalesce<E: History> {
+    identity: Vec<Value>,
+    values: Values<E>,
+}
+
+impl<E: History> Coalesce<E> {
+    pub(super) fn new(identity: Vec<Value>) -> Self {
+        Self {
+            identity,
+            values: Values::default(),
+        }
+    }
+
+    /// Makes one version of each run of versions that meet and have equal values; what was true at
+    /// any time stays as it is.
+    ///
+    /// Returns the versions that others were merged into, in order. The first of a run stays, and the
+    /// others are deleted; with transaction time all of them are kept, as superseded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DependentRows`] where a foreign key points at versions, [`Error::NoIdentity`],
+    /// [`Error::Drift`], [`Error::Contention`]: nothing has changed then.
+    pub async fn exec<C>(self, db: &C) -> Result<Vec<E::Model>, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let subject = Subject {
+            verb: "coalesce",
+            identity: &self.identity,
+            other: None,
+            from: &Instant::Now,
+            to: None,
+        };
+        let steps = |plan: &HistoryPlan| {
+            refuse_followers(plan)?;
+            let statement = Statement::new(plan, &self.values, &self.identity, subject.from, None);
+            Ok(vec![Step {
+                sql: coalesce(plan, statement, "true"),
+                otherwise: None,
+                required: false,
+            }])
+        };
+        let mut written = write::<E, C>(db, &subject, steps).await?;
+        Ok(written.pop().unwrap_or_default())
+    }
+}
+
+/// A foreign key to a version would take rows along, or refuse, when that version is deleted.
+pub(super) fn refuse_followers(plan: &HistoryPlan) -> Result<(), Error> {
+    match plan.followers().next() {
+        None => Ok(()),
+        Some(key) => Err(Error::DependentRows {
+            table: plan.table.id.to_string(),
+            constraint: key.name.clone(),
+            detail: format!("{key} points at single versions, which would be deleted"),
+        }),
+    }
+}
+
+/// The statement for the versions in a period and those that touch it.
+pub(super) fn touching<E: History>(
+    plan: &HistoryPlan,
+    values: &Values<E>,
+    subject: &Subject<'_>,
+) -> Sql {
+    let statement = Statement::new(plan, values, subject.identity, subject.from, subject.to);
+    let (from, to) = (statement.from(), statement.to());
+    let touching = format!(
+        "(h.{to} IS NULL OR h.{to} >= p.\"from\") AND (p.\"to\" IS NULL OR h.{from} <= p.\"to\")"
+    );
+    coalesce(plan, statement, &touching)
+}
+
+/// Gaps and islands: a version that does not join the one before it begins a run.
+fn coalesce<E: History>(plan: &HistoryPlan, statement: Statement<'_, E>, condition: &str) -> Sql {
+    let (from, to) = (statement.from(), statement.to());
+    let key: Vec<_> = plan.table.key.iter().map(|c| c.name.as_str()).collect();
+    let versions = format!(
+        "SELECT h.*, {} AS \"archive.says\" FROM period AS p, {} AND {condition}",
+        says(plan),
+        statement.versions(),
+    );
+    let marked = format!(
+        "SELECT v.*, coalesce(pg_catalog.lag(v.{to}) OVER w = v.{from} \
+         AND pg_catalog.lag(v.\"archive.says\") OVER w = v.\"archive.says\", false) AS \"archive.joins\" \
+         FROM ({versions}) AS v WINDOW w AS (ORDER BY v.{from})"
+    );
+    let counted = format!(
+        "SELECT m.*, pg_catalog.count(*) FILTER (WHERE NOT m.\"archive.joins\") OVER (ORDER BY m.{from}) AS \"archive.run\" \
+         FROM ({marked}) AS m"
+    );
+    let runs = format!(
+        "SELECT {}, n.{from}, n.{to}, NOT n.\"archive.joins\" AS \"archive.leads\", pg_catalog.count(*) OVER r AS \"archive.length\", \
+         CASE WHEN pg_catalog.bool_or(n.{to} IS NULL) OVER r THEN NULL ELSE pg_catalog.max(n.{to}) OVER r END AS \"archive.end\" \
+         FROM ({counted}) AS n WINDOW r AS (PARTITION BY n.\"archive.run\")",
+        columns("n", key),
+    );
+    // Race: somebody ends a version of a run by hand. The row that they leave is not in the run any
+    // more, and the exclusion constraint refuses what would grow over it.
+    let source = format!(
+        "SELECT h.*, r.\"archive.leads\", r.\"archive.end\" FROM {} AS h, ({runs}) AS r WHERE {} AND r.\"archive.length\" > 1 \
+         AND h.{from} = r.{from} AND h.{to} IS NOT DISTINCT FROM r.{to}",
+        plan.table.id.sql(),
+        same_key(&plan.table.key, "h", "r"),
+    );
+    statement.write(&Write {
+        source,
+        pieces: vec![format!(
+            "SELECT s.{from}, s.\"archive.end\", false, true, true WHERE s.\"archive.leads\""
+        )],
+        answer: Answer::Written,
+        shrinks: false,
+    })
+}
+
+/// What a version says, as text. Without transaction time it also says who said so, which merging
+/// would lose.
+fn says(plan: &HistoryPlan) -> String {
+    let by = plan
+        .names
+        .recorded_by
+        .iter()
+        .filter(|_| plan.names.recorded.is_none());
+    let values: Vec<_> = plan
+        .values
+        .iter()
+        .map(|column| &column.name)
+        .chain(by)
+        .map(|name| format!("h.{}", quote(name)))
+        .collect();
+    format!("ROW({})::text", values.join(", "))
+}

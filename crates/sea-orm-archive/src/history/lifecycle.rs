@@ -1,0 +1,284 @@
+//! The first and the last version of an identity, and one identity that goes on in another.
+
+use sea_orm::{ConnectionTrait, TransactionTrait, Value};
+
+use super::change::{change, check_period, empty_period, last};
+use super::entity::{History, Period, ValidTime};
+use super::plan::HistoryPlan;
+use super::read;
+use super::statement::{Answer, Instant, Statement, Write};
+use super::values::{Values, takes_values};
+use super::write::{Step, Subject, identity_text_of, table, text, write};
+use crate::error::Error;
+
+/// Starts a version where there is none. Made by
+/// [`HistoryEntity::start`](super::HistoryEntity::start).
+#[derive(Clone, Debug)]
+#[must_use = "nothing is started before `.exec(&db)`"]
+pub struct Start<E: History> {
+    identity: Vec<Value>,
+    values: Values<E>,
+    from: Option<E::Time>,
+    until: Option<E::Time>,
+}
+
+/// Ends an identity. Made by [`HistoryEntity::end`](super::HistoryEntity::end).
+#[derive(Clone, Debug)]
+#[must_use = "nothing is ended before `.exec(&db)`"]
+pub struct End<E: History> {
+    identity: Vec<Value>,
+    at: Option<E::Time>,
+}
+
+/// Lets an identity go on in another one. Made by
+/// [`HistoryEntity::merge`](super::HistoryEntity::merge).
+#[derive(Clone, Debug)]
+#[must_use = "choose the identity that goes on with `.into(..)`"]
+pub struct Merge<E: History> {
+    identity: Vec<Value>,
+    entity: std::marker::PhantomData<E>,
+}
+
+/// Lets an identity go on in this one. Made by [`Merge::into`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is merged before `.exec(&db)`"]
+pub struct MergeInto<E: History> {
+    ended: Vec<Value>,
+    identity: Vec<Value>,
+    values: Values<E>,
+    at: Option<E::Time>,
+}
+
+takes_values!(Start, MergeInto);
+
+/// A time, or now.
+fn instant<T: ValidTime>(time: Option<T>) -> Instant {
+    time.map_or(Instant::Now, |time| Instant::At(time.into()))
+}
+
+impl<E: History> Start<E> {
+    pub(super) fn new(identity: Vec<Value>) -> Self {
+        Self {
+            identity,
+            values: Values::default(),
+            from: None,
+            until: None,
+        }
+    }
+
+    /// Since when it is true; without it, from now on. In the future: a scheduled version.
+    pub fn from(mut self, time: E::Time) -> Self {
+        self.from = Some(time);
+        self
+    }
+
+    /// Until when it is true, that time not included; without it, for ever.
+    pub fn until(mut self, time: E::Time) -> Self {
+        self.until = Some(time);
+        self
+    }
+
+    /// Inserts the version, and returns it. The identity is locked before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Overlap`] with the period of the version that is there, [`Error::EmptyPeriod`],
+    /// [`Error::NoIdentity`], [`Error::NoValue`], [`Error::Drift`], [`Error::Contention`].
+    pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        if let Some(from) = self.from.clone() {
+            let to = self.until.clone();
+            check_period::<E>(&Period { from, to })?;
+        }
+        let from = instant(self.from.clone());
+        let to = self.until.clone().map(Into::into);
+        let subject = Subject {
+            verb: "start",
+            identity: &self.identity,
+            other: None,
+            from: &from,
+            to: to.as_ref(),
+        };
+        let steps = |plan: &HistoryPlan| {
+            self.values.check(plan)?;
+            let statement = Statement::new(plan, &self.values, &self.identity, &from, to.as_ref());
+            Ok(vec![Step::required(statement.start())])
+        };
+        match write::<E, C>(db, &subject, steps).await {
+            // From now until a time that has passed.
+            Err(Error::NoVersion { .. }) => Err(Error::EmptyPeriod {
+                table: table::<E>(),
+                from: "now".to_owned(),
+                to: to.as_ref().map(text).unwrap_or_default(),
+            }),
+            written => last::<E>(written?, &subject),
+        }
+    }
+}
+
+impl<E: History> End<E> {
+    pub(super) fn new(identity: Vec<Value>) -> Self {
+        Self { identity, at: None }
+    }
+
+    /// When it ends; without it, now. In the future: a scheduled end.
+    pub fn at(mut self, time: E::Time) -> Self {
+        self.at = Some(time);
+        self
+    }
+
+    /// Ends the last version at that time. The identity stays, and so does all that was true.
+    ///
+    /// Returns the last version.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LaterVersion`] where one is scheduled to start later, [`Error::NoVersion`] where
+    /// nothing is true then, [`Error::EmptyPeriod`] where the version starts at that very time,
+    /// [`Error::DependentRows`] where rows need it to be true later, [`Error::NoIdentity`],
+    /// [`Error::Drift`], [`Error::Contention`]: nothing has changed then.
+    pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let from = instant(self.at.clone());
+        let subject = Subject {
+            verb: "end",
+            identity: &self.identity,
+            other: None,
+            from: &from,
+            to: None,
+        };
+        let values = Values::<E>::default();
+        let steps = |plan: &HistoryPlan| Ok(vec![end(plan, &values, &self.identity, &from)]);
+        match write::<E, C>(db, &subject, steps).await {
+            Err(error @ Error::NoVersion { .. }) => {
+                Err(why_not_ended::<E, C>(db, &self.identity, self.at, error).await?)
+            }
+            written => last::<E>(written?, &subject),
+        }
+    }
+}
+
+/// The step that ends an identity.
+fn end<E: History>(
+    plan: &HistoryPlan,
+    values: &Values<E>,
+    identity: &[Value],
+    at: &Instant,
+) -> Step {
+    let statement = Statement::new(plan, values, identity, at, None);
+    let from = statement.from();
+    let last = format!(
+        "h.{from} < p.\"from\" AND NOT EXISTS (SELECT FROM {} AND h.{from} > p.\"from\")",
+        statement.versions()
+    );
+    let write = Write {
+        source: statement.version_at(&last),
+        pieces: vec![format!("SELECT s.{from}, p.\"from\", false, true, false")],
+        answer: Answer::Written,
+        shrinks: true,
+    };
+    Step::required(statement.write(&write))
+}
+
+/// Looks for what kept an identity from ending.
+async fn why_not_ended<E, C>(
+    db: &C,
+    identity: &[Value],
+    at: Option<E::Time>,
+    otherwise: Error,
+) -> Result<Error, Error>
+where
+    E: History,
+    C: ConnectionTrait,
+{
+    let time = read::time::<E>(at.clone());
+    let shown = at
+        .as_ref()
+        .map_or("now".to_owned(), |at| text(&at.clone().into()));
+    if let Some(later) = read::first_after::<E, C>(db, identity, time.clone()).await? {
+        return Ok(Error::LaterVersion {
+            table: table::<E>(),
+            identity: identity_text_of::<E>(identity),
+            at: shown,
+            starts: text(&later),
+        });
+    }
+    match at {
+        Some(at) if read::starts_at::<E, C>(db, identity, time).await? => {
+            Ok(empty_period::<E>(&at, &at))
+        }
+        _ => Ok(otherwise),
+    }
+}
+
+impl<E: History> Merge<E> {
+    pub(super) fn new(identity: Vec<Value>) -> Self {
+        Self {
+            identity,
+            entity: std::marker::PhantomData,
+        }
+    }
+
+    /// The identity that goes on. Its values stay, but for those that are given.
+    pub fn into(self, identity: impl Into<E::Identity>) -> MergeInto<E> {
+        MergeInto {
+            ended: self.identity,
+            identity: super::identity_values::<E>(identity),
+            values: Values::default(),
+            at: None,
+        }
+    }
+}
+
+impl<E: History> MergeInto<E> {
+    /// Since when they are one; without it, from now on.
+    pub fn at(mut self, time: E::Time) -> Self {
+        self.at = Some(time);
+        self
+    }
+
+    /// Ends the one identity, and changes the other where values are given, in one transaction.
+    ///
+    /// Returns the version of the one that goes on. Rows that refer to the ended identity before
+    /// that time are not touched, and still find what it was called then.
+    ///
+    /// # Errors
+    ///
+    /// As [`End::exec`] and [`Change::exec`](super::Change::exec): nothing has changed then.
+    pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let from = instant(self.at.clone());
+        let subject = Subject {
+            verb: "merge",
+            identity: &self.identity,
+            other: Some(&self.ended),
+            from: &from,
+            to: None,
+        };
+        if self.ended == self.identity {
+            return Err(Error::SameIdentity {
+                table: table::<E>(),
+                identity: identity_text_of::<E>(&self.identity),
+            });
+        }
+        let none = Values::<E>::default();
+        let steps = |plan: &HistoryPlan| {
+            Ok(vec![
+                end(plan, &none, &self.ended, &from),
+                change(plan, &self.values, &subject)?,
+            ])
+        };
+        match write::<E, C>(db, &subject, steps).await {
+            Err(error @ Error::NoVersion { .. }) => {
+                Err(why_not_ended::<E, C>(db, &self.ended, self.at, error).await?)
+            }
+            written => last::<E>(written?, &subject),
+        }
+    }
+}

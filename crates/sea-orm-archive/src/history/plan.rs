@@ -1,0 +1,355 @@
+//! The plan of a history table: what its entity says, joined with what the catalog says.
+
+use std::any::TypeId;
+use std::sync::Arc;
+
+use sea_orm::{ConnectionTrait, IdenStatic, TransactionTrait};
+
+use super::entity::{History, HistoryColumns, ValidTime};
+use crate::catalog::{self, Column, Exclusion, ForeignKey, Table};
+use crate::entity::DeclaredName;
+use crate::error::{self, Error};
+use crate::plan::{self, Basis};
+use crate::run::{finish, is_pool, is_stale};
+use crate::sql::quote;
+
+/// How the versions of one table are written.
+#[derive(Debug)]
+pub(crate) struct HistoryPlan {
+    /// What it was made from.
+    pub basis: Basis,
+    pub table: Table,
+    /// The foreign key to the table of identities, whose rows the changes lock.
+    pub identity: ForeignKey,
+    pub names: Names,
+    /// The columns that tell a version from its neighbours, and that a change carries over.
+    pub values: Vec<Column>,
+    /// The columns of the key that no default fills, with what does.
+    pub made: Vec<(String, &'static str)>,
+}
+
+/// The columns with a meaning, by name.
+#[derive(Debug)]
+pub(crate) struct Names {
+    pub identity: Vec<String>,
+    pub valid_from: String,
+    pub valid_to: String,
+    pub recorded_by: Option<String>,
+    pub recorded: Option<(String, String)>,
+}
+
+impl Names {
+    pub fn of<E: History>() -> Self {
+        let name = |column: E::Column| column.as_str().to_owned();
+        let HistoryColumns {
+            identity,
+            valid_from,
+            valid_to,
+            recorded_by,
+            recorded,
+        } = E::columns();
+        Self {
+            identity: identity.into_iter().map(name).collect(),
+            valid_from: name(valid_from),
+            valid_to: name(valid_to),
+            recorded_by: recorded_by.map(name),
+            recorded: recorded.map(|r| (name(r.from), name(r.to))),
+        }
+    }
+
+    /// Whether the column means something here: anything else is a value, or a key.
+    fn has(&self, name: &str) -> bool {
+        self.identity.iter().any(|n| n == name)
+            || name == self.valid_from
+            || name == self.valid_to
+            || self.recorded_by.as_deref() == Some(name)
+            || matches!(&self.recorded, Some((from, to)) if name == from || name == to)
+    }
+}
+
+impl HistoryPlan {
+    /// The type of valid time, as the column has it: a rounded time is the same on both sides.
+    pub fn time_type(&self) -> &str {
+        self.table
+            .column(&self.names.valid_from)
+            .map_or("timestamptz", |column| &column.sql_type)
+    }
+
+    /// Foreign keys that would follow a version when it is deleted.
+    pub fn followers(&self) -> impl Iterator<Item = &ForeignKey> {
+        self.table.incoming.iter()
+    }
+}
+
+/// The plan that worked last, or a new one.
+pub(crate) async fn planned<E, C>(db: &C) -> Result<Arc<HistoryPlan>, Error>
+where
+    E: History,
+    C: ConnectionTrait + TransactionTrait + 'static,
+{
+    match plan::remembered::<HistoryPlan>(&key::<E>())
+        .into_iter()
+        .next()
+    {
+        Some(kept) => Ok(kept),
+        None => build::<E, C>(db).await,
+    }
+}
+
+/// The plan for the table as it is now, after `old` proved to be of another; `None` where it is of
+/// this one, so that planning again would change nothing.
+pub(crate) async fn replanned<E, C>(
+    db: &C,
+    old: &HistoryPlan,
+    error: &Error,
+) -> Result<Option<Arc<HistoryPlan>>, Error>
+where
+    E: History,
+    C: ConnectionTrait + TransactionTrait + 'static,
+{
+    if !is_stale(error) {
+        return Ok(None);
+    }
+    let now = catalog::fingerprint(db, &old.basis.names).await?;
+    if now == old.basis.fingerprint && error::code(error).as_deref() != Some(error::STALE) {
+        return Ok(None);
+    }
+    build::<E, C>(db).await.map(Some)
+}
+
+fn key<E: History>() -> String {
+    format!("history {:?}", TypeId::of::<E>())
+}
+
+async fn build<E, C>(db: &C) -> Result<Arc<HistoryPlan>, Error>
+where
+    E: History,
+    C: ConnectionTrait + TransactionTrait + 'static,
+{
+    // An error while reading would abort a transaction of the caller's: it is nested.
+    let plan = if is_pool::<C>() {
+        read::<E, C>(db).await?
+    } else {
+        let nested = db.begin().await?;
+        let plan = read::<E, _>(&nested).await;
+        finish(nested, plan).await?
+    };
+    let plan = Arc::new(plan);
+    plan::remember(&key::<E>(), &plan);
+    Ok(plan)
+}
+
+/// Two statements. The fingerprint comes first: a change between the two makes it too old, and the
+/// plan is refused when it is used.
+async fn read<E: History, C: ConnectionTrait>(db: &C) -> Result<HistoryPlan, Error> {
+    let name = DeclaredName::of::<E>();
+    let names = vec![name.quoted()];
+    let fingerprint = catalog::fingerprint(db, &names).await?;
+    let Some(table) = catalog::read(db, &names)
+        .await?
+        .into_iter()
+        .flatten()
+        .next()
+    else {
+        return Err(Error::Drift {
+            table: name.quoted().replace('"', ""),
+            problems: vec![
+                "there is no such table: call manager.create_history_table(..) in a migration"
+                    .to_owned(),
+            ],
+        });
+    };
+    let basis = Basis {
+        resolved: match name.schema {
+            None => vec![(name.quoted(), table.id.oid)],
+            Some(_) => Vec::new(),
+        },
+        names,
+        fingerprint,
+    };
+    joined::<E>(basis, table)
+}
+
+fn joined<E: History>(basis: Basis, table: Table) -> Result<HistoryPlan, Error> {
+    let names = Names::of::<E>();
+    let mut problems = problems::<E>(&table, &names);
+    let identity = identity(&table, &names, &mut problems);
+    let made = made(&table, &names, &mut problems);
+    let (Some(identity), true) = (identity, problems.is_empty()) else {
+        return Err(Error::Drift {
+            table: table.id.to_string(),
+            problems,
+        });
+    };
+    let in_key = |name: &str| table.key.iter().any(|key| key.name == name);
+    let values = table
+        .columns
+        .iter()
+        .filter(|c| {
+            !c.generated && c.identity.is_empty() && !names.has(&c.name) && !in_key(&c.name)
+        })
+        .cloned()
+        .collect();
+    Ok(HistoryPlan {
+        basis,
+        identity,
+        values,
+        made,
+        names,
+        table,
+    })
+}
+
+/// Everything that must be true before a version is written. What is not understood is refused.
+fn problems<E: History>(table: &Table, names: &Names) -> Vec<String> {
+    let id = &table.id;
+    let mut problems = Vec::new();
+    if !matches!(table.kind.as_str(), "r" | "p") || table.has_inheritors || table.has_rules {
+        problems.push(format!(
+            "{id} must be a plain table, without rewrite rules and without tables that inherit from it"
+        ));
+    }
+    if table.key.is_empty() {
+        problems.push(format!("{id} has no primary key: add one"));
+    }
+    problems.extend(column_problems::<E>(table, names));
+    if !table.exclusions.iter().any(|x| guards(x, names)) {
+        let only = names
+            .recorded
+            .as_ref()
+            .map_or(String::new(), |(_, to)| format!(" WHERE ({to} IS NULL)"));
+        problems.push(format!(
+            "nothing keeps two versions of one identity apart: call manager.create_history_table(..) in a migration, or add EXCLUDE USING gist ({} WITH =, {}({}, {}) WITH &&){only}",
+            names.identity.join(" WITH =, "),
+            E::Time::RANGE,
+            names.valid_from,
+            names.valid_to,
+        ));
+    }
+    problems
+}
+
+fn column_problems<E: History>(table: &Table, names: &Names) -> Vec<String> {
+    let id = &table.id;
+    let mut problems = Vec::new();
+    let mut has =
+        |name: &str, sql_type: Option<&str>, not_null: Option<bool>| match table.column(name) {
+            None => problems.push(format!("{id} has no column {name}")),
+            Some(column) => {
+                if sql_type.is_some_and(|wanted| !is_type(column, wanted)) {
+                    problems.push(format!(
+                        "the column {name} of {id} is {} and the entity has {}",
+                        column.sql_type,
+                        sql_type.unwrap_or_default(),
+                    ));
+                }
+                match not_null {
+                    Some(true) if !column.not_null => {
+                        problems.push(format!(
+                            "the column {name} of {id} may be NULL: make it NOT NULL"
+                        ));
+                    }
+                    Some(false) if column.not_null => {
+                        problems.push(format!(
+                            "the column {name} of {id} is NOT NULL: without NULL no version is open"
+                        ));
+                    }
+                    _ => {}
+                }
+            }
+        };
+    for name in &names.identity {
+        has(name, None, Some(true));
+    }
+    has(&names.valid_from, Some(E::Time::SQL_TYPE), Some(true));
+    has(&names.valid_to, Some(E::Time::SQL_TYPE), Some(false));
+    if let Some((from, to)) = &names.recorded {
+        has(from, Some("timestamptz"), Some(true));
+        has(to, Some("timestamptz"), Some(false));
+    }
+    if let Some(name) = &names.recorded_by {
+        has(name, None, None);
+    }
+    problems
+}
+
+/// By oid: 1184 is `timestamptz` of any precision, 1082 is `date`.
+fn is_type(column: &Column, wanted: &str) -> bool {
+    column.type_oid == if wanted == "date" { 1082 } else { 1184 }
+}
+
+/// Whether the constraint keeps every two current versions of one identity apart.
+fn guards(constraint: &Exclusion, names: &Names) -> bool {
+    let mut equal = constraint.equal.clone();
+    let mut identity = names.identity.clone();
+    equal.sort();
+    identity.sort();
+    let [apart] = constraint.apart.as_slice() else {
+        return false;
+    };
+    let everywhere = match (&constraint.only_where, &names.recorded) {
+        (None, None) => true,
+        // Superseded versions overlap those that took their place.
+        (Some(predicate), Some((_, to))) => [to.clone(), quote(to)]
+            .iter()
+            .any(|to| predicate.trim_matches(['(', ')']) == format!("{to} IS NULL")),
+        _ => false,
+    };
+    equal == identity
+        && constraint.parts == identity.len() + 1
+        && [&names.valid_from, &names.valid_to]
+            .iter()
+            .all(|name| apart.contains(name.as_str()))
+        && everywhere
+}
+
+/// The foreign key from exactly the columns of the identity.
+fn identity(table: &Table, names: &Names, problems: &mut Vec<String>) -> Option<ForeignKey> {
+    let is_it = |key: &&ForeignKey| {
+        key.columns.len() == names.identity.len()
+            && key
+                .columns
+                .iter()
+                .all(|c| names.identity.contains(&c.child))
+    };
+    let keys: Vec<_> = table.outgoing.iter().filter(is_it).collect();
+    match keys.as_slice() {
+        [key] => Some((*key).clone()),
+        [] => {
+            problems.push(format!(
+                "({}) of {} has no foreign key to a table of identities, whose rows a change must lock: add one",
+                names.identity.join(", "),
+                table.id
+            ));
+            None
+        }
+        _ => {
+            problems.push(format!(
+                "({}) of {} has several foreign keys: keep the one to the table of identities",
+                names.identity.join(", "),
+                table.id
+            ));
+            None
+        }
+    }
+}
+
+/// What fills the columns of the key when a version is written: the identity and the time are known,
+/// a default fills itself, a uuid can be made. Anything else has nowhere to come from.
+fn made(table: &Table, names: &Names, problems: &mut Vec<String>) -> Vec<(String, &'static str)> {
+    let mut made = Vec::new();
+    for column in table.key.iter().filter_map(|key| table.column(&key.name)) {
+        if names.has(&column.name) || column.has_default {
+            continue;
+        }
+        if column.sql_type == "uuid" {
+            made.push((column.name.clone(), "pg_catalog.gen_random_uuid()"));
+        } else {
+            problems.push(format!(
+                "nothing fills {} in the key of {} when a version is split: give it a default",
+                column.name, table.id
+            ));
+        }
+    }
+    made
+}

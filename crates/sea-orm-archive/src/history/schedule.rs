@@ -1,0 +1,194 @@
+//! Versions that have not begun: plans, which may still change.
+
+use sea_orm::{ConnectionTrait, TransactionTrait, Value};
+
+use super::change::last;
+use super::coalesce::refuse_followers;
+use super::entity::History;
+use super::plan::HistoryPlan;
+use super::read;
+use super::statement::{Answer, Instant, Statement, Write};
+use super::values::Values;
+use super::write::{Step, Subject, identity_text_of, table, text, write};
+use crate::error::Error;
+
+/// Cancels a scheduled version. Made by [`HistoryEntity::cancel`](super::HistoryEntity::cancel).
+#[derive(Clone, Debug)]
+#[must_use = "nothing is cancelled before `.exec(&db)`"]
+pub struct Cancel<E: History> {
+    identity: Vec<Value>,
+    starts: E::Time,
+}
+
+/// Moves the start of a scheduled version. Made by
+/// [`HistoryEntity::reschedule`](super::HistoryEntity::reschedule).
+#[derive(Clone, Debug)]
+#[must_use = "nothing is rescheduled before `.to(..).exec(&db)`"]
+pub struct Reschedule<E: History> {
+    identity: Vec<Value>,
+    starts: E::Time,
+    to: E::Time,
+}
+
+impl<E: History> Cancel<E> {
+    pub(super) fn new(identity: Vec<Value>, starts: E::Time) -> Self {
+        Self { identity, starts }
+    }
+
+    /// Takes the version back; the one before it, if they meet, goes on in its place.
+    ///
+    /// Returns the version as it was. With transaction time it is kept, as superseded; without it,
+    /// it is deleted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotScheduled`] where no version starts at that time, or it has begun;
+    /// [`Error::DependentRows`] where rows need it, or a foreign key points at single versions;
+    /// [`Error::NoIdentity`], [`Error::Drift`], [`Error::Contention`]: nothing has changed then.
+    pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let starts = Instant::At(self.starts.clone().into());
+        let subject = Subject {
+            verb: "cancel",
+            identity: &self.identity,
+            other: None,
+            from: &starts,
+            to: None,
+        };
+        let values = Values::<E>::default();
+        let steps = |plan: &HistoryPlan| {
+            refuse_followers(plan)?;
+            let statement = Statement::new(plan, &values, &self.identity, &starts, None);
+            let (from, to) = (statement.from(), statement.to());
+            let write = Write {
+                source: scheduled(plan, &statement, "true"),
+                pieces: vec![format!(
+                    "SELECT s.{from}, (SELECT v.{to} FROM source AS v WHERE v.{from} = p.\"from\"), false, true, true \
+                     WHERE s.{to} = p.\"from\""
+                )],
+                answer: Answer::Gone,
+                shrinks: false,
+            };
+            Ok(vec![Step::required(statement.write(&write))])
+        };
+        match write::<E, C>(db, &subject, steps).await {
+            Err(Error::NoVersion { .. }) => Err(not_scheduled::<E>(&self.identity, &self.starts)),
+            written => last::<E>(written?, &subject),
+        }
+    }
+}
+
+impl<E: History> Reschedule<E> {
+    pub(super) fn new(identity: Vec<Value>, starts: E::Time, to: E::Time) -> Self {
+        Self {
+            identity,
+            starts,
+            to,
+        }
+    }
+
+    /// Moves the start of the version; the one before it, if they meet, ends where it starts.
+    ///
+    /// Returns the version. Its end, and what is true before and after, stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotScheduled`] where no version starts at that time, or it has begun, or the new
+    /// start has passed; [`Error::EmptyPeriod`] where it would start after its end, or before the
+    /// start of the one that it follows; [`Error::Overlap`], [`Error::DependentRows`],
+    /// [`Error::NoIdentity`], [`Error::Drift`], [`Error::Contention`]: nothing has changed then.
+    pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let starts = Instant::At(self.starts.clone().into());
+        let to: Value = self.to.clone().into();
+        let subject = Subject {
+            verb: "reschedule",
+            identity: &self.identity,
+            other: None,
+            from: &starts,
+            to: Some(&to),
+        };
+        let values = Values::<E>::default();
+        let steps = |plan: &HistoryPlan| {
+            let statement = Statement::new(plan, &values, &self.identity, &starts, Some(&to));
+            let write = moved(plan, &statement);
+            Ok(vec![Step::required(statement.write(&write))])
+        };
+        match write::<E, C>(db, &subject, steps).await {
+            Err(Error::NoVersion { .. }) => Err(self.why_not_moved(db).await?),
+            // The version that was moved starts last.
+            written => last::<E>(written?, &subject),
+        }
+    }
+
+    async fn why_not_moved<C: ConnectionTrait>(&self, db: &C) -> Result<Error, Error> {
+        let now = read::time::<E>(None);
+        let starts = read::time::<E>(Some(self.starts.clone()));
+        let new = read::time::<E>(Some(self.to.clone()));
+        let planned = read::starts_at::<E, C>(db, &self.identity, starts.clone()).await?;
+        if planned
+            && read::later::<E, C>(db, starts, now.clone()).await?
+            && read::later::<E, C>(db, new, now).await?
+        {
+            return Ok(Error::EmptyPeriod {
+                table: table::<E>(),
+                from: text(&self.to.clone().into()),
+                to: "the start or the end of a neighbour".to_owned(),
+            });
+        }
+        Ok(not_scheduled::<E>(&self.identity, &self.starts))
+    }
+}
+
+/// A query of the version that is scheduled to start with the period, and of the one that ends there.
+fn scheduled<E: History>(
+    plan: &HistoryPlan,
+    statement: &Statement<'_, E>,
+    condition: &str,
+) -> String {
+    let (from, to) = (statement.from(), statement.to());
+    let time = plan.time_type();
+    format!(
+        "SELECT h.* FROM period AS p, clock AS c, {} AND (h.{from} = p.\"from\" OR h.{to} = p.\"from\") \
+         AND p.\"from\" > CAST(c.now AS {time}) AND {condition} \
+         AND EXISTS (SELECT FROM {} AND h.{from} = p.\"from\")",
+        statement.versions(),
+        statement.versions(),
+    )
+}
+
+/// Moves the boundary between the two from the start of the period to its end.
+fn moved<E: History>(plan: &HistoryPlan, statement: &Statement<'_, E>) -> Write {
+    let (from, to) = (statement.from(), statement.to());
+    let time = plan.time_type();
+    let possible = format!(
+        "p.\"to\" > CAST(c.now AS {time}) AND NOT EXISTS (SELECT FROM {} \
+         AND (h.{from} = p.\"from\" AND h.{to} <= p.\"to\" OR h.{to} = p.\"from\" AND h.{from} >= p.\"to\"))",
+        statement.versions(),
+    );
+    Write {
+        source: scheduled(plan, statement, &possible),
+        pieces: vec![
+            format!(
+                "SELECT p.\"to\", s.{to}, false, true, p.\"to\" < p.\"from\" WHERE s.{from} = p.\"from\""
+            ),
+            format!(
+                "SELECT s.{from}, p.\"to\", false, true, p.\"to\" > p.\"from\" WHERE s.{to} = p.\"from\""
+            ),
+        ],
+        answer: Answer::Written,
+        shrinks: false,
+    }
+}
+
+fn not_scheduled<E: History>(identity: &[Value], starts: &E::Time) -> Error {
+    Error::NotScheduled {
+        table: table::<E>(),
+        identity: identity_text_of::<E>(identity),
+        at: text(&starts.clone().into()),
+    }
+}

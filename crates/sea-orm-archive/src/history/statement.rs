@@ -1,0 +1,470 @@
+//! The statement that writes versions.
+//!
+//! Every write is told in the same terms: the versions that it takes (`source`), and the pieces that
+//! stand in their place (`piece`). In a table of valid time alone, the first piece of a version is
+//! that very row, changed; further pieces are inserted; a version without pieces is deleted. With
+//! transaction time every version that is taken is kept, as superseded, and every piece is inserted.
+//!
+//! The parts run in the order that keeps the constraints true at each row: deletes, what shrinks,
+//! what grows, inserts. PostgreSQL runs the data-modifying parts of a WITH in no promised order, so
+//! each part asks for the count of the ones before it.
+
+use sea_orm::sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
+use sea_orm::{ColumnTrait, EntityTrait, IdenStatic, Iterable, Value};
+
+use super::entity::History;
+use super::plan::HistoryPlan;
+use super::values::Values;
+use crate::run::Sql;
+use crate::sql::{literal, quote, same_key, unchanged};
+
+/// One end of a period: a time that the caller gave, or now.
+#[derive(Clone, Debug)]
+pub(super) enum Instant {
+    At(Value),
+    Now,
+}
+
+/// What a write does with the versions that it takes.
+pub(super) struct Write {
+    /// A query of versions: `h` in it is the history table, `p` the period.
+    pub source: String,
+    /// Queries of the pieces of the version `s`, each of five columns: from, to, whether the given
+    /// values go there, whether it is the first piece, whether it is longer than `s` was.
+    pub pieces: Vec<String>,
+    /// Which versions are the answer.
+    pub answer: Answer,
+    /// Whether pieces are as long as their versions, or shorter.
+    pub shrinks: bool,
+}
+
+/// Which versions a statement returns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Those with the given values.
+    Fresh,
+    /// All that were written.
+    Written,
+    /// Those that are gone, as they were.
+    Gone,
+}
+
+/// Writes one statement.
+pub(super) struct Statement<'a, E: History> {
+    plan: &'a HistoryPlan,
+    values: &'a Values<E>,
+    sql: Sql,
+    /// The columns of the identity with their bound values.
+    identity: Vec<(String, String)>,
+}
+
+impl<'a, E: History> Statement<'a, E> {
+    /// Starts with the values, the clock and the period.
+    ///
+    /// The clock is read by this statement, which begins after the identity is locked: of two
+    /// changes the second one's time is later.
+    pub fn new(
+        plan: &'a HistoryPlan,
+        values: &'a Values<E>,
+        identity: &[Value],
+        from: &Instant,
+        to: Option<&Value>,
+    ) -> Self {
+        let mut sql = values.begin();
+        let time = plan.time_type();
+        let from = match from {
+            Instant::At(time) => sql.bind(time.clone()),
+            Instant::Now => "c.now".to_owned(),
+        };
+        // A NULL is in the text: the driver knows a statement by its text, and would take a time for
+        // one that it has prepared for a NULL of another type.
+        let to = to.map_or("NULL".to_owned(), |time| sql.bind(time.clone()));
+        sql.text.push_str(&format!(
+            ",\nclock AS MATERIALIZED (SELECT pg_catalog.clock_timestamp() AS now WHERE {}),\n\
+             period AS MATERIALIZED (SELECT CAST({from} AS {time}) AS \"from\", CAST({to} AS {time}) AS \"to\" FROM clock AS c)",
+            unchanged(&plan.basis)
+        ));
+        let identity = bound_identity(plan, identity, &mut sql);
+        Self {
+            plan,
+            values,
+            sql,
+            identity,
+        }
+    }
+
+    /// The condition that the row `h` is of the identity, and current.
+    fn of_identity(&self) -> String {
+        let mut conditions: Vec<_> = self
+            .identity
+            .iter()
+            .map(|(column, value)| format!("h.{column} = {value}"))
+            .collect();
+        if let Some((_, recorded_to)) = &self.plan.names.recorded {
+            conditions.push(format!("h.{} IS NULL", quote(recorded_to)));
+        }
+        conditions.join(" AND ")
+    }
+
+    /// A column of the history table, by what it means.
+    pub fn from(&self) -> String {
+        quote(&self.plan.names.valid_from)
+    }
+
+    pub fn to(&self) -> String {
+        quote(&self.plan.names.valid_to)
+    }
+
+    /// The versions of the identity, current ones only: what `source` selects from.
+    pub fn versions(&self) -> String {
+        format!(
+            "{} AS h WHERE {}",
+            self.plan.table.id.sql(),
+            self.of_identity()
+        )
+    }
+
+    /// Where the last version starts that starts no later than the period: one step down a btree,
+    /// however many versions there are.
+    pub fn start_before(&self) -> String {
+        let from = self.from();
+        format!(
+            "(SELECT pg_catalog.max(h.{from}) FROM {} AND h.{from} <= p.\"from\")",
+            self.versions()
+        )
+    }
+
+    /// A query of the version at the start of the period, where `condition` holds.
+    pub fn version_at(&self, condition: &str) -> String {
+        let (from, to) = (self.from(), self.to());
+        let of_identity = self.of_identity();
+        format!(
+            "SELECT h.* FROM {} AS h, period AS p, given AS g WHERE {of_identity} AND h.{from} = {} \
+             AND (h.{to} IS NULL OR h.{to} > p.\"from\") AND {condition}",
+            self.plan.table.id.sql(),
+            self.start_before(),
+        )
+    }
+
+    /// The whole statement.
+    pub fn write(mut self, write: &Write) -> Sql {
+        let pieces = self.plan_pieces(write);
+        self.sql.text.push_str(&pieces);
+        let (parts, written) = match &self.plan.names.recorded {
+            None => self.in_place(write),
+            Some((from, to)) => self.superseding(from, to),
+        };
+        for part in parts {
+            self.sql.text.push_str(",\n");
+            self.sql.text.push_str(&part);
+        }
+        let written: Vec<_> = written
+            .iter()
+            .map(|part| format!("SELECT * FROM {part}"))
+            .collect();
+        self.sql.text.push_str(&format!(
+            ",\nwritten AS ({})\n{}",
+            written.join(" UNION ALL "),
+            self.answer(write.answer)
+        ));
+        self.sql
+    }
+
+    /// The versions, locked, and what becomes of them.
+    ///
+    /// Race: somebody changes a version without locking its identity, by hand. FOR UPDATE waits for
+    /// them, and everything below is made from the row as they left it.
+    fn plan_pieces(&self, write: &Write) -> String {
+        let pieces: Vec<_> = write.pieces.iter().map(|p| format!("({p})")).collect();
+        format!(
+            ",\nsource AS MATERIALIZED ({} FOR UPDATE OF h),\n\
+             piece AS MATERIALIZED (SELECT s.*, x.* FROM source AS s, period AS p, LATERAL ({}) \
+             AS x(\"archive.from\", \"archive.to\", \"archive.fresh\", \"archive.first\", \"archive.grows\"))",
+            write.source,
+            pieces.join(" UNION ALL "),
+        )
+    }
+
+    /// Valid time alone: the first piece is the row itself.
+    fn in_place(&self, write: &Write) -> (Vec<String>, Vec<&'static str>) {
+        let table = self.plan.table.id.sql();
+        let (from, to) = (self.from(), self.to());
+        let key = &self.plan.table.key;
+        let same = same_key(key, "h", "x");
+        let period = format!("{from} = x.\"archive.from\", {to} = x.\"archive.to\"");
+        let mut parts = Vec::new();
+        let mut written = vec!["kept", "replaced"];
+        let mut after = "true".to_owned();
+        if !write.shrinks {
+            parts.push(format!(
+                "gone AS (DELETE FROM {table} AS h USING source AS x WHERE {same} AND NOT EXISTS \
+                 (SELECT FROM piece AS i WHERE {}) RETURNING h.*)",
+                same_key(key, "i", "x"),
+            ));
+            after = counted(&["gone"]);
+        }
+        parts.push(format!(
+            "kept AS (UPDATE {table} AS h SET {period} FROM piece AS x WHERE {same} \
+             AND x.\"archive.first\" AND NOT x.\"archive.fresh\" AND NOT x.\"archive.grows\" AND {after} RETURNING h.*)"
+        ));
+        parts.push(format!(
+            "replaced AS (UPDATE {table} AS h SET {period}{} FROM piece AS x, given AS g WHERE {same} \
+             AND x.\"archive.first\" AND x.\"archive.fresh\" AND {after} RETURNING h.*)",
+            self.assignments(),
+        ));
+        if !write.shrinks {
+            parts.push(format!(
+                "grown AS (UPDATE {table} AS h SET {period} FROM piece AS x WHERE {same} \
+                 AND x.\"archive.first\" AND NOT x.\"archive.fresh\" AND x.\"archive.grows\" AND {} RETURNING h.*)",
+                counted(&["gone", "kept", "replaced"]),
+            ));
+            written.push("grown");
+        }
+        let after = format!("NOT x.\"archive.first\" AND {}", counted(&written));
+        parts.push(self.insert("split", false, &[], &after));
+        parts.push(self.insert("added", true, &[], &after));
+        written.extend(["split", "added"]);
+        (parts, written)
+    }
+
+    /// Transaction time: nothing is overwritten, and the pieces are known from now on.
+    fn superseding(
+        &self,
+        recorded_from: &str,
+        recorded_to: &str,
+    ) -> (Vec<String>, Vec<&'static str>) {
+        let retired = format!(
+            "retired AS (UPDATE {} AS h SET {} = c.now FROM source AS x, clock AS c WHERE {} RETURNING h.*)",
+            self.plan.table.id.sql(),
+            quote(recorded_to),
+            same_key(&self.plan.table.key, "h", "x"),
+        );
+        let now = [(quote(recorded_from), "c.now".to_owned())];
+        let after = counted(&["retired"]);
+        let parts = vec![
+            retired,
+            self.insert("split", false, &now, &after),
+            self.insert("added", true, &now, &after),
+        ];
+        (parts, vec!["split", "added"])
+    }
+
+    /// `, "name" = g."name"`, and who says so.
+    fn assignments(&self) -> String {
+        let mut assignments: Vec<_> = self
+            .values
+            .names()
+            .map(|name| format!(", {0} = g.{0}", quote(name)))
+            .collect();
+        if let Some(by) = &self.plan.names.recorded_by {
+            let value = match self.values.by {
+                Some(_) => "g.\"archive.by\"",
+                // What another one said is not said by this caller.
+                None => "DEFAULT",
+            };
+            assignments.push(format!(", {} = {value}", quote(by)));
+        }
+        assignments.concat()
+    }
+
+    /// Inserts the pieces with the given values, or those without, from the versions that they are
+    /// pieces of. All columns are listed: the plan is of the table as it is.
+    fn insert(
+        &self,
+        name: &str,
+        fresh: bool,
+        more: &[(String, String)],
+        condition: &str,
+    ) -> String {
+        let names = &self.plan.names;
+        let mut columns: Vec<(String, String)> = names
+            .identity
+            .iter()
+            .map(|name| (quote(name), format!("x.{}", quote(name))))
+            .collect();
+        columns.push((self.from(), "x.\"archive.from\"".to_owned()));
+        columns.push((self.to(), "x.\"archive.to\"".to_owned()));
+        for column in &self.plan.values {
+            let given = fresh && self.values.names().any(|name| name == column.name);
+            let side = if given { "g" } else { "x" };
+            columns.push((
+                quote(&column.name),
+                format!("{side}.{}", quote(&column.name)),
+            ));
+        }
+        columns.extend(self.recorded_by(fresh));
+        columns.extend(self.made());
+        columns.extend_from_slice(more);
+        let (columns, values): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+        let is_fresh = if fresh { "" } else { "NOT " };
+        format!(
+            "{name} AS (INSERT INTO {} ({}) SELECT {} FROM piece AS x, given AS g, clock AS c \
+             WHERE {is_fresh}x.\"archive.fresh\" AND {condition} RETURNING *)",
+            self.plan.table.id.sql(),
+            columns.join(", "),
+            values.join(", "),
+        )
+    }
+
+    /// Who made a version. A piece that only became shorter is still of who said it first; a
+    /// superseding one is recorded now, by the caller.
+    fn recorded_by(&self, fresh: bool) -> Option<(String, String)> {
+        let by = quote(self.plan.names.recorded_by.as_ref()?);
+        let value = match (&self.values.by, &self.plan.names.recorded) {
+            (Some(_), Some(_)) => "g.\"archive.by\"".to_owned(),
+            (Some(_), None) if fresh => "g.\"archive.by\"".to_owned(),
+            (_, None) if !fresh => format!("x.{by}"),
+            _ => return None,
+        };
+        Some((by, value))
+    }
+
+    fn made(&self) -> impl Iterator<Item = (String, String)> {
+        self.plan
+            .made
+            .iter()
+            .map(|(name, value)| (quote(name), (*value).to_owned()))
+    }
+
+    /// The versions that the caller gets.
+    ///
+    /// A trigger that drops a row would leave a hole where a piece belongs: the pieces are counted.
+    fn answer(&self, answer: Answer) -> String {
+        let from = self.from();
+        let rows = match answer {
+            Answer::Written => "SELECT * FROM written".to_owned(),
+            Answer::Fresh => format!(
+                "SELECT w.* FROM written AS w JOIN piece AS x ON x.\"archive.from\" = w.{from} AND x.\"archive.fresh\""
+            ),
+            Answer::Gone => format!(
+                "SELECT x.* FROM source AS x WHERE NOT EXISTS (SELECT FROM piece AS i WHERE {})",
+                same_key(&self.plan.table.key, "i", "x"),
+            ),
+        };
+        let all_written = format!(
+            "(SELECT CASE WHEN (SELECT pg_catalog.count(*) FROM written) = (SELECT pg_catalog.count(*) FROM piece) \
+             THEN true ELSE archive.stop('AR004', {}) END)",
+            literal(&format!(
+                "a trigger on {} kept a version from being written: nothing has changed",
+                self.plan.table.id
+            )),
+        );
+        format!(
+            "SELECT {} FROM ({rows}) AS r WHERE {all_written} ORDER BY r.{from}",
+            selected::<E>("r")
+        )
+    }
+
+    /// Reads instead of writing: the versions that a query finds.
+    pub fn read(mut self, source: &str) -> Sql {
+        let from = self.from();
+        self.sql.text.push_str(&format!(
+            "\nSELECT {} FROM ({source}) AS r ORDER BY r.{from}",
+            selected::<E>("r")
+        ));
+        self.sql
+    }
+
+    /// A query of the versions that overlap the period, where `condition` holds.
+    pub fn overlapping(&self, condition: &str) -> String {
+        let (from, to) = (self.from(), self.to());
+        let of_identity = self.of_identity();
+        format!(
+            "SELECT h.* FROM {} AS h, period AS p, given AS g WHERE {of_identity} \
+             AND h.{from} >= coalesce({}, p.\"from\") AND (p.\"to\" IS NULL OR h.{from} < p.\"to\") \
+             AND (h.{to} IS NULL OR h.{to} > p.\"from\") AND {condition}",
+            self.plan.table.id.sql(),
+            self.start_before(),
+        )
+    }
+
+    /// A new version, over nothing that is there.
+    pub fn start(mut self) -> Sql {
+        let names = &self.plan.names;
+        let mut columns = self.identity.clone();
+        columns.push((self.from(), "p.\"from\"".to_owned()));
+        columns.push((self.to(), "p.\"to\"".to_owned()));
+        for name in self.values.names() {
+            columns.push((quote(name), format!("g.{}", quote(name))));
+        }
+        if let (Some(by), Some(_)) = (&names.recorded_by, &self.values.by) {
+            columns.push((quote(by), "g.\"archive.by\"".to_owned()));
+        }
+        if let Some((recorded_from, _)) = &names.recorded {
+            columns.push((quote(recorded_from), "c.now".to_owned()));
+        }
+        columns.extend(self.made());
+        let (names, values): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+        self.sql.text.push_str(&format!(
+            ",\nadded AS (INSERT INTO {} ({}) SELECT {} FROM period AS p, given AS g, clock AS c \
+             WHERE p.\"to\" IS NULL OR p.\"from\" < p.\"to\" RETURNING *)\n\
+             SELECT {} FROM added AS r",
+            self.plan.table.id.sql(),
+            names.join(", "),
+            values.join(", "),
+            selected::<E>("r"),
+        ));
+        self.sql
+    }
+}
+
+/// Asks for the parts to be complete.
+fn counted(parts: &[&str]) -> String {
+    let counts: Vec<_> = parts
+        .iter()
+        .map(|part| format!("(SELECT pg_catalog.count(*) FROM {part}) >= 0"))
+        .collect();
+    counts.join(" AND ")
+}
+
+/// The columns of the identity with their bound values, in the types of the columns.
+fn bound_identity(plan: &HistoryPlan, identity: &[Value], sql: &mut Sql) -> Vec<(String, String)> {
+    plan.names
+        .identity
+        .iter()
+        .zip(identity)
+        .map(|(name, value)| {
+            let sql_type = plan.table.column(name).map_or("text", |c| &c.sql_type);
+            let bound = sql.bind(value.clone());
+            (quote(name), format!("CAST({bound} AS {sql_type})"))
+        })
+        .collect()
+}
+
+/// Locks the row of the identity.
+///
+/// Race: two changes of one identity at once. Each would close the same version, and one of them
+/// would be lost or refused; here the second waits, and its statement begins after the first one's
+/// commit. A row that only refers to the identity takes KEY SHARE and is not held up.
+pub(super) fn lock(plan: &HistoryPlan, identity: &[Value]) -> Sql {
+    let mut sql = Sql {
+        text: String::new(),
+        values: Vec::new(),
+    };
+    let conditions: Vec<_> = bound_identity(plan, identity, &mut sql)
+        .into_iter()
+        .zip(&plan.names.identity)
+        .filter_map(|((_, value), name)| {
+            let column = plan.identity.columns.iter().find(|c| &c.child == name)?;
+            Some(format!("i.{} = {value}", quote(&column.parent)))
+        })
+        .collect();
+    sql.text = format!(
+        "SELECT 1 AS locked FROM {} AS i WHERE {} FOR NO KEY UPDATE",
+        plan.identity.parent.sql(),
+        conditions.join(" AND ")
+    );
+    sql
+}
+
+/// The columns of an entity, as SeaORM selects them.
+fn selected<E: EntityTrait>(alias: &str) -> String {
+    let mut select = Query::select();
+    for column in E::Column::iter() {
+        let name = Alias::new(column.as_str());
+        let value = Expr::col((Alias::new(alias), name.clone()));
+        select.expr_as(column.select_as(value), name);
+    }
+    let text = select.to_string(PostgresQueryBuilder);
+    text.strip_prefix("SELECT ").unwrap_or(&text).to_owned()
+}

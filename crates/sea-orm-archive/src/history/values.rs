@@ -1,0 +1,180 @@
+//! The values that a caller gives a version.
+
+use sea_orm::sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IdenStatic, Iterable, Value,
+};
+
+use super::entity::History;
+use super::plan::HistoryPlan;
+use crate::error::Error;
+use crate::run::Sql;
+use crate::sql::quote;
+
+/// Columns with their new values, and who gives them.
+#[derive(Clone, Debug)]
+pub(super) struct Values<E: EntityTrait> {
+    columns: Vec<(E::Column, Value)>,
+    pub by: Option<Value>,
+}
+
+impl<E: EntityTrait> Default for Values<E> {
+    fn default() -> Self {
+        Self {
+            columns: Vec::new(),
+            by: None,
+        }
+    }
+}
+
+impl<E: History> Values<E> {
+    /// The last value of a column is the one that counts.
+    pub fn value(&mut self, column: E::Column, value: Value) {
+        self.columns
+            .retain(|(known, _)| known.as_str() != column.as_str());
+        self.columns.push((column, value));
+    }
+
+    /// What is set in the active model.
+    pub fn set<A: ActiveModelTrait<Entity = E>>(&mut self, model: A) {
+        for column in E::Column::iter() {
+            if let ActiveValue::Set(value) = model.get(column) {
+                self.value(column, value);
+            }
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|(column, _)| column.as_str())
+    }
+
+    /// Refuses what is no value: times are said by the verbs, and the identity is whom they are for.
+    pub fn check(&self, plan: &HistoryPlan) -> Result<(), Error> {
+        for name in self.names() {
+            if !plan.values.iter().any(|column| column.name == name) {
+                return Err(Error::NoValue {
+                    table: plan.table.id.to_string(),
+                    column: name.to_owned(),
+                });
+            }
+        }
+        if self.by.is_some() && plan.names.recorded_by.is_none() {
+            return Err(Error::NoValue {
+                table: plan.table.id.to_string(),
+                column: "recorded_by".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The statement's start: `WITH given AS (SELECT $1 AS "name")`, cast as SeaORM casts what it
+    /// writes. The values stay as they are until they are assigned: an explicit cast to `varchar(3)`
+    /// would cut a longer text off.
+    pub fn begin(&self) -> Sql {
+        let mut given = Query::select();
+        for (column, value) in &self.columns {
+            given.expr_as(
+                column.save_as(Expr::val(value.clone())),
+                Alias::new(column.as_str()),
+            );
+        }
+        if self.is_empty() {
+            given.expr_as(Expr::cust("NULL"), Alias::new("archive.nothing"));
+        }
+        let (given, values) = given.build(PostgresQueryBuilder);
+        let mut sql = Sql {
+            text: String::new(),
+            values: values.0,
+        };
+        let by = match &self.by {
+            Some(by) => format!(", {} AS \"archive.by\"", sql.bind(by.clone())),
+            None => String::new(),
+        };
+        sql.text = format!(
+            "WITH given AS MATERIALIZED ({given}{by}) /* {} */",
+            self.types()
+        );
+        sql
+    }
+
+    /// The types of the values. The driver knows a statement by its text alone: an `i32` and an `i64`
+    /// for one column must not share a prepared statement.
+    fn types(&self) -> String {
+        let values = self.columns.iter().map(|(_, value)| value).chain(&self.by);
+        let types: Vec<_> = values
+            .map(|value| format!("{:?}", value.array_type()))
+            .collect();
+        types.join(", ")
+    }
+
+    /// Whether `h` says anything else than what is given. Text is compared: every type has one.
+    pub fn differ(&self, plan: &HistoryPlan) -> String {
+        let differ: Vec<_> = self
+            .names()
+            .map(|name| {
+                let column = quote(name);
+                let given = match plan.table.column(name) {
+                    Some(known) if rounds(&known.sql_type) => {
+                        format!("CAST(g.{column} AS {})", known.sql_type)
+                    }
+                    _ => format!("g.{column}"),
+                };
+                format!("h.{column}::text IS DISTINCT FROM {given}::text")
+            })
+            .collect();
+        if differ.is_empty() {
+            "false".to_owned()
+        } else {
+            format!("({})", differ.join(" OR "))
+        }
+    }
+}
+
+/// Whether a value of this type can be written in several ways, and a cast to it only rounds.
+fn rounds(sql_type: &str) -> bool {
+    [
+        "numeric",
+        "timestamp",
+        "time",
+        "real",
+        "double precision",
+        "json",
+        "interval",
+    ]
+    .iter()
+    .any(|prefix| sql_type.starts_with(prefix))
+        && !sql_type.ends_with("[]")
+}
+
+/// `.value(..)`, `.set(..)` and `.by(..)` on the builders of writes.
+macro_rules! takes_values {
+    ($($builder:ident),+) => {$(
+        impl<E: History> $builder<E> {
+            /// Gives a column its new value; columns that are not given carry over.
+            pub fn value(mut self, column: E::Column, value: impl Into<Value>) -> Self {
+                self.values.value(column, value.into());
+                self
+            }
+
+            /// Gives every column that is set in the active model its new value.
+            pub fn set<A>(mut self, model: A) -> Self
+            where
+                A: sea_orm::ActiveModelTrait<Entity = E>,
+            {
+                self.values.set(model);
+                self
+            }
+
+            /// Who says so: the entity's `recorded_by`.
+            pub fn by(mut self, actor: impl Into<Value>) -> Self {
+                self.values.by = Some(actor.into());
+                self
+            }
+        }
+    )+};
+}
+pub(super) use takes_values;

@@ -1,0 +1,119 @@
+//! The verbs of a history entity, where a SeaORM user looks for them.
+
+use sea_orm::prelude::DateTimeUtc;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{QueryFilter, Select};
+
+use super::change::{Change, Correct};
+use super::changes::{Changes, Gaps};
+use super::coalesce::Coalesce;
+use super::entity::History;
+use super::identity_values;
+use super::lifecycle::{End, Merge, Start};
+use super::read::{AsKnownAt, Known, own_name, time};
+use super::schedule::{Cancel, Reschedule};
+
+/// What a history entity can do: `department_history::Entity::change(4)`.
+///
+/// Periods are half-open: a version is valid from its start until just before its end. Every write
+/// locks the row of the identity first, so that of two the second builds on the first.
+pub trait HistoryEntity: History {
+    /// Starts a version where there is none: the first one, or one after a gap.
+    fn start(identity: impl Into<Self::Identity>) -> Start<Self> {
+        Start::new(identity_values::<Self>(identity))
+    }
+
+    /// Changes what is true from a time on, or for a period.
+    fn change(identity: impl Into<Self::Identity>) -> Change<Self> {
+        Change::new(identity_values::<Self>(identity))
+    }
+
+    /// Corrects the version that is valid at a time, for all of its period.
+    fn correct(identity: impl Into<Self::Identity>, at: Self::Time) -> Correct<Self> {
+        Correct::new(identity_values::<Self>(identity), at)
+    }
+
+    /// Ends the identity: nothing is true of it any more, and its id stays.
+    fn end(identity: impl Into<Self::Identity>) -> End<Self> {
+        End::new(identity_values::<Self>(identity))
+    }
+
+    /// Ends one identity, which goes on in another: `merge(sales).into(marketing)`.
+    fn merge(identity: impl Into<Self::Identity>) -> Merge<Self> {
+        Merge::new(identity_values::<Self>(identity))
+    }
+
+    /// Takes back the version that is scheduled to start at that time.
+    fn cancel(identity: impl Into<Self::Identity>, starts: Self::Time) -> Cancel<Self> {
+        Cancel::new(identity_values::<Self>(identity), starts)
+    }
+
+    /// Moves the version that is scheduled to start at one time to another.
+    fn reschedule(
+        identity: impl Into<Self::Identity>,
+        starts: Self::Time,
+        to: Self::Time,
+    ) -> Reschedule<Self> {
+        Reschedule::new(identity_values::<Self>(identity), starts, to)
+    }
+
+    /// Makes one version of neighbours that say the same.
+    fn coalesce(identity: impl Into<Self::Identity>) -> Coalesce<Self> {
+        Coalesce::new(identity_values::<Self>(identity))
+    }
+
+    /// The version of an identity that is valid at a time: `.one(&db)`.
+    ///
+    /// One step down the btree on the identity and the start, however many versions there are.
+    fn version_at(identity: impl Into<Self::Identity>, at: Self::Time) -> Select<Self> {
+        Known::now().version_at(&identity_values::<Self>(identity), time::<Self>(Some(at)))
+    }
+
+    /// The version of an identity that is valid now: `.one(&db)`.
+    fn current_version(identity: impl Into<Self::Identity>) -> Select<Self> {
+        Known::now().version_at(&identity_values::<Self>(identity), time::<Self>(None))
+    }
+
+    /// The versions of all identities that are valid at a time, to filter and join on.
+    fn valid_at(at: Self::Time) -> Select<Self> {
+        Known::now().valid_at(time::<Self>(Some(at)))
+    }
+
+    /// The versions of all identities that are valid now, to filter and join on.
+    fn current() -> Select<Self> {
+        Known::now().valid_at(time::<Self>(None))
+    }
+
+    /// The versions of an identity, in order: past, present and planned.
+    fn timeline(identity: impl Into<Self::Identity>) -> Select<Self> {
+        Known::now().timeline(&identity_values::<Self>(identity))
+    }
+
+    /// The versions of an identity that start later than now, in order.
+    fn scheduled(identity: impl Into<Self::Identity>) -> Select<Self> {
+        let starts = Expr::col((own_name::<Self>(), Self::columns().valid_from));
+        Self::timeline(identity).filter(starts.gt(time::<Self>(None)))
+    }
+
+    /// What changed in a column, when, from what to what: `changes(Column::Name).from("Engineering")`.
+    fn changes(column: Self::Column) -> Changes<Self> {
+        Changes::new(Known::now(), column)
+    }
+
+    /// Where nothing was true between two versions of an identity.
+    fn gaps() -> Gaps<Self> {
+        Gaps::new(Known::now())
+    }
+
+    /// Every read, as the versions were known at a time.
+    ///
+    /// Of an entity that is `#[history(bitemporal)]`. Of another one nothing was kept, and all reads
+    /// are of what is known now.
+    fn as_known_at(known: DateTimeUtc) -> AsKnownAt<Self> {
+        AsKnownAt {
+            known: Known::at(known),
+        }
+    }
+}
+
+impl<E: History> HistoryEntity for E {}
