@@ -175,6 +175,16 @@ impl Column {
         has(&self.keys, "ignore")
     }
 
+    /// The variant of `Column`; `None` for a name that SeaORM refuses too.
+    pub(crate) fn variant_ident(&self) -> Option<Ident> {
+        // The one keyword among the names that SeaORM makes of fields, and its answer to it.
+        let variant = match self.variant.as_str() {
+            "Self" => "Self_",
+            variant => variant,
+        };
+        naming::ident(variant, self.ident.span())
+    }
+
     /// What of `#[sea_orm(..)]` says how a column is read and written, whichever table it is in.
     /// The rest is about one table: its keys, indexes and defaults.
     const KEYS: [&'static str; 7] = [
@@ -277,4 +287,29 @@ fn generic(ty: &Type) -> Option<(String, Option<&Type>)> {
         _ => None,
     };
     Some((naming::plain(&last.ident), argument))
+}
+
+/// The type inside an `Option`.
+pub(crate) fn option(ty: &Type) -> Option<&Type> {
+    match generic(bare(ty)) {
+        Some((option, inner)) if option == "Option" => inner,
+        _ => None,
+    }
+}
+
+/// The name of a type without arguments, whatever path leads to it.
+pub(crate) fn last_name(ty: &Type) -> Option<String> {
+    match generic(bare(ty)) {
+        Some((name, None)) => Some(name),
+        _ => None,
+    }
+}
+
+/// The type inside of parentheses, and of what a macro put around it.
+fn bare(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => bare(&group.elem),
+        Type::Paren(paren) => bare(&paren.elem),
+        ty => ty,
+    }
 }
