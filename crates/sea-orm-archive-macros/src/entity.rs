@@ -2,7 +2,8 @@
 //!
 //! `#[sea_orm(..)]` belongs to SeaORM, which checks it: what cannot be read here is skipped.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
 use syn::{
     Attribute, Data, DeriveInput, Field, Fields, GenericArgument, LitStr, PathArguments, Type,
     Visibility, parse_quote,
@@ -135,6 +136,18 @@ impl Entity {
             entity.add(field, errors)?;
         }
         Some(entity)
+    }
+
+    /// Where an error about the whole struct stands.
+    ///
+    /// SeaORM writes the name `ModelEx` itself, with the span of `#[sea_orm::model]`; beside it only
+    /// the visibility is the author's.
+    pub(crate) fn place(&self) -> TokenStream {
+        match &self.vis {
+            Visibility::Inherited => self.ident.to_token_stream(),
+            vis if self.ident == "ModelEx" => vis.to_token_stream(),
+            _ => self.ident.to_token_stream(),
+        }
     }
 
     /// Adds a field; `None` where SeaORM cannot make an entity with it either.

@@ -1,7 +1,7 @@
 //! The fields with a meaning: each is there, is a column, and has one meaning.
 
-use proc_macro2::Span;
-use quote::quote;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote};
 use syn::LitStr;
 
 use super::options::{COMPOSITE, EXAMPLE, Options};
@@ -38,8 +38,10 @@ impl<'a> Fields<'a> {
             found: Vec::new(),
             errors,
         };
-        let valid_from = search.role(&FROM, options.valid_from.as_ref(), entity.ident.span());
-        let valid_to = search.role(&TO, options.valid_to.as_ref(), entity.ident.span());
+        search.without_saying(options);
+        let place = entity.place();
+        let valid_from = search.role(&FROM, options.valid_from.as_ref(), &place);
+        let valid_to = search.role(&TO, options.valid_to.as_ref(), &place);
         let recorded = search.recorded(options);
         let recorded_by = options
             .recorded_by
@@ -100,34 +102,48 @@ struct Search<'a, 'e> {
 struct Found<'a> {
     role: &'static str,
     column: &'a Column,
-    /// The option that gave it, where it has not its meaning by its name.
-    option: Option<&'a LitStr>,
 }
 
 impl<'a> Search<'a, '_> {
+    /// Gives the fields that no option names their meaning.
+    ///
+    /// They come first: where one has two meanings, the one that was written is wrong.
+    fn without_saying(&mut self, options: &Options) {
+        let valid = [(&FROM, &options.valid_from), (&TO, &options.valid_to)];
+        let recorded = [
+            (&RECORDED_FROM, &options.recorded_from),
+            (&RECORDED_TO, &options.recorded_to),
+        ];
+        let recorded = recorded.iter().filter(|_| options.bitemporal.is_some());
+        for (role, option) in valid.iter().chain(recorded) {
+            if let (None, Some(Field::Column(column))) = (option, self.field(role.name)) {
+                let role = role.name;
+                self.found.push(Found { role, column });
+            }
+        }
+    }
+
     /// The field that an option names, or the one with the name of the role.
     ///
-    /// The span is for the error where there is neither.
+    /// The error of neither is at the place.
     fn role(
         &mut self,
         role: &Role,
         option: Option<&'a LitStr>,
-        missing: Span,
+        place: &TokenStream,
     ) -> Option<&'a Column> {
         if let Some(option) = option {
             return self.named(role.name, option);
         }
         match self.field(role.name) {
-            Some(Field::Column(column)) if !column.ignored() => {
-                self.meaning(role.name, column, None)
-            }
+            Some(Field::Column(column)) if !column.ignored() => Some(column),
             Some(field) => {
                 self.no_column(&field, field.ident().span());
                 None
             }
             None => {
                 if !self.garbled {
-                    self.errors.push(syn::Error::new(missing, role.missing));
+                    self.errors.on(place, role.missing);
                 }
                 None
             }
@@ -137,9 +153,7 @@ impl<'a> Search<'a, '_> {
     /// The field that an option names.
     fn named(&mut self, role: &'static str, option: &'a LitStr) -> Option<&'a Column> {
         match self.field(&option.value()) {
-            Some(Field::Column(column)) if !column.ignored() => {
-                self.meaning(role, column, Some(option))
-            }
+            Some(Field::Column(column)) if !column.ignored() => self.meaning(role, column, option),
             Some(field) => {
                 self.no_column(&field, option.span());
                 None
@@ -154,9 +168,9 @@ impl<'a> Search<'a, '_> {
 
     /// The fields of transaction time, where the options ask for it.
     fn recorded(&mut self, options: &'a Options) -> Option<Recorded<'a>> {
-        let missing = options.bitemporal.as_ref()?.span();
-        let from = self.role(&RECORDED_FROM, options.recorded_from.as_ref(), missing);
-        let to = self.role(&RECORDED_TO, options.recorded_to.as_ref(), missing);
+        let place = options.bitemporal.as_ref()?.to_token_stream();
+        let from = self.role(&RECORDED_FROM, options.recorded_from.as_ref(), &place);
+        let to = self.role(&RECORDED_TO, options.recorded_to.as_ref(), &place);
         Some(Recorded {
             from: from?,
             to: to?,
@@ -168,7 +182,7 @@ impl<'a> Search<'a, '_> {
         let Some(names) = &options.identity else {
             if !self.garbled {
                 self.errors.on(
-                    &self.entity.ident,
+                    self.entity.place(),
                     format!("say whose versions these are: write `#[history({EXAMPLE})]`"),
                 );
             }
@@ -216,20 +230,16 @@ impl<'a> Search<'a, '_> {
         }
     }
 
-    /// Gives a field its meaning, if it has no other one.
+    /// Gives a field the meaning that an option says, if it has no other one.
     fn meaning(
         &mut self,
         role: &'static str,
         column: &'a Column,
-        option: Option<&'a LitStr>,
+        option: &LitStr,
     ) -> Option<&'a Column> {
-        let other = self.found.iter().find(|it| it.column.ident == column.ident);
-        let Some(other) = other else {
-            self.found.push(Found {
-                role,
-                column,
-                option,
-            });
+        let mut found = self.found.iter();
+        let Some(other) = found.find(|it| it.column.ident == column.ident) else {
+            self.found.push(Found { role, column });
             return Some(column);
         };
         let field = naming::plain(&column.ident);
@@ -241,8 +251,7 @@ impl<'a> Search<'a, '_> {
                 other.role
             )
         };
-        // One of the two was written: by its name a field has one meaning.
-        self.errors.on(option.or(other.option), message);
+        self.errors.on(option, message);
         None
     }
 
@@ -305,7 +314,7 @@ enum Field<'a> {
 }
 
 impl Field<'_> {
-    fn ident(&self) -> &proc_macro2::Ident {
+    fn ident(&self) -> &Ident {
         match self {
             Self::Column(column) => &column.ident,
             Self::Relation(relation) => &relation.ident,

@@ -144,7 +144,10 @@ fn names(item: &Item, list: &Group, errors: &mut Errors) -> Option<Vec<LitStr>> 
         match syn::parse2::<LitStr>(part.clone()) {
             Ok(name) => names.push(name),
             Err(_) => {
-                errors.on(part, format!("name a field in a string: `{COMPOSITE}`"));
+                errors.on(
+                    part,
+                    format!("this is not the name of a field: write `{COMPOSITE}`"),
+                );
                 valid = false;
             }
         }

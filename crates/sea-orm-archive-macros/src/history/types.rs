@@ -86,11 +86,6 @@ fn null_for_ever<'a>(column: &'a Column, when: &str, errors: &mut Errors) -> Opt
             &column.ty,
             format!("`{field}` is NULL {when}: write `Option<..>`"),
         );
-    } else if column.primary_key {
-        errors.on(
-            &column.ident,
-            format!("`{field}` is NULL {when}, and so cannot be in the primary key"),
-        );
     }
     inner
 }
