@@ -271,7 +271,7 @@ pub fn derive_archive(input: TokenStream) -> TokenStream {
 /// # The fields
 ///
 /// - The identity is never NULL. It is not the whole primary key either: each version is a row of
-///   its own.
+///   its own. Nor are identity and valid time in a bitemporal history, which keeps what it corrects.
 /// - Valid time is told in `DateTimeUtc`, `DateTimeWithTimeZone`, `DateTimeLocal` or `Date`.
 /// - `valid_to` is an `Option` of the type of `valid_from`: it is NULL while a version is still true.
 /// - Transaction time is told in instants, so that a `Date` will not do, and `recorded_to` is an

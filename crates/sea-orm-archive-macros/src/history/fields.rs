@@ -6,7 +6,6 @@ use syn::LitStr;
 
 use super::options::{COMPOSITE, EXAMPLE, Options};
 use crate::{
-    attr,
     entity::{Column, Entity, Relation},
     error::Errors,
     naming,
@@ -200,34 +199,7 @@ impl<'a> Search<'a, '_> {
             self.errors.on(quote!(#(#names),*), message);
             return Vec::new();
         }
-        self.one_version_only(names, &identity);
         identity
-    }
-
-    /// Refuses keys with which an identity could have one version only.
-    fn one_version_only(&mut self, names: &[LitStr], identity: &[&Column]) {
-        let is_identity = |column: &Column| identity.iter().any(|it| it.ident == column.ident);
-        let mut key = self
-            .entity
-            .columns
-            .iter()
-            .filter(|it| it.primary_key)
-            .peekable();
-        if key.peek().is_some() && key.all(is_identity) {
-            self.errors.on(
-                quote!(#(#names),*),
-                "this is the primary key, so that there could be one version only: give the \
-                 versions a key of their own, as in `#[sea_orm(primary_key)] pub id: i64`",
-            );
-        } else if let [column] = identity {
-            let keys = attr::foreign_items(&column.attrs, "sea_orm");
-            for unique in keys.iter().filter(|item| item.key() == "unique") {
-                self.errors.on(
-                    &unique.name,
-                    "there could be one version only of an identity that is unique: remove `unique`",
-                );
-            }
-        }
     }
 
     /// Gives a field the meaning that an option says, if it has no other one.

@@ -2,6 +2,7 @@
 
 mod expand;
 mod fields;
+mod keys;
 mod options;
 mod types;
 
@@ -21,6 +22,7 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
         .map(|entity| {
             let options = options::Options::read(&entity, &mut errors);
             let fields = fields::Fields::find(&entity, &options, &mut errors);
+            keys::check(&entity, &options, &fields, &mut errors);
             let types = types::Types::of(&fields, &mut errors);
             expand::expand(&fields, &types)
         })

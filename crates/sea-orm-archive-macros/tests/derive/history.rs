@@ -50,6 +50,7 @@ mod renamed {
         pub self_: std::option::Option<self::Date>,
         pub price_in_cents: i64,
         pub r#fn: String,
+        #[sea_orm(primary_key, auto_increment = false)]
         pub noted: Noted,
         pub revised: Option<DateTimeUtc>,
     }
