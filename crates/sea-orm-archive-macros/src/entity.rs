@@ -2,7 +2,8 @@
 //!
 //! `#[sea_orm(..)]` belongs to SeaORM, which checks it: what cannot be read here is skipped.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
 use syn::{
     Attribute, Data, DeriveInput, Field, Fields, GenericArgument, LitStr, PathArguments, Type,
     Visibility, parse_quote,
@@ -137,6 +138,18 @@ impl Entity {
         Some(entity)
     }
 
+    /// Where an error about the whole struct stands.
+    ///
+    /// SeaORM writes the name `ModelEx` itself, with the span of `#[sea_orm::model]`; beside it only
+    /// the visibility is the author's.
+    pub(crate) fn place(&self) -> TokenStream {
+        match &self.vis {
+            Visibility::Inherited => self.ident.to_token_stream(),
+            vis if self.ident == "ModelEx" => vis.to_token_stream(),
+            _ => self.ident.to_token_stream(),
+        }
+    }
+
     /// Adds a field; `None` where SeaORM cannot make an entity with it either.
     fn add(&mut self, field: Field, errors: &mut Errors) -> Option<()> {
         let ident = field.ident?;
@@ -173,6 +186,16 @@ impl Column {
     /// Whether the field is in no table.
     pub(crate) fn ignored(&self) -> bool {
         has(&self.keys, "ignore")
+    }
+
+    /// The variant of `Column`; `None` for a name that SeaORM refuses too.
+    pub(crate) fn variant_ident(&self) -> Option<Ident> {
+        // The one keyword among the names that SeaORM makes of fields, and its answer to it.
+        let variant = match self.variant.as_str() {
+            "Self" => "Self_",
+            variant => variant,
+        };
+        naming::ident(variant, self.ident.span())
     }
 
     /// What of `#[sea_orm(..)]` says how a column is read and written, whichever table it is in.
@@ -277,4 +300,29 @@ fn generic(ty: &Type) -> Option<(String, Option<&Type>)> {
         _ => None,
     };
     Some((naming::plain(&last.ident), argument))
+}
+
+/// The type inside an `Option`.
+pub(crate) fn option(ty: &Type) -> Option<&Type> {
+    match generic(bare(ty)) {
+        Some((option, inner)) if option == "Option" => inner,
+        _ => None,
+    }
+}
+
+/// The name of a type without arguments, whatever path leads to it.
+pub(crate) fn last_name(ty: &Type) -> Option<String> {
+    match generic(bare(ty)) {
+        Some((name, None)) => Some(name),
+        _ => None,
+    }
+}
+
+/// The type inside of parentheses, and of what a macro put around it.
+fn bare(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => bare(&group.elem),
+        Type::Paren(paren) => bare(&paren.elem),
+        ty => ty,
+    }
 }

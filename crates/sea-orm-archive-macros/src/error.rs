@@ -25,6 +25,11 @@ impl Errors {
         }
     }
 
+    /// Whether there is none so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The errors as `compile_error!` items; nothing where there are none.
     pub(crate) fn into_compile_errors(self) -> TokenStream {
         self.0

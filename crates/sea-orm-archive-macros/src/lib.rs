@@ -6,6 +6,7 @@ mod archive;
 mod attr;
 mod entity;
 mod error;
+mod history;
 mod naming;
 mod nested;
 
@@ -211,3 +212,93 @@ mod nested;
 pub fn derive_archive(input: TokenStream) -> TokenStream {
     archive::derive(input.into()).into()
 }
+
+/// Makes an entity a history: each of its rows is a version, which says what was true of an identity
+/// from one time to another.
+///
+/// It stands beside `DeriveEntityModel` on the Model of the versions, in the dense format or in the
+/// compact one, and beside `DeriveArchive` where versions are archived too. It adds `History` for
+/// the entity, which says which columns are the identity, the period and the rest.
+///
+/// ```
+/// mod department_history {
+///     use sea_orm::entity::prelude::*;
+///     use sea_orm_archive::DeriveHistory;
+///
+///     #[sea_orm::model]
+///     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveHistory)]
+///     #[sea_orm(table_name = "department_history")]
+///     #[history(identity = "department_id")]
+///     pub struct Model {
+///         #[sea_orm(primary_key)]
+///         pub id: i64,
+///         pub department_id: i64,
+///         pub name: String,
+///         pub valid_from: DateTimeUtc,
+///         /// `None`: still true.
+///         pub valid_to: Option<DateTimeUtc>,
+///     }
+///
+///     impl ActiveModelBehavior for ActiveModel {}
+/// }
+///
+/// # fn main() {
+/// use department_history::{Column, Entity};
+/// use sea_orm_archive::History;
+///
+/// let columns = Entity::columns();
+/// assert!(matches!(columns.identity[..], [Column::DepartmentId]));
+/// assert!(matches!(columns.valid_to, Column::ValidTo));
+/// assert!(columns.recorded.is_none());
+/// # }
+/// ```
+///
+/// # On the struct
+///
+/// Options name fields, whatever their columns are called:
+///
+/// | `#[history(..)]` | default | the field with |
+/// | --- | --- | --- |
+/// | `identity = "field"` | must be given | what lasts and has versions |
+/// | `identity("field", "field")` | | the same, of several fields |
+/// | `valid_from = "field"` | `valid_from` | the start of a version |
+/// | `valid_to = "field"` | `valid_to` | its end, itself not included |
+/// | `recorded_by = "field"` | none | who made a version |
+/// | `bitemporal` | | transaction time is kept too, in the next two |
+/// | `recorded_from = "field"` | `recorded_from` | when a version was written |
+/// | `recorded_to = "field"` | `recorded_to` | when another one took its place |
+///
+/// # The fields
+///
+/// - The identity is never NULL. It is not the whole primary key either: each version is a row of
+///   its own. Nor are identity and valid time in a bitemporal history, which keeps what it corrects.
+/// - Valid time is told in `DateTimeUtc`, `DateTimeWithTimeZone`, `DateTimeLocal` or `Date`.
+/// - `valid_to` is an `Option` of the type of `valid_from`: it is NULL while a version is still true.
+/// - Transaction time is told in instants, so that a `Date` will not do, and `recorded_to` is an
+///   `Option` in the same way: it is NULL while a version stands.
+/// - The field with who made a version has any type, and is that only if `recorded_by` says so.
+/// - A field has one of these meanings, and is a column.
+///
+/// # What it expands to
+///
+/// Of this entity
+///
+/// ```ignore
+#[doc = include_str!("../tests/expand/department_history.rs")]
+/// ```
+///
+/// the derive makes
+///
+/// ```ignore
+#[doc = include_str!("../tests/expand/department_history.expanded.rs")]
+/// ```
+///
+/// Where the end of a period is not written with the same type as its start, or transaction time not
+/// with one of SeaORM's names, the compiler is asked whether the types are right.
+#[proc_macro_derive(DeriveHistory, attributes(history, sea_orm))]
+pub fn derive_history(input: TokenStream) -> TokenStream {
+    history::derive(input.into()).into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,5 +2,7 @@
 
 #[test]
 fn misuse_is_an_error_that_says_what_to_write() {
-    trybuild::TestCases::new().compile_fail("tests/ui/*/*.rs");
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("tests/ui/*/*.rs");
+    cases.compile_fail("tests/ui/history/*/*.rs");
 }

@@ -66,7 +66,7 @@ pub use report::{
     ArchivePreview, Blocker, Conflict, Detachment, RestorePreview, Restored, Waiting,
 };
 pub use restore::{RestoreArchival, RestoreOne};
-pub use sea_orm_archive_macros::DeriveArchive;
+pub use sea_orm_archive_macros::{DeriveArchive, DeriveHistory};
 pub use verbs::{ArchiveEntity, ArchiveModel, RestoreModel};
 
 /// Everything that a program needs to archive and restore.

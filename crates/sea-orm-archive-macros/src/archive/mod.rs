@@ -32,6 +32,3 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
     expansion.extend(errors.into_compile_errors());
     expansion
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,10 +1,11 @@
-//! What `DeriveArchive` gives an entity, in every format; no database needed.
+//! What the derives give an entity, in every format; no database needed.
 
 mod columns;
 mod compact;
 mod comparison;
 mod dense;
 mod generated;
+mod history;
 mod keys;
 mod names;
 mod over_relation;

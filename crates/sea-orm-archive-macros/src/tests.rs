@@ -6,12 +6,20 @@ use proc_macro2::{Group, Ident, Literal, Punct, Spacing, Span, TokenStream, Toke
 use proptest::prelude::*;
 use quote::quote;
 
+type Derive = fn(TokenStream) -> TokenStream;
+
+/// Every derive of the crate, by its attribute.
+const DERIVES: [(&str, Derive); 2] = [
+    ("archive", crate::archive::derive),
+    ("history", crate::history::derive),
+];
+
 /// Compares with the file of the documentation; `UPDATE_EXPANSION=1` writes it anew.
 #[track_caller]
-fn assert_expands(name: &str) {
+fn assert_expands(name: &str, derive: Derive) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expand");
     let written = fs::read_to_string(folder.join(format!("{name}.rs"))).unwrap();
-    let expansion = expand_model(&written);
+    let expansion = expand_model(&written, derive);
     let path = folder.join(format!("{name}.expanded.rs"));
     if env::var_os("UPDATE_EXPANSION").is_some() {
         fs::write(&path, &expansion).unwrap();
@@ -20,23 +28,29 @@ fn assert_expands(name: &str) {
 }
 
 /// The expansion on the `ModelEx` that `#[sea_orm::model]` makes of the struct, formatted.
-fn expand_model(model: &str) -> String {
+fn expand_model(model: &str, derive: Derive) -> String {
     let mut model: syn::ItemStruct = syn::parse_str(model).unwrap();
     model.ident = Ident::new("ModelEx", Span::call_site());
-    let expansion = super::derive(quote!(#model));
+    let expansion = derive(quote!(#model));
     prettyplease::unparse(&syn::parse2(expansion).unwrap())
 }
 
 #[test]
 fn the_documented_expansion_is_what_the_derive_writes() {
-    assert_expands("post");
+    assert_expands("post", crate::archive::derive);
+    assert_expands("department_history", crate::history::derive);
 }
 
 #[test]
 fn the_documentation_shows_its_own_example() {
-    let documented = include_str!("../lib.rs");
-    for file in ["tests/expand/post.rs", "tests/expand/post.expanded.rs"] {
-        assert!(documented.contains(file), "{file}");
+    let documented = include_str!("lib.rs");
+    for name in ["post", "department_history"] {
+        for file in [format!("{name}.rs"), format!("{name}.expanded.rs")] {
+            assert!(
+                documented.contains(&format!("tests/expand/{file}")),
+                "{file}"
+            );
+        }
     }
 }
 
@@ -45,17 +59,20 @@ fn only_the_run_that_sees_every_field_writes_something() {
     let columns_only = quote! {
         #[sea_orm(table_name = "posts")]
         #[archive(no_such_option)]
+        #[history(no_such_option)]
         #[sea_orm(model_ex)]
         pub struct Model {
             #[sea_orm(primary_key)]
             pub id: i64,
         }
     };
-    assert!(super::derive(columns_only).is_empty());
+    for (_, derive) in DERIVES {
+        assert!(derive(columns_only.clone()).is_empty());
+    }
 }
 
 /// Words that mean something somewhere in an attribute.
-const WORDS: [&str; 26] = [
+const WORDS: [&str; 33] = [
     "deleted_by",
     "table_name",
     "deleted_at_column",
@@ -65,6 +82,13 @@ const WORDS: [&str; 26] = [
     "detach",
     "restrict",
     "via_rel",
+    "identity",
+    "valid_from",
+    "valid_to",
+    "recorded_by",
+    "recorded_from",
+    "recorded_to",
+    "bitemporal",
     "primary_key",
     "column_name",
     "column_type",
@@ -85,7 +109,7 @@ const WORDS: [&str; 26] = [
 ];
 
 /// Texts that mean something somewhere in a string.
-const TEXTS: [&str; 16] = [
+const TEXTS: [&str; 21] = [
     "",
     "i64",
     "Option<i64>",
@@ -102,6 +126,11 @@ const TEXTS: [&str; 16] = [
     "\0",
     "self",
     "Gelöscht am",
+    "valid_from",
+    "valid_to",
+    "title",
+    "r#type",
+    "id, title",
 ];
 
 fn token() -> impl Strategy<Value = TokenTree> {
@@ -147,7 +176,9 @@ fn option() -> impl Strategy<Value = TokenStream> {
     prop_oneof![
         word().prop_map(|word| quote!(#word)),
         (word(), text.clone()).prop_map(|(word, text)| quote!(#word = #text)),
-        (word(), text).prop_map(|(word, text)| quote!(#word(super::post::Entity, via_rel = #text))),
+        (word(), text.clone())
+            .prop_map(|(word, text)| quote!(#word(super::post::Entity, via_rel = #text))),
+        (word(), text.clone(), text).prop_map(|(word, a, b)| quote!(#word(#a, #b,))),
         (word(), tokens()).prop_map(|(word, tokens)| quote!(#word(#tokens))),
         (word(), tokens()).prop_map(|(word, tokens)| quote!(#word = #tokens)),
         tokens(),
@@ -156,7 +187,7 @@ fn option() -> impl Strategy<Value = TokenStream> {
 
 fn attributes() -> impl Strategy<Value = TokenStream> {
     let attribute = (
-        prop::sample::select(vec!["archive", "archive", "sea_orm", "serde"]),
+        prop::sample::select(vec!["archive", "history", "sea_orm", "serde"]),
         prop::collection::vec(option(), 0..4),
         delimiter(),
     )
@@ -174,6 +205,9 @@ fn model() -> impl Strategy<Value = TokenStream> {
     let field_type = prop::sample::select(vec![
         "i64",
         "Option<super::Status>",
+        "DateTimeUtc",
+        "Option<DateTimeUtc>",
+        "(Option<(self::Time)>)",
         "HasMany<super::comment::Entity>",
         "HasMany<Entity>",
         "HasOne",
@@ -191,6 +225,11 @@ fn model() -> impl Strategy<Value = TokenStream> {
         "r#type",
         "__",
         "archive_deleted_at",
+        "valid_from",
+        "valid_to",
+        "recorded_from",
+        "recorded_to",
+        "self_",
     ])
     .prop_map(|text| text.parse::<TokenStream>().unwrap());
     let field = (attributes(), field_name, field_type)
@@ -213,19 +252,60 @@ fn model() -> impl Strategy<Value = TokenStream> {
         })
 }
 
+/// A history as its author may call things, in whichever order the fields are.
+fn history() -> impl Strategy<Value = TokenStream> {
+    let shown = prop::sample::select(vec!["identity = \"item\"", "identity(\"item\", \"type\")"]);
+    let fields = Just(vec![
+        "#[sea_orm(primary_key)] pub id: i64",
+        "pub item: i64",
+        "pub r#type: String",
+        "pub valid_from: Date",
+        "pub until: Option<self::Date>",
+        "pub author: Option<i64>",
+        "#[sea_orm(enum_name = \"Told\")] pub recorded_from: DateTimeUtc",
+        "pub recorded_to: Option<DateTimeUtc>",
+    ])
+    .prop_shuffle();
+    let options = Just(vec![
+        "valid_to = \"until\"",
+        "recorded_by = \"author\"",
+        "bitemporal",
+        "recorded_from = \"recorded_from\"",
+    ])
+    .prop_shuffle();
+    (shown, fields, options).prop_map(|(identity, fields, options)| {
+        let fields = fields.join(", ");
+        let options = options.join(", ");
+        format!("#[history({options}, {identity})] pub struct Model {{ {fields} }}")
+            .parse()
+            .unwrap()
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn whatever_is_written_the_answer_is_code(model in model()) {
-        let expansion = super::derive(model);
-        let parsed = syn::parse2::<syn::File>(expansion.clone());
-        prop_assert!(parsed.is_ok(), "{expansion}");
+        for (attribute, derive) in DERIVES {
+            let expansion = derive(model.clone());
+            let parsed = syn::parse2::<syn::File>(expansion.clone());
+            prop_assert!(parsed.is_ok(), "{attribute}: {expansion}");
+        }
     }
 
     #[test]
     fn what_is_no_struct_is_answered_too(tokens in tokens()) {
-        let expansion = super::derive(tokens);
-        prop_assert!(syn::parse2::<syn::File>(expansion).is_ok());
+        for (attribute, derive) in DERIVES {
+            let expansion = derive(tokens.clone());
+            prop_assert!(syn::parse2::<syn::File>(expansion).is_ok(), "{attribute}");
+        }
+    }
+
+    #[test]
+    fn a_history_is_right_in_any_order(model in history()) {
+        let expansion = crate::history::derive(model).to_string();
+        prop_assert!(!expansion.contains("compile_error"), "{expansion}");
+        prop_assert!(!expansion.contains("unreachable"), "{expansion}");
     }
 }

@@ -1,0 +1,22 @@
+use sea_orm::entity::prelude::*;
+use sea_orm_archive::DeriveHistory;
+
+#[derive(Clone, Debug, DeriveEntityModel, DeriveHistory)]
+#[sea_orm(table_name = "history")]
+#[history(identity = "department_id", bitemporal)]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub department_id: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub valid_from: DateTimeUtc,
+    pub valid_to: Option<DateTimeUtc>,
+    pub recorded_from: DateTimeUtc,
+    pub recorded_to: Option<DateTimeUtc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn main() {}

@@ -1,0 +1,25 @@
+use sea_orm::entity::prelude::*;
+use sea_orm_archive::DeriveHistory;
+
+#[derive(Clone, Debug, DeriveEntityModel, DeriveHistory)]
+#[sea_orm(table_name = "history")]
+#[history(identity = "department_id", bitemporal)]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub department_id: i64,
+    pub valid_from: DateTimeUtc,
+    pub valid_to: DateTimeUtc,
+    pub recorded_from: DateTimeUtc,
+    pub recorded_to: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn main() {
+    fn has_a_history<E: sea_orm_archive::History<Time = DateTimeUtc>>() {}
+    has_a_history::<Entity>();
+}
