@@ -72,7 +72,7 @@ pub use verbs::{ArchiveEntity, ArchiveModel, RestoreModel};
 /// Everything that a program needs to archive and restore.
 pub mod prelude {
     pub use crate::{
-        Archivable, Archival, ArchiveEntity, ArchiveModel, Conflict, DeriveArchive,
+        Archivable, Archival, ArchiveEntity, ArchiveModel, Conflict, DeriveArchive, DeriveHistory,
         Error as ArchiveError, History, HistoryEntity, JoinVersion, Period, Restorable,
         RestoreModel,
     };

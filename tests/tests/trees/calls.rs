@@ -1,5 +1,8 @@
 //! How calls behave: who and why, what is told, and transactions of the caller's.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use blog::{comment, post};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::entity::prelude::*;
@@ -74,6 +77,35 @@ async fn who_when_and_why() {
         (archival.archived_by, archival.reason, archival.metadata),
         (None, None, None)
     );
+}
+
+/// One each: an archive and a restore are one round trip, and what they ask the server to run does
+/// not depend on the rows either.
+#[tokio::test]
+async fn as_many_statements_for_many_rows_as_for_few() {
+    let blog = blog().await;
+    let mut db = blog.connect().await;
+    run(
+        &db,
+        "insert into comments (post_id, author_id, content) select 2, 1, '' from generate_series(1, 3000);
+         insert into likes (comment_id, user_id) select id, 1 from comments where post_id = 2",
+    )
+    .await;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&sent);
+    db.set_metric_callback(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+    });
+    let mut counted = Vec::new();
+    // The first round makes the plan; from then on it is kept.
+    for id in [1, 1, 2, 2] {
+        post::Entity::archive_by_id(id).exec(&db).await.unwrap();
+        let archive = sent.swap(0, Ordering::Relaxed);
+        post::Entity::restore_by_id(id).exec(&db).await.unwrap();
+        counted.push((archive, sent.swap(0, Ordering::Relaxed)));
+    }
+    assert_eq!(counted[1..], [(1, 1), (1, 1), (1, 1)], "{counted:?}");
+    assert_eq!(count(&db, "comments", "post_id = 2").await, 3000);
 }
 
 #[tokio::test]
