@@ -87,7 +87,7 @@ async fn as_many_statements_for_many_rows_as_for_few() {
     let mut db = blog.connect().await;
     run(
         &db,
-        "insert into comments (post_id, author_id, content) select 2, 1, '' from generate_series(1, 3000);
+        "insert into comments (id, post_id, author_id, content) select id, 2, 1, '' from generate_series(3, 3002) as id;
          insert into likes (comment_id, user_id) select id, 1 from comments where post_id = 2",
     )
     .await;
