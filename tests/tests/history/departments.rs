@@ -78,3 +78,9 @@ pub async fn departments() -> Database {
     })
     .await
 }
+
+pub async fn run(db: &impl ConnectionTrait, sql: &str) {
+    db.execute_unprepared(sql)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+}

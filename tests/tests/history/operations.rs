@@ -4,7 +4,7 @@ use sea_orm::DatabaseConnection;
 use sea_orm::prelude::*;
 use sea_orm_archive::prelude::*;
 
-use crate::departments::{department_history, departments};
+use crate::departments::{department_history, departments, run};
 use department_history::{Column, Entity as Names};
 
 /// The first of a month of 2024.
@@ -184,4 +184,350 @@ async fn starts_ends_and_merges() {
         .unwrap();
     assert_eq!(changes.len(), 1);
     assert_eq!(changes[0].after.name, "C and S");
+}
+
+/// The first of a month of a year that is still to come.
+fn next(month: u32) -> DateTimeUtc {
+    format!("2999-{month:02}-01T00:00:00Z").parse().unwrap()
+}
+
+#[tokio::test]
+async fn plans_are_listed_moved_and_cancelled() {
+    let database = departments().await;
+    let db = database.connect().await;
+    started(&db).await;
+    let change = |name: &str, from| {
+        Names::change(1)
+            .value(Column::Name, name)
+            .from(from)
+            .exec(&db)
+    };
+    change("B", next(3)).await.unwrap();
+    change("C", next(6)).await.unwrap();
+    assert_eq!(timeline(&db, 1).await, "A@1-3 B@3-6 C@6-");
+    let scheduled = Names::scheduled(1).all(&db).await.unwrap();
+    assert_eq!(scheduled.len(), 2);
+    assert_eq!(
+        Names::current_version(1)
+            .one(&db)
+            .await
+            .unwrap()
+            .unwrap()
+            .name,
+        "A"
+    );
+    // What changes now lasts until the plan begins.
+    change("a", month(2)).await.unwrap();
+    assert_eq!(timeline(&db, 1).await, "A@1-2 a@2-3 B@3-6 C@6-");
+
+    let moved = Names::reschedule(1, next(3), next(5))
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!((moved.name.as_str(), moved.valid_from), ("B", next(5)));
+    assert_eq!(timeline(&db, 1).await, "A@1-2 a@2-5 B@5-6 C@6-");
+    Names::reschedule(1, next(5), next(2))
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(timeline(&db, 1).await, "A@1-2 a@2-2 B@2-6 C@6-");
+    for (starts, to) in [(next(2), next(6)), (next(6), next(2)), (next(6), next(1))] {
+        let error = Names::reschedule(1, starts, to)
+            .exec(&db)
+            .await
+            .unwrap_err();
+        assert!(matches!(error, ArchiveError::EmptyPeriod { .. }), "{error}");
+    }
+    for (starts, to) in [(month(2), next(6)), (next(7), next(8)), (next(2), month(8))] {
+        let error = Names::reschedule(1, starts, to)
+            .exec(&db)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, ArchiveError::NotScheduled { .. }),
+            "{error}"
+        );
+    }
+
+    let error = Names::end(1).exec(&db).await.unwrap_err();
+    assert!(
+        matches!(error, ArchiveError::LaterVersion { .. }),
+        "{error}"
+    );
+    let cancelled = Names::cancel(1, next(2)).exec(&db).await.unwrap();
+    assert_eq!(
+        (cancelled.name.as_str(), cancelled.valid_to),
+        ("B", Some(next(6)))
+    );
+    assert_eq!(timeline(&db, 1).await, "A@1-2 a@2-6 C@6-");
+    Names::cancel(1, next(6)).exec(&db).await.unwrap();
+    assert_eq!(timeline(&db, 1).await, "A@1-2 a@2-");
+    let error = Names::cancel(1, month(2)).exec(&db).await.unwrap_err();
+    assert!(
+        matches!(error, ArchiveError::NotScheduled { .. }),
+        "{error}"
+    );
+
+    // A scheduled start has nothing before it that could go on.
+    Names::start(2)
+        .value(Column::Name, "S")
+        .from(next(1))
+        .exec(&db)
+        .await
+        .unwrap();
+    Names::cancel(2, next(1)).exec(&db).await.unwrap();
+    assert_eq!(timeline(&db, 2).await, "");
+}
+
+#[tokio::test]
+async fn corrections_and_neighbours_that_say_the_same() {
+    let database = departments().await;
+    let db = database.connect().await;
+    started(&db).await;
+    let change = |name: &str, from| {
+        Names::change(1)
+            .value(Column::Name, name)
+            .from(from)
+            .exec(&db)
+    };
+    change("B", month(3)).await.unwrap();
+    change("C", month(6)).await.unwrap();
+    let corrected = Names::correct(1, month(4))
+        .value(Column::Name, "A")
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(
+        (corrected.valid_from, corrected.valid_to),
+        (month(3), Some(month(6)))
+    );
+    assert_eq!(timeline(&db, 1).await, "A@1-3 A@3-6 C@6-");
+    let merged = Names::coalesce(1).exec(&db).await.unwrap();
+    assert_eq!(merged.len(), 1);
+    assert_eq!(timeline(&db, 1).await, "A@1-6 C@6-");
+    assert!(Names::coalesce(1).exec(&db).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn values_carry_over_and_null_is_a_value() {
+    let database = departments().await;
+    let db = database.connect().await;
+    let version = department_history::ActiveModel {
+        name: sea_orm::Set("A".to_owned()),
+        floor: sea_orm::Set(Some(4)),
+        ..Default::default()
+    };
+    Names::start(1)
+        .set(version)
+        .from(month(1))
+        .exec(&db)
+        .await
+        .unwrap();
+    let renamed = Names::change(1)
+        .value(Column::Name, "B")
+        .from(month(2))
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(renamed.floor, Some(4));
+    let moved = Names::change(1)
+        .value(Column::Floor, None::<i32>)
+        .from(month(3))
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!((moved.name.as_str(), moved.floor), ("B", None));
+    let changes = Names::changes(Column::Floor).all(&db).await.unwrap();
+    assert_eq!(changes.len(), 1);
+    assert_eq!(
+        (changes[0].before.floor, changes[0].after.floor),
+        (Some(4), None)
+    );
+    // An i64 for a column of i32 is not sent to a statement that was prepared for an i32.
+    for _ in 0..2 {
+        Names::change(1)
+            .value(Column::Floor, 5_i64)
+            .from(month(4))
+            .exec(&db)
+            .await
+            .unwrap();
+        Names::change(1)
+            .value(Column::Floor, 6_i32)
+            .from(month(4))
+            .exec(&db)
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_said_and_changes_nothing() {
+    let database = departments().await;
+    let db = database.connect().await;
+    started(&db).await;
+    let none = Names::change(2)
+        .value(Column::Name, "B")
+        .exec(&db)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        none.to_string(),
+        "department_history (department_id = 2) has no version that is valid at now: start one with `.start(..)`, or choose another time"
+    );
+    let nobody = Names::start(99)
+        .value(Column::Name, "B")
+        .exec(&db)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        nobody.to_string(),
+        "public.departments has no row (department_id = 99): insert the identity before its first version"
+    );
+    let reversed = Names::change(1)
+        .value(Column::Name, "B")
+        .during(month(3)..month(2))
+        .exec(&db)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(reversed, ArchiveError::EmptyPeriod { .. }),
+        "{reversed}"
+    );
+    let past = Names::start(2)
+        .value(Column::Name, "B")
+        .until(month(2))
+        .exec(&db)
+        .await
+        .unwrap_err();
+    assert!(matches!(past, ArchiveError::EmptyPeriod { .. }), "{past}");
+    for column in [
+        Column::Id,
+        Column::DepartmentId,
+        Column::ValidFrom,
+        Column::ValidTo,
+    ] {
+        let error = Names::change(1)
+            .value(column, 7)
+            .exec(&db)
+            .await
+            .unwrap_err();
+        assert!(matches!(error, ArchiveError::NoValue { .. }), "{error}");
+    }
+    let nobody = Names::change(1).by(7).exec(&db).await.unwrap_err();
+    assert!(matches!(nobody, ArchiveError::NoValue { .. }), "{nobody}");
+    // The column holds a hundred characters, and nothing is cut off.
+    let long = "x".repeat(101);
+    let error = Names::change(1)
+        .value(Column::Name, long)
+        .exec(&db)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("too long"), "{error}");
+    let itself = Names::merge(1).into(1).exec(&db).await.unwrap_err();
+    assert!(
+        matches!(itself, ArchiveError::SameIdentity { .. }),
+        "{itself}"
+    );
+    assert_eq!(timeline(&db, 1).await, "A@1-");
+}
+
+#[tokio::test]
+async fn a_trigger_that_drops_a_version_stops_the_change() {
+    let database = departments().await;
+    let db = database.connect().await;
+    started(&db).await;
+    run(
+        &db,
+        "create function drop_it() returns trigger language plpgsql as $$ begin return null; end $$;
+         create trigger drop_it before insert on department_history for each row execute function drop_it()",
+    )
+    .await;
+    let error = Names::change(1)
+        .value(Column::Name, "B")
+        .from(month(3))
+        .exec(&db)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ArchiveError::Trigger(_)), "{error}");
+    assert_eq!(timeline(&db, 1).await, "A@1-");
+}
+
+/// No schema change loses a column, also of a version that is split.
+#[tokio::test]
+async fn a_column_added_behind_our_back_is_carried_over() {
+    let database = departments().await;
+    let db = database.connect().await;
+    started(&db).await;
+    for name in ["B", "C", "D", "E", "F", "G", "H"] {
+        Names::change(1)
+            .value(Column::Name, name)
+            .exec(&db)
+            .await
+            .unwrap();
+    }
+    run(&db, "alter table department_history add column boss text; update department_history set boss = 'x'").await;
+    Names::change(1)
+        .value(Column::Name, "I")
+        .exec(&db)
+        .await
+        .unwrap();
+    let lost = "select count(*) as lost from department_history where boss is null";
+    let row = db
+        .query_one_raw(sea_orm::Statement::from_string(
+            sea_orm::DbBackend::Postgres,
+            lost,
+        ))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(row.try_get::<i64>("", "lost").unwrap(), 0);
+    run(&db, "alter table department_history drop constraint department_history_department_id_tstzrange_excl").await;
+    let error = Names::change(1)
+        .value(Column::Name, "J")
+        .exec(&db)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("EXCLUDE USING gist"), "{error}");
+}
+
+#[tokio::test]
+async fn in_a_transaction_of_the_callers() {
+    use sea_orm::TransactionTrait;
+    let database = departments().await;
+    let db = database.connect().await;
+    started(&db).await;
+    let transaction = db.begin().await.unwrap();
+    Names::change(1)
+        .value(Column::Name, "B")
+        .from(month(2))
+        .exec(&transaction)
+        .await
+        .unwrap();
+    Names::change(1)
+        .value(Column::Name, "C")
+        .from(month(2))
+        .exec(&transaction)
+        .await
+        .unwrap();
+    let error = Names::start(1)
+        .value(Column::Name, "D")
+        .from(month(5))
+        .exec(&transaction)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ArchiveError::Overlap { .. }), "{error}");
+    // Two renames now, in one transaction: the clock goes on in it.
+    let first = Names::change(1)
+        .value(Column::Name, "E")
+        .exec(&transaction)
+        .await
+        .unwrap();
+    let second = Names::change(1)
+        .value(Column::Name, "F")
+        .exec(&transaction)
+        .await
+        .unwrap();
+    assert!(first.valid_from < second.valid_from);
+    transaction.rollback().await.unwrap();
+    assert_eq!(timeline(&db, 1).await, "A@1-");
 }

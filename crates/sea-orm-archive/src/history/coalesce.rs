@@ -1,5 +1,7 @@
 //! Neighbours that say the same become one version.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{ConnectionTrait, TransactionTrait, Value};
 
 use super::entity::History;
@@ -92,7 +94,13 @@ pub(super) fn touching<E: History>(
 /// Gaps and islands: a version that does not join the one before it begins a run.
 fn coalesce<E: History>(plan: &HistoryPlan, statement: Statement<'_, E>, condition: &str) -> Sql {
     let (from, to) = (statement.from(), statement.to());
-    let key: Vec<_> = plan.table.key.iter().map(|c| c.name.as_str()).collect();
+    let known: BTreeSet<_> = plan
+        .table
+        .key
+        .iter()
+        .map(|column| column.name.as_str())
+        .chain([plan.names.valid_from.as_str(), plan.names.valid_to.as_str()])
+        .collect();
     let versions = format!(
         "SELECT h.*, {} AS \"archive.says\" FROM period AS p, {} AND {condition}",
         says(plan),
@@ -108,10 +116,10 @@ fn coalesce<E: History>(plan: &HistoryPlan, statement: Statement<'_, E>, conditi
          FROM ({marked}) AS m"
     );
     let runs = format!(
-        "SELECT {}, n.{from}, n.{to}, NOT n.\"archive.joins\" AS \"archive.leads\", pg_catalog.count(*) OVER r AS \"archive.length\", \
+        "SELECT {}, NOT n.\"archive.joins\" AS \"archive.leads\", pg_catalog.count(*) OVER r AS \"archive.length\", \
          CASE WHEN pg_catalog.bool_or(n.{to} IS NULL) OVER r THEN NULL ELSE pg_catalog.max(n.{to}) OVER r END AS \"archive.end\" \
          FROM ({counted}) AS n WINDOW r AS (PARTITION BY n.\"archive.run\")",
-        columns("n", key),
+        columns("n", known),
     );
     // Race: somebody ends a version of a run by hand. The row that they leave is not in the run any
     // more, and the exclusion constraint refuses what would grow over it.

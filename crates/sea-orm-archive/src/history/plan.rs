@@ -214,16 +214,16 @@ fn problems<E: History>(table: &Table, names: &Names) -> Vec<String> {
     }
     problems.extend(column_problems::<E>(table, names));
     if !table.exclusions.iter().any(|x| guards(x, names)) {
-        let only = names
-            .recorded
-            .as_ref()
-            .map_or(String::new(), |(_, to)| format!(" WHERE ({to} IS NULL)"));
+        let only = names.recorded.as_ref().map_or(String::new(), |(_, to)| {
+            format!(" WHERE ({} IS NULL)", quote(to))
+        });
+        let identity: Vec<_> = names.identity.iter().map(|name| quote(name)).collect();
         problems.push(format!(
             "nothing keeps two versions of one identity apart: call manager.create_history_table(..) in a migration, or add EXCLUDE USING gist ({} WITH =, {}({}, {}) WITH &&){only}",
-            names.identity.join(" WITH =, "),
+            identity.join(" WITH =, "),
             E::Time::RANGE,
-            names.valid_from,
-            names.valid_to,
+            quote(&names.valid_from),
+            quote(&names.valid_to),
         ));
     }
     problems
@@ -299,7 +299,7 @@ fn guards(constraint: &Exclusion, names: &Names) -> bool {
         && constraint.parts == identity.len() + 1
         && [&names.valid_from, &names.valid_to]
             .iter()
-            .all(|name| apart.contains(name.as_str()))
+            .all(|name| apart.contains(name.as_str()) || apart.contains(&quote(name)))
         && everywhere
 }
 
