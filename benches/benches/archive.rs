@@ -1,8 +1,19 @@
-//! `cargo bench -p sea-orm-archive-benches`, with `-- --quick` for a look that proves nothing.
+//! `cargo bench -p sea-orm-archive-benches`, with `-- --quick` for a look that proves nothing, and
+//! with `-- --history` for valid time alone.
 
-use sea_orm_archive_benches::{Fallible, Size, run};
+use sea_orm_archive_benches::{Fallible, Parts, Size, run};
 
 fn main() -> Fallible {
-    let quick = std::env::args().any(|argument| argument == "--quick");
-    run(if quick { Size::QUICK } else { Size::FULL })
+    let has = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let size = if has("--quick") {
+        Size::QUICK
+    } else {
+        Size::FULL
+    };
+    let parts = if has("--history") {
+        Parts::History
+    } else {
+        Parts::All
+    };
+    run(size, parts)
 }

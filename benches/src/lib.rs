@@ -10,6 +10,7 @@ mod cases;
 mod databases;
 mod entity;
 mod floor;
+mod history;
 mod latency;
 mod memory;
 mod product;
@@ -35,14 +36,23 @@ pub type Fallible<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 /// # Errors
 ///
 /// If the server does not start, or any statement of any rival fails.
-pub fn run(size: Size) -> Fallible {
+pub fn run(size: Size, parts: Parts) -> Fallible {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(measure(&size))
+    runtime.block_on(measure(&size, parts))
 }
 
-async fn measure(size: &Size) -> Fallible {
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// Archive and history.
+    All,
+    /// History alone.
+    History,
+}
+
+async fn measure(size: &Size, parts: Parts) -> Fallible {
     let server = Postgres::builder()
         .tcp()
         .setting("shared_buffers", "1GB")
@@ -50,10 +60,13 @@ async fn measure(size: &Size) -> Fallible {
         .setting("checkpoint_timeout", "1h")
         .start()?;
     introduce(&server).await?;
-    databases::create(&server, size).await?;
-    cases::run(&server, size).await?;
-    latency::run(&server, size).await?;
-    reads::run(&server, size).await
+    if parts == Parts::All {
+        databases::create(&server, size).await?;
+        cases::run(&server, size).await?;
+        latency::run(&server, size).await?;
+        reads::run(&server, size).await?;
+    }
+    history::run(&server, size).await
 }
 
 /// Says what is measured on what.

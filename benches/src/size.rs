@@ -21,10 +21,18 @@ pub struct Size {
     /// The posts that are read, and how often each question is asked.
     pub(crate) read_posts: i64,
     pub(crate) read_rounds: usize,
+    /// The identities that change, and how often one is changed.
+    pub(crate) departments: i64,
+    pub(crate) change_rounds: usize,
+    /// The versions of the one identity, of the bulk load, and as many audit rows.
+    pub(crate) versions: i64,
+    pub(crate) look_up_rounds: usize,
+    pub(crate) join_rounds: usize,
+    pub(crate) load_rounds: usize,
 }
 
 impl Size {
-    /// What the claims are about; some five minutes.
+    /// What the claims are about; some seven minutes.
     pub const FULL: Self = Self {
         background: 5_000,
         small_rounds: 200,
@@ -37,6 +45,12 @@ impl Size {
         far_rounds: 100,
         read_posts: 200_000,
         read_rounds: 31,
+        departments: 100,
+        change_rounds: 400,
+        versions: 100_000,
+        look_up_rounds: 300,
+        join_rounds: 5,
+        load_rounds: 3,
     };
 
     /// Whether it runs at all; some seconds.
@@ -52,5 +66,11 @@ impl Size {
         far_rounds: 3,
         read_posts: 2_000,
         read_rounds: 3,
+        departments: 10,
+        change_rounds: 3,
+        versions: 1_000,
+        look_up_rounds: 3,
+        join_rounds: 1,
+        load_rounds: 1,
     };
 }
