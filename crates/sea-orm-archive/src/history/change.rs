@@ -103,6 +103,10 @@ pub(super) fn change<E: History>(
 ) -> Result<Step, Error> {
     values.check(plan)?;
     let new = || Statement::new(plan, values, subject.identity, subject.from, None);
+    let mut statements = Vec::new();
+    if plan.names.recorded.is_none() {
+        statements.push(new().close_and_open());
+    }
     let statement = new();
     let (from, to) = (statement.from(), statement.to());
     let source = statement.version_at(&values.differ(plan));
@@ -115,11 +119,12 @@ pub(super) fn change<E: History>(
         answer: Answer::Fresh,
         shrinks: true,
     };
+    statements.push(statement.write(&write));
     let read = new();
     let unchanged = read.version_at("true");
+    statements.push(read.read(&unchanged));
     Ok(Step {
-        sql: statement.write(&write),
-        otherwise: Some(read.read(&unchanged)),
+        statements,
         required: true,
     })
 }
@@ -186,14 +191,12 @@ fn during<E: History>(
         read.read(&all)
     };
     let mut steps = vec![Step {
-        sql: statement.write(&write),
-        otherwise: Some(read()),
+        statements: vec![statement.write(&write), read()],
         required: true,
     }];
     if plan.followers().next().is_none() {
         steps.push(Step {
-            sql: coalesce::touching(plan, values, subject),
-            otherwise: None,
+            statements: vec![coalesce::touching(plan, values, subject)],
             required: false,
         });
     }
@@ -245,8 +248,7 @@ impl<E: History> Correct<E> {
             let read = new();
             let unchanged = read.version_at("true");
             Ok(vec![Step {
-                sql: statement.write(&write),
-                otherwise: Some(read.read(&unchanged)),
+                statements: vec![statement.write(&write), read.read(&unchanged)],
                 required: true,
             }])
         };

@@ -55,8 +55,7 @@ impl<E: History> Coalesce<E> {
             refuse_followers(plan)?;
             let statement = Statement::new(plan, &self.values, &self.identity, subject.from, None);
             Ok(vec![Step {
-                sql: coalesce(plan, statement, "true"),
-                otherwise: None,
+                statements: vec![coalesce(plan, statement, "true")],
                 required: false,
             }])
         };

@@ -268,7 +268,7 @@ impl<'a, E: History> Statement<'a, E> {
     }
 
     /// Inserts the pieces with the given values, or those without, from the versions that they are
-    /// pieces of. All columns are listed: the plan is of the table as it is.
+    /// pieces of.
     fn insert(
         &self,
         name: &str,
@@ -276,6 +276,18 @@ impl<'a, E: History> Statement<'a, E> {
         more: &[(String, String)],
         condition: &str,
     ) -> String {
+        let (columns, values) = self.inserted(fresh, more);
+        let is_fresh = if fresh { "" } else { "NOT " };
+        format!(
+            "{name} AS (INSERT INTO {} ({columns}) SELECT {values} FROM piece AS x, given AS g, clock AS c \
+             WHERE {is_fresh}x.\"archive.fresh\" AND {condition} RETURNING *)",
+            self.plan.table.id.sql(),
+        )
+    }
+
+    /// The columns of a piece with their values, from `x`, and those that are given from `g`. All
+    /// columns are listed: the plan is of the table as it is.
+    fn inserted(&self, fresh: bool, more: &[(String, String)]) -> (String, String) {
         let names = &self.plan.names;
         let mut columns: Vec<(String, String)> = names
             .identity
@@ -296,14 +308,7 @@ impl<'a, E: History> Statement<'a, E> {
         columns.extend(self.made());
         columns.extend_from_slice(more);
         let (columns, values): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
-        let is_fresh = if fresh { "" } else { "NOT " };
-        format!(
-            "{name} AS (INSERT INTO {} ({}) SELECT {} FROM piece AS x, given AS g, clock AS c \
-             WHERE {is_fresh}x.\"archive.fresh\" AND {condition} RETURNING *)",
-            self.plan.table.id.sql(),
-            columns.join(", "),
-            values.join(", "),
-        )
+        (columns.join(", "), values.join(", "))
     }
 
     /// Who made a version. A piece that only became shorter is still of who said it first; a
@@ -326,9 +331,20 @@ impl<'a, E: History> Statement<'a, E> {
             .map(|(name, value)| (quote(name), (*value).to_owned()))
     }
 
+    /// Stops where fewer rows were written than planned: a trigger that drops one would leave a hole
+    /// where it belongs.
+    fn all_written(&self, written: &str, planned: &str) -> String {
+        format!(
+            "(SELECT CASE WHEN (SELECT pg_catalog.count(*) FROM {written}) = (SELECT pg_catalog.count(*) FROM {planned}) \
+             THEN true ELSE archive.stop('AR004', {}) END)",
+            literal(&format!(
+                "a trigger on {} kept a version from being written: nothing has changed",
+                self.plan.table.id
+            )),
+        )
+    }
+
     /// The versions that the caller gets.
-    ///
-    /// A trigger that drops a row would leave a hole where a piece belongs: the pieces are counted.
     fn answer(&self, answer: Answer) -> String {
         let from = self.from();
         let rows = match answer {
@@ -341,18 +357,43 @@ impl<'a, E: History> Statement<'a, E> {
                 same_key(&self.plan.table.key, "i", "x"),
             ),
         };
-        let all_written = format!(
-            "(SELECT CASE WHEN (SELECT pg_catalog.count(*) FROM written) = (SELECT pg_catalog.count(*) FROM piece) \
-             THEN true ELSE archive.stop('AR004', {}) END)",
-            literal(&format!(
-                "a trigger on {} kept a version from being written: nothing has changed",
-                self.plan.table.id
-            )),
-        );
+        let all_written = self.all_written("written", "piece");
         format!(
             "SELECT {} FROM ({rows}) AS r WHERE {all_written} ORDER BY r.{from}",
             selected::<E>("r")
         )
+    }
+
+    /// What [`write`](Self::write) does to a version that starts before the time of a change, in half
+    /// the time: the row is closed, and what it says goes on in a new one.
+    ///
+    /// Race: somebody changes the period of the version by hand. Then nothing is closed, nothing
+    /// opened, and the general statement takes over. Other values are read from the row as closed.
+    pub fn close_and_open(mut self) -> Sql {
+        let table = self.plan.table.id.sql();
+        let (from, to) = (self.from(), self.to());
+        let starts_before = format!(
+            "h.{from} < p.\"from\" AND {}",
+            self.values.differ(self.plan)
+        );
+        let source = self.version_at(&starts_before);
+        let closed = format!(
+            "UPDATE {table} AS h SET {to} = p.\"from\" FROM source AS x, period AS p WHERE {} \
+             AND h.{from} = x.{from} AND h.{to} IS NOT DISTINCT FROM x.{to} \
+             RETURNING h.*, p.\"from\" AS \"archive.from\", x.{to} AS \"archive.to\"",
+            same_key(&self.plan.table.key, "h", "x"),
+        );
+        let (columns, values) = self.inserted(true, &[]);
+        let answer = format!(
+            "SELECT {} FROM added AS r WHERE {}",
+            selected::<E>("r"),
+            self.all_written("added", "closed"),
+        );
+        self.sql.text.push_str(&format!(
+            ",\nsource AS MATERIALIZED ({source}),\nclosed AS ({closed}),\n\
+             added AS (INSERT INTO {table} ({columns}) SELECT {values} FROM closed AS x, given AS g RETURNING *)\n{answer}"
+        ));
+        self.sql
     }
 
     /// Reads instead of writing: the versions that a query finds.

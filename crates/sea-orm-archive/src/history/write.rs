@@ -14,9 +14,9 @@ use crate::sql::quote;
 
 /// One statement of a write.
 pub(super) struct Step {
-    pub sql: Sql,
-    /// What to read where nothing was written: the values may be as asked for already.
-    pub otherwise: Option<Sql>,
+    /// Run in this order until one of them answers: what mostly does it first, then what always
+    /// does, then what reads the version, whose values may be as asked for already.
+    pub statements: Vec<Sql>,
     /// No version is an error, and nothing of the write remains.
     pub required: bool,
 }
@@ -24,8 +24,7 @@ pub(super) struct Step {
 impl Step {
     pub fn required(sql: Sql) -> Self {
         Self {
-            sql,
-            otherwise: None,
+            statements: vec![sql],
             required: true,
         }
     }
@@ -122,9 +121,12 @@ where
     }
     let mut written = Vec::with_capacity(steps.len());
     for step in steps {
-        let mut models = models::<E, C>(db, &step.sql).await?;
-        if let (true, Some(read)) = (models.is_empty(), &step.otherwise) {
-            models = self::models::<E, C>(db, read).await?;
+        let mut models = Vec::new();
+        for sql in &step.statements {
+            models = self::models::<E, C>(db, sql).await?;
+            if !models.is_empty() {
+                break;
+            }
         }
         if models.is_empty() && step.required {
             return Err(no_version::<E>(subject));
