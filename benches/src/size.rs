@@ -67,7 +67,7 @@ impl Size {
         read_posts: 2_000,
         read_rounds: 3,
         departments: 10,
-        change_rounds: 100,
+        change_rounds: 3,
         versions: 1_000,
         look_up_rounds: 3,
         join_rounds: 1,

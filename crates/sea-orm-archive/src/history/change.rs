@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, TransactionTrait, Value};
 use super::coalesce;
 use super::entity::{History, Period};
 use super::plan::HistoryPlan;
-use super::statement::{Answer, Instant, Statement, Write};
+use super::statement::{Answer, Instant, Statement, Write, close_and_open};
 use super::values::{Values, takes_values};
 use super::write::{Step, Subject, no_version, table, text, write};
 use crate::error::Error;
@@ -105,7 +105,7 @@ pub(super) fn change<E: History>(
     let new = || Statement::new(plan, values, subject.identity, subject.from, None);
     let mut statements = Vec::new();
     if plan.names.recorded.is_none() {
-        statements.push(new().close_and_open());
+        statements.push(close_and_open(plan, values, subject.identity, subject.from));
     }
     let statement = new();
     let (from, to) = (statement.from(), statement.to());

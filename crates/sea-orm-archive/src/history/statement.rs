@@ -70,7 +70,7 @@ impl<'a, E: History> Statement<'a, E> {
         from: &Instant,
         to: Option<&Value>,
     ) -> Self {
-        let mut sql = values.begin();
+        let mut sql = values.row();
         let time = plan.time_type();
         let from = match from {
             Instant::At(time) => sql.bind(time.clone()),
@@ -79,11 +79,12 @@ impl<'a, E: History> Statement<'a, E> {
         // A NULL is in the text: the driver knows a statement by its text, and would take a time for
         // one that it has prepared for a NULL of another type.
         let to = to.map_or("NULL".to_owned(), |time| sql.bind(time.clone()));
-        sql.text.push_str(&format!(
-            ",\nclock AS MATERIALIZED (SELECT pg_catalog.clock_timestamp() AS now WHERE {}),\n\
+        sql.text = format!(
+            "WITH given AS MATERIALIZED {},\nclock AS MATERIALIZED (SELECT pg_catalog.clock_timestamp() AS now WHERE {}),\n\
              period AS MATERIALIZED (SELECT CAST({from} AS {time}) AS \"from\", CAST({to} AS {time}) AS \"to\" FROM clock AS c)",
+            sql.text,
             unchanged(&plan.basis)
-        ));
+        );
         let identity = bound_identity(plan, identity, &mut sql);
         Self {
             plan,
@@ -331,19 +332,6 @@ impl<'a, E: History> Statement<'a, E> {
             .map(|(name, value)| (quote(name), (*value).to_owned()))
     }
 
-    /// Stops where fewer rows were written than planned: a trigger that drops one would leave a hole
-    /// where it belongs.
-    fn all_written(&self, written: &str, planned: &str) -> String {
-        format!(
-            "(SELECT CASE WHEN (SELECT pg_catalog.count(*) FROM {written}) = (SELECT pg_catalog.count(*) FROM {planned}) \
-             THEN true ELSE archive.stop('AR004', {}) END)",
-            literal(&format!(
-                "a trigger on {} kept a version from being written: nothing has changed",
-                self.plan.table.id
-            )),
-        )
-    }
-
     /// The versions that the caller gets.
     fn answer(&self, answer: Answer) -> String {
         let from = self.from();
@@ -357,43 +345,15 @@ impl<'a, E: History> Statement<'a, E> {
                 same_key(&self.plan.table.key, "i", "x"),
             ),
         };
-        let all_written = self.all_written("written", "piece");
+        let all_written = format!(
+            "(SELECT CASE WHEN (SELECT pg_catalog.count(*) FROM written) = (SELECT pg_catalog.count(*) FROM piece) \
+             THEN true ELSE {} END)",
+            stop_unwritten(self.plan),
+        );
         format!(
             "SELECT {} FROM ({rows}) AS r WHERE {all_written} ORDER BY r.{from}",
             selected::<E>("r")
         )
-    }
-
-    /// What [`write`](Self::write) does to a version that starts before the time of a change, in half
-    /// the time: the row is closed, and what it says goes on in a new one.
-    ///
-    /// Race: somebody changes the period of the version by hand. Then nothing is closed, nothing
-    /// opened, and the general statement takes over. Other values are read from the row as closed.
-    pub fn close_and_open(mut self) -> Sql {
-        let table = self.plan.table.id.sql();
-        let (from, to) = (self.from(), self.to());
-        let starts_before = format!(
-            "h.{from} < p.\"from\" AND {}",
-            self.values.differ(self.plan)
-        );
-        let source = self.version_at(&starts_before);
-        let closed = format!(
-            "UPDATE {table} AS h SET {to} = p.\"from\" FROM source AS x, period AS p WHERE {} \
-             AND h.{from} = x.{from} AND h.{to} IS NOT DISTINCT FROM x.{to} \
-             RETURNING h.*, p.\"from\" AS \"archive.from\", x.{to} AS \"archive.to\"",
-            same_key(&self.plan.table.key, "h", "x"),
-        );
-        let (columns, values) = self.inserted(true, &[]);
-        let answer = format!(
-            "SELECT {} FROM added AS r WHERE {}",
-            selected::<E>("r"),
-            self.all_written("added", "closed"),
-        );
-        self.sql.text.push_str(&format!(
-            ",\nsource AS MATERIALIZED ({source}),\nclosed AS ({closed}),\n\
-             added AS (INSERT INTO {table} ({columns}) SELECT {values} FROM closed AS x, given AS g RETURNING *)\n{answer}"
-        ));
-        self.sql
     }
 
     /// Reads instead of writing: the versions that a query finds.
@@ -447,6 +407,67 @@ impl<'a, E: History> Statement<'a, E> {
         ));
         self.sql
     }
+}
+
+/// What [`Statement::write`] does to the open version of an identity, in a third of the time: the row
+/// is closed, and what it says goes on in a new one. Nothing happens to any other version.
+///
+/// Race: somebody ends the version by hand. Then nothing is closed, and nothing opened; what they
+/// change besides is read from the row as it is closed.
+pub(super) fn close_and_open<E: History>(
+    plan: &HistoryPlan,
+    values: &Values<E>,
+    identity: &[Value],
+    at: &Instant,
+) -> Sql {
+    let mut sql = values.row();
+    let time = plan.time_type();
+    let at = match at {
+        Instant::At(time) => sql.bind(time.clone()),
+        Instant::Now => "pg_catalog.clock_timestamp()".to_owned(),
+    };
+    let given = std::mem::take(&mut sql.text);
+    let statement = Statement {
+        plan,
+        values,
+        identity: bound_identity(plan, identity, &mut sql),
+        sql,
+    };
+    let table = plan.table.id.sql();
+    let (from, to) = (statement.from(), statement.to());
+    let closed = format!(
+        "UPDATE {table} AS h SET {to} = p.\"from\" FROM (SELECT CAST({at} AS {time}) AS \"from\") AS p, {given} AS g \
+         WHERE {} AND h.{from} = {} AND h.{from} < p.\"from\" AND h.{to} IS NULL AND {} AND {} RETURNING h.*",
+        statement.of_identity(),
+        statement.start_before(),
+        values.differ(plan),
+        unchanged(&plan.basis),
+    );
+    let (columns, inserted) = statement.inserted(true, &[]);
+    let inserted = inserted
+        .replace("x.\"archive.from\"", &format!("x.{to}"))
+        .replace("x.\"archive.to\"", "NULL");
+    let mut sql = statement.sql;
+    sql.text = format!(
+        "WITH closed AS ({closed}),\nadded AS (INSERT INTO {table} ({columns}) SELECT {inserted} \
+         FROM closed AS x, {given} AS g RETURNING *)\n\
+         SELECT {} FROM closed AS x LEFT JOIN added AS r ON true WHERE r.{from} IS NOT NULL OR {}",
+        selected::<E>("r"),
+        stop_unwritten(plan),
+    );
+    sql
+}
+
+/// Stops where fewer rows were written than planned: a trigger that drops one would leave a hole
+/// where it belongs.
+fn stop_unwritten(plan: &HistoryPlan) -> String {
+    format!(
+        "archive.stop('AR004', {})",
+        literal(&format!(
+            "a trigger on {} kept a version from being written: nothing has changed",
+            plan.table.id
+        ))
+    )
 }
 
 /// Asks for the parts to be complete.

@@ -71,10 +71,9 @@ impl<E: History> Values<E> {
         Ok(())
     }
 
-    /// The statement's start: `WITH given AS (SELECT $1 AS "name")`, cast as SeaORM casts what it
-    /// writes. The values stay as they are until they are assigned: an explicit cast to `varchar(3)`
-    /// would cut a longer text off.
-    pub fn begin(&self) -> Sql {
+    /// The values as a query of one row, cast as SeaORM casts what it writes. They stay as they are
+    /// until they are assigned: an explicit cast to `varchar(3)` would cut a longer text off.
+    pub fn row(&self) -> Sql {
         let mut given = Query::select();
         for (column, value) in &self.columns {
             given.expr_as(
@@ -94,10 +93,7 @@ impl<E: History> Values<E> {
             Some(by) => format!(", {} AS \"archive.by\"", sql.bind(by.clone())),
             None => String::new(),
         };
-        sql.text = format!(
-            "WITH given AS MATERIALIZED ({given}{by}) /* {} */",
-            self.types()
-        );
+        sql.text = format!("({given}{by} /* {} */)", self.types());
         sql
     }
 
