@@ -6,8 +6,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, DatabaseConnection, QueryOrder};
 use sea_orm_archive::prelude::*;
 
-use crate::Error;
-use crate::narrator::{Narrator, ensure};
+use storyteller::{Error, Narrator, ensure};
 
 const TABLES: [&str; 5] = ["posts", "comments", "likes", "post_tags", "tags"];
 

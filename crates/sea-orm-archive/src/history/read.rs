@@ -220,11 +220,11 @@ where
 }
 
 /// Whether one time is later than another, by the database's clock.
-pub(super) async fn later<E, C>(db: &C, time: Expr, than: Expr) -> Result<bool, DbErr>
-where
-    E: History,
-    C: ConnectionTrait,
-{
+pub(super) async fn later<C: ConnectionTrait>(
+    db: &C,
+    time: Expr,
+    than: Expr,
+) -> Result<bool, DbErr> {
     let query = Query::select().expr(time.gt(than)).take();
     match db.query_one(&query).await? {
         Some(row) => Ok(row.try_get_by_index(0)?),

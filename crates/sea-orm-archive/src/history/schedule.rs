@@ -131,8 +131,8 @@ impl<E: History> Reschedule<E> {
         let new = read::time::<E>(Some(self.to.clone()));
         let planned = read::starts_at::<E, C>(db, &self.identity, starts.clone()).await?;
         if planned
-            && read::later::<E, C>(db, starts, now.clone()).await?
-            && read::later::<E, C>(db, new, now).await?
+            && read::later(db, starts, now.clone()).await?
+            && read::later(db, new, now).await?
         {
             return Ok(Error::EmptyPeriod {
                 table: table::<E>(),

@@ -1,4 +1,4 @@
-//! A database for one telling of the story.
+//! A database for one telling of a story.
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
@@ -8,7 +8,7 @@ use throwaway_postgres::Server;
 use crate::Error;
 
 /// What the names of our databases begin with.
-const PREFIX: &str = "sea_orm_archive_tour_";
+const PREFIX: &str = "sea_orm_archive_";
 
 /// A scratch database; nothing else on the server is touched.
 pub struct Scratch {
@@ -18,10 +18,11 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    pub async fn create(server: &Server) -> Result<Self, Error> {
+    pub async fn create(server: &Server, program: &str) -> Result<Self, Error> {
         let admin = connect(server.admin_url()).await?;
-        remove_leftovers(&admin).await?;
-        let name = format!("{PREFIX}{}", std::process::id());
+        let prefix = format!("{PREFIX}{program}_");
+        remove_leftovers(&admin, &prefix).await?;
+        let name = format!("{prefix}{}", std::process::id());
         admin
             .execute_unprepared(&format!(r#"CREATE DATABASE "{name}""#))
             .await?;
@@ -49,12 +50,12 @@ async fn connect(url: String) -> Result<DatabaseConnection, Error> {
     Ok(Database::connect(options).await?)
 }
 
-/// A tour that was killed could not remove its database: the next one does, unless it is in use.
-async fn remove_leftovers(admin: &DatabaseConnection) -> Result<(), Error> {
+/// A program that was killed could not remove its database: the next run does, unless it is in use.
+async fn remove_leftovers(admin: &DatabaseConnection, prefix: &str) -> Result<(), Error> {
     let query = "SELECT datname::text AS name FROM pg_catalog.pg_database AS d \
                  WHERE starts_with(datname::text, $1) \
                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS s WHERE s.datname = d.datname)";
-    let query = Statement::from_sql_and_values(DbBackend::Postgres, query, [PREFIX.into()]);
+    let query = Statement::from_sql_and_values(DbBackend::Postgres, query, [prefix.into()]);
     for row in admin.query_all_raw(query).await? {
         let name: String = row.try_get("", "name")?;
         drop_database(admin, &name).await?;

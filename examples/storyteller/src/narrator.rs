@@ -14,7 +14,7 @@ pub struct Narrator {
 }
 
 impl Narrator {
-    pub fn new(sql: bool) -> Self {
+    pub(crate) fn new(sql: bool) -> Self {
         Self {
             sql,
             chapter: AtomicU32::new(0),
@@ -22,17 +22,19 @@ impl Narrator {
     }
 
     /// Prints every statement from here on, if it was asked to.
-    pub fn listen(&self, db: &mut DatabaseConnection) {
+    pub(crate) fn listen(&self, db: &mut DatabaseConnection) {
         if self.sql {
             db.set_metric_callback(|info| print_sql(info.statement));
         }
     }
 
+    /// Begins a chapter.
     pub fn chapter(&self, title: &str) {
         let number = self.chapter.fetch_add(1, Ordering::Relaxed) + 1;
         println!("\n{number}. {title}");
     }
 
+    /// Tells something, line by line.
     pub fn say(&self, text: &str) {
         for line in text.lines() {
             println!("   {line}");
