@@ -1,13 +1,20 @@
-//! The ledger, the register and the functions of the schema `archive`.
+//! The ledger, the registers and the functions of the schema `archive`.
 
 use sea_orm_migration::DbErr;
 
-use crate::{name::quote, register, work::Work};
+use crate::{
+    history::{self, foreign_key},
+    name::quote,
+    register,
+    work::Work,
+};
 
 /// Creates what is not there yet, and replaces the functions.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(include_str!("sql/ledger.sql")).await?;
     work.run(include_str!("sql/functions.sql")).await?;
+    foreign_key::forget_dropped(work).await?;
+    history::register::forget_dropped(work).await?;
     register::forget_dropped(work).await
 }
 
@@ -19,7 +26,23 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
             refuse_rows(work, &twin).await?;
         }
     }
+    if history::register::is_installed(work).await? {
+        foreign_key::forget_dropped(work).await?;
+        refuse_foreign_keys(work).await?;
+    }
     work.run(include_str!("sql/uninstall.sql")).await
+}
+
+/// The functions that check a temporal foreign key would stay, and nothing would know of them.
+async fn refuse_foreign_keys(work: &Work) -> Result<(), DbErr> {
+    match foreign_key::live(work).await?.first() {
+        None => Ok(()),
+        Some(found) => Err(DbErr::Migration(format!(
+            "{} has the temporal foreign key \"{}\", which the archive looks after: drop it first, with \
+             `manager.drop_temporal_foreign_key(..)`",
+            found.child, found.name
+        ))),
+    }
 }
 
 async fn refuse_rows(work: &Work, twin: &str) -> Result<(), DbErr> {
