@@ -107,7 +107,7 @@ async fn a_table_that_does_not_fit_is_refused() -> Result<(), DbErr> {
             "\"department_id\" is bigint, and not integer",
         ),
         (
-            "drop column valid_from, add column valid_from date not null",
+            "drop column valid_from cascade, add column valid_from date not null",
             "\"valid_from\" is date",
         ),
         (

@@ -198,11 +198,16 @@ async fn create_index(work: &Work, foreign_key: &ForeignKey<'_>) -> Result<(), D
     }
     work.run(&format!(
         "CREATE INDEX {} ON {} ({})",
-        quote(&derived(foreign_key.name, "_idx")),
+        quote(&index_name(foreign_key.name, foreign_key.id)),
         child.sql(),
         quote_all(columns.iter().map(String::as_str))
     ))
     .await
+}
+
+/// What the index is called; another table may have a foreign key of the same name.
+fn index_name(name: &str, id: i64) -> String {
+    derived(name, &format!("_{id}_idx"))
 }
 
 /// Drops the foreign key of `child` called `name`, where there is one, with the index that was made for
@@ -232,7 +237,7 @@ async fn drop_index(work: &Work, child: &Table, foreign_key: &Registered) -> Res
            AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.conindid = i.indexrelid)",
         [
             child.id.oid.into(),
-            derived(&foreign_key.name, "_idx").into(),
+            index_name(&foreign_key.name, foreign_key.id).into(),
         ],
     )
     .await
