@@ -211,3 +211,33 @@ async fn a_policy_that_binds_the_owner_fails_the_write() -> Result<(), DbErr> {
     );
     Ok(())
 }
+
+/// What runs with the rights of the migrating role calls nothing that a caller put in its way.
+#[tokio::test]
+async fn the_search_path_of_the_caller_changes_nothing() -> Result<(), DbErr> {
+    let m = company().await;
+    m.run(
+        "create schema evil;
+         create function evil.current_setting(text) returns text language plpgsql as
+             $$ begin raise exception 'hijacked'; end $$;
+         create function evil.isempty(tstzmultirange) returns bool language sql as 'select true';
+         create function evil.format(text, variadic text[]) returns text language sql as 'select null'",
+    )
+    .await;
+    let db = m.database.session("caller").await.db();
+    db.execute_unprepared("set search_path = evil, public, pg_catalog")
+        .await?;
+    db.execute_unprepared("insert into user_audit values (3, 1, '2024-02-01Z')")
+        .await?;
+    for sql in [
+        "insert into user_audit values (4, 1, '2023-02-01Z')",
+        "update user_audit set changed_at = '2023-02-01Z'",
+        "update department_history set valid_to = '2024-03-02Z' where id = 2",
+        "delete from department_history",
+        "truncate department_history",
+    ] {
+        let refusal = refusal(db.execute_unprepared(sql).await);
+        assert_eq!(refusal.code, "23503", "{sql}: {}", refusal.message);
+    }
+    Ok(())
+}

@@ -294,29 +294,35 @@ async fn two_rows_at_once() {
     holds(&m).await;
 }
 
-/// The identities are locked in the order of their key, and not in that of the rows.
+/// The identities are locked in the order of their key, whatever the order of the rows: who waits for
+/// the second holds the first.
 #[tokio::test]
-async fn rows_in_opposite_orders_do_not_deadlock() {
-    let m = company().await;
-    m.run("delete from user_audit").await;
-    let (one, other) = sessions(&m).await;
-    let blocker = m.database.session("blocker").await;
-    let blocking = begin(&blocker, IsolationLevel::ReadCommitted).await;
-    blocking
-        .execute_unprepared("select from departments where id = 2 for no key update")
-        .await
-        .unwrap();
-    let ending = start(&one, "delete from department_history");
-    m.database.wait_until_blocked_by(&one, &blocker).await;
-    let writing = start(
-        &other,
-        "insert into user_audit values (4, 2, '2024-05-01Z'), (5, 1, '2024-05-01Z')",
-    );
-    // It waits for department 1 and holds nothing of 2.
-    m.database.wait_until_blocked_by(&other, &one).await;
-    blocking.commit().await.unwrap();
-    ending.finish().await.unwrap();
-    assert_violates(&refusal(writing.finish().await));
+async fn identities_are_locked_in_the_order_of_their_key() {
+    for (sql, lock) in [
+        (
+            "insert into user_audit values (4, 2, '2024-05-01Z'), (5, 1, '2024-05-01Z')",
+            "select from departments where id = 1 for no key update nowait",
+        ),
+        (
+            "delete from department_history where department_id in (1, 2)",
+            "select from departments where id = 1 for share nowait",
+        ),
+    ] {
+        let m = company().await;
+        m.run("delete from user_audit; insert into department_history (id, department_id, name, valid_from, valid_to) values (0, 2, 'x', '2000-01-01Z', '2001-01-01Z')")
+            .await;
+        let (blocker, waiter) = sessions(&m).await;
+        let blocking = begin(&blocker, IsolationLevel::ReadCommitted).await;
+        blocking
+            .execute_unprepared("select from departments where id = 2 for no key update")
+            .await
+            .unwrap();
+        let waiting = start(&waiter, sql);
+        m.database.wait_until_blocked_by(&waiter, &blocker).await;
+        assert_eq!(m.refused(lock).await.code, "55P03", "{sql}");
+        blocking.commit().await.unwrap();
+        waiting.finish().await.unwrap();
+    }
 }
 
 /// A truncate waits for whoever has looked at a version, and then sees the row.

@@ -289,6 +289,8 @@ async fn what_is_missing_is_said() -> Result<(), DbErr> {
         );
     }
     assert!(!m.exists("h").await);
+    let error = refused(m.manager().drop_history_table("departments").await);
+    assert_says(&error, &["public.departments", "not registered"]);
     Ok(())
 }
 

@@ -17,6 +17,12 @@ pub(crate) async fn history(work: &Work, name: &str) -> Result<(), DbErr> {
     let Some(table) = work.table(name).await? else {
         return Ok(());
     };
+    if register::find(work, &table.id).await?.is_none() {
+        return Err(DbErr::Migration(format!(
+            "{} is not registered as a history: drop it with `manager.drop_table(..)` if it is meant",
+            table.id
+        )));
+    }
     foreign_key::refuse_dependents(work, &table.id).await?;
     register::remove(work, &table.id).await?;
     work.run(&format!("DROP TABLE {}", table.id.sql()))

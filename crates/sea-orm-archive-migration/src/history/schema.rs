@@ -91,7 +91,8 @@ pub trait HistorySchema {
     ///
     /// # Errors
     ///
-    /// While a temporal foreign key points at it, or something else depends on it.
+    /// While a temporal foreign key points at it, or something else depends on it; and where the table is
+    /// not registered as a history.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::HistorySchema;
@@ -179,9 +180,11 @@ pub trait HistorySchema {
     /// From then on the database refuses, whoever writes: a row of the child without a version at its
     /// time, and a statement that takes from a row of the child the version it refers to. What counts is
     /// the state after the statement, so one that moves the boundary between two versions passes, and so
-    /// does one that deletes the versions and the rows together. A statement that refuses stops with
-    /// SQLSTATE 23503 and names the constraint, the row, the identity and the time. In a bitemporal
-    /// history a version that was corrected counts for nothing.
+    /// does one that deletes the versions and the rows together. But ending a version and opening the next
+    /// one belong into one statement, `WITH ended AS (UPDATE ..) INSERT ..`: between two of them the rows
+    /// after the boundary would have no version. A statement that is refused stops with SQLSTATE 23503 and
+    /// names the constraint, the row, the identity and the time. In a bitemporal history a version that
+    /// was corrected counts for nothing.
     ///
     /// In the database: five functions in the schema `archive` and their triggers, on the child after
     /// INSERT and UPDATE, on the history after UPDATE, DELETE and TRUNCATE; and an index on the columns of
