@@ -62,7 +62,17 @@ async fn refuse_rows(work: &Work, twin: &str) -> Result<(), DbErr> {
 pub(crate) async fn grant(work: &Work, role: &str) -> Result<(), DbErr> {
     register::require(work).await?;
     work.run(&include_str!("sql/grant.sql").replace("{role}", &quote(role)))
-        .await
+        .await?;
+    // A trigger runs for everybody. With EXECUTE its function could be put on a table of the role's own,
+    // and would read there what the role may not.
+    work.run_each(
+        "SELECT pg_catalog.format('REVOKE EXECUTE ON FUNCTION archive.%I() FROM %I', p.proname, $1::text) AS statement
+         FROM pg_catalog.pg_proc AS p
+         WHERE p.pronamespace = 'archive'::pg_catalog.regnamespace
+           AND p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype",
+        [role.into()],
+    )
+    .await
 }
 
 /// Takes back what [`grant`] gave.

@@ -44,6 +44,20 @@ async fn it_may_be_created_twice_and_dropped_twice() -> Result<(), DbErr> {
     Ok(())
 }
 
+/// Whoever could run them on a table of his own would read what he may not.
+#[tokio::test]
+async fn nobody_else_may_run_the_functions() -> Result<(), DbErr> {
+    let m = company().await;
+    let role = m.database.role("web").await;
+    m.manager().grant_archive(role.clone()).await?;
+    let allowed = format!(
+        "select proname::text from pg_proc where pronamespace = 'archive'::regnamespace
+         and prorettype = 'trigger'::regtype and has_function_privilege('{role}', oid, 'EXECUTE')"
+    );
+    assert!(m.all::<String>(&allowed).await.is_empty());
+    Ok(())
+}
+
 #[tokio::test]
 async fn another_one_of_the_same_name_is_refused() -> Result<(), DbErr> {
     let m = company().await;
