@@ -36,7 +36,7 @@ fn wanted(active: &Table, twin: &Twin) -> Vec<Vec<String>> {
     wanted
 }
 
-async fn exists(work: &Work, table: i64, columns: &[String]) -> Result<bool, DbErr> {
+pub(crate) async fn exists(work: &Work, table: i64, columns: &[String]) -> Result<bool, DbErr> {
     work.row(
         include_str!("sql/has_index.sql"),
         [table.into(), columns.to_vec().into()],

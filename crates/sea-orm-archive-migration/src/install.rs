@@ -1,13 +1,20 @@
-//! The ledger, the register and the functions of the schema `archive`.
+//! The ledger, the registers and the functions of the schema `archive`.
 
 use sea_orm_migration::DbErr;
 
-use crate::{name::quote, register, work::Work};
+use crate::{
+    history::{self, foreign_key},
+    name::quote,
+    register,
+    work::Work,
+};
 
 /// Creates what is not there yet, and replaces the functions.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(include_str!("sql/ledger.sql")).await?;
     work.run(include_str!("sql/functions.sql")).await?;
+    foreign_key::forget_dropped(work).await?;
+    history::register::forget_dropped(work).await?;
     register::forget_dropped(work).await
 }
 
@@ -19,7 +26,23 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
             refuse_rows(work, &twin).await?;
         }
     }
+    if history::register::is_installed(work).await? {
+        foreign_key::forget_dropped(work).await?;
+        refuse_foreign_keys(work).await?;
+    }
     work.run(include_str!("sql/uninstall.sql")).await
+}
+
+/// The functions that check a temporal foreign key would stay, and nothing would know of them.
+async fn refuse_foreign_keys(work: &Work) -> Result<(), DbErr> {
+    match foreign_key::live(work).await?.first() {
+        None => Ok(()),
+        Some(found) => Err(DbErr::Migration(format!(
+            "{} has the temporal foreign key \"{}\", which the archive looks after: drop it first, with \
+             `manager.drop_temporal_foreign_key(..)`",
+            found.child, found.name
+        ))),
+    }
 }
 
 async fn refuse_rows(work: &Work, twin: &str) -> Result<(), DbErr> {
@@ -39,7 +62,17 @@ async fn refuse_rows(work: &Work, twin: &str) -> Result<(), DbErr> {
 pub(crate) async fn grant(work: &Work, role: &str) -> Result<(), DbErr> {
     register::require(work).await?;
     work.run(&include_str!("sql/grant.sql").replace("{role}", &quote(role)))
-        .await
+        .await?;
+    // A trigger runs for everybody. With EXECUTE its function could be put on a table of the role's own,
+    // and would read there what the role may not.
+    work.run_each(
+        "SELECT pg_catalog.format('REVOKE EXECUTE ON FUNCTION archive.%I() FROM %I', p.proname, $1::text) AS statement
+         FROM pg_catalog.pg_proc AS p
+         WHERE p.pronamespace = 'archive'::pg_catalog.regnamespace
+           AND p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype",
+        [role.into()],
+    )
+    .await
 }
 
 /// Takes back what [`grant`] gave.

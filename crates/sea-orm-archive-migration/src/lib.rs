@@ -40,6 +40,33 @@
 //! `deleted_at`, `deleted_by` and `archival_id`. Only the table draws ids; the twin never does. That
 //! is what makes the ids of both one sequence.
 //!
+//! # History
+//!
+//! [`HistorySchema`] makes the tables of valid time: one that keeps the versions of an identity, what
+//! was true of it and when, and foreign keys to the version that was valid at a time.
+//!
+//! ```no_run
+//! use sea_orm_archive_migration::{HistorySchema, HistoryTable, TemporalForeignKey};
+//! use sea_orm_migration::{prelude::*, schema::*};
+//!
+//! # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+//! manager
+//!     .create_history_table(
+//!         HistoryTable::new("department_history")
+//!             .identity("department_id", "departments")
+//!             .column(string_len("name", 100)),
+//!     )
+//!     .await?;
+//! manager
+//!     .create_temporal_foreign_key(
+//!         TemporalForeignKey::new("user_audit", ["department_id"])
+//!             .at("changed_at")
+//!             .references("department_history"),
+//!     )
+//!     .await
+//! # }
+//! ```
+//!
 //! # Failure
 //!
 //! Every helper either does all of its work or nothing, inside a migration's transaction or outside
@@ -49,6 +76,7 @@
 
 mod alter;
 mod difference;
+mod history;
 mod index;
 mod install;
 mod name;
@@ -62,5 +90,6 @@ mod sync;
 mod twin;
 mod work;
 
+pub use history::{HistorySchema, HistorySplit, HistoryTable, TemporalForeignKey};
 pub use options::{ArchivedTable, ExistingTable};
 pub use schema::ArchiveSchema;

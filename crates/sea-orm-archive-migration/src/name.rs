@@ -63,9 +63,61 @@ pub(crate) fn default_twin(active: &str) -> Result<String, DbErr> {
     Ok(twin)
 }
 
+/// A name made from another one. Where both parts are too long together, the first gives way to a
+/// number that is made from all of it, so that names that begin alike stay apart.
+pub(crate) fn derived(base: &str, suffix: &str) -> String {
+    if base.len() + suffix.len() <= LONGEST {
+        return format!("{base}{suffix}");
+    }
+    // FNV-1a: the same in every build, unlike the standard library's.
+    let hash = base.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    let mut room = LONGEST.saturating_sub(suffix.len() + 9);
+    while !base.is_char_boundary(room) {
+        room -= 1;
+    }
+    format!("{}_{hash:08x}{suffix}", &base[..room])
+}
+
+/// Text as an SQL literal, whatever `standard_conforming_strings` says.
+pub(crate) fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') {
+        format!("E'{}'", quoted.replace('\\', "\\\\"))
+    } else {
+        format!("'{quoted}'")
+    }
+}
+
+/// A list of names as an SQL value of type `name[]`.
+pub(crate) fn names<S: AsRef<str>>(names: &[S]) -> String {
+    let names: Vec<_> = names.iter().map(|name| literal(name.as_ref())).collect();
+    format!("ARRAY[{}]::pg_catalog.name[]", names.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn derived_names_fit_and_stay_apart() {
+        assert_eq!(
+            derived("department_history", "_period_excl"),
+            "department_history_period_excl"
+        );
+        let [one, two] =
+            ["ä1", "ä2"].map(|end| derived(&format!("{}{end}", "ä".repeat(30)), "_period_excl"));
+        assert!(one.len() <= LONGEST && two.len() <= LONGEST && one != two);
+        assert!(one.ends_with("_period_excl"));
+    }
+
+    #[test]
+    fn literals_mean_themselves() {
+        assert_eq!(literal("it's"), "'it''s'");
+        assert_eq!(literal(r"back\slash"), r"E'back\\slash'");
+        assert_eq!(names(&["a", "b"]), "ARRAY['a', 'b']::pg_catalog.name[]");
+    }
 
     #[test]
     fn a_quote_in_a_name_is_doubled() {

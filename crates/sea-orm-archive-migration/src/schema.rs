@@ -16,11 +16,11 @@ use crate::{
 ///
 /// Each method does all of its work or nothing; see [the crate](crate) for what a twin is.
 pub trait ArchiveSchema {
-    /// Creates the ledger, the register of twins and the functions that moves run through.
+    /// Creates the ledger, the registers and the functions that moves run through.
     ///
-    /// In the database: the schema `archive`, the tables `archive.archival`, `archive.archived_table`
-    /// and `archive.detached_link`, and the functions of the runtime, all with IF NOT EXISTS or OR
-    /// REPLACE. Run it again after an update of the crate: it replaces the functions. What other
+    /// In the database: the schema `archive`, the tables `archive.archival`, `archive.archived_table`,
+    /// `archive.detached_link`, `archive.history_table` and `archive.temporal_foreign_key`, and the
+    /// functions of the runtime, all with IF NOT EXISTS or OR REPLACE. Run it again after an update of the crate: it replaces the functions. What other
     /// roles may do with them is [`grant_archive`](Self::grant_archive)'s.
     ///
     /// # Errors
@@ -44,7 +44,8 @@ pub trait ArchiveSchema {
     ///
     /// # Errors
     ///
-    /// While a registered twin holds rows: without the ledger they could not be restored.
+    /// While a registered twin holds rows: without the ledger they could not be restored. And while there
+    /// is a temporal foreign key.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::ArchiveSchema;
@@ -59,7 +60,7 @@ pub trait ArchiveSchema {
     /// Lets a role that does not own the schema `archive` archive and restore.
     ///
     /// In the database: USAGE on the schema and its sequence, EXECUTE on its functions, SELECT, INSERT
-    /// and UPDATE on the ledger, SELECT on the register, SELECT, INSERT and DELETE on the detached
+    /// and UPDATE on the ledger, SELECT on the registers, SELECT, INSERT and DELETE on the detached
     /// links. A twin carries the grants of its table, so nothing is said of tables here.
     ///
     /// # Errors

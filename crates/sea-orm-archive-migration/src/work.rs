@@ -4,8 +4,8 @@ use sea_orm_archive::catalog::{self, Table};
 use sea_orm_migration::{
     DbErr, SchemaManager,
     sea_orm::{
-        ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Statement, StatementBuilder,
-        TransactionTrait, Value,
+        ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, RuntimeErr, SqlxError,
+        SqlxPostgresError, Statement, StatementBuilder, TransactionTrait, Value,
     },
 };
 
@@ -132,7 +132,7 @@ impl Work {
         let found = self.table(name).await?.ok_or_else(missing)?;
         if !["r", "p"].contains(&found.kind.as_str()) {
             return Err(DbErr::Migration(format!(
-                "{} is not a table: only a table, partitioned or not, can have a twin",
+                "{} is not a table: only a table, partitioned or not, can have a twin or a history",
                 found.id
             )));
         }
@@ -165,5 +165,24 @@ impl Work {
         )
         .await?;
         Ok(before)
+    }
+}
+
+/// What the database said, with the detail that names the rows.
+pub(crate) fn said(error: &DbErr) -> String {
+    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) =
+        error
+    else {
+        return error.to_string();
+    };
+    let SqlxError::Database(source) = source.as_ref() else {
+        return error.to_string();
+    };
+    let detail = source
+        .try_downcast_ref::<SqlxPostgresError>()
+        .and_then(|error| error.detail());
+    match detail {
+        Some(detail) => format!("{} ({detail})", source.message()),
+        None => source.message().to_owned(),
     }
 }

@@ -17,7 +17,13 @@ async fn install_and_uninstall_may_run_again() -> Result<(), DbErr> {
         manager.install_archive().await?;
         assert_eq!(
             m.all::<String>(OBJECTS).await,
-            ["archival", "archived_table", "detached_link"]
+            [
+                "archival",
+                "archived_table",
+                "detached_link",
+                "history_table",
+                "temporal_foreign_key"
+            ]
         );
         manager.uninstall_archive().await?;
         manager.uninstall_archive().await?;
@@ -104,7 +110,7 @@ async fn an_ordinary_role_can_keep_the_ledger_once_it_is_granted() -> Result<(),
                 update archive.archival set restored_at = now();
                 insert into archive.detached_link values (1, 'archive.archival', '{}', 'e', '{}');
                 delete from archive.detached_link;
-                select * from archive.archived_table;
+                select * from archive.archived_table, archive.history_table, archive.temporal_foreign_key;
                 select archive.fingerprint('{}'::text[]), nextval('archive.archival_id_seq')";
     assert!(as_role.execute_unprepared(keep).await.is_err());
     for _ in 0..2 {

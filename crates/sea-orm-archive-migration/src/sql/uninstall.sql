@@ -1,4 +1,6 @@
 -- What uninstall_archive() drops: what install_archive() created, and nothing that others put beside it.
+DROP TABLE IF EXISTS archive.temporal_foreign_key;
+DROP TABLE IF EXISTS archive.history_table;
 DROP TABLE IF EXISTS archive.detached_link;
 DROP TABLE IF EXISTS archive.archived_table;
 DROP TABLE IF EXISTS archive.archival;

@@ -1,0 +1,126 @@
+//! Making a history table, or taking one as it is.
+
+use sea_orm_archive::catalog::Table;
+use sea_orm_migration::DbErr;
+
+use crate::{
+    history::{
+        constraint, extension, fit, foreign_key, model::History, options::HistoryTable, register,
+    },
+    name,
+    work::Work,
+};
+
+/// Creates the table that `wanted` describes where there is none, gives it the constraints that it
+/// lacks, and registers it.
+pub(crate) async fn create(work: &Work, wanted: &HistoryTable) -> Result<(), DbErr> {
+    register::require(work).await?;
+    foreign_key::forget_dropped(work).await?;
+    register::forget_dropped(work).await?;
+    ensure(work, wanted, None).await.map(drop)
+}
+
+/// As [`create`]; `split` are the columns that come from the identity table.
+pub(crate) async fn ensure(
+    work: &Work,
+    wanted: &HistoryTable,
+    split: Option<Vec<String>>,
+) -> Result<History, DbErr> {
+    let identity = identity(work, wanted).await?;
+    let (names, _) = wanted.identity_of()?;
+    refuse_names(wanted, names)?;
+    let columns = register::identity_columns(work, &identity, names).await?;
+    extension::ensure(work).await?;
+    let name = name::table(&wanted.table)?;
+    match work.table(&name).await? {
+        Some(found) => fit::verify(work, &found, wanted, &columns).await?,
+        None => {
+            work.execute(&wanted.create(wanted.table.clone(), &columns))
+                .await?;
+        }
+    }
+    let table = work.existing_table(&name).await?;
+    let history = History {
+        id: table.id,
+        identity: identity.id,
+        columns,
+        time: wanted.time,
+        valid_from: wanted.valid_from.clone(),
+        valid_to: wanted.valid_to.clone(),
+        recorded: wanted.recorded.clone(),
+        recorded_by: wanted.recorded_by.as_ref().map(|(name, _)| name.clone()),
+        split_columns: split,
+    };
+    let history = verify_registered(work, history).await?;
+    constraint::add_missing(work, &history).await?;
+    register::put(work, &history).await?;
+    Ok(history)
+}
+
+/// The table whose rows last, locked against writes.
+async fn identity(work: &Work, wanted: &HistoryTable) -> Result<Table, DbErr> {
+    let (_, table) = wanted.identity_of()?;
+    let identity = work.existing_table(&name::table(table)?).await?;
+    if identity.is_partition || identity.has_inheritors {
+        return Err(DbErr::Migration(format!(
+            "{} is a partition or is inherited from: a history keeps versions of the rows of a whole table",
+            identity.id
+        )));
+    }
+    Ok(identity)
+}
+
+/// Refuses names that PostgreSQL would cut off, so that the second run would miss what the first made.
+fn refuse_names(wanted: &HistoryTable, identity: &[String]) -> Result<(), DbErr> {
+    let columns: Vec<_> = wanted
+        .columns
+        .iter()
+        .chain(&wanted.key)
+        .map(|column| column.get_column_name())
+        .collect();
+    let recorded = wanted.recorded.iter().flat_map(|(from, to)| [from, to]);
+    let recorded_by = wanted.recorded_by.iter().map(|(name, _)| name);
+    identity
+        .iter()
+        .chain(&columns)
+        .chain([&wanted.valid_from, &wanted.valid_to])
+        .chain(recorded)
+        .chain(recorded_by)
+        .try_for_each(|column| name::check(column))
+}
+
+/// Checks that the table is not registered as another history, and keeps what only the register knows.
+async fn verify_registered(work: &Work, history: History) -> Result<History, DbErr> {
+    let Some(registered) = register::find(work, &history.id).await? else {
+        return Ok(history);
+    };
+    let meaning = |history: &History| {
+        (
+            history.identity.oid,
+            history.columns.clone(),
+            history.time,
+            [history.valid_from.clone(), history.valid_to.clone()],
+            history.recorded.clone(),
+        )
+    };
+    if meaning(&registered) != meaning(&history) {
+        return Err(DbErr::Migration(format!(
+            "{} is a history already, of {} by ({}), valid from \"{}\" to \"{}\"{}: this definition says something \
+             else",
+            history.id,
+            registered.identity,
+            registered.identity_names().join(", "),
+            registered.valid_from,
+            registered.valid_to,
+            if registered.recorded.is_some() {
+                ", bitemporal"
+            } else {
+                ""
+            },
+        )));
+    }
+    Ok(History {
+        split_columns: history.split_columns.or(registered.split_columns),
+        ..history
+    })
+}

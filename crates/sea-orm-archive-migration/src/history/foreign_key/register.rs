@@ -1,0 +1,164 @@
+//! `archive.temporal_foreign_key`: which tables refer to which histories.
+
+use sea_orm_archive::catalog::TableId;
+use sea_orm_migration::{DbErr, sea_orm::QueryResult};
+
+use crate::{
+    history::register::is_installed,
+    name::{derived, literal, names, quote},
+    work::Work,
+};
+
+/// A temporal foreign key that is there.
+#[derive(Clone, Debug)]
+pub(crate) struct Registered {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    /// The oid of the history.
+    pub(crate) history: i64,
+    pub(crate) columns: Vec<String>,
+    pub(crate) time: Vec<String>,
+    /// `schema.table`, as people write it.
+    pub(crate) child: String,
+}
+
+/// What the triggers of a temporal foreign key look after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// Of the child.
+    Insert,
+    /// Of the child.
+    Update,
+    /// Of the history.
+    Shorten,
+    /// Of the history.
+    Delete,
+    /// Of the history.
+    Truncate,
+}
+
+impl Event {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Insert,
+        Self::Update,
+        Self::Shorten,
+        Self::Delete,
+        Self::Truncate,
+    ];
+
+    /// What its trigger and its function are called. The number tells the functions of two tables
+    /// apart whose foreign keys have the same name.
+    pub(crate) fn name(self, name: &str, id: i64) -> String {
+        let event = match self {
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Shorten => "shorten",
+            Self::Delete => "delete",
+            Self::Truncate => "truncate",
+        };
+        derived(name, &format!("_{id}_{event}"))
+    }
+}
+
+const SELECT: &str = include_str!("../../sql/history/foreign_keys.sql");
+
+/// The foreign key of `child` called `name`.
+pub(crate) async fn find(
+    work: &Work,
+    child: &TableId,
+    name: &str,
+) -> Result<Option<Registered>, DbErr> {
+    let found = select(
+        work,
+        &format!("k.child = {} AND k.name = {}", child.oid, literal(name)),
+    )
+    .await?;
+    Ok(found.into_iter().next())
+}
+
+/// The foreign keys whose tables are there.
+pub(crate) async fn live(work: &Work) -> Result<Vec<Registered>, DbErr> {
+    select(work, "c.oid IS NOT NULL AND h.oid IS NOT NULL").await
+}
+
+async fn select(work: &Work, condition: &str) -> Result<Vec<Registered>, DbErr> {
+    let sql = format!("{SELECT} WHERE {condition} ORDER BY k.id");
+    let rows = work.rows(&sql, []).await?;
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &QueryResult) -> Result<Registered, DbErr> {
+    Ok(Registered {
+        id: row.try_get("", "id")?,
+        name: row.try_get("", "name")?,
+        history: row.try_get("", "history")?,
+        columns: row.try_get("", "columns")?,
+        time: row.try_get("", "time_columns")?,
+        child: row.try_get("", "child")?,
+    })
+}
+
+/// Registers a foreign key, and returns its number.
+pub(crate) async fn add(
+    work: &Work,
+    child: &TableId,
+    name: &str,
+    history: &TableId,
+    columns: &[String],
+    time: &[String],
+) -> Result<i64, DbErr> {
+    let sql = format!(
+        "INSERT INTO archive.temporal_foreign_key (child, name, history, columns, time_columns)
+         VALUES ({}, {}, {}, {}, {}) RETURNING id",
+        child.oid,
+        literal(name),
+        history.oid,
+        names(columns),
+        names(time)
+    );
+    work.row(&sql, []).await?.try_get("", "id")
+}
+
+/// Forgets a foreign key, and drops its functions and with them its triggers.
+pub(crate) async fn remove(work: &Work, foreign_key: &Registered) -> Result<(), DbErr> {
+    for event in Event::ALL {
+        let function = event.name(&foreign_key.name, foreign_key.id);
+        // CASCADE reaches nothing but the triggers that run it.
+        work.run(&format!(
+            "DROP FUNCTION IF EXISTS archive.{}() CASCADE",
+            quote(&function)
+        ))
+        .await?;
+    }
+    work.run_with(
+        "DELETE FROM archive.temporal_foreign_key WHERE id = $1",
+        [foreign_key.id.into()],
+    )
+    .await
+}
+
+/// Forgets the foreign keys between tables that were dropped without a word to the register.
+pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
+    if !is_installed(work).await? {
+        return Ok(());
+    }
+    for foreign_key in select(work, "c.oid IS NULL OR h.oid IS NULL").await? {
+        remove(work, &foreign_key).await?;
+    }
+    Ok(())
+}
+
+/// Refuses to go on while a foreign key points at `history`.
+pub(crate) async fn refuse_dependents(work: &Work, history: &TableId) -> Result<(), DbErr> {
+    match select(work, &format!("k.history = {}", history.oid))
+        .await?
+        .first()
+    {
+        None => Ok(()),
+        Some(foreign_key) => Err(DbErr::Migration(format!(
+            "{history} is referred to by the temporal foreign key \"{}\" of {}: drop that first, with \
+             `manager.drop_temporal_foreign_key(..)`",
+            foreign_key.name, foreign_key.child
+        ))),
+    }
+}

@@ -1,0 +1,436 @@
+//! The functions and triggers of a temporal foreign key, as SQL.
+
+use sea_orm_archive::catalog::Table;
+
+use super::register::Event;
+use crate::{
+    history::model::{History, IdentityColumn},
+    name::{literal, quote},
+};
+
+/// A temporal foreign key with everything that its SQL names.
+pub(crate) struct ForeignKey<'a> {
+    pub(crate) id: i64,
+    pub(crate) name: &'a str,
+    pub(crate) child: &'a Table,
+    pub(crate) history: &'a History,
+    /// In the child, in the order of the history's identity columns.
+    pub(crate) columns: &'a [String],
+    /// In the child: the instant, or the start and the end of the period.
+    pub(crate) time: &'a [String],
+}
+
+impl ForeignKey<'_> {
+    /// The query that finds a row of the child that no version covers.
+    pub(crate) fn unmatched(&self) -> String {
+        fill(include_str!("../../sql/history/unmatched.sql"), &|name| {
+            self.value(name, None)
+        })
+    }
+
+    /// The statements that create or replace the function and the trigger of an event.
+    pub(crate) fn statements(&self, event: Event) -> [String; 3] {
+        let template = match event {
+            Event::Insert | Event::Update => include_str!("../../sql/history/child.sql"),
+            Event::Shorten | Event::Delete => include_str!("../../sql/history/parent.sql"),
+            Event::Truncate => include_str!("../../sql/history/truncate.sql"),
+        };
+        let function = self.function(event);
+        [
+            self.body(template, event),
+            format!("REVOKE ALL ON FUNCTION {function}() FROM PUBLIC"),
+            self.trigger(event),
+        ]
+    }
+
+    /// The function, in quotes that nothing in it ends: a table may be called anything.
+    fn body(&self, template: &str, event: Event) -> String {
+        let mut quotes = "$archive$".to_owned();
+        loop {
+            let value = |name: &str| match name {
+                "body" => quotes.clone(),
+                name => self.value(name, Some(event)),
+            };
+            let body = fill(template, &value);
+            if body.matches(&quotes).count() == 2 {
+                return body;
+            }
+            quotes.insert(1, '_');
+        }
+    }
+
+    fn trigger(&self, event: Event) -> String {
+        let rows = match event {
+            // A trigger for each row comes to each partition, to those of tomorrow, too.
+            Event::Insert if self.by_row() => "AFTER INSERT ON {table} FOR EACH ROW",
+            Event::Update if self.by_row() => "AFTER UPDATE ON {table} FOR EACH ROW",
+            Event::Insert => {
+                "AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT"
+            }
+            Event::Update | Event::Shorten => {
+                "AFTER UPDATE ON {table} REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT"
+            }
+            Event::Delete => {
+                "AFTER DELETE ON {table} REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT"
+            }
+            Event::Truncate => "AFTER TRUNCATE ON {table} FOR EACH STATEMENT",
+        };
+        let table = match event {
+            Event::Insert | Event::Update => self.child.id.sql(),
+            Event::Shorten | Event::Delete | Event::Truncate => self.history.id.sql(),
+        };
+        format!(
+            "CREATE OR REPLACE TRIGGER {} {} EXECUTE FUNCTION {}()",
+            quote(&event.name(self.name, self.id)),
+            fill(rows, &|_| table.clone()),
+            self.function(event)
+        )
+    }
+
+    fn function(&self, event: Event) -> String {
+        format!("archive.{}", quote(&event.name(self.name, self.id)))
+    }
+
+    /// Whether the triggers of the child run for each row.
+    fn by_row(&self) -> bool {
+        self.child.kind == "p"
+    }
+
+    /// What stands in a template for `{name}`.
+    ///
+    /// In the templates "n" is a row of the child, new, and "c" one that is there; "w" is what a row of
+    /// the child wants: id_1, .., starts and ends. "h" is a version, "o" one that was, and "g" one that
+    /// left times uncovered.
+    fn value(&self, name: &str, event: Option<Event>) -> String {
+        let history = self.history;
+        match name {
+            "function" => event.map_or_else(String::new, |event| self.function(event)),
+            "name" => literal(self.name),
+            "name_text" => literal(&quote(self.name)),
+            "child" => self.child.id.sql(),
+            "child_schema" => literal(&self.child.id.schema),
+            "child_name" => literal(&self.child.id.table),
+            "child_text" => literal(&self.child.id.to_string()),
+            "history" => history.id.sql(),
+            "history_text" => literal(&history.id.to_string()),
+            "identity_table" => history.identity.sql(),
+            "valid_from" => quote(&history.valid_from),
+            "valid_to" => quote(&history.valid_to),
+            "range" => history.time.range().to_owned(),
+            "multirange" => history.time.multirange().to_owned(),
+            "starts" => quote(&self.time[0]),
+            "wanted" => self.wanted(event),
+            "ended" => self.ended(event),
+            "new_rows" => self.rows("NEW", "new_rows"),
+            "n_wanted" => self.wants("n"),
+            "n_refers" => self.refers("n"),
+            "c_refers" => self.refers("c"),
+            "n_key" => self.key("n"),
+            "c_key" => self.key("c"),
+            "n_is_lacking" => self.is_lacking(),
+            "w_identity" => self.identity("w"),
+            "o_identity" => self.identity("o"),
+            "g_columns" => self.identity("g"),
+            "w_identity_text" => self.identity_text("w"),
+            "lacking_identity" => self.identity_text("lacking"),
+            "needed_identity" => self.identity_text("needed"),
+            "c_identity" => self.object("c", self.columns.iter().map(|column| quote(column))),
+            "w_time" => self.time_text("w", "starts", "ends"),
+            "lacking_time" => self.time_text("lacking", "starts", "ends"),
+            "c_time" => {
+                let time: Vec<_> = self.time.iter().map(|column| quote(column)).collect();
+                self.time_text("c", &time[0], time.last().unwrap_or(&time[0]))
+            }
+            "i_is_w" => {
+                self.pairs(|column, id| column.equal(&key_of("i", column), &format!("w.{id}")))
+            }
+            "i_is_o" => {
+                self.pairs(|column, id| column.equal(&key_of("i", column), &format!("o.{id}")))
+            }
+            "h_is_w" => self.pairs(|column, id| column.equal(&column.of("h"), &format!("w.{id}"))),
+            "h_is_o" => self.pairs(|column, id| column.equal(&column.of("h"), &format!("o.{id}"))),
+            "c_is_g" => self.child_pairs("c", "g"),
+            "h_stands" => self.stands("h"),
+            "h_overlaps_w" => self.overlaps("w", self.time.len() == 1),
+            "h_overlaps_o" => self.overlaps("o", false),
+            "c_needs_g" => self.needs_lost(),
+            "covered" => fill(
+                match self.time.len() {
+                    1 => include_str!("../../sql/history/covered_at.sql"),
+                    _ => include_str!("../../sql/history/covered_during.sql"),
+                }
+                .trim_end(),
+                &|name| self.value(name, event),
+            ),
+            "lost" => fill(
+                include_str!("../../sql/history/lost.sql").trim_end(),
+                &|name| self.value(name, event),
+            ),
+            "refuse_old_snapshot" => fill(
+                include_str!("../../sql/history/old_snapshot.sql").trim_end(),
+                &|name| self.value(name, event),
+            ),
+            "child_is_gone" => format!(
+                "EXISTS (SELECT FROM archive.temporal_foreign_key AS k WHERE k.id = {} \
+                 AND NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = k.child))",
+                self.id
+            ),
+            unknown => format!("{{{unknown}}}"),
+        }
+    }
+
+    /// What the rows that a statement wrote refer to, where they did not before.
+    fn wanted(&self, event: Option<Event>) -> String {
+        let select = |rows: String, alias: &str| {
+            format!(
+                "SELECT {} FROM {rows} AS {alias} WHERE {}",
+                self.wants(alias),
+                self.refers(alias)
+            )
+        };
+        let new = select(self.rows("NEW", "new_rows"), "n");
+        match event {
+            Some(Event::Update) => {
+                let old = select(self.rows("OLD", "old_rows"), "o");
+                format!("{new} EXCEPT {old}")
+            }
+            _ => new,
+        }
+    }
+
+    /// The periods that versions had before the statement, and have no more.
+    fn ended(&self, event: Option<Event>) -> String {
+        let history = self.history;
+        let select = |rows: &str, alias: &str| {
+            let columns = self.numbered(|column| column.of(alias));
+            let standing = match self.stands(alias) {
+                standing if standing.is_empty() => standing,
+                standing => standing.replacen(" AND ", " WHERE ", 1),
+            };
+            format!(
+                "SELECT {columns}, {alias}.{} AS starts, {alias}.{} AS ends FROM {rows} AS {alias}{standing}",
+                quote(&history.valid_from),
+                quote(&history.valid_to)
+            )
+        };
+        let old = select("old_rows", "v");
+        match event {
+            Some(Event::Shorten) => format!("{old} EXCEPT {}", select("new_rows", "n")),
+            _ => old,
+        }
+    }
+
+    /// The rows of the transition table, or the one row that a trigger for each row has.
+    fn rows(&self, row: &str, table: &str) -> String {
+        if !self.by_row() {
+            return table.to_owned();
+        }
+        let key = self.child.key.iter().map(|column| &column.name);
+        let mut names: Vec<_> = self.columns.iter().chain(self.time).chain(key).collect();
+        names.sort();
+        names.dedup();
+        let columns: Vec<_> = names
+            .into_iter()
+            .map(|name| format!("{row}.{0} AS {0}", quote(name)))
+            .collect();
+        format!("(SELECT {})", columns.join(", "))
+    }
+
+    /// What a row of the child wants, from its own columns.
+    fn wants(&self, alias: &str) -> String {
+        let mut columns = self
+            .columns
+            .iter()
+            .map(|column| format!("{alias}.{}", quote(column)));
+        let mut wanted = self.numbered(|_| columns.next().unwrap_or_default());
+        for (column, name) in self.time.iter().zip(["starts", "ends"]) {
+            wanted += &format!(", {alias}.{} AS {name}", quote(column));
+        }
+        wanted
+    }
+
+    /// The condition that a row of the child refers to anything: MATCH SIMPLE.
+    fn refers(&self, alias: &str) -> String {
+        let columns: Vec<_> = self
+            .columns
+            .iter()
+            .chain(self.time.first())
+            .map(|column| format!("{alias}.{} IS NOT NULL", quote(column)))
+            .collect();
+        columns.join(" AND ")
+    }
+
+    fn is_lacking(&self) -> String {
+        let starts = format!("n.{} = lacking.starts", quote(&self.time[0]));
+        let ends = self
+            .time
+            .get(1)
+            .map(|column| format!(" AND n.{} IS NOT DISTINCT FROM lacking.ends", quote(column)));
+        let identity = self.child_pairs("n", "lacking");
+        format!("{identity} AND {starts}{}", ends.unwrap_or_default())
+    }
+
+    /// The condition that the lost times of "g" hold something of what a row of the child refers to.
+    /// The bounds come first: they are what the index of the child is read by.
+    fn needs_lost(&self) -> String {
+        let starts = quote(&self.time[0]);
+        let before = format!("c.{starts} <= coalesce(upper(g.lost), 'infinity')");
+        match self.time.get(1) {
+            None => {
+                format!("c.{starts} >= lower(g.lost) AND {before} AND g.lost @> c.{starts}")
+            }
+            Some(ends) => {
+                let ends = quote(ends);
+                format!(
+                    "{before} AND (c.{ends} IS NULL OR c.{ends} > lower(g.lost)) AND EXISTS (
+                SELECT FROM unnest(g.lost) AS p(part)
+                WHERE (upper_inf(p.part) OR c.{starts} < upper(p.part)) AND (c.{ends} IS NULL OR c.{ends} > lower(p.part)))"
+                )
+            }
+        }
+    }
+
+    /// The condition that the version "h" overlaps the period of `alias`, for which it has to be read by
+    /// its start: from the last version that starts before the period. For an instant that one is all.
+    fn overlaps(&self, alias: &str, instant: bool) -> String {
+        let from = quote(&self.history.valid_from);
+        let same = self.pairs(|column, id| column.equal(&column.of("p"), &format!("{alias}.{id}")));
+        let before = format!(
+            "(SELECT max(p.{from}) FROM {} AS p WHERE {same} AND p.{from} <= {alias}.starts{})",
+            self.history.id.sql(),
+            self.stands("p")
+        );
+        if instant {
+            return format!("h.{from} = {before}");
+        }
+        format!(
+            "h.{from} >= coalesce({before}, {alias}.starts) AND h.{from} < coalesce({alias}.ends, 'infinity')"
+        )
+    }
+
+    /// The condition that a version has not been corrected, where corrected ones are kept.
+    fn stands(&self, alias: &str) -> String {
+        match &self.history.recorded {
+            Some((_, to)) => format!(" AND {alias}.{} IS NULL", quote(to)),
+            None => String::new(),
+        }
+    }
+
+    /// The primary key of a row of the child, for an error.
+    fn key(&self, alias: &str) -> String {
+        if self.child.key.is_empty() {
+            return "'without a key'::text".to_owned();
+        }
+        let key = self.child.key.iter().map(|column| quote(&column.name));
+        let names = self.child.key.iter().map(|column| literal(&column.name));
+        object(names.zip(key.map(|column| format!("{alias}.{column}"))))
+    }
+
+    /// The identity that `alias` has as id_1, .., under its names in the child.
+    fn identity_text(&self, alias: &str) -> String {
+        let ids = (1..=self.columns.len()).map(|number| format!("id_{number}"));
+        self.object(alias, ids)
+    }
+
+    fn object(&self, alias: &str, columns: impl Iterator<Item = String>) -> String {
+        let names = self.columns.iter().map(|column| literal(column));
+        object(names.zip(columns.map(|column| format!("{alias}.{column}"))))
+    }
+
+    /// The time of `alias`, for an error.
+    fn time_text(&self, alias: &str, starts: &str, ends: &str) -> String {
+        match self.time.len() {
+            1 => format!("concat('at ', {alias}.{starts})"),
+            _ => format!(
+                "concat('from ', {alias}.{starts}, coalesce(' to ' || {alias}.{ends}::text, ' on'))"
+            ),
+        }
+    }
+
+    fn identity(&self, alias: &str) -> String {
+        let ids: Vec<_> = (1..=self.columns.len())
+            .map(|number| format!("{alias}.id_{number}"))
+            .collect();
+        ids.join(", ")
+    }
+
+    /// The columns of the identity as id_1, ..
+    fn numbered(&self, mut of: impl FnMut(&IdentityColumn) -> String) -> String {
+        let columns: Vec<_> = (1..)
+            .zip(&self.history.columns)
+            .map(|(number, column)| format!("{} AS id_{number}", of(column)))
+            .collect();
+        columns.join(", ")
+    }
+
+    /// A condition on each column of the identity.
+    fn pairs(&self, mut of: impl FnMut(&IdentityColumn, &str) -> String) -> String {
+        let pairs: Vec<_> = (1..)
+            .zip(&self.history.columns)
+            .map(|(number, column)| of(column, &format!("id_{number}")))
+            .collect();
+        pairs.join(" AND ")
+    }
+
+    /// The condition that a row of the child refers to the identity of `other`.
+    fn child_pairs(&self, alias: &str, other: &str) -> String {
+        let mut columns = self.columns.iter().map(|column| quote(column));
+        self.pairs(|column, id| {
+            let child = columns.next().unwrap_or_default();
+            column.equal(&format!("{alias}.{child}"), &format!("{other}.{id}"))
+        })
+    }
+}
+
+fn key_of(alias: &str, column: &IdentityColumn) -> String {
+    format!("{alias}.{}", quote(&column.key))
+}
+
+/// `{"id": 42}` as text.
+fn object(pairs: impl Iterator<Item = (String, String)>) -> String {
+    let pairs: Vec<_> = pairs
+        .map(|(name, value)| format!("{name}, {value}"))
+        .collect();
+    format!("jsonb_build_object({})::text", pairs.join(", "))
+}
+
+/// Puts values in the place of `{names}`. What a value holds is left alone, even where it looks like
+/// another `{name}`.
+fn fill(template: &str, value: &dyn Fn(&str) -> String) -> String {
+    let mut filled = String::with_capacity(template.len() * 2);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        let name = after.split_once('}').filter(|(name, _)| {
+            !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|byte| byte == b'_' || byte.is_ascii_lowercase())
+        });
+        match name {
+            Some((name, after)) => {
+                filled.push_str(&value(name));
+                rest = after;
+            }
+            None => {
+                filled.push('{');
+                rest = after;
+            }
+        }
+    }
+    filled + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_filled_in_is_not_filled_again() {
+        let filled = fill("{a} '{}' {b}", &|name| match name {
+            "a" => "{b}".to_owned(),
+            name => name.to_uppercase(),
+        });
+        assert_eq!(filled, "{b} '{}' B");
+    }
+}

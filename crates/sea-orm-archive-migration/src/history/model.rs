@@ -1,0 +1,98 @@
+//! A history table, as everything here needs to know it.
+
+use sea_orm_archive::catalog::TableId;
+
+use crate::name::quote;
+
+/// A history table and the table of its identities.
+#[derive(Clone, Debug)]
+pub(crate) struct History {
+    pub(crate) id: TableId,
+    pub(crate) identity: TableId,
+    pub(crate) columns: Vec<IdentityColumn>,
+    pub(crate) time: Time,
+    pub(crate) valid_from: String,
+    pub(crate) valid_to: String,
+    /// The columns that say from when and until when a version was known.
+    pub(crate) recorded: Option<(String, String)>,
+    pub(crate) recorded_by: Option<String>,
+    /// What was moved here out of the identity table.
+    pub(crate) split_columns: Option<Vec<String>>,
+}
+
+impl History {
+    /// The names of the columns that refer to the identity.
+    pub(crate) fn identity_names(&self) -> Vec<String> {
+        self.columns
+            .iter()
+            .map(|column| column.name.clone())
+            .collect()
+    }
+}
+
+/// A column of a history that refers to a column of its identity's primary key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct IdentityColumn {
+    /// In the history.
+    pub(crate) name: String,
+    /// In the identity table.
+    pub(crate) key: String,
+    /// Its type and collation, as SQL.
+    pub(crate) definition: String,
+    /// The operator that the key's index compares with.
+    pub(crate) equals: String,
+}
+
+impl IdentityColumn {
+    /// The condition that two columns, as SQL, are equal.
+    pub(crate) fn equal(&self, left: &str, right: &str) -> String {
+        format!("{left} {} {right}", self.equals)
+    }
+
+    /// This column of the history that is called `alias`.
+    pub(crate) fn of(&self, alias: &str) -> String {
+        format!("{alias}.{}", quote(&self.name))
+    }
+}
+
+/// What periods are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Time {
+    Timestamps,
+    Dates,
+}
+
+impl Time {
+    /// The type of `valid_from` and `valid_to`.
+    pub(crate) fn column_type(self) -> &'static str {
+        match self {
+            Self::Timestamps => "timestamptz",
+            Self::Dates => "date",
+        }
+    }
+
+    /// The type of a period, and the function that makes one.
+    pub(crate) fn range(self) -> &'static str {
+        match self {
+            Self::Timestamps => "tstzrange",
+            Self::Dates => "daterange",
+        }
+    }
+
+    /// The type of several periods, and the function that makes them.
+    pub(crate) fn multirange(self) -> &'static str {
+        match self {
+            Self::Timestamps => "tstzmultirange",
+            Self::Dates => "datemultirange",
+        }
+    }
+
+    /// The time whose periods are of this type.
+    pub(crate) fn of_range(range: &str) -> Self {
+        if range == Self::Dates.range() {
+            Self::Dates
+        } else {
+            Self::Timestamps
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! `archive.history_table`: which tables keep versions, and of what.
+
+use sea_orm_archive::catalog::{Table, TableId};
+use sea_orm_migration::{DbErr, sea_orm::QueryResult};
+
+use crate::{
+    history::model::{History, IdentityColumn, Time},
+    name::{literal, names},
+    work::Work,
+};
+
+/// Refuses to go on where `install_archive` has not run, or was that of an older version.
+pub(crate) async fn require(work: &Work) -> Result<(), DbErr> {
+    if is_installed(work).await? {
+        return Ok(());
+    }
+    Err(DbErr::Migration(
+        "the archive is not installed in this database, or by a version that knew no history tables: call \
+         `manager.install_archive()` in an earlier migration"
+            .to_owned(),
+    ))
+}
+
+/// Whether the registers are there.
+pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
+    let sql =
+        "SELECT pg_catalog.to_regclass('archive.temporal_foreign_key') IS NOT NULL AS installed";
+    work.row(sql, []).await?.try_get("", "installed")
+}
+
+/// Forgets the histories that were dropped without a word to the register.
+pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
+    work.run(
+        "DELETE FROM archive.history_table AS r
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = r.history)",
+    )
+    .await
+}
+
+/// Registers `history`, in the place of what was registered of it before.
+pub(crate) async fn put(work: &Work, history: &History) -> Result<(), DbErr> {
+    let or_null = |name: Option<&String>| name.map_or("NULL".to_owned(), |name| literal(name));
+    let (from, to) = match &history.recorded {
+        Some((from, to)) => (Some(from), Some(to)),
+        None => (None, None),
+    };
+    let split = history.split_columns.as_deref();
+    work.run(&format!(
+        "DELETE FROM archive.history_table WHERE history = {id};
+         INSERT INTO archive.history_table (history, identity, identity_columns, valid_from, valid_to, range_type,
+                                            recorded_from, recorded_to, recorded_by, split_columns)
+         VALUES ({id}, {identity}, {columns}, {valid_from}, {valid_to}, 'pg_catalog.{range}'::pg_catalog.regtype,
+                 {recorded_from}, {recorded_to}, {recorded_by}, {split_columns})",
+        id = history.id.oid,
+        identity = history.identity.oid,
+        columns = names(&history.identity_names()),
+        valid_from = literal(&history.valid_from),
+        valid_to = literal(&history.valid_to),
+        range = history.time.range(),
+        recorded_from = or_null(from),
+        recorded_to = or_null(to),
+        recorded_by = or_null(history.recorded_by.as_ref()),
+        split_columns = split.map_or("NULL".to_owned(), names),
+    ))
+    .await
+}
+
+/// Forgets `history`.
+pub(crate) async fn remove(work: &Work, history: &TableId) -> Result<(), DbErr> {
+    work.run_with(
+        "DELETE FROM archive.history_table WHERE history = $1::bigint::oid",
+        [history.oid.into()],
+    )
+    .await
+}
+
+/// What is registered of `table`, where it is a history.
+pub(crate) async fn find(work: &Work, table: &TableId) -> Result<Option<History>, DbErr> {
+    let rows = work
+        .rows(
+            include_str!("../sql/history/registered.sql"),
+            [table.oid.into()],
+        )
+        .await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let identity: String = row.try_get("", "identity")?;
+    let identity = work.existing_table(&identity).await?;
+    let columns: Vec<String> = row.try_get("", "identity_columns")?;
+    Ok(Some(History {
+        columns: identity_columns(work, &identity, &columns).await?,
+        ..read(row, table, identity.id)?
+    }))
+}
+
+fn read(row: &QueryResult, history: &TableId, identity: TableId) -> Result<History, DbErr> {
+    let from: Option<String> = row.try_get("", "recorded_from")?;
+    let to: Option<String> = row.try_get("", "recorded_to")?;
+    Ok(History {
+        id: history.clone(),
+        identity,
+        columns: Vec::new(),
+        time: Time::of_range(&row.try_get::<String>("", "range_type")?),
+        valid_from: row.try_get("", "valid_from")?,
+        valid_to: row.try_get("", "valid_to")?,
+        recorded: from.zip(to),
+        recorded_by: row.try_get("", "recorded_by")?,
+        split_columns: row.try_get("", "split_columns")?,
+    })
+}
+
+/// The columns `names` of a history, each with the column of the primary key that it refers to.
+pub(crate) async fn identity_columns(
+    work: &Work,
+    identity: &Table,
+    names: &[String],
+) -> Result<Vec<IdentityColumn>, DbErr> {
+    let key: Vec<_> = identity.key.iter().map(|column| &*column.name).collect();
+    if key.is_empty() || key.len() != names.len() {
+        return Err(DbErr::Migration(format!(
+            "the primary key of {} has {} column(s) ({}), and the history refers to it with {} ({}): give one for \
+             each, in the key's order",
+            identity.id,
+            key.len(),
+            key.join(", "),
+            names.len(),
+            names.join(", "),
+        )));
+    }
+    let definitions = definitions(work, &identity.id).await?;
+    let columns = identity.key.iter().zip(names).map(|(key, name)| {
+        let definition = definitions.iter().find(|column| column.name == key.name);
+        IdentityColumn {
+            name: name.clone(),
+            key: key.name.clone(),
+            definition: definition.map_or_else(|| key.sql_type.clone(), |d| d.sql_type.clone()),
+            equals: key.equals.clone(),
+        }
+    });
+    Ok(columns.collect())
+}
+
+/// A column as SQL that means the same under any `search_path`.
+pub(crate) struct Definition {
+    pub(crate) name: String,
+    /// With its collation.
+    pub(crate) sql_type: String,
+    /// `DEFAULT ..`, or what else fills the column.
+    pub(crate) source: Option<String>,
+}
+
+/// The columns of `table`.
+pub(crate) async fn definitions(work: &Work, table: &TableId) -> Result<Vec<Definition>, DbErr> {
+    let rows = work
+        .qualified_rows(include_str!("../sql/definitions.sql"), [table.oid.into()])
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Definition {
+                name: row.try_get("", "column_name")?,
+                sql_type: row.try_get("", "type")?,
+                source: row.try_get("", "source")?,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,37 @@
+//! Taking a history away again.
+
+use sea_orm_migration::DbErr;
+
+use crate::{
+    history::{foreign_key, register},
+    work::{Work, said},
+};
+
+/// Drops the history called `name`, if it exists, with all its versions.
+pub(crate) async fn history(work: &Work, name: &str) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return work.run(&format!("DROP TABLE IF EXISTS {name}")).await;
+    }
+    foreign_key::forget_dropped(work).await?;
+    register::forget_dropped(work).await?;
+    let Some(table) = work.table(name).await? else {
+        return Ok(());
+    };
+    if register::find(work, &table.id).await?.is_none() {
+        return Err(DbErr::Migration(format!(
+            "{} is not registered as a history: drop it with `manager.drop_table(..)` if it is meant",
+            table.id
+        )));
+    }
+    foreign_key::refuse_dependents(work, &table.id).await?;
+    register::remove(work, &table.id).await?;
+    work.run(&format!("DROP TABLE {}", table.id.sql()))
+        .await
+        .map_err(|error| {
+            DbErr::Migration(format!(
+                "{} cannot be dropped while something depends on it: {}",
+                table.id,
+                said(&error)
+            ))
+        })
+}

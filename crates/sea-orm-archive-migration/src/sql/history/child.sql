@@ -1,0 +1,46 @@
+CREATE OR REPLACE FUNCTION {function}() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS {body}
+#variable_conflict use_column
+DECLARE
+    lacking record;
+    culprit text;
+BEGIN
+    -- First the identities, in the order of their key. Whoever ends a version locks them, too, before it
+    -- looks for rows that need it: so one of us waits for the other.
+    PERFORM FROM (
+        SELECT DISTINCT {w_identity} FROM ({wanted}) AS w ORDER BY {w_identity}
+    ) AS w
+    CROSS JOIN LATERAL (
+        SELECT FROM {identity_table} AS i WHERE {i_is_w} FOR SHARE
+    ) AS locked;
+
+    -- An old snapshot does not show that a version has ended. Locking the version finds out: 40001.
+    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+        PERFORM FROM (SELECT DISTINCT * FROM ({wanted}) AS w ORDER BY {w_identity}, starts) AS w
+        CROSS JOIN LATERAL (
+            SELECT FROM {history} AS h
+            WHERE {h_is_w} AND {h_overlaps_w}{h_stands}
+            ORDER BY h.{valid_from} FOR SHARE
+        ) AS locked;
+    END IF;
+
+    -- A statement of its own: its snapshot shows what was committed before the locks were ours.
+    SELECT w.* INTO lacking FROM ({wanted}) AS w
+    WHERE NOT {covered}
+    ORDER BY {w_identity}, w.starts LIMIT 1;
+    IF FOUND THEN
+        SELECT {n_key} INTO culprit FROM {new_rows} AS n WHERE {n_is_lacking} ORDER BY 1 LIMIT 1;
+        RAISE EXCEPTION USING
+            ERRCODE = 'foreign_key_violation',
+            SCHEMA = {child_schema}, TABLE = {child_name}, CONSTRAINT = {name},
+            MESSAGE = format('insert or update on table %s violates temporal foreign key %s: row %s refers to %s %s, and %s has no version of it then',
+                             {child_text}, {name_text}, culprit, {lacking_identity}, {lacking_time}, {history_text}),
+            DETAIL = format('The versions of %s in %s do not cover the time %s.', {lacking_identity}, {history_text}, {lacking_time}),
+            HINT = 'Make a version that is valid then first, or correct the identity or the time of the row.';
+    END IF;
+    RETURN NULL;
+END
+{body}

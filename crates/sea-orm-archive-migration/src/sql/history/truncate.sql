@@ -1,0 +1,28 @@
+CREATE OR REPLACE FUNCTION {function}() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS {body}
+#variable_conflict use_column
+DECLARE
+    needed record;
+BEGIN
+    IF {child_is_gone} THEN
+        RETURN NULL;
+    END IF;
+    {refuse_old_snapshot}
+
+    -- After the statement: a child that was truncated with the history needs nothing.
+    SELECT {c_key} AS culprit, {c_identity} AS identity, {c_time} AS time INTO needed
+    FROM {child} AS c WHERE {c_refers} LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'foreign_key_violation',
+            SCHEMA = {child_schema}, TABLE = {child_name}, CONSTRAINT = {name},
+            MESSAGE = format('truncate of table %s violates temporal foreign key %s on table %s: row %s refers to %s %s',
+                             {history_text}, {name_text}, {child_text}, needed.culprit, needed.identity, needed.time),
+            HINT = format('Truncate %s with it.', {child_text});
+    END IF;
+    RETURN NULL;
+END
+{body}

@@ -1,0 +1,13 @@
+//! Valid-time history: the tables, and the foreign keys to the version valid at a time.
+
+mod adopt;
+mod child;
+mod company;
+#[path = "../migration/database.rs"]
+mod database;
+mod parent;
+mod races;
+mod registered;
+mod shapes;
+mod split;
+mod table;

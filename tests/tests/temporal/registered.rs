@@ -1,0 +1,261 @@
+//! What is created and registered goes again.
+
+use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, TemporalForeignKey};
+use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager, prelude::*};
+
+use crate::{
+    company::{FOREIGN_KEY, audit, company, department_history},
+    database::{Migrated, assert_says, refused},
+};
+
+const OURS: &str = "select count(*) from pg_proc where pronamespace = 'archive'::regnamespace and prorettype = 'trigger'::regtype";
+
+#[tokio::test]
+async fn it_may_be_created_twice_and_dropped_twice() -> Result<(), DbErr> {
+    let m = company().await;
+    for _ in 0..2 {
+        for _ in 0..2 {
+            m.manager().create_temporal_foreign_key(audit()).await?;
+            assert_eq!(m.one::<i64>(OURS).await, 5);
+            assert_eq!(
+                m.all::<String>(
+                    "select regexp_replace(tgname, '[0-9]+', 'N') collate \"C\" from pg_trigger where not tgisinternal order by 1"
+                )
+                .await,
+                ["delete", "insert", "shorten", "truncate", "update"]
+                    .map(|event| format!("{FOREIGN_KEY}_N_{event}"))
+            );
+        }
+        for _ in 0..2 {
+            m.manager()
+                .drop_temporal_foreign_key("user_audit", FOREIGN_KEY)
+                .await?;
+            assert_eq!(m.one::<i64>(OURS).await, 0);
+            assert_eq!(m.indexes("user_audit").await, ["key audit_id"]);
+            assert_eq!(
+                m.one::<i64>("select count(*) from pg_trigger where not tgisinternal")
+                    .await,
+                0
+            );
+        }
+    }
+    m.run("delete from department_history").await;
+    Ok(())
+}
+
+/// Whoever could run them on a table of his own would read what he may not.
+#[tokio::test]
+async fn nobody_else_may_run_the_functions() -> Result<(), DbErr> {
+    let m = company().await;
+    let role = m.database.role("web").await;
+    m.manager().grant_archive(role.clone()).await?;
+    let allowed = format!(
+        "select proname::text from pg_proc where pronamespace = 'archive'::regnamespace
+         and prorettype = 'trigger'::regtype and has_function_privilege('{role}', oid, 'EXECUTE')"
+    );
+    assert!(m.all::<String>(&allowed).await.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_one_of_the_same_name_is_refused() -> Result<(), DbErr> {
+    let m = company().await;
+    m.run("alter table user_audit add until timestamptz").await;
+    let other = TemporalForeignKey::new("user_audit", ["department_id"])
+        .during("changed_at", "until")
+        .references("department_history");
+    let error = refused(
+        m.manager()
+            .create_temporal_foreign_key(other.clone().name(FOREIGN_KEY))
+            .await,
+    );
+    assert_says(&error, &["user_audit", FOREIGN_KEY, ".name("]);
+    // Two of one table, and two of one name.
+    m.run("delete from user_audit where audit_id = 1").await;
+    m.manager().create_temporal_foreign_key(other).await?;
+    m.run("create table visits (id int primary key, dep int, at timestamptz)")
+        .await;
+    m.manager()
+        .create_temporal_foreign_key(
+            TemporalForeignKey::new("visits", ["dep"])
+                .at("at")
+                .references("department_history")
+                .name(FOREIGN_KEY),
+        )
+        .await?;
+    m.violates("insert into visits values (1, 3, now())").await;
+    m.manager()
+        .drop_temporal_foreign_key("visits", FOREIGN_KEY)
+        .await?;
+    m.violates("insert into user_audit values (9, 3, now())")
+        .await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_history_that_is_referred_to_stays() -> Result<(), DbErr> {
+    let m = company().await;
+    let error = refused(m.manager().drop_history_table("department_history").await);
+    assert_says(
+        &error,
+        &[
+            "public.user_audit",
+            FOREIGN_KEY,
+            "drop_temporal_foreign_key",
+        ],
+    );
+    let error = refused(m.manager().uninstall_archive().await);
+    assert_says(
+        &error,
+        &[
+            "public.user_audit",
+            FOREIGN_KEY,
+            "drop_temporal_foreign_key",
+        ],
+    );
+    m.manager()
+        .drop_temporal_foreign_key("user_audit", FOREIGN_KEY)
+        .await?;
+    m.manager().drop_history_table("department_history").await?;
+    m.manager().uninstall_archive().await?;
+    assert!(
+        m.one::<bool>("select to_regnamespace('archive') is null")
+            .await
+    );
+    m.manager()
+        .drop_temporal_foreign_key("user_audit", FOREIGN_KEY)
+        .await
+}
+
+/// A child that is dropped by plain SQL takes its foreign key along, as with any other.
+#[tokio::test]
+async fn a_child_that_is_gone_needs_nothing() -> Result<(), DbErr> {
+    let m = company().await;
+    m.run("drop table user_audit; delete from department_history where id = 2; truncate department_history").await;
+    m.manager().install_archive().await?;
+    assert_eq!(m.one::<i64>(OURS).await, 0);
+    m.manager().drop_history_table("department_history").await
+}
+
+#[tokio::test]
+async fn tables_that_are_renamed_are_found_again() -> Result<(), DbErr> {
+    let m = company().await;
+    m.run("alter table user_audit rename to audit; alter table department_history rename to names")
+        .await;
+    m.refused("insert into audit values (9, 1, '2024-02-01Z')")
+        .await;
+    m.manager()
+        .create_temporal_foreign_key(
+            TemporalForeignKey::new("audit", ["department_id"])
+                .at("changed_at")
+                .references("names")
+                .name(FOREIGN_KEY),
+        )
+        .await?;
+    m.run("insert into audit values (9, 1, '2024-02-01Z')")
+        .await;
+    m.violates("insert into audit values (10, 1, '2020-02-01Z')")
+        .await;
+    assert_eq!(m.one::<i64>(OURS).await, 5);
+    Ok(())
+}
+
+struct Installed;
+struct Departments;
+
+impl MigrationName for Installed {
+    fn name(&self) -> &str {
+        "m1_installed"
+    }
+}
+
+impl MigrationName for Departments {
+    fn name(&self) -> &str {
+        "m2_departments"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Installed {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.install_archive().await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.uninstall_archive().await
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Departments {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .get_connection()
+            .execute_unprepared(
+                "create table departments (id serial primary key);
+                 create table user_audit (audit_id int primary key, department_id int, changed_at timestamptz)",
+            )
+            .await?;
+        manager.create_history_table(department_history()).await?;
+        manager.create_temporal_foreign_key(audit()).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .drop_temporal_foreign_key("user_audit", FOREIGN_KEY)
+            .await?;
+        manager.drop_history_table("department_history").await?;
+        manager
+            .get_connection()
+            .execute_unprepared("drop table user_audit; drop table departments")
+            .await
+            .map(drop)
+    }
+}
+
+struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Installed), Box::new(Departments)]
+    }
+}
+
+/// `fresh` drops the tables and says no word to the register.
+#[tokio::test]
+async fn up_down_and_fresh_twice_in_a_row_by_an_ordinary_role() -> Result<(), DbErr> {
+    let m = Migrated::empty().await;
+    let role = m.database.role("migrator").await;
+    m.run(&format!(
+        "grant create on database \"{}\" to \"{role}\"; grant create, usage on schema public to \"{role}\"",
+        m.database.name()
+    ))
+    .await;
+    let db = m.database.connect_as("migrator").await;
+    for _ in 0..2 {
+        Migrator::up(&db, None).await?;
+        Migrator::fresh(&db).await?;
+        Migrator::fresh(&db).await?;
+        m.run(
+            "insert into departments values (1);
+             insert into department_history (department_id, name, valid_from) values (1, 'a', '2024-01-01Z');
+             insert into user_audit values (1, 1, '2024-02-01Z')",
+        )
+        .await;
+        m.violates("delete from department_history").await;
+        assert_eq!(m.one::<i64>(OURS).await, 5);
+        assert_eq!(
+            m.one::<i64>("select count(*) from archive.history_table")
+                .await,
+            1
+        );
+        Migrator::down(&db, None).await?;
+        assert!(
+            m.one::<bool>("select to_regnamespace('archive') is null")
+                .await
+        );
+        Migrator::reset(&db).await?;
+    }
+    Ok(())
+}
