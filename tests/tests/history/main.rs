@@ -1,4 +1,10 @@
 //! Valid time, end to end: what the verbs write, and what is read.
 
+mod calls;
+mod compare;
 mod departments;
+mod model;
 mod operations;
+mod perform;
+mod properties;
+mod tables;
