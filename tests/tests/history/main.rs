@@ -1,5 +1,6 @@
 //! Valid time, end to end: what the verbs write, and what is read.
 
+mod audits;
 mod calls;
 mod compare;
 mod departments;
@@ -7,4 +8,5 @@ mod model;
 mod operations;
 mod perform;
 mod properties;
+mod races;
 mod tables;
