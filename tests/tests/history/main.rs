@@ -1,7 +1,15 @@
 //! Valid time, end to end: what the verbs write, and what is read.
 
+mod audits;
 mod bitemporal;
+mod calls;
+mod compare;
 mod departments;
+mod model;
 mod operations;
+mod perform;
+mod properties;
+mod races;
 mod reads;
 mod shapes;
+mod tables;

@@ -1,0 +1,376 @@
+//! What the table says, beside what the model says.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use sea_orm::prelude::*;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryOrder, Select, Statement};
+use sea_orm_archive::prelude::*;
+use sea_orm_archive::{Changed, ValidTime};
+use serde_json::Value as Json;
+
+use crate::calls::Call;
+use crate::model::{IDENTITIES, Instant, Model, Says, Version};
+use crate::tables::{Table, probe};
+
+pub type Checked = Result<(), String>;
+
+fn same<V: PartialEq + Debug>(what: impl Debug, found: V, expected: V) -> Checked {
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!("{what:?} is\n{found:?}, expected\n{expected:?}"))
+}
+
+async fn versions<T: Table>(
+    db: &DatabaseConnection,
+    select: Select<T>,
+) -> Result<Vec<Version>, String> {
+    let models = select.all(db).await.map_err(|error| error.to_string())?;
+    Ok(models.into_iter().map(T::version).collect())
+}
+
+/// The rows that are not superseded.
+fn current_rows<T: Table>() -> Select<T> {
+    match T::columns().recorded {
+        None => T::find(),
+        Some(recorded) => T::find().filter(recorded.to.is_null()),
+    }
+}
+
+/// The database's clock, as the table has time.
+pub async fn now<T: Table>(db: &DatabaseConnection) -> Instant {
+    let sql = format!("select {} as now", T::Time::NOW);
+    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql));
+    let row = row.await.unwrap().unwrap();
+    T::instant(row.try_get("", "now").unwrap())
+}
+
+/// The moment, as transaction time has it.
+pub async fn moment(db: &DatabaseConnection) -> DateTimeUtc {
+    let sql = "select clock_timestamp() as now";
+    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql));
+    row.await.unwrap().unwrap().try_get("", "now").unwrap()
+}
+
+/// Every row as it is stored: where, by which transaction, and what.
+pub type Rows = BTreeMap<i64, (String, Json)>;
+
+pub async fn rows<T: Table>(db: &DatabaseConnection) -> Rows {
+    let sql = format!(
+        "select id::bigint, ctid || ' ' || xmin as place, to_jsonb(h) as row from {} as h",
+        T::default().table_name()
+    );
+    let rows = db.query_all_raw(Statement::from_string(DbBackend::Postgres, sql));
+    let get = |row: sea_orm::QueryResult| {
+        let place = row.try_get("", "place").unwrap();
+        (
+            row.try_get("", "id").unwrap(),
+            (place, row.try_get("", "row").unwrap()),
+        )
+    };
+    rows.await.unwrap().into_iter().map(get).collect()
+}
+
+/// With transaction time every row stays what it was, but that its end is told once.
+pub fn nothing_is_forgotten(before: &Rows, after: &Rows) -> Checked {
+    for (id, (_, old)) in before {
+        let Some((_, new)) = after.get(id) else {
+            return Err(format!("{old} is gone"));
+        };
+        let mut ended = old.clone();
+        if old["recorded_to"].is_null() {
+            ended["recorded_to"] = new["recorded_to"].clone();
+        }
+        if ended != *new {
+            return Err(format!("{old} has become {new}"));
+        }
+    }
+    Ok(())
+}
+
+/// Times at which versions start or end that the model does not know of yet.
+pub async fn unknown<T: Table>(db: &DatabaseConnection, model: &Model) -> Vec<Instant> {
+    let all = versions::<T>(db, T::find()).await.unwrap();
+    let ends = all
+        .iter()
+        .flat_map(|version| [Some(version.from), version.to]);
+    let mut ends: Vec<_> = ends.flatten().collect();
+    ends.sort_unstable();
+    ends.dedup();
+    ends.retain(|end| !model.instants().contains(end));
+    ends
+}
+
+/// Each instant, and one between it and the next.
+pub fn points(model: &Model) -> Vec<Instant> {
+    let instants = model.instants();
+    let mut points = vec![instants[0] - 1];
+    for (n, at) in instants.iter().enumerate() {
+        let next = instants.get(n + 1).unwrap_or(&(at + 2)).to_owned();
+        points.extend([*at, at + (next - at) / 2]);
+    }
+    points.dedup();
+    points
+}
+
+/// What a call may have changed, and in turn a part of all the rest.
+pub async fn compare<T: Table>(
+    db: &DatabaseConnection,
+    model: &Model,
+    call: &Call,
+    turn: usize,
+) -> Checked {
+    let mut found = versions::<T>(db, current_rows::<T>()).await?;
+    found.sort_by_key(|version| (version.identity, version.from));
+    same("all", found, model.all())?;
+    for identity in call.identities().filter(|identity| *identity < IDENTITIES) {
+        let select = T::timeline(T::identity(identity));
+        let found = versions::<T>(db, select).await?;
+        same(("timeline", identity), found, model.timeline(identity))?;
+    }
+    if let Some(at) = call.instant() {
+        one_point::<T>(db, model, at).await?;
+    }
+    let points = points(model);
+    one_point::<T>(db, model, points[turn * 7 % points.len()]).await?;
+    let found = pairs::<T>(T::gaps().all(db).await)?;
+    same("gaps", found, gaps(model, None))?;
+    match turn % 4 {
+        0 => changes_of_names::<T>(db, model, turn).await,
+        1 => changes_of_floors::<T>(db, model, turn).await,
+        2 => what_is_planned::<T>(db, model).await,
+        _ => look_up::<T>(db, model, None).await,
+    }
+}
+
+/// At the end of a story, every instant.
+pub async fn compare_all<T: Table>(db: &DatabaseConnection, model: &Model) -> Checked {
+    for identity in 0..IDENTITIES {
+        let select = T::timeline(T::identity(identity));
+        let found = versions::<T>(db, select).await?;
+        same(("timeline", identity), found, model.timeline(identity))?;
+    }
+    look_up::<T>(db, model, None).await
+}
+
+async fn one_point<T: Table>(db: &DatabaseConnection, model: &Model, at: Instant) -> Checked {
+    for identity in 0..IDENTITIES {
+        let select = T::version_at(T::identity(identity), T::time(at));
+        let expected = model.version_at(identity, at);
+        let found = versions::<T>(db, select).await?;
+        same(
+            ("version at", identity, at),
+            found,
+            expected.into_iter().collect(),
+        )?;
+    }
+    let mut found = versions::<T>(db, T::valid_at(T::time(at))).await?;
+    found.sort_by_key(|version| version.identity);
+    same(("valid at", at), found, valid_at(model, at))
+}
+
+fn valid_at(model: &Model, at: Instant) -> Vec<Version> {
+    let versions = model.all().into_iter();
+    versions.filter(|version| version.is_valid_at(at)).collect()
+}
+
+/// The version at each instant and between them, for each identity.
+async fn look_up<T: Table>(
+    db: &DatabaseConnection,
+    model: &Model,
+    known: Option<DateTimeUtc>,
+) -> Checked {
+    let probes = probe::Entity::find().order_by_asc(probe::Column::Id);
+    let identity = T::IDENTITY.iter().copied();
+    let joined = match known {
+        None => probes.find_also_version_at::<T>(identity, T::AT),
+        Some(known) => probes.find_also_version_as_known_at::<T>(identity, T::AT, known),
+    };
+    let rows = joined.all(db).await.map_err(|error| error.to_string())?;
+    for (probe, version) in rows {
+        let identity = usize::try_from(probe.number - 1).unwrap();
+        let at = if T::YEAR == 365 {
+            crate::tables::day(probe.day)
+        } else {
+            probe.at.timestamp_micros()
+        };
+        let expected = (identity < IDENTITIES)
+            .then(|| model.version_at(identity, at))
+            .flatten();
+        same(("look-up", identity, at), version.map(T::version), expected)?;
+    }
+    Ok(())
+}
+
+/// Writes the probes for every point that time is cut at.
+pub async fn write_probes<T: Table>(db: &DatabaseConnection, points: &[Instant]) {
+    let probes = points
+        .iter()
+        .flat_map(|at| (0..=IDENTITIES).map(|identity| crate::tables::probe::<T>(identity, *at)));
+    probe::Entity::insert_many(probes).exec(db).await.unwrap();
+}
+
+type Pairs = Vec<(Version, Version)>;
+
+fn pairs<T: Table>(found: Result<Vec<Changed<T::Model>>, DbErr>) -> Result<Pairs, String> {
+    let found = found.map_err(|error| error.to_string())?;
+    let pair = |changed: Changed<T::Model>| (T::version(changed.before), T::version(changed.after));
+    Ok(found.into_iter().map(pair).collect())
+}
+
+/// Neighbours of one identity, or of all, in the order of time.
+fn neighbours(model: &Model, identity: Option<usize>) -> Pairs {
+    let identities = identity.map_or(0..IDENTITIES, |one| one..one + 1);
+    let mut pairs = Vec::new();
+    for identity in identities {
+        let versions = model.timeline(identity);
+        pairs.extend(versions.windows(2).map(|w| (w[0].clone(), w[1].clone())));
+    }
+    pairs.sort_by_key(|(before, after)| (after.from, before.identity));
+    pairs
+}
+
+fn gaps(model: &Model, identity: Option<usize>) -> Pairs {
+    let mut pairs = neighbours(model, identity);
+    pairs.retain(|(before, after)| before.to.is_some_and(|to| to < after.from));
+    pairs
+}
+
+fn changes<V: PartialEq>(
+    model: &Model,
+    identity: Option<usize>,
+    value: impl Fn(&Says) -> V,
+    from: Option<&V>,
+    to: Option<&V>,
+) -> Pairs {
+    let mut pairs = neighbours(model, identity);
+    pairs.retain(|(before, after)| {
+        let (before, after) = (value(&before.says), value(&after.says));
+        before != after
+            && from.is_none_or(|from| before == *from)
+            && to.is_none_or(|to| after == *to)
+    });
+    pairs
+}
+
+async fn changes_of_names<T: Table>(
+    db: &DatabaseConnection,
+    model: &Model,
+    turn: usize,
+) -> Checked {
+    let name = |says: &Says| says.name.clone();
+    let found = pairs::<T>(T::changes(T::NAME).all(db).await)?;
+    same("changes", found, changes(model, None, name, None, None))?;
+    let identity = turn % IDENTITIES;
+    let one = T::changes(T::NAME).of(T::identity(identity));
+    let found = pairs::<T>(one.all(db).await)?;
+    let expected = changes(model, Some(identity), name, None, None);
+    same("changes of one", found, expected)?;
+    for value in ["A", "B", "C"] {
+        let text = value.to_owned();
+        let found = pairs::<T>(T::changes(T::NAME).from(value).all(db).await)?;
+        let expected = changes(model, None, name, Some(&text), None);
+        same(("changes from", value), found, expected)?;
+        let found = pairs::<T>(T::changes(T::NAME).to(value).all(db).await)?;
+        let expected = changes(model, None, name, None, Some(&text));
+        same(("changes to", value), found, expected)?;
+    }
+    Ok(())
+}
+
+async fn changes_of_floors<T: Table>(
+    db: &DatabaseConnection,
+    model: &Model,
+    turn: usize,
+) -> Checked {
+    let floor = |says: &Says| says.floor;
+    let found = pairs::<T>(T::changes(T::FLOOR).all(db).await)?;
+    same("changes", found, changes(model, None, floor, None, None))?;
+    let identity = turn % IDENTITIES;
+    for value in [Some(1), Some(2)] {
+        let of = || T::changes(T::FLOOR).of(T::identity(identity));
+        let found = pairs::<T>(of().from(value).all(db).await)?;
+        let expected = changes(model, Some(identity), floor, Some(&value), None);
+        same(("changes from", value), found, expected)?;
+        let found = pairs::<T>(of().to(value).all(db).await)?;
+        let expected = changes(model, Some(identity), floor, None, Some(&value));
+        same(("changes to", value), found, expected)?;
+    }
+    let found = pairs::<T>(T::gaps().of(T::identity(identity)).all(db).await)?;
+    same("gaps of one", found, gaps(model, Some(identity)))
+}
+
+async fn what_is_planned<T: Table>(db: &DatabaseConnection, model: &Model) -> Checked {
+    let now = now::<T>(db).await;
+    for identity in 0..IDENTITIES {
+        let found = versions::<T>(db, T::scheduled(T::identity(identity))).await?;
+        let mut expected = model.timeline(identity);
+        expected.retain(|version| version.from > now);
+        same(("scheduled", identity), found, expected)?;
+        let found = versions::<T>(db, T::current_version(T::identity(identity))).await?;
+        let expected = model.version_at(identity, now);
+        same(
+            ("current version", identity),
+            found,
+            expected.into_iter().collect(),
+        )?;
+    }
+    let mut found = versions::<T>(db, T::current()).await?;
+    found.sort_by_key(|version| version.identity);
+    same("current", found, valid_at(model, now))
+}
+
+/// What was known at a moment is what the model was then.
+pub async fn compare_known<T: Table>(
+    db: &DatabaseConnection,
+    known: DateTimeUtc,
+    model: &Model,
+) -> Checked {
+    let then = || T::as_known_at(known);
+    for identity in 0..IDENTITIES {
+        let found = versions::<T>(db, then().timeline(T::identity(identity))).await?;
+        same(
+            ("known timeline", identity),
+            found,
+            model.timeline(identity),
+        )?;
+    }
+    let found = pairs::<T>(then().gaps().all(db).await)?;
+    same("known gaps", found, gaps(model, None))
+}
+
+/// The same, for the reads at a time.
+pub async fn compare_known_at_points<T: Table>(
+    db: &DatabaseConnection,
+    known: DateTimeUtc,
+    model: &Model,
+    turn: usize,
+) -> Checked {
+    if turn % 3 == 0 {
+        look_up::<T>(db, model, Some(known)).await?;
+    }
+    let then = || T::as_known_at(known);
+    let points = points(model);
+    let at = points[turn * 5 % points.len()];
+    let identity = turn % IDENTITIES;
+    let found = then().version_at(T::identity(identity), T::time(at));
+    let found = versions::<T>(db, found).await?;
+    let expected = model.version_at(identity, at);
+    same(
+        ("known version", identity, at),
+        found,
+        expected.into_iter().collect(),
+    )?;
+    let found = then().scheduled_after(T::identity(identity), T::time(at));
+    let found = versions::<T>(db, found).await?;
+    let mut expected = model.timeline(identity);
+    expected.retain(|version| version.from > at);
+    same(("known to be planned", identity, at), found, expected)?;
+    let mut found = versions::<T>(db, then().valid_at(T::time(at))).await?;
+    found.sort_by_key(|version| version.identity);
+    same(("known to be valid", at), found, valid_at(model, at))?;
+    let found = pairs::<T>(then().changes(T::NAME).all(db).await)?;
+    let expected = changes(model, None, |says| says.name.clone(), None, None);
+    same("known changes", found, expected)
+}

@@ -1,0 +1,143 @@
+//! Making a call, and what it answers in the model's terms.
+
+use sea_orm::sea_query::{PostgresQueryBuilder, QueryBuilder};
+use sea_orm::{DatabaseConnection, IdenStatic, Value};
+use sea_orm_archive::prelude::*;
+
+use crate::calls::{Call, Given, When};
+use crate::model::{IDENTITIES, Instant, Refusal, Version};
+use crate::tables::Table;
+
+/// Gives a builder the values of a call.
+macro_rules! give {
+    ($builder:expr, $given:expr) => {{
+        let Given { name, floor } = $given;
+        let mut builder = $builder;
+        if let Some(name) = name {
+            builder = builder.value(T::NAME, name.clone());
+        }
+        if let Some(floor) = floor {
+            builder = builder.value(T::FLOOR, *floor);
+        }
+        builder
+    }};
+}
+
+/// Says when a builder is for, unless it is now.
+macro_rules! at {
+    ($builder:expr, $method:ident, $when:expr) => {
+        match $when {
+            When::At(at) => $builder.$method(T::time(*at)),
+            When::Now => $builder,
+        }
+    };
+}
+
+pub async fn perform<T: Table>(
+    db: &DatabaseConnection,
+    call: &Call,
+) -> Result<Vec<Version>, ArchiveError> {
+    let id = |id: &usize| T::identity(*id);
+    let time = |at: &Instant| T::time(*at);
+    let done = match call {
+        Call::Start {
+            id: n,
+            from,
+            until,
+            given,
+        } => {
+            let mut start = at!(give!(T::start(id(n)), given), from, from);
+            if let Some(until) = until {
+                start = start.until(time(until));
+            }
+            vec![start.exec(db).await?]
+        }
+        Call::Change { id: n, from, given } => {
+            let change = give!(T::change(id(n)), given);
+            vec![at!(change, from, from).exec(db).await?]
+        }
+        Call::During {
+            id: n,
+            from,
+            to,
+            given,
+        } => {
+            let to = to.as_ref().map(time);
+            let period = Period {
+                from: time(from),
+                to,
+            };
+            let change = give!(T::change(id(n)).during(period), given);
+            change.exec(db).await?
+        }
+        Call::Correct { id: n, at, given } => {
+            let correct = give!(T::correct(id(n), time(at)), given);
+            vec![correct.exec(db).await?]
+        }
+        Call::End { id: n, at } => vec![at!(T::end(id(n)), at, at).exec(db).await?],
+        Call::Merge {
+            ended,
+            into,
+            at,
+            given,
+        } => {
+            let merge = give!(T::merge(id(ended)).into(id(into)), given);
+            vec![at!(merge, at, at).exec(db).await?]
+        }
+        Call::Cancel { id: n, starts } => vec![T::cancel(id(n), time(starts)).exec(db).await?],
+        Call::Reschedule { id: n, starts, to } => {
+            let moved = T::reschedule(id(n), time(starts), time(to));
+            vec![moved.exec(db).await?]
+        }
+        Call::Coalesce { id: n } => T::coalesce(id(n)).exec(db).await?,
+    };
+    Ok(done.into_iter().map(T::version).collect())
+}
+
+/// An error in the model's terms, or as it is if the model knows no such thing.
+pub fn refusal<T: Table>(error: &ArchiveError, instants: &[Instant]) -> Result<Refusal, String> {
+    let number = |text: &String| {
+        (0..IDENTITIES)
+            .find(|n| identity_text::<T>(*n) == *text)
+            .ok_or_else(|| format!("{error} is of no identity"))
+    };
+    Ok(match error {
+        ArchiveError::Overlap { .. } => Refusal::Overlap,
+        ArchiveError::EmptyPeriod { .. } => Refusal::EmptyPeriod,
+        ArchiveError::NoVersion { identity, .. } => Refusal::NoVersion {
+            identity: number(identity)?,
+        },
+        ArchiveError::LaterVersion {
+            identity, starts, ..
+        } => Refusal::LaterVersion {
+            identity: number(identity)?,
+            starts: *instants
+                .iter()
+                .find(|at| text(T::time(**at).into()) == *starts)
+                .ok_or_else(|| format!("{error}: nothing starts then"))?,
+        },
+        ArchiveError::NotScheduled { identity, .. } => Refusal::NotScheduled {
+            identity: number(identity)?,
+        },
+        ArchiveError::SameIdentity { .. } => Refusal::SameIdentity,
+        ArchiveError::NoIdentity { .. } => Refusal::NoIdentity,
+        other => return Err(format!("{other:?}")),
+    })
+}
+
+/// `(site = 1, code = x)`.
+fn identity_text<T: Table>(number: usize) -> String {
+    let values: sea_orm::sea_query::ValueTuple = T::identity(number).into();
+    let pairs: Vec<_> = T::columns()
+        .identity
+        .into_iter()
+        .zip(values)
+        .map(|(column, value)| format!("{} = {}", column.as_str(), text(value)))
+        .collect();
+    format!("({})", pairs.join(", "))
+}
+
+fn text(value: Value) -> String {
+    let text = PostgresQueryBuilder.value_to_string(&value);
+    text.trim_matches('\'').to_owned()
+}

@@ -1,0 +1,316 @@
+//! Random calls of every verb on a few identities, against a model in memory.
+//!
+//! After every call, done or refused, all that can be read is what the model says, at every instant
+//! that versions start or end at and between them. Some instants are in the past, some in the far
+//! future, and now is between them.
+//!
+//! The cases are the same in every run. `HISTORY_SEED` chooses others, and `HISTORY_CASES` more of
+//! them.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use sea_orm::prelude::DateTimeUtc;
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm_archive::prelude::ArchiveError;
+
+use crate::calls::{Call, Step, When, stories};
+use crate::compare::{
+    Checked, Rows, compare, compare_all, compare_known, compare_known_at_points, moment,
+    nothing_is_forgotten, now, points, rows, unknown, write_probes,
+};
+use crate::departments::department_history;
+use crate::model::{IDENTITIES, Instant, Model, Refusal, Version};
+use crate::perform::{perform, refusal};
+use crate::tables::{Table, database, instants, office_history, team_history};
+
+/// So many that each of the tests below takes a few seconds.
+const CASES: u32 = 60;
+
+/// How often which verb had which outcome.
+type Outcomes = BTreeMap<(&'static str, &'static str), usize>;
+
+fn from_env(name: &str) -> Option<u32> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn hold<T: Table>(seed: u32) {
+    let seed = from_env("HISTORY_SEED").unwrap_or(seed);
+    let cases = from_env("HISTORY_CASES").unwrap_or(CASES);
+    let mut bytes = [0; 32];
+    bytes[..4].copy_from_slice(&seed.to_le_bytes());
+    let config = Config {
+        cases,
+        max_shrink_iters: 400,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (database, db) = runtime.block_on(database());
+    let outcomes = RefCell::new(Outcomes::new());
+    let held = TestRunner::new_with_rng(config, random).run(&stories(), |steps| {
+        let mut story = Story::<T>::new(&db);
+        let done = runtime.block_on(story.run(&steps));
+        for (outcome, times) in story.outcomes {
+            *outcomes.borrow_mut().entry(outcome).or_default() += times;
+        }
+        done.map_err(TestCaseError::fail)
+    });
+    runtime.block_on(db.close()).unwrap();
+    drop(database);
+    if let Err(error) = held {
+        panic!("HISTORY_SEED={seed} HISTORY_CASES={cases}: {error}");
+    }
+    let outcomes = outcomes.into_inner();
+    println!("{outcomes:?}");
+    if cases >= CASES {
+        everything_happened(&outcomes);
+    }
+}
+
+#[test]
+fn instants_are_as_the_model_has_them() {
+    hold::<department_history::Entity>(1);
+}
+
+#[test]
+fn days_of_a_composite_identity_are_as_the_model_has_them() {
+    hold::<office_history::Entity>(2);
+}
+
+/// Besides, what was known between the calls stays known.
+#[test]
+fn both_times_are_as_the_model_has_them() {
+    hold::<team_history::Entity>(3);
+}
+
+/// So that no verb and no refusal is left out by chance.
+fn everything_happened(outcomes: &Outcomes) {
+    const VERBS: [&str; 9] = [
+        "start",
+        "change",
+        "during",
+        "correct",
+        "end",
+        "merge",
+        "cancel",
+        "reschedule",
+        "coalesce",
+    ];
+    const REFUSALS: [(&str, &str); 12] = [
+        ("start", "Overlap"),
+        ("start", "EmptyPeriod"),
+        ("change", "NoVersion"),
+        ("during", "NoVersion"),
+        ("during", "EmptyPeriod"),
+        ("correct", "NoVersion"),
+        ("end", "NoVersion"),
+        ("end", "LaterVersion"),
+        ("merge", "SameIdentity"),
+        ("merge", "NoVersion"),
+        ("cancel", "NotScheduled"),
+        ("reschedule", "NotScheduled"),
+    ];
+    let done = VERBS.map(|verb| (verb, "done"));
+    for outcome in done.iter().chain(&REFUSALS) {
+        assert!(
+            outcomes.contains_key(outcome),
+            "never: {outcome:?} in {outcomes:?}"
+        );
+    }
+}
+
+/// One story, from an empty table on.
+struct Story<'a, T: Table> {
+    db: &'a DatabaseConnection,
+    fixed: Vec<Instant>,
+    model: Model,
+    /// What the model was, and when: between the steps.
+    known: Vec<(DateTimeUtc, Model)>,
+    /// The rows after the last step.
+    rows: Rows,
+    outcomes: Outcomes,
+    table: std::marker::PhantomData<T>,
+}
+
+impl<'a, T: Table> Story<'a, T> {
+    fn new(db: &'a DatabaseConnection) -> Self {
+        let fixed = instants::<T>();
+        Self {
+            db,
+            model: Model::new(fixed.clone()),
+            fixed,
+            known: Vec::new(),
+            rows: Rows::new(),
+            outcomes: Outcomes::new(),
+            table: std::marker::PhantomData,
+        }
+    }
+
+    fn is_bitemporal() -> bool {
+        T::columns().recorded.is_some()
+    }
+
+    async fn run(&mut self, steps: &[Step]) -> Checked {
+        let empty = format!("truncate {}, probe", T::default().table_name());
+        self.db.execute_unprepared(&empty).await.unwrap();
+        write_probes::<T>(self.db, &points(&self.model)).await;
+        self.remember().await;
+        for (turn, step) in steps.iter().enumerate() {
+            let call = step.call(&self.model, &self.fixed);
+            let at = |error| format!("step {turn}, {call:?}: {error}");
+            self.take(&call).await.map_err(at)?;
+            compare::<T>(self.db, &self.model, &call, turn)
+                .await
+                .map_err(at)?;
+            self.remember().await;
+            if Self::is_bitemporal() {
+                let (moment, model) = &self.known[turn / 2];
+                compare_known::<T>(self.db, *moment, model)
+                    .await
+                    .map_err(at)?;
+            }
+        }
+        compare_all::<T>(self.db, &self.model).await?;
+        self.everything_is_still_known().await
+    }
+
+    async fn remember(&mut self) {
+        if Self::is_bitemporal() {
+            let moment = moment(self.db).await;
+            self.known.push((moment, self.model.clone()));
+        }
+    }
+
+    async fn everything_is_still_known(&self) -> Checked {
+        for (step, (moment, model)) in self.known.iter().enumerate() {
+            let at = |error| format!("as known after {step} steps: {error}");
+            compare_known::<T>(self.db, *moment, model)
+                .await
+                .map_err(at)?;
+            let points = compare_known_at_points::<T>(self.db, *moment, model, step).await;
+            points.map_err(at)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a call, and lets the model do the same.
+    async fn take(&mut self, call: &Call) -> Checked {
+        let before = now::<T>(self.db).await;
+        let done = perform::<T>(self.db, call).await;
+        let rows_after = rows::<T>(self.db).await;
+        let rows_before = std::mem::replace(&mut self.rows, rows_after.clone());
+        let now = self.when(before).await?;
+        let mut cut = self.model.clone();
+        cut.cut(now);
+        let expected = cut.after(call, now);
+        self.count(call, expected.as_ref().err());
+        let found = match done {
+            Ok(versions) => Ok(versions),
+            // A version that moves over another one is told as the database says it.
+            Err(ArchiveError::Database(error))
+                if matches!(call, Call::Reschedule { .. })
+                    && error.to_string().contains("_excl") =>
+            {
+                Err(Refusal::Overlap)
+            }
+            Err(error) => Err(refusal::<T>(&error, cut.instants())?),
+        };
+        let found = match (found, &expected) {
+            (Err(found), Err(expected)) => Err(tolerated(call, found, expected)),
+            (found, _) => found,
+        };
+        let answer = expected.as_ref().map(|(_, answer)| answer.clone());
+        if found != answer.map_err(Clone::clone) {
+            return Err(format!("got {found:?}, expected {expected:?}"));
+        }
+        let new = expected.map_or_else(|_| cut.clone(), |(model, _)| model);
+        if Self::is_bitemporal() {
+            nothing_is_forgotten(&rows_before, &rows_after)?;
+        }
+        let moves = matches!(call, Call::Reschedule { .. }) && found.is_ok();
+        if new == cut {
+            // A version may be moved to where it is; else there is nothing to write.
+            if !moves && rows_before != rows_after {
+                return Err(format!("{rows_before:?} were written: {rows_after:?}"));
+            }
+            return Ok(());
+        }
+        if new.instants().len() > self.model.instants().len() {
+            write_probes::<T>(self.db, &[now, now + 1]).await;
+        }
+        self.model = new;
+        self.neighbours_differ(call)
+    }
+
+    /// When a call was made: the one new time that it has written, or just before it.
+    async fn when(&self, before: Instant) -> Result<Instant, String> {
+        let unknown = unknown::<T>(self.db, &self.model).await;
+        if unknown.is_empty() {
+            return Ok(before);
+        }
+        let after = now::<T>(self.db).await;
+        match unknown.as_slice() {
+            [one] if (before..=after).contains(one) => Ok(*one),
+            more => Err(format!(
+                "versions start or end at {more:?}; now was {before} to {after}"
+            )),
+        }
+    }
+
+    fn count(&mut self, call: &Call, refusal: Option<&Refusal>) {
+        let outcome = match refusal {
+            None => "done",
+            Some(Refusal::Overlap) => "Overlap",
+            Some(Refusal::EmptyPeriod) => "EmptyPeriod",
+            Some(Refusal::NoVersion { .. }) => "NoVersion",
+            Some(Refusal::LaterVersion { .. }) => "LaterVersion",
+            Some(Refusal::NotScheduled { .. }) => "NotScheduled",
+            Some(Refusal::SameIdentity) => "SameIdentity",
+            Some(Refusal::NoIdentity) => "NoIdentity",
+        };
+        *self.outcomes.entry((call.verb(), outcome)).or_default() += 1;
+    }
+
+    /// No two versions that meet and say the same, where the verb promises it.
+    fn neighbours_differ(&self, call: &Call) -> Checked {
+        let (id, from, to) = match call {
+            Call::During { id, from, to, .. } => (*id, *from, to.unwrap_or(Instant::MAX)),
+            Call::Coalesce { id } => (*id, Instant::MIN, Instant::MAX),
+            _ => return Ok(()),
+        };
+        let equal = |pair: &&[Version]| {
+            pair[0].to == Some(pair[1].from)
+                && pair[0].says == pair[1].says
+                && (from..=to).contains(&pair[1].from)
+        };
+        let timeline = self.model.timeline(id);
+        match timeline.windows(2).find(equal) {
+            None => Ok(()),
+            Some(pair) => Err(format!("{pair:?} should be one version")),
+        }
+    }
+}
+
+/// What the verbs are not exact about yet.
+fn tolerated(call: &Call, found: Refusal, expected: &Refusal) -> Refusal {
+    match (call, &found, expected) {
+        // A merge says of the identity that goes on what is true of the one that ends.
+        (Call::Merge { .. }, Refusal::NoVersion { .. }, Refusal::NoVersion { .. })
+        // What started today cannot end today, and is said not to be.
+        | (
+            Call::End { at: When::Now, .. },
+            Refusal::NoVersion { .. },
+            Refusal::EmptyPeriod,
+        ) => expected.clone(),
+        _ => found,
+    }
+}
+
+/// So that every identity has a row in each table.
+const _: () = assert!(IDENTITIES == 3);

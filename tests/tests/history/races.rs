@@ -1,0 +1,296 @@
+//! Two sessions, in the one order in which a wrong protocol loses a version, or puts it in the wrong
+//! place.
+
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, IsolationLevel,
+    TransactionTrait,
+};
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_tests::{Database, Session};
+
+use crate::departments::{department_history, departments};
+use department_history::{Column, Entity as Names, Model as Version};
+
+/// Department 1, whose name is `Old` since 2024.
+async fn named() -> (Database, DatabaseConnection) {
+    let database = departments().await;
+    let db = database.connect().await;
+    start(1, "Old").exec(&db).await.unwrap();
+    (database, db)
+}
+
+fn start(id: i32, name: &str) -> sea_orm_archive::history::Start<Names> {
+    let since = "2024-01-01T00:00:00Z".parse().unwrap();
+    Names::start(id).value(Column::Name, name).from(since)
+}
+
+/// A transaction that holds the lock of a department, as a verb takes it.
+async fn holding(session: &Session, id: i32) -> DatabaseTransaction {
+    let transaction = session.db().begin().await.unwrap();
+    lock(&transaction, id).await;
+    transaction
+}
+
+async fn lock(transaction: &DatabaseTransaction, id: i32) {
+    let sql = format!("select from departments where id = {id} for no key update");
+    transaction.execute_unprepared(&sql).await.unwrap();
+}
+
+fn rename(id: i32, name: &str) -> sea_orm_archive::history::Change<Names> {
+    Names::change(id).value(Column::Name, name)
+}
+
+type Changing = sea_orm_archive_tests::Step<Result<Version, ArchiveError>>;
+
+/// Starts to rename department 1 on a pool.
+fn renaming(session: &Session, name: &'static str) -> Changing {
+    let db = session.db();
+    session.start(async move { rename(1, name).exec(&db).await })
+}
+
+/// The names of a department in order, with what is between them and after them: `-` for none.
+async fn names(db: &DatabaseConnection, id: i32) -> String {
+    let versions = Names::timeline(id).all(db).await.unwrap();
+    let mut said = String::new();
+    for (n, version) in versions.iter().enumerate() {
+        let next = versions.get(n + 1).map(|next| next.valid_from);
+        let until = if version.valid_to == next { "" } else { " -" };
+        said += &format!("{}{until} ", version.name);
+    }
+    said.trim_end().to_owned()
+}
+
+/// The second one waits before it reads the clock, and builds on the first one.
+#[tokio::test]
+async fn of_two_changes_the_second_is_later() {
+    let (database, db) = named().await;
+    let (first, second) = (
+        database.session("first").await,
+        database.session("second").await,
+    );
+    let transaction = holding(&first, 1).await;
+    let renaming = renaming(&second, "Second");
+    database.wait_until_blocked_by(&second, &first).await;
+    let one = rename(1, "First").exec(&transaction).await.unwrap();
+    transaction.commit().await.unwrap();
+    let two = renaming.finish().await.unwrap();
+    assert!(one.valid_from < two.valid_from, "{one:?} {two:?}");
+    assert_eq!(names(&db, 1).await, "Old First Second");
+}
+
+/// The same for a transaction that began long before.
+#[tokio::test]
+async fn a_change_is_not_as_old_as_its_transaction() {
+    let (database, db) = named().await;
+    let (first, second) = (
+        database.session("first").await,
+        database.session("second").await,
+    );
+    let old = second.db().begin().await.unwrap();
+    old.execute_unprepared("select now()").await.unwrap();
+    rename(1, "First").exec(&first.db()).await.unwrap();
+    rename(1, "Second").exec(&old).await.unwrap();
+    rename(1, "Third").exec(&old).await.unwrap();
+    old.commit().await.unwrap();
+    assert_eq!(names(&db, 1).await, "Old First Second Third");
+}
+
+#[tokio::test]
+async fn what_has_ended_does_not_change() {
+    let (database, db) = named().await;
+    let (ender, changer) = (
+        database.session("ender").await,
+        database.session("changer").await,
+    );
+    let transaction = holding(&ender, 1).await;
+    let renaming = renaming(&changer, "New");
+    database.wait_until_blocked_by(&changer, &ender).await;
+    Names::end(1).exec(&transaction).await.unwrap();
+    transaction.commit().await.unwrap();
+    let error = renaming.finish().await.unwrap_err();
+    assert!(matches!(error, ArchiveError::NoVersion { .. }), "{error}");
+    assert_eq!(names(&db, 1).await, "Old -");
+}
+
+#[tokio::test]
+async fn what_has_changed_ends_as_it_is() {
+    let (database, db) = named().await;
+    let (changer, ender) = (
+        database.session("changer").await,
+        database.session("ender").await,
+    );
+    let transaction = holding(&changer, 1).await;
+    let pool = ender.db();
+    let ending = ender.start(async move { Names::end(1).exec(&pool).await });
+    database.wait_until_blocked_by(&ender, &changer).await;
+    rename(1, "New").exec(&transaction).await.unwrap();
+    transaction.commit().await.unwrap();
+    let ended = ending.finish().await.unwrap();
+    assert_eq!(ended.name, "New");
+    assert_eq!(names(&db, 1).await, "Old New -");
+}
+
+#[tokio::test]
+async fn a_change_that_is_rolled_back_never_was() {
+    let (database, db) = named().await;
+    let (first, second) = (
+        database.session("first").await,
+        database.session("second").await,
+    );
+    let transaction = first.db().begin().await.unwrap();
+    rename(1, "First").exec(&transaction).await.unwrap();
+    let renaming = renaming(&second, "Second");
+    database.wait_until_blocked_by(&second, &first).await;
+    transaction.rollback().await.unwrap();
+    renaming.finish().await.unwrap();
+    assert_eq!(names(&db, 1).await, "Old Second");
+}
+
+/// Each waits for the one that has both, and then they lock in one order.
+#[tokio::test]
+async fn two_merges_the_other_way_round() {
+    let (database, db) = named().await;
+    start(2, "Other").exec(&db).await.unwrap();
+    let holder = database.session("holder").await;
+    let (one, other) = (
+        database.session("one").await,
+        database.session("other").await,
+    );
+    let transaction = holding(&holder, 1).await;
+    lock(&transaction, 2).await;
+    let pools = (one.db(), other.db());
+    let there = one.start(async move { Names::merge(1).into(2).exec(&pools.0).await });
+    let back = other.start(async move { Names::merge(2).into(1).exec(&pools.1).await });
+    database.wait_until_blocked(&one).await;
+    database.wait_until_blocked(&other).await;
+    transaction.commit().await.unwrap();
+    let (there, back) = (there.finish().await, back.finish().await);
+    let refused = match (&there, &back) {
+        (Ok(_), Err(error)) | (Err(error), Ok(_)) => error,
+        both => panic!("one of them must find that the other one has ended: {both:?}"),
+    };
+    assert!(
+        matches!(refused, ArchiveError::NoVersion { .. }),
+        "{refused}"
+    );
+    let left = (names(&db, 1).await, names(&db, 2).await);
+    let expected = if there.is_ok() {
+        ("Old -", "Other")
+    } else {
+        ("Old", "Other -")
+    };
+    assert_eq!((left.0.as_str(), left.1.as_str()), expected);
+}
+
+/// Somebody else locks the versions first and the department then, and the server chooses the verb.
+#[tokio::test]
+async fn a_deadlock_does_not_reach_the_caller() {
+    let (database, db) = named().await;
+    start(2, "Other").exec(&db).await.unwrap();
+    let hand = database.session("hand").await;
+    let gate = database.session("gate").await;
+    let merger = database.session("merger").await;
+    let by_hand = hand.db().begin().await.unwrap();
+    let versions = "set local deadlock_timeout = '1h';
+                    select from department_history where department_id = 1 for update";
+    by_hand.execute_unprepared(versions).await.unwrap();
+    // Who begins to wait last finds the deadlock: the gate lets the merger be that.
+    let closed = holding(&gate, 2).await;
+    let pool = merger.db();
+    let merging = merger.start(async move { Names::merge(1).into(2).exec(&pool).await });
+    database.wait_until_blocked_by(&merger, &gate).await;
+    let locking = hand.start(async move {
+        lock(&by_hand, 1).await;
+        by_hand.commit().await
+    });
+    database.wait_until_blocked_by(&hand, &merger).await;
+    closed.commit().await.unwrap();
+    locking.finish().await.unwrap();
+    merging.finish().await.unwrap();
+    assert_eq!(names(&db, 1).await, "Old -");
+}
+
+#[tokio::test]
+async fn of_two_starts_one_is_told_of_the_other() {
+    let (database, db) = named().await;
+    let (first, second) = (
+        database.session("first").await,
+        database.session("second").await,
+    );
+    let transaction = first.db().begin().await.unwrap();
+    start(2, "First").exec(&transaction).await.unwrap();
+    let pool = second.db();
+    let starting = second.start(async move { start(2, "Second").exec(&pool).await });
+    database.wait_until_blocked_by(&second, &first).await;
+    transaction.commit().await.unwrap();
+    let error = starting.finish().await.unwrap_err();
+    let ArchiveError::Overlap {
+        existing, wanted, ..
+    } = &error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!(existing, "[\"2024-01-01 00:00:00+00\",)");
+    assert_eq!(wanted, existing);
+    assert_eq!(names(&db, 2).await, "First");
+}
+
+/// Its snapshot does not have the version that it would have to close.
+#[tokio::test]
+async fn a_change_from_an_old_snapshot_is_refused() {
+    let (database, db) = named().await;
+    let (first, second) = (
+        database.session("first").await,
+        database.session("second").await,
+    );
+    let isolation = Some(IsolationLevel::RepeatableRead);
+    let pool = second.db();
+    let old = pool.begin_with_config(isolation, Some(AccessMode::ReadWrite));
+    let old = old.await.unwrap();
+    assert_eq!(Names::timeline(1).all(&old).await.unwrap().len(), 1);
+    rename(1, "First").exec(&first.db()).await.unwrap();
+    let error = rename(1, "Second").exec(&old).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::Contention { .. }), "{error}");
+    // The transaction is usable, and as old as before.
+    assert_eq!(Names::timeline(1).all(&old).await.unwrap().len(), 1);
+    old.commit().await.unwrap();
+    assert_eq!(names(&db, 1).await, "Old First");
+}
+
+/// On a pool it is tried again, with a new snapshot.
+#[tokio::test]
+async fn a_change_on_a_pool_gets_a_new_snapshot() {
+    let (database, db) = named().await;
+    let (first, second) = (
+        database.session("first").await,
+        database.session("second").await,
+    );
+    let always = "set default_transaction_isolation = 'repeatable read'";
+    second.db().execute_unprepared(always).await.unwrap();
+    let transaction = holding(&first, 1).await;
+    let renaming = renaming(&second, "Second");
+    database.wait_until_blocked_by(&second, &first).await;
+    rename(1, "First").exec(&transaction).await.unwrap();
+    transaction.commit().await.unwrap();
+    renaming.finish().await.unwrap();
+    assert_eq!(names(&db, 1).await, "Old First Second");
+}
+
+/// Somebody closes the version by hand, without the lock of the department.
+#[tokio::test]
+async fn a_version_that_is_closed_by_hand_is_not_opened_again() {
+    let (database, db) = named().await;
+    let (hand, changer) = (
+        database.session("hand").await,
+        database.session("changer").await,
+    );
+    let transaction = hand.db().begin().await.unwrap();
+    let close = "update department_history set valid_to = now() where department_id = 1";
+    transaction.execute_unprepared(close).await.unwrap();
+    let renaming = renaming(&changer, "New");
+    database.wait_until_blocked_by(&changer, &hand).await;
+    transaction.commit().await.unwrap();
+    let error = renaming.finish().await.unwrap_err();
+    assert!(matches!(error, ArchiveError::NoVersion { .. }), "{error}");
+    assert_eq!(names(&db, 1).await, "Old -");
+}
