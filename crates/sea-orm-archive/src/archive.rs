@@ -270,6 +270,10 @@ where
             } else if let Some(new) = replanned::<E, C>(db, &plan, &error).await? {
                 plan = new;
             } else if is_blocked(&error) {
+                if error::is_raised(&error) {
+                    let table = plan.plan.root().table.id.to_string();
+                    return Err(error::dependent_rows(&table, &error).unwrap_or(error));
+                }
                 let blockers = blockers::<E, C>(db, request).await?;
                 if !blockers.is_empty() {
                     let table = plan.plan.root().table.id.to_string();

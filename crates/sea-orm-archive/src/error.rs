@@ -340,6 +340,34 @@ pub(crate) const TRIGGER: &str = "AR004";
 /// The root is not in its archive table.
 pub(crate) const INCOMPLETE: &str = "AR005";
 
+/// What a temporal foreign key refuses, or any other trigger that speaks of one: no row of the
+/// catalog says what is in its way, so its own words do.
+pub(crate) fn dependent_rows(table: &str, error: &Error) -> Option<Error> {
+    let Error::Database(source) = error else {
+        return None;
+    };
+    let source = postgres(source).filter(|e| e.code() == "23503")?;
+    Some(Error::DependentRows {
+        table: table.to_owned(),
+        constraint: source.constraint().unwrap_or_default().to_owned(),
+        detail: [Some(source.message()), source.detail()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(": "),
+    })
+}
+
+/// Whether a trigger's function raised the error, and not PostgreSQL itself.
+pub(crate) fn is_raised(error: &Error) -> bool {
+    match error {
+        Error::Database(source) => {
+            postgres(source).and_then(|e| e.routine()) == Some("exec_stmt_raise")
+        }
+        _ => false,
+    }
+}
+
 /// The SQLSTATE of a database error.
 pub(crate) fn code(error: &Error) -> Option<String> {
     match error {

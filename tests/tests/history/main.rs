@@ -1,5 +1,6 @@
 //! Valid time, end to end: what the verbs write, and what is read.
 
+mod archived;
 mod audits;
 mod bitemporal;
 mod calls;
@@ -11,5 +12,6 @@ mod perform;
 mod properties;
 mod races;
 mod reads;
+mod seed;
 mod shapes;
 mod tables;

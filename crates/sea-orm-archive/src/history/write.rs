@@ -8,7 +8,7 @@ use super::entity::{History, ValidTime};
 use super::plan::{HistoryPlan, Names, planned, replanned};
 use super::statement::{Instant, lock};
 use crate::entity::DeclaredName;
-use crate::error::{Error, postgres};
+use crate::error::{Error, dependent_rows, postgres};
 use crate::run::{ATTEMPTS, Sql, back_off, check_backend, finish, is_pool};
 use crate::sql::quote;
 
@@ -178,15 +178,7 @@ where
     let table = table::<E>();
     let constraint = source.constraint().unwrap_or_default().to_owned();
     match source.code() {
-        "23503" => Error::DependentRows {
-            table,
-            constraint,
-            detail: [Some(source.message()), source.detail()]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join(": "),
-        },
+        "23503" => dependent_rows(&table, &error).unwrap_or(error),
         "23P01" | "23505" => {
             let periods = periods::<E, C>(db, subject).await.ok().flatten();
             let Some((wanted, existing)) = periods else {

@@ -1,0 +1,331 @@
+//! The seed of this part of the project, as it says: its queries, its constraints, its edge cases.
+
+use sea_orm::prelude::*;
+use sea_orm::{DatabaseConnection, QueryOrder, QuerySelect, Set};
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable, TemporalForeignKey};
+use sea_orm_archive_tests::Database;
+use sea_orm_migration::SchemaManager;
+
+use crate::departments::{SCHEMA, department_history, user_audit};
+use department_history::{Column as Name, Entity as Names};
+use user_audit::{Column as Audit, Entity as Audits};
+
+const ENGINEERING: i32 = 1;
+const SALES: i32 = 2;
+const BOB: i32 = 1;
+const ALICE: i32 = 2;
+
+fn time(text: &str) -> DateTimeUtc {
+    format!("{text}T00:00:00Z").parse().unwrap()
+}
+
+/// The seed's own tables, taken as they are, and the constraint that it could not write.
+async fn company() -> Database {
+    let database = Database::from_template("company", async |db| {
+        db.execute_unprepared(SCHEMA).await?;
+        let manager = SchemaManager::new(&db);
+        manager.install_archive().await?;
+        manager
+            .create_history_table(
+                HistoryTable::new("department_history").identity("department_id", "departments"),
+            )
+            .await?;
+        manager
+            .create_temporal_foreign_key(
+                TemporalForeignKey::new("user_audit", ["department_id"])
+                    .at("changed_at")
+                    .references("department_history"),
+            )
+            .await
+    })
+    .await;
+    let db = database.connect().await;
+    for (id, name) in [(ENGINEERING, "Engineering"), (SALES, "Sales")] {
+        Names::start(id)
+            .value(Name::Name, name)
+            .from(time("2020-01-01"))
+            .exec(&db)
+            .await
+            .unwrap();
+    }
+    for (user, department, at) in [
+        (BOB, SALES, "2022-05-01"),
+        (BOB, ENGINEERING, "2023-02-01"),
+        (ALICE, ENGINEERING, "2024-06-01"),
+    ] {
+        audit(&db, user, department, at).await.unwrap();
+    }
+    database
+}
+
+async fn audit(
+    db: &DatabaseConnection,
+    user: i32,
+    department: i32,
+    at: &str,
+) -> Result<user_audit::Model, DbErr> {
+    user_audit::ActiveModel {
+        user_id: Set(user),
+        department_id: Set(department),
+        changed_by: Set(ALICE),
+        changed_at: Set(time(at)),
+        ..Default::default()
+    }
+    .insert(db)
+    .await
+}
+
+async fn rename(db: &DatabaseConnection, id: i32, name: &str, from: &str) {
+    Names::change(id)
+        .value(Name::Name, name)
+        .from(time(from))
+        .exec(db)
+        .await
+        .unwrap();
+}
+
+/// Every audit row with the name that its department had at its time.
+async fn log(db: &DatabaseConnection) -> Vec<String> {
+    Audits::find()
+        .find_also_version_at::<Names>([Audit::DepartmentId], Audit::ChangedAt)
+        .order_by_asc(Audit::ChangedAt)
+        .all(db)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|(row, version)| format!("{} {}", row.user_id, version.unwrap().name))
+        .collect()
+}
+
+#[tokio::test]
+async fn show_me_bobs_history_of_department_changes() {
+    let company = company().await;
+    let db = company.connect().await;
+    rename(&db, ENGINEERING, "Engineering & AI", "2024-03-01").await;
+    let history = Audits::find()
+        .filter(Audit::UserId.eq(BOB))
+        .find_also_version_at::<Names>([Audit::DepartmentId], Audit::ChangedAt)
+        .order_by_asc(Audit::ChangedAt)
+        .all(&db)
+        .await
+        .unwrap();
+    let names: Vec<_> = history
+        .iter()
+        .map(|(_, name)| name.as_ref().unwrap().name.as_str())
+        .collect();
+    assert_eq!(names, ["Sales", "Engineering"]);
+}
+
+#[tokio::test]
+async fn show_me_everyone_who_was_in_engineering_on_jan_1_2024() {
+    let company = company().await;
+    let db = company.connect().await;
+    // Called something else since, and before that day another department had the name.
+    rename(&db, ENGINEERING, "Engineering & AI", "2024-03-01").await;
+    let day = time("2024-01-01");
+    let engineering = Names::valid_at(day)
+        .filter(Name::Name.eq("Engineering"))
+        .one(&db)
+        .await
+        .unwrap()
+        .unwrap();
+    let people: Vec<i32> = Audits::find()
+        .filter(Audit::DepartmentId.eq(engineering.department_id))
+        .filter(Audit::ChangedAt.lte(day))
+        .select_only()
+        .column(Audit::UserId)
+        .into_tuple()
+        .all(&db)
+        .await
+        .unwrap();
+    assert_eq!(people, [BOB]);
+    assert!(
+        Names::current()
+            .filter(Name::Name.eq("Engineering"))
+            .one(&db)
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn show_me_what_the_audit_log_looked_like_as_of_last_friday() {
+    let company = company().await;
+    let db = company.connect().await;
+    let friday = time("2023-06-02");
+    let then = Audits::find()
+        .filter(Audit::ChangedAt.lte(friday))
+        .count(&db)
+        .await
+        .unwrap();
+    assert_eq!(then, 2);
+}
+
+#[tokio::test]
+async fn show_me_who_renamed_the_engineering_department_and_when() {
+    let company = company().await;
+    let db = company.connect().await;
+    rename(&db, ENGINEERING, "Engineering & AI", "2024-03-01").await;
+    rename(&db, SALES, "Growth", "2024-04-01").await;
+    let renames = Names::changes(Name::Name)
+        .from("Engineering")
+        .all(&db)
+        .await
+        .unwrap();
+    assert_eq!(renames.len(), 1);
+    assert_eq!(renames[0].after.name, "Engineering & AI");
+    assert_eq!(renames[0].after.valid_from, time("2024-03-01"));
+    assert_eq!(Names::changes(Name::Name).all(&db).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn renaming_a_department_does_not_alter_what_old_audit_rows_display() {
+    let company = company().await;
+    let db = company.connect().await;
+    let rows = Audits::find()
+        .order_by_asc(Audit::AuditId)
+        .all(&db)
+        .await
+        .unwrap();
+    let before = log(&db).await;
+    rename(&db, ENGINEERING, "Engineering & AI", "2025-03-01").await;
+    rename(&db, SALES, "Growth", "2025-04-01").await;
+    assert_eq!(log(&db).await, before);
+    assert_eq!(
+        Audits::find()
+            .order_by_asc(Audit::AuditId)
+            .all(&db)
+            .await
+            .unwrap(),
+        rows
+    );
+}
+
+#[tokio::test]
+async fn every_department_of_an_audit_row_existed_at_the_time_of_the_change() {
+    let company = company().await;
+    let db = company.connect().await;
+    let too_early = audit(&db, BOB, ENGINEERING, "2019-12-31")
+        .await
+        .unwrap_err();
+    assert!(too_early.to_string().contains("2019-12-31"), "{too_early}");
+    // And the other way round: what a row depends on stays.
+    let error = Names::end(ENGINEERING)
+        .at(time("2024-01-01"))
+        .exec(&db)
+        .await
+        .unwrap_err();
+    let ArchiveError::DependentRows {
+        constraint, detail, ..
+    } = &error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!(constraint, "user_audit_department_id_changed_at_fkey");
+    assert!(detail.contains("2024-06-01"), "{error}");
+    let direct = db
+        .execute_unprepared("delete from department_history where department_id = 1")
+        .await
+        .unwrap_err();
+    assert!(direct.to_string().contains("user_audit"), "{direct}");
+    assert_eq!(
+        log(&db).await,
+        ["1 Sales", "1 Engineering", "2 Engineering"]
+    );
+}
+
+#[tokio::test]
+async fn renamed_ended_future_dated_merged() {
+    let company = company().await;
+    let db = company.connect().await;
+    // Deleted: `valid_to` is set, and the id stays valid for ever.
+    Names::end(SALES)
+        .at(time("2024-01-01"))
+        .exec(&db)
+        .await
+        .unwrap();
+    assert!(
+        Names::current_version(SALES)
+            .one(&db)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(log(&db).await[0], "1 Sales");
+    // Future-dated: queries respect it.
+    rename(&db, ENGINEERING, "Everything", "2999-01-01").await;
+    assert_eq!(
+        Names::current_version(ENGINEERING)
+            .one(&db)
+            .await
+            .unwrap()
+            .unwrap()
+            .name,
+        "Engineering"
+    );
+    let then = Names::version_at(ENGINEERING, time("2999-06-01"))
+        .one(&db)
+        .await
+        .unwrap();
+    assert_eq!(then.unwrap().name, "Everything");
+    Names::cancel(ENGINEERING, time("2999-01-01"))
+        .exec(&db)
+        .await
+        .unwrap();
+    // Merged: one or two writes, and the audit rows are never touched.
+    Names::start(3)
+        .value(Name::Name, "Research")
+        .from(time("2021-01-01"))
+        .exec(&db)
+        .await
+        .unwrap();
+    let rows = Audits::find().all(&db).await.unwrap();
+    Names::merge(3)
+        .into(ENGINEERING)
+        .at(time("2025-01-01"))
+        .value(Name::Name, "R & D")
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(Audits::find().all(&db).await.unwrap(), rows);
+    assert_eq!(
+        Names::version_at(3, time("2024-12-31"))
+            .one(&db)
+            .await
+            .unwrap()
+            .unwrap()
+            .name,
+        "Research"
+    );
+    assert!(
+        Names::version_at(3, time("2025-01-01"))
+            .one(&db)
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+/// Two names at once, by any way that a client has.
+#[tokio::test]
+async fn no_two_names_are_valid_at_once() {
+    let company = company().await;
+    let db = company.connect().await;
+    for (sql, constraint) in [
+        (
+            "values (1, 'Two', '2024-01-01', null)",
+            "department_history",
+        ),
+        ("values (1, 'Two', '2019-01-01', '2020-01-02')", "excl"),
+        ("values (1, 'Two', '2019-01-01', '2019-01-01')", "check"),
+        ("values (1, 'Two', '-infinity', '2019-01-01')", "finite"),
+    ] {
+        let insert = format!(
+            "insert into department_history (department_id, name, valid_from, valid_to) {sql}"
+        );
+        let error = db.execute_unprepared(&insert).await.unwrap_err();
+        assert!(error.to_string().contains(constraint), "{error}");
+    }
+}
