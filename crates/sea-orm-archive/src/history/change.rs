@@ -1,5 +1,7 @@
 //! Changing what is true: from a time on, for a period, or what was recorded wrongly.
 
+use std::sync::Arc;
+
 use sea_orm::{ConnectionTrait, TransactionTrait, Value};
 
 use super::coalesce;
@@ -7,8 +9,9 @@ use super::entity::{History, Period};
 use super::plan::HistoryPlan;
 use super::statement::{Answer, Instant, Statement, Write, close_and_open};
 use super::values::{Values, takes_values};
-use super::write::{Step, Subject, no_version, table, text, write};
+use super::write::{Step, Subject, Text, no_version, table, text, write};
 use crate::error::Error;
+use crate::run::Sql;
 
 /// Changes an identity from a time on. Made by
 /// [`HistoryEntity::change`](super::HistoryEntity::change).
@@ -90,27 +93,37 @@ impl<E: History> Change<E> {
             from: &self.from,
             to: None,
         };
-        let steps = |plan: &HistoryPlan| Ok(vec![change(plan, &self.values, &subject)?]);
+        let steps = |plan: &Arc<HistoryPlan>| Ok(vec![change(plan, &self.values, &subject)?]);
         last::<E>(write::<E, C>(db, &subject, steps).await?, &subject)
     }
 }
 
 /// The step that changes an identity from a time on.
-pub(super) fn change<E: History>(
-    plan: &HistoryPlan,
-    values: &Values<E>,
-    subject: &Subject<'_>,
-) -> Result<Step, Error> {
+pub(super) fn change<'a, E: History>(
+    plan: &Arc<HistoryPlan>,
+    values: &'a Values<E>,
+    subject: &'a Subject<'a>,
+) -> Result<Step<'a>, Error> {
     values.check(plan)?;
-    let new = || Statement::new(plan, values, subject.identity, subject.from, None);
-    let mut statements = Vec::new();
+    let mut statements: Vec<Text<'a>> = Vec::new();
     if plan.names.recorded.is_none() {
-        statements.push(close_and_open(plan, values, subject.identity, subject.from));
+        let plan = Arc::clone(plan);
+        statements.push(Box::new(move || {
+            close_and_open(&plan, values, subject.identity, subject.from)
+        }));
     }
-    let statement = new();
+    let general = Arc::clone(plan);
+    statements.push(Box::new(move || from_then_on(&general, values, subject)));
+    statements.push(read_at(plan, values, subject));
+    Ok(Step::required(statements))
+}
+
+/// The statement that ends the version at a time, whatever its own end is, and starts another one.
+fn from_then_on<E: History>(plan: &HistoryPlan, values: &Values<E>, subject: &Subject<'_>) -> Sql {
+    let statement = Statement::new(plan, values, subject.identity, subject.from, None);
     let (from, to) = (statement.from(), statement.to());
     let source = statement.version_at(&values.differ(plan));
-    let write = Write {
+    statement.write(&Write {
         source,
         pieces: vec![
             format!("SELECT s.{from}, p.\"from\", false, true, false WHERE s.{from} < p.\"from\""),
@@ -118,14 +131,20 @@ pub(super) fn change<E: History>(
         ],
         answer: Answer::Fresh,
         shrinks: true,
-    };
-    statements.push(statement.write(&write));
-    let read = new();
-    let unchanged = read.version_at("true");
-    statements.push(read.read(&unchanged));
-    Ok(Step {
-        statements,
-        required: true,
+    })
+}
+
+/// The statement that reads the version at a time.
+fn read_at<'a, E: History>(
+    plan: &Arc<HistoryPlan>,
+    values: &'a Values<E>,
+    subject: &'a Subject<'a>,
+) -> Text<'a> {
+    let plan = Arc::clone(plan);
+    Box::new(move || {
+        let statement = Statement::new(&plan, values, subject.identity, subject.from, None);
+        let version = statement.version_at("true");
+        statement.read(&version)
     })
 }
 
@@ -160,19 +179,37 @@ impl<E: History> ChangeDuring<E> {
     }
 }
 
-fn during<E: History>(
-    plan: &HistoryPlan,
-    values: &Values<E>,
-    subject: &Subject<'_>,
-) -> Result<Vec<Step>, Error> {
+fn during<'a, E: History>(
+    plan: &Arc<HistoryPlan>,
+    values: &'a Values<E>,
+    subject: &'a Subject<'a>,
+) -> Result<Vec<Step<'a>>, Error> {
     values.check(plan)?;
-    let new = || Statement::new(plan, values, subject.identity, subject.from, subject.to);
-    let statement = new();
+    let (write, merge) = (Arc::clone(plan), Arc::clone(plan));
+    let mut steps = vec![Step::required([
+        Box::new(move || in_period(&write, values, subject)) as Text<'a>,
+        read_period(plan, values, subject),
+    ])];
+    if plan.followers().next().is_none() {
+        steps.push(Step {
+            statements: vec![Box::new(move || {
+                coalesce::touching(&merge, values, subject)
+            })],
+            required: false,
+        });
+    }
+    steps.push(Step::required([read_period(plan, values, subject)]));
+    Ok(steps)
+}
+
+/// The statement that gives the versions in a period the values.
+fn in_period<E: History>(plan: &HistoryPlan, values: &Values<E>, subject: &Subject<'_>) -> Sql {
+    let statement = Statement::new(plan, values, subject.identity, subject.from, subject.to);
     let (from, to) = (statement.from(), statement.to());
     let source = statement.overlapping(&values.differ(plan));
     // A NULL is no end, and LEAST passes over it.
     let inside = format!("greatest(s.{from}, p.\"from\"), least(s.{to}, p.\"to\")");
-    let write = Write {
+    statement.write(&Write {
         source,
         pieces: vec![
             format!("SELECT s.{from}, p.\"from\", false, true, false WHERE s.{from} < p.\"from\""),
@@ -184,24 +221,21 @@ fn during<E: History>(
         ],
         answer: Answer::Fresh,
         shrinks: true,
-    };
-    let read = || {
-        let read = new();
-        let all = read.overlapping("true");
-        read.read(&all)
-    };
-    let mut steps = vec![Step {
-        statements: vec![statement.write(&write), read()],
-        required: true,
-    }];
-    if plan.followers().next().is_none() {
-        steps.push(Step {
-            statements: vec![coalesce::touching(plan, values, subject)],
-            required: false,
-        });
-    }
-    steps.push(Step::required(read()));
-    Ok(steps)
+    })
+}
+
+/// The statement that reads the versions in a period.
+fn read_period<'a, E: History>(
+    plan: &Arc<HistoryPlan>,
+    values: &'a Values<E>,
+    subject: &'a Subject<'a>,
+) -> Text<'a> {
+    let plan = Arc::clone(plan);
+    Box::new(move || {
+        let statement = Statement::new(&plan, values, subject.identity, subject.from, subject.to);
+        let versions = statement.overlapping("true");
+        statement.read(&versions)
+    })
 }
 
 impl<E: History> Correct<E> {
@@ -234,26 +268,30 @@ impl<E: History> Correct<E> {
             from: &from,
             to: None,
         };
-        let steps = |plan: &HistoryPlan| {
-            self.values.check(plan)?;
-            let new = || Statement::new(plan, &self.values, subject.identity, subject.from, None);
-            let statement = new();
-            let (from, to) = (statement.from(), statement.to());
-            let write = Write {
-                source: statement.version_at(&self.values.differ(plan)),
-                pieces: vec![format!("SELECT s.{from}, s.{to}, true, true, false")],
-                answer: Answer::Fresh,
-                shrinks: true,
-            };
-            let read = new();
-            let unchanged = read.version_at("true");
-            Ok(vec![Step {
-                statements: vec![statement.write(&write), read.read(&unchanged)],
-                required: true,
-            }])
+        let (values, subject) = (&self.values, &subject);
+        let steps = |plan: &Arc<HistoryPlan>| {
+            values.check(plan)?;
+            let write = Arc::clone(plan);
+            Ok(vec![Step::required([
+                Box::new(move || whole_version(&write, values, subject)) as Text<'_>,
+                read_at(plan, values, subject),
+            ])])
         };
-        last::<E>(write::<E, C>(db, &subject, steps).await?, &subject)
+        last::<E>(write::<E, C>(db, subject, steps).await?, subject)
     }
+}
+
+/// The statement that gives the version at a time the values, for all of its period.
+fn whole_version<E: History>(plan: &HistoryPlan, values: &Values<E>, subject: &Subject<'_>) -> Sql {
+    let statement = Statement::new(plan, values, subject.identity, subject.from, None);
+    let (from, to) = (statement.from(), statement.to());
+    let source = statement.version_at(&values.differ(plan));
+    statement.write(&Write {
+        source,
+        pieces: vec![format!("SELECT s.{from}, s.{to}, true, true, false")],
+        answer: Answer::Fresh,
+        shrinks: true,
+    })
 }
 
 /// The version that the last step returned.

@@ -1,6 +1,7 @@
 //! Neighbours that say the same become one version.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, TransactionTrait, Value};
 
@@ -51,11 +52,16 @@ impl<E: History> Coalesce<E> {
             from: &Instant::Now,
             to: None,
         };
-        let steps = |plan: &HistoryPlan| {
+        let (values, identity) = (&self.values, self.identity.as_slice());
+        let steps = |plan: &Arc<HistoryPlan>| {
             refuse_followers(plan)?;
-            let statement = Statement::new(plan, &self.values, &self.identity, subject.from, None);
+            let plan = Arc::clone(plan);
+            let merge = move || {
+                let statement = Statement::new(&plan, values, identity, &Instant::Now, None);
+                coalesce(&plan, statement, "true")
+            };
             Ok(vec![Step {
-                statements: vec![coalesce(plan, statement, "true")],
+                statements: vec![Box::new(merge)],
                 required: false,
             }])
         };

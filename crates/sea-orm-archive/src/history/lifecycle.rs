@@ -1,5 +1,7 @@
 //! The first and the last version of an identity, and one identity that goes on in another.
 
+use std::sync::Arc;
+
 use sea_orm::{ConnectionTrait, TransactionTrait, Value};
 
 use super::change::{change, check_period, empty_period, last};
@@ -8,7 +10,7 @@ use super::plan::HistoryPlan;
 use super::read;
 use super::statement::{Answer, Instant, Statement, Write};
 use super::values::{Values, takes_values};
-use super::write::{Step, Subject, identity_text_of, table, text, write};
+use super::write::{Step, Subject, Text, identity_text_of, table, text, write};
 use crate::error::Error;
 
 /// Starts a version where there is none. Made by
@@ -101,10 +103,13 @@ impl<E: History> Start<E> {
             from: &from,
             to: to.as_ref(),
         };
-        let steps = |plan: &HistoryPlan| {
+        let steps = |plan: &Arc<HistoryPlan>| {
             self.values.check(plan)?;
-            let statement = Statement::new(plan, &self.values, &self.identity, &from, to.as_ref());
-            Ok(vec![Step::required(statement.start())])
+            let plan = Arc::clone(plan);
+            let (values, identity) = (&self.values, self.identity.as_slice());
+            let (from, to) = (subject.from, subject.to);
+            let start = move || Statement::new(&plan, values, identity, from, to).start();
+            Ok(vec![Step::required([Box::new(start) as Text<'_>])])
         };
         match write::<E, C>(db, &subject, steps).await {
             // From now until a time that has passed.
@@ -152,7 +157,7 @@ impl<E: History> End<E> {
             to: None,
         };
         let values = Values::<E>::default();
-        let steps = |plan: &HistoryPlan| Ok(vec![end(plan, &values, &self.identity, &from)]);
+        let steps = |plan: &Arc<HistoryPlan>| Ok(vec![end(plan, &values, &self.identity, &from)]);
         match write::<E, C>(db, &subject, steps).await {
             Err(error @ Error::NoVersion { .. }) => {
                 Err(why_not_ended::<E, C>(db, &self.identity, self.at, error).await?)
@@ -163,25 +168,29 @@ impl<E: History> End<E> {
 }
 
 /// The step that ends an identity.
-fn end<E: History>(
-    plan: &HistoryPlan,
-    values: &Values<E>,
-    identity: &[Value],
-    at: &Instant,
-) -> Step {
-    let statement = Statement::new(plan, values, identity, at, None);
-    let from = statement.from();
-    let last = format!(
-        "h.{from} < p.\"from\" AND NOT EXISTS (SELECT FROM {} AND h.{from} > p.\"from\")",
-        statement.versions()
-    );
-    let write = Write {
-        source: statement.version_at(&last),
-        pieces: vec![format!("SELECT s.{from}, p.\"from\", false, true, false")],
-        answer: Answer::Written,
-        shrinks: true,
+fn end<'a, E: History>(
+    plan: &Arc<HistoryPlan>,
+    values: &'a Values<E>,
+    identity: &'a [Value],
+    at: &'a Instant,
+) -> Step<'a> {
+    let plan = Arc::clone(plan);
+    let end = move || {
+        let statement = Statement::new(&plan, values, identity, at, None);
+        let from = statement.from();
+        let last = format!(
+            "h.{from} < p.\"from\" AND NOT EXISTS (SELECT FROM {} AND h.{from} > p.\"from\")",
+            statement.versions()
+        );
+        let source = statement.version_at(&last);
+        statement.write(&Write {
+            source,
+            pieces: vec![format!("SELECT s.{from}, p.\"from\", false, true, false")],
+            answer: Answer::Written,
+            shrinks: true,
+        })
     };
-    Step::required(statement.write(&write))
+    Step::required([Box::new(end) as Text<'a>])
 }
 
 /// Looks for what kept an identity from ending.
@@ -268,7 +277,7 @@ impl<E: History> MergeInto<E> {
             });
         }
         let none = Values::<E>::default();
-        let steps = |plan: &HistoryPlan| {
+        let steps = |plan: &Arc<HistoryPlan>| {
             Ok(vec![
                 end(plan, &none, &self.ended, &from),
                 change(plan, &self.values, &subject)?,

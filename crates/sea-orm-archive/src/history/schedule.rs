@@ -1,5 +1,7 @@
 //! Versions that have not begun: plans, which may still change.
 
+use std::sync::Arc;
+
 use sea_orm::{ConnectionTrait, TransactionTrait, Value};
 
 use super::change::last;
@@ -9,7 +11,7 @@ use super::plan::HistoryPlan;
 use super::read;
 use super::statement::{Answer, Instant, Statement, Write};
 use super::values::Values;
-use super::write::{Step, Subject, identity_text_of, table, text, write};
+use super::write::{Step, Subject, Text, identity_text_of, table, text, write};
 use crate::error::Error;
 
 /// Cancels a scheduled version. Made by [`HistoryEntity::cancel`](super::HistoryEntity::cancel).
@@ -58,20 +60,17 @@ impl<E: History> Cancel<E> {
             to: None,
         };
         let values = Values::<E>::default();
-        let steps = |plan: &HistoryPlan| {
+        let (values, identity) = (&values, self.identity.as_slice());
+        let starts = &starts;
+        let steps = |plan: &Arc<HistoryPlan>| {
             refuse_followers(plan)?;
-            let statement = Statement::new(plan, &values, &self.identity, &starts, None);
-            let (from, to) = (statement.from(), statement.to());
-            let write = Write {
-                source: scheduled(plan, &statement, "true"),
-                pieces: vec![format!(
-                    "SELECT s.{from}, (SELECT v.{to} FROM source AS v WHERE v.{from} = p.\"from\"), false, true, true \
-                     WHERE s.{to} = p.\"from\""
-                )],
-                answer: Answer::Gone,
-                shrinks: false,
+            let plan = Arc::clone(plan);
+            let cancel = move || {
+                let statement = Statement::new(&plan, values, identity, starts, None);
+                let write = taken_back(&plan, &statement);
+                statement.write(&write)
             };
-            Ok(vec![Step::required(statement.write(&write))])
+            Ok(vec![Step::required([Box::new(cancel) as Text<'_>])])
         };
         match write::<E, C>(db, &subject, steps).await {
             Err(Error::NoVersion { .. }) => Err(not_scheduled::<E>(&self.identity, &self.starts)),
@@ -113,10 +112,16 @@ impl<E: History> Reschedule<E> {
             to: Some(&to),
         };
         let values = Values::<E>::default();
-        let steps = |plan: &HistoryPlan| {
-            let statement = Statement::new(plan, &values, &self.identity, &starts, Some(&to));
-            let write = moved(plan, &statement);
-            Ok(vec![Step::required(statement.write(&write))])
+        let (values, identity) = (&values, self.identity.as_slice());
+        let (starts, to) = (&starts, &to);
+        let steps = |plan: &Arc<HistoryPlan>| {
+            let plan = Arc::clone(plan);
+            let reschedule = move || {
+                let statement = Statement::new(&plan, values, identity, starts, Some(to));
+                let write = moved(&plan, &statement);
+                statement.write(&write)
+            };
+            Ok(vec![Step::required([Box::new(reschedule) as Text<'_>])])
         };
         match write::<E, C>(db, &subject, steps).await {
             Err(Error::NoVersion { .. }) => Err(self.why_not_moved(db).await?),
@@ -159,6 +164,20 @@ fn scheduled<E: History>(
         statement.versions(),
         statement.versions(),
     )
+}
+
+/// Deletes the version, and the one before it goes on in its place.
+fn taken_back<E: History>(plan: &HistoryPlan, statement: &Statement<'_, E>) -> Write {
+    let (from, to) = (statement.from(), statement.to());
+    Write {
+        source: scheduled(plan, statement, "true"),
+        pieces: vec![format!(
+            "SELECT s.{from}, (SELECT v.{to} FROM source AS v WHERE v.{from} = p.\"from\"), false, true, true \
+             WHERE s.{to} = p.\"from\""
+        )],
+        answer: Answer::Gone,
+        shrinks: false,
+    }
 }
 
 /// Moves the boundary between the two from the start of the period to its end.

@@ -1,5 +1,7 @@
 //! Running a write: lock the identity, write, and say what came of it.
 
+use std::sync::Arc;
+
 use sea_orm::sea_query::{PostgresQueryBuilder, QueryBuilder};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, TransactionTrait, Value};
 use tracing::Instrument;
@@ -12,19 +14,22 @@ use crate::error::{Error, dependent_rows, postgres};
 use crate::run::{ATTEMPTS, Sql, back_off, check_backend, finish, is_pool};
 use crate::sql::quote;
 
-/// One statement of a write.
-pub(super) struct Step {
+/// One step of a write.
+pub(super) struct Step<'a> {
     /// Run in this order until one of them answers: what mostly does it first, then what always
     /// does, then what reads the version, whose values may be as asked for already.
-    pub statements: Vec<Sql>,
+    pub statements: Vec<Text<'a>>,
     /// No version is an error, and nothing of the write remains.
     pub required: bool,
 }
 
-impl Step {
-    pub fn required(sql: Sql) -> Self {
+/// A statement, written when it is needed: the long ones take longer to write than to send.
+pub(super) type Text<'a> = Box<dyn Fn() -> Sql + Send + Sync + 'a>;
+
+impl<'a> Step<'a> {
+    pub fn required(statements: impl IntoIterator<Item = Text<'a>>) -> Self {
         Self {
-            statements: vec![sql],
+            statements: statements.into_iter().collect(),
             required: true,
         }
     }
@@ -46,10 +51,10 @@ pub(super) struct Subject<'a> {
 ///
 /// On a pool one transaction, tried again where another one was in the way; in a transaction of the
 /// caller's a savepoint.
-pub(super) async fn write<E, C>(
+pub(super) async fn write<'a, E, C>(
     db: &C,
     subject: &Subject<'_>,
-    steps: impl Fn(&HistoryPlan) -> Result<Vec<Step>, Error>,
+    steps: impl Fn(&Arc<HistoryPlan>) -> Result<Vec<Step<'a>>, Error>,
 ) -> Result<Vec<Vec<E::Model>>, Error>
 where
     E: History,
@@ -86,7 +91,7 @@ async fn once<E, C>(
     db: &C,
     plan: &HistoryPlan,
     subject: &Subject<'_>,
-    steps: Vec<Step>,
+    steps: Vec<Step<'_>>,
 ) -> Result<Vec<Vec<E::Model>>, Error>
 where
     E: History,
@@ -101,7 +106,7 @@ async fn run<E, C>(
     db: &C,
     plan: &HistoryPlan,
     subject: &Subject<'_>,
-    steps: Vec<Step>,
+    steps: Vec<Step<'_>>,
 ) -> Result<Vec<Vec<E::Model>>, Error>
 where
     E: History,
@@ -122,8 +127,8 @@ where
     let mut written = Vec::with_capacity(steps.len());
     for step in steps {
         let mut models = Vec::new();
-        for sql in &step.statements {
-            models = self::models::<E, C>(db, sql).await?;
+        for text in &step.statements {
+            models = self::models::<E, C>(db, &text()).await?;
             if !models.is_empty() {
                 break;
             }
