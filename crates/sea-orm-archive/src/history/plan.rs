@@ -3,7 +3,8 @@
 use std::any::TypeId;
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, IdenStatic, TransactionTrait};
+use sea_orm::sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IdenStatic, Iterable, TransactionTrait};
 
 use super::entity::{History, HistoryColumns, ValidTime};
 use crate::catalog::{self, Column, Exclusion, ForeignKey, Table};
@@ -11,7 +12,7 @@ use crate::entity::DeclaredName;
 use crate::error::{self, Error};
 use crate::plan::{self, Basis};
 use crate::run::{finish, is_pool, is_stale};
-use crate::sql::quote;
+use crate::sql::{quote, unchanged};
 
 /// How the versions of one table are written.
 #[derive(Debug)]
@@ -26,6 +27,10 @@ pub(crate) struct HistoryPlan {
     pub values: Vec<Column>,
     /// The columns of the key that no default fills, with what does.
     pub made: Vec<(String, &'static str)>,
+    /// The condition that the table is still this one.
+    pub unchanged: String,
+    /// The columns of the entity, as SeaORM selects them, of the row `r`.
+    pub selected: String,
 }
 
 /// The columns with a meaning, by name.
@@ -191,6 +196,8 @@ fn joined<E: History>(basis: Basis, table: Table) -> Result<HistoryPlan, Error> 
         .cloned()
         .collect();
     Ok(HistoryPlan {
+        unchanged: unchanged(&basis),
+        selected: selected::<E>(),
         basis,
         identity,
         values,
@@ -352,4 +359,16 @@ fn made(table: &Table, names: &Names, problems: &mut Vec<String>) -> Vec<(String
         }
     }
     made
+}
+
+/// The columns of an entity, as SeaORM selects them.
+fn selected<E: EntityTrait>() -> String {
+    let mut select = Query::select();
+    for column in E::Column::iter() {
+        let name = Alias::new(column.as_str());
+        let value = Expr::col((Alias::new("r"), name.clone()));
+        select.expr_as(column.select_as(value), name);
+    }
+    let text = select.to_string(PostgresQueryBuilder);
+    text.strip_prefix("SELECT ").unwrap_or(&text).to_owned()
 }

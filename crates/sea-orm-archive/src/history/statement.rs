@@ -9,14 +9,13 @@
 //! what grows, inserts. PostgreSQL runs the data-modifying parts of a WITH in no promised order, so
 //! each part asks for the count of the ones before it.
 
-use sea_orm::sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
-use sea_orm::{ColumnTrait, EntityTrait, IdenStatic, Iterable, Value};
+use sea_orm::Value;
 
 use super::entity::History;
 use super::plan::HistoryPlan;
 use super::values::Values;
 use crate::run::Sql;
-use crate::sql::{literal, quote, same_key, unchanged};
+use crate::sql::{literal, quote, same_key};
 
 /// One end of a period: a time that the caller gave, or now.
 #[derive(Clone, Debug)]
@@ -82,8 +81,7 @@ impl<'a, E: History> Statement<'a, E> {
         sql.text = format!(
             "WITH given AS MATERIALIZED {},\nclock AS MATERIALIZED (SELECT pg_catalog.clock_timestamp() AS now WHERE {}),\n\
              period AS MATERIALIZED (SELECT CAST({from} AS {time}) AS \"from\", CAST({to} AS {time}) AS \"to\" FROM clock AS c)",
-            sql.text,
-            unchanged(&plan.basis)
+            sql.text, plan.unchanged
         );
         let identity = bound_identity(plan, identity, &mut sql);
         Self {
@@ -352,7 +350,7 @@ impl<'a, E: History> Statement<'a, E> {
         );
         format!(
             "SELECT {} FROM ({rows}) AS r WHERE {all_written} ORDER BY r.{from}",
-            selected::<E>("r")
+            self.plan.selected
         )
     }
 
@@ -361,7 +359,7 @@ impl<'a, E: History> Statement<'a, E> {
         let from = self.from();
         self.sql.text.push_str(&format!(
             "\nSELECT {} FROM ({source}) AS r ORDER BY r.{from}",
-            selected::<E>("r")
+            self.plan.selected
         ));
         self.sql
     }
@@ -403,7 +401,7 @@ impl<'a, E: History> Statement<'a, E> {
             self.plan.table.id.sql(),
             names.join(", "),
             values.join(", "),
-            selected::<E>("r"),
+            self.plan.selected,
         ));
         self.sql
     }
@@ -441,7 +439,7 @@ pub(super) fn close_and_open<E: History>(
         statement.of_identity(),
         statement.start_before(),
         values.differ(plan),
-        unchanged(&plan.basis),
+        plan.unchanged,
     );
     let (columns, inserted) = statement.inserted(true, &[]);
     let inserted = inserted
@@ -452,7 +450,7 @@ pub(super) fn close_and_open<E: History>(
         "WITH closed AS ({closed}),\nadded AS (INSERT INTO {table} ({columns}) SELECT {inserted} \
          FROM closed AS x, {given} AS g RETURNING *)\n\
          SELECT {} FROM closed AS x LEFT JOIN added AS r ON true WHERE r.{from} IS NOT NULL OR {}",
-        selected::<E>("r"),
+        plan.selected,
         stop_unwritten(plan),
     );
     sql
@@ -517,16 +515,4 @@ pub(super) fn lock(plan: &HistoryPlan, identity: &[Value]) -> Sql {
         conditions.join(" AND ")
     );
     sql
-}
-
-/// The columns of an entity, as SeaORM selects them.
-fn selected<E: EntityTrait>(alias: &str) -> String {
-    let mut select = Query::select();
-    for column in E::Column::iter() {
-        let name = Alias::new(column.as_str());
-        let value = Expr::col((Alias::new(alias), name.clone()));
-        select.expr_as(column.select_as(value), name);
-    }
-    let text = select.to_string(PostgresQueryBuilder);
-    text.strip_prefix("SELECT ").unwrap_or(&text).to_owned()
 }
