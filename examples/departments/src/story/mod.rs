@@ -22,11 +22,20 @@ pub async fn tell(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Er
 
     narrator.chapter("The years go by, and Rita writes them down.");
     years::settle(db).await?;
+    narrator.say(
+        "\
+A line here is a call. The verbs are start, change, end and merge, and each says since when:
+
+CountryHistory::change(243).value(Column::Name, \"Zaire\").by(\"Mobutu\").from(1971-10-27).exec(&db)
+
+",
+    );
     years::live(narrator, db, |on| on <= FRIDAY).await?;
     narrator.chapter("It is Friday, 16 May 1997. Rita reads the log.");
     let friday = log::until(db, FRIDAY).await?;
     log::show(narrator, &friday);
-    narrator.chapter("Time goes on: Zaire ends the next day, and more names change.");
+    narrator
+        .chapter("Time goes on: the next day Zaire has its old name back, and more names change.");
     years::live(narrator, db, |on| on > FRIDAY).await?;
 
     narrator.chapter("The four questions.");
@@ -39,6 +48,13 @@ pub async fn tell(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Er
     questions::then_and_today(narrator, db).await?;
 
     narrator.chapter("What the database refuses, whoever asks.");
+    narrator.say(
+        "\
+A country has one name at a time. And of the log the three rules are: an entry is never modified;
+a rename does not alter what it says; its country was there on its day.
+
+",
+    );
     refusals::two_names_at_once(narrator, db).await?;
     refusals::two_open_names(narrator, db).await?;
     refusals::a_country_before_its_time(narrator, db).await?;
@@ -71,12 +87,12 @@ The departments are countries here: what those were called, and when, is easily 
    people            Ada, Bob, Carol, Dave and Eve; they are invented, and so is Rita, the clerk
    person_audit      the log: who moved to which country on which day
 
-The log has no names of countries. It has the number and the day, and the name is looked up in the
-history. A period begins on its first day and ends before its last: valid_to is the first day on
-which it is true no more, and NULL while it still is.
+The log has no names of countries. It has the number and the day, and the name is looked up in
+the history. A version holds from the day valid_from until the day before valid_to, and valid_to
+is NULL while it still holds.
 
-country_history.country_id refers to countries, as ever. person_audit refers to country_history with
-a temporal foreign key: there has to be a version on that day, whatever it says.",
+country_history.country_id refers to countries, as ever. person_audit refers to country_history
+with a temporal foreign key: there has to be a version on that day, whatever it says.",
     );
 }
 

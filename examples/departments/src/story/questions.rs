@@ -153,13 +153,13 @@ pub async fn then_and_today(narrator: &Narrator, db: &DatabaseConnection) -> Res
         .map(|version| (version.country_id, version.name))
         .collect();
     let log = log::read(db, PersonAudit::find()).await?;
-    narrator.say(&format!("{:<31} {:<34} today", "", "on its day"));
+    narrator.say(&format!("{:<29} {:<33} today", "", "on its day"));
     for line in &log {
         let today = names
             .get(&line.country)
             .map_or("(is no more)", String::as_str);
         narrator.say(&format!(
-            "{}  {:<6} +{:<11} {:<34} {today}",
+            "{}  {:<6} +{:<9} {:<33} {today}",
             line.on, line.person, line.country, line.called
         ));
     }

@@ -5,7 +5,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, EntityTrai
 use sea_orm_archive::prelude::*;
 use storyteller::{Error, Narrator};
 
-use crate::country_history::{Column, Entity as CountryHistory};
+use crate::country_history::{self, Column, Entity as CountryHistory};
 use crate::facts::{COUNTRIES, EVENTS, Event, MOVES, Move, PEOPLE, RITA, What};
 use crate::{country, person, person_audit};
 
@@ -34,8 +34,8 @@ pub async fn live(
                 .insert(db)
                 .await?;
         }
-        write_down(db, event).await?;
-        narrator.say(&format!("{}  {}", event.on, sentence(event)));
+        let version = write_down(db, event).await?;
+        narrator.say(&format!("{}  {}", event.on, sentence(event, &version.name)));
     }
     for Move {
         on,
@@ -59,42 +59,35 @@ pub fn entry(person: i32, country: i32, on: Date) -> person_audit::ActiveModel {
     }
 }
 
-async fn write_down(db: &DatabaseConnection, event: &Event) -> Result<(), Error> {
+/// Returns the version that begins, or that ends; of a merge the one that goes on.
+async fn write_down(
+    db: &DatabaseConnection,
+    event: &Event,
+) -> Result<country_history::Model, ArchiveError> {
     let &Event { on, country, .. } = event;
     match event.what {
         What::Starts(name) => {
-            CountryHistory::start(country)
-                .value(Column::Name, name)
-                .from(on)
-                .exec(db)
-                .await?
+            let start = CountryHistory::start(country).value(Column::Name, name);
+            start.from(on).exec(db).await
         }
         What::Renamed(name, by) => {
-            CountryHistory::change(country)
-                .value(Column::Name, name)
-                .by(by)
-                .from(on)
-                .exec(db)
-                .await?
+            let change = CountryHistory::change(country).value(Column::Name, name);
+            change.by(by).from(on).exec(db).await
         }
-        What::Ends => CountryHistory::end(country).at(on).exec(db).await?,
+        What::Ends => CountryHistory::end(country).at(on).exec(db).await,
         What::MergesInto(other) => {
-            CountryHistory::merge(country)
-                .into(other)
-                .at(on)
-                .exec(db)
-                .await?
+            let merge = CountryHistory::merge(country).into(other);
+            merge.at(on).exec(db).await
         }
-    };
-    Ok(())
+    }
 }
 
-fn sentence(event: &Event) -> String {
+fn sentence(event: &Event, name: &str) -> String {
     let country = event.country;
     match event.what {
-        What::Starts(name) => format!("start   +{country:<4} {name}"),
-        What::Renamed(name, by) => format!("change  +{country:<4} {name} ({by})"),
-        What::Ends => format!("end     +{country}"),
-        What::MergesInto(other) => format!("merge   +{country:<4} into +{other}"),
+        What::Starts(_) => format!("start   +{country:<4} {name}"),
+        What::Renamed(_, by) => format!("change  +{country:<4} {name} ({by})"),
+        What::Ends => format!("end     +{country:<4} {name}"),
+        What::MergesInto(other) => format!("merge   +{country:<4} into +{other}, {name}"),
     }
 }
