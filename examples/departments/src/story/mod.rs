@@ -48,18 +48,7 @@ CountryHistory::change(243).value(Column::Name, \"Zaire\").by(\"Mobutu\").from(1
     questions::then_and_today(narrator, db).await?;
 
     narrator.chapter("What the database refuses, whoever asks.");
-    narrator.say(
-        "\
-A country has one name at a time. And of the log the three rules are: an entry is never modified;
-a rename does not alter what it says; its country was there on its day.
-
-",
-    );
-    refusals::two_names_at_once(narrator, db).await?;
-    refusals::two_open_names(narrator, db).await?;
-    refusals::a_country_before_its_time(narrator, db).await?;
-    refusals::an_end_with_entries_after_it(narrator, db).await?;
-    refusals::an_entry_rewritten(narrator, db).await?;
+    refusals::tell(narrator, db).await?;
 
     narrator.chapter("Rita made two mistakes, and finds them late.");
     repairs::a_day(narrator, db).await?;

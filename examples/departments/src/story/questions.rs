@@ -138,9 +138,20 @@ pub async fn who_renamed_zaire(narrator: &Narrator, db: &DatabaseConnection) -> 
         (by, change.after.valid_from) == ("Laurent-Désiré Kabila", day(1997, 5, 17)),
         "Kabila renamed Zaire on 17 May 1997",
     )?;
-    let to = CountryHistory::changes(Column::Name).of(CONGO).to("Zaire");
-    let by = to.all(db).await?.pop().and_then(|c| c.after.decided_by);
-    ensure(by.as_deref() == Some("Mobutu"), "Mobutu named it Zaire")?;
+    let changes = CountryHistory::changes(Column::Name).of(CONGO).to("Zaire");
+    let named = changes
+        .all(db)
+        .await?
+        .pop()
+        .ok_or("nobody named it Zaire")?;
+    ensure(
+        named.after.decided_by.as_deref() == Some("Mobutu"),
+        "Mobutu named it Zaire",
+    )?;
+    ensure(
+        named.before.name == change.after.name,
+        "Kabila gave it its old name back",
+    )?;
     narrator.say("(And .to(\"Zaire\") finds Mobutu.)");
     Ok(())
 }

@@ -1,15 +1,43 @@
 //! What cannot be written, whether a verb is asked for it or the database itself.
 
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, RuntimeErr,
+};
 use sea_orm_archive::prelude::*;
 use storyteller::{Error, Narrator, ensure};
 
 use super::{quote, years};
 use crate::country_history::{Column, Entity as CountryHistory};
 use crate::facts::{ADA, BURMA, CZECHOSLOVAKIA, SLOVAKIA, day};
+use crate::person_audit::Entity as PersonAudit;
+
+/// Tries what is refused, and looks whether anything was written.
+pub async fn tell(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
+    let versions = CountryHistory::find().all(db).await?;
+    let log = PersonAudit::find().all(db).await?;
+    narrator.say(
+        "\
+A country has one name at a time. And of the log the three rules are: an entry is never modified;
+a rename does not alter what it says; its country was there on its day.
+
+",
+    );
+    two_names_at_once(narrator, db).await?;
+    two_open_names(narrator, db).await?;
+    a_country_before_its_time(narrator, db).await?;
+    an_end_with_entries_after_it(narrator, db).await?;
+    an_entry_rewritten(narrator, db).await?;
+    ensure(
+        versions == CountryHistory::find().all(db).await?
+            && log == PersonAudit::find().all(db).await?,
+        "what is refused writes nothing",
+    )?;
+    narrator.say("\nNothing was written: every version and every entry is what it was.");
+    Ok(())
+}
 
 /// A verb that would make a country have two names on one day.
-pub async fn two_names_at_once(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
+async fn two_names_at_once(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
     narrator.say("Two names on one day. Burma was Burma in 1970 already:\n\n");
     narrator.say("CountryHistory::start(95).value(Column::Name, \"Birma\").from(1970-01-01).until(1980-01-01)");
     let refused = CountryHistory::start(BURMA)
@@ -26,7 +54,7 @@ pub async fn two_names_at_once(narrator: &Narrator, db: &DatabaseConnection) -> 
 }
 
 /// The same, past the library.
-pub async fn two_open_names(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
+async fn two_open_names(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
     const SQL: &str = "INSERT INTO country_history (country_id, name, valid_from)
     VALUES (95, 'Birmania', '2030-01-01')";
     narrator.say("\nTwo names without an end, in SQL and past the library:\n\n");
@@ -35,7 +63,7 @@ pub async fn two_open_names(narrator: &Narrator, db: &DatabaseConnection) -> Res
 }
 
 /// The constraint of the seed that SQL has no words for.
-pub async fn a_country_before_its_time(
+async fn a_country_before_its_time(
     narrator: &Narrator,
     db: &DatabaseConnection,
 ) -> Result<(), Error> {
@@ -47,13 +75,13 @@ pub async fn a_country_before_its_time(
     );
     let early = years::entry(ADA, SLOVAKIA, day(1992, 12, 31));
     match early.insert(db).await {
-        Err(error) => tell(narrator, &error, "23503"),
+        Err(error) => said(narrator, &error, "23503"),
         Ok(_) => Err("an entry before Slovakia was not refused".into()),
     }
 }
 
 /// The same constraint, from the other side.
-pub async fn an_end_with_entries_after_it(
+async fn an_end_with_entries_after_it(
     narrator: &Narrator,
     db: &DatabaseConnection,
 ) -> Result<(), Error> {
@@ -70,7 +98,7 @@ pub async fn an_end_with_entries_after_it(
 }
 
 /// "Audit entries are immutable": not the library's work, but a trigger of the migration's.
-pub async fn an_entry_rewritten(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
+async fn an_entry_rewritten(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
     const SQL: &str = "UPDATE person_audit SET country_id = 49 WHERE country_id = 37";
     narrator
         .say("\nAn entry that is rewritten. A trigger of the migration's sees to that one:\n\n");
@@ -85,23 +113,23 @@ async fn refuses(
     sqlstate: &str,
 ) -> Result<(), Error> {
     match db.execute_unprepared(sql).await {
-        Err(error) => tell(narrator, &error, sqlstate),
+        Err(error) => said(narrator, &error, sqlstate),
         Ok(_) => Err(format!("this was not refused: {sql}").into()),
     }
 }
 
 /// Tells what PostgreSQL said.
-fn tell(narrator: &Narrator, error: &DbErr, sqlstate: &str) -> Result<(), Error> {
+fn said(narrator: &Narrator, error: &DbErr, sqlstate: &str) -> Result<(), Error> {
     let (DbErr::Exec(RuntimeErr::SqlxError(sqlx)) | DbErr::Query(RuntimeErr::SqlxError(sqlx))) =
         error
     else {
         return Err(error.to_string().into());
     };
-    let said = sqlx.as_database_error().ok_or_else(|| error.to_string())?;
-    let code = said.code().unwrap_or_default();
-    quote(narrator, &format!("{code}: {}", said.message()));
+    let told = sqlx.as_database_error().ok_or_else(|| error.to_string())?;
+    let code = told.code().unwrap_or_default();
+    quote(narrator, &format!("{code}: {}", told.message()));
     ensure(
         code == sqlstate,
-        &format!("the SQLSTATE of \"{}\" is {sqlstate}", said.message()),
+        &format!("the SQLSTATE of \"{}\" is {sqlstate}", told.message()),
     )
 }
