@@ -1,0 +1,93 @@
+//! Everything that happened, in its order.
+
+use sea_orm::prelude::Date;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, EntityTrait};
+use sea_orm_archive::prelude::*;
+use storyteller::{Error, Narrator};
+
+use crate::country_history::{self, Column, Entity as CountryHistory};
+use crate::facts::{COUNTRIES, EVENTS, Event, MOVES, Move, PEOPLE, RITA, What};
+use crate::{country, person, person_audit};
+
+/// Inserts what lasts: the people, and the numbers of the countries.
+pub async fn settle(db: &DatabaseConnection) -> Result<(), Error> {
+    let people = PEOPLE.map(|(id, name)| person::ActiveModel {
+        id: Set(id),
+        name: Set(name.to_owned()),
+    });
+    person::Entity::insert_many(people).exec(db).await?;
+    let countries = COUNTRIES.map(|id| country::ActiveModel { id: Set(id) });
+    country::Entity::insert_many(countries).exec(db).await?;
+    Ok(())
+}
+
+/// Writes down what happened on these days, and tells of the countries.
+pub async fn live(
+    narrator: &Narrator,
+    db: &DatabaseConnection,
+    days: impl Fn(Date) -> bool,
+) -> Result<(), Error> {
+    let mut moves = MOVES.iter().filter(|moved| days(moved.on)).peekable();
+    for event in EVENTS.iter().filter(|event| days(event.on)) {
+        while let Some(moved) = moves.next_if(|moved| moved.on < event.on) {
+            entry(moved.person, moved.country, moved.on)
+                .insert(db)
+                .await?;
+        }
+        let version = write_down(db, event).await?;
+        narrator.say(&format!("{}  {}", event.on, sentence(event, &version.name)));
+    }
+    for Move {
+        on,
+        person,
+        country,
+    } in moves
+    {
+        entry(*person, *country, *on).insert(db).await?;
+    }
+    Ok(())
+}
+
+/// An entry of the log, in Rita's hand.
+pub fn entry(person: i32, country: i32, on: Date) -> person_audit::ActiveModel {
+    person_audit::ActiveModel {
+        person_id: Set(person),
+        country_id: Set(country),
+        changed_by: Set(RITA),
+        changed_on: Set(on),
+        ..Default::default()
+    }
+}
+
+/// Returns the version that begins, or that ends; of a merge the one that goes on.
+async fn write_down(
+    db: &DatabaseConnection,
+    event: &Event,
+) -> Result<country_history::Model, ArchiveError> {
+    let &Event { on, country, .. } = event;
+    match event.what {
+        What::Starts(name) => {
+            let start = CountryHistory::start(country).value(Column::Name, name);
+            start.from(on).exec(db).await
+        }
+        What::Renamed(name, by) => {
+            let change = CountryHistory::change(country).value(Column::Name, name);
+            change.by(by).from(on).exec(db).await
+        }
+        What::Ends => CountryHistory::end(country).at(on).exec(db).await,
+        What::MergesInto(other) => {
+            let merge = CountryHistory::merge(country).into(other);
+            merge.at(on).exec(db).await
+        }
+    }
+}
+
+fn sentence(event: &Event, name: &str) -> String {
+    let country = event.country;
+    match event.what {
+        What::Starts(_) => format!("start   +{country:<4} {name}"),
+        What::Renamed(_, by) => format!("change  +{country:<4} {name} ({by})"),
+        What::Ends => format!("end     +{country:<4} {name}"),
+        What::MergesInto(other) => format!("merge   +{country:<4} into +{other}, {name}"),
+    }
+}
