@@ -347,7 +347,7 @@ pub async fn compare_known_at_points<T: Table>(
     model: &Model,
     turn: usize,
 ) -> Checked {
-    if turn % 3 == 0 {
+    if turn.is_multiple_of(3) {
         look_up::<T>(db, model, Some(known)).await?;
     }
     let then = || T::as_known_at(known);
