@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::model::{IDENTITIES, Instant, Model};
+use crate::model::{IDENTITIES, Instant, Model, Version};
 
 /// How many instants are in the past, and how many in the future.
 pub const PAST: usize = 12;
@@ -165,6 +165,8 @@ pub enum Step {
         id: usize,
         from: usize,
         length: Option<isize>,
+        /// Where versions meet: it starts and ends there instead.
+        near: (Option<u8>, Option<u8>),
         given: Given,
     },
     Correct {
@@ -233,13 +235,19 @@ impl Step {
                 id,
                 from,
                 length,
+                near,
                 given,
-            } => Call::During {
-                id,
-                from: at(from),
-                to: until(from, length),
-                given,
-            },
+            } => {
+                let to = until(from, length);
+                let from = nth_meeting(model, id, near.0).unwrap_or(at(from));
+                let to = nth_meeting(model, id, near.1).or(to);
+                Call::During {
+                    id,
+                    from,
+                    to,
+                    given,
+                }
+            }
             Self::Correct { id, at: n, given } => Call::Correct {
                 id,
                 at: at(n),
@@ -271,6 +279,18 @@ impl Step {
     }
 }
 
+/// Where two versions of an identity meet, if that is asked for.
+fn nth_meeting(model: &Model, id: usize, nth: Option<u8>) -> Option<Instant> {
+    if id >= IDENTITIES {
+        return None;
+    }
+    let versions = model.timeline(id);
+    let meet = |pair: &&[Version]| pair[0].to == Some(pair[1].from);
+    let meetings: Vec<_> = versions.windows(2).filter(meet).collect();
+    let nth = usize::from(nth?).checked_rem(meetings.len())?;
+    Some(meetings[nth][1].from)
+}
+
 impl Planned {
     fn find(&self, model: &Model, id: usize, fixed: &[Instant]) -> (usize, Instant) {
         let mut planned = model.all();
@@ -284,8 +304,8 @@ impl Planned {
 }
 
 fn given() -> impl Strategy<Value = Given> {
-    let name = prop::option::weighted(0.8, prop::sample::select(vec!["A", "B", "C"]));
-    let floor = prop::option::weighted(0.4, prop::option::weighted(0.6, 1..3));
+    let name = prop::option::weighted(0.8, prop::sample::select(vec!["A", "A", "B", "B", "C"]));
+    let floor = prop::option::weighted(0.3, prop::option::weighted(0.6, 1..3));
     (name, floor).prop_map(|(name, floor)| Given {
         name: name.map(str::to_owned),
         floor,
@@ -304,6 +324,12 @@ fn when() -> impl Strategy<Value = Option<usize>> {
 /// How long a period is; now and then it is empty.
 fn length() -> impl Strategy<Value = Option<isize>> {
     prop::option::weighted(0.8, prop_oneof![1 => -1..1_isize, 12 => 1..9_isize])
+}
+
+/// Often a period starts or ends where two versions meet.
+fn near() -> impl Strategy<Value = (Option<u8>, Option<u8>)> {
+    let meeting = || prop::option::weighted(0.4, any::<u8>());
+    (meeting(), meeting())
 }
 
 fn planned() -> impl Strategy<Value = Planned> {
@@ -338,8 +364,8 @@ fn steps() -> impl Strategy<Value = Step> {
             .prop_map(|(id, from, given)| Step::Change { id, from, given }),
         4 => (identity(), when(), given())
             .prop_map(|(id, from, given)| Step::Change { id, from, given }),
-        5 => (identity(), instant.clone(), length(), given())
-            .prop_map(|(id, from, length, given)| Step::During { id, from, length, given }),
+        5 => (identity(), instant.clone(), length(), near(), given()).prop_map(
+            |(id, from, length, near, given)| Step::During { id, from, length, near, given }),
         2 => (identity(), instant.clone(), given())
             .prop_map(|(id, at, given)| Step::Correct { id, at, given }),
         2 => (identity(), when()).prop_map(|(id, at)| Step::End { id, at }),

@@ -1,6 +1,6 @@
 //! What the table says, beside what the model says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use sea_orm::prelude::*;
@@ -84,6 +84,32 @@ pub fn nothing_is_forgotten(before: &Rows, after: &Rows) -> Checked {
         }
         if ended != *new {
             return Err(format!("{old} has become {new}"));
+        }
+    }
+    Ok(())
+}
+
+/// At the very moment at which one version takes the place of another, only one of them is known.
+pub async fn one_thing_is_known_at_a_time<T: Table>(
+    db: &DatabaseConnection,
+    rows: &Rows,
+) -> Checked {
+    let ends = rows
+        .values()
+        .filter_map(|(_, row)| row["recorded_to"].as_str());
+    let ends: BTreeSet<DateTimeUtc> = ends.map(|end| end.parse().unwrap()).collect();
+    for end in ends {
+        let mut known = Vec::new();
+        for identity in 0..IDENTITIES {
+            let timeline = T::as_known_at(end).timeline(T::identity(identity));
+            known.extend(versions::<T>(db, timeline).await?);
+        }
+        let overlap = known.windows(2).find(|pair| {
+            let end = pair[0].to.unwrap_or(Instant::MAX);
+            pair[0].identity == pair[1].identity && end > pair[1].from
+        });
+        if let Some(pair) = overlap {
+            return Err(format!("both are known at {end}: {pair:?}"));
         }
     }
     Ok(())
@@ -347,7 +373,7 @@ pub async fn compare_known_at_points<T: Table>(
     model: &Model,
     turn: usize,
 ) -> Checked {
-    if turn % 3 == 0 {
+    if turn.is_multiple_of(3) {
         look_up::<T>(db, model, Some(known)).await?;
     }
     let then = || T::as_known_at(known);

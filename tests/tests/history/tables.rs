@@ -9,8 +9,31 @@ use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
 use crate::calls::{FUTURE, PAST};
-use crate::departments::{SCHEMA, department_history};
+use crate::departments::SCHEMA;
 use crate::model::{Instant, Says, Version};
+
+/// An entity of its own for the table of the other tests. A plan is kept for each entity, and theirs
+/// is of another database.
+pub mod department_history {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveHistory;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveHistory)]
+    #[sea_orm(table_name = "department_history")]
+    #[history(identity = "department_id")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        pub department_id: i32,
+        pub name: String,
+        pub floor: Option<i32>,
+        pub valid_from: DateTimeUtc,
+        pub valid_to: Option<DateTimeUtc>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
 
 pub mod office_history {
     use sea_orm::entity::prelude::*;

@@ -137,7 +137,7 @@ impl Load {
         }
         let change = Names::change(department).value(Column::Name, name);
         match how {
-            1 | 2 => self.expected(in_a_transaction(db, change, how == 1).await),
+            1 | 2 => self.expected(in_a_transaction(db, department, change, how == 1).await),
             _ => self.expected(change.exec(db).await.map(|_| true)),
         }
     }
@@ -239,13 +239,15 @@ impl Outcome {
     }
 }
 
-/// Renames in a transaction of the caller's, and says whether it was kept.
+/// Renames in a transaction of the caller's that has read before, and says whether it was kept.
 async fn in_a_transaction(
     db: &DatabaseConnection,
+    department: i32,
     change: sea_orm_archive::history::Change<Names>,
     keep: bool,
 ) -> Result<bool, ArchiveError> {
     let txn = db.begin().await?;
+    Names::current_version(department).one(&txn).await?;
     let changed = change.exec(&txn).await;
     if keep {
         txn.commit().await?;
