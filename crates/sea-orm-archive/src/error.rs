@@ -173,6 +173,15 @@ pub enum Error {
         at: String,
     },
 
+    /// Nothing in the table would say who did it.
+    #[error(
+        "{table} cannot record who did this: `.by(..)` is for versions that are written, and this one only gets another end; make the history bitemporal, or leave it out"
+    )]
+    NotRecorded {
+        /// The history table.
+        table: String,
+    },
+
     /// The identity goes on after the time at which it should end.
     #[error(
         "{table} {identity} cannot end at {at}: a later version starts at {starts}; cancel that one first"
@@ -350,22 +359,23 @@ pub(crate) fn dependent_rows(table: &str, error: &Error) -> Option<Error> {
     Some(Error::DependentRows {
         table: table.to_owned(),
         constraint: source.constraint().unwrap_or_default().to_owned(),
-        detail: [Some(source.message()), source.detail()]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join(": "),
+        detail: match source.detail().filter(|_| !raised(source)) {
+            Some(detail) => format!("{}: {}", source.message(), detail.trim_end_matches('.')),
+            None => source.message().to_owned(),
+        },
     })
 }
 
 /// Whether a trigger's function raised the error, and not PostgreSQL itself.
 pub(crate) fn is_raised(error: &Error) -> bool {
     match error {
-        Error::Database(source) => {
-            postgres(source).and_then(|e| e.routine()) == Some("exec_stmt_raise")
-        }
+        Error::Database(source) => postgres(source).is_some_and(raised),
         _ => false,
     }
+}
+
+fn raised(error: &SqlxPostgresError) -> bool {
+    error.routine() == Some("exec_stmt_raise")
 }
 
 /// The SQLSTATE of a database error.

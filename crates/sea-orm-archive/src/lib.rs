@@ -59,8 +59,8 @@ pub use archive::{ArchiveMany, ArchiveOne};
 pub use entity::{Archivable, Declaration, DeclaredEdge, Restorable};
 pub use error::{Error, UndeclaredEdge};
 pub use history::{
-    Changed, History, HistoryColumns, HistoryEntity, JoinVersion, Period, RecordedColumns,
-    ValidTime,
+    Bitemporal, Changed, History, HistoryColumns, HistoryEntity, JoinVersion, Period,
+    RecordedColumns, ValidTime,
 };
 pub use report::{
     ArchivePreview, Blocker, Conflict, Detachment, RestorePreview, Restored, Waiting,

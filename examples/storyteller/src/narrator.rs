@@ -37,7 +37,7 @@ impl Narrator {
     /// Tells something, line by line.
     pub fn say(&self, text: &str) {
         for line in text.lines() {
-            println!("   {line}");
+            println!("{}", format!("   {line}").trim_end());
         }
     }
 

@@ -173,3 +173,19 @@ async fn what_was_corrected_is_kept() {
     // Nothing is ever gone.
     assert_eq!(Price::find().count(&db).await.unwrap(), 7);
 }
+
+#[tokio::test]
+async fn who_did_it_is_in_every_version() {
+    let database = prices().await;
+    let db = database.connect().await;
+    Price::start(1)
+        .value(Column::Cents, 1_i64)
+        .from(day(1))
+        .by("ann")
+        .exec(&db)
+        .await
+        .unwrap();
+    let ended = Price::end(1).at(day(9)).by("bob").exec(&db).await.unwrap();
+    assert_eq!(ended.who.as_deref(), Some("bob"));
+    assert_eq!(timeline(&db, None).await, "1bob@1-9");
+}

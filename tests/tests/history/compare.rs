@@ -101,7 +101,7 @@ pub async fn one_thing_is_known_at_a_time<T: Table>(
     for end in ends {
         let mut known = Vec::new();
         for identity in 0..IDENTITIES {
-            let timeline = T::as_known_at(end).timeline(T::identity(identity));
+            let timeline = T::then(end).timeline(T::identity(identity));
             known.extend(versions::<T>(db, timeline).await?);
         }
         let overlap = known.windows(2).find(|pair| {
@@ -211,7 +211,7 @@ async fn look_up<T: Table>(
     let identity = T::IDENTITY.iter().copied();
     let joined = match known {
         None => probes.find_also_version_at::<T>(identity, T::AT),
-        Some(known) => probes.find_also_version_as_known_at::<T>(identity, T::AT, known),
+        Some(known) => T::then_beside(probes, known),
     };
     let rows = joined.all(db).await.map_err(|error| error.to_string())?;
     for (probe, version) in rows {
@@ -353,7 +353,7 @@ pub async fn compare_known<T: Table>(
     known: DateTimeUtc,
     model: &Model,
 ) -> Checked {
-    let then = || T::as_known_at(known);
+    let then = || T::then(known);
     for identity in 0..IDENTITIES {
         let found = versions::<T>(db, then().timeline(T::identity(identity))).await?;
         same(
@@ -376,7 +376,7 @@ pub async fn compare_known_at_points<T: Table>(
     if turn.is_multiple_of(3) {
         look_up::<T>(db, model, Some(known)).await?;
     }
-    let then = || T::as_known_at(known);
+    let then = || T::then(known);
     let points = points(model);
     let at = points[turn * 5 % points.len()];
     let identity = turn % IDENTITIES;

@@ -415,6 +415,8 @@ async fn what_cannot_be_is_said_and_changes_nothing() {
     }
     let nobody = Names::change(1).by(7).exec(&db).await.unwrap_err();
     assert!(matches!(nobody, ArchiveError::NoValue { .. }), "{nobody}");
+    let nobody = Names::end(1).by(7).exec(&db).await.unwrap_err();
+    assert!(matches!(nobody, ArchiveError::NoValue { .. }), "{nobody}");
     // The column holds a hundred characters, and nothing is cut off.
     let long = "x".repeat(101);
     let error = Names::change(1)

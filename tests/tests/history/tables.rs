@@ -2,7 +2,8 @@
 //! of both times.
 
 use sea_orm::prelude::*;
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::{ConnectionTrait, DatabaseConnection, SelectTwo};
+use sea_orm_archive::history::AsKnownAt;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
@@ -167,6 +168,16 @@ pub trait Table: HistoryEntity {
     fn time(at: Instant) -> Self::Time;
     fn instant(time: Self::Time) -> Instant;
     fn version(model: Self::Model) -> Version;
+
+    /// What was known: asked of tables that keep it only.
+    fn then(_: DateTimeUtc) -> AsKnownAt<Self> {
+        unreachable!("this table does not keep what was known")
+    }
+
+    /// The probes with what was known of them.
+    fn then_beside(_: Select<probe::Entity>, _: DateTimeUtc) -> SelectTwo<probe::Entity, Self> {
+        unreachable!("this table does not keep what was known")
+    }
 }
 
 /// The instants of the stories: years of this century up to 2012, and of the next one from 2100 on.
@@ -182,7 +193,7 @@ fn utc(at: Instant) -> DateTimeUtc {
 }
 
 macro_rules! of_instants {
-    ($module:ident, $identity:ident) => {
+    ($module:ident, $identity:ident $(, $known:item)*) => {
         impl Table for $module::Entity {
             const NAME: Self::Column = $module::Column::Name;
             const FLOOR: Self::Column = $module::Column::Floor;
@@ -213,12 +224,27 @@ macro_rules! of_instants {
                     },
                 }
             }
+
+            $($known)*
         }
     };
 }
 
 of_instants!(department_history, department_id);
-of_instants!(team_history, team_id);
+of_instants!(
+    team_history,
+    team_id,
+    fn then(known: DateTimeUtc) -> AsKnownAt<Self> {
+        Self::as_known_at(known)
+    },
+    fn then_beside(
+        probes: Select<probe::Entity>,
+        known: DateTimeUtc,
+    ) -> SelectTwo<probe::Entity, Self> {
+        let identity = Self::IDENTITY.iter().copied();
+        probes.find_also_version_as_known_at::<Self>(identity, Self::AT, known)
+    }
+);
 
 /// The identities in the order of their columns; the last one does not exist.
 const OFFICES: [(i32, &str); 4] = [(1, "x"), (1, "y"), (2, "x"), (2, "y")];

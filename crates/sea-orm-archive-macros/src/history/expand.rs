@@ -16,6 +16,12 @@ pub(super) fn expand(fields: &Fields<'_>, types: &Types<'_>) -> TokenStream {
     // Without the columns there is an error, and nothing that runs.
     let columns = columns(fields).unwrap_or_else(|| quote!(::core::unreachable!()));
     let checks = &types.checks;
+    let bitemporal = fields.recorded.as_ref().map(|_| {
+        quote! {
+            #[automatically_derived]
+            impl ::sea_orm_archive::Bitemporal for Entity {}
+        }
+    });
     quote! {
         #[automatically_derived]
         impl ::sea_orm_archive::History for Entity {
@@ -26,6 +32,7 @@ pub(super) fn expand(fields: &Fields<'_>, types: &Types<'_>) -> TokenStream {
                 #columns
             }
         }
+        #bitemporal
         #checks
     }
 }

@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, TransactionTrait, Value};
 use super::entity::History;
 use super::plan::HistoryPlan;
 use super::statement::{Answer, Instant, Statement, Write};
-use super::values::Values;
+use super::values::{Values, takes_by};
 use super::write::{Step, Subject, write};
 use crate::error::Error;
 use crate::run::Sql;
@@ -22,6 +22,8 @@ pub struct Coalesce<E: History> {
     identity: Vec<Value>,
     values: Values<E>,
 }
+
+takes_by!(Coalesce);
 
 impl<E: History> Coalesce<E> {
     pub(super) fn new(identity: Vec<Value>) -> Self {
@@ -55,6 +57,7 @@ impl<E: History> Coalesce<E> {
         let (values, identity) = (&self.values, self.identity.as_slice());
         let steps = |plan: &Arc<HistoryPlan>| {
             refuse_followers(plan)?;
+            values.check_by(plan)?;
             let plan = Arc::clone(plan);
             let merge = move || {
                 let statement = Statement::new(&plan, values, identity, &Instant::Now, None);

@@ -21,6 +21,16 @@ pub trait History: EntityTrait {
     fn columns() -> HistoryColumns<Self>;
 }
 
+/// A history entity with transaction time: versions that were corrected are kept.
+///
+/// `DeriveHistory` implements it for `#[history(bitemporal)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not keep what was known",
+    label = "this history has no transaction time",
+    note = "write `#[history(.., bitemporal)]` on its Model, and `.bitemporal()` in the migration"
+)]
+pub trait Bitemporal: History {}
+
 /// Which columns of a history entity mean what.
 #[derive(Debug)]
 pub struct HistoryColumns<E: EntityTrait> {

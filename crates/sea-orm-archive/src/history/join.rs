@@ -4,7 +4,7 @@ use sea_orm::prelude::DateTimeUtc;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, JoinType};
 use sea_orm::{EntityTrait, QueryTrait, Select, SelectTwo};
 
-use super::entity::History;
+use super::entity::{Bitemporal, History};
 use super::read::{Known, own_name};
 
 /// What a query of any entity can do with a history: an audit row finds the department's name at its
@@ -69,7 +69,7 @@ pub trait JoinVersion<E: EntityTrait>: Sized {
     ) -> SelectTwo<E, H>;
 
     /// The same, with the versions as they were known at a time.
-    fn find_also_version_as_known_at<H: History>(
+    fn find_also_version_as_known_at<H: Bitemporal>(
         self,
         identity: impl IntoIterator<Item = E::Column>,
         at: E::Column,
@@ -86,7 +86,7 @@ impl<E: EntityTrait> JoinVersion<E> for Select<E> {
         join(self, &Known::<H>::now(), identity, at)
     }
 
-    fn find_also_version_as_known_at<H: History>(
+    fn find_also_version_as_known_at<H: Bitemporal>(
         self,
         identity: impl IntoIterator<Item = E::Column>,
         at: E::Column,

@@ -9,7 +9,7 @@ use super::entity::{History, Period, ValidTime};
 use super::plan::HistoryPlan;
 use super::read;
 use super::statement::{Answer, Instant, Statement, Write};
-use super::values::{Values, takes_values};
+use super::values::{Values, takes_by, takes_values};
 use super::write::{Step, Subject, Text, identity_text_of, table, text, write};
 use crate::error::Error;
 
@@ -29,6 +29,7 @@ pub struct Start<E: History> {
 #[must_use = "nothing is ended before `.exec(&db)`"]
 pub struct End<E: History> {
     identity: Vec<Value>,
+    values: Values<E>,
     at: Option<E::Time>,
 }
 
@@ -52,6 +53,7 @@ pub struct MergeInto<E: History> {
 }
 
 takes_values!(Start, MergeInto);
+takes_by!(End);
 
 /// A time, or now.
 fn instant<T: ValidTime>(time: Option<T>) -> Instant {
@@ -125,7 +127,11 @@ impl<E: History> Start<E> {
 
 impl<E: History> End<E> {
     pub(super) fn new(identity: Vec<Value>) -> Self {
-        Self { identity, at: None }
+        Self {
+            identity,
+            values: Values::default(),
+            at: None,
+        }
     }
 
     /// When it ends; without it, now. In the future: a scheduled end.
@@ -156,8 +162,10 @@ impl<E: History> End<E> {
             from: &from,
             to: None,
         };
-        let values = Values::<E>::default();
-        let steps = |plan: &Arc<HistoryPlan>| Ok(vec![end(plan, &values, &self.identity, &from)]);
+        let steps = |plan: &Arc<HistoryPlan>| {
+            self.values.check_by(plan)?;
+            Ok(vec![end(plan, &self.values, &self.identity, &from)])
+        };
         match write::<E, C>(db, &subject, steps).await {
             Err(error @ Error::NoVersion { .. }) => {
                 Err(why_not_ended::<E, C>(db, &self.identity, self.at, error).await?)
@@ -276,10 +284,12 @@ impl<E: History> MergeInto<E> {
                 identity: identity_text_of::<E>(&self.identity),
             });
         }
-        let none = Values::<E>::default();
+        // With transaction time whoever merges also recorded the end.
+        let mut who = Values::<E>::default();
+        who.by.clone_from(&self.values.by);
         let steps = |plan: &Arc<HistoryPlan>| {
             Ok(vec![
-                end(plan, &none, &self.ended, &from),
+                end(plan, &who, &self.ended, &from),
                 change(plan, &self.values, &subject)?,
             ])
         };

@@ -22,7 +22,7 @@ use sea_orm::Value;
 pub use change::{Change, ChangeDuring, Correct};
 pub use changes::{Changed, Changes, Gaps};
 pub use coalesce::Coalesce;
-pub use entity::{History, HistoryColumns, Period, RecordedColumns, ValidTime};
+pub use entity::{Bitemporal, History, HistoryColumns, Period, RecordedColumns, ValidTime};
 pub use join::JoinVersion;
 pub use lifecycle::{End, Merge, MergeInto, Start};
 pub use read::AsKnownAt;

@@ -14,7 +14,7 @@ use super::entity::{History, ValidTime};
 use super::identity_values;
 
 /// The versions as they were known at a time, for every read. Made by
-/// [`BitemporalEntity::as_known_at`](super::BitemporalEntity::as_known_at).
+/// [`HistoryEntity::as_known_at`](super::HistoryEntity::as_known_at).
 #[derive(Clone, Debug)]
 pub struct AsKnownAt<E: History> {
     pub(super) known: Known<E>,

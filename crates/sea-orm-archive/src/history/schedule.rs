@@ -10,7 +10,7 @@ use super::entity::History;
 use super::plan::HistoryPlan;
 use super::read;
 use super::statement::{Answer, Instant, Statement, Write};
-use super::values::Values;
+use super::values::{Values, takes_by};
 use super::write::{Step, Subject, Text, identity_text_of, table, text, write};
 use crate::error::Error;
 
@@ -19,6 +19,7 @@ use crate::error::Error;
 #[must_use = "nothing is cancelled before `.exec(&db)`"]
 pub struct Cancel<E: History> {
     identity: Vec<Value>,
+    values: Values<E>,
     starts: E::Time,
 }
 
@@ -28,13 +29,20 @@ pub struct Cancel<E: History> {
 #[must_use = "nothing is rescheduled before `.to(..).exec(&db)`"]
 pub struct Reschedule<E: History> {
     identity: Vec<Value>,
+    values: Values<E>,
     starts: E::Time,
     to: E::Time,
 }
 
+takes_by!(Cancel, Reschedule);
+
 impl<E: History> Cancel<E> {
     pub(super) fn new(identity: Vec<Value>, starts: E::Time) -> Self {
-        Self { identity, starts }
+        Self {
+            identity,
+            values: Values::default(),
+            starts,
+        }
     }
 
     /// Takes the version back; the one before it, if they meet, goes on in its place.
@@ -59,11 +67,11 @@ impl<E: History> Cancel<E> {
             from: &starts,
             to: None,
         };
-        let values = Values::<E>::default();
-        let (values, identity) = (&values, self.identity.as_slice());
+        let (values, identity) = (&self.values, self.identity.as_slice());
         let starts = &starts;
         let steps = |plan: &Arc<HistoryPlan>| {
             refuse_followers(plan)?;
+            values.check_by(plan)?;
             let plan = Arc::clone(plan);
             let cancel = move || {
                 let statement = Statement::new(&plan, values, identity, starts, None);
@@ -83,6 +91,7 @@ impl<E: History> Reschedule<E> {
     pub(super) fn new(identity: Vec<Value>, starts: E::Time, to: E::Time) -> Self {
         Self {
             identity,
+            values: Values::default(),
             starts,
             to,
         }
@@ -111,10 +120,10 @@ impl<E: History> Reschedule<E> {
             from: &starts,
             to: Some(&to),
         };
-        let values = Values::<E>::default();
-        let (values, identity) = (&values, self.identity.as_slice());
+        let (values, identity) = (&self.values, self.identity.as_slice());
         let (starts, to) = (&starts, &to);
         let steps = |plan: &Arc<HistoryPlan>| {
+            values.check_by(plan)?;
             let plan = Arc::clone(plan);
             let reschedule = move || {
                 let statement = Statement::new(&plan, values, identity, starts, Some(to));

@@ -71,6 +71,17 @@ impl<E: History> Values<E> {
         Ok(())
     }
 
+    /// Refuses to forget who did it: without transaction time no new version says so.
+    pub fn check_by(&self, plan: &HistoryPlan) -> Result<(), Error> {
+        self.check(plan)?;
+        if self.by.is_some() && plan.names.recorded.is_none() {
+            return Err(Error::NotRecorded {
+                table: plan.table.id.to_string(),
+            });
+        }
+        Ok(())
+    }
+
     /// The values as a query of one row, cast as SeaORM casts what it writes. They stay as they are
     /// until they are assigned: an explicit cast to `varchar(3)` would cut a longer text off.
     pub fn row(&self) -> Sql {
@@ -165,7 +176,8 @@ macro_rules! takes_values {
                 self
             }
 
-            /// Who says so: the entity's `recorded_by`.
+            /// Who says so, for the column that the entity calls `recorded_by`. It does not carry over: a
+            /// version that is written without it says nobody, or the column's default.
             pub fn by(mut self, actor: impl Into<Value>) -> Self {
                 self.values.by = Some(actor.into());
                 self
@@ -174,3 +186,18 @@ macro_rules! takes_values {
     )+};
 }
 pub(super) use takes_values;
+
+/// `.by(..)` on the builders of writes that give no values.
+macro_rules! takes_by {
+    ($($builder:ident),+) => {$(
+        impl<E: History> $builder<E> {
+            /// Who does it, for the column that the entity calls `recorded_by`; of a bitemporal history,
+            /// where every version that is written says so.
+            pub fn by(mut self, actor: impl Into<Value>) -> Self {
+                self.values.by = Some(actor.into());
+                self
+            }
+        }
+    )+};
+}
+pub(super) use takes_by;

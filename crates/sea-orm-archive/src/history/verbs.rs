@@ -7,7 +7,7 @@ use sea_orm::{QueryFilter, Select};
 use super::change::{Change, Correct};
 use super::changes::{Changes, Gaps};
 use super::coalesce::Coalesce;
-use super::entity::History;
+use super::entity::{Bitemporal, History};
 use super::identity_values;
 use super::lifecycle::{End, Merge, Start};
 use super::read::{AsKnownAt, Known, own_name, time};
@@ -105,11 +105,12 @@ pub trait HistoryEntity: History {
         Gaps::new(Known::now())
     }
 
-    /// Every read, as the versions were known at a time.
-    ///
-    /// Of an entity that is `#[history(bitemporal)]`. Of another one nothing was kept, and all reads
-    /// are of what is known now.
-    fn as_known_at(known: DateTimeUtc) -> AsKnownAt<Self> {
+    /// Every read, as the versions were known at a time; of an entity that is
+    /// `#[history(bitemporal)]`.
+    fn as_known_at(known: DateTimeUtc) -> AsKnownAt<Self>
+    where
+        Self: Bitemporal,
+    {
         AsKnownAt {
             known: Known::at(known),
         }
