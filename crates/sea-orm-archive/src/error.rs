@@ -184,7 +184,7 @@ pub enum Error {
 
     /// The identity goes on after the time at which it should end.
     #[error(
-        "{table} {identity} cannot end at {at}: a later version starts at {starts}; cancel that one first"
+        "{table} {identity} cannot end at {at}: a later version starts at {starts}; end it later than that, or cancel that version while it is only planned"
     )]
     LaterVersion {
         /// The history table.
@@ -220,7 +220,9 @@ pub enum Error {
     },
 
     /// There is no such identity.
-    #[error("{table} has no row {key}: insert the identity before its first version")]
+    #[error(
+        "{table} has no row {key}: insert the identity before its first version, or restore it if it was archived"
+    )]
     NoIdentity {
         /// The table of identities.
         table: String,

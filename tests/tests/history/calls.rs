@@ -369,7 +369,7 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => (identity(), instant.clone(), given())
             .prop_map(|(id, at, given)| Step::Correct { id, at, given }),
         2 => (identity(), when()).prop_map(|(id, at)| Step::End { id, at }),
-        2 => (identity(), identity(), instant.clone().prop_map(Some), given())
+        2 => (identity(), identity(), when(), given())
             .prop_map(|(ended, into, at, given)| Step::Merge { ended, into, at, given }),
         2 => (identity(), planned()).prop_map(|(id, starts)| Step::Cancel { id, starts }),
         4 => (identity(), planned(), later)

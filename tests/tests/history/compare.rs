@@ -314,7 +314,7 @@ async fn changes_of_floors<T: Table>(
     let found = pairs::<T>(T::changes(T::FLOOR).all(db).await)?;
     same("changes", found, changes(model, None, floor, None, None))?;
     let identity = turn % IDENTITIES;
-    for value in [Some(1), Some(2)] {
+    for value in [None, Some(1), Some(2)] {
         let of = || T::changes(T::FLOOR).of(T::identity(identity));
         let found = pairs::<T>(of().from(value).all(db).await)?;
         let expected = changes(model, Some(identity), floor, Some(&value), None);

@@ -3,6 +3,7 @@
 mod archived;
 mod audits;
 mod bitemporal;
+mod by_hand;
 mod calls;
 mod compare;
 mod departments;
@@ -15,3 +16,4 @@ mod reads;
 mod seed;
 mod shapes;
 mod tables;
+mod unsafe_tables;

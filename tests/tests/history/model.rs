@@ -55,14 +55,20 @@ type Cells = Vec<Option<Cell>>;
 pub struct Model {
     instants: Vec<Instant>,
     cells: Vec<Cells>,
+    /// With transaction time: neighbours are not merged by the way.
+    keeps: bool,
 }
 
 type Done = Result<Vec<Version>, Refusal>;
 
 impl Model {
-    pub fn new(instants: Vec<Instant>) -> Self {
+    pub fn new(instants: Vec<Instant>, keeps: bool) -> Self {
         let cells = vec![vec![None; instants.len()]; IDENTITIES];
-        Self { instants, cells }
+        Self {
+            instants,
+            cells,
+            keeps,
+        }
     }
 
     pub fn instants(&self) -> &[Instant] {
@@ -222,11 +228,15 @@ impl Model {
         if cells[start..end].iter().all(Option::is_none) {
             return Err(Refusal::NoVersion { identity: id });
         }
-        begin(cells, start);
-        begin(cells, end);
-        give(&mut cells[start..end], given);
-        for n in start..=end {
-            join(cells, n);
+        if self.keeps {
+            split(cells, start, end, given);
+        } else {
+            begin(cells, start);
+            begin(cells, end);
+            give(&mut cells[start..end], given);
+            for n in start..=end {
+                join(cells, n);
+            }
         }
         let overlaps = |version: &Version| {
             to.is_none_or(|to| version.from < to) && version.to.is_none_or(|to| from < to)
@@ -321,6 +331,26 @@ impl Model {
         let mut new = self.timeline(id);
         new.retain(|version| !old.contains(version));
         new
+    }
+}
+
+/// Gives what is true in a period the values; versions that say so already stay as they are.
+fn split(cells: &mut Cells, start: usize, end: usize, given: &Given) {
+    let mut n = start;
+    while n < end {
+        let Some((first, after)) = extent(cells, n) else {
+            n += 1;
+            continue;
+        };
+        let old = cells[n].as_ref().expect("a version").says.clone();
+        if given.on(&old) != old {
+            begin(cells, first.max(start));
+            if end < after {
+                begin(cells, end);
+            }
+            give(&mut cells[first.max(start)..after.min(end)], given);
+        }
+        n = after;
     }
 }
 

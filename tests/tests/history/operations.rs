@@ -381,7 +381,7 @@ async fn what_cannot_be_is_said_and_changes_nothing() {
         .unwrap_err();
     assert_eq!(
         nobody.to_string(),
-        "public.departments has no row (department_id = 99): insert the identity before its first version"
+        "public.departments has no row (id = 99): insert the identity before its first version, or restore it if it was archived"
     );
     let reversed = Names::change(1)
         .value(Column::Name, "B")

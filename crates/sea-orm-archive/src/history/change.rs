@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sea_orm::{ConnectionTrait, TransactionTrait, Value};
 
 use super::coalesce;
-use super::entity::{History, Period};
+use super::entity::{History, Period, ValidTime};
 use super::plan::HistoryPlan;
 use super::statement::{Answer, Instant, Statement, Write, close_and_open};
 use super::values::{Values, takes_values};
@@ -123,15 +123,14 @@ fn from_then_on<E: History>(plan: &HistoryPlan, values: &Values<E>, subject: &Su
     let statement = Statement::new(plan, values, subject.identity, subject.from, None);
     let (from, to) = (statement.from(), statement.to());
     let source = statement.version_at(&values.differ(plan));
-    statement.write(&Write {
+    statement.write(&Write::shrinking(
         source,
-        pieces: vec![
+        vec![
             format!("SELECT s.{from}, p.\"from\", false, true, false WHERE s.{from} < p.\"from\""),
             format!("SELECT p.\"from\", s.{to}, true, s.{from} >= p.\"from\", false"),
         ],
-        answer: Answer::Fresh,
-        shrinks: true,
-    })
+        Answer::Fresh,
+    ))
 }
 
 /// The statement that reads the version at a time.
@@ -143,7 +142,7 @@ fn read_at<'a, E: History>(
     let plan = Arc::clone(plan);
     Box::new(move || {
         let statement = Statement::new(&plan, values, subject.identity, subject.from, None);
-        let version = statement.version_at("true");
+        let version = statement.version_at(&statement.agrees());
         statement.read(&version)
     })
 }
@@ -151,7 +150,7 @@ fn read_at<'a, E: History>(
 impl<E: History> ChangeDuring<E> {
     /// Gives the versions in the period the new values. At its ends versions are split, so that what
     /// was true outside of it stays true; neighbours that say the same afterwards become one version,
-    /// unless foreign keys point at versions. Where nothing was true in the period, nothing will be.
+    /// unless foreign keys point at versions, or transaction time keeps them apart. Where nothing was true in the period, nothing will be.
     ///
     /// Returns the versions that overlap the period afterwards, in order.
     ///
@@ -188,17 +187,19 @@ fn during<'a, E: History>(
     let (write, merge) = (Arc::clone(plan), Arc::clone(plan));
     let mut steps = vec![Step::required([
         Box::new(move || in_period(&write, values, subject)) as Text<'a>,
-        read_period(plan, values, subject),
+        read_period(plan, values, subject, true),
     ])];
-    if plan.followers().next().is_none() {
+    // With transaction time, merging would supersede what nobody corrected.
+    if plan.followers().next().is_none() && plan.names.recorded.is_none() {
         steps.push(Step {
             statements: vec![Box::new(move || {
                 coalesce::touching(&merge, values, subject)
             })],
             required: false,
+            of: None,
         });
     }
-    steps.push(Step::required([read_period(plan, values, subject)]));
+    steps.push(Step::required([read_period(plan, values, subject, false)]));
     Ok(steps)
 }
 
@@ -209,9 +210,9 @@ fn in_period<E: History>(plan: &HistoryPlan, values: &Values<E>, subject: &Subje
     let source = statement.overlapping(&values.differ(plan));
     // A NULL is no end, and LEAST passes over it.
     let inside = format!("greatest(s.{from}, p.\"from\"), least(s.{to}, p.\"to\")");
-    statement.write(&Write {
+    statement.write(&Write::shrinking(
         source,
-        pieces: vec![
+        vec![
             format!("SELECT s.{from}, p.\"from\", false, true, false WHERE s.{from} < p.\"from\""),
             format!("SELECT {inside}, true, s.{from} >= p.\"from\", false"),
             format!(
@@ -219,21 +220,25 @@ fn in_period<E: History>(plan: &HistoryPlan, values: &Values<E>, subject: &Subje
                  WHERE p.\"to\" < s.{to} OR (p.\"to\" IS NOT NULL AND s.{to} IS NULL)"
             ),
         ],
-        answer: Answer::Fresh,
-        shrinks: true,
-    })
+        Answer::Fresh,
+    ))
 }
 
-/// The statement that reads the versions in a period.
+/// The statement that reads the versions in a period; the values are as asked for where they must be.
 fn read_period<'a, E: History>(
     plan: &Arc<HistoryPlan>,
     values: &'a Values<E>,
     subject: &'a Subject<'a>,
+    must_agree: bool,
 ) -> Text<'a> {
     let plan = Arc::clone(plan);
     Box::new(move || {
         let statement = Statement::new(&plan, values, subject.identity, subject.from, subject.to);
-        let versions = statement.overlapping("true");
+        let agrees = match must_agree {
+            true => statement.agrees(),
+            false => "true".to_owned(),
+        };
+        let versions = statement.overlapping(&agrees);
         statement.read(&versions)
     })
 }
@@ -286,12 +291,11 @@ fn whole_version<E: History>(plan: &HistoryPlan, values: &Values<E>, subject: &S
     let statement = Statement::new(plan, values, subject.identity, subject.from, None);
     let (from, to) = (statement.from(), statement.to());
     let source = statement.version_at(&values.differ(plan));
-    statement.write(&Write {
+    statement.write(&Write::shrinking(
         source,
-        pieces: vec![format!("SELECT s.{from}, s.{to}, true, true, false")],
-        answer: Answer::Fresh,
-        shrinks: true,
-    })
+        vec![format!("SELECT s.{from}, s.{to}, true, true, false")],
+        Answer::Fresh,
+    ))
 }
 
 /// The version that the last step returned.
@@ -308,7 +312,7 @@ pub(super) fn last<E: History>(
 
 pub(super) fn check_period<E: History>(period: &Period<E::Time>) -> Result<(), Error> {
     match &period.to {
-        Some(to) if *to <= period.from => Err(empty_period::<E>(&period.from, to)),
+        Some(to) if to.ticks() <= period.from.ticks() => Err(empty_period::<E>(&period.from, to)),
         _ => Ok(()),
     }
 }

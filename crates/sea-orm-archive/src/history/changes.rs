@@ -86,13 +86,16 @@ impl<E: History> Changes<E> {
         let text = |side| column(side).cast_as("text");
         let mut query = pairs::<E>(&self.known, self.identity.as_deref());
         query.and_where(Expr::cust_with_exprs(
-            "$1 IS DISTINCT FROM $2",
+            "$1 COLLATE pg_catalog.\"C\" IS DISTINCT FROM $2 COLLATE pg_catalog.\"C\"",
             [text(BEFORE), text(AFTER)],
         ));
         for (side, value) in [(BEFORE, &self.from), (AFTER, &self.to)] {
             if let Some(value) = value {
-                let value = self.column.save_as(Expr::val(value.clone()));
-                query.and_where(column(side).eq(value));
+                let value = match *value == value.as_null() {
+                    true => column(side).is_null(),
+                    false => column(side).eq(self.column.save_as(Expr::val(value.clone()))),
+                };
+                query.and_where(value);
             }
         }
         all::<E, C>(db, &query).await
@@ -151,7 +154,7 @@ fn pairs<E: History>(known: &Known<E>, identity: Option<&[Value]>) -> SelectStat
     let mut query = Query::select();
     for side in [BEFORE, AFTER] {
         for column in E::Column::iter() {
-            let name = Alias::new(format!("{side}_{}", column.as_str()));
+            let name = Alias::new(format!("{}{}", prefix(side), column.as_str()));
             let value = Expr::col((Alias::new(side), column));
             query.expr_as(column.select_as(value), name);
         }
@@ -180,13 +183,26 @@ where
     E: EntityTrait,
     C: ConnectionTrait,
 {
+    // PostgreSQL would cut a longer alias off, and the value behind it would be no value.
+    if let Some(long) = E::Column::iter().find(|column| column.as_str().len() > 61) {
+        return Err(DbErr::Custom(format!(
+            "the column {} of {} is too long for a query of pairs: 61 bytes are the most",
+            long.as_str(),
+            E::default().table_name(),
+        )));
+    }
     let rows = db.query_all(query).await?;
     rows.iter()
         .map(|row| {
             Ok(Changed {
-                before: E::Model::from_query_result(row, &format!("{BEFORE}_"))?,
-                after: E::Model::from_query_result(row, &format!("{AFTER}_"))?,
+                before: E::Model::from_query_result(row, prefix(BEFORE))?,
+                after: E::Model::from_query_result(row, prefix(AFTER))?,
             })
         })
         .collect()
+}
+
+/// As short as SeaORM's own for pairs.
+fn prefix(side: &str) -> &'static str {
+    if side == BEFORE { "A_" } else { "B_" }
 }

@@ -66,6 +66,7 @@ impl<E: History> Coalesce<E> {
             Ok(vec![Step {
                 statements: vec![Box::new(merge)],
                 required: false,
+                of: None,
             }])
         };
         let mut written = write::<E, C>(db, &subject, steps).await?;
@@ -76,6 +77,8 @@ impl<E: History> Coalesce<E> {
 /// A foreign key to a version would take rows along, or refuse, when that version is deleted.
 pub(super) fn refuse_followers(plan: &HistoryPlan) -> Result<(), Error> {
     match plan.followers().next() {
+        // With transaction time nothing is deleted.
+        _ if plan.names.recorded.is_some() => Ok(()),
         None => Ok(()),
         Some(key) => Err(Error::DependentRows {
             table: plan.table.id.to_string(),
@@ -93,8 +96,14 @@ pub(super) fn touching<E: History>(
 ) -> Sql {
     let statement = Statement::new(plan, values, subject.identity, subject.from, subject.to);
     let (from, to) = (statement.from(), statement.to());
+    // From the version that ends where the period starts; the bounds are plain, for the btree.
+    let end = match statement.ends {
+        true => format!("AND h.{from} <= p.\"to\""),
+        false => String::new(),
+    };
     let touching = format!(
-        "(h.{to} IS NULL OR h.{to} >= p.\"from\") AND (p.\"to\" IS NULL OR h.{from} <= p.\"to\")"
+        "h.{from} >= coalesce({}, p.\"from\") AND (h.{to} IS NULL OR h.{to} >= p.\"from\") {end}",
+        statement.start_before()
     );
     coalesce(plan, statement, &touching)
 }
@@ -129,21 +138,22 @@ fn coalesce<E: History>(plan: &HistoryPlan, statement: Statement<'_, E>, conditi
          FROM ({counted}) AS n WINDOW r AS (PARTITION BY n.\"archive.run\")",
         columns("n", known),
     );
-    // Race: somebody ends a version of a run by hand. The row that they leave is not in the run any
-    // more, and the exclusion constraint refuses what would grow over it.
+    // Race: somebody changes a version of a run by hand, without the lock. The row that they leave is
+    // not the one that was seen, and nothing is merged.
     let source = format!(
-        "SELECT h.*, r.\"archive.leads\", r.\"archive.end\" FROM {} AS h, ({runs}) AS r WHERE {} AND r.\"archive.length\" > 1 \
-         AND h.{from} = r.{from} AND h.{to} IS NOT DISTINCT FROM r.{to}",
+        "FROM {} AS h, run AS r WHERE {}",
         plan.table.id.sql(),
         same_key(&plan.table.key, "h", "r"),
     );
+    let pieces = vec![format!(
+        "SELECT s.{from}, s.\"archive.end\", false, true, true WHERE s.\"archive.leads\""
+    )];
     statement.write(&Write {
-        source,
-        pieces: vec![format!(
-            "SELECT s.{from}, s.\"archive.end\", false, true, true WHERE s.\"archive.leads\""
-        )],
-        answer: Answer::Written,
-        shrinks: false,
+        before: format!(
+            ",\nrun AS MATERIALIZED (SELECT r.* FROM ({runs}) AS r WHERE r.\"archive.length\" > 1)"
+        ),
+        more: ", r.\"archive.leads\", r.\"archive.end\"",
+        ..Write::growing(source, pieces, Answer::Written)
     })
 }
 
@@ -162,5 +172,5 @@ fn says(plan: &HistoryPlan) -> String {
         .chain(by)
         .map(|name| format!("h.{}", quote(name)))
         .collect();
-    format!("ROW({})::text", values.join(", "))
+    format!("ROW({})::text COLLATE pg_catalog.\"C\"", values.join(", "))
 }

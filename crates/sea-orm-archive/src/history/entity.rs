@@ -69,6 +69,9 @@ pub trait ValidTime:
     const RANGE: &'static str;
     /// Now, as SQL that is read anew each time. A date is that of the session's time zone.
     const NOW: &'static str;
+
+    /// What PostgreSQL keeps of it: microseconds, or days. Finer differences are none there.
+    fn ticks(&self) -> i64;
 }
 
 macro_rules! timestamps {
@@ -77,6 +80,10 @@ macro_rules! timestamps {
             const SQL_TYPE: &'static str = "timestamptz";
             const RANGE: &'static str = "tstzrange";
             const NOW: &'static str = "pg_catalog.clock_timestamp()";
+
+            fn ticks(&self) -> i64 {
+                self.timestamp_micros()
+            }
         }
     )+};
 }
@@ -87,6 +94,10 @@ impl ValidTime for Date {
     const SQL_TYPE: &'static str = "date";
     const RANGE: &'static str = "daterange";
     const NOW: &'static str = "pg_catalog.clock_timestamp()::date";
+
+    fn ticks(&self) -> i64 {
+        self.signed_duration_since(Self::MIN).num_days()
+    }
 }
 
 /// A half-open period: from its start, to its end, which is not in it, or for ever.

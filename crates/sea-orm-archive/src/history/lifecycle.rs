@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, TransactionTrait, Value};
 
-use super::change::{change, check_period, empty_period, last};
+use super::change::{change, check_period, last};
 use super::entity::{History, Period, ValidTime};
 use super::plan::HistoryPlan;
 use super::read;
@@ -115,9 +115,9 @@ impl<E: History> Start<E> {
         };
         match write::<E, C>(db, &subject, steps).await {
             // From now until a time that has passed.
-            Err(Error::NoVersion { .. }) => Err(Error::EmptyPeriod {
+            Err(Error::NoVersion { at, .. }) => Err(Error::EmptyPeriod {
                 table: table::<E>(),
-                from: "now".to_owned(),
+                from: at,
                 to: to.as_ref().map(text).unwrap_or_default(),
             }),
             written => last::<E>(written?, &subject),
@@ -191,14 +191,13 @@ fn end<'a, E: History>(
             statement.versions()
         );
         let source = statement.version_at(&last);
-        statement.write(&Write {
-            source,
-            pieces: vec![format!("SELECT s.{from}, p.\"from\", false, true, false")],
-            answer: Answer::Written,
-            shrinks: true,
-        })
+        let pieces = vec![format!("SELECT s.{from}, p.\"from\", false, true, false")];
+        statement.write(&Write::shrinking(source, pieces, Answer::Written))
     };
-    Step::required([Box::new(end) as Text<'a>])
+    Step {
+        of: Some(identity),
+        ..Step::required([Box::new(end) as Text<'a>])
+    }
 }
 
 /// Looks for what kept an identity from ending.
@@ -212,10 +211,10 @@ where
     E: History,
     C: ConnectionTrait,
 {
-    let time = read::time::<E>(at.clone());
     let shown = at
         .as_ref()
         .map_or("now".to_owned(), |at| text(&at.clone().into()));
+    let time = read::time::<E>(at);
     if let Some(later) = read::first_after::<E, C>(db, identity, time.clone()).await? {
         return Ok(Error::LaterVersion {
             table: table::<E>(),
@@ -224,12 +223,14 @@ where
             starts: text(&later),
         });
     }
-    match at {
-        Some(at) if read::starts_at::<E, C>(db, identity, time).await? => {
-            Ok(empty_period::<E>(&at, &at))
-        }
-        _ => Ok(otherwise),
+    if read::starts_at::<E, C>(db, identity, time).await? {
+        return Ok(Error::EmptyPeriod {
+            table: table::<E>(),
+            from: shown.clone(),
+            to: shown,
+        });
     }
+    Ok(otherwise)
 }
 
 impl<E: History> Merge<E> {
@@ -271,11 +272,16 @@ impl<E: History> MergeInto<E> {
         C: ConnectionTrait + TransactionTrait + 'static,
     {
         let from = instant(self.at.clone());
+        // One time for both: nothing is valid, or two are, between two looks at the clock.
+        let then = match &from {
+            Instant::Now => Instant::EndOf(self.ended.clone()),
+            at => at.clone(),
+        };
         let subject = Subject {
             verb: "merge",
             identity: &self.identity,
             other: Some(&self.ended),
-            from: &from,
+            from: &then,
             to: None,
         };
         if self.ended == self.identity {
@@ -294,8 +300,21 @@ impl<E: History> MergeInto<E> {
             ])
         };
         match write::<E, C>(db, &subject, steps).await {
-            Err(error @ Error::NoVersion { .. }) => {
-                Err(why_not_ended::<E, C>(db, &self.ended, self.at, error).await?)
+            Err(Error::NoVersion {
+                table,
+                identity,
+                at,
+            }) => {
+                let ends = identity == identity_text_of::<E>(&self.ended);
+                let error = Error::NoVersion {
+                    table,
+                    identity,
+                    at,
+                };
+                match ends {
+                    true => Err(why_not_ended::<E, C>(db, &self.ended, self.at, error).await?),
+                    false => Err(error),
+                }
             }
             written => last::<E>(written?, &subject),
         }

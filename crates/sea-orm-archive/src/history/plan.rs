@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use sea_orm::sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IdenStatic, Iterable, TransactionTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, IdenStatic, Iterable, TransactionTrait};
 
 use super::entity::{History, HistoryColumns, ValidTime};
 use crate::catalog::{self, Column, Exclusion, ForeignKey, Table};
@@ -27,7 +27,9 @@ pub(crate) struct HistoryPlan {
     pub values: Vec<Column>,
     /// The columns of the key that no default fills, with what does.
     pub made: Vec<(String, &'static str)>,
-    /// The condition that the table is still this one.
+    /// The constraints that keep versions apart.
+    pub guards: Vec<String>,
+    /// The condition that the tables are still these.
     pub unchanged: String,
     /// The columns of the entity, as SeaORM selects them, of the row `r`.
     pub selected: String,
@@ -112,14 +114,48 @@ where
     E: History,
     C: ConnectionTrait + TransactionTrait + 'static,
 {
-    if !is_stale(error) {
+    // What we refused ourselves, we refused by the plan.
+    let refused = matches!(
+        error,
+        Error::NoValue { .. }
+            | Error::NotRecorded { .. }
+            | Error::DependentRows { .. }
+            | Error::Drift { .. }
+    );
+    if !is_stale(error) && !refused {
         return Ok(None);
     }
-    let now = catalog::fingerprint(db, &old.basis.names).await?;
+    let now = fingerprint(db, &old.basis.names).await?;
     if now == old.basis.fingerprint && error::code(error).as_deref() != Some(error::STALE) {
         return Ok(None);
     }
-    build::<E, C>(db).await.map(Some)
+    // Of another schema that this process works in, perhaps.
+    let kept = plan::remembered::<HistoryPlan>(&key::<E>());
+    let same = |kept: &Arc<HistoryPlan>| {
+        kept.basis.fingerprint == now
+            && kept.basis.names == old.basis.names
+            && now != old.basis.fingerprint
+    };
+    match kept.into_iter().find(same) {
+        Some(kept) => {
+            plan::remember(&key::<E>(), &kept);
+            Ok(Some(kept))
+        }
+        None => build::<E, C>(db).await.map(Some),
+    }
+}
+
+/// An error while reading would abort a transaction of the caller's: it is nested.
+async fn fingerprint<C>(db: &C, names: &[String]) -> Result<i64, Error>
+where
+    C: ConnectionTrait + TransactionTrait + 'static,
+{
+    if is_pool::<C>() {
+        return catalog::fingerprint(db, names).await;
+    }
+    let nested = db.begin().await?;
+    let fingerprint = catalog::fingerprint(&nested, names).await;
+    finish(nested, fingerprint).await
 }
 
 fn key<E: History>() -> String {
@@ -144,26 +180,16 @@ where
     Ok(plan)
 }
 
-/// Two statements. The fingerprint comes first: a change between the two makes it too old, and the
-/// plan is refused when it is used.
+/// The table tells which table its identities are in; then both have their fingerprint taken, and
+/// then the table is read. A change between the two makes the fingerprint too old, and the plan is
+/// refused when it is used.
 async fn read<E: History, C: ConnectionTrait>(db: &C) -> Result<HistoryPlan, Error> {
     let name = DeclaredName::of::<E>();
-    let names = vec![name.quoted()];
+    let mut names = vec![name.quoted()];
+    let mut table = table::<C>(db, &name).await?;
+    names.extend(parents(&table, &Names::of::<E>()));
     let fingerprint = catalog::fingerprint(db, &names).await?;
-    let Some(table) = catalog::read(db, &names)
-        .await?
-        .into_iter()
-        .flatten()
-        .next()
-    else {
-        return Err(Error::Drift {
-            table: name.quoted().replace('"', ""),
-            problems: vec![
-                "there is no such table: call manager.create_history_table(..) in a migration"
-                    .to_owned(),
-            ],
-        });
-    };
+    table = self::table::<C>(db, &name).await?;
     let basis = Basis {
         resolved: match name.schema {
             None => vec![(name.quoted(), table.id.oid)],
@@ -173,6 +199,39 @@ async fn read<E: History, C: ConnectionTrait>(db: &C) -> Result<HistoryPlan, Err
         fingerprint,
     };
     joined::<E>(basis, table)
+}
+
+async fn table<C: ConnectionTrait>(db: &C, name: &DeclaredName) -> Result<Table, Error> {
+    let tables = catalog::read(db, &[name.quoted()]).await?;
+    tables
+        .into_iter()
+        .flatten()
+        .next()
+        .ok_or_else(|| Error::Drift {
+            table: name.quoted().replace('"', ""),
+            problems: vec![
+                "there is no such table: call manager.create_history_table(..) in a migration"
+                    .to_owned(),
+            ],
+        })
+}
+
+/// The tables of identities: whose rows are locked, so that a plan is of them, too.
+fn parents(table: &Table, names: &Names) -> impl Iterator<Item = String> {
+    table
+        .outgoing
+        .iter()
+        .filter(|key| is_identity(key, names))
+        .map(|key| key.parent.sql())
+}
+
+/// Whether a foreign key is from exactly the columns of the identity.
+fn is_identity(key: &ForeignKey, names: &Names) -> bool {
+    key.columns.len() == names.identity.len()
+        && key
+            .columns
+            .iter()
+            .all(|c| names.identity.contains(&c.child))
 }
 
 fn joined<E: History>(basis: Basis, table: Table) -> Result<HistoryPlan, Error> {
@@ -195,7 +254,9 @@ fn joined<E: History>(basis: Basis, table: Table) -> Result<HistoryPlan, Error> 
         })
         .cloned()
         .collect();
+    let guards = table.exclusions.iter().filter(|x| guards::<E>(x, &names));
     Ok(HistoryPlan {
+        guards: guards.map(|x| x.name.clone()).collect(),
         unchanged: unchanged(&basis),
         selected: selected::<E>(),
         basis,
@@ -220,7 +281,17 @@ fn problems<E: History>(table: &Table, names: &Names) -> Vec<String> {
         problems.push(format!("{id} has no primary key: add one"));
     }
     problems.extend(column_problems::<E>(table, names));
-    if !table.exclusions.iter().any(|x| guards(x, names)) {
+    if let Some(column) = table
+        .columns
+        .iter()
+        .find(|c| c.name.starts_with("archive."))
+    {
+        problems.push(format!(
+            "{id} has a column {}, which is what our statements call theirs: rename it",
+            column.name
+        ));
+    }
+    if !table.exclusions.iter().any(|x| guards::<E>(x, names)) {
         let only = names.recorded.as_ref().map_or(String::new(), |(_, to)| {
             format!(" WHERE ({} IS NULL)", quote(to))
         });
@@ -239,32 +310,39 @@ fn problems<E: History>(table: &Table, names: &Names) -> Vec<String> {
 fn column_problems<E: History>(table: &Table, names: &Names) -> Vec<String> {
     let id = &table.id;
     let mut problems = Vec::new();
-    let mut has =
-        |name: &str, sql_type: Option<&str>, not_null: Option<bool>| match table.column(name) {
-            None => problems.push(format!("{id} has no column {name}")),
-            Some(column) => {
-                if sql_type.is_some_and(|wanted| !is_type(column, wanted)) {
+    let mut has = |name: &str, sql_type: Option<&str>, not_null: Option<bool>| match table
+        .column(name)
+    {
+        None => problems.push(format!("{id} has no column {name}")),
+        Some(column) => {
+            if sql_type.is_some() && column.type_modifier != -1 {
+                problems.push(format!(
+                    "the column {name} of {id} is {}, which rounds times away from those that are asked for: make it timestamptz",
+                    column.sql_type
+                ));
+            }
+            if sql_type.is_some_and(|wanted| !is_type(column, wanted)) {
+                problems.push(format!(
+                    "the column {name} of {id} is {} and the entity has {}",
+                    column.sql_type,
+                    sql_type.unwrap_or_default(),
+                ));
+            }
+            match not_null {
+                Some(true) if !column.not_null => {
                     problems.push(format!(
-                        "the column {name} of {id} is {} and the entity has {}",
-                        column.sql_type,
-                        sql_type.unwrap_or_default(),
+                        "the column {name} of {id} may be NULL: make it NOT NULL"
                     ));
                 }
-                match not_null {
-                    Some(true) if !column.not_null => {
-                        problems.push(format!(
-                            "the column {name} of {id} may be NULL: make it NOT NULL"
-                        ));
-                    }
-                    Some(false) if column.not_null => {
-                        problems.push(format!(
-                            "the column {name} of {id} is NOT NULL: without NULL no version is open"
-                        ));
-                    }
-                    _ => {}
+                Some(false) if column.not_null => {
+                    problems.push(format!(
+                        "the column {name} of {id} is NOT NULL: without NULL no version is open"
+                    ));
                 }
+                _ => {}
             }
-        };
+        }
+    };
     for name in &names.identity {
         has(name, None, Some(true));
     }
@@ -286,7 +364,7 @@ fn is_type(column: &Column, wanted: &str) -> bool {
 }
 
 /// Whether the constraint keeps every two current versions of one identity apart.
-fn guards(constraint: &Exclusion, names: &Names) -> bool {
+fn guards<E: History>(constraint: &Exclusion, names: &Names) -> bool {
     let mut equal = constraint.equal.clone();
     let mut identity = names.identity.clone();
     equal.sort();
@@ -297,29 +375,48 @@ fn guards(constraint: &Exclusion, names: &Names) -> bool {
     let everywhere = match (&constraint.only_where, &names.recorded) {
         (None, None) => true,
         // Superseded versions overlap those that took their place.
-        (Some(predicate), Some((_, to))) => [to.clone(), quote(to)]
+        (Some(predicate), Some((_, to))) => spelled(to)
             .iter()
             .any(|to| predicate.trim_matches(['(', ')']) == format!("{to} IS NULL")),
         _ => false,
     };
     equal == identity
         && constraint.parts == identity.len() + 1
-        && [&names.valid_from, &names.valid_to]
-            .iter()
-            .all(|name| apart.contains(name.as_str()) || apart.contains(&quote(name)))
+        && is_period::<E>(apart, names)
         && everywhere
+}
+
+/// Whether an expression is the half-open period of a version, in one of the ways that PostgreSQL
+/// writes it. Another column in it, or other bounds, would leave versions unguarded.
+fn is_period<E: History>(expression: &str, names: &Names) -> bool {
+    let infinity = match E::Time::SQL_TYPE {
+        "date" => "'infinity'::date",
+        _ => "'infinity'::timestamp with time zone",
+    };
+    spelled(&names.valid_from).iter().any(|from| {
+        spelled(&names.valid_to).iter().any(|to| {
+            [to.clone(), format!("COALESCE({to}, {infinity})")]
+                .iter()
+                .flat_map(|to| ["", ", '[)'::text"].map(|bounds| (to, bounds)))
+                .any(|(to, bounds)| {
+                    expression == format!("{}({from}, {to}{bounds})", E::Time::RANGE)
+                })
+        })
+    })
+}
+
+/// A name as PostgreSQL prints it: quoted where it must be.
+fn spelled(name: &str) -> [String; 2] {
+    [name.to_owned(), quote(name)]
 }
 
 /// The foreign key from exactly the columns of the identity.
 fn identity(table: &Table, names: &Names, problems: &mut Vec<String>) -> Option<ForeignKey> {
-    let is_it = |key: &&ForeignKey| {
-        key.columns.len() == names.identity.len()
-            && key
-                .columns
-                .iter()
-                .all(|c| names.identity.contains(&c.child))
-    };
-    let keys: Vec<_> = table.outgoing.iter().filter(is_it).collect();
+    let keys: Vec<_> = table
+        .outgoing
+        .iter()
+        .filter(|key| is_identity(key, names))
+        .collect();
     match keys.as_slice() {
         [key] => Some((*key).clone()),
         [] => {
@@ -362,11 +459,22 @@ fn made(table: &Table, names: &Names, problems: &mut Vec<String>) -> Vec<(String
 }
 
 /// The columns of an entity, as SeaORM selects them.
-fn selected<E: EntityTrait>() -> String {
+///
+/// An infinite end is for ever, which NULL says in a way that a program can read; an infinite start
+/// can be read by none, and NULL is an error there instead of a panic.
+fn selected<E: History>() -> String {
+    let columns = E::columns();
     let mut select = Query::select();
     for column in E::Column::iter() {
         let name = Alias::new(column.as_str());
         let value = Expr::col((Alias::new("r"), name.clone()));
+        let is_time = [columns.valid_from, columns.valid_to]
+            .iter()
+            .any(|time| time.as_str() == column.as_str());
+        let value = match is_time {
+            true => Expr::cust_with_expr("CASE WHEN pg_catalog.isfinite($1) THEN $1 END", value),
+            false => value,
+        };
         select.expr_as(column.select_as(value), name);
     }
     let text = select.to_string(PostgresQueryBuilder);

@@ -26,7 +26,7 @@ pub struct Cancel<E: History> {
 /// Moves the start of a scheduled version. Made by
 /// [`HistoryEntity::reschedule`](super::HistoryEntity::reschedule).
 #[derive(Clone, Debug)]
-#[must_use = "nothing is rescheduled before `.to(..).exec(&db)`"]
+#[must_use = "nothing is rescheduled before `.exec(&db)`"]
 pub struct Reschedule<E: History> {
     identity: Vec<Value>,
     values: Values<E>,
@@ -167,10 +167,11 @@ fn scheduled<E: History>(
     let (from, to) = (statement.from(), statement.to());
     let time = plan.time_type();
     format!(
-        "SELECT h.* FROM period AS p, clock AS c, {} AND (h.{from} = p.\"from\" OR h.{to} = p.\"from\") \
+        "FROM period AS p, clock AS c, {} AND (h.{from} = p.\"from\" OR h.{from} = {} AND h.{to} = p.\"from\") \
          AND p.\"from\" > CAST(c.now AS {time}) AND {condition} \
          AND EXISTS (SELECT FROM {} AND h.{from} = p.\"from\")",
         statement.versions(),
+        statement.start_before(),
         statement.versions(),
     )
 }
@@ -178,15 +179,11 @@ fn scheduled<E: History>(
 /// Deletes the version, and the one before it goes on in its place.
 fn taken_back<E: History>(plan: &HistoryPlan, statement: &Statement<'_, E>) -> Write {
     let (from, to) = (statement.from(), statement.to());
-    Write {
-        source: scheduled(plan, statement, "true"),
-        pieces: vec![format!(
-            "SELECT s.{from}, (SELECT v.{to} FROM source AS v WHERE v.{from} = p.\"from\"), false, true, true \
-             WHERE s.{to} = p.\"from\""
-        )],
-        answer: Answer::Gone,
-        shrinks: false,
-    }
+    let pieces = vec![format!(
+        "SELECT s.{from}, (SELECT v.{to} FROM source AS v WHERE v.{from} = p.\"from\"), false, true, true \
+         WHERE s.{to} = p.\"from\""
+    )];
+    Write::growing(scheduled(plan, statement, "true"), pieces, Answer::Gone)
 }
 
 /// Moves the boundary between the two from the start of the period to its end.
@@ -198,19 +195,19 @@ fn moved<E: History>(plan: &HistoryPlan, statement: &Statement<'_, E>) -> Write 
          AND (h.{from} = p.\"from\" AND h.{to} <= p.\"to\" OR h.{to} = p.\"from\" AND h.{from} >= p.\"to\"))",
         statement.versions(),
     );
-    Write {
-        source: scheduled(plan, statement, &possible),
-        pieces: vec![
-            format!(
-                "SELECT p.\"to\", s.{to}, false, true, p.\"to\" < p.\"from\" WHERE s.{from} = p.\"from\""
-            ),
-            format!(
-                "SELECT s.{from}, p.\"to\", false, true, p.\"to\" > p.\"from\" WHERE s.{to} = p.\"from\""
-            ),
-        ],
-        answer: Answer::Written,
-        shrinks: false,
-    }
+    let pieces = vec![
+        format!(
+            "SELECT p.\"to\", s.{to}, false, true, p.\"to\" < p.\"from\" WHERE s.{from} = p.\"from\""
+        ),
+        format!(
+            "SELECT s.{from}, p.\"to\", false, true, p.\"to\" > p.\"from\" WHERE s.{to} = p.\"from\""
+        ),
+    ];
+    Write::growing(
+        scheduled(plan, statement, &possible),
+        pieces,
+        Answer::Written,
+    )
 }
 
 fn not_scheduled<E: History>(identity: &[Value], starts: &E::Time) -> Error {

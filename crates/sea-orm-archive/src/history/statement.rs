@@ -9,7 +9,8 @@
 //! what grows, inserts. PostgreSQL runs the data-modifying parts of a WITH in no promised order, so
 //! each part asks for the count of the ones before it.
 
-use sea_orm::Value;
+use sea_orm::sea_query::{Expr, PostgresQueryBuilder, Query};
+use sea_orm::{ColumnTrait, IdenStatic, Value};
 
 use super::entity::History;
 use super::plan::HistoryPlan;
@@ -17,17 +18,23 @@ use super::values::Values;
 use crate::run::Sql;
 use crate::sql::{literal, quote, same_key};
 
-/// One end of a period: a time that the caller gave, or now.
+/// One end of a period: a time that the caller gave, now, or when another identity ended.
 #[derive(Clone, Debug)]
 pub(super) enum Instant {
     At(Value),
     Now,
+    EndOf(Vec<Value>),
 }
 
 /// What a write does with the versions that it takes.
 pub(super) struct Write {
-    /// A query of versions: `h` in it is the history table, `p` the period.
+    /// What comes before the source, to be named in it.
+    pub before: String,
+    /// Which versions: the FROM and WHERE of a query in which `h` is the history table and `p` the
+    /// period.
     pub source: String,
+    /// More columns of it, for the pieces.
+    pub more: &'static str,
     /// Queries of the pieces of the version `s`, each of five columns: from, to, whether the given
     /// values go there, whether it is the first piece, whether it is longer than `s` was.
     pub pieces: Vec<String>,
@@ -35,6 +42,28 @@ pub(super) struct Write {
     pub answer: Answer,
     /// Whether pieces are as long as their versions, or shorter.
     pub shrinks: bool,
+}
+
+impl Write {
+    /// A write whose pieces are as long as their versions, or shorter.
+    pub fn shrinking(source: String, pieces: Vec<String>, answer: Answer) -> Self {
+        Self {
+            before: String::new(),
+            source,
+            more: "",
+            pieces,
+            answer,
+            shrinks: true,
+        }
+    }
+
+    /// A write that deletes versions, or makes them longer.
+    pub fn growing(source: String, pieces: Vec<String>, answer: Answer) -> Self {
+        Self {
+            shrinks: false,
+            ..Self::shrinking(source, pieces, answer)
+        }
+    }
 }
 
 /// Which versions a statement returns.
@@ -55,6 +84,8 @@ pub(super) struct Statement<'a, E: History> {
     sql: Sql,
     /// The columns of the identity with their bound values.
     identity: Vec<(String, String)>,
+    /// Whether the period has an end.
+    pub ends: bool,
 }
 
 impl<'a, E: History> Statement<'a, E> {
@@ -71,38 +102,29 @@ impl<'a, E: History> Statement<'a, E> {
     ) -> Self {
         let mut sql = values.row();
         let time = plan.time_type();
-        let from = match from {
-            Instant::At(time) => sql.bind(time.clone()),
-            Instant::Now => "c.now".to_owned(),
-        };
+        let from = instant::<E>(plan, from, "c.now", &mut sql);
         // A NULL is in the text: the driver knows a statement by its text, and would take a time for
         // one that it has prepared for a NULL of another type.
+        let ends = to.is_some();
         let to = to.map_or("NULL".to_owned(), |time| sql.bind(time.clone()));
         sql.text = format!(
             "WITH given AS MATERIALIZED {},\nclock AS MATERIALIZED (SELECT pg_catalog.clock_timestamp() AS now WHERE {}),\n\
              period AS MATERIALIZED (SELECT CAST({from} AS {time}) AS \"from\", CAST({to} AS {time}) AS \"to\" FROM clock AS c)",
             sql.text, plan.unchanged
         );
-        let identity = bound_identity(plan, identity, &mut sql);
+        let identity = bound_identity::<E>(identity, &mut sql);
         Self {
             plan,
             values,
             sql,
             identity,
+            ends,
         }
     }
 
     /// The condition that the row `h` is of the identity, and current.
     fn of_identity(&self) -> String {
-        let mut conditions: Vec<_> = self
-            .identity
-            .iter()
-            .map(|(column, value)| format!("h.{column} = {value}"))
-            .collect();
-        if let Some((_, recorded_to)) = &self.plan.names.recorded {
-            conditions.push(format!("h.{} IS NULL", quote(recorded_to)));
-        }
-        conditions.join(" AND ")
+        of_identity(self.plan, &self.identity)
     }
 
     /// A column of the history table, by what it means.
@@ -125,23 +147,44 @@ impl<'a, E: History> Statement<'a, E> {
 
     /// Where the last version starts that starts no later than the period: one step down a btree,
     /// however many versions there are.
+    pub fn start_until(&self) -> String {
+        self.last_start("<=")
+    }
+
+    /// The same, of those that start earlier.
     pub fn start_before(&self) -> String {
+        self.last_start("<")
+    }
+
+    fn last_start(&self, compare: &str) -> String {
         let from = self.from();
         format!(
-            "(SELECT pg_catalog.max(h.{from}) FROM {} AND h.{from} <= p.\"from\")",
+            "(SELECT pg_catalog.max(h.{from}) FROM {} AND h.{from} {compare} p.\"from\")",
             self.versions()
         )
     }
 
-    /// A query of the version at the start of the period, where `condition` holds.
+    /// The version at the start of the period, where `condition` holds.
     pub fn version_at(&self, condition: &str) -> String {
         let (from, to) = (self.from(), self.to());
         let of_identity = self.of_identity();
         format!(
-            "SELECT h.* FROM {} AS h, period AS p, given AS g WHERE {of_identity} AND h.{from} = {} \
+            "FROM {} AS h, period AS p, given AS g WHERE {of_identity} AND h.{from} = {} \
              AND (h.{to} IS NULL OR h.{to} > p.\"from\") AND {condition}",
             self.plan.table.id.sql(),
-            self.start_before(),
+            self.start_until(),
+        )
+    }
+
+    /// True where the version `h` says what is given.
+    ///
+    /// Race: somebody closes a version by hand and opens another one. What we came to change is gone,
+    /// and what is there instead is not what was asked for: it is for the next attempt.
+    pub fn agrees(&self) -> String {
+        format!(
+            "(CASE WHEN {} THEN {} ELSE true END)",
+            self.values.differ(self.plan),
+            stop_disturbed(self.plan)
         )
     }
 
@@ -164,23 +207,39 @@ impl<'a, E: History> Statement<'a, E> {
         self.sql.text.push_str(&format!(
             ",\nwritten AS ({})\n{}",
             written.join(" UNION ALL "),
-            self.answer(write.answer)
+            self.answer(write)
         ));
         self.sql
     }
 
     /// The versions, locked, and what becomes of them.
     ///
-    /// Race: somebody changes a version without locking its identity, by hand. FOR UPDATE waits for
-    /// them, and everything below is made from the row as they left it.
+    /// Race: somebody writes versions by hand, without locking the identity. FOR UPDATE waits for
+    /// them; if the rows are not the ones that were `seen` before, others may have come that were
+    /// not, and the statement stops before anything is made of half the truth.
     fn plan_pieces(&self, write: &Write) -> String {
         let pieces: Vec<_> = write.pieces.iter().map(|p| format!("({p})")).collect();
         format!(
-            ",\nsource AS MATERIALIZED ({} FOR UPDATE OF h),\n\
+            "{},\nseen AS MATERIALIZED (SELECT h.ctid AS \"archive.place\" {}),\n\
+             source AS MATERIALIZED (SELECT h.*, h.ctid AS \"archive.place\"{} {} FOR UPDATE OF h),\n\
              piece AS MATERIALIZED (SELECT s.*, x.* FROM source AS s, period AS p, LATERAL ({}) \
-             AS x(\"archive.from\", \"archive.to\", \"archive.fresh\", \"archive.first\", \"archive.grows\"))",
+             AS x(\"archive.from\", \"archive.to\", \"archive.fresh\", \"archive.first\", \"archive.grows\") WHERE {})",
+            write.before,
+            write.source,
+            write.more,
             write.source,
             pieces.join(" UNION ALL "),
+            self.undisturbed(),
+        )
+    }
+
+    /// Stops where the locked versions are not those that were seen.
+    fn undisturbed(&self) -> String {
+        format!(
+            "(SELECT CASE WHEN (SELECT pg_catalog.count(*) FROM source) = (SELECT pg_catalog.count(*) FROM seen) \
+             AND NOT EXISTS (SELECT \"archive.place\" FROM source EXCEPT SELECT \"archive.place\" FROM seen) \
+             THEN true ELSE {} END)",
+            stop_disturbed(self.plan)
         )
     }
 
@@ -232,11 +291,14 @@ impl<'a, E: History> Statement<'a, E> {
         recorded_from: &str,
         recorded_to: &str,
     ) -> (Vec<String>, Vec<&'static str>) {
+        // A clock that was set back would make a version that was never known.
         let retired = format!(
-            "retired AS (UPDATE {} AS h SET {} = c.now FROM source AS x, clock AS c WHERE {} RETURNING h.*)",
+            "retired AS (UPDATE {} AS h SET {} = c.now FROM source AS x, clock AS c WHERE {} \
+             AND (x.{} < c.now OR archive.stop('40001', 'the clock of the server went back: try again')) RETURNING h.*)",
             self.plan.table.id.sql(),
             quote(recorded_to),
             same_key(&self.plan.table.key, "h", "x"),
+            quote(recorded_from),
         );
         let now = [(quote(recorded_from), "c.now".to_owned())];
         let after = counted(&["retired"]);
@@ -275,7 +337,8 @@ impl<'a, E: History> Statement<'a, E> {
         more: &[(String, String)],
         condition: &str,
     ) -> String {
-        let (columns, values) = self.inserted(fresh, more);
+        let period = ["x.\"archive.from\"", "x.\"archive.to\""];
+        let (columns, values) = self.inserted(fresh, period, more);
         let is_fresh = if fresh { "" } else { "NOT " };
         format!(
             "{name} AS (INSERT INTO {} ({columns}) SELECT {values} FROM piece AS x, given AS g, clock AS c \
@@ -286,15 +349,20 @@ impl<'a, E: History> Statement<'a, E> {
 
     /// The columns of a piece with their values, from `x`, and those that are given from `g`. All
     /// columns are listed: the plan is of the table as it is.
-    fn inserted(&self, fresh: bool, more: &[(String, String)]) -> (String, String) {
+    fn inserted(
+        &self,
+        fresh: bool,
+        [from, to]: [&str; 2],
+        more: &[(String, String)],
+    ) -> (String, String) {
         let names = &self.plan.names;
         let mut columns: Vec<(String, String)> = names
             .identity
             .iter()
             .map(|name| (quote(name), format!("x.{}", quote(name))))
             .collect();
-        columns.push((self.from(), "x.\"archive.from\"".to_owned()));
-        columns.push((self.to(), "x.\"archive.to\"".to_owned()));
+        columns.push((self.from(), from.to_owned()));
+        columns.push((self.to(), to.to_owned()));
         for column in &self.plan.values {
             let given = fresh && self.values.names().any(|name| name == column.name);
             let side = if given { "g" } else { "x" };
@@ -331,9 +399,9 @@ impl<'a, E: History> Statement<'a, E> {
     }
 
     /// The versions that the caller gets.
-    fn answer(&self, answer: Answer) -> String {
+    fn answer(&self, write: &Write) -> String {
         let from = self.from();
-        let rows = match answer {
+        let rows = match write.answer {
             Answer::Written => "SELECT * FROM written".to_owned(),
             Answer::Fresh => format!(
                 "SELECT w.* FROM written AS w JOIN piece AS x ON x.\"archive.from\" = w.{from} AND x.\"archive.fresh\""
@@ -343,14 +411,37 @@ impl<'a, E: History> Statement<'a, E> {
                 same_key(&self.plan.table.key, "i", "x"),
             ),
         };
-        let all_written = format!(
-            "(SELECT CASE WHEN (SELECT pg_catalog.count(*) FROM written) = (SELECT pg_catalog.count(*) FROM piece) \
-             THEN true ELSE {} END)",
-            stop_unwritten(self.plan),
-        );
+        let all_written = self.all_written(write);
         format!(
             "SELECT {} FROM ({rows}) AS r WHERE {all_written} ORDER BY r.{from}",
             self.plan.selected
+        )
+    }
+
+    /// Stops where not every piece was written as planned, or not every version taken: a trigger or a
+    /// policy that drops or changes a row would leave a hole where it belongs.
+    fn all_written(&self, write: &Write) -> String {
+        let (from, to) = (self.from(), self.to());
+        let mut counts = vec![format!(
+            "(SELECT pg_catalog.count(*) FROM written AS w JOIN piece AS x ON x.\"archive.from\" = w.{from} \
+             AND x.\"archive.to\" IS NOT DISTINCT FROM w.{to}) = (SELECT pg_catalog.count(*) FROM piece)"
+        )];
+        if self.plan.names.recorded.is_some() {
+            counts.push(
+                "(SELECT pg_catalog.count(*) FROM retired) = (SELECT pg_catalog.count(*) FROM source)"
+                    .to_owned(),
+            );
+        } else if !write.shrinks {
+            counts.push(format!(
+                "(SELECT pg_catalog.count(*) FROM source AS s WHERE NOT EXISTS (SELECT FROM piece AS i WHERE {})) = {}",
+                same_key(&self.plan.table.key, "i", "s"),
+                "(SELECT pg_catalog.count(*) FROM gone)",
+            ));
+        }
+        format!(
+            "(SELECT CASE WHEN {} THEN true ELSE {} END)",
+            counts.join(" AND "),
+            stop_unwritten(self.plan),
         )
     }
 
@@ -358,22 +449,26 @@ impl<'a, E: History> Statement<'a, E> {
     pub fn read(mut self, source: &str) -> Sql {
         let from = self.from();
         self.sql.text.push_str(&format!(
-            "\nSELECT {} FROM ({source}) AS r ORDER BY r.{from}",
+            "\nSELECT {} FROM (SELECT h.* {source}) AS r ORDER BY r.{from}",
             self.plan.selected
         ));
         self.sql
     }
 
-    /// A query of the versions that overlap the period, where `condition` holds.
+    /// The versions that overlap the period, where `condition` holds. The bounds are plain, for the
+    /// btree: all later versions would be read otherwise.
     pub fn overlapping(&self, condition: &str) -> String {
         let (from, to) = (self.from(), self.to());
         let of_identity = self.of_identity();
+        let end = match self.ends {
+            true => format!("AND h.{from} < p.\"to\""),
+            false => String::new(),
+        };
         format!(
-            "SELECT h.* FROM {} AS h, period AS p, given AS g WHERE {of_identity} \
-             AND h.{from} >= coalesce({}, p.\"from\") AND (p.\"to\" IS NULL OR h.{from} < p.\"to\") \
+            "FROM {} AS h, period AS p, given AS g WHERE {of_identity} AND h.{from} >= coalesce({}, p.\"from\") {end} \
              AND (h.{to} IS NULL OR h.{to} > p.\"from\") AND {condition}",
             self.plan.table.id.sql(),
-            self.start_before(),
+            self.start_until(),
         )
     }
 
@@ -420,15 +515,13 @@ pub(super) fn close_and_open<E: History>(
 ) -> Sql {
     let mut sql = values.row();
     let time = plan.time_type();
-    let at = match at {
-        Instant::At(time) => sql.bind(time.clone()),
-        Instant::Now => "pg_catalog.clock_timestamp()".to_owned(),
-    };
+    let at = instant::<E>(plan, at, "pg_catalog.clock_timestamp()", &mut sql);
     let given = std::mem::take(&mut sql.text);
     let statement = Statement {
         plan,
         values,
-        identity: bound_identity(plan, identity, &mut sql),
+        identity: bound_identity::<E>(identity, &mut sql),
+        ends: false,
         sql,
     };
     let table = plan.table.id.sql();
@@ -437,19 +530,17 @@ pub(super) fn close_and_open<E: History>(
         "UPDATE {table} AS h SET {to} = p.\"from\" FROM (SELECT CAST({at} AS {time}) AS \"from\") AS p, {given} AS g \
          WHERE {} AND h.{from} = {} AND h.{from} < p.\"from\" AND h.{to} IS NULL AND {} AND {} RETURNING h.*",
         statement.of_identity(),
-        statement.start_before(),
+        statement.start_until(),
         values.differ(plan),
         plan.unchanged,
     );
-    let (columns, inserted) = statement.inserted(true, &[]);
-    let inserted = inserted
-        .replace("x.\"archive.from\"", &format!("x.{to}"))
-        .replace("x.\"archive.to\"", "NULL");
+    let starts = format!("x.{to}");
+    let (columns, inserted) = statement.inserted(true, [&starts, "NULL"], &[]);
     let mut sql = statement.sql;
     sql.text = format!(
         "WITH closed AS ({closed}),\nadded AS (INSERT INTO {table} ({columns}) SELECT {inserted} \
          FROM closed AS x, {given} AS g RETURNING *)\n\
-         SELECT {} FROM closed AS x LEFT JOIN added AS r ON true WHERE r.{from} IS NOT NULL OR {}",
+         SELECT {} FROM closed AS x LEFT JOIN added AS r ON true WHERE (r.{from} = x.{to} AND r.{to} IS NULL) IS TRUE OR {}",
         plan.selected,
         stop_unwritten(plan),
     );
@@ -462,10 +553,48 @@ fn stop_unwritten(plan: &HistoryPlan) -> String {
     format!(
         "archive.stop('AR004', {})",
         literal(&format!(
-            "a trigger on {} kept a version from being written: nothing has changed",
+            "a trigger or a policy on {} kept a version from being written as it should: nothing has changed",
             plan.table.id
         ))
     )
+}
+
+/// Stops with the code of a serialization failure: what was read is not what is there, and the next
+/// attempt reads it anew.
+fn stop_disturbed(plan: &HistoryPlan) -> String {
+    format!(
+        "archive.stop('40001', {})",
+        literal(&format!(
+            "versions of {} were written meanwhile by somebody who did not lock the identity: try again",
+            plan.table.id
+        ))
+    )
+}
+
+/// A time as SQL.
+fn instant<E: History>(plan: &HistoryPlan, at: &Instant, now: &str, sql: &mut Sql) -> String {
+    match at {
+        Instant::At(time) => sql.bind(time.clone()),
+        Instant::Now => now.to_owned(),
+        Instant::EndOf(identity) => format!(
+            "(SELECT pg_catalog.max(h.{}) FROM {} AS h WHERE {})",
+            quote(&plan.names.valid_to),
+            plan.table.id.sql(),
+            of_identity(plan, &bound_identity::<E>(identity, sql)),
+        ),
+    }
+}
+
+/// The condition that the row `h` is of the identity, and current.
+fn of_identity(plan: &HistoryPlan, identity: &[(String, String)]) -> String {
+    let mut conditions: Vec<_> = identity
+        .iter()
+        .map(|(column, value)| format!("h.{column} = {value}"))
+        .collect();
+    if let Some((_, recorded_to)) = &plan.names.recorded {
+        conditions.push(format!("h.{} IS NULL", quote(recorded_to)));
+    }
+    conditions.join(" AND ")
 }
 
 /// Asks for the parts to be complete.
@@ -477,42 +606,80 @@ fn counted(parts: &[&str]) -> String {
     counts.join(" AND ")
 }
 
-/// The columns of the identity with their bound values, in the types of the columns.
-fn bound_identity(plan: &HistoryPlan, identity: &[Value], sql: &mut Sql) -> Vec<(String, String)> {
-    plan.names
+/// The columns of the identity with their bound values, as SeaORM writes and compares them.
+///
+/// Without a cast to the type of the column, which would cut `USDT` to the `USD` that a `varchar(3)`
+/// can hold, and so write to somebody else.
+pub(super) fn bound_identity<E: History>(
+    identity: &[Value],
+    sql: &mut Sql,
+) -> Vec<(String, String)> {
+    E::columns()
         .identity
-        .iter()
+        .into_iter()
         .zip(identity)
-        .map(|(name, value)| {
-            let sql_type = plan.table.column(name).map_or("text", |c| &c.sql_type);
-            let bound = sql.bind(value.clone());
-            (quote(name), format!("CAST({bound} AS {sql_type})"))
-        })
+        .map(|(column, value)| (quote(column.as_str()), bind_as(column, value, sql)))
         .collect()
 }
 
-/// Locks the row of the identity.
+/// Binds a value as its column is written: an enum is sent as text and cast to its type.
+fn bind_as(column: impl ColumnTrait, value: &Value, sql: &mut Sql) -> String {
+    let expression = column.save_as(Expr::val(value.clone()));
+    let (text, values) = Query::select()
+        .expr(expression)
+        .take()
+        .build(PostgresQueryBuilder);
+    let bound = sql.bind(value.clone());
+    let text = text.strip_prefix("SELECT ").unwrap_or(&text);
+    match values.0.len() {
+        1 => text.replacen("$1", &bound, 1),
+        _ => bound,
+    }
+}
+
+/// Locks the rows of the identities, in the order of their key, and says for each which one it is.
 ///
 /// Race: two changes of one identity at once. Each would close the same version, and one of them
 /// would be lost or refused; here the second waits, and its statement begins after the first one's
 /// commit. A row that only refers to the identity takes KEY SHARE and is not held up.
-pub(super) fn lock(plan: &HistoryPlan, identity: &[Value]) -> Sql {
+///
+/// Race: two merges of the same identities, the other way round. All who lock several take them in
+/// the order of the key, and so do the triggers of a temporal foreign key.
+pub(super) fn lock<E: History>(plan: &HistoryPlan, identities: &[&[Value]]) -> Sql {
     let mut sql = Sql {
         text: String::new(),
         values: Vec::new(),
     };
-    let conditions: Vec<_> = bound_identity(plan, identity, &mut sql)
-        .into_iter()
-        .zip(&plan.names.identity)
-        .filter_map(|((_, value), name)| {
-            let column = plan.identity.columns.iter().find(|c| &c.child == name)?;
-            Some(format!("i.{} = {value}", quote(&column.parent)))
-        })
+    let mut conditions = Vec::new();
+    for identity in identities {
+        let pairs: Vec<_> = bound_identity::<E>(identity, &mut sql)
+            .into_iter()
+            .zip(&plan.names.identity)
+            .filter_map(|((_, value), name)| {
+                let column = plan.identity.columns.iter().find(|c| &c.child == name)?;
+                Some(format!("i.{} = {value}", quote(&column.parent)))
+            })
+            .collect();
+        conditions.push(format!("({})", pairs.join(" AND ")));
+    }
+    let which: Vec<_> = conditions
+        .iter()
+        .enumerate()
+        .map(|(n, condition)| format!("WHEN {condition} THEN {n}"))
+        .collect();
+    let order: Vec<_> = plan
+        .identity
+        .columns
+        .iter()
+        .map(|column| format!("i.{}", quote(&column.parent)))
         .collect();
     sql.text = format!(
-        "SELECT 1 AS locked FROM {} AS i WHERE {} FOR NO KEY UPDATE",
+        "SELECT CASE {} END AS which FROM {} AS i WHERE ({}) AND (SELECT {}) ORDER BY {} FOR NO KEY UPDATE",
+        which.join(" "),
         plan.identity.parent.sql(),
-        conditions.join(" AND ")
+        conditions.join(" OR "),
+        plan.unchanged,
+        order.join(", "),
     );
     sql
 }

@@ -55,6 +55,14 @@ impl<E: History> Values<E> {
     /// Refuses what is no value: times are said by the verbs, and the identity is whom they are for.
     pub fn check(&self, plan: &HistoryPlan) -> Result<(), Error> {
         for name in self.names() {
+            if plan.table.column(name).is_none() {
+                return Err(Error::Drift {
+                    table: plan.table.id.to_string(),
+                    problems: vec![format!(
+                        "the table has no column {name}: add it in a migration"
+                    )],
+                });
+            }
             if !plan.values.iter().any(|column| column.name == name) {
                 return Err(Error::NoValue {
                     table: plan.table.id.to_string(),
@@ -118,7 +126,8 @@ impl<E: History> Values<E> {
         types.join(", ")
     }
 
-    /// Whether `h` says anything else than what is given. Text is compared: every type has one.
+    /// Whether `h` says anything else than what is given. Text is compared, byte by byte: every type has
+    /// one, and a collation that takes two spellings for one does not keep a correction away.
     pub fn differ(&self, plan: &HistoryPlan) -> String {
         let differ: Vec<_> = self
             .names()
@@ -130,7 +139,9 @@ impl<E: History> Values<E> {
                     }
                     _ => format!("g.{column}"),
                 };
-                format!("h.{column}::text IS DISTINCT FROM {given}::text")
+                format!(
+                    "h.{column}::text COLLATE pg_catalog.\"C\" IS DISTINCT FROM {given}::text COLLATE pg_catalog.\"C\""
+                )
             })
             .collect();
         if differ.is_empty() {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use sea_orm::sea_query::{PostgresQueryBuilder, QueryBuilder};
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, TransactionTrait, Value};
+use sea_orm::{
+    ConnectionTrait, DbBackend, FromQueryResult, QueryResult, Statement, TransactionTrait, Value,
+};
 use tracing::Instrument;
 
 use super::entity::{History, ValidTime};
 use super::plan::{HistoryPlan, Names, planned, replanned};
-use super::statement::{Instant, lock};
+use super::statement::{Instant, bound_identity, lock};
 use crate::entity::DeclaredName;
 use crate::error::{Error, dependent_rows, postgres};
 use crate::run::{ATTEMPTS, Sql, back_off, check_backend, finish, is_pool};
@@ -21,6 +23,8 @@ pub(super) struct Step<'a> {
     pub statements: Vec<Text<'a>>,
     /// No version is an error, and nothing of the write remains.
     pub required: bool,
+    /// The identity that it is about, where that is not the subject's.
+    pub of: Option<&'a [Value]>,
 }
 
 /// A statement, written when it is needed: the long ones take longer to write than to send.
@@ -31,6 +35,7 @@ impl<'a> Step<'a> {
         Self {
             statements: statements.into_iter().collect(),
             required: true,
+            of: None,
         }
     }
 }
@@ -69,17 +74,28 @@ where
     );
     let work = async {
         let mut plan = planned::<E, C>(db).await?;
-        for attempt in 1..ATTEMPTS {
-            match once::<E, C>(db, &plan, subject, steps(&plan)?).await {
-                Err(Error::Contention { .. }) if is_pool::<C>() => back_off(attempt).await,
-                Err(error) => match replanned::<E, C>(db, &plan, &error).await? {
+        for attempt in 1.. {
+            // A plan that was kept may refuse what the table allows by now.
+            let written = match steps(&plan) {
+                Ok(steps) => once::<E, C>(db, &plan, subject, steps).await,
+                Err(refusal) => Err(refusal),
+            };
+            let error = match written {
+                Ok(written) => return Ok(written),
+                Err(error) => error,
+            };
+            match error {
+                Error::Contention { .. } if is_pool::<C>() && attempt < ATTEMPTS => {
+                    back_off(attempt).await;
+                }
+                error if attempt < ATTEMPTS => match replanned::<E, C>(db, &plan, &error).await? {
                     Some(new) => plan = new,
-                    None => return Err(explain::<E, C>(db, error, subject).await),
+                    None => return Err(explain::<E, C>(db, &plan, error, subject).await),
                 },
-                written => return written,
+                error => return Err(error),
             }
         }
-        once::<E, C>(db, &plan, subject, steps(&plan)?).await
+        Err(Error::Catalog("no attempt was made".to_owned()))
     };
     let written = work.instrument(span.clone()).await?;
     span.record("versions", written.iter().map(Vec::len).sum::<usize>());
@@ -112,15 +128,23 @@ where
     E: History,
     C: ConnectionTrait,
 {
-    for identity in in_order(subject) {
-        if db
-            .query_one_raw(statement(&lock(plan, identity)))
-            .await?
-            .is_none()
-        {
+    let identities: Vec<&[Value]> = std::iter::once(subject.identity)
+        .chain(subject.other)
+        .collect();
+    let locked = db
+        .query_all_raw(statement(&lock::<E>(plan, &identities)))
+        .await?;
+    for (n, identity) in identities.iter().enumerate() {
+        let is_this =
+            |row: &QueryResult| row.try_get::<i32>("", "which").ok() == i32::try_from(n).ok();
+        if !locked.iter().any(is_this) {
+            let parents = plan.names.identity.iter().filter_map(|name| {
+                let column = plan.identity.columns.iter().find(|c| &c.child == name)?;
+                Some(&column.parent)
+            });
             return Err(Error::NoIdentity {
                 table: plan.identity.parent.to_string(),
-                key: identity_text(plan.names.identity.iter(), identity),
+                key: identity_text(parents, identity),
             });
         }
     }
@@ -134,20 +158,12 @@ where
             }
         }
         if models.is_empty() && step.required {
-            return Err(no_version::<E>(subject));
+            let identity = step.of.unwrap_or(subject.identity);
+            return Err(no_version_of::<E>(identity, subject.from));
         }
         written.push(models);
     }
     Ok(written)
-}
-
-/// Race: two merges of the same identities the other way round. All lock them in one order.
-fn in_order<'a>(subject: &Subject<'a>) -> Vec<&'a [Value]> {
-    let mut identities: Vec<&[Value]> = std::iter::once(subject.identity)
-        .chain(subject.other)
-        .collect();
-    identities.sort_by_key(|identity| format!("{identity:?}"));
-    identities
 }
 
 /// The versions that a statement returns.
@@ -169,7 +185,7 @@ fn statement(sql: &Sql) -> Statement {
 }
 
 /// Says of a constraint what it means here.
-async fn explain<E, C>(db: &C, error: Error, subject: &Subject<'_>) -> Error
+async fn explain<E, C>(db: &C, plan: &HistoryPlan, error: Error, subject: &Subject<'_>) -> Error
 where
     E: History,
     C: ConnectionTrait + TransactionTrait,
@@ -180,33 +196,52 @@ where
     let Some(source) = postgres(source) else {
         return error;
     };
-    let table = table::<E>();
     let constraint = source.constraint().unwrap_or_default().to_owned();
-    match source.code() {
-        "23503" => dependent_rows(&table, &error).unwrap_or(error),
-        "23P01" | "23505" => {
-            let periods = periods::<E, C>(db, subject).await.ok().flatten();
-            let Some((wanted, existing)) = periods else {
-                return error;
-            };
-            Error::Overlap {
-                table,
-                identity: identity_text_of::<E>(subject.identity),
-                constraint,
-                wanted,
-                existing,
-            }
-        }
+    let is_own = plan.table.outgoing.iter().any(|key| key.name == constraint);
+    let is_guard = plan.guards.contains(&constraint);
+    // One version starts when another one does; of other verbs it is a value that is taken.
+    let takes_place = source.code() == "23505" && matches!(subject.verb, "start" | "reschedule");
+    if source.code() == "23503" && !is_own {
+        return dependent_rows(&table::<E>(), &error).unwrap_or(error);
+    }
+    if !(is_guard || takes_place) {
+        return error;
+    }
+    match periods::<E, C>(db, subject).await {
+        Ok(Some((wanted, existing))) => Error::Overlap {
+            table: table::<E>(),
+            identity: identity_text_of::<E>(subject.identity),
+            constraint,
+            wanted,
+            existing,
+        },
         _ => error,
     }
 }
 
-/// The period that was asked for, and the first that is in its way.
+/// The period that was asked for, and the first that is in its way. In a transaction of the caller's
+/// this is nested: that it fails, must not be their end.
 async fn periods<E, C>(db: &C, subject: &Subject<'_>) -> Result<Option<(String, String)>, Error>
 where
     E: History,
     C: ConnectionTrait + TransactionTrait,
 {
+    let nested = db.begin().await?;
+    let found = nested
+        .query_one_raw(statement(&overlapping::<E>(subject)))
+        .await;
+    let found = finish(nested, found.map_err(Error::from)).await?;
+    let Some(row) = found else {
+        return Ok(None);
+    };
+    Ok(Some((
+        row.try_get("", "wanted")?,
+        row.try_get("", "existing")?,
+    )))
+}
+
+/// A plan that was moved to an earlier time claims what is before it.
+fn overlapping<E: History>(subject: &Subject<'_>) -> Sql {
     let names = Names::of::<E>();
     let (time, range) = (E::Time::SQL_TYPE, E::Time::RANGE);
     let mut sql = Sql {
@@ -215,35 +250,37 @@ where
     };
     let from = match subject.from {
         Instant::At(time) => sql.bind(time.clone()),
-        Instant::Now => E::Time::NOW.to_owned(),
+        Instant::Now | Instant::EndOf(_) => E::Time::NOW.to_owned(),
     };
-    let to = subject
-        .to
-        .map_or("NULL".to_owned(), |to| sql.bind(to.clone()));
-    let mut conditions: Vec<_> = names
-        .identity
-        .iter()
-        .zip(subject.identity)
-        .map(|(name, value)| format!("h.{} = {}", quote(name), sql.bind(value.clone())))
+    let from = format!("CAST({from} AS {time})");
+    let wanted = match subject.to {
+        None => format!("{range}({from}, NULL)"),
+        Some(to) => {
+            let to = format!("CAST({} AS {time})", sql.bind(to.clone()));
+            format!("{range}(least({from}, {to}), greatest({from}, {to}))")
+        }
+    };
+    let mut conditions: Vec<_> = bound_identity::<E>(subject.identity, &mut sql)
+        .into_iter()
+        .map(|(column, value)| format!("h.{column} = {value}"))
         .collect();
     if let Some((_, to)) = &names.recorded {
         conditions.push(format!("h.{} IS NULL", quote(to)));
     }
     let (valid_from, valid_to) = (quote(&names.valid_from), quote(&names.valid_to));
+    let existing = format!("{range}(h.{valid_from}, h.{valid_to})");
+    // A version that is moved is not in its own way.
+    if subject.verb == "reschedule" {
+        conditions.push(format!("h.{valid_from} <> {from}"));
+    }
     sql.text = format!(
-        "SELECT p.wanted::text AS wanted, {range}(h.{valid_from}, h.{valid_to})::text AS existing \
-         FROM {} AS h, (SELECT {range}(CAST({from} AS {time}), CAST({to} AS {time})) AS wanted) AS p \
-         WHERE {} AND {range}(h.{valid_from}, h.{valid_to}) && p.wanted ORDER BY h.{valid_from} LIMIT 1",
+        "SELECT p.wanted::text AS wanted, {existing}::text AS existing \
+         FROM {} AS h, (SELECT {wanted} AS wanted) AS p \
+         WHERE {} AND {existing} && p.wanted ORDER BY h.{valid_from} LIMIT 1",
         DeclaredName::of::<E>().quoted(),
         conditions.join(" AND "),
     );
-    let Some(row) = db.query_one_raw(statement(&sql)).await? else {
-        return Ok(None);
-    };
-    Ok(Some((
-        row.try_get("", "wanted")?,
-        row.try_get("", "existing")?,
-    )))
+    sql
 }
 
 /// The table, for messages.
@@ -257,12 +294,16 @@ pub(super) fn identity_text_of<E: History>(identity: &[Value]) -> String {
 }
 
 pub(super) fn no_version<E: History>(subject: &Subject<'_>) -> Error {
+    no_version_of::<E>(subject.identity, subject.from)
+}
+
+fn no_version_of<E: History>(identity: &[Value], at: &Instant) -> Error {
     Error::NoVersion {
         table: table::<E>(),
-        identity: identity_text_of::<E>(subject.identity),
-        at: match subject.from {
+        identity: identity_text_of::<E>(identity),
+        at: match at {
             Instant::At(time) => text(time),
-            Instant::Now => "now".to_owned(),
+            Instant::Now | Instant::EndOf(_) => "now".to_owned(),
         },
     }
 }
