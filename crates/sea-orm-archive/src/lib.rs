@@ -33,9 +33,13 @@
 //! # }
 //! ```
 //!
+//! What changes instead of being deleted has a history: a table of versions, each with the period in
+//! which it was true. See [`history`].
+//!
 //! The tables are made in migrations, by the crate `sea-orm-archive-migration`. What a derive adds to
 //! an entity is shown at [`DeriveArchive`]; the verbs are those of [`ArchiveEntity`], [`ArchiveModel`]
-//! and [`RestoreModel`]; what can go wrong is [`Error`], and nothing has moved when it does.
+//! and [`RestoreModel`], and of [`HistoryEntity`]; what can go wrong is [`Error`], and nothing has moved
+//! when it does.
 
 pub mod archival;
 mod archive;

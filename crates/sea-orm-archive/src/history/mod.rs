@@ -1,7 +1,52 @@
 //! Valid-time history: what was true of an identity, and when.
 //!
 //! The rows of a history table are versions: one says what was true of an identity from
-//! `valid_from` until just before `valid_to`. [`HistoryEntity`] has the verbs.
+//! `valid_from` until just before `valid_to`, which is NULL while it is still true. Times are
+//! `timestamptz`, in microseconds, or `date`. [`HistoryEntity`] has the verbs:
+//!
+//! ```no_run
+//! mod department_history {
+//!     use sea_orm::entity::prelude::*;
+//!     use sea_orm_archive::DeriveHistory;
+//!
+//!     #[sea_orm::model]
+//!     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveHistory)]
+//!     #[sea_orm(table_name = "department_history")]
+//!     #[history(identity = "department_id")]
+//!     pub struct Model {
+//!         #[sea_orm(primary_key)]
+//!         pub id: i64,
+//!         pub department_id: i64,
+//!         pub name: String,
+//!         pub valid_from: DateTimeUtc,
+//!         pub valid_to: Option<DateTimeUtc>,
+//!     }
+//!
+//!     impl ActiveModelBehavior for ActiveModel {}
+//! }
+//!
+//! use department_history::{Column, Entity as Names};
+//! use sea_orm::entity::prelude::*;
+//! use sea_orm_archive::prelude::*;
+//!
+//! # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), ArchiveError> {
+//! # let (march, june): (DateTimeUtc, DateTimeUtc) = Default::default();
+//! Names::start(1).value(Column::Name, "Engineering").exec(&db).await?;
+//! Names::change(1).value(Column::Name, "R & D").exec(&db).await?; // from now on
+//! Names::change(1).value(Column::Name, "Lab").during(march..june).exec(&db).await?;
+//! Names::end(1).at(june).exec(&db).await?;
+//!
+//! let then = Names::version_at(1, march).one(&db).await?;
+//! let all = Names::valid_at(march).filter(Column::Name.starts_with("R")).all(&db).await?;
+//! let renames = Names::changes(Column::Name).from("Engineering").all(&db).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A write takes two statements in one transaction: the first locks the row of the identity, `FOR NO
+//! KEY UPDATE`; the second reads the clock, locks the versions, and writes. Whoever writes versions in
+//! other ways locks the identity, too. If they do not, a verb that meets them stops with a
+//! serialization failure, and on a pool begins again.
 
 mod change;
 mod changes;
