@@ -1,6 +1,7 @@
 //! Many rename the same few departments at once, for the races that nobody has thought of. At the end
 //! every rename that was acknowledged is looked for, in its place.
 
+mod dependents;
 mod load;
 mod naive;
 

@@ -90,7 +90,11 @@ where
                 }
                 error if attempt < ATTEMPTS => match replanned::<E, C>(db, &plan, &error).await? {
                     Some(new) => plan = new,
-                    None => return Err(explain::<E, C>(db, &plan, error, subject).await),
+                    None => match explain::<E, C>(db, &plan, error, subject).await {
+                        Explained::As(error) => return Err(error),
+                        Explained::Gone(_) if is_pool::<C>() => back_off(attempt).await,
+                        Explained::Gone(error) => return Err(error),
+                    },
                 },
                 error => return Err(error),
             }
@@ -184,17 +188,24 @@ fn statement(sql: &Sql) -> Statement {
     Statement::from_sql_and_values(DbBackend::Postgres, &sql.text, sql.values.clone())
 }
 
+/// What came of looking for the cause of an error.
+enum Explained {
+    As(Error),
+    /// The version that was in the way is gone again: the next attempt may do it.
+    Gone(Error),
+}
+
 /// Says of a constraint what it means here.
-async fn explain<E, C>(db: &C, plan: &HistoryPlan, error: Error, subject: &Subject<'_>) -> Error
+async fn explain<E, C>(db: &C, plan: &HistoryPlan, error: Error, subject: &Subject<'_>) -> Explained
 where
     E: History,
     C: ConnectionTrait + TransactionTrait,
 {
     let Error::Database(source) = &error else {
-        return error;
+        return Explained::As(error);
     };
     let Some(source) = postgres(source) else {
-        return error;
+        return Explained::As(error);
     };
     let constraint = source.constraint().unwrap_or_default().to_owned();
     let is_own = plan.table.outgoing.iter().any(|key| key.name == constraint);
@@ -202,20 +213,21 @@ where
     // One version starts when another one does; of other verbs it is a value that is taken.
     let takes_place = source.code() == "23505" && matches!(subject.verb, "start" | "reschedule");
     if source.code() == "23503" && !is_own {
-        return dependent_rows(&table::<E>(), &error).unwrap_or(error);
+        return Explained::As(dependent_rows(&table::<E>(), &error).unwrap_or(error));
     }
     if !(is_guard || takes_place) {
-        return error;
+        return Explained::As(error);
     }
     match periods::<E, C>(db, subject).await {
-        Ok(Some((wanted, existing))) => Error::Overlap {
+        Ok(Some((wanted, existing))) => Explained::As(Error::Overlap {
             table: table::<E>(),
             identity: identity_text_of::<E>(subject.identity),
             constraint,
             wanted,
             existing,
-        },
-        _ => error,
+        }),
+        Ok(None) if is_guard => Explained::Gone(error),
+        _ => Explained::As(error),
     }
 }
 

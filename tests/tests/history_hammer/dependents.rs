@@ -1,0 +1,147 @@
+//! Rows that need a version, written while versions end: at the end each of them has one.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sea_orm::prelude::*;
+use sea_orm::{DatabaseConnection, DbBackend, Statement};
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::{HistorySchema, HistoryTable, TemporalForeignKey};
+use sea_orm_archive_tests::Database;
+use sea_orm_migration::SchemaManager;
+
+use crate::department_history::{Column, Entity as Names};
+use crate::{CONSTRAINTS, SCHEMA};
+
+const DEPARTMENTS: i32 = 2;
+const CALLS: i32 = 60;
+
+/// Whether the database knows of the temporal foreign key.
+async fn company(key: &'static str, guarded: bool) -> Database {
+    Database::from_template(key, async |db| {
+        db.execute_unprepared(SCHEMA).await?;
+        db.execute_unprepared(CONSTRAINTS).await?;
+        db.execute_unprepared(
+            "create table user_audit (id bigserial primary key,
+                 department_id int not null references departments, changed_at timestamptz not null)",
+        )
+        .await?;
+        let manager = SchemaManager::new(&db);
+        sea_orm_archive_migration::ArchiveSchema::install_archive(&manager).await?;
+        let history = HistoryTable::new("department_history").identity("department_id", "departments");
+        manager.create_history_table(history).await?;
+        if guarded {
+            let key = TemporalForeignKey::new("user_audit", ["department_id"]).at("changed_at");
+            manager
+                .create_temporal_foreign_key(key.references("department_history"))
+                .await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[derive(Debug, Default)]
+struct Done {
+    audits: AtomicUsize,
+    refused_audits: AtomicUsize,
+    ends: AtomicUsize,
+    refused_ends: AtomicUsize,
+}
+
+fn count(of: &AtomicUsize) {
+    of.fetch_add(1, Ordering::Relaxed);
+}
+
+async fn clock(db: &DatabaseConnection) -> DateTimeUtc {
+    let sql = Statement::from_string(DbBackend::Postgres, "select clock_timestamp() as now");
+    let row = db.query_one_raw(sql).await.unwrap().unwrap();
+    row.try_get("", "now").unwrap()
+}
+
+/// Writes rows of now, by direct SQL.
+async fn audit(db: &DatabaseConnection, done: &Done) {
+    for call in 0..CALLS {
+        let sql = format!(
+            "insert into user_audit (department_id, changed_at) values ({}, clock_timestamp())",
+            call % DEPARTMENTS + 1
+        );
+        match db.execute_unprepared(&sql).await {
+            Ok(_) => count(&done.audits),
+            Err(error) => {
+                assert!(error.to_string().contains("no version"), "{error}");
+                count(&done.refused_audits);
+            }
+        }
+    }
+}
+
+/// Ends a department as of a moment ago, and starts it again; or renames it.
+async fn end(db: &DatabaseConnection, done: &Done) {
+    for call in 0..CALLS {
+        let id = call % DEPARTMENTS + 1;
+        let now = clock(db).await;
+        match Names::end(id).at(now).exec(db).await {
+            Ok(_) => count(&done.ends),
+            Err(ArchiveError::DependentRows { .. }) => count(&done.refused_ends),
+            Err(ArchiveError::NoVersion { .. } | ArchiveError::LaterVersion { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+        let name = format!("Name {call}");
+        match Names::start(id).value(Column::Name, &name).exec(db).await {
+            Ok(_) | Err(ArchiveError::Overlap { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+        match Names::change(id)
+            .value(Column::Name, name + "'")
+            .exec(db)
+            .await
+        {
+            Ok(_) | Err(ArchiveError::NoVersion { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// How many rows have no version at their time.
+async fn run(database: &Database) -> i64 {
+    let db = database.connect().await;
+    let done = Done::default();
+    tokio::join!(
+        audit(&db, &done),
+        end(&db, &done),
+        audit(&db, &done),
+        end(&db, &done),
+        audit(&db, &done)
+    );
+    let written = done.audits.load(Ordering::Relaxed);
+    assert!(written > 30, "hardly anything was written: {done:?}");
+    let check = "select count(*)::bigint as written,
+         count(*) filter (where not exists (select from department_history h where h.department_id = a.department_id
+             and h.valid_from <= a.changed_at and (h.valid_to > a.changed_at or h.valid_to is null))) as lost
+         from user_audit a";
+    let sql = Statement::from_string(DbBackend::Postgres, check);
+    let row = db.query_one_raw(sql).await.unwrap().unwrap();
+    let found: i64 = row.try_get("", "written").unwrap();
+    assert_eq!(usize::try_from(found).unwrap(), written, "{done:?}");
+    row.try_get("", "lost").unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_row_has_a_version() {
+    let database = company("guarded company", true).await;
+    assert_eq!(run(&database).await, 0);
+}
+
+/// The same load, where nothing but a foreign key to the identity is in the way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_key_rows_lose_their_version() {
+    let mut lost = 0;
+    for _ in 0..10 {
+        let database = company("unguarded company", false).await;
+        lost = run(&database).await;
+        if lost > 0 {
+            break;
+        }
+    }
+    assert!(lost > 0, "the hammer does not bite");
+}
