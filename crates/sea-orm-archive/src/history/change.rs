@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, TransactionTrait, Value};
 
+use super::close_and_open::close_and_open;
 use super::coalesce;
 use super::entity::{History, Period, ValidTime};
 use super::plan::HistoryPlan;
-use super::statement::{Answer, Instant, Statement, Write, close_and_open};
+use super::statement::{Answer, Instant, Statement, Write};
 use super::values::{Values, takes_values};
 use super::write::{Step, Subject, Text, no_version, table, text, write};
 use crate::error::Error;

@@ -50,8 +50,11 @@
 
 mod change;
 mod changes;
+mod check;
+mod close_and_open;
 mod coalesce;
 mod entity;
+mod identity;
 mod join;
 mod lifecycle;
 mod plan;

@@ -9,10 +9,10 @@
 //! what grows, inserts. PostgreSQL runs the data-modifying parts of a WITH in no promised order, so
 //! each part asks for the count of the ones before it.
 
-use sea_orm::sea_query::{Expr, PostgresQueryBuilder, Query};
-use sea_orm::{ColumnTrait, IdenStatic, Value};
+use sea_orm::Value;
 
 use super::entity::History;
+use super::identity::{bound_identity, of_identity};
 use super::plan::HistoryPlan;
 use super::values::Values;
 use crate::run::Sql;
@@ -79,11 +79,11 @@ pub(super) enum Answer {
 
 /// Writes one statement.
 pub(super) struct Statement<'a, E: History> {
-    plan: &'a HistoryPlan,
-    values: &'a Values<E>,
-    sql: Sql,
+    pub plan: &'a HistoryPlan,
+    pub values: &'a Values<E>,
+    pub sql: Sql,
     /// The columns of the identity with their bound values.
-    identity: Vec<(String, String)>,
+    pub identity: Vec<(String, String)>,
     /// Whether the period has an end.
     pub ends: bool,
 }
@@ -123,7 +123,7 @@ impl<'a, E: History> Statement<'a, E> {
     }
 
     /// The condition that the row `h` is of the identity, and current.
-    fn of_identity(&self) -> String {
+    pub fn of_identity(&self) -> String {
         of_identity(self.plan, &self.identity)
     }
 
@@ -349,7 +349,7 @@ impl<'a, E: History> Statement<'a, E> {
 
     /// The columns of a piece with their values, from `x`, and those that are given from `g`. All
     /// columns are listed: the plan is of the table as it is.
-    fn inserted(
+    pub fn inserted(
         &self,
         fresh: bool,
         [from, to]: [&str; 2],
@@ -502,54 +502,9 @@ impl<'a, E: History> Statement<'a, E> {
     }
 }
 
-/// What [`Statement::write`] does to the open version of an identity, in a third of the time: the row
-/// is closed, and what it says goes on in a new one. Nothing happens to any other version.
-///
-/// Race: somebody ends the version by hand. Then nothing is closed, and nothing opened; what they
-/// change besides is read from the row as it is closed.
-pub(super) fn close_and_open<E: History>(
-    plan: &HistoryPlan,
-    values: &Values<E>,
-    identity: &[Value],
-    at: &Instant,
-) -> Sql {
-    let mut sql = values.row();
-    let time = plan.time_type();
-    let at = instant::<E>(plan, at, "pg_catalog.clock_timestamp()", &mut sql);
-    let given = std::mem::take(&mut sql.text);
-    let statement = Statement {
-        plan,
-        values,
-        identity: bound_identity::<E>(identity, &mut sql),
-        ends: false,
-        sql,
-    };
-    let table = plan.table.id.sql();
-    let (from, to) = (statement.from(), statement.to());
-    let closed = format!(
-        "UPDATE {table} AS h SET {to} = p.\"from\" FROM (SELECT CAST({at} AS {time}) AS \"from\") AS p, {given} AS g \
-         WHERE {} AND h.{from} = {} AND h.{from} < p.\"from\" AND h.{to} IS NULL AND {} AND {} RETURNING h.*",
-        statement.of_identity(),
-        statement.start_until(),
-        values.differ(plan),
-        plan.unchanged,
-    );
-    let starts = format!("x.{to}");
-    let (columns, inserted) = statement.inserted(true, [&starts, "NULL"], &[]);
-    let mut sql = statement.sql;
-    sql.text = format!(
-        "WITH closed AS ({closed}),\nadded AS (INSERT INTO {table} ({columns}) SELECT {inserted} \
-         FROM closed AS x, {given} AS g RETURNING *)\n\
-         SELECT {} FROM closed AS x LEFT JOIN added AS r ON true WHERE (r.{from} = x.{to} AND r.{to} IS NULL) IS TRUE OR {}",
-        plan.selected,
-        stop_unwritten(plan),
-    );
-    sql
-}
-
 /// Stops where fewer rows were written than planned: a trigger that drops one would leave a hole
 /// where it belongs.
-fn stop_unwritten(plan: &HistoryPlan) -> String {
+pub(super) fn stop_unwritten(plan: &HistoryPlan) -> String {
     format!(
         "archive.stop('AR004', {})",
         literal(&format!(
@@ -572,7 +527,12 @@ fn stop_disturbed(plan: &HistoryPlan) -> String {
 }
 
 /// A time as SQL.
-fn instant<E: History>(plan: &HistoryPlan, at: &Instant, now: &str, sql: &mut Sql) -> String {
+pub(super) fn instant<E: History>(
+    plan: &HistoryPlan,
+    at: &Instant,
+    now: &str,
+    sql: &mut Sql,
+) -> String {
     match at {
         Instant::At(time) => sql.bind(time.clone()),
         Instant::Now => now.to_owned(),
@@ -585,18 +545,6 @@ fn instant<E: History>(plan: &HistoryPlan, at: &Instant, now: &str, sql: &mut Sq
     }
 }
 
-/// The condition that the row `h` is of the identity, and current.
-fn of_identity(plan: &HistoryPlan, identity: &[(String, String)]) -> String {
-    let mut conditions: Vec<_> = identity
-        .iter()
-        .map(|(column, value)| format!("h.{column} = {value}"))
-        .collect();
-    if let Some((_, recorded_to)) = &plan.names.recorded {
-        conditions.push(format!("h.{} IS NULL", quote(recorded_to)));
-    }
-    conditions.join(" AND ")
-}
-
 /// Asks for the parts to be complete.
 fn counted(parts: &[&str]) -> String {
     let counts: Vec<_> = parts
@@ -604,82 +552,4 @@ fn counted(parts: &[&str]) -> String {
         .map(|part| format!("(SELECT pg_catalog.count(*) FROM {part}) >= 0"))
         .collect();
     counts.join(" AND ")
-}
-
-/// The columns of the identity with their bound values, as SeaORM writes and compares them.
-///
-/// Without a cast to the type of the column, which would cut `USDT` to the `USD` that a `varchar(3)`
-/// can hold, and so write to somebody else.
-pub(super) fn bound_identity<E: History>(
-    identity: &[Value],
-    sql: &mut Sql,
-) -> Vec<(String, String)> {
-    E::columns()
-        .identity
-        .into_iter()
-        .zip(identity)
-        .map(|(column, value)| (quote(column.as_str()), bind_as(column, value, sql)))
-        .collect()
-}
-
-/// Binds a value as its column is written: an enum is sent as text and cast to its type.
-fn bind_as(column: impl ColumnTrait, value: &Value, sql: &mut Sql) -> String {
-    let expression = column.save_as(Expr::val(value.clone()));
-    let (text, values) = Query::select()
-        .expr(expression)
-        .take()
-        .build(PostgresQueryBuilder);
-    let bound = sql.bind(value.clone());
-    let text = text.strip_prefix("SELECT ").unwrap_or(&text);
-    match values.0.len() {
-        1 => text.replacen("$1", &bound, 1),
-        _ => bound,
-    }
-}
-
-/// Locks the rows of the identities, in the order of their key, and says for each which one it is.
-///
-/// Race: two changes of one identity at once. Each would close the same version, and one of them
-/// would be lost or refused; here the second waits, and its statement begins after the first one's
-/// commit. A row that only refers to the identity takes KEY SHARE and is not held up.
-///
-/// Race: two merges of the same identities, the other way round. All who lock several take them in
-/// the order of the key, and so do the triggers of a temporal foreign key.
-pub(super) fn lock<E: History>(plan: &HistoryPlan, identities: &[&[Value]]) -> Sql {
-    let mut sql = Sql {
-        text: String::new(),
-        values: Vec::new(),
-    };
-    let mut conditions = Vec::new();
-    for identity in identities {
-        let pairs: Vec<_> = bound_identity::<E>(identity, &mut sql)
-            .into_iter()
-            .zip(&plan.names.identity)
-            .filter_map(|((_, value), name)| {
-                let column = plan.identity.columns.iter().find(|c| &c.child == name)?;
-                Some(format!("i.{} = {value}", quote(&column.parent)))
-            })
-            .collect();
-        conditions.push(format!("({})", pairs.join(" AND ")));
-    }
-    let which: Vec<_> = conditions
-        .iter()
-        .enumerate()
-        .map(|(n, condition)| format!("WHEN {condition} THEN {n}"))
-        .collect();
-    let order: Vec<_> = plan
-        .identity
-        .columns
-        .iter()
-        .map(|column| format!("i.{}", quote(&column.parent)))
-        .collect();
-    sql.text = format!(
-        "SELECT CASE {} END AS which FROM {} AS i WHERE ({}) AND (SELECT {}) ORDER BY {} FOR NO KEY UPDATE",
-        which.join(" "),
-        plan.identity.parent.sql(),
-        conditions.join(" OR "),
-        plan.unchanged,
-        order.join(", "),
-    );
-    sql
 }

@@ -9,8 +9,9 @@ use sea_orm::{
 use tracing::Instrument;
 
 use super::entity::{History, ValidTime};
+use super::identity::{bound_identity, lock};
 use super::plan::{HistoryPlan, Names, planned, replanned};
-use super::statement::{Instant, bound_identity, lock};
+use super::statement::Instant;
 use crate::entity::DeclaredName;
 use crate::error::{Error, dependent_rows, postgres};
 use crate::run::{ATTEMPTS, Sql, back_off, check_backend, finish, is_pool};

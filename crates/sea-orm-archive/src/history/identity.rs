@@ -1,0 +1,99 @@
+//! The identity in SQL: bound, compared and locked.
+
+use sea_orm::sea_query::{Expr, PostgresQueryBuilder, Query};
+use sea_orm::{ColumnTrait, IdenStatic, Value};
+
+use super::entity::History;
+use super::plan::HistoryPlan;
+use crate::run::Sql;
+use crate::sql::quote;
+
+/// The condition that the row `h` is of the identity, and current.
+pub(super) fn of_identity(plan: &HistoryPlan, identity: &[(String, String)]) -> String {
+    let mut conditions: Vec<_> = identity
+        .iter()
+        .map(|(column, value)| format!("h.{column} = {value}"))
+        .collect();
+    if let Some((_, recorded_to)) = &plan.names.recorded {
+        conditions.push(format!("h.{} IS NULL", quote(recorded_to)));
+    }
+    conditions.join(" AND ")
+}
+
+/// The columns of the identity with their bound values, as SeaORM writes and compares them.
+///
+/// Without a cast to the type of the column, which would cut `USDT` to the `USD` that a `varchar(3)`
+/// can hold, and so write to somebody else.
+pub(super) fn bound_identity<E: History>(
+    identity: &[Value],
+    sql: &mut Sql,
+) -> Vec<(String, String)> {
+    E::columns()
+        .identity
+        .into_iter()
+        .zip(identity)
+        .map(|(column, value)| (quote(column.as_str()), bind_as(column, value, sql)))
+        .collect()
+}
+
+/// Binds a value as its column is written: an enum is sent as text and cast to its type.
+fn bind_as(column: impl ColumnTrait, value: &Value, sql: &mut Sql) -> String {
+    let expression = column.save_as(Expr::val(value.clone()));
+    let (text, values) = Query::select()
+        .expr(expression)
+        .take()
+        .build(PostgresQueryBuilder);
+    let bound = sql.bind(value.clone());
+    let text = text.strip_prefix("SELECT ").unwrap_or(&text);
+    match values.0.len() {
+        1 => text.replacen("$1", &bound, 1),
+        _ => bound,
+    }
+}
+
+/// Locks the rows of the identities, in the order of their key, and says for each which one it is.
+///
+/// Race: two changes of one identity at once. Each would close the same version, and one of them
+/// would be lost or refused; here the second waits, and its statement begins after the first one's
+/// commit. A row that only refers to the identity takes KEY SHARE and is not held up.
+///
+/// Race: two merges of the same identities, the other way round. All who lock several take them in
+/// the order of the key, and so do the triggers of a temporal foreign key.
+pub(super) fn lock<E: History>(plan: &HistoryPlan, identities: &[&[Value]]) -> Sql {
+    let mut sql = Sql {
+        text: String::new(),
+        values: Vec::new(),
+    };
+    let mut conditions = Vec::new();
+    for identity in identities {
+        let pairs: Vec<_> = bound_identity::<E>(identity, &mut sql)
+            .into_iter()
+            .zip(&plan.names.identity)
+            .filter_map(|((_, value), name)| {
+                let column = plan.identity.columns.iter().find(|c| &c.child == name)?;
+                Some(format!("i.{} = {value}", quote(&column.parent)))
+            })
+            .collect();
+        conditions.push(format!("({})", pairs.join(" AND ")));
+    }
+    let which: Vec<_> = conditions
+        .iter()
+        .enumerate()
+        .map(|(n, condition)| format!("WHEN {condition} THEN {n}"))
+        .collect();
+    let order: Vec<_> = plan
+        .identity
+        .columns
+        .iter()
+        .map(|column| format!("i.{}", quote(&column.parent)))
+        .collect();
+    sql.text = format!(
+        "SELECT CASE {} END AS which FROM {} AS i WHERE ({}) AND (SELECT {}) ORDER BY {} FOR NO KEY UPDATE",
+        which.join(" "),
+        plan.identity.parent.sql(),
+        conditions.join(" OR "),
+        plan.unchanged,
+        order.join(", "),
+    );
+    sql
+}
