@@ -13,7 +13,7 @@ use crate::entity::DeclaredName;
 use crate::error::{self, Error};
 use crate::plan::{self, Basis};
 use crate::run::{finish, is_pool, is_stale};
-use crate::sql::{quote, unchanged};
+use crate::sql::unchanged;
 
 /// How the versions of one table are written.
 #[derive(Debug)]
