@@ -155,12 +155,16 @@ pub trait HistorySchema {
     /// [`split_into_history`](Self::split_into_history).
     ///
     /// The columns come back at the end of the table, with their types, defaults and NOT NULL. When the
-    /// versions started is not kept. Nothing happens where there is no such table.
+    /// versions started, their own keys and when they were recorded is not kept. Nothing happens where there
+    /// is no such table.
     ///
     /// # Errors
     ///
     /// Where an identity does not have exactly one version without an end, naming one and saying how many
-    /// there are: versions would be lost. And while a temporal foreign key points at the history.
+    /// there are: versions would be lost. In a bitemporal history one that was corrected counts, too. Where
+    /// a column that did not come from the identity table holds a value, such as one that was added since or
+    /// `recorded_by`, naming it and the number of rows. Where a trigger on the identity table drops or
+    /// changes the values that come back. And while a temporal foreign key points at the history.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::HistorySchema;
