@@ -196,6 +196,9 @@ pub trait HistorySchema {
     /// on a partitioned child they run for each row, because only such triggers come to every partition.
     /// The child locks the identities that it refers to `FOR SHARE` and the history those whose versions
     /// it changes `FOR NO KEY UPDATE`, so that a row and the end of its version cannot pass each other.
+    /// Two transactions that each write a row of one identity, and then change the history of that
+    /// identity, wait for each other: one of them gets 40P01 and has to begin again. Where a transaction
+    /// does both, let it change the history first.
     /// The existing rows are checked, with both tables locked against writes.
     ///
     /// The functions run as the role that migrates, with its rights and `row_security = off`: where a
