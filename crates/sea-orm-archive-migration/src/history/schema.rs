@@ -50,10 +50,11 @@ pub trait HistorySchema {
     /// The B-tree of `_version_key` is also what finds the version at a time, the last that starts before
     /// it; so there is no other index for that. In a bitemporal table the three unique constraints hold
     /// `WHERE (recorded_to IS NULL)`, so `_version_key` is an index there, and `_recorded_check` says
-    /// `recorded_to > recorded_from`.
+    /// `recorded_to > recorded_from`. What was known at a time includes versions that were corrected since,
+    /// so the index `_known_idx` on `(department_id, valid_from)` has all of them.
     ///
-    /// A table of this name that fits is taken as it is, with its rows, and gets the constraints that it
-    /// lacks; one that says the same in other names is left alone. It may have another key and more
+    /// A table of this name that fits is taken as it is, with its rows, and gets the constraints and the index
+    /// that it lacks; one that says the same in other names is left alone. It may have another key and more
     /// columns. Names that are too long for the 63 bytes of a constraint's are cut, and told apart by a
     /// number. The identity table is locked against writes meanwhile, and so is the history.
     ///
