@@ -159,8 +159,9 @@ async fn change_type(
 /// Drops a column that the table no longer has, unless that would lose something.
 async fn drop_empty(work: &Work, active: &Table, twin: &Table, column: &str) -> Result<(), DbErr> {
     let name = quote(column);
+    // A composite value with a NULL in it is not IS NOT NULL.
     let kept = work
-        .count(&twin.id.sql(), &format!("{name} IS NOT NULL"))
+        .count(&twin.id.sql(), &format!("{name} IS DISTINCT FROM NULL"))
         .await?;
     if kept > 0 {
         return Err(DbErr::Migration(format!(

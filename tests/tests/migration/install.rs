@@ -21,6 +21,7 @@ async fn install_and_uninstall_may_run_again() -> Result<(), DbErr> {
                 "archival",
                 "archived_table",
                 "detached_link",
+                "fresh_look",
                 "history_table",
                 "temporal_foreign_key"
             ]

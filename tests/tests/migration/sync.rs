@@ -247,3 +247,20 @@ async fn a_table_without_a_twin_is_refused() {
     let error = refused(m.manager().sync_archived_table("t").await);
     assert_says(&error, &["public.t has no twin", "archive_existing_table"]);
 }
+
+/// A composite value with a NULL in it is a value, although it is not IS NOT NULL.
+#[tokio::test]
+async fn half_a_pair_is_not_dropped() -> Result<(), DbErr> {
+    let m = Migrated::with(
+        "create type pair as (a int, b int); create table t (id int primary key, p pair)",
+    )
+    .await;
+    m.manager().archive_existing_table("t").await?;
+    m.run(
+        "insert into deleted_t values (1, row(1, null), now(), null, 1); alter table t drop column p",
+    )
+    .await;
+    let error = refused(m.manager().sync_archived_table("t").await);
+    assert_says(&error, &["\"p\"", "1 rows of public.deleted_t"]);
+    Ok(())
+}

@@ -2,9 +2,13 @@
 //! move everything that is there now, or refuse.
 
 use blog::post;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, TransactionTrait};
+use sea_orm::{
+    AccessMode, ConnectionTrait, DbBackend, DbErr, IsolationLevel, Statement, TransactionTrait,
+};
 use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable};
 use sea_orm_archive_tests::{Database, Session};
+use sea_orm_migration::{SchemaManager, schema::text};
 
 use crate::blog::{At, OnDelete, blog as database, count, find};
 
@@ -20,11 +24,18 @@ async fn warm(archiver: &Session) {
 
 /// Runs `sql` in a transaction, starts an archive of post 1, commits when it waits.
 async fn archive_while(sql: &str) -> (Database, Result<Archival, ArchiveError>) {
+    archive_at_while("read committed", sql).await
+}
+
+/// The same, on a pool whose transactions have this isolation level.
+async fn archive_at_while(level: &str, sql: &str) -> (Database, Result<Archival, ArchiveError>) {
     let blog = database(OnDelete::Cascade).await;
     let (changer, archiver) = (
         blog.session("changer").await,
         blog.session("archiver").await,
     );
+    let set = format!("set default_transaction_isolation = '{level}'");
+    archiver.db().execute_unprepared(&set).await.unwrap();
     warm(&archiver).await;
     let changing = changer.db().begin().await.unwrap();
     changing.execute_unprepared(sql).await.unwrap();
@@ -65,25 +76,27 @@ async fn a_column_is_added() {
     }
 }
 
-/// It appears in both: it is moved.
+/// It appears in both: it is moved, on a pool whatever the isolation level, since a call there begins again.
 #[tokio::test]
 async fn a_column_is_added_to_both() {
-    for table in ["posts", "comments", "likes"] {
-        let sql = format!(
-            "alter table {table} add column extra text not null default 'precious';
-             alter table deleted_{table} add column extra text not null"
-        );
-        let (blog, outcome) = archive_while(&sql).await;
-        outcome.unwrap();
-        assert_eq!(
-            count(
-                &blog.connect().await,
-                &format!("deleted_{table}"),
-                "extra = 'precious' and id = 1"
-            )
-            .await,
-            1
-        );
+    for level in ["read committed", "repeatable read", "serializable"] {
+        for table in ["posts", "comments", "likes"] {
+            let sql = format!(
+                "alter table {table} add column extra text not null default 'precious';
+                 alter table deleted_{table} add column extra text not null"
+            );
+            let (blog, outcome) = archive_at_while(level, &sql).await;
+            outcome.unwrap();
+            assert_eq!(
+                count(
+                    &blog.connect().await,
+                    &format!("deleted_{table}"),
+                    "extra = 'precious' and id = 1"
+                )
+                .await,
+                1
+            );
+        }
     }
 }
 
@@ -179,5 +192,196 @@ async fn a_rewrite_is_noticed() -> Result<(), DbErr> {
     )
     .await?;
     assert_ne!(fingerprint().await?, before);
+    Ok(())
+}
+
+/// What somebody does to the tables after the snapshot of the caller's transaction was taken, and that
+/// the transaction's own look at the catalog does not show.
+const UNSEEN: [&str; 8] = [
+    "alter table posts add column boss text default 'ann'; alter table deleted_posts add column boss text",
+    "alter table likes add column boss text default 'ann'; alter table deleted_likes add column boss text",
+    "alter table comments add column boss text default 'ann'",
+    "alter table comments rename column content to said; alter table comments add column content text default 'new';
+     alter table deleted_comments add column said text",
+    "alter table comments alter column created_at type timestamptz using created_at + interval '0'",
+    "alter table precious add foreign key (id) references likes (id) on delete cascade",
+    "alter table precious add foreign key (id) references posts (id) on delete set null",
+    "create function nothing() returns trigger language plpgsql as 'begin return null; end';
+     create trigger nothing before insert on deleted_likes for each row execute function nothing()",
+];
+
+/// The table that gets a foreign key: its row is older than the snapshot.
+const PRECIOUS: &str = "create table precious (id bigint); insert into precious values (1)";
+
+/// An old snapshot does not show the change, and planning again would not either: the transaction has to
+/// begin again. It stays usable, and a new one sees what is there.
+#[tokio::test]
+async fn an_old_snapshot_does_not_hide_a_change() -> Result<(), DbErr> {
+    for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
+        for (sql, cold) in UNSEEN
+            .into_iter()
+            .flat_map(|sql| [(sql, false), (sql, true)])
+        {
+            let blog = database(OnDelete::Cascade).await;
+            let archiver = blog.session("archiver").await;
+            let other = blog.connect().await;
+            other.execute_unprepared(PRECIOUS).await?;
+            if !cold {
+                warm(&archiver).await;
+            }
+            let pool = archiver.db();
+            let old = pool.begin_with_config(Some(level), None).await?;
+            assert_eq!(count(&old, "tags", "id = 1").await, 1);
+            other.execute_unprepared(sql).await?;
+            for _ in 0..2 {
+                let error = post::Entity::archive_by_id(1).exec(&old).await.unwrap_err();
+                let ArchiveError::Contention { code, source } = &error else {
+                    panic!("{sql}: {error}");
+                };
+                assert_eq!(code, "40001", "{sql}");
+                assert!(source.to_string().contains("begin it again"), "{source}");
+            }
+            let preview = post::Entity::archive_by_id(1).preview(&old).await;
+            assert!(
+                matches!(preview, Err(ArchiveError::Contention { .. })),
+                "{sql}"
+            );
+            old.commit().await?;
+            for (table, id) in [("posts", 1), ("comments", 1), ("likes", 1)] {
+                assert_eq!(find(&other, table, &format!("id = {id}")).await, At::Active);
+            }
+            assert_eq!(count(&other, "precious", "id = 1").await, 1);
+            assert_eq!(count(&other, "archive.fresh_look", "true").await, 0);
+        }
+    }
+    Ok(())
+}
+
+/// Where nothing has changed, an old snapshot archives and restores as any other; and a transaction that
+/// begins after a change sees it.
+#[tokio::test]
+async fn an_old_snapshot_of_the_same_tables_archives() -> Result<(), DbErr> {
+    let blog = database(OnDelete::Cascade).await;
+    let archiver = blog.session("archiver").await;
+    let (pool, other) = (archiver.db(), blog.connect().await);
+    for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
+        let old = pool.begin_with_config(Some(level), None).await?;
+        assert_eq!(count(&old, "tags", "id = 1").await, 1);
+        other
+            .execute_unprepared("create table if not exists unrelated (); insert into users (id, name) select max(id) + 1, 'user ' || max(id) from users")
+            .await?;
+        for _ in 0..7 {
+            let archival = post::Entity::archive_by_id(1).exec(&old).await.unwrap();
+            archival.restore(&old).await.unwrap();
+        }
+        old.commit().await?;
+        other
+            .execute_unprepared(
+                "alter table likes add column if not exists boss text default 'ann';
+                 alter table deleted_likes add column if not exists boss text",
+            )
+            .await?;
+        let new = pool.begin_with_config(Some(level), None).await?;
+        let archival = post::Entity::archive_by_id(1).exec(&new).await.unwrap();
+        assert_eq!(count(&new, "deleted_likes", "boss = 'ann'").await, 1);
+        archival.restore(&new).await.unwrap();
+        new.commit().await?;
+    }
+    Ok(())
+}
+
+/// A role that owns nothing gets the same answers; and a transaction that may not write gets previews.
+#[tokio::test]
+async fn an_old_snapshot_of_an_ordinary_role() -> Result<(), DbErr> {
+    let blog = database(OnDelete::Cascade).await;
+    let other = blog.connect().await;
+    let role = blog.role("web").await;
+    SchemaManager::new(&other)
+        .grant_archive(role.clone())
+        .await?;
+    other
+        .execute_unprepared(&format!(
+            "grant select, insert, update, delete on all tables in schema public to \"{role}\";
+             alter table posts enable row level security;
+             alter table deleted_posts enable row level security;
+             create policy everything on posts to \"{role}\" using (true);
+             create policy everything on deleted_posts to \"{role}\" using (true)"
+        ))
+        .await?;
+    let web = blog.connect_as("web").await;
+    let isolation = Some(IsolationLevel::RepeatableRead);
+    let reading = web
+        .begin_with_config(isolation, Some(AccessMode::ReadOnly))
+        .await?;
+    let preview = post::Entity::archive_by_id(1).preview(&reading).await;
+    assert_eq!(preview.unwrap().rows["public.likes"], 1);
+    reading.commit().await?;
+    let old = web.begin_with_config(isolation, None).await?;
+    let archival = post::Entity::archive_by_id(1).exec(&old).await.unwrap();
+    archival.restore(&old).await.unwrap();
+    old.commit().await?;
+    let old = web.begin_with_config(isolation, None).await?;
+    assert_eq!(count(&old, "tags", "id = 1").await, 1);
+    other.execute_unprepared(UNSEEN[1]).await?;
+    let error = post::Entity::archive_by_id(1).exec(&old).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::Contention { .. }), "{error}");
+    Ok(())
+}
+
+mod names {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveHistory;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveHistory)]
+    #[sea_orm(table_name = "names")]
+    #[history(identity = "owner_id")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub owner_id: i32,
+        pub name: String,
+        pub valid_from: DateTimeUtc,
+        pub valid_to: Option<DateTimeUtc>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A change writes the next version with the columns that it knows of.
+#[tokio::test]
+async fn an_old_snapshot_loses_no_column_of_a_history() -> Result<(), DbErr> {
+    let blog = database(OnDelete::Cascade).await;
+    let changer = blog.session("changer").await;
+    let (pool, other) = (changer.db(), blog.connect().await);
+    other
+        .execute_unprepared(
+            "create table owners (id int primary key); insert into owners values (1)",
+        )
+        .await?;
+    let history = HistoryTable::new("names")
+        .identity("owner_id", "owners")
+        .column(text("name"));
+    SchemaManager::new(&other)
+        .create_history_table(history)
+        .await?;
+    let name = |name: &str| names::Entity::change(1).value(names::Column::Name, name);
+    let first = names::Entity::start(1).value(names::Column::Name, "0");
+    first.exec(&pool).await.unwrap();
+    for n in 1..7 {
+        name(&n.to_string()).exec(&pool).await.unwrap();
+    }
+    let old = pool
+        .begin_with_config(Some(IsolationLevel::RepeatableRead), None)
+        .await?;
+    assert_eq!(count(&old, "tags", "id = 1").await, 1);
+    other
+        .execute_unprepared("alter table names add column boss text default 'ann'")
+        .await?;
+    let error = name("lost").exec(&old).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::Contention { .. }), "{error}");
+    old.commit().await?;
+    name("7").exec(&pool).await.unwrap();
+    assert_eq!(count(&other, "names", "boss = 'ann'").await, 8);
     Ok(())
 }

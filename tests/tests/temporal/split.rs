@@ -271,3 +271,141 @@ async fn a_history_that_would_be_lost_is_not_put_back() -> Result<(), DbErr> {
     );
     Ok(())
 }
+
+/// What became of the departments and their history: a migration that is refused changes neither.
+async fn everything(m: &Migrated) -> Vec<String> {
+    let mut all = m.columns("departments").await;
+    for table in ["departments", "department_history"] {
+        let rows = format!("select to_jsonb(t)::text from {table} as t order by 1");
+        all.extend(m.all::<String>(&rows).await);
+    }
+    all
+}
+
+#[tokio::test]
+async fn values_that_did_not_come_from_there_are_not_lost() -> Result<(), DbErr> {
+    let m = Migrated::with(DEPARTMENTS).await;
+    let history = HistoryTable::new("department_history")
+        .identity("department_id", "departments")
+        .recorded_by("recorded_by", ColumnType::Text)
+        .bitemporal();
+    let split = HistorySplit::new(history)
+        .columns(["name", "boss"])
+        .since_column("created_at");
+    m.manager().split_into_history(split).await?;
+    m.run(
+        "create type pair as (a int, b int);
+         alter table department_history add column budget pair, add column \"no \"\"one\" json;
+         update department_history set budget = row(department_id, null), recorded_by = case department_id when 1 then 'ann' end",
+    )
+    .await;
+    let before = everything(&m).await;
+    let error = refused(m.manager().unsplit_history("department_history").await);
+    assert_says(
+        &error,
+        &[
+            "public.department_history",
+            "\"budget\" in 2 of its rows",
+            "\"recorded_by\" in 1 of its rows",
+        ],
+    );
+    assert!(!error.contains("no \"\"one"), "{error}");
+    assert_eq!(everything(&m).await, before);
+    m.run("alter table department_history drop column budget")
+        .await;
+    let error = refused(m.manager().unsplit_history("department_history").await);
+    assert_says(&error, &["lost: \"recorded_by\" in 1 of its rows;"]);
+    m.run("update department_history set recorded_by = null")
+        .await;
+    m.manager().unsplit_history("department_history").await?;
+    assert_eq!(
+        m.all::<String>("select concat_ws(' ', id, name, boss) from departments order by 1")
+            .await,
+        ["1 Engineering 7", "2 Sales"]
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_version_that_was_corrected_is_not_lost() -> Result<(), DbErr> {
+    let m = Migrated::with(DEPARTMENTS).await;
+    let history = HistoryTable::new("department_history")
+        .identity("department_id", "departments")
+        .bitemporal();
+    let split = HistorySplit::new(history).columns(["name"]);
+    m.manager().split_into_history(split).await?;
+    m.run(
+        "update department_history set recorded_to = 'infinity' where department_id = 1;
+         insert into department_history (department_id, name, valid_from) values (1, 'R&D', '2024-06-01Z')",
+    )
+    .await;
+    let error = refused(m.manager().unsplit_history("department_history").await);
+    assert_says(&error, &["has 2 versions, 1 of them ended or corrected"]);
+    m.run("delete from department_history where recorded_to is null and department_id = 1")
+        .await;
+    let error = refused(m.manager().unsplit_history("department_history").await);
+    assert_says(&error, &["has 1 versions, 1 of them ended or corrected"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_trigger_does_not_keep_values_from_coming_back() -> Result<(), DbErr> {
+    let m = Migrated::with(DEPARTMENTS).await;
+    m.run("alter table departments add column notes json; update departments set notes = '{\"a\":  1}'")
+        .await;
+    m.manager()
+        .split_into_history(split().columns(["notes"]))
+        .await?;
+    let before_update = "create trigger t before update on departments";
+    let after_update = "create trigger t after update on departments";
+    // It is asked at the end of the transaction, when the history would be gone.
+    let deferred =
+        "create constraint trigger t after update on departments deferrable initially deferred";
+    for (trigger, body) in [
+        (before_update, "return null;"),
+        (before_update, "new.boss := 8; return new;"),
+        (before_update, "new.name := upper(new.name); return new;"),
+        (before_update, "new.notes := '{\"a\": 1}'; return new;"),
+        (
+            before_update,
+            "if new.boss = 7 then return null; end if; return new;",
+        ),
+        (
+            after_update,
+            "update departments set boss = 9 where boss = 7; return null;",
+        ),
+        (
+            deferred,
+            "update departments set boss = 9 where boss = 7; return null;",
+        ),
+    ] {
+        m.run(&format!(
+            "create or replace function t() returns trigger language plpgsql as $$ begin {body} end $$;
+             {trigger} for each row execute function t()"
+        ))
+        .await;
+        let before = everything(&m).await;
+        let error = refused(m.manager().unsplit_history("department_history").await);
+        assert_says(&error, &["public.departments", "a trigger", "{\"id\": "]);
+        assert_eq!(everything(&m).await, before, "{body}");
+        m.run("drop trigger t on departments").await;
+    }
+    m.run("create rule r as on update to departments do instead nothing")
+        .await;
+    let error = refused(m.manager().unsplit_history("department_history").await);
+    assert_says(&error, &["2 of its rows", "trigger or a rule"]);
+    m.run(
+        "drop rule r on departments;
+         create or replace function t() returns trigger language plpgsql as
+             $$ begin new.created_at := now(); return new; end $$;
+         create trigger t before update on departments for each row execute function t()",
+    )
+    .await;
+    m.manager().unsplit_history("department_history").await?;
+    assert_eq!(
+        m.all::<String>("select concat_ws(' ', id, name, boss, notes) from departments order by 1")
+            .await,
+        ["1 Engineering 7 {\"a\":  1}", "2 Sales {\"a\":  1}"]
+    );
+    Ok(())
+}

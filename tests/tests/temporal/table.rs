@@ -184,6 +184,67 @@ async fn a_bitemporal_history_keeps_what_was_corrected() -> Result<(), DbErr> {
     Ok(())
 }
 
+/// The indexes of a history that have all of its versions.
+const WHOLE: &str = "select indexrelid::regclass::text from pg_index
+    where indrelid = 'department_history'::regclass and indpred is null order by 1";
+
+#[tokio::test]
+async fn what_was_known_is_found_by_an_index() -> Result<(), DbErr> {
+    let m = departments().await;
+    let bitemporal = || department_history().bitemporal();
+    let ours = ["department_history_known_idx", "department_history_pkey"];
+    for _ in 0..2 {
+        m.manager().create_history_table(bitemporal()).await?;
+        assert_eq!(m.all::<String>(WHOLE).await, ours);
+    }
+    assert_eq!(
+        m.indexes("department_history").await,
+        [
+            "key id",
+            "department_id, tstzrange(valid_from, COALESCE(valid_to, 'infinity'::timestamp with time zone), '[)'::text)",
+            "department_id, valid_from",
+            "unique department_id",
+            "unique department_id, valid_from",
+        ]
+        .map(str::to_owned)
+        .as_slice(),
+    );
+    // Each department was corrected a thousand times.
+    m.run(
+        "insert into department_history (department_id, name, valid_from, recorded_from, recorded_to)
+             select d, n::text, '2024-01-01Z'::timestamptz + n * interval '1 minute', '2024-01-01Z', '2024-02-01Z'
+             from generate_series(1, 2) as d, generate_series(1, 1000) as n;
+         analyze department_history",
+    )
+    .await;
+    let plan = m
+        .all::<String>(
+            "explain select * from department_history
+             where department_id = 1 and recorded_from <= '2024-01-15Z'
+               and (recorded_to is null or recorded_to > '2024-01-15Z') and valid_from <= '2024-01-01 10:00Z'
+             order by valid_from desc limit 1",
+        )
+        .await
+        .join(" ");
+    assert_says(&plan, &["department_history_known_idx"]);
+
+    // A table that lacks it gets it; one that has another of these columns is left alone.
+    m.run("drop index department_history_known_idx").await;
+    m.manager().create_history_table(bitemporal()).await?;
+    assert_eq!(m.all::<String>(WHOLE).await, ours);
+    m.run(
+        "drop index department_history_known_idx;
+         create index by_hand on department_history (department_id, valid_from, recorded_from)",
+    )
+    .await;
+    m.manager().create_history_table(bitemporal()).await?;
+    assert_eq!(
+        m.all::<String>(WHOLE).await,
+        ["by_hand", "department_history_pkey"]
+    );
+    Ok(())
+}
+
 #[tokio::test]
 async fn days_other_names_and_a_key_of_several_columns() -> Result<(), DbErr> {
     let m = Migrated::with(

@@ -5,6 +5,7 @@ use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{
     history::model::History,
+    index,
     name::{derived, quote, quote_all},
     work::{Work, said},
 };
@@ -46,7 +47,27 @@ pub(crate) async fn add_missing(work: &Work, history: &History) -> Result<(), Db
             add(work, history, requirement).await?;
         }
     }
-    Ok(())
+    index_what_was_known(work, history).await
+}
+
+/// The index of every look at what was known at a time, where corrected versions are kept: the unique
+/// ones leave those out, so PostgreSQL could not use them for it.
+async fn index_what_was_known(work: &Work, history: &History) -> Result<(), DbErr> {
+    if history.recorded.is_none() {
+        return Ok(());
+    }
+    let mut columns = history.identity_names();
+    columns.push(history.valid_from.clone());
+    if index::exists(work, history.id.oid, &columns).await? {
+        return Ok(());
+    }
+    work.run(&format!(
+        "CREATE INDEX {} ON {} ({})",
+        quote(&derived(&history.id.table, "_known_idx")),
+        history.id.sql(),
+        quote_all(columns.iter().map(String::as_str))
+    ))
+    .await
 }
 
 fn requirements(history: &History) -> Vec<Requirement> {
@@ -84,7 +105,7 @@ fn requirements(history: &History) -> Vec<Requirement> {
 }
 
 /// Its B-tree is also the index that finds the version at a time: the last one that starts before it.
-/// PostgreSQL needs no other, and one more would be one more to write.
+/// PostgreSQL needs no other for that, and one more would be one more to write.
 fn start(history: &History) -> Requirement {
     let columns = format!("({}, {})", identity(history), quote(&history.valid_from));
     let standing = standing(history).map(|condition| format!(" WHERE {condition}"));

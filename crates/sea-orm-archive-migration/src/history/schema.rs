@@ -50,10 +50,11 @@ pub trait HistorySchema {
     /// The B-tree of `_version_key` is also what finds the version at a time, the last that starts before
     /// it; so there is no other index for that. In a bitemporal table the three unique constraints hold
     /// `WHERE (recorded_to IS NULL)`, so `_version_key` is an index there, and `_recorded_check` says
-    /// `recorded_to > recorded_from`.
+    /// `recorded_to > recorded_from`. What was known at a time includes versions that were corrected since,
+    /// so the index `_known_idx` on `(department_id, valid_from)` has all of them.
     ///
-    /// A table of this name that fits is taken as it is, with its rows, and gets the constraints that it
-    /// lacks; one that says the same in other names is left alone. It may have another key and more
+    /// A table of this name that fits is taken as it is, with its rows, and gets the constraints and the index
+    /// that it lacks; one that says the same in other names is left alone. It may have another key and more
     /// columns. Names that are too long for the 63 bytes of a constraint's are cut, and told apart by a
     /// number. The identity table is locked against writes meanwhile, and so is the history.
     ///
@@ -155,12 +156,16 @@ pub trait HistorySchema {
     /// [`split_into_history`](Self::split_into_history).
     ///
     /// The columns come back at the end of the table, with their types, defaults and NOT NULL. When the
-    /// versions started is not kept. Nothing happens where there is no such table.
+    /// versions started, their own keys and when they were recorded is not kept. Nothing happens where there
+    /// is no such table.
     ///
     /// # Errors
     ///
     /// Where an identity does not have exactly one version without an end, naming one and saying how many
-    /// there are: versions would be lost. And while a temporal foreign key points at the history.
+    /// there are: versions would be lost. In a bitemporal history one that was corrected counts, too. Where
+    /// a column that did not come from the identity table holds a value, such as one that was added since or
+    /// `recorded_by`, naming it and the number of rows. Where a trigger on the identity table drops or
+    /// changes the values that come back. And while a temporal foreign key points at the history.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::HistorySchema;
@@ -192,6 +197,9 @@ pub trait HistorySchema {
     /// on a partitioned child they run for each row, because only such triggers come to every partition.
     /// The child locks the identities that it refers to `FOR SHARE` and the history those whose versions
     /// it changes `FOR NO KEY UPDATE`, so that a row and the end of its version cannot pass each other.
+    /// Two transactions that each write a row of one identity, and then change the history of that
+    /// identity, wait for each other: one of them gets 40P01 and has to begin again. Where a transaction
+    /// does both, let it change the history first.
     /// The existing rows are checked, with both tables locked against writes.
     ///
     /// The functions run as the role that migrates, with its rights and `row_security = off`: where a

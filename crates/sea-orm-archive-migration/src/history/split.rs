@@ -319,6 +319,7 @@ pub(crate) async fn unsplit(work: &Work, name: &str) -> Result<(), DbErr> {
     ))
     .await?;
     refuse_loss(work, &history).await?;
+    refuse_more_columns(work, &history, &columns).await?;
     give_back(work, &history, &columns).await?;
     register::remove(work, &history.id).await?;
     work.run(&format!("DROP TABLE {}", history.id.sql()))
@@ -377,6 +378,47 @@ async fn refuse_loss(work: &Work, history: &History) -> Result<(), DbErr> {
     )))
 }
 
+/// Refuses to go back where a column that did not come from the identity table holds values: they would
+/// be lost. Keys, periods and the times of recording are what a history is made of, and go with it.
+async fn refuse_more_columns(
+    work: &Work,
+    history: &History,
+    columns: &[String],
+) -> Result<(), DbErr> {
+    let table = work.existing_table(&history.id.sql()).await?;
+    let mut known: Vec<_> = columns
+        .iter()
+        .chain(table.key.iter().map(|key| &key.name))
+        .collect();
+    known.extend(history.columns.iter().map(|column| &column.name));
+    known.extend([&history.valid_from, &history.valid_to]);
+    known.extend(history.recorded.iter().flat_map(|(from, to)| [from, to]));
+    let mut held = Vec::new();
+    for column in &table.columns {
+        if known.contains(&&column.name) {
+            continue;
+        }
+        let name = quote(&column.name);
+        // A composite value with a NULL in it is not IS NOT NULL.
+        let rows = work
+            .count(&history.id.sql(), &format!("{name} IS DISTINCT FROM NULL"))
+            .await?;
+        if rows > 0 {
+            held.push(format!("{name} in {rows} of its rows"));
+        }
+    }
+    if held.is_empty() {
+        return Ok(());
+    }
+    Err(DbErr::Migration(format!(
+        "{} cannot be put back into {}: it holds values that did not come from there, and they would be lost: {}; \
+         keep them elsewhere, and drop the columns first",
+        history.id,
+        history.identity,
+        held.join(", ")
+    )))
+}
+
 /// Adds the columns to the identity table and fills them.
 async fn give_back(work: &Work, history: &History, columns: &[String]) -> Result<(), DbErr> {
     let table = work.existing_table(&history.id.sql()).await?;
@@ -414,11 +456,62 @@ async fn give_back(work: &Work, history: &History, columns: &[String]) -> Result
         same.join(" AND ")
     ))
     .await?;
+    // A constraint that waits for the end of the transaction would keep the table from being altered, and
+    // a trigger that waits for it could still change what came back.
+    work.run("SET CONSTRAINTS ALL IMMEDIATE").await?;
+    verify_given_back(work, history, columns).await?;
     if then.is_empty() {
         return Ok(());
     }
-    // A constraint that waits for the end of the transaction would keep the table from being altered.
-    work.run("SET CONSTRAINTS ALL IMMEDIATE").await?;
     work.run(&format!("ALTER TABLE {identity} {}", then.join(", ")))
         .await
+}
+
+/// Checks that every value is back: the history, which has them too, is about to go.
+async fn verify_given_back(
+    work: &Work,
+    history: &History,
+    columns: &[String],
+) -> Result<(), DbErr> {
+    let list = |alias: &str| {
+        let columns: Vec<_> = columns
+            .iter()
+            .map(|column| format!("{alias}.{}", quote(column)))
+            .collect();
+        columns.join(", ")
+    };
+    let key = history
+        .columns
+        .iter()
+        .map(|column| format!("{}, {}", literal(&column.key), column.of("h")));
+    let same = history
+        .columns
+        .iter()
+        .map(|column| column.equal(&column.of("h"), &format!("i.{}", quote(&column.key))));
+    let rows = work
+        .qualified_rows(
+            &format!(
+                include_str!("../sql/history/not_given_back.sql"),
+                key = key.collect::<Vec<_>>().join(", "),
+                history = history.id.sql(),
+                identity = history.identity.sql(),
+                same = same.collect::<Vec<_>>().join(" AND "),
+                here = list("i"),
+                there = list("h"),
+            ),
+            [],
+        )
+        .await?;
+    let Some(row) = rows.first() else {
+        return Ok(());
+    };
+    Err(DbErr::Migration(format!(
+        "{} cannot be put back into {}: {} of its rows did not take the values of their version, {} among them: a \
+         trigger or a rule on {} drops or changes them; disable it for the migration",
+        history.id,
+        history.identity,
+        row.try_get::<i64>("", "rows")?,
+        row.try_get::<String>("", "key")?,
+        history.identity,
+    )))
 }

@@ -6,30 +6,24 @@ BEGIN
 END
 $$;
 
--- A number that changes when anything changes that a plan was made from: what the names resolve to,
--- the columns of the tables and of their partitions, their primary keys and exclusion constraints, their triggers
--- (a foreign key is a trigger on the table it points at), their rules, whether row security hides rows from whoever asks, and their
--- files (a rewritten table looks empty to a snapshot from before the rewrite).
+-- What the catalog says of the tables and of their partitions, as a number: their columns, their primary keys and
+-- exclusion constraints, their triggers (a foreign key is a trigger on the table it points at), their rules, and
+-- their files (a rewritten table looks empty to a snapshot from before the rewrite); for the role that asks also
+-- whether row security hides rows from it.
 --
--- VOLATILE, so that each query in it takes a new snapshot: it sees what was committed before the
--- lock that the calling statement holds, not what was there when that statement began.
-CREATE OR REPLACE FUNCTION archive.fingerprint(names text[]) RETURNS bigint
-LANGUAGE plpgsql VOLATILE AS $$
+-- STABLE, so that it looks with the snapshot of whoever calls it.
+CREATE OR REPLACE FUNCTION archive.state_of(tables oid[], for_role boolean) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    tables     oid[];
-    partitions oid[];
+    partitions oid[] := tables;
 BEGIN
-    SELECT pg_catalog.array_agg(pg_catalog.to_regclass(name)::oid) INTO tables
-    FROM pg_catalog.unnest(names) AS name;
-    partitions := tables;
     LOOP
         SELECT pg_catalog.array_agg(inhrelid ORDER BY inhrelid) INTO partitions
         FROM pg_catalog.pg_inherits WHERE inhparent = ANY (partitions);
         EXIT WHEN partitions IS NULL;
         tables := tables || partitions;
     END LOOP;
-    RETURN pg_catalog.hashtextextended(
-               pg_catalog.array_to_string(tables, ',', '-') || pg_catalog.current_setting('search_path'), 0)
+    RETURN pg_catalog.hashtextextended(pg_catalog.array_to_string(tables, ',', '-'), 0)
          # coalesce((
                SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
                    ROW(attrelid, attnum, attname, atttypid, atttypmod, attcollation, attnotnull,
@@ -43,7 +37,8 @@ BEGIN
            ), 0)
          # coalesce((
                SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
-                   ROW(oid, relfilenode, relkind, relhasrules, relrowsecurity, pg_catalog.row_security_active(oid)), 3))
+                   ROW(oid, relfilenode, relkind, relhasrules, relrowsecurity,
+                       for_role AND pg_catalog.row_security_active(oid)), 3))
                FROM pg_catalog.pg_class WHERE oid = ANY (tables)
            ), 0)
          # coalesce((
@@ -54,7 +49,80 @@ BEGIN
 END
 $$;
 
--- True while the tables are as they were when a plan was made; stops with AR001 when they are not.
+-- A number that changes when anything changes that a plan was made from: what the names resolve to, and what
+-- the catalog says of those tables.
+--
+-- VOLATILE, so that each query in it takes a new snapshot: at READ COMMITTED it sees what was committed before
+-- the lock that the calling statement holds, not what was there when that statement began. Above READ COMMITTED
+-- it sees what the transaction's reading of the catalog sees; archive.unchanged() looks further.
+CREATE OR REPLACE FUNCTION archive.fingerprint(names text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    tables oid[];
+BEGIN
+    SELECT pg_catalog.array_agg(pg_catalog.to_regclass(name)::oid) INTO tables
+    FROM pg_catalog.unnest(names) AS name;
+    RETURN pg_catalog.hashtextextended(pg_catalog.current_setting('search_path'), 5)
+         # archive.state_of(tables, true);
+END
+$$;
+
+-- Says, in an error, what the catalog says now. It is STABLE: it has no snapshot of its own, but that of
+-- the DELETE it is the trigger of.
+CREATE OR REPLACE FUNCTION archive.tell_state() RETURNS trigger
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'AR006', MESSAGE = archive.state_of(OLD.tables, false);
+END
+$$;
+
+-- It is for that trigger alone.
+REVOKE EXECUTE ON FUNCTION archive.tell_state() FROM PUBLIC;
+
+CREATE OR REPLACE TRIGGER tell_state BEFORE DELETE ON archive.fresh_look
+FOR EACH ROW WHEN (OLD.below IS NOT NULL) EXECUTE FUNCTION archive.tell_state();
+
+-- What archive.state_of() says to a snapshot of this moment, whatever the isolation level; NULL where nobody
+-- looked, as with session_replication_role = replica.
+--
+-- Above READ COMMITTED every query of a transaction has the same snapshot, but for one kind: what a foreign key
+-- does to its rows, PostgreSQL does with the newest snapshot, or it would miss rows. So here a row is deleted
+-- and ON DELETE CASCADE goes to the row below it, whose trigger looks. Its error takes everything back.
+CREATE OR REPLACE FUNCTION archive.state_now(tables oid[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    me integer := pg_catalog.pg_backend_pid();
+BEGIN
+    INSERT INTO archive.fresh_look (id, below, tables) VALUES (me, NULL, NULL), (-me, me, tables);
+    DELETE FROM archive.fresh_look WHERE id = me;
+    RAISE EXCEPTION USING ERRCODE = 'AR006', MESSAGE = '';
+EXCEPTION WHEN SQLSTATE 'AR006' THEN
+    RETURN nullif(SQLERRM, '')::bigint;
+END
+$$;
+
+-- Stops where the tables are not what the snapshot of the transaction shows. Only a transaction above READ
+-- COMMITTED can have such a snapshot, and planning again with it would show the same old tables: so the whole
+-- of it has to begin again, and 40001 is how PostgreSQL says that. One that may not write loses nothing.
+CREATE OR REPLACE FUNCTION archive.refuse_old_snapshot(names text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    tables oid[];
+BEGIN
+    IF pg_catalog.current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable')
+       OR pg_catalog.current_setting('transaction_read_only') = 'on' THEN
+        RETURN;
+    END IF;
+    SELECT pg_catalog.array_agg(pg_catalog.to_regclass(name)::oid) INTO tables
+    FROM pg_catalog.unnest(names) AS name;
+    IF archive.state_now(tables) IS DISTINCT FROM archive.state_of(tables, false) THEN
+        PERFORM archive.stop('40001', 'the tables have changed since the snapshot of this transaction was taken: begin it again');
+    END IF;
+END
+$$;
+
+-- True while the tables are as they were when a plan was made; stops with AR001 when they are not, and with
+-- 40001 where the snapshot of the transaction is too old to tell.
 --
 -- IMMUTABLE is not what it is, and on purpose: with constant arguments it is evaluated when the
 -- statement is planned, and not again until PostgreSQL throws the plan away. It does that for every
@@ -63,6 +131,7 @@ $$;
 CREATE OR REPLACE FUNCTION archive.unchanged(expected bigint, names text[]) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
+    PERFORM archive.refuse_old_snapshot(names);
     RETURN archive.fingerprint(names) = expected
         OR archive.stop('AR001', 'the tables have changed since the plan was made');
 END

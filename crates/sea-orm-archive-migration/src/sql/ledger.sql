@@ -1,5 +1,5 @@
 -- What install_archive() creates: the ledger, the registers of twins, histories and temporal foreign keys,
--- the detached links, and the functions that moves run through. Every statement may run again: `migrate fresh` drops tables of
+-- the detached links, the table of the fresh look, and the functions that moves run through. Every statement may run again: `migrate fresh` drops tables of
 -- the application, but neither this schema nor its functions.
 
 DO $$
@@ -71,4 +71,11 @@ CREATE TABLE IF NOT EXISTS archive.temporal_foreign_key (
     columns      name[]   NOT NULL, -- in the child, in the order of identity_columns
     time_columns name[]   NOT NULL, -- in the child: the instant, or start and end of the period
     UNIQUE (child, name)
+);
+
+-- Always empty: archive.state_now() writes two rows and takes them back, to look at the catalog from there.
+CREATE TABLE IF NOT EXISTS archive.fresh_look (
+    id     integer PRIMARY KEY, -- the process, and minus the process for the row below
+    below  integer REFERENCES archive.fresh_look ON DELETE CASCADE,
+    tables oid[]
 );

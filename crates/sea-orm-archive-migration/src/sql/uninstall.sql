@@ -1,4 +1,5 @@
 -- What uninstall_archive() drops: what install_archive() created, and nothing that others put beside it.
+DROP TABLE IF EXISTS archive.fresh_look;
 DROP TABLE IF EXISTS archive.temporal_foreign_key;
 DROP TABLE IF EXISTS archive.history_table;
 DROP TABLE IF EXISTS archive.detached_link;
@@ -6,7 +7,11 @@ DROP TABLE IF EXISTS archive.archived_table;
 DROP TABLE IF EXISTS archive.archival;
 DROP FUNCTION IF EXISTS archive.run(text[], boolean[], jsonb);
 DROP FUNCTION IF EXISTS archive.unchanged(bigint, text[]);
+DROP FUNCTION IF EXISTS archive.refuse_old_snapshot(text[]);
+DROP FUNCTION IF EXISTS archive.state_now(oid[]);
+DROP FUNCTION IF EXISTS archive.tell_state();
 DROP FUNCTION IF EXISTS archive.fingerprint(text[]);
+DROP FUNCTION IF EXISTS archive.state_of(oid[], boolean);
 DROP FUNCTION IF EXISTS archive.stop(text, text);
 
 -- Without CASCADE: the schema stays as long as it holds anything else.
