@@ -1,6 +1,7 @@
 //! Valid time, end to end: what the verbs write, and what is read.
 
 mod archived;
+mod archived_both;
 mod audits;
 mod bitemporal;
 mod by_hand;

@@ -1,0 +1,205 @@
+//! A history of both times in the archive: superseded versions go along, and come back.
+
+use sea_orm::prelude::*;
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable};
+use sea_orm_archive_tests::Database;
+use sea_orm_migration::SchemaManager;
+
+use crate::departments::run;
+
+mod product {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "products")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub shop: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub number: i32,
+        #[sea_orm(has_many)]
+        #[archive(cascade)]
+        pub prices: HasMany<super::price::Entity>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod price {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::{DeriveArchive, DeriveHistory};
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive, DeriveHistory)]
+    #[sea_orm(table_name = "prices")]
+    #[history(identity("shop", "number"), recorded_by = "who", bitemporal)]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub shop: String,
+        pub number: i32,
+        pub cents: i64,
+        pub valid_from: Date,
+        pub valid_to: Option<Date>,
+        pub who: Option<String>,
+        pub recorded_from: DateTimeUtc,
+        pub recorded_to: Option<DateTimeUtc>,
+        #[sea_orm(belongs_to, from = "(shop, number)", to = "(shop, number)")]
+        pub product: BelongsTo<super::product::Entity>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+use price::{Column, Entity as Prices};
+
+async fn shops() -> Database {
+    Database::from_template("shops", async |db| {
+        let manager = SchemaManager::new(&db);
+        manager.install_archive().await?;
+        run(
+            &db,
+            "create table products (shop text, number int, primary key (shop, number));
+             insert into products values ('it''s', 9), ('it''s', 10), ('b', 1)",
+        )
+        .await;
+        manager
+            .create_history_table(
+                HistoryTable::new("prices")
+                    .identity_columns(["shop", "number"], "products")
+                    .column(sea_orm_migration::schema::big_integer("cents"))
+                    .recorded_by("who", sea_orm_migration::prelude::ColumnType::Text)
+                    .dates()
+                    .bitemporal(),
+            )
+            .await?;
+        for table in ["products", "prices"] {
+            manager.archive_existing_table(table).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+fn day(day: u32) -> Date {
+    Date::from_ymd_opt(2024, 5, day).unwrap()
+}
+
+fn id(shop: &str, number: i32) -> (String, i32) {
+    (shop.to_owned(), number)
+}
+
+#[tokio::test]
+async fn what_was_corrected_comes_back_too() {
+    let database = shops().await;
+    let db = database.connect().await;
+    let nine = || id("it's", 9);
+    Prices::start(nine())
+        .value(Column::Cents, 100_i64)
+        .from(day(1))
+        .exec(&db)
+        .await
+        .unwrap();
+    Prices::change(nine())
+        .value(Column::Cents, 200_i64)
+        .from(day(5))
+        .by("ann")
+        .exec(&db)
+        .await
+        .unwrap();
+    Prices::correct(nine(), day(2))
+        .value(Column::Cents, 90_i64)
+        .by("bob")
+        .exec(&db)
+        .await
+        .unwrap();
+    let all = Prices::find().all(&db).await.unwrap();
+    assert_eq!(all.len(), 4);
+    let archival = product::Entity::archive_by_id(nine())
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(Prices::find().count(&db).await.unwrap(), 0);
+    archival.restore(&db).await.unwrap();
+    let mut back = Prices::find().all(&db).await.unwrap();
+    back.sort_by_key(|price| all.iter().position(|old| old.id == price.id));
+    assert_eq!(back, all);
+    assert_eq!(Prices::timeline(nine()).all(&db).await.unwrap().len(), 2);
+}
+
+/// Whoever locks several identities takes them in the order of their key, 9 before 10 and `b` first.
+#[tokio::test]
+async fn identities_of_several_columns_are_merged() {
+    let database = shops().await;
+    let db = database.connect().await;
+    for (shop, number) in [("it's", 9), ("it's", 10), ("b", 1)] {
+        let start = Prices::start(id(shop, number)).value(Column::Cents, i64::from(number));
+        start.from(day(1)).exec(&db).await.unwrap();
+    }
+    let (one, other) = (db.clone(), db.clone());
+    let (first, second) = tokio::join!(
+        Prices::merge(id("it's", 10))
+            .into(id("it's", 9))
+            .at(day(3))
+            .by("x")
+            .exec(&one),
+        Prices::merge(id("it's", 9))
+            .into(id("it's", 10))
+            .at(day(4))
+            .by("y")
+            .exec(&other),
+    );
+    // Either may be first; then the other finds that one of the two has ended, or is merged into.
+    assert!(first.is_ok() || second.is_ok());
+    let merged = Prices::merge(id("b", 1))
+        .into(id("it's", 9))
+        .exec(&db)
+        .await;
+    assert!(
+        matches!(merged, Ok(_) | Err(ArchiveError::NoVersion { .. })),
+        "{merged:?}"
+    );
+}
+
+/// A date is that of the session: the same call in two time zones.
+#[tokio::test]
+async fn days_are_those_of_the_session() {
+    let database = shops().await;
+    let east = database.session("east").await;
+    let db = east.db();
+    run(&db, "set timezone = 'Pacific/Kiritimati'; set datestyle = 'German, DMY'; set intervalstyle = 'sql_standard'").await;
+    let price = Prices::start(id("b", 1))
+        .value(Column::Cents, 1_i64)
+        .exec(&db)
+        .await
+        .unwrap();
+    let west = database.session("west").await;
+    run(&west.db(), "set timezone = 'Pacific/Pago_Pago'").await;
+    let other = Prices::start(id("it's", 9)).value(Column::Cents, 1_i64);
+    let other = other.exec(&west.db()).await.unwrap();
+    assert!(price.valid_from > other.valid_from);
+    assert!(
+        Prices::current_version(id("b", 1))
+            .one(&db)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(
+        Prices::current_version(id("b", 1))
+            .one(&west.db())
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let error = Prices::start(id("b", 1))
+        .value(Column::Cents, 1_i64)
+        .from(day(1))
+        .exec(&db)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ArchiveError::Overlap { .. }), "{error}");
+}
