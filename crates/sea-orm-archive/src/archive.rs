@@ -270,13 +270,12 @@ where
             } else if let Some(new) = replanned::<E, C>(db, &plan, &error).await? {
                 plan = new;
             } else if is_blocked(&error) {
-                if error::is_raised(&error) {
-                    let table = plan.plan.root().table.id.to_string();
-                    return Err(error::dependent_rows(&table, &error).unwrap_or(error));
+                let table = plan.plan.root().table.id.to_string();
+                if let Some(dependent) = error::refused_by_trigger(&table, &error) {
+                    return Err(dependent);
                 }
                 let blockers = blockers::<E, C>(db, request).await?;
                 if !blockers.is_empty() {
-                    let table = plan.plan.root().table.id.to_string();
                     return Err(Error::Blocked { table, blockers });
                 }
                 // What was in the way is gone again.

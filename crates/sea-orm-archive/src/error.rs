@@ -368,12 +368,13 @@ pub(crate) fn dependent_rows(table: &str, error: &Error) -> Option<Error> {
     })
 }
 
-/// Whether a trigger's function raised the error, and not PostgreSQL itself.
-pub(crate) fn is_raised(error: &Error) -> bool {
-    match error {
-        Error::Database(source) => postgres(source).is_some_and(raised),
-        _ => false,
-    }
+/// The same, where it was a trigger's function that refused, and not a foreign key of the catalog.
+pub(crate) fn refused_by_trigger(table: &str, error: &Error) -> Option<Error> {
+    let Error::Database(source) = error else {
+        return None;
+    };
+    postgres(source).filter(|e| raised(e))?;
+    dependent_rows(table, error)
 }
 
 fn raised(error: &SqlxPostgresError) -> bool {
