@@ -15,3 +15,5 @@ impl ::sea_orm_archive::History for Entity {
         }
     }
 }
+#[automatically_derived]
+impl ::sea_orm_archive::Bitemporal for Entity {}
