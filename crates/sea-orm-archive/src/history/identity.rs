@@ -37,13 +37,16 @@ pub(super) fn bound_identity<E: History>(
 }
 
 /// Binds a value as its column is written: an enum is sent as text and cast to its type.
-fn bind_as(column: impl ColumnTrait, value: &Value, sql: &mut Sql) -> String {
+pub(super) fn bind_as(column: impl ColumnTrait, value: &Value, sql: &mut Sql) -> String {
+    let bound = sql.bind(value.clone());
     let expression = column.save_as(Expr::val(value.clone()));
+    if matches!(expression, Expr::Value(_)) {
+        return bound;
+    }
     let (text, values) = Query::select()
         .expr(expression)
         .take()
         .build(PostgresQueryBuilder);
-    let bound = sql.bind(value.clone());
     let text = text.strip_prefix("SELECT ").unwrap_or(&text);
     match values.0.len() {
         1 => text.replacen("$1", &bound, 1),
@@ -87,13 +90,18 @@ pub(super) fn lock<E: History>(plan: &HistoryPlan, identities: &[&[Value]]) -> S
         .iter()
         .map(|column| format!("i.{}", quote(&column.parent)))
         .collect();
+    let (which, order) = match identities {
+        [_] => ("0".to_owned(), String::new()),
+        _ => (
+            format!("CASE {} END", which.join(" ")),
+            format!("ORDER BY {}", order.join(", ")),
+        ),
+    };
     sql.text = format!(
-        "SELECT CASE {} END AS which FROM {} AS i WHERE ({}) AND (SELECT {}) ORDER BY {} FOR NO KEY UPDATE",
-        which.join(" "),
+        "SELECT {which} AS which FROM {} AS i WHERE ({}) AND (SELECT {}) {order} FOR NO KEY UPDATE",
         plan.identity.parent.sql(),
         conditions.join(" OR "),
-        plan.unchanged,
-        order.join(", "),
+        plan.resolved,
     );
     sql
 }

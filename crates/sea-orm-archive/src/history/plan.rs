@@ -30,8 +30,11 @@ pub(crate) struct HistoryPlan {
     pub made: Vec<(String, &'static str)>,
     /// The constraints that keep versions apart.
     pub guards: Vec<String>,
-    /// The condition that the tables are still these.
+    /// The condition that the tables are still these: PostgreSQL looks when it plans a statement.
     pub unchanged: String,
+    /// The same, and that the name of the table still finds this one: that is looked at in each call,
+    /// by the statement that locks the identity.
+    pub resolved: String,
     /// The columns of the entity, as SeaORM selects them, of the row `r`.
     pub selected: String,
 }
@@ -258,7 +261,11 @@ fn joined<E: History>(basis: Basis, table: Table) -> Result<HistoryPlan, Error> 
     let guards = table.exclusions.iter().filter(|x| guards::<E>(x, &names));
     Ok(HistoryPlan {
         guards: guards.map(|x| x.name.clone()).collect(),
-        unchanged: unchanged(&basis),
+        unchanged: unchanged(&Basis {
+            resolved: Vec::new(),
+            ..basis.clone()
+        }),
+        resolved: unchanged(&basis),
         selected: selected::<E>(),
         basis,
         identity,

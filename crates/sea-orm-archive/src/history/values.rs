@@ -1,11 +1,9 @@
 //! The values that a caller gives a version.
 
-use sea_orm::sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
-use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IdenStatic, Iterable, Value,
-};
+use sea_orm::{ActiveModelTrait, ActiveValue, EntityTrait, IdenStatic, Iterable, Value};
 
 use super::entity::History;
+use super::identity::bind_as;
 use super::plan::HistoryPlan;
 use crate::error::Error;
 use crate::run::Sql;
@@ -42,10 +40,6 @@ impl<E: History> Values<E> {
                 self.value(column, value);
             }
         }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.columns.is_empty()
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
@@ -93,26 +87,25 @@ impl<E: History> Values<E> {
     /// The values as a query of one row, cast as SeaORM casts what it writes. They stay as they are
     /// until they are assigned: an explicit cast to `varchar(3)` would cut a longer text off.
     pub fn row(&self) -> Sql {
-        let mut given = Query::select();
-        for (column, value) in &self.columns {
-            given.expr_as(
-                column.save_as(Expr::val(value.clone())),
-                Alias::new(column.as_str()),
-            );
-        }
-        if self.is_empty() {
-            given.expr_as(Expr::cust("NULL"), Alias::new("archive.nothing"));
-        }
-        let (given, values) = given.build(PostgresQueryBuilder);
         let mut sql = Sql {
             text: String::new(),
-            values: values.0,
+            values: Vec::new(),
         };
-        let by = match &self.by {
-            Some(by) => format!(", {} AS \"archive.by\"", sql.bind(by.clone())),
-            None => String::new(),
-        };
-        sql.text = format!("({given}{by} /* {} */)", self.types());
+        let mut given: Vec<_> = self
+            .columns
+            .iter()
+            .map(|(column, value)| {
+                let bound = bind_as(*column, value, &mut sql);
+                format!("{bound} AS {}", quote(column.as_str()))
+            })
+            .collect();
+        if let Some(by) = &self.by {
+            given.push(format!("{} AS \"archive.by\"", sql.bind(by.clone())));
+        }
+        if given.is_empty() {
+            given.push("NULL AS \"archive.nothing\"".to_owned());
+        }
+        sql.text = format!("(SELECT {} /* {} */)", given.join(", "), self.types());
         sql
     }
 
