@@ -278,3 +278,28 @@ async fn the_identities_are_those_of_the_schema() {
     );
     rename("greenback").exec(&db).await.unwrap();
 }
+
+/// A table of the same name appears earlier in the `search_path`: no table of the plan has changed, so
+/// PostgreSQL does not plan anew, and the name has to be looked up in each call.
+#[tokio::test]
+async fn a_name_is_taken_over() {
+    let (database, db) = dollar("taken dollar", EXCLUDE).await;
+    run(&db, "create schema b").await;
+    let session = database.session("caller").await;
+    let caller = session.db();
+    run(&caller, "set search_path = b, public").await;
+    for n in 0..8 {
+        rename(&format!("buck {n}")).exec(&caller).await.unwrap();
+    }
+    run(
+        &db,
+        "create table b.currency (code varchar(3) primary key);
+         create table b.currency_name (like public.currency_name including all, foreign key (code) references b.currency);
+         insert into b.currency values ('USD');
+         insert into b.currency_name (code, name, valid_from) values ('USD', 'B', '2024-01-01Z')",
+    )
+    .await;
+    rename("C").exec(&caller).await.unwrap();
+    assert_eq!(names(&caller).await, ["B", "C"]);
+    assert_eq!(names(&db).await.len(), 9);
+}

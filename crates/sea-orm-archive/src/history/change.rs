@@ -76,8 +76,8 @@ impl<E: History> Change<E> {
     /// values are as asked for already nothing is written; where the version starts at that very
     /// time it is changed itself, as two changes at one instant are one version.
     ///
-    /// Two statements in one transaction: the identity is locked (`FOR NO KEY UPDATE`), then the
-    /// clock is read, and the version closed and opened.
+    /// In one transaction the identity is locked (`FOR NO KEY UPDATE`), then one statement reads the
+    /// clock, and closes and opens the version. One that already has an end takes a second attempt.
     ///
     /// # Errors
     ///

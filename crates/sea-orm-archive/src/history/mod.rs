@@ -43,8 +43,10 @@
 //! # }
 //! ```
 //!
-//! A write takes two statements in one transaction: the first locks the row of the identity, `FOR NO
-//! KEY UPDATE`; the second reads the clock, locks the versions, and writes. Whoever writes versions in
+//! A write is one transaction, and in the caller's a savepoint: a statement locks the row of the
+//! identity, `FOR NO KEY UPDATE`; the next one reads the clock, locks the versions, and writes. Few
+//! verbs need a third: [`ChangeDuring`] merges neighbours and reads what came of it, and where nothing
+//! had to be written the versions are read. The number never depends on the number of rows. Whoever writes versions in
 //! other ways locks the identity, too. If they do not, a verb that meets them stops with a
 //! serialization failure, and on a pool begins again.
 

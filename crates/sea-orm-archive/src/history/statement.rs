@@ -473,6 +473,9 @@ impl<'a, E: History> Statement<'a, E> {
     }
 
     /// A new version, over nothing that is there.
+    ///
+    /// Race: somebody else starts one in the same period. With the lock the second waits; without it,
+    /// the exclusion constraint lets one of them in.
     pub fn start(mut self) -> Sql {
         let names = &self.plan.names;
         let mut columns = self.identity.clone();
