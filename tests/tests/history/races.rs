@@ -294,3 +294,27 @@ async fn a_version_that_is_closed_by_hand_is_not_opened_again() {
     assert!(matches!(error, ArchiveError::NoVersion { .. }), "{error}");
     assert_eq!(names(&db, 1).await, "Old -");
 }
+
+/// A merge takes the lower key first, wherever the rows lie: whoever waits for that one holds nothing
+/// that the triggers of a temporal foreign key, or another merge, could be waiting for.
+#[tokio::test]
+async fn several_identities_are_locked_in_the_order_of_their_key() {
+    let (database, db) = named().await;
+    // The lower key lies behind the other one.
+    let late = "insert into departments values (0)";
+    db.execute_unprepared(late).await.unwrap();
+    start(0, "Other").exec(&db).await.unwrap();
+    let (holder, merger) = (
+        database.session("holder").await,
+        database.session("merger").await,
+    );
+    let holding = holding(&holder, 0).await;
+    let pool = merger.db();
+    let merging = merger.start(async move { Names::merge(1).into(0).exec(&pool).await });
+    database.wait_until_blocked_by(&merger, &holder).await;
+    let free = "select from departments where id = 1 for no key update nowait";
+    db.execute_unprepared(free).await.unwrap();
+    holding.commit().await.unwrap();
+    merging.finish().await.unwrap();
+    assert_eq!(names(&db, 1).await, "Old -");
+}
