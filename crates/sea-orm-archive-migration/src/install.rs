@@ -3,6 +3,7 @@
 use sea_orm_migration::DbErr;
 
 use crate::{
+    context,
     history::{self, foreign_key},
     name::quote,
     register,
@@ -12,6 +13,7 @@ use crate::{
 /// Creates what is not there yet, and replaces the functions.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(include_str!("sql/ledger.sql")).await?;
+    context::install(work).await?;
     work.run(include_str!("sql/functions.sql")).await?;
     foreign_key::forget_dropped(work).await?;
     history::register::forget_dropped(work).await?;

@@ -75,6 +75,7 @@
 //! database said.
 
 mod alter;
+mod context;
 mod difference;
 mod history;
 mod index;
@@ -90,6 +91,7 @@ mod sync;
 mod twin;
 mod work;
 
+pub use context::ContextSettings;
 pub use history::{HistorySchema, HistorySplit, HistoryTable, TemporalForeignKey};
 pub use options::{ArchivedTable, ExistingTable};
 pub use schema::ArchiveSchema;

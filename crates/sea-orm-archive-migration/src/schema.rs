@@ -8,8 +8,8 @@ use sea_orm_migration::{
 };
 
 use crate::{
-    ArchivedTable, ExistingTable, alter, install, name, options::TwinOptions, privileges, register,
-    remove, sequence, sync, twin, work::Work,
+    ArchivedTable, ContextSettings, ExistingTable, alter, context, install, name,
+    options::TwinOptions, privileges, register, remove, sequence, sync, twin, work::Work,
 };
 
 /// The archive's part of a [`SchemaManager`].
@@ -37,6 +37,32 @@ pub trait ArchiveSchema {
     /// # }
     /// ```
     fn install_archive(&self) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Gives the settings of the context other names than `app.current_user`, `app.current_org_id`,
+    /// `app.request_id` and `app.request_details`.
+    ///
+    /// In the database: the names are kept in `archive.context_setting`, and the functions that read and
+    /// write the settings are replaced. Programs need not be told: they call those functions.
+    ///
+    /// # Errors
+    ///
+    /// Where nothing is installed, and where a name is not two names with a dot between them.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::{ArchiveSchema, ContextSettings};
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.install_archive().await?;
+    /// manager
+    ///     .name_context_settings(ContextSettings::new().tenant("myapp.tenant_id"))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn name_context_settings(
+        &self,
+        settings: ContextSettings,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
     /// Drops what [`install_archive`](Self::install_archive) created, the ledger with it.
     ///
@@ -395,6 +421,12 @@ impl ArchiveSchema for SchemaManager<'_> {
             let done = adopt(&work, &table.table, &table.twin).await;
             work.finish(done).await
         }
+    }
+
+    async fn name_context_settings(&self, settings: ContextSettings) -> Result<(), DbErr> {
+        let work = Work::begin(self).await?;
+        let done = context::rename(&work, &settings).await;
+        work.finish(done).await
     }
 
     fn unarchive_existing_table(

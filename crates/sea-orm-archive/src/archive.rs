@@ -281,7 +281,7 @@ where
                 // What was in the way is gone again.
                 back_off(attempt).await;
             } else {
-                return Err(key_archived(&plan, error));
+                return Err(key_archived(&plan, unfit_actor(&plan, error)));
             }
         }
         unreachable_attempts()
@@ -317,6 +317,21 @@ fn archivals(answer: Option<Json>) -> Result<Vec<Archival>, Error> {
 /// 23503: the database found rows that point at the tree; AR003: our guard did.
 fn is_blocked(error: &Error) -> bool {
     error::code(error).is_some_and(|code| code == "23503" || code == error::RESTRICTED)
+}
+
+/// 22P02, 22003 and 22007: who acts cannot be read as the type of `deleted_by`. Nothing else is read from text
+/// there.
+fn unfit_actor(planned: &Planned, error: Error) -> Error {
+    let Error::Database(source) = &error else {
+        return error;
+    };
+    match postgres(source).filter(|e| matches!(e.code(), "22P02" | "22003" | "22007" | "22001")) {
+        Some(e) => Error::Actor {
+            table: planned.plan.root().table.id.to_string(),
+            detail: e.message().to_owned(),
+        },
+        None => error,
+    }
 }
 
 /// 23505: the key of an active row is taken in its twin. Nothing else is unique there.

@@ -254,6 +254,26 @@ pub enum Error {
         column: String,
     },
 
+    /// A part of a context that PostgreSQL cannot keep.
+    #[error(
+        "the {field} of the context contains a zero byte, which PostgreSQL keeps in no text: remove it before the context is made"
+    )]
+    Context {
+        /// Which part.
+        field: &'static str,
+    },
+
+    /// Who acts is not of the type of the column that keeps it.
+    #[error(
+        "{table} cannot keep who did this: {detail}. Give `.by(..)` what the column takes, or the column the type of the context's actor"
+    )]
+    Actor {
+        /// The table of the root.
+        table: String,
+        /// What the database says: the value and the type.
+        detail: String,
+    },
+
     /// The database is not PostgreSQL.
     #[error("sea-orm-archive works on PostgreSQL 15 or newer; this connection is {0:?}")]
     UnsupportedBackend(DbBackend),
@@ -315,6 +335,16 @@ impl std::fmt::Display for UndeclaredEdge {
 fn list<T: std::fmt::Display>(items: &[T]) -> String {
     let items: Vec<_> = items.iter().map(ToString::to_string).collect();
     items.join("; ")
+}
+
+/// For work that returns SeaORM's own error.
+impl From<Error> for DbErr {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Database(error) | Error::Contention { source: error, .. } => error,
+            error => Self::Custom(error.to_string()),
+        }
+    }
 }
 
 /// By SQLSTATE first: names of tables and constraints can be missing.

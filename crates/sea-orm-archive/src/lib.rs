@@ -45,6 +45,7 @@ pub mod archival;
 mod archive;
 mod careful;
 pub mod catalog;
+pub mod context;
 mod deleted_by;
 pub mod entity;
 mod error;
@@ -60,6 +61,7 @@ mod whereabouts;
 
 pub use archival::Model as Archival;
 pub use archive::{ArchiveMany, ArchiveOne};
+pub use context::Context;
 pub use entity::{Archivable, Declaration, DeclaredEdge, Restorable};
 pub use error::{Error, UndeclaredEdge};
 pub use history::{
@@ -76,9 +78,9 @@ pub use verbs::{ArchiveEntity, ArchiveModel, RestoreModel};
 /// Everything that a program needs to archive and restore.
 pub mod prelude {
     pub use crate::{
-        Archivable, Archival, ArchiveEntity, ArchiveModel, Conflict, DeriveArchive, DeriveHistory,
-        Error as ArchiveError, History, HistoryEntity, JoinVersion, Period, Restorable,
-        RestoreModel,
+        Archivable, Archival, ArchiveEntity, ArchiveModel, Conflict, Context, DeriveArchive,
+        DeriveHistory, Error as ArchiveError, History, HistoryEntity, JoinVersion, Period,
+        Restorable, RestoreModel,
     };
 }
 

@@ -20,6 +20,7 @@ async fn install_and_uninstall_may_run_again() -> Result<(), DbErr> {
             [
                 "archival",
                 "archived_table",
+                "context_setting",
                 "detached_link",
                 "fresh_look",
                 "history_table",

@@ -4,6 +4,7 @@ use sea_orm_archive::catalog::Table;
 use sea_orm_migration::DbErr;
 
 use crate::{
+    context,
     history::{
         constraint, extension, fit, foreign_key, model::History, options::HistoryTable, register,
     },
@@ -53,8 +54,18 @@ pub(crate) async fn ensure(
     };
     let history = verify_registered(work, history).await?;
     constraint::add_missing(work, &history).await?;
+    default_to_the_context(work, &history).await?;
     register::put(work, &history).await?;
     Ok(history)
+}
+
+/// Who says so is, where the caller does not say it, the actor of the context. A default of the
+/// table's own stays.
+async fn default_to_the_context(work: &Work, history: &History) -> Result<(), DbErr> {
+    match &history.recorded_by {
+        Some(column) => context::default_to_actor(work, &history.id, column).await,
+        None => Ok(()),
+    }
 }
 
 /// The table whose rows last, locked against writes.

@@ -145,6 +145,9 @@ $$;
 -- twice: that is how a tree of unknown depth is locked. The statements are prepared once in a
 -- session, because planning a move costs more than a small move itself; the name is the hash of the
 -- text, so a session that a pooler hands to somebody else can never run another statement by it.
+--
+-- Who acts is said by the caller, or by the context. Where the caller says it, the context says the same while
+-- the statements run, so that what triggers write down agrees with the ledger.
 CREATE OR REPLACE FUNCTION archive.run(steps text[], settles boolean[], args jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE STRICT AS $$
 DECLARE
@@ -152,7 +155,15 @@ DECLARE
     prepared text;
     result   jsonb;
     before   jsonb;
+    actor    text := archive.current_actor();
+    other    boolean := args->>'by' IS DISTINCT FROM actor;
 BEGIN
+    IF args->>'by' IS NULL THEN
+        args := args || pg_catalog.jsonb_build_object('by', actor);
+        other := false;
+    ELSIF other THEN
+        PERFORM archive.set_actor(args->>'by');
+    END IF;
     FOR step IN 1 .. pg_catalog.cardinality(steps) LOOP
         prepared := 'archive_' || pg_catalog.md5(steps[step]);
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE name = prepared) THEN
@@ -165,6 +176,11 @@ BEGIN
             before := result;
         END LOOP;
     END LOOP;
+    -- What the move said it moves: see the runtime's statement, and what its triggers make of it.
+    PERFORM pg_catalog.set_config('archive.moving', '', true);
+    IF other THEN
+        PERFORM archive.set_actor(actor);
+    END IF;
     RETURN result;
 END
 $$;

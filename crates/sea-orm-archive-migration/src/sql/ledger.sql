@@ -73,6 +73,18 @@ CREATE TABLE IF NOT EXISTS archive.temporal_foreign_key (
     UNIQUE (child, name)
 );
 
+-- What the settings are called that say who acts; archive.current_actor() and its sisters carry these names.
+CREATE TABLE IF NOT EXISTS archive.context_setting (
+    meaning text PRIMARY KEY,
+    name    text NOT NULL UNIQUE
+);
+INSERT INTO archive.context_setting (meaning, name) VALUES
+    ('actor', 'app.current_user'),
+    ('tenant', 'app.current_org_id'),
+    ('request_id', 'app.request_id'),
+    ('details', 'app.request_details')
+ON CONFLICT (meaning) DO NOTHING;
+
 -- Always empty: archive.state_now() writes two rows and takes them back, to look at the catalog from there.
 CREATE TABLE IF NOT EXISTS archive.fresh_look (
     id     integer PRIMARY KEY, -- the process, and minus the process for the row below

@@ -1,5 +1,6 @@
 -- What uninstall_archive() drops: what install_archive() created, and nothing that others put beside it.
 DROP TABLE IF EXISTS archive.fresh_look;
+DROP TABLE IF EXISTS archive.context_setting;
 DROP TABLE IF EXISTS archive.temporal_foreign_key;
 DROP TABLE IF EXISTS archive.history_table;
 DROP TABLE IF EXISTS archive.detached_link;
@@ -13,6 +14,12 @@ DROP FUNCTION IF EXISTS archive.tell_state();
 DROP FUNCTION IF EXISTS archive.fingerprint(text[]);
 DROP FUNCTION IF EXISTS archive.state_of(oid[], boolean);
 DROP FUNCTION IF EXISTS archive.stop(text, text);
+DROP FUNCTION IF EXISTS archive.set_actor(text);
+DROP FUNCTION IF EXISTS archive.set_context(text, text, text, text);
+DROP FUNCTION IF EXISTS archive.current_details();
+DROP FUNCTION IF EXISTS archive.current_request_id();
+DROP FUNCTION IF EXISTS archive.current_tenant();
+DROP FUNCTION IF EXISTS archive.current_actor();
 
 -- Without CASCADE: the schema stays as long as it holds anything else.
 DO $$

@@ -1,0 +1,141 @@
+//! What the settings are called that say who acts.
+
+use sea_orm_archive::catalog::TableId;
+use sea_orm_migration::DbErr;
+
+use crate::{name::literal, register, work::Work};
+
+/// The names of the settings that carry the context of a transaction.
+///
+/// They are those that most policies and triggers written by hand read already: `app.current_user`,
+/// `app.current_org_id`, `app.request_id` and `app.request_details`. Change those that are called
+/// something else in your database.
+///
+/// ```
+/// use sea_orm_archive_migration::ContextSettings;
+///
+/// let settings = ContextSettings::new().actor("myapp.user_id").tenant("myapp.tenant_id");
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct ContextSettings {
+    names: Vec<(&'static str, String)>,
+}
+
+impl ContextSettings {
+    /// The settings as they are called now.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Who acts.
+    pub fn actor(self, name: impl Into<String>) -> Self {
+        self.called("actor", name)
+    }
+
+    /// For which tenant.
+    pub fn tenant(self, name: impl Into<String>) -> Self {
+        self.called("tenant", name)
+    }
+
+    /// In answer to which request.
+    pub fn request_id(self, name: impl Into<String>) -> Self {
+        self.called("request_id", name)
+    }
+
+    /// The rest of what is known of the request, as a JSON object.
+    pub fn details(self, name: impl Into<String>) -> Self {
+        self.called("details", name)
+    }
+
+    fn called(mut self, meaning: &'static str, name: impl Into<String>) -> Self {
+        self.names.push((meaning, name.into()));
+        self
+    }
+}
+
+/// Creates the functions that read and write the settings, under the names that are registered.
+pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
+    let mut functions = include_str!("sql/context.sql").to_owned();
+    let rows = work
+        .rows("SELECT meaning, name FROM archive.context_setting", [])
+        .await?;
+    for row in rows {
+        let meaning: String = row.try_get("", "meaning")?;
+        let name: String = row.try_get("", "name")?;
+        functions = functions.replace(&format!("{{{meaning}}}"), &literal(&name));
+    }
+    work.run(&functions).await
+}
+
+/// Gives the settings other names.
+pub(crate) async fn rename(work: &Work, settings: &ContextSettings) -> Result<(), DbErr> {
+    register::require(work).await?;
+    for (meaning, name) in &settings.names {
+        check(name)?;
+        work.run_with(
+            "UPDATE archive.context_setting SET name = $2 WHERE meaning = $1",
+            [(*meaning).into(), name.as_str().into()],
+        )
+        .await?;
+    }
+    install(work).await
+}
+
+/// Gives a column that has no default the actor of the context, read as the column's type.
+///
+/// The cast is to the type without its length: a name that is too long is an error then, and not cut off.
+pub(crate) async fn default_to_actor(
+    work: &Work,
+    table: &TableId,
+    column: &str,
+) -> Result<(), DbErr> {
+    let rows = work
+        .qualified_rows(
+            "SELECT pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT archive.current_actor()::%s',
+                        a.attrelid::pg_catalog.regclass, a.attname, pg_catalog.format_type(a.atttypid, NULL)) AS statement
+             FROM pg_catalog.pg_attribute AS a
+             WHERE a.attrelid = $1::bigint::oid AND a.attname = $2 AND NOT a.atthasdef",
+            [table.oid.into(), column.into()],
+        )
+        .await?;
+    for row in rows {
+        work.run(&row.try_get::<String>("", "statement")?).await?;
+    }
+    Ok(())
+}
+
+/// PostgreSQL takes a setting of one's own by two names with a dot between them.
+fn check(name: &str) -> Result<(), DbErr> {
+    let is_identifier = |part: &str| {
+        let mut characters = part.chars();
+        characters
+            .next()
+            .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+            && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    let parts: Vec<_> = name.split('.').collect();
+    if parts.len() == 2 && parts.iter().all(|part| is_identifier(part)) {
+        return Ok(());
+    }
+    Err(DbErr::Migration(format!(
+        "\"{name}\" cannot be the name of a setting: give two names with a dot between them, such as app.current_user"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    fn a_setting_has_two_names() {
+        for good in ["app.current_user", "_a.b2"] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "", "app", "app.", ".b", "a.b.c", "a.2b", "a b.c", "a.b'", "ä.b",
+        ] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+    }
+}

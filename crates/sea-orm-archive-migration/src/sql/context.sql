@@ -1,0 +1,41 @@
+-- Who acts, for which tenant, from which request: settings of the transaction, which the runtime writes and
+-- triggers and policies read. What they are called stands in archive.context_setting; the functions carry the
+-- names, so that reading one costs no more than current_setting().
+--
+-- The bodies are parsed here, once: no search_path of a caller gives their operators another meaning.
+
+CREATE OR REPLACE FUNCTION archive.current_actor() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN nullif(pg_catalog.current_setting({actor}, true), '');
+
+CREATE OR REPLACE FUNCTION archive.current_tenant() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN nullif(pg_catalog.current_setting({tenant}, true), '');
+
+CREATE OR REPLACE FUNCTION archive.current_request_id() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN nullif(pg_catalog.current_setting({request_id}, true), '');
+
+-- Whatever else is known of the request, as the text of a JSON object.
+CREATE OR REPLACE FUNCTION archive.current_details() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN nullif(pg_catalog.current_setting({details}, true), '');
+
+-- Sets the context until the end of the transaction, all of it: what is not given is nobody's and nothing's.
+CREATE OR REPLACE FUNCTION archive.set_context(actor text, tenant text, request_id text, details text) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM pg_catalog.set_config({actor}, coalesce(actor, ''), true),
+            pg_catalog.set_config({tenant}, coalesce(tenant, ''), true),
+            pg_catalog.set_config({request_id}, coalesce(request_id, ''), true),
+            pg_catalog.set_config({details}, coalesce(details, ''), true);
+END
+$$;
+
+-- Sets the actor alone.
+CREATE OR REPLACE FUNCTION archive.set_actor(actor text) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM pg_catalog.set_config({actor}, coalesce(actor, ''), true);
+END
+$$;

@@ -1,0 +1,226 @@
+//! Transactions that carry a context.
+
+use std::error::Error as StdError;
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
+    RuntimeErr, SqlxError, Statement, TransactionTrait, Value,
+};
+
+use super::Context;
+use crate::Error;
+use crate::run::{ATTEMPTS, back_off, check_backend};
+
+/// What the transaction around a nested one carries, to be put back.
+struct Outer {
+    settings: [Option<String>; 4],
+    role: String,
+}
+
+impl Context {
+    /// Begins a transaction that carries this context until its end.
+    ///
+    /// Beyond BEGIN this is one statement, which sets the settings for the transaction alone, as
+    /// `set_config(.., is_local => true)` does. Committed or rolled back, the connection knows nothing
+    /// of it any more. In a transaction that is open already use [`run`](Self::run), which puts the
+    /// context around it back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Context`] where a text holds a zero byte, [`Error::NotInstalled`], and the database's own:
+    /// for one, that the login role may not take the [`role`](Self::role).
+    pub async fn begin(&self, db: &DatabaseConnection) -> Result<DatabaseTransaction, Error> {
+        let (transaction, _) = self.open(db).await?;
+        Ok(transaction)
+    }
+
+    /// Runs `work` in a transaction that carries this context: commits when it succeeds, rolls back when
+    /// it fails.
+    ///
+    /// On a `DatabaseConnection` a deadlock or a serialization failure (40P01, 40001) begins the work
+    /// again, ten times at most, so it must be of a kind that can be done again. In a transaction of the
+    /// caller's it is a savepoint: nothing is tried again, and the context around it is put back at the
+    /// end.
+    ///
+    /// In a web handler, or any other task that may move between threads, write `async move |txn| ..`: the
+    /// compiler cannot see yet that a closure which borrows from around it is `Send`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`, and those of [`begin`](Self::begin).
+    pub async fn run<C, T, E, F>(&self, db: &C, work: F) -> Result<T, E>
+    where
+        C: Carrier,
+        F: AsyncFn(&DatabaseTransaction) -> Result<T, E>,
+        E: From<Error> + StdError + 'static,
+    {
+        for attempt in 1.. {
+            let (transaction, outer) = self.open(db).await?;
+            let done = match work(&transaction).await {
+                Ok(value) => close(transaction, outer)
+                    .await
+                    .map(|()| value)
+                    .map_err(E::from),
+                Err(error) => {
+                    // A savepoint that is rolled back takes its settings with it.
+                    transaction.rollback().await.map_err(Error::from)?;
+                    Err(error)
+                }
+            };
+            match done {
+                Err(error) if C::ON_ITS_OWN && attempt < ATTEMPTS && is_contention(&error) => {
+                    back_off(attempt).await;
+                }
+                done => return done,
+            }
+        }
+        Err(Error::Catalog("no attempt was made".to_owned()).into())
+    }
+
+    /// Begins a transaction or a savepoint, and remembers what the one around it carries.
+    async fn open<C: Carrier>(
+        &self,
+        db: &C,
+    ) -> Result<(DatabaseTransaction, Option<Outer>), Error> {
+        check_backend(db)?;
+        self.check()?;
+        let outer = if C::ON_ITS_OWN {
+            None
+        } else {
+            Some(Outer::read(db).await?)
+        };
+        let transaction = db.begin().await?;
+        match self.set(&transaction).await {
+            Ok(()) => Ok((transaction, outer)),
+            Err(error) => {
+                transaction.rollback().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// One statement, whatever there is to say. The arguments are always text, and always four.
+    async fn set(&self, db: &DatabaseTransaction) -> Result<(), Error> {
+        let settings = [
+            self.actor.clone(),
+            self.tenant.clone(),
+            self.request_id.clone(),
+            self.details(),
+        ];
+        set(db, settings, self.role.as_deref()).await
+    }
+}
+
+impl Outer {
+    async fn read<C: ConnectionTrait>(db: &C) -> Result<Self, Error> {
+        let statement = Statement::from_string(
+            DbBackend::Postgres,
+            "SELECT archive.current_actor() AS actor, archive.current_tenant() AS tenant, \
+             archive.current_request_id() AS request_id, archive.current_details() AS details, \
+             pg_catalog.current_setting('role') AS role",
+        );
+        let row = db.query_one_raw(statement).await?;
+        let missing = || Error::Catalog("the context cannot be read".to_owned());
+        let row = row.ok_or_else(missing)?;
+        let text = |row: &QueryResult, name: &str| row.try_get("", name);
+        Ok(Self {
+            settings: [
+                text(&row, "actor")?,
+                text(&row, "tenant")?,
+                text(&row, "request_id")?,
+                text(&row, "details")?,
+            ],
+            role: row.try_get("", "role")?,
+        })
+    }
+
+    async fn put_back(self, db: &DatabaseTransaction) -> Result<(), Error> {
+        set(db, self.settings, Some(&self.role)).await
+    }
+}
+
+async fn close(transaction: DatabaseTransaction, outer: Option<Outer>) -> Result<(), Error> {
+    if let Some(outer) = outer {
+        outer.put_back(&transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn set(
+    db: &DatabaseTransaction,
+    settings: [Option<String>; 4],
+    role: Option<&str>,
+) -> Result<(), Error> {
+    let mut values: Vec<Value> = settings.map(Value::from).into();
+    let mut text = "SELECT archive.set_context($1, $2, $3, $4)".to_owned();
+    if let Some(role) = role {
+        values.push(role.into());
+        text.push_str(", pg_catalog.set_config('role', $5, true)");
+    }
+    db.execute_raw(Statement::from_sql_and_values(
+        DbBackend::Postgres,
+        text,
+        values,
+    ))
+    .await?;
+    Ok(())
+}
+
+/// What a context can be set on: a `DatabaseConnection`, or a transaction of the caller's.
+pub trait Carrier:
+    ConnectionTrait + TransactionTrait<Transaction = DatabaseTransaction> + sealed::Sealed
+{
+    /// Whether a transaction begun here is one of its own, and not a savepoint.
+    #[doc(hidden)]
+    const ON_ITS_OWN: bool;
+}
+
+impl Carrier for DatabaseConnection {
+    const ON_ITS_OWN: bool = true;
+}
+
+impl Carrier for DatabaseTransaction {
+    const ON_ITS_OWN: bool = false;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for sea_orm::DatabaseConnection {}
+    impl Sealed for sea_orm::DatabaseTransaction {}
+}
+
+/// Whether the error is, or comes from, a deadlock or a serialization failure.
+fn is_contention(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let is = if let Some(error) = error.downcast_ref::<Error>() {
+            matches!(error, Error::Contention { .. })
+        } else if let Some(error) = error.downcast_ref::<DbErr>() {
+            matches!(
+                error,
+                DbErr::Exec(RuntimeErr::SqlxError(e))
+                | DbErr::Query(RuntimeErr::SqlxError(e))
+                | DbErr::Conn(RuntimeErr::SqlxError(e)) if is_retryable(e)
+            )
+        } else if let Some(RuntimeErr::SqlxError(error)) = error.downcast_ref::<RuntimeErr>() {
+            is_retryable(error)
+        } else {
+            error.downcast_ref::<SqlxError>().is_some_and(is_retryable)
+        };
+        if is {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+fn is_retryable(error: &SqlxError) -> bool {
+    match error {
+        SqlxError::Database(error) => {
+            matches!(error.code().as_deref(), Some("40001" | "40P01"))
+        }
+        _ => false,
+    }
+}

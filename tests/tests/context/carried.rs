@@ -1,0 +1,187 @@
+//! A context is on its transaction and nowhere else.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
+use sea_orm_archive::{Context, Error};
+use sea_orm_archive_migration::{ArchiveSchema, ContextSettings};
+use sea_orm_migration::SchemaManager;
+
+use crate::database::{Known, actor, blog, known, one};
+
+#[tokio::test]
+async fn an_identity_never_stays_on_a_connection() {
+    let blog = blog().await;
+    // One connection: whatever stays on it, the next request would have.
+    let db = blog.session("pool of one").await.db();
+    let alice = Context::new().actor("alice").tenant(4).request_id("r1");
+
+    let txn = alice.begin(&db).await.unwrap();
+    let carried = known(&txn).await;
+    assert_eq!(carried.actor.as_deref(), Some("alice"));
+    assert_eq!(carried.tenant.as_deref(), Some("4"));
+    assert_eq!(carried.request_id.as_deref(), Some("r1"));
+    txn.commit().await.unwrap();
+    assert_eq!(known(&db).await, Known::default(), "after a commit");
+
+    let txn = alice.begin(&db).await.unwrap();
+    txn.rollback().await.unwrap();
+    assert_eq!(known(&db).await, Known::default(), "after a rollback");
+
+    drop(alice.begin(&db).await.unwrap());
+    assert_eq!(
+        known(&db).await,
+        Known::default(),
+        "after a transaction that was dropped"
+    );
+
+    let failed = alice
+        .run(&db, async |txn| {
+            txn.execute_unprepared("select 1 / 0").await?;
+            Ok::<_, Error>(())
+        })
+        .await;
+    assert!(failed.is_err());
+    assert_eq!(known(&db).await, Known::default(), "after work that failed");
+}
+
+#[tokio::test]
+async fn a_context_says_all_or_nothing() {
+    let blog = blog().await;
+    let db = blog.connect().await;
+    let full = Context::new()
+        .actor(7)
+        .tenant("t")
+        .request_id("r")
+        .client_address([10, 0, 0, 1])
+        .user_agent("curl")
+        .reason("spam")
+        .metadata(serde_json::json!({"ticket": "it's \"quoted\""}));
+    let txn = full.begin(&db).await.unwrap();
+    let details = known(&txn).await.details.unwrap();
+    let details: serde_json::Value = serde_json::from_str(&details).unwrap();
+    assert_eq!(
+        details,
+        serde_json::json!({"client_address": "10.0.0.1", "user_agent": "curl", "reason": "spam",
+                           "metadata": {"ticket": "it's \"quoted\""}})
+    );
+    // An inner one adds nothing to the outer one: it takes its place, and gives it back.
+    Context::new()
+        .actor("job")
+        .run(&txn, async |txn| {
+            assert_eq!(known(txn).await, actor("job"));
+            Ok::<_, Error>(())
+        })
+        .await
+        .unwrap();
+    assert_eq!(known(&txn).await.tenant.as_deref(), Some("t"));
+    let failed = Context::new()
+        .actor("job")
+        .run(&txn, async |_| Err::<(), _>(DbErr::Custom("no".to_owned())))
+        .await;
+    assert!(failed.is_err());
+    assert_eq!(known(&txn).await.actor.as_deref(), Some("7"));
+}
+
+#[tokio::test]
+async fn odd_actors_are_carried_or_refused_as_they_are() {
+    let blog = blog().await;
+    let db = blog.connect().await;
+    let megabyte = "x".repeat(1 << 20);
+    for odd in [
+        "o'hara",
+        "\"; drop table posts; --",
+        "\\",
+        "ä\u{1f980}\n",
+        &megabyte,
+    ] {
+        let txn = Context::new().actor(odd).begin(&db).await.unwrap();
+        assert_eq!(known(&txn).await, actor(odd));
+    }
+    for (context, field) in [
+        (Context::new().actor("a\0b"), "actor"),
+        (Context::new().tenant("\0"), "tenant"),
+        (
+            Context::new().metadata(serde_json::json!({"a": ["\0"]})),
+            "metadata",
+        ),
+    ] {
+        let refused = context.begin(&db).await.map(drop).unwrap_err();
+        assert!(
+            matches!(&refused, Error::Context { field: f } if *f == field),
+            "{refused}"
+        );
+    }
+    // Nobody is not an empty somebody.
+    let txn = Context::new().actor("").begin(&db).await.unwrap();
+    assert_eq!(known(&txn).await, Known::default());
+}
+
+#[tokio::test]
+async fn work_that_deadlocks_is_done_again_and_can_be_spawned() {
+    let blog = blog().await;
+    let db = blog.connect().await;
+    let tries = std::sync::Arc::new(AtomicU32::new(0));
+    let counted = tries.clone();
+    // In a task of its own, as a web server runs it: the future is Send.
+    let task = tokio::spawn(async move {
+        Context::new()
+            .actor("alice")
+            .run(&db, async move |txn| {
+                if counted.fetch_add(1, Ordering::SeqCst) == 0 {
+                    let sql = "do $$ begin raise exception using errcode = '40P01'; end $$";
+                    txn.execute_unprepared(sql).await?;
+                }
+                Ok::<_, DbErr>(known(txn).await)
+            })
+            .await
+    });
+    assert_eq!(task.await.unwrap().unwrap(), actor("alice"));
+    assert_eq!(tries.load(Ordering::SeqCst), 2);
+    // In a transaction of the caller's nothing is tried again: it is lost already.
+    let db = blog.connect().await;
+    let txn = db.begin().await.unwrap();
+    let tries = AtomicU32::new(0);
+    let failed = Context::new()
+        .run(&txn, async |txn| {
+            tries.fetch_add(1, Ordering::SeqCst);
+            let sql = "do $$ begin raise exception using errcode = '40P01'; end $$";
+            txn.execute_unprepared(sql).await.map(drop)
+        })
+        .await;
+    assert!(failed.is_err());
+    assert_eq!(tries.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn the_settings_can_be_called_something_else() {
+    let blog = blog().await;
+    let db = blog.connect().await;
+    let manager = SchemaManager::new(&db);
+    let settings = ContextSettings::new().actor("mine.who").tenant("mine.org");
+    manager.name_context_settings(settings).await.unwrap();
+    // A later install keeps the names.
+    manager.install_archive().await.unwrap();
+    let txn = Context::new()
+        .actor("alice")
+        .tenant("t")
+        .begin(&db)
+        .await
+        .unwrap();
+    txn.execute_unprepared("select 1 / (current_setting('mine.who') = 'alice' and current_setting('mine.org') = 't')::int")
+        .await
+        .unwrap();
+    assert_eq!(known(&txn).await.actor.as_deref(), Some("alice"));
+    drop(txn);
+    let bad = ContextSettings::new().actor("nodot");
+    assert!(manager.name_context_settings(bad).await.is_err());
+    assert_eq!(
+        one(
+            &db,
+            "select name from archive.context_setting where meaning = 'actor'"
+        )
+        .await
+        .as_deref(),
+        Some("mine.who")
+    );
+}

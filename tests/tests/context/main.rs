@@ -1,0 +1,5 @@
+//! Who acts is set on a transaction, read by the database, and gone with it.
+
+mod carried;
+mod database;
+mod moves;

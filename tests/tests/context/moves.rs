@@ -1,0 +1,65 @@
+//! Archive and restore take their actor from the context.
+
+use ::blog::{comment, post};
+use sea_orm::{EntityTrait, TransactionTrait};
+use sea_orm_archive::prelude::*;
+use sea_orm_archive::{Context, Error};
+
+use crate::database::{Known, blog, known};
+
+#[tokio::test]
+async fn the_actor_of_the_context_archives_and_restores() {
+    let blog = blog().await;
+    let db = blog.connect().await;
+    let txn = Context::new().actor(7).begin(&db).await.unwrap();
+    let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    assert_eq!(archival.archived_by.as_deref(), Some("7"));
+    let deleted = comment::deleted::Entity::find_by_id(1)
+        .one(&txn)
+        .await
+        .unwrap();
+    assert_eq!(deleted.unwrap().deleted_by, Some(7));
+    let restored = archival.restore(&txn).await.unwrap();
+    assert_eq!(restored.archival.restored_by.as_deref(), Some("7"));
+    txn.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_says_it_is_believed_and_the_context_is_as_before() {
+    let blog = blog().await;
+    let db = blog.connect().await;
+    let txn = Context::new().actor(7).begin(&db).await.unwrap();
+    let archival = post::Entity::archive_by_id(1)
+        .by(8)
+        .exec(&txn)
+        .await
+        .unwrap();
+    assert_eq!(archival.archived_by.as_deref(), Some("8"));
+    assert_eq!(known(&txn).await.actor.as_deref(), Some("7"));
+    txn.commit().await.unwrap();
+
+    let txn = db.begin().await.unwrap();
+    sea_orm_archive::archival::Entity::restore_by_id(archival.id)
+        .by(9)
+        .exec(&txn)
+        .await
+        .unwrap();
+    assert_eq!(known(&txn).await, Known::default());
+}
+
+#[tokio::test]
+async fn an_actor_that_the_column_cannot_keep_is_refused_and_nothing_moves() {
+    let blog = blog().await;
+    let db = blog.connect().await;
+    let txn = Context::new().actor("alice").begin(&db).await.unwrap();
+    let refused = post::Entity::archive_by_id(1).exec(&txn).await.unwrap_err();
+    assert!(matches!(refused, Error::Actor { .. }), "{refused}");
+    assert!(refused.to_string().contains("\"alice\""), "{refused}");
+    assert!(
+        post::Entity::find_by_id(1)
+            .one(&txn)
+            .await
+            .unwrap()
+            .is_some()
+    );
+}
