@@ -1,6 +1,6 @@
 //! The one statement that moves a tree into its twins.
 
-use super::basis::unchanged;
+use super::basis::{moving as moving_tables, unchanged};
 use super::name::{bare, columns, joined, key_object, literal, object, quote, same_key};
 use super::tree::{self, Roots, TAG, root_records, tagged_claims, unless_moved, with};
 use crate::error::{RESTRICTED, TRIGGER};
@@ -20,7 +20,7 @@ pub(crate) fn steps(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
 /// copy stale rows. What could be inserted below the tree was locked out by the steps before.
 /// Columns are listed on both sides: a new column is never put into another one's place.
 fn moving(plan: &Plan, which: Roots) -> String {
-    let mut parts = vec![numbered_roots(plan, which), clock()];
+    let mut parts = vec![numbered_roots(plan, which), clock(plan)];
     for (n, node) in plan.nodes.iter().enumerate() {
         if node.claimed {
             parts.extend(tagged_claims(plan, n, which, &moved_name));
@@ -56,9 +56,13 @@ fn numbered_roots(plan: &Plan, which: Roots) -> String {
     )
 }
 
-/// The time of the move: read once, after the locks.
-fn clock() -> String {
-    "clock AS MATERIALIZED (SELECT pg_catalog.clock_timestamp() AS at)".to_owned()
+/// The time of the move: read once, after the locks. No row is kept without it, so the triggers hear of the
+/// move before they run.
+fn clock(plan: &Plan) -> String {
+    format!(
+        "clock AS MATERIALIZED (SELECT pg_catalog.clock_timestamp() AS at, {} AS moving)",
+        moving_tables(plan.nodes.iter().map(|node| &node.moved), &plan.detached)
+    )
 }
 
 /// Where the rows of a node are once they have left their table.

@@ -1,7 +1,8 @@
-//! The condition that every moving statement carries: the tables are those of the plan.
+//! What every moving statement carries: the condition that the tables are those of the plan, and word
+//! to their triggers that this is a move.
 
 use super::name::literal;
-use crate::plan::Basis;
+use crate::plan::{Basis, DetachedChild, Moved};
 
 /// True while the tables are those that the plan was made from.
 pub(crate) fn unchanged(basis: &Basis) -> String {
@@ -23,4 +24,24 @@ pub(crate) fn unchanged(basis: &Basis) -> String {
         .chain(resolved)
         .collect::<Vec<_>>()
         .join(" AND ")
+}
+
+/// Sets `archive.moving`, which the triggers of these tables read at the end of the statement: `,16400,` for
+/// a table or twin whose rows move, `~16500,` for one whose links are cut or put back. `archive.run` clears it.
+///
+/// It is a hint and no proof, since anybody can set it: the audit log takes a row that left for archived only
+/// when it sees it arrive in the twin.
+pub(crate) fn moving<'a>(
+    moved: impl Iterator<Item = &'a Moved>,
+    detached: &[DetachedChild],
+) -> String {
+    let tables = moved.map(|m| format!("{},{},", m.table.id.oid, m.twin.id.oid));
+    let linked = detached.iter().map(|child| {
+        let twin = child.twin.as_ref().map(|twin| format!("~{},", twin.id.oid));
+        format!("~{},{}", child.table.oid, twin.unwrap_or_default())
+    });
+    format!(
+        "pg_catalog.set_config('archive.moving', {}, true)",
+        literal(&format!(",{}", tables.chain(linked).collect::<String>()))
+    )
 }

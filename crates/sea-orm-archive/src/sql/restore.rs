@@ -1,6 +1,6 @@
 //! The one statement that brings an archival back.
 
-use super::basis::unchanged;
+use super::basis::{moving as moving_tables, unchanged};
 use super::name::{bare, columns, literal, object, quote};
 use super::tree::with;
 use crate::catalog::{ForeignKeyColumn, KeyColumn};
@@ -64,10 +64,11 @@ fn target(plan: &RestorePlan) -> String {
         known.join(" OR ")
     };
     format!(
-        "target AS MATERIALIZED (SELECT a.id FROM archive.archival AS a WHERE a.id = ($1->>'id')::bigint AND {} \
+        "target AS MATERIALIZED (SELECT a.id, {} AS moving FROM archive.archival AS a WHERE a.id = ($1->>'id')::bigint AND {} \
          AND CASE WHEN a.tables[1] = {} AND a.tables::oid[] <@ ARRAY[{}]::oid[] \
          AND NOT EXISTS (SELECT FROM archive.detached_link AS l WHERE l.archival_id = a.id AND NOT ({known})) \
          THEN true ELSE archive.stop('{OTHER_PLAN}', 'the archival holds other tables') END)",
+        moving_tables(plan.tables.iter(), &plan.detached),
         unchanged(&plan.basis),
         tables.first().map(String::as_str).unwrap_or("NULL"),
         tables.join(", "),
