@@ -22,7 +22,8 @@ struct Constraints(Vec<String>);
 ///
 /// What a statement does is read from the catalog, and not from the statement: a foreign key, an
 /// identity, a default or a unique constraint is the table's own, and never reaches the twin.
-pub(crate) async fn apply(work: &Work, statement: &TableAlterStatement) -> Result<(), DbErr> {
+/// Returns the table as it is now.
+pub(crate) async fn apply(work: &Work, statement: &TableAlterStatement) -> Result<Table, DbErr> {
     let name = table_of(statement)?;
     let before = work.existing_table(&name).await?;
     let twin = before.twin.clone().ok_or_else(|| {
@@ -52,7 +53,8 @@ pub(crate) async fn apply(work: &Work, statement: &TableAlterStatement) -> Resul
             after.id
         )));
     }
-    sync::columns(work, &after, &twin).await
+    sync::columns(work, &after, &twin).await?;
+    Ok(after)
 }
 
 /// The name of the statement's table as SQL text.

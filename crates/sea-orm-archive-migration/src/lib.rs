@@ -75,6 +75,7 @@
 //! database said.
 
 mod alter;
+mod audit;
 mod context;
 mod difference;
 mod history;
@@ -91,6 +92,7 @@ mod sync;
 mod twin;
 mod work;
 
+pub use audit::{AuditSchema, AuditedTable};
 pub use context::ContextSettings;
 pub use history::{HistorySchema, HistorySplit, HistoryTable, TemporalForeignKey};
 pub use options::{ArchivedTable, ExistingTable};

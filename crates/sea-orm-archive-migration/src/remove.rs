@@ -3,7 +3,7 @@
 use sea_orm_archive::catalog::{Table, Twin};
 use sea_orm_migration::DbErr;
 
-use crate::{register, work::Work};
+use crate::{audit, register, work::Work};
 
 /// Drops the table called `name` and its twin, if they exist, with all their rows.
 pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
@@ -17,7 +17,9 @@ pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
     let tables: Vec<_> = std::iter::once(active.id.sql())
         .chain(active.twin.iter().map(|twin| twin.id.sql()))
         .collect();
-    work.run(&format!("DROP TABLE {}", tables.join(", "))).await
+    work.run(&format!("DROP TABLE {}", tables.join(", ")))
+        .await?;
+    audit::forget_dropped(work).await
 }
 
 /// Drops the twin of the table called `name`, if it has one, and only if it is empty.
@@ -47,5 +49,9 @@ async fn drop_empty(work: &Work, active: &Table, twin: &Twin) -> Result<(), DbEr
         )));
     }
     register::remove(work, &active.id).await?;
-    work.run(&format!("DROP TABLE {name}")).await
+    work.run(&format!("DROP TABLE {name}")).await?;
+    match work.table(&active.id.sql()).await? {
+        Some(table) => audit::refresh(work, &table).await,
+        None => Ok(()),
+    }
 }

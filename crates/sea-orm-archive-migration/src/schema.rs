@@ -8,7 +8,7 @@ use sea_orm_migration::{
 };
 
 use crate::{
-    ArchivedTable, ContextSettings, ExistingTable, alter, context, install, name,
+    ArchivedTable, ContextSettings, ExistingTable, alter, audit, context, install, name,
     options::TwinOptions, privileges, register, remove, sequence, sync, twin, work::Work,
 };
 
@@ -506,12 +506,23 @@ async fn create(work: &Work, table: ArchivedTable) -> Result<(), DbErr> {
 async fn adopt(work: &Work, table: &TableRef, options: &TwinOptions) -> Result<(), DbErr> {
     register::require(work).await?;
     let active = work.existing_table(&name::table(table)?).await?;
-    twin::ensure(work, &active, options).await
+    twin::ensure(work, &active, options).await?;
+    changed(work, &active.id.sql()).await
+}
+
+/// The audit log follows a table that got another twin, or other columns.
+async fn changed(work: &Work, name: &str) -> Result<(), DbErr> {
+    audit::forget_dropped(work).await?;
+    match work.table(name).await? {
+        Some(table) => audit::refresh(work, &table).await,
+        None => Ok(()),
+    }
 }
 
 async fn change(work: &Work, statement: &TableAlterStatement) -> Result<(), DbErr> {
     register::require(work).await?;
-    alter::apply(work, statement).await
+    let altered = alter::apply(work, statement).await?;
+    changed(work, &altered.id.sql()).await
 }
 
 async fn follow(work: &Work, name: &str) -> Result<(), DbErr> {
@@ -524,7 +535,8 @@ async fn follow(work: &Work, name: &str) -> Result<(), DbErr> {
         )));
     };
     sync::columns(work, &active, twin).await?;
-    privileges::add_missing(work, &active.id, &twin.id).await
+    privileges::add_missing(work, &active.id, &twin.id).await?;
+    changed(work, &active.id.sql()).await
 }
 
 async fn reset(work: &Work, name: &str) -> Result<(), DbErr> {

@@ -1,0 +1,193 @@
+//! The triggers of a table that is audited.
+
+use sea_orm_archive::catalog::Table;
+use sea_orm_migration::DbErr;
+
+use crate::{
+    audit::{
+        function,
+        options::AuditedTable,
+        register::{self, Audited},
+    },
+    name,
+    work::Work,
+};
+
+/// Audits a table from now on, or in another way than before.
+pub(crate) async fn audit(work: &Work, wanted: &AuditedTable) -> Result<(), DbErr> {
+    register::require(work).await?;
+    forget_dropped(work).await?;
+    let table = work.existing_table(&name::table(&wanted.table)?).await?;
+    refuse_unfit(work, &table, wanted).await?;
+    register::put(work, &table.id, &wanted.excluded, &wanted.redacted).await?;
+    refresh(work, &table).await
+}
+
+/// Audits a table no longer. Its entries stay.
+pub(crate) async fn unaudit(work: &Work, name: &str) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    forget_dropped(work).await?;
+    let Some(table) = work.table(name).await? else {
+        return Ok(());
+    };
+    let Some(audited) = register::find(work, &table.id).await? else {
+        return Ok(());
+    };
+    // Writes that are under way end with their entries, and those that come later leave none.
+    work.existing_table(&table.id.sql()).await?;
+    drop_functions(work, audited.id).await?;
+    register::remove(work, audited.id).await
+}
+
+/// Writes the trigger functions of `table` anew, where it is audited: for the columns, the partitions and the
+/// twin that it has now.
+pub(crate) async fn refresh(work: &Work, table: &Table) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    match register::find(work, &table.id).await? {
+        Some(audited) => watch(work, table, &audited).await,
+        None => Ok(()),
+    }
+}
+
+/// The same for every table, after an update of this crate.
+pub(crate) async fn refresh_all(work: &Work) -> Result<(), DbErr> {
+    forget_dropped(work).await?;
+    for audited in register::tables(work).await? {
+        let table = work.existing_table(&audited.relation).await?;
+        watch(work, &table, &audited).await?;
+    }
+    Ok(())
+}
+
+/// Forgets tables that were dropped, and drops what was written for them.
+pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    for id in register::dropped(work).await? {
+        drop_functions(work, id).await?;
+        register::remove(work, id).await?;
+    }
+    Ok(())
+}
+
+async fn watch(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbErr> {
+    let shape = register::put_shape(work, audited.id).await?;
+    let columns = function::columns(work, table.id.oid).await?;
+    let written = function::Written {
+        table,
+        audited,
+        columns: &columns,
+        shape: &shape,
+    };
+    work.run(&written.of_table()).await?;
+    let name = function::name(audited.id);
+    for relation in with_partitions(work, &table.id.sql()).await? {
+        attach(work, &relation, &name).await?;
+    }
+    if let Some(twin) = &table.twin {
+        let columns = function::columns(work, twin.id.oid).await?;
+        let shape = register::shape(work, &twin.id).await?;
+        work.run(&written.of_twin(twin, &columns, &shape)).await?;
+        attach(work, &twin.id.sql(), &function::twin_name(audited.id)).await?;
+    }
+    Ok(())
+}
+
+/// A change of a partition by its own name fires the triggers of the partition alone.
+async fn with_partitions(work: &Work, table: &str) -> Result<Vec<String>, DbErr> {
+    let rows = work
+        .rows(
+            "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation
+             FROM pg_catalog.pg_partition_tree($1::pg_catalog.regclass) AS p
+             JOIN pg_catalog.pg_class AS c ON c.oid = p.relid
+             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+             ORDER BY p.level",
+            [table.into()],
+        )
+        .await?;
+    let mut relations: Vec<String> = rows
+        .iter()
+        .map(|row| row.try_get("", "relation"))
+        .collect::<Result<_, DbErr>>()?;
+    // The tree of a table without partitions is empty.
+    if relations.is_empty() {
+        relations.push(table.to_owned());
+    }
+    Ok(relations)
+}
+
+/// ENABLE ALWAYS: a session that plays replica skips other triggers.
+async fn attach(work: &Work, relation: &str, function: &str) -> Result<(), DbErr> {
+    let text = include_str!("../sql/audit/triggers.sql");
+    work.run(
+        &text
+            .replace("{table}", relation)
+            .replace("{function}", function),
+    )
+    .await
+}
+
+/// With CASCADE, which takes the triggers along.
+async fn drop_functions(work: &Work, id: i32) -> Result<(), DbErr> {
+    for function in [function::name(id), function::twin_name(id)] {
+        work.run(&format!("DROP FUNCTION IF EXISTS {function}() CASCADE"))
+            .await?;
+    }
+    Ok(())
+}
+
+async fn refuse_unfit(work: &Work, table: &Table, wanted: &AuditedTable) -> Result<(), DbErr> {
+    let id = &table.id;
+    let refuse = |reason: String| Err(DbErr::Migration(format!("{id} {reason}")));
+    if id.schema == "archive" || id.schema.starts_with("pg_") {
+        return refuse("cannot be audited: it is not a table of the application".to_owned());
+    }
+    if table.key.is_empty() {
+        return refuse(
+            "has no primary key, so no entry could say which row it is about: add one first"
+                .to_owned(),
+        );
+    }
+    if table.is_partition {
+        return refuse(
+            "is a partition: audit the partitioned table, and its partitions are audited too"
+                .to_owned(),
+        );
+    }
+    if table.has_inheritors {
+        return refuse(
+            "has tables that inherit from it, whose rows are not its own: audit those, or use partitions"
+                .to_owned(),
+        );
+    }
+    if let Some(active) = crate::register::active_of(work, id).await? {
+        return refuse(format!(
+            "is the archive table of {active}: audit that, and what happens here is told of its rows"
+        ));
+    }
+    for (what, columns) in [("exclude", &wanted.excluded), ("redact", &wanted.redacted)] {
+        for column in columns {
+            if table.column(column).is_none() {
+                return refuse(format!(
+                    "has no column \"{column}\" to {what}: name a column that it has"
+                ));
+            }
+            if table.key.iter().any(|key| key.name == *column) {
+                return refuse(format!(
+                    "cannot {what} \"{column}\", a column of its primary key: entries say by it which row they are about"
+                ));
+            }
+        }
+    }
+    match wanted.excluded.iter().find(|c| wanted.redacted.contains(c)) {
+        Some(both) => refuse(format!(
+            "cannot both exclude and redact \"{both}\": exclude leaves out that it changed, redact tells it"
+        )),
+        None => Ok(()),
+    }
+}

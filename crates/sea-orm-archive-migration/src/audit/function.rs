@@ -1,0 +1,450 @@
+//! The trigger function of an audited table, written for its columns.
+
+use sea_orm_archive::catalog::{Table, Twin};
+use sea_orm_migration::{
+    DbErr,
+    sea_orm::{JsonValue, QueryResult},
+};
+
+use crate::{
+    audit::register::Audited,
+    name::{literal, quote},
+    work::Work,
+};
+
+/// The function of a table and its partitions.
+pub(crate) fn name(id: i32) -> String {
+    format!("archive.audit_{id}")
+}
+
+/// The function of its twin.
+pub(crate) fn twin_name(id: i32) -> String {
+    format!("archive.audit_{id}_twin")
+}
+
+/// How the log reads one column.
+pub(crate) struct Column {
+    name: String,
+    number: i16,
+    /// IS DISTINCT FROM tells every change of its bytes.
+    exact: bool,
+    /// Its text may be something that jsonb refuses.
+    is_json: bool,
+    /// Which settings its text depends on, a letter for each.
+    settings: String,
+}
+
+/// Reads how the log reads the columns of a table.
+pub(crate) async fn columns(work: &Work, oid: i64) -> Result<Vec<Column>, DbErr> {
+    let rows = work
+        .rows(include_str!("../sql/audit/columns.sql"), [oid.into()])
+        .await?;
+    let read = |row: &QueryResult| {
+        Ok(Column {
+            name: row.try_get("", "name")?,
+            number: row.try_get("", "number")?,
+            exact: row.try_get("", "exact")?,
+            is_json: row.try_get("", "is_json")?,
+            settings: row.try_get("", "settings")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// What stands in an entry, in this order.
+const TARGET: &str = "at, transaction_id, operation, table_name, key, old, new, redacted, tenant, actor, request_id, \
+                      database_user, details_id";
+const TRANSACTION: &str = "pg_current_xact_id()::text::bigint";
+const CONTEXT: [&str; 4] = [
+    "archive.audit_text(archive.current_actor())",
+    "archive.audit_text(archive.current_request_id())",
+    "session_user::text",
+    "CASE WHEN archive.current_details() IS NOT NULL THEN archive.audit_details() END",
+];
+const TENANT: &str = "archive.audit_text(archive.current_tenant())";
+
+/// As many arguments as a function takes, and some to spare.
+const MOST_ARGUMENTS: usize = 90;
+
+/// The settings that a value's text may depend on, by their letters.
+const SETTINGS: [(char, &str); 4] = [
+    ('f', "SET extra_float_digits = '1'"),
+    ('b', "SET bytea_output = 'hex'"),
+    ('i', "SET intervalstyle = 'postgres'"),
+    ('d', "SET timezone = 'UTC' SET datestyle = 'ISO, YMD'"),
+];
+
+/// A table as its trigger functions see it.
+pub(crate) struct Written<'a> {
+    pub(crate) table: &'a Table,
+    pub(crate) audited: &'a Audited,
+    pub(crate) columns: &'a [Column],
+    pub(crate) shape: &'a str,
+}
+
+impl Written<'_> {
+    /// The function of the table.
+    pub(crate) fn of_table(&self) -> String {
+        let body = render(include_str!("../sql/audit/table.sql"), &|place| {
+            self.of_pair(place).or_else(|| self.of_rows(place))
+        });
+        self.create(&name(self.audited.id), &body)
+    }
+
+    /// The function of the twin, whose own columns are `columns`.
+    pub(crate) fn of_twin(&self, twin: &Twin, columns: &[Column], shape: &str) -> String {
+        let number = |name: &str| columns.iter().find(|c| c.name == name).map(|c| c.number);
+        let same = |numbers: &[i16]| -> Vec<i16> {
+            let here = self.columns.iter().filter(|c| numbers.contains(&c.number));
+            here.filter_map(|c| number(&c.name)).collect()
+        };
+        let added = [&twin.deleted_at, &twin.deleted_by, &twin.archival_id];
+        let added = added.iter().filter_map(|name| number(name));
+        let body = render(include_str!("../sql/audit/twin.sql"), &|place| {
+            Some(match place {
+                "oid" => twin.id.oid.to_string(),
+                "shape" => literal(shape),
+                "archival_id" => quote(&twin.archival_id),
+                "archival_number" => optional(number(&twin.archival_id)),
+                "tenant_number" => {
+                    let tenant = self.audited.tenant.map(|tenant| same(&[tenant]));
+                    optional(tenant.and_then(|found| found.first().copied()))
+                }
+                "excluded" => {
+                    let excluded = same(&self.audited.excluded);
+                    numbers(
+                        &excluded
+                            .into_iter()
+                            .chain(added.clone())
+                            .collect::<Vec<_>>(),
+                    )
+                }
+                "hidden" => numbers(&same(&self.audited.redacted)),
+                place => return self.of_rows(place),
+            })
+        });
+        self.create(&twin_name(self.audited.id), &body)
+    }
+
+    fn create(&self, function: &str, body: &str) -> String {
+        let settings: Vec<_> = SETTINGS
+            .iter()
+            .filter(|(letter, _)| self.columns.iter().any(|c| c.settings.contains(*letter)))
+            .map(|(_, setting)| *setting)
+            .collect();
+        format!(
+            "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger
+             LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp {} AS {};
+             REVOKE EXECUTE ON FUNCTION {function}() FROM PUBLIC",
+            settings.join(" "),
+            literal(body)
+        )
+    }
+
+    /// What any of the bodies speaks of: the rows `b` (before) and `a` (after).
+    fn of_rows(&self, place: &str) -> Option<String> {
+        let moves = |text: &str| match self.table.twin {
+            Some(_) => render(text, &|place| self.of_rows(place)),
+            None => String::new(),
+        };
+        Some(match place {
+            "id" => self.audited.id.to_string(),
+            "oid" => self.table.id.oid.to_string(),
+            "shape" => literal(self.shape),
+            "name" => literal(&self.audited.name),
+            "relation" => self.table.id.sql(),
+            "target" => TARGET.to_owned(),
+            "transaction" => TRANSACTION.to_owned(),
+            "tenant" => TENANT.to_owned(),
+            "context" => CONTEXT.join(", "),
+            "context_once" => CONTEXT.map(|c| format!("(SELECT {c})")).join(", "),
+            "context_values" => format!("{TENANT}, {}", CONTEXT.join(", ")),
+            "excluded" => numbers(&self.audited.excluded),
+            "hidden" => numbers(&self.audited.redacted),
+            "tenant_number" => optional(self.audited.tenant),
+            "redacted" => self.redacted(),
+            "key_of_a" => self.key("a"),
+            "key_of_b" => self.key("b"),
+            "whole_a" => self.whole("a"),
+            "whole_b" => self.whole("b"),
+            "tenant_of_a" => self.tenant("a"),
+            "tenant_of_b" => self.tenant("b"),
+            "digest_of_keys_a" => digest("a", self.keys()),
+            "digest_of_keys_b" => digest("b", self.keys()),
+            "digest_a" => digest("a", self.columns.iter()),
+            "digest_b" => digest("b", self.columns.iter()),
+            "departure" => moves(include_str!("../sql/audit/departure.sql")),
+            "arrival" => moves(include_str!("../sql/audit/arrival.sql")),
+            _ => return None,
+        })
+    }
+
+    /// What only the UPDATE of the table speaks of.
+    fn of_pair(&self, place: &str) -> Option<String> {
+        let first = || {
+            self.keys()
+                .next()
+                .map(|c| quote(&c.name))
+                .unwrap_or_default()
+        };
+        Some(match place {
+            "same_key_of_variables" => self.same_key("v_old", "v_new"),
+            "same_key" => self.same_key("b", "a"),
+            "key_of_variable" => self.key("v_new"),
+            "tenant_of_variables" => self.tenant_of("v_old", "v_new"),
+            "tenant_of_pair" => self.tenant_of("b", "a"),
+            "b_is_missing" => format!("b.{} IS NULL", first()),
+            "a_is_missing" => format!("a.{} IS NULL", first()),
+            "both" => format!("a.{0} IS NOT NULL AND b.{0} IS NOT NULL", first()),
+            "text_before" => self.changed_text("b"),
+            "text_after" => self.changed_text("a"),
+            "text_hidden" => self.hidden_text(),
+            "differences" => self.differences(),
+            _ => return None,
+        })
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Column> {
+        let keys = self.table.key.iter();
+        keys.filter_map(|key| self.columns.iter().find(|c| c.name == key.name))
+    }
+
+    fn is_redacted(&self, column: &Column) -> bool {
+        self.audited.redacted.contains(&column.number)
+    }
+
+    fn is_excluded(&self, column: &Column) -> bool {
+        self.audited.excluded.contains(&column.number)
+    }
+
+    fn told(&self) -> impl Iterator<Item = &Column> {
+        self.columns
+            .iter()
+            .filter(|c| !self.is_excluded(c) && !self.is_redacted(c))
+    }
+
+    fn hidden(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|c| self.is_redacted(c))
+    }
+
+    /// The IFs that collect what is different between the two variables, by groups: where nothing of a
+    /// group has changed, which is mostly so, it is one expression.
+    fn differences(&self) -> String {
+        let told: Vec<_> = self.told().collect();
+        let mut text = String::new();
+        for group in told.chunks(15) {
+            let differ: Vec<_> = group.iter().map(|c| differs(c, "v_old", "v_new")).collect();
+            text.push_str(&format!(
+                "                IF {} THEN\n",
+                differ.join(" OR ")
+            ));
+            for column in group {
+                text.push_str(&format!(
+                    "                    IF {} THEN v_before := concat(v_before, {}); v_after := concat(v_after, {}); END IF;\n",
+                    differs(column, "v_old", "v_new"),
+                    member(column, "v_old"),
+                    member(column, "v_new"),
+                ));
+            }
+            text.push_str("                END IF;\n");
+        }
+        for column in self.hidden() {
+            text.push_str(&format!(
+                "                IF {} THEN v_hidden := concat(v_hidden, {}); END IF;\n",
+                differs(column, "v_old", "v_new"),
+                literal(&format!(",{}", json(&column.name))),
+            ));
+        }
+        text
+    }
+
+    fn changed_text(&self, row: &str) -> String {
+        concat(self.told().map(|c| {
+            format!(
+                "CASE WHEN {} THEN {} END",
+                differs(c, "b", "a"),
+                member(c, row)
+            )
+        }))
+    }
+
+    fn hidden_text(&self) -> String {
+        concat(self.hidden().map(|c| {
+            format!(
+                "CASE WHEN {} THEN {} END",
+                differs(c, "b", "a"),
+                literal(&format!(",{}", json(&c.name)))
+            )
+        }))
+    }
+
+    /// The names of the redacted columns, of a row that came or went as a whole.
+    fn redacted(&self) -> String {
+        let names: Vec<_> = self.hidden().map(|c| json(&c.name)).collect();
+        if names.is_empty() {
+            "NULL::jsonb".to_owned()
+        } else {
+            format!("{}::jsonb", literal(&format!("[{}]", names.join(","))))
+        }
+    }
+
+    /// The whole row as a JSON object, but for what is not told.
+    fn whole(&self, row: &str) -> String {
+        let told: Vec<_> = self.told().collect();
+        if told.len() == self.columns.len() && !told.iter().any(|c| c.is_json) {
+            return format!("to_jsonb({row})");
+        }
+        let columns: Vec<_> = told
+            .iter()
+            .map(|c| match c.is_json {
+                true => format!("{} AS {}", json_value(c, row), quote(&c.name)),
+                false => format!("{row}.{}", quote(&c.name)),
+            })
+            .collect();
+        format!(
+            "(SELECT to_jsonb(w) FROM (SELECT {}) AS w)",
+            columns.join(", ")
+        )
+    }
+
+    fn key(&self, row: &str) -> String {
+        let members: Vec<_> = self
+            .keys()
+            .map(|c| format!("{}, {row}.{}", literal(&c.name), quote(&c.name)))
+            .collect();
+        format!("jsonb_build_object({})", members.join(", "))
+    }
+
+    fn same_key(&self, one: &str, other: &str) -> String {
+        let pairs: Vec<_> = self
+            .table
+            .key
+            .iter()
+            .map(|key| {
+                let name = quote(&key.name);
+                format!("{one}.{name} {} {other}.{name}", key.equals)
+            })
+            .collect();
+        pairs.join(" AND ")
+    }
+
+    fn tenant_column(&self) -> Option<&Column> {
+        let number = self.audited.tenant?;
+        self.columns.iter().find(|c| c.number == number)
+    }
+
+    /// Whose row it is.
+    fn tenant(&self, row: &str) -> String {
+        match self.tenant_column() {
+            Some(column) => format!("{row}.{}::text", quote(&column.name)),
+            None => format!("(SELECT {TENANT})"),
+        }
+    }
+
+    /// A row that goes from one tenant to another tells each of the other's: it is for neither.
+    fn tenant_of(&self, before: &str, after: &str) -> String {
+        match self.tenant_column().map(|c| quote(&c.name)) {
+            Some(name) => format!(
+                "CASE WHEN {before}.{name}::text <> {after}.{name}::text THEN '' \
+                 ELSE coalesce({after}.{name}::text, {before}.{name}::text, '') END"
+            ),
+            None => format!("(SELECT {TENANT})"),
+        }
+    }
+}
+
+/// Fills the places of a template, which are words in braces. What is filled in is not looked at again: a
+/// column may be called anything.
+fn render(template: &str, fill: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut text = String::new();
+    let mut rest = template;
+    while let Some(start) = rest.find('{') {
+        let (before, from) = rest.split_at(start);
+        text.push_str(before);
+        let end = from.find('}');
+        let filled = end.and_then(|end| Some((fill(&from[1..end])?, end)));
+        match filled {
+            Some((value, end)) => {
+                text.push_str(&value);
+                rest = &from[end + 1..];
+            }
+            None => {
+                text.push('{');
+                rest = &from[1..];
+            }
+        }
+    }
+    text + rest
+}
+
+/// Whether the column's bytes are different in two rows.
+fn differs(column: &Column, before: &str, after: &str) -> String {
+    let name = quote(&column.name);
+    if column.exact {
+        format!("{before}.{name} IS DISTINCT FROM {after}.{name}")
+    } else {
+        format!("record_image_ne(ROW({before}.{name}), ROW({after}.{name}))")
+    }
+}
+
+/// `,"name":value`, as SQL.
+fn member(column: &Column, row: &str) -> String {
+    let start = literal(&format!(",{}:", json(&column.name)));
+    format!(
+        "{start} || coalesce({}::text, 'null')",
+        json_value(column, row)
+    )
+}
+
+/// The value as json: what jsonb could not keep, as the text that it is.
+fn json_value(column: &Column, row: &str) -> String {
+    let value = format!("{row}.{}", quote(&column.name));
+    if column.is_json {
+        format!(
+            r"CASE WHEN strpos({value}::text, '\u0000') > 0 THEN to_json({value}::text) ELSE to_json({value}) END"
+        )
+    } else {
+        format!("to_json({value})")
+    }
+}
+
+/// A number that rows of the same content have in common, in whatever order they come.
+fn digest<'a>(row: &str, columns: impl Iterator<Item = &'a Column>) -> String {
+    let columns: Vec<_> = columns
+        .map(|c| format!("{row}.{}", quote(&c.name)))
+        .collect();
+    format!(
+        "coalesce(sum(hashtextextended(ROW({})::text, 0)), 0)",
+        columns.join(", ")
+    )
+}
+
+/// `concat(..)` of any number of texts.
+fn concat(texts: impl Iterator<Item = String>) -> String {
+    let texts: Vec<_> = texts.collect();
+    let parts: Vec<_> = texts
+        .chunks(MOST_ARGUMENTS)
+        .map(|chunk| format!("concat({})", chunk.join(", ")))
+        .collect();
+    match parts.len() {
+        0 => "''".to_owned(),
+        1 => parts.concat(),
+        _ => format!("concat({})", parts.join(", ")),
+    }
+}
+
+/// A name as a JSON string.
+fn json(name: &str) -> String {
+    JsonValue::from(name).to_string()
+}
+
+fn numbers(numbers: &[i16]) -> String {
+    let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+    format!("'{{{}}}'::smallint[]", numbers.join(","))
+}
+
+fn optional(number: Option<i16>) -> String {
+    number.map_or("NULL::smallint".to_owned(), |number| {
+        format!("{number}::smallint")
+    })
+}

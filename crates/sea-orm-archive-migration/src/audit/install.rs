@@ -1,0 +1,51 @@
+//! The log itself.
+
+use sea_orm_migration::DbErr;
+
+use crate::{
+    audit::{apply, partition, register},
+    name::quote,
+    work::Work,
+};
+
+/// How many months ahead of this one have a partition from the beginning.
+const MONTHS: i32 = 3;
+
+/// Creates what is not there yet, replaces the functions, and makes the first partitions.
+pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
+    crate::register::require(work).await?;
+    work.run(include_str!("../sql/audit/install.sql")).await?;
+    partition::make(work, MONTHS).await?;
+    apply::refresh_all(work).await
+}
+
+/// Drops the log with all its entries.
+pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    apply::forget_dropped(work).await?;
+    if let Some(table) = register::tables(work).await?.first() {
+        return Err(DbErr::Migration(format!(
+            "{} is still audited: call `manager.unaudit_table(..)` for it first",
+            table.name
+        )));
+    }
+    work.run(include_str!("../sql/audit/uninstall.sql")).await
+}
+
+/// Lets `role` read the log, and make partitions of it ahead of time; nothing else.
+pub(crate) async fn grant(work: &Work, role: &str) -> Result<(), DbErr> {
+    register::require(work).await?;
+    work.run(&include_str!("../sql/audit/grant.sql").replace("{role}", &quote(role)))
+        .await
+}
+
+/// Takes back what [`grant`] gave.
+pub(crate) async fn revoke(work: &Work, role: &str) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    work.run(&include_str!("../sql/audit/revoke.sql").replace("{role}", &quote(role)))
+        .await
+}

@@ -1,0 +1,136 @@
+//! `archive.audited_table`: which tables are watched, and how.
+
+use sea_orm_archive::catalog::TableId;
+use sea_orm_migration::{DbErr, sea_orm::QueryResult};
+
+use crate::{
+    name::{literal, names},
+    work::Work,
+};
+
+/// A table that is watched.
+#[derive(Clone, Debug)]
+pub(crate) struct Audited {
+    pub(crate) id: i32,
+    /// The table as SQL text.
+    pub(crate) relation: String,
+    /// What its entries call it.
+    pub(crate) name: String,
+    /// Columns by number, which no renaming changes.
+    pub(crate) excluded: Vec<i16>,
+    pub(crate) redacted: Vec<i16>,
+    /// The column that says whose row it is.
+    pub(crate) tenant: Option<i16>,
+}
+
+/// Refuses to go on where `install_audit` has not run.
+pub(crate) async fn require(work: &Work) -> Result<(), DbErr> {
+    if is_installed(work).await? {
+        return Ok(());
+    }
+    Err(DbErr::Migration(
+        "there is no audit log in this database: call `manager.install_audit()` in an earlier migration".to_owned(),
+    ))
+}
+
+/// Whether the log is there.
+pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
+    let sql = "SELECT pg_catalog.to_regclass('archive.audited_table') IS NOT NULL AS installed";
+    work.row(sql, []).await?.try_get("", "installed")
+}
+
+const QUERY: &str =
+    "SELECT r.id, pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation, r.table_name,
+           r.excluded, r.redacted, r.tenant
+    FROM archive.audited_table AS r
+    JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace";
+
+/// All tables that are watched.
+pub(crate) async fn tables(work: &Work) -> Result<Vec<Audited>, DbErr> {
+    let rows = work.rows(&format!("{QUERY} ORDER BY r.id"), []).await?;
+    rows.iter().map(read).collect()
+}
+
+/// What is registered of `table`.
+pub(crate) async fn find(work: &Work, table: &TableId) -> Result<Option<Audited>, DbErr> {
+    let sql = format!("{QUERY} WHERE r.relation = $1::bigint::oid");
+    let rows = work.rows(&sql, [table.oid.into()]).await?;
+    rows.first().map(read).transpose()
+}
+
+fn read(row: &QueryResult) -> Result<Audited, DbErr> {
+    Ok(Audited {
+        id: row.try_get("", "id")?,
+        relation: row.try_get("", "relation")?,
+        name: row.try_get("", "table_name")?,
+        excluded: row.try_get("", "excluded")?,
+        redacted: row.try_get("", "redacted")?,
+        tenant: row.try_get("", "tenant")?,
+    })
+}
+
+/// Registers `table`, or changes what is registered of it; the time since when stays.
+pub(crate) async fn put(
+    work: &Work,
+    table: &TableId,
+    excluded: &[String],
+    redacted: &[String],
+) -> Result<(), DbErr> {
+    work.run(&format!(
+        "INSERT INTO archive.audited_table (relation, table_name, excluded, redacted, audited_since, shape)
+         VALUES ({oid}, {name}, {excluded}, {redacted}, pg_catalog.clock_timestamp(), '')
+         ON CONFLICT (relation) DO UPDATE SET excluded = EXCLUDED.excluded, redacted = EXCLUDED.redacted",
+        oid = table.oid,
+        name = literal(&table.to_string()),
+        excluded = numbers(table, excluded),
+        redacted = numbers(table, redacted),
+    ))
+    .await
+}
+
+/// The numbers of the columns of these names, as an SQL value.
+fn numbers(table: &TableId, columns: &[String]) -> String {
+    format!(
+        "ARRAY(SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid = {} AND attname = ANY ({}) ORDER BY attnum)",
+        table.oid,
+        names(columns)
+    )
+}
+
+/// Keeps which columns the trigger functions know.
+pub(crate) async fn put_shape(work: &Work, id: i32) -> Result<String, DbErr> {
+    work.row(
+        "UPDATE archive.audited_table SET shape = archive.audit_shape(relation) WHERE id = $1 RETURNING shape",
+        [id.into()],
+    )
+    .await?
+    .try_get("", "shape")
+}
+
+/// The columns of a table, as a text that changes with them.
+pub(crate) async fn shape(work: &Work, table: &TableId) -> Result<String, DbErr> {
+    work.row(
+        "SELECT archive.audit_shape($1::bigint::oid) AS shape",
+        [table.oid.into()],
+    )
+    .await?
+    .try_get("", "shape")
+}
+
+/// Forgets a table.
+pub(crate) async fn remove(work: &Work, id: i32) -> Result<(), DbErr> {
+    work.run_with(
+        "DELETE FROM archive.audited_table WHERE id = $1",
+        [id.into()],
+    )
+    .await
+}
+
+/// The tables that were dropped without a word to the register.
+pub(crate) async fn dropped(work: &Work) -> Result<Vec<i32>, DbErr> {
+    let sql = "SELECT id FROM archive.audited_table AS r
+               WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = r.relation)";
+    let rows = work.rows(sql, []).await?;
+    rows.iter().map(|row| row.try_get("", "id")).collect()
+}

@@ -1,0 +1,272 @@
+-- What install_audit() creates: the log, what it knows of the tables it watches, and the functions that keep
+-- its partitions. Every statement may run again.
+
+CREATE TABLE IF NOT EXISTS archive.audit_entry (
+    id             bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
+    at             timestamptz NOT NULL, -- when the statement had changed the row
+    transaction_id bigint      NOT NULL, -- pg_current_xact_id()
+    archival_id    bigint,               -- of an archived row, or of a move
+    details_id     bigint,               -- archive.audit_details: what else is known of the request
+    operation      text        NOT NULL, -- INSERT, UPDATE, DELETE, TRUNCATE, ARCHIVE, RESTORE
+    table_name     text        NOT NULL, -- schema.table, as it was called when it was first audited
+    key            jsonb,                -- {"id": 42}; NULL for a table that was truncated empty
+    old            jsonb,                -- of an UPDATE, what changed; of a DELETE, the row
+    new            jsonb,                -- of an UPDATE, what changed; of an INSERT, the row
+    redacted       jsonb,                -- ["password"]: what changed too, and is not told
+    actor          text,
+    tenant         text,
+    request_id     text,
+    database_user  text        NOT NULL  -- who logged in
+) PARTITION BY RANGE (at);
+
+-- A month that nobody made a partition for goes here: no write is refused, and none is lost.
+CREATE TABLE IF NOT EXISTS archive.audit_entry_default PARTITION OF archive.audit_entry DEFAULT;
+
+-- By row. The hash of the key and not the key: an index takes no key of any length.
+CREATE INDEX IF NOT EXISTS audit_entry_key_idx
+    ON archive.audit_entry (pg_catalog.jsonb_hash_extended(key, 0));
+CREATE INDEX IF NOT EXISTS audit_entry_actor_at_idx ON archive.audit_entry (actor, at);
+CREATE INDEX IF NOT EXISTS audit_entry_at_idx ON archive.audit_entry (at);
+CREATE INDEX IF NOT EXISTS audit_entry_transaction_id_idx ON archive.audit_entry (transaction_id);
+CREATE INDEX IF NOT EXISTS audit_entry_request_id_idx ON archive.audit_entry (request_id)
+    WHERE request_id IS NOT NULL;
+
+-- What is known of a request beyond its id: once for a transaction, not once for a row.
+CREATE TABLE IF NOT EXISTS archive.audit_details (
+    id             bigint      NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at             timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    transaction_id bigint      NOT NULL,
+    tenant         text,
+    details        jsonb       NOT NULL -- {"client_address": .., "user_agent": .., "reason": .., "metadata": ..}
+);
+CREATE INDEX IF NOT EXISTS audit_details_transaction_id_idx ON archive.audit_details (transaction_id);
+
+-- Which tables are watched, and how.
+CREATE TABLE IF NOT EXISTS archive.audited_table (
+    id            integer     NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    relation      regclass    NOT NULL UNIQUE,
+    table_name    text        NOT NULL UNIQUE, -- what entries call it, even when it is renamed
+    excluded      smallint[]  NOT NULL, -- columns by number: a redacted one stays so when it is renamed
+    redacted      smallint[]  NOT NULL,
+    tenant        smallint,             -- the column that says whose row it is
+    audited_since timestamptz NOT NULL, -- entries tell of every change since then
+    shape         text        NOT NULL  -- the columns that its trigger functions know
+);
+
+-- Rows on their way between a table and its twin: they left the one and were not seen in the other yet.
+--
+-- A move says that it is one in a setting, which anybody can set. So the trigger on the table that rows leave
+-- writes down how many they are, and a digest of them, and the trigger on the table that they arrive in looks
+-- for just those. What has not arrived by the end of the transaction was no move, and is refused.
+CREATE TABLE IF NOT EXISTS archive.audit_handover (
+    id             bigint   NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    transaction_id bigint   NOT NULL,
+    audited        integer  NOT NULL,
+    operation      text     NOT NULL,
+    rows           bigint   NOT NULL,
+    keys           numeric  NOT NULL,
+    digest         numeric  NOT NULL
+);
+
+CREATE OR REPLACE FUNCTION archive.refuse_lost_rows() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    called text;
+BEGIN
+    IF EXISTS (SELECT FROM archive.audit_handover WHERE id = NEW.id) THEN
+        SELECT table_name INTO called FROM archive.audited_table WHERE id = NEW.audited;
+        RAISE EXCEPTION USING ERRCODE = 'AR008', MESSAGE = format(
+            '%s rows of %s left it as if they were moved between it and its archive table, and did not arrive: '
+            'something beside the archive changed or removed them; let triggers change no row of a table that is '
+            'archived in the same statement, and leave the setting archive.moving alone', NEW.rows, called);
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION archive.refuse_lost_rows() FROM PUBLIC;
+
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_catalog.pg_trigger
+        WHERE tgrelid = 'archive.audit_handover'::pg_catalog.regclass AND tgname = 'refuse_lost_rows'
+    ) THEN
+        CREATE CONSTRAINT TRIGGER refuse_lost_rows AFTER INSERT ON archive.audit_handover
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION archive.refuse_lost_rows();
+        ALTER TABLE archive.audit_handover ENABLE ALWAYS TRIGGER refuse_lost_rows;
+    END IF;
+END
+$$;
+
+-- A text that an index takes: a long one is cut, and told from others that begin alike by its hash.
+CREATE OR REPLACE FUNCTION archive.audit_text(value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN pg_catalog.octet_length(value) <= 400 THEN value
+            ELSE pg_catalog."left"(value, 80) || '.. md5 ' || pg_catalog.md5(value) END;
+
+-- The details of the context, written down once for a transaction. Text that is no JSON is kept as text: what
+-- a client calls its request is no reason to refuse what it writes.
+CREATE OR REPLACE FUNCTION archive.audit_details() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    given text := archive.current_details();
+    known jsonb;
+    found bigint;
+BEGIN
+    IF given IS NULL THEN
+        RETURN NULL;
+    END IF;
+    BEGIN
+        known := given::jsonb;
+    EXCEPTION WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
+        known := to_jsonb(given);
+    END;
+    SELECT d.id INTO found FROM archive.audit_details AS d
+    WHERE d.transaction_id = pg_current_xact_id()::text::bigint AND d.details = known
+      AND d.tenant IS NOT DISTINCT FROM archive.audit_text(archive.current_tenant());
+    IF found IS NULL THEN
+        INSERT INTO archive.audit_details (transaction_id, tenant, details)
+        VALUES (pg_current_xact_id()::text::bigint, archive.audit_text(archive.current_tenant()), known)
+        RETURNING id INTO found;
+    END IF;
+    RETURN found;
+END
+$$;
+
+-- The columns of a table, as a text that changes with them.
+CREATE OR REPLACE FUNCTION archive.audit_shape(watched oid) RETURNS text
+LANGUAGE sql STABLE
+RETURN (SELECT pg_catalog.md5(pg_catalog.string_agg(
+            pg_catalog.concat_ws(' ', a.attname, a.atttypid, a.attgenerated), ',' ORDER BY a.attnum))
+        FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = watched AND a.attnum > 0 AND NOT a.attisdropped);
+
+-- Whether a table still has the columns that a trigger function was written for.
+--
+-- IMMUTABLE is not what it is, and on purpose: see archive.unchanged(). PostgreSQL plans the trigger's statement
+-- anew after every change of the table, and asks then; otherwise it costs nothing.
+CREATE OR REPLACE FUNCTION archive.audit_fits(watched oid, shape text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN archive.audit_shape(watched) = shape;
+
+-- The statement that a trigger runs where its own do not fit: on the twin, before a TRUNCATE, and where the table
+-- got other columns since the trigger function was written. It reads every column that is there, and knows
+-- those that are excluded, hidden (redacted) and special by their numbers, which no renaming changes.
+--
+-- Its arguments: $1 what entries call the table, $2 tenant, $3 actor, $4 request id, $5 user, $6 details.
+CREATE OR REPLACE FUNCTION archive.audit_statement(
+    operation text, relation oid, numbered oid, excluded smallint[], hidden smallint[], tenant_number smallint, archival_number smallint
+) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    left_out text[];
+    secret   text[];
+    tenant   text;
+    archival text;
+    keys     text[];
+    changes  text := '';
+    b_key    text;
+    a_key    text;
+    same_key text;
+BEGIN
+    SELECT coalesce(array_agg(attname::text) FILTER (WHERE attnum = ANY (excluded)), '{}'),
+           coalesce(array_agg(attname::text) FILTER (WHERE attnum = ANY (hidden)), '{}'),
+           min(attname::text) FILTER (WHERE attnum = tenant_number),
+           min(attname::text) FILTER (WHERE attnum = archival_number)
+    INTO left_out, secret, tenant, archival
+    FROM pg_attribute WHERE attrelid = numbered AND NOT attisdropped;
+    SELECT array_agg(a.attname::text ORDER BY k.place),
+           'jsonb_build_object(' || string_agg(format('%L, archive.audit_value(b.%I)', a.attname, a.attname), ', ' ORDER BY k.place) || ')',
+           'jsonb_build_object(' || string_agg(format('%L, archive.audit_value(a.%I)', a.attname, a.attname), ', ' ORDER BY k.place) || ')',
+           string_agg(format('a.%I = b.%I', a.attname, a.attname), ' AND ')
+    INTO keys, b_key, a_key, same_key
+    FROM pg_index AS i
+    CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+    WHERE i.indrelid = numbered AND i.indisprimary;
+    IF keys IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AR009', MESSAGE = format(
+            '%s is audited and has lost its primary key, so no entry could say which row it is about: give it one again, '
+            'or call manager.unaudit_table(..)', relation::regclass);
+    END IF;
+    RETURN format(
+        'INSERT INTO archive.audit_entry (at, transaction_id, operation, table_name, key, old, new, redacted, tenant, actor, request_id,
+                                          database_user, details_id, archival_id)
+         SELECT clock_timestamp(), pg_current_xact_id()::text::bigint, d.operation, $1, d.key,
+                CASE WHEN d.operation <> ''UPDATE'' THEN d.before ELSE (
+                    SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(d.before) AS e
+                    WHERE d.after->e.key IS DISTINCT FROM e.value) END,
+                CASE WHEN d.operation <> ''UPDATE'' THEN d.after ELSE (
+                    SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(d.after) AS e
+                    WHERE d.before->e.key IS DISTINCT FROM e.value) END,
+                (SELECT jsonb_agg(s) FROM unnest(%1$L::text[]) AS s
+                 WHERE d.operation <> ''UPDATE'' OR d.all_before->s IS DISTINCT FROM d.all_after->s),
+                %2$s, $3, $4, $5, $6, %3$s
+         FROM (SELECT w.operation, w.key, w.all_before, w.all_after, w.all_before - %4$L::text[] AS before, w.all_after - %4$L::text[] AS after
+               FROM (%5$s) AS w) AS d
+         WHERE d.operation <> ''UPDATE'' OR d.before IS DISTINCT FROM d.after
+            OR EXISTS (SELECT FROM unnest(%1$L::text[]) AS s WHERE d.all_before->s IS DISTINCT FROM d.all_after->s)',
+        secret,
+        CASE WHEN tenant IS NULL THEN '$2'
+             ELSE format('CASE WHEN d.all_before->>%1$L <> d.all_after->>%1$L THEN  ELSE coalesce(d.all_after->>%1$L, d.all_before->>%1$L, ) END', tenant) END,
+        CASE WHEN archival IS NULL THEN 'NULL::bigint' ELSE format('(coalesce(d.all_after, d.all_before)->>%L)::bigint', archival) END,
+        left_out || secret,
+        CASE operation
+        WHEN 'UPDATE' THEN format(
+            'SELECT CASE WHEN b.%1$I IS NULL THEN ''INSERT'' WHEN a.%1$I IS NULL THEN ''DELETE'' ELSE ''UPDATE'' END AS operation,
+                    CASE WHEN b.%1$I IS NULL THEN %2$s ELSE %3$s END AS key,
+                    CASE WHEN b.%1$I IS NOT NULL THEN to_jsonb(b) END AS all_before,
+                    CASE WHEN a.%1$I IS NOT NULL THEN to_jsonb(a) END AS all_after
+             FROM old_rows AS b FULL JOIN new_rows AS a ON %4$s', keys[1], a_key, b_key, same_key)
+        WHEN 'INSERT' THEN format(
+            'SELECT ''INSERT'' AS operation, %s AS key, NULL::jsonb AS all_before, to_jsonb(a) AS all_after FROM new_rows AS a', a_key)
+        WHEN 'DELETE' THEN format(
+            'SELECT ''DELETE'' AS operation, %s AS key, to_jsonb(b) AS all_before, NULL::jsonb AS all_after FROM old_rows AS b', b_key)
+        ELSE format(
+            'SELECT ''TRUNCATE'' AS operation, %s AS key, to_jsonb(b) AS all_before, NULL::jsonb AS all_after FROM ONLY %s AS b',
+            b_key, relation::regclass)
+        END);
+END
+$$;
+
+-- A value as the log writes it: the same whatever the session says of times, numbers and bytes.
+CREATE OR REPLACE FUNCTION archive.audit_value(value anyelement) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres'
+SET extra_float_digits = '1' SET bytea_output = 'hex'
+AS 'SELECT pg_catalog.to_jsonb(value)';
+
+-- Makes the partitions of this month and of the next ones, and moves there what is in the default partition.
+-- Returns how many it made. Any role that may call it can: it runs as the owner.
+--
+-- Races: two callers come one after the other, since the lock on the log excludes itself; it excludes no write.
+-- The default partition is locked while rows leave it, so none is added behind our back.
+CREATE OR REPLACE FUNCTION archive.make_audit_partitions(months integer DEFAULT 3) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+SET row_security = off AS $$
+DECLARE
+    month   timestamptz := date_trunc('month', clock_timestamp());
+    called  text;
+    made    integer := 0;
+BEGIN
+    IF months IS NULL OR months < 0 OR months > 120 THEN
+        RAISE EXCEPTION 'partitions of the audit log are made for 0 to 120 months ahead, not for %', months;
+    END IF;
+    LOCK TABLE archive.audit_entry IN SHARE UPDATE EXCLUSIVE MODE;
+    FOR n IN 0 .. months LOOP
+        called := 'audit_entry_' || to_char(month, 'YYYY_MM');
+        IF to_regclass('archive.' || quote_ident(called)) IS NULL THEN
+            EXECUTE format('CREATE TABLE archive.%I (LIKE archive.audit_entry INCLUDING DEFAULTS)', called);
+            LOCK TABLE archive.audit_entry_default IN ACCESS EXCLUSIVE MODE;
+            EXECUTE format(
+                'WITH moved AS (DELETE FROM archive.audit_entry_default WHERE at >= %1$L AND at < %2$L RETURNING *)
+                 INSERT INTO archive.%3$I SELECT * FROM moved', month, month + interval '1 month', called);
+            EXECUTE format('ALTER TABLE archive.audit_entry ATTACH PARTITION archive.%I FOR VALUES FROM (%L) TO (%L)',
+                called, month, month + interval '1 month');
+            made := made + 1;
+        END IF;
+        month := month + interval '1 month';
+    END LOOP;
+    RETURN made;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION archive.make_audit_partitions(integer) FROM PUBLIC;

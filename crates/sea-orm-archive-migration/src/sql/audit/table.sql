@@ -1,0 +1,96 @@
+-- The body of the trigger function of one audited table: see audit/function.rs for what stands in braces.
+#variable_conflict use_column
+DECLARE
+    v_old    {relation};
+    v_new    {relation};
+    v_before text;
+    v_after  text;
+    v_hidden text;
+    v_jit    text;
+    v_rows   bigint;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        -- One row, by far the most often: read into variables, so that only what changed is written as JSON.
+        SELECT * INTO v_old FROM old_rows AS b
+        WHERE archive.audit_fits({oid}, {shape}) AND NOT EXISTS (SELECT FROM old_rows AS c OFFSET 1);
+        IF FOUND THEN
+            SELECT * INTO v_new FROM new_rows AS b;
+            IF FOUND AND {same_key_of_variables} THEN
+{differences}
+                IF v_before IS NOT NULL OR v_hidden IS NOT NULL THEN
+                    INSERT INTO archive.audit_entry ({target})
+                    VALUES (clock_timestamp(), {transaction}, 'UPDATE', {name}, {key_of_variable},
+                            CASE WHEN v_before IS NOT NULL THEN ('{' || substr(v_before, 2) || '}')::jsonb END,
+                            CASE WHEN v_after IS NOT NULL THEN ('{' || substr(v_after, 2) || '}')::jsonb END,
+                            CASE WHEN v_hidden IS NOT NULL THEN ('[' || substr(v_hidden, 2) || ']')::jsonb END,
+                            {tenant_of_variables}, {context});
+                END IF;
+                RETURN NULL;
+            END IF;
+        END IF;
+        PERFORM FROM old_rows AS b WHERE archive.audit_fits({oid}, {shape}) LIMIT 1;
+        IF FOUND THEN
+            v_jit := current_setting('jit');
+            PERFORM set_config('jit', 'off', true);
+            -- By the key, and not by their order: a trigger on a partition may have dropped one of them.
+            INSERT INTO archive.audit_entry ({target})
+            SELECT clock_timestamp(), {transaction}, d.operation, {name}, d.key,
+                   CASE d.operation WHEN 'UPDATE' THEN ('{' || substr(d.before, 2) || '}')::jsonb WHEN 'DELETE' THEN d.whole_before END,
+                   CASE d.operation WHEN 'UPDATE' THEN ('{' || substr(d.after, 2) || '}')::jsonb WHEN 'INSERT' THEN d.whole_after END,
+                   CASE d.operation WHEN 'UPDATE' THEN ('[' || substr(d.hidden, 2) || ']')::jsonb ELSE {redacted} END,
+                   d.tenant, {context_once}
+            FROM (SELECT CASE WHEN {b_is_missing} THEN 'INSERT' WHEN {a_is_missing} THEN 'DELETE' ELSE 'UPDATE' END AS operation,
+                         CASE WHEN {b_is_missing} THEN {key_of_a} ELSE {key_of_b} END AS key,
+                         CASE WHEN {both} THEN nullif({text_before}, '') END AS before,
+                         CASE WHEN {both} THEN nullif({text_after}, '') END AS after,
+                         CASE WHEN {both} THEN nullif({text_hidden}, '') END AS hidden,
+                         CASE WHEN {a_is_missing} THEN {whole_b} END AS whole_before,
+                         CASE WHEN {b_is_missing} THEN {whole_a} END AS whole_after,
+                         {tenant_of_pair} AS tenant
+                  FROM old_rows AS b FULL JOIN new_rows AS a ON {same_key} OFFSET 0) AS d
+            WHERE d.operation <> 'UPDATE' OR d.before IS NOT NULL OR d.hidden IS NOT NULL;
+            PERFORM set_config('jit', v_jit, true);
+            RETURN NULL;
+        END IF;
+        PERFORM FROM old_rows AS b LIMIT 1;
+    ELSIF TG_OP = 'INSERT' THEN
+        PERFORM FROM new_rows AS a WHERE archive.audit_fits({oid}, {shape}) LIMIT 1;
+        IF FOUND THEN
+{arrival}
+            INSERT INTO archive.audit_entry ({target})
+            SELECT clock_timestamp(), {transaction}, 'INSERT', {name}, {key_of_a}, NULL, {whole_a}, {redacted},
+                   {tenant_of_a}, {context_once}
+            FROM new_rows AS a;
+            RETURN NULL;
+        END IF;
+        PERFORM FROM new_rows AS a LIMIT 1;
+    ELSIF TG_OP = 'DELETE' THEN
+        PERFORM FROM old_rows AS b WHERE archive.audit_fits({oid}, {shape}) LIMIT 1;
+        IF FOUND THEN
+{departure}
+            INSERT INTO archive.audit_entry ({target})
+            SELECT clock_timestamp(), {transaction}, 'DELETE', {name}, {key_of_b}, {whole_b}, NULL, {redacted},
+                   {tenant_of_b}, {context_once}
+            FROM old_rows AS b;
+            RETURN NULL;
+        END IF;
+        PERFORM FROM old_rows AS b LIMIT 1;
+    ELSE
+        -- TRUNCATE has no transition table: what is there is read before it goes, of this table alone, since
+        -- the triggers of its partitions speak for them.
+        EXECUTE archive.audit_statement('TRUNCATE', TG_RELID, {oid}, {excluded}, {hidden}, {tenant_number}, NULL)
+        USING {name}, {context_values};
+        GET DIAGNOSTICS v_rows = ROW_COUNT;
+        IF v_rows = 0 AND TG_RELID = {oid} THEN
+            INSERT INTO archive.audit_entry ({target})
+            VALUES (clock_timestamp(), {transaction}, 'TRUNCATE', {name}, NULL, NULL, NULL, NULL, {tenant}, {context});
+        END IF;
+        RETURN NULL;
+    END IF;
+    IF FOUND THEN
+        -- The table has other columns than this function was written for: slower, and for any columns.
+        EXECUTE archive.audit_statement(TG_OP, TG_RELID, {oid}, {excluded}, {hidden}, {tenant_number}, NULL)
+        USING {name}, {context_values};
+    END IF;
+    RETURN NULL;
+END

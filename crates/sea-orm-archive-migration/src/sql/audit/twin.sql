@@ -1,0 +1,54 @@
+-- The body of the trigger function of the twin of an audited table: what arrives there was archived, what leaves
+-- it was restored, and anything else that happens there was done by hand.
+#variable_conflict use_column
+DECLARE
+    v_moving boolean := strpos(coalesce(current_setting('archive.moving', true), ''), ',' || TG_RELID || ',') > 0;
+    v_fits   boolean;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM FROM new_rows AS a WHERE archive.audit_fits({oid}, {shape}) LIMIT 1;
+        v_fits := FOUND;
+        IF v_fits AND v_moving THEN
+            DELETE FROM archive.audit_handover AS h USING (
+                SELECT count(*) AS rows, {digest_of_keys_a} AS keys, {digest_a} AS digest FROM new_rows AS a
+            ) AS s
+            WHERE h.transaction_id = {transaction} AND h.audited = {id} AND h.operation = 'ARCHIVE'
+              AND h.rows = s.rows AND h.keys = s.keys AND h.digest = s.digest;
+            IF FOUND THEN
+                INSERT INTO archive.audit_entry ({target}, archival_id)
+                SELECT clock_timestamp(), {transaction}, 'ARCHIVE', {name}, {key_of_a}, NULL, NULL, NULL,
+                       {tenant_of_a}, {context_once}, a.{archival_id}
+                FROM new_rows AS a;
+                RETURN NULL;
+            END IF;
+        END IF;
+        PERFORM FROM new_rows AS a LIMIT 1;
+    ELSIF TG_OP = 'DELETE' THEN
+        PERFORM FROM old_rows AS b WHERE archive.audit_fits({oid}, {shape}) LIMIT 1;
+        v_fits := FOUND;
+        IF v_fits AND v_moving THEN
+            SET CONSTRAINTS archive.refuse_lost_rows DEFERRED;
+            INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, keys, digest)
+            SELECT {transaction}, {id}, 'RESTORE', count(*), {digest_of_keys_b}, {digest_b} FROM old_rows AS b;
+            INSERT INTO archive.audit_entry ({target}, archival_id)
+            SELECT clock_timestamp(), {transaction}, 'RESTORE', {name}, {key_of_b},
+                   -- Where links are put back on the way, what the row was before.
+                   CASE WHEN strpos(current_setting('archive.moving', true), '~' || TG_RELID || ',') > 0 THEN {whole_b} END,
+                   NULL, NULL, {tenant_of_b}, {context_once}, b.{archival_id}
+            FROM old_rows AS b;
+            RETURN NULL;
+        END IF;
+        PERFORM FROM old_rows AS b LIMIT 1;
+    ELSIF TG_OP = 'UPDATE' THEN
+        PERFORM FROM old_rows AS b LIMIT 1;
+    ELSE
+        -- FOUND, for what comes: before a TRUNCATE nobody can say how many rows there are.
+        PERFORM 1;
+    END IF;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE archive.audit_statement(TG_OP, TG_RELID, {oid}, {excluded}, {hidden}, {tenant_number}, {archival_number})
+    USING {name}, {context_values};
+    RETURN NULL;
+END
