@@ -1,8 +1,10 @@
 //! What each kind of change leaves in the log.
 
-use serde_json::json;
+use sea_orm_archive::prelude::*;
+use serde_json::{Value as Json, json};
 
-use crate::database::{entries, run, shop};
+use crate::database::{entries, json, run, shop};
+use crate::entities::customer;
 
 #[tokio::test]
 async fn a_change_tells_what_changed_and_nothing_else() {
@@ -34,4 +36,37 @@ async fn a_change_tells_what_changed_and_nothing_else() {
             json!(["DELETE", "public.customers", key, gone, null]),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_row_that_is_archived_or_restored_leaves_one_entry() {
+    let shop = shop().await;
+    let db = shop.connect_as("web").await;
+    run(&db, "insert into customers (id, email) values (1, 'a@x'), (2, 'b@x');
+              insert into orders select c, n from generate_series(1, 2) as c, generate_series(1, 2) as n").await;
+    let before = entries(&db).await.len();
+    let archival = customer::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    archival.restore(&db).await.unwrap();
+    let id = archival.id;
+    let moves = json(
+        &db,
+        "select jsonb_build_array(operation, table_name, key, old, new, archival_id) from archive.audit_entry order by id",
+    )
+    .await;
+    let moved =
+        |operation: &str, table: &str, key: Json| json!([operation, table, key, null, null, id]);
+    let mut moves = moves[before..].to_vec();
+    moves.sort_by_key(ToString::to_string);
+    let mut expected = Vec::new();
+    for operation in ["ARCHIVE", "RESTORE"] {
+        expected.push(moved(operation, "public.customers", json!({"id": 1})));
+        for number in [1, 2] {
+            let key = json!({"customer_id": 1, "number": number});
+            expected.push(moved(operation, "public.orders", key));
+        }
+    }
+    expected.sort_by_key(ToString::to_string);
+    assert_eq!(moves, expected);
+    let unfinished = "select to_jsonb(count(*)) from archive.audit_handover";
+    assert_eq!(json(&shop.connect().await, unfinished).await, [json!(0)]);
 }

@@ -1,4 +1,5 @@
 //! Who changed which row, when, and from what to what.
 
 mod database;
+mod entities;
 mod entries;

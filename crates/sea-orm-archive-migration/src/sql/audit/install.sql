@@ -55,14 +55,15 @@ CREATE TABLE IF NOT EXISTS archive.audited_table (
 
 -- Rows on their way between a table and its twin: they left the one and were not seen in the other yet.
 --
--- A move says that it is one in a setting, which anybody can set. So the trigger on the table that rows leave
--- writes down how many they are, and a digest of them, and the trigger on the table that they arrive in looks
--- for just those. What has not arrived by the end of the transaction was no move, and is refused.
+-- A move says that it is one in a setting, which anybody can set. So the first of the two triggers, on the table
+-- that rows leave and on the one that they arrive in, writes down how many they are, and a digest of them, and
+-- the second looks for just those. What has not left and arrived by the end of the transaction was no move, and
+-- is refused.
 CREATE TABLE IF NOT EXISTS archive.audit_handover (
     id             bigint   NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     transaction_id bigint   NOT NULL,
     audited        integer  NOT NULL,
-    operation      text     NOT NULL,
+    operation      text     NOT NULL, -- LEFT or ARRIVED of an archive, RETURNS of a restore
     rows           bigint   NOT NULL,
     keys           numeric  NOT NULL,
     digest         numeric  NOT NULL
@@ -76,7 +77,7 @@ BEGIN
     IF EXISTS (SELECT FROM archive.audit_handover WHERE id = NEW.id) THEN
         SELECT table_name INTO called FROM archive.audited_table WHERE id = NEW.audited;
         RAISE EXCEPTION USING ERRCODE = 'AR008', MESSAGE = format(
-            '%s rows of %s left it as if they were moved between it and its archive table, and did not arrive: '
+            '%s rows of %s seemed to move between it and its archive table, and were not the same on both sides: '
             'something beside the archive changed or removed them; let triggers change no row of a table that is '
             'archived in the same statement, and leave the setting archive.moving alone', NEW.rows, called);
     END IF;

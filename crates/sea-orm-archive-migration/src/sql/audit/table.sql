@@ -8,6 +8,8 @@ DECLARE
     v_hidden text;
     v_jit    text;
     v_rows   bigint;
+    v_keys   numeric;
+    v_digest numeric;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         -- One row, by far the most often: read into variables, so that only what changed is written as JSON.
@@ -30,6 +32,7 @@ BEGIN
         END IF;
         PERFORM FROM old_rows AS b WHERE archive.audit_fits({oid}, {shape}) LIMIT 1;
         IF FOUND THEN
+            -- A plan that is made for many rows is kept for single ones, and would compile them each time.
             v_jit := current_setting('jit');
             PERFORM set_config('jit', 'off', true);
             -- By the key, and not by their order: a trigger on a partition may have dropped one of them.
@@ -54,24 +57,34 @@ BEGIN
         END IF;
         PERFORM FROM old_rows AS b LIMIT 1;
     ELSIF TG_OP = 'INSERT' THEN
-        PERFORM FROM new_rows AS a WHERE archive.audit_fits({oid}, {shape}) LIMIT 1;
-        IF FOUND THEN
+        SELECT count(*) INTO v_rows FROM (SELECT FROM new_rows AS a WHERE archive.audit_fits({oid}, {shape}) LIMIT 2) AS r;
+        IF v_rows > 0 THEN
 {arrival}
+            v_jit := current_setting('jit');
+            IF v_rows > 1 THEN
+                PERFORM set_config('jit', 'off', true);
+            END IF;
             INSERT INTO archive.audit_entry ({target})
             SELECT clock_timestamp(), {transaction}, 'INSERT', {name}, {key_of_a}, NULL, {whole_a}, {redacted},
                    {tenant_of_a}, {context_once}
             FROM new_rows AS a;
+            PERFORM set_config('jit', v_jit, true);
             RETURN NULL;
         END IF;
         PERFORM FROM new_rows AS a LIMIT 1;
     ELSIF TG_OP = 'DELETE' THEN
-        PERFORM FROM old_rows AS b WHERE archive.audit_fits({oid}, {shape}) LIMIT 1;
-        IF FOUND THEN
+        SELECT count(*) INTO v_rows FROM (SELECT FROM old_rows AS b WHERE archive.audit_fits({oid}, {shape}) LIMIT 2) AS r;
+        IF v_rows > 0 THEN
 {departure}
+            v_jit := current_setting('jit');
+            IF v_rows > 1 THEN
+                PERFORM set_config('jit', 'off', true);
+            END IF;
             INSERT INTO archive.audit_entry ({target})
             SELECT clock_timestamp(), {transaction}, 'DELETE', {name}, {key_of_b}, {whole_b}, NULL, {redacted},
                    {tenant_of_b}, {context_once}
             FROM old_rows AS b;
+            PERFORM set_config('jit', v_jit, true);
             RETURN NULL;
         END IF;
         PERFORM FROM old_rows AS b LIMIT 1;

@@ -4,23 +4,28 @@
 DECLARE
     v_moving boolean := strpos(coalesce(current_setting('archive.moving', true), ''), ',' || TG_RELID || ',') > 0;
     v_fits   boolean;
+    v_rows   bigint;
+    v_keys   numeric;
+    v_digest numeric;
 BEGIN
     IF TG_OP = 'INSERT' THEN
         PERFORM FROM new_rows AS a WHERE archive.audit_fits({oid}, {shape}) LIMIT 1;
         v_fits := FOUND;
         IF v_fits AND v_moving THEN
-            DELETE FROM archive.audit_handover AS h USING (
-                SELECT count(*) AS rows, {digest_of_keys_a} AS keys, {digest_a} AS digest FROM new_rows AS a
-            ) AS s
-            WHERE h.transaction_id = {transaction} AND h.audited = {id} AND h.operation = 'ARCHIVE'
-              AND h.rows = s.rows AND h.keys = s.keys AND h.digest = s.digest;
-            IF FOUND THEN
-                INSERT INTO archive.audit_entry ({target}, archival_id)
-                SELECT clock_timestamp(), {transaction}, 'ARCHIVE', {name}, {key_of_a}, NULL, NULL, NULL,
-                       {tenant_of_a}, {context_once}, a.{archival_id}
-                FROM new_rows AS a;
-                RETURN NULL;
+            SELECT count(*), {digest_of_keys_a}, {digest_a} INTO v_rows, v_keys, v_digest FROM new_rows AS a;
+            DELETE FROM archive.audit_handover AS h
+            WHERE h.transaction_id = {transaction} AND h.audited = {id} AND h.operation = 'LEFT'
+              AND h.rows = v_rows AND h.keys = v_keys AND h.digest = v_digest;
+            IF NOT FOUND THEN
+                SET CONSTRAINTS archive.refuse_lost_rows DEFERRED;
+                INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, keys, digest)
+                VALUES ({transaction}, {id}, 'ARRIVED', v_rows, v_keys, v_digest);
             END IF;
+            INSERT INTO archive.audit_entry ({target}, archival_id)
+            SELECT clock_timestamp(), {transaction}, 'ARCHIVE', {name}, {key_of_a}, NULL, NULL, NULL,
+                   {tenant_of_a}, {context_once}, a.{archival_id}
+            FROM new_rows AS a;
+            RETURN NULL;
         END IF;
         PERFORM FROM new_rows AS a LIMIT 1;
     ELSIF TG_OP = 'DELETE' THEN
@@ -29,7 +34,7 @@ BEGIN
         IF v_fits AND v_moving THEN
             SET CONSTRAINTS archive.refuse_lost_rows DEFERRED;
             INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, keys, digest)
-            SELECT {transaction}, {id}, 'RESTORE', count(*), {digest_of_keys_b}, {digest_b} FROM old_rows AS b;
+            SELECT {transaction}, {id}, 'RETURNS', count(*), {digest_of_keys_b}, {digest_b} FROM old_rows AS b;
             INSERT INTO archive.audit_entry ({target}, archival_id)
             SELECT clock_timestamp(), {transaction}, 'RESTORE', {name}, {key_of_b},
                    -- Where links are put back on the way, what the row was before.
