@@ -274,6 +274,28 @@ pub enum Error {
         detail: String,
     },
 
+    /// The audit log does not tell of the table, or not of that time.
+    #[error("{}", not_audited(.table, .since))]
+    NotAudited {
+        /// The table.
+        table: String,
+        /// Since when it is audited, or entries are kept; `None` where it is not.
+        since: Option<sea_orm::prelude::DateTimeUtc>,
+    },
+
+    /// The row is gone, and the log does not tell all of it.
+    #[error(
+        "the row {key} of {table} is gone, and the audit log does not tell its column(s) {}: they are excluded or redacted. Its entries tell the others", .columns.join(", ")
+    )]
+    Redacted {
+        /// The table.
+        table: String,
+        /// The key of the row.
+        key: String,
+        /// The columns.
+        columns: Vec<String>,
+    },
+
     /// The database is not PostgreSQL.
     #[error("sea-orm-archive works on PostgreSQL 15 or newer; this connection is {0:?}")]
     UnsupportedBackend(DbBackend),
@@ -329,6 +351,17 @@ impl std::fmt::Display for UndeclaredEdge {
             f,
             "{child} points at {parent} with ON DELETE {on_delete} (constraint {constraint}) and is not declared"
         )
+    }
+}
+
+fn not_audited(table: &str, since: &Option<sea_orm::prelude::DateTimeUtc>) -> String {
+    match since {
+        None => format!(
+            "{table} is not audited: call `manager.audit_table(..)` in a migration, and it is from then on"
+        ),
+        Some(since) => format!(
+            "the audit log tells of {table} since {since}, and not of any time before: ask for a later one"
+        ),
     }
 }
 

@@ -43,6 +43,7 @@
 
 pub mod archival;
 mod archive;
+pub mod audit;
 mod careful;
 pub mod catalog;
 pub mod context;

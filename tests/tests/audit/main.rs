@@ -3,3 +3,4 @@
 mod database;
 mod entities;
 mod entries;
+mod reads;

@@ -1,0 +1,179 @@
+//! A row as it was at a time.
+
+use std::marker::PhantomData;
+
+use sea_orm::prelude::DateTimeUtc;
+use sea_orm::sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Iterable,
+    PrimaryKeyToColumn, QueryResult, Statement, Value,
+};
+
+use super::find::key_of;
+use crate::archive::key_text;
+use crate::entity::DeclaredName;
+use crate::error::Error;
+use crate::run::check_backend;
+use crate::sql::{literal, quote};
+
+/// A row as it was at a time. Made by [`AuditEntity::row_as_of`](super::AuditEntity::row_as_of).
+#[derive(Clone, Debug)]
+#[must_use = "nothing is asked before `.one(&db)`"]
+pub struct RowAsOf<E: EntityTrait> {
+    key: Vec<Value>,
+    at: DateTimeUtc,
+    entity: PhantomData<E>,
+}
+
+/// What a row was.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AsOf<M> {
+    /// The row.
+    pub row: M,
+    /// Whether it was archived then.
+    pub archived: bool,
+    /// The columns of which the log does not tell what they were: those that are excluded, and redacted ones that
+    /// have changed since. They have the value of now.
+    pub unknown: Vec<String>,
+}
+
+/// What is registered of the table.
+struct Watched {
+    name: String,
+    since: DateTimeUtc,
+    twin: Option<String>,
+    excluded: Vec<String>,
+}
+
+impl<E: EntityTrait> RowAsOf<E> {
+    pub(super) fn new(key: Vec<Value>, at: DateTimeUtc) -> Self {
+        Self {
+            key,
+            at,
+            entity: PhantomData,
+        }
+    }
+
+    /// The row, active or archived; `None` where there was none.
+    ///
+    /// It is what is there now, with the changes since then taken back: two statements. A time counts as that of
+    /// the statement that made a change, not of its commit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAudited`] where the table is not audited, or was not at that time;
+    /// [`Error::Redacted`] where the row is gone, and with it columns that the log does not tell;
+    /// [`Error::NotInstalled`].
+    pub async fn one<C: ConnectionTrait>(&self, db: &C) -> Result<Option<AsOf<E::Model>>, Error> {
+        check_backend(db)?;
+        let watched = self.watched(db).await?;
+        if self.at < watched.since {
+            return Err(Error::NotAudited {
+                table: watched.name,
+                since: Some(watched.since),
+            });
+        }
+        let row = db.query_one_raw(self.statement(&watched)).await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        self.read(&row, &watched)
+    }
+
+    fn read(&self, row: &QueryResult, watched: &Watched) -> Result<Option<AsOf<E::Model>>, Error> {
+        if !row.try_get::<bool>("", "archive.existed")? {
+            return Ok(None);
+        }
+        let gone: bool = row.try_get("", "archive.gone")?;
+        let redacted: serde_json::Value = row.try_get("", "archive.redacted")?;
+        let redacted: Vec<String> =
+            serde_json::from_value(redacted).map_err(|error| Error::Catalog(error.to_string()))?;
+        let mut unknown = watched.excluded.clone();
+        unknown.extend(redacted);
+        unknown.sort();
+        unknown.dedup();
+        match E::Model::from_query_result(row, "") {
+            Ok(model) => Ok(Some(AsOf {
+                row: model,
+                archived: row.try_get("", "archive.archived")?,
+                unknown,
+            })),
+            Err(_) if gone && !unknown.is_empty() => Err(Error::Redacted {
+                table: watched.name.clone(),
+                key: key_text::<E>(&self.key),
+                columns: unknown,
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn watched<C: ConnectionTrait>(&self, db: &C) -> Result<Watched, Error> {
+        let table = DeclaredName::of::<E>().quoted();
+        let statement = Statement::from_sql_and_values(
+            DbBackend::Postgres,
+            include_str!("watched.sql"),
+            [table.as_str().into()],
+        );
+        let row = db.query_one_raw(statement).await?;
+        let row = row.ok_or_else(|| Error::NotAudited {
+            table: table.replace('"', ""),
+            since: None,
+        })?;
+        Ok(Watched {
+            name: row.try_get("", "name")?,
+            since: row.try_get("", "since")?,
+            twin: row.try_get("", "twin")?,
+            excluded: row.try_get("", "excluded")?,
+        })
+    }
+
+    fn statement(&self, watched: &Watched) -> Statement {
+        let (key, mut values) = Query::select()
+            .expr(key_of::<E>(&self.key))
+            .take()
+            .build(PostgresQueryBuilder);
+        let key = key.strip_prefix("SELECT ").unwrap_or(&key).to_owned();
+        values.0.push(self.at.into());
+        let at = format!("${}", values.0.len());
+        let table = DeclaredName::of::<E>().quoted();
+        let twin = match &watched.twin {
+            Some(twin) => format!(
+                "UNION ALL SELECT pg_catalog.to_jsonb(t), true FROM {twin} AS t, asked WHERE {}",
+                is_asked::<E>()
+            ),
+            None => String::new(),
+        };
+        let text = include_str!("as_of.sql")
+            .replace("{columns}", &columns::<E>())
+            .replace("{twin}", &twin)
+            .replace("{is_asked}", &is_asked::<E>())
+            .replace("{name}", &literal(&watched.name))
+            .replace("{at}", &at)
+            .replace("{key}", &key)
+            .replace("{table}", &table);
+        Statement::from_sql_and_values(DbBackend::Postgres, text, values.0)
+    }
+}
+
+/// The condition that `t` is the row that is asked for.
+fn is_asked<E: EntityTrait>() -> String {
+    let pairs: Vec<_> = E::PrimaryKey::iter()
+        .map(|key| {
+            let name = quote(key.into_column().as_str());
+            format!("t.{name} = (asked.row).{name}")
+        })
+        .collect();
+    pairs.join(" AND ")
+}
+
+/// The columns of an entity, as SeaORM selects them, from `r`.
+fn columns<E: EntityTrait>() -> String {
+    let mut select = Query::select();
+    for column in E::Column::iter() {
+        let name = Alias::new(column.as_str());
+        let value = Expr::col((Alias::new("r"), name.clone()));
+        select.expr_as(column.select_as(value), name);
+    }
+    let text = select.to_string(PostgresQueryBuilder);
+    text.strip_prefix("SELECT ").unwrap_or(&text).to_owned()
+}

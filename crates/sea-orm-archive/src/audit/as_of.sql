@@ -1,0 +1,41 @@
+-- A row as it was: what is there now, or what was there when it went, with the older values of what changed since.
+--
+-- Of several changes of a column since then the first one tells what it was. A row that came after that time was
+-- not there; what it was before an earlier deletion is told by the entry of that.
+WITH asked AS MATERIALIZED (
+    SELECT k.key, pg_catalog.jsonb_populate_record(NULL::{table}, k.key) AS row FROM (SELECT {key} AS key) AS k
+),
+since AS MATERIALIZED (
+    SELECT e.id, e.operation, e.old, e.new, e.redacted, e.archival_id
+    FROM archive.audit_entry AS e, asked
+    WHERE e.key_hash = (SELECT pg_catalog.jsonb_hash_extended(key, 0) FROM asked) AND e.key = asked.key
+      AND e.table_name = {name} AND e.at > {at}
+),
+boundary AS MATERIALIZED (
+    SELECT s.* FROM since AS s WHERE s.operation IN ('INSERT', 'DELETE', 'TRUNCATE') ORDER BY s.id LIMIT 1
+),
+told AS MATERIALIZED (
+    SELECT s.* FROM since AS s WHERE s.id <= coalesce((SELECT b.id FROM boundary AS b), s.id)
+),
+now_there AS MATERIALIZED (
+    SELECT pg_catalog.to_jsonb(t) AS row, false AS archived FROM {table} AS t, asked WHERE {is_asked}
+    {twin}
+),
+base AS MATERIALIZED (
+    SELECT b.old AS row, true AS gone, b.archival_id IS NOT NULL AS archived FROM boundary AS b WHERE b.operation <> 'INSERT'
+    UNION ALL
+    SELECT n.row, false, n.archived FROM now_there AS n WHERE NOT EXISTS (SELECT FROM boundary)
+),
+state AS MATERIALIZED (
+    SELECT b.gone,
+           coalesce((SELECT m.operation = 'RESTORE' FROM told AS m WHERE m.operation IN ('ARCHIVE', 'RESTORE') ORDER BY m.id LIMIT 1),
+                    b.archived) AS archived,
+           b.row || coalesce((SELECT pg_catalog.jsonb_object_agg(v.key, v.value ORDER BY s.id DESC)
+                              FROM told AS s, pg_catalog.jsonb_each(s.old) AS v
+                              WHERE s.operation IN ('UPDATE', 'RESTORE')), '{}') AS row
+    FROM base AS b
+)
+SELECT {columns}, true AS "archive.existed", s.gone AS "archive.gone", s.archived AS "archive.archived",
+       coalesce((SELECT pg_catalog.jsonb_agg(DISTINCT h) FROM told AS t, pg_catalog.jsonb_array_elements(t.redacted) AS h
+                 WHERE t.operation <> 'INSERT'), '[]') AS "archive.redacted"
+FROM state AS s, pg_catalog.jsonb_populate_record(NULL::{table}, s.row) AS r

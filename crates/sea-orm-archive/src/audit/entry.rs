@@ -1,0 +1,260 @@
+//! An entry of the log.
+
+use std::collections::BTreeSet;
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{IdenStatic, QueryOrder, Select};
+
+/// What became of one row: a row of `archive.audit_entry`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize, serde::Deserialize)]
+#[sea_orm(schema_name = "archive", table_name = "audit_entry")]
+pub struct Model {
+    /// The id of this entry. Of two entries of one row, the later has the greater id.
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// When the statement had changed the row; not when its transaction committed.
+    pub at: DateTimeUtc,
+    /// The transaction that did it: `pg_current_xact_id()`.
+    pub transaction_id: i64,
+    /// The archival that the row moved with, or that it was held by when it was changed.
+    pub archival_id: Option<i64>,
+    /// What else is known of the request.
+    pub details_id: Option<i64>,
+    /// What was done.
+    pub operation: Operation,
+    /// The table, as `schema.table`, as it was called when it was first audited.
+    #[sea_orm(column_type = "Text")]
+    pub table_name: String,
+    /// The primary key of the row, as an object of column and value; `None` where an empty table was truncated.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub key: Option<Json>,
+    /// `jsonb_hash_extended(key, 0)`, which the look-up of a row goes by: an index takes no key of any length.
+    pub key_hash: Option<i64>,
+    /// The old values: of an UPDATE those that changed, of a DELETE or TRUNCATE all of them.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub old: Option<Json>,
+    /// The new values: of an UPDATE those that changed, of an INSERT all of them.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub new: Option<Json>,
+    /// The columns that changed, too, and whose values are never told, as an array of names.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub redacted: Option<Json>,
+    /// Who did it, as the context of the transaction said; a text of more than 400 bytes is cut, and has its MD5 at
+    /// its end.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub actor: Option<String>,
+    /// Whose row it is, or for whom it was done.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub tenant: Option<String>,
+    /// In answer to which request.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub request_id: Option<String>,
+    /// The role that had logged in to the database.
+    #[sea_orm(column_type = "Text")]
+    pub database_user: String,
+}
+
+/// What was done to a row.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    EnumIter,
+    DeriveActiveEnum,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum Operation {
+    /// It was inserted.
+    #[sea_orm(string_value = "INSERT")]
+    Insert,
+    /// It was updated.
+    #[sea_orm(string_value = "UPDATE")]
+    Update,
+    /// It was deleted for good.
+    #[sea_orm(string_value = "DELETE")]
+    Delete,
+    /// It went with all others of its table.
+    #[sea_orm(string_value = "TRUNCATE")]
+    Truncate,
+    /// It was archived.
+    #[sea_orm(string_value = "ARCHIVE")]
+    Archive,
+    /// It was restored.
+    #[sea_orm(string_value = "RESTORE")]
+    Restore,
+}
+
+/// What else is known of the request that an entry belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// Its address, user agent, reason and metadata.
+    #[sea_orm(
+        belongs_to = "super::details::Entity",
+        from = "Column::DetailsId",
+        to = "super::details::Column::Id"
+    )]
+    Details,
+}
+
+impl Related<super::details::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Details.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// One column of a row, before and after.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Change {
+    /// The column.
+    pub column: String,
+    /// Its old value; `None` where there was no row before. An SQL NULL is [`Json::Null`].
+    pub old: Option<Json>,
+    /// Its new value; `None` where there is no row after.
+    pub new: Option<Json>,
+    /// It changed, and neither value is told.
+    pub redacted: bool,
+}
+
+impl Model {
+    /// What changed, column by column, in the order of their names.
+    pub fn changes(&self) -> Vec<Change> {
+        let [old, new] = [&self.old, &self.new].map(|json| json.as_ref().and_then(Json::as_object));
+        let redacted = self.redacted.as_ref().and_then(Json::as_array);
+        let redacted: BTreeSet<&str> = redacted
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .collect();
+        let told = old.into_iter().chain(new).flat_map(|values| values.keys());
+        let names: BTreeSet<&str> = told
+            .map(String::as_str)
+            .chain(redacted.iter().copied())
+            .collect();
+        names
+            .into_iter()
+            .map(|name| Change {
+                column: name.to_owned(),
+                old: old.and_then(|values| values.get(name)).cloned(),
+                new: new.and_then(|values| values.get(name)).cloned(),
+                redacted: redacted.contains(name),
+            })
+            .collect()
+    }
+
+    /// What happened to one column; `None` where nothing did.
+    pub fn change_of(&self, column: impl IdenStatic) -> Option<Change> {
+        let changes = self.changes().into_iter();
+        changes
+            .into_iter()
+            .find(|change| change.column == column.as_str())
+    }
+}
+
+impl Entity {
+    /// What an actor did, the oldest first. Give a window with
+    /// `.filter(audit::Column::At.between(from, to))`.
+    pub fn find_by_actor(actor: impl Into<String>) -> Select<Self> {
+        Self::find()
+            .filter(Column::Actor.eq(actor.into()))
+            .order_by_asc(Column::At)
+            .order_by_asc(Column::Id)
+    }
+
+    /// What one request did, in all tables, the oldest first.
+    pub fn find_by_request(request_id: impl Into<String>) -> Select<Self> {
+        Self::find()
+            .filter(Column::RequestId.eq(request_id.into()))
+            .order_by_asc(Column::Id)
+    }
+
+    /// What one transaction did, in all tables, the oldest first.
+    pub fn find_by_transaction(transaction_id: i64) -> Select<Self> {
+        Self::find()
+            .filter(Column::TransactionId.eq(transaction_id))
+            .order_by_asc(Column::Id)
+    }
+
+    /// Which rows an archival moved, out and back, the oldest first.
+    pub fn find_by_archival(archival: &crate::archival::Model) -> Select<Self> {
+        // A move cannot be older than its archival, which spares the partitions before it.
+        Self::find()
+            .filter(Column::ArchivalId.eq(archival.id))
+            .filter(Column::At.gte(archival.archived_at))
+            .order_by_asc(Column::Id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn entry(old: Option<Json>, new: Option<Json>, redacted: Option<Json>) -> Model {
+        Model {
+            id: 1,
+            at: DateTimeUtc::default(),
+            transaction_id: 1,
+            archival_id: None,
+            details_id: None,
+            operation: Operation::Update,
+            table_name: "public.t".to_owned(),
+            key: Some(json!({"id": 1})),
+            key_hash: None,
+            old,
+            new,
+            redacted,
+            actor: None,
+            tenant: None,
+            request_id: None,
+            database_user: "web".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_change_has_two_sides_unless_it_is_redacted() {
+        let entry = entry(
+            Some(json!({"b": 1, "a": null})),
+            Some(json!({"b": 2, "a": "x"})),
+            Some(json!(["password"])),
+        );
+        let side = |value| Some(value);
+        assert_eq!(
+            entry.changes(),
+            [
+                Change {
+                    column: "a".to_owned(),
+                    old: side(json!(null)),
+                    new: side(json!("x")),
+                    redacted: false
+                },
+                Change {
+                    column: "b".to_owned(),
+                    old: side(json!(1)),
+                    new: side(json!(2)),
+                    redacted: false
+                },
+                Change {
+                    column: "password".to_owned(),
+                    old: None,
+                    new: None,
+                    redacted: true
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn a_row_that_came_has_no_old_side() {
+        let inserted = entry(None, Some(json!({"a": 1})), None);
+        assert_eq!(inserted.changes()[0].old, None);
+        assert_eq!(inserted.changes()[0].new, Some(json!(1)));
+        assert_eq!(entry(None, None, None).changes(), []);
+    }
+}

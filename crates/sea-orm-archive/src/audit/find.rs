@@ -1,0 +1,99 @@
+//! Entries of one table, of one row, of one column.
+
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, QueryFilter, QueryOrder, Select, Value,
+};
+
+use super::as_of::RowAsOf;
+use super::entry;
+use crate::archive::{Key, key_values};
+use crate::entity::DeclaredName;
+use crate::sql::{literal, quote};
+
+/// What the entity of an audited table can be asked: `customer::Entity::find_audit_by_id(7)`.
+pub trait AuditEntity: EntityTrait {
+    /// The entries of this table, the oldest first.
+    fn find_audit() -> Select<entry::Entity> {
+        entry::Entity::find()
+            .filter(column(entry::Column::TableName).eq(logical_name::<Self>()))
+            .order_by_asc(entry::Column::Id)
+    }
+
+    /// The entries of the row with this primary key, the oldest first: what it was inserted with, each change,
+    /// and how it went, archived or deleted.
+    fn find_audit_by_id(key: impl Into<Key<Self>>) -> Select<entry::Entity> {
+        let key = key_of::<Self>(&key_values(key.into()));
+        Self::find_audit()
+            .filter(
+                Expr::col((entry::Entity, entry::Column::KeyHash)).eq(Expr::cust_with_expr(
+                    "(SELECT pg_catalog.jsonb_hash_extended($1, 0))",
+                    key.clone(),
+                )),
+            )
+            .filter(column(entry::Column::Key).eq(key))
+    }
+
+    /// The entries of a row in which this column changed, or came or went with the row, the oldest first: who
+    /// changed this customer's email, when, and from what.
+    ///
+    /// [`Entry::change_of`](entry::Model::change_of) tells the values of each. A row that was archived or restored
+    /// has not changed.
+    fn find_changes_of(key: impl Into<Key<Self>>, column: Self::Column) -> Select<entry::Entity> {
+        let has = |json: entry::Column| {
+            Expr::cust_with_exprs(
+                "pg_catalog.jsonb_exists($1, $2)",
+                [Expr::col((entry::Entity, json)), Expr::val(column.as_str())],
+            )
+        };
+        Self::find_audit_by_id(key).filter(
+            has(entry::Column::Old)
+                .or(has(entry::Column::New))
+                .or(has(entry::Column::Redacted)),
+        )
+    }
+
+    /// The row with this primary key as it was at a time.
+    fn row_as_of(key: impl Into<Key<Self>>, at: sea_orm::prelude::DateTimeUtc) -> RowAsOf<Self> {
+        RowAsOf::new(key_values(key.into()), at)
+    }
+}
+
+impl<E: EntityTrait> AuditEntity for E {}
+
+fn column(column: entry::Column) -> Expr {
+    Expr::col((entry::Entity, column))
+}
+
+/// What the entries of this table call it: a query of the register.
+pub(super) fn logical_name<E: EntityTrait>() -> Expr {
+    Expr::cust(format!(
+        "(SELECT r.table_name FROM archive.audited_table AS r WHERE r.relation = pg_catalog.to_regclass({}))",
+        literal(&DeclaredName::of::<E>().quoted())
+    ))
+}
+
+/// The key as entries write it: read as the types of the columns, so that `char(3)`, times and numbers are
+/// written in the same way whatever they are bound as.
+pub(super) fn key_of<E: EntityTrait>(key: &[Value]) -> Expr {
+    let names: Vec<_> = E::PrimaryKey::iter()
+        .map(|key| key.into_column().as_str().to_owned())
+        .collect();
+    let given: Vec<_> = (1..=names.len())
+        .zip(&names)
+        .map(|(n, name)| format!("{}, ${n}", literal(name)))
+        .collect();
+    let read: Vec<_> = names
+        .iter()
+        .map(|name| format!("{}, archive.audit_value(k.{})", literal(name), quote(name)))
+        .collect();
+    Expr::cust_with_values(
+        format!(
+            "(SELECT pg_catalog.jsonb_build_object({}) FROM pg_catalog.jsonb_populate_record(NULL::{}, pg_catalog.jsonb_build_object({})) AS k)",
+            read.join(", "),
+            DeclaredName::of::<E>().quoted(),
+            given.join(", "),
+        ),
+        key.iter().cloned(),
+    )
+}

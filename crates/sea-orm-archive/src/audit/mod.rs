@@ -1,0 +1,44 @@
+//! Reading the audit log: who changed which row, when, and from what to what.
+//!
+//! The log is written by the database, in triggers that the migration crate's `audit_table` makes. Here it is
+//! read: an [entry](entry::Model) is the row of an entity like any other, so a query for entries is one of
+//! SeaORM's, to be filtered, ordered, paged and streamed.
+//!
+//! ```no_run
+//! use sea_orm::entity::prelude::*;
+//! use sea_orm::QueryOrder;
+//! use sea_orm_archive::audit::{self, AuditEntity};
+//! # use sea_orm::DatabaseConnection;
+//! # mod customer { pub use sea_orm_archive::archival::*; pub use sea_orm_archive::archival::Column as C; }
+//!
+//! # async fn reads(db: DatabaseConnection, since: DateTimeUtc) -> Result<(), sea_orm_archive::Error> {
+//! // Who changed the reason of this row, when, and from what?
+//! for entry in customer::Entity::find_changes_of(7, customer::Column::Reason).all(&db).await? {
+//!     let change = entry.change_of(customer::Column::Reason);
+//!     println!("{} {:?} {change:?}", entry.at, entry.actor);
+//! }
+//!
+//! // All that became of it, and of its table.
+//! customer::Entity::find_audit_by_id(7).all(&db).await?;
+//! customer::Entity::find_audit().order_by_desc(audit::Column::Id).all(&db).await?;
+//!
+//! // What an actor did since then, and what one request did, in whatever tables.
+//! audit::Entity::find_by_actor("42").filter(audit::Column::At.gte(since)).all(&db).await?;
+//! audit::Entity::find_by_request("7f3a").all(&db).await?;
+//!
+//! // The row as it was.
+//! let before = customer::Entity::row_as_of(7, since).one(&db).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod as_of;
+pub mod details;
+pub mod entry;
+mod find;
+mod partition;
+
+pub use as_of::{AsOf, RowAsOf};
+pub use entry::{Change, Column, Entity, Model as Entry, Operation};
+pub use find::AuditEntity;
+pub use partition::make_partitions;

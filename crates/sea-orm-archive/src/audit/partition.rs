@@ -1,0 +1,31 @@
+//! Partitions of the log, made ahead of time.
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+use crate::Error;
+use crate::run::check_backend;
+
+/// Makes the log's partitions of this month and of the next `months`, 120 at most, and returns how many it made.
+///
+/// Call it once a day from a task of the application, whose role may do it after `grant_audit`. What was written
+/// while a partition was missing is in the default partition, and moves. One statement:
+/// `SELECT archive.make_audit_partitions(months)`.
+///
+/// # Errors
+///
+/// [`Error::NotInstalled`], and the database's own.
+pub async fn make_partitions<C: ConnectionTrait>(db: &C, months: u8) -> Result<u32, Error> {
+    check_backend(db)?;
+    let statement = Statement::from_sql_and_values(
+        DbBackend::Postgres,
+        "SELECT archive.make_audit_partitions($1) AS made",
+        [i32::from(months).into()],
+    );
+    match db.query_one_raw(statement).await? {
+        Some(row) => {
+            let made: i32 = row.try_get("", "made")?;
+            Ok(made.unsigned_abs())
+        }
+        None => Ok(0),
+    }
+}

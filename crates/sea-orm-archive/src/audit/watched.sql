@@ -1,0 +1,11 @@
+-- What is registered of the table $1, which is a name as SQL text.
+SELECT r.table_name AS name, r.audited_since AS since,
+       (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+        FROM archive.archived_table AS a
+        JOIN pg_catalog.pg_class AS c ON c.oid = a.twin
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE a.active = r.relation) AS twin,
+       ARRAY(SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
+             WHERE c.attrelid = r.relation AND c.attnum = ANY (r.excluded) AND NOT c.attisdropped ORDER BY 1) AS excluded
+FROM archive.audited_table AS r
+WHERE r.relation = pg_catalog.to_regclass($1)

@@ -1,0 +1,267 @@
+//! Reading the log as SeaORM reads anything.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{IntoActiveModel, Set, TransactionTrait};
+use sea_orm_archive::audit::{self, AuditEntity, Operation};
+use sea_orm_archive::prelude::*;
+use sea_orm_archive::{Context, Error};
+use serde_json::json;
+
+use crate::database::{run, shop};
+use crate::entities::{customer, order};
+
+#[tokio::test]
+async fn who_changed_this_email_and_when_and_from_what() {
+    let shop = shop().await;
+    let db = shop.connect_as("web").await;
+    run(
+        &db,
+        "insert into customers (id, email) values (7, 'old@x'), (8, 'other@x')",
+    )
+    .await;
+    let support = Context::new()
+        .actor("support")
+        .request_id("r1")
+        .reason("ticket 5");
+    let txn = support.begin(&db).await.unwrap();
+    let customer = customer::Entity::find_by_id(7)
+        .one(&txn)
+        .await
+        .unwrap()
+        .unwrap();
+    let mut change = customer.into_active_model();
+    change.email = Set("new@x".to_owned());
+    change.update(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    run(&db, "update customers set name = 'Ann' where id = 7").await;
+
+    let changes = customer::Entity::find_changes_of(7, customer::Column::Email)
+        .all(&db)
+        .await
+        .unwrap();
+    assert_eq!(changes.len(), 2, "{changes:?}");
+    assert_eq!(changes[0].operation, Operation::Insert);
+    let entry = &changes[1];
+    let change = entry.change_of(customer::Column::Email).unwrap();
+    assert_eq!(entry.actor.as_deref(), Some("support"));
+    assert_eq!(
+        (change.old, change.new),
+        (Some(json!("old@x")), Some(json!("new@x")))
+    );
+    let details = entry
+        .find_related(audit::details::Entity)
+        .one(&db)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(details.details, json!({"reason": "ticket 5"}));
+
+    let all = customer::Entity::find_audit_by_id(7)
+        .all(&db)
+        .await
+        .unwrap();
+    assert_eq!(all.len(), 3);
+    let by_actor = audit::Entity::find_by_actor("support")
+        .all(&db)
+        .await
+        .unwrap();
+    assert_eq!(by_actor, [entry.clone()]);
+    assert_eq!(
+        audit::Entity::find_by_request("r1").all(&db).await.unwrap(),
+        by_actor
+    );
+    assert_eq!(
+        audit::Entity::find_by_transaction(entry.transaction_id)
+            .all(&db)
+            .await
+            .unwrap(),
+        by_actor
+    );
+    assert_eq!(
+        customer::Entity::find_audit().all(&db).await.unwrap().len(),
+        4
+    );
+    assert_eq!(order::Entity::find_audit().all(&db).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_row_is_told_as_it_was() {
+    let shop = shop().await;
+    let db = shop.connect_as("web").await;
+    let mut times = vec![clock(&db).await];
+    let steps = [
+        "insert into customers (id, email, balance) values (7, 'a@x', 1)",
+        "update customers set email = 'b@x', balance = 2.50 where id = 7",
+        "update customers set email = 'c@x', name = 'Ann' where id = 7",
+    ];
+    for step in steps {
+        run(&db, step).await;
+        times.push(clock(&db).await);
+    }
+    let archival = customer::Entity::archive_by_id(7).exec(&db).await.unwrap();
+    times.push(clock(&db).await);
+    archival.restore(&db).await.unwrap();
+    times.push(clock(&db).await);
+
+    for gone in [false, true] {
+        if gone {
+            run(&db, "delete from customers where id = 7").await;
+        }
+        let mut told = Vec::new();
+        for time in &times {
+            let was = customer::Entity::row_as_of(7, *time).one(&db).await;
+            if gone && !told.is_empty() {
+                // What is gone had a password, which nobody is told.
+                assert!(matches!(was, Err(Error::Redacted { .. })), "{was:?}");
+                continue;
+            }
+            told.push(was.unwrap().map(|was| {
+                (
+                    was.row.email,
+                    was.row.balance.to_string(),
+                    was.row.name,
+                    was.archived,
+                )
+            }));
+        }
+        if gone {
+            continue;
+        }
+        let row = |email: &str, balance: &str, name: Option<&str>, archived| {
+            Some((
+                email.to_owned(),
+                balance.to_owned(),
+                name.map(str::to_owned),
+                archived,
+            ))
+        };
+        assert_eq!(
+            told,
+            [
+                None,
+                row("a@x", "1.00", None, false),
+                row("b@x", "2.50", None, false),
+                row("c@x", "2.50", Some("Ann"), false),
+                row("c@x", "2.50", Some("Ann"), true),
+                row("c@x", "2.50", Some("Ann"), false),
+            ]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_is_gone_is_told_from_its_last_entry() {
+    let shop = shop().await;
+    let db = shop.connect_as("web").await;
+    run(&db, "insert into customers (id, email) values (1, 'a@x'); insert into orders values (1, 1, 0.1)").await;
+    let first = clock(&db).await;
+    run(&db, "update orders set total = 1e300 where number = 1").await;
+    let second = clock(&db).await;
+    run(&db, "delete from orders").await;
+    let third = clock(&db).await;
+    run(&db, "insert into orders values (1, 1, 'NaN')").await;
+    let was = async |at| {
+        order::Entity::row_as_of((1, 1), at)
+            .one(&db)
+            .await
+            .unwrap()
+            .map(|was| was.row.total)
+    };
+    assert_eq!(was(first).await, Some(0.1));
+    assert_eq!(was(second).await, Some(1e300));
+    assert_eq!(was(third).await, None);
+    assert!(was(clock(&db).await).await.unwrap().is_nan());
+}
+
+#[tokio::test]
+async fn what_the_log_cannot_know_is_an_error() {
+    let shop = shop().await;
+    let db = shop.connect_as("web").await;
+    let long_ago = "2000-01-01T00:00:00Z".parse().unwrap();
+    let error = customer::Entity::row_as_of(7, long_ago)
+        .one(&db)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::NotAudited { since: Some(_), .. }),
+        "{error}"
+    );
+    let error = sea_orm_archive::archival::Entity::row_as_of(7, long_ago)
+        .one(&db)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::NotAudited { since: None, .. }),
+        "{error}"
+    );
+    // What is excluded, or redacted and changed since, is not guessed.
+    run(&db, "insert into customers (id, email) values (7, 'a@x')").await;
+    let then = clock(&db).await;
+    run(&db, "update customers set password = 'new' where id = 7").await;
+    let was = customer::Entity::row_as_of(7, then)
+        .one(&db)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(was.unknown, ["password", "seen_at"]);
+    let now = clock(&db).await;
+    let was = customer::Entity::row_as_of(7, now)
+        .one(&db)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(was.unknown, ["seen_at"]);
+    let entry = customer::Entity::find_audit_by_id(7)
+        .all(&db)
+        .await
+        .unwrap()
+        .pop()
+        .unwrap();
+    assert_eq!(entry.changes().len(), 1);
+    assert!(entry.changes()[0].redacted && entry.old.is_none() && entry.new.is_none());
+}
+
+#[tokio::test]
+async fn details_are_written_down_once_for_a_transaction() {
+    let shop = shop().await;
+    let db = shop.connect_as("web").await;
+    let context = Context::new()
+        .actor(1)
+        .client_address([10, 0, 0, 9])
+        .user_agent("curl");
+    let txn = context.begin(&db).await.unwrap();
+    run(
+        &txn,
+        "insert into customers (id, email) select n, 'x' from generate_series(1, 50) as n",
+    )
+    .await;
+    run(&txn, "update customers set email = 'y'").await;
+    let nested = txn.begin().await.unwrap();
+    run(&nested, "update customers set email = 'z' where id = 1").await;
+    nested.commit().await.unwrap();
+    txn.commit().await.unwrap();
+    let details = audit::details::Entity::find().all(&db).await.unwrap();
+    assert_eq!(details.len(), 1);
+    assert_eq!(
+        details[0].details,
+        json!({"client_address": "10.0.0.9", "user_agent": "curl"})
+    );
+    let entries = details[0]
+        .find_related(audit::Entity)
+        .all(&db)
+        .await
+        .unwrap();
+    assert_eq!(entries.len(), 101);
+    assert!(
+        entries
+            .iter()
+            .all(|entry| entry.actor.as_deref() == Some("1"))
+    );
+}
+
+async fn clock(db: &impl ConnectionTrait) -> DateTimeUtc {
+    let statement =
+        sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, "select clock_timestamp()");
+    let row = db.query_one_raw(statement).await.unwrap().unwrap();
+    row.try_get_by_index(0).unwrap()
+}
