@@ -1,6 +1,10 @@
 //! Who changed which row, when, and from what to what.
 
+mod attacker;
 mod database;
+mod drift;
 mod entities;
 mod entries;
+mod faults;
+mod operations;
 mod reads;

@@ -188,6 +188,11 @@ impl Written<'_> {
                 .unwrap_or_default()
         };
         Some(match place {
+            // The columns of a partition may have another order than those of the variables.
+            "whole_table" if self.table.kind == "p" => {
+                format!("TG_RELID = {} AND ", self.table.id.oid)
+            }
+            "whole_table" => String::new(),
             "same_key_of_variables" => self.same_key("v_old", "v_new"),
             "same_key" => self.same_key("b", "a"),
             "key_of_variable" => self.key("v_new"),

@@ -14,7 +14,7 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         -- One row, by far the most often: read into variables, so that only what changed is written as JSON.
         SELECT * INTO v_old FROM old_rows AS b
-        WHERE archive.audit_fits({oid}, {shape}) AND NOT EXISTS (SELECT FROM old_rows AS c OFFSET 1);
+        WHERE {whole_table}archive.audit_fits({oid}, {shape}) AND NOT EXISTS (SELECT FROM old_rows AS c OFFSET 1);
         IF FOUND THEN
             SELECT * INTO v_new FROM new_rows AS b;
             IF FOUND AND {same_key_of_variables} THEN

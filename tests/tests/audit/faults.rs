@@ -1,0 +1,248 @@
+//! What goes wrong around the log, and what becomes of the write.
+
+use sea_orm::ConnectionTrait;
+use sea_orm_archive::Context;
+use sea_orm_archive::audit::{self, AuditEntity};
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::AuditSchema;
+use sea_orm_migration::SchemaManager;
+use serde_json::json;
+
+use crate::database::{json, run, shop};
+use crate::entities::customer;
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_refuses_the_change() {
+    let shop = shop().await;
+    let owner = shop.connect().await;
+    let db = shop.connect_as("web").await;
+    run(&db, "insert into customers (id, email) values (1, 'a')").await;
+    // As a full disk answers.
+    run(
+        &owner,
+        "create function full_disk() returns trigger language plpgsql as
+         $$ begin raise exception using errcode = 'disk_full', message = 'No space left on device'; end $$;
+         create trigger full_disk before insert on archive.audit_entry for each row execute function full_disk()",
+    )
+    .await;
+    for statement in [
+        "insert into customers (id, email) values (2, 'b')",
+        "update customers set email = 'c'",
+        "delete from customers",
+        "truncate customers cascade",
+    ] {
+        let error = db
+            .execute_unprepared(statement)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("No space left"), "{error}");
+    }
+    let error = customer::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("No space left"), "{error}");
+    assert_eq!(
+        json(&db, "select jsonb_build_array(id, email) from customers").await,
+        [json!([1, "a"])]
+    );
+    // What is no change needs no log.
+    run(&db, "update customers set email = email").await;
+    run(&owner, "drop function full_disk() cascade").await;
+    customer::Entity::archive_by_id(1).exec(&db).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_missing_partition_neither_loses_nor_refuses_a_write() {
+    let shop = shop().await;
+    let owner = shop.connect().await;
+    let db = shop.connect_as("web").await;
+    let manager = SchemaManager::new(&owner);
+    let partitions = "select to_jsonb(c.relname) from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
+                      where i.inhparent = 'archive.audit_entry'::regclass and c.relname <> 'audit_entry_default' order by c.relname";
+    let made = json(&owner, partitions).await;
+    assert_eq!(made.len(), 4, "this month and three more: {made:?}");
+    for partition in &made {
+        run(
+            &owner,
+            &format!("drop table archive.{}", partition.as_str().unwrap()),
+        )
+        .await;
+    }
+    run(&db, "insert into customers (id, email) values (1, 'a')").await;
+    run(&db, "update customers set email = 'b'").await;
+    let in_default = "select to_jsonb(count(*)) from archive.audit_entry_default";
+    assert_eq!(json(&owner, in_default).await, [json!(2)]);
+    assert_eq!(
+        customer::Entity::find_audit_by_id(1)
+            .all(&db)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+    // The application makes up for it, and what was written meanwhile moves.
+    assert_eq!(audit::make_partitions(&db, 1).await.unwrap(), 2);
+    assert_eq!(audit::make_partitions(&db, 1).await.unwrap(), 0);
+    manager.make_audit_partitions(2).await.unwrap();
+    assert_eq!(json(&owner, partitions).await, made[..3]);
+    assert_eq!(json(&owner, in_default).await, [json!(0)]);
+    let entries = customer::Entity::find_audit_by_id(1)
+        .all(&db)
+        .await
+        .unwrap();
+    assert_eq!(entries.len(), 2);
+    assert_eq!(
+        entries[1].change_of(customer::Column::Email).unwrap().new,
+        Some(json!("b"))
+    );
+    assert!(audit::make_partitions(&db, 121).await.is_err());
+}
+
+#[tokio::test]
+async fn old_months_are_dropped_and_the_log_says_since_when_it_tells() {
+    let shop = shop().await;
+    let owner = shop.connect().await;
+    let db = shop.connect_as("web").await;
+    let manager = SchemaManager::new(&owner);
+    run(&db, "insert into customers (id, email) values (1, 'a')").await;
+    // Entries of last year: one month has a partition, the other is in the default one.
+    run(
+        &owner,
+        "create table archive.audit_entry_2025_01 (like archive.audit_entry including defaults including generated);
+         alter table archive.audit_entry attach partition archive.audit_entry_2025_01 for values from ('2025-01-01 00:00:00+00') to ('2025-02-01 00:00:00+00');
+         insert into archive.audit_entry (at, transaction_id, operation, table_name, database_user)
+         select at, 1, 'INSERT', 'public.customers', 'old' from unnest('{2025-01-15, 2025-02-15, 2025-03-15}'::timestamptz[]) as at;
+         update archive.audited_table set audited_since = '2025-01-01'",
+    )
+    .await;
+    manager.drop_audit_partitions("2025-03-20").await.unwrap();
+    let left = "select to_jsonb(date_trunc('day', at at time zone 'UTC')) from archive.audit_entry where database_user = 'old'";
+    assert_eq!(json(&owner, left).await, [json!("2025-03-15T00:00:00")]);
+    let before = "2025-02-20T00:00:00Z".parse().unwrap();
+    let error = customer::Entity::row_as_of(1, before)
+        .one(&db)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("since 2025-03-01"), "{error}");
+    assert!(manager.drop_audit_partitions("no date").await.is_err());
+}
+
+#[tokio::test]
+async fn odd_actors_are_told_and_refuse_nothing() {
+    let shop = shop().await;
+    let db = shop.connect_as("web").await;
+    let megabyte: String = (0..1 << 18)
+        .map(|n| format!("{:04x}", n * 7919 % 65536))
+        .collect();
+    let odd = ["o'hara \"x\" \\", "{}", "ä\u{1f980}", megabyte.as_str()];
+    for (n, actor) in odd.iter().enumerate() {
+        let context = Context::new()
+            .actor(*actor)
+            .tenant(*actor)
+            .request_id(*actor)
+            .reason(*actor);
+        let txn = context.begin(&db).await.unwrap();
+        run(
+            &txn,
+            &format!("insert into customers (id, email) values ({n}, 'a')"),
+        )
+        .await;
+        txn.commit().await.unwrap();
+    }
+    for actor in &odd[..3] {
+        assert_eq!(
+            audit::Entity::find_by_actor(*actor)
+                .all(&db)
+                .await
+                .unwrap()
+                .len(),
+            1,
+            "{actor}"
+        );
+    }
+    let last = customer::Entity::find_audit_by_id(3)
+        .all(&db)
+        .await
+        .unwrap()
+        .pop()
+        .unwrap();
+    let told = last.actor.unwrap();
+    // Cut, so that an index takes it, and told from others that begin alike.
+    assert!(
+        told.len() < 200 && told.starts_with(&megabyte[..80]) && told.contains("md5"),
+        "{told}"
+    );
+    let details = audit::details::Entity::find_by_id(last.details_id.unwrap())
+        .one(&db)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(details.details["reason"], json!(megabyte));
+}
+
+use sea_orm::EntityTrait;
+
+#[tokio::test]
+async fn settings_that_are_absent_or_nonsense_refuse_nothing() {
+    let shop = shop().await;
+    let session = shop.session_as("client", "web").await;
+    let db = session.db();
+    run(&db, "insert into customers (id, email) values (1, 'a')").await;
+    for (setting, value) in [
+        ("app.request_details", "this is no JSON"),
+        ("app.request_details", "{\"a\": \"\\u0000\"}"),
+        ("app.current_org_id", "''"),
+        ("archive.moving", ",,,"),
+        ("archive.moving", "%s"),
+    ] {
+        let quoted = value.replace('\'', "''");
+        run(
+            &db,
+            &format!("select set_config('{setting}', '{quoted}', false)"),
+        )
+        .await;
+        run(&db, "update customers set email = email || '.'").await;
+    }
+    run(&db, "set datestyle = 'sql, dmy'; set timezone = 'Asia/Kolkata'; set extra_float_digits = -15; set bytea_output = 'escape'").await;
+    run(&db, "insert into orders values (1, 1, 0.1)").await;
+    run(&db, "update orders set total = 1.0 / 3").await;
+    let told = "select jsonb_build_array(e.operation, e.actor, d.details) from archive.audit_entry as e
+                left join archive.audit_details as d on d.id = e.details_id where table_name = 'public.customers' order by e.id";
+    let told = json(&db, told).await;
+    assert_eq!(told.len(), 6);
+    assert_eq!(told[0], json!(["INSERT", null, null]));
+    assert_eq!(told[1], json!(["UPDATE", null, "this is no JSON"]));
+    let exact = "select new->'total' from archive.audit_entry where table_name = 'public.orders' order by id desc limit 1";
+    assert_eq!(json(&db, exact).await, [json!(0.333_333_333_333_333_3)]);
+}
+
+#[tokio::test]
+async fn values_of_any_size_and_key_are_told() {
+    let shop = shop().await;
+    let db = shop.connect_as("web").await;
+    let long = "select string_agg(md5(n::text), '') from generate_series(1, 100000) as n";
+    run(
+        &db,
+        &format!("insert into customers (id, email) values (1, ({long}))"),
+    )
+    .await;
+    run(
+        &db,
+        "update customers set email = email || 'x', tags = array['a', null]",
+    )
+    .await;
+    let told = "select to_jsonb(length(old->>'email')) from archive.audit_entry where operation = 'UPDATE'";
+    assert_eq!(json(&db, told).await, [json!(3_200_000)]);
+    let owner = shop.connect().await;
+    let manager = SchemaManager::new(&owner);
+    run(&owner, "create table slugs (slug text primary key, n int)").await;
+    manager.audit_table("slugs").await.unwrap();
+    // A key as long as a primary key takes.
+    run(&owner, "insert into slugs values (repeat('ä', 1300), 1)").await;
+    run(&owner, "update slugs set n = 2").await;
+    let told = "select to_jsonb(length(key->>'slug')) from archive.audit_entry where table_name = 'public.slugs'";
+    assert_eq!(json(&owner, told).await, [json!(1300), json!(1300)]);
+}

@@ -1,0 +1,343 @@
+//! Every way to change a row is told, whoever takes it.
+
+use sea_orm_archive_migration::{ArchiveSchema, AuditSchema};
+use sea_orm_archive_tests::Database;
+use sea_orm_migration::SchemaManager;
+use serde_json::{Value as Json, json};
+
+use crate::database::{entries, json, run, shop};
+
+/// `operation key` of each entry, sorted, since the rows of one statement come in any order.
+async fn told(db: &sea_orm::DatabaseConnection, statement: &str) -> Vec<String> {
+    let before = entries(db).await.len();
+    run(db, statement).await;
+    let mut told: Vec<_> = entries(db).await[before..]
+        .iter()
+        .map(|entry| {
+            format!(
+                "{} {} {}",
+                entry[0].as_str().unwrap(),
+                entry[1].as_str().unwrap(),
+                entry[2]
+            )
+        })
+        .collect();
+    told.sort();
+    told
+}
+
+#[tokio::test]
+async fn bulk_statements_cascades_and_what_they_do_to_each_other() {
+    let shop = shop().await;
+    let db = shop.connect_as("web").await;
+    let customers = |operation: &str, ids: &[i64]| -> Vec<String> {
+        ids.iter()
+            .map(|id| format!("{operation} public.customers {{\"id\":{id}}}"))
+            .collect()
+    };
+    assert_eq!(
+        told(
+            &db,
+            "insert into customers (id, email) select n, 'c' || n from generate_series(1, 5) as n"
+        )
+        .await,
+        customers("INSERT", &[1, 2, 3, 4, 5])
+    );
+    assert_eq!(
+        told(&db, "update customers set email = 'x' where id <= 2").await,
+        customers("UPDATE", &[1, 2])
+    );
+    // Nothing changes: nothing is told.
+    assert_eq!(
+        told(&db, "update customers set email = email").await,
+        [""; 0]
+    );
+    assert_eq!(
+        told(&db, "update customers set seen_at = now()").await,
+        [""; 0]
+    );
+    assert_eq!(
+        told(&db, "update customers set email = 'y' where false").await,
+        [""; 0]
+    );
+    // The same number to the eye, and other bytes: numeric has a scale, and float8 a sign of zero.
+    assert_eq!(
+        told(&db, "update customers set tags = '{}' where id = 5").await,
+        customers("UPDATE", &[5])
+    );
+    assert_eq!(
+        told(&db, "insert into customers (id, email) values (5, 'z'), (6, 'z') on conflict (id) do update set email = excluded.email").await,
+        [customers("INSERT", &[6]), customers("UPDATE", &[5])].concat()
+    );
+    assert_eq!(
+        told(
+            &db,
+            "merge into customers as c using (values (4), (5), (7)) as v (id) on c.id = v.id
+             when matched and c.id = 4 then delete when matched then update set name = 'merged'
+             when not matched then insert (id, email) values (v.id, 'merged')"
+        )
+        .await,
+        [
+            customers("DELETE", &[4]),
+            customers("INSERT", &[7]),
+            customers("UPDATE", &[5])
+        ]
+        .concat()
+    );
+    run(&db, "insert into orders select c, n from generate_series(1, 2) as c, generate_series(1, 2) as n").await;
+    let orders = [(1, 1), (1, 2), (2, 1), (2, 2)]
+        .map(|(c, n)| format!("DELETE public.orders {{\"customer_id\":{c},\"number\":{n}}}"));
+    assert_eq!(
+        told(&db, "delete from customers where id <= 2").await,
+        [customers("DELETE", &[1, 2]), orders.to_vec()].concat()
+    );
+}
+
+#[tokio::test]
+async fn another_key_is_another_row() {
+    let shop = shop().await;
+    let db = shop.connect_as("web").await;
+    run(
+        &db,
+        "insert into customers (id, email) values (1, 'a'), (2, 'b'), (3, 'c')",
+    )
+    .await;
+    let told_of = told(
+        &db,
+        "update customers set id = 10, email = 'x' where id = 1",
+    )
+    .await;
+    assert_eq!(
+        told_of,
+        [
+            "DELETE public.customers {\"id\":1}",
+            "INSERT public.customers {\"id\":10}"
+        ]
+    );
+    // Two rows that change places: what is told of each key is what became of that key.
+    run(
+        &shop.connect().await,
+        "alter table customers drop constraint customers_pkey cascade, add primary key (id) deferrable",
+    )
+    .await;
+    run(&db, "update customers set id = 5 - id where id in (2, 3)").await;
+    let last = json(&db, "select jsonb_build_array(operation, key, old, new) from archive.audit_entry order by id desc limit 2").await;
+    let mut last: Vec<_> = last.iter().map(Json::to_string).collect();
+    last.sort();
+    assert_eq!(
+        last,
+        [
+            json!(["UPDATE", {"id": 2}, {"email": "b"}, {"email": "c"}]).to_string(),
+            json!(["UPDATE", {"id": 3}, {"email": "c"}, {"email": "b"}]).to_string(),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_truncate_tells_of_every_row() {
+    let shop = shop().await;
+    let db = shop.connect_as("web").await;
+    run(&db, "insert into customers (id, email) values (1, 'a'), (2, 'b'); insert into orders values (1, 1)").await;
+    assert_eq!(
+        told(&db, "truncate customers, orders").await,
+        [
+            "TRUNCATE public.customers {\"id\":1}",
+            "TRUNCATE public.customers {\"id\":2}",
+            "TRUNCATE public.orders {\"customer_id\":1,\"number\":1}",
+        ]
+    );
+    // That it happened to an empty table is told, too.
+    assert_eq!(
+        told(&db, "truncate orders").await,
+        ["TRUNCATE public.orders null"]
+    );
+}
+
+#[tokio::test]
+async fn what_is_done_to_archived_rows_is_told_with_their_archival() {
+    use crate::entities::customer;
+    use sea_orm_archive::prelude::*;
+    let shop = shop().await;
+    let db = shop.connect_as("web").await;
+    run(
+        &db,
+        "insert into customers (id, email) values (1, 'a'), (2, 'b')",
+    )
+    .await;
+    let archived = customer::Entity::archive_many().exec(&db).await.unwrap();
+    run(
+        &db,
+        "update deleted_customers set email = 'edited' where id = 1",
+    )
+    .await;
+    run(
+        &db,
+        "update deleted_customers set deleted_by = 7, password = 'p' where id = 1",
+    )
+    .await;
+    run(&db, "delete from deleted_customers where id = 2").await;
+    let told = json(
+        &db,
+        "select jsonb_build_array(operation, key, old, new->'email', redacted, archival_id) from archive.audit_entry
+         where operation in ('UPDATE', 'DELETE') order by id",
+    )
+    .await;
+    let [first, second] =
+        [1, 2].map(|id| archived.iter().find(|a| a.root_key["id"] == id).unwrap().id);
+    assert_eq!(
+        told[0],
+        json!(["UPDATE", {"id": 1}, {"email": "a"}, "edited", null, first])
+    );
+    assert_eq!(
+        told[1],
+        json!(["UPDATE", {"id": 1}, null, null, ["password"], first])
+    );
+    assert_eq!(told[2][0], "DELETE");
+    assert_eq!(
+        (&told[2][2]["email"], &told[2][5]),
+        (&json!("b"), &json!(second))
+    );
+    assert_eq!(told[2][2].get("password"), None);
+    assert_eq!(told.len(), 3);
+}
+
+#[tokio::test]
+async fn a_row_that_only_seems_to_be_archived_is_refused() {
+    let shop = shop().await;
+    let db = shop.connect_as("web").await;
+    run(
+        &db,
+        "insert into customers (id, email) values (1, 'a'), (2, 'b')",
+    )
+    .await;
+    // A client that says it is moving rows, and deletes them.
+    let forged = "begin; select set_config('archive.moving', format(',%s,%s,', 'customers'::regclass::oid, 'deleted_customers'::regclass::oid), true);";
+    let refused = [
+        "delete from customers where id = 1",
+        // Another row arrives, or the same with other values, or with less of them.
+        "delete from customers where id = 1; insert into deleted_customers (id, email, password, balance, joined, deleted_at, archival_id)
+         values (1, 'forged', 'secret', 0, '2026-01-01T00:00:00Z', now(), 1)",
+        "delete from customers; insert into deleted_customers (id, email, password, balance, joined, deleted_at, archival_id)
+         values (1, 'a', 'secret', 0, '2026-01-01T00:00:00Z', now(), 1)",
+        "delete from customers; set constraints all immediate",
+        // Something arrives that never left.
+        "insert into deleted_customers (id, email, password, balance, joined, deleted_at, archival_id)
+         values (9, 'a', 'secret', 0, '2026-01-01T00:00:00Z', now(), 1)",
+    ];
+    for attempt in refused {
+        let refused = sea_orm::ConnectionTrait::execute_unprepared(
+            &db,
+            &format!("{forged} {attempt}; commit"),
+        )
+        .await;
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("seemed to move"), "{attempt}: {error}");
+        sea_orm::ConnectionTrait::execute_unprepared(&db, "rollback")
+            .await
+            .unwrap();
+    }
+    let db = shop.connect_as("web").await;
+    assert_eq!(
+        json(&db, "select to_jsonb(count(*)) from customers").await,
+        [json!(2)]
+    );
+    // A row that is put into the twin by hand, without such a claim, is told as what it is.
+    run(
+        &db,
+        "insert into deleted_customers (id, email, password, balance, joined, deleted_at, archival_id)
+         values (9, 'a', 'secret', 0, '2026-01-01T00:00:00Z', now(), 1)",
+    )
+    .await;
+    let last = json(&db, "select jsonb_build_array(operation, key, archival_id) from archive.audit_entry order by id desc limit 1").await;
+    assert_eq!(last, [json!(["INSERT", {"id": 9}, 1])]);
+}
+
+#[tokio::test]
+async fn tables_of_every_kind_can_be_audited() {
+    let database = Database::empty().await;
+    let db = database.connect().await;
+    let manager = SchemaManager::new(&db);
+    run(
+        &db,
+        r#"create schema "odd ""schema";
+           create table "odd ""schema"."Select {oid}" (
+               "a {name}" int, "Order" text, "o" int default 1, "v_old" json, "a" int, "b" int, "key" text,
+               primary key ("Order", "a {name}"));
+           create table tree (id int primary key, parent int references tree on delete cascade, name text);
+           create table parts (id int, region text, note text, primary key (id, region)) partition by list (region);
+           create table parts_eu partition of parts for values in ('eu');
+           create table parts_us (note text, region text not null, id int not null, primary key (id, region));
+           alter table parts attach partition parts_us for values in ('us');"#,
+    )
+    .await;
+    manager.install_archive().await.unwrap();
+    manager.install_audit().await.unwrap();
+    for table in ["tree", "parts"] {
+        manager.audit_table(table).await.unwrap();
+    }
+    manager
+        .audit_table(("odd \"schema", "Select {oid}"))
+        .await
+        .unwrap();
+
+    run(&db, r#"insert into "odd ""schema"."Select {oid}" values (1, 'x''y', 2, '{"a": "\u0000"}', 3, 4, 'k')"#).await;
+    run(
+        &db,
+        r#"update "odd ""schema"."Select {oid}" set v_old = '{"b": 1}', a = null"#,
+    )
+    .await;
+    let odd = json(&db, "select jsonb_build_array(table_name, key, old, new) from archive.audit_entry where operation = 'UPDATE'").await;
+    assert_eq!(
+        odd,
+        [
+            json!(["odd \"schema.Select {oid}", {"Order": "x'y", "a {name}": 1},
+                {"a": 3, "v_old": "{\"a\": \"\\u0000\"}"}, {"a": null, "v_old": {"b": 1}}])
+        ]
+    );
+
+    run(
+        &db,
+        "insert into tree values (1, null, 'r'), (2, 1, 'c'), (3, 2, 'g')",
+    )
+    .await;
+    let cascade = told(&db, "delete from tree where id = 1").await;
+    assert_eq!(
+        cascade,
+        [1, 2, 3].map(|id| format!("DELETE public.tree {{\"id\":{id}}}"))
+    );
+
+    run(
+        &db,
+        "insert into parts values (1, 'eu', 'a'), (2, 'us', 'b')",
+    )
+    .await;
+    let key = |id: i64, region: &str| format!("{{\"id\":{id},\"region\":\"{region}\"}}");
+    assert_eq!(
+        told(&db, "update parts set note = 'c' where id = 2").await,
+        [format!("UPDATE public.parts {}", key(2, "us"))]
+    );
+    // To another partition.
+    assert_eq!(
+        told(&db, "update parts set region = 'us' where id = 1").await,
+        [
+            format!("DELETE public.parts {}", key(1, "eu")),
+            format!("INSERT public.parts {}", key(1, "us"))
+        ]
+    );
+    // By the partition's own name.
+    assert_eq!(
+        told(&db, "update parts_us set note = 'd' where id = 2").await,
+        [format!("UPDATE public.parts {}", key(2, "us"))]
+    );
+    assert_eq!(
+        told(&db, "delete from parts_us where id = 2").await,
+        [format!("DELETE public.parts {}", key(2, "us"))]
+    );
+    assert_eq!(
+        told(&db, "truncate parts").await,
+        [
+            "TRUNCATE public.parts null".to_owned(),
+            format!("TRUNCATE public.parts {}", key(1, "us")),
+        ]
+    );
+}
