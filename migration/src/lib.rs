@@ -2,13 +2,14 @@
 //!
 //! The first one installs the archive, the second one creates the blog: posts, their comments, the
 //! likes of these and the tags of a post can be archived, each with what is below it. Users are
-//! there to write them.
+//! there to write them. The third one audits all of it.
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
 
 mod m20260101_000001_install_archive;
 mod m20260101_000002_create_blog;
+mod m20260101_000003_audit_blog;
 
 /// All migrations, in their order.
 pub struct Migrator;
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20260101_000001_install_archive::Migration),
             Box::new(m20260101_000002_create_blog::Migration),
+            Box::new(m20260101_000003_audit_blog::Migration),
         ]
     }
 }

@@ -13,6 +13,9 @@ pub struct Model {
     /// The name, unique.
     #[sea_orm(column_type = "Text", unique)]
     pub name: String,
+    /// The address.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub email: Option<String>,
     /// When the user came.
     pub created_at: DateTimeUtc,
     /// What the user wrote.

@@ -8,6 +8,8 @@ use sea_orm_archive::prelude::*;
 
 use storyteller::{Error, Narrator, ensure};
 
+mod log;
+
 const TABLES: [&str; 5] = ["posts", "comments", "likes", "post_tags", "tags"];
 
 /// Tells it from the migrations to the rows that are back.
@@ -34,6 +36,7 @@ pub async fn tell(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Er
     ensure(before == after, "every row is equal to what it was")?;
     narrator
         .say("Every post, comment, like and tag is equal to what it was, ids and times included.");
+    log::tell(narrator, db, &archival).await?;
     narrator.say("\nThat was the tour.");
     Ok(())
 }
@@ -262,8 +265,11 @@ async fn restore(
 ) -> Result<(), Error> {
     narrator.chapter("The new post is deleted for good, and the old one restored.");
     thief.delete(db).await?;
-    narrator.say("post::Entity::restore_by_id(..).exec(&db)");
-    let restored = post::Entity::restore_by_id(post.id).exec(db).await?;
+    narrator.say("post::Entity::restore_by_id(..).by(alice).exec(&db)");
+    let restored = post::Entity::restore_by_id(post.id)
+        .by(post.author_id)
+        .exec(db)
+        .await?;
     ensure(
         restored.rows == restored.archival.rows(),
         "all that went came back",
