@@ -196,10 +196,6 @@ async fn an_archived_row_is_changed_while_a_restore_waits() {
     for careful in [false, true] {
         let notes = notes().await;
         let (writer, restorer) = sessions(&notes).await;
-        note::Entity::archive_by_id(1)
-            .exec(&restorer.db())
-            .await
-            .unwrap();
         if careful {
             // A deferred constraint in a transaction of the caller's is looked at before anything moves.
             run(
@@ -208,6 +204,10 @@ async fn an_archived_row_is_changed_while_a_restore_waits() {
             )
             .await;
         }
+        note::Entity::archive_by_id(1)
+            .exec(&restorer.db())
+            .await
+            .unwrap();
         let writing = writer.db().begin().await.unwrap();
         run(
             &writing,

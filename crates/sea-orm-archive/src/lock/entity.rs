@@ -37,13 +37,23 @@ pub trait OptimisticLock: EntityTrait {
     note = "use `i32`, or `i64` for rows that change more than two thousand million times"
 )]
 pub trait RowVersion:
-    Into<Value> + Into<i64> + ValueType + Copy + Debug + Display + Send + Sync + 'static
+    Into<Value> + ValueType + Copy + Debug + Display + Send + Sync + 'static
 {
+    /// The version as a number of any size, for messages.
+    fn number(self) -> i64;
 }
 
-impl RowVersion for i16 {}
-impl RowVersion for i32 {}
-impl RowVersion for i64 {}
+macro_rules! numbers {
+    ($($number:ty),+) => {$(
+        impl RowVersion for $number {
+            fn number(self) -> i64 {
+                self.into()
+            }
+        }
+    )+};
+}
+
+numbers!(i16, i32, i64);
 
 /// `Archive::<E>::declaration()`: an inherent function where `E` is archivable, and that of
 /// [`NoArchive`] where it is not. A derive cannot see which others stand beside it; the compiler can.

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::verbs::version_of;
 use super::version::table;
-use super::{LockError, OptimisticLock};
+use super::{LockError, OptimisticLock, RowVersion};
 use crate::Error;
 use crate::archive::key_text;
 use crate::entity::{Declaration, DeclaredName};
@@ -194,7 +194,7 @@ impl<E: OptimisticLock> ReadRow<E> {
         Ok(Self {
             key,
             version,
-            expected: read.into(),
+            expected: read.number(),
             entity: PhantomData,
         })
     }
@@ -228,7 +228,7 @@ impl<E: OptimisticLock> ReadRow<E> {
                 }),
             };
         };
-        let found = version_of::<_, E>(&current, E::version_column())?.into();
+        let found = version_of::<_, E>(&current, E::version_column())?.number();
         if found == self.expected {
             return Ok(Some(current));
         }

@@ -3,7 +3,7 @@
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, PostgresQueryBuilder};
 use sea_orm::{ConnectionTrait, EntityTrait, IdenStatic, TransactionTrait, Value};
 
-use super::OptimisticLock;
+use super::{OptimisticLock, RowVersion};
 use crate::Error;
 use crate::archive::key_text;
 use crate::entity::DeclaredName;
@@ -24,7 +24,7 @@ impl AtVersion {
         Self {
             column: E::version_column().as_str().to_owned(),
             value: version.into(),
-            expected: version.into(),
+            expected: version.number(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is archived and has no version cannot be archived by its version.
+//! What has no version cannot be archived, restored or written by it.
 
 mod note {
     use sea_orm::entity::prelude::*;
@@ -24,6 +24,10 @@ async fn archive(db: DatabaseConnection) {
 
 async fn restore(db: DatabaseConnection) {
     let _ = note::Entity::restore_by_id(1).at_version(1).exec(&db).await;
+}
+
+async fn update(db: DatabaseConnection, note: note::ActiveModel) {
+    let _ = note.update_locked(&db).await;
 }
 
 fn main() {}
