@@ -1,5 +1,9 @@
 //! Many writers at once, each of which reads a number and writes the next one.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
+
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, DatabaseConnection};
 use sea_orm_archive::prelude::*;
@@ -73,4 +77,53 @@ async fn without_the_lock_increments_are_lost() {
         }
     }
     assert!(least < WRITERS * EACH, "the hammer does not bite");
+}
+
+/// A note that is archived and restored all the time: every increment that was acknowledged is there,
+/// and nobody is told that it was deleted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_increment_is_lost_on_a_row_that_comes_and_goes() {
+    let notes = notes().await;
+    let db = notes.connect().await;
+    run(&db, "update notes set version = 0 where id = 1").await;
+    let written = Arc::new(AtomicI32::new(0));
+    let until = Instant::now() + Duration::from_secs(3);
+    let writers = (0..4).map(|_| {
+        let (db, written) = (db.clone(), Arc::clone(&written));
+        tokio::spawn(async move {
+            let mut version = 0;
+            while Instant::now() < until {
+                let note = note::ActiveModel {
+                    id: Set(1),
+                    color: Set(Some(format!("{version}"))),
+                    version: Set(version),
+                    ..Default::default()
+                };
+                match note.update_locked(&db).await {
+                    Ok(saved) => {
+                        written.fetch_add(1, Ordering::Relaxed);
+                        version = saved.version;
+                    }
+                    Err(LockError::Conflict { current, .. }) => version = current.version,
+                    Err(LockError::Gone {
+                        archival: Some(_), ..
+                    }) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        })
+    });
+    let writers = writers.collect::<Vec<_>>();
+    let mut moves = 0;
+    while Instant::now() < until {
+        let archival = note::Entity::archive_by_id(1).exec(&db).await.unwrap();
+        archival.restore(&db).await.unwrap();
+        moves += 1;
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let written = written.load(Ordering::Relaxed);
+    assert_eq!(read(&db).await.version, written);
+    assert!(written > 0 && moves > 0, "{written} written, {moves} moved");
 }
