@@ -105,7 +105,9 @@ impl Target {
         let settles = sql.bind(planned.steps.settles.clone());
         let root = self.at_version.as_ref().map(|root| {
             let AtVersionRow { row, archival_id } = root;
-            format!(", LATERAL ({row} AND {archival_id} = k.id FOR UPDATE) AS d")
+            format!(
+                ", LATERAL (SELECT FROM ({row}) AS d WHERE d.{archival_id} = k.id FOR UPDATE) AS r"
+            )
         });
         let root = root.unwrap_or_default();
         sql.text = format!(

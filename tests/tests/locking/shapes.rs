@@ -4,7 +4,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::{DatabaseConnection, DbErr, EntityTrait, IntoActiveModel};
 use sea_orm_archive::prelude::*;
-use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_archive_migration::{ArchiveSchema, ArchivedTable};
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, custom, integer, small_integer, text, uuid};
@@ -19,6 +19,7 @@ mod grade {
         Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveOptimisticLock, DeriveArchive,
     )]
     #[sea_orm(schema_name = "The School", table_name = "Grades")]
+    #[archive(table_name = "k")]
     #[optimistic_lock(version = "r#type")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -94,6 +95,8 @@ async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
         .col(custom("address", "inet"))
         .col(small_integer("revision").default(0))
         .to_owned();
+    // A name that our own statements use, too.
+    let grades = ArchivedTable::new(grades).twin("k");
     manager.create_archived_table(grades).await?;
     manager.create_archived_table(documents).await?;
     run(
