@@ -7,6 +7,7 @@ mod attr;
 mod entity;
 mod error;
 mod history;
+mod lock;
 mod naming;
 mod nested;
 
@@ -298,6 +299,80 @@ pub fn derive_archive(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(DeriveHistory, attributes(history, sea_orm))]
 pub fn derive_history(input: TokenStream) -> TokenStream {
     history::derive(input.into()).into()
+}
+
+/// Makes the rows of an entity count their versions, so that nobody overwrites what they have not read.
+///
+/// It stands beside `DeriveEntityModel` on the Model of an entity, in the dense format, in the
+/// compact one, and in what `sea-orm-cli generate entity` writes. It adds `OptimisticLock` for the
+/// entity, and with it `update_locked` for its active model; where the entity derives `DeriveArchive`
+/// too, also `archive_locked`, `restore_locked` and `at_version`.
+///
+/// ```
+/// mod note {
+///     use sea_orm::entity::prelude::*;
+///     use sea_orm_archive::DeriveOptimisticLock;
+///
+///     #[sea_orm::model]
+///     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveOptimisticLock)]
+///     #[sea_orm(table_name = "notes")]
+///     #[optimistic_lock(version = "revision")]
+///     pub struct Model {
+///         #[sea_orm(primary_key)]
+///         pub id: i64,
+///         pub text: String,
+///         pub revision: i32,
+///     }
+///
+///     impl ActiveModelBehavior for ActiveModel {}
+/// }
+///
+/// # fn main() {
+/// use sea_orm_archive::OptimisticLock;
+///
+/// assert!(matches!(note::Entity::version_column(), note::Column::Revision));
+/// # }
+/// ```
+///
+/// # On the struct
+///
+/// The option names a field, whatever its column is called:
+///
+/// | `#[optimistic_lock(..)]` | default | the field with |
+/// | --- | --- | --- |
+/// | `version = "field"` | `version` | the number of the row's version |
+///
+/// It stands on the struct and not on the field, like the options of `DeriveHistory`: so it is the same
+/// in every format, and `sea-orm-cli generate entity` can write it, with
+/// `--model-extra-derives sea_orm_archive::DeriveOptimisticLock` and
+/// `--model-extra-attributes 'optimistic_lock(version = "revision")'`.
+///
+/// # The field
+///
+/// - Its type is `i32`, `i64` or `i16`, never an `Option`.
+/// - It is a column, is not of the primary key, and is written by no one else: a column that the
+///   database generates is refused.
+/// - What the first version of a row is, its migration says, with a default: `0`, for instance.
+///
+/// # What it expands to
+///
+/// Of this entity
+///
+/// ```ignore
+#[doc = include_str!("../tests/expand/note.rs")]
+/// ```
+///
+/// the derive makes
+///
+/// ```ignore
+#[doc = include_str!("../tests/expand/note.expanded.rs")]
+/// ```
+///
+/// `declared_archive` is the compiler's answer to whether the entity is archivable too: a derive does
+/// not see which others stand beside it.
+#[proc_macro_derive(DeriveOptimisticLock, attributes(optimistic_lock, sea_orm))]
+pub fn derive_optimistic_lock(input: TokenStream) -> TokenStream {
+    lock::derive(input.into()).into()
 }
 
 #[cfg(test)]

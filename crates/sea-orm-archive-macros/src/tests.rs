@@ -9,9 +9,10 @@ use quote::quote;
 type Derive = fn(TokenStream) -> TokenStream;
 
 /// Every derive of the crate, by its attribute.
-const DERIVES: [(&str, Derive); 2] = [
+const DERIVES: [(&str, Derive); 3] = [
     ("archive", crate::archive::derive),
     ("history", crate::history::derive),
+    ("optimistic_lock", crate::lock::derive),
 ];
 
 /// Compares with the file of the documentation; `UPDATE_EXPANSION=1` writes it anew.
@@ -39,12 +40,13 @@ fn expand_model(model: &str, derive: Derive) -> String {
 fn the_documented_expansion_is_what_the_derive_writes() {
     assert_expands("post", crate::archive::derive);
     assert_expands("department_history", crate::history::derive);
+    assert_expands("note", crate::lock::derive);
 }
 
 #[test]
 fn the_documentation_shows_its_own_example() {
     let documented = include_str!("lib.rs");
-    for name in ["post", "department_history"] {
+    for name in ["post", "department_history", "note"] {
         for file in [format!("{name}.rs"), format!("{name}.expanded.rs")] {
             assert!(
                 documented.contains(&format!("tests/expand/{file}")),
@@ -60,6 +62,7 @@ fn only_the_run_that_sees_every_field_writes_something() {
         #[sea_orm(table_name = "posts")]
         #[archive(no_such_option)]
         #[history(no_such_option)]
+        #[optimistic_lock(no_such_option)]
         #[sea_orm(model_ex)]
         pub struct Model {
             #[sea_orm(primary_key)]
@@ -72,7 +75,7 @@ fn only_the_run_that_sees_every_field_writes_something() {
 }
 
 /// Words that mean something somewhere in an attribute.
-const WORDS: [&str; 33] = [
+const WORDS: [&str; 36] = [
     "deleted_by",
     "table_name",
     "deleted_at_column",
@@ -106,10 +109,13 @@ const WORDS: [&str; 33] = [
     "reverse",
     "Entity",
     "super",
+    "version",
+    "extra",
+    "nullable",
 ];
 
 /// Texts that mean something somewhere in a string.
-const TEXTS: [&str; 21] = [
+const TEXTS: [&str; 23] = [
     "",
     "i64",
     "Option<i64>",
@@ -131,6 +137,8 @@ const TEXTS: [&str; 21] = [
     "title",
     "r#type",
     "id, title",
+    "version",
+    "GENERATED ALWAYS AS (1) STORED",
 ];
 
 fn token() -> impl Strategy<Value = TokenTree> {
@@ -187,7 +195,13 @@ fn option() -> impl Strategy<Value = TokenStream> {
 
 fn attributes() -> impl Strategy<Value = TokenStream> {
     let attribute = (
-        prop::sample::select(vec!["archive", "history", "sea_orm", "serde"]),
+        prop::sample::select(vec![
+            "archive",
+            "history",
+            "optimistic_lock",
+            "sea_orm",
+            "serde",
+        ]),
         prop::collection::vec(option(), 0..4),
         delimiter(),
     )
@@ -230,6 +244,7 @@ fn model() -> impl Strategy<Value = TokenStream> {
         "recorded_from",
         "recorded_to",
         "self_",
+        "version",
     ])
     .prop_map(|text| text.parse::<TokenStream>().unwrap());
     let field = (attributes(), field_name, field_type)

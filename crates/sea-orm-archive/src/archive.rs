@@ -16,6 +16,7 @@ use tracing::Instrument;
 use crate::archival::Model as Archival;
 use crate::entity::Archivable;
 use crate::error::{self, Error, postgres};
+use crate::lock::{AtVersion, OptimisticLock};
 use crate::planned::{Planned, Steps, planned, replanned};
 use crate::report::{ArchivePreview, Blocker};
 use crate::run::{self, ATTEMPTS, Sql, ask, back_off, check_backend, is_pool};
@@ -46,6 +47,7 @@ pub struct ArchiveMany<E: Archivable> {
 struct Request<E: Archivable> {
     entity: PhantomData<E>,
     roots: SelectStatement,
+    version: Option<AtVersion>,
     by: Option<String>,
     reason: Option<String>,
     metadata: Option<Json>,
@@ -61,6 +63,7 @@ impl<E: Archivable> Request<E> {
         Self {
             entity: PhantomData,
             roots,
+            version: None,
             by: None,
             reason: None,
             metadata: None,
@@ -74,6 +77,10 @@ impl<E: Archivable> Request<E> {
     /// committed until then: each has a snapshot of its own.
     fn call(&self, steps: &Steps, lock: bool) -> Sql {
         let mut roots = self.roots.clone();
+        if let Some(version) = &self.version {
+            // A row that is locked is looked at again, as it is then.
+            roots.and_where(version.holds::<E>());
+        }
         if lock {
             for key in E::PrimaryKey::iter() {
                 roots.order_by((E::default(), key.into_column()), Order::Asc);
@@ -127,6 +134,40 @@ impl<E: Archivable> ArchiveOne<E> {
         self
     }
 
+    /// Archives it only if the row still has the version that was read.
+    ///
+    /// ```no_run
+    /// # mod note {
+    /// #     use sea_orm::entity::prelude::*;
+    /// #     use sea_orm_archive::{DeriveArchive, DeriveOptimisticLock};
+    /// #     #[sea_orm::model]
+    /// #     #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive, DeriveOptimisticLock)]
+    /// #     #[sea_orm(table_name = "notes")]
+    /// #     pub struct Model {
+    /// #         #[sea_orm(primary_key)]
+    /// #         pub id: i64,
+    /// #         pub version: i32,
+    /// #     }
+    /// #     impl ActiveModelBehavior for ActiveModel {}
+    /// # }
+    /// # use sea_orm_archive::prelude::*;
+    /// # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), ArchiveError> {
+    /// note::Entity::archive_by_id(42).at_version(3).exec(&db).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The version is looked at by the statement that locks the row, so that a change which commits
+    /// before the lock is had is noticed. Another version is an [`Error::VersionConflict`]. The rows
+    /// below it may have any version.
+    pub fn at_version(mut self, version: E::Version) -> Self
+    where
+        E: OptimisticLock,
+    {
+        self.request.version = Some(AtVersion::of::<E>(version));
+        self
+    }
+
     /// Moves the row and everything below it into the twins, and returns the ledger's row.
     ///
     /// One statement, one round trip, one transaction; in a transaction of the caller's a savepoint.
@@ -134,7 +175,8 @@ impl<E: Archivable> ArchiveOne<E> {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::AlreadyArchived`], [`Error::Blocked`],
-    /// [`Error::UndeclaredEdge`], [`Error::Drift`], [`Error::Contention`]: nothing has moved then.
+    /// [`Error::UndeclaredEdge`], [`Error::Drift`], [`Error::Contention`], with
+    /// [`at_version`](Self::at_version) also [`Error::VersionConflict`]: nothing has moved then.
     pub async fn exec<C>(self, db: &C) -> Result<Archival, Error>
     where
         C: ConnectionTrait + TransactionTrait + 'static,
@@ -144,8 +186,7 @@ impl<E: Archivable> ArchiveOne<E> {
             if let Some(archival) = archived.into_iter().next() {
                 return Ok(archival);
             }
-            let found = look::<E, C>(db, &self.key).await?;
-            match found.why_not_archived::<E>(&self.key) {
+            match self.why_not(db).await? {
                 Some(error) => return Err(error),
                 // Race: it was archived when we came, and has been restored since.
                 None if attempt < ATTEMPTS => back_off(attempt).await,
@@ -168,10 +209,24 @@ impl<E: Archivable> ArchiveOne<E> {
         match preview::<E, C>(db, &self.request).await? {
             Some(preview) => Ok(preview),
             None => {
-                let found = look::<E, C>(db, &self.key).await?;
-                let error = found.why_not_archived::<E>(&self.key);
+                let error = self.why_not(db).await?;
                 Err(error.unwrap_or_else(|| restless::<E>(&self.key)))
             }
+        }
+    }
+
+    /// Why this row could not be archived; `None` where it can be, now.
+    async fn why_not<C>(&self, db: &C) -> Result<Option<Error>, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let found = look::<E, C>(db, &self.key).await?;
+        match (
+            found.why_not_archived::<E>(&self.key),
+            &self.request.version,
+        ) {
+            (None, Some(version)) => version.conflict::<E, E, C>(db, &self.key).await,
+            (error, _) => Ok(error),
         }
     }
 }

@@ -23,7 +23,14 @@ use crate::sql::quote;
 const LOOKS: u32 = 3;
 
 /// Restores the archival, or says everything that is in the way.
-pub(crate) async fn restore<C>(db: &C, archival: i64, by: Option<String>) -> Result<Restored, Error>
+///
+/// Where `lock_root` finds no root to lock, there is nothing to restore.
+pub(crate) async fn restore<C>(
+    db: &C,
+    archival: i64,
+    by: Option<String>,
+    lock_root: Option<&Sql>,
+) -> Result<Restored, Error>
 where
     C: ConnectionTrait + TransactionTrait + 'static,
 {
@@ -31,9 +38,14 @@ where
     loop {
         let transaction = db.begin().await?;
         let outcome = looked(&transaction, archival).await;
-        let outcome = match outcome {
-            Ok(found) => move_back(&transaction, archival, by.clone(), found).await,
-            Err(error) => Err(error),
+        let outcome = match (outcome, lock_root) {
+            (Ok(found), None) => move_back(&transaction, archival, by.clone(), found).await,
+            (Ok(found), Some(lock)) => match ask_here(&transaction, lock).await {
+                Ok(Some(_)) => move_back(&transaction, archival, by.clone(), found).await,
+                Ok(None) => Err(Error::AlreadyRestored { archival }),
+                Err(error) => Err(error),
+            },
+            (Err(error), _) => Err(error),
         };
         match finish(transaction, outcome).await {
             Err(Error::Contention { .. }) if is_pool::<C>() && attempt < ATTEMPTS => {}

@@ -132,6 +132,41 @@ pub enum Error {
         key: String,
     },
 
+    /// The row was changed since it was read.
+    #[error(
+        "the row {key} of {table} was changed since it was read: it has version {found}, not {expected}; read it again, and decide again"
+    )]
+    VersionConflict {
+        /// The table that was asked.
+        table: String,
+        /// The key of the row.
+        key: String,
+        /// The version that was read.
+        expected: i64,
+        /// The version that the row has now, where it is.
+        found: i64,
+    },
+
+    /// The row that should be changed is not there any more.
+    #[error("the row {key} of {table} is gone: it was deleted since it was read")]
+    Gone {
+        /// The table that was asked.
+        table: String,
+        /// The key of the row.
+        key: String,
+    },
+
+    /// An active model lacks its key, or the version that was read.
+    #[error(
+        "`{column}` of {table} is not set: change a model that was read, with `.into_active_model()`, or set `{column}` to what was read"
+    )]
+    NotSet {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+
     /// A version would be valid at the same time as another one of its identity.
     #[error(
         "{table} {identity} has a version for {existing}, which overlaps {wanted} ({constraint}): change that period with `.change(..).during(..)`, or choose a period that is free"

@@ -36,6 +36,8 @@
 //! What changes instead of being deleted has a history: a table of versions, each with the period in
 //! which it was true. See [`history`].
 //!
+//! A row that counts its versions is written, archived and restored only as it was read. See [`lock`].
+//!
 //! The tables are made in migrations, by the crate `sea-orm-archive-migration`. What a derive adds to
 //! an entity is shown at [`DeriveArchive`]; the verbs are those of [`ArchiveEntity`], [`ArchiveModel`]
 //! and [`RestoreModel`], and of [`HistoryEntity`]; what can go wrong is [`Error`], and nothing has moved
@@ -51,6 +53,7 @@ mod deleted_by;
 pub mod entity;
 mod error;
 pub mod history;
+pub mod lock;
 mod plan;
 mod planned;
 mod report;
@@ -62,6 +65,7 @@ mod whereabouts;
 
 pub use archival::Model as Archival;
 pub use archive::{ArchiveMany, ArchiveOne};
+pub use audit::AuditEntity;
 pub use context::Context;
 pub use entity::{Archivable, Declaration, DeclaredEdge, Restorable};
 pub use error::{Error, UndeclaredEdge};
@@ -69,25 +73,28 @@ pub use history::{
     Bitemporal, Changed, History, HistoryColumns, HistoryEntity, JoinVersion, Period,
     RecordedColumns, ValidTime,
 };
+pub use lock::{ArchiveLocked, LockError, OptimisticLock, RestoreLocked, UpdateLocked};
 pub use report::{
     ArchivePreview, Blocker, Conflict, Detachment, RestorePreview, Restored, Waiting,
 };
 pub use restore::{RestoreArchival, RestoreOne};
-pub use sea_orm_archive_macros::{DeriveArchive, DeriveHistory};
+pub use sea_orm_archive_macros::{DeriveArchive, DeriveHistory, DeriveOptimisticLock};
 pub use verbs::{ArchiveEntity, ArchiveModel, RestoreModel};
 
 /// Everything that a program needs to archive and restore.
 pub mod prelude {
     pub use crate::{
-        Archivable, Archival, ArchiveEntity, ArchiveModel, Conflict, Context, DeriveArchive,
-        DeriveHistory, Error as ArchiveError, History, HistoryEntity, JoinVersion, Period,
-        Restorable, RestoreModel,
+        Archivable, Archival, ArchiveEntity, ArchiveLocked, ArchiveModel, AuditEntity, Conflict,
+        Context, DeriveArchive, DeriveHistory, DeriveOptimisticLock, Error as ArchiveError,
+        History, HistoryEntity, JoinVersion, LockError, OptimisticLock, Period, Restorable,
+        RestoreLocked, RestoreModel, UpdateLocked,
     };
 }
 
 #[doc(hidden)]
 pub mod __private {
     pub use crate::deleted_by::{Choose, Column, DeletedBy, If, Otherwise};
+    pub use crate::lock::{Archive, NoArchive};
     pub use sea_orm;
     pub use serde;
 }

@@ -12,6 +12,7 @@ use crate::archive::restless;
 use crate::careful;
 use crate::entity::{Archivable, DeclaredName};
 use crate::error::{self, Error};
+use crate::lock::{AtVersion, OptimisticLock};
 use crate::plan;
 use crate::planned::{LEDGER, PlannedRestore, planned, replanned};
 use crate::report::{RestorePreview, Restored};
@@ -25,6 +26,7 @@ use crate::whereabouts::{is_root_table, look, root_key, row};
 #[must_use = "nothing is restored before `.exec(&db)`"]
 pub struct RestoreOne<E: Archivable> {
     key: Vec<Value>,
+    version: Option<AtVersion>,
     by: Option<String>,
     entity: PhantomData<E>,
 }
@@ -41,8 +43,17 @@ pub struct RestoreArchival {
 /// The archival that is wanted: a query for `a.id`, to be locked or only read.
 pub(crate) struct Target {
     find: String,
+    /// The root at the version that is wanted, to be locked after the archival: nobody changes it
+    /// before it moves.
+    at_version: Option<AtVersionRow>,
     values: Vec<Value>,
     by: Option<String>,
+}
+
+/// A query for a row of a twin if it has a certain version, with the values of the [`Target`].
+struct AtVersionRow {
+    row: String,
+    archival_id: String,
 }
 
 impl Target {
@@ -52,14 +63,19 @@ impl Target {
             find:
                 "SELECT a.id FROM archive.archival AS a WHERE a.id = $1 AND a.restored_at IS NULL"
                     .to_owned(),
+            at_version: None,
             values: vec![id.into()],
             by,
         }
     }
 
     /// The archival whose root is this row.
-    fn root<E: Archivable>(key: &[Value], by: Option<String>) -> Self {
-        let (row, values) = row::<E::Deleted>(key).build(PostgresQueryBuilder);
+    fn root<E: Archivable>(key: &[Value], version: Option<&AtVersion>, by: Option<String>) -> Self {
+        let mut row = row::<E::Deleted>(key);
+        if let Some(version) = version {
+            row.and_where(version.holds::<E::Deleted>());
+        }
+        let (row, values) = row.build(PostgresQueryBuilder);
         Self {
             find: format!(
                 "SELECT a.id FROM ({row}) AS d JOIN archive.archival AS a ON a.id = d.{} \
@@ -68,6 +84,10 @@ impl Target {
                 is_root_table::<E>("a"),
                 root_key::<E>("d"),
             ),
+            at_version: version.map(|_| AtVersionRow {
+                row,
+                archival_id: quote(&E::declaration().added.archival_id),
+            }),
             values: values.0,
             by,
         }
@@ -83,12 +103,30 @@ impl Target {
         let by = sql.bind(self.by.clone());
         let texts = sql.bind(planned.steps.sql.clone());
         let settles = sql.bind(planned.steps.settles.clone());
+        let root = self.at_version.as_ref().map(|root| {
+            let AtVersionRow { row, archival_id } = root;
+            format!(
+                ", LATERAL (SELECT FROM ({row}) AS d WHERE d.{archival_id} = k.id FOR UPDATE) AS r"
+            )
+        });
+        let root = root.unwrap_or_default();
         sql.text = format!(
             "SELECT archive.run({texts}, {settles}, (SELECT pg_catalog.jsonb_build_object('id', k.id, 'by', {by}::text) \
-             FROM ({} FOR UPDATE OF a) AS k)) AS result",
+             FROM ({} FOR UPDATE OF a) AS k{root})) AS result",
             self.find
         );
         sql
+    }
+
+    /// The lock of the root at its version, for a transaction that has locked the archival.
+    fn lock_root(&self) -> Option<Sql> {
+        let AtVersionRow { row, .. } = self.at_version.as_ref()?;
+        Some(Sql {
+            text: format!(
+                "SELECT pg_catalog.to_jsonb(true) AS result FROM ({row} FOR UPDATE) AS d"
+            ),
+            values: self.values.clone(),
+        })
     }
 
     /// The archival's id, unlocked.
@@ -116,6 +154,7 @@ impl<E: Archivable> RestoreOne<E> {
     pub(crate) fn new(key: Vec<Value>) -> Self {
         Self {
             key,
+            version: None,
             by: None,
             entity: PhantomData,
         }
@@ -124,6 +163,39 @@ impl<E: Archivable> RestoreOne<E> {
     /// Who restores it: `restored_by` in the ledger.
     pub fn by(mut self, actor: impl Into<E::DeletedBy>) -> Self {
         self.by = run::actor(actor.into().into());
+        self
+    }
+
+    /// Restores it only if the version that is archived is the one that was read.
+    ///
+    /// ```no_run
+    /// # mod note {
+    /// #     use sea_orm::entity::prelude::*;
+    /// #     use sea_orm_archive::{DeriveArchive, DeriveOptimisticLock};
+    /// #     #[sea_orm::model]
+    /// #     #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive, DeriveOptimisticLock)]
+    /// #     #[sea_orm(table_name = "notes")]
+    /// #     pub struct Model {
+    /// #         #[sea_orm(primary_key)]
+    /// #         pub id: i64,
+    /// #         pub version: i32,
+    /// #     }
+    /// #     impl ActiveModelBehavior for ActiveModel {}
+    /// # }
+    /// # use sea_orm_archive::prelude::*;
+    /// # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), ArchiveError> {
+    /// note::Entity::restore_by_id(42).at_version(3).exec(&db).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The archived row is locked by the statement that looks at its version, which takes the privilege
+    /// UPDATE on the archive table. Another version is an [`Error::VersionConflict`].
+    pub fn at_version(mut self, version: E::Version) -> Self
+    where
+        E: OptimisticLock,
+    {
+        self.version = Some(AtVersion::of::<E>(version));
         self
     }
 
@@ -136,7 +208,8 @@ impl<E: Archivable> RestoreOne<E> {
     ///
     /// [`Error::RestoreConflict`] with every conflict, [`Error::ParentArchived`] where the row went
     /// with a parent or its parent is archived too, [`Error::NotArchived`], [`Error::NotFound`],
-    /// [`Error::Drift`], [`Error::Contention`]: nothing has moved then.
+    /// [`Error::Drift`], [`Error::Contention`], with [`at_version`](Self::at_version) also
+    /// [`Error::VersionConflict`]: nothing has moved then.
     pub async fn exec<C>(self, db: &C) -> Result<Restored, Error>
     where
         C: ConnectionTrait + TransactionTrait + 'static,
@@ -153,7 +226,8 @@ impl<E: Archivable> RestoreOne<E> {
     where
         C: ConnectionTrait + TransactionTrait + 'static,
     {
-        let target = Target::root::<E>(&self.key, self.by.clone());
+        let target = Target::root::<E>(&self.key, self.version.as_ref(), self.by.clone());
+        let lock_root = target.lock_root();
         let mut plan = planned::<E, C>(db).await?;
         for attempt in 1.. {
             let outcome = if must_look_first::<C>(&plan.restore) {
@@ -172,11 +246,15 @@ impl<E: Archivable> RestoreOne<E> {
                 Next::Again => back_off(attempt).await,
                 Next::Carefully | Next::OtherPlan => {
                     match target.id(db).await? {
-                        Some(id) => match careful::restore(db, id, self.by.clone()).await {
-                            // Race: somebody else has restored it meanwhile.
-                            Err(Error::AlreadyRestored { .. }) if attempt < ATTEMPTS => {}
-                            outcome => return outcome,
-                        },
+                        Some(id) => {
+                            match careful::restore(db, id, self.by.clone(), lock_root.as_ref())
+                                .await
+                            {
+                                // Race: somebody else has restored it meanwhile.
+                                Err(Error::AlreadyRestored { .. }) if attempt < ATTEMPTS => {}
+                                outcome => return outcome,
+                            }
+                        }
                         None => match self.why_not(db).await? {
                             Some(error) => return Err(error),
                             None if attempt < ATTEMPTS => back_off(attempt).await,
@@ -204,7 +282,7 @@ impl<E: Archivable> RestoreOne<E> {
         C: ConnectionTrait + TransactionTrait + 'static,
     {
         check_backend(db)?;
-        let target = Target::root::<E>(&self.key, None);
+        let target = Target::root::<E>(&self.key, self.version.as_ref(), None);
         // Names and plan are checked as a restore would check them.
         planned::<E, C>(db).await?;
         match target.id(db).await? {
@@ -221,9 +299,11 @@ impl<E: Archivable> RestoreOne<E> {
     where
         C: ConnectionTrait + TransactionTrait + 'static,
     {
-        Ok(look::<E, C>(db, &self.key)
-            .await?
-            .why_not_restored::<E>(&self.key))
+        let found = look::<E, C>(db, &self.key).await?;
+        match (found.why_not_restored::<E>(&self.key), &self.version) {
+            (None, Some(version)) => version.conflict::<E, E::Deleted, C>(db, &self.key).await,
+            (error, _) => Ok(error),
+        }
     }
 }
 
@@ -282,7 +362,7 @@ impl RestoreArchival {
                 Next::Failed(error) => return Err(error),
             }
         }
-        careful::restore(db, self.archival, self.by.clone()).await
+        careful::restore(db, self.archival, self.by.clone(), None).await
     }
 
     /// What [`exec`](Self::exec) would bring back, what would have to wait, and every conflict.

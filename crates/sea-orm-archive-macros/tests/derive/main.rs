@@ -7,6 +7,7 @@ mod dense;
 mod generated;
 mod history;
 mod keys;
+mod locking;
 mod names;
 mod over_relation;
 mod serialized;

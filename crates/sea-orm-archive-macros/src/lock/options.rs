@@ -1,0 +1,77 @@
+//! What `#[optimistic_lock(..)]` says on the struct.
+
+use syn::LitStr;
+
+use crate::{
+    attr::{self, Item},
+    entity::Entity,
+    error::Errors,
+    naming,
+};
+
+/// The attribute, as its errors show it.
+pub(super) const EXAMPLE: &str = "version = \"revision\"";
+
+/// The options, as they are written: whether the field exists is not looked at yet.
+pub(super) struct Options {
+    pub(super) version: Option<LitStr>,
+    /// Something written makes no sense, and so may be what seems to be missing.
+    pub(super) garbled: bool,
+}
+
+impl Options {
+    pub(super) fn read(entity: &Entity, errors: &mut Errors) -> Self {
+        let items = attr::items(&entity.attrs, "optimistic_lock", EXAMPLE, errors);
+        misplaced(entity, errors);
+        let mut options = Self {
+            version: None,
+            garbled: !errors.is_empty(),
+        };
+        let mut seen = false;
+        for item in items {
+            if item.key() != "version" {
+                errors.on(&item.name, unknown(&item));
+                options.garbled = true;
+            } else if seen {
+                errors.on(&item, "`version` is given twice: keep one");
+            } else {
+                seen = true;
+                options.version = item.string(EXAMPLE, errors);
+                options.garbled |= options.version.is_none();
+            }
+        }
+        options
+    }
+}
+
+fn unknown(item: &Item) -> String {
+    format!(
+        "unknown option `{}`: `#[optimistic_lock(..)]` knows `{EXAMPLE}`",
+        item.key()
+    )
+}
+
+/// Refuses the attribute on fields.
+fn misplaced(entity: &Entity, errors: &mut Errors) {
+    let columns = entity
+        .columns
+        .iter()
+        .map(|field| (&field.ident, &field.attrs));
+    let relations = entity
+        .relations
+        .iter()
+        .map(|field| (&field.ident, &field.attrs));
+    for (field, attrs) in columns.chain(relations) {
+        let own = |attr: &&syn::Attribute| attr.path().is_ident("optimistic_lock");
+        for attr in attrs.iter().filter(own) {
+            let field = naming::plain(field);
+            errors.on(
+                attr,
+                format!(
+                    "this stands on the struct and names the field: write \
+                     `#[optimistic_lock(version = \"{field}\")]` there"
+                ),
+            );
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The field with the version: it is there, is a column, and can be counted on.
+
+use proc_macro2::Span;
+use syn::{LitStr, Type};
+
+use super::options::Options;
+use crate::{
+    attr,
+    entity::{self, Column, Entity, Relation},
+    error::Errors,
+    naming,
+};
+
+/// The field with the version.
+pub(super) struct Version<'a> {
+    pub(super) column: &'a Column,
+    /// Its type, or what it should have been after an error.
+    pub(super) ty: &'a Type,
+}
+
+/// Finds the field that the option names, or the one called `version`; `None` after an error.
+pub(super) fn find<'a>(
+    entity: &'a Entity,
+    options: &Options,
+    errors: &mut Errors,
+) -> Option<Version<'a>> {
+    let column = match &options.version {
+        Some(name) => named(entity, name, errors)?,
+        None => by_its_name(entity, options, errors)?,
+    };
+    // Errors about the field stand where it was named, or on the field itself.
+    let place = match &options.version {
+        Some(name) => name.span(),
+        None => column.ident.span(),
+    };
+    no_key(column, place, errors);
+    written_as_it_is(column, errors);
+    Some(Version {
+        column,
+        ty: never_null(column, errors),
+    })
+}
+
+/// The field that the option names.
+fn named<'a>(entity: &'a Entity, option: &LitStr, errors: &mut Errors) -> Option<&'a Column> {
+    let name = option.value();
+    let name = name.strip_prefix("r#").unwrap_or(&name);
+    if let Some(column) = column(entity, name) {
+        return is_column(column, option.span(), errors);
+    }
+    if relation(entity, name).is_some() {
+        let message = format!("`{name}` is a relation: name a field that is a column");
+        errors.on(option, message);
+        return None;
+    }
+    let columns = || entity.columns.iter().filter(|column| !column.ignored());
+    let meant = columns().find(|column| column.name == name || column.variant == name);
+    let message = match meant {
+        Some(column) => format!(
+            "the option names a field, not a column: write `\"{}\"`",
+            naming::plain(&column.ident)
+        ),
+        None => {
+            let fields = columns()
+                .map(|column| format!("`{}`", naming::plain(&column.ident)))
+                .collect::<Vec<_>>()
+                .join(", ");
+            format!("there is no field `{name}`: the entity has {fields}")
+        }
+    };
+    errors.on(option, message);
+    None
+}
+
+/// The field that is called `version`.
+fn by_its_name<'a>(
+    entity: &'a Entity,
+    options: &Options,
+    errors: &mut Errors,
+) -> Option<&'a Column> {
+    if let Some(column) = column(entity, "version") {
+        return is_column(column, column.ident.span(), errors);
+    }
+    if let Some(relation) = relation(entity, "version") {
+        errors.on(
+            &relation.ident,
+            "`version` is a relation: name the field that counts the versions of a row with \
+             `#[optimistic_lock(version = \"..\")]`",
+        );
+    } else if !options.garbled {
+        errors.on(
+            entity.place(),
+            "a row counts its versions: add `pub version: i32`, or name your field with \
+             `#[optimistic_lock(version = \"..\")]`",
+        );
+    }
+    None
+}
+
+fn column<'a>(entity: &'a Entity, name: &str) -> Option<&'a Column> {
+    let mut columns = entity.columns.iter();
+    columns.find(|column| naming::plain(&column.ident) == name)
+}
+
+fn relation<'a>(entity: &'a Entity, name: &str) -> Option<&'a Relation> {
+    let mut relations = entity.relations.iter();
+    relations.find(|relation| naming::plain(&relation.ident) == name)
+}
+
+/// Refuses a field that is in no table.
+fn is_column<'a>(column: &'a Column, place: Span, errors: &mut Errors) -> Option<&'a Column> {
+    if !column.ignored() {
+        return Some(column);
+    }
+    let field = naming::plain(&column.ident);
+    let message = format!(
+        "`{field}` is in no table, and a version is kept with its row: remove \
+         `#[sea_orm(ignore)]`, or name another field"
+    );
+    errors.push(syn::Error::new(place, message));
+    None
+}
+
+/// Refuses a field of the primary key.
+fn no_key(column: &Column, place: Span, errors: &mut Errors) {
+    if column.primary_key {
+        let field = naming::plain(&column.ident);
+        let message = format!(
+            "`{field}` is of the primary key, which says which row it is and never changes: count \
+             versions in a field of its own, as in `pub version: i32`"
+        );
+        errors.push(syn::Error::new(place, message));
+    }
+}
+
+/// Refuses what keeps `version + 1` from being what is read next.
+fn written_as_it_is(column: &Column, errors: &mut Errors) {
+    let field = naming::plain(&column.ident);
+    for item in attr::foreign_items(&column.attrs, "sea_orm") {
+        let why = match item.key().as_str() {
+            "nullable" => "is never NULL, since NULL is no version",
+            "select_as" | "save_as" => "is read and written as the number it is",
+            "unique" | "unique_key" => "is no key: many rows have the same version",
+            "extra" if is_generated(&item) => "is counted by each update, not by the database",
+            _ => continue,
+        };
+        let message = format!("`{field}` {why}: remove `{}`", item.key());
+        errors.on(&item, message);
+    }
+}
+
+fn is_generated(item: &attr::Item) -> bool {
+    let attr::ItemValue::Str(extra) = &item.value else {
+        return false;
+    };
+    extra.value().to_ascii_lowercase().contains("generated")
+}
+
+/// The type of the field, without an `Option`, which is refused.
+fn never_null<'a>(column: &'a Column, errors: &mut Errors) -> &'a Type {
+    let Some(inner) = entity::option(&column.ty) else {
+        return &column.ty;
+    };
+    let field = naming::plain(&column.ident);
+    errors.on(
+        &column.ty,
+        format!(
+            "`{field}` is never NULL, since NULL is no version: write the type inside the `Option`"
+        ),
+    );
+    inner
+}

@@ -1,0 +1,57 @@
+mod a {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveOptimisticLock;
+
+    #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
+    #[sea_orm(table_name = "notes")]
+    #[optimistic_lock(version = "revison")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub revision: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod b {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveOptimisticLock;
+
+    #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
+    #[sea_orm(table_name = "notes")]
+    #[optimistic_lock(version = "rev")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        #[sea_orm(column_name = "rev")]
+        pub revision: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod c {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveOptimisticLock;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
+    #[sea_orm(table_name = "notes")]
+    #[optimistic_lock(version = "Type")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub r#type: i32,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use sea_orm_archive::DeriveOptimisticLock;
+
+#[derive(DeriveOptimisticLock)]
+pub enum Model {}
+
+#[derive(DeriveOptimisticLock)]
+pub struct Note {
+    pub version: i32,
+}
+
+#[derive(DeriveOptimisticLock)]
+pub struct ModelEx(i32);
+
+fn main() {}

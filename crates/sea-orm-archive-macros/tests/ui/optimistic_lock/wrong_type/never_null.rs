@@ -1,0 +1,36 @@
+mod a {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveOptimisticLock;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
+    #[sea_orm(table_name = "notes")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub version: Option<i32>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod b {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveOptimisticLock;
+
+    #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
+    #[sea_orm(table_name = "notes")]
+    #[optimistic_lock(version = "revision")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub revision: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+fn main() {}

@@ -1,0 +1,316 @@
+//! Writing a change over the version that was read, and over no other.
+
+use std::future::Future;
+use std::marker::PhantomData;
+
+use sea_orm::sea_query::{
+    Alias, Expr, ExprTrait, IntoTableRef, PostgresQueryBuilder, Query, SelectStatement, ValueType,
+};
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbErr,
+    EntityTrait, IdenStatic, IntoActiveModel, Iterable, PrimaryKeyToColumn, QueryFilter,
+    QueryTrait, Select, TransactionTrait, Update, ValidatedUpdateOne, Value,
+};
+use serde::Deserialize;
+
+use super::verbs::version_of;
+use super::version::table;
+use super::{LockError, OptimisticLock, RowVersion};
+use crate::Error;
+use crate::archive::key_text;
+use crate::entity::{Declaration, DeclaredName};
+use crate::run::{ATTEMPTS, Sql, ask, back_off, check_backend, is_pool};
+use crate::whereabouts::row;
+
+type Model<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
+
+/// What the active model of an entity with versions can do: `note.update_locked(&db)`.
+pub trait UpdateLocked: ActiveModelBehavior + ActiveModelTrait<Entity: OptimisticLock> {
+    /// Writes the columns that are `Set`, over the version that was read, and counts it on.
+    ///
+    /// The version that was read is what the active model has in its version column: `Unchanged` from
+    /// a model, or `Set`, where a request says which version it saw. Everything else is as in
+    /// SeaORM's `update`: other columns are left alone, `before_save` and `after_save` are called, and
+    /// the row comes back as it is now. Where no column is `Set` nothing is written and the version
+    /// stays; it is looked at all the same. What `before_save` does to the version has no effect.
+    ///
+    /// One statement:
+    ///
+    /// ```sql
+    /// UPDATE "notes" SET "text" = $1, "version" = "version" + 1
+    /// WHERE "notes"."id" = $2 AND "notes"."version" = $3
+    /// RETURNING "id", "text", "version"
+    /// ```
+    ///
+    /// Only if that finds no row, a second one reads the row that is in the way. A transaction of the
+    /// caller's stays usable after a conflict.
+    ///
+    /// ```no_run
+    /// # mod note {
+    /// #     use sea_orm::entity::prelude::*;
+    /// #     #[sea_orm::model]
+    /// #     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, sea_orm_archive::DeriveOptimisticLock)]
+    /// #     #[sea_orm(table_name = "notes")]
+    /// #     pub struct Model {
+    /// #         #[sea_orm(primary_key)]
+    /// #         pub id: i64,
+    /// #         pub text: String,
+    /// #         pub version: i32,
+    /// #     }
+    /// #     impl ActiveModelBehavior for ActiveModel {}
+    /// # }
+    /// use sea_orm::ActiveValue::{Set, Unchanged};
+    /// use sea_orm_archive::prelude::*;
+    ///
+    /// # async fn put(db: sea_orm::DatabaseConnection) {
+    /// // PUT /notes/42, If-Match: 3
+    /// let note = note::ActiveModel {
+    ///     id: Unchanged(42),
+    ///     text: Set("better".to_owned()),
+    ///     version: Set(3),
+    /// };
+    /// let (status, body) = match note.update_locked(&db).await {
+    ///     Ok(saved) => (200, Some(saved)),
+    ///     Err(LockError::Conflict { current, .. }) => (409, Some(*current)),
+    ///     Err(LockError::Gone { .. }) => (410, None),
+    ///     Err(LockError::Other(_)) => (500, None),
+    /// };
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Conflict`] with the row as it is now, [`LockError::Gone`], [`Error::NotSet`] where
+    /// the version or the key is not set, [`Error::Trigger`] where the row has the version and still is
+    /// not written, [`Error::Contention`] above READ COMMITTED; a version that can be counted on no
+    /// further is the database's error. Nothing is written then.
+    fn update_locked<C>(
+        self,
+        db: &C,
+    ) -> impl Future<Output = Result<Model<Self>, LockError<Model<Self>>>> + Send
+    where
+        Self: Send,
+        Model<Self>: IntoActiveModel<Self>,
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        update(self, db)
+    }
+}
+
+impl<A: ActiveModelBehavior + ActiveModelTrait<Entity: OptimisticLock>> UpdateLocked for A {}
+
+async fn update<A, C>(model: A, db: &C) -> Result<Model<A>, LockError<Model<A>>>
+where
+    A: ActiveModelBehavior + ActiveModelTrait<Entity: OptimisticLock> + Send,
+    Model<A>: IntoActiveModel<A>,
+    C: ConnectionTrait + TransactionTrait + 'static,
+{
+    check_backend(db)?;
+    // Before the hook: a hook may count versions itself, and does not know which one was read.
+    let version = set(&model, A::Entity::version_column())?;
+    let model = model.before_save(db, false).await?;
+    let saved = write(model, version, db).await?;
+    Ok(A::after_save(saved, db, false).await?)
+}
+
+async fn write<A, C>(mut model: A, version: Value, db: &C) -> Result<Model<A>, LockError<Model<A>>>
+where
+    A: ActiveModelTrait<Entity: OptimisticLock> + Send,
+    Model<A>: IntoActiveModel<A>,
+    C: ConnectionTrait + TransactionTrait + 'static,
+{
+    let row = ReadRow::<A::Entity>::of(&model, version)?;
+    // It is counted, not written.
+    model.not_set(A::Entity::version_column());
+    let changes = changes(&model);
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        if changes {
+            match row
+                .update(model.clone())?
+                .exec(db)
+                .await
+                .map_err(Error::from)
+            {
+                Ok(saved) => return Ok(saved),
+                Err(Error::Database(DbErr::RecordNotUpdated)) => {}
+                Err(Error::Contention { .. }) if is_pool::<C>() && attempt < ATTEMPTS => {
+                    back_off(attempt).await;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match row.current(db).await? {
+            Some(current) if !changes => return Ok(current),
+            // Race: it was archived when we came and has been restored since; or something keeps it
+            // from being written.
+            _ if attempt < ATTEMPTS => back_off(attempt).await,
+            Some(_) => return Err(row.kept_from().into()),
+            None => return Err(row.restless().into()),
+        }
+    }
+}
+
+/// A value that an update cannot do without.
+fn set<A: ActiveModelTrait>(
+    model: &A,
+    column: <A::Entity as EntityTrait>::Column,
+) -> Result<Value, Error> {
+    match model.get(column) {
+        ActiveValue::Set(value) | ActiveValue::Unchanged(value) => Ok(value),
+        ActiveValue::NotSet => Err(Error::NotSet {
+            table: table::<A::Entity>(),
+            column: column.as_str().to_owned(),
+        }),
+    }
+}
+
+/// Whether there is something to write.
+fn changes<A: ActiveModelTrait>(model: &A) -> bool {
+    type Key<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::PrimaryKey;
+    <A::Entity as EntityTrait>::Column::iter().any(|column| {
+        Key::<A>::from_column(column).is_none() && matches!(model.get(column), ActiveValue::Set(_))
+    })
+}
+
+/// Which row was read, and in which version.
+struct ReadRow<E: OptimisticLock> {
+    key: Vec<Value>,
+    version: Value,
+    expected: i64,
+    entity: PhantomData<E>,
+}
+
+impl<E: OptimisticLock> ReadRow<E> {
+    fn of<A: ActiveModelTrait<Entity = E>>(model: &A, version: Value) -> Result<Self, Error> {
+        let mut key = Vec::new();
+        for column in E::PrimaryKey::iter() {
+            key.push(set(model, column.into_column())?);
+        }
+        let read = <E::Version as ValueType>::try_from(version.clone());
+        let read = read.map_err(|error| DbErr::Type(error.to_string()))?;
+        Ok(Self {
+            key,
+            version,
+            expected: read.number(),
+            entity: PhantomData,
+        })
+    }
+
+    /// SeaORM's update of this row, over this version.
+    fn update<A>(&self, model: A) -> Result<ValidatedUpdateOne<A>, DbErr>
+    where
+        A: ActiveModelTrait<Entity = E>,
+    {
+        let version = E::version_column();
+        let next = Expr::col(Alias::new(version.as_str())).add(1);
+        let mut update = Update::one(model)
+            .validate()?
+            .filter(version.eq(self.version.clone()));
+        QueryTrait::query(&mut update).value(version, next);
+        Ok(update)
+    }
+
+    /// The row with the version that was read; `None` where it was gone and is back.
+    async fn current<C>(&self, db: &C) -> Result<Option<E::Model>, LockError<E::Model>>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let Some(current) = self.find().one(db).await? else {
+            return match self.look(db).await? {
+                Whereabouts { active: true, .. } => Ok(None),
+                Whereabouts { archival, .. } => Err(LockError::Gone {
+                    table: table::<E>(),
+                    key: self.key_text(),
+                    archival,
+                }),
+            };
+        };
+        let found = version_of::<_, E>(&current, E::version_column())?.number();
+        if found == self.expected {
+            return Ok(Some(current));
+        }
+        Err(LockError::Conflict {
+            table: table::<E>(),
+            key: self.key_text(),
+            expected: self.expected,
+            found,
+            current: Box::new(current),
+        })
+    }
+
+    fn find(&self) -> Select<E> {
+        E::PrimaryKey::iter()
+            .zip(&self.key)
+            .fold(E::find(), |find, (column, value)| {
+                find.filter(column.into_column().eq(value.clone()))
+            })
+    }
+
+    /// Looks for a row that is not there, in its archive if it has one.
+    async fn look<C>(&self, db: &C) -> Result<Whereabouts, Error>
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let Some(declaration) = E::declared_archive() else {
+            return Ok(Whereabouts::default());
+        };
+        // Both bind the same values in the same order.
+        let (active, values) = row::<E>(&self.key).build(PostgresQueryBuilder);
+        let (archived, _) = archived::<E>(&declaration, &self.key).build(PostgresQueryBuilder);
+        let text = format!(
+            "SELECT pg_catalog.jsonb_build_object('active', EXISTS ({active}), 'archival', ({archived})) AS result"
+        );
+        let values = values.0;
+        let found = ask(db, &Sql { text, values }).await?;
+        serde_json::from_value(found.unwrap_or_default())
+            .map_err(|error| Error::Catalog(error.to_string()))
+    }
+
+    fn kept_from(&self) -> Error {
+        Error::Trigger(format!(
+            "the row {} of {} has version {}, and an update does not write it: a trigger or a row security policy keeps it from being changed",
+            self.key_text(),
+            table::<E>(),
+            self.expected,
+        ))
+    }
+
+    fn restless(&self) -> Error {
+        Error::Restless {
+            table: table::<E>(),
+            key: self.key_text(),
+        }
+    }
+
+    fn key_text(&self) -> String {
+        key_text::<E>(&self.key)
+    }
+}
+
+/// Where a row is that was not found.
+#[derive(Default, Deserialize)]
+struct Whereabouts {
+    /// It has come back meanwhile.
+    active: bool,
+    archival: Option<i64>,
+}
+
+/// The archival of an archived row. The twin has the columns of the table, and goes by its name here.
+fn archived<E: EntityTrait>(declaration: &Declaration, key: &[Value]) -> SelectStatement {
+    let DeclaredName { schema, table } = &declaration.twin;
+    let twin = match schema {
+        Some(schema) => (Alias::new(schema), Alias::new(table)).into_table_ref(),
+        None => Alias::new(table).into_table_ref(),
+    };
+    let mut select = Query::select();
+    select
+        .column(Alias::new(&declaration.added.archival_id))
+        .from_as(twin, Alias::new(E::default().table_name()));
+    for (column, value) in E::PrimaryKey::iter().zip(key) {
+        select.and_where(column.into_column().eq(value.clone()));
+    }
+    select
+}

@@ -1,0 +1,94 @@
+//! Archiving and restoring a model, if its row still has the version that the model has.
+
+use std::future::Future;
+
+use sea_orm::sea_query::ValueType;
+use sea_orm::{ConnectionTrait, EntityTrait, IdenStatic, Iterable, ModelTrait, TransactionTrait};
+
+use super::OptimisticLock;
+use super::version::table;
+use crate::archival;
+use crate::archive::{ArchiveOne, key_of};
+use crate::entity::{Archivable, Restorable};
+use crate::error::Error;
+use crate::report::Restored;
+use crate::restore::RestoreOne;
+
+/// What the model of an archivable entity with versions can do: `note.archive_locked(&db)`.
+pub trait ArchiveLocked: ModelTrait<Entity: Archivable + OptimisticLock> {
+    /// Archives this row, and everything below it, unless it was changed since it was read. See
+    /// [`ArchiveOne::at_version`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::VersionConflict`], or as [`ArchiveOne::exec`]: nothing has moved then.
+    fn archive_locked<C>(
+        self,
+        db: &C,
+    ) -> impl Future<Output = Result<archival::Model, Error>> + Send
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let version = version_of::<_, Self::Entity>(&self, Self::Entity::version_column());
+        let archive = ArchiveOne::<Self::Entity>::new(key_of(&self));
+        async move { archive.at_version(version?).exec(db).await }
+    }
+}
+
+impl<M: ModelTrait<Entity: Archivable + OptimisticLock>> ArchiveLocked for M {}
+
+/// What the model of a deleted entity with versions can do: `deleted_note.restore_locked(&db)`.
+pub trait RestoreLocked: ModelTrait<Entity: Restorable<Active: OptimisticLock>> {
+    /// Restores this row, and everything that was archived with it, unless another version of it is
+    /// archived by now. See [`RestoreOne::at_version`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::VersionConflict`], or as [`RestoreOne::exec`]: nothing has moved then.
+    fn restore_locked<C>(self, db: &C) -> impl Future<Output = Result<Restored, Error>> + Send
+    where
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let version = archived_version(&self);
+        let restore = RestoreOne::<Active<Self>>::new(key_of(&self));
+        async move { restore.at_version(version?).exec(db).await }
+    }
+}
+
+impl<M: ModelTrait<Entity: Restorable<Active: OptimisticLock>>> RestoreLocked for M {}
+
+type Active<M> = <<M as ModelTrait>::Entity as Restorable>::Active;
+type Column<M> = <<M as ModelTrait>::Entity as EntityTrait>::Column;
+
+/// The version that a model has.
+pub(super) fn version_of<M, E>(model: &M, column: Column<M>) -> Result<E::Version, Error>
+where
+    M: ModelTrait,
+    E: OptimisticLock,
+{
+    <E::Version as ValueType>::try_from(model.get(column))
+        .map_err(|_| no_version::<E>("has another type there"))
+}
+
+/// The version that a deleted model has, in the column that has the name of the active one.
+fn archived_version<M>(model: &M) -> Result<<Active<M> as OptimisticLock>::Version, Error>
+where
+    M: ModelTrait<Entity: Restorable<Active: OptimisticLock>>,
+{
+    let active = <Active<M>>::version_column();
+    let column = Column::<M>::iter()
+        .find(|column| column.as_str() == active.as_str())
+        .ok_or_else(|| no_version::<Active<M>>("has no such column"))?;
+    version_of::<M, Active<M>>(model, column)
+}
+
+/// Only entities that were put together by hand are like this.
+fn no_version<E: OptimisticLock>(problem: &str) -> Error {
+    Error::Drift {
+        table: table::<E>(),
+        problems: vec![format!(
+            "`{}` is the version, and the model {problem}",
+            E::version_column().as_str()
+        )],
+    }
+}

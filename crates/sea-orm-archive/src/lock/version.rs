@@ -1,0 +1,65 @@
+//! The version that a row must still have when it is archived or restored.
+
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, PostgresQueryBuilder};
+use sea_orm::{ConnectionTrait, EntityTrait, IdenStatic, TransactionTrait, Value};
+
+use super::{OptimisticLock, RowVersion};
+use crate::Error;
+use crate::archive::key_text;
+use crate::entity::DeclaredName;
+use crate::run::{Sql, ask};
+use crate::sql::quote;
+use crate::whereabouts::row;
+
+/// The version that was read, and the column that has it, in the table and in its twin.
+#[derive(Clone, Debug)]
+pub(crate) struct AtVersion {
+    column: String,
+    value: Value,
+    expected: i64,
+}
+
+impl AtVersion {
+    pub fn of<E: OptimisticLock>(version: E::Version) -> Self {
+        Self {
+            column: E::version_column().as_str().to_owned(),
+            value: version.into(),
+            expected: version.number(),
+        }
+    }
+
+    /// The condition that a row of the table of `T` still has it.
+    pub fn holds<T: EntityTrait>(&self) -> Expr {
+        Expr::col((T::default(), Alias::new(&self.column))).eq(self.value.clone())
+    }
+
+    /// The conflict, where the row of `T`, which is `E` or its twin, has another version by now.
+    pub async fn conflict<E, T, C>(&self, db: &C, key: &[Value]) -> Result<Option<Error>, Error>
+    where
+        E: EntityTrait,
+        T: EntityTrait,
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        let (row, values) = row::<T>(key).build(PostgresQueryBuilder);
+        let text = format!(
+            "SELECT pg_catalog.to_jsonb(d.{}) AS result FROM ({row}) AS d",
+            quote(&self.column)
+        );
+        let values = values.0;
+        let found = ask(db, &Sql { text, values }).await?;
+        let found = found.and_then(|version| version.as_i64());
+        Ok(found
+            .filter(|found| *found != self.expected)
+            .map(|found| Error::VersionConflict {
+                table: table::<E>(),
+                key: key_text::<E>(key),
+                expected: self.expected,
+                found,
+            }))
+    }
+}
+
+/// The table of an entity, for messages.
+pub(super) fn table<E: EntityTrait>() -> String {
+    DeclaredName::of::<E>().quoted().replace('"', "")
+}

@@ -1,0 +1,158 @@
+//! What the one who comes second is told.
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::{IntoActiveModel, TransactionTrait};
+use sea_orm_archive::prelude::*;
+
+use crate::notes::{contents, note, notes, open, read, run, unarchived};
+
+#[tokio::test]
+async fn of_two_writers_one_wins_and_the_other_gets_the_row() {
+    let notes = notes().await;
+    let db = notes.connect().await;
+    let (mut first, mut second) = (open(&db).await, open(&db).await);
+    first.text = Set("first".to_owned());
+    second.color = Set(None);
+    let saved = first.update_locked(&db).await.unwrap();
+    let error = second.update_locked(&db).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the row (id = 1) of notes was changed since it was read: it has version 4, not 3"
+    );
+    match error {
+        LockError::Conflict {
+            table,
+            key,
+            expected: 3,
+            found: 4,
+            current,
+        } => {
+            assert_eq!((table.as_str(), key.as_str()), ("notes", "(id = 1)"));
+            assert_eq!(*current, saved);
+            // And goes on from there.
+            let mut again = current.into_active_model();
+            again.color = Set(None);
+            let saved = again.update_locked(&db).await.unwrap();
+            assert_eq!(
+                (saved.text.as_str(), saved.color, saved.version),
+                ("first", None, 5)
+            );
+        }
+        other => panic!("{other}"),
+    }
+}
+
+/// For those who do not look at the row.
+#[tokio::test]
+async fn without_the_row_it_is_an_error_like_others() {
+    async fn save(
+        note: note::ActiveModel,
+        db: &sea_orm::DatabaseConnection,
+    ) -> Result<note::Model, ArchiveError> {
+        Ok(note.update_locked(db).await?)
+    }
+    let notes = notes().await;
+    let db = notes.connect().await;
+    let mut note = open(&db).await;
+    note.text = Set("new".to_owned());
+    save(note.clone(), &db).await.unwrap();
+    match save(note, &db).await.unwrap_err() {
+        ArchiveError::VersionConflict {
+            table,
+            key,
+            expected: 3,
+            found: 4,
+        } => assert_eq!((table.as_str(), key.as_str()), ("notes", "(id = 1)")),
+        error => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_was_deleted() {
+    let notes = notes().await;
+    let db = notes.connect().await;
+    let mut note = open(&db).await;
+    run(&db, "delete from notes where id = 1").await;
+    note.text = Set("new".to_owned());
+    let error = note.update_locked(&db).await.unwrap_err();
+    assert!(
+        matches!(error, LockError::Gone { archival: None, .. }),
+        "{error}"
+    );
+    let error = ArchiveError::from(error);
+    assert!(matches!(error, ArchiveError::Gone { .. }), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "the row (id = 1) of notes is gone: it was deleted since it was read"
+    );
+}
+
+#[tokio::test]
+async fn a_row_that_was_archived() {
+    let notes = notes().await;
+    let db = notes.connect().await;
+    let mut note = open(&db).await;
+    note.text = Set("new".to_owned());
+    let archival = read(&db).await.archive(&db).await.unwrap();
+    let before = contents(&db).await;
+    match note.clone().update_locked(&db).await.unwrap_err() {
+        LockError::Gone {
+            archival: Some(id), ..
+        } => assert_eq!(id, archival.id),
+        error => panic!("{error}"),
+    }
+    let error = ArchiveError::from(note.clone().update_locked(&db).await.unwrap_err());
+    assert!(
+        matches!(error, ArchiveError::AlreadyArchived { .. }),
+        "{error}"
+    );
+    // An entity without an archive does not know.
+    let blind = unarchived::ActiveModel {
+        id: Set(1),
+        text: Set("new".to_owned()),
+        version: Set(3),
+    };
+    let error = blind.update_locked(&db).await.unwrap_err();
+    assert!(
+        matches!(error, LockError::Gone { archival: None, .. }),
+        "{error}"
+    );
+    assert_eq!(contents(&db).await, before);
+    // It comes back with its version, and can be written.
+    archival.restore(&db).await.unwrap();
+    assert_eq!(note.update_locked(&db).await.unwrap().version, 4);
+}
+
+#[tokio::test]
+async fn a_transaction_of_the_callers_stays_usable() {
+    let notes = notes().await;
+    let db = notes.connect().await;
+    let before = contents(&db).await;
+    let txn = db.begin().await.unwrap();
+    let mut stale = open(&txn).await;
+    let mut note = stale.clone();
+    note.text = Set("new".to_owned());
+    stale.text = Set("newer".to_owned());
+    assert_eq!(note.update_locked(&txn).await.unwrap().version, 4);
+    let error = stale.clone().update_locked(&txn).await.unwrap_err();
+    assert!(
+        matches!(error, LockError::Conflict { found: 4, .. }),
+        "{error}"
+    );
+    stale.id = Set(99);
+    let error = stale.update_locked(&txn).await.unwrap_err();
+    assert!(matches!(error, LockError::Gone { .. }), "{error}");
+    assert_eq!(read(&txn).await.text, "new");
+    // A savepoint of the caller's takes the version back with it.
+    let nested = txn.begin().await.unwrap();
+    let mut note = open(&nested).await;
+    note.text = Set("nested".to_owned());
+    assert_eq!(
+        note.clone().update_locked(&nested).await.unwrap().version,
+        5
+    );
+    nested.rollback().await.unwrap();
+    assert_eq!(note.update_locked(&txn).await.unwrap().version, 5);
+    txn.rollback().await.unwrap();
+    assert_eq!(contents(&db).await, before);
+}

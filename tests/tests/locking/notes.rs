@@ -1,0 +1,148 @@
+//! Notes whose rows count their versions, with comments below them.
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, IntoActiveModel, Statement,
+};
+use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_archive_tests::Database;
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::schema::{big_integer, integer, text, text_null, text_uniq};
+
+pub mod note {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::{DeriveArchive, DeriveOptimisticLock};
+
+    #[sea_orm::model]
+    #[derive(
+        Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive, DeriveOptimisticLock,
+    )]
+    #[sea_orm(table_name = "notes")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        #[sea_orm(unique)]
+        pub slug: String,
+        pub text: String,
+        pub color: Option<String>,
+        pub version: i32,
+        #[sea_orm(has_many)]
+        #[archive(cascade)]
+        pub comments: HasMany<super::comment::Entity>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub mod comment {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "comments")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub note_id: i64,
+        #[sea_orm(belongs_to, from = "note_id", to = "id")]
+        pub note: BelongsTo<super::note::Entity>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The table of the notes, for those who know of no archive.
+pub mod unarchived {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveOptimisticLock;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveOptimisticLock)]
+    #[sea_orm(table_name = "notes")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub text: String,
+        pub version: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Note 1 in version 3, with a comment, and note 2 in version 0.
+pub async fn notes() -> Database {
+    Database::from_template("notes", async |db| migrate(&db).await).await
+}
+
+async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let manager = SchemaManager::new(db);
+    manager.install_archive().await?;
+    let notes = Table::create()
+        .table("notes")
+        .col(big_integer("id").primary_key())
+        .col(text_uniq("slug"))
+        .col(text("text"))
+        .col(text_null("color"))
+        .col(integer("version").default(0))
+        .to_owned();
+    let comments = Table::create()
+        .table("comments")
+        .col(big_integer("id").primary_key())
+        .col(big_integer("note_id"))
+        .foreign_key(
+            ForeignKey::create()
+                .name("comments_note_id_fkey")
+                .from("comments", "note_id")
+                .to("notes", "id")
+                .on_delete(ForeignKeyAction::Cascade),
+        )
+        .to_owned();
+    manager.create_archived_table(notes).await?;
+    manager.create_archived_table(comments).await?;
+    db.execute_unprepared(
+        "insert into notes (id, slug, text, color, version) values (1, 'one', 'old', 'red', 3);
+         insert into notes (id, slug, text) values (2, 'two', 'old');
+         insert into comments (id, note_id) values (1, 1)",
+    )
+    .await?;
+    Ok(())
+}
+
+/// Note 1, as it is now.
+pub async fn read(db: &impl ConnectionTrait) -> note::Model {
+    note::Entity::find_by_id(1).one(db).await.unwrap().unwrap()
+}
+
+/// Note 1 as it is now, to be changed.
+pub async fn open(db: &impl ConnectionTrait) -> note::ActiveModel {
+    read(db).await.into_active_model()
+}
+
+pub async fn run(db: &impl ConnectionTrait, sql: &str) {
+    db.execute_unprepared(sql)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// The first column of a query, as text.
+pub async fn column(db: &impl ConnectionTrait, sql: &str) -> Vec<String> {
+    let rows = db
+        .query_all_raw(Statement::from_string(DbBackend::Postgres, sql))
+        .await
+        .unwrap();
+    rows.iter()
+        .map(|row| row.try_get_by_index(0).unwrap())
+        .collect()
+}
+
+/// Every note, active or archived, to compare.
+pub async fn contents(db: &impl ConnectionTrait) -> Vec<String> {
+    let sql = "select 'active ' || t::text from notes t
+               union all select 'comment ' || t::text from comments t
+               union all select 'archived ' || row(id, slug, text, color, version)::text from deleted_notes t
+               union all select 'archived comment ' || row(id, note_id)::text from deleted_comments t
+               order by 1";
+    column(db, sql).await
+}

@@ -1,0 +1,259 @@
+//! Fixed interleavings: who comes second waits for who came first, and then decides.
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::{AccessMode, IsolationLevel, TransactionTrait};
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_archive_tests::{Database, Session};
+use sea_orm_migration::SchemaManager;
+
+use crate::notes::{column, contents, note, notes, open, read, run};
+
+async fn sessions(notes: &Database) -> (Session, Session) {
+    (notes.session("first").await, notes.session("second").await)
+}
+
+/// The first writer holds the row, the second one has read the same version and waits.
+async fn second_waits(commits: bool) -> (Session, Result<note::Model, LockError<note::Model>>) {
+    let notes = notes().await;
+    let (first, second) = sessions(&notes).await;
+    let (mut one, mut two) = (open(&first.db()).await, open(&second.db()).await);
+    one.text = Set("first".to_owned());
+    two.text = Set("second".to_owned());
+    let writing = first.db().begin().await.unwrap();
+    one.update_locked(&writing).await.unwrap();
+    let db = second.db();
+    let waiting = second.start(async move { two.update_locked(&db).await });
+    notes.wait_until_blocked_by(&second, &first).await;
+    if commits {
+        writing.commit().await.unwrap();
+    } else {
+        writing.rollback().await.unwrap();
+    }
+    let outcome = waiting.finish().await;
+    let row = read(&second.db()).await;
+    match &outcome {
+        Ok(saved) => assert_eq!(*saved, row),
+        Err(LockError::Conflict { current, .. }) => assert_eq!(**current, row),
+        Err(error) => panic!("{error}"),
+    }
+    (second, outcome)
+}
+
+#[tokio::test]
+async fn the_first_one_commits() {
+    let (_, outcome) = second_waits(true).await;
+    match outcome.unwrap_err() {
+        LockError::Conflict {
+            expected: 3,
+            found: 4,
+            current,
+            ..
+        } => assert_eq!(current.text, "first"),
+        error => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn the_first_one_rolls_back() {
+    let (_, outcome) = second_waits(false).await;
+    let saved = outcome.unwrap();
+    assert_eq!((saved.text.as_str(), saved.version), ("second", 4));
+}
+
+/// Above READ COMMITTED the database itself refuses, and the transaction has to begin again.
+#[tokio::test]
+async fn at_repeatable_read() {
+    let notes = notes().await;
+    let (first, second) = sessions(&notes).await;
+    let level = Some(IsolationLevel::RepeatableRead);
+    let txn = second
+        .db()
+        .begin_with_config(level, Some(AccessMode::ReadWrite))
+        .await
+        .unwrap();
+    let mut late = open(&txn).await;
+    late.text = Set("second".to_owned());
+    let mut early = open(&first.db()).await;
+    early.text = Set("first".to_owned());
+    early.update_locked(&first.db()).await.unwrap();
+    let error = ArchiveError::from(late.update_locked(&txn).await.unwrap_err());
+    assert!(
+        matches!(&error, ArchiveError::Contention { code, .. } if code == "40001"),
+        "{error}"
+    );
+}
+
+/// On a pool it begins again by itself, and finds the conflict.
+#[tokio::test]
+async fn at_repeatable_read_on_a_pool() {
+    let notes = notes().await;
+    let (first, second) = sessions(&notes).await;
+    run(
+        &second.db(),
+        "set default_transaction_isolation = 'repeatable read'",
+    )
+    .await;
+    let (mut one, mut two) = (open(&first.db()).await, open(&second.db()).await);
+    one.text = Set("first".to_owned());
+    two.text = Set("second".to_owned());
+    let writing = first.db().begin().await.unwrap();
+    one.update_locked(&writing).await.unwrap();
+    let db = second.db();
+    let waiting = second.start(async move { two.update_locked(&db).await });
+    notes.wait_until_blocked_by(&second, &first).await;
+    writing.commit().await.unwrap();
+    let error = waiting.finish().await.unwrap_err();
+    assert!(
+        matches!(error, LockError::Conflict { found: 4, .. }),
+        "{error}"
+    );
+}
+
+/// A note is changed while an archive of what was read waits for it: the archive looks again at the
+/// row as it is then, and leaves it.
+#[tokio::test]
+async fn a_change_commits_while_an_archive_waits() {
+    let notes = notes().await;
+    let (writer, archiver) = sessions(&notes).await;
+    let read = read(&archiver.db()).await;
+    let mut note = open(&writer.db()).await;
+    note.text = Set("new".to_owned());
+    let writing = writer.db().begin().await.unwrap();
+    note.update_locked(&writing).await.unwrap();
+    let db = archiver.db();
+    let archiving = archiver.start(async move { read.archive_locked(&db).await });
+    notes.wait_until_blocked_by(&archiver, &writer).await;
+    writing.commit().await.unwrap();
+    match archiving.finish().await.unwrap_err() {
+        ArchiveError::VersionConflict {
+            table,
+            key,
+            expected: 3,
+            found: 4,
+        } => assert_eq!((table.as_str(), key.as_str()), ("notes", "(id = 1)")),
+        error => panic!("{error}"),
+    }
+    assert_eq!(
+        contents(&archiver.db()).await,
+        [
+            "active (1,one,new,red,4)",
+            "active (2,two,old,,0)",
+            "comment (1,1)"
+        ]
+    );
+}
+
+/// The same, and the change is taken back: the archive goes on.
+#[tokio::test]
+async fn a_change_rolls_back_while_an_archive_waits() {
+    let notes = notes().await;
+    let (writer, archiver) = sessions(&notes).await;
+    let read = read(&archiver.db()).await;
+    let mut note = open(&writer.db()).await;
+    note.text = Set("new".to_owned());
+    let writing = writer.db().begin().await.unwrap();
+    note.update_locked(&writing).await.unwrap();
+    let db = archiver.db();
+    let archiving = archiver.start(async move { read.archive_locked(&db).await });
+    notes.wait_until_blocked_by(&archiver, &writer).await;
+    writing.rollback().await.unwrap();
+    archiving.finish().await.unwrap();
+    assert_eq!(
+        contents(&archiver.db()).await,
+        [
+            "active (2,two,old,,0)",
+            "archived (1,one,old,red,3)",
+            "archived comment (1,1)"
+        ]
+    );
+}
+
+/// An archive comes first: the writer finds the row gone, and is told where it is.
+#[tokio::test]
+async fn an_archive_commits_while_a_change_waits() {
+    let notes = notes().await;
+    let (archiver, writer) = sessions(&notes).await;
+    let mut note = open(&writer.db()).await;
+    note.text = Set("new".to_owned());
+    let archiving = archiver.db().begin().await.unwrap();
+    let archival = read(&archiving).await.archive_locked(&archiving).await;
+    let archival = archival.unwrap();
+    let db = writer.db();
+    let writing = writer.start(async move { note.update_locked(&db).await });
+    notes.wait_until_blocked_by(&writer, &archiver).await;
+    archiving.commit().await.unwrap();
+    match writing.finish().await.unwrap_err() {
+        LockError::Gone {
+            archival: Some(id), ..
+        } => assert_eq!(id, archival.id),
+        error => panic!("{error}"),
+    }
+}
+
+/// Drafts, which only one test knows: the plan of their restore is of its own tables.
+mod draft {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::{DeriveArchive, DeriveOptimisticLock};
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive, DeriveOptimisticLock)]
+    #[sea_orm(table_name = "drafts")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub version: i32,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Somebody repairs an archived row by hand while it is restored: the restore waits, looks again, and
+/// leaves it. On the fast way; and on the careful one, which a deferrable constraint takes in a
+/// transaction of the caller's.
+#[tokio::test]
+async fn an_archived_row_is_changed_while_a_restore_waits() {
+    for careful in [false, true] {
+        let notes = notes().await;
+        let (writer, restorer) = sessions(&notes).await;
+        run(
+            &writer.db(),
+            "create table drafts (id bigint primary key, version int not null, unique (version) deferrable);
+             insert into drafts values (1, 3)",
+        )
+        .await;
+        let db = writer.db();
+        let manager = SchemaManager::new(&db);
+        manager.archive_existing_table("drafts").await.unwrap();
+        let archive = draft::Entity::archive_by_id(1);
+        archive.exec(&restorer.db()).await.unwrap();
+
+        let writing = writer.db().begin().await.unwrap();
+        run(&writing, "update deleted_drafts set version = 4").await;
+        let db = restorer.db();
+        let restore = draft::Entity::restore_by_id(1).at_version(3);
+        let restoring = restorer.start(async move {
+            if careful {
+                restore.exec(&db.begin().await?).await
+            } else {
+                restore.exec(&db).await
+            }
+        });
+        notes.wait_until_blocked_by(&restorer, &writer).await;
+        writing.commit().await.unwrap();
+        let outcome = restoring.finish().await;
+        assert!(
+            matches!(
+                outcome,
+                Err(ArchiveError::VersionConflict {
+                    expected: 3,
+                    found: 4,
+                    ..
+                })
+            ),
+            "{outcome:?}"
+        );
+        let archived = column(&restorer.db(), "select version::text from deleted_drafts").await;
+        assert_eq!(archived, ["4"]);
+    }
+}

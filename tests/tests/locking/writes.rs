@@ -1,0 +1,255 @@
+//! What is written, and what is not.
+
+use std::sync::{Arc, Mutex};
+
+use sea_orm::ActiveValue::{NotSet, Set, Unchanged};
+use sea_orm::{EntityTrait, IntoActiveModel};
+use sea_orm_archive::prelude::*;
+
+use crate::notes::{contents, note, notes, open, read, run};
+
+/// A column that was not changed keeps what somebody else wrote into it without counting.
+#[tokio::test]
+async fn only_what_changed_is_written_and_the_version_is_counted() {
+    let notes = notes().await;
+    let db = notes.connect().await;
+    let mut note = open(&db).await;
+    run(&db, "update notes set color = 'blue' where id = 1").await;
+    note.text = Set("new".to_owned());
+    let saved = note.update_locked(&db).await.unwrap();
+    assert_eq!((saved.version, saved.text.as_str()), (4, "new"));
+    assert_eq!(saved.color.as_deref(), Some("blue"));
+    assert_eq!(saved, read(&db).await);
+    assert_eq!(contents(&db).await[1], "active (2,two,old,,0)");
+}
+
+#[tokio::test]
+async fn one_statement_without_a_transaction() {
+    let notes = notes().await;
+    let mut db = notes.connect().await;
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&sent);
+    db.set_metric_callback(move |info| log.lock().unwrap().push(info.statement.sql.clone()));
+    let note = note::ActiveModel {
+        id: Unchanged(1),
+        text: Set("new".to_owned()),
+        version: Unchanged(3),
+        ..Default::default()
+    };
+    note.update_locked(&db).await.unwrap();
+    assert_eq!(
+        *sent.lock().unwrap(),
+        [
+            r#"UPDATE "notes" SET "text" = $1, "version" = "version" + $2 WHERE "notes"."id" = $3 AND "notes"."version" = $4 RETURNING "id", "slug", "text", "color", "version""#
+        ]
+    );
+}
+
+/// The version of a request, which read the row long ago.
+#[tokio::test]
+async fn a_version_that_is_set_is_the_one_that_was_read() {
+    let notes = notes().await;
+    let db = notes.connect().await;
+    let request = |version| note::ActiveModel {
+        id: Set(1),
+        text: Set("new".to_owned()),
+        version: Set(version),
+        ..Default::default()
+    };
+    let saved = request(3).update_locked(&db).await.unwrap();
+    assert_eq!(saved.version, 4);
+    for version in [3, 5, -1, i32::MAX] {
+        match request(version).update_locked(&db).await {
+            Err(LockError::Conflict {
+                expected,
+                found: 4,
+                current,
+                ..
+            }) => assert_eq!((expected, *current), (version.into(), saved.clone())),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_changed() {
+    let notes = notes().await;
+    let db = notes.connect().await;
+    let before = contents(&db).await;
+    let same = open(&db).await.update_locked(&db).await.unwrap();
+    assert_eq!(same, read(&db).await);
+    // A version that is set is no change either.
+    let mut note = open(&db).await;
+    note.version = Set(3);
+    assert_eq!(note.update_locked(&db).await.unwrap(), same);
+    assert_eq!(contents(&db).await, before);
+
+    let stale = open(&db).await;
+    run(&db, "update notes set text = 'new', version = 9").await;
+    match stale.update_locked(&db).await {
+        Err(LockError::Conflict {
+            expected: 3,
+            found: 9,
+            current,
+            ..
+        }) => assert_eq!(current.text, "new"),
+        other => panic!("{other:?}"),
+    }
+    let mut gone = open(&db).await;
+    gone.id = Unchanged(99);
+    assert!(matches!(
+        gone.update_locked(&db).await,
+        Err(LockError::Gone { archival: None, .. })
+    ));
+}
+
+#[tokio::test]
+async fn what_is_not_set() {
+    let notes = notes().await;
+    let db = notes.connect().await;
+    let before = contents(&db).await;
+    let without_version = note::ActiveModel {
+        id: Set(1),
+        text: Set("new".to_owned()),
+        ..Default::default()
+    };
+    let error = without_version.update_locked(&db).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`version` of notes is not set: change a model that was read, with `.into_active_model()`, or set `version` to what was read"
+    );
+    let without_key = note::ActiveModel {
+        id: NotSet,
+        ..open(&db).await
+    };
+    match without_key.update_locked(&db).await {
+        Err(LockError::Other(ArchiveError::NotSet { table, column })) => {
+            assert_eq!((table.as_str(), column.as_str()), ("notes", "id"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(contents(&db).await, before);
+}
+
+#[tokio::test]
+async fn the_last_version() {
+    let notes = notes().await;
+    let db = notes.connect().await;
+    run(&db, "update notes set version = 2147483647").await;
+    let before = contents(&db).await;
+    let mut note = open(&db).await;
+    note.text = Set("new".to_owned());
+    match note.update_locked(&db).await {
+        Err(LockError::Other(ArchiveError::Database(error))) => {
+            assert!(error.to_string().contains("out of range"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(contents(&db).await, before);
+}
+
+/// A value that no other row may have is the database's to refuse, as in any update.
+#[tokio::test]
+async fn an_error_of_the_database() {
+    let notes = notes().await;
+    let db = notes.connect().await;
+    let before = contents(&db).await;
+    let mut note = open(&db).await;
+    note.slug = Set("two".to_owned());
+    let error = ArchiveError::from(note.update_locked(&db).await.unwrap_err());
+    assert!(matches!(error, ArchiveError::Database(_)), "{error}");
+    assert_eq!(contents(&db).await, before);
+}
+
+/// The row has the version and is not written: no conflict, and nobody waits for ever.
+#[tokio::test]
+async fn a_trigger_that_keeps_the_row_from_being_written() {
+    let notes = notes().await;
+    let db = notes.connect().await;
+    run(
+        &db,
+        "create function keep() returns trigger language plpgsql as 'begin return null; end';
+         create trigger keep before update on notes for each row execute function keep()",
+    )
+    .await;
+    let mut note = open(&db).await;
+    note.text = Set("new".to_owned());
+    match note.update_locked(&db).await {
+        Err(LockError::Other(ArchiveError::Trigger(text))) => {
+            assert!(text.contains("(id = 1) of notes has version 3"), "{text}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Notes with hooks, one of which counts versions itself.
+mod hooked {
+    use sea_orm::ActiveValue::Set;
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveOptimisticLock;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveOptimisticLock)]
+    #[sea_orm(table_name = "notes")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub text: String,
+        pub color: Option<String>,
+        pub version: i32,
+    }
+
+    #[async_trait::async_trait]
+    impl ActiveModelBehavior for ActiveModel {
+        async fn before_save<C>(mut self, _db: &C, insert: bool) -> Result<Self, DbErr>
+        where
+            C: ConnectionTrait,
+        {
+            if self.text.try_as_ref().is_some_and(String::is_empty) {
+                return Err(DbErr::Custom("a note says something".to_owned()));
+            }
+            self.color = Set(Some(format!("before, insert = {insert}")));
+            self.version = Set(self.version.take().unwrap_or_default() + 1);
+            Ok(self)
+        }
+
+        async fn after_save<C>(mut model: Model, db: &C, insert: bool) -> Result<Model, DbErr>
+        where
+            C: ConnectionTrait,
+        {
+            let stored = Entity::find_by_id(model.id).one(db).await?;
+            assert_eq!(stored.as_ref(), Some(&model));
+            model.text = format!("{}, insert = {insert}", model.text);
+            Ok(model)
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_hooks_of_an_update_are_called() {
+    let notes = notes().await;
+    let db = notes.connect().await;
+    let read = hooked::Entity::find_by_id(1)
+        .one(&db)
+        .await
+        .unwrap()
+        .unwrap();
+    let mut note = read.clone().into_active_model();
+    note.text = Set("new".to_owned());
+    let saved = note.update_locked(&db).await.unwrap();
+    assert_eq!(saved.text, "new, insert = false");
+    assert_eq!(saved.color.as_deref(), Some("before, insert = false"));
+    assert_eq!(saved.version, 4);
+
+    // What a hook refuses is not written, and a conflict is not told to the other one.
+    let before = contents(&db).await;
+    let mut note = read.clone().into_active_model();
+    note.text = Set(String::new());
+    let error = note.update_locked(&db).await.unwrap_err();
+    assert_eq!(error.to_string(), "Custom Error: a note says something");
+    match read.into_active_model().update_locked(&db).await {
+        Err(LockError::Conflict { current, .. }) => assert_eq!(current.text, "new"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(contents(&db).await, before);
+}
