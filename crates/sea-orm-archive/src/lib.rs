@@ -62,6 +62,8 @@ mod whereabouts;
 pub use archival::Model as Archival;
 pub use archive::{ArchiveMany, ArchiveOne};
 pub use context::Context;
+#[cfg(feature = "axum")]
+pub use context::axum::ContextLayer;
 pub use entity::{Archivable, Declaration, DeclaredEdge, Restorable};
 pub use error::{Error, UndeclaredEdge};
 pub use history::{
