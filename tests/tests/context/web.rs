@@ -9,7 +9,7 @@ use std::time::Duration;
 use ::blog::post;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Path, Request, State};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
@@ -34,11 +34,18 @@ struct User {
 /// An authentication that has to wait for something, as one that asks a database does.
 async fn authenticate(mut request: Request, next: Next) -> Response {
     tokio::task::yield_now().await;
-    let text = |name| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
-    if let (Some(name), Some(tenant)) = (text("x-user"), text("x-tenant")) {
-        request.extensions_mut().insert(User { name, tenant });
+    if let Some(user) = user(request.headers()) {
+        request.extensions_mut().insert(user);
     }
     next.run(request).await
+}
+
+fn user(headers: &HeaderMap) -> Option<User> {
+    let text = |name| Some(headers.get(name)?.to_str().ok()?.to_owned());
+    Some(User {
+        name: text("x-user")?,
+        tenant: text("x-tenant")?,
+    })
 }
 
 struct AppError(Error);
@@ -56,7 +63,9 @@ impl IntoResponse for AppError {
 }
 
 fn json_of(known: Known) -> Json<Value> {
-    let details = known.details.map(|text| serde_json::from_str(&text));
+    let details = known
+        .details
+        .map(|text| serde_json::from_str::<Value>(&text));
     Json(json!({
         "actor": known.actor, "tenant": known.tenant, "request_id": known.request_id,
         "details": details.map(Result::unwrap),

@@ -107,7 +107,14 @@ mod tests {
         assert_eq!(hop(&[b"10.0.0.1", b"10.0.0.2:443"]), address("10.0.0.2"));
         assert_eq!(hop(&[b"x,[2001:db8::1]:80"]), address("2001:db8::1"));
         assert_eq!(hop(&[b"::ffff:10.0.0.1"]), address("10.0.0.1"));
-        for none in ["", ",", "unknown", "10.0.0.1,", "10.0.0.1, 300.1.1.1", "\u{e4}"] {
+        for none in [
+            "",
+            ",",
+            "unknown",
+            "10.0.0.1,",
+            "10.0.0.1, 300.1.1.1",
+            "\u{e4}",
+        ] {
             assert_eq!(hop(&[none.as_bytes()]), None, "{none}");
         }
         assert_eq!(hop(&[]), None);
