@@ -362,11 +362,13 @@ async fn no_request_sees_the_context_of_another() {
                     or actor is null or tenant is null or request_id is null
                     or ltrim(actor, 'u')::int % 6 not in (0, 3, 4)";
     assert_eq!(one(&db, mixed).await.as_deref(), Some("0"));
+    let answered = count("well") + count("slow");
     let rows = one(&db, "select count(*)::text from written").await;
-    assert_eq!(
-        rows,
-        Some((count("well") + count("slow")).to_string()),
-        "what was answered is there, what was cancelled is not"
+    let rows: usize = rows.unwrap().parse().unwrap();
+    // A COMMIT that was under way when it was cancelled may have come through.
+    assert!(
+        (answered..=answered + count("cancelled")).contains(&rows),
+        "{rows} rows of {ends:?}"
     );
 }
 
@@ -387,17 +389,12 @@ async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
     .await
 }
 
-/// What the server says of the session once it has nothing to do.
-async fn state(session: &Session, onlooker: &DatabaseConnection) -> String {
-    let sql = format!(
-        "select state from pg_stat_activity where pid = {}",
-        session.pid()
-    );
-    loop {
-        match one(onlooker, &sql).await {
-            Some(state) if state != "active" => return state,
-            _ => sleep(Duration::from_millis(1)).await,
-        }
+/// Waits until the server says that the session has nothing open; what is left open never ends.
+async fn idle(session: &Session, onlooker: &DatabaseConnection) {
+    let pid = session.pid();
+    let sql = format!("select state from pg_stat_activity where pid = {pid}");
+    while one(onlooker, &sql).await.as_deref() != Some("idle") {
+        sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -408,20 +405,16 @@ async fn a_request_can_be_cancelled_wherever_it_waits() {
     let (db, onlooker) = (session.db(), blog.connect().await);
     written(&db).await;
     let app = app(&db, layer());
-    let mut open = Vec::new();
-    let mut times = 1;
-    loop {
-        let response = polled(app.clone().oneshot(of_user(times, "/write/slow")), times).await;
+    let mut cancelled = 0;
+    // How often it waits differs: often enough to have been everywhere, the answer to BEGIN included.
+    for times in (1..=9).cycle().take(45) {
+        let request = of_user(times, "/write/slow");
+        if polled(app.clone().oneshot(request), times).await.is_none() {
+            cancelled += 1;
+        }
         assert_eq!(known(&db).await, Known::default(), "after {times} polls");
-        let state = state(&session, &onlooker).await;
-        if state != "idle" {
-            open.push((times, state));
-        }
-        if response.is_some() {
-            break;
-        }
-        times += 1;
+        let idle = timeout(Duration::from_secs(10), idle(&session, &onlooker)).await;
+        assert!(idle.is_ok(), "left open after {times} polls");
     }
-    assert!(times > 5, "it was cancelled at {times} places only");
-    assert_eq!(open, [], "left open");
+    assert!(cancelled > 15, "cancelled {cancelled} times only");
 }
