@@ -91,9 +91,13 @@ async fn write(
                        values (archive.current_actor(), archive.current_tenant(), archive.current_request_id())";
             txn.execute_unprepared(sql).await?;
             match how.as_str() {
-                "fail" => drop(txn.execute_unprepared("select 1 / 0").await?),
+                "fail" => {
+                    txn.execute_unprepared("select 1 / 0").await?;
+                }
                 "panic" => panic!("a handler's own"),
-                "slow" => drop(txn.execute_unprepared("select pg_sleep(0.02)").await?),
+                "slow" => {
+                    txn.execute_unprepared("select pg_sleep(0.02)").await?;
+                }
                 _ => {}
             }
             Ok::<_, Error>(known(txn).await)

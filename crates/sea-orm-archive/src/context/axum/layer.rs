@@ -1,5 +1,6 @@
 //! The layer, and what it is told.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ pub struct ContextLayer {
     behind_proxy: bool,
 }
 
-type Identify = dyn Fn(&Parts, Context) -> Result<Context, Response> + Send + Sync;
+type Identify = dyn Fn(&Parts, Context) -> Result<Context, Box<Response>> + Send + Sync;
 
 impl ContextLayer {
     /// A layer that knows of nobody who acts.
@@ -72,7 +73,7 @@ impl ContextLayer {
     where
         F: Fn(&Parts, Context) -> Context + Send + Sync + 'static,
     {
-        self.try_identify(move |parts, context| Ok::<_, Response>(identify(parts, context)))
+        self.try_identify(move |parts, context| Ok::<_, Infallible>(identify(parts, context)))
     }
 
     /// The same, where it can fail: the error is the response then, and no handler runs.
@@ -99,7 +100,7 @@ impl ContextLayer {
         E: IntoResponse,
     {
         self.identify = Arc::new(move |parts, context| {
-            identify(parts, context).map_err(IntoResponse::into_response)
+            identify(parts, context).map_err(|refusal| Box::new(refusal.into_response()))
         });
         self
     }
@@ -135,7 +136,11 @@ impl ContextLayer {
     }
 
     /// What the application says of it.
-    pub(super) fn identified(&self, parts: &Parts, context: Context) -> Result<Context, Response> {
+    pub(super) fn identified(
+        &self,
+        parts: &Parts,
+        context: Context,
+    ) -> Result<Context, Box<Response>> {
         (self.identify)(parts, context)
     }
 }

@@ -1,4 +1,4 @@
-//! A [`Context`] from each request that axum serves, with the cargo feature `axum`.
+//! A [`Context`](crate::Context) from each request that axum serves, with the cargo feature `axum`.
 //!
 //! [`ContextLayer`] makes it from the request, and a handler takes it as an argument. Who acts comes
 //! from the application's own authentication, by the closure that the layer is given:

@@ -51,7 +51,7 @@ where
                 let response = self.inner.call(Request::from_parts(parts, body));
                 Box::pin(async move { Ok(named(response.await?.into_response(), id)) })
             }
-            Err(response) => Box::pin(async { Ok(named(response, id)) }),
+            Err(refusal) => Box::pin(async { Ok(named(*refusal, id)) }),
         }
     }
 }
