@@ -67,6 +67,8 @@ pub use archival::Model as Archival;
 pub use archive::{ArchiveMany, ArchiveOne};
 pub use audit::AuditEntity;
 pub use context::Context;
+#[cfg(feature = "axum")]
+pub use context::axum::ContextLayer;
 pub use entity::{Archivable, Declaration, DeclaredEdge, Restorable};
 pub use error::{Error, UndeclaredEdge};
 pub use history::{

@@ -3,3 +3,4 @@
 mod carried;
 mod database;
 mod moves;
+mod web;

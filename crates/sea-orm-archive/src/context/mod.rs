@@ -27,6 +27,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "axum")]
+pub mod axum;
 mod transaction;
 
 use std::net::IpAddr;

@@ -1,0 +1,101 @@
+//! A [`Context`](crate::Context) from each request that axum serves, with the cargo feature `axum`.
+//!
+//! [`ContextLayer`] makes it from the request, and a handler takes it as an argument. Who acts comes
+//! from the application's own authentication, by the closure that the layer is given:
+//!
+//! ```no_run
+//! use axum::extract::{Path, Request, State};
+//! use axum::http::StatusCode;
+//! use axum::middleware::{self, Next};
+//! use axum::response::{IntoResponse, Response};
+//! use axum::{Json, Router, routing::delete};
+//! use sea_orm::DatabaseConnection;
+//! use sea_orm_archive::{Context, ContextLayer, prelude::*};
+//! # mod post {
+//! #     use sea_orm::entity::prelude::*;
+//! #     use sea_orm_archive::DeriveArchive;
+//! #     #[sea_orm::model]
+//! #     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+//! #     #[sea_orm(table_name = "posts")]
+//! #     #[archive(deleted_by = "i64")]
+//! #     pub struct Model {
+//! #         #[sea_orm(primary_key)]
+//! #         pub id: i64,
+//! #     }
+//! #     impl ActiveModelBehavior for ActiveModel {}
+//! # }
+//!
+//! #[derive(Clone)]
+//! struct User {
+//!     id: i64,
+//!     tenant_id: i64,
+//! }
+//!
+//! // However you find out who it is. What it knows it puts into the request's extensions.
+//! async fn authenticate(mut request: Request, next: Next) -> Response {
+//!     let user = User { id: 7, tenant_id: 4 };
+//!     request.extensions_mut().insert(user);
+//!     next.run(request).await
+//! }
+//!
+//! fn app(db: DatabaseConnection) -> Router {
+//!     Router::new()
+//!         .route("/posts/{id}", delete(archive_post))
+//!         .layer(ContextLayer::new().try_identify(|parts, context| {
+//!             let user = parts.extensions.get::<User>();
+//!             let user = user.ok_or(StatusCode::UNAUTHORIZED)?;
+//!             Ok::<_, StatusCode>(context.actor(user.id).tenant(user.tenant_id))
+//!         }))
+//!         // Of the layers of a Router, the one that is added last sees the request first.
+//!         .layer(middleware::from_fn(authenticate))
+//!         .with_state(db)
+//! }
+//!
+//! async fn archive_post(
+//!     State(db): State<DatabaseConnection>,
+//!     context: Context,
+//!     Path(id): Path<i64>,
+//! ) -> Result<Json<i64>, AppError> {
+//!     let archival = context
+//!         .run(&db, async move |txn| post::Entity::archive_by_id(id).exec(txn).await)
+//!         .await?;
+//!     Ok(Json(archival.id))
+//! }
+//!
+//! struct AppError(ArchiveError);
+//!
+//! impl From<ArchiveError> for AppError {
+//!     fn from(error: ArchiveError) -> Self {
+//!         Self(error)
+//!     }
+//! }
+//!
+//! impl IntoResponse for AppError {
+//!     fn into_response(self) -> Response {
+//!         use ArchiveError as E;
+//!         let status = match &self.0 {
+//!             E::NotFound { .. } => StatusCode::NOT_FOUND,
+//!             E::AlreadyArchived { .. }
+//!             | E::NotArchived { .. }
+//!             | E::Blocked { .. }
+//!             | E::RestoreConflict { .. } => StatusCode::CONFLICT,
+//!             E::Contention { .. } => StatusCode::SERVICE_UNAVAILABLE,
+//!             // What it says is for the log: it names tables and columns.
+//!             _ => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+//!         };
+//!         (status, self.0.to_string()).into_response()
+//!     }
+//! }
+//! ```
+//!
+//! Work that is spawned and outlives the request takes a clone of the context with it: nothing is kept
+//! in the task.
+
+mod extract;
+mod layer;
+mod request;
+mod service;
+
+pub use extract::MissingLayer;
+pub use layer::ContextLayer;
+pub use service::ContextService;
