@@ -318,6 +318,19 @@ pub enum Error {
         since: Option<sea_orm::prelude::DateTimeUtc>,
     },
 
+    /// There was no such row at that time.
+    #[error(
+        "{table} had no row {key} at {at}, so there is nothing to go back to: ask for a later time"
+    )]
+    NotThere {
+        /// The table.
+        table: String,
+        /// The key of the row.
+        key: String,
+        /// The time that was asked for.
+        at: sea_orm::prelude::DateTimeUtc,
+    },
+
     /// The row is gone, and the log does not tell all of it.
     #[error(
         "the row {key} of {table} is gone, and the audit log does not tell its column(s) {}: they are excluded or redacted. Its entries tell the others", .columns.join(", ")

@@ -65,7 +65,7 @@ mod whereabouts;
 
 pub use archival::Model as Archival;
 pub use archive::{ArchiveMany, ArchiveOne};
-pub use audit::AuditEntity;
+pub use audit::{AuditEntity, RevertModel};
 pub use context::Context;
 #[cfg(feature = "axum")]
 pub use context::axum::ContextLayer;

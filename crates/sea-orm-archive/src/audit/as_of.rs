@@ -35,6 +35,8 @@ pub struct AsOf<M> {
     /// The columns of which the log does not tell what they were: those that are excluded, and redacted ones that
     /// have changed since. They have the value of now.
     pub unknown: Vec<String>,
+    /// The columns that the database computes from others.
+    pub(super) generated: Vec<String>,
 }
 
 /// What is registered of the table.
@@ -43,6 +45,7 @@ struct Watched {
     since: DateTimeUtc,
     twin: Option<String>,
     excluded: Vec<String>,
+    generated: Vec<String>,
 }
 
 impl<E: EntityTrait> RowAsOf<E> {
@@ -97,6 +100,7 @@ impl<E: EntityTrait> RowAsOf<E> {
                 row: model,
                 archived: row.try_get("", "archive.archived")?,
                 unknown,
+                generated: watched.generated.clone(),
             })),
             Err(_) if gone && !unknown.is_empty() => Err(Error::Redacted {
                 table: watched.name.clone(),
@@ -124,6 +128,7 @@ impl<E: EntityTrait> RowAsOf<E> {
             since: row.try_get("", "since")?,
             twin: row.try_get("", "twin")?,
             excluded: row.try_get("", "excluded")?,
+            generated: row.try_get("", "generated")?,
         })
     }
 

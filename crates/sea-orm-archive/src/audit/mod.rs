@@ -37,8 +37,10 @@ pub mod details;
 pub mod entry;
 mod find;
 mod partition;
+mod revert;
 
 pub use as_of::{AsOf, RowAsOf};
 pub use entry::{Change, Column, Entity, Model as Entry, Operation};
 pub use find::AuditEntity;
 pub use partition::make_partitions;
+pub use revert::RevertModel;

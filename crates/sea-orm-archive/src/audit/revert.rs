@@ -1,0 +1,89 @@
+//! A row, back to what it was at a time.
+
+use std::future::Future;
+
+use sea_orm::prelude::DateTimeUtc;
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, EntityTrait, IdenStatic, IntoActiveModel, Iterable,
+    ModelTrait, PrimaryKeyToColumn, TransactionTrait,
+};
+
+use super::as_of::RowAsOf;
+use crate::archive::{key_of, key_text};
+use crate::{Error, LockError, OptimisticLock, UpdateLocked};
+
+type ActiveModel<M> = <<M as ModelTrait>::Entity as EntityTrait>::ActiveModel;
+
+/// What the model of an audited entity with versions can do: `customer.revert_to(time, &db)`.
+///
+/// The entity derives `DeriveOptimisticLock`: nobody's change is taken back unseen.
+pub trait RevertModel: ModelTrait<Entity: OptimisticLock> + Clone {
+    /// Gives the row the values that it had at a time, and returns it.
+    ///
+    /// It is a change like any other, over the version of this model: [`row_as_of`], then
+    /// [`update_locked`] of the columns that are different. The version is counted on, the log tells of it,
+    /// stamps say who reverted. Columns that the log does not tell of that time stay as they are, and so do
+    /// generated ones. A row that was archived then is not archived by this.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`update_locked`]: [`LockError::Conflict`] where the row was changed since it was read,
+    /// [`LockError::Gone`]; and those of [`row_as_of`]; [`Error::NotThere`] where there was no such row at
+    /// that time. Nothing is written then.
+    ///
+    /// [`row_as_of`]: super::AuditEntity::row_as_of
+    /// [`update_locked`]: UpdateLocked::update_locked
+    fn revert_to<C>(
+        self,
+        at: DateTimeUtc,
+        db: &C,
+    ) -> impl Future<Output = Result<Self, LockError<Self>>> + Send
+    where
+        Self: IntoActiveModel<ActiveModel<Self>>
+            + ModelTrait<Entity: EntityTrait<Model = Self>>
+            + Send
+            + Sync
+            + 'static,
+        ActiveModel<Self>: ActiveModelTrait<Entity = Self::Entity> + Send,
+        C: ConnectionTrait + TransactionTrait + 'static,
+    {
+        async move {
+            let change = changed_back(self, at, db).await?;
+            change.update_locked(db).await
+        }
+    }
+}
+
+impl<M: ModelTrait<Entity: OptimisticLock> + Clone> RevertModel for M {}
+
+/// The model with those columns set that were different then.
+async fn changed_back<M, C>(model: M, at: DateTimeUtc, db: &C) -> Result<ActiveModel<M>, Error>
+where
+    M: ModelTrait<Entity: OptimisticLock + EntityTrait<Model = M>>
+        + IntoActiveModel<ActiveModel<M>>
+        + Clone,
+    ActiveModel<M>: ActiveModelTrait<Entity = M::Entity>,
+    C: ConnectionTrait,
+{
+    let key = key_of(&model);
+    let was = RowAsOf::<M::Entity>::new(key.clone(), at).one(db).await?;
+    let was = was.ok_or_else(|| Error::NotThere {
+        table: crate::entity::DeclaredName::of::<M::Entity>()
+            .quoted()
+            .replace('"', ""),
+        key: key_text::<M::Entity>(&key),
+        at,
+    })?;
+    let mut change = model.clone().into_active_model();
+    for column in <M::Entity as EntityTrait>::Column::iter() {
+        let name = column.as_str();
+        let stays = <M::Entity as EntityTrait>::PrimaryKey::from_column(column).is_some()
+            || name == M::Entity::version_column().as_str()
+            || was.unknown.iter().chain(&was.generated).any(|n| n == name);
+        let then = was.row.get(column);
+        if !stays && then != model.get(column) {
+            change.set(column, then);
+        }
+    }
+    Ok(change)
+}
