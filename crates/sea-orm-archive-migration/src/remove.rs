@@ -3,7 +3,7 @@
 use sea_orm_archive::catalog::{Table, Twin};
 use sea_orm_migration::DbErr;
 
-use crate::{register, work::Work};
+use crate::{register, stamps, work::Work};
 
 /// Drops the table called `name` and its twin, if they exist, with all their rows.
 pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
@@ -11,13 +11,16 @@ pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
         return work.run(&format!("DROP TABLE IF EXISTS {name}")).await;
     }
     let Some(active) = work.table(name).await? else {
+        stamps::forget_dropped(work).await?;
         return register::forget_dropped(work).await;
     };
     register::remove(work, &active.id).await?;
     let tables: Vec<_> = std::iter::once(active.id.sql())
         .chain(active.twin.iter().map(|twin| twin.id.sql()))
         .collect();
-    work.run(&format!("DROP TABLE {}", tables.join(", "))).await
+    work.run(&format!("DROP TABLE {}", tables.join(", ")))
+        .await?;
+    stamps::forget_dropped(work).await
 }
 
 /// Drops the twin of the table called `name`, if it has one, and only if it is empty.
