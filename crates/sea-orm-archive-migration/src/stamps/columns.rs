@@ -16,11 +16,7 @@ use crate::{
 const TIME: &str = "timestamp with time zone";
 
 /// Refuses columns that cannot be what they are called.
-pub(crate) async fn verify(
-    work: &Work,
-    table: &Table,
-    wanted: &StampedTable,
-) -> Result<(), DbErr> {
+pub(crate) async fn verify(work: &Work, table: &Table, wanted: &StampedTable) -> Result<(), DbErr> {
     for name in wanted.stamps.times() {
         if let Some(column) = table.column(name) {
             verify_time(table, column)?;
@@ -43,7 +39,10 @@ pub(crate) async fn verify(
         }
         refuse_computed(table, column)?;
     }
-    let in_key = wanted.stamps.updated().find(|name| table.key.iter().any(|key| &key.name == *name));
+    let in_key = wanted
+        .stamps
+        .updated()
+        .find(|name| table.key.iter().any(|key| &key.name == *name));
     match in_key {
         None => Ok(()),
         Some(name) => Err(DbErr::Migration(format!(
@@ -176,7 +175,11 @@ pub(crate) async fn drop_defaults(
     table: &Table,
     registered: &Registered,
 ) -> Result<(), DbErr> {
-    let columns: Vec<_> = registered.defaults.iter().map(|name| literal(name)).collect();
+    let columns: Vec<_> = registered
+        .defaults
+        .iter()
+        .map(|name| literal(name))
+        .collect();
     if columns.is_empty() {
         return Ok(());
     }

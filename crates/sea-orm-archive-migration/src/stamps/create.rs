@@ -26,7 +26,13 @@ pub(crate) async fn stamp(work: &Work, wanted: &StampedTable) -> Result<(), DbEr
 
     let added = columns::add_missing(work, &table, wanted).await?;
     let mut owned = registered.defaults.clone();
-    owned.extend(wanted.stamps.times().filter(|name| added.contains(name)).cloned());
+    owned.extend(
+        wanted
+            .stamps
+            .times()
+            .filter(|name| added.contains(name))
+            .cloned(),
+    );
     let table = work.existing_table(&table.id.sql()).await?;
     let owned = columns::set_defaults(work, &table, &wanted.stamps, owned).await?;
     register::own_defaults(work, registered.id, &owned).await?;
@@ -57,7 +63,9 @@ async fn refuse_unfit(work: &Work, table: &Table) -> Result<(), DbErr> {
         return refuse("cannot be stamped: it is not a table of the application");
     }
     if table.is_partition {
-        return refuse("is a partition: stamp the partitioned table, whose stamps all partitions take over");
+        return refuse(
+            "is a partition: stamp the partitioned table, whose stamps all partitions take over",
+        );
     }
     if table.has_inheritors {
         return refuse(

@@ -23,6 +23,9 @@ pub(crate) const TRIGGER: &str = "zz_stamp";
 /// Creates what all stamped tables share, and their functions anew: the setting that says who acts may have
 /// another name now.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
     let actor = setting(work).await?;
     let shared = fill(include_str!("../sql/stamps/actor.sql"), &|_| actor.clone());
     work.run(&shared).await?;
@@ -161,10 +164,18 @@ impl Function<'_> {
                 "keep" => self.keep(),
                 "keep_created" => kept(self.stamps.created()),
                 "may_compute" => self.may_compute.clone(),
+                "whole" => self.whole(),
                 "stamp" => self.stamp(),
                 place => format!("{{{place}}}"),
             },
         )
+    }
+
+    /// Assigns some column of the row to itself.
+    fn whole(&self) -> String {
+        let some = self.stamps.all().next().map(|name| of("OLD", name));
+        some.map(|column| format!("{column} := {column};"))
+            .unwrap_or_default()
     }
 
     /// Finds the columns that a foreign key has written.
@@ -175,7 +186,8 @@ impl Function<'_> {
         }
         let changed = actors().map(|name| {
             format!(
-                "a.attname OPERATOR(pg_catalog.=) {}::pg_catalog.name AND ROW({}) OPERATOR(pg_catalog.*<>) ROW({})",
+                "a.attname OPERATOR(pg_catalog.=) {}::pg_catalog.name \
+                 AND ROW({})::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW({})::pg_catalog.record",
                 literal(name),
                 of("NEW", name),
                 of("OLD", name)

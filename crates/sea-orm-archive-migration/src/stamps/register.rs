@@ -51,7 +51,7 @@ async fn select(work: &Work, condition: &str) -> Result<Vec<Registered>, DbErr> 
         "SELECT r.id, r.created_at::text AS created_at, r.created_by::text AS created_by,
                 r.updated_at::text AS updated_at, r.updated_by::text AS updated_by,
                 r.defaults::text[] AS defaults, r.function::text AS function,
-                coalesce(pg_catalog.format('%I.%I', n.nspname, c.relname), '') AS table_name
+                CASE WHEN c.oid IS NULL THEN '' ELSE pg_catalog.format('%I.%I', n.nspname, c.relname) END AS table_name
          FROM archive.stamped_table AS r
          LEFT JOIN pg_catalog.pg_class AS c ON c.oid = r.stamped
          LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

@@ -36,9 +36,13 @@ BEGIN
         WHERE a.attrelid OPERATOR(pg_catalog.=) TG_RELID AND a.attnum OPERATOR(pg_catalog.>) 0
           AND a.attgenerated OPERATOR(pg_catalog.<>) '' AND NOT a.attisdropped
           AND t.typtype OPERATOR(pg_catalog.<>) 'd'; -- a domain may not take the NULL
-        IF computed IS NOT NULL
-           AND pg_catalog.jsonb_populate_record(OLD, computed) OPERATOR(pg_catalog.*=) NEW THEN
-            RETURN NEW;
+        IF computed IS NOT NULL THEN
+            -- A column that was added with a default is not in the old rows, and would get lost on the way
+            -- through jsonb_populate_record(). An assignment makes it part of the row.
+            {whole}
+            IF pg_catalog.jsonb_populate_record(OLD, computed) OPERATOR(pg_catalog.*=) NEW THEN
+                RETURN NEW;
+            END IF;
         END IF;
     END IF;
     {stamp}
