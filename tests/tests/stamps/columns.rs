@@ -1,6 +1,8 @@
 //! Columns that are computed, and columns that come later.
 
-use sea_orm_archive_migration::{ArchiveSchema, StampSchema};
+use sea_orm_archive_migration::{
+    ArchiveSchema, HistorySchema, HistorySplit, HistoryTable, StampSchema,
+};
 use sea_orm_migration::prelude::*;
 
 use crate::database::{Stamped, assert_refused};
@@ -93,6 +95,15 @@ async fn a_column_of_the_stamps_is_not_taken_away_unnoticed() {
         .to_owned();
     assert_refused(
         manager.alter_archived_table(&rename).await,
+        &["\"updated_by\"", "unstamp_table"],
+    );
+    let history = HistoryTable::new("post_history").identity("post_id", "plain");
+    m.run("create table plain (id bigint primary key)").await;
+    manager.stamp_table("plain").await.unwrap();
+    assert_refused(
+        manager
+            .split_into_history(HistorySplit::new(history).columns(["updated_by"]))
+            .await,
         &["\"updated_by\"", "unstamp_table"],
     );
     let add = Table::alter()

@@ -4,7 +4,7 @@
 -- It reads the setting itself, so that a role needs no rights in this schema to insert a row; every operator in
 -- it is qualified, since a search_path of its own would cost more than all the rest.
 CREATE OR REPLACE FUNCTION archive.actor_as(kind anyelement) RETURNS anyelement
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
     actor text := pg_catalog.current_setting({actor}, true);
 BEGIN
