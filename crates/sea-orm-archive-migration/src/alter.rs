@@ -8,7 +8,7 @@ use sea_orm_migration::{
     sea_query::{PostgresQueryBuilder, TableAlterStatement},
 };
 
-use crate::{name::quote, sync, work::Work};
+use crate::{name::quote, stamps, sync, work::Work};
 
 /// The columns of a table by their number, which no ALTER TABLE changes: what was renamed has the
 /// same number and another name, and what was dropped and added again has another number.
@@ -54,6 +54,7 @@ pub(crate) async fn apply(work: &Work, statement: &TableAlterStatement) -> Resul
         )));
     }
     sync::columns(work, &after, &twin).await?;
+    stamps::refresh(work, &after).await?;
     Ok(after)
 }
 

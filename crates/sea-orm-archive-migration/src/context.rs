@@ -3,7 +3,7 @@
 use sea_orm_archive::catalog::TableId;
 use sea_orm_migration::DbErr;
 
-use crate::{name::literal, register, work::Work};
+use crate::{name::literal, register, stamps, work::Work};
 
 /// The names of the settings that carry the context of a transaction.
 ///
@@ -79,7 +79,8 @@ pub(crate) async fn rename(work: &Work, settings: &ContextSettings) -> Result<()
         )
         .await?;
     }
-    install(work).await
+    install(work).await?;
+    stamps::install(work).await
 }
 
 /// Gives a column that has no default the actor of the context, read as the column's type.

@@ -6,7 +6,7 @@ use crate::{
     context,
     history::{self, foreign_key},
     name::quote,
-    register,
+    register, stamps,
     work::Work,
 };
 
@@ -15,6 +15,8 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(include_str!("sql/ledger.sql")).await?;
     context::install(work).await?;
     work.run(include_str!("sql/functions.sql")).await?;
+    stamps::forget_dropped(work).await?;
+    stamps::install(work).await?;
     foreign_key::forget_dropped(work).await?;
     history::register::forget_dropped(work).await?;
     register::forget_dropped(work).await
@@ -32,6 +34,7 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
         foreign_key::forget_dropped(work).await?;
         refuse_foreign_keys(work).await?;
     }
+    stamps::refuse_stamped(work).await?;
     work.run(include_str!("sql/uninstall.sql")).await
 }
 

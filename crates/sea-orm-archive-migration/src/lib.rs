@@ -67,6 +67,20 @@
 //! # }
 //! ```
 //!
+//! # Stamps
+//!
+//! [`StampSchema`] lets the database say who made a row, who changed it last, and when. Who acts comes from the
+//! context of the transaction; what a client sends instead counts for nothing in an update.
+//!
+//! ```no_run
+//! use sea_orm_archive_migration::StampSchema;
+//! use sea_orm_migration::prelude::*;
+//!
+//! # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+//! manager.stamp_table("posts").await
+//! # }
+//! ```
+//!
 //! # Failure
 //!
 //! Every helper either does all of its work or nothing, inside a migration's transaction or outside
@@ -88,7 +102,9 @@ mod register;
 mod remove;
 mod schema;
 mod sequence;
+mod stamps;
 mod sync;
+mod template;
 mod twin;
 mod work;
 
@@ -97,3 +113,4 @@ pub use context::ContextSettings;
 pub use history::{HistorySchema, HistorySplit, HistoryTable, TemporalForeignKey};
 pub use options::{ArchivedTable, ExistingTable};
 pub use schema::ArchiveSchema;
+pub use stamps::{StampSchema, StampedTable};

@@ -3,7 +3,7 @@
 use sea_orm_archive::catalog::{Table, Twin};
 use sea_orm_migration::DbErr;
 
-use crate::{audit, register, work::Work};
+use crate::{audit, register, stamps, work::Work};
 
 /// Drops the table called `name` and its twin, if they exist, with all their rows.
 pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
@@ -11,6 +11,7 @@ pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
         return work.run(&format!("DROP TABLE IF EXISTS {name}")).await;
     }
     let Some(active) = work.table(name).await? else {
+        stamps::forget_dropped(work).await?;
         return register::forget_dropped(work).await;
     };
     register::remove(work, &active.id).await?;
@@ -19,6 +20,7 @@ pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
         .collect();
     work.run(&format!("DROP TABLE {}", tables.join(", ")))
         .await?;
+    stamps::forget_dropped(work).await?;
     audit::forget_dropped(work).await
 }
 

@@ -19,8 +19,8 @@ pub trait ArchiveSchema {
     /// Creates the ledger, the registers and the functions that moves run through.
     ///
     /// In the database: the schema `archive`, the tables `archive.archival`, `archive.archived_table`,
-    /// `archive.detached_link`, `archive.history_table`, `archive.temporal_foreign_key` and
-    /// `archive.fresh_look`, which stays empty, and the functions of the runtime, all with IF NOT EXISTS or
+    /// `archive.detached_link`, `archive.history_table`, `archive.temporal_foreign_key`,
+    /// `archive.context_setting`, `archive.stamped_table` and `archive.fresh_look`, which stays empty, and the functions of the runtime, all with IF NOT EXISTS or
     /// OR REPLACE. Run it again after an update of the crate: it replaces the functions. What other roles
     /// may do with them is [`grant_archive`](Self::grant_archive)'s; run that again, too.
     ///

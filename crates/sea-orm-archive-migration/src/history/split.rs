@@ -15,6 +15,7 @@ use crate::{
         register::{self, Definition},
     },
     name::{self, literal, quote, quote_all},
+    stamps,
     work::{Work, said},
 };
 
@@ -34,7 +35,9 @@ pub(crate) async fn split(work: &Work, wanted: &HistorySplit) -> Result<(), DbEr
     let history = with_columns(work, wanted, &identity).await?;
     let history = create::ensure(work, &history, Some(wanted.columns.clone())).await?;
     copy(work, wanted, &history).await?;
-    drop_columns(work, &history, &wanted.columns).await
+    drop_columns(work, &history, &wanted.columns).await?;
+    let identity = work.existing_table(&history.identity.sql()).await?;
+    stamps::refresh(work, &identity).await
 }
 
 /// Whether this was done before. A history that came from elsewhere is in the way.

@@ -1,5 +1,6 @@
 -- What uninstall_archive() drops: what install_archive() created, and nothing that others put beside it.
 DROP TABLE IF EXISTS archive.fresh_look;
+DROP TABLE IF EXISTS archive.stamped_table;
 DROP TABLE IF EXISTS archive.context_setting;
 DROP TABLE IF EXISTS archive.temporal_foreign_key;
 DROP TABLE IF EXISTS archive.history_table;
@@ -14,6 +15,7 @@ DROP FUNCTION IF EXISTS archive.tell_state();
 DROP FUNCTION IF EXISTS archive.fingerprint(text[]);
 DROP FUNCTION IF EXISTS archive.state_of(oid[], boolean);
 DROP FUNCTION IF EXISTS archive.stop(text, text);
+DROP FUNCTION IF EXISTS archive.actor_as(anyelement);
 DROP FUNCTION IF EXISTS archive.set_actor(text);
 DROP FUNCTION IF EXISTS archive.set_context(text, text, text, text);
 DROP FUNCTION IF EXISTS archive.current_details();

@@ -6,6 +6,7 @@ use super::register::Event;
 use crate::{
     history::model::{History, IdentityColumn},
     name::{literal, quote},
+    template::{fill, function_body},
 };
 
 /// A temporal foreign key with everything that its SQL names.
@@ -37,26 +38,10 @@ impl ForeignKey<'_> {
         };
         let function = self.function(event);
         [
-            self.body(template, event),
+            function_body(template, &|name| self.value(name, Some(event))),
             format!("REVOKE ALL ON FUNCTION {function}() FROM PUBLIC"),
             self.trigger(event),
         ]
-    }
-
-    /// The function, in quotes that nothing in it ends: a table may be called anything.
-    fn body(&self, template: &str, event: Event) -> String {
-        let mut quotes = "$archive$".to_owned();
-        loop {
-            let value = |name: &str| match name {
-                "body" => quotes.clone(),
-                name => self.value(name, Some(event)),
-            };
-            let body = fill(template, &value);
-            if body.matches(&quotes).count() == 2 {
-                return body;
-            }
-            quotes.insert(1, '_');
-        }
     }
 
     fn trigger(&self, event: Event) -> String {
@@ -392,45 +377,4 @@ fn object(pairs: impl Iterator<Item = (String, String)>) -> String {
         .map(|(name, value)| format!("{name}, {value}"))
         .collect();
     format!("jsonb_build_object({})::text", pairs.join(", "))
-}
-
-/// Puts values in the place of `{names}`. What a value holds is left alone, even where it looks like
-/// another `{name}`.
-fn fill(template: &str, value: &dyn Fn(&str) -> String) -> String {
-    let mut filled = String::with_capacity(template.len() * 2);
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
-        let name = after.split_once('}').filter(|(name, _)| {
-            !name.is_empty()
-                && name
-                    .bytes()
-                    .all(|byte| byte == b'_' || byte.is_ascii_lowercase())
-        });
-        match name {
-            Some((name, after)) => {
-                filled.push_str(&value(name));
-                rest = after;
-            }
-            None => {
-                filled.push('{');
-                rest = after;
-            }
-        }
-    }
-    filled + rest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_filled_in_is_not_filled_again() {
-        let filled = fill("{a} '{}' {b}", &|name| match name {
-            "a" => "{b}".to_owned(),
-            name => name.to_uppercase(),
-        });
-        assert_eq!(filled, "{b} '{}' B");
-    }
 }

@@ -1,0 +1,51 @@
+CREATE OR REPLACE FUNCTION {function}() RETURNS trigger
+LANGUAGE plpgsql VOLATILE AS {body}
+-- Every name and operator is qualified: no search_path of a caller gives them another meaning, and one of the
+-- function's own would cost more than the stamps. The setting is read here and not by archive.current_actor(),
+-- so that a role needs no rights in that schema to update a row.
+DECLARE
+    moving    text    := pg_catalog.current_setting('archive.moving', true);
+    announced boolean := false;
+    linked    text[]  := '{}';
+    computed  pg_catalog.jsonb;
+    actor     text;
+BEGIN
+    -- A move cuts and puts back the links of this table, or of the table that this is a partition of.
+    IF moving OPERATOR(pg_catalog.<>) '' THEN
+        announced :=
+            pg_catalog.strpos(moving, pg_catalog.concat('~', TG_RELID, ',')) OPERATOR(pg_catalog.>) 0
+            OR EXISTS (
+                SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a
+                WHERE pg_catalog.strpos(moving, pg_catalog.concat('~', a.relid::pg_catalog.oid, ','))
+                          OPERATOR(pg_catalog.>) 0);
+    END IF;{links}
+    IF announced OR pg_catalog.cardinality(linked) OPERATOR(pg_catalog.>) 0 THEN
+        {keep}
+        RETURN NEW;
+    END IF;
+
+    {keep_created}
+    IF NEW OPERATOR(pg_catalog.*=) OLD THEN
+        RETURN NEW;
+    END IF;
+    -- What the database computes has no value yet in NEW, so OLD is compared without it.
+    IF {may_compute} THEN
+        SELECT pg_catalog.jsonb_object_agg(a.attname, NULL::text) INTO computed
+        FROM pg_catalog.pg_attribute AS a
+        JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+        WHERE a.attrelid OPERATOR(pg_catalog.=) TG_RELID AND a.attnum OPERATOR(pg_catalog.>) 0
+          AND a.attgenerated OPERATOR(pg_catalog.<>) '' AND NOT a.attisdropped
+          AND t.typtype OPERATOR(pg_catalog.<>) 'd'; -- a domain may not take the NULL
+        IF computed IS NOT NULL THEN
+            -- A column that was added with a default is not in the old rows, and would get lost on the way
+            -- through jsonb_populate_record(). An assignment makes it part of the row.
+            {whole}
+            IF pg_catalog.jsonb_populate_record(OLD, computed) OPERATOR(pg_catalog.*=) NEW THEN
+                RETURN NEW;
+            END IF;
+        END IF;
+    END IF;
+    {stamp}
+    RETURN NEW;
+END
+{body}

@@ -1,0 +1,100 @@
+//! Stamping a table.
+
+use sea_orm_archive::catalog::Table;
+use sea_orm_migration::DbErr;
+
+use crate::{
+    name::{self, quote_all},
+    register as twins,
+    stamps::{
+        columns, function,
+        options::StampedTable,
+        register::{self, Registered},
+    },
+    work::Work,
+};
+
+/// Stamps the table that is wanted; where it is stamped already, gives it what it lacks.
+pub(crate) async fn stamp(work: &Work, wanted: &StampedTable) -> Result<(), DbErr> {
+    wanted.stamps.check()?;
+    require(work).await?;
+    register::forget_dropped(work).await?;
+    let table = work.existing_table(&name::table(&wanted.table)?).await?;
+    refuse_unfit(work, &table).await?;
+    columns::verify(work, &table, wanted).await?;
+    let registered = registered(work, &table, wanted).await?;
+
+    let added = columns::add_missing(work, &table, wanted).await?;
+    let mut owned = registered.defaults.clone();
+    owned.extend(
+        wanted
+            .stamps
+            .times()
+            .filter(|name| added.contains(name))
+            .cloned(),
+    );
+    let table = work.existing_table(&table.id.sql()).await?;
+    let owned = columns::set_defaults(work, &table, &wanted.stamps, owned).await?;
+    register::own_defaults(work, registered.id, &owned).await?;
+
+    let table = work.existing_table(&table.id.sql()).await?;
+    function::create(work, &table, &registered).await?;
+    function::attach(work, &table, &registered).await
+}
+
+/// Refuses to go on where `install_archive` has not run, or only that of an older version.
+async fn require(work: &Work) -> Result<(), DbErr> {
+    twins::require(work).await?;
+    if register::is_installed(work).await? {
+        return Ok(());
+    }
+    Err(DbErr::Migration(
+        "the archive of this database is that of an older version, which knows no stamps: call \
+         `manager.install_archive()` again"
+            .to_owned(),
+    ))
+}
+
+/// Refuses the tables whose rows a trigger on them would not all see, or should not.
+async fn refuse_unfit(work: &Work, table: &Table) -> Result<(), DbErr> {
+    let id = &table.id;
+    let refuse = |reason: &str| Err(DbErr::Migration(format!("{id} {reason}")));
+    if id.schema == "archive" || id.schema.starts_with("pg_") {
+        return refuse("cannot be stamped: it is not a table of the application");
+    }
+    if table.is_partition {
+        return refuse(
+            "is a partition: stamp the partitioned table, whose stamps all partitions take over",
+        );
+    }
+    if table.has_inheritors {
+        return refuse(
+            "has tables that inherit from it, which would take over its columns and not its stamps: use partitions, or \
+             stamp the inheriting tables",
+        );
+    }
+    if let Some(active) = twins::active_of(work, id).await? {
+        return refuse(&format!(
+            "is the twin of {active}, whose rows it keeps as they were: stamp {active}, and the twin takes the columns over"
+        ));
+    }
+    Ok(())
+}
+
+/// The stamps that are registered, which are those that are wanted.
+async fn registered(
+    work: &Work,
+    table: &Table,
+    wanted: &StampedTable,
+) -> Result<Registered, DbErr> {
+    match register::find(work, &table.id).await? {
+        None => register::add(work, &table.id, &wanted.stamps).await,
+        Some(registered) if registered.stamps == wanted.stamps => Ok(registered),
+        Some(registered) => Err(DbErr::Migration(format!(
+            "{} is stamped in {} already, and not in {}: call `manager.unstamp_table(..)` first",
+            table.id,
+            quote_all(registered.stamps.all().map(String::as_str)),
+            quote_all(wanted.stamps.all().map(String::as_str)),
+        ))),
+    }
+}

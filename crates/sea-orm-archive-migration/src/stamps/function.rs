@@ -1,0 +1,252 @@
+//! The function and the trigger of a stamped table.
+//!
+//! Each table has a function of its own, with the names of its columns in it: one function for all of them would
+//! have to reach the columns through jsonb, which costs two to three times as much for each row. The figures are in
+//! `docs/stamps.md`.
+
+use sea_orm_archive::catalog::Table;
+use sea_orm_migration::DbErr;
+
+use crate::{
+    name::{literal, quote},
+    stamps::{
+        options::Stamps,
+        register::{self, Registered},
+    },
+    template::{fill, function_body},
+    work::Work,
+};
+
+/// What the trigger is called. Triggers run in the order of their names, and this one looks at what the others
+/// made of the row.
+pub(crate) const TRIGGER: &str = "zz_stamp";
+
+/// Creates what all stamped tables share, and their functions anew: the setting that says who acts may have
+/// another name now.
+pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    let actor = setting(work).await?;
+    let shared = fill(include_str!("../sql/stamps/actor.sql"), &|_| actor.clone());
+    work.run(&shared).await?;
+    for registered in register::live(work).await? {
+        if let Some(table) = work.table(&registered.table).await? {
+            create(work, &table, &registered).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Creates the function of a table anew, where it has one, for the columns that it has now.
+pub(crate) async fn refresh(work: &Work, table: &Table) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    let Some(registered) = register::find(work, &table.id).await? else {
+        return Ok(());
+    };
+    match registered
+        .stamps
+        .all()
+        .find(|name| table.column(name).is_none())
+    {
+        None => create(work, table, &registered).await,
+        Some(lost) => Err(DbErr::Migration(format!(
+            "{} would have no column \"{lost}\" any more, which is stamped: call `manager.unstamp_table(..)` first, and \
+             `manager.stamp_table(..)` with the columns that remain afterwards",
+            table.id
+        ))),
+    }
+}
+
+/// Creates or replaces the function.
+pub(crate) async fn create(
+    work: &Work,
+    table: &Table,
+    registered: &Registered,
+) -> Result<(), DbErr> {
+    let width: i16 = work
+        .row(
+            "SELECT pg_catalog.max(attnum) AS width FROM pg_catalog.pg_attribute WHERE attrelid = $1::bigint::oid",
+            [table.id.oid.into()],
+        )
+        .await?
+        .try_get("", "width")?;
+    let function = Function {
+        name: registered.function_sql(),
+        stamps: &registered.stamps,
+        actor: setting(work).await?,
+        may_compute: may_compute(table, width),
+    };
+    work.run(&function.sql()).await?;
+    work.run(&format!(
+        "REVOKE ALL ON FUNCTION {}() FROM PUBLIC",
+        function.name
+    ))
+    .await
+}
+
+/// Creates the trigger, where there is none.
+pub(crate) async fn attach(
+    work: &Work,
+    table: &Table,
+    registered: &Registered,
+) -> Result<(), DbErr> {
+    let rows = work
+        .rows(
+            "SELECT tgfoid = pg_catalog.to_regproc($2)::oid AS ours FROM pg_catalog.pg_trigger
+             WHERE tgrelid = $1::bigint::oid AND tgname = $3",
+            [
+                table.id.oid.into(),
+                registered.function_sql().into(),
+                TRIGGER.into(),
+            ],
+        )
+        .await?;
+    match rows.first() {
+        None => {
+            work.run(&format!(
+                "CREATE TRIGGER {TRIGGER} BEFORE UPDATE ON {} FOR EACH ROW EXECUTE FUNCTION {}()",
+                table.id.sql(),
+                registered.function_sql()
+            ))
+            .await
+        }
+        Some(row) if row.try_get::<Option<bool>>("", "ours")? == Some(true) => Ok(()),
+        Some(_) => Err(DbErr::Migration(format!(
+            "{} has a trigger {TRIGGER} of its own, and that of the stamps is called so: rename it",
+            table.id
+        ))),
+    }
+}
+
+/// The name of the setting that says who acts, as a literal.
+async fn setting(work: &Work) -> Result<String, DbErr> {
+    let sql = "SELECT name FROM archive.context_setting WHERE meaning = 'actor'";
+    let name: String = work.row(sql, []).await?.try_get("", "name")?;
+    Ok(literal(&name))
+}
+
+/// Whether there may be columns that the database computes, as SQL.
+///
+/// To look for them costs more than the stamps. A column that is computed is computed from the beginning, so
+/// there are none as long as the table has no more columns than now; and of a column that is not there nobody
+/// knows what the role may do with it.
+fn may_compute(table: &Table, width: i16) -> String {
+    if table.columns.iter().any(|column| column.generated) {
+        return "true".to_owned();
+    }
+    let relation = match table.kind.as_str() {
+        "p" => "pg_catalog.pg_partition_root(TG_RELID)",
+        _ => "TG_RELID",
+    };
+    let next = i32::from(width) + 1;
+    format!(
+        "pg_catalog.has_column_privilege({relation}, {next}::pg_catalog.int2, 'SELECT') IS NOT NULL"
+    )
+}
+
+/// A function with everything that its SQL names.
+struct Function<'a> {
+    name: String,
+    stamps: &'a Stamps,
+    actor: String,
+    may_compute: String,
+}
+
+impl Function<'_> {
+    fn sql(&self) -> String {
+        function_body(
+            include_str!("../sql/stamps/function.sql"),
+            &|place| match place {
+                "function" => self.name.clone(),
+                "links" => self.links(),
+                "keep" => self.keep(),
+                "keep_created" => kept(self.stamps.created()),
+                "may_compute" => self.may_compute.clone(),
+                "whole" => self.whole(),
+                "stamp" => self.stamp(),
+                place => format!("{{{place}}}"),
+            },
+        )
+    }
+
+    /// Assigns some column of the row to itself.
+    fn whole(&self) -> String {
+        let some = self.stamps.all().next().map(|name| of("OLD", name));
+        some.map(|column| format!("{column} := {column};"))
+            .unwrap_or_default()
+    }
+
+    /// Finds the columns that a foreign key has written.
+    fn links(&self) -> String {
+        let actors = || self.stamps.actors();
+        if actors().next().is_none() {
+            return String::new();
+        }
+        let changed = actors().map(|name| {
+            format!(
+                "a.attname OPERATOR(pg_catalog.=) {}::pg_catalog.name \
+                 AND ROW({})::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW({})::pg_catalog.record",
+                literal(name),
+                of("NEW", name),
+                of("OLD", name)
+            )
+        });
+        let row = |record: &str| actors().map(|name| of(record, name)).collect::<Vec<_>>();
+        let changed = changed.collect::<Vec<_>>().join("\n                   OR ");
+        fill(
+            include_str!("../sql/stamps/links.sql").trim_end(),
+            &|place| match place {
+                "new" => row("NEW").join(", "),
+                "old" => row("OLD").join(", "),
+                _ => changed.clone(),
+            },
+        )
+    }
+
+    /// Keeps every stamp but those that a foreign key has written.
+    fn keep(&self) -> String {
+        let actors = self.stamps.actors().map(|name| {
+            format!(
+                "IF {}::text OPERATOR(pg_catalog.<>) ALL (linked) THEN\n            {}\n        END IF;",
+                literal(name),
+                keep(name)
+            )
+        });
+        let times = self.stamps.times().map(|name| keep(name));
+        times.chain(actors).collect::<Vec<_>>().join("\n        ")
+    }
+
+    fn stamp(&self) -> String {
+        let at = self.stamps.updated_at.as_ref();
+        let at = at.map(|name| format!("{} := pg_catalog.clock_timestamp();", of("NEW", name)));
+        let by = self.stamps.updated_by.as_ref();
+        let by = by.map(|name| {
+            fill(
+                include_str!("../sql/stamps/updated_by.sql").trim_end(),
+                &|place| match place {
+                    "actor" => self.actor.clone(),
+                    "column" => of("NEW", name),
+                    "name" => literal(name),
+                    _ => literal(&quote(name)),
+                },
+            )
+        });
+        at.into_iter().chain(by).collect::<Vec<_>>().join("\n    ")
+    }
+}
+
+fn of(record: &str, column: &str) -> String {
+    format!("{record}.{}", quote(column))
+}
+
+fn keep(column: &str) -> String {
+    format!("{} := {};", of("NEW", column), of("OLD", column))
+}
+
+fn kept<'a>(columns: impl Iterator<Item = &'a String>) -> String {
+    let kept: Vec<_> = columns.map(|name| keep(name)).collect();
+    kept.join("\n    ")
+}

@@ -1,0 +1,24 @@
+//! Taking the stamps off a table.
+
+use sea_orm_migration::DbErr;
+
+use crate::{
+    stamps::{columns, register},
+    work::Work,
+};
+
+/// Takes the stamps off the table called `name`, if it has any. The columns stay.
+pub(crate) async fn unstamp(work: &Work, name: &str) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    register::forget_dropped(work).await?;
+    let Some(table) = work.table(name).await? else {
+        return Ok(());
+    };
+    let Some(registered) = register::find(work, &table.id).await? else {
+        return Ok(());
+    };
+    columns::drop_defaults(work, &table, &registered).await?;
+    register::remove(work, &registered).await
+}

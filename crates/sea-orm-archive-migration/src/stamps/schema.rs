@@ -1,0 +1,129 @@
+//! What a migration calls for stamps.
+
+use std::future::Future;
+
+use sea_orm_migration::{DbErr, SchemaManager, sea_query::IntoTableRef};
+
+use crate::{
+    name,
+    stamps::{create, options::StampedTable, remove},
+    work::Work,
+};
+
+/// The part of a [`SchemaManager`] that lets the database say who made a row, who changed it last, and when.
+///
+/// Each method does all of its work or nothing, and needs
+/// [`install_archive`](crate::ArchiveSchema::install_archive) to have run.
+pub trait StampSchema {
+    /// Stamps the rows of a table: `created_at`, `created_by`, `updated_at` and `updated_by`.
+    ///
+    /// Who acts is said by the `Context` of the transaction. A new row takes its stamps from the defaults of the
+    /// columns; an update sets `updated_at` and `updated_by` whatever the client sends, and keeps the other two as
+    /// they were. Where nobody is known to act `updated_by` becomes NULL: the name of somebody else would be a lie.
+    /// An update that changes nothing stamps nothing, and neither do archive and restore, nor the links that they
+    /// cut and put back. For `posts` the database then runs
+    ///
+    /// ```sql
+    /// ALTER TABLE "public"."posts"
+    ///     ADD COLUMN "created_at" timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
+    ///     ADD COLUMN "created_by" bigint,
+    ///     ADD COLUMN "updated_at" timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
+    ///     ADD COLUMN "updated_by" bigint; -- and the same in the twin, where there is one
+    /// ALTER TABLE "public"."posts"
+    ///     ALTER COLUMN "created_by" SET DEFAULT archive.actor_as(NULL::pg_catalog.int8),
+    ///     ALTER COLUMN "updated_by" SET DEFAULT archive.actor_as(NULL::pg_catalog.int8);
+    /// CREATE FUNCTION archive."posts_1_stamp"() RETURNS trigger ..;
+    /// CREATE TRIGGER zz_stamp BEFORE UPDATE ON "public"."posts"
+    ///     FOR EACH ROW EXECUTE FUNCTION archive."posts_1_stamp"();
+    /// ```
+    ///
+    /// Rows that are there count as made now, by nobody known. Columns of these names that are there are taken as
+    /// they are; those without a default get one. `archive.actor_as(NULL::type)` is `archive.current_actor()` as
+    /// that type. It may run again: it gives the table what it lacks.
+    ///
+    /// An INSERT may state its own stamps, as an import has to. What cannot be forged is the audit log.
+    ///
+    /// After a column of the stamps was renamed or dropped other than by
+    /// [`alter_archived_table`](crate::ArchiveSchema::alter_archived_table), which refuses it, updates fail: call
+    /// [`unstamp_table`](Self::unstamp_table) before.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such table, or it is a partition, a twin, or inherited from; where a column of these names
+    /// has another type, such as a timestamp without its time zone, or is generated; where the table is stamped in
+    /// other columns; where it has a trigger `zz_stamp` of its own; where a column has the name of one that the twin
+    /// adds; and where nothing is installed.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::{StampSchema, StampedTable};
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.stamp_table("posts").await?;
+    /// manager
+    ///     .stamp_table(
+    ///         StampedTable::new(("billing", "invoices"))
+    ///             .by(ColumnType::Uuid)
+    ///             .created_at_column("issued_at")
+    ///             .without_updated_by(),
+    ///     )
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn stamp_table(
+        &self,
+        table: impl Into<StampedTable>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Stops stamping a table; the `down` of [`stamp_table`](Self::stamp_table).
+    ///
+    /// In the database: the trigger and its function go, and so do the defaults that came with them. The columns
+    /// stay, in the twin too, since they hold data; drop them with
+    /// [`alter_archived_table`](crate::ArchiveSchema::alter_archived_table) where that is meant. A `created_at` that
+    /// is NOT NULL has no default then, so an INSERT has to bring it. Nothing happens where there is no such table,
+    /// or it is not stamped.
+    ///
+    /// # Errors
+    ///
+    /// Where the role does not own the table.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::StampSchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.unstamp_table("posts").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn unstamp_table(
+        &self,
+        table: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+}
+
+impl StampSchema for SchemaManager<'_> {
+    fn stamp_table(
+        &self,
+        table: impl Into<StampedTable>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let table = table.into();
+        async move {
+            let work = Work::begin(self).await?;
+            let done = create::stamp(&work, &table).await;
+            work.finish(done).await
+        }
+    }
+
+    fn unstamp_table(
+        &self,
+        table: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let name = name::table(&table.into_table_ref());
+        async move {
+            let name = name?;
+            let work = Work::begin(self).await?;
+            let done = remove::unstamp(&work, &name).await;
+            work.finish(done).await
+        }
+    }
+}
