@@ -89,7 +89,7 @@ pub mod prelude {
         Archivable, Archival, ArchiveEntity, ArchiveLocked, ArchiveModel, AuditEntity, Conflict,
         Context, DeriveArchive, DeriveHistory, DeriveOptimisticLock, Error as ArchiveError,
         History, HistoryEntity, JoinVersion, LockError, OptimisticLock, Period, Restorable,
-        RestoreLocked, RestoreModel, UpdateLocked,
+        RestoreLocked, RestoreModel, RevertModel, UpdateLocked,
     };
 }
 

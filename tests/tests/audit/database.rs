@@ -1,5 +1,6 @@
 //! A shop whose customers are audited.
 
+use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, AuditedTable};
 use sea_orm_archive_tests::Database;
@@ -83,4 +84,11 @@ pub async fn entries(db: &DatabaseConnection) -> Vec<Json> {
         "select jsonb_build_array(operation, table_name, key, old, new) from archive.audit_entry order by id",
     )
     .await
+}
+
+/// The time of the server, now.
+pub async fn clock(db: &impl ConnectionTrait) -> DateTimeUtc {
+    let statement = Statement::from_string(DbBackend::Postgres, "select clock_timestamp()");
+    let row = db.query_one_raw(statement).await.unwrap().unwrap();
+    row.try_get_by_index(0).unwrap()
 }

@@ -8,3 +8,4 @@ mod entries;
 mod faults;
 mod operations;
 mod reads;
+mod revert;

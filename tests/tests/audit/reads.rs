@@ -7,7 +7,7 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Context, Error};
 use serde_json::json;
 
-use crate::database::{run, shop};
+use crate::database::{clock, run, shop};
 use crate::entities::{customer, order};
 
 #[tokio::test]
@@ -257,11 +257,4 @@ async fn details_are_written_down_once_for_a_transaction() {
             .iter()
             .all(|entry| entry.actor.as_deref() == Some("1"))
     );
-}
-
-async fn clock(db: &impl ConnectionTrait) -> DateTimeUtc {
-    let statement =
-        sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, "select clock_timestamp()");
-    let row = db.query_one_raw(statement).await.unwrap().unwrap();
-    row.try_get_by_index(0).unwrap()
 }
