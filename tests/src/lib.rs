@@ -34,8 +34,10 @@
 
 mod cluster;
 mod database;
+mod log;
 mod session;
 
 pub use cluster::connect;
 pub use database::Database;
+pub use log::assert_log_agrees;
 pub use session::{Session, Step};

@@ -7,8 +7,9 @@ use blog::post;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use sea_orm_archive::prelude::*;
-use sea_orm_archive_tests::connect;
+use sea_orm_archive_tests::{assert_log_agrees, connect};
 use throwaway_postgres::Postgres;
+use tokio::sync::Barrier;
 
 const WORKERS: i64 = 4;
 const POSTS: i64 = 5;
@@ -24,7 +25,12 @@ enum Told {
 }
 
 /// Archives and restores its own posts in turn until the server is gone.
-async fn work(db: DatabaseConnection, worker: i64, mut told: Vec<Told>) -> (Vec<Told>, u64) {
+async fn work(
+    db: DatabaseConnection,
+    worker: i64,
+    mut told: Vec<Told>,
+    started: Arc<Barrier>,
+) -> (Vec<Told>, u64) {
     let mut calls = 0;
     loop {
         for nth in 0..POSTS {
@@ -48,6 +54,9 @@ async fn work(db: DatabaseConnection, worker: i64, mut told: Vec<Told>) -> (Vec<
                 Err(error) => panic!("{error}"),
             }
             calls += 1;
+            if calls == 1 {
+                started.wait().await;
+            }
         }
     }
 }
@@ -135,10 +144,17 @@ async fn every_row_is_in_one_table_after_a_crash() {
     let mut interrupted = 0;
     for round in 0..5 {
         let db = connect(&url).await;
+        // However slow the machine is, everybody has begun when the server's time runs.
+        let started = Arc::new(Barrier::new(usize::try_from(WORKERS).unwrap() + 1));
         let workers: Vec<_> = (0..WORKERS)
             .zip(told.clone())
-            .map(|(worker, told)| tokio::spawn(work(db.clone(), worker, told)))
+            .map(|(worker, told)| {
+                tokio::spawn(work(db.clone(), worker, told, Arc::clone(&started)))
+            })
             .collect();
+        tokio::time::timeout(Duration::from_secs(60), started.wait())
+            .await
+            .expect("a worker has not begun");
         // Not a wait for anything: how long the server has to live.
         tokio::time::sleep(Duration::from_millis(150 + 37 * round)).await;
         let killed = Arc::clone(&server);
@@ -169,6 +185,7 @@ async fn every_row_is_in_one_table_after_a_crash() {
             }
         }
         check_ledger(&db).await;
+        assert_log_agrees(&db, &["posts", "comments", "likes"]).await;
         db.close().await.unwrap();
     }
     assert!(

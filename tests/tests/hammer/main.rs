@@ -7,7 +7,10 @@ mod naive;
 use load::{Load, Outcome};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
-use sea_orm_archive_tests::Database;
+use sea_orm_archive_tests::{Database, assert_log_agrees};
+
+/// The tables that are archived; all of them are audited.
+const TABLES: [&str; 5] = ["posts", "comments", "likes", "tags", "post_tags"];
 
 async fn write(db: &DatabaseConnection) -> Result<(), DbErr> {
     Migrator::up(db, None).await?;
@@ -49,6 +52,7 @@ async fn nothing_is_lost_under_cascade() {
     let blog = cascade().await;
     let outcome = Load::of_the_product().run(&blog.connect().await).await;
     assert_eq!(outcome, Outcome::default());
+    assert_log_agrees(&blog.connect().await, &TABLES).await;
 }
 
 /// Under NO ACTION it would be an error that nobody asked for.
