@@ -83,27 +83,39 @@ pub(crate) async fn rename(work: &Work, settings: &ContextSettings) -> Result<()
     stamps::install(work).await
 }
 
-/// Gives a column that has no default the actor of the context, read as the column's type.
-///
-/// The cast is to the type without its length: a name that is too long is an error then, and not cut off.
+/// Gives a column that has no default the actor of the context, as the column's type.
 pub(crate) async fn default_to_actor(
     work: &Work,
     table: &TableId,
     column: &str,
 ) -> Result<(), DbErr> {
-    let rows = work
-        .qualified_rows(
-            "SELECT pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT archive.current_actor()::%s',
-                        a.attrelid::pg_catalog.regclass, a.attname, pg_catalog.format_type(a.atttypid, NULL)) AS statement
-             FROM pg_catalog.pg_attribute AS a
-             WHERE a.attrelid = $1::bigint::oid AND a.attname = $2 AND NOT a.atthasdef",
-            [table.oid.into(), column.into()],
-        )
-        .await?;
-    for row in rows {
-        work.run(&row.try_get::<String>("", "statement")?).await?;
-    }
-    Ok(())
+    work.run_each(
+        "SELECT pg_catalog.format('ALTER TABLE %I.%I ALTER COLUMN %I SET DEFAULT archive.actor_as(NULL::%I.%I)',
+                    cn.nspname, c.relname, a.attname, tn.nspname, t.typname) AS statement
+         FROM pg_catalog.pg_attribute AS a
+         JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
+         JOIN pg_catalog.pg_namespace AS cn ON cn.oid = c.relnamespace
+         JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+         JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.typnamespace
+         WHERE a.attrelid = $1::bigint::oid AND a.attname = $2 AND NOT a.atthasdef",
+        [table.oid.into(), column.into()],
+    )
+    .await
+}
+
+/// Takes the defaults away that [`default_to_actor`] gave to histories: what they call goes.
+pub(crate) async fn drop_defaults(work: &Work) -> Result<(), DbErr> {
+    work.run_each(
+        "SELECT pg_catalog.format('ALTER TABLE %I.%I ALTER COLUMN %I DROP DEFAULT', n.nspname, c.relname, a.attname) AS statement
+         FROM archive.history_table AS h
+         JOIN pg_catalog.pg_class AS c ON c.oid = h.history
+         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = h.recorded_by
+         JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
+         WHERE pg_catalog.pg_get_expr(d.adbin, d.adrelid) LIKE 'archive.actor_as(%'",
+        [],
+    )
+    .await
 }
 
 /// PostgreSQL takes a setting of one's own by two names with a dot between them.

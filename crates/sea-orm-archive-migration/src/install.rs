@@ -33,6 +33,7 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
     if history::register::is_installed(work).await? {
         foreign_key::forget_dropped(work).await?;
         refuse_foreign_keys(work).await?;
+        context::drop_defaults(work).await?;
     }
     stamps::refuse_stamped(work).await?;
     work.run(include_str!("sql/uninstall.sql")).await

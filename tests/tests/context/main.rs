@@ -2,5 +2,6 @@
 
 mod carried;
 mod database;
+mod history;
 mod moves;
 mod web;
