@@ -219,3 +219,29 @@ async fn what_cannot_be_audited_is_refused_with_the_way_out() {
     // What is left is as it was: no trigger, no function.
     run(&owner, "insert into customers (id, email) values (1, 'a')").await;
 }
+
+#[tokio::test]
+async fn a_table_that_is_renamed_or_moved_goes_on_under_its_first_name() {
+    let shop = shop().await;
+    let owner = shop.connect().await;
+    run(&owner, "insert into customers (id, email) values (1, 'a')").await;
+    run(&owner, "create schema crm; alter table customers rename to clients; alter table clients set schema crm").await;
+    // A session that has no function compiled yet.
+    let session = shop.session("later").await;
+    let db = session.db();
+    run(&db, "update crm.clients set email = 'b'").await;
+    run(&db, "delete from crm.clients").await;
+    let told =
+        "select jsonb_build_array(operation, table_name) from archive.audit_entry order by id";
+    assert_eq!(
+        json(&owner, told).await,
+        ["INSERT", "UPDATE", "DELETE"].map(|operation| json!([operation, "public.customers"]))
+    );
+    // And a new table of that name has entries of its own.
+    run(&owner, "create table customers (id int primary key)").await;
+    let manager = SchemaManager::new(&owner);
+    manager.audit_table("customers").await.unwrap();
+    run(&owner, "insert into customers values (1)").await;
+    let names = "select to_jsonb(count(distinct table_name)) from archive.audit_entry";
+    assert_eq!(json(&owner, names).await, [json!(2)]);
+}

@@ -1,6 +1,6 @@
 //! What goes wrong around the log, and what becomes of the write.
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, EntityTrait, TransactionTrait};
 use sea_orm_archive::Context;
 use sea_orm_archive::audit::{self, AuditEntity};
 use sea_orm_archive::prelude::*;
@@ -183,8 +183,6 @@ async fn odd_actors_are_told_and_refuse_nothing() {
     assert_eq!(details.details["reason"], json!(megabyte));
 }
 
-use sea_orm::EntityTrait;
-
 #[tokio::test]
 async fn settings_that_are_absent_or_nonsense_refuse_nothing() {
     let shop = shop().await;
@@ -245,4 +243,45 @@ async fn values_of_any_size_and_key_are_told() {
     run(&owner, "update slugs set n = 2").await;
     let told = "select to_jsonb(length(key->>'slug')) from archive.audit_entry where table_name = 'public.slugs'";
     assert_eq!(json(&owner, told).await, [json!(1300), json!(1300)]);
+}
+
+/// Race: a write goes to the default partition while the partition of its month is made. Without the lock of the
+/// default partition its row would be in nobody's range, and the partition could not be attached.
+#[tokio::test]
+async fn a_partition_is_made_while_somebody_writes() {
+    let shop = shop().await;
+    let owner = shop.connect().await;
+    run(
+        &owner,
+        "do $$ declare p regclass; begin
+            for p in select inhrelid::regclass from pg_inherits where inhparent = 'archive.audit_entry'::regclass
+                and inhrelid <> 'archive.audit_entry_default'::regclass
+            loop execute format('drop table %s', p); end loop; end $$",
+    )
+    .await;
+    let (writer, maker) = (
+        shop.session_as("writer", "web").await,
+        shop.session_as("maker", "web").await,
+    );
+    let writing = writer.db().begin().await.unwrap();
+    run(
+        &writing,
+        "insert into customers (id, email) values (1, 'a')",
+    )
+    .await;
+    let db = maker.db();
+    let making = maker.start(async move { audit::make_partitions(&db, 0).await });
+    shop.wait_until_blocked_by(&maker, &writer).await;
+    writing.commit().await.unwrap();
+    assert_eq!(making.finish().await.unwrap(), 1);
+    let in_default = "select to_jsonb(count(*)) from archive.audit_entry_default";
+    assert_eq!(json(&owner, in_default).await, [json!(0)]);
+    assert_eq!(
+        customer::Entity::find_audit_by_id(1)
+            .all(&owner)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }
