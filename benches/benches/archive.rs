@@ -1,5 +1,5 @@
 //! `cargo bench -p sea-orm-archive-benches`, with `-- --quick` for a look that proves nothing, and
-//! with `-- --history` for valid time alone.
+//! with `-- --history` for valid time alone or `-- --audit` for the audit log alone.
 
 use sea_orm_archive_benches::{Fallible, Parts, Size, run};
 
@@ -12,6 +12,8 @@ fn main() -> Fallible {
     };
     let parts = if has("--history") {
         Parts::History
+    } else if has("--audit") {
+        Parts::Audit
     } else {
         Parts::All
     };

@@ -6,6 +6,7 @@
 //! disturbs the machine disturbs all of them.
 
 mod aims;
+mod audit;
 mod cases;
 mod databases;
 mod entity;
@@ -46,10 +47,12 @@ pub fn run(size: Size, parts: Parts) -> Fallible {
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parts {
-    /// Archive and history.
+    /// Archive, history and the audit log.
     All,
     /// History alone.
     History,
+    /// The audit log alone.
+    Audit,
 }
 
 async fn measure(size: &Size, parts: Parts) -> Fallible {
@@ -66,7 +69,13 @@ async fn measure(size: &Size, parts: Parts) -> Fallible {
         latency::run(&server, size).await?;
         reads::run(&server, size).await?;
     }
-    history::run(&server, size).await
+    if parts != Parts::Audit {
+        history::run(&server, size).await?;
+    }
+    if parts != Parts::History {
+        audit::run(&server, size).await?;
+    }
+    Ok(())
 }
 
 /// Says what is measured on what.

@@ -29,6 +29,13 @@ pub struct Size {
     pub(crate) look_up_rounds: usize,
     pub(crate) join_rounds: usize,
     pub(crate) load_rounds: usize,
+    /// The rows of the table that is audited, and how often they are changed: in batches, all at once, first
+    /// thing in a session, and by an archive.
+    pub(crate) audited: i64,
+    pub(crate) audit_rounds: usize,
+    pub(crate) audit_bulk_rounds: usize,
+    pub(crate) audit_sessions: usize,
+    pub(crate) audit_archives: usize,
 }
 
 impl Size {
@@ -51,6 +58,11 @@ impl Size {
         look_up_rounds: 300,
         join_rounds: 5,
         load_rounds: 3,
+        audited: 100_000,
+        audit_rounds: 60,
+        audit_bulk_rounds: 3,
+        audit_sessions: 9,
+        audit_archives: 15,
     };
 
     /// Whether it runs at all; some seconds.
@@ -72,5 +84,10 @@ impl Size {
         look_up_rounds: 3,
         join_rounds: 1,
         load_rounds: 1,
+        audited: 1_000,
+        audit_rounds: 2,
+        audit_bulk_rounds: 1,
+        audit_sessions: 1,
+        audit_archives: 1,
     };
 }

@@ -54,17 +54,26 @@ pub(crate) async fn columns(work: &Work, oid: i64) -> Result<Vec<Column>, DbErr>
 /// What stands in an entry, in this order.
 const TARGET: &str = "at, transaction_id, operation, table_name, key, old, new, redacted, tenant, actor, request_id, \
                       database_user, details_id";
-const TRANSACTION: &str = "pg_current_xact_id()::text::bigint";
+/// As a number, without the detour over text that `pg_current_xact_id()` would need.
+const TRANSACTION: &str = "txid_current()";
 const CONTEXT: [&str; 4] = [
     "archive.audit_text(archive.current_actor())",
     "archive.audit_text(archive.current_request_id())",
     "session_user::text",
     "CASE WHEN archive.current_details() IS NOT NULL THEN archive.audit_details() END",
 ];
+const SHORT_CONTEXT: &str = "archive.current_actor(), archive.current_request_id(), session_user::text, \
+                             CASE WHEN archive.current_details() IS NOT NULL THEN archive.audit_details() END";
+/// So short that `archive.audit_text` leaves each as it is.
+const IS_SHORT: &str = "octet_length(concat(archive.current_actor(), archive.current_request_id(), archive.current_tenant())) <= 400";
 const TENANT: &str = "archive.audit_text(archive.current_tenant())";
 
 /// As many arguments as a function takes, and some to spare.
 const MOST_ARGUMENTS: usize = 90;
+
+/// Columns that are compared in one expression. PL/pgSQL makes each expression ready anew in every transaction,
+/// so few and short ones are wanted: as many groups as columns in a group, of a table of 15 columns.
+const GROUP: usize = 4;
 
 /// The settings that a value's text may depend on, by their letters.
 const SETTINGS: [(char, &str); 4] = [
@@ -193,10 +202,27 @@ impl Written<'_> {
                 format!("TG_RELID = {} AND ", self.table.id.oid)
             }
             "whole_table" => String::new(),
+            "context_is_short" => IS_SHORT.to_owned(),
+            "short_context" => SHORT_CONTEXT.to_owned(),
+            "told_of_variables" => self.if_hidden(
+                "nullif(v_before, '{}'), nullif(v_after, '{}')",
+                "v_before, v_after",
+            ),
+            "hidden_of_variables" => {
+                self.if_hidden("('[' || substr(v_hidden, 2) || ']')::jsonb", "NULL")
+            }
+            "same_of_variables" => {
+                self.if_hidden("v_before = '{}' AND v_hidden IS NULL", "v_before = '{}'")
+            }
             "same_key_of_variables" => self.same_key("v_old", "v_new"),
             "same_key" => self.same_key("b", "a"),
-            "key_of_variable" => self.key("v_new"),
-            "tenant_of_variables" => self.tenant_of("v_old", "v_new"),
+            "key_of_v_old" => self.key("v_old"),
+            "key_of_v_new" => self.key("v_new"),
+            "whole_v_old" => self.whole("v_old"),
+            "whole_v_new" => self.whole("v_new"),
+            "tenant_of_v_old" => self.short_tenant(self.tenant("v_old")),
+            "tenant_of_v_new" => self.short_tenant(self.tenant("v_new")),
+            "tenant_of_variables" => self.short_tenant(self.tenant_of("v_old", "v_new")),
             "tenant_of_pair" => self.tenant_of("b", "a"),
             "b_is_missing" => format!("b.{} IS NULL", first()),
             "a_is_missing" => format!("a.{} IS NULL", first()),
@@ -232,12 +258,20 @@ impl Written<'_> {
         self.columns.iter().filter(|c| self.is_redacted(c))
     }
 
+    fn if_hidden(&self, some: &str, none: &str) -> String {
+        let text = match self.audited.redacted.is_empty() {
+            true => none,
+            false => some,
+        };
+        text.to_owned()
+    }
+
     /// The IFs that collect what is different between the two variables, by groups: where nothing of a
     /// group has changed, which is mostly so, it is one expression.
     fn differences(&self) -> String {
         let told: Vec<_> = self.told().collect();
         let mut text = String::new();
-        for group in told.chunks(15) {
+        for group in told.chunks(GROUP) {
             let differ: Vec<_> = group.iter().map(|c| differs(c, "v_old", "v_new")).collect();
             text.push_str(&format!(
                 "                IF {} THEN\n",
@@ -245,10 +279,10 @@ impl Written<'_> {
             ));
             for column in group {
                 text.push_str(&format!(
-                    "                    IF {} THEN v_before := concat(v_before, {}); v_after := concat(v_after, {}); END IF;\n",
+                    "                    IF {} THEN v_before := v_before || {}; v_after := v_after || {}; END IF;\n",
                     differs(column, "v_old", "v_new"),
-                    member(column, "v_old"),
-                    member(column, "v_new"),
+                    object(column, "v_old"),
+                    object(column, "v_new"),
                 ));
             }
             text.push_str("                END IF;\n");
@@ -346,6 +380,14 @@ impl Written<'_> {
         }
     }
 
+    /// The same where the context is known to be short.
+    fn short_tenant(&self, of_row: String) -> String {
+        match self.tenant_column() {
+            Some(_) => of_row,
+            None => "archive.current_tenant()".to_owned(),
+        }
+    }
+
     /// A row that goes from one tenant to another tells each of the other's: it is for neither.
     fn tenant_of(&self, before: &str, after: &str) -> String {
         match self.tenant_column().map(|c| quote(&c.name)) {
@@ -390,6 +432,15 @@ fn differs(column: &Column, before: &str, after: &str) -> String {
     } else {
         format!("record_image_ne(ROW({before}.{name}), ROW({after}.{name}))")
     }
+}
+
+/// `{"name": value}`, as SQL.
+fn object(column: &Column, row: &str) -> String {
+    let value = match column.is_json {
+        true => json_value(column, row),
+        false => format!("{row}.{}", quote(&column.name)),
+    };
+    format!("jsonb_build_object({}, {value})", literal(&column.name))
 }
 
 /// `,"name":value`, as SQL.

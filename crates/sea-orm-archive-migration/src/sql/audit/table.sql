@@ -3,31 +3,35 @@
 DECLARE
     v_old    {relation};
     v_new    {relation};
-    v_before text;
-    v_after  text;
+    v_before jsonb := '{}';
+    v_after  jsonb := '{}';
     v_hidden text;
     v_jit    text;
+    v_many   boolean;
     v_rows   bigint;
     v_keys   numeric;
     v_digest numeric;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         -- One row, by far the most often: read into variables, so that only what changed is written as JSON.
-        SELECT * INTO v_old FROM old_rows AS b
-        WHERE {whole_table}archive.audit_fits({oid}, {shape}) AND NOT EXISTS (SELECT FROM old_rows AS c OFFSET 1);
-        IF FOUND THEN
-            SELECT * INTO v_new FROM new_rows AS b;
-            IF FOUND AND {same_key_of_variables} THEN
+        PERFORM FROM old_rows AS b OFFSET 1;
+        IF NOT FOUND THEN
+            SELECT * INTO v_old FROM old_rows AS b WHERE {whole_table}archive.audit_fits({oid}, {shape});
+            IF FOUND THEN
+                SELECT * INTO v_new FROM new_rows AS b;
+                IF FOUND AND {same_key_of_variables} THEN
 {differences}
-                IF v_before IS NOT NULL OR v_hidden IS NOT NULL THEN
-                    INSERT INTO archive.audit_entry ({target})
-                    VALUES (clock_timestamp(), {transaction}, 'UPDATE', {name}, {key_of_variable},
-                            CASE WHEN v_before IS NOT NULL THEN ('{' || substr(v_before, 2) || '}')::jsonb END,
-                            CASE WHEN v_after IS NOT NULL THEN ('{' || substr(v_after, 2) || '}')::jsonb END,
-                            CASE WHEN v_hidden IS NOT NULL THEN ('[' || substr(v_hidden, 2) || ']')::jsonb END,
-                            {tenant_of_variables}, {context});
+                    IF {same_of_variables} THEN
+                        RETURN NULL;
+                    END IF;
+                    -- Whoever acts under a name as long as a text goes the long way, where it is cut.
+                    IF {context_is_short} THEN
+                        INSERT INTO archive.audit_entry ({target})
+                        VALUES (clock_timestamp(), {transaction}, 'UPDATE', {name}, {key_of_v_new}, {told_of_variables},
+                                {hidden_of_variables}, {tenant_of_variables}, {short_context});
+                        RETURN NULL;
+                    END IF;
                 END IF;
-                RETURN NULL;
             END IF;
         END IF;
         PERFORM FROM old_rows AS b WHERE archive.audit_fits({oid}, {shape}) LIMIT 1;
@@ -57,13 +61,19 @@ BEGIN
         END IF;
         PERFORM FROM old_rows AS b LIMIT 1;
     ELSIF TG_OP = 'INSERT' THEN
-        SELECT count(*) INTO v_rows FROM (SELECT FROM new_rows AS a WHERE archive.audit_fits({oid}, {shape}) LIMIT 2) AS r;
-        IF v_rows > 0 THEN
+        PERFORM FROM new_rows AS a OFFSET 1;
+        v_many := FOUND;
+        SELECT * INTO v_new FROM new_rows AS a WHERE archive.audit_fits({oid}, {shape});
+        IF FOUND THEN
 {arrival}
-            v_jit := current_setting('jit');
-            IF v_rows > 1 THEN
-                PERFORM set_config('jit', 'off', true);
+            IF NOT v_many AND {context_is_short} THEN
+                INSERT INTO archive.audit_entry ({target})
+                VALUES (clock_timestamp(), {transaction}, 'INSERT', {name}, {key_of_v_new}, NULL, {whole_v_new}, {redacted},
+                        {tenant_of_v_new}, {short_context});
+                RETURN NULL;
             END IF;
+            v_jit := current_setting('jit');
+            PERFORM set_config('jit', 'off', true);
             INSERT INTO archive.audit_entry ({target})
             SELECT clock_timestamp(), {transaction}, 'INSERT', {name}, {key_of_a}, NULL, {whole_a}, {redacted},
                    {tenant_of_a}, {context_once}
@@ -73,13 +83,19 @@ BEGIN
         END IF;
         PERFORM FROM new_rows AS a LIMIT 1;
     ELSIF TG_OP = 'DELETE' THEN
-        SELECT count(*) INTO v_rows FROM (SELECT FROM old_rows AS b WHERE archive.audit_fits({oid}, {shape}) LIMIT 2) AS r;
-        IF v_rows > 0 THEN
+        PERFORM FROM old_rows AS b OFFSET 1;
+        v_many := FOUND;
+        SELECT * INTO v_old FROM old_rows AS b WHERE archive.audit_fits({oid}, {shape});
+        IF FOUND THEN
 {departure}
-            v_jit := current_setting('jit');
-            IF v_rows > 1 THEN
-                PERFORM set_config('jit', 'off', true);
+            IF NOT v_many AND {context_is_short} THEN
+                INSERT INTO archive.audit_entry ({target})
+                VALUES (clock_timestamp(), {transaction}, 'DELETE', {name}, {key_of_v_old}, {whole_v_old}, NULL, {redacted},
+                        {tenant_of_v_old}, {short_context});
+                RETURN NULL;
             END IF;
+            v_jit := current_setting('jit');
+            PERFORM set_config('jit', 'off', true);
             INSERT INTO archive.audit_entry ({target})
             SELECT clock_timestamp(), {transaction}, 'DELETE', {name}, {key_of_b}, {whole_b}, NULL, {redacted},
                    {tenant_of_b}, {context_once}

@@ -1,0 +1,15 @@
+//! The audit log: what a change costs with it, against the design of a blog post and against native rows.
+
+mod archive;
+mod changes;
+mod clock;
+mod loggers;
+
+use throwaway_postgres::Postgres;
+
+use crate::{Fallible, Size};
+
+pub(crate) async fn run(server: &Postgres, size: &Size) -> Fallible {
+    changes::run(server, size).await?;
+    archive::run(server, size).await
+}
