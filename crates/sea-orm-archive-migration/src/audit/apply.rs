@@ -76,13 +76,11 @@ pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
 }
 
 async fn watch(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbErr> {
-    let shape = register::put_shape(work, audited.id).await?;
     let columns = function::columns(work, table.id.oid).await?;
     let written = function::Written {
         table,
         audited,
         columns: &columns,
-        shape: &shape,
     };
     work.run(&written.of_table()).await?;
     let name = function::name(audited.id);
@@ -91,11 +89,10 @@ async fn watch(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbEr
     }
     if let Some(twin) = &table.twin {
         let columns = function::columns(work, twin.id.oid).await?;
-        let shape = register::shape(work, &twin.id).await?;
-        work.run(&written.of_twin(twin, &columns, &shape)).await?;
+        work.run(&written.of_twin(twin, &columns)).await?;
         attach(work, &twin.id.sql(), &function::twin_name(audited.id)).await?;
     }
-    Ok(())
+    register::put_shapes(work, audited.id).await
 }
 
 /// A change of a partition by its own name fires the triggers of the partition alone.

@@ -9,6 +9,7 @@ use sea_orm_migration::{
 use crate::{
     audit::register::Audited,
     name::{literal, quote},
+    template::fill,
     work::Work,
 };
 
@@ -88,20 +89,19 @@ pub(crate) struct Written<'a> {
     pub(crate) table: &'a Table,
     pub(crate) audited: &'a Audited,
     pub(crate) columns: &'a [Column],
-    pub(crate) shape: &'a str,
 }
 
 impl Written<'_> {
     /// The function of the table.
     pub(crate) fn of_table(&self) -> String {
-        let body = render(include_str!("../sql/audit/table.sql"), &|place| {
-            self.of_pair(place).or_else(|| self.of_rows(place))
+        let body = fill(include_str!("../sql/audit/table.sql"), &|place| {
+            self.of_pair(place).unwrap_or_else(|| self.of_rows(place))
         });
         self.create(&name(self.audited.id), &body)
     }
 
     /// The function of the twin, whose own columns are `columns`.
-    pub(crate) fn of_twin(&self, twin: &Twin, columns: &[Column], shape: &str) -> String {
+    pub(crate) fn of_twin(&self, twin: &Twin, columns: &[Column]) -> String {
         let number = |name: &str| columns.iter().find(|c| c.name == name).map(|c| c.number);
         let same = |numbers: &[i16]| -> Vec<i16> {
             let here = self.columns.iter().filter(|c| numbers.contains(&c.number));
@@ -109,10 +109,9 @@ impl Written<'_> {
         };
         let added = [&twin.deleted_at, &twin.deleted_by, &twin.archival_id];
         let added = added.iter().filter_map(|name| number(name));
-        let body = render(include_str!("../sql/audit/twin.sql"), &|place| {
-            Some(match place {
-                "oid" => twin.id.oid.to_string(),
-                "shape" => literal(shape),
+        let body = fill(
+            include_str!("../sql/audit/twin.sql"),
+            &|place| match place {
                 "archival_id" => quote(&twin.archival_id),
                 "archival_number" => optional(number(&twin.archival_id)),
                 "tenant_number" => {
@@ -129,9 +128,9 @@ impl Written<'_> {
                     )
                 }
                 "hidden" => numbers(&same(&self.audited.redacted)),
-                place => return self.of_rows(place),
-            })
-        });
+                place => self.of_rows(place),
+            },
+        );
         self.create(&twin_name(self.audited.id), &body)
     }
 
@@ -151,17 +150,14 @@ impl Written<'_> {
     }
 
     /// What any of the bodies speaks of: the rows `b` (before) and `a` (after).
-    fn of_rows(&self, place: &str) -> Option<String> {
+    fn of_rows(&self, place: &str) -> String {
         let moves = |text: &str| match self.table.twin {
-            Some(_) => render(text, &|place| self.of_rows(place)),
+            Some(_) => fill(text, &|place| self.of_rows(place)),
             None => String::new(),
         };
-        Some(match place {
+        match place {
             "id" => self.audited.id.to_string(),
-            "oid" => self.table.id.oid.to_string(),
-            "shape" => literal(self.shape),
             "name" => literal(&self.audited.name),
-            "relation" => self.table.id.sql(),
             "target" => TARGET.to_owned(),
             "transaction" => TRANSACTION.to_owned(),
             "tenant" => TENANT.to_owned(),
@@ -184,8 +180,8 @@ impl Written<'_> {
             "digest_b" => digest("b", self.columns.iter()),
             "departure" => moves(include_str!("../sql/audit/departure.sql")),
             "arrival" => moves(include_str!("../sql/audit/arrival.sql")),
-            _ => return None,
-        })
+            other => format!("{{{other}}}"),
+        }
     }
 
     /// What only the UPDATE of the table speaks of.
@@ -197,11 +193,6 @@ impl Written<'_> {
                 .unwrap_or_default()
         };
         Some(match place {
-            // The columns of a partition may have another order than those of the variables.
-            "whole_table" if self.table.kind == "p" => {
-                format!("TG_RELID = {} AND ", self.table.id.oid)
-            }
-            "whole_table" => String::new(),
             "context_is_short" => IS_SHORT.to_owned(),
             "short_context" => SHORT_CONTEXT.to_owned(),
             "told_of_variables" => self.if_hidden(
@@ -222,8 +213,6 @@ impl Written<'_> {
             "whole_v_new" => self.whole("v_new"),
             "tenant_of_v_old" => self.short_tenant(self.tenant("v_old")),
             "tenant_of_v_new" => self.short_tenant(self.tenant("v_new")),
-            "tenant_of_variables" => self.short_tenant(self.tenant_of("v_old", "v_new")),
-            "tenant_of_pair" => self.tenant_of("b", "a"),
             "b_is_missing" => format!("b.{} IS NULL", first()),
             "a_is_missing" => format!("a.{} IS NULL", first()),
             "both" => format!("a.{0} IS NOT NULL AND b.{0} IS NOT NULL", first()),
@@ -354,17 +343,19 @@ impl Written<'_> {
         format!("jsonb_build_object({})", members.join(", "))
     }
 
+    /// Whether two rows are one: they have the same key, and are of the same tenant. What goes to another tenant is
+    /// told as gone to the one, and as come to the other.
     fn same_key(&self, one: &str, other: &str) -> String {
-        let pairs: Vec<_> = self
-            .table
-            .key
-            .iter()
-            .map(|key| {
-                let name = quote(&key.name);
-                format!("{one}.{name} {} {other}.{name}", key.equals)
-            })
-            .collect();
-        pairs.join(" AND ")
+        let keys = self.table.key.iter();
+        let pairs = keys.map(|key| {
+            let name = quote(&key.name);
+            format!("{one}.{name} {} {other}.{name}", key.equals)
+        });
+        let tenant = self.tenant_column().map(|column| {
+            let name = quote(&column.name);
+            format!("{one}.{name}::text = {other}.{name}::text")
+        });
+        pairs.chain(tenant).collect::<Vec<_>>().join(" AND ")
     }
 
     fn tenant_column(&self) -> Option<&Column> {
@@ -387,41 +378,6 @@ impl Written<'_> {
             None => "archive.current_tenant()".to_owned(),
         }
     }
-
-    /// A row that goes from one tenant to another tells each of the other's: it is for neither.
-    fn tenant_of(&self, before: &str, after: &str) -> String {
-        match self.tenant_column().map(|c| quote(&c.name)) {
-            Some(name) => format!(
-                "CASE WHEN {before}.{name}::text <> {after}.{name}::text THEN '' \
-                 ELSE coalesce({after}.{name}::text, {before}.{name}::text, '') END"
-            ),
-            None => format!("(SELECT {TENANT})"),
-        }
-    }
-}
-
-/// Fills the places of a template, which are words in braces. What is filled in is not looked at again: a
-/// column may be called anything.
-fn render(template: &str, fill: &dyn Fn(&str) -> Option<String>) -> String {
-    let mut text = String::new();
-    let mut rest = template;
-    while let Some(start) = rest.find('{') {
-        let (before, from) = rest.split_at(start);
-        text.push_str(before);
-        let end = from.find('}');
-        let filled = end.and_then(|end| Some((fill(&from[1..end])?, end)));
-        match filled {
-            Some((value, end)) => {
-                text.push_str(&value);
-                rest = &from[end + 1..];
-            }
-            None => {
-                text.push('{');
-                rest = &from[1..];
-            }
-        }
-    }
-    text + rest
 }
 
 /// Whether the column's bytes are different in two rows.

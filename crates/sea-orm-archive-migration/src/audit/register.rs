@@ -70,7 +70,8 @@ fn read(row: &QueryResult) -> Result<Audited, DbErr> {
     })
 }
 
-/// Registers `table`, or changes what is registered of it; the time since when stays.
+/// Registers `table`, or changes what is registered of it; the time since when stays. Where another table had its
+/// name when that one was audited, its own goes with a number.
 pub(crate) async fn put(
     work: &Work,
     table: &TableId,
@@ -79,7 +80,10 @@ pub(crate) async fn put(
 ) -> Result<(), DbErr> {
     work.run(&format!(
         "INSERT INTO archive.audited_table (relation, table_name, excluded, redacted, audited_since, shape)
-         VALUES ({oid}, {name}, {excluded}, {redacted}, pg_catalog.clock_timestamp(), '')
+         VALUES ({oid}, {name} || CASE WHEN EXISTS (SELECT FROM archive.audited_table AS other
+                                                    WHERE other.table_name = {name} AND other.relation <> {oid})
+                                  THEN ' ({oid})' ELSE '' END,
+                 {excluded}, {redacted}, pg_catalog.clock_timestamp(), '')
          ON CONFLICT (relation) DO UPDATE SET excluded = EXCLUDED.excluded, redacted = EXCLUDED.redacted",
         oid = table.oid,
         name = literal(&table.to_string()),
@@ -98,24 +102,16 @@ fn numbers(table: &TableId, columns: &[String]) -> String {
     )
 }
 
-/// Keeps which columns the trigger functions know.
-pub(crate) async fn put_shape(work: &Work, id: i32) -> Result<String, DbErr> {
-    work.row(
-        "UPDATE archive.audited_table SET shape = archive.audit_shape(relation) WHERE id = $1 RETURNING shape",
+/// Keeps which columns the trigger functions know, of the table and of its twin.
+pub(crate) async fn put_shapes(work: &Work, id: i32) -> Result<(), DbErr> {
+    work.run_with(
+        "UPDATE archive.audited_table AS r
+         SET shape = archive.audit_shape(r.relation),
+             twin_shape = (SELECT archive.audit_shape(a.twin) FROM archive.archived_table AS a WHERE a.active = r.relation)
+         WHERE r.id = $1",
         [id.into()],
     )
-    .await?
-    .try_get("", "shape")
-}
-
-/// The columns of a table, as a text that changes with them.
-pub(crate) async fn shape(work: &Work, table: &TableId) -> Result<String, DbErr> {
-    work.row(
-        "SELECT archive.audit_shape($1::bigint::oid) AS shape",
-        [table.oid.into()],
-    )
-    .await?
-    .try_get("", "shape")
+    .await
 }
 
 /// Forgets a table.

@@ -53,7 +53,8 @@ CREATE TABLE IF NOT EXISTS archive.audited_table (
     redacted      smallint[]  NOT NULL,
     tenant        smallint,             -- the column that says whose row it is
     audited_since timestamptz NOT NULL, -- entries tell of every change since then
-    shape         text        NOT NULL  -- the columns that its trigger functions know
+    shape         text        NOT NULL, -- the columns that its trigger functions know
+    twin_shape    text                  -- the same of the twin
 );
 
 -- Rows on their way between a table and its twin: they left the one and were not seen in the other yet.
@@ -144,13 +145,17 @@ RETURN (SELECT pg_catalog.md5(pg_catalog.string_agg(
             pg_catalog.concat_ws(' ', a.attname, a.atttypid, a.attgenerated), ',' ORDER BY a.attnum))
         FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = watched AND a.attnum > 0 AND NOT a.attisdropped);
 
--- Whether a table still has the columns that a trigger function was written for.
+-- Whether a table, or its twin, still has the columns that its trigger function was written for.
 --
 -- IMMUTABLE is not what it is, and on purpose: see archive.unchanged(). PostgreSQL plans the trigger's statement
--- anew after every change of the table, and asks then; otherwise it costs nothing.
-CREATE OR REPLACE FUNCTION archive.audit_fits(watched oid, shape text) RETURNS boolean
+-- anew after every change of the table, and asks then; otherwise it costs nothing. The function knows the table by
+-- its place in the register, which another name does not change, nor a dump and a restore.
+CREATE OR REPLACE FUNCTION archive.audit_fits(audited integer, of_twin boolean) RETURNS boolean
 LANGUAGE sql IMMUTABLE
-RETURN archive.audit_shape(watched) = shape;
+RETURN (SELECT CASE WHEN of_twin
+                    THEN r.twin_shape = (SELECT archive.audit_shape(a.twin) FROM archive.archived_table AS a WHERE a.active = r.relation)
+                    ELSE r.shape = archive.audit_shape(r.relation) END
+        FROM archive.audited_table AS r WHERE r.id = audited);
 
 -- The statement that a trigger runs where its own do not fit: on the twin, before a TRUNCATE, and where the table
 -- got other columns since the trigger function was written. It reads every column that is there, and knows
@@ -158,20 +163,23 @@ RETURN archive.audit_shape(watched) = shape;
 --
 -- Its arguments: $1 what entries call the table, $2 tenant, $3 actor, $4 request id, $5 user, $6 details.
 CREATE OR REPLACE FUNCTION archive.audit_statement(
-    operation text, relation oid, numbered oid, excluded smallint[], hidden smallint[], tenant_number smallint, archival_number smallint
+    operation text, relation oid, audited integer, of_twin boolean, excluded smallint[], hidden smallint[], tenant_number smallint, archival_number smallint
 ) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    numbered oid;
     left_out text[];
     secret   text[];
     tenant   text;
     archival text;
     keys     text[];
-    changes  text := '';
     b_key    text;
     a_key    text;
     same_key text;
 BEGIN
+    SELECT CASE WHEN of_twin THEN a.twin ELSE r.relation END INTO numbered
+    FROM archive.audited_table AS r LEFT JOIN archive.archived_table AS a ON a.active = r.relation
+    WHERE r.id = audited;
     SELECT coalesce(array_agg(attname::text) FILTER (WHERE attnum = ANY (excluded)), '{}'),
            coalesce(array_agg(attname::text) FILTER (WHERE attnum = ANY (hidden)), '{}'),
            min(attname::text) FILTER (WHERE attnum = tenant_number),
@@ -187,6 +195,8 @@ BEGIN
     CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
     WHERE i.indrelid = numbered AND i.indisprimary;
+    -- What goes to another tenant is told as gone to the one, and as come to the other.
+    same_key := same_key || CASE WHEN tenant IS NULL THEN '' ELSE format(' AND a.%1$I::text = b.%1$I::text', tenant) END;
     IF keys IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AR009', MESSAGE = format(
             '%s is audited and has lost its primary key, so no entry could say which row it is about: give it one again, '
@@ -210,8 +220,7 @@ BEGIN
          WHERE d.operation <> ''UPDATE'' OR d.before IS DISTINCT FROM d.after
             OR EXISTS (SELECT FROM unnest(%1$L::text[]) AS s WHERE d.all_before->s IS DISTINCT FROM d.all_after->s)',
         secret,
-        CASE WHEN tenant IS NULL THEN '$2'
-             ELSE format('CASE WHEN d.all_before->>%1$L <> d.all_after->>%1$L THEN  ELSE coalesce(d.all_after->>%1$L, d.all_before->>%1$L, ) END', tenant) END,
+        CASE WHEN tenant IS NULL THEN '$2' ELSE format('coalesce(d.all_after, d.all_before)->>%L', tenant) END,
         CASE WHEN archival IS NULL THEN 'NULL::bigint' ELSE format('(coalesce(d.all_after, d.all_before)->>%L)::bigint', archival) END,
         left_out || secret,
         CASE operation

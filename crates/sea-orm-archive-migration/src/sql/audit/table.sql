@@ -1,8 +1,8 @@
 -- The body of the trigger function of one audited table: see audit/function.rs for what stands in braces.
 #variable_conflict use_column
 DECLARE
-    v_old    {relation};
-    v_new    {relation};
+    v_old    record;
+    v_new    record;
     v_before jsonb := '{}';
     v_after  jsonb := '{}';
     v_hidden text;
@@ -16,7 +16,7 @@ BEGIN
         -- One row, by far the most often: read into variables, so that only what changed is written as JSON.
         PERFORM FROM old_rows AS b OFFSET 1;
         IF NOT FOUND THEN
-            SELECT * INTO v_old FROM old_rows AS b WHERE {whole_table}archive.audit_fits({oid}, {shape});
+            SELECT * INTO v_old FROM old_rows AS b WHERE archive.audit_fits({id}, false);
             IF FOUND THEN
                 SELECT * INTO v_new FROM new_rows AS b;
                 IF FOUND AND {same_key_of_variables} THEN
@@ -28,13 +28,13 @@ BEGIN
                     IF {context_is_short} THEN
                         INSERT INTO archive.audit_entry ({target})
                         VALUES (clock_timestamp(), {transaction}, 'UPDATE', {name}, {key_of_v_new}, {told_of_variables},
-                                {hidden_of_variables}, {tenant_of_variables}, {short_context});
+                                {hidden_of_variables}, {tenant_of_v_new}, {short_context});
                         RETURN NULL;
                     END IF;
                 END IF;
             END IF;
         END IF;
-        PERFORM FROM old_rows AS b WHERE archive.audit_fits({oid}, {shape}) LIMIT 1;
+        PERFORM FROM old_rows AS b WHERE archive.audit_fits({id}, false) LIMIT 1;
         IF FOUND THEN
             -- A plan that is made for many rows is kept for single ones, and would compile them each time.
             v_jit := current_setting('jit');
@@ -53,7 +53,7 @@ BEGIN
                          CASE WHEN {both} THEN nullif({text_hidden}, '') END AS hidden,
                          CASE WHEN {a_is_missing} THEN {whole_b} END AS whole_before,
                          CASE WHEN {b_is_missing} THEN {whole_a} END AS whole_after,
-                         {tenant_of_pair} AS tenant
+                         CASE WHEN {a_is_missing} THEN {tenant_of_b} ELSE {tenant_of_a} END AS tenant
                   FROM old_rows AS b FULL JOIN new_rows AS a ON {same_key} OFFSET 0) AS d
             WHERE d.operation <> 'UPDATE' OR d.before IS NOT NULL OR d.hidden IS NOT NULL;
             PERFORM set_config('jit', v_jit, true);
@@ -63,7 +63,7 @@ BEGIN
     ELSIF TG_OP = 'INSERT' THEN
         PERFORM FROM new_rows AS a OFFSET 1;
         v_many := FOUND;
-        SELECT * INTO v_new FROM new_rows AS a WHERE archive.audit_fits({oid}, {shape});
+        SELECT * INTO v_new FROM new_rows AS a WHERE archive.audit_fits({id}, false);
         IF FOUND THEN
 {arrival}
             IF NOT v_many AND {context_is_short} THEN
@@ -85,7 +85,7 @@ BEGIN
     ELSIF TG_OP = 'DELETE' THEN
         PERFORM FROM old_rows AS b OFFSET 1;
         v_many := FOUND;
-        SELECT * INTO v_old FROM old_rows AS b WHERE archive.audit_fits({oid}, {shape});
+        SELECT * INTO v_old FROM old_rows AS b WHERE archive.audit_fits({id}, false);
         IF FOUND THEN
 {departure}
             IF NOT v_many AND {context_is_short} THEN
@@ -107,10 +107,10 @@ BEGIN
     ELSE
         -- TRUNCATE has no transition table: what is there is read before it goes, of this table alone, since
         -- the triggers of its partitions speak for them.
-        EXECUTE archive.audit_statement('TRUNCATE', TG_RELID, {oid}, {excluded}, {hidden}, {tenant_number}, NULL)
+        EXECUTE archive.audit_statement('TRUNCATE', TG_RELID, {id}, false, {excluded}, {hidden}, {tenant_number}, NULL)
         USING {name}, {context_values};
         GET DIAGNOSTICS v_rows = ROW_COUNT;
-        IF v_rows = 0 AND TG_RELID = {oid} THEN
+        IF v_rows = 0 AND TG_RELID = (SELECT w.relation FROM archive.audited_table AS w WHERE w.id = {id}) THEN
             INSERT INTO archive.audit_entry ({target})
             VALUES (clock_timestamp(), {transaction}, 'TRUNCATE', {name}, NULL, NULL, NULL, NULL, {tenant}, {context});
         END IF;
@@ -118,7 +118,7 @@ BEGIN
     END IF;
     IF FOUND THEN
         -- The table has other columns than this function was written for: slower, and for any columns.
-        EXECUTE archive.audit_statement(TG_OP, TG_RELID, {oid}, {excluded}, {hidden}, {tenant_number}, NULL)
+        EXECUTE archive.audit_statement(TG_OP, TG_RELID, {id}, false, {excluded}, {hidden}, {tenant_number}, NULL)
         USING {name}, {context_values};
     END IF;
     RETURN NULL;

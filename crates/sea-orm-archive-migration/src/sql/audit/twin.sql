@@ -9,7 +9,7 @@ DECLARE
     v_digest numeric;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        PERFORM FROM new_rows AS a WHERE archive.audit_fits({oid}, {shape}) LIMIT 1;
+        PERFORM FROM new_rows AS a WHERE archive.audit_fits({id}, true) LIMIT 1;
         v_fits := FOUND;
         IF v_fits AND v_moving THEN
             SELECT count(*), {digest_of_keys_a}, {digest_a} INTO v_rows, v_keys, v_digest FROM new_rows AS a;
@@ -29,7 +29,7 @@ BEGIN
         END IF;
         PERFORM FROM new_rows AS a LIMIT 1;
     ELSIF TG_OP = 'DELETE' THEN
-        PERFORM FROM old_rows AS b WHERE archive.audit_fits({oid}, {shape}) LIMIT 1;
+        PERFORM FROM old_rows AS b WHERE archive.audit_fits({id}, true) LIMIT 1;
         v_fits := FOUND;
         IF v_fits AND v_moving THEN
             SET CONSTRAINTS archive.refuse_lost_rows DEFERRED;
@@ -53,7 +53,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    EXECUTE archive.audit_statement(TG_OP, TG_RELID, {oid}, {excluded}, {hidden}, {tenant_number}, {archival_number})
+    EXECUTE archive.audit_statement(TG_OP, TG_RELID, {id}, true, {excluded}, {hidden}, {tenant_number}, {archival_number})
     USING {name}, {context_values};
     RETURN NULL;
 END
