@@ -6,7 +6,7 @@ use crate::{
     context,
     history::{self, foreign_key},
     name::quote,
-    register,
+    register, tenancy,
     work::Work,
 };
 
@@ -15,9 +15,11 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(include_str!("sql/ledger.sql")).await?;
     context::install(work).await?;
     work.run(include_str!("sql/functions.sql")).await?;
+    work.run(include_str!("sql/tenancy/install.sql")).await?;
     foreign_key::forget_dropped(work).await?;
     history::register::forget_dropped(work).await?;
-    register::forget_dropped(work).await
+    register::forget_dropped(work).await?;
+    tenancy::refresh_foreign_keys(work).await
 }
 
 /// Drops what [`install`] created, unless a twin still holds archived rows.
@@ -32,6 +34,7 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
         foreign_key::forget_dropped(work).await?;
         refuse_foreign_keys(work).await?;
     }
+    tenancy::refuse_while_enabled(work).await?;
     work.run(include_str!("sql/uninstall.sql")).await
 }
 

@@ -89,6 +89,7 @@ mod remove;
 mod schema;
 mod sequence;
 mod sync;
+mod tenancy;
 mod twin;
 mod work;
 
@@ -97,3 +98,4 @@ pub use context::ContextSettings;
 pub use history::{HistorySchema, HistorySplit, HistoryTable, TemporalForeignKey};
 pub use options::{ArchivedTable, ExistingTable};
 pub use schema::ArchiveSchema;
+pub use tenancy::{Tenancy, TenancySchema};

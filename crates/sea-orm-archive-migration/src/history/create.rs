@@ -8,7 +8,7 @@ use crate::{
     history::{
         constraint, extension, fit, foreign_key, model::History, options::HistoryTable, register,
     },
-    name,
+    name, tenancy,
     work::Work,
 };
 
@@ -56,6 +56,7 @@ pub(crate) async fn ensure(
     constraint::add_missing(work, &history).await?;
     default_to_the_context(work, &history).await?;
     register::put(work, &history).await?;
+    tenancy::refresh(work, &history.id).await?;
     Ok(history)
 }
 
