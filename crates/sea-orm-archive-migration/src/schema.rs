@@ -87,7 +87,7 @@ pub trait ArchiveSchema {
     /// Lets a role that does not own the schema `archive` archive and restore.
     ///
     /// In the database: USAGE on the schema and its sequence, EXECUTE on its functions, SELECT, INSERT
-    /// and UPDATE on the ledger, SELECT on the registers, SELECT, INSERT and DELETE on the detached
+    /// and UPDATE on the ledger, SELECT on the registers, SELECT, INSERT, UPDATE and DELETE on the detached
     /// links. A twin carries the grants of its table, so nothing is said of tables here.
     ///
     /// # Errors

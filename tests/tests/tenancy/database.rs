@@ -117,7 +117,7 @@ impl Organisations {
         for table in ARCHIVED {
             manager.archive_existing_table(table).await.unwrap();
         }
-        for table in ["posts", "comments", "bookmarks"] {
+        for table in ["posts", "bookmarks"] {
             manager.audit_table(table).await.unwrap();
         }
         for role in [&web, &ops] {

@@ -55,8 +55,8 @@ async fn every_drift_is_told() {
             "has no policy tenancy_trusted",
         ),
         (
-            "alter policy tenancy on posts using (true)",
-            "public.posts",
+            "alter policy tenancy on comments using (true)",
+            "public.comments",
             "has another policy tenancy",
         ),
         (

@@ -34,7 +34,7 @@ async fn a_tenant_sees_every_row_of_its_own_and_no_other() {
         );
         for table in [
             "posts",
-            "comments",
+            "bookmarks",
             "deleted_posts",
             "deleted_likes",
             "archival",
