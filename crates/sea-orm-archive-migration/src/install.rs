@@ -6,7 +6,7 @@ use crate::{
     context,
     history::{self, foreign_key},
     name::quote,
-    register, stamps,
+    register, stamps, tenancy,
     work::Work,
 };
 
@@ -17,9 +17,11 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(include_str!("sql/functions.sql")).await?;
     stamps::forget_dropped(work).await?;
     stamps::install(work).await?;
+    work.run(include_str!("sql/tenancy/install.sql")).await?;
     foreign_key::forget_dropped(work).await?;
     history::register::forget_dropped(work).await?;
-    register::forget_dropped(work).await
+    register::forget_dropped(work).await?;
+    tenancy::refresh_foreign_keys(work).await
 }
 
 /// Drops what [`install`] created, unless a twin still holds archived rows.
@@ -36,6 +38,7 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
         context::drop_defaults(work).await?;
     }
     stamps::refuse_stamped(work).await?;
+    tenancy::refuse_while_enabled(work).await?;
     work.run(include_str!("sql/uninstall.sql")).await
 }
 

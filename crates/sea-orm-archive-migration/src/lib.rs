@@ -105,6 +105,7 @@ mod sequence;
 mod stamps;
 mod sync;
 mod template;
+mod tenancy;
 mod twin;
 mod work;
 
@@ -114,3 +115,4 @@ pub use history::{HistorySchema, HistorySplit, HistoryTable, TemporalForeignKey}
 pub use options::{ArchivedTable, ExistingTable};
 pub use schema::ArchiveSchema;
 pub use stamps::{StampSchema, StampedTable};
+pub use tenancy::{Tenancy, TenancySchema};

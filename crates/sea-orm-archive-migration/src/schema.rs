@@ -9,7 +9,7 @@ use sea_orm_migration::{
 
 use crate::{
     ArchivedTable, ContextSettings, ExistingTable, alter, audit, context, install, name,
-    options::TwinOptions, privileges, register, remove, sequence, sync, twin, work::Work,
+    options::TwinOptions, privileges, register, remove, sequence, sync, tenancy, twin, work::Work,
 };
 
 /// The archive's part of a [`SchemaManager`].
@@ -87,7 +87,7 @@ pub trait ArchiveSchema {
     /// Lets a role that does not own the schema `archive` archive and restore.
     ///
     /// In the database: USAGE on the schema and its sequence, EXECUTE on its functions, SELECT, INSERT
-    /// and UPDATE on the ledger, SELECT on the registers, SELECT, INSERT and DELETE on the detached
+    /// and UPDATE on the ledger, SELECT on the registers, SELECT, INSERT, UPDATE and DELETE on the detached
     /// links. A twin carries the grants of its table, so nothing is said of tables here.
     ///
     /// # Errors
@@ -510,11 +510,14 @@ async fn adopt(work: &Work, table: &TableRef, options: &TwinOptions) -> Result<(
     changed(work, &active.id.sql()).await
 }
 
-/// The audit log follows a table that got another twin, or other columns.
+/// The audit log and tenancy follow a table that got another twin, or other columns.
 async fn changed(work: &Work, name: &str) -> Result<(), DbErr> {
     audit::forget_dropped(work).await?;
     match work.table(name).await? {
-        Some(table) => audit::refresh(work, &table).await,
+        Some(table) => {
+            audit::refresh(work, &table).await?;
+            tenancy::refresh(work, &table.id).await
+        }
         None => Ok(()),
     }
 }

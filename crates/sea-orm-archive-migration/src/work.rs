@@ -146,8 +146,38 @@ impl Work {
 
     /// How many rows of `table` meet the condition.
     pub(crate) async fn count(&self, table: &str, condition: &str) -> Result<i64, DbErr> {
+        let lifted = self.unforce(table).await?;
         let sql = format!("SELECT pg_catalog.count(*) AS rows FROM {table} WHERE {condition}");
-        self.row(&sql, []).await?.try_get("", "rows")
+        let rows = self.row(&sql, []).await?.try_get("", "rows")?;
+        if lifted {
+            self.force(table).await?;
+        }
+        Ok(rows)
+    }
+
+    /// Lets the owner of `table`, where that is who migrates, see its rows in spite of FORCE ROW LEVEL SECURITY;
+    /// says whether that was in the way. The lock that it takes lets nobody else see it.
+    pub(crate) async fn unforce(&self, table: &str) -> Result<bool, DbErr> {
+        let rows = self
+            .rows(
+                "SELECT 1 AS forced FROM pg_catalog.pg_class
+                 WHERE oid = pg_catalog.to_regclass($1) AND relforcerowsecurity AND pg_catalog.row_security_active(oid)
+                   AND pg_catalog.pg_has_role(relowner, 'USAGE')",
+                [table.into()],
+            )
+            .await?;
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        self.run(&format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY"))
+            .await?;
+        Ok(true)
+    }
+
+    /// Puts the owner of `table` under its policies again.
+    pub(crate) async fn force(&self, table: &str) -> Result<(), DbErr> {
+        self.run(&format!("ALTER TABLE {table} FORCE ROW LEVEL SECURITY"))
+            .await
     }
 
     /// Sets a setting until the end of the transaction, and says what it was before.

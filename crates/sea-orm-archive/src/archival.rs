@@ -35,6 +35,10 @@ pub struct Model {
     /// Who restored it, as text.
     #[sea_orm(column_type = "Text", nullable)]
     pub restored_by: Option<String>,
+    /// The tenant whose rows they are; `None` where no table of the tree is under tenancy.
+    #[sea_orm(column_type = "Text", nullable)]
+    #[serde(default)]
+    pub tenant: Option<String>,
 }
 
 /// The ledger has no relations of its own: a twin points at it with `archival_id`.

@@ -333,6 +333,11 @@ where
                 if !blockers.is_empty() {
                     return Err(Error::Blocked { table, blockers });
                 }
+                if attempt >= LOOKS
+                    && let Some(unseen) = unseen_child(&plan, &error)
+                {
+                    return Err(unseen);
+                }
                 // What was in the way is gone again.
                 back_off(attempt).await;
             } else {
@@ -372,6 +377,30 @@ fn archivals(answer: Option<Json>) -> Result<Vec<Archival>, Error> {
 /// 23503: the database found rows that point at the tree; AR003: our guard did.
 fn is_blocked(error: &Error) -> bool {
     error::code(error).is_some_and(|code| code == "23503" || code == error::RESTRICTED)
+}
+
+/// How often to look for what blocks an archive, before it is said to be something that nobody shows us.
+const LOOKS: u32 = 3;
+
+/// 23503 by rows that row security hides: those of another tenant.
+fn unseen_child(planned: &Planned, error: &Error) -> Option<Error> {
+    let Error::Database(source) = error else {
+        return None;
+    };
+    let constraint = postgres(source)?.constraint()?;
+    let plan = &planned.plan;
+    let nodes = plan.nodes.iter().flat_map(|node| {
+        let parents = node.parents.iter().map(|parent| &parent.key);
+        parents.chain(&node.loops)
+    });
+    let detached = plan.detached.iter().flat_map(|child| &child.edges);
+    let mut keys = nodes
+        .chain(detached.map(|edge| &edge.key))
+        .chain(plan.restrictions.iter().map(|r| &r.key));
+    let key = keys.find(|key| key.name == constraint && key.child.hides_rows)?;
+    Some(Error::OtherTenant {
+        table: key.child.to_string(),
+    })
 }
 
 /// 22P02, 22003 and 22007: who acts cannot be read as the type of `deleted_by`. Nothing else is read from text

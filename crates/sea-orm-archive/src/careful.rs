@@ -38,6 +38,7 @@ where
     loop {
         let transaction = db.begin().await?;
         let outcome = looked(&transaction, archival).await;
+        let hidden = outcome.as_ref().map(hidden_tables).unwrap_or_default();
         let outcome = match (outcome, lock_root) {
             (Ok(found), None) => move_back(&transaction, archival, by.clone(), found).await,
             (Ok(found), Some(lock)) => match ask_here(&transaction, lock).await {
@@ -52,7 +53,7 @@ where
             Err(error) if is_stale(&error) && attempt < ATTEMPTS => {}
             // Race: what was not in the way when we looked is when we move. The next look finds it.
             Err(error) if is_violated(&error) && attempt < LOOKS => {}
-            outcome => return outcome.map_err(|error| violated(archival, error)),
+            outcome => return outcome.map_err(|error| violated(archival, &hidden, error)),
         }
         back_off(attempt).await;
         attempt += 1;
@@ -96,8 +97,9 @@ async fn preview_here<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Resto
     let waiting = found.waiting.clone();
     let conflicts = if found.conflicts.is_empty() {
         // What no look can foresee is found by trying; the caller rolls it back.
+        let hidden = hidden_tables(&found);
         let moved = move_back(db, archival, None, found).await;
-        match moved.map_err(|error| violated(archival, error)) {
+        match moved.map_err(|error| violated(archival, &hidden, error)) {
             Ok(_) => Vec::new(),
             Err(Error::RestoreConflict { conflicts, .. }) => conflicts,
             Err(error) => return Err(error),
@@ -233,24 +235,39 @@ fn is_violated(error: &Error) -> bool {
     error::code(error).is_some_and(|code| code.starts_with("23"))
 }
 
-/// A constraint that no look can foresee: a CHECK that is newer than the archived rows.
-fn violated(archival: i64, error: Error) -> Error {
+/// The tables of which row security hides rows from this role, as `schema.table`.
+fn hidden_tables(found: &Found) -> Vec<String> {
+    let tables = found.plan.tables.iter().map(|moved| &moved.table.id);
+    tables
+        .filter(|id| id.hides_rows)
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// A constraint that no look can foresee: a CHECK that is newer than the archived rows, or a unique index whose
+/// holder is hidden.
+fn violated(archival: i64, hidden: &[String], error: Error) -> Error {
     let Error::Database(source) = &error else {
         return error;
     };
     let Some(e) = postgres(source).filter(|e| e.code().starts_with("23")) else {
         return error;
     };
-    let conflict = Conflict::Violated {
-        table: [e.schema(), e.table()]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join("."),
-        constraint: e.constraint().or(e.column()).unwrap_or_default().to_owned(),
-        message: match e.detail() {
-            Some(detail) => format!("{}: {detail}", e.message()),
-            None => e.message().to_owned(),
+    let table = [e.schema(), e.table()]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(".");
+    let constraint = e.constraint().or(e.column()).unwrap_or_default().to_owned();
+    let conflict = match e.code() {
+        "23505" | "23P01" if hidden.contains(&table) => Conflict::Unseen { table, constraint },
+        _ => Conflict::Violated {
+            table,
+            constraint,
+            message: match e.detail() {
+                Some(detail) => format!("{}: {detail}", e.message()),
+                None => e.message().to_owned(),
+            },
         },
     };
     Error::RestoreConflict {

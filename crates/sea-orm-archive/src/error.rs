@@ -115,6 +115,15 @@ pub enum Error {
         archival: i64,
     },
 
+    /// Rows of another tenant would be changed or removed along, or are in the way; they are not shown.
+    #[error(
+        "{table} has rows of another tenant that depend on this, so nothing was changed: an administrator has to move or delete those rows first"
+    )]
+    OtherTenant {
+        /// The table that has them, as `schema.table`.
+        table: String,
+    },
+
     /// A trigger kept a row from moving, or changed it on its way.
     #[error("{0}")]
     Trigger(String),
@@ -444,6 +453,11 @@ impl From<DbErr> for Error {
             },
             "3F000" | "42883" | "42P01" | "42703" if ours() => Self::NotInstalled(message),
             TRIGGER => Self::Trigger(message),
+            OTHER_TENANT => Self::OtherTenant {
+                table: postgres(&error)
+                    .and_then(|e| Some(format!("{}.{}", e.schema()?, e.table()?)))
+                    .unwrap_or(message),
+            },
             INCOMPLETE => Self::Incomplete(message),
             _ => Self::Database(error),
         }
@@ -461,6 +475,9 @@ pub(crate) const TRIGGER: &str = "AR004";
 
 /// The root is not in its archive table.
 pub(crate) const INCOMPLETE: &str = "AR005";
+
+/// Rows of another tenant would be changed.
+pub(crate) const OTHER_TENANT: &str = "AR010";
 
 /// What a temporal foreign key refuses, or any other trigger that speaks of one: no row of the
 /// catalog says what is in its way, so its own words do.

@@ -60,6 +60,7 @@ mod report;
 mod restore;
 mod run;
 mod sql;
+pub mod tenancy;
 mod verbs;
 mod whereabouts;
 

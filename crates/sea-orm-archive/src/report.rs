@@ -120,6 +120,14 @@ pub enum Conflict {
         /// The archival that holds the missing row; `None` where it is in no archive table.
         archival: Option<i64>,
     },
+    /// A row that row-level security hides, of another tenant for one, holds what a unique index or an exclusion
+    /// constraint guards. It is not shown.
+    Unseen {
+        /// The table, as `schema.table`.
+        table: String,
+        /// The index, which has the name of its constraint.
+        constraint: String,
+    },
     /// A constraint that the archived rows do not satisfy (any more).
     Violated {
         /// The table, as the database names it.
@@ -166,9 +174,16 @@ impl std::fmt::Display for Conflict {
                 )?;
                 match archival {
                     Some(archival) => write!(f, "restore archival {archival} first"),
-                    None => write!(f, "it is in no archive table: insert it again"),
+                    None => write!(
+                        f,
+                        "it is in no archive table that can be seen: insert it again"
+                    ),
                 }
             }
+            Self::Unseen { table, constraint } => write!(
+                f,
+                "{table}: a row that this role may not see holds the place of an archived one ({constraint}); give the archived row other values, or ask an administrator"
+            ),
             Self::Violated {
                 table,
                 constraint,

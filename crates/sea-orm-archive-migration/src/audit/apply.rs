@@ -9,7 +9,7 @@ use crate::{
         options::AuditedTable,
         register::{self, Audited},
     },
-    name,
+    name, tenancy,
     work::Work,
 };
 
@@ -20,7 +20,8 @@ pub(crate) async fn audit(work: &Work, wanted: &AuditedTable) -> Result<(), DbEr
     let table = work.existing_table(&name::table(&wanted.table)?).await?;
     refuse_unfit(work, &table, wanted).await?;
     register::put(work, &table.id, &wanted.excluded, &wanted.redacted).await?;
-    refresh(work, &table).await
+    refresh(work, &table).await?;
+    tenancy::tell_audit(work, &table).await
 }
 
 /// Audits a table no longer. Its entries stay.

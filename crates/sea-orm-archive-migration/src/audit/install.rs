@@ -5,6 +5,7 @@ use sea_orm_migration::DbErr;
 use crate::{
     audit::{apply, partition, register},
     name::quote,
+    tenancy,
     work::Work,
 };
 
@@ -16,7 +17,8 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     crate::register::require(work).await?;
     work.run(include_str!("../sql/audit/install.sql")).await?;
     partition::make(work, MONTHS).await?;
-    apply::refresh_all(work).await
+    apply::refresh_all(work).await?;
+    tenancy::protect_shared(work).await
 }
 
 /// Drops the log with all its entries.

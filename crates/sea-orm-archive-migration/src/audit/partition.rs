@@ -38,11 +38,21 @@ pub(crate) async fn drop_before(work: &Work, before: &str) -> Result<(), DbErr> 
         work.run(&format!("DROP TABLE archive.{}", quote(&name)))
             .await?;
     }
+    let mut forced = Vec::new();
+    for table in ["archive.audit_entry_default", "archive.audit_details"] {
+        if work.unforce(table).await? {
+            forced.push(table);
+        }
+    }
     work.run(&format!(
         "DELETE FROM archive.audit_entry_default WHERE at < '{month} 00:00:00+00';
          DELETE FROM archive.audit_details WHERE at < '{month} 00:00:00+00';
          UPDATE archive.audited_table SET audited_since = '{month} 00:00:00+00'
          WHERE audited_since < '{month} 00:00:00+00'"
     ))
-    .await
+    .await?;
+    for table in forced {
+        work.force(table).await?;
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use crate::{
     history::{
         constraint, extension, fit, foreign_key, model::History, options::HistoryTable, register,
     },
-    name,
+    name, tenancy,
     work::Work,
 };
 
@@ -53,9 +53,20 @@ pub(crate) async fn ensure(
         split_columns: split,
     };
     let history = verify_registered(work, history).await?;
+    // A constraint is checked against rows that FORCE ROW LEVEL SECURITY hides from the owner.
+    let mut forced = Vec::new();
+    for table in [&history.id, &history.identity] {
+        if work.unforce(&table.sql()).await? {
+            forced.push(table.sql());
+        }
+    }
     constraint::add_missing(work, &history).await?;
+    for table in forced {
+        work.force(&table).await?;
+    }
     default_to_the_context(work, &history).await?;
     register::put(work, &history).await?;
+    tenancy::refresh(work, &history.id).await?;
     Ok(history)
 }
 

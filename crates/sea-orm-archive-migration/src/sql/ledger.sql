@@ -25,8 +25,10 @@ CREATE TABLE IF NOT EXISTS archive.archival (
     row_counts  jsonb       NOT NULL, -- {"public.posts": 1, "public.comments": 10}
     tables      regclass[]  NOT NULL, -- the active tables with rows of this archival, the root's first
     restored_at timestamptz,
-    restored_by text
+    restored_by text,
+    tenant      text                  -- whose rows they are; NULL where no table of the tree is under tenancy
 );
+ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS tenant text;
 
 -- Which table has which twin, and what the added columns are called.
 CREATE TABLE IF NOT EXISTS archive.archived_table (
@@ -45,6 +47,7 @@ CREATE TABLE IF NOT EXISTS archive.detached_link (
     edge        text     NOT NULL, -- the columns of the foreign key
     link        jsonb    NOT NULL  -- {"post_id": 42}: the whole foreign key, as it was
 );
+ALTER TABLE archive.detached_link ADD COLUMN IF NOT EXISTS tenant text; -- that of the archival
 CREATE INDEX IF NOT EXISTS detached_link_archival_id_idx ON archive.detached_link (archival_id);
 
 -- Which tables keep versions, of whose rows, and in which columns.

@@ -1,4 +1,8 @@
 -- What uninstall_archive() drops: what install_archive() created, and nothing that others put beside it.
+DROP VIEW IF EXISTS archive.tenancy_found;
+DROP VIEW IF EXISTS archive.tenancy_scope;
+DROP TABLE IF EXISTS archive.tenancy_object;
+DROP TABLE IF EXISTS archive.tenancy;
 DROP TABLE IF EXISTS archive.fresh_look;
 DROP TABLE IF EXISTS archive.stamped_table;
 DROP TABLE IF EXISTS archive.context_setting;
@@ -18,6 +22,8 @@ DROP FUNCTION IF EXISTS archive.stop(text, text);
 DROP FUNCTION IF EXISTS archive.actor_as(anyelement);
 DROP FUNCTION IF EXISTS archive.set_actor(text);
 DROP FUNCTION IF EXISTS archive.set_context(text, text, text, text);
+DROP FUNCTION IF EXISTS archive.tenancy_guard();
+DROP FUNCTION IF EXISTS archive.acting_role();
 DROP FUNCTION IF EXISTS archive.current_details();
 DROP FUNCTION IF EXISTS archive.current_request_id();
 DROP FUNCTION IF EXISTS archive.current_tenant();

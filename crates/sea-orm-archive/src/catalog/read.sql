@@ -26,7 +26,10 @@ foreign_key AS (
                'on_delete', c.confdeltype,
                'deferrable', c.condeferrable,
                'child', jsonb_build_object('oid', c.conrelid::bigint, 'schema', cn.nspname, 'table', cc.relname,
-                                           'hides_rows', row_security_active(c.conrelid)),
+                                           'hides_rows', row_security_active(c.conrelid),
+                                           'tenant', (SELECT s.tenant_column FROM archive.tenancy_scope AS s
+                                                      WHERE s.relation = c.conrelid LIMIT 1),
+                                           'guarded', guarded.is),
                'parent', jsonb_build_object('oid', c.confrelid::bigint, 'schema', pn.nspname, 'table', pc.relname,
                                             'hides_rows', row_security_active(c.confrelid)),
                'columns', (
@@ -51,6 +54,19 @@ foreign_key AS (
     FROM pg_constraint AS c
     JOIN pg_class AS cc ON cc.oid = c.conrelid JOIN pg_namespace AS cn ON cn.oid = cc.relnamespace
     JOIN pg_class AS pc ON pc.oid = c.confrelid JOIN pg_namespace AS pn ON pn.oid = pc.relnamespace
+    -- What the database does to rows of another tenant is an error then, or there are none: a version is seen by
+    -- whoever sees its identity.
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (SELECT FROM archive.tenancy_scope AS s
+                       WHERE s.relation = c.conrelid AND s.what = 'history' AND s.by_identity_of IS NOT NULL AND s.origin = c.confrelid)
+            OR EXISTS (SELECT FROM archive.tenancy_scope AS s WHERE s.relation = c.conrelid AND s.tenant_column IS NOT NULL)
+               AND NOT EXISTS (
+                   SELECT FROM (SELECT c.conrelid AS oid UNION SELECT p.relid FROM pg_partition_tree(c.conrelid) AS p) AS p
+                   WHERE NOT EXISTS (
+                       SELECT FROM pg_trigger AS t
+                       WHERE t.tgrelid = p.oid AND t.tgname = 'tenancy_guard' AND t.tgenabled = 'A' AND t.tgtype & 27 = 25
+                         AND t.tgfoid = to_regproc('archive.tenancy_guard'))) AS is
+    ) AS guarded
     WHERE c.contype = 'f' AND c.conparentid = 0
 )
 SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_object(
@@ -64,6 +80,7 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
     'defers_uniqueness', EXISTS (SELECT FROM pg_constraint AS u WHERE u.conrelid = c.oid AND u.contype IN ('p', 'u', 'x') AND u.condeferrable),
     'row_security', c.relrowsecurity,
     'hides_rows', row_security_active(c.oid),
+    'tenant', (SELECT s.tenant_column FROM archive.tenancy_scope AS s WHERE s.relation = c.oid LIMIT 1),
     'columns', (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'name', a.attname, 'type', a.type, 'type_oid', a.atttypid::bigint, 'type_modifier', a.atttypmod,

@@ -71,6 +71,12 @@ pub struct TableId {
     /// Whether row-level security hides rows of it from the current role.
     #[serde(default)]
     pub hides_rows: bool,
+    /// The column that says to which tenant a row belongs, where the table is under tenancy.
+    #[serde(default)]
+    pub tenant: Option<String>,
+    /// Whether it is an error for the database to change rows of it that row-level security hides.
+    #[serde(default)]
+    pub guarded: bool,
 }
 
 impl TableId {

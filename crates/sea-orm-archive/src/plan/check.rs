@@ -166,10 +166,10 @@ pub(super) fn hidden_row_problems(moved: &Moved) -> Vec<String> {
     table
         .incoming
         .iter()
-        .filter(|key| key.child.hides_rows && !key.on_delete.refuses())
+        .filter(|key| key.child.hides_rows && !key.child.guarded && !key.on_delete.refuses())
         .map(|key| {
             format!(
-                "row security hides rows of {} from this role, and {} would reach them unseen (ON DELETE {}): make the constraint NO ACTION",
+                "row security hides rows of {} from this role, and {} would reach them unseen (ON DELETE {}): make the constraint NO ACTION, or put the table under tenancy with manager.enable_tenancy(..)",
                 key.child, key.name, key.on_delete
             )
         })

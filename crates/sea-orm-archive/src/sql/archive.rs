@@ -3,8 +3,11 @@
 use super::basis::{moving as moving_tables, unchanged};
 use super::name::{bare, columns, joined, key_object, literal, object, quote, same_key};
 use super::tree::{self, Roots, TAG, root_records, tagged_claims, unless_moved, with};
-use crate::error::{RESTRICTED, TRIGGER};
+use crate::error::{OTHER_TENANT, RESTRICTED, TRIGGER};
 use crate::plan::{DetachedChild, Node, Plan};
+
+/// The column that carries the tenant of a row whose link is cut.
+const TENANT: &str = "\"archive.tenant\"";
 
 /// Everything that one archive runs, in order; the flag marks a step that is repeated until settled.
 pub(crate) fn steps(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
@@ -31,7 +34,11 @@ fn moving(plan: &Plan, which: Roots) -> String {
     for (d, child) in plan.detached.iter().enumerate() {
         parts.extend(unlinked(plan, d, child));
     }
+    parts.extend(tenants(plan));
     parts.push(ledger(plan));
+    for (d, child) in plan.detached.iter().enumerate() {
+        parts.push(remembered(plan, d, child));
+    }
     let guards = guards(plan);
     let guard = if guards.is_empty() {
         String::new()
@@ -104,7 +111,7 @@ fn kept(n: usize, node: &Node) -> String {
     )
 }
 
-/// Cuts the links of the rows that stay, and remembers them. One UPDATE for each table: a second one
+/// Cuts the links of the rows that stay. One UPDATE for each table: a second one
 /// of the same row in the same statement would be silently left out.
 fn unlinked(plan: &Plan, d: usize, child: &DetachedChild) -> Vec<String> {
     let table = child.table.sql();
@@ -118,8 +125,9 @@ fn unlinked(plan: &Plan, d: usize, child: &DetachedChild) -> Vec<String> {
                 .map(|c| (c.child.clone(), format!("t.{}", quote(&c.child))))
                 .collect();
             format!(
-                "SELECT {}, p.{TAG}, {} AS edge, {} AS link FROM {table} AS t JOIN moved_{} AS p ON {}{}",
+                "SELECT {}, p.{TAG}{}, {} AS edge, {} AS link FROM {table} AS t JOIN moved_{} AS p ON {}{}",
                 columns("t", key()),
+                child.table.tenant.as_ref().map(|tenant| format!(", t.{}::text AS {TENANT}", quote(tenant))).unwrap_or_default(),
                 literal(&edge.key.edge()),
                 object(&old),
                 edge.node,
@@ -137,12 +145,53 @@ fn unlinked(plan: &Plan, d: usize, child: &DetachedChild) -> Vec<String> {
             columns("l", key()),
             same_key(&child.key, "p", "t"),
         ),
-        format!(
-            "remembered_{d} AS (INSERT INTO archive.detached_link (archival_id, child, child_key, edge, link) SELECT l.{TAG}, {}::regclass, {}, l.edge, l.link FROM link_{d} AS l)",
-            literal(&table),
-            key_object(&child.key, "l"),
-        ),
     ]
+}
+
+/// Remembers the links that are cut.
+fn remembered(plan: &Plan, d: usize, child: &DetachedChild) -> String {
+    let (tenant, join) = tenant_of_archival(plan, "l");
+    format!(
+        "remembered_{d} AS (INSERT INTO archive.detached_link (archival_id, child, child_key, edge, link, tenant) SELECT l.{TAG}, {}::regclass, {}, l.edge, l.link, {tenant} FROM link_{d} AS l{join})",
+        literal(&child.table.sql()),
+        key_object(&child.key, "l"),
+    )
+}
+
+/// The rows of an archival that say whose they are, and the links: where they say it in two ways, the guard
+/// refuses.
+fn tenants(plan: &Plan) -> Option<String> {
+    let moved = plan.nodes.iter().enumerate().filter_map(|(n, node)| {
+        let tenant = quote(node.moved.table.id.tenant.as_ref()?);
+        Some(format!(
+            "SELECT m.{TAG}, m.{tenant}::text AS tenant FROM moved_{n} AS m"
+        ))
+    });
+    let linked = plan.detached.iter().enumerate().filter_map(|(d, child)| {
+        child.table.tenant.as_ref()?;
+        Some(format!(
+            "SELECT l.{TAG}, l.{TENANT} AS tenant FROM link_{d} AS l"
+        ))
+    });
+    let all: Vec<_> = moved.chain(linked).collect();
+    if all.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "tenants AS MATERIALIZED (SELECT {TAG}, pg_catalog.min(tenant) AS tenant, pg_catalog.max(tenant) AS other FROM ({}) AS m GROUP BY {TAG})",
+        all.join(" UNION ALL ")
+    ))
+}
+
+/// The tenant of the archival that `row` belongs to, and what has to be joined for it.
+fn tenant_of_archival(plan: &Plan, row: &str) -> (&'static str, String) {
+    match tenants(plan) {
+        Some(_) => (
+            "o.tenant",
+            format!(" LEFT JOIN tenants AS o ON o.{TAG} = {row}.{TAG}"),
+        ),
+        None => ("NULL::text", String::new()),
+    }
 }
 
 /// The assignments of that UPDATE: a column becomes NULL where one of its edges is cut.
@@ -176,6 +225,7 @@ fn cut(child: &DetachedChild) -> String {
 /// The ledger's row for each root that moved.
 fn ledger(plan: &Plan) -> String {
     let root = plan.root();
+    let (tenant, join) = tenant_of_archival(plan, "r");
     let counts: Vec<_> = plan
         .nodes
         .iter()
@@ -201,9 +251,9 @@ fn ledger(plan: &Plan) -> String {
         })
         .collect();
     format!(
-        "ledger AS (INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables) \
-         SELECT r.{TAG}, {}, {}, clock.at, $1->>'by', $1->>'reason', nullif($1->'metadata', 'null'), {}, ARRAY[{}] \
-         FROM roots AS r CROSS JOIN clock {} RETURNING *)",
+        "ledger AS (INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables, tenant) \
+         SELECT r.{TAG}, {}, {}, clock.at, $1->>'by', $1->>'reason', nullif($1->'metadata', 'null'), {}, ARRAY[{}], {tenant} \
+         FROM roots AS r CROSS JOIN clock {}{join} RETURNING *)",
         literal(&root.table.id.to_string()),
         key_object(&root.table.key, "r"),
         object(&counts),
@@ -235,5 +285,11 @@ fn guards(plan: &Plan) -> Vec<String> {
             literal(&message)
         ))
     });
-    restricted.chain(triggered).collect()
+    let mixed = tenants(plan).map(|_| {
+        format!(
+            "(CASE WHEN NOT EXISTS (SELECT FROM tenants AS o WHERE o.tenant <> o.other) THEN true ELSE archive.stop('{OTHER_TENANT}', {}) END)",
+            literal(&plan.root().table.id.to_string())
+        )
+    });
+    restricted.chain(triggered).chain(mixed).collect()
 }

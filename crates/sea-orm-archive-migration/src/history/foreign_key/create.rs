@@ -12,6 +12,7 @@ use crate::{
     history::{model::History, register as histories},
     index,
     name::{self, derived, quote, quote_all},
+    tenancy,
     work::Work,
 };
 
@@ -47,7 +48,7 @@ pub(crate) async fn create(work: &Work, wanted: &TemporalForeignKey) -> Result<(
             work.run(&statement).await?;
         }
     }
-    Ok(())
+    tenancy::refresh_foreign_keys(work).await
 }
 
 /// A table of this name, locked against writes.
@@ -167,7 +168,16 @@ async fn register_once(
 }
 
 async fn refuse_unmatched(work: &Work, foreign_key: &ForeignKey<'_>) -> Result<(), DbErr> {
+    let mut forced = Vec::new();
+    for table in [&foreign_key.child.id, &foreign_key.history.id] {
+        if work.unforce(&table.sql()).await? {
+            forced.push(table.sql());
+        }
+    }
     let rows = work.qualified_rows(&foreign_key.unmatched(), []).await?;
+    for table in forced {
+        work.force(&table).await?;
+    }
     let Some(row) = rows.first() else {
         return Ok(());
     };

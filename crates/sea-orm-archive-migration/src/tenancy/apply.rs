@@ -1,0 +1,322 @@
+//! The policies and the guards of a table, and of every table that holds rows of it.
+
+use sea_orm_archive::catalog::{Table, TableId};
+use sea_orm_migration::DbErr;
+
+use crate::{
+    name::{self, literal, quote},
+    tenancy::{
+        backfill,
+        options::Tenancy,
+        register::{self, Member, Registered},
+        shared,
+    },
+    work::Work,
+};
+
+/// The policies that are ours.
+const POLICIES: [&str; 3] = ["tenancy", "tenancy_administration", "tenancy_trusted"];
+
+/// Puts a table under tenancy.
+pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
+    crate::register::require(work).await?;
+    if !register::is_installed(work).await? {
+        return Err(DbErr::Migration(
+            "the archive was installed by a version that knew no tenancy: call `manager.install_archive()` again"
+                .to_owned(),
+        ));
+    }
+    crate::register::forget_dropped(work).await?;
+    register::forget_dropped(work).await?;
+    let table = work.existing_table(&name::table(&wanted.table)?).await?;
+    let number = verify(work, &table, wanted).await?;
+    let before = register::find(work, &table.id).await?;
+    register::put(work, &table.id, number, wanted.administrator.as_deref()).await?;
+    let members = register::members(work, &table.id).await?;
+    for member in &members {
+        refuse_other_policies(work, member, before.is_none()).await?;
+        work.unforce(&member.name).await?;
+    }
+    shared::unforce(work).await?;
+    backfill::ledger(work, &table, &wanted.column).await?;
+    protect(work, &table.id).await?;
+    backfill::audit(work, &table.id).await
+}
+
+/// Makes the policies and guards anew for what `table` is to tables under tenancy now: it may have got a twin, other
+/// columns, or be a new history of one.
+pub(crate) async fn refresh(work: &Work, table: &TableId) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    register::forget_dropped(work).await?;
+    for origin in register::origins(work, table).await? {
+        let origin = work.existing_table(&origin).await?;
+        protect(work, &origin.id).await?;
+    }
+    Ok(())
+}
+
+async fn protect(work: &Work, table: &TableId) -> Result<(), DbErr> {
+    let Some(registered) = register::find(work, table).await? else {
+        return Ok(());
+    };
+    for member in register::members(work, table).await? {
+        protect_member(work, &member, &registered).await?;
+        register::keep(work, member.oid).await?;
+    }
+    shared::protect(work).await?;
+    refresh_foreign_keys(work).await
+}
+
+async fn protect_member(
+    work: &Work,
+    member: &Member,
+    registered: &Registered,
+) -> Result<(), DbErr> {
+    let name = &member.name;
+    let condition = condition(work, member, registered).await?;
+    let mut sql = format!(
+        "ALTER TABLE {name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;\n{}",
+        policies(member, registered, &condition.is_own)
+    );
+    let administrator = literal(registered.administrator.as_deref().unwrap_or_default());
+    // Nothing refers to a twin, so no foreign key changes it. PostgreSQL gives partitions the triggers of their table.
+    let guard = condition.is_foreign.filter(|_| member.what != "twin");
+    if let Some(is_foreign) = guard {
+        if !member.is_partition {
+            sql.push_str(&format!(
+                "DROP TRIGGER IF EXISTS tenancy_guard ON {name};
+                 CREATE TRIGGER tenancy_guard AFTER DELETE OR UPDATE ON {name}
+                     FOR EACH ROW WHEN ({is_foreign}) EXECUTE FUNCTION archive.tenancy_guard({administrator});\n"
+            ));
+        }
+        sql.push_str(&format!(
+            "ALTER TABLE {name} ENABLE ALWAYS TRIGGER tenancy_guard;\n"
+        ));
+    }
+    sql.push_str(&format!(
+        "DROP TRIGGER IF EXISTS tenancy_guard_truncate ON {name};
+         CREATE TRIGGER tenancy_guard_truncate BEFORE TRUNCATE ON {name}
+             FOR EACH STATEMENT EXECUTE FUNCTION archive.tenancy_guard({administrator});
+         ALTER TABLE {name} ENABLE ALWAYS TRIGGER tenancy_guard_truncate;"
+    ));
+    work.run(&sql).await
+}
+
+/// `current_user` as well as TO, which holds for every member of the role that inherits its rights: a member is no
+/// administrator before it takes the role. Functions that run as the owner, such as those of a temporal foreign
+/// key, see for the administrator what it sees itself.
+fn policies(member: &Member, registered: &Registered, is_own: &str) -> String {
+    let name = &member.name;
+    let mut sql: String = POLICIES
+        .iter()
+        .map(|policy| format!("DROP POLICY IF EXISTS {policy} ON {name};\n"))
+        .collect();
+    sql.push_str(&format!(
+        "CREATE POLICY tenancy ON {name} USING ({is_own}) WITH CHECK ({is_own});\n"
+    ));
+    if let Some(role) = &registered.administrator {
+        let (to, is) = (quote(role), literal(role));
+        sql.push_str(&format!(
+            "CREATE POLICY tenancy_administration ON {name} TO {to}
+                 USING (current_user OPERATOR(pg_catalog.=) {is}) WITH CHECK (current_user OPERATOR(pg_catalog.=) {is});
+             CREATE POLICY tenancy_trusted ON {name} TO {owner}
+                 USING (archive.acting_role() OPERATOR(pg_catalog.=) {is}) WITH CHECK (archive.acting_role() OPERATOR(pg_catalog.=) {is});\n",
+            owner = quote(&member.owner),
+        ));
+    }
+    sql
+}
+
+/// How a row of the table says whose it is.
+struct Condition {
+    is_own: String,
+    /// Of the row `OLD` of a trigger; a version without a column of its own goes with its identity.
+    is_foreign: Option<String>,
+}
+
+async fn condition(
+    work: &Work,
+    member: &Member,
+    registered: &Registered,
+) -> Result<Condition, DbErr> {
+    if let Some(column) = &member.column {
+        let row = column_of(work, member.oid, column).await?;
+        let row = row.ok_or_else(|| {
+            DbErr::Migration(format!("{} has no column \"{column}\"", member.name))
+        })?;
+        return Ok(Condition {
+            is_own: row.is_own,
+            is_foreign: Some(row.is_foreign),
+        });
+    }
+    let Some(history) = member.by_identity_of else {
+        return Err(DbErr::Migration(format!(
+            "{} has no column \"{}\" of the same type, NOT NULL: call `manager.sync_archived_table(..)` first",
+            member.name, registered.column
+        )));
+    };
+    let rows = work
+        .qualified_rows(
+            include_str!("../sql/tenancy/identity.sql"),
+            [member.oid.into(), history.into()],
+        )
+        .await?;
+    let is_own: Option<String> = match rows.first() {
+        Some(row) => row.try_get("", "is_own")?,
+        None => None,
+    };
+    match is_own {
+        Some(is_own) => Ok(Condition {
+            is_own,
+            is_foreign: None,
+        }),
+        None => Err(DbErr::Migration(format!(
+            "{} keeps versions of a table without a primary key, so nothing says whose they are: add one",
+            member.name
+        ))),
+    }
+}
+
+struct Compared {
+    number: i16,
+    not_null: bool,
+    is_own: String,
+    is_foreign: String,
+}
+
+async fn column_of(work: &Work, table: i64, column: &str) -> Result<Option<Compared>, DbErr> {
+    let rows = work
+        .qualified_rows(
+            include_str!("../sql/tenancy/column.sql"),
+            [table.into(), column.into()],
+        )
+        .await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    Ok(Some(Compared {
+        number: row.try_get("", "number")?,
+        not_null: row.try_get("", "not_null")?,
+        is_own: row.try_get("", "is_own")?,
+        is_foreign: row.try_get("", "is_foreign")?,
+    }))
+}
+
+/// Checks that the table can be put under tenancy as it is asked, and gives the number of the column.
+async fn verify(work: &Work, table: &Table, wanted: &Tenancy) -> Result<i16, DbErr> {
+    let id = &table.id;
+    let refuse = |reason: String| Err(DbErr::Migration(format!("{id} {reason}")));
+    if id.schema == "archive" || id.schema.starts_with("pg_") {
+        return refuse(
+            "cannot be put under tenancy: it is not a table of the application".to_owned(),
+        );
+    }
+    if table.is_partition {
+        return refuse(
+            "is a partition: put the partitioned table under tenancy, and its partitions are too"
+                .to_owned(),
+        );
+    }
+    if table.has_inheritors {
+        return refuse(
+            "has tables that inherit from it, which policies do not reach: use partitions"
+                .to_owned(),
+        );
+    }
+    if let Some(active) = crate::register::active_of(work, id).await? {
+        return refuse(format!(
+            "is the archive table of {active}: put that under tenancy"
+        ));
+    }
+    let column = &wanted.column;
+    let Some(found) = column_of(work, id.oid, column).await? else {
+        return refuse(format!(
+            "has no column \"{column}\" that could say whose a row is: add it first"
+        ));
+    };
+    if !found.not_null {
+        return refuse(format!(
+            "may have rows without a tenant, which nobody would see: fill the column and call ALTER TABLE {} ALTER \
+             COLUMN {} SET NOT NULL first",
+            id.sql(),
+            quote(column)
+        ));
+    }
+    verify_administrator(work, table, wanted).await?;
+    Ok(found.number)
+}
+
+async fn verify_administrator(work: &Work, table: &Table, wanted: &Tenancy) -> Result<(), DbErr> {
+    let Some(role) = &wanted.administrator else {
+        return Ok(());
+    };
+    let exists: bool = work
+        .row(
+            "SELECT pg_catalog.count(*) > 0 AS exists FROM pg_catalog.pg_roles WHERE rolname = $1",
+            [role.as_str().into()],
+        )
+        .await?
+        .try_get("", "exists")?;
+    if !exists {
+        return Err(DbErr::Migration(format!(
+            "there is no role \"{role}\" to administer {}: create it first, with CREATE ROLE",
+            table.id
+        )));
+    }
+    let others = work
+        .rows(
+            "SELECT administrator::text AS role FROM archive.tenancy
+             WHERE administrator <> $1::text AND relation <> $2::bigint::oid LIMIT 1",
+            [role.as_str().into(), table.id.oid.into()],
+        )
+        .await?;
+    match others.first() {
+        None => Ok(()),
+        Some(other) => Err(DbErr::Migration(format!(
+            "{} cannot have the administrator \"{role}\": that of the other tables is \"{}\", and all share the ledger \
+             and the audit log; name the same role",
+            table.id,
+            other.try_get::<String>("", "role")?
+        ))),
+    }
+}
+
+/// Permissive policies are joined by OR: one more would let in what ours keeps out.
+async fn refuse_other_policies(work: &Work, member: &Member, first: bool) -> Result<(), DbErr> {
+    let ours: Vec<String> = match first && member.what == "table" {
+        true => Vec::new(),
+        false => POLICIES.map(str::to_owned).to_vec(),
+    };
+    let rows = work
+        .rows(
+            "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(polname), ', ' ORDER BY polname) AS names
+             FROM pg_catalog.pg_policy
+             WHERE polrelid = $1::bigint::oid AND polpermissive AND polname::text <> ALL ($2)",
+            [member.oid.into(), ours.into()],
+        )
+        .await?;
+    let names: Option<String> = match rows.first() {
+        Some(row) => row.try_get("", "names")?,
+        None => None,
+    };
+    match names {
+        None => Ok(()),
+        Some(names) => Err(DbErr::Migration(format!(
+            "{} has permissive policies that would let in more than the tenant's rows: {names}; drop them, or create \
+             them AS RESTRICTIVE",
+            member.name
+        ))),
+    }
+}
+
+/// The functions of temporal foreign keys run as the owner, with `row_security = off`, which is an error where the
+/// owner is under policies itself. Under tenancy it sees what the session sees: whole identities with their versions.
+pub(crate) async fn refresh_foreign_keys(work: &Work) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    work.run_each(include_str!("../sql/tenancy/foreign_keys.sql"), [])
+        .await
+}

@@ -1,0 +1,134 @@
+//! Whose the archivals and the entries are that were written before.
+
+use sea_orm_archive::catalog::{Table, TableId};
+use sea_orm_migration::DbErr;
+
+use crate::{
+    audit,
+    name::{literal, quote},
+    tenancy::register,
+    work::Work,
+};
+
+/// Gives the archivals that hold rows of `table` their tenant, and refuses rows of another one in them.
+pub(crate) async fn ledger(work: &Work, table: &Table, column: &str) -> Result<(), DbErr> {
+    let name = quote(column);
+    let nothing = format!("(SELECT NULL::text AS {name}, NULL::bigint AS archival_id WHERE false)");
+    let (twin, archival_id) = match &table.twin {
+        Some(twin) => (twin.id.sql(), quote(&twin.archival_id)),
+        None => (nothing, "archival_id".to_owned()),
+    };
+    let key: Vec<_> = table
+        .key
+        .iter()
+        .map(|c| format!("{}, t.{}", literal(&c.name), quote(&c.name)))
+        .collect();
+    let sql = include_str!("../sql/tenancy/backfill_ledger.sql")
+        .replace("{table}", &literal(&table.id.sql()))
+        .replace("{active}", &table.id.sql())
+        .replace("{archival_id}", &archival_id)
+        .replace("{twin}", &twin)
+        .replace("{key}", &key.join(", "))
+        .replace("{column}", &name);
+    work.run(&sql).await?;
+    let Some(twin) = &table.twin else {
+        return Ok(());
+    };
+    let strangers: i64 = work
+        .row(
+            &format!(
+                "SELECT pg_catalog.count(*) AS rows FROM {} AS d JOIN archive.archival AS a ON a.id = d.{archival_id}
+                 WHERE a.restored_at IS NULL AND a.tenant IS NOT NULL AND d.{name}::text IS DISTINCT FROM a.tenant",
+                twin.id.sql()
+            ),
+            [],
+        )
+        .await?
+        .try_get("", "rows")?;
+    if strangers == 0 {
+        return Ok(());
+    }
+    Err(DbErr::Migration(format!(
+        "{} holds {strangers} rows that went into the archive with the tree of another tenant: restore those archivals \
+         first, and give the rows to one tenant",
+        twin.id
+    )))
+}
+
+/// Lets the log tell of each row of `table` and its histories whose it is, from now on and for what is written.
+pub(crate) async fn audit(work: &Work, table: &TableId) -> Result<(), DbErr> {
+    for member in register::members(work, table).await? {
+        if member.what == "twin" || member.is_partition {
+            continue;
+        }
+        if let Some(table) = work.table(&member.name).await? {
+            tell_audit(work, &table).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The same for one table that is audited.
+pub(crate) async fn tell_audit(work: &Work, table: &Table) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? || !audit::register::is_installed(work).await? {
+        return Ok(());
+    }
+    let told = work
+        .rows(
+            "UPDATE archive.audited_table AS r SET tenant = a.attnum
+             FROM archive.tenancy_scope AS s
+             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.tenant_column
+             WHERE r.relation = s.relation AND s.relation = $1::bigint::oid AND r.tenant IS DISTINCT FROM a.attnum
+             RETURNING r.table_name, s.tenant_column::text AS tenant_column",
+            [table.id.oid.into()],
+        )
+        .await?;
+    let Some(row) = told.first() else {
+        return Ok(());
+    };
+    audit::refresh(work, table).await?;
+    let column: String = row.try_get("", "tenant_column")?;
+    let table_name: String = row.try_get("", "table_name")?;
+    let key: Vec<_> = table
+        .key
+        .iter()
+        .map(|c| {
+            format!(
+                "{}, archive.audit_value(t.{})",
+                literal(&c.name),
+                quote(&c.name)
+            )
+        })
+        .collect();
+    let sources: Vec<_> = std::iter::once(table.id.sql())
+        .chain(table.twin.iter().map(|twin| twin.id.sql()))
+        .collect();
+    let rows: String = sources
+        .iter()
+        .map(|source| {
+            format!(
+                "SELECT pg_catalog.jsonb_build_object({}), t.{}::text FROM {source} AS t UNION ALL\n",
+                key.join(", "),
+                quote(&column)
+            )
+        })
+        .collect();
+    let sql = include_str!("../sql/tenancy/backfill_audit.sql")
+        .replace("{rows}", &rows)
+        .replace("{name}", &literal(&column))
+        .replace("{table_name}", &literal(&table_name));
+    let mut lifted = Vec::new();
+    for forced in sources
+        .into_iter()
+        .chain(["archive.audit_entry".to_owned()])
+    {
+        if work.unforce(&forced).await? {
+            lifted.push(forced);
+        }
+    }
+    work.run(&sql).await?;
+    for table in lifted {
+        work.force(&table).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! Tenancy: row-level security of everything that holds rows of a table.
+
+mod apply;
+mod backfill;
+mod options;
+mod register;
+mod remove;
+mod schema;
+mod shared;
+
+pub use options::Tenancy;
+pub use schema::TenancySchema;
+
+pub(crate) use apply::{refresh, refresh_foreign_keys};
+pub(crate) use backfill::tell_audit;
+pub(crate) use remove::refuse_while_enabled;
+pub(crate) use shared::protect as protect_shared;

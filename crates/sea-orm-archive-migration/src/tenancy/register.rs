@@ -1,0 +1,169 @@
+//! `archive.tenancy`: which tables belong to several tenants, and what was made for that.
+
+use sea_orm_archive::catalog::TableId;
+use sea_orm_migration::{DbErr, sea_orm::QueryResult};
+
+use crate::work::Work;
+
+/// A table under tenancy.
+#[derive(Clone, Debug)]
+pub(crate) struct Registered {
+    /// The column that says whose row it is, as it is called now.
+    pub(crate) column: String,
+    pub(crate) administrator: Option<String>,
+}
+
+/// A table that holds rows of one under tenancy: itself, a partition, a twin, a history.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) oid: i64,
+    /// As SQL text.
+    pub(crate) name: String,
+    pub(crate) owner: String,
+    /// `table`, `history`, `twin` or `partition`.
+    pub(crate) what: String,
+    /// Partitions get the row triggers of their table from PostgreSQL.
+    pub(crate) is_partition: bool,
+    pub(crate) column: Option<String>,
+    pub(crate) by_identity_of: Option<i64>,
+}
+
+/// Whether the register is there.
+pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
+    let sql = "SELECT pg_catalog.to_regclass('archive.tenancy_object') IS NOT NULL AS installed";
+    work.row(sql, []).await?.try_get("", "installed")
+}
+
+/// Forgets the tables that were dropped.
+pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
+    work.run(
+        "DELETE FROM archive.tenancy AS r
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = r.relation);
+         DELETE FROM archive.tenancy_object AS r
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = r.relation)",
+    )
+    .await
+}
+
+/// What is registered of `table`.
+pub(crate) async fn find(work: &Work, table: &TableId) -> Result<Option<Registered>, DbErr> {
+    let rows = work
+        .rows(
+            "SELECT a.attname::text AS column_name, t.administrator::text AS administrator
+             FROM archive.tenancy AS t
+             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.relation AND a.attnum = t.tenant AND NOT a.attisdropped
+             WHERE t.relation = $1::bigint::oid",
+            [table.oid.into()],
+        )
+        .await?;
+    let read = |row: &QueryResult| {
+        Ok(Registered {
+            column: row.try_get("", "column_name")?,
+            administrator: row.try_get("", "administrator")?,
+        })
+    };
+    rows.first().map(read).transpose()
+}
+
+/// Registers `table`.
+pub(crate) async fn put(
+    work: &Work,
+    table: &TableId,
+    number: i16,
+    administrator: Option<&str>,
+) -> Result<(), DbErr> {
+    work.run_with(
+        "INSERT INTO archive.tenancy (relation, tenant, administrator) VALUES ($1::bigint::oid, $2, $3::text)
+         ON CONFLICT (relation) DO UPDATE SET tenant = EXCLUDED.tenant, administrator = EXCLUDED.administrator",
+        [table.oid.into(), number.into(), administrator.into()],
+    )
+    .await
+}
+
+/// Forgets `table`.
+pub(crate) async fn remove(work: &Work, table: &TableId) -> Result<(), DbErr> {
+    work.run_with(
+        "DELETE FROM archive.tenancy WHERE relation = $1::bigint::oid",
+        [table.oid.into()],
+    )
+    .await
+}
+
+/// The role that administers, where one is named, and whether any table is under tenancy.
+pub(crate) async fn administrator(work: &Work) -> Result<(bool, Option<String>), DbErr> {
+    let row = work
+        .row(
+            "SELECT pg_catalog.count(*) > 0 AS any_table, pg_catalog.min(administrator::text) AS administrator
+             FROM archive.tenancy",
+            [],
+        )
+        .await?;
+    Ok((
+        row.try_get("", "any_table")?,
+        row.try_get("", "administrator")?,
+    ))
+}
+
+/// The tables under tenancy of which `relation` holds rows, or which it is itself the identity or the table of.
+pub(crate) async fn origins(work: &Work, relation: &TableId) -> Result<Vec<String>, DbErr> {
+    let rows = work
+        .rows(
+            "SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name
+             FROM archive.tenancy_scope AS s
+             JOIN pg_catalog.pg_class AS c ON c.oid = s.origin
+             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+             WHERE s.relation = $1::bigint::oid ORDER BY name",
+            [relation.oid.into()],
+        )
+        .await?;
+    rows.iter().map(|row| row.try_get("", "name")).collect()
+}
+
+/// Every table that holds rows of `table`, itself first.
+pub(crate) async fn members(work: &Work, table: &TableId) -> Result<Vec<Member>, DbErr> {
+    let rows = work
+        .rows(
+            "SELECT s.relation::bigint AS oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
+                    pg_catalog.pg_get_userbyid(c.relowner)::text AS owner, s.what, c.relispartition AS is_partition,
+                    s.tenant_column::text AS tenant_column, s.by_identity_of::bigint AS by_identity_of
+             FROM archive.tenancy_scope AS s
+             JOIN pg_catalog.pg_class AS c ON c.oid = s.relation
+             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+             WHERE s.origin = $1::bigint::oid
+             ORDER BY s.what <> 'table', c.relispartition, s.relation",
+            [table.oid.into()],
+        )
+        .await?;
+    let read = |row: &QueryResult| {
+        Ok(Member {
+            oid: row.try_get("", "oid")?,
+            name: row.try_get("", "name")?,
+            owner: row.try_get("", "owner")?,
+            what: row.try_get("", "what")?,
+            is_partition: row.try_get("", "is_partition")?,
+            column: row.try_get("", "tenant_column")?,
+            by_identity_of: row.try_get("", "by_identity_of")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Keeps what stands on `relation` now, for the check to compare with. An empty `search_path` writes every name whole.
+pub(crate) async fn keep(work: &Work, relation: i64) -> Result<(), DbErr> {
+    work.qualified_rows(
+        "WITH gone AS (DELETE FROM archive.tenancy_object WHERE relation = $1::bigint::oid)
+         SELECT",
+        [relation.into()],
+    )
+    .await?;
+    work.qualified_rows(
+        "INSERT INTO archive.tenancy_object (relation, kind, name, definition)
+         SELECT f.relation, f.kind, f.name, f.definition FROM archive.tenancy_found AS f
+         WHERE f.relation = $1::bigint::oid AND (f.kind = 'trigger' OR f.name IN
+               ('tenancy', 'tenancy_administration', 'tenancy_trusted', 'tenancy_writing', 'tenancy_looking'))
+         ON CONFLICT (relation, kind, name) DO UPDATE SET definition = EXCLUDED.definition RETURNING 1",
+        [relation.into()],
+    )
+    .await
+    .map(drop)
+}

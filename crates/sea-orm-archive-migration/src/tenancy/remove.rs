@@ -1,0 +1,85 @@
+//! Taking tenancy away again.
+
+use sea_orm_migration::DbErr;
+
+use crate::{
+    audit,
+    tenancy::{register, shared},
+    work::Work,
+};
+
+/// Takes a table out of tenancy.
+pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    register::forget_dropped(work).await?;
+    let Some(table) = work.table(name).await? else {
+        return Ok(());
+    };
+    if register::find(work, &table.id).await?.is_none() {
+        return Ok(());
+    }
+    let table = work.existing_table(&table.id.sql()).await?;
+    for member in register::members(work, &table.id).await? {
+        let name = &member.name;
+        let mut sql = format!("DROP TRIGGER IF EXISTS tenancy_guard_truncate ON {name};\n");
+        if !member.is_partition {
+            sql.push_str(&format!(
+                "DROP TRIGGER IF EXISTS tenancy_guard ON {name};\n"
+            ));
+        }
+        for policy in ["tenancy", "tenancy_administration", "tenancy_trusted"] {
+            sql.push_str(&format!("DROP POLICY IF EXISTS {policy} ON {name};\n"));
+        }
+        work.run(&sql).await?;
+        // Without a policy nobody would see a row; with one of somebody else's it is his to say.
+        work.run_each(
+            "SELECT pg_catalog.format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY', $2::text) AS statement
+             WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_policy WHERE polrelid = $1::bigint::oid)",
+            [member.oid.into(), name.as_str().into()],
+        )
+        .await?;
+        work.run_with(
+            "DELETE FROM archive.tenancy_object WHERE relation = $1::bigint::oid",
+            [member.oid.into()],
+        )
+        .await?;
+    }
+    register::remove(work, &table.id).await?;
+    if audit::register::is_installed(work).await? {
+        work.run_with(
+            "UPDATE archive.audited_table SET tenant = NULL WHERE relation = $1::bigint::oid",
+            [table.id.oid.into()],
+        )
+        .await?;
+        audit::refresh(work, &table).await?;
+    }
+    let (any, _) = register::administrator(work).await?;
+    if any {
+        shared::protect(work).await
+    } else {
+        shared::release(work).await
+    }
+}
+
+/// The policies of a table call the archive's functions.
+pub(crate) async fn refuse_while_enabled(work: &Work) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    register::forget_dropped(work).await?;
+    let rows = work
+        .rows(
+            "SELECT relation::text AS name FROM archive.tenancy ORDER BY 1 LIMIT 1",
+            [],
+        )
+        .await?;
+    match rows.first() {
+        None => Ok(()),
+        Some(row) => Err(DbErr::Migration(format!(
+            "{} is under tenancy, whose policies call functions of the archive: call `manager.disable_tenancy(..)` first",
+            row.try_get::<String>("", "name")?
+        ))),
+    }
+}

@@ -1,0 +1,106 @@
+//! What a migration calls for tenancy.
+
+use std::future::Future;
+
+use sea_orm_migration::{DbErr, SchemaManager, sea_query::IntoTableRef};
+
+use crate::{
+    name,
+    tenancy::{apply, options::Tenancy, remove},
+    work::Work,
+};
+
+/// Tenancy's part of a [`SchemaManager`].
+pub trait TenancySchema {
+    /// Puts a table under tenancy: nobody sees or writes a row but for the tenant of the
+    /// [context](sea_orm_archive::Context) and the administrator, whatever SQL they send.
+    ///
+    /// In the database, for `posts` with `org_id` and the administrator `ops`:
+    ///
+    /// ```sql
+    /// ALTER TABLE posts ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+    /// CREATE POLICY tenancy ON posts USING (org_id = archive.current_tenant()::bigint);
+    /// CREATE POLICY tenancy_administration ON posts TO ops USING (current_user = 'ops');
+    /// CREATE POLICY tenancy_trusted ON posts TO owner USING (archive.acting_role() = 'ops');
+    /// CREATE TRIGGER tenancy_guard AFTER DELETE OR UPDATE ON posts FOR EACH ROW
+    ///     WHEN ((OLD.org_id = archive.current_tenant()::bigint) IS NOT TRUE)
+    ///     EXECUTE FUNCTION archive.tenancy_guard('ops');
+    /// CREATE TRIGGER tenancy_guard_truncate BEFORE TRUNCATE ON posts ..;
+    /// ```
+    ///
+    /// and the same on its partitions, its twin and its histories; the ledger, the detached links and the audit log
+    /// show to each tenant what is of its rows. What is archived and logged already is told apart by its rows. It
+    /// may run again, and then makes good what was changed by hand.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such table, column or role; where the column may be NULL; where the table has other
+    /// permissive policies, which would let in more; where archived rows belong to another tenant than the tree
+    /// they went with; and where another table has another administrator.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::{Tenancy, TenancySchema};
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager
+    ///     .enable_tenancy(Tenancy::new("posts", "org_id").administrator("ops"))
+    ///     .await?;
+    /// manager.enable_tenancy(("comments", "org_id")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn enable_tenancy(
+        &self,
+        tenancy: impl Into<Tenancy>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Takes away what [`enable_tenancy`](Self::enable_tenancy) made; its `down`.
+    ///
+    /// In the database: its policies and triggers are dropped, and row-level security is disabled where no policy
+    /// is left. With the last table the ledger and the log are for everybody again who is granted them. Nothing
+    /// happens where the table is not under tenancy.
+    ///
+    /// # Errors
+    ///
+    /// The database's own.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::TenancySchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.disable_tenancy("posts").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn disable_tenancy(
+        &self,
+        table: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+}
+
+impl TenancySchema for SchemaManager<'_> {
+    fn enable_tenancy(
+        &self,
+        tenancy: impl Into<Tenancy>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let tenancy = tenancy.into();
+        async move {
+            let work = Work::begin(self).await?;
+            let done = apply::enable(&work, &tenancy).await;
+            work.finish(done).await
+        }
+    }
+
+    fn disable_tenancy(
+        &self,
+        table: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let name = name::table(&table.into_table_ref());
+        async move {
+            let name = name?;
+            let work = Work::begin(self).await?;
+            let done = remove::disable(&work, &name).await;
+            work.finish(done).await
+        }
+    }
+}

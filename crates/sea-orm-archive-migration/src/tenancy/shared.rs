@@ -1,0 +1,125 @@
+//! What all tables share: the ledger, the detached links and the audit log.
+
+use sea_orm_migration::DbErr;
+
+use crate::{
+    audit,
+    name::{literal, quote},
+    tenancy::register,
+    work::Work,
+};
+
+const TABLES: [&str; 2] = ["archive.archival", "archive.detached_link"];
+const AUDIT_TABLES: [&str; 2] = ["archive.audit_entry", "archive.audit_details"];
+
+/// Protects them, where any table is under tenancy.
+pub(crate) async fn protect(work: &Work) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    let (any, administrator) = register::administrator(work).await?;
+    if !any {
+        return Ok(());
+    }
+    work.run(include_str!("../sql/tenancy/shared.sql")).await?;
+    for table in TABLES {
+        administer(work, table, "ALL", administrator.as_deref()).await?;
+        keep(work, table).await?;
+    }
+    if !audit::register::is_installed(work).await? {
+        return Ok(());
+    }
+    let owner: String = work
+        .row(
+            "SELECT pg_catalog.pg_get_userbyid(relowner)::text AS owner FROM pg_catalog.pg_class
+             WHERE oid = 'archive.audit_entry'::pg_catalog.regclass",
+            [],
+        )
+        .await?
+        .try_get("", "owner")?;
+    work.run(&include_str!("../sql/tenancy/audit.sql").replace("{owner}", &quote(&owner)))
+        .await?;
+    for table in AUDIT_TABLES {
+        administer(work, table, "SELECT", administrator.as_deref()).await?;
+        keep(work, table).await?;
+    }
+    // Nobody is granted a partition, and nobody who were would see a row of it.
+    work.run_each(
+        "SELECT pg_catalog.format('ALTER TABLE archive.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', c.relname) AS statement
+         FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
+         WHERE i.inhparent = 'archive.audit_entry'::pg_catalog.regclass",
+        [],
+    )
+    .await
+}
+
+async fn administer(
+    work: &Work,
+    table: &str,
+    command: &str,
+    administrator: Option<&str>,
+) -> Result<(), DbErr> {
+    let mut sql = format!("DROP POLICY IF EXISTS tenancy_administration ON {table};");
+    if let Some(role) = administrator {
+        sql.push_str(&format!(
+            "CREATE POLICY tenancy_administration ON {table} FOR {command} TO {} USING (current_user OPERATOR(pg_catalog.=) {});",
+            quote(role),
+            literal(role)
+        ));
+    }
+    work.run(&sql).await
+}
+
+async fn keep(work: &Work, table: &str) -> Result<(), DbErr> {
+    let oid: i64 = work
+        .row(
+            "SELECT $1::pg_catalog.regclass::oid::bigint AS oid",
+            [table.into()],
+        )
+        .await?
+        .try_get("", "oid")?;
+    register::keep(work, oid).await
+}
+
+/// Lets their owner see every row, until they are protected again.
+pub(crate) async fn unforce(work: &Work) -> Result<(), DbErr> {
+    for table in TABLES {
+        work.unforce(table).await?;
+    }
+    if audit::register::is_installed(work).await? {
+        for table in AUDIT_TABLES {
+            work.unforce(table).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets everybody see them again who is granted them.
+pub(crate) async fn release(work: &Work) -> Result<(), DbErr> {
+    let audit = audit::register::is_installed(work).await?;
+    let tables = TABLES.iter().chain(AUDIT_TABLES.iter().filter(|_| audit));
+    for table in tables {
+        let mut sql = format!(
+            "ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY;\n"
+        );
+        for policy in [
+            "tenancy",
+            "tenancy_administration",
+            "tenancy_writing",
+            "tenancy_looking",
+        ] {
+            sql.push_str(&format!("DROP POLICY IF EXISTS {policy} ON {table};\n"));
+        }
+        work.run(&sql).await?;
+    }
+    if audit {
+        work.run_each(
+            "SELECT pg_catalog.format('ALTER TABLE archive.%I NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY', c.relname) AS statement
+             FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
+             WHERE i.inhparent = 'archive.audit_entry'::pg_catalog.regclass",
+            [],
+        )
+        .await?;
+    }
+    work.run("DELETE FROM archive.tenancy_object").await
+}

@@ -1,0 +1,131 @@
+-- Everything that is not as enable_tenancy() made it. Run with an empty search_path, as the definitions were kept.
+WITH scope AS (
+    SELECT s.relation, s.origin, s.what, s.tenant_column FROM archive.tenancy_scope AS s
+),
+-- What all tables share is protected while any table is under tenancy.
+shared AS (
+    SELECT c.oid AS relation, i.inhrelid IS NOT NULL AS is_partition
+    FROM pg_class AS c
+    LEFT JOIN pg_inherits AS i ON i.inhrelid = c.oid AND i.inhparent = to_regclass('archive.audit_entry')
+    WHERE c.relnamespace = 'archive'::regnamespace AND c.relkind IN ('r', 'p')
+      AND (c.relname IN ('archival', 'detached_link', 'audit_entry', 'audit_details') OR i.inhrelid IS NOT NULL)
+      AND EXISTS (SELECT FROM archive.tenancy)
+),
+again AS (
+    SELECT 'call manager.enable_tenancy(..) again, which makes it anew' AS remedy
+),
+unprotected AS (
+    SELECT w.relation, 'has row-level security ' || CASE WHEN c.relrowsecurity THEN 'not forced, so its owner sees every row'
+                                                         ELSE 'not enabled' END AS problem, again.remedy
+    FROM (SELECT relation FROM scope UNION SELECT relation FROM shared) AS w
+    JOIN pg_class AS c ON c.oid = w.relation
+    CROSS JOIN again
+    WHERE NOT (c.relrowsecurity AND c.relforcerowsecurity)
+),
+-- What there must be, whether or not it was ever made: a partition, a twin or a history may have come since.
+wanted AS (
+    SELECT relation, 'policy' AS kind, 'tenancy'::name AS name FROM scope
+    UNION
+    SELECT relation, 'policy', 'tenancy' FROM shared WHERE NOT is_partition
+    UNION
+    SELECT relation, 'trigger', 'tenancy_guard' FROM scope WHERE what <> 'twin' AND tenant_column IS NOT NULL
+    UNION
+    SELECT relation, 'trigger', 'tenancy_guard_truncate' FROM scope
+    UNION
+    SELECT o.relation, o.kind, o.name FROM archive.tenancy_object AS o
+),
+missing AS (
+    SELECT w.relation, format('has no %s %s', w.kind, w.name) AS problem, again.remedy
+    FROM wanted AS w CROSS JOIN again
+    WHERE NOT EXISTS (SELECT FROM archive.tenancy_found AS f
+                      WHERE f.relation = w.relation AND f.kind = w.kind AND f.name = w.name)
+),
+different AS (
+    SELECT f.relation, format('has another %s %s than was made (%s)', f.kind, f.name, f.definition) AS problem, again.remedy
+    FROM archive.tenancy_found AS f
+    JOIN wanted AS w ON w.relation = f.relation AND w.kind = f.kind AND w.name = f.name
+    LEFT JOIN archive.tenancy_object AS o ON o.relation = f.relation AND o.kind = f.kind AND o.name = f.name
+    CROSS JOIN again
+    WHERE o.definition IS DISTINCT FROM f.definition
+),
+other AS (
+    SELECT f.relation, format('has the permissive policy %s, which lets in more than the tenant''s rows', f.name) AS problem,
+           'drop it, or create it AS RESTRICTIVE' AS remedy
+    FROM archive.tenancy_found AS f
+    WHERE f.kind = 'policy' AND f.permissive
+      AND (EXISTS (SELECT FROM scope AS s WHERE s.relation = f.relation) OR EXISTS (SELECT FROM shared AS s WHERE s.relation = f.relation))
+      AND NOT EXISTS (SELECT FROM wanted AS w WHERE w.relation = f.relation AND w.kind = f.kind AND w.name = f.name)
+),
+-- A twin has the grants of its table: what is archived is DELETE on the table and INSERT on the twin.
+granted AS (
+    SELECT c.oid AS relation, acl.grantee, acl.privilege_type AS privilege, NULL::name AS column_name
+    FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS acl WHERE acl.grantee <> c.relowner
+    UNION
+    SELECT c.oid, acl.grantee, acl.privilege_type, a.attname
+    FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND NOT a.attisdropped
+    CROSS JOIN aclexplode(a.attacl) AS acl WHERE acl.grantee <> c.relowner
+),
+pair AS (
+    SELECT r.active::oid AS active, r.twin::oid AS twin FROM archive.archived_table AS r
+    WHERE EXISTS (SELECT FROM scope AS s WHERE s.relation = r.active)
+),
+due AS (
+    SELECT p.twin, g.grantee, g.privilege, g.column_name FROM pair AS p JOIN granted AS g ON g.relation = p.active
+    WHERE g.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+    UNION
+    SELECT p.twin, g.grantee, 'INSERT', NULL FROM pair AS p JOIN granted AS g ON g.relation = p.active
+    WHERE g.privilege = 'DELETE'
+),
+grants AS (
+    SELECT coalesce(d.twin, h.relation) AS relation,
+           format(CASE WHEN d.twin IS NULL THEN 'gives %s%s to %s, which its table does not'
+                       ELSE 'does not give %s%s to %s, which its table does' END,
+                  coalesce(d.privilege, h.privilege), ' (' || coalesce(d.column_name, h.column_name) || ')',
+                  CASE coalesce(d.grantee, h.grantee) WHEN 0 THEN 'PUBLIC'
+                       ELSE coalesce(d.grantee, h.grantee)::regrole::text END) AS problem,
+           CASE WHEN d.twin IS NULL THEN 'revoke it' ELSE 'call manager.sync_archived_table(..)' END AS remedy
+    FROM due AS d
+    FULL JOIN (SELECT g.relation, g.grantee, g.privilege, g.column_name FROM granted AS g JOIN pair AS p ON p.twin = g.relation) AS h
+        ON h.relation = d.twin AND h.grantee = d.grantee AND h.privilege = d.privilege
+       AND coalesce(h.column_name, '') = coalesce(d.column_name, '')
+    WHERE d.twin IS NULL OR h.relation IS NULL
+),
+-- Nobody but its owner writes to the log, and nobody reads it in pieces.
+log_grants AS (
+    SELECT g.relation, format('gives %s to %s', g.privilege,
+               CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END) AS problem,
+           'revoke it: the log is written by triggers alone, and read as archive.audit_entry' AS remedy
+    FROM granted AS g JOIN pg_class AS c ON c.oid = g.relation
+    WHERE c.relnamespace = 'archive'::regnamespace AND c.relname ~ '^audit(ed)?_'
+      AND EXISTS (SELECT FROM archive.tenancy)
+      AND (g.privilege <> 'SELECT' OR c.relname NOT IN ('audit_entry', 'audit_details', 'audited_table'))
+),
+functions AS (
+    SELECT f.oid::regprocedure::text AS object,
+           CASE WHEN f.prosecdef AND NOT EXISTS (SELECT FROM unnest(f.proconfig) AS s WHERE s LIKE 'search\_path=%')
+                THEN 'runs as its owner with the search_path of whoever calls it'
+                ELSE 'is a trigger function that everybody may put on a table' END AS problem,
+           'call manager.install_archive() and manager.install_audit() again' AS remedy
+    FROM pg_proc AS f
+    WHERE f.pronamespace = 'archive'::regnamespace AND EXISTS (SELECT FROM archive.tenancy)
+      AND ((f.prosecdef AND NOT EXISTS (SELECT FROM unnest(f.proconfig) AS s WHERE s LIKE 'search\_path=%'))
+           OR (f.prorettype = 'trigger'::regtype
+               AND EXISTS (SELECT FROM aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) AS acl
+                           WHERE acl.grantee = 0 AND acl.privilege_type = 'EXECUTE')))
+),
+administrators AS (
+    SELECT t.relation::oid AS relation, format('is administered by %s, which is no role any more', t.administrator) AS problem,
+           'call manager.enable_tenancy(..) with a role that there is' AS remedy
+    FROM archive.tenancy AS t
+    WHERE t.administrator IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = t.administrator)
+)
+SELECT format('%s.%s', n.nspname, c.relname) AS object, d.problem, d.remedy
+FROM (
+    SELECT * FROM unprotected UNION ALL SELECT * FROM missing UNION ALL SELECT * FROM different UNION ALL SELECT * FROM other
+    UNION ALL SELECT * FROM grants UNION ALL SELECT * FROM log_grants UNION ALL SELECT * FROM administrators
+) AS d
+JOIN pg_class AS c ON c.oid = d.relation
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+UNION ALL
+SELECT object, problem, remedy FROM functions
+ORDER BY 1, 2

@@ -1,0 +1,94 @@
+//! An administrator sees all, by acting as a role and not by saying so.
+
+use sea_orm::ConnectionTrait;
+use sea_orm_archive::Context;
+use sea_orm_archive::prelude::*;
+
+use crate::database::{EVERYTHING, Organisations, run, texts};
+use crate::model::{comment, post};
+
+#[tokio::test]
+async fn an_administrator_sees_archives_and_restores_what_is_anybodys() {
+    let organisations = Organisations::new().await;
+    let ops = organisations.database.connect_as("ops").await;
+    let txn = organisations.administrator().await;
+    assert_eq!(texts(&txn, EVERYTHING).await, texts(&ops, EVERYTHING).await);
+    assert!(texts(&ops, EVERYTHING).await.len() > 20);
+    let archival = post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
+    assert_eq!(archival.tenant.as_deref(), Some("2"));
+    txn.commit().await.unwrap();
+
+    let txn = organisations.tenant(1).await;
+    assert!(post::Entity::restore_by_id(2).exec(&txn).await.is_err());
+    drop(txn);
+    // The tenant finds what was archived for it, and in the log by whom.
+    let txn = organisations.tenant(2).await;
+    assert_eq!(
+        texts(&txn, "select distinct actor || operation || tenant from archive.audit_entry where archival_id is not null").await,
+        ["9ARCHIVE2"]
+    );
+    post::Entity::restore_by_id(2).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+
+    let archival = post::Entity::archive_by_id(1).exec(&ops).await.unwrap();
+    assert_eq!(archival.tenant.as_deref(), Some("1"));
+    assert_eq!(archival.restore(&ops).await.unwrap().relinked, 1);
+    let txn = Context::new().tenant(2).begin(&ops).await.unwrap();
+    assert_eq!(
+        post::Entity::archive_by_id(1)
+            .exec(&txn)
+            .await
+            .unwrap()
+            .tenant
+            .as_deref(),
+        Some("1")
+    );
+}
+
+/// `desk` may become the administrator, and is nobody until it does.
+#[tokio::test]
+async fn a_member_of_the_role_is_no_administrator() {
+    let organisations = Organisations::new().await;
+    let desk = organisations.database.connect_as("desk").await;
+    assert_eq!(texts(&desk, EVERYTHING).await, Vec::<String>::new());
+    let txn = Context::new().tenant(1).begin(&desk).await.unwrap();
+    let seen = texts(&txn, EVERYTHING).await;
+    assert!(
+        !seen.is_empty() && seen.iter().all(|row| row.ends_with(" 1")),
+        "{seen:?}"
+    );
+    assert!(matches!(
+        post::Entity::archive_by_id(2).exec(&txn).await,
+        Err(ArchiveError::NotFound { .. })
+    ));
+    drop(txn);
+    // The guard asks who acts, too.
+    let txn = organisations.administrator().await;
+    run(&txn, "insert into comments values (15, 2, 1)").await;
+    txn.commit().await.unwrap();
+    let txn = Context::new().tenant(1).begin(&desk).await.unwrap();
+    let error = post::Entity::archive_by_id(1).exec(&txn).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::OtherTenant { .. }), "{error}");
+}
+
+/// Plans are kept by what a role sees: those of a superuser, whom no policy binds, beside those of a tenant.
+#[tokio::test]
+async fn roles_take_turns() {
+    let organisations = Organisations::new().await;
+    let superuser = organisations.database.connect().await;
+    for _ in 0..3 {
+        let txn = organisations.tenant(1).await;
+        let archival = comment::Entity::archive_by_id(11).exec(&txn).await.unwrap();
+        txn.commit().await.unwrap();
+        archival.restore(&superuser).await.unwrap();
+        let archival = comment::Entity::archive_by_id(12)
+            .exec(&superuser)
+            .await
+            .unwrap();
+        assert_eq!(archival.tenant.as_deref(), Some("2"));
+        let txn = organisations.tenant(2).await;
+        archival.restore(&txn).await.unwrap();
+        txn.commit().await.unwrap();
+    }
+    superuser.execute_unprepared("select 1").await.unwrap();
+}

@@ -1,0 +1,200 @@
+//! The log tells each tenant of its rows.
+
+use sea_orm_archive::Context;
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::AuditSchema;
+
+use crate::database::{Organisations, attempt, number, run, texts};
+use crate::model::post;
+
+const ENTRIES: &str = "select operation || ' ' || table_name || ' ' || (key->>'id') || ' ' || coalesce(tenant, '-')
+                       from archive.audit_entry where at > '2000-01-01' and operation <> 'INSERT' order by id";
+
+#[tokio::test]
+async fn entries_carry_the_tenant_of_their_row() {
+    let organisations = Organisations::new().await;
+    let context = Context::new()
+        .actor(9)
+        .reason("mixed")
+        .role(&organisations.ops);
+    let desk = organisations.database.connect_as("desk").await;
+    let txn = context.begin(&desk).await.unwrap();
+    run(
+        &txn,
+        "update posts set slug = slug || '!' where id in (3, 4)",
+    )
+    .await;
+    // What an administrator moves from one to the other tells of both, and is for neither.
+    run(
+        &txn,
+        "update bookmarks set org_id = 2, post_id = null where id = 21",
+    )
+    .await;
+    txn.commit().await.unwrap();
+    let txn = organisations.tenant(1).await;
+    post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    assert_eq!(
+        texts(&txn, ENTRIES).await,
+        ["UPDATE public.posts 3 1", "ARCHIVE public.posts 1 1"]
+    );
+    assert_eq!(
+        number(&txn, "select count(*) from archive.audit_details").await,
+        0
+    );
+    txn.commit().await.unwrap();
+    let txn = organisations.tenant(2).await;
+    assert_eq!(texts(&txn, ENTRIES).await, ["UPDATE public.posts 4 2"]);
+    drop(txn);
+    assert_eq!(
+        texts(&organisations.web, ENTRIES).await,
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        texts(&organisations.owner, ENTRIES).await,
+        Vec::<String>::new()
+    );
+    let txn = organisations.administrator().await;
+    let all = texts(&txn, ENTRIES).await;
+    assert!(
+        all.contains(&"UPDATE public.bookmarks 21 ".to_owned()),
+        "{all:?}"
+    );
+    assert_eq!(
+        number(&txn, "select count(*) from archive.audit_details").await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn details_are_for_the_tenant_of_the_request() {
+    let organisations = Organisations::new().await;
+    for org in [1, 2] {
+        let context = Context::new().tenant(org).reason(format!("of {org}"));
+        let txn = context.begin(&organisations.web).await.unwrap();
+        run(&txn, "update posts set slug = slug || '?'").await;
+        run(
+            &txn,
+            "update comments set org_id = org_id, post_id = post_id",
+        )
+        .await;
+        txn.commit().await.unwrap();
+    }
+    for org in [1, 2] {
+        let txn = organisations.tenant(org).await;
+        assert_eq!(
+            texts(&txn, "select details->>'reason' from archive.audit_details").await,
+            [format!("of {org}")]
+        );
+    }
+}
+
+/// The owner of the log is no superuser, and is under its policies.
+#[tokio::test]
+async fn partitions_are_made_and_dropped() {
+    let organisations = Organisations::new().await;
+    let manager = organisations.manager();
+    let txn = organisations.tenant(1).await;
+    run(&txn, "update posts set slug = 'old' where id = 1").await;
+    txn.commit().await.unwrap();
+    // Rows in the default partition, which a new one takes over.
+    let superuser = organisations.database.connect().await;
+    run(
+        &superuser,
+        "update archive.audit_entry set at = now() + interval '5 months'",
+    )
+    .await;
+    manager.make_audit_partitions(6).await.unwrap();
+    let in_default = number(
+        &superuser,
+        "select count(*) from archive.audit_entry_default",
+    )
+    .await;
+    assert_eq!(in_default, 0);
+    assert_eq!(
+        sea_orm_archive::tenancy::check(&organisations.owner)
+            .await
+            .unwrap(),
+        []
+    );
+    // A tenant that may make them sees no more.
+    run(
+        &organisations.web,
+        "select archive.make_audit_partitions(8)",
+    )
+    .await;
+    assert_eq!(
+        sea_orm_archive::tenancy::check(&organisations.owner)
+            .await
+            .unwrap(),
+        []
+    );
+    let partition = texts(
+        &superuser,
+        "select max(tableoid::regclass::text) from archive.audit_entry",
+    )
+    .await;
+    assert!(
+        attempt(&organisations.web, &format!("select from {}", partition[0]))
+            .await
+            .is_err()
+    );
+    assert_eq!(
+        number(
+            &organisations.owner,
+            &format!("select count(*) from {}", partition[0])
+        )
+        .await,
+        0
+    );
+    run(&superuser, "insert into archive.audit_entry (at, transaction_id, operation, table_name, database_user) values ('2001-01-01', 1, 'X', 'x', 'x')").await;
+    manager.drop_audit_partitions("2026-01-01").await.unwrap();
+    assert_eq!(
+        number(
+            &superuser,
+            "select count(*) from archive.audit_entry where at < '2020-01-01'"
+        )
+        .await,
+        0
+    );
+    assert_eq!(
+        sea_orm_archive::tenancy::check(&organisations.owner)
+            .await
+            .unwrap(),
+        []
+    );
+}
+
+/// What was written before is told apart by its rows; of what is gone, by what its entries say.
+#[tokio::test]
+async fn what_was_logged_before() {
+    let organisations = Organisations::open().await;
+    let owner = &organisations.owner;
+    run(owner, "update posts set slug = 'gone' where id = 4; delete from invoices; delete from posts where id = 4").await;
+    run(
+        owner,
+        "update posts set slug = 'moved' where id = 3; update posts set org_id = 2 where id = 3",
+    )
+    .await;
+    organisations.enable().await;
+    let log = "select (key->>'id') || tenant from archive.audit_entry where table_name = 'public.posts' order by id";
+    let txn = organisations.tenant(2).await;
+    assert_eq!(texts(&txn, log).await, ["22", "42", "42", "42"]);
+    drop(txn);
+    let txn = organisations.tenant(1).await;
+    assert_eq!(texts(&txn, log).await, ["11"]);
+    txn.commit().await.unwrap();
+    // Tables that are audited later say so as well.
+    organisations.manager().audit_table("likes").await.unwrap();
+    let txn = organisations.administrator().await;
+    run(&txn, "delete from likes").await;
+    txn.commit().await.unwrap();
+    let txn = organisations.tenant(1).await;
+    assert_eq!(
+        number(
+            &txn,
+            "select count(*) from archive.audit_entry where table_name = 'public.likes'"
+        )
+        .await,
+        1
+    );
+}

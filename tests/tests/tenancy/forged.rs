@@ -1,0 +1,90 @@
+//! What a client can set, short of another tenant's name, gives it nothing.
+
+use sea_orm::TransactionTrait;
+
+use crate::database::{EVERYTHING, Organisations, attempt, run, texts};
+use crate::model::post;
+use sea_orm_archive::prelude::*;
+
+#[tokio::test]
+async fn settings_open_nothing() {
+    let organisations = Organisations::new().await;
+    let txn = organisations.tenant(1).await;
+    let mine = texts(&txn, EVERYTHING).await;
+    let ops = &organisations.ops;
+    let mut opened = 0;
+    for sql in [
+        format!("set local role \"{ops}\""),
+        format!("select set_config('role', '{ops}', true)"),
+        format!("set local session authorization \"{ops}\""),
+        format!("select set_config('session_authorization', '{ops}', true)"),
+        format!("select set_config('is_superuser', 'on', true), set_config('app.role', '{ops}', true)"),
+        "set local session_replication_role = replica".to_owned(),
+        "set local row_security = off".to_owned(),
+        "select set_config('archive.moving', (select string_agg(',' || oid || ',', '') from pg_class), true)".to_owned(),
+        format!("select set_config('archive.acting_role', '{ops}', true), set_config('archive.tenant', '2', true)"),
+        "set local search_path = pg_temp; create temporary table posts (id int); create function pg_temp.current_setting(text, boolean) returns text return '2'"
+            .to_owned(),
+        "set local app.current_org_id = ''".to_owned(),
+    ] {
+        let nested = txn.begin().await.unwrap();
+        if attempt(&nested, &sql).await.is_err() {
+            continue;
+        }
+        opened += 1;
+        if sql.contains("search_path") {
+            run(&nested, "drop table pg_temp.posts; set local search_path = pg_temp, public").await;
+        }
+        let seen = match sql.contains("row_security") {
+            // An error, and not the rows.
+            true => match attempt(&nested, "select * from posts").await {
+                Err(error) if error.to_string().contains("row-level security") => Vec::new(),
+                done => panic!("{done:?}"),
+            },
+            false => texts(&nested, EVERYTHING).await,
+        };
+        assert!(seen.iter().all(|row| mine.contains(row)), "{sql}: {seen:?}");
+        if !sql.contains("row_security") {
+            assert!(matches!(post::Entity::archive_by_id(2).exec(&nested).await, Err(ArchiveError::NotFound { .. })), "{sql}");
+        }
+    }
+    assert!(opened >= 5, "{opened}");
+}
+
+/// A setting cannot make the guard look away, and neither can a function of one's own in its place.
+#[tokio::test]
+async fn the_guard_stands() {
+    let organisations = Organisations::new().await;
+    let txn = organisations.administrator().await;
+    run(&txn, "insert into comments values (15, 2, 1)").await;
+    txn.commit().await.unwrap();
+    let txn = organisations.tenant(1).await;
+    run(&txn, "select set_config('archive.moving', (select string_agg(',' || oid || ',', '') from pg_class), true)").await;
+    let error = attempt(&txn, "delete from posts where id = 1")
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("rows of another tenant"),
+        "{error}"
+    );
+    drop(txn);
+    // Nobody but the owner empties a table, and not even the owner without being the administrator.
+    let error = attempt(&organisations.owner, "truncate likes")
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("rows of another tenant"),
+        "{error}"
+    );
+    for sql in [
+        "alter table posts disable row level security",
+        "drop policy tenancy on posts",
+        "alter table comments disable trigger tenancy_guard",
+        "update archive.tenancy set administrator = 'web'",
+        "delete from archive.audit_entry",
+        "select from archive.audit_entry_default",
+        "create trigger mine before insert on posts for each row execute function archive.tenancy_guard()",
+    ] {
+        assert!(attempt(&organisations.web, sql).await.is_err(), "{sql}");
+    }
+}

@@ -1,0 +1,275 @@
+//! Putting a table under tenancy: again, later, and not at all.
+
+use sea_orm::{ConnectionTrait, EntityTrait};
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::{ArchiveSchema, Tenancy, TenancySchema};
+use sea_orm_migration::{DbErr, prelude::*, schema::integer_null};
+
+use crate::database::{EVERYTHING, Organisations, TABLES, attempt, number, run, texts};
+use crate::model::{comment, post};
+
+async fn refused(organisations: &Organisations, tenancy: impl Into<Tenancy>, says: &str) {
+    match organisations.manager().enable_tenancy(tenancy).await {
+        Err(DbErr::Migration(error)) => assert!(error.contains(says), "{error}"),
+        done => panic!("{says}: {done:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_protected_is_refused() {
+    let organisations = Organisations::open().await;
+    run(&organisations.owner, "create table loose (id int primary key, org_id bigint); create policy mine on invoices using (true)").await;
+    refused(&organisations, ("nothing", "org_id"), "there is no table").await;
+    refused(
+        &organisations,
+        ("posts", "tenant"),
+        "has no column \"tenant\"",
+    )
+    .await;
+    refused(&organisations, ("loose", "org_id"), "SET NOT NULL").await;
+    refused(&organisations, ("invoices", "org_id"), "mine").await;
+    refused(
+        &organisations,
+        ("deleted_posts", "org_id"),
+        "is the archive table of",
+    )
+    .await;
+    refused(
+        &organisations,
+        Tenancy::new("posts", "org_id").administrator("nobody"),
+        "there is no role",
+    )
+    .await;
+    organisations.enable_one("posts").await.unwrap();
+    let web = organisations.database.role("web").await;
+    refused(
+        &organisations,
+        Tenancy::new("comments", "org_id").administrator(web),
+        "cannot have the administrator",
+    )
+    .await;
+    assert!(organisations.manager().uninstall_archive().await.is_err());
+}
+
+#[tokio::test]
+async fn twice_is_once() {
+    let organisations = Organisations::new().await;
+    let state = "select relation::regclass || ' ' || kind || ' ' || name || ' ' || definition from archive.tenancy_found order by 1";
+    let before = texts(&organisations.owner, state).await;
+    organisations.enable().await;
+    organisations.manager().install_archive().await.unwrap();
+    assert_eq!(texts(&organisations.owner, state).await, before);
+    let txn = organisations.tenant(1).await;
+    let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    archival.restore(&txn).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_archived_before_has_its_tenant() {
+    let organisations = Organisations::open().await;
+    let owner = &organisations.owner;
+    for id in [1, 2] {
+        assert_eq!(
+            post::Entity::archive_by_id(id)
+                .exec(owner)
+                .await
+                .unwrap()
+                .tenant,
+            None
+        );
+    }
+    let archival = comment::Entity::archive_many().exec(owner).await.unwrap();
+    assert_eq!(archival, []);
+    organisations.enable().await;
+    for org in [1, 2] {
+        let txn = organisations.tenant(org).await;
+        let seen = texts(&txn, EVERYTHING).await;
+        assert!(
+            seen.iter().all(|row| row.ends_with(&format!(" {org}"))),
+            "{seen:?}"
+        );
+        assert_eq!(
+            post::Entity::restore_by_id(org)
+                .exec(&txn)
+                .await
+                .unwrap()
+                .relinked,
+            1
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_archived_tree_of_two_tenants_is_refused() {
+    let organisations = Organisations::open().await;
+    run(
+        &organisations.owner,
+        "insert into comments values (15, 2, 1)",
+    )
+    .await;
+    post::Entity::archive_by_id(1)
+        .exec(&organisations.owner)
+        .await
+        .unwrap();
+    organisations.enable_one("posts").await.unwrap();
+    let Err(DbErr::Migration(error)) = organisations.enable_one("comments").await else {
+        panic!()
+    };
+    assert!(
+        error.contains("1 rows") && error.contains("another tenant"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_twin_that_is_made_later() {
+    let organisations = Organisations::new().await;
+    organisations
+        .manager()
+        .archive_existing_table("invoices")
+        .await
+        .unwrap();
+    assert_eq!(
+        sea_orm_archive::tenancy::check(&organisations.owner)
+            .await
+            .unwrap(),
+        []
+    );
+    for sql in ["select * from deleted_invoices", "select * from invoices"] {
+        attempt(&organisations.web, sql).await.unwrap();
+    }
+    let txn = organisations.tenant(1).await;
+    let stranger = "insert into deleted_invoices (id, org_id, post_id, deleted_at, archival_id) values (1, 2, 1, now(), 1)";
+    assert!(attempt(&txn, stranger).await.is_err());
+}
+
+/// A migration by the owner, whom the policies bind, still sees what it has to.
+#[tokio::test]
+async fn later_migrations() {
+    let organisations = Organisations::new().await;
+    let manager = organisations.manager();
+    manager
+        .alter_archived_table(
+            Table::alter()
+                .table("posts")
+                .add_column(integer_null("views")),
+        )
+        .await
+        .unwrap();
+    let txn = organisations.tenant(1).await;
+    post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    assert!(manager.unarchive_existing_table("posts").await.is_err());
+    run(&organisations.owner, "alter table posts drop column views").await;
+    manager.sync_archived_table("posts").await.unwrap();
+    manager
+        .alter_archived_table(
+            Table::alter()
+                .table("posts")
+                .rename_column("org_id", "organisation"),
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        sea_orm_archive::tenancy::check(&organisations.owner)
+            .await
+            .unwrap(),
+        []
+    );
+    let txn = organisations.tenant(1).await;
+    assert_eq!(
+        number(
+            &txn,
+            "select count(*) from deleted_posts where organisation = 1"
+        )
+        .await,
+        1
+    );
+    assert_eq!(number(&txn, "select count(*) from posts").await, 1);
+}
+
+#[tokio::test]
+async fn taken_away_again() {
+    let organisations = Organisations::new().await;
+    let manager = organisations.manager();
+    for table in TABLES {
+        manager.disable_tenancy(table).await.unwrap();
+        manager.disable_tenancy(table).await.unwrap();
+    }
+    assert!(!texts(&organisations.web, EVERYTHING).await.is_empty());
+    assert_eq!(
+        number(&organisations.owner, "select count(*) from pg_policy").await,
+        0
+    );
+    assert_eq!(
+        number(
+            &organisations.owner,
+            "select count(*) from pg_trigger where tgname like 'tenancy%'"
+        )
+        .await,
+        0
+    );
+    assert_eq!(
+        number(
+            &organisations.owner,
+            "select count(*) from pg_class where relrowsecurity or relforcerowsecurity"
+        )
+        .await,
+        0
+    );
+    post::Entity::archive_by_id(1)
+        .exec(&organisations.web)
+        .await
+        .unwrap();
+    organisations
+        .web
+        .execute_unprepared("select 1")
+        .await
+        .unwrap();
+}
+
+/// Other types of tenants, of a partitioned table; a name too long for the column is nobody's.
+#[tokio::test]
+async fn tenants_by_name_in_partitions() {
+    let organisations = Organisations::open().await;
+    let owner = &organisations.owner;
+    let web = organisations.database.role("web").await;
+    run(owner, &format!(
+        "create table logs (id int, tenant varchar(4) not null, primary key (id)) partition by range (id);
+         create table logs_1 partition of logs for values from (0) to (100);
+         create table notes (id int primary key, log_id int references logs on delete cascade, tenant varchar(4) not null) ;
+         insert into logs values (1, 'acme'), (2, 'ab');
+         grant all on logs, logs_1, notes to \"{web}\"")).await;
+    organisations
+        .manager()
+        .enable_tenancy(("logs", "tenant"))
+        .await
+        .unwrap();
+    run(owner, &format!("create table logs_2 partition of logs for values from (100) to (200); grant select on logs_2 to \"{web}\"")).await;
+    let found = sea_orm_archive::tenancy::check(owner).await.unwrap();
+    assert!(
+        found.iter().any(|d| d.object == "public.logs_2"),
+        "{found:?}"
+    );
+    organisations
+        .manager()
+        .enable_tenancy(("logs", "tenant"))
+        .await
+        .unwrap();
+    assert_eq!(sea_orm_archive::tenancy::check(owner).await.unwrap(), []);
+    for (tenant, rows) in [("acme", 1), ("acme-and-more", 0), ("ab", 1), ("ab  ", 0)] {
+        let txn = sea_orm_archive::Context::new()
+            .tenant(tenant)
+            .begin(&organisations.web)
+            .await
+            .unwrap();
+        for table in ["logs", "logs_1"] {
+            assert_eq!(
+                number(&txn, &format!("select count(*) from {table}")).await,
+                rows,
+                "{tenant}"
+            );
+        }
+        assert_eq!(post::Entity::find().all(&txn).await.unwrap().len(), 4);
+    }
+}

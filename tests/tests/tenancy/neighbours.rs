@@ -1,0 +1,192 @@
+//! Rows of another tenant below a tree, or in the place of one: an error, and nothing is lost.
+
+use sea_orm::TransactionTrait;
+use sea_orm_archive::Conflict;
+use sea_orm_archive::prelude::*;
+
+use crate::database::{EVERYTHING, Organisations, attempt, run, texts};
+use crate::model::{comment, post};
+
+/// With what an administrator put below a post of the first organisation.
+async fn with(sql: &str) -> Organisations {
+    let organisations = Organisations::new().await;
+    let txn = organisations.administrator().await;
+    run(&txn, sql).await;
+    txn.commit().await.unwrap();
+    organisations
+}
+
+async fn everything(organisations: &Organisations) -> Vec<String> {
+    texts(&organisations.administrator().await, EVERYTHING).await
+}
+
+/// Archiving post 1 is refused for the first tenant and for the administrator, and nothing has changed.
+async fn refused(sql: &str, table: &str) {
+    let organisations = with(sql).await;
+    let before = everything(&organisations).await;
+    let txn = organisations.tenant(1).await;
+    for _ in 0..2 {
+        let error = post::Entity::archive_by_id(1).exec(&txn).await.unwrap_err();
+        assert!(
+            matches!(&error, ArchiveError::OtherTenant { table: found } if found == table),
+            "{error:?}"
+        );
+        let error = post::Entity::archive_many().exec(&txn).await.unwrap_err();
+        assert!(
+            matches!(
+                &error,
+                ArchiveError::OtherTenant { .. } | ArchiveError::Blocked { .. }
+            ),
+            "{error:?}"
+        );
+    }
+    if table != "public.likes" {
+        let nested = txn.begin().await.unwrap();
+        assert!(
+            attempt(&nested, "delete from posts where id = 1")
+                .await
+                .is_err()
+        );
+    }
+    drop(txn);
+    assert_eq!(everything(&organisations).await, before);
+}
+
+#[tokio::test]
+async fn below_cascade() {
+    refused("insert into comments values (15, 2, 1)", "public.comments").await;
+}
+
+#[tokio::test]
+async fn below_cascade_deeper() {
+    refused("insert into likes values (113, 2, 11)", "public.likes").await;
+}
+
+#[tokio::test]
+async fn below_cascade_of_a_join_table() {
+    refused(
+        "insert into post_tags values (1, 'b', 2)",
+        "public.post_tags",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn below_set_null() {
+    refused(
+        "insert into bookmarks values (23, 2, 1)",
+        "public.bookmarks",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn below_no_action() {
+    refused("insert into invoices values (33, 2, 1)", "public.invoices").await;
+}
+
+/// Who sees both is refused as well: an archival belongs to one tenant.
+#[tokio::test]
+async fn the_administrator_archives_no_mixed_tree() {
+    for sql in [
+        "insert into comments values (15, 2, 1)",
+        "insert into bookmarks values (23, 2, 1)",
+    ] {
+        let organisations = with(sql).await;
+        let before = everything(&organisations).await;
+        let txn = organisations.administrator().await;
+        let error = post::Entity::archive_by_id(1).exec(&txn).await.unwrap_err();
+        assert!(
+            matches!(error, ArchiveError::OtherTenant { .. }),
+            "{error:?}"
+        );
+        drop(txn);
+        assert_eq!(everything(&organisations).await, before);
+    }
+}
+
+#[tokio::test]
+async fn what_a_foreign_key_would_change_or_delete() {
+    let organisations = with("insert into comments values (15, 2, 3); insert into bookmarks values (23, 2, 3); delete from invoices").await;
+    let before = everything(&organisations).await;
+    let txn = organisations.tenant(1).await;
+    for sql in ["delete from posts where id = 3", "delete from posts"] {
+        let nested = txn.begin().await.unwrap();
+        let error = attempt(&nested, sql).await.unwrap_err().to_string();
+        assert!(error.contains("rows of another tenant"), "{sql}: {error}");
+        assert!(!error.contains("15") && !error.contains("23"), "{error}");
+    }
+    drop(txn);
+    assert_eq!(everything(&organisations).await, before);
+    // An administrator may.
+    let txn = organisations.administrator().await;
+    run(&txn, "delete from posts where id = 3").await;
+}
+
+/// A slug that another tenant holds is not shown with it.
+#[tokio::test]
+async fn a_hidden_row_in_the_place_of_an_archived_one() {
+    let organisations = Organisations::new().await;
+    let txn = organisations.tenant(1).await;
+    let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    let txn = organisations.tenant(2).await;
+    run(
+        &txn,
+        "insert into posts (id, org_id, slug) values (6, 2, 'one')",
+    )
+    .await;
+    txn.commit().await.unwrap();
+
+    let txn = organisations.tenant(1).await;
+    let unseen = |conflicts: &[Conflict]| matches!(conflicts, [Conflict::Unseen { table, constraint }] if table == "public.posts" && constraint == "posts_slug_key");
+    let preview = post::Entity::restore_by_id(1).preview(&txn).await.unwrap();
+    assert!(unseen(&preview.conflicts), "{preview:?}");
+    match archival.restore(&txn).await.unwrap_err() {
+        ArchiveError::RestoreConflict { conflicts, .. } => {
+            assert!(unseen(&conflicts), "{conflicts:?}")
+        }
+        error => panic!("{error}"),
+    }
+    drop(txn);
+    // The administrator sees who holds it.
+    let txn = organisations.administrator().await;
+    match archival.restore(&txn).await.unwrap_err() {
+        ArchiveError::RestoreConflict { conflicts, .. } => assert!(
+            matches!(&conflicts[..], [Conflict::Unique { .. }]),
+            "{conflicts:?}"
+        ),
+        error => panic!("{error}"),
+    }
+}
+
+/// A comment below a post of another tenant: it comes back while the post is there, and says what is missing when not.
+#[tokio::test]
+async fn a_hidden_parent() {
+    let organisations = with("insert into comments values (15, 1, 2)").await;
+    let txn = organisations.tenant(1).await;
+    let archival = comment::Entity::archive_by_id(15).exec(&txn).await.unwrap();
+    let preview = comment::Entity::restore_by_id(15)
+        .preview(&txn)
+        .await
+        .unwrap();
+    assert_eq!(preview.conflicts, []);
+    archival.restore(&txn).await.unwrap();
+    let archival = comment::Entity::archive_by_id(15).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+
+    let txn = organisations.tenant(2).await;
+    post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    let before = everything(&organisations).await;
+    let txn = organisations.tenant(1).await;
+    match archival.restore(&txn).await.unwrap_err() {
+        ArchiveError::RestoreConflict { conflicts, .. } => assert!(
+            matches!(&conflicts[..], [Conflict::Violated { constraint, .. }] if constraint == "comments_post_id_fkey"),
+            "{conflicts:?}"
+        ),
+        error => panic!("{error}"),
+    }
+    drop(txn);
+    assert_eq!(everything(&organisations).await, before);
+}
