@@ -24,7 +24,7 @@ async fn entries_carry_the_tenant_of_their_row() {
         "update posts set slug = slug || '!' where id in (3, 4)",
     )
     .await;
-    // What an administrator moves from one to the other tells of both, and is for neither.
+    // What an administrator moves from one to the other has gone from the one, and come to the other.
     run(
         &txn,
         "update bookmarks set org_id = 2, post_id = null where id = 21",
@@ -35,7 +35,11 @@ async fn entries_carry_the_tenant_of_their_row() {
     post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
     assert_eq!(
         texts(&txn, ENTRIES).await,
-        ["UPDATE public.posts 3 1", "ARCHIVE public.posts 1 1"]
+        [
+            "UPDATE public.posts 3 1",
+            "DELETE public.bookmarks 21 1",
+            "ARCHIVE public.posts 1 1"
+        ]
     );
     assert_eq!(
         number(&txn, "select count(*) from archive.audit_details").await,
@@ -56,7 +60,7 @@ async fn entries_carry_the_tenant_of_their_row() {
     let txn = organisations.administrator().await;
     let all = texts(&txn, ENTRIES).await;
     assert!(
-        all.contains(&"UPDATE public.bookmarks 21 ".to_owned()),
+        all.contains(&"DELETE public.bookmarks 21 1".to_owned()),
         "{all:?}"
     );
     assert_eq!(

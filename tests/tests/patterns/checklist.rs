@@ -1,0 +1,166 @@
+//! The checklist, but for retention and erasure.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{IntoActiveModel, Set};
+use sea_orm_archive::audit;
+use sea_orm_archive::prelude::*;
+
+use crate::company::{as_user, company, new_post, note, post};
+
+#[tokio::test]
+async fn when_a_row_was_deleted_is_known() {
+    let company = company().await;
+    let db = company.connect_as("web").await;
+    let txn = as_user(&db, 7).await;
+    let archival = new_post("a")
+        .insert(&txn)
+        .await
+        .unwrap()
+        .archive(&txn)
+        .await
+        .unwrap();
+    let deleted = post::deleted::Entity::find()
+        .one(&txn)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(deleted.deleted_at, archival.archived_at);
+}
+
+#[tokio::test]
+async fn no_query_has_to_remember_a_filter() {
+    let company = company().await;
+    let db = company.connect_as("web").await;
+    let txn = as_user(&db, 7).await;
+    let gone = new_post("a").insert(&txn).await.unwrap();
+    let stays = new_post("b").insert(&txn).await.unwrap();
+    gone.archive(&txn).await.unwrap();
+    assert_eq!(
+        post::Entity::find().all(&txn).await.unwrap(),
+        [stays.clone()]
+    );
+    assert_eq!(post::Entity::find().count(&txn).await.unwrap(), 1);
+    let joined = note::Entity::find()
+        .find_also_related(post::Entity)
+        .all(&txn)
+        .await
+        .unwrap();
+    assert!(joined.is_empty());
+}
+
+#[tokio::test]
+async fn a_unique_value_is_free_again() {
+    let company = company().await;
+    let db = company.connect_as("web").await;
+    let txn = as_user(&db, 7).await;
+    let old = new_post("slug").insert(&txn).await.unwrap();
+    old.clone().archive(&txn).await.unwrap();
+    let new = new_post("slug").insert(&txn).await.unwrap();
+    let refused = post::Entity::restore_by_id(old.id).exec(&txn).await;
+    assert!(
+        matches!(refused, Err(ArchiveError::RestoreConflict { .. })),
+        "{refused:?}"
+    );
+    new.archive(&txn).await.unwrap();
+    post::Entity::restore_by_id(old.id)
+        .exec(&txn)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_log_says_who_and_what_and_when_from_where() {
+    let company = company().await;
+    let db = company.connect_as("web").await;
+    let context = Context::new()
+        .actor(7)
+        .tenant(1)
+        .client_address([203, 0, 113, 5])
+        .user_agent("browser");
+    let txn = context.begin(&db).await.unwrap();
+    let post = new_post("a").insert(&txn).await.unwrap();
+    let entry = post::Entity::find_audit_by_id(post.id)
+        .one(&txn)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(entry.actor.as_deref(), Some("7"));
+    assert_eq!(entry.operation, audit::Operation::Insert);
+    assert!(entry.at >= post.created_at);
+    let details = entry
+        .find_related(audit::details::Entity)
+        .one(&txn)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(details.details["client_address"], "203.0.113.5");
+    assert_eq!(details.details["user_agent"], "browser");
+}
+
+#[tokio::test]
+async fn old_and_new_values_are_kept() {
+    let company = company().await;
+    let db = company.connect_as("web").await;
+    let txn = as_user(&db, 7).await;
+    let post = new_post("a").insert(&txn).await.unwrap();
+    let mut change = post.clone().into_active_model();
+    change.slug = Set("b".to_owned());
+    change.update(&txn).await.unwrap();
+    post::Entity::delete_by_id(post.id)
+        .exec(&txn)
+        .await
+        .unwrap();
+    let told = post::Entity::find_audit_by_id(post.id)
+        .all(&txn)
+        .await
+        .unwrap();
+    let slugs: Vec<_> = told
+        .iter()
+        .map(|entry| {
+            let change = entry.change_of(post::Column::Slug).unwrap();
+            let text = |side: Option<Json>| side.and_then(|value| Some(value.as_str()?.to_owned()));
+            (text(change.old), text(change.new))
+        })
+        .collect();
+    let side = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        slugs,
+        [(None, side("a")), (side("a"), side("b")), (side("b"), None)]
+    );
+}
+
+#[tokio::test]
+async fn what_points_at_a_row_goes_and_comes_with_it() {
+    let company = company().await;
+    let db = company.connect_as("web").await;
+    let txn = as_user(&db, 7).await;
+    let post = new_post("a").insert(&txn).await.unwrap();
+    let note = note::ActiveModel {
+        org_id: Set(1),
+        post_id: Set(post.id),
+        text: Set("n".to_owned()),
+        ..Default::default()
+    };
+    let note = note.insert(&txn).await.unwrap();
+    let archival = post.archive(&txn).await.unwrap();
+    assert!(note::Entity::find().all(&txn).await.unwrap().is_empty());
+    archival.restore(&txn).await.unwrap();
+    assert_eq!(note::Entity::find().all(&txn).await.unwrap(), [note]);
+}
+
+#[tokio::test]
+async fn what_was_archived_long_ago_can_be_found_and_comes_back() {
+    let company = company().await;
+    let db = company.connect_as("web").await;
+    let txn = as_user(&db, 7).await;
+    let post = new_post("a").insert(&txn).await.unwrap();
+    let archival = post.clone().archive(&txn).await.unwrap();
+    let old = post::deleted::Entity::find()
+        .filter(post::deleted::Column::DeletedAt.lte(archival.archived_at))
+        .all(&txn)
+        .await
+        .unwrap();
+    assert_eq!(old.len(), 1);
+    old.into_iter().next().unwrap().restore(&txn).await.unwrap();
+    assert_eq!(post::Entity::find().all(&txn).await.unwrap(), [post]);
+}
