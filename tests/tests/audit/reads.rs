@@ -65,7 +65,7 @@ async fn who_changed_this_email_and_when_and_from_what() {
         .all(&db)
         .await
         .unwrap();
-    assert_eq!(by_actor, [entry.clone()]);
+    assert_eq!(by_actor, std::slice::from_ref(entry));
     assert_eq!(
         audit::Entity::find_by_request("r1").all(&db).await.unwrap(),
         by_actor

@@ -1,6 +1,7 @@
 //! Writers, archivers and restorers at once, for the races that nobody has thought of. At the end every
 //! write that was acknowledged is looked for.
 
+mod accountable;
 mod load;
 mod naive;
 

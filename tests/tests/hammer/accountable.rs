@@ -1,0 +1,74 @@
+//! The same load with all that says who did it: audited, stamped, under tenancy, as a role that owns nothing.
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use sea_orm_archive::tenancy;
+use sea_orm_archive_migration::{ArchiveSchema, StampSchema, Tenancy, TenancySchema};
+use sea_orm_archive_tests::{Database, assert_log_agrees};
+use sea_orm_migration::SchemaManager;
+
+use crate::load::{Load, Outcome};
+use crate::{TABLES, write};
+
+/// The blog of the organisation 1, and a post of the organisation 2 with what is below it.
+async fn write_of_two(db: &DatabaseConnection) -> Result<(), DbErr> {
+    // The tables are as they are to be before they are audited: the log tells of rows, and not of new columns.
+    Migrator::up(db, Some(2)).await?;
+    let manager = SchemaManager::new(db);
+    for table in TABLES {
+        let column = format!("alter table {table} add org_id bigint not null default 1");
+        db.execute_unprepared(&column).await?;
+        manager.sync_archived_table(table).await?;
+    }
+    manager.stamp_table("posts").await?;
+    manager.stamp_table("comments").await?;
+    write(db).await?;
+    db.execute_unprepared(
+        "insert into posts (id, title, slug, content, author_id, org_id) values (101, 'Post', 'theirs', '', 1, 2);
+         insert into comments (id, post_id, author_id, content, org_id) select 200 + n, 101, 1, 'theirs', 2 from generate_series(1, 9) n;
+         insert into likes (id, comment_id, user_id, org_id) select id, id, 1, 2 from comments where org_id = 2",
+    )
+    .await?;
+    for table in TABLES {
+        let default = format!("alter table {table} alter org_id set default archive.current_tenant()::bigint");
+        db.execute_unprepared(&default).await?;
+        manager.enable_tenancy(Tenancy::new(table, "org_id")).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_and_the_log_tells_of_everything() {
+    let blog = Database::from_template("accountable", async |db| write_of_two(&db).await).await;
+    let db = blog.connect().await;
+    let role = blog.role("web").await;
+    SchemaManager::new(&db).grant_archive(&role).await.unwrap();
+    let tables = TABLES
+        .map(|table| format!("{table}, deleted_{table}"))
+        .join(", ");
+    db.execute_unprepared(&format!(
+        "grant select, insert, update, delete on {tables} to \"{role}\"; grant select on users to \"{role}\";
+         grant usage on all sequences in schema public to \"{role}\";
+         alter role \"{role}\" set app.current_org_id = '1'"
+    ))
+    .await
+    .unwrap();
+    let outcome = Load::of_the_product()
+        .run(&blog.connect_as("web").await)
+        .await;
+    assert_eq!(outcome, Outcome::default());
+    assert!(
+        assert_log_agrees(&db, &TABLES).await > 200,
+        "hardly anything was told"
+    );
+    let theirs = "do $$ begin
+        assert (select count(*) from posts where org_id = 2) = 1;
+        assert (select count(*) from comments where org_id = 2 and content = 'theirs') = 9;
+        assert (select count(*) from likes where org_id = 2) = 9;
+        assert not exists (select from archive.archival where tenant is distinct from '1');
+        assert not exists (select from archive.audit_entry where tenant is distinct from '1' and operation <> 'INSERT');
+        end $$";
+    db.execute_unprepared(theirs).await.unwrap();
+    let disparities = tenancy::check(&db).await.unwrap();
+    assert!(disparities.is_empty(), "{disparities:?}");
+}
