@@ -24,7 +24,9 @@ async fn install_and_uninstall_may_run_again() -> Result<(), DbErr> {
                 "detached_link",
                 "fresh_look",
                 "history_table",
-                "temporal_foreign_key"
+                "temporal_foreign_key",
+                "tenancy",
+                "tenancy_object"
             ]
         );
         manager.uninstall_archive().await?;

@@ -151,7 +151,7 @@ async fn a_bitemporal_history_keeps_what_was_corrected() -> Result<(), DbErr> {
         [
             "recorded_from timestamp with time zone not null default",
             "recorded_to timestamp with time zone",
-            "recorded_by text",
+            "recorded_by text default",
         ]
     );
     m.run(
