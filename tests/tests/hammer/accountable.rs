@@ -30,9 +30,13 @@ async fn write_of_two(db: &DatabaseConnection) -> Result<(), DbErr> {
     )
     .await?;
     for table in TABLES {
-        let default = format!("alter table {table} alter org_id set default archive.current_tenant()::bigint");
+        let default = format!(
+            "alter table {table} alter org_id set default archive.current_tenant()::bigint"
+        );
         db.execute_unprepared(&default).await?;
-        manager.enable_tenancy(Tenancy::new(table, "org_id")).await?;
+        manager
+            .enable_tenancy(Tenancy::new(table, "org_id"))
+            .await?;
     }
     Ok(())
 }

@@ -25,7 +25,9 @@ async fn install_and_uninstall_may_run_again() -> Result<(), DbErr> {
                 "fresh_look",
                 "history_table",
                 "stamped_table",
-                "temporal_foreign_key"
+                "temporal_foreign_key",
+                "tenancy",
+                "tenancy_object"
             ]
         );
         manager.uninstall_archive().await?;

@@ -190,3 +190,34 @@ async fn a_hidden_parent() {
     drop(txn);
     assert_eq!(everything(&organisations).await, before);
 }
+
+/// Without the guard, or with one that a session can pass by, rows would be lost unseen: nothing is archived then.
+#[tokio::test]
+async fn the_guard_is_needed() {
+    let organisations = with("insert into comments values (15, 2, 1)").await;
+    let before = everything(&organisations).await;
+    for state in ["disable", "enable", "enable replica"] {
+        run(
+            &organisations.owner,
+            &format!("alter table comments {state} trigger tenancy_guard"),
+        )
+        .await;
+        let txn = organisations.tenant(1).await;
+        let error = post::Entity::archive_by_id(1).exec(&txn).await.unwrap_err();
+        assert!(
+            matches!(&error, ArchiveError::Drift { .. }),
+            "{state}: {error}"
+        );
+        assert!(error.to_string().contains("enable_tenancy"), "{error}");
+        txn.rollback().await.unwrap();
+    }
+    organisations.enable_one("comments").await.unwrap();
+    let txn = organisations.tenant(1).await;
+    let error = post::Entity::archive_by_id(1).exec(&txn).await.unwrap_err();
+    assert!(
+        matches!(&error, ArchiveError::OtherTenant { .. }),
+        "{error}"
+    );
+    drop(txn);
+    assert_eq!(everything(&organisations).await, before);
+}

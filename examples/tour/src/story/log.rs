@@ -69,7 +69,10 @@ async fn change_an_address(narrator: &Narrator, db: &DatabaseConnection) -> Resu
     ensure(last.actor.as_deref() == Some("support"), "it was support")?;
     let request = last.request_id.clone().unwrap_or_default();
     let whole = audit::Entity::find_by_request(request).all(db).await?;
-    ensure(whole == std::slice::from_ref(last), "that request did nothing else")
+    ensure(
+        whole == std::slice::from_ref(last),
+        "that request did nothing else",
+    )
 }
 
 async fn tell_of_the_post(
