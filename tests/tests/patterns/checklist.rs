@@ -37,7 +37,7 @@ async fn no_query_has_to_remember_a_filter() {
     gone.archive(&txn).await.unwrap();
     assert_eq!(
         post::Entity::find().all(&txn).await.unwrap(),
-        [stays.clone()]
+        std::slice::from_ref(&stays)
     );
     assert_eq!(post::Entity::find().count(&txn).await.unwrap(), 1);
     let joined = note::Entity::find()
