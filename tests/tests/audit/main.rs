@@ -7,5 +7,6 @@ mod entities;
 mod entries;
 mod faults;
 mod operations;
+mod properties;
 mod reads;
 mod revert;
