@@ -70,3 +70,30 @@ async fn a_row_that_is_archived_or_restored_leaves_one_entry() {
     let unfinished = "select to_jsonb(count(*)) from archive.audit_handover";
     assert_eq!(json(&shop.connect().await, unfinished).await, [json!(0)]);
 }
+
+#[tokio::test]
+async fn the_log_says_the_same_as_the_ledger() {
+    let shop = shop().await;
+    let db = shop.connect_as("web").await;
+    run(
+        &db,
+        "insert into customers (id, email) values (1, 'a@x'); insert into orders values (1, 1)",
+    )
+    .await;
+    let archival = customer::Entity::archive_by_id(1)
+        .by(7)
+        .exec(&db)
+        .await
+        .unwrap();
+    sea_orm_archive::archival::Entity::restore_by_id(archival.id)
+        .by(8)
+        .exec(&db)
+        .await
+        .unwrap();
+    let told = "select jsonb_build_array(operation, actor) from archive.audit_entry where operation <> 'INSERT' order by operation, actor";
+    let [archived, restored] = [json!(["ARCHIVE", "7"]), json!(["RESTORE", "8"])];
+    assert_eq!(
+        json(&db, told).await,
+        [archived.clone(), archived, restored.clone(), restored]
+    );
+}
