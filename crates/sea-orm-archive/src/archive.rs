@@ -98,7 +98,7 @@ impl<E: Archivable> Request<E> {
         let (texts, settles) = (sql.bind(steps.sql.clone()), sql.bind(steps.settles.clone()));
         sql.text = format!(
             "SELECT archive.run({texts}, {settles}, (SELECT pg_catalog.jsonb_build_object(\
-             'roots', pg_catalog.jsonb_agg(pg_catalog.to_jsonb(k)), 'by', {by}::text, 'reason', {reason}::text, 'metadata', {metadata}::jsonb) \
+             'roots', pg_catalog.jsonb_agg(pg_catalog.to_jsonb(k.*)), 'by', {by}::text, 'reason', {reason}::text, 'metadata', {metadata}::jsonb) \
              FROM ({roots}) AS k HAVING pg_catalog.count(*) > 0)) AS result"
         );
         sql

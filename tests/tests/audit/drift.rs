@@ -245,3 +245,47 @@ async fn a_table_that_is_renamed_or_moved_goes_on_under_its_first_name() {
     let names = "select to_jsonb(count(distinct table_name)) from archive.audit_entry";
     assert_eq!(json(&owner, names).await, [json!(2)]);
 }
+
+#[tokio::test]
+async fn what_was_hidden_or_had_another_name_is_not_guessed() {
+    use crate::database::clock;
+    use crate::entities::customer;
+    use sea_orm_archive::audit::AuditEntity;
+    use sea_orm_archive_migration::AuditedTable;
+    let shop = shop().await;
+    let owner = shop.connect().await;
+    let manager = SchemaManager::new(&owner);
+    let excluded = AuditedTable::new("customers")
+        .exclude(["name"])
+        .redact(["password"]);
+    manager.audit_table(excluded).await.unwrap();
+    run(
+        &owner,
+        "insert into customers (id, email, name) values (1, 'a', 'v1')",
+    )
+    .await;
+    let then = clock(&owner).await;
+    run(
+        &owner,
+        "update customers set name = 'v2', seen_at = now(), email = 'b'",
+    )
+    .await;
+    manager
+        .audit_table(AuditedTable::new("customers").redact(["password"]))
+        .await
+        .unwrap();
+    let was = customer::Entity::row_as_of(1, then)
+        .one(&owner)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (was.row.email.as_str(), was.unknown),
+        ("a", vec!["name".to_owned(), "seen_at".to_owned()])
+    );
+    // The name of that time is told under a name that is gone.
+    run(&owner, "update customers set name = 'v3'; alter table customers rename name to called; alter table customers add name text").await;
+    run(&owner, "alter table customers drop column name").await;
+    let statement = "select to_jsonb(count(*)) from archive.audit_entry where old ? 'name'";
+    assert_eq!(json(&owner, statement).await, [json!(1)]);
+}

@@ -6,6 +6,7 @@ mod drift;
 mod entities;
 mod entries;
 mod faults;
+mod odd_columns;
 mod operations;
 mod properties;
 mod reads;

@@ -19,6 +19,7 @@ pub(crate) async fn audit(work: &Work, wanted: &AuditedTable) -> Result<(), DbEr
     forget_dropped(work).await?;
     let table = work.existing_table(&name::table(&wanted.table)?).await?;
     refuse_unfit(work, &table, wanted).await?;
+    refuse_uncovered(work, &table, wanted).await?;
     register::put(work, &table.id, &wanted.excluded, &wanted.redacted).await?;
     refresh(work, &table).await?;
     tenancy::tell_audit(work, &table).await
@@ -135,6 +136,35 @@ async fn drop_functions(work: &Work, id: i32) -> Result<(), DbErr> {
     for function in [function::name(id), function::twin_name(id)] {
         work.run(&format!("DROP FUNCTION IF EXISTS {function}() CASCADE"))
             .await?;
+    }
+    Ok(())
+}
+
+/// What is computed from a redacted column would tell it.
+async fn refuse_uncovered(work: &Work, table: &Table, wanted: &AuditedTable) -> Result<(), DbErr> {
+    let rows = work
+        .rows(
+            "SELECT g.attname::text AS generated, r.attname::text AS redacted
+             FROM pg_catalog.pg_attrdef AS d
+             JOIN pg_catalog.pg_attribute AS g ON g.attrelid = d.adrelid AND g.attnum = d.adnum AND g.attgenerated <> ''
+             JOIN pg_catalog.pg_depend AS p ON p.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND p.objid = d.oid
+                                           AND p.refobjid = d.adrelid AND p.refobjsubid <> d.adnum
+             JOIN pg_catalog.pg_attribute AS r ON r.attrelid = p.refobjid AND r.attnum = p.refobjsubid
+             WHERE d.adrelid = $1::bigint::oid ORDER BY 1, 2",
+            [table.id.oid.into()],
+        )
+        .await?;
+    for row in rows {
+        let generated: String = row.try_get("", "generated")?;
+        let redacted: String = row.try_get("", "redacted")?;
+        let hidden =
+            |name: &String| wanted.redacted.contains(name) || wanted.excluded.contains(name);
+        if wanted.redacted.contains(&redacted) && !hidden(&generated) {
+            return Err(DbErr::Migration(format!(
+                "{} computes \"{generated}\" from \"{redacted}\", which is redacted: redact \"{generated}\", too",
+                table.id
+            )));
+        }
     }
     Ok(())
 }

@@ -77,11 +77,12 @@ const MOST_ARGUMENTS: usize = 90;
 const GROUP: usize = 4;
 
 /// The settings that a value's text may depend on, by their letters.
-const SETTINGS: [(char, &str); 4] = [
+const SETTINGS: [(char, &str); 5] = [
     ('f', "SET extra_float_digits = '1'"),
     ('b', "SET bytea_output = 'hex'"),
     ('i', "SET intervalstyle = 'postgres'"),
-    ('d', "SET timezone = 'UTC' SET datestyle = 'ISO, YMD'"),
+    ('t', "SET timezone = 'UTC'"),
+    ('d', "SET datestyle = 'ISO, YMD'"),
 ];
 
 /// A table as its trigger functions see it.
@@ -113,7 +114,6 @@ impl Written<'_> {
             include_str!("../sql/audit/twin.sql"),
             &|place| match place {
                 "archival_id" => quote(&twin.archival_id),
-                "archival_number" => optional(number(&twin.archival_id)),
                 "tenant_number" => {
                     let tenant = self.audited.tenant.map(|tenant| same(&[tenant]));
                     optional(tenant.and_then(|found| found.first().copied()))
@@ -231,10 +231,15 @@ impl Written<'_> {
 
     fn is_redacted(&self, column: &Column) -> bool {
         self.audited.redacted.contains(&column.number)
+            || self.audited.redacted_names.contains(&column.name)
     }
 
+    /// By its name, and by its number where the name is gone.
     fn is_excluded(&self, column: &Column) -> bool {
-        self.audited.excluded.contains(&column.number)
+        let names = &self.audited.excluded_names;
+        let is_there = |name: &String| self.columns.iter().any(|c| c.name == *name);
+        names.contains(&column.name)
+            || (self.audited.excluded.contains(&column.number) && !names.iter().all(is_there))
     }
 
     fn told(&self) -> impl Iterator<Item = &Column> {
@@ -248,9 +253,9 @@ impl Written<'_> {
     }
 
     fn if_hidden(&self, some: &str, none: &str) -> String {
-        let text = match self.audited.redacted.is_empty() {
-            true => none,
-            false => some,
+        let text = match self.hidden().next() {
+            None => none,
+            Some(_) => some,
         };
         text.to_owned()
     }
@@ -320,7 +325,11 @@ impl Written<'_> {
     fn whole(&self, row: &str) -> String {
         let told: Vec<_> = self.told().collect();
         if told.len() == self.columns.len() && !told.iter().any(|c| c.is_json) {
-            return format!("to_jsonb({row})");
+            return match row {
+                // Not `to_jsonb(a)`, which is the column `a` where there is one.
+                "a" | "b" => format!("to_jsonb({row}.*)"),
+                variable => format!("to_jsonb({variable})"),
+            };
         }
         let columns: Vec<_> = told
             .iter()
@@ -330,7 +339,7 @@ impl Written<'_> {
             })
             .collect();
         format!(
-            "(SELECT to_jsonb(w) FROM (SELECT {}) AS w)",
+            "(SELECT to_jsonb(w.*) FROM (SELECT {}) AS w)",
             columns.join(", ")
         )
     }
@@ -413,7 +422,7 @@ fn json_value(column: &Column, row: &str) -> String {
     let value = format!("{row}.{}", quote(&column.name));
     if column.is_json {
         format!(
-            r"CASE WHEN strpos({value}::text, '\u0000') > 0 THEN to_json({value}::text) ELSE to_json({value}) END"
+            r"CASE WHEN {value}::text ~ '\\u|[eE][-+]?[0-9]{{4}}' THEN archive.audit_value({value})::json ELSE to_json({value}) END"
         )
     } else {
         format!("to_json({value})")

@@ -16,6 +16,7 @@ const MONTHS: i32 = 3;
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     crate::register::require(work).await?;
     work.run(include_str!("../sql/audit/install.sql")).await?;
+    work.run(include_str!("../sql/audit/statement.sql")).await?;
     partition::make(work, MONTHS).await?;
     apply::refresh_all(work).await?;
     tenancy::protect_shared(work).await

@@ -19,6 +19,9 @@ pub(crate) struct Audited {
     /// Columns by number, which no renaming changes.
     pub(crate) excluded: Vec<i16>,
     pub(crate) redacted: Vec<i16>,
+    /// The same by name, which no dump and restore changes.
+    pub(crate) excluded_names: Vec<String>,
+    pub(crate) redacted_names: Vec<String>,
     /// The column that says whose row it is.
     pub(crate) tenant: Option<i16>,
 }
@@ -41,7 +44,7 @@ pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
 
 const QUERY: &str =
     "SELECT r.id, pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation, r.table_name,
-           r.excluded, r.redacted, r.tenant
+           r.excluded, r.redacted, r.tenant, r.excluded_names, r.redacted_names
     FROM archive.audited_table AS r
     JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace";
@@ -66,6 +69,8 @@ fn read(row: &QueryResult) -> Result<Audited, DbErr> {
         name: row.try_get("", "table_name")?,
         excluded: row.try_get("", "excluded")?,
         redacted: row.try_get("", "redacted")?,
+        excluded_names: row.try_get("", "excluded_names")?,
+        redacted_names: row.try_get("", "redacted_names")?,
         tenant: row.try_get("", "tenant")?,
     })
 }
@@ -79,16 +84,22 @@ pub(crate) async fn put(
     redacted: &[String],
 ) -> Result<(), DbErr> {
     work.run(&format!(
-        "INSERT INTO archive.audited_table (relation, table_name, excluded, redacted, audited_since, shape)
+        "INSERT INTO archive.audited_table (relation, table_name, excluded, redacted, excluded_names, redacted_names, once_hidden, audited_since, shape)
          VALUES ({oid}, {name} || CASE WHEN EXISTS (SELECT FROM archive.audited_table AS other
                                                     WHERE other.table_name = {name} AND other.relation <> {oid})
                                   THEN ' ({oid})' ELSE '' END,
-                 {excluded}, {redacted}, pg_catalog.clock_timestamp(), '')
-         ON CONFLICT (relation) DO UPDATE SET excluded = EXCLUDED.excluded, redacted = EXCLUDED.redacted",
+                 {excluded}, {redacted}, {excluded_names}::text[], {redacted_names}::text[], {excluded_names}::text[],
+                 pg_catalog.clock_timestamp(), '')
+         ON CONFLICT (relation) DO UPDATE
+         SET excluded = EXCLUDED.excluded, redacted = EXCLUDED.redacted, excluded_names = EXCLUDED.excluded_names,
+             redacted_names = EXCLUDED.redacted_names,
+             once_hidden = ARRAY(SELECT DISTINCT pg_catalog.unnest(archive.audited_table.once_hidden || EXCLUDED.once_hidden))",
         oid = table.oid,
         name = literal(&table.to_string()),
         excluded = numbers(table, excluded),
         redacted = numbers(table, redacted),
+        excluded_names = names(excluded),
+        redacted_names = names(redacted),
     ))
     .await
 }
@@ -107,6 +118,7 @@ pub(crate) async fn put_shapes(work: &Work, id: i32) -> Result<(), DbErr> {
     work.run_with(
         "UPDATE archive.audited_table AS r
          SET shape = archive.audit_shape(r.relation),
+             tenant_name = (SELECT c.attname FROM pg_catalog.pg_attribute AS c WHERE c.attrelid = r.relation AND c.attnum = r.tenant),
              twin_shape = (SELECT archive.audit_shape(a.twin) FROM archive.archived_table AS a WHERE a.active = r.relation)
          WHERE r.id = $1",
         [id.into()],

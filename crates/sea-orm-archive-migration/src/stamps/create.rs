@@ -4,6 +4,7 @@ use sea_orm_archive::catalog::Table;
 use sea_orm_migration::DbErr;
 
 use crate::{
+    audit,
     name::{self, quote_all},
     register as twins,
     stamps::{
@@ -39,7 +40,8 @@ pub(crate) async fn stamp(work: &Work, wanted: &StampedTable) -> Result<(), DbEr
 
     let table = work.existing_table(&table.id.sql()).await?;
     function::create(work, &table, &registered).await?;
-    function::attach(work, &table, &registered).await
+    function::attach(work, &table, &registered).await?;
+    audit::refresh(work, &table).await
 }
 
 /// Refuses to go on where `install_archive` has not run, or only that of an older version.

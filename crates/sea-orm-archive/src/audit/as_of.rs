@@ -32,8 +32,9 @@ pub struct AsOf<M> {
     pub row: M,
     /// Whether it was archived then.
     pub archived: bool,
-    /// The columns of which the log does not tell what they were: those that are excluded, and redacted ones that
-    /// have changed since. They have the value of now.
+    /// The columns of which the log does not tell what they were: those that are or once were excluded, and redacted
+    /// ones that have changed since. They have the value of now. A name that the table has no more is that of a column
+    /// which was changed since and then renamed or dropped.
     pub unknown: Vec<String>,
     /// The columns that the database computes from others.
     pub(super) generated: Vec<String>,
@@ -143,7 +144,7 @@ impl<E: EntityTrait> RowAsOf<E> {
         let table = DeclaredName::of::<E>().quoted();
         let twin = match &watched.twin {
             Some(twin) => format!(
-                "UNION ALL SELECT pg_catalog.to_jsonb(t), true FROM {twin} AS t, asked WHERE {}",
+                "UNION ALL SELECT pg_catalog.to_jsonb(t.*), true FROM {twin} AS t, asked WHERE {}",
                 is_asked::<E>()
             ),
             None => String::new(),
@@ -152,6 +153,7 @@ impl<E: EntityTrait> RowAsOf<E> {
             .replace("{columns}", &columns::<E>())
             .replace("{twin}", &twin)
             .replace("{is_asked}", &is_asked::<E>())
+            .replace("{table_name}", &literal(&table))
             .replace("{name}", &literal(&watched.name))
             .replace("{at}", &at)
             .replace("{key}", &key)

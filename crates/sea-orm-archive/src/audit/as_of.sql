@@ -18,7 +18,7 @@ told AS MATERIALIZED (
     SELECT s.* FROM since AS s WHERE s.id <= coalesce((SELECT b.id FROM boundary AS b), s.id)
 ),
 now_there AS MATERIALIZED (
-    SELECT pg_catalog.to_jsonb(t) AS row, false AS archived FROM {table} AS t, asked WHERE {is_asked}
+    SELECT pg_catalog.to_jsonb(t.*) AS row, false AS archived FROM {table} AS t, asked WHERE {is_asked}
     {twin}
 ),
 base AS MATERIALIZED (
@@ -37,5 +37,10 @@ state AS MATERIALIZED (
 )
 SELECT {columns}, true AS "archive.existed", s.gone AS "archive.gone", s.archived AS "archive.archived",
        coalesce((SELECT pg_catalog.jsonb_agg(DISTINCT h) FROM told AS t, pg_catalog.jsonb_array_elements(t.redacted) AS h
-                 WHERE t.operation <> 'INSERT'), '[]') AS "archive.redacted"
+                 WHERE t.operation <> 'INSERT'), '[]') AS "archive.redacted",
+       -- Names that the table has no more: what is called something else now, is not known by its old name.
+       coalesce((SELECT pg_catalog.jsonb_agg(DISTINCT v.key) FROM told AS t, pg_catalog.jsonb_each(t.old) AS v
+                 WHERE t.operation = 'UPDATE' AND NOT v.key = ANY (ARRAY(
+                     SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
+                     WHERE c.attrelid = pg_catalog.to_regclass({table_name}) AND c.attnum > 0 AND NOT c.attisdropped))), '[]') AS "archive.renamed"
 FROM state AS s, pg_catalog.jsonb_populate_record(NULL::{table}, s.row) AS r

@@ -6,7 +6,7 @@ SELECT r.table_name AS name, r.audited_since AS since,
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
         WHERE a.active = r.relation) AS twin,
        ARRAY(SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
-             WHERE c.attrelid = r.relation AND c.attnum = ANY (r.excluded) AND NOT c.attisdropped ORDER BY 1) AS excluded,
+             WHERE c.attrelid = r.relation AND (c.attnum = ANY (r.excluded) OR c.attname = ANY (r.once_hidden)) AND NOT c.attisdropped ORDER BY 1) AS excluded,
        ARRAY(SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
              WHERE c.attrelid = r.relation AND c.attgenerated <> '' AND NOT c.attisdropped ORDER BY 1) AS generated
 FROM archive.audited_table AS r

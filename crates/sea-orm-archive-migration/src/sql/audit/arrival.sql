@@ -2,8 +2,8 @@
                 -- They come back: the twin's trigger has told of them already, when it saw them leave.
                 SELECT count(*), {digest_of_keys_a}, {digest_a} INTO v_rows, v_keys, v_digest FROM new_rows AS a;
                 DELETE FROM archive.audit_handover AS h
-                WHERE h.transaction_id = {transaction} AND h.audited = {id} AND h.operation = 'RETURNS'
-                  AND h.rows = v_rows AND h.keys = v_keys
+                WHERE h.id = (SELECT min(o.id) FROM archive.audit_handover AS o
+                              WHERE o.transaction_id = {transaction} AND o.audited = {id} AND o.operation = 'RETURNS' AND o.rows = v_rows AND o.keys = v_keys)
                 RETURNING h.digest - v_digest INTO v_digest;
                 IF FOUND THEN
                     IF v_digest <> 0 THEN

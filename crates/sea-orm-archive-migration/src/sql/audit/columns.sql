@@ -4,7 +4,7 @@ SELECT a.attname::text AS name, a.attnum AS number,
        t.typtype = 'e'
            OR t.typname IN ('int2', 'int4', 'int8', 'bool', 'date', 'timestamp', 'timestamptz', 'uuid', 'oid', 'bytea', 'name')
            OR (t.typname IN ('text', 'varchar', 'bpchar') AND coalesce(l.collisdeterministic, true)) AS exact,
-       t.typname = 'json' AS is_json,
+       'json' IN (t.typname, coalesce((SELECT o.typname FROM pg_type AS o WHERE o.oid = coalesce(nullif(t.typbasetype, 0), t.typelem)), '')) AS is_json,
        CASE WHEN t.typtype = 'e'
               OR t.typname IN ('int2', 'int4', 'int8', 'bool', 'date', 'timestamp', 'timestamptz', 'uuid', 'oid', 'name', 'text',
                                'varchar', 'bpchar', 'numeric', 'json', 'jsonb', 'inet', 'cidr', 'macaddr', 'macaddr8', 'bit', 'varbit',
@@ -14,10 +14,7 @@ SELECT a.attname::text AS name, a.attnum AS number,
             WHEN t.typname IN ('interval', 'time', 'timetz') THEN 'i'
             ELSE 'fbid'
        END
-       -- A time in a key is looked for, so it is always written the same.
-       || CASE WHEN t.typname = 'timestamptz' AND EXISTS (
-                   SELECT FROM pg_index AS k WHERE k.indrelid = a.attrelid AND k.indisprimary AND a.attnum = ANY (k.indkey))
-               THEN 'd' ELSE '' END AS settings
+       || CASE WHEN t.typname IN ('timestamptz', 'timetz') THEN 't' ELSE '' END AS settings
 FROM pg_attribute AS a
 JOIN pg_type AS t ON t.oid = a.atttypid
 LEFT JOIN pg_collation AS l ON l.oid = a.attcollation

@@ -3,8 +3,8 @@
                 -- foreign key cascades to this table, and after it otherwise.
                 SELECT count(*), {digest_of_keys_b}, {digest_b} INTO v_rows, v_keys, v_digest FROM old_rows AS b;
                 DELETE FROM archive.audit_handover AS h
-                WHERE h.transaction_id = {transaction} AND h.audited = {id} AND h.operation = 'ARRIVED'
-                  AND h.rows = v_rows AND h.keys = v_keys AND h.digest = v_digest;
+                WHERE h.id = (SELECT min(o.id) FROM archive.audit_handover AS o
+                              WHERE o.transaction_id = {transaction} AND o.audited = {id} AND o.operation = 'ARRIVED' AND o.rows = v_rows AND o.keys = v_keys AND o.digest = v_digest);
                 IF NOT FOUND THEN
                     SET CONSTRAINTS archive.refuse_lost_rows DEFERRED;
                     INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, keys, digest)

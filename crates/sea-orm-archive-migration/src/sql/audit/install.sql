@@ -54,7 +54,11 @@ CREATE TABLE IF NOT EXISTS archive.audited_table (
     tenant        smallint,             -- the column that says whose row it is
     audited_since timestamptz NOT NULL, -- entries tell of every change since then
     shape         text        NOT NULL, -- the columns that its trigger functions know
-    twin_shape    text                  -- the same of the twin
+    twin_shape    text,                 -- the same of the twin
+    excluded_names text[] NOT NULL DEFAULT '{}', -- the columns by name, too: a dump and a restore number them anew
+    redacted_names text[] NOT NULL DEFAULT '{}',
+    tenant_name    text,
+    once_hidden    text[] NOT NULL DEFAULT '{}'  -- what was excluded or redacted at any time: entries do not tell of it
 );
 
 -- Rows on their way between a table and its twin: they left the one and were not seen in the other yet.
@@ -72,6 +76,8 @@ CREATE TABLE IF NOT EXISTS archive.audit_handover (
     keys           numeric  NOT NULL,
     digest         numeric  NOT NULL
 );
+
+CREATE INDEX IF NOT EXISTS audit_handover_transaction_id_idx ON archive.audit_handover (transaction_id);
 
 CREATE OR REPLACE FUNCTION archive.refuse_lost_rows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -142,7 +148,8 @@ $$;
 CREATE OR REPLACE FUNCTION archive.audit_shape(watched oid) RETURNS text
 LANGUAGE sql STABLE
 RETURN (SELECT pg_catalog.md5(pg_catalog.string_agg(
-            pg_catalog.concat_ws(' ', a.attname, a.atttypid, a.attgenerated), ',' ORDER BY a.attnum))
+            pg_catalog.concat_ws(' ', a.attname, a.attnum, a.atttypid, a.attcollation, a.attgenerated), ',' ORDER BY a.attnum)
+            || coalesce((SELECT i.indkey::text FROM pg_catalog.pg_index AS i WHERE i.indrelid = watched AND i.indisprimary), ''))
         FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = watched AND a.attnum > 0 AND NOT a.attisdropped);
 
 -- Whether a table, or its twin, still has the columns that its trigger function was written for.
@@ -156,97 +163,6 @@ RETURN (SELECT CASE WHEN of_twin
                     THEN r.twin_shape = (SELECT archive.audit_shape(a.twin) FROM archive.archived_table AS a WHERE a.active = r.relation)
                     ELSE r.shape = archive.audit_shape(r.relation) END
         FROM archive.audited_table AS r WHERE r.id = audited);
-
--- The statement that a trigger runs where its own do not fit: on the twin, before a TRUNCATE, and where the table
--- got other columns since the trigger function was written. It reads every column that is there, and knows
--- those that are excluded, hidden (redacted) and special by their numbers, which no renaming changes.
---
--- Its arguments: $1 what entries call the table, $2 tenant, $3 actor, $4 request id, $5 user, $6 details.
-CREATE OR REPLACE FUNCTION archive.audit_statement(
-    operation text, relation oid, audited integer, of_twin boolean, excluded smallint[], hidden smallint[], tenant_number smallint, archival_number smallint
-) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    numbered oid;
-    left_out text[];
-    secret   text[];
-    tenant   text;
-    archival text;
-    keys     text[];
-    b_key    text;
-    a_key    text;
-    same_key text;
-BEGIN
-    SELECT CASE WHEN of_twin THEN a.twin ELSE r.relation END INTO numbered
-    FROM archive.audited_table AS r LEFT JOIN archive.archived_table AS a ON a.active = r.relation
-    WHERE r.id = audited;
-    SELECT coalesce(array_agg(attname::text) FILTER (WHERE attnum = ANY (excluded)), '{}'),
-           coalesce(array_agg(attname::text) FILTER (WHERE attnum = ANY (hidden)), '{}'),
-           min(attname::text) FILTER (WHERE attnum = tenant_number),
-           min(attname::text) FILTER (WHERE attnum = archival_number)
-    INTO left_out, secret, tenant, archival
-    FROM pg_attribute WHERE attrelid = numbered AND NOT attisdropped;
-    SELECT array_agg(a.attname::text ORDER BY k.place),
-           'jsonb_build_object(' || string_agg(format('%L, archive.audit_value(b.%I)', a.attname, a.attname), ', ' ORDER BY k.place) || ')',
-           'jsonb_build_object(' || string_agg(format('%L, archive.audit_value(a.%I)', a.attname, a.attname), ', ' ORDER BY k.place) || ')',
-           string_agg(format('a.%I = b.%I', a.attname, a.attname), ' AND ')
-    INTO keys, b_key, a_key, same_key
-    FROM pg_index AS i
-    CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
-    WHERE i.indrelid = numbered AND i.indisprimary;
-    -- What goes to another tenant is told as gone to the one, and as come to the other.
-    same_key := same_key || CASE WHEN tenant IS NULL THEN '' ELSE format(' AND a.%1$I::text = b.%1$I::text', tenant) END;
-    IF keys IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'AR009', MESSAGE = format(
-            '%s is audited and has lost its primary key, so no entry could say which row it is about: give it one again, '
-            'or call manager.unaudit_table(..)', relation::regclass);
-    END IF;
-    RETURN format(
-        'INSERT INTO archive.audit_entry (at, transaction_id, operation, table_name, key, old, new, redacted, tenant, actor, request_id,
-                                          database_user, details_id, archival_id)
-         SELECT clock_timestamp(), pg_current_xact_id()::text::bigint, d.operation, $1, d.key,
-                CASE WHEN d.operation <> ''UPDATE'' THEN d.before ELSE (
-                    SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(d.before) AS e
-                    WHERE d.after->e.key IS DISTINCT FROM e.value) END,
-                CASE WHEN d.operation <> ''UPDATE'' THEN d.after ELSE (
-                    SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(d.after) AS e
-                    WHERE d.before->e.key IS DISTINCT FROM e.value) END,
-                (SELECT jsonb_agg(s) FROM unnest(%1$L::text[]) AS s
-                 WHERE d.operation <> ''UPDATE'' OR d.all_before->s IS DISTINCT FROM d.all_after->s),
-                %2$s, $3, $4, $5, $6, %3$s
-         FROM (SELECT w.operation, w.key, w.all_before, w.all_after, w.all_before - %4$L::text[] AS before, w.all_after - %4$L::text[] AS after
-               FROM (%5$s) AS w) AS d
-         WHERE d.operation <> ''UPDATE'' OR d.before IS DISTINCT FROM d.after
-            OR EXISTS (SELECT FROM unnest(%1$L::text[]) AS s WHERE d.all_before->s IS DISTINCT FROM d.all_after->s)',
-        secret,
-        CASE WHEN tenant IS NULL THEN '$2' ELSE format('coalesce(d.all_after, d.all_before)->>%L', tenant) END,
-        CASE WHEN archival IS NULL THEN 'NULL::bigint' ELSE format('(coalesce(d.all_after, d.all_before)->>%L)::bigint', archival) END,
-        left_out || secret,
-        CASE operation
-        WHEN 'UPDATE' THEN format(
-            'SELECT CASE WHEN b.%1$I IS NULL THEN ''INSERT'' WHEN a.%1$I IS NULL THEN ''DELETE'' ELSE ''UPDATE'' END AS operation,
-                    CASE WHEN b.%1$I IS NULL THEN %2$s ELSE %3$s END AS key,
-                    CASE WHEN b.%1$I IS NOT NULL THEN to_jsonb(b) END AS all_before,
-                    CASE WHEN a.%1$I IS NOT NULL THEN to_jsonb(a) END AS all_after
-             FROM old_rows AS b FULL JOIN new_rows AS a ON %4$s', keys[1], a_key, b_key, same_key)
-        WHEN 'INSERT' THEN format(
-            'SELECT ''INSERT'' AS operation, %s AS key, NULL::jsonb AS all_before, to_jsonb(a) AS all_after FROM new_rows AS a', a_key)
-        WHEN 'DELETE' THEN format(
-            'SELECT ''DELETE'' AS operation, %s AS key, to_jsonb(b) AS all_before, NULL::jsonb AS all_after FROM old_rows AS b', b_key)
-        ELSE format(
-            'SELECT ''TRUNCATE'' AS operation, %s AS key, to_jsonb(b) AS all_before, NULL::jsonb AS all_after FROM ONLY %s AS b',
-            b_key, relation::regclass)
-        END);
-END
-$$;
-
--- A value as the log writes it: the same whatever the session says of times, numbers and bytes.
-CREATE OR REPLACE FUNCTION archive.audit_value(value anyelement) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE
-SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres'
-SET extra_float_digits = '1' SET bytea_output = 'hex'
-AS 'SELECT pg_catalog.to_jsonb(value)';
 
 -- Makes the partitions of this month and of the next ones, and moves there what is in the default partition.
 -- Returns how many it made. Any role that may call it can: it runs as the owner.

@@ -9,6 +9,9 @@ DECLARE
     v_jit    text;
     v_many   boolean;
     v_rows   bigint;
+    v_count  bigint;
+    v_table  oid;
+    v_settings text[];
     v_keys   numeric;
     v_digest numeric;
 BEGIN
@@ -105,11 +108,23 @@ BEGIN
         END IF;
         PERFORM FROM old_rows AS b LIMIT 1;
     ELSE
-        -- TRUNCATE has no transition table: what is there is read before it goes, of this table alone, since
-        -- the triggers of its partitions speak for them.
-        EXECUTE archive.audit_statement('TRUNCATE', TG_RELID, {id}, false, {excluded}, {hidden}, {tenant_number}, NULL)
-        USING {name}, {context_values};
-        GET DIAGNOSTICS v_rows = ROW_COUNT;
+        -- TRUNCATE has no transition table: what is there is read before it goes. The triggers of partitions speak
+        -- for their own rows; those that were attached since have none, and go with the table above them.
+        v_settings := archive.audit_settings(true);
+        v_rows := 0;
+        FOR v_table IN
+            SELECT p.relid FROM (SELECT TG_RELID AS relid UNION SELECT t.relid FROM pg_partition_tree(TG_RELID) AS t) AS p
+            WHERE p.relid = TG_RELID OR NOT EXISTS (
+                SELECT FROM (SELECT p.relid UNION SELECT n.relid FROM pg_partition_ancestors(p.relid) AS n) AS n
+                JOIN pg_trigger AS g ON g.tgrelid = n.relid AND g.tgname = 'archive_audit_truncate'
+                WHERE n.relid <> TG_RELID AND n.relid IN (SELECT t.relid FROM pg_partition_tree(TG_RELID) AS t))
+        LOOP
+            EXECUTE archive.audit_statement('TRUNCATE', v_table, {id}, false, {excluded}, {hidden}, {tenant_number})
+            USING {name}, {context_values};
+            GET DIAGNOSTICS v_count = ROW_COUNT;
+            v_rows := v_rows + v_count;
+        END LOOP;
+        PERFORM archive.audit_put_back(v_settings);
         IF v_rows = 0 AND TG_RELID = (SELECT w.relation FROM archive.audited_table AS w WHERE w.id = {id}) THEN
             INSERT INTO archive.audit_entry ({target})
             VALUES (clock_timestamp(), {transaction}, 'TRUNCATE', {name}, NULL, NULL, NULL, NULL, {tenant}, {context});
@@ -117,9 +132,17 @@ BEGIN
         RETURN NULL;
     END IF;
     IF FOUND THEN
-        -- The table has other columns than this function was written for: slower, and for any columns.
-        EXECUTE archive.audit_statement(TG_OP, TG_RELID, {id}, false, {excluded}, {hidden}, {tenant_number}, NULL)
+        -- The table has other columns than this function was written for: slower, and for any columns. Only a move
+        -- it cannot tell from a deletion then.
+        IF strpos(coalesce(current_setting('archive.moving', true), ''), ',' || TG_RELID || ',') > 0 THEN
+            RAISE EXCEPTION USING ERRCODE = 'AR011', MESSAGE = format(
+                '%s got other columns since it was audited, so the log could not tell that its rows were archived or restored: '
+                'call manager.audit_table(..) again first', {name});
+        END IF;
+        v_settings := archive.audit_settings(false);
+        EXECUTE archive.audit_statement(TG_OP, TG_RELID, {id}, false, {excluded}, {hidden}, {tenant_number})
         USING {name}, {context_values};
+        PERFORM archive.audit_put_back(v_settings);
     END IF;
     RETURN NULL;
 END

@@ -3,7 +3,8 @@
 #variable_conflict use_column
 DECLARE
     v_moving boolean := strpos(coalesce(current_setting('archive.moving', true), ''), ',' || TG_RELID || ',') > 0;
-    v_fits   boolean;
+    v_fits   boolean := true;
+    v_settings text[];
     v_rows   bigint;
     v_keys   numeric;
     v_digest numeric;
@@ -14,8 +15,8 @@ BEGIN
         IF v_fits AND v_moving THEN
             SELECT count(*), {digest_of_keys_a}, {digest_a} INTO v_rows, v_keys, v_digest FROM new_rows AS a;
             DELETE FROM archive.audit_handover AS h
-            WHERE h.transaction_id = {transaction} AND h.audited = {id} AND h.operation = 'LEFT'
-              AND h.rows = v_rows AND h.keys = v_keys AND h.digest = v_digest;
+            WHERE h.id = (SELECT min(o.id) FROM archive.audit_handover AS o
+                          WHERE o.transaction_id = {transaction} AND o.audited = {id} AND o.operation = 'LEFT' AND o.rows = v_rows AND o.keys = v_keys AND o.digest = v_digest);
             IF NOT FOUND THEN
                 SET CONSTRAINTS archive.refuse_lost_rows DEFERRED;
                 INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, keys, digest)
@@ -53,7 +54,14 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    EXECUTE archive.audit_statement(TG_OP, TG_RELID, {id}, true, {excluded}, {hidden}, {tenant_number}, {archival_number})
+    IF v_moving AND NOT v_fits THEN
+        RAISE EXCEPTION USING ERRCODE = 'AR011', MESSAGE = format(
+            'the archive table of %s got other columns since it was audited, so the log could not tell that rows were archived or '
+            'restored: call manager.audit_table(..) again first', {name});
+    END IF;
+    v_settings := archive.audit_settings(TG_OP = 'TRUNCATE');
+    EXECUTE archive.audit_statement(TG_OP, TG_RELID, {id}, true, {excluded}, {hidden}, {tenant_number})
     USING {name}, {context_values};
+    PERFORM archive.audit_put_back(v_settings);
     RETURN NULL;
 END
