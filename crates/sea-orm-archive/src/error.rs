@@ -124,7 +124,8 @@ pub enum Error {
         table: String,
     },
 
-    /// A trigger kept a row from moving, or changed it on its way.
+    /// A trigger kept a row from moving, or changed it on its way; or one of the audit log's could not tell what
+    /// happened.
     #[error("{0}")]
     Trigger(String),
 
@@ -452,7 +453,7 @@ impl From<DbErr> for Error {
                 source: error,
             },
             "3F000" | "42883" | "42P01" | "42703" if ours() => Self::NotInstalled(message),
-            TRIGGER => Self::Trigger(message),
+            TRIGGER | UNLIKE | KEYLESS | BEHIND => Self::Trigger(message),
             OTHER_TENANT => Self::OtherTenant {
                 table: postgres(&error)
                     .and_then(|e| Some(format!("{}.{}", e.schema()?, e.table()?)))
@@ -472,6 +473,13 @@ pub(crate) const OTHER_PLAN: &str = "AR002";
 pub(crate) const RESTRICTED: &str = "AR003";
 /// A trigger dropped or changed a row.
 pub(crate) const TRIGGER: &str = "AR004";
+
+/// The audit log saw other rows leave than arrive.
+const UNLIKE: &str = "AR008";
+/// An audited table has no primary key any more.
+const KEYLESS: &str = "AR009";
+/// The audit log does not know the columns of a table whose rows move.
+const BEHIND: &str = "AR011";
 
 /// The root is not in its archive table.
 pub(crate) const INCOMPLETE: &str = "AR005";
