@@ -16,7 +16,7 @@ use crate::database::{contents, count, run};
 
 async fn blog() -> Database {
     Database::from_template("small blog", async |db| {
-        Migrator::up(&db, None).await?;
+        Migrator::up(&db, Some(2)).await?;
         db.execute_unprepared(
             "insert into users (id, name) values (1, 'alice');
              insert into posts (id, title, slug, content, author_id) values (1, '', 'one', '', 1), (2, '', 'two', '', 1);
