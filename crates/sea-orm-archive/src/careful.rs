@@ -52,7 +52,7 @@ where
             Err(Error::Contention { .. }) if is_pool::<C>() && attempt < ATTEMPTS => {}
             Err(error) if is_stale(&error) && attempt < ATTEMPTS => {}
             // Race: what was not in the way when we looked is when we move. The next look finds it.
-            Err(error) if is_violated(&error) && attempt < LOOKS => {}
+            Err(error) if is_violated(&error) && attempt < looks_for(&error) => {}
             outcome => return outcome.map_err(|error| violated(archival, &hidden, error)),
         }
         back_off(attempt).await;
@@ -227,6 +227,15 @@ fn in_the_way(archival: i64, plan: &RestorePlan, conflicts: Vec<Conflict>) -> Er
             archival,
             conflicts,
         },
+    }
+}
+
+/// How often to look again: a parent that is archived between look and move can be another one each time, and
+/// no look misses one that stays away. What a CHECK refuses, it refuses again.
+fn looks_for(error: &Error) -> u32 {
+    match error::code(error).as_deref() {
+        Some("23503") => ATTEMPTS,
+        _ => LOOKS,
     }
 }
 
