@@ -3,7 +3,7 @@
 use sea_orm_archive::catalog::TableId;
 use sea_orm_migration::DbErr;
 
-use crate::{name::literal, register, stamps, work::Work};
+use crate::{name::literal, register, stamps, tenancy, work::Work};
 
 /// The names of the settings that carry the context of a transaction.
 ///
@@ -80,7 +80,8 @@ pub(crate) async fn rename(work: &Work, settings: &ContextSettings) -> Result<()
         .await?;
     }
     install(work).await?;
-    stamps::install(work).await
+    stamps::install(work).await?;
+    tenancy::keep_functions(work).await
 }
 
 /// Gives a column that has no default the actor of the context, as the column's type.

@@ -21,7 +21,8 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     foreign_key::forget_dropped(work).await?;
     history::register::forget_dropped(work).await?;
     register::forget_dropped(work).await?;
-    tenancy::refresh_foreign_keys(work).await
+    tenancy::refresh_foreign_keys(work).await?;
+    tenancy::keep_functions(work).await
 }
 
 /// Drops what [`install`] created, unless a twin still holds archived rows.

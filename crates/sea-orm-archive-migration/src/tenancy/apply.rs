@@ -7,6 +7,8 @@ use crate::{
     name::{self, literal, quote},
     tenancy::{
         backfill,
+        column::{self, Compared},
+        history,
         options::Tenancy,
         register::{self, Member, Registered},
         shared,
@@ -15,7 +17,11 @@ use crate::{
 };
 
 /// The policies that are ours.
-const POLICIES: [&str; 3] = ["tenancy", "tenancy_administration", "tenancy_trusted"];
+pub(crate) const POLICIES: [&str; 3] = ["tenancy", "tenancy_administration", "tenancy_trusted"];
+
+/// The triggers that are ours. PostgreSQL makes those of the rows on partitions.
+pub(crate) const ROW_TRIGGERS: [&str; 3] =
+    ["tenancy_guard", "tenancy_guard_given", "tenancy_guard_kept"];
 
 /// Puts a table under tenancy.
 pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
@@ -31,7 +37,7 @@ pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
     let table = work.existing_table(&name::table(&wanted.table)?).await?;
     let number = verify(work, &table, wanted).await?;
     let before = register::find(work, &table.id).await?;
-    register::put(work, &table.id, number, wanted.administrator.as_deref()).await?;
+    register::put(work, &table.id, number, wanted).await?;
     let members = register::members(work, &table.id).await?;
     for member in &members {
         refuse_other_policies(work, member, before.is_none()).await?;
@@ -39,8 +45,7 @@ pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
     }
     shared::unforce(work).await?;
     backfill::ledger(work, &table, &wanted.column).await?;
-    protect(work, &table.id).await?;
-    backfill::audit(work, &table.id).await
+    protect(work, &table).await
 }
 
 /// Makes the policies and guards anew for what `table` is to tables under tenancy now: it may have got a twin, other
@@ -51,22 +56,23 @@ pub(crate) async fn refresh(work: &Work, table: &TableId) -> Result<(), DbErr> {
     }
     register::forget_dropped(work).await?;
     for origin in register::origins(work, table).await? {
-        let origin = work.existing_table(&origin).await?;
-        protect(work, &origin.id).await?;
+        protect(work, &work.existing_table(&origin).await?).await?;
     }
     Ok(())
 }
 
-async fn protect(work: &Work, table: &TableId) -> Result<(), DbErr> {
-    let Some(registered) = register::find(work, table).await? else {
+async fn protect(work: &Work, table: &Table) -> Result<(), DbErr> {
+    let Some(registered) = register::find(work, &table.id).await? else {
         return Ok(());
     };
-    for member in register::members(work, table).await? {
+    history::own_versions(work, table, &registered).await?;
+    for member in register::members(work, &table.id).await? {
         protect_member(work, &member, &registered).await?;
         register::keep(work, member.oid).await?;
     }
     shared::protect(work).await?;
-    refresh_foreign_keys(work).await
+    refresh_foreign_keys(work).await?;
+    backfill::audit(work, &table.id).await
 }
 
 async fn protect_member(
@@ -75,26 +81,22 @@ async fn protect_member(
     registered: &Registered,
 ) -> Result<(), DbErr> {
     let name = &member.name;
-    let condition = condition(work, member, registered).await?;
+    let missing = || {
+        DbErr::Migration(format!(
+            "{name} has no column \"{}\" of the same type, NOT NULL, as its table has: call \
+             `manager.sync_archived_table(..)` first, or rename the column there, too",
+            registered.column
+        ))
+    };
+    let column = member.column.as_ref().ok_or_else(missing)?;
+    let column = column::read(work, member.oid, column).await?;
+    let column = column.ok_or_else(missing)?;
     let mut sql = format!(
         "ALTER TABLE {name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;\n{}",
-        policies(member, registered, &condition.is_own)
+        policies(member, registered, &column.is_own)
     );
     let administrator = literal(registered.administrator.as_deref().unwrap_or_default());
-    // Nothing refers to a twin, so no foreign key changes it. PostgreSQL gives partitions the triggers of their table.
-    let guard = condition.is_foreign.filter(|_| member.what != "twin");
-    if let Some(is_foreign) = guard {
-        if !member.is_partition {
-            sql.push_str(&format!(
-                "DROP TRIGGER IF EXISTS tenancy_guard ON {name};
-                 CREATE TRIGGER tenancy_guard AFTER DELETE OR UPDATE ON {name}
-                     FOR EACH ROW WHEN ({is_foreign}) EXECUTE FUNCTION archive.tenancy_guard({administrator});\n"
-            ));
-        }
-        sql.push_str(&format!(
-            "ALTER TABLE {name} ENABLE ALWAYS TRIGGER tenancy_guard;\n"
-        ));
-    }
+    sql.push_str(&row_triggers(member, &column, &administrator));
     sql.push_str(&format!(
         "DROP TRIGGER IF EXISTS tenancy_guard_truncate ON {name};
          CREATE TRIGGER tenancy_guard_truncate BEFORE TRUNCATE ON {name}
@@ -102,6 +104,49 @@ async fn protect_member(
          ALTER TABLE {name} ENABLE ALWAYS TRIGGER tenancy_guard_truncate;"
     ));
     work.run(&sql).await
+}
+
+/// Nothing refers to a twin, so no foreign key changes its rows; but they stay with their archival.
+fn row_triggers(member: &Member, column: &Compared, administrator: &str) -> String {
+    let guard = format!("archive.tenancy_guard({administrator})");
+    let triggers = if member.is_archived {
+        vec![(
+            "tenancy_guard_kept",
+            "AFTER UPDATE",
+            &column.is_given,
+            "archive.tenancy_keep()",
+        )]
+    } else {
+        vec![
+            (
+                "tenancy_guard",
+                "BEFORE DELETE OR UPDATE",
+                &column.was_foreign,
+                guard.as_str(),
+            ),
+            (
+                "tenancy_guard_given",
+                "AFTER UPDATE",
+                &column.is_foreign,
+                guard.as_str(),
+            ),
+        ]
+    };
+    let name = &member.name;
+    let mut sql = String::new();
+    for (trigger, event, condition, function) in triggers {
+        if !member.is_partition {
+            sql.push_str(&format!(
+                "DROP TRIGGER IF EXISTS {trigger} ON {name};
+                 CREATE TRIGGER {trigger} {event} ON {name}
+                     FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION {function};\n"
+            ));
+        }
+        sql.push_str(&format!(
+            "ALTER TABLE {name} ENABLE ALWAYS TRIGGER {trigger};\n"
+        ));
+    }
+    sql
 }
 
 /// `current_user` as well as TO, which holds for every member of the role that inherits its rights: a member is no
@@ -127,81 +172,6 @@ fn policies(member: &Member, registered: &Registered, is_own: &str) -> String {
         ));
     }
     sql
-}
-
-/// How a row of the table says whose it is.
-struct Condition {
-    is_own: String,
-    /// Of the row `OLD` of a trigger; a version without a column of its own goes with its identity.
-    is_foreign: Option<String>,
-}
-
-async fn condition(
-    work: &Work,
-    member: &Member,
-    registered: &Registered,
-) -> Result<Condition, DbErr> {
-    if let Some(column) = &member.column {
-        let row = column_of(work, member.oid, column).await?;
-        let row = row.ok_or_else(|| {
-            DbErr::Migration(format!("{} has no column \"{column}\"", member.name))
-        })?;
-        return Ok(Condition {
-            is_own: row.is_own,
-            is_foreign: Some(row.is_foreign),
-        });
-    }
-    let Some(history) = member.by_identity_of else {
-        return Err(DbErr::Migration(format!(
-            "{} has no column \"{}\" of the same type, NOT NULL: call `manager.sync_archived_table(..)` first",
-            member.name, registered.column
-        )));
-    };
-    let rows = work
-        .qualified_rows(
-            include_str!("../sql/tenancy/identity.sql"),
-            [member.oid.into(), history.into()],
-        )
-        .await?;
-    let is_own: Option<String> = match rows.first() {
-        Some(row) => row.try_get("", "is_own")?,
-        None => None,
-    };
-    match is_own {
-        Some(is_own) => Ok(Condition {
-            is_own,
-            is_foreign: None,
-        }),
-        None => Err(DbErr::Migration(format!(
-            "{} keeps versions of a table without a primary key, so nothing says whose they are: add one",
-            member.name
-        ))),
-    }
-}
-
-struct Compared {
-    number: i16,
-    not_null: bool,
-    is_own: String,
-    is_foreign: String,
-}
-
-async fn column_of(work: &Work, table: i64, column: &str) -> Result<Option<Compared>, DbErr> {
-    let rows = work
-        .qualified_rows(
-            include_str!("../sql/tenancy/column.sql"),
-            [table.into(), column.into()],
-        )
-        .await?;
-    let Some(row) = rows.first() else {
-        return Ok(None);
-    };
-    Ok(Some(Compared {
-        number: row.try_get("", "number")?,
-        not_null: row.try_get("", "not_null")?,
-        is_own: row.try_get("", "is_own")?,
-        is_foreign: row.try_get("", "is_foreign")?,
-    }))
 }
 
 /// Checks that the table can be put under tenancy as it is asked, and gives the number of the column.
@@ -230,12 +200,23 @@ async fn verify(work: &Work, table: &Table, wanted: &Tenancy) -> Result<i16, DbE
             "is the archive table of {active}: put that under tenancy"
         ));
     }
+    if crate::history::register::find(work, id).await?.is_some() {
+        return refuse(
+            "is a history: put the table of its identities under tenancy, and its versions are too"
+                .to_owned(),
+        );
+    }
     let column = &wanted.column;
-    let Some(found) = column_of(work, id.oid, column).await? else {
+    let Some(found) = column::read(work, id.oid, column).await? else {
         return refuse(format!(
             "has no column \"{column}\" that could say whose a row is: add it first"
         ));
     };
+    if found.cuts {
+        return refuse(format!(
+            "says in \"{column}\" whose a row is, a type that cuts a longer tenant off to another one: make it text"
+        ));
+    }
     if !found.not_null {
         return refuse(format!(
             "may have rows without a tenant, which nobody would see: fill the column and call ALTER TABLE {} ALTER \

@@ -6,7 +6,7 @@ use sea_orm_migration::DbErr;
 use crate::{
     audit,
     name::{literal, quote},
-    tenancy::register,
+    tenancy::register::{self, Member},
     work::Work,
 };
 
@@ -18,17 +18,11 @@ pub(crate) async fn ledger(work: &Work, table: &Table, column: &str) -> Result<(
         Some(twin) => (twin.id.sql(), quote(&twin.archival_id)),
         None => (nothing, "archival_id".to_owned()),
     };
-    let key: Vec<_> = table
-        .key
-        .iter()
-        .map(|c| format!("{}, t.{}", literal(&c.name), quote(&c.name)))
-        .collect();
     let sql = include_str!("../sql/tenancy/backfill_ledger.sql")
         .replace("{table}", &literal(&table.id.sql()))
-        .replace("{active}", &table.id.sql())
+        .replace("{name}", &literal(&table.id.to_string()))
         .replace("{archival_id}", &archival_id)
         .replace("{twin}", &twin)
-        .replace("{key}", &key.join(", "))
         .replace("{column}", &name);
     work.run(&sql).await?;
     let Some(twin) = &table.twin else {
@@ -58,7 +52,7 @@ pub(crate) async fn ledger(work: &Work, table: &Table, column: &str) -> Result<(
 /// Lets the log tell of each row of `table` and its histories whose it is, from now on and for what is written.
 pub(crate) async fn audit(work: &Work, table: &TableId) -> Result<(), DbErr> {
     for member in register::members(work, table).await? {
-        if member.what == "twin" || member.is_partition {
+        if member.is_archived || member.is_partition {
             continue;
         }
         if let Some(table) = work.table(&member.name).await? {
@@ -127,8 +121,35 @@ pub(crate) async fn tell_audit(work: &Work, table: &Table) -> Result<(), DbErr> 
         }
     }
     work.run(&sql).await?;
+    work.run(&format!(
+        "UPDATE archive.audited_table SET told_since = (
+             SELECT pg_catalog.max(e.at) FROM archive.audit_entry AS e
+             WHERE e.table_name = {name} AND e.tenant = '' AND e.key IS NOT NULL)
+         WHERE table_name = {name}",
+        name = literal(&table_name)
+    ))
+    .await?;
     for table in lifted {
         work.force(&table).await?;
+    }
+    Ok(())
+}
+
+/// The log tells of these tables as of all others again.
+pub(crate) async fn forget_tenants(work: &Work, members: &[Member]) -> Result<(), DbErr> {
+    if !audit::register::is_installed(work).await? {
+        return Ok(());
+    }
+    for member in members.iter().filter(|m| !m.is_partition) {
+        work.run_with(
+            "UPDATE archive.audited_table SET tenant = NULL, told_since = NULL
+             WHERE relation = $1::bigint::oid",
+            [member.oid.into()],
+        )
+        .await?;
+        if let Some(table) = work.table(&member.name).await? {
+            audit::refresh(work, &table).await?;
+        }
     }
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 mod apply;
 mod backfill;
+mod column;
+mod history;
 mod options;
 mod register;
 mod remove;
@@ -14,4 +16,4 @@ pub use schema::TenancySchema;
 pub(crate) use apply::{refresh, refresh_foreign_keys};
 pub(crate) use backfill::tell_audit;
 pub(crate) use remove::refuse_while_enabled;
-pub(crate) use shared::protect as protect_shared;
+pub(crate) use shared::{keep_functions, protect as protect_shared};

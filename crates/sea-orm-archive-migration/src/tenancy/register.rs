@@ -3,7 +3,7 @@
 use sea_orm_archive::catalog::TableId;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
-use crate::work::Work;
+use crate::{tenancy::options::Tenancy, work::Work};
 
 /// A table under tenancy.
 #[derive(Clone, Debug)]
@@ -22,10 +22,10 @@ pub(crate) struct Member {
     pub(crate) owner: String,
     /// `table`, `history`, `twin` or `partition`.
     pub(crate) what: String,
+    pub(crate) is_archived: bool,
     /// Partitions get the row triggers of their table from PostgreSQL.
     pub(crate) is_partition: bool,
     pub(crate) column: Option<String>,
-    pub(crate) by_identity_of: Option<i64>,
 }
 
 /// Whether the register is there.
@@ -49,9 +49,9 @@ pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
 pub(crate) async fn find(work: &Work, table: &TableId) -> Result<Option<Registered>, DbErr> {
     let rows = work
         .rows(
-            "SELECT a.attname::text AS column_name, t.administrator::text AS administrator
+            "SELECT s.wanted_column::text AS column_name, t.administrator::text AS administrator
              FROM archive.tenancy AS t
-             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.relation AND a.attnum = t.tenant AND NOT a.attisdropped
+             JOIN archive.tenancy_scope AS s ON s.relation = t.relation AND s.what = 'table' AND s.wanted_column IS NOT NULL
              WHERE t.relation = $1::bigint::oid",
             [table.oid.into()],
         )
@@ -65,17 +65,24 @@ pub(crate) async fn find(work: &Work, table: &TableId) -> Result<Option<Register
     rows.first().map(read).transpose()
 }
 
-/// Registers `table`.
+/// Registers `table`, whose column has this number.
 pub(crate) async fn put(
     work: &Work,
     table: &TableId,
     number: i16,
-    administrator: Option<&str>,
+    wanted: &Tenancy,
 ) -> Result<(), DbErr> {
     work.run_with(
-        "INSERT INTO archive.tenancy (relation, tenant, administrator) VALUES ($1::bigint::oid, $2, $3::text)
-         ON CONFLICT (relation) DO UPDATE SET tenant = EXCLUDED.tenant, administrator = EXCLUDED.administrator",
-        [table.oid.into(), number.into(), administrator.into()],
+        "INSERT INTO archive.tenancy (relation, tenant, tenant_name, administrator)
+         VALUES ($1::bigint::oid, $2, $3::text, $4::text)
+         ON CONFLICT (relation) DO UPDATE
+         SET tenant = EXCLUDED.tenant, tenant_name = EXCLUDED.tenant_name, administrator = EXCLUDED.administrator",
+        [
+            table.oid.into(),
+            number.into(),
+            wanted.column.as_str().into(),
+            wanted.administrator.as_deref().into(),
+        ],
     )
     .await
 }
@@ -125,7 +132,7 @@ pub(crate) async fn members(work: &Work, table: &TableId) -> Result<Vec<Member>,
         .rows(
             "SELECT s.relation::bigint AS oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
                     pg_catalog.pg_get_userbyid(c.relowner)::text AS owner, s.what, c.relispartition AS is_partition,
-                    s.tenant_column::text AS tenant_column, s.by_identity_of::bigint AS by_identity_of
+                    s.what = 'twin' AS is_archived, s.tenant_column::text AS tenant_column
              FROM archive.tenancy_scope AS s
              JOIN pg_catalog.pg_class AS c ON c.oid = s.relation
              JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -141,28 +148,61 @@ pub(crate) async fn members(work: &Work, table: &TableId) -> Result<Vec<Member>,
             owner: row.try_get("", "owner")?,
             what: row.try_get("", "what")?,
             is_partition: row.try_get("", "is_partition")?,
+            is_archived: row.try_get("", "is_archived")?,
             column: row.try_get("", "tenant_column")?,
-            by_identity_of: row.try_get("", "by_identity_of")?,
         })
     };
     rows.iter().map(read).collect()
 }
 
+/// The histories of `table`, as SQL text.
+pub(crate) async fn histories(work: &Work, table: &TableId) -> Result<Vec<String>, DbErr> {
+    let rows = work
+        .rows(
+            "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name
+             FROM archive.history_table AS h
+             JOIN pg_catalog.pg_class AS c ON c.oid = h.history
+             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+             WHERE h.identity = $1::bigint::oid ORDER BY h.history",
+            [table.oid.into()],
+        )
+        .await?;
+    rows.iter().map(|row| row.try_get("", "name")).collect()
+}
+
 /// Keeps what stands on `relation` now, for the check to compare with. An empty `search_path` writes every name whole.
 pub(crate) async fn keep(work: &Work, relation: i64) -> Result<(), DbErr> {
-    work.qualified_rows(
-        "WITH gone AS (DELETE FROM archive.tenancy_object WHERE relation = $1::bigint::oid)
-         SELECT",
+    work.run_with(
+        "DELETE FROM archive.tenancy_object WHERE relation = $1::bigint::oid AND kind IN ('policy', 'trigger', 'function')",
         [relation.into()],
     )
     .await?;
     work.qualified_rows(
         "INSERT INTO archive.tenancy_object (relation, kind, name, definition)
          SELECT f.relation, f.kind, f.name, f.definition FROM archive.tenancy_found AS f
-         WHERE f.relation = $1::bigint::oid AND (f.kind = 'trigger' OR f.name IN
+         WHERE f.relation = $1::bigint::oid AND (f.kind IN ('trigger', 'function') OR f.kind = 'policy' AND f.name IN
                ('tenancy', 'tenancy_administration', 'tenancy_trusted', 'tenancy_writing', 'tenancy_looking'))
-         ON CONFLICT (relation, kind, name) DO UPDATE SET definition = EXCLUDED.definition RETURNING 1",
+         RETURNING 1",
         [relation.into()],
+    )
+    .await
+    .map(drop)
+}
+
+/// Keeps that this was made for tenancy: a constraint, a column or a default.
+pub(crate) async fn made(
+    work: &Work,
+    relation: &TableId,
+    kind: &str,
+    name: &str,
+) -> Result<(), DbErr> {
+    work.qualified_rows(
+        "INSERT INTO archive.tenancy_object (relation, kind, name, definition)
+         VALUES ($1::bigint::oid, $2, $3::text, coalesce((
+             SELECT pg_get_constraintdef(oid) FROM pg_constraint
+             WHERE conrelid = $1::bigint::oid AND conname = $3::text AND $2 = 'constraint'), ''))
+         ON CONFLICT (relation, kind, name) DO UPDATE SET definition = EXCLUDED.definition RETURNING 1",
+        [relation.oid.into(), kind.into(), name.into()],
     )
     .await
     .map(drop)

@@ -3,8 +3,12 @@
 use sea_orm_migration::DbErr;
 
 use crate::{
-    audit,
-    tenancy::{register, shared},
+    tenancy::{
+        apply::{POLICIES, ROW_TRIGGERS},
+        backfill,
+        register::{self, Member},
+        shared,
+    },
     work::Work,
 };
 
@@ -21,25 +25,13 @@ pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
         return Ok(());
     }
     let table = work.existing_table(&table.id.sql()).await?;
-    for member in register::members(work, &table.id).await? {
-        let name = &member.name;
-        let mut sql = format!("DROP TRIGGER IF EXISTS tenancy_guard_truncate ON {name};\n");
-        if !member.is_partition {
-            sql.push_str(&format!(
-                "DROP TRIGGER IF EXISTS tenancy_guard ON {name};\n"
-            ));
-        }
-        for policy in ["tenancy", "tenancy_administration", "tenancy_trusted"] {
-            sql.push_str(&format!("DROP POLICY IF EXISTS {policy} ON {name};\n"));
-        }
-        work.run(&sql).await?;
-        // Without a policy nobody would see a row; with one of somebody else's it is his to say.
-        work.run_each(
-            "SELECT pg_catalog.format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY', $2::text) AS statement
-             WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_policy WHERE polrelid = $1::bigint::oid)",
-            [member.oid.into(), name.as_str().into()],
-        )
-        .await?;
+    let members = register::members(work, &table.id).await?;
+    for member in &members {
+        unprotect(work, member).await?;
+    }
+    let own = include_str!("../sql/tenancy/unmake.sql");
+    work.run_each(own, [table.id.oid.into()]).await?;
+    for member in &members {
         work.run_with(
             "DELETE FROM archive.tenancy_object WHERE relation = $1::bigint::oid",
             [member.oid.into()],
@@ -47,20 +39,37 @@ pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
         .await?;
     }
     register::remove(work, &table.id).await?;
-    if audit::register::is_installed(work).await? {
-        work.run_with(
-            "UPDATE archive.audited_table SET tenant = NULL WHERE relation = $1::bigint::oid",
-            [table.id.oid.into()],
-        )
+    backfill::forget_tenants(work, &members).await?;
+    shared::unforce(work).await?;
+    work.run(include_str!("../sql/tenancy/release_ledger.sql"))
         .await?;
-        audit::refresh(work, &table).await?;
-    }
     let (any, _) = register::administrator(work).await?;
     if any {
         shared::protect(work).await
     } else {
         shared::release(work).await
     }
+}
+
+async fn unprotect(work: &Work, member: &Member) -> Result<(), DbErr> {
+    let name = &member.name;
+    let mut sql = format!("DROP TRIGGER IF EXISTS tenancy_guard_truncate ON {name};\n");
+    if !member.is_partition {
+        for trigger in ROW_TRIGGERS {
+            sql.push_str(&format!("DROP TRIGGER IF EXISTS {trigger} ON {name};\n"));
+        }
+    }
+    for policy in POLICIES {
+        sql.push_str(&format!("DROP POLICY IF EXISTS {policy} ON {name};\n"));
+    }
+    work.run(&sql).await?;
+    // Without a policy nobody would see a row; with one of somebody else's it is his to say.
+    work.run_each(
+        "SELECT pg_catalog.format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY', $2::text) AS statement
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_policy WHERE polrelid = $1::bigint::oid)",
+        [member.oid.into(), name.as_str().into()],
+    )
+    .await
 }
 
 /// The policies of a table call the archive's functions.

@@ -26,6 +26,7 @@ pub(crate) async fn protect(work: &Work) -> Result<(), DbErr> {
         administer(work, table, "ALL", administrator.as_deref()).await?;
         keep(work, table).await?;
     }
+    keep_functions(work).await?;
     if !audit::register::is_installed(work).await? {
         return Ok(());
     }
@@ -68,6 +69,14 @@ async fn administer(
         ));
     }
     work.run(&sql).await
+}
+
+/// Keeps what the policies and guards call as it is now, after it was made anew.
+pub(crate) async fn keep_functions(work: &Work) -> Result<(), DbErr> {
+    match register::is_installed(work).await? {
+        true => keep(work, "archive.tenancy").await,
+        false => Ok(()),
+    }
 }
 
 async fn keep(work: &Work, table: &str) -> Result<(), DbErr> {

@@ -1,5 +1,9 @@
 -- What is registered of the table $1, which is a name as SQL text.
-SELECT r.table_name AS name, r.audited_since AS since,
+SELECT r.table_name AS name,
+       -- Of what was logged before tenancy some may be nobody's, and then the administrator alone sees all.
+       CASE WHEN pg_catalog.row_security_active('archive.audit_entry')
+                 AND NOT EXISTS (SELECT FROM archive.tenancy AS t WHERE t.administrator = current_user)
+            THEN greatest(r.audited_since, r.told_since) ELSE r.audited_since END AS since,
        (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
         FROM archive.archived_table AS a
         JOIN pg_catalog.pg_class AS c ON c.oid = a.twin

@@ -54,17 +54,14 @@ foreign_key AS (
     FROM pg_constraint AS c
     JOIN pg_class AS cc ON cc.oid = c.conrelid JOIN pg_namespace AS cn ON cn.oid = cc.relnamespace
     JOIN pg_class AS pc ON pc.oid = c.confrelid JOIN pg_namespace AS pn ON pn.oid = pc.relnamespace
-    -- What the database does to rows of another tenant is an error then, or there are none: a version is seen by
-    -- whoever sees its identity.
+    -- What the database does to rows of another tenant is an error then.
     CROSS JOIN LATERAL (
-        SELECT EXISTS (SELECT FROM archive.tenancy_scope AS s
-                       WHERE s.relation = c.conrelid AND s.what = 'history' AND s.by_identity_of IS NOT NULL AND s.origin = c.confrelid)
-            OR EXISTS (SELECT FROM archive.tenancy_scope AS s WHERE s.relation = c.conrelid AND s.tenant_column IS NOT NULL)
+        SELECT EXISTS (SELECT FROM archive.tenancy_scope AS s WHERE s.relation = c.conrelid AND s.tenant_column IS NOT NULL)
                AND NOT EXISTS (
                    SELECT FROM (SELECT c.conrelid AS oid UNION SELECT p.relid FROM pg_partition_tree(c.conrelid) AS p) AS p
                    WHERE NOT EXISTS (
                        SELECT FROM pg_trigger AS t
-                       WHERE t.tgrelid = p.oid AND t.tgname = 'tenancy_guard' AND t.tgenabled = 'A' AND t.tgtype & 27 = 25
+                       WHERE t.tgrelid = p.oid AND t.tgname = 'tenancy_guard' AND t.tgenabled = 'A' AND t.tgtype & 27 = 27
                          AND t.tgfoid = to_regproc('archive.tenancy_guard'))) AS is
     ) AS guarded
     WHERE c.contype = 'f' AND c.conparentid = 0
@@ -136,6 +133,8 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
         FROM pg_trigger AS t
         WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
           AND t.tgtype & 3 = 3 AND t.tgtype & 12 <> 0
+          -- It lets a row pass as it is, or stops everything.
+          AND t.tgfoid IS DISTINCT FROM to_regproc('archive.tenancy_guard')::oid
     ),
     'incoming', (
         SELECT coalesce(jsonb_agg(f.described ORDER BY f.conname, f.oid), '[]')

@@ -15,7 +15,7 @@ SELECT jsonb_build_object(
     'links', (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
             'child', format('"%s"."%s"', replace(n.nspname, '"', '""'), replace(c.relname, '"', '""')), 'edge', l.edge)), '[]')
-        FROM (SELECT DISTINCT child, edge FROM archive.detached_link WHERE archival_id = a.id) AS l
+        FROM (SELECT DISTINCT child, edge FROM archive.detached_link WHERE archival_id = a.id AND tenant IS NOT DISTINCT FROM a.tenant) AS l
         JOIN pg_class AS c ON c.oid = l.child JOIN pg_namespace AS n ON n.oid = c.relnamespace
     )
 ) AS ledger

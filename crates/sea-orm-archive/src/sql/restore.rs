@@ -38,7 +38,8 @@ pub(crate) fn moving(plan: &RestorePlan) -> String {
     )
 }
 
-/// The archival, where this plan is the right one for it.
+/// The archival, where this plan is the right one for it. A link is of the archival's tenant: one that somebody
+/// else wrote down is none.
 fn target(plan: &RestorePlan) -> String {
     let tables: Vec<_> = plan
         .tables
@@ -64,9 +65,9 @@ fn target(plan: &RestorePlan) -> String {
         known.join(" OR ")
     };
     format!(
-        "target AS MATERIALIZED (SELECT a.id, {} AS moving FROM archive.archival AS a WHERE a.id = ($1->>'id')::bigint AND {} \
+        "target AS MATERIALIZED (SELECT a.id, a.tenant, {} AS moving FROM archive.archival AS a WHERE a.id = ($1->>'id')::bigint AND {} \
          AND CASE WHEN a.tables[1] = {} AND a.tables::oid[] <@ ARRAY[{}]::oid[] \
-         AND NOT EXISTS (SELECT FROM archive.detached_link AS l WHERE l.archival_id = a.id AND NOT ({known})) \
+         AND NOT EXISTS (SELECT FROM archive.detached_link AS l WHERE l.archival_id = a.id AND l.tenant IS NOT DISTINCT FROM a.tenant AND NOT ({known})) \
          THEN true ELSE archive.stop('{OTHER_PLAN}', 'the archival holds other tables') END)",
         moving_tables(plan.tables.iter(), &plan.detached),
         unchanged(&plan.basis),
@@ -155,7 +156,7 @@ fn back(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
 /// Takes the links out of the ledger, all those of a child in one row.
 fn links(d: usize, child: &DetachedChild) -> String {
     format!(
-        "link_{d} AS (DELETE FROM archive.detached_link AS l USING target AS g WHERE l.archival_id = g.id AND l.child = {}::regclass RETURNING l.child_key, l.edge, l.link), \
+        "link_{d} AS (DELETE FROM archive.detached_link AS l USING target AS g WHERE l.archival_id = g.id AND l.tenant IS NOT DISTINCT FROM g.tenant AND l.child = {}::regclass RETURNING l.child_key, l.edge, l.link), \
          links_{d} AS MATERIALIZED (SELECT l.child_key, pg_catalog.jsonb_object_agg(l.edge, l.link) AS links FROM link_{d} AS l GROUP BY l.child_key)",
         literal(&child.table.sql())
     )

@@ -1,6 +1,6 @@
 -- Everything that is not as enable_tenancy() made it. Run with an empty search_path, as the definitions were kept.
 WITH scope AS (
-    SELECT s.relation, s.origin, s.what, s.tenant_column FROM archive.tenancy_scope AS s
+    SELECT s.relation, s.origin, s.what, s.wanted_column, s.tenant_column FROM archive.tenancy_scope AS s
 ),
 -- What all tables share is protected while any table is under tenancy.
 shared AS (
@@ -13,6 +13,18 @@ shared AS (
 ),
 again AS (
     SELECT 'call manager.enable_tenancy(..) again, which makes it anew' AS remedy
+),
+columns AS (
+    SELECT s.relation, CASE WHEN s.wanted_column IS NULL THEN 'has lost the column that said whose a row is'
+                            ELSE format('has no column %I as its table has it, of the same type and NOT NULL', s.wanted_column) END AS problem,
+           CASE WHEN s.wanted_column IS NULL OR s.what = 'table' THEN 'add it again, NOT NULL, and call manager.enable_tenancy(..)'
+                ELSE 'call manager.sync_archived_table(..), or rename the column here, too, and then manager.enable_tenancy(..)' END AS remedy
+    FROM scope AS s WHERE s.tenant_column IS NULL
+),
+heirs AS (
+    SELECT s.relation, format('is inherited by %s, which no policy of it reaches', i.inhrelid::regclass) AS problem,
+           'use partitions, or ALTER TABLE .. NO INHERIT' AS remedy
+    FROM scope AS s JOIN pg_class AS c ON c.oid = s.relation AND c.relkind = 'r' JOIN pg_inherits AS i ON i.inhparent = s.relation
 ),
 unprotected AS (
     SELECT w.relation, 'has row-level security ' || CASE WHEN c.relrowsecurity THEN 'not forced, so its owner sees every row'
@@ -28,20 +40,26 @@ wanted AS (
     UNION
     SELECT relation, 'policy', 'tenancy' FROM shared WHERE NOT is_partition
     UNION
-    SELECT relation, 'trigger', 'tenancy_guard' FROM scope WHERE what <> 'twin' AND tenant_column IS NOT NULL
+    SELECT relation, 'trigger', g.name FROM scope CROSS JOIN (VALUES ('tenancy_guard'), ('tenancy_guard_given')) AS g (name)
+    WHERE what <> 'twin'
+    UNION
+    SELECT relation, 'trigger', 'tenancy_guard_kept' FROM scope WHERE what = 'twin'
     UNION
     SELECT relation, 'trigger', 'tenancy_guard_truncate' FROM scope
     UNION
     SELECT o.relation, o.kind, o.name FROM archive.tenancy_object AS o
+    WHERE o.kind NOT IN ('column', 'default') AND EXISTS (SELECT FROM archive.tenancy)
 ),
 missing AS (
-    SELECT w.relation, format('has no %s %s', w.kind, w.name) AS problem, again.remedy
+    SELECT w.relation, format('has no %s %s', w.kind, w.name) AS problem,
+           CASE w.kind WHEN 'function' THEN 'call manager.install_archive() again' ELSE again.remedy END AS remedy
     FROM wanted AS w CROSS JOIN again
     WHERE NOT EXISTS (SELECT FROM archive.tenancy_found AS f
                       WHERE f.relation = w.relation AND f.kind = w.kind AND f.name = w.name)
 ),
 different AS (
-    SELECT f.relation, format('has another %s %s than was made (%s)', f.kind, f.name, f.definition) AS problem, again.remedy
+    SELECT f.relation, format('has another %s %s than was made (%s)', f.kind, f.name, f.definition) AS problem,
+           CASE f.kind WHEN 'function' THEN 'call manager.install_archive() again, and find out who replaced it' ELSE again.remedy END AS remedy
     FROM archive.tenancy_found AS f
     JOIN wanted AS w ON w.relation = f.relation AND w.kind = f.kind AND w.name = f.name
     LEFT JOIN archive.tenancy_object AS o ON o.relation = f.relation AND o.kind = f.kind AND o.name = f.name
@@ -90,28 +108,46 @@ grants AS (
        AND coalesce(h.column_name, '') = coalesce(d.column_name, '')
     WHERE d.twin IS NULL OR h.relation IS NULL
 ),
--- Nobody but its owner writes to the log, and nobody reads it in pieces.
-log_grants AS (
+-- Nobody but its owner writes to the log and to the registers, and nobody reads the log in pieces.
+kept_grants AS (
     SELECT g.relation, format('gives %s to %s', g.privilege,
                CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END) AS problem,
-           'revoke it: the log is written by triggers alone, and read as archive.audit_entry' AS remedy
+           'revoke it: triggers write the log, and migrations the registers' AS remedy
     FROM granted AS g JOIN pg_class AS c ON c.oid = g.relation
-    WHERE c.relnamespace = 'archive'::regnamespace AND c.relname ~ '^audit(ed)?_'
-      AND EXISTS (SELECT FROM archive.tenancy)
-      AND (g.privilege <> 'SELECT' OR c.relname NOT IN ('audit_entry', 'audit_details', 'audited_table'))
+    WHERE c.relnamespace = 'archive'::regnamespace AND EXISTS (SELECT FROM archive.tenancy)
+      AND CASE WHEN c.relkind = 'S' THEN false
+               WHEN c.relname = 'archival' THEN g.privilege NOT IN ('SELECT', 'INSERT', 'UPDATE')
+               WHEN c.relname = 'detached_link' THEN g.privilege NOT IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+               WHEN c.relname ~ '^audit_' THEN g.privilege <> 'SELECT' OR c.relname NOT IN ('audit_entry', 'audit_details')
+               ELSE g.privilege <> 'SELECT' END
+),
+-- Those who are above policies and are not superusers, who are above everything.
+above AS (
+    SELECT DISTINCT g.relation, format('is granted to %s, which is above policies (BYPASSRLS)', r.rolname) AS problem,
+           'ALTER ROLE .. NOBYPASSRLS, or revoke it' AS remedy
+    FROM granted AS g JOIN pg_roles AS r ON r.oid = g.grantee AND r.rolbypassrls AND NOT r.rolsuper
+    WHERE EXISTS (SELECT FROM scope AS s WHERE s.relation = g.relation)
+),
+-- Policies name the owner of the time when they were made.
+owners AS (
+    SELECT p.polrelid AS relation, format('belongs to %s, and its policy %s is for another role', pg_get_userbyid(c.relowner), p.polname) AS problem,
+           again.remedy
+    FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid CROSS JOIN again
+    WHERE p.polname IN ('tenancy_trusted', 'tenancy_writing', 'tenancy_looking') AND p.polroles <> ARRAY[c.relowner]
+      AND (EXISTS (SELECT FROM scope AS s WHERE s.relation = c.oid) OR EXISTS (SELECT FROM shared AS s WHERE s.relation = c.oid))
 ),
 functions AS (
     SELECT f.oid::regprocedure::text AS object,
            CASE WHEN f.prosecdef AND NOT EXISTS (SELECT FROM unnest(f.proconfig) AS s WHERE s LIKE 'search\_path=%')
                 THEN 'runs as its owner with the search_path of whoever calls it'
-                ELSE 'is a trigger function that everybody may put on a table' END AS problem,
+                ELSE 'is a trigger function that others than its owner may put on a table' END AS problem,
            'call manager.install_archive() and manager.install_audit() again' AS remedy
     FROM pg_proc AS f
     WHERE f.pronamespace = 'archive'::regnamespace AND EXISTS (SELECT FROM archive.tenancy)
       AND ((f.prosecdef AND NOT EXISTS (SELECT FROM unnest(f.proconfig) AS s WHERE s LIKE 'search\_path=%'))
            OR (f.prorettype = 'trigger'::regtype
                AND EXISTS (SELECT FROM aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) AS acl
-                           WHERE acl.grantee = 0 AND acl.privilege_type = 'EXECUTE')))
+                           WHERE acl.grantee <> f.proowner AND acl.privilege_type = 'EXECUTE')))
 ),
 administrators AS (
     SELECT t.relation::oid AS relation, format('is administered by %s, which is no role any more', t.administrator) AS problem,
@@ -121,8 +157,9 @@ administrators AS (
 )
 SELECT format('%s.%s', n.nspname, c.relname) AS object, d.problem, d.remedy
 FROM (
-    SELECT * FROM unprotected UNION ALL SELECT * FROM missing UNION ALL SELECT * FROM different UNION ALL SELECT * FROM other
-    UNION ALL SELECT * FROM grants UNION ALL SELECT * FROM log_grants UNION ALL SELECT * FROM administrators
+    SELECT * FROM columns UNION ALL SELECT * FROM heirs
+    UNION ALL SELECT * FROM above UNION ALL SELECT * FROM owners UNION ALL SELECT * FROM unprotected UNION ALL SELECT * FROM missing UNION ALL SELECT * FROM different UNION ALL SELECT * FROM other
+    UNION ALL SELECT * FROM grants UNION ALL SELECT * FROM kept_grants UNION ALL SELECT * FROM administrators
 ) AS d
 JOIN pg_class AS c ON c.oid = d.relation
 JOIN pg_namespace AS n ON n.oid = c.relnamespace

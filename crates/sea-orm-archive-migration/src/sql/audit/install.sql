@@ -51,7 +51,8 @@ CREATE TABLE IF NOT EXISTS archive.audited_table (
     table_name    text        NOT NULL UNIQUE, -- what entries call it, even when it is renamed
     excluded      smallint[]  NOT NULL, -- columns by number: a redacted one stays so when it is renamed
     redacted      smallint[]  NOT NULL,
-    tenant        smallint,             -- the column that says whose row it is
+    tenant        smallint,             -- the column that says whose row it is; NULL where the table is everybody's
+    told_since    timestamptz,          -- entries tell a tenant of every change of its rows since then, where that is later
     audited_since timestamptz NOT NULL, -- entries tell of every change since then
     shape         text        NOT NULL, -- the columns that its trigger functions know
     twin_shape    text,                 -- the same of the twin

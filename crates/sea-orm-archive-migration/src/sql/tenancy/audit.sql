@@ -1,10 +1,14 @@
--- Row-level security of the audit log. An entry without a tenant is for administrators. Triggers write entries of
--- any tenant, as the owner of the log; of the details they look for those of their own transaction.
+-- Row-level security of the audit log: an entry is seen by whoever sees the row. Of a table that is not under tenancy
+-- that is everybody, as long as the table is watched; what an earlier table of that name was, is not. Triggers write
+-- entries of any tenant, as the owner of the log; of the details they look for those of their own transaction.
 ALTER TABLE archive.audit_entry ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE archive.audit_details ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS tenancy ON archive.audit_entry;
 CREATE POLICY tenancy ON archive.audit_entry FOR SELECT
-    USING (tenant OPERATOR(pg_catalog.=) archive.current_tenant());
+    USING (tenant OPERATOR(pg_catalog.=) archive.current_tenant()
+           OR EXISTS (SELECT FROM archive.audited_table AS r
+                      WHERE r.table_name OPERATOR(pg_catalog.=) audit_entry.table_name AND r.tenant IS NULL
+                        AND r.audited_since OPERATOR(pg_catalog.<=) audit_entry.at));
 DROP POLICY IF EXISTS tenancy ON archive.audit_details;
 CREATE POLICY tenancy ON archive.audit_details FOR SELECT
     USING (tenant OPERATOR(pg_catalog.=) archive.current_tenant());

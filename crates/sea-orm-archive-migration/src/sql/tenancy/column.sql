@@ -1,15 +1,27 @@
--- The column $2 of the table $1, and how it is compared with the tenant of the context, as SQL. The type has no
--- length: a tenant that is too long is nobody's then, and not cut off to another one. Read with an empty
--- search_path.
-SELECT a.attnotnull AS not_null,
-       a.attnum AS number,
-       format('%I OPERATOR(%I.=) archive.current_tenant()::%s', a.attname, o.schema, format_type(a.atttypid, -1)) AS is_own,
-       format('(OLD.%I OPERATOR(%I.=) archive.current_tenant()::%s) IS NOT TRUE', a.attname, o.schema,
-              format_type(a.atttypid, -1)) AS is_foreign
-FROM pg_attribute AS a
-JOIN pg_type AS d ON d.oid = a.atttypid
-JOIN pg_type AS t ON t.oid = CASE WHEN d.typtype = 'd' THEN d.typbasetype ELSE d.oid END
+-- The column $2 of the table $1, and how it is compared with the tenant of the context, as SQL. The type is the one
+-- below all domains, without a length: a tenant that is too long is nobody's then, and not cut off to another one.
+-- Read with an empty search_path.
+WITH RECURSIVE found AS (
+    SELECT a.attname, a.attnum, a.attnotnull, a.atttypid FROM pg_attribute AS a
+    WHERE a.attrelid = $1::bigint::oid AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped
+),
+based AS (
+    SELECT f.atttypid AS type FROM found AS f
+    UNION ALL
+    SELECT t.typbasetype FROM based AS b JOIN pg_type AS t ON t.oid = b.type WHERE t.typtype = 'd'
+)
+SELECT f.attnotnull AS not_null,
+       f.attnum AS number,
+       t.oid IN ('"char"'::regtype, 'name'::regtype) AS cuts,
+       o.tenant,
+       format('%I OPERATOR(%I.=) %s', f.attname, o.schema, o.tenant) AS is_own,
+       format('(OLD.%I OPERATOR(%I.=) %s) IS NOT TRUE', f.attname, o.schema, o.tenant) AS was_foreign,
+       format('(NEW.%I OPERATOR(%I.=) %s) IS NOT TRUE', f.attname, o.schema, o.tenant) AS is_foreign,
+       format('OLD.%1$I::text IS DISTINCT FROM NEW.%1$I::text', f.attname) AS is_given
+FROM found AS f
+JOIN based AS b ON true
+JOIN pg_type AS t ON t.oid = b.type AND t.typtype <> 'd'
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN t.typtype = 'b' THEN t.typnamespace::regnamespace::name ELSE 'pg_catalog' END AS schema
+    SELECT CASE WHEN t.typtype = 'b' THEN t.typnamespace::regnamespace::name ELSE 'pg_catalog' END AS schema,
+           'archive.current_tenant()::' || format_type(t.oid, -1) AS tenant
 ) AS o
-WHERE a.attrelid = $1::bigint::oid AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped

@@ -3,55 +3,58 @@
 
 CREATE TABLE IF NOT EXISTS archive.tenancy (
     relation      regclass PRIMARY KEY,
-    tenant        smallint NOT NULL, -- the column that says whose row it is, by number: no renaming changes it
+    tenant        smallint NOT NULL, -- the column that says whose row it is, by number: found when it is renamed
+    tenant_name   name     NOT NULL, -- and by name: a dump and a restore number columns anew
     administrator name               -- the role that sees every tenant's rows
 );
 
--- The policies and triggers that enable_tenancy() made, as PostgreSQL writes them: what the check compares with.
+-- What enable_tenancy() made, as PostgreSQL writes it: what the check compares with, and what disable_tenancy() drops.
 CREATE TABLE IF NOT EXISTS archive.tenancy_object (
     relation   regclass NOT NULL,
-    kind       text     NOT NULL, -- policy, trigger
+    kind       text     NOT NULL, -- policy, trigger, function; constraint, column, default of a history
     name       name     NOT NULL,
     definition text     NOT NULL,
     PRIMARY KEY (relation, kind, name)
 );
 
--- Every table that holds rows of a table under tenancy, and how each of its rows says whose it is: in a column,
--- or, of a version, by its identity ("by_identity_of").
+-- Every table that holds rows of a table under tenancy, and in which column each of its rows says whose it is.
 CREATE OR REPLACE VIEW archive.tenancy_scope AS
 WITH RECURSIVE whole AS (
-    SELECT t.relation::oid AS relation, t.relation::oid AS origin, NULL::oid AS history, 'table' AS what
+    SELECT t.relation::oid AS relation, t.relation::oid AS origin, 'table' AS what
     FROM archive.tenancy AS t
     UNION ALL
-    SELECT h.history::oid, t.relation::oid, h.history::oid, 'history'
+    SELECT h.history::oid, t.relation::oid, 'history'
     FROM archive.history_table AS h JOIN archive.tenancy AS t ON t.relation = h.identity
-    WHERE NOT EXISTS (SELECT FROM archive.tenancy AS o WHERE o.relation = h.history)
 ),
 paired AS (
-    SELECT w.relation, w.origin, w.history, w.what FROM whole AS w
+    SELECT w.relation, w.origin, w.what FROM whole AS w
     UNION ALL
-    SELECT r.twin::oid, w.origin, w.history, 'twin'
+    SELECT r.twin::oid, w.origin, 'twin'
     FROM whole AS w JOIN archive.archived_table AS r ON r.active = w.relation
 ),
 member AS (
-    SELECT p.relation, p.origin, p.history, p.what FROM paired AS p
+    SELECT p.relation, p.origin, p.what FROM paired AS p
     UNION ALL
-    SELECT i.inhrelid, m.origin, m.history, 'partition'
+    SELECT i.inhrelid, m.origin, 'partition'
     FROM member AS m
     JOIN pg_catalog.pg_class AS c ON c.oid = m.relation AND c.relkind = 'p'
     JOIN pg_catalog.pg_inherits AS i ON i.inhparent = m.relation
 )
 SELECT m.relation, m.origin, m.what,
-       a.attname AS tenant_column,
-       CASE WHEN a.attname IS NULL THEN m.history END AS by_identity_of
+       o.attname AS wanted_column,  -- as the table calls it; NULL where it was dropped
+       a.attname AS tenant_column   -- NULL where this one has it not, of another type, or with NULLs
 FROM member AS m
 JOIN pg_catalog.pg_class AS c ON c.oid = m.relation
 JOIN archive.tenancy AS t ON t.relation = m.origin
-JOIN pg_catalog.pg_attribute AS o ON o.attrelid = m.origin AND o.attnum = t.tenant
+LEFT JOIN LATERAL (
+    SELECT o.attname, o.atttypid FROM pg_catalog.pg_attribute AS o
+    WHERE o.attrelid = m.origin AND NOT o.attisdropped AND (o.attname = t.tenant_name OR o.attnum = t.tenant)
+    ORDER BY o.attname <> t.tenant_name LIMIT 1
+) AS o ON true
 LEFT JOIN pg_catalog.pg_attribute AS a
     ON a.attrelid = m.relation AND a.attname = o.attname AND a.atttypid = o.atttypid AND a.attnotnull AND NOT a.attisdropped;
 
--- The policies and guards that are there now, on the tables of the scope and on those that all of them share.
+-- What is there now of what enable_tenancy() makes, on the tables of the scope and on those that all of them share.
 CREATE OR REPLACE VIEW archive.tenancy_found AS
 WITH watched AS (
     SELECT s.relation FROM archive.tenancy_scope AS s
@@ -74,7 +77,20 @@ SELECT w.relation, 'trigger', t.tgname, true,
        pg_catalog.concat_ws(' ', t.tgenabled, t.tgtype,
            pg_catalog.regexp_replace(pg_catalog.pg_get_triggerdef(t.oid), '^.*? FOR EACH ', ''))
 FROM watched AS w
-JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = w.relation AND t.tgname IN ('tenancy_guard', 'tenancy_guard_truncate');
+JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = w.relation
+WHERE t.tgname IN ('tenancy_guard', 'tenancy_guard_given', 'tenancy_guard_kept', 'tenancy_guard_truncate')
+UNION ALL
+SELECT o.relation, 'constraint', c.conname, true, pg_catalog.pg_get_constraintdef(c.oid)
+FROM archive.tenancy_object AS o
+JOIN pg_catalog.pg_constraint AS c ON c.conrelid = o.relation AND c.conname = o.name
+WHERE o.kind = 'constraint'
+UNION ALL
+-- What the policies and guards call, and who it runs as.
+SELECT 'archive.tenancy'::pg_catalog.regclass, 'function', f.proname, true,
+       pg_catalog.md5(pg_catalog.concat_ws(' ', pg_catalog.pg_get_functiondef(f.oid), f.proowner::pg_catalog.regrole))
+FROM pg_catalog.pg_proc AS f
+WHERE f.pronamespace = 'archive'::pg_catalog.regnamespace
+  AND f.proname IN ('current_tenant', 'acting_role', 'tenancy_guard', 'tenancy_keep');
 
 -- As which role the session acts, whatever function it is in: who logged in, or what SET ROLE took. SET ROLE asks
 -- whether the login is a member, so this is no setting that a client could forge.
@@ -85,6 +101,9 @@ RETURN CASE pg_catalog.current_setting('role') WHEN 'none' THEN SESSION_USER
 
 -- Refuses what PostgreSQL would do to another tenant's row without asking its policies: what a foreign key does
 -- to the rows below it, and TRUNCATE. Those who are above policies pass, and the administrator.
+--
+-- Before a row is changed, and not after: a constraint that the change violates would show the row in its error.
+-- After it is changed, the same of whom it is given to.
 CREATE OR REPLACE FUNCTION archive.tenancy_guard() RETURNS trigger
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -92,7 +111,16 @@ DECLARE
 BEGIN
     IF acting = nullif(TG_ARGV[0], '')
        OR EXISTS (SELECT FROM pg_roles WHERE rolname = acting AND (rolsuper OR rolbypassrls)) THEN
-        RETURN NULL;
+        IF TG_OP = 'DELETE' THEN
+            RETURN OLD;
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF TG_WHEN = 'AFTER' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'AR010', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
+            MESSAGE = format('a row of %I.%I would be given to another tenant, or to none', TG_TABLE_SCHEMA, TG_TABLE_NAME),
+            HINT = 'Only an administrator gives rows to another tenant; let no foreign key set the tenant''s column.';
     END IF;
     RAISE EXCEPTION USING
         ERRCODE = 'AR010', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
@@ -102,3 +130,17 @@ BEGIN
 END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.tenancy_guard() FROM PUBLIC;
+
+-- Keeps an archived row with the tenant that archived it, against everybody: the restore of its tree would not see it
+-- any more, and leave it behind.
+CREATE OR REPLACE FUNCTION archive.tenancy_keep() RETURNS trigger
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'AR010', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
+        MESSAGE = format('an archived row of %I.%I would be given to another tenant, and its tree could not be restored whole',
+                         TG_TABLE_SCHEMA, TG_TABLE_NAME),
+        HINT = 'Restore the archival first, and give its rows away then.';
+END
+$$;
+REVOKE EXECUTE ON FUNCTION archive.tenancy_keep() FROM PUBLIC;

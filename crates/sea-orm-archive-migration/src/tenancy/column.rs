@@ -1,0 +1,45 @@
+//! The column that says whose a row is.
+
+use sea_orm_migration::DbErr;
+
+use crate::work::Work;
+
+/// How a column is compared with the tenant of the context, as SQL.
+pub(crate) struct Compared {
+    pub(crate) number: i16,
+    pub(crate) not_null: bool,
+    /// Its type cuts off what is too long.
+    pub(crate) cuts: bool,
+    /// The tenant of the context, as a value of the column.
+    pub(crate) tenant: String,
+    pub(crate) is_own: String,
+    /// Of the row `OLD` of a trigger.
+    pub(crate) was_foreign: String,
+    /// Of the row `NEW`.
+    pub(crate) is_foreign: String,
+    /// `NEW` belongs to another tenant than `OLD`.
+    pub(crate) is_given: String,
+}
+
+/// The column of this name.
+pub(crate) async fn read(work: &Work, table: i64, name: &str) -> Result<Option<Compared>, DbErr> {
+    let rows = work
+        .qualified_rows(
+            include_str!("../sql/tenancy/column.sql"),
+            [table.into(), name.into()],
+        )
+        .await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    Ok(Some(Compared {
+        number: row.try_get("", "number")?,
+        not_null: row.try_get("", "not_null")?,
+        cuts: row.try_get("", "cuts")?,
+        tenant: row.try_get("", "tenant")?,
+        is_own: row.try_get("", "is_own")?,
+        was_foreign: row.try_get("", "was_foreign")?,
+        is_foreign: row.try_get("", "is_foreign")?,
+        is_given: row.try_get("", "is_given")?,
+    }))
+}

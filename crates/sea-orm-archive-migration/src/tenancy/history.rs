@@ -1,0 +1,299 @@
+//! The tenant's column of a history: a version belongs to the tenant of its identity.
+
+use sea_orm_archive::catalog::{Column, Table};
+use sea_orm_migration::DbErr;
+
+use crate::{
+    history::register as histories,
+    name::{derived, literal, quote, quote_all},
+    tenancy::{
+        column,
+        register::{self, Registered},
+    },
+    work::Work,
+};
+
+/// Gives each history of `table` the column that says whose a version is, where it has none, and ties it to that of
+/// the identity with a foreign key. The callers put the tables under their policies again.
+///
+/// A look at the identity could say the same and would be no column to drift. But it is none that a trigger could
+/// ask, the archive table of the history has nothing to look at, and a restore brings identity and versions
+/// back at once, when neither sees the other yet.
+pub(crate) async fn own_versions(
+    work: &Work,
+    table: &Table,
+    registered: &Registered,
+) -> Result<(), DbErr> {
+    for history in register::histories(work, &table.id).await? {
+        let history = work.existing_table(&history).await?;
+        let Some(versions) = histories::find(work, &history.id).await? else {
+            continue;
+        };
+        let tied = Tied {
+            table,
+            history: &history,
+            column: &registered.column,
+            refers: versions.identity_names(),
+        };
+        tied.unforce(work).await?;
+        tied.add_column(work).await?;
+        tied.default_to_the_context(work).await?;
+        tied.refer(work).await?;
+    }
+    Ok(())
+}
+
+/// A history and the table of its identities, which is under tenancy.
+struct Tied<'a> {
+    table: &'a Table,
+    history: &'a Table,
+    column: &'a str,
+    /// The columns of the history that refer to the primary key of the table, in its order.
+    refers: Vec<String>,
+}
+
+impl Tied<'_> {
+    async fn unforce(&self, work: &Work) -> Result<(), DbErr> {
+        for table in [self.table, self.history] {
+            work.unforce(&table.id.sql()).await?;
+            if let Some(twin) = &table.twin {
+                work.unforce(&twin.id.sql()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The column, in the history and in its archive table, filled with what the identities say.
+    async fn add_column(&self, work: &Work) -> Result<(), DbErr> {
+        let wanted = self.table.column(self.column).ok_or_else(|| {
+            DbErr::Migration(format!(
+                "{} has no column \"{}\"",
+                self.table.id, self.column
+            ))
+        })?;
+        self.fill(work, self.history, wanted, None).await?;
+        let Some(twin) = &self.history.twin else {
+            return Ok(());
+        };
+        let found = work.existing_table(&twin.id.sql()).await?;
+        self.fill(work, &found, wanted, Some(&twin.archival_id))
+            .await
+    }
+
+    async fn fill(
+        &self,
+        work: &Work,
+        found: &Table,
+        wanted: &Column,
+        archival_id: Option<&str>,
+    ) -> Result<(), DbErr> {
+        let (name, column) = (found.id.sql(), quote(self.column));
+        match found.column(self.column) {
+            Some(there) if there.same_type(wanted) => {}
+            Some(there) => {
+                return Err(DbErr::Migration(format!(
+                    "the column \"{}\" of {} is {}, and that of {} is {}: a version says whose it is as its identity \
+                     does; give both the same type",
+                    self.column, found.id, there.sql_type, self.table.id, wanted.sql_type
+                )));
+            }
+            None => {
+                let definitions = histories::definitions(work, &self.table.id).await?;
+                let with_collation = definitions.iter().find(|d| d.name == self.column);
+                let definition = with_collation.map_or(&wanted.sql_type, |d| &d.sql_type);
+                work.run(&format!(
+                    "ALTER TABLE {name} ADD COLUMN {column} {definition}"
+                ))
+                .await?;
+                self.fill_from_identities(work, found, definition, archival_id)
+                    .await?;
+                register::made(work, &found.id, "column", self.column).await?;
+            }
+        }
+        let nobodys = work.count(&name, &format!("{column} IS NULL")).await?;
+        if nobodys > 0 {
+            return Err(DbErr::Migration(format!(
+                "{} holds {nobodys} versions of which nothing says whose they are: their identity is gone, or there are \
+                 several of that key, active and archived, that belong to different tenants; restore or delete those \
+                 versions first, or fill \"{}\" by hand",
+                found.id, self.column
+            )));
+        }
+        work.run(&format!(
+            "ALTER TABLE {name} ALTER COLUMN {column} SET NOT NULL"
+        ))
+        .await
+    }
+
+    /// A rewrite of the table and no UPDATE: no trigger takes it for a change of the versions.
+    async fn fill_from_identities(
+        &self,
+        work: &Work,
+        found: &Table,
+        definition: &str,
+        archival_id: Option<&str>,
+    ) -> Result<(), DbErr> {
+        let column = quote(self.column);
+        let mut arguments = self
+            .refers
+            .iter()
+            .map(|name| quote(name))
+            .collect::<Vec<_>>();
+        let mut types: Vec<_> = self.table.key.iter().map(|c| c.sql_type.clone()).collect();
+        if let Some(archival_id) = archival_id {
+            arguments.push(quote(archival_id));
+            types.push("bigint".to_owned());
+        }
+        let body = match archival_id {
+            None => format!("SELECT {}", self.of_identity(&self.table.id.sql(), "")),
+            Some(_) => self.of_archived_identity(),
+        };
+        let sql_type = self.table.column(self.column).map(|c| c.sql_type.as_str());
+        let sql_type = sql_type.unwrap_or(definition);
+        work.run(&format!(
+            "CREATE FUNCTION archive.tenant_of_identity({types}) RETURNS {sql_type} LANGUAGE sql STABLE AS {body};
+             ALTER TABLE {table} ALTER COLUMN {column} TYPE {definition} USING archive.tenant_of_identity({arguments});
+             DROP FUNCTION archive.tenant_of_identity({types})",
+            types = types.join(", "),
+            body = literal(&body),
+            table = found.id.sql(),
+            arguments = arguments.join(", "),
+        ))
+        .await
+    }
+
+    /// The tenant of the identity in `source` whose key the arguments are.
+    fn of_identity(&self, source: &str, and: &str) -> String {
+        format!(
+            "(SELECT i.{} FROM {source} AS i WHERE {}{and})",
+            quote(self.column),
+            self.is_identity()
+        )
+    }
+
+    fn is_identity(&self) -> String {
+        let key = self.table.key.iter().enumerate();
+        let same: Vec<_> = key
+            .map(|(n, c)| format!("i.{} {} ${}", quote(&c.name), c.equals, n + 1))
+            .collect();
+        same.join(" AND ")
+    }
+
+    /// Of an archived version: that of the identity that went with it; otherwise that of the one that is
+    /// there, if all of that key belong to one tenant.
+    fn of_archived_identity(&self) -> String {
+        let column = quote(self.column);
+        let (active, is_identity) = (self.table.id.sql(), self.is_identity());
+        let mut sources =
+            format!("SELECT i.{column} AS tenant FROM {active} AS i WHERE {is_identity}");
+        let mut together = "NULL".to_owned();
+        if let Some(twin) = &self.table.twin {
+            let name = twin.id.sql();
+            sources.push_str(&format!(
+                " UNION ALL SELECT i.{column} FROM {name} AS i WHERE {is_identity}"
+            ));
+            let archival = format!(
+                " AND i.{} = ${}",
+                quote(&twin.archival_id),
+                self.refers.len() + 1
+            );
+            together = self.of_identity(&name, &archival);
+        }
+        format!(
+            "SELECT coalesce({together}, (SELECT (pg_catalog.array_agg(o.tenant))[1] FROM ({sources}) AS o \
+             HAVING pg_catalog.count(DISTINCT o.tenant::text) = 1))"
+        )
+    }
+
+    /// Who writes versions by hand, or with an entity that does not know the column, writes his own.
+    async fn default_to_the_context(&self, work: &Work) -> Result<(), DbErr> {
+        let Some(compared) = column::read(work, self.history.id.oid, self.column).await? else {
+            return Ok(());
+        };
+        let known = self.history.column(self.column);
+        if known.is_some_and(|c| c.has_default) {
+            return Ok(());
+        }
+        work.run(&format!(
+            "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}",
+            self.history.id.sql(),
+            quote(self.column),
+            compared.tenant
+        ))
+        .await?;
+        register::made(work, &self.history.id, "default", self.column).await
+    }
+
+    /// The foreign key from tenant and identity, which keeps a version from having another tenant than
+    /// its identity, also when that is given away.
+    async fn refer(&self, work: &Work) -> Result<(), DbErr> {
+        let keys = self.table.key.iter().map(|c| c.name.clone());
+        let parent: Vec<_> = std::iter::once(self.column.to_owned())
+            .chain(keys)
+            .collect();
+        let refers = self.refers.iter().cloned();
+        let child: Vec<_> = std::iter::once(self.column.to_owned())
+            .chain(refers)
+            .collect();
+        if self.is_referred(&child, &parent) {
+            return Ok(());
+        }
+        self.unique(work, &parent).await?;
+        let name = derived(&self.history.id.table, "_tenancy_fkey");
+        let (history, table) = (self.history.id.sql(), self.table.id.sql());
+        work.run(&format!(
+            "ALTER TABLE {history} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {table} ({}) ON UPDATE CASCADE",
+            quote(&name),
+            quote_all(child.iter().map(String::as_str)),
+            quote_all(parent.iter().map(String::as_str)),
+        ))
+        .await
+        .map_err(|error| {
+            DbErr::Migration(format!(
+                "{} has versions of another tenant than their identity has: {}; correct \"{}\" there first",
+                self.history.id,
+                crate::work::said(&error),
+                self.column
+            ))
+        })?;
+        register::made(work, &self.history.id, "constraint", &name).await
+    }
+
+    fn is_referred(&self, child: &[String], parent: &[String]) -> bool {
+        let mut wanted: Vec<_> = child.iter().zip(parent).collect();
+        wanted.sort();
+        self.history.outgoing.iter().any(|key| {
+            let mut found: Vec<_> = key.columns.iter().map(|c| (&c.child, &c.parent)).collect();
+            found.sort();
+            key.parent.oid == self.table.id.oid && found == wanted
+        })
+    }
+
+    /// What the foreign key refers to.
+    async fn unique(&self, work: &Work, columns: &[String]) -> Result<(), DbErr> {
+        let found = work
+            .row(
+                "SELECT pg_catalog.count(*) > 0 AS found FROM pg_catalog.pg_index AS i
+                 WHERE i.indrelid = $1::bigint::oid AND i.indisunique AND i.indimmediate AND i.indisvalid
+                   AND i.indpred IS NULL AND i.indexprs IS NULL
+                   AND ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place)
+                             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+                             WHERE k.place <= i.indnkeyatts ORDER BY 1)
+                     = ARRAY(SELECT c FROM pg_catalog.unnest($2::text[]) AS c ORDER BY 1)",
+                [self.table.id.oid.into(), columns.to_vec().into()],
+            )
+            .await?;
+        if found.try_get("", "found")? {
+            return Ok(());
+        }
+        let name = derived(&self.table.id.table, "_tenancy_key");
+        work.run(&format!(
+            "ALTER TABLE {} ADD CONSTRAINT {} UNIQUE ({})",
+            self.table.id.sql(),
+            quote(&name),
+            quote_all(columns.iter().map(String::as_str))
+        ))
+        .await?;
+        register::made(work, &self.table.id, "constraint", &name).await
+    }
+}
