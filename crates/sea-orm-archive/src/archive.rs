@@ -423,7 +423,8 @@ fn key_archived(planned: &Planned, error: Error) -> Error {
     let Error::Database(source) = &error else {
         return error;
     };
-    match postgres(source).filter(|e| e.code() == "23505") {
+    // A number of the ledger that somebody took by hand is none of the table's keys.
+    match postgres(source).filter(|e| e.code() == "23505" && e.schema() != Some("archive")) {
         Some(e) => Error::KeyArchived {
             table: planned.plan.root().table.id.to_string(),
             constraint: e.constraint().unwrap_or_default().to_owned(),

@@ -157,7 +157,7 @@ async fn every_drift_is_told() {
         (
             "grant execute on function archive.tenancy_guard() to public",
             "archive.tenancy_guard()",
-            "everybody may put",
+            "others than its owner may put",
         ),
         (
             "alter function archive.make_audit_partitions(integer) reset search_path",

@@ -203,6 +203,26 @@ async fn a_key_that_is_archived() {
     assert_eq!(count(&db, "deleted_rooms", "name = 'Blue'").await, 1);
 }
 
+/// The number of the next archival was taken by hand: that says nothing of the row's key, and the call after it works.
+#[tokio::test]
+async fn a_number_of_the_ledger_that_is_taken() {
+    let database = database("rooms", ROOMS, &["rooms"]).await;
+    let db = database.connect().await;
+    run(
+        &db,
+        "insert into archive.archival (id, root_table, root_key, archived_at, row_counts, tables)
+         values (1, 'public.rooms', '{}', now(), '{}', '{}')",
+    )
+    .await;
+    let error = room::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
+    assert!(
+        matches!(&error, ArchiveError::Database(e) if e.to_string().contains("archival_pkey")),
+        "{error}"
+    );
+    assert_eq!(count(&db, "rooms", "id = 1").await, 1);
+    room::Entity::archive_by_id(1).exec(&db).await.unwrap();
+}
+
 /// A BEFORE trigger that changes a row on its way back, or keeps one from leaving, is noticed.
 #[tokio::test]
 async fn triggers_that_interfere() {

@@ -88,8 +88,11 @@ FOR EACH ROW WHEN (OLD.below IS NOT NULL) EXECUTE FUNCTION archive.tell_state();
 -- Above READ COMMITTED every query of a transaction has the same snapshot, but for one kind: what a foreign key
 -- does to its rows, PostgreSQL does with the newest snapshot, or it would miss rows. So here a row is deleted
 -- and ON DELETE CASCADE goes to the row below it, whose trigger looks. Its error takes everything back.
+--
+-- It runs as the owner, so that nobody else needs rights on that table. Whoever had them could leave a row
+-- there, or hold one, and every other session's look would fail or wait.
 CREATE OR REPLACE FUNCTION archive.state_now(tables oid[]) RETURNS bigint
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     me integer := pg_catalog.pg_backend_pid();
 BEGIN
