@@ -1,0 +1,173 @@
+//! The ledger and the detached links: whose an archival is, and what somebody else wrote into them.
+
+use sea_orm::{EntityTrait, IsolationLevel, TransactionTrait};
+use sea_orm_archive::archival;
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::TenancySchema;
+
+use crate::database::{Organisations, attempt, number, run, texts};
+use crate::model::post;
+
+const FORGED: &str =
+    "insert into archive.detached_link (archival_id, child, child_key, edge, link, tenant)
+    select archival_id, child, '{\"id\": 25}', edge, link,";
+
+/// Whoever may archive may write into the ledger: a link that another tenant puts to an archival is not followed.
+#[tokio::test]
+async fn a_forged_link_is_not_followed() {
+    let organisations = Organisations::new().await;
+    let txn = organisations.tenant(1).await;
+    run(&txn, "insert into bookmarks values (25, 1, null)").await;
+    let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    // The tenant itself may: it is its own bookmark.
+    let own = format!("{FORGED} tenant from archive.detached_link");
+    let nested = txn.begin().await.unwrap();
+    run(&nested, &own).await;
+    assert_eq!(archival.restore(&nested).await.unwrap().relinked, 2);
+    nested.rollback().await.unwrap();
+    txn.commit().await.unwrap();
+
+    let stranger = organisations.tenant(2).await;
+    let link = format!(
+        "insert into archive.detached_link (archival_id, child, child_key, edge, link, tenant)
+         values ({}, 'bookmarks', '{{\"id\": 25}}', 'post_id', '{{\"post_id\": 1}}', ",
+        archival.id
+    );
+    for tenant in ["'1'", "'' "] {
+        let nested = stranger.begin().await.unwrap();
+        let error = attempt(&nested, &format!("{link}{tenant})"))
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("row-level security"), "{error}");
+    }
+    for tenant in ["null", "'2'"] {
+        run(&stranger, &format!("{link}{tenant})")).await;
+    }
+    // Of a table that the plan of the restore does not know, it would make the plan another one.
+    run(&stranger, &format!("insert into archive.detached_link (archival_id, child, child_key, edge, link) values ({}, 'invoices', '{{\"id\": 31}}', 'post_id', '{{\"post_id\": 1}}')", archival.id)).await;
+    stranger.commit().await.unwrap();
+
+    let txn = organisations.tenant(1).await;
+    assert_eq!(archival.restore(&txn).await.unwrap().relinked, 1);
+    assert_eq!(
+        texts(
+            &txn,
+            "select id || ' ' || coalesce(post_id, 0) from bookmarks order by id"
+        )
+        .await,
+        ["21 1", "25 0"]
+    );
+}
+
+/// Nobody gives an archival away, takes one, or writes one for another tenant.
+#[tokio::test]
+async fn an_archival_stays_with_its_tenant() {
+    let organisations = Organisations::new().await;
+    let txn = organisations.tenant(1).await;
+    post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    let txn = organisations.tenant(1).await;
+    for sql in [
+        "update archive.archival set tenant = '2'",
+        "update archive.detached_link set tenant = ''",
+    ] {
+        let nested = txn.begin().await.unwrap();
+        let error = attempt(&nested, sql).await.unwrap_err().to_string();
+        assert!(error.contains("row-level security"), "{sql}: {error}");
+    }
+    drop(txn);
+    let txn = organisations.tenant(2).await;
+    for sql in [
+        "update archive.archival set tenant = '2'",
+        "update archive.archival set restored_at = now()",
+        "delete from archive.detached_link",
+    ] {
+        assert_eq!(attempt(&txn, sql).await.unwrap(), 0, "{sql}");
+    }
+}
+
+/// A table that is taken out of tenancy is everybody's, and so is what was archived of it.
+#[tokio::test]
+async fn without_tenancy_every_archival_is_everybodys_again() {
+    let organisations = Organisations::new().await;
+    let mut archivals = Vec::new();
+    for org in [1, 2] {
+        let txn = organisations.tenant(org).await;
+        archivals.push(post::Entity::archive_by_id(org).exec(&txn).await.unwrap());
+        txn.commit().await.unwrap();
+    }
+    let manager = organisations.manager();
+    for table in ["posts", "comments", "likes", "post_tags"] {
+        manager.disable_tenancy(table).await.unwrap();
+    }
+    // A bookmark is still a tenant's, and so are the links that were cut from it, and their archival.
+    let seen = archival::Entity::find().all(&organisations.web).await;
+    assert_eq!(seen.unwrap(), []);
+    manager.disable_tenancy("bookmarks").await.unwrap();
+    let seen = archival::Entity::find().all(&organisations.web).await;
+    let tenants: Vec<_> = seen.unwrap().into_iter().map(|a| a.tenant).collect();
+    assert_eq!(tenants, [None, None]);
+    for archival in archivals {
+        let restored = archival.restore(&organisations.web).await.unwrap();
+        assert_eq!(
+            (restored.rows["public.comments"], restored.relinked),
+            (2, 1)
+        );
+    }
+}
+
+/// Who has the key of a row now need not have had it when the row was archived and restored.
+#[tokio::test]
+async fn what_was_restored_before_is_nobodys() {
+    let organisations = Organisations::open().await;
+    let owner = &organisations.owner;
+    let archival = post::Entity::archive_by_id(1).exec(owner).await.unwrap();
+    archival.restore(owner).await.unwrap();
+    run(owner, "delete from posts where id = 1; insert into posts (id, org_id, slug) values (1, 2, 'reused')").await;
+    organisations.enable().await;
+    for org in [1, 2] {
+        let txn = organisations.tenant(org).await;
+        assert_eq!(archival::Entity::find().all(&txn).await.unwrap(), []);
+    }
+    let txn = organisations.administrator().await;
+    let seen = archival::Entity::find().all(&txn).await.unwrap();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].tenant.as_deref(), Some(""));
+}
+
+/// Above READ COMMITTED an archive looks at the catalog through a table of the archive on which the application's
+/// role has no rights of its own, and sees what its snapshot hides.
+#[tokio::test]
+async fn an_ordinary_role_archives_with_an_old_snapshot() {
+    let organisations = Organisations::new().await;
+    for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
+        let txn = organisations.web.begin_with_config(Some(level), None);
+        let txn = txn.await.unwrap();
+        run(&txn, "set local app.current_org_id = '1'").await;
+        let error = attempt(
+            &txn.begin().await.unwrap(),
+            "delete from archive.fresh_look",
+        )
+        .await;
+        assert!(error.unwrap_err().to_string().contains("permission denied"));
+        assert_eq!(number(&txn, "select count(*) from posts").await, 2);
+        let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+        archival.restore(&txn).await.unwrap();
+    }
+    let level = Some(IsolationLevel::RepeatableRead);
+    let old = organisations.web.begin_with_config(level, None).await;
+    let old = old.unwrap();
+    run(&old, "set local app.current_org_id = '1'").await;
+    assert_eq!(number(&old, "select count(*) from bookmarks").await, 1);
+    run(
+        &organisations.owner,
+        "alter table likes add column boss text default 'ann'; alter table deleted_likes add column boss text",
+    )
+    .await;
+    let error = post::Entity::archive_by_id(1).exec(&old).await.unwrap_err();
+    assert!(
+        matches!(&error, ArchiveError::Contention { code, .. } if code == "40001"),
+        "{error}"
+    );
+    assert_eq!(number(&old, "select count(*) from likes").await, 1);
+}
