@@ -12,8 +12,8 @@ use crate::{
 
 /// Tenancy's part of a [`SchemaManager`].
 pub trait TenancySchema {
-    /// Puts a table under tenancy: nobody sees or writes a row but for the tenant of the
-    /// [context](sea_orm_archive::Context) and the administrator, whatever SQL they send.
+    /// Puts a table under tenancy: a row is seen and written by the tenant of the
+    /// [context](sea_orm_archive::Context) whose it is, and by the administrator.
     ///
     /// In the database, for `posts` with `org_id` and the administrator `ops`:
     ///
@@ -22,21 +22,36 @@ pub trait TenancySchema {
     /// CREATE POLICY tenancy ON posts USING (org_id = archive.current_tenant()::bigint);
     /// CREATE POLICY tenancy_administration ON posts TO ops USING (current_user = 'ops');
     /// CREATE POLICY tenancy_trusted ON posts TO owner USING (archive.acting_role() = 'ops');
-    /// CREATE TRIGGER tenancy_guard AFTER DELETE OR UPDATE ON posts FOR EACH ROW
+    /// CREATE TRIGGER tenancy_guard BEFORE DELETE OR UPDATE ON posts FOR EACH ROW
     ///     WHEN ((OLD.org_id = archive.current_tenant()::bigint) IS NOT TRUE)
     ///     EXECUTE FUNCTION archive.tenancy_guard('ops');
+    /// CREATE TRIGGER tenancy_guard_given AFTER UPDATE ON posts FOR EACH ROW
+    ///     WHEN ((NEW.org_id = archive.current_tenant()::bigint) IS NOT TRUE) ..;
     /// CREATE TRIGGER tenancy_guard_truncate BEFORE TRUNCATE ON posts ..;
+    /// CREATE TRIGGER tenancy_guard_kept AFTER UPDATE ON deleted_posts FOR EACH ROW
+    ///     WHEN (OLD.org_id::text IS DISTINCT FROM NEW.org_id::text) ..; -- an archived row stays its tenant's
     /// ```
     ///
-    /// and the same on its partitions, its twin and its histories; the ledger, the detached links and the audit log
-    /// show to each tenant what is of its rows. What is archived and logged already is told apart by its rows. It
-    /// may run again, and then makes good what was changed by hand.
+    /// and the same policies on its partitions, its twin and its histories. A history gets the column first, where it
+    /// has it not, filled from the identities and tied to them:
+    ///
+    /// ```sql
+    /// ALTER TABLE post_names ADD COLUMN org_id bigint NOT NULL DEFAULT archive.current_tenant()::bigint;
+    /// ALTER TABLE posts ADD UNIQUE (org_id, id);
+    /// ALTER TABLE post_names ADD FOREIGN KEY (org_id, post_id) REFERENCES posts (org_id, id) ON UPDATE CASCADE;
+    /// ```
+    ///
+    /// The ledger, the detached links and the audit log show to each tenant what is of its rows. What is archived and
+    /// logged already is told apart by its rows; what nothing tells apart is the administrator's to see. It may run
+    /// again, and then makes good what was changed by hand.
     ///
     /// # Errors
     ///
-    /// Where there is no such table, column or role; where the column may be NULL; where the table has other
-    /// permissive policies, which would let in more; where archived rows belong to another tenant than the tree
-    /// they went with; and where another table has another administrator.
+    /// Where there is no such table, column or role; where the column may be NULL, or is of a type that cuts values
+    /// off (`name`, `"char"`); where the table is a history, a twin or a partition; where it has other permissive
+    /// policies, which would let in more; where archived rows belong to another tenant than the tree they went with;
+    /// where versions are of another tenant than their identity, or nothing says whose they are; and where another
+    /// table has another administrator.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::{Tenancy, TenancySchema};
@@ -56,9 +71,10 @@ pub trait TenancySchema {
 
     /// Takes away what [`enable_tenancy`](Self::enable_tenancy) made; its `down`.
     ///
-    /// In the database: its policies and triggers are dropped, and row-level security is disabled where no policy
-    /// is left. With the last table the ledger and the log are for everybody again who is granted them. Nothing
-    /// happens where the table is not under tenancy.
+    /// In the database: its policies and triggers are dropped, and what it made in histories: columns, foreign keys
+    /// and the key they refer to. Row-level security is disabled where no policy is left. Archivals that hold rows of
+    /// no other table under tenancy are everybody's again, and so are the table's entries of the log. Nothing happens
+    /// where the table is not under tenancy.
     ///
     /// # Errors
     ///
