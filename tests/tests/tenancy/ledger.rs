@@ -43,11 +43,18 @@ async fn a_forged_link_is_not_followed() {
     for tenant in ["null", "'2'"] {
         run(&stranger, &format!("{link}{tenant})")).await;
     }
-    // Of a table that the plan of the restore does not know, it would make the plan another one.
-    run(&stranger, &format!("insert into archive.detached_link (archival_id, child, child_key, edge, link) values ({}, 'invoices', '{{\"id\": 31}}', 'post_id', '{{\"post_id\": 1}}')", archival.id)).await;
+    // Links that no foreign key knows would make the restore fail for ever.
+    run(&stranger, &format!(
+        "insert into archive.detached_link (archival_id, child, child_key, edge, link)
+         values ({0}, 'bookmarks', '{{}}', 'no such edge', '{{}}'), ({0}, 'pg_class', '{{}}', 'oid', '{{}}')",
+        archival.id
+    ))
+    .await;
     stranger.commit().await.unwrap();
 
     let txn = organisations.tenant(1).await;
+    let preview = archival::Entity::restore_by_id(archival.id).preview(&txn);
+    assert_eq!(preview.await.unwrap().conflicts, []);
     assert_eq!(archival.restore(&txn).await.unwrap().relinked, 1);
     assert_eq!(
         texts(
