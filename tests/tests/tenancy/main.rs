@@ -2,6 +2,7 @@
 
 mod administrators;
 mod audit;
+mod bare;
 mod database;
 mod forged;
 mod histories;
@@ -10,3 +11,4 @@ mod model;
 mod neighbours;
 mod parity;
 mod tenants;
+mod versions;
