@@ -5,6 +5,7 @@ mod audit;
 mod bare;
 mod database;
 mod forged;
+mod guards;
 mod histories;
 mod migrations;
 mod model;

@@ -109,6 +109,11 @@ async fn protect_member(
 /// Nothing refers to a twin, so no foreign key changes its rows; but they stay with their archival.
 fn row_triggers(member: &Member, column: &Compared, administrator: &str) -> String {
     let guard = format!("archive.tenancy_guard({administrator})");
+    // An UPDATE that moves a row to another partition ends as an INSERT there.
+    let given = match member.is_partitioned {
+        true => "AFTER INSERT OR UPDATE",
+        false => "AFTER UPDATE",
+    };
     let triggers = if member.is_archived {
         vec![(
             "tenancy_guard_kept",
@@ -126,7 +131,7 @@ fn row_triggers(member: &Member, column: &Compared, administrator: &str) -> Stri
             ),
             (
                 "tenancy_guard_given",
-                "AFTER UPDATE",
+                given,
                 &column.is_foreign,
                 guard.as_str(),
             ),

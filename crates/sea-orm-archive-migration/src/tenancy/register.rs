@@ -25,6 +25,7 @@ pub(crate) struct Member {
     pub(crate) is_archived: bool,
     /// Partitions get the row triggers of their table from PostgreSQL.
     pub(crate) is_partition: bool,
+    pub(crate) is_partitioned: bool,
     pub(crate) column: Option<String>,
 }
 
@@ -132,7 +133,7 @@ pub(crate) async fn members(work: &Work, table: &TableId) -> Result<Vec<Member>,
         .rows(
             "SELECT s.relation::bigint AS oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
                     pg_catalog.pg_get_userbyid(c.relowner)::text AS owner, s.what, c.relispartition AS is_partition,
-                    s.what = 'twin' AS is_archived, s.tenant_column::text AS tenant_column
+                    c.relkind = 'p' AS is_partitioned, s.what = 'twin' AS is_archived, s.tenant_column::text AS tenant_column
              FROM archive.tenancy_scope AS s
              JOIN pg_catalog.pg_class AS c ON c.oid = s.relation
              JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -148,6 +149,7 @@ pub(crate) async fn members(work: &Work, table: &TableId) -> Result<Vec<Member>,
             owner: row.try_get("", "owner")?,
             what: row.try_get("", "what")?,
             is_partition: row.try_get("", "is_partition")?,
+            is_partitioned: row.try_get("", "is_partitioned")?,
             is_archived: row.try_get("", "is_archived")?,
             column: row.try_get("", "tenant_column")?,
         })
