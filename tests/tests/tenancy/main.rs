@@ -3,6 +3,7 @@
 mod administrators;
 mod audit;
 mod bare;
+mod columns;
 mod database;
 mod forged;
 mod guards;

@@ -12,7 +12,7 @@ based AS (
 )
 SELECT f.attnotnull AS not_null,
        f.attnum AS number,
-       t.oid IN ('"char"'::regtype, 'name'::regtype) AS cuts,
+       t.oid IN ('"char"'::regtype, 'name'::regtype, 'float4'::regtype, 'float8'::regtype) AS cuts,
        o.tenant,
        format('%I OPERATOR(%s.=) %s', f.attname, o.schema, o.tenant) AS is_own,
        format('(OLD.%I OPERATOR(%s.=) %s) IS NOT TRUE', f.attname, o.schema, o.tenant) AS was_foreign,
