@@ -5,6 +5,7 @@ mod audit;
 mod bare;
 mod columns;
 mod database;
+mod drifts;
 mod forged;
 mod guards;
 mod histories;

@@ -275,8 +275,8 @@ async fn verify_administrator(work: &Work, table: &Table, wanted: &Tenancy) -> R
     }
     let others = work
         .rows(
-            "SELECT administrator::text AS role FROM archive.tenancy
-             WHERE administrator <> $1::text AND relation <> $2::bigint::oid LIMIT 1",
+            "SELECT r.rolname::text AS role FROM archive.tenancy AS t JOIN pg_catalog.pg_roles AS r ON r.rolname = t.administrator
+             WHERE r.rolname <> $1::text AND t.relation <> $2::bigint::oid LIMIT 1",
             [role.as_str().into(), table.id.oid.into()],
         )
         .await?;

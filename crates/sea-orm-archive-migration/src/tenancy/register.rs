@@ -120,12 +120,12 @@ pub(crate) async fn remove(work: &Work, table: &TableId) -> Result<(), DbErr> {
     .await
 }
 
-/// The role that administers, where one is named, and whether any table is under tenancy.
+/// The role that administers, where one is named that is there, and whether any table is under tenancy.
 pub(crate) async fn administrator(work: &Work) -> Result<(bool, Option<String>), DbErr> {
     let row = work
         .row(
-            "SELECT pg_catalog.count(*) > 0 AS any_table, pg_catalog.min(administrator::text) AS administrator
-             FROM archive.tenancy",
+            "SELECT pg_catalog.count(*) > 0 AS any_table, pg_catalog.min(r.rolname::text) AS administrator
+             FROM archive.tenancy AS t LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = t.administrator",
             [],
         )
         .await?;
