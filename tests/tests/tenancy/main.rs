@@ -2,8 +2,12 @@
 
 mod administrators;
 mod audit;
+mod bare;
+mod columns;
 mod database;
+mod drifts;
 mod forged;
+mod guards;
 mod histories;
 mod ledger;
 mod migrations;
@@ -11,3 +15,4 @@ mod model;
 mod neighbours;
 mod parity;
 mod tenants;
+mod versions;

@@ -11,7 +11,7 @@ use crate::{
         history,
         options::Tenancy,
         register::{self, Member, Registered},
-        shared,
+        remove, shared,
     },
     work::Work,
 };
@@ -37,6 +37,9 @@ pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
     let table = work.existing_table(&name::table(&wanted.table)?).await?;
     let number = verify(work, &table, wanted).await?;
     let before = register::find(work, &table.id).await?;
+    if let Some(before) = &before {
+        leave(work, &table.id, before, wanted).await?;
+    }
     register::put(work, &table.id, number, wanted).await?;
     let members = register::members(work, &table.id).await?;
     for member in &members {
@@ -46,6 +49,24 @@ pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
     shared::unforce(work).await?;
     backfill::ledger(work, &table, &wanted.column).await?;
     protect(work, &table).await
+}
+
+/// What was made for the column of `before`, where another one is wanted now.
+async fn leave(
+    work: &Work,
+    table: &TableId,
+    before: &Registered,
+    wanted: &Tenancy,
+) -> Result<(), DbErr> {
+    register::follow(work, table, &before.column).await?;
+    if before.column == wanted.column {
+        return Ok(());
+    }
+    let members = register::members(work, table).await?;
+    for member in &members {
+        remove::unprotect(work, member).await?;
+    }
+    remove::unmake(work, table, &members).await
 }
 
 /// Makes the policies and guards anew for what `table` is to tables under tenancy now: it may have got a twin, other
@@ -65,6 +86,7 @@ async fn protect(work: &Work, table: &Table) -> Result<(), DbErr> {
     let Some(registered) = register::find(work, &table.id).await? else {
         return Ok(());
     };
+    register::follow(work, &table.id, &registered.column).await?;
     history::own_versions(work, table, &registered).await?;
     for member in register::members(work, &table.id).await? {
         protect_member(work, &member, &registered).await?;
@@ -109,6 +131,11 @@ async fn protect_member(
 /// Nothing refers to a twin, so no foreign key changes its rows; but they stay with their archival.
 fn row_triggers(member: &Member, column: &Compared, administrator: &str) -> String {
     let guard = format!("archive.tenancy_guard({administrator})");
+    // An UPDATE that moves a row to another partition ends as an INSERT there.
+    let given = match member.is_partitioned {
+        true => "AFTER INSERT OR UPDATE",
+        false => "AFTER UPDATE",
+    };
     let triggers = if member.is_archived {
         vec![(
             "tenancy_guard_kept",
@@ -126,7 +153,7 @@ fn row_triggers(member: &Member, column: &Compared, administrator: &str) -> Stri
             ),
             (
                 "tenancy_guard_given",
-                "AFTER UPDATE",
+                given,
                 &column.is_foreign,
                 guard.as_str(),
             ),
@@ -248,8 +275,8 @@ async fn verify_administrator(work: &Work, table: &Table, wanted: &Tenancy) -> R
     }
     let others = work
         .rows(
-            "SELECT administrator::text AS role FROM archive.tenancy
-             WHERE administrator <> $1::text AND relation <> $2::bigint::oid LIMIT 1",
+            "SELECT r.rolname::text AS role FROM archive.tenancy AS t JOIN pg_catalog.pg_roles AS r ON r.rolname = t.administrator
+             WHERE r.rolname <> $1::text AND t.relation <> $2::bigint::oid LIMIT 1",
             [role.as_str().into(), table.id.oid.into()],
         )
         .await?;

@@ -10,7 +10,7 @@ use crate::{
         column,
         register::{self, Registered},
     },
-    work::Work,
+    work::{Work, said},
 };
 
 /// Gives each history of `table` the column that says whose a version is, where it has none, and ties it to that of
@@ -235,42 +235,79 @@ impl Tied<'_> {
         let child: Vec<_> = std::iter::once(self.column.to_owned())
             .chain(refers)
             .collect();
-        if self.is_referred(&child, &parent) {
+        let name = derived(&self.history.id.table, "_tenancy_fkey");
+        let constraint = register::Constraint {
+            relation: &self.history.id,
+            name: &name,
+            columns: &child,
+            refers: Some((&self.table.id, &parent)),
+        };
+        let is_kept = register::keep_constraint(work, &constraint).await?;
+        self.unique(work, &parent).await?;
+        if is_kept {
             return Ok(());
         }
-        self.unique(work, &parent).await?;
-        let name = derived(&self.history.id.table, "_tenancy_fkey");
-        let (history, table) = (self.history.id.sql(), self.table.id.sql());
+        let history = self.history.id.sql();
+        if let Some(found) = self.referring(work, &child, &parent).await? {
+            // Nothing to do where it is valid already.
+            let validate = format!(
+                "ALTER TABLE {history} VALIDATE CONSTRAINT {}",
+                quote(&found)
+            );
+            return work.run(&validate).await.map_err(|e| self.stranger(&e));
+        }
         work.run(&format!(
-            "ALTER TABLE {history} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {table} ({}) ON UPDATE CASCADE",
+            "ALTER TABLE {history} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON UPDATE CASCADE",
             quote(&name),
             quote_all(child.iter().map(String::as_str)),
+            self.table.id.sql(),
             quote_all(parent.iter().map(String::as_str)),
         ))
         .await
-        .map_err(|error| {
-            DbErr::Migration(format!(
-                "{} has versions of another tenant than their identity has: {}; correct \"{}\" there first",
-                self.history.id,
-                crate::work::said(&error),
-                self.column
-            ))
-        })?;
+        .map_err(|error| self.stranger(&error))?;
         register::made(work, &self.history.id, "constraint", &name).await
     }
 
-    fn is_referred(&self, child: &[String], parent: &[String]) -> bool {
+    fn stranger(&self, error: &DbErr) -> DbErr {
+        DbErr::Migration(format!(
+            "{} has versions of another tenant than their identity has: {}; correct \"{}\" there first",
+            self.history.id,
+            said(error),
+            self.column
+        ))
+    }
+
+    /// The foreign key that says the same, of the application.
+    async fn referring(
+        &self,
+        work: &Work,
+        child: &[String],
+        parent: &[String],
+    ) -> Result<Option<String>, DbErr> {
+        let history = work.existing_table(&self.history.id.sql()).await?;
         let mut wanted: Vec<_> = child.iter().zip(parent).collect();
         wanted.sort();
-        self.history.outgoing.iter().any(|key| {
+        let mut keys = history.outgoing.into_iter();
+        let found = keys.find(|key| {
             let mut found: Vec<_> = key.columns.iter().map(|c| (&c.child, &c.parent)).collect();
             found.sort();
             key.parent.oid == self.table.id.oid && found == wanted
-        })
+        });
+        Ok(found.map(|key| key.name))
     }
 
     /// What the foreign key refers to.
     async fn unique(&self, work: &Work, columns: &[String]) -> Result<(), DbErr> {
+        let name = derived(&self.table.id.table, "_tenancy_key");
+        let constraint = register::Constraint {
+            relation: &self.table.id,
+            name: &name,
+            columns,
+            refers: None,
+        };
+        if register::keep_constraint(work, &constraint).await? {
+            return Ok(());
+        }
         let found = work
             .row(
                 "SELECT pg_catalog.count(*) > 0 AS found FROM pg_catalog.pg_index AS i
@@ -286,7 +323,6 @@ impl Tied<'_> {
         if found.try_get("", "found")? {
             return Ok(());
         }
-        let name = derived(&self.table.id.table, "_tenancy_key");
         work.run(&format!(
             "ALTER TABLE {} ADD CONSTRAINT {} UNIQUE ({})",
             self.table.id.sql(),

@@ -3,7 +3,7 @@
 use sea_orm_archive::catalog::TableId;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
-use crate::{tenancy::options::Tenancy, work::Work};
+use crate::{name::quote, tenancy::options::Tenancy, work::Work};
 
 /// A table under tenancy.
 #[derive(Clone, Debug)]
@@ -25,6 +25,7 @@ pub(crate) struct Member {
     pub(crate) is_archived: bool,
     /// Partitions get the row triggers of their table from PostgreSQL.
     pub(crate) is_partition: bool,
+    pub(crate) is_partitioned: bool,
     pub(crate) column: Option<String>,
 }
 
@@ -87,6 +88,29 @@ pub(crate) async fn put(
     .await
 }
 
+/// Writes down what the column of `table` is called now, and lets the histories follow where the column is ours there.
+/// Under its old name it would be another one as soon as the table has one of that name again.
+pub(crate) async fn follow(work: &Work, table: &TableId, column: &str) -> Result<(), DbErr> {
+    let renames = include_str!("../sql/tenancy/rename.sql");
+    work.run_each(renames, [table.oid.into(), column.into()])
+        .await?;
+    work.run_with(
+        "UPDATE archive.tenancy_object AS o SET name = $2::text
+         FROM archive.tenancy AS t JOIN archive.tenancy_scope AS s ON s.origin = t.relation
+         WHERE o.relation = s.relation AND o.kind IN ('column', 'default') AND o.name = t.tenant_name
+           AND t.relation = $1::bigint::oid AND t.tenant_name <> $2::text",
+        [table.oid.into(), column.into()],
+    )
+    .await?;
+    work.run_with(
+        "UPDATE archive.tenancy AS t SET tenant = a.attnum, tenant_name = a.attname
+         FROM pg_catalog.pg_attribute AS a
+         WHERE t.relation = $1::bigint::oid AND a.attrelid = t.relation AND a.attname = $2::text",
+        [table.oid.into(), column.into()],
+    )
+    .await
+}
+
 /// Forgets `table`.
 pub(crate) async fn remove(work: &Work, table: &TableId) -> Result<(), DbErr> {
     work.run_with(
@@ -96,12 +120,12 @@ pub(crate) async fn remove(work: &Work, table: &TableId) -> Result<(), DbErr> {
     .await
 }
 
-/// The role that administers, where one is named, and whether any table is under tenancy.
+/// The role that administers, where one is named that is there, and whether any table is under tenancy.
 pub(crate) async fn administrator(work: &Work) -> Result<(bool, Option<String>), DbErr> {
     let row = work
         .row(
-            "SELECT pg_catalog.count(*) > 0 AS any_table, pg_catalog.min(administrator::text) AS administrator
-             FROM archive.tenancy",
+            "SELECT pg_catalog.count(*) > 0 AS any_table, pg_catalog.min(r.rolname::text) AS administrator
+             FROM archive.tenancy AS t LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = t.administrator",
             [],
         )
         .await?;
@@ -132,7 +156,7 @@ pub(crate) async fn members(work: &Work, table: &TableId) -> Result<Vec<Member>,
         .rows(
             "SELECT s.relation::bigint AS oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
                     pg_catalog.pg_get_userbyid(c.relowner)::text AS owner, s.what, c.relispartition AS is_partition,
-                    s.what = 'twin' AS is_archived, s.tenant_column::text AS tenant_column
+                    c.relkind = 'p' AS is_partitioned, s.what = 'twin' AS is_archived, s.tenant_column::text AS tenant_column
              FROM archive.tenancy_scope AS s
              JOIN pg_catalog.pg_class AS c ON c.oid = s.relation
              JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -148,6 +172,7 @@ pub(crate) async fn members(work: &Work, table: &TableId) -> Result<Vec<Member>,
             owner: row.try_get("", "owner")?,
             what: row.try_get("", "what")?,
             is_partition: row.try_get("", "is_partition")?,
+            is_partitioned: row.try_get("", "is_partitioned")?,
             is_archived: row.try_get("", "is_archived")?,
             column: row.try_get("", "tenant_column")?,
         })
@@ -206,4 +231,53 @@ pub(crate) async fn made(
     )
     .await
     .map(drop)
+}
+
+/// What a constraint that was made for tenancy should say.
+pub(crate) struct Constraint<'a> {
+    pub(crate) relation: &'a TableId,
+    pub(crate) name: &'a str,
+    pub(crate) columns: &'a [String],
+    /// The table and its columns that a foreign key refers to; without them the columns are unique.
+    pub(crate) refers: Option<(&'a TableId, &'a [String])>,
+}
+
+/// Keeps a constraint of ours that says what it should, and drops one that somebody made something else of; whether
+/// it is there.
+pub(crate) async fn keep_constraint(
+    work: &Work,
+    constraint: &Constraint<'_>,
+) -> Result<bool, DbErr> {
+    let Constraint {
+        relation,
+        name,
+        columns,
+        refers,
+    } = *constraint;
+    let (table, others) = refers.unzip();
+    let found = work
+        .qualified_rows(
+            include_str!("../sql/tenancy/constraint.sql"),
+            [
+                relation.oid.into(),
+                name.into(),
+                columns.to_vec().into(),
+                table.map(|table| table.oid).into(),
+                others.map(<[String]>::to_vec).into(),
+            ],
+        )
+        .await?;
+    let Some(row) = found.first() else {
+        return Ok(false);
+    };
+    if row.try_get("", "is_right")? {
+        made(work, relation, "constraint", name).await?;
+        return Ok(true);
+    }
+    let drop = format!(
+        "ALTER TABLE {} DROP CONSTRAINT {}",
+        relation.sql(),
+        quote(name)
+    );
+    work.run(&drop).await.map(|()| false)
 }

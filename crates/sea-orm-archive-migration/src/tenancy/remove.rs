@@ -1,5 +1,6 @@
 //! Taking tenancy away again.
 
+use sea_orm_archive::catalog::TableId;
 use sea_orm_migration::DbErr;
 
 use crate::{
@@ -29,15 +30,7 @@ pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
     for member in &members {
         unprotect(work, member).await?;
     }
-    let own = include_str!("../sql/tenancy/unmake.sql");
-    work.run_each(own, [table.id.oid.into()]).await?;
-    for member in &members {
-        work.run_with(
-            "DELETE FROM archive.tenancy_object WHERE relation = $1::bigint::oid",
-            [member.oid.into()],
-        )
-        .await?;
-    }
+    unmake(work, &table.id, &members).await?;
     register::remove(work, &table.id).await?;
     backfill::forget_tenants(work, &members).await?;
     shared::unforce(work).await?;
@@ -51,7 +44,21 @@ pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
     }
 }
 
-async fn unprotect(work: &Work, member: &Member) -> Result<(), DbErr> {
+/// Drops what was made in the tables themselves, and forgets it.
+pub(crate) async fn unmake(work: &Work, table: &TableId, members: &[Member]) -> Result<(), DbErr> {
+    let own = include_str!("../sql/tenancy/unmake.sql");
+    work.run_each(own, [table.oid.into()]).await?;
+    for member in members {
+        work.run_with(
+            "DELETE FROM archive.tenancy_object WHERE relation = $1::bigint::oid",
+            [member.oid.into()],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn unprotect(work: &Work, member: &Member) -> Result<(), DbErr> {
     let name = &member.name;
     let mut sql = format!("DROP TRIGGER IF EXISTS tenancy_guard_truncate ON {name};\n");
     if !member.is_partition {

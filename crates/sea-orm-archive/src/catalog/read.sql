@@ -14,7 +14,7 @@ typed AS (
     SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation, a.attnotnull,
            a.attidentity, a.attgenerated, a.atthasdef,
            CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN format_type(a.atttypid, a.atttypmod)
-                ELSE format('%I.%I', t.typnamespace::regnamespace::name, t.typname) END AS type
+                ELSE format('%s.%I', t.typnamespace::regnamespace, t.typname) END AS type
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
     WHERE a.attnum > 0 AND NOT a.attisdropped
 ),
@@ -37,7 +37,7 @@ foreign_key AS (
                               'child', ca.attname, 'parent', pa.attname, 'child_type', ca.type,
                               'child_not_null', ca.attnotnull,
                               'equals', CASE WHEN o.oprnamespace = 'pg_catalog'::regnamespace THEN o.oprname::text
-                                             ELSE format('OPERATOR(%I.%s)', o.oprnamespace::regnamespace::name, o.oprname) END
+                                             ELSE format('OPERATOR(%s.%s)', o.oprnamespace::regnamespace, o.oprname) END
                           ) ORDER BY k.ord)
                    FROM unnest(c.conkey, c.confkey, c.conpfeqop) WITH ORDINALITY AS k(child, parent, op, ord)
                    JOIN typed AS ca ON ca.attrelid = c.conrelid AND ca.attnum = k.child
@@ -92,7 +92,7 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
                    'name', a.attname,
                    'type', a.type,
                    'equals', CASE WHEN o.oprnamespace = 'pg_catalog'::regnamespace THEN o.oprname::text
-                                  ELSE format('OPERATOR(%I.%s)', o.oprnamespace::regnamespace::name, o.oprname) END
+                                  ELSE format('OPERATOR(%s.%s)', o.oprnamespace::regnamespace, o.oprname) END
                ) ORDER BY k.ord), '[]')
         FROM pg_index AS i
         CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, class, ord)

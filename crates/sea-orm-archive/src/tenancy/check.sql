@@ -18,8 +18,22 @@ columns AS (
     SELECT s.relation, CASE WHEN s.wanted_column IS NULL THEN 'has lost the column that said whose a row is'
                             ELSE format('has no column %I as its table has it, of the same type and NOT NULL', s.wanted_column) END AS problem,
            CASE WHEN s.wanted_column IS NULL OR s.what = 'table' THEN 'add it again, NOT NULL, and call manager.enable_tenancy(..)'
+                WHEN s.what = 'history' THEN 'rename the column here, too, where it was renamed there, and call manager.enable_tenancy(..) again'
                 ELSE 'call manager.sync_archived_table(..), or rename the column here, too, and then manager.enable_tenancy(..)' END AS remedy
     FROM scope AS s WHERE s.tenant_column IS NULL
+),
+-- Ours is among what was made; this is one of the application.
+ties AS (
+    SELECT s.relation, 'has no foreign key on the tenant''s column: nothing keeps a version with the tenant of its identity' AS problem, again.remedy
+    FROM scope AS s CROSS JOIN again
+    WHERE s.what = 'history' AND s.tenant_column IS NOT NULL
+      AND NOT EXISTS (SELECT FROM archive.tenancy_object AS o WHERE o.relation = s.relation AND o.kind = 'constraint')
+      AND NOT EXISTS (
+          SELECT FROM pg_constraint AS c
+          CROSS JOIN unnest(c.conkey, c.confkey) AS k (child, parent)
+          JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.child AND a.attname = s.tenant_column
+          JOIN pg_attribute AS b ON b.attrelid = c.confrelid AND b.attnum = k.parent AND b.attname = s.wanted_column
+          WHERE c.conrelid = s.relation AND c.confrelid = s.origin AND c.contype = 'f' AND c.convalidated)
 ),
 heirs AS (
     SELECT s.relation, format('is inherited by %s, which no policy of it reaches', i.inhrelid::regclass) AS problem,
@@ -59,7 +73,7 @@ missing AS (
 ),
 different AS (
     SELECT f.relation, format('has another %s %s than was made (%s)', f.kind, f.name, f.definition) AS problem,
-           CASE f.kind WHEN 'function' THEN 'call manager.install_archive() again, and find out who replaced it' ELSE again.remedy END AS remedy
+           CASE f.kind WHEN 'function' THEN 'give it back to its owner, call manager.install_archive() again, and find out who replaced it' ELSE again.remedy END AS remedy
     FROM archive.tenancy_found AS f
     JOIN wanted AS w ON w.relation = f.relation AND w.kind = f.kind AND w.name = f.name
     LEFT JOIN archive.tenancy_object AS o ON o.relation = f.relation AND o.kind = f.kind AND o.name = f.name
@@ -131,7 +145,7 @@ above AS (
 -- Policies name the owner of the time when they were made.
 owners AS (
     SELECT p.polrelid AS relation, format('belongs to %s, and its policy %s is for another role', pg_get_userbyid(c.relowner), p.polname) AS problem,
-           again.remedy
+           'give it back to its owner, or ' || again.remedy AS remedy
     FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid CROSS JOIN again
     WHERE p.polname IN ('tenancy_trusted', 'tenancy_writing', 'tenancy_looking') AND p.polroles <> ARRAY[c.relowner]
       AND (EXISTS (SELECT FROM scope AS s WHERE s.relation = c.oid) OR EXISTS (SELECT FROM shared AS s WHERE s.relation = c.oid))
@@ -141,7 +155,8 @@ functions AS (
            CASE WHEN f.prosecdef AND NOT EXISTS (SELECT FROM unnest(f.proconfig) AS s WHERE s LIKE 'search\_path=%')
                 THEN 'runs as its owner with the search_path of whoever calls it'
                 ELSE 'is a trigger function that others than its owner may put on a table' END AS problem,
-           'call manager.install_archive() and manager.install_audit() again' AS remedy
+           CASE WHEN f.prorettype = 'trigger'::regtype THEN 'REVOKE EXECUTE on it from all but its owner, and ' ELSE '' END
+               || 'call manager.install_archive() and manager.install_audit() again' AS remedy
     FROM pg_proc AS f
     WHERE f.pronamespace = 'archive'::regnamespace AND EXISTS (SELECT FROM archive.tenancy)
       AND ((f.prosecdef AND NOT EXISTS (SELECT FROM unnest(f.proconfig) AS s WHERE s LIKE 'search\_path=%'))
@@ -157,7 +172,7 @@ administrators AS (
 )
 SELECT format('%s.%s', n.nspname, c.relname) AS object, d.problem, d.remedy
 FROM (
-    SELECT * FROM columns UNION ALL SELECT * FROM heirs
+    SELECT * FROM columns UNION ALL SELECT * FROM ties UNION ALL SELECT * FROM heirs
     UNION ALL SELECT * FROM above UNION ALL SELECT * FROM owners UNION ALL SELECT * FROM unprotected UNION ALL SELECT * FROM missing UNION ALL SELECT * FROM different UNION ALL SELECT * FROM other
     UNION ALL SELECT * FROM grants UNION ALL SELECT * FROM kept_grants UNION ALL SELECT * FROM administrators
 ) AS d

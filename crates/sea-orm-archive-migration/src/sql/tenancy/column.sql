@@ -12,16 +12,16 @@ based AS (
 )
 SELECT f.attnotnull AS not_null,
        f.attnum AS number,
-       t.oid IN ('"char"'::regtype, 'name'::regtype) AS cuts,
+       t.oid IN ('"char"'::regtype, 'name'::regtype, 'float4'::regtype, 'float8'::regtype) AS cuts,
        o.tenant,
-       format('%I OPERATOR(%I.=) %s', f.attname, o.schema, o.tenant) AS is_own,
-       format('(OLD.%I OPERATOR(%I.=) %s) IS NOT TRUE', f.attname, o.schema, o.tenant) AS was_foreign,
-       format('(NEW.%I OPERATOR(%I.=) %s) IS NOT TRUE', f.attname, o.schema, o.tenant) AS is_foreign,
+       format('%I OPERATOR(%s.=) %s', f.attname, o.schema, o.tenant) AS is_own,
+       format('(OLD.%I OPERATOR(%s.=) %s) IS NOT TRUE', f.attname, o.schema, o.tenant) AS was_foreign,
+       format('(NEW.%I OPERATOR(%s.=) %s) IS NOT TRUE', f.attname, o.schema, o.tenant) AS is_foreign,
        format('OLD.%1$I::text IS DISTINCT FROM NEW.%1$I::text', f.attname) AS is_given
 FROM found AS f
 JOIN based AS b ON true
 JOIN pg_type AS t ON t.oid = b.type AND t.typtype <> 'd'
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN t.typtype = 'b' THEN t.typnamespace::regnamespace::name ELSE 'pg_catalog' END AS schema,
+    SELECT 'pg_catalog' AS schema,
            'archive.current_tenant()::' || format_type(t.oid, -1) AS tenant
 ) AS o

@@ -1,0 +1,117 @@
+//! The same roles without a table, for tests that make their own; and what an error says.
+
+use sea_orm::{ConnectionTrait, DbErr, RuntimeErr, SqlxError, SqlxPostgresError};
+use sea_orm_archive::tenancy::{Disparity, check};
+use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_archive_tests::Database;
+use sea_orm_migration::SchemaManager;
+
+use crate::database::{Organisations, attempt, run};
+
+/// The archive and no table. What `web` and `ops` may do is granted table by table.
+pub async fn bare() -> Organisations {
+    let database = Database::from_template("btree_gist", async |db| {
+        db.execute_unprepared("create extension btree_gist").await?;
+        Ok(())
+    })
+    .await;
+    let mut roles = Vec::new();
+    for role in ["owner", "web", "ops", "desk"] {
+        roles.push(database.role(role).await);
+    }
+    let [owner, web, ops, desk] = <[String; 4]>::try_from(roles).unwrap();
+    run(
+        &database.connect().await,
+        &format!(
+            "grant create on database \"{}\" to \"{owner}\"; grant all on schema public to \"{owner}\";
+             grant \"{web}\", \"{ops}\" to \"{desk}\"",
+            database.name()
+        ),
+    )
+    .await;
+    let owner = database.connect_as("owner").await;
+    let manager = SchemaManager::new(&owner);
+    manager.install_archive().await.unwrap();
+    for role in [&web, &ops] {
+        manager.grant_archive(role).await.unwrap();
+    }
+    let web = database.connect_as("web").await;
+    Organisations {
+        database,
+        owner,
+        web,
+        ops,
+    }
+}
+
+/// Lets the application and the administrator read and write every table that is there now.
+pub async fn grant(organisations: &Organisations) {
+    for role in ["web", "ops"] {
+        let role = organisations.database.role(role).await;
+        run(
+            &organisations.owner,
+            &format!(
+                "grant select, insert, update, delete on all tables in schema public to \"{role}\";
+                 grant usage on all sequences in schema public to \"{role}\""
+            ),
+        )
+        .await;
+    }
+}
+
+/// What the database says of a statement that it refuses: SQLSTATE, message, detail and hint.
+pub async fn refusal(db: &impl ConnectionTrait, sql: &str) -> String {
+    let Err(error) = attempt(db, sql).await else {
+        panic!("was not refused: {sql}");
+    };
+    said(&error)
+}
+
+pub fn said(error: &DbErr) -> String {
+    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) =
+        error
+    else {
+        panic!("{error}");
+    };
+    let SqlxError::Database(source) = source.as_ref() else {
+        panic!("{error}");
+    };
+    let postgres = source.try_downcast_ref::<SqlxPostgresError>().unwrap();
+    [
+        Some(postgres.code()),
+        Some(postgres.message()),
+        postgres.detail(),
+        postgres.hint(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join("\n")
+}
+
+/// What the check tells of `object`.
+pub async fn told(db: &sea_orm::DatabaseConnection, object: &str) -> Vec<Disparity> {
+    let mut told = check(db).await.unwrap();
+    told.retain(|d| d.object == object);
+    told
+}
+
+/// Every table of the application with its columns and constraints.
+pub const SHAPE: &str = "
+    select conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) from pg_constraint
+    where connamespace = 'public'::regnamespace
+    union all
+    select attrelid::regclass || ' ' || attname || ' ' || format_type(atttypid, atttypmod) || ' ' || attnotnull || ' '
+           || coalesce(pg_get_expr(adbin, adrelid), '')
+    from pg_attribute join pg_class c on c.oid = attrelid left join pg_attrdef on adrelid = attrelid and adnum = attnum
+    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and attnum > 0 and not attisdropped
+    union all
+    select c.oid::regclass || ' ' || relrowsecurity || ' ' || relforcerowsecurity from pg_class c
+    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+    union all
+    select tgrelid::regclass || ' ' || tgname from pg_trigger where tgname like 'tenancy%'
+    union all
+    select 'register ' || relation || ' ' || tenant_name from archive.tenancy
+    union all
+    select 'made ' || relation || ' ' || kind || ' ' || name from archive.tenancy_object where kind <> 'function'
+    order by 1";

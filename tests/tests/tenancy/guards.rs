@@ -1,0 +1,328 @@
+//! What a foreign key would do to rows, and in which tables: the guards stand before and after it.
+
+use sea_orm::TransactionTrait;
+
+use crate::bare::{bare, grant, refusal, told};
+use crate::database::{EVERYTHING, Organisations, attempt, number, run, texts};
+use crate::model::{department, post};
+use sea_orm_archive::prelude::*;
+
+/// Tables of a test's own, and those of them that are under tenancy.
+async fn with(sql: &str, tables: &[&'static str]) -> Organisations {
+    let organisations = bare().await;
+    run(&organisations.owner, sql).await;
+    grant(&organisations).await;
+    for table in tables {
+        organisations.enable_one(table).await.unwrap();
+    }
+    organisations
+}
+
+/// What a tenant does is refused by a guard, in words that show nothing of the rows, and has changed nothing.
+async fn refused(organisations: &Organisations, org: i64, table: &str, sql: &str, says: &str) {
+    let state = format!("select t::text from {table} t order by 1");
+    let before = texts(&organisations.administrator().await, &state).await;
+    let txn = organisations.tenant(org).await;
+    let said = refusal(&txn, sql).await;
+    assert!(
+        said.starts_with("AR010") && said.contains(says) && !said.contains("hush"),
+        "{sql}: {said}"
+    );
+    drop(txn);
+    assert_eq!(
+        texts(&organisations.administrator().await, &state).await,
+        before,
+        "{sql}"
+    );
+}
+
+const FOREIGN: &str = "has rows of another tenant that this";
+const GIVEN: &str = "would be given to another tenant";
+
+#[tokio::test]
+async fn a_constraint_that_a_foreign_key_would_violate_shows_no_row() {
+    for partitioned in ["", "partition by range (id)"] {
+        let organisations = with(
+            &format!(
+                "create table posts (id bigint primary key, org_id bigint not null);
+                 create table notes (id bigint primary key, org_id bigint not null, secret text,
+                     post_id bigint references posts on delete set null on update cascade check (post_id < 100),
+                     author_id bigint not null references posts on delete set null,
+                     check (post_id is not null)) {partitioned};
+                 {}
+                 insert into posts values (1, 1), (2, 2), (3, 1);
+                 insert into notes values (1, 2, 'hush', 1, 3)",
+                match partitioned {
+                    "" => "",
+                    _ => "create table notes_all partition of notes default;",
+                }
+            ),
+            &["posts", "notes"],
+        )
+        .await;
+        for sql in [
+            "delete from posts where id = 1",
+            "delete from posts where id = 3",
+            "delete from posts",
+            "update posts set id = 101 where id = 1",
+        ] {
+            refused(&organisations, 1, "notes", sql, FOREIGN).await;
+        }
+    }
+}
+
+/// The tenant's column in the foreign key: what the constraint would write there is another tenant, or the row was one's.
+#[tokio::test]
+async fn a_foreign_key_gives_no_row_away() {
+    for partitioned in [false, true] {
+        for (action, sql) in [
+            ("on delete set default", "delete from groups where id = 1"),
+            (
+                "on delete set default (org_id)",
+                "delete from groups where id = 1",
+            ),
+            (
+                "on update set default",
+                "update groups set id = 9 where id = 1",
+            ),
+            (
+                "on update cascade",
+                "update groups set org_id = 2 where id = 1",
+            ),
+        ] {
+            // The groups are everybody's, so nothing but the guard of the notes is in the way.
+            let (by, parts) = match partitioned {
+                false => ("", ""),
+                true => (
+                    "partition by list (org_id)",
+                    "create table notes_1 partition of notes for values in (1); create table notes_rest partition of notes default;",
+                ),
+            };
+            let organisations = with(
+                &format!(
+                    "create table groups (id bigint primary key, org_id bigint not null, unique (org_id, id));
+                     create table notes (id bigint, org_id bigint not null default 2, secret text, group_id bigint,
+                         foreign key (org_id, group_id) references groups (org_id, id) {action} deferrable initially deferred) {by};
+                     {parts}
+                     insert into groups values (1, 1), (2, 2);
+                     insert into notes values (1, 1, 'hush', 1), (2, 2, 'hush', 2)"
+                ),
+                &["notes"],
+            )
+            .await;
+            refused(&organisations, 1, "notes", sql, GIVEN).await;
+            refused(&organisations, 2, "notes", sql, FOREIGN).await;
+            // Without a tenant every row is another one's.
+            let said = refusal(&organisations.web, sql).await;
+            assert!(
+                said.starts_with("AR010") && said.contains(FOREIGN),
+                "{said}"
+            );
+        }
+    }
+}
+
+/// Nor does a tenant by itself: the cascade of its own update would, and the row above is checked first.
+#[tokio::test]
+async fn a_tenant_gives_no_tree_away() {
+    let organisations = with(
+        "create table posts (id bigint primary key, org_id bigint not null, unique (org_id, id));
+         create table notes (id bigint, org_id bigint not null, post_id bigint,
+             foreign key (org_id, post_id) references posts (org_id, id) on update cascade);
+         insert into posts values (1, 1), (2, 2);
+         insert into notes values (1, 1, 1), (2, 2, 2)",
+        &["posts", "notes"],
+    )
+    .await;
+    let txn = organisations.tenant(1).await;
+    for table in ["posts", "notes"] {
+        let nested = txn.begin().await.unwrap();
+        let sql = format!("update {table} set org_id = 2");
+        assert!(refusal(&nested, &sql).await.contains("row-level security"));
+    }
+    drop(txn);
+    // The administrator does, and the rows below go along.
+    let txn = organisations.administrator().await;
+    run(&txn, "update posts set org_id = 2 where id = 1").await;
+    assert_eq!(
+        number(&txn, "select count(*) from notes where org_id = 2").await,
+        2
+    );
+}
+
+#[tokio::test]
+async fn an_archived_row_stays_with_the_tenant_that_archived_it() {
+    let organisations = Organisations::new().await;
+    let txn = organisations.tenant(1).await;
+    run(&txn, "delete from staff").await;
+    let posts = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    let departments = department::Entity::archive_by_id(1)
+        .exec(&txn)
+        .await
+        .unwrap();
+    txn.commit().await.unwrap();
+    let superuser = organisations.database.connect().await;
+    let before = texts(&superuser, EVERYTHING).await;
+    for table in [
+        "posts",
+        "comments",
+        "likes",
+        "post_tags",
+        "departments",
+        "department_history",
+    ] {
+        let sql = format!("update deleted_{table} set org_id = 2");
+        let txn = organisations.administrator().await;
+        for said in [refusal(&txn, &sql).await, refusal(&superuser, &sql).await] {
+            assert!(
+                said.starts_with("AR010")
+                    && said.contains("an archived row")
+                    && said.contains("Restore the archival first"),
+                "{said}"
+            );
+        }
+        drop(txn);
+        let txn = organisations.tenant(1).await;
+        assert!(attempt(&txn, &sql).await.is_err());
+    }
+    // Whatever else is written into an archived row, and its own tenant once more.
+    let txn = organisations.administrator().await;
+    run(
+        &txn,
+        "update deleted_posts set org_id = org_id, slug = slug || '!'",
+    )
+    .await;
+    txn.rollback().await.unwrap();
+    assert_eq!(texts(&superuser, EVERYTHING).await, before);
+    let txn = organisations.tenant(1).await;
+    assert_eq!(
+        posts
+            .restore(&txn)
+            .await
+            .unwrap()
+            .rows
+            .values()
+            .sum::<u64>(),
+        5
+    );
+    assert_eq!(
+        departments.restore(&txn).await.unwrap().rows["public.department_history"],
+        1
+    );
+    // Then it may be given away.
+    txn.commit().await.unwrap();
+    let txn = organisations.administrator().await;
+    run(&txn, "update likes set org_id = 2").await;
+}
+
+#[tokio::test]
+async fn the_guards_stand_on_every_partition() {
+    let organisations = with(
+        "create table posts (id bigint primary key, org_id bigint not null, title text);
+         create table notes (id bigint primary key, org_id bigint not null, secret text,
+             post_id bigint references posts on delete cascade on update cascade) partition by range (id);
+         create table notes_1 partition of notes for values from (0) to (100) partition by list (id);
+         create table notes_1_1 partition of notes_1 default;
+         insert into posts values (1, 1), (2, 2), (3, 1), (4, 1);
+         insert into notes values (1, 2, 'hush', 1)",
+        &["posts", "notes"],
+    )
+    .await;
+    let owner = &organisations.owner;
+    for sql in [
+        "delete from posts where id = 1",
+        "update posts set id = 9 where id = 1",
+    ] {
+        refused(&organisations, 1, "notes", sql, FOREIGN).await;
+    }
+    // One that comes later, with columns in another order and rows in it.
+    run(
+        owner,
+        "create table notes_2 (secret text, gone int, post_id bigint references posts, org_id bigint not null, id bigint not null);
+         alter table notes_2 drop gone;
+         insert into notes_2 values ('hush', 3, 2, 101), ('mine', 4, 1, 102)",
+    )
+    .await;
+    // The rows of a table of tenants are there for the owner no more: whoever attaches one is above policies.
+    run(
+        &organisations.database.connect().await,
+        "alter table notes attach partition notes_2 for values from (100) to (200)",
+    )
+    .await;
+    grant(&organisations).await;
+    let found = told(owner, "public.notes_2").await;
+    for says in [
+        "not enabled",
+        "has no policy tenancy",
+        "has no trigger tenancy_guard_truncate",
+    ] {
+        assert!(
+            found.iter().any(|d| d.problem.contains(says)),
+            "{says}: {found:#?}"
+        );
+    }
+    let txn = organisations.tenant(1).await;
+    assert_eq!(number(&txn, "select count(*) from notes_2").await, 2);
+    drop(txn);
+
+    organisations.enable_one("notes").await.unwrap();
+    assert_eq!(told(owner, "public.notes_2").await, []);
+    for sql in [
+        "delete from posts where id = 3",
+        "update posts set id = 9 where id = 3",
+    ] {
+        refused(&organisations, 1, "notes", sql, FOREIGN).await;
+    }
+    let txn = organisations.tenant(1).await;
+    for table in ["notes", "notes_2"] {
+        assert_eq!(
+            texts(&txn, &format!("select secret from {table}")).await,
+            ["mine"]
+        );
+    }
+    run(&txn, "delete from posts where id = 4").await;
+    assert_eq!(number(&txn, "select count(*) from notes").await, 0);
+    drop(txn);
+    for trigger in ["tenancy_guard", "tenancy_guard_given"] {
+        run(
+            owner,
+            &format!("alter table notes_2 disable trigger {trigger}"),
+        )
+        .await;
+        assert_eq!(told(owner, "public.notes_2").await.len(), 1);
+        organisations.enable_one("notes").await.unwrap();
+        assert_eq!(told(owner, "public.notes_2").await, []);
+    }
+}
+
+#[tokio::test]
+async fn upserts_and_merges_onto_a_row_of_another_tenant() {
+    let organisations = Organisations::new().await;
+    let superuser = organisations.database.connect().await;
+    let state = "select p::text from posts p order by 1";
+    let before = texts(&superuser, state).await;
+    let row = "(id, org_id, slug) values (2, 1, 'mine')";
+    for (sql, says) in [
+        (format!("insert into posts {row} on conflict (id) do update set slug = 'mine'"), "row-level security"),
+        (format!("insert into posts {row} on conflict (id) do update set org_id = 1"), "row-level security"),
+        ("insert into posts (id, org_id, slug) values (9, 1, 'two') on conflict (slug) do update set slug = 'mine'".to_owned(), "row-level security"),
+        (format!("merge into posts using (values (2)) as v (key) on id = key when matched then update set slug = 'mine' when not matched then insert {row}"), "posts_pkey"),
+        ("merge into posts using (values (1)) as v (key) on id = key when matched then update set org_id = 2".to_owned(), "row-level security"),
+    ] {
+        let txn = organisations.tenant(1).await;
+        let said = refusal(&txn, &sql).await;
+        assert!(said.contains(says) && !said.contains("two"), "{sql}: {said}");
+        drop(txn);
+        assert_eq!(texts(&superuser, state).await, before, "{sql}");
+    }
+    for sql in [
+        format!("insert into posts {row} on conflict do nothing"),
+        "merge into posts using (values (2), (4)) as v (key) on id = key when matched then delete".to_owned(),
+        "merge into posts using (values (2), (4)) as v (key) on id = key when matched then update set slug = 'mine'".to_owned(),
+    ] {
+        let txn = organisations.tenant(1).await;
+        assert_eq!(attempt(&txn, &sql).await.unwrap(), 0, "{sql}");
+        txn.commit().await.unwrap();
+        assert_eq!(texts(&superuser, state).await, before, "{sql}");
+    }
+}
