@@ -5,6 +5,7 @@ mod audit;
 mod database;
 mod forged;
 mod histories;
+mod log;
 mod migrations;
 mod model;
 mod neighbours;
