@@ -9,7 +9,7 @@ use crate::{
         options::AuditedTable,
         register::{self, Audited},
     },
-    name, tenancy,
+    name, privileges, tenancy,
     work::Work,
 };
 
@@ -94,6 +94,7 @@ async fn watch(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbEr
         work.run(&written.of_twin(twin, &columns)).await?;
         attach(work, &twin.id.sql(), &function::twin_name(audited.id)).await?;
     }
+    privileges::make_triggers_private(work).await?;
     register::put_shapes(work, audited.id).await
 }
 
