@@ -377,3 +377,34 @@ async fn a_table_that_lost_its_column_is_not_audited_for_everybody() {
     let refused = refused.unwrap_err().to_string();
     assert!(refused.contains("would be everybody's"), "{refused}");
 }
+
+/// A dump and a restore leave out dropped columns and number the others anew: the register knows the tenant's by name.
+#[tokio::test]
+async fn the_column_of_the_tenant_is_found_when_it_has_another_number() {
+    let organisations = Organisations::new().await;
+    let manager = organisations.manager();
+    run(
+        &organisations.owner,
+        "update archive.audited_table set tenant = tenant + 1 where table_name = 'public.posts'",
+    )
+    .await;
+    manager.install_audit().await.unwrap();
+    for org in [1, 2] {
+        let txn = organisations.tenant(org).await;
+        run(&txn, "update posts set slug = 'of ' || id").await;
+        txn.commit().await.unwrap();
+    }
+    for (org, told_of) in [(1, ["1", "3", "1", "3"]), (2, ["2", "4", "2", "4"])] {
+        let txn = organisations.tenant(org).await;
+        let keys = "select key->>'id' from archive.audit_entry where table_name = 'public.posts' order by id";
+        assert_eq!(texts(&txn, keys).await, told_of);
+    }
+    assert_eq!(
+        number(
+            &organisations.owner,
+            "select tenant::bigint from archive.audited_table where table_name = 'public.posts'"
+        )
+        .await,
+        2
+    );
+}

@@ -95,7 +95,7 @@ async fn watch(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbEr
         attach(work, &twin.id.sql(), &function::twin_name(audited.id)).await?;
     }
     privileges::make_triggers_private(work).await?;
-    register::put_shapes(work, audited.id).await
+    register::put_shapes(work, audited).await
 }
 
 /// A change of a partition by its own name fires the triggers of the partition alone.

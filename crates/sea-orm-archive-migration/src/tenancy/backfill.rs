@@ -69,7 +69,7 @@ pub(crate) async fn tell_audit(work: &Work, table: &Table) -> Result<(), DbErr> 
     }
     let told = work
         .rows(
-            "UPDATE archive.audited_table AS r SET tenant = a.attnum
+            "UPDATE archive.audited_table AS r SET tenant = a.attnum, tenant_name = a.attname
              FROM archive.tenancy_scope AS s
              JOIN pg_catalog.pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.tenant_column
              WHERE r.relation = s.relation AND s.relation = $1::bigint::oid AND r.tenant IS DISTINCT FROM a.attnum
