@@ -4,7 +4,7 @@ use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use sea_orm_archive::audit::AuditEntity;
 use sea_orm_archive::{Context, Error};
-use sea_orm_archive_migration::{AuditSchema, TenancySchema};
+use sea_orm_archive_migration::{AuditSchema, Tenancy, TenancySchema};
 
 use crate::database::{Organisations, TABLES, number, run, texts};
 use crate::model::{bookmark, post, version};
@@ -407,4 +407,26 @@ async fn the_column_of_the_tenant_is_found_when_it_has_another_number() {
         .await,
         2
     );
+}
+
+#[tokio::test]
+async fn another_column_of_the_tenant_is_the_one_that_is_told() {
+    let organisations = Organisations::new().await;
+    let manager = organisations.manager();
+    run(
+        &organisations.owner,
+        "create table keys (id bigint primary key, org_id bigint not null, holder bigint not null); insert into keys values (1, 1, 2)",
+    )
+    .await;
+    manager.audit_table("keys").await.unwrap();
+    organisations.enable_one("keys").await.unwrap();
+    let by_holder = Tenancy::new("keys", "holder").administrator(&organisations.ops);
+    manager.enable_tenancy(by_holder).await.unwrap();
+    let owner = Context::new().tenant(2).begin(&organisations.owner).await;
+    let owner = owner.unwrap();
+    run(&owner, "update keys set org_id = 3").await;
+    owner.commit().await.unwrap();
+    let [one, two, _] = contexts(&organisations).await;
+    assert!(told(&one, "keys").await.is_empty());
+    assert_eq!(told(&two, "keys").await, ["UPDATE 1 2"]);
 }
