@@ -6,12 +6,13 @@ use crate::{
     context,
     history::{self, foreign_key},
     name::quote,
-    register, stamps, tenancy,
+    privileges, register, stamps, tenancy,
     work::Work,
 };
 
 /// Creates what is not there yet, and replaces the functions.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
+    let before = privileges::standing(work).await?;
     work.run(include_str!("sql/ledger.sql")).await?;
     context::install(work).await?;
     work.run(include_str!("sql/functions.sql")).await?;
@@ -22,7 +23,8 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     history::register::forget_dropped(work).await?;
     register::forget_dropped(work).await?;
     tenancy::refresh_foreign_keys(work).await?;
-    tenancy::keep_functions(work).await
+    tenancy::keep_functions(work).await?;
+    privileges::make_private(work, before).await
 }
 
 /// Drops what [`install`] created, unless a twin still holds archived rows.
@@ -73,16 +75,8 @@ pub(crate) async fn grant(work: &Work, role: &str) -> Result<(), DbErr> {
     register::require(work).await?;
     work.run(&include_str!("sql/grant.sql").replace("{role}", &quote(role)))
         .await?;
-    // A trigger runs for everybody. With EXECUTE its function could be put on a table of the role's own,
-    // and would read there what the role may not.
-    work.run_each(
-        "SELECT pg_catalog.format('REVOKE EXECUTE ON FUNCTION archive.%I() FROM %I', p.proname, $1::text) AS statement
-         FROM pg_catalog.pg_proc AS p
-         WHERE p.pronamespace = 'archive'::pg_catalog.regnamespace
-           AND p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype",
-        [role.into()],
-    )
-    .await
+    // Of all functions, which it was given, these are not for it.
+    privileges::make_triggers_private(work).await
 }
 
 /// Takes back what [`grant`] gave.

@@ -1,4 +1,5 @@
-//! Who may see and move archived rows: whoever may see and move active ones.
+//! Who may see and move archived rows: whoever may see and move active ones. And who may do what in the schema
+//! `archive`, whatever default privileges say: whoever was given it by `grant_archive` and `grant_audit`.
 
 use sea_orm_archive::catalog::TableId;
 use sea_orm_migration::DbErr;
@@ -80,4 +81,24 @@ async fn copy_owner(work: &Work, active: &TableId, twin: &TableId) -> Result<(),
         [active.oid.into(), twin.oid.into()],
     )
     .await
+}
+
+/// What stands in the schema `archive`, to be compared with what stands there later.
+pub(crate) async fn standing(work: &Work) -> Result<Vec<String>, DbErr> {
+    let rows = work.rows(include_str!("sql/standing.sql"), []).await?;
+    rows.iter().map(|row| row.try_get("", "object")).collect()
+}
+
+/// Takes from everybody but its owner what was made in the schema `archive` since `before`, and what nobody is
+/// given of the rest: the log, its partitions and the registers are not to be written.
+pub(crate) async fn make_private(work: &Work, before: Vec<String>) -> Result<(), DbErr> {
+    work.run_each(include_str!("sql/private.sql"), [before.into()])
+        .await?;
+    make_triggers_private(work).await
+}
+
+/// Takes from everybody but their owner the trigger functions of the schema `archive`. Called wherever one was made.
+pub(crate) async fn make_triggers_private(work: &Work) -> Result<(), DbErr> {
+    work.run_each(include_str!("sql/private_triggers.sql"), [])
+        .await
 }

@@ -2,6 +2,7 @@
 
 mod attacker;
 mod database;
+mod default_privileges;
 mod drift;
 mod entities;
 mod entries;

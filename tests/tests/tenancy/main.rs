@@ -10,6 +10,7 @@ mod forged;
 mod guards;
 mod histories;
 mod ledger;
+mod log;
 mod migrations;
 mod model;
 mod neighbours;

@@ -9,7 +9,7 @@ use crate::{
         options::AuditedTable,
         register::{self, Audited},
     },
-    name, tenancy,
+    name, privileges, tenancy,
     work::Work,
 };
 
@@ -94,7 +94,8 @@ async fn watch(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbEr
         work.run(&written.of_twin(twin, &columns)).await?;
         attach(work, &twin.id.sql(), &function::twin_name(audited.id)).await?;
     }
-    register::put_shapes(work, audited.id).await
+    privileges::make_triggers_private(work).await?;
+    register::put_shapes(work, audited).await
 }
 
 /// A change of a partition by its own name fires the triggers of the partition alone.

@@ -142,8 +142,7 @@ impl Written<'_> {
             .collect();
         format!(
             "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger
-             LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp {} AS {};
-             REVOKE EXECUTE ON FUNCTION {function}() FROM PUBLIC",
+             LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp {} AS {}",
             settings.join(" "),
             literal(body)
         )

@@ -5,7 +5,7 @@ use sea_orm_migration::DbErr;
 use crate::{
     audit::{apply, partition, register},
     name::quote,
-    tenancy,
+    privileges, tenancy,
     work::Work,
 };
 
@@ -15,9 +15,11 @@ const MONTHS: i32 = 3;
 /// Creates what is not there yet, replaces the functions, and makes the first partitions.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     crate::register::require(work).await?;
+    let before = privileges::standing(work).await?;
     work.run(include_str!("../sql/audit/install.sql")).await?;
     work.run(include_str!("../sql/audit/statement.sql")).await?;
     partition::make(work, MONTHS).await?;
+    privileges::make_private(work, before).await?;
     apply::refresh_all(work).await?;
     tenancy::protect_shared(work).await
 }

@@ -44,7 +44,11 @@ pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
 
 const QUERY: &str =
     "SELECT r.id, pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation, r.table_name,
-           r.excluded, r.redacted, r.tenant, r.excluded_names, r.redacted_names
+           r.excluded, r.redacted, r.excluded_names, r.redacted_names,
+           -- By its name first: a dump and a restore number columns anew.
+           coalesce((SELECT a.attnum FROM pg_catalog.pg_attribute AS a
+                     WHERE a.attrelid = r.relation AND a.attname = r.tenant_name AND NOT a.attisdropped AND r.tenant IS NOT NULL),
+                    r.tenant) AS tenant
     FROM archive.audited_table AS r
     JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace";
@@ -113,15 +117,15 @@ fn numbers(table: &TableId, columns: &[String]) -> String {
     )
 }
 
-/// Keeps which columns the trigger functions know, of the table and of its twin.
-pub(crate) async fn put_shapes(work: &Work, id: i32) -> Result<(), DbErr> {
+/// Keeps which columns the trigger functions know, of the table and of its twin, and that of the tenant.
+pub(crate) async fn put_shapes(work: &Work, audited: &Audited) -> Result<(), DbErr> {
     work.run_with(
         "UPDATE archive.audited_table AS r
-         SET shape = archive.audit_shape(r.relation),
-             tenant_name = (SELECT c.attname FROM pg_catalog.pg_attribute AS c WHERE c.attrelid = r.relation AND c.attnum = r.tenant),
+         SET shape = archive.audit_shape(r.relation), tenant = $2,
+             tenant_name = (SELECT c.attname FROM pg_catalog.pg_attribute AS c WHERE c.attrelid = r.relation AND c.attnum = $2),
              twin_shape = (SELECT archive.audit_shape(a.twin) FROM archive.archived_table AS a WHERE a.active = r.relation)
          WHERE r.id = $1",
-        [id.into()],
+        [audited.id.into(), audited.tenant.into()],
     )
     .await
 }

@@ -9,6 +9,7 @@ use sea_orm_migration::DbErr;
 
 use crate::{
     name::{literal, quote},
+    privileges,
     stamps::{
         options::Stamps,
         register::{self, Registered},
@@ -80,11 +81,7 @@ pub(crate) async fn create(
         may_compute: may_compute(table, width),
     };
     work.run(&function.sql()).await?;
-    work.run(&format!(
-        "REVOKE ALL ON FUNCTION {}() FROM PUBLIC",
-        function.name
-    ))
-    .await
+    privileges::make_triggers_private(work).await
 }
 
 /// Creates the trigger, where there is none.

@@ -69,7 +69,7 @@ pub(crate) async fn tell_audit(work: &Work, table: &Table) -> Result<(), DbErr> 
     }
     let told = work
         .rows(
-            "UPDATE archive.audited_table AS r SET tenant = a.attnum
+            "UPDATE archive.audited_table AS r SET tenant = a.attnum, tenant_name = a.attname
              FROM archive.tenancy_scope AS s
              JOIN pg_catalog.pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.tenant_column
              WHERE r.relation = s.relation AND s.relation = $1::bigint::oid AND r.tenant IS DISTINCT FROM a.attnum
@@ -78,7 +78,7 @@ pub(crate) async fn tell_audit(work: &Work, table: &Table) -> Result<(), DbErr> 
         )
         .await?;
     let Some(row) = told.first() else {
-        return Ok(());
+        return refuse_untold(work, &table.id).await;
     };
     audit::refresh(work, table).await?;
     let column: String = row.try_get("", "tenant_column")?;
@@ -133,6 +133,25 @@ pub(crate) async fn tell_audit(work: &Work, table: &Table) -> Result<(), DbErr> 
         work.force(&table).await?;
     }
     Ok(())
+}
+
+/// Without a column that says whose a row is, the entries of a table under tenancy would be taken for everybody's.
+async fn refuse_untold(work: &Work, table: &TableId) -> Result<(), DbErr> {
+    let untold = work
+        .rows(
+            "SELECT 1 AS untold FROM archive.audited_table AS r
+             JOIN archive.tenancy_scope AS s ON s.relation = r.relation AND s.tenant_column IS NULL
+             WHERE r.relation = $1::bigint::oid AND r.tenant IS NULL",
+            [table.oid.into()],
+        )
+        .await?;
+    if untold.is_empty() {
+        return Ok(());
+    }
+    Err(DbErr::Migration(format!(
+        "{table} is under tenancy and has no column any more that says whose a row is, so that its entries would be \
+         everybody's: add it again, NOT NULL, and call `manager.enable_tenancy(..)` first"
+    )))
 }
 
 /// The log tells of these tables as of all others again.

@@ -12,7 +12,7 @@ use crate::{
     history::{model::History, register as histories},
     index,
     name::{self, derived, quote, quote_all},
-    tenancy,
+    privileges, tenancy,
     work::Work,
 };
 
@@ -48,6 +48,7 @@ pub(crate) async fn create(work: &Work, wanted: &TemporalForeignKey) -> Result<(
             work.run(&statement).await?;
         }
     }
+    privileges::make_triggers_private(work).await?;
     tenancy::refresh_foreign_keys(work).await
 }
 

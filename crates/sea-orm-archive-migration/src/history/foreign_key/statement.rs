@@ -30,16 +30,14 @@ impl ForeignKey<'_> {
     }
 
     /// The statements that create or replace the function and the trigger of an event.
-    pub(crate) fn statements(&self, event: Event) -> [String; 3] {
+    pub(crate) fn statements(&self, event: Event) -> [String; 2] {
         let template = match event {
             Event::Insert | Event::Update => include_str!("../../sql/history/child.sql"),
             Event::Shorten | Event::Delete => include_str!("../../sql/history/parent.sql"),
             Event::Truncate => include_str!("../../sql/history/truncate.sql"),
         };
-        let function = self.function(event);
         [
             function_body(template, &|name| self.value(name, Some(event))),
-            format!("REVOKE ALL ON FUNCTION {function}() FROM PUBLIC"),
             self.trigger(event),
         ]
     }

@@ -177,6 +177,7 @@ DECLARE
     month   timestamptz := date_trunc('month', clock_timestamp());
     called  text;
     forced  boolean;
+    other   text;
     made    integer := 0;
 BEGIN
     IF months IS NULL OR months < 0 OR months > 120 THEN
@@ -187,6 +188,14 @@ BEGIN
         called := 'audit_entry_' || to_char(month, 'YYYY_MM');
         IF to_regclass('archive.' || quote_ident(called)) IS NULL THEN
             EXECUTE format('CREATE TABLE archive.%I (LIKE archive.audit_entry INCLUDING DEFAULTS INCLUDING GENERATED)', called);
+            -- Everybody goes through the log, and none of its pieces is to have what default privileges give.
+            FOR other IN
+                SELECT DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END
+                FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS acl
+                WHERE c.oid = to_regclass('archive.' || quote_ident(called)) AND acl.grantee <> c.relowner
+            LOOP
+                EXECUTE format('REVOKE ALL ON archive.%I FROM %s', called, other);
+            END LOOP;
             LOCK TABLE archive.audit_entry_default IN ACCESS EXCLUSIVE MODE;
             -- Under tenancy not even the owner sees these rows. Nobody else sees that they are let out.
             SELECT relforcerowsecurity INTO forced FROM pg_class WHERE oid = 'archive.audit_entry_default'::regclass;
