@@ -178,3 +178,24 @@ async fn an_ordinary_role_archives_with_an_old_snapshot() {
     );
     assert_eq!(number(&old, "select count(*) from likes").await, 1);
 }
+
+/// The column that says whose a row is may be let be NULL by hand: what is archived is the tenant's all the same.
+#[tokio::test]
+async fn a_column_that_may_be_null_still_tells_the_tenant() {
+    let organisations = Organisations::new().await;
+    for table in ["posts", "comments", "likes", "post_tags", "bookmarks"] {
+        let sql = format!("alter table {table} alter column org_id drop not null");
+        run(&organisations.owner, &sql).await;
+        if table != "bookmarks" {
+            run(
+                &organisations.owner,
+                &sql.replace(table, &format!("deleted_{table}")),
+            )
+            .await;
+        }
+    }
+    let txn = organisations.tenant(1).await;
+    let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    assert_eq!(archival.tenant.as_deref(), Some("1"));
+    assert_eq!(archival.restore(&txn).await.unwrap().relinked, 1);
+}

@@ -12,6 +12,7 @@ mod histories;
 mod ledger;
 mod log;
 mod migrations;
+mod mixed;
 mod model;
 mod neighbours;
 mod parity;

@@ -47,7 +47,8 @@ pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
         work.unforce(&member.name).await?;
     }
     shared::unforce(work).await?;
-    backfill::ledger(work, &table, &wanted.column).await?;
+    let before = before.as_ref().map(|before| before.column.as_str());
+    backfill::ledger(work, &table, &wanted.column, before).await?;
     protect(work, &table).await
 }
 

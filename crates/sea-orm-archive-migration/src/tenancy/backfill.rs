@@ -10,43 +10,90 @@ use crate::{
     work::Work,
 };
 
-/// Gives the archivals that hold rows of `table` their tenant, and refuses rows of another one in them.
-pub(crate) async fn ledger(work: &Work, table: &Table, column: &str) -> Result<(), DbErr> {
-    let name = quote(column);
-    let nothing = format!("(SELECT NULL::text AS {name}, NULL::bigint AS archival_id WHERE false)");
-    let (twin, archival_id) = match &table.twin {
-        Some(twin) => (twin.id.sql(), quote(&twin.archival_id)),
-        None => (nothing, "archival_id".to_owned()),
-    };
-    let sql = include_str!("../sql/tenancy/backfill_ledger.sql")
-        .replace("{table}", &literal(&table.id.sql()))
-        .replace("{name}", &literal(&table.id.to_string()))
-        .replace("{archival_id}", &archival_id)
-        .replace("{twin}", &twin)
-        .replace("{column}", &name);
-    work.run(&sql).await?;
-    let Some(twin) = &table.twin else {
+/// Gives the archivals that hold rows of `table`, or links cut from it, their tenant, and refuses what stands in the
+/// archival of another one. Where the column is the same as `before`, nobody but by hand can have put
+/// such a row there since.
+pub(crate) async fn ledger(
+    work: &Work,
+    table: &Table,
+    column: &str,
+    before: Option<&str>,
+) -> Result<(), DbErr> {
+    let archived = Archived::of(table, column);
+    if before.is_some_and(|before| before != column) {
+        work.run(&archived.fill(include_str!("../sql/tenancy/forget_ledger.sql")))
+            .await?;
+    }
+    work.run(&archived.fill(include_str!("../sql/tenancy/backfill_ledger.sql")))
+        .await?;
+    if before == Some(column) {
         return Ok(());
-    };
-    let strangers: i64 = work
-        .row(
-            &format!(
-                "SELECT pg_catalog.count(*) AS rows FROM {} AS d JOIN archive.archival AS a ON a.id = d.{archival_id}
-                 WHERE a.restored_at IS NULL AND a.tenant IS NOT NULL AND d.{name}::text IS DISTINCT FROM a.tenant",
-                twin.id.sql()
-            ),
-            [],
-        )
-        .await?
-        .try_get("", "rows")?;
+    }
+    let strangers = archived.fill(include_str!("../sql/tenancy/strangers.sql"));
+    let strangers: i64 = work.row(&strangers, []).await?.try_get("", "rows")?;
     if strangers == 0 {
         return Ok(());
     }
     Err(DbErr::Migration(format!(
-        "{} holds {strangers} rows that went into the archive with the tree of another tenant: restore those archivals \
-         first, and give the rows to one tenant",
-        twin.id
+        "{strangers} rows of {} went into the archive with the tree of another tenant, or were detached from it: \
+         restore those archivals first, and give the rows to one tenant",
+        table.id
     )))
+}
+
+/// What a table and its archive table say of their rows' tenants, as SQL.
+struct Archived {
+    table: String,
+    name: String,
+    column: String,
+    twin: String,
+    archival_id: String,
+    rows: String,
+}
+
+impl Archived {
+    fn of(table: &Table, column: &str) -> Self {
+        let key = table.key.iter().map(|c| {
+            let name = literal(&c.name);
+            format!("{name}, t.{}", quote(&c.name))
+        });
+        let key = key.collect::<Vec<_>>().join(", ");
+        let column = quote(column);
+        let sources = std::iter::once(&table.id).chain(table.twin.iter().map(|twin| &twin.id));
+        let rows = sources.map(|source| {
+            format!(
+                "SELECT pg_catalog.jsonb_build_object({key}), t.{column}::text FROM {} AS t",
+                source.sql()
+            )
+        });
+        let rows = rows.collect::<Vec<_>>().join(" UNION ALL ");
+        let (twin, archival_id) = match &table.twin {
+            Some(twin) => (twin.id.sql(), quote(&twin.archival_id)),
+            None => (
+                format!(
+                    "(SELECT NULL::text AS {column}, NULL::bigint AS \"no archival\" WHERE false)"
+                ),
+                "\"no archival\"".to_owned(),
+            ),
+        };
+        Self {
+            table: literal(&table.id.sql()),
+            name: literal(&table.id.to_string()),
+            column,
+            twin,
+            archival_id,
+            rows,
+        }
+    }
+
+    fn fill(&self, sql: &str) -> String {
+        sql.replace("{rows}", &self.rows)
+            .replace("{table}", &self.table)
+            .replace("{name}", &self.name)
+            .replace("{archival_id}", &self.archival_id)
+            .replace("{twin}", &self.twin)
+            .replace("{column}", &self.column)
+    }
 }
 
 /// Lets the log tell of each row of `table` and its histories whose it is, from now on and for what is written.

@@ -18,6 +18,13 @@ typed AS (
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
     WHERE a.attnum > 0 AND NOT a.attisdropped
 ),
+-- Which column says whose a row is. It does so too where it was let be NULL: such a row is nobody's, and not everybody's.
+tenant AS (
+    SELECT DISTINCT ON (s.relation) s.relation, a.attname
+    FROM archive.tenancy_scope AS s
+    JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.wanted_column AND NOT a.attisdropped
+    ORDER BY s.relation
+),
 -- A foreign key as both of its tables see it.
 foreign_key AS (
     SELECT c.oid, c.conname, c.conrelid, c.confrelid, c.confdeltype, c.condeferrable,
@@ -27,8 +34,7 @@ foreign_key AS (
                'deferrable', c.condeferrable,
                'child', jsonb_build_object('oid', c.conrelid::bigint, 'schema', cn.nspname, 'table', cc.relname,
                                            'hides_rows', row_security_active(c.conrelid),
-                                           'tenant', (SELECT s.tenant_column FROM archive.tenancy_scope AS s
-                                                      WHERE s.relation = c.conrelid LIMIT 1),
+                                           'tenant', (SELECT t.attname FROM tenant AS t WHERE t.relation = c.conrelid),
                                            'guarded', guarded.is),
                'parent', jsonb_build_object('oid', c.confrelid::bigint, 'schema', pn.nspname, 'table', pc.relname,
                                             'hides_rows', row_security_active(c.confrelid)),
@@ -56,7 +62,7 @@ foreign_key AS (
     JOIN pg_class AS pc ON pc.oid = c.confrelid JOIN pg_namespace AS pn ON pn.oid = pc.relnamespace
     -- What the database does to rows of another tenant is an error then.
     CROSS JOIN LATERAL (
-        SELECT EXISTS (SELECT FROM archive.tenancy_scope AS s WHERE s.relation = c.conrelid AND s.tenant_column IS NOT NULL)
+        SELECT EXISTS (SELECT FROM tenant AS t WHERE t.relation = c.conrelid)
                AND NOT EXISTS (
                    SELECT FROM (SELECT c.conrelid AS oid UNION SELECT p.relid FROM pg_partition_tree(c.conrelid) AS p) AS p
                    WHERE NOT EXISTS (
@@ -77,7 +83,7 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
     'defers_uniqueness', EXISTS (SELECT FROM pg_constraint AS u WHERE u.conrelid = c.oid AND u.contype IN ('p', 'u', 'x') AND u.condeferrable),
     'row_security', c.relrowsecurity,
     'hides_rows', row_security_active(c.oid),
-    'tenant', (SELECT s.tenant_column FROM archive.tenancy_scope AS s WHERE s.relation = c.oid LIMIT 1),
+    'tenant', (SELECT t.attname FROM tenant AS t WHERE t.relation = c.oid),
     'columns', (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'name', a.attname, 'type', a.type, 'type_oid', a.atttypid::bigint, 'type_modifier', a.atttypmod,

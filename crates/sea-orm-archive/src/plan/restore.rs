@@ -38,6 +38,15 @@ pub(crate) async fn from_ledger<C: ConnectionTrait>(
     let Some(ledger) = ledger(db, archival).await? else {
         return Err(Error::AlreadyRestored { archival });
     };
+    if ledger.tables.is_empty() {
+        return Err(Error::Drift {
+            table: ledger.root_table,
+            problems: vec![
+                "the ledger names no table that holds rows of this archival: it was written by hand"
+                    .to_owned(),
+            ],
+        });
+    }
     let mut names = ledger.tables.clone();
     names.extend(ledger.twins);
     let children: Vec<String> = ledger.links.iter().map(|link| link.child.clone()).collect();

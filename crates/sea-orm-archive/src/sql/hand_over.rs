@@ -1,7 +1,8 @@
 //! Rows that cannot come back yet, because another parent of theirs is archived too.
 //!
 //! They stay in their twin and change hands: from the archival that is being restored to the one
-//! that holds the missing parent, whose restore brings them.
+//! that holds the missing parent, whose restore brings them. Never to one of another tenant, whose restore would not
+//! see them: such a parent is missing.
 
 use super::name::{joined, key_object, literal, quote};
 use crate::catalog::{ForeignKey, Twin};
@@ -26,7 +27,8 @@ pub(crate) fn lock(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String
     let table = format!("{}::regclass", literal(&moved.table.id.sql()));
     format!(
         "UPDATE archive.archival AS a SET tables = CASE WHEN {table}::oid = ANY (a.tables::oid[]) THEN a.tables ELSE a.tables || {table} END \
-         WHERE a.restored_at IS NULL AND a.id IN (SELECT p.{} FROM {} AS t JOIN {} AS p ON {} WHERE {})",
+         WHERE a.restored_at IS NULL AND {} AND a.id IN (SELECT p.{} FROM {} AS t JOIN {} AS p ON {} WHERE {})",
+        same_tenant("a"),
         quote(&twin.archival_id),
         moved.twin.id.sql(),
         twin.id.sql(),
@@ -40,14 +42,22 @@ pub(crate) fn rows(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String
     let moved = &plan.tables[link.table];
     let tag = quote(&moved.twin.archival_id);
     format!(
-        "WITH given AS (UPDATE {} AS t SET {tag} = p.{parent_tag} FROM {} AS p JOIN archive.archival AS a ON a.id = p.{parent_tag} AND a.restored_at IS NULL \
+        "WITH given AS (UPDATE {} AS t SET {tag} = p.{parent_tag} FROM {} AS p JOIN archive.archival AS a ON a.id = p.{parent_tag} AND a.restored_at IS NULL AND {} \
          WHERE {} AND {} RETURNING t.{tag} AS archival) \
          SELECT archival, pg_catalog.count(*) AS rows FROM given GROUP BY archival ORDER BY archival",
         moved.twin.id.sql(),
         twin.id.sql(),
+        same_tenant("a"),
         joined(&link.key, "p", "t"),
         waits(plan, link, twin),
         parent_tag = quote(&twin.archival_id),
+    )
+}
+
+/// What `row` is of the ledger has the tenant of the archival that is restored.
+fn same_tenant(row: &str) -> String {
+    format!(
+        "{row}.tenant IS NOT DISTINCT FROM (SELECT s.tenant FROM archive.archival AS s WHERE s.id = $1)"
     )
 }
 
@@ -87,18 +97,25 @@ pub(crate) fn links(child: &DetachedChild, plan: &RestorePlan) -> Vec<String> {
 }
 
 fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String {
+    let own = format!("l.archival_id = $1 AND {}", same_tenant("l"));
     let pairs: Vec<_> = key
         .columns
         .iter()
         .map(|c| {
-            let value = format!("(l.link->>{})::{}", literal(&c.child), c.child_type);
+            // What somebody else wrote into a link need not be of the type.
+            let value = format!(
+                "CASE WHEN {own} THEN (l.link->>{})::{} END",
+                literal(&c.child),
+                c.child_type
+            );
             format!("p.{} {} {value}", quote(&c.parent), c.equals)
         })
         .collect();
     format!(
-        "UPDATE archive.detached_link AS l SET archival_id = p.{tag} FROM {} AS p \
-         WHERE l.archival_id = $1 AND l.child = {}::regclass AND l.edge = {} AND {} AND p.{tag} <> $1",
+        "UPDATE archive.detached_link AS l SET archival_id = p.{tag} FROM {} AS p JOIN archive.archival AS a ON a.id = p.{tag} AND {} \
+         WHERE {own} AND l.child = {}::regclass AND l.edge = {} AND {} AND p.{tag} <> $1",
         parent.twin.id.sql(),
+        same_tenant("a"),
         literal(&child.table.sql()),
         literal(&key.edge()),
         pairs.join(" AND "),

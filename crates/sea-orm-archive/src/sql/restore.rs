@@ -4,7 +4,7 @@ use super::basis::{moving as moving_tables, unchanged};
 use super::name::{bare, columns, literal, object, quote};
 use super::tree::with;
 use crate::catalog::{ForeignKeyColumn, KeyColumn};
-use crate::error::{INCOMPLETE, OTHER_PLAN, TRIGGER};
+use crate::error::{INCOMPLETE, OTHER_PLAN, OTHER_TENANT, TRIGGER};
 use crate::plan::{DetachedChild, Moved, RestorePlan};
 
 /// The moving statement; its arguments are the archival's id and who restores it.
@@ -168,9 +168,15 @@ fn relinked(d: usize, child: &DetachedChild) -> Vec<String> {
     let values: Vec<_> = values
         .map(|(name, value)| format!("{} = {value}", quote(&name)))
         .collect();
+    // Who sees the rows of every tenant does not follow a link to a row of another one.
+    let own = child.table.tenant.as_ref().map(|tenant| {
+        let tenant = quote(tenant);
+        format!(" AND t.{tenant}::text = (SELECT g.tenant FROM target AS g)")
+    });
+    let own = own.unwrap_or_default();
     let relink = |name: &str, table: String, only: String| {
         format!(
-            "{name}_{d} AS (UPDATE {table} AS t SET {} FROM links_{d} AS p WHERE {} AND ({}){only} RETURNING 1)",
+            "{name}_{d} AS (UPDATE {table} AS t SET {} FROM links_{d} AS p WHERE {} AND ({}){own}{only} RETURNING 1)",
             values.join(", "),
             keyed(&child.key, "p.child_key"),
             edges_open(child).join(" OR "),
@@ -272,6 +278,7 @@ fn guards(plan: &RestorePlan) -> Vec<String> {
             literal(&message)
         ));
     }
+    guards.extend(strangers(plan));
     for (n, moved) in plan.tables.iter().enumerate() {
         let Some(trigger) = moved.table.intercepts_insert() else {
             continue;
@@ -289,6 +296,21 @@ fn guards(plan: &RestorePlan) -> Vec<String> {
         ));
     }
     guards
+}
+
+/// Rows of another tenant that stand in this archival: somebody put them there, and only who sees the rows of every
+/// tenant would bring them back along.
+fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
+    let tables = plan.tables.iter().enumerate();
+    tables.filter_map(|(n, moved)| {
+        let tenant = moved.table.id.tenant.as_ref()?;
+        let tenant = quote(written(moved).find(|name| name == tenant)?);
+        Some(format!(
+            "(CASE WHEN NOT EXISTS (SELECT FROM taken_{n} AS t, target AS g WHERE t.{tenant}::text IS DISTINCT FROM g.tenant) \
+             THEN true ELSE archive.stop('{OTHER_TENANT}', {}) END)",
+            literal(&moved.twin.id.to_string())
+        ))
+    })
 }
 
 fn answer(plan: &RestorePlan) -> String {

@@ -1,0 +1,429 @@
+//! Trees of which some tables are under tenancy and some are everybody's, and rows and links that somebody put where
+//! they do not belong.
+
+use sea_orm::TransactionTrait;
+use sea_orm_archive::prelude::*;
+use sea_orm_archive::{Conflict, Restored, archival};
+use sea_orm_archive_migration::{ArchiveSchema, Tenancy, TenancySchema};
+use sea_orm_migration::DbErr;
+
+use crate::bare::grant;
+use crate::database::{Organisations, number, run, texts};
+use crate::model::post;
+
+pub mod topic {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "topics")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        #[sea_orm(has_many)]
+        #[archive(cascade)]
+        pub notes: HasMany<super::note::Entity>,
+    }
+    impl ActiveModelBehavior for ActiveModel {}
+}
+pub mod folder {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "folders")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub org_id: i64,
+        #[sea_orm(has_many)]
+        #[archive(cascade)]
+        pub notes: HasMany<super::note::Entity>,
+    }
+    impl ActiveModelBehavior for ActiveModel {}
+}
+pub mod note {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "notes")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub org_id: i64,
+        pub folder_id: i64,
+        pub topic_id: i64,
+        #[sea_orm(belongs_to, from = "folder_id", to = "id")]
+        pub folder: BelongsTo<super::folder::Entity>,
+        #[sea_orm(belongs_to, from = "topic_id", to = "id")]
+        pub topic: BelongsTo<super::topic::Entity>,
+        #[sea_orm(has_many)]
+        #[archive(detach)]
+        pub pins: HasMany<super::pin::Entity>,
+    }
+    impl ActiveModelBehavior for ActiveModel {}
+}
+pub mod pin {
+    use sea_orm::entity::prelude::*;
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "pins")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub org_id: i64,
+        pub note_id: Option<i64>,
+        #[sea_orm(belongs_to, from = "note_id", to = "id")]
+        pub note: BelongsTo<Option<super::note::Entity>>,
+    }
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A note lies in its organisation's folder, and below a topic.
+const MIXED: &str = "
+    create table topics (id bigint primary key);
+    create table folders (id bigint primary key, org_id bigint not null);
+    create table notes (id bigint primary key, org_id bigint not null, folder_id bigint not null references folders on delete cascade, topic_id bigint not null references topics on delete cascade);
+    create table pins (id bigint primary key, org_id bigint not null, note_id bigint references notes on delete set null);
+    insert into topics values (1), (2);
+    insert into folders values (1, 1), (2, 2);
+    insert into notes values (1, 1, 1, 1), (2, 2, 2, 2);
+    insert into pins values (1, 1, 1), (2, 2, 2);";
+
+async fn with_topics(topics_under_tenancy: bool) -> Organisations {
+    let organisations = Organisations::open().await;
+    let owner = &organisations.owner;
+    run(owner, MIXED).await;
+    let mut tables = vec!["folders", "notes", "pins"];
+    if topics_under_tenancy {
+        run(owner, "alter table topics add column org_id bigint; update topics set org_id = 2; alter table topics alter column org_id set not null").await;
+        tables.push("topics");
+    }
+    for table in ["topics", "folders", "notes"] {
+        organisations
+            .manager()
+            .archive_existing_table(table)
+            .await
+            .unwrap();
+    }
+    for table in tables {
+        organisations.enable_one(table).await.unwrap();
+    }
+    grant(&organisations).await;
+    organisations
+}
+
+/// What a restore said that found a parent in an archival of somebody else.
+fn waits_for(restored: Result<Restored, ArchiveError>, parent: i64) {
+    let Err(ArchiveError::RestoreConflict { conflicts, .. }) = restored else {
+        panic!("{restored:?}");
+    };
+    assert!(
+        matches!(&conflicts[..], [Conflict::MissingParent { archival, .. }] if *archival == Some(parent)),
+        "{conflicts:?}"
+    );
+}
+
+/// The restore of an everybody's topic by another tenant would leave a note behind that waits there.
+#[tokio::test]
+async fn no_row_waits_in_an_archival_that_is_everybodys() {
+    let organisations = with_topics(false).await;
+    let txn = organisations.tenant(1).await;
+    let folder = folder::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    let txn = organisations.tenant(2).await;
+    let topic = topic::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    assert_eq!(
+        (topic.tenant.clone(), topic.rows()["public.notes"]),
+        (None, 0)
+    );
+    txn.commit().await.unwrap();
+
+    let txn = organisations.tenant(1).await;
+    waits_for(
+        folder.clone().restore(&txn.begin().await.unwrap()).await,
+        topic.id,
+    );
+    drop(txn);
+    let txn = organisations.tenant(2).await;
+    topic.restore(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    let txn = organisations.tenant(1).await;
+    let restored = folder.restore(&txn).await.unwrap();
+    assert_eq!((restored.rows["public.notes"], restored.relinked), (1, 1));
+}
+
+/// The administrator sees both, and hands nothing from the one to the other.
+#[tokio::test]
+async fn no_row_waits_in_an_archival_of_another_tenant() {
+    let organisations = with_topics(true).await;
+    let txn = organisations.tenant(1).await;
+    let folder = folder::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    let txn = organisations.tenant(2).await;
+    let topic = topic::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+
+    let txn = organisations.administrator().await;
+    waits_for(
+        folder.clone().restore(&txn.begin().await.unwrap()).await,
+        topic.id,
+    );
+    topic.restore(&txn).await.unwrap();
+    let restored = folder.restore(&txn).await.unwrap();
+    assert_eq!((restored.rows["public.notes"], restored.relinked), (1, 1));
+}
+
+/// The links of a table that comes under tenancy later say whose an everybody's archival is.
+#[tokio::test]
+async fn a_link_from_before_keeps_its_row() {
+    let organisations = Organisations::open().await;
+    let archival = post::Entity::archive_by_id(2)
+        .exec(&organisations.owner)
+        .await
+        .unwrap();
+    organisations.enable_one("bookmarks").await.unwrap();
+    let txn = organisations.tenant(1).await;
+    for table in ["archive.archival", "archive.detached_link"] {
+        let seen = number(&txn, &format!("select count(*) from {table}")).await;
+        assert_eq!(seen, 0, "{table}");
+    }
+    let txn = organisations.tenant(2).await;
+    assert_eq!(archival.restore(&txn).await.unwrap().relinked, 1);
+}
+
+/// An archival that two tenants' rows were detached from can be given to neither.
+#[tokio::test]
+async fn links_of_two_tenants_are_refused() {
+    let organisations = Organisations::open().await;
+    let owner = &organisations.owner;
+    run(owner, "insert into bookmarks values (23, 1, 2)").await;
+    let archival = post::Entity::archive_by_id(2).exec(owner).await.unwrap();
+    let Err(DbErr::Migration(error)) = organisations.enable_one("bookmarks").await else {
+        panic!()
+    };
+    assert!(
+        error.contains("1 rows of public.bookmarks") && error.contains("restore those archivals"),
+        "{error}"
+    );
+    assert_eq!(archival.restore(owner).await.unwrap().relinked, 2);
+    organisations.enable_one("bookmarks").await.unwrap();
+}
+
+/// Puts a link to the archival of somebody else, from a row of somebody else.
+async fn forge(organisations: &Organisations, org: i64, archival: i64, row: &str, link: &str) {
+    let txn = organisations.tenant(org).await;
+    run(
+        &txn,
+        &format!(
+            "insert into archive.detached_link (archival_id, child, child_key, edge, link)
+             values ({archival}, 'bookmarks', '{row}', 'post_id', '{link}')"
+        ),
+    )
+    .await;
+    txn.commit().await.unwrap();
+}
+
+/// What runs again for another table, or is taken away from one, makes nothing true that somebody wrote down.
+#[tokio::test]
+async fn a_migration_does_not_make_a_forged_link_true() {
+    for again in ["posts", "invoices", "staff"] {
+        let organisations = Organisations::new().await;
+        let txn = organisations.tenant(2).await;
+        run(&txn, "insert into bookmarks values (26, 2, null)").await;
+        let archival = post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
+        txn.commit().await.unwrap();
+        forge(
+            &organisations,
+            1,
+            archival.id,
+            r#"{"id": 26}"#,
+            r#"{"post_id": 2}"#,
+        )
+        .await;
+        match again {
+            "staff" => organisations
+                .manager()
+                .disable_tenancy(again)
+                .await
+                .unwrap(),
+            again => organisations.enable_one(again).await.unwrap(),
+        }
+        let txn = organisations.tenant(2).await;
+        assert_eq!(archival.restore(&txn).await.unwrap().relinked, 1, "{again}");
+        assert_eq!(
+            number(&txn, "select count(*) from bookmarks where post_id is null").await,
+            1
+        );
+    }
+}
+
+/// An everybody's archival has no links from rows that are a tenant's; what is written there is not followed.
+#[tokio::test]
+async fn a_link_does_not_lead_from_everybodys_archival_to_a_tenants_row() {
+    let organisations = Organisations::open().await;
+    organisations.enable_one("bookmarks").await.unwrap();
+    let txn = organisations.tenant(2).await;
+    run(
+        &txn,
+        "delete from bookmarks; insert into bookmarks values (26, 2, null)",
+    )
+    .await;
+    let archival = post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
+    assert_eq!(archival.tenant, None);
+    txn.commit().await.unwrap();
+    forge(
+        &organisations,
+        1,
+        archival.id,
+        r#"{"id": 26}"#,
+        r#"{"post_id": 4}"#,
+    )
+    .await;
+    let txn = organisations.tenant(2).await;
+    assert_eq!(archival.restore(&txn).await.unwrap().relinked, 0);
+    assert_eq!(
+        number(&txn, "select count(*) from bookmarks where post_id is null").await,
+        1
+    );
+}
+
+/// A tenant may write what it likes into its own archival; another tenant's row is not changed, whoever restores it.
+#[tokio::test]
+async fn the_administrator_follows_no_link_to_another_tenants_row() {
+    let organisations = Organisations::new().await;
+    let txn = organisations.tenant(2).await;
+    run(&txn, "insert into bookmarks values (26, 2, null)").await;
+    txn.commit().await.unwrap();
+    let txn = organisations.tenant(1).await;
+    let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    run(
+        &txn,
+        "insert into archive.detached_link (archival_id, child, child_key, edge, link, tenant)
+         select archival_id, child, '{\"id\": 26}', edge, link, tenant from archive.detached_link",
+    )
+    .await;
+    txn.commit().await.unwrap();
+    let txn = organisations.administrator().await;
+    assert_eq!(archival.restore(&txn).await.unwrap().relinked, 1);
+    assert_eq!(
+        number(&txn, "select count(*) from bookmarks where post_id is null").await,
+        1
+    );
+}
+
+/// What somebody wrote into a link need not be of the type of its column.
+#[tokio::test]
+async fn a_forged_link_does_not_stand_in_the_way_of_a_close_look() {
+    let organisations = Organisations::new().await;
+    let txn = organisations.tenant(2).await;
+    let archival = post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    forge(
+        &organisations,
+        1,
+        archival.id,
+        r#"{"id": 22}"#,
+        r#"{"post_id": "abc"}"#,
+    )
+    .await;
+    let txn = organisations.tenant(2).await;
+    let preview = archival::Entity::restore_by_id(archival.id).preview(&txn);
+    assert_eq!(preview.await.unwrap().conflicts, []);
+    assert_eq!(archival.restore(&txn).await.unwrap().relinked, 1);
+}
+
+/// A row that a tenant put into another one's archival: that one's restore does not see it, the administrator's refuses
+/// it, and tenancy can be made anew.
+#[tokio::test]
+async fn a_row_in_another_tenants_archival() {
+    let organisations = Organisations::new().await;
+    let txn = organisations.tenant(2).await;
+    let archival = post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    let txn = organisations.tenant(1).await;
+    run(
+        &txn,
+        &format!(
+            "insert into deleted_comments (id, org_id, post_id, deleted_at, archival_id) values (77, 1, 2, now(), {})",
+            archival.id
+        ),
+    )
+    .await;
+    txn.commit().await.unwrap();
+    organisations.enable_one("comments").await.unwrap();
+    let txn = organisations.administrator().await;
+    let error = archival.clone().restore(&txn).await.unwrap_err();
+    assert!(
+        matches!(&error, ArchiveError::OtherTenant { table } if table == "public.deleted_comments"),
+        "{error:?}"
+    );
+    drop(txn);
+    let txn = organisations.tenant(2).await;
+    assert_eq!(
+        archival.restore(&txn).await.unwrap().rows["public.comments"],
+        2
+    );
+    txn.commit().await.unwrap();
+    let txn = organisations.administrator().await;
+    assert_eq!(
+        texts(&txn, "select id::text from deleted_comments").await,
+        ["77"]
+    );
+}
+
+/// An archival that names no table is no SQL that is cut short.
+#[tokio::test]
+async fn an_archival_of_nothing() {
+    let organisations = Organisations::new().await;
+    let txn = organisations.tenant(1).await;
+    let id = number(
+        &txn,
+        "insert into archive.archival (root_table, root_key, archived_at, row_counts, tables)
+         values ('public.posts', '{\"id\": 1}', now(), '{}', '{}') returning id",
+    )
+    .await;
+    let error = archival::Entity::restore_by_id(id)
+        .exec(&txn)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, ArchiveError::Drift { problems, .. } if problems[0].contains("names no table")),
+        "{error:?}"
+    );
+}
+
+/// What the ledger says by one column is not what it says by another: `2` is another tenant then.
+#[tokio::test]
+async fn another_column_tells_the_ledger_anew() {
+    let organisations = Organisations::open().await;
+    let owner = &organisations.owner;
+    run(
+        owner,
+        "alter table posts add column team_id bigint not null default 0; update posts set team_id = 3 - (2 - id % 2);
+         delete from comments; delete from post_tags; delete from bookmarks; delete from invoices",
+    )
+    .await;
+    let manager = organisations.manager();
+    manager.sync_archived_table("posts").await.unwrap();
+    organisations.enable_one("posts").await.unwrap();
+    let txn = organisations.tenant(2).await;
+    let restored = post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
+    restored.restore(&txn).await.unwrap();
+    post::Entity::archive_by_id(4).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    manager
+        .enable_tenancy(Tenancy::new("posts", "team_id").administrator(&organisations.ops))
+        .await
+        .unwrap();
+    let seen =
+        "select coalesce(tenant, 'everybody') || root_key::text from archive.archival order by id";
+    let txn = organisations.tenant(2).await;
+    assert_eq!(texts(&txn, seen).await, [""; 0]);
+    let txn = organisations.tenant(1).await;
+    assert_eq!(texts(&txn, seen).await, [r#"1{"id": 4}"#]);
+    post::Entity::restore_by_id(4).exec(&txn).await.unwrap();
+    let txn = organisations.administrator().await;
+    assert_eq!(texts(&txn, seen).await, [r#"{"id": 2}"#, r#"1{"id": 4}"#]);
+}
