@@ -112,6 +112,12 @@ async fn a_foreign_key_gives_no_row_away() {
             .await;
             refused(&organisations, 1, "notes", sql, GIVEN).await;
             refused(&organisations, 2, "notes", sql, FOREIGN).await;
+            // Without a tenant every row is another one's.
+            let said = refusal(&organisations.web, sql).await;
+            assert!(
+                said.starts_with("AR010") && said.contains(FOREIGN),
+                "{said}"
+            );
         }
     }
 }

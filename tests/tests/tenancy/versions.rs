@@ -585,6 +585,13 @@ async fn odd_names_and_types_of_tenants() {
             .enable_tenancy((units.clone(), "my \"Org\""))
             .await
             .unwrap_or_else(|error| panic!("{sql_type}: {error}"));
+        // The column is as its table has it, its collation and length as well.
+        let same = format!(
+            "select count(*) from pg_attribute a join pg_attribute b using (attname, atttypid, atttypmod, attcollation)
+             where attname = 'my \"Org\"' and a.attrelid = '{table}'::regclass and b.attrelid = '{}'::regclass",
+            versions.replace('\'', "''")
+        );
+        assert_eq!(number(owner, &same).await, 1, "{sql_type}");
         for (tenant, row) in tenants.iter().zip([1, 2]) {
             let txn = Context::new()
                 .tenant(*tenant)
@@ -615,6 +622,33 @@ async fn odd_names_and_types_of_tenants() {
         assert_eq!(told(owner, &format!("public.{history}")).await, []);
         manager.disable_tenancy(units.clone()).await.unwrap();
     }
+}
+
+/// A table with versions becomes a history of one that is under tenancy already.
+#[tokio::test]
+async fn versions_that_were_there_before_their_history() {
+    let organisations = Organisations::new().await;
+    run(
+        &organisations.owner,
+        "create table post_names (id bigint primary key generated always as identity, post_id bigint not null references posts,
+             name text not null, valid_from timestamptz not null, valid_to timestamptz);
+         insert into post_names (post_id, name, valid_from) values (1, 'one', now()), (2, 'two', now())",
+    )
+    .await;
+    let history = HistoryTable::new("post_names")
+        .identity("post_id", "posts")
+        .column(text("name"));
+    organisations
+        .manager()
+        .create_history_table(history)
+        .await
+        .unwrap();
+    grant(&organisations).await;
+    for (org, name) in [(1, "one"), (2, "two")] {
+        let txn = organisations.tenant(org).await;
+        assert_eq!(texts(&txn, "select name from post_names").await, [name]);
+    }
+    assert_eq!(told(&organisations.owner, "public.post_names").await, []);
 }
 
 #[tokio::test]
@@ -775,6 +809,35 @@ async fn what_was_made_for_tenancy_goes_with_it_and_nothing_else() {
     drop(txn);
     disable().await;
     assert_eq!(texts(owner, SHAPE).await, before);
+}
+
+/// A unique index that no foreign key can refer to is not taken for one that it can.
+#[tokio::test]
+async fn unique_indexes_that_will_not_do() {
+    let organisations = Organisations::open().await;
+    let owner = &organisations.owner;
+    for (sql, undo) in [
+        (
+            "create unique index mine on departments (org_id, id) where id > 0",
+            "drop index mine",
+        ),
+        (
+            "create unique index mine on departments (org_id, id, (id + 1))",
+            "drop index mine",
+        ),
+        (
+            "alter table departments add constraint mine unique (org_id, id) deferrable",
+            "alter table departments drop constraint mine",
+        ),
+    ] {
+        run(owner, sql).await;
+        organisations.enable_one("departments").await.unwrap();
+        let made = "select count(*) from pg_constraint where conname = 'departments_tenancy_key'";
+        assert_eq!(number(owner, made).await, 1, "{sql}");
+        let manager = organisations.manager();
+        manager.disable_tenancy("departments").await.unwrap();
+        run(owner, undo).await;
+    }
 }
 
 /// Every verb of a history, for the departments 3 and 5 of the tenant of the transaction.
