@@ -326,3 +326,14 @@ async fn upserts_and_merges_onto_a_row_of_another_tenant() {
         assert_eq!(texts(&superuser, state).await, before, "{sql}");
     }
 }
+
+/// Also where a superuser replays changes, for whom ordinary triggers are silent.
+#[tokio::test]
+async fn a_guard_is_always_enabled() {
+    let organisations = Organisations::new().await;
+    let other =
+        "select count(*) from pg_trigger where tgname like 'tenancy\\_guard%' and tgenabled <> 'A'";
+    assert_eq!(number(&organisations.owner, other).await, 0);
+    let all = "select count(distinct tgname) from pg_trigger where tgname like 'tenancy\\_guard%'";
+    assert_eq!(number(&organisations.owner, all).await, 4);
+}
