@@ -6,7 +6,7 @@ use sea_orm_migration::DbErr;
 use crate::{
     name::{self, literal, quote},
     tenancy::{
-        backfill,
+        backfill::{self, Told},
         column::{self, Compared},
         history,
         options::Tenancy,
@@ -46,10 +46,12 @@ pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
         refuse_other_policies(work, member, before.is_none()).await?;
         work.unforce(&member.name).await?;
     }
-    shared::unforce(work).await?;
-    let before = before.as_ref().map(|before| before.column.as_str());
-    backfill::ledger(work, &table, &wanted.column, before).await?;
-    protect(work, &table).await
+    let told = match before {
+        None => Told::Never,
+        Some(before) if before.column == wanted.column => Told::Before,
+        Some(_) => Told::ByAnother,
+    };
+    protect(work, &table, told).await
 }
 
 /// What was made for the column of `before`, where another one is wanted now.
@@ -78,17 +80,18 @@ pub(crate) async fn refresh(work: &Work, table: &TableId) -> Result<(), DbErr> {
     }
     register::forget_dropped(work).await?;
     for origin in register::origins(work, table).await? {
-        protect(work, &work.existing_table(&origin).await?).await?;
+        protect(work, &work.existing_table(&origin).await?, Told::Before).await?;
     }
     Ok(())
 }
 
-async fn protect(work: &Work, table: &Table) -> Result<(), DbErr> {
+async fn protect(work: &Work, table: &Table, told: Told) -> Result<(), DbErr> {
     let Some(registered) = register::find(work, &table.id).await? else {
         return Ok(());
     };
     register::follow(work, &table.id, &registered.column).await?;
     history::own_versions(work, table, &registered).await?;
+    backfill::ledger(work, &table.id, told).await?;
     for member in register::members(work, &table.id).await? {
         protect_member(work, &member, &registered).await?;
         register::keep(work, member.oid).await?;

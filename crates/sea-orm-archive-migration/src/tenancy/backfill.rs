@@ -6,27 +6,55 @@ use sea_orm_migration::DbErr;
 use crate::{
     audit,
     name::{literal, quote},
-    tenancy::register::{self, Member},
+    tenancy::{
+        register::{self, Member},
+        shared,
+    },
     work::Work,
 };
 
-/// Gives the archivals that hold rows of `table`, or links cut from it, their tenant, and refuses what stands in the
-/// archival of another one. Where the column is the same as `before`, nobody but by hand can have put
-/// such a row there since.
-pub(crate) async fn ledger(
-    work: &Work,
-    table: &Table,
-    column: &str,
-    before: Option<&str>,
-) -> Result<(), DbErr> {
+/// What has told until now whose the rows of a table are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Nothing: the table was not under tenancy.
+    Never,
+    /// Another column.
+    ByAnother,
+    /// The same column.
+    Before,
+}
+
+/// Gives the archivals that hold rows of `table` and of its histories their tenant. The callers put those tables, and
+/// what all share, under their policies again.
+pub(crate) async fn ledger(work: &Work, table: &TableId, told: Told) -> Result<(), DbErr> {
+    shared::unforce(work).await?;
+    for member in register::members(work, table).await? {
+        let Some(column) = member.column.as_ref() else {
+            continue;
+        };
+        if member.is_archived || member.is_partition {
+            continue;
+        }
+        let table = work.existing_table(&member.name).await?;
+        for source in std::iter::once(&table.id).chain(table.twin.iter().map(|twin| &twin.id)) {
+            work.unforce(&source.sql()).await?;
+        }
+        ledger_of(work, &table, column, told).await?;
+    }
+    Ok(())
+}
+
+/// The same for one table, and what stands in the archival of another tenant is refused: when the same column told it
+/// before, nobody but by hand can have put such a row there since.
+async fn ledger_of(work: &Work, table: &Table, column: &str, told: Told) -> Result<(), DbErr> {
     let archived = Archived::of(table, column);
-    if before.is_some_and(|before| before != column) {
+    if told == Told::ByAnother {
         work.run(&archived.fill(include_str!("../sql/tenancy/forget_ledger.sql")))
             .await?;
     }
     work.run(&archived.fill(include_str!("../sql/tenancy/backfill_ledger.sql")))
         .await?;
-    if before == Some(column) {
+    if told == Told::Before {
         return Ok(());
     }
     let strangers = archived.fill(include_str!("../sql/tenancy/strangers.sql"));
