@@ -318,7 +318,9 @@ async fn the_administrator_follows_no_link_to_another_tenants_row() {
 async fn a_forged_link_does_not_stand_in_the_way_of_a_close_look() {
     let organisations = Organisations::new().await;
     let txn = organisations.tenant(2).await;
+    run(&txn, "delete from invoices").await;
     let archival = post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
+    post::Entity::archive_by_id(4).exec(&txn).await.unwrap();
     txn.commit().await.unwrap();
     forge(
         &organisations,
