@@ -211,14 +211,16 @@ async fn links_of_two_tenants_are_refused() {
     organisations.enable_one("bookmarks").await.unwrap();
 }
 
-/// Puts a link to the archival of somebody else, from a row of somebody else.
+/// Puts links to the archival of somebody else, from a row of somebody else: one that is everybody's, and one of the
+/// tenant's own.
 async fn forge(organisations: &Organisations, org: i64, archival: i64, row: &str, link: &str) {
     let txn = organisations.tenant(org).await;
     run(
         &txn,
         &format!(
-            "insert into archive.detached_link (archival_id, child, child_key, edge, link)
-             values ({archival}, 'bookmarks', '{row}', 'post_id', '{link}')"
+            "insert into archive.detached_link (archival_id, child, child_key, edge, link, tenant)
+             select {archival}, 'bookmarks', '{row}', 'post_id', '{link}', tenant
+             from unnest(array[null, '{org}']) as tenant"
         ),
     )
     .await;
@@ -286,6 +288,54 @@ async fn a_link_does_not_lead_from_everybodys_archival_to_a_tenants_row() {
     assert_eq!(
         number(&txn, "select count(*) from bookmarks where post_id is null").await,
         1
+    );
+}
+
+/// Nor when the table that it leads to comes under tenancy later, or everything is taken out of it.
+#[tokio::test]
+async fn tenancy_that_comes_or_goes_makes_no_forged_link_true() {
+    let organisations = Organisations::open().await;
+    organisations.enable_one("bookmarks").await.unwrap();
+    let txn = organisations.tenant(2).await;
+    run(
+        &txn,
+        "delete from bookmarks; insert into bookmarks values (26, 2, null)",
+    )
+    .await;
+    let archival = post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    forge(
+        &organisations,
+        1,
+        archival.id,
+        r#"{"id": 26}"#,
+        r#"{"post_id": 2}"#,
+    )
+    .await;
+    organisations.enable().await;
+    let txn = organisations.tenant(2).await;
+    let nested = txn.begin().await.unwrap();
+    assert_eq!(archival.clone().restore(&nested).await.unwrap().relinked, 0);
+    nested.rollback().await.unwrap();
+    txn.commit().await.unwrap();
+    forge(
+        &organisations,
+        1,
+        archival.id,
+        r#"{"id": 26}"#,
+        r#"{"post_id": 2}"#,
+    )
+    .await;
+    for table in ["posts", "comments", "likes", "post_tags", "bookmarks"] {
+        organisations
+            .manager()
+            .disable_tenancy(table)
+            .await
+            .unwrap();
+    }
+    assert_eq!(
+        archival.restore(&organisations.web).await.unwrap().relinked,
+        0
     );
 }
 

@@ -1,8 +1,8 @@
 -- Whose the archivals are that hold rows of a table, or links that they cut there: {twin} is its archive table, and {rows}
 -- are its rows, active and archived, with their key and tenant. Of an archival that was restored nothing is left to
 -- say it: the row that has its key now may be another one. An archival without anything of this table is for the
--- other tables to tell. A link goes along where it was the archival's before, and stays nobody's otherwise:
--- whoever may archive may have written it.
+-- other tables to tell. A link goes along where it was the archival's before, and was not cut from a table that was under
+-- tenancy already, or the archival had been its tenant's. What else is there somebody has written by hand.
 WITH linked AS MATERIALIZED (
     SELECT l.archival_id, pg_catalog.min(r.tenant) AS tenant
     FROM archive.detached_link AS l
@@ -26,4 +26,5 @@ given AS (
     RETURNING a.id, t.before, t.tenant
 )
 UPDATE archive.detached_link AS l SET tenant = g.tenant FROM given AS g
-WHERE l.archival_id = g.id AND l.tenant IS NOT DISTINCT FROM g.before;
+WHERE l.archival_id = g.id AND l.tenant IS NOT DISTINCT FROM g.before
+  AND (l.child = {table}::regclass OR NOT EXISTS (SELECT FROM archive.tenancy_scope AS s WHERE s.relation = l.child));

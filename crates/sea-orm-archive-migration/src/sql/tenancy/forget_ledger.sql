@@ -11,5 +11,5 @@ WITH told AS (
 given AS (
     UPDATE archive.archival AS a SET tenant = t.tenant FROM told AS t WHERE t.id = a.id RETURNING a.id, t.before, t.tenant
 )
-UPDATE archive.detached_link AS l SET tenant = g.tenant FROM given AS g
-WHERE l.archival_id = g.id AND l.tenant IS NOT DISTINCT FROM g.before;
+UPDATE archive.detached_link AS l SET tenant = CASE WHEN l.tenant IS DISTINCT FROM g.before THEN '' ELSE g.tenant END FROM given AS g
+WHERE l.archival_id = g.id;

@@ -1,5 +1,5 @@
 -- What was a tenant's for rows of tables that are under tenancy no more is for everybody again, as those tables are. A link
--- that was not the archival's stays what it is.
+-- that was not the archival's is nobody's from now on.
 WITH released AS (
     SELECT a.id, a.tenant AS before
     FROM archive.archival AS a
@@ -17,5 +17,5 @@ WITH released AS (
 given AS (
     UPDATE archive.archival AS a SET tenant = NULL FROM released AS r WHERE a.id = r.id RETURNING a.id, r.before
 )
-UPDATE archive.detached_link AS l SET tenant = NULL FROM given AS g
-WHERE l.archival_id = g.id AND l.tenant IS NOT DISTINCT FROM g.before;
+UPDATE archive.detached_link AS l SET tenant = CASE WHEN l.tenant IS DISTINCT FROM g.before THEN '' END FROM given AS g
+WHERE l.archival_id = g.id;
