@@ -4,8 +4,11 @@ use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use sea_orm_archive::audit::AuditEntity;
 use sea_orm_archive::{Context, Error};
-use sea_orm_archive_migration::{AuditSchema, Tenancy, TenancySchema};
+use sea_orm_archive_migration::{
+    AuditSchema, AuditedTable, HistorySchema, HistoryTable, Tenancy, TenancySchema,
+};
 
+use crate::bare::grant;
 use crate::database::{Organisations, TABLES, number, run, texts};
 use crate::model::{bookmark, post, version};
 
@@ -429,4 +432,174 @@ async fn another_column_of_the_tenant_is_the_one_that_is_told() {
     let [one, two, _] = contexts(&organisations).await;
     assert!(told(&one, "keys").await.is_empty());
     assert_eq!(told(&two, "keys").await, ["UPDATE 1 2"]);
+}
+
+/// Tables whose entries did not always tell the column that says now whose a row is: how each was made, what happened
+/// to its column, what of it the log was told to leave out before and after, and what the first tenant still sees.
+const REUSED: [(&str, &str, &str, [&str; 2], &[&str]); 9] = [
+    (
+        "renamed",
+        "org bigint not null",
+        "rename org to org_id",
+        ["", ""],
+        &["INSERT 8 1"],
+    ),
+    (
+        "added",
+        "other bigint default 1",
+        "add org_id bigint not null default 1",
+        ["", ""],
+        // What tells no whole row does not tell either that there was no such column.
+        &["UPDATE 5 1", "UPDATE 5 1", "INSERT 8 1"],
+    ),
+    (
+        "filled",
+        "org_id bigint, other bigint default 1",
+        "alter org_id set not null",
+        ["", ""],
+        &["INSERT 8 1"],
+    ),
+    (
+        "excluded",
+        "org_id bigint not null",
+        "",
+        ["exclude org_id", "exclude org_id"],
+        &[],
+    ),
+    (
+        "redacted",
+        "org_id bigint not null",
+        "",
+        ["redact org_id", "redact org_id"],
+        &[],
+    ),
+    (
+        "once_excluded",
+        "org_id bigint not null",
+        "",
+        ["exclude org_id", ""],
+        &[],
+    ),
+    (
+        "once_redacted",
+        "org_id bigint not null",
+        "",
+        ["redact org_id", ""],
+        &[],
+    ),
+    (
+        "excluded_renamed",
+        "org bigint not null",
+        "rename org to org_id",
+        ["exclude org", ""],
+        &[],
+    ),
+    (
+        "redacted_renamed",
+        "org bigint not null",
+        "rename org to org_id",
+        ["redact org", ""],
+        &["INSERT 8 1"],
+    ),
+];
+
+/// `exclude` or `redact` and a column, or neither.
+fn audited(table: &'static str, hides: &'static str) -> AuditedTable {
+    match hides.split_once(' ') {
+        Some(("exclude", column)) => AuditedTable::new(table).exclude([column]),
+        Some((_, column)) => AuditedTable::new(table).redact([column]),
+        None => AuditedTable::new(table),
+    }
+}
+
+/// Key 9 was the second organisation's, and so was key 5, of which no whole row was told; both are the first's now.
+#[tokio::test]
+async fn what_does_not_tell_the_tenants_column_is_nobodys() {
+    let organisations = Organisations::open().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    for (table, columns, change, [before, after], _) in REUSED {
+        let column = columns.split(' ').next().unwrap();
+        let given = match table {
+            "filled" => "null",
+            _ => "2",
+        };
+        run(
+            owner,
+            &format!(
+                "create table {table} (id bigint primary key, {columns}, slug text);
+                 insert into {table} (id, {column}) values (5, {given})"
+            ),
+        )
+        .await;
+        manager.audit_table(audited(table, before)).await.unwrap();
+        run(
+            owner,
+            &format!(
+                "insert into {table} (id, {column}, slug) values (9, {given}, 'secret');
+                 update {table} set slug = 'more secret'; delete from {table} where id = 9;
+                 update {table} set {column} = 1 where id = 5"
+            ),
+        )
+        .await;
+        if !change.is_empty() {
+            run(owner, &format!("alter table {table} {change}")).await;
+        }
+        manager.audit_table(audited(table, after)).await.unwrap();
+        run(
+            owner,
+            &format!("insert into {table} (id, org_id) values (9, 1), (8, 1)"),
+        )
+        .await;
+        organisations.enable_one(table).await.unwrap();
+    }
+    grant(&organisations).await;
+
+    let [one, two, nobody] = contexts(&organisations).await;
+    let administrator = organisations.administrator().await;
+    for (table, _, _, _, seen) in REUSED {
+        assert_eq!(told(&one, table).await, seen, "{table}");
+        assert!(told(&two, table).await.is_empty(), "{table}");
+        assert!(told(&nobody, table).await.is_empty(), "{table}");
+        let untold = format!(
+            "select count(*) from archive.audit_entry as e join archive.audited_table as r using (table_name)
+             where table_name = 'public.{table}' and e.tenant = '' and e.at <= r.told_since"
+        );
+        assert!(number(&administrator, &untold).await >= 4, "{table}");
+    }
+}
+
+/// The key of such a version is used again with its identity's, and its entries could not tell a tenant.
+#[tokio::test]
+async fn entries_of_versions_from_before_the_column_are_nobodys() {
+    let organisations = Organisations::open().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    run(
+        owner,
+        "create table rooms (id bigint primary key, org_id bigint not null);
+         create table room_names (room_id bigint not null references rooms, name text not null,
+             valid_from timestamptz not null, valid_to timestamptz, primary key (room_id, valid_from))",
+    )
+    .await;
+    let history = HistoryTable::new("room_names").identity("room_id", "rooms");
+    manager.create_history_table(history).await.unwrap();
+    for table in ["rooms", "room_names"] {
+        manager.audit_table(table).await.unwrap();
+    }
+    run(
+        owner,
+        "insert into rooms values (5, 2); insert into room_names values (5, 'secret', '2020-01-01Z');
+         delete from room_names; delete from rooms;
+         insert into rooms values (5, 1); insert into room_names values (5, 'first', '2020-01-01Z')",
+    )
+    .await;
+    organisations.enable_one("rooms").await.unwrap();
+    grant(&organisations).await;
+    let txn = organisations.tenant(1).await;
+    run(&txn, "update room_names set name = 'mine'").await;
+    txn.commit().await.unwrap();
+    let [one, two, _] = contexts(&organisations).await;
+    assert_eq!(told(&one, "room_names").await, ["UPDATE 1"]);
+    assert!(told(&two, "room_names").await.is_empty());
+    let all = told(&organisations.administrator().await, "room_names").await;
+    assert_eq!(all, ["INSERT ", "DELETE ", "INSERT ", "UPDATE 1"]);
 }

@@ -59,7 +59,7 @@ CREATE TABLE IF NOT EXISTS archive.audited_table (
     excluded_names text[] NOT NULL DEFAULT '{}', -- the columns by name, too: a dump and a restore number them anew
     redacted_names text[] NOT NULL DEFAULT '{}',
     tenant_name    text,
-    once_hidden    text[] NOT NULL DEFAULT '{}'  -- what was excluded or redacted at any time: entries do not tell of it
+    once_hidden    text[] NOT NULL DEFAULT '{}'  -- what was excluded at any time: entries do not tell of it
 );
 
 -- Rows on their way between a table and its twin: they left the one and were not seen in the other yet.
