@@ -603,3 +603,203 @@ async fn entries_of_versions_from_before_the_column_are_nobodys() {
     let all = told(&organisations.administrator().await, "room_names").await;
     assert_eq!(all, ["INSERT ", "DELETE ", "INSERT ", "UPDATE 1"]);
 }
+
+/// Papers of both organisations, audited and under tenancy, and key 9, which was the second's and is the first's.
+async fn papers() -> Organisations {
+    let organisations = Organisations::open().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    run(
+        owner,
+        "create table papers (id bigint primary key, org bigint not null, slug text not null)",
+    )
+    .await;
+    manager.audit_table("papers").await.unwrap();
+    enable_papers(&organisations, "org").await;
+    grant(&organisations).await;
+    let txn = organisations.tenant(2).await;
+    run(
+        &txn,
+        "insert into papers values (9, 2, 'secret'), (8, 2, 'another'), (7, 2, 'kept'), (6, 2, 'lost')",
+    )
+    .await;
+    run(
+        &txn,
+        "delete from papers where id = 8; delete from papers where id = 9",
+    )
+    .await;
+    txn.commit().await.unwrap();
+    let txn = organisations.tenant(1).await;
+    run(&txn, "insert into papers values (9, 1, 'first')").await;
+    txn.commit().await.unwrap();
+    organisations
+}
+
+async fn enable_papers(organisations: &Organisations, column: &'static str) {
+    let tenancy = Tenancy::new("papers", column).administrator(&organisations.ops);
+    organisations
+        .manager()
+        .enable_tenancy(tenancy)
+        .await
+        .unwrap();
+}
+
+const PAPERS_OF_2: [&str; 6] = [
+    "INSERT 9 2",
+    "INSERT 8 2",
+    "INSERT 7 2",
+    "INSERT 6 2",
+    "DELETE 8 2",
+    "DELETE 9 2",
+];
+
+/// Of key 9 the log says two tenants, but of each entry whose it is.
+#[tokio::test]
+async fn what_was_told_under_tenancy_stays_told() {
+    let organisations = papers().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    let sees = async |more: [&[&str]; 2]| {
+        let [one, two, nobody] = contexts(&organisations).await;
+        let of_1 = [&["INSERT 9 1"], more[0]].concat();
+        assert_eq!(told(&one, "papers").await, of_1);
+        assert_eq!(told(&two, "papers").await, [&PAPERS_OF_2, more[1]].concat());
+        assert!(told(&nobody, "papers").await.is_empty());
+    };
+    sees([&[], &[]]).await;
+    manager.disable_tenancy("papers").await.unwrap();
+    enable_papers(&organisations, "org").await;
+    sees([&[], &[]]).await;
+
+    manager.disable_tenancy("papers").await.unwrap();
+    run(owner, "alter table papers rename org to org_id").await;
+    // Of 6 only the log knows whose it was; of 8 and 9, that they were the other's once.
+    run(
+        owner,
+        "update papers set slug = 'between' where id = 7; update papers set slug = 'between' where id <> 7;
+         insert into papers values (8, 1, 'first'), (5, 1, 'new');
+         alter table papers disable trigger user; delete from papers where id = 6; alter table papers enable trigger user",
+    )
+    .await;
+    let middle = clock(owner).await;
+    enable_papers(&organisations, "org_id").await;
+    sees([&["INSERT 5 1"], &["UPDATE 7 2", "UPDATE 6 2"]]).await;
+    let since = format!(
+        "select count(*) from archive.audited_table where table_name = 'public.papers' and told_since < '{middle}'"
+    );
+    assert_eq!(number(owner, &since).await, 1);
+
+    // A dump and a restore number the columns anew, and another name does not make another column of it either.
+    run(
+        owner,
+        "update archive.audited_table set tenant = tenant + 1 where table_name = 'public.papers'",
+    )
+    .await;
+    enable_papers(&organisations, "org_id").await;
+    run(owner, "alter table papers rename org_id to holder").await;
+    enable_papers(&organisations, "holder").await;
+    sees([&["INSERT 5 1"], &["UPDATE 7 2", "UPDATE 6 2"]]).await;
+    let differences = sea_orm_archive::tenancy::check(owner).await.unwrap();
+    assert_eq!(differences, []);
+}
+
+/// The column in the history is another one then: what it was made for is the same.
+#[tokio::test]
+async fn what_was_told_of_versions_stays_told() {
+    let organisations = Organisations::open().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    manager.audit_table("department_history").await.unwrap();
+    organisations.enable().await;
+    let txn = organisations.tenant(2).await;
+    run(
+        &txn,
+        "insert into department_history (id, department_id, name, valid_from, valid_to) overriding system value
+             values (104, 2, 'secret', '2019-01-01Z', '2020-01-01Z');
+         delete from department_history where id = 104",
+    )
+    .await;
+    txn.commit().await.unwrap();
+    for table in ["staff", "departments"] {
+        manager.disable_tenancy(table).await.unwrap();
+    }
+    run(
+        owner,
+        "alter table departments rename org_id to org; alter table deleted_departments rename org_id to org",
+    )
+    .await;
+    let tenancy = Tenancy::new("departments", "org").administrator(&organisations.ops);
+    manager.enable_tenancy(tenancy).await.unwrap();
+    let [one, two, nobody] = contexts(&organisations).await;
+    let versions = "department_history";
+    assert!(told(&one, versions).await.is_empty());
+    assert_eq!(told(&two, versions).await, ["INSERT 104 2", "DELETE 104 2"]);
+    assert!(told(&nobody, versions).await.is_empty());
+}
+
+/// Lets `change` and then `later` wait for `open`, which has written to papers, and commits that.
+async fn meet(
+    organisations: &Organisations,
+    open: DatabaseTransaction,
+    change: impl Future<Output = ()>,
+    later: (DatabaseTransaction, &str),
+) {
+    let superuser = organisations.database.connect().await;
+    let waiting = async |wanted: i64| {
+        let waits =
+            "select count(*) from pg_locks where not granted and relation = 'papers'::regclass";
+        while number(&superuser, waits).await < wanted {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::join!(
+        change,
+        async {
+            waiting(1).await;
+            run(&later.0, later.1).await;
+            later.0.commit().await.unwrap();
+        },
+        async {
+            waiting(2).await;
+            open.commit().await.unwrap();
+        }
+    );
+}
+
+#[tokio::test]
+async fn writes_that_meet_a_change_of_tenancy_are_told_on_one_side_of_it() {
+    let organisations = Organisations::open().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    run(
+        owner,
+        "create table papers (id bigint primary key, org bigint not null, slug text)",
+    )
+    .await;
+    manager.audit_table("papers").await.unwrap();
+    grant(&organisations).await;
+
+    // Before tenancy an entry has the tenant of the context, until it is told its row's; under it, that at once.
+    let open = organisations.tenant(1).await;
+    run(&open, "insert into papers values (9, 2)").await;
+    let later = organisations.administrator().await;
+    let enable = enable_papers(&organisations, "org");
+    let insert = "insert into papers values (8, 1)";
+    meet(&organisations, open, enable, (later, insert)).await;
+    let administrator = organisations.administrator().await;
+    let all = told(&administrator, "papers").await;
+    assert_eq!(all, ["INSERT 9 2", "INSERT 8 1"]);
+    drop(administrator);
+
+    // Of the one key that is two tenants' the first of these were told, and the last was not.
+    let open = organisations.administrator().await;
+    run(
+        &open,
+        "delete from papers where id = 9; insert into papers values (9, 1)",
+    )
+    .await;
+    let later = organisations.tenant(2).await;
+    let disable = async { manager.disable_tenancy("papers").await.unwrap() };
+    let update = "update papers set slug = 'between' where id = 9";
+    meet(&organisations, open, disable, (later, update)).await;
+    enable_papers(&organisations, "org").await;
+    let administrator = organisations.administrator().await;
+    let all = told(&administrator, "papers").await;
+    assert_eq!(all[2..], ["DELETE 9 2", "INSERT 9 1", "UPDATE 9 "]);
+}

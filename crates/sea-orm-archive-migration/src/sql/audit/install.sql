@@ -53,6 +53,9 @@ CREATE TABLE IF NOT EXISTS archive.audited_table (
     redacted      smallint[]  NOT NULL,
     tenant        smallint,             -- the column that says whose row it is; NULL where the table is everybody's
     told_since    timestamptz,          -- entries tell a tenant of every change of its rows since then, where that is later
+    told_until       bigint,            -- after disable_tenancy(): the last entry that tells a tenant under it
+    told_tenant      smallint,          -- and by which column, of the table or of that of the identities
+    told_tenant_name text,
     audited_since timestamptz NOT NULL, -- entries tell of every change since then
     shape         text        NOT NULL, -- the columns that its trigger functions know
     twin_shape    text,                 -- the same of the twin

@@ -3,6 +3,7 @@
 -- without the tenant's column, or with none in it, since the key may have been another tenant's then; and whatever
 -- mentions a column that is gone, which may be the tenant's under an earlier name. The log of a table that was ever told
 -- to hide the column, or one that is gone, does not say when the tenant changed, so there all keys are nobody's.
+-- Entries up to {told_until} were told under tenancy, by the same column: they keep their tenants, and tell them of others.
 -- What is older than the audit of this table is left as it is: an earlier table of that name wrote it, of other rows
 -- with the same keys.
 --
@@ -23,7 +24,7 @@ WITH watched AS MATERIALIZED (
     WHERE r.table_name = {table_name}
 ),
 entry AS (
-    SELECT e.key, e.old, e.new, e.old IS NULL OR e.operation <> 'UPDATE' AS is_whole,
+    SELECT e.key, e.old, e.new, e.tenant, e.id <= {told_until} AS is_told, e.old IS NULL OR e.operation <> 'UPDATE' AS is_whole,
            -- Each of them, less the columns that are there.
            e.old - w.names <> '{}' OR e.new - w.names <> '{}' OR e.redacted - w.names <> '[]' AS mentions_gone
     FROM watched AS w
@@ -31,9 +32,9 @@ entry AS (
 )
 SELECT pg_catalog.jsonb_hash_extended(s.key, 0) AS key_hash, s.key, pg_catalog.min(s.tenant) AS tenant
 FROM ({rows}
-      SELECT e.key, CASE WHEN e.mentions_gone THEN '' ELSE coalesce(v.told->>{name}, '') END
+      SELECT e.key, CASE WHEN e.is_told THEN coalesce(e.tenant, '') WHEN e.mentions_gone THEN '' ELSE coalesce(v.told->>{name}, '') END
       FROM entry AS e CROSS JOIN LATERAL (VALUES (e.old), (e.new)) AS v (told)
-      WHERE v.told IS NOT NULL AND e.is_whole OR v.told ? {name} OR e.mentions_gone
+      WHERE e.is_told OR v.told IS NOT NULL AND e.is_whole OR v.told ? {name} OR e.mentions_gone
 ) AS s (key, tenant)
 WHERE NOT (SELECT w.is_hidden FROM watched AS w)
 GROUP BY s.key
@@ -43,5 +44,5 @@ ANALYZE archive.tenancy_known;
 UPDATE archive.audit_entry AS e
 SET tenant = coalesce((SELECT k.tenant FROM archive.tenancy_known AS k WHERE k.key_hash = e.key_hash AND k.key = e.key), '')
 FROM archive.audited_table AS r
-WHERE r.table_name = {table_name} AND e.table_name = r.table_name AND e.at >= r.audited_since;
+WHERE r.table_name = {table_name} AND e.table_name = r.table_name AND e.at >= r.audited_since AND e.id > {told_until};
 DROP TABLE archive.tenancy_known;
