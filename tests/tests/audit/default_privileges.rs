@@ -41,7 +41,7 @@ const WRITES: &str = "
         ('trigger', format('create trigger mine after insert on %s execute function forge()', c.oid::regclass))) as w (kind, statement)
     where c.relnamespace = 'archive'::regnamespace and c.relkind in ('r', 'p')
       and (c.relname, w.kind) not in (('archival', 'insert'), ('archival', 'update'), ('detached_link', 'insert'), ('detached_link', 'update'),
-                                      ('detached_link', 'delete'), ('fresh_look', 'insert'), ('fresh_look', 'delete'))
+                                      ('detached_link', 'delete'))
     union all
     select to_jsonb(format('create trigger mine after insert on mine for each row execute function %s()', oid::regproc)) from pg_proc
     where pronamespace = 'archive'::regnamespace and prorettype = 'trigger'::regtype
@@ -241,7 +241,7 @@ async fn a_second_install_takes_back_what_lets_others_write() {
             "grant insert, trigger on archive.audit_entry, archive.audit_details to public; grant all on archive.audit_handover to \"{web}\";
              grant update (excluded) on archive.audited_table to \"{web}\"; grant truncate on archive.archived_table to \"{web}\" with grant option;
              grant all on archive.audit_entry_default to \"{web}\"; grant update on sequence archive.audit_entry_id_seq to \"{web}\";
-             grant execute on function archive.audit_1() to \"{web}\"",
+             grant execute on function archive.audit_1() to \"{web}\"; grant select, insert, delete on archive.fresh_look to \"{web}\"",
             web = shop.web
         ),
     )

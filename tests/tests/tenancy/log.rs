@@ -4,8 +4,11 @@ use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use sea_orm_archive::audit::AuditEntity;
 use sea_orm_archive::{Context, Error};
-use sea_orm_archive_migration::{AuditSchema, Tenancy, TenancySchema};
+use sea_orm_archive_migration::{
+    AuditSchema, AuditedTable, HistorySchema, HistoryTable, Tenancy, TenancySchema,
+};
 
+use crate::bare::grant;
 use crate::database::{Organisations, TABLES, number, run, texts};
 use crate::model::{bookmark, post, version};
 
@@ -429,4 +432,415 @@ async fn another_column_of_the_tenant_is_the_one_that_is_told() {
     let [one, two, _] = contexts(&organisations).await;
     assert!(told(&one, "keys").await.is_empty());
     assert_eq!(told(&two, "keys").await, ["UPDATE 1 2"]);
+}
+
+/// Tables whose entries did not always tell the column that says now whose a row is: how each was made, what happened
+/// to its column, what of it the log was told to leave out before and after, and what the first tenant still sees.
+const REUSED: [(&str, &str, &str, [&str; 2], &[&str]); 9] = [
+    (
+        "renamed",
+        "org bigint not null",
+        "rename org to org_id",
+        ["", ""],
+        &["INSERT 8 1"],
+    ),
+    (
+        "added",
+        "other bigint default 1",
+        "add org_id bigint not null default 1",
+        ["", ""],
+        // What tells no whole row does not tell either that there was no such column.
+        &["UPDATE 5 1", "UPDATE 5 1", "INSERT 8 1"],
+    ),
+    (
+        "filled",
+        "org_id bigint, other bigint default 1",
+        "alter org_id set not null",
+        ["", ""],
+        &["INSERT 8 1"],
+    ),
+    (
+        "excluded",
+        "org_id bigint not null",
+        "",
+        ["exclude org_id", "exclude org_id"],
+        &[],
+    ),
+    (
+        "redacted",
+        "org_id bigint not null",
+        "",
+        ["redact org_id", "redact org_id"],
+        &[],
+    ),
+    (
+        "once_excluded",
+        "org_id bigint not null",
+        "",
+        ["exclude org_id", ""],
+        &[],
+    ),
+    (
+        "once_redacted",
+        "org_id bigint not null",
+        "",
+        ["redact org_id", ""],
+        &[],
+    ),
+    (
+        "excluded_renamed",
+        "org bigint not null",
+        "rename org to org_id",
+        ["exclude org", ""],
+        &[],
+    ),
+    (
+        "redacted_renamed",
+        "org bigint not null",
+        "rename org to org_id",
+        ["redact org", ""],
+        &["INSERT 8 1"],
+    ),
+];
+
+/// `exclude` or `redact` and a column, or neither.
+fn audited(table: &'static str, hides: &'static str) -> AuditedTable {
+    match hides.split_once(' ') {
+        Some(("exclude", column)) => AuditedTable::new(table).exclude([column]),
+        Some((_, column)) => AuditedTable::new(table).redact([column]),
+        None => AuditedTable::new(table),
+    }
+}
+
+/// Key 9 was the second organisation's, and so was key 5, of which no whole row was told; both are the first's now.
+#[tokio::test]
+async fn what_does_not_tell_the_tenants_column_is_nobodys() {
+    let organisations = Organisations::open().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    for (table, columns, change, [before, after], _) in REUSED {
+        let column = columns.split(' ').next().unwrap();
+        let given = match table {
+            "filled" => "null",
+            _ => "2",
+        };
+        run(
+            owner,
+            &format!(
+                "create table {table} (id bigint primary key, {columns}, slug text);
+                 insert into {table} (id, {column}) values (5, {given})"
+            ),
+        )
+        .await;
+        manager.audit_table(audited(table, before)).await.unwrap();
+        run(
+            owner,
+            &format!(
+                "insert into {table} (id, {column}, slug) values (9, {given}, 'secret');
+                 update {table} set slug = 'more secret'; delete from {table} where id = 9;
+                 update {table} set {column} = 1 where id = 5"
+            ),
+        )
+        .await;
+        if !change.is_empty() {
+            run(owner, &format!("alter table {table} {change}")).await;
+        }
+        manager.audit_table(audited(table, after)).await.unwrap();
+        run(
+            owner,
+            &format!("insert into {table} (id, org_id) values (9, 1), (8, 1)"),
+        )
+        .await;
+        organisations.enable_one(table).await.unwrap();
+    }
+    grant(&organisations).await;
+
+    let [one, two, nobody] = contexts(&organisations).await;
+    let administrator = organisations.administrator().await;
+    for (table, _, _, _, seen) in REUSED {
+        assert_eq!(told(&one, table).await, seen, "{table}");
+        assert!(told(&two, table).await.is_empty(), "{table}");
+        assert!(told(&nobody, table).await.is_empty(), "{table}");
+        let untold = format!(
+            "select count(*) from archive.audit_entry as e join archive.audited_table as r using (table_name)
+             where table_name = 'public.{table}' and e.tenant = '' and e.at <= r.told_since"
+        );
+        assert!(number(&administrator, &untold).await >= 4, "{table}");
+    }
+}
+
+/// The key of such a version is used again with its identity's, and its entries could not tell a tenant.
+#[tokio::test]
+async fn entries_of_versions_from_before_the_column_are_nobodys() {
+    let organisations = Organisations::open().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    run(
+        owner,
+        "create table rooms (id bigint primary key, org_id bigint not null);
+         create table room_names (room_id bigint not null references rooms, name text not null,
+             valid_from timestamptz not null, valid_to timestamptz, primary key (room_id, valid_from))",
+    )
+    .await;
+    let history = HistoryTable::new("room_names").identity("room_id", "rooms");
+    manager.create_history_table(history).await.unwrap();
+    for table in ["rooms", "room_names"] {
+        manager.audit_table(table).await.unwrap();
+    }
+    run(
+        owner,
+        "insert into rooms values (5, 2); insert into room_names values (5, 'secret', '2020-01-01Z');
+         delete from room_names; delete from rooms;
+         insert into rooms values (5, 1); insert into room_names values (5, 'first', '2020-01-01Z')",
+    )
+    .await;
+    organisations.enable_one("rooms").await.unwrap();
+    grant(&organisations).await;
+    let txn = organisations.tenant(1).await;
+    run(&txn, "update room_names set name = 'mine'").await;
+    txn.commit().await.unwrap();
+    let [one, two, _] = contexts(&organisations).await;
+    assert_eq!(told(&one, "room_names").await, ["UPDATE 1"]);
+    assert!(told(&two, "room_names").await.is_empty());
+    let all = told(&organisations.administrator().await, "room_names").await;
+    assert_eq!(all, ["INSERT ", "DELETE ", "INSERT ", "UPDATE 1"]);
+}
+
+/// Papers of both organisations, audited and under tenancy, and key 9, which was the second's and is the first's.
+async fn papers() -> Organisations {
+    let organisations = Organisations::open().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    run(
+        owner,
+        "create table papers (id bigint primary key, org bigint not null, slug text not null)",
+    )
+    .await;
+    manager.audit_table("papers").await.unwrap();
+    enable_papers(&organisations, "org").await;
+    grant(&organisations).await;
+    let txn = organisations.tenant(2).await;
+    run(
+        &txn,
+        "insert into papers values (9, 2, 'secret'), (8, 2, 'another'), (7, 2, 'kept'), (6, 2, 'lost')",
+    )
+    .await;
+    run(
+        &txn,
+        "delete from papers where id = 8; delete from papers where id = 9",
+    )
+    .await;
+    txn.commit().await.unwrap();
+    let txn = organisations.tenant(1).await;
+    run(&txn, "insert into papers values (9, 1, 'first')").await;
+    txn.commit().await.unwrap();
+    organisations
+}
+
+async fn enable_papers(organisations: &Organisations, column: &'static str) {
+    let tenancy = Tenancy::new("papers", column).administrator(&organisations.ops);
+    organisations
+        .manager()
+        .enable_tenancy(tenancy)
+        .await
+        .unwrap();
+}
+
+const PAPERS_OF_2: [&str; 6] = [
+    "INSERT 9 2",
+    "INSERT 8 2",
+    "INSERT 7 2",
+    "INSERT 6 2",
+    "DELETE 8 2",
+    "DELETE 9 2",
+];
+
+/// Of key 9 the log says two tenants, but of each entry whose it is.
+#[tokio::test]
+async fn what_was_told_under_tenancy_stays_told() {
+    let organisations = papers().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    let sees = async |more: [&[&str]; 2]| {
+        let [one, two, nobody] = contexts(&organisations).await;
+        let of_1 = [&["INSERT 9 1"], more[0]].concat();
+        assert_eq!(told(&one, "papers").await, of_1);
+        assert_eq!(told(&two, "papers").await, [&PAPERS_OF_2, more[1]].concat());
+        assert!(told(&nobody, "papers").await.is_empty());
+    };
+    sees([&[], &[]]).await;
+    manager.disable_tenancy("papers").await.unwrap();
+    enable_papers(&organisations, "org").await;
+    sees([&[], &[]]).await;
+
+    manager.disable_tenancy("papers").await.unwrap();
+    run(owner, "alter table papers rename org to org_id").await;
+    // Of 6 only the log knows whose it was; of 8 and 9, that they were the other's once.
+    run(
+        owner,
+        "update papers set slug = 'between' where id = 7; update papers set slug = 'between' where id <> 7;
+         insert into papers values (8, 1, 'first'), (5, 1, 'new');
+         alter table papers disable trigger user; delete from papers where id = 6; alter table papers enable trigger user",
+    )
+    .await;
+    let middle = clock(owner).await;
+    enable_papers(&organisations, "org_id").await;
+    sees([&["INSERT 5 1"], &["UPDATE 7 2", "UPDATE 6 2"]]).await;
+    let since = format!(
+        "select count(*) from archive.audited_table where table_name = 'public.papers' and told_since < '{middle}'"
+    );
+    assert_eq!(number(owner, &since).await, 1);
+
+    // A dump and a restore number the columns anew, and another name does not make another column of it either.
+    run(
+        owner,
+        "update archive.audited_table set tenant = tenant + 1 where table_name = 'public.papers'",
+    )
+    .await;
+    enable_papers(&organisations, "org_id").await;
+    run(owner, "alter table papers rename org_id to holder").await;
+    enable_papers(&organisations, "holder").await;
+    sees([&["INSERT 5 1"], &["UPDATE 7 2", "UPDATE 6 2"]]).await;
+    let differences = sea_orm_archive::tenancy::check(owner).await.unwrap();
+    assert_eq!(differences, []);
+}
+
+/// The column in the history is another one then: what it was made for is the same.
+#[tokio::test]
+async fn what_was_told_of_versions_stays_told() {
+    let organisations = Organisations::open().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    manager.audit_table("department_history").await.unwrap();
+    organisations.enable().await;
+    let txn = organisations.tenant(2).await;
+    run(
+        &txn,
+        "insert into department_history (id, department_id, name, valid_from, valid_to) overriding system value
+             values (104, 2, 'secret', '2019-01-01Z', '2020-01-01Z');
+         delete from department_history where id = 104",
+    )
+    .await;
+    txn.commit().await.unwrap();
+    for table in ["staff", "departments"] {
+        manager.disable_tenancy(table).await.unwrap();
+    }
+    run(
+        owner,
+        "alter table departments rename org_id to org; alter table deleted_departments rename org_id to org",
+    )
+    .await;
+    let tenancy = Tenancy::new("departments", "org").administrator(&organisations.ops);
+    manager.enable_tenancy(tenancy).await.unwrap();
+    let [one, two, nobody] = contexts(&organisations).await;
+    let versions = "department_history";
+    assert!(told(&one, versions).await.is_empty());
+    assert_eq!(told(&two, versions).await, ["INSERT 104 2", "DELETE 104 2"]);
+    assert!(told(&nobody, versions).await.is_empty());
+}
+
+/// Whose an entry was by one column says nothing of whose it is by another.
+#[tokio::test]
+async fn by_another_column_all_is_told_anew() {
+    let organisations = Organisations::open().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    run(
+        owner,
+        "create table papers (id bigint primary key, org bigint not null, team bigint not null);
+         insert into papers values (1, 1, 2), (2, 2, 1)",
+    )
+    .await;
+    manager.audit_table("papers").await.unwrap();
+    enable_papers(&organisations, "org").await;
+    grant(&organisations).await;
+    let txn = organisations.tenant(2).await;
+    run(
+        &txn,
+        "delete from papers; insert into papers values (3, 2, 1)",
+    )
+    .await;
+    txn.commit().await.unwrap();
+    let sees = async |other: i64| {
+        let all = ["DELETE 2", "INSERT 3"].map(|entry| format!("{entry} {other}"));
+        let txn = organisations.tenant(other).await;
+        assert_eq!(told(&txn, "papers").await, all);
+        let txn = organisations.tenant(3 - other).await;
+        assert!(told(&txn, "papers").await.is_empty());
+    };
+    sees(2).await;
+    // As it is, and after tenancy was away, when entries of the first column are remembered.
+    enable_papers(&organisations, "team").await;
+    sees(1).await;
+    enable_papers(&organisations, "org").await;
+    sees(2).await;
+    manager.disable_tenancy("papers").await.unwrap();
+    enable_papers(&organisations, "team").await;
+    sees(1).await;
+    enable_papers(&organisations, "org").await;
+    sees(2).await;
+}
+
+/// Lets `change` and then `later` wait for `open`, which has written to papers, and commits that.
+async fn meet(
+    organisations: &Organisations,
+    open: DatabaseTransaction,
+    change: impl Future<Output = ()>,
+    later: (DatabaseTransaction, &str),
+) {
+    let superuser = organisations.database.connect().await;
+    let waiting = async |wanted: i64| {
+        let waits =
+            "select count(*) from pg_locks where not granted and relation = 'papers'::regclass";
+        while number(&superuser, waits).await < wanted {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::join!(
+        change,
+        async {
+            waiting(1).await;
+            run(&later.0, later.1).await;
+            later.0.commit().await.unwrap();
+        },
+        async {
+            waiting(2).await;
+            open.commit().await.unwrap();
+        }
+    );
+}
+
+#[tokio::test]
+async fn writes_that_meet_a_change_of_tenancy_are_told_on_one_side_of_it() {
+    let organisations = Organisations::open().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    run(
+        owner,
+        "create table papers (id bigint primary key, org bigint not null, slug text)",
+    )
+    .await;
+    manager.audit_table("papers").await.unwrap();
+    grant(&organisations).await;
+
+    // Before tenancy an entry has the tenant of the context, until it is told its row's; under it, that at once.
+    let open = organisations.tenant(1).await;
+    run(&open, "insert into papers values (9, 2)").await;
+    let later = organisations.administrator().await;
+    let enable = enable_papers(&organisations, "org");
+    let insert = "insert into papers values (8, 1)";
+    meet(&organisations, open, enable, (later, insert)).await;
+    let administrator = organisations.administrator().await;
+    let all = told(&administrator, "papers").await;
+    assert_eq!(all, ["INSERT 9 2", "INSERT 8 1"]);
+    drop(administrator);
+
+    // Of the one key that is two tenants' the first of these were told, and the last was not.
+    let open = organisations.administrator().await;
+    run(
+        &open,
+        "delete from papers where id = 9; insert into papers values (9, 1)",
+    )
+    .await;
+    let later = organisations.tenant(2).await;
+    let disable = async { manager.disable_tenancy("papers").await.unwrap() };
+    let update = "update papers set slug = 'between' where id = 9";
+    meet(&organisations, open, disable, (later, update)).await;
+    enable_papers(&organisations, "org").await;
+    let administrator = organisations.administrator().await;
+    let all = told(&administrator, "papers").await;
+    assert_eq!(all[2..], ["DELETE 9 2", "INSERT 9 1", "UPDATE 9 "]);
 }

@@ -6,7 +6,7 @@ WITH kept (relation, privileges) AS (VALUES
     ('archival', '{SELECT,INSERT,UPDATE}'::text[]),
     ('archival_id_seq', '{USAGE}'),
     ('detached_link', '{SELECT,INSERT,UPDATE,DELETE}'),
-    ('fresh_look', '{SELECT,INSERT,DELETE}'),
+    ('fresh_look', '{}'),
     ('archived_table', '{SELECT}'),
     ('history_table', '{SELECT}'),
     ('temporal_foreign_key', '{SELECT}'),

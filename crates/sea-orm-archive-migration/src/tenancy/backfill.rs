@@ -144,11 +144,7 @@ pub(crate) async fn tell_audit(work: &Work, table: &Table) -> Result<(), DbErr> 
     }
     let told = work
         .rows(
-            "UPDATE archive.audited_table AS r SET tenant = a.attnum, tenant_name = a.attname
-             FROM archive.tenancy_scope AS s
-             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.tenant_column
-             WHERE r.relation = s.relation AND s.relation = $1::bigint::oid AND r.tenant IS DISTINCT FROM a.attnum
-             RETURNING r.table_name, s.tenant_column::text AS tenant_column",
+            include_str!("../sql/tenancy/tell_audit.sql"),
             [table.id.oid.into()],
         )
         .await?;
@@ -156,8 +152,34 @@ pub(crate) async fn tell_audit(work: &Work, table: &Table) -> Result<(), DbErr> 
         return refuse_untold(work, &table.id).await;
     };
     audit::refresh(work, table).await?;
-    let column: String = row.try_get("", "tenant_column")?;
-    let table_name: String = row.try_get("", "table_name")?;
+    if row.try_get("", "is_told")? {
+        return Ok(());
+    }
+    let told = Told {
+        table_name: row.try_get("", "table_name")?,
+        column: row.try_get("", "tenant_column")?,
+        until: row
+            .try_get::<Option<i64>>("", "told_until")?
+            .unwrap_or_default(),
+    };
+    tell_before(work, table, &told).await
+}
+
+/// What the log was told of a table before.
+struct Told {
+    /// What its entries call it.
+    table_name: String,
+    /// The column that says whose a row is.
+    column: String,
+    /// The last entry that has its tenant by that column already; 0 where none has.
+    until: i64,
+}
+
+/// Whose the entries are that were written when the table was not under tenancy.
+async fn tell_before(work: &Work, table: &Table, told: &Told) -> Result<(), DbErr> {
+    let Told {
+        table_name, column, ..
+    } = told;
     let key: Vec<_> = table
         .key
         .iter()
@@ -178,14 +200,15 @@ pub(crate) async fn tell_audit(work: &Work, table: &Table) -> Result<(), DbErr> 
             format!(
                 "SELECT pg_catalog.jsonb_build_object({}), t.{}::text FROM {source} AS t UNION ALL\n",
                 key.join(", "),
-                quote(&column)
+                quote(column)
             )
         })
         .collect();
     let sql = include_str!("../sql/tenancy/backfill_audit.sql")
         .replace("{rows}", &rows)
-        .replace("{name}", &literal(&column))
-        .replace("{table_name}", &literal(&table_name));
+        .replace("{told_until}", &told.until.to_string())
+        .replace("{name}", &literal(column))
+        .replace("{table_name}", &literal(table_name));
     let mut lifted = Vec::new();
     for forced in sources
         .into_iter()
@@ -201,7 +224,7 @@ pub(crate) async fn tell_audit(work: &Work, table: &Table) -> Result<(), DbErr> 
              SELECT pg_catalog.max(e.at) FROM archive.audit_entry AS e
              WHERE e.table_name = {name} AND e.tenant = '' AND e.key IS NOT NULL)
          WHERE table_name = {name}",
-        name = literal(&table_name)
+        name = literal(table_name)
     ))
     .await?;
     for table in lifted {
@@ -229,21 +252,38 @@ async fn refuse_untold(work: &Work, table: &TableId) -> Result<(), DbErr> {
     )))
 }
 
-/// The log tells of these tables as of all others again.
+/// The log tells of these tables as of all others again. What it has told of whom is kept, for tenancy by the same
+/// column: the key of a row that is gone may be another tenant's now.
 pub(crate) async fn forget_tenants(work: &Work, members: &[Member]) -> Result<(), DbErr> {
+    let Some(table) = members.first() else {
+        return Ok(());
+    };
     if !audit::register::is_installed(work).await? {
         return Ok(());
     }
+    // Whoever writes to one of them has left his entries then, or waits. By the number of the last one, and not by the
+    // time: a clock may be set back.
+    let mut whole = Vec::new();
     for member in members.iter().filter(|m| !m.is_partition) {
+        whole.push(work.existing_table(&member.name).await?);
+    }
+    for member in whole {
         work.run_with(
-            "UPDATE archive.audited_table SET tenant = NULL, told_since = NULL
-             WHERE relation = $1::bigint::oid",
-            [member.oid.into()],
+            "UPDATE archive.audited_table AS r
+             SET tenant = NULL, told_since = NULL,
+                 told_until = pg_catalog.pg_sequence_last_value(pg_catalog.pg_get_serial_sequence('archive.audit_entry', 'id')::pg_catalog.regclass),
+                 told_tenant = (SELECT a.attnum FROM pg_catalog.pg_attribute AS a
+                                WHERE a.attrelid = $2::bigint::oid AND a.attname = $3::text),
+                 told_tenant_name = coalesce($3::text, r.tenant_name)
+             WHERE r.relation = $1::bigint::oid AND r.tenant IS NOT NULL",
+            [
+                member.id.oid.into(),
+                table.oid.into(),
+                table.column.as_deref().into(),
+            ],
         )
         .await?;
-        if let Some(table) = work.table(&member.name).await? {
-            audit::refresh(work, &table).await?;
-        }
+        audit::refresh(work, &member).await?;
     }
     Ok(())
 }

@@ -73,8 +73,8 @@ pub trait TenancySchema {
     ///
     /// In the database: its policies and triggers are dropped, and what it made in histories: columns, foreign keys
     /// and the key they refer to. Row-level security is disabled where no policy is left. Archivals that hold rows of
-    /// no other table under tenancy are everybody's again, and so are the table's entries of the log. Nothing happens
-    /// where the table is not under tenancy.
+    /// no other table under tenancy are everybody's again, and so are the table's entries of the log, until it is put
+    /// under tenancy by the same column again. Nothing happens where the table is not under tenancy.
     ///
     /// # Errors
     ///

@@ -53,13 +53,16 @@ CREATE TABLE IF NOT EXISTS archive.audited_table (
     redacted      smallint[]  NOT NULL,
     tenant        smallint,             -- the column that says whose row it is; NULL where the table is everybody's
     told_since    timestamptz,          -- entries tell a tenant of every change of its rows since then, where that is later
+    told_until       bigint,            -- after disable_tenancy(): the last entry that tells a tenant under it
+    told_tenant      smallint,          -- and by which column, of the table or of that of the identities
+    told_tenant_name text,
     audited_since timestamptz NOT NULL, -- entries tell of every change since then
     shape         text        NOT NULL, -- the columns that its trigger functions know
     twin_shape    text,                 -- the same of the twin
     excluded_names text[] NOT NULL DEFAULT '{}', -- the columns by name, too: a dump and a restore number them anew
     redacted_names text[] NOT NULL DEFAULT '{}',
     tenant_name    text,
-    once_hidden    text[] NOT NULL DEFAULT '{}'  -- what was excluded or redacted at any time: entries do not tell of it
+    once_hidden    text[] NOT NULL DEFAULT '{}'  -- what was excluded at any time: entries do not tell of it
 );
 
 -- Rows on their way between a table and its twin: they left the one and were not seen in the other yet.
