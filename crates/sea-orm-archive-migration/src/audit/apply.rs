@@ -22,7 +22,7 @@ pub(crate) async fn audit(work: &Work, wanted: &AuditedTable) -> Result<(), DbEr
     refuse_uncovered(work, &table, wanted).await?;
     register::put(work, &table.id, &wanted.excluded, &wanted.redacted).await?;
     refresh(work, &table).await?;
-    tenancy::tell_audit(work, &table).await
+    tenancy::tell_log(work, &table).await
 }
 
 /// Audits a table no longer. Its entries stay.

@@ -6,9 +6,10 @@ use sea_orm_migration::DbErr;
 use crate::{
     name::{self, literal, quote},
     tenancy::{
-        backfill::{self, Told},
         column::{self, Compared},
         history,
+        ledger::{self, Told},
+        log,
         options::Tenancy,
         register::{self, Member, Registered},
         remove, shared,
@@ -91,14 +92,14 @@ async fn protect(work: &Work, table: &Table, told: Told) -> Result<(), DbErr> {
     };
     register::follow(work, &table.id, &registered.column).await?;
     history::own_versions(work, table, &registered).await?;
-    backfill::ledger(work, &table.id, told).await?;
+    ledger::tell(work, &table.id, told).await?;
     for member in register::members(work, &table.id).await? {
         protect_member(work, &member, &registered).await?;
         register::keep(work, member.oid).await?;
     }
     shared::protect(work).await?;
     refresh_foreign_keys(work).await?;
-    backfill::audit(work, &table.id).await
+    log::tell_all(work, &table.id).await
 }
 
 async fn protect_member(

@@ -1,9 +1,10 @@
 //! Tenancy: row-level security of everything that holds rows of a table.
 
 mod apply;
-mod backfill;
 mod column;
 mod history;
+mod ledger;
+mod log;
 mod options;
 mod register;
 mod remove;
@@ -14,6 +15,6 @@ pub use options::Tenancy;
 pub use schema::TenancySchema;
 
 pub(crate) use apply::{refresh, refresh_foreign_keys};
-pub(crate) use backfill::tell_audit;
+pub(crate) use log::tell as tell_log;
 pub(crate) use remove::refuse_while_enabled;
 pub(crate) use shared::{keep_functions, protect as protect_shared};

@@ -6,7 +6,7 @@ use sea_orm_migration::DbErr;
 use crate::{
     tenancy::{
         apply::{POLICIES, ROW_TRIGGERS},
-        backfill,
+        log,
         register::{self, Member},
         shared,
     },
@@ -32,7 +32,7 @@ pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
     }
     unmake(work, &table.id, &members).await?;
     register::remove(work, &table.id).await?;
-    backfill::forget_tenants(work, &members).await?;
+    log::forget(work, &members).await?;
     shared::unforce(work).await?;
     work.run(include_str!("../sql/tenancy/release_ledger.sql"))
         .await?;

@@ -1,4 +1,4 @@
--- How many rows of a table, and links cut there, are in an archival of another tenant: what backfill_ledger.sql replaces
+-- How many rows of a table, and links cut there, are in an archival of another tenant: what tell_ledger.sql replaces
 -- is replaced here, too.
 SELECT (SELECT pg_catalog.count(*) FROM {twin} AS d JOIN archive.archival AS a ON a.id = d.{archival_id}
         WHERE a.restored_at IS NULL AND a.tenant IS NOT NULL AND d.{column}::text IS DISTINCT FROM a.tenant)

@@ -1,4 +1,4 @@
-//! Whose the archivals and the entries are that were written before.
+//! Whose the entries of the audit log are that were written before.
 
 use sea_orm_archive::catalog::{Table, TableId};
 use sea_orm_migration::DbErr;
@@ -6,145 +6,31 @@ use sea_orm_migration::DbErr;
 use crate::{
     audit,
     name::{literal, quote},
-    tenancy::{
-        register::{self, Member},
-        shared,
-    },
+    tenancy::register::{self, Member},
     work::Work,
 };
 
-/// What has told until now whose the rows of a table are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// Nothing: the table was not under tenancy.
-    Never,
-    /// Another column.
-    ByAnother,
-    /// The same column.
-    Before,
-}
-
-/// Gives the archivals that hold rows of `table` and of its histories their tenant. The callers put those tables, and
-/// what all share, under their policies again.
-pub(crate) async fn ledger(work: &Work, table: &TableId, told: Told) -> Result<(), DbErr> {
-    shared::unforce(work).await?;
-    for member in register::members(work, table).await? {
-        let Some(column) = member.column.as_ref() else {
-            continue;
-        };
-        if member.is_archived || member.is_partition {
-            continue;
-        }
-        let table = work.existing_table(&member.name).await?;
-        for source in std::iter::once(&table.id).chain(table.twin.iter().map(|twin| &twin.id)) {
-            work.unforce(&source.sql()).await?;
-        }
-        ledger_of(work, &table, column, told).await?;
-    }
-    Ok(())
-}
-
-/// The same for one table, and what stands in the archival of another tenant is refused: when the same column told it
-/// before, nobody but by hand can have put such a row there since.
-async fn ledger_of(work: &Work, table: &Table, column: &str, told: Told) -> Result<(), DbErr> {
-    let archived = Archived::of(table, column);
-    if told == Told::ByAnother {
-        work.run(&archived.fill(include_str!("../sql/tenancy/forget_ledger.sql")))
-            .await?;
-    }
-    work.run(&archived.fill(include_str!("../sql/tenancy/backfill_ledger.sql")))
-        .await?;
-    if told == Told::Before {
-        return Ok(());
-    }
-    let strangers = archived.fill(include_str!("../sql/tenancy/strangers.sql"));
-    let strangers: i64 = work.row(&strangers, []).await?.try_get("", "rows")?;
-    if strangers == 0 {
-        return Ok(());
-    }
-    Err(DbErr::Migration(format!(
-        "{strangers} rows of {} went into the archive with the tree of another tenant, or were detached from it: \
-         restore those archivals first, and give the rows to one tenant",
-        table.id
-    )))
-}
-
-/// What a table and its archive table say of their rows' tenants, as SQL.
-struct Archived {
-    table: String,
-    name: String,
-    column: String,
-    twin: String,
-    archival_id: String,
-    rows: String,
-}
-
-impl Archived {
-    fn of(table: &Table, column: &str) -> Self {
-        let key = table.key.iter().map(|c| {
-            let name = literal(&c.name);
-            format!("{name}, t.{}", quote(&c.name))
-        });
-        let key = key.collect::<Vec<_>>().join(", ");
-        let column = quote(column);
-        let sources = std::iter::once(&table.id).chain(table.twin.iter().map(|twin| &twin.id));
-        let rows = sources.map(|source| {
-            format!(
-                "SELECT pg_catalog.jsonb_build_object({key}), t.{column}::text FROM {} AS t",
-                source.sql()
-            )
-        });
-        let rows = rows.collect::<Vec<_>>().join(" UNION ALL ");
-        let (twin, archival_id) = match &table.twin {
-            Some(twin) => (twin.id.sql(), quote(&twin.archival_id)),
-            None => (
-                format!(
-                    "(SELECT NULL::text AS {column}, NULL::bigint AS \"no archival\" WHERE false)"
-                ),
-                "\"no archival\"".to_owned(),
-            ),
-        };
-        Self {
-            table: literal(&table.id.sql()),
-            name: literal(&table.id.to_string()),
-            column,
-            twin,
-            archival_id,
-            rows,
-        }
-    }
-
-    fn fill(&self, sql: &str) -> String {
-        sql.replace("{rows}", &self.rows)
-            .replace("{table}", &self.table)
-            .replace("{name}", &self.name)
-            .replace("{archival_id}", &self.archival_id)
-            .replace("{twin}", &self.twin)
-            .replace("{column}", &self.column)
-    }
-}
-
 /// Lets the log tell of each row of `table` and its histories whose it is, from now on and for what is written.
-pub(crate) async fn audit(work: &Work, table: &TableId) -> Result<(), DbErr> {
+pub(crate) async fn tell_all(work: &Work, table: &TableId) -> Result<(), DbErr> {
     for member in register::members(work, table).await? {
         if member.is_archived || member.is_partition {
             continue;
         }
         if let Some(table) = work.table(&member.name).await? {
-            tell_audit(work, &table).await?;
+            tell(work, &table).await?;
         }
     }
     Ok(())
 }
 
 /// The same for one table that is audited.
-pub(crate) async fn tell_audit(work: &Work, table: &Table) -> Result<(), DbErr> {
+pub(crate) async fn tell(work: &Work, table: &Table) -> Result<(), DbErr> {
     if !register::is_installed(work).await? || !audit::register::is_installed(work).await? {
         return Ok(());
     }
     let told = work
         .rows(
-            include_str!("../sql/tenancy/tell_audit.sql"),
+            include_str!("../sql/tenancy/register_log.sql"),
             [table.id.oid.into()],
         )
         .await?;
@@ -204,7 +90,7 @@ async fn tell_before(work: &Work, table: &Table, told: &Told) -> Result<(), DbEr
             )
         })
         .collect();
-    let sql = include_str!("../sql/tenancy/backfill_audit.sql")
+    let sql = include_str!("../sql/tenancy/tell_log.sql")
         .replace("{rows}", &rows)
         .replace("{told_until}", &told.until.to_string())
         .replace("{name}", &literal(column))
@@ -254,7 +140,7 @@ async fn refuse_untold(work: &Work, table: &TableId) -> Result<(), DbErr> {
 
 /// The log tells of these tables as of all others again. What it has told of whom is kept, for tenancy by the same
 /// column: the key of a row that is gone may be another tenant's now.
-pub(crate) async fn forget_tenants(work: &Work, members: &[Member]) -> Result<(), DbErr> {
+pub(crate) async fn forget(work: &Work, members: &[Member]) -> Result<(), DbErr> {
     let Some(table) = members.first() else {
         return Ok(());
     };
