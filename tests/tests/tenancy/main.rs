@@ -14,6 +14,7 @@ mod log;
 mod migrations;
 mod model;
 mod neighbours;
+mod nested;
 mod parity;
 mod tenants;
 mod versions;

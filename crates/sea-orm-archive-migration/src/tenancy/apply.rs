@@ -87,7 +87,7 @@ async fn protect(work: &Work, table: &Table) -> Result<(), DbErr> {
         return Ok(());
     };
     register::follow(work, &table.id, &registered.column).await?;
-    history::own_versions(work, table, &registered).await?;
+    history::own_versions(work, &table.id, table, &registered.column).await?;
     for member in register::members(work, &table.id).await? {
         protect_member(work, &member, &registered).await?;
         register::keep(work, member.oid).await?;
@@ -107,7 +107,7 @@ async fn protect_member(
         DbErr::Migration(format!(
             "{name} has no column \"{}\" of the same type, NOT NULL, as its table has: call \
              `manager.sync_archived_table(..)` first, or rename the column there, too",
-            registered.column
+            member.wanted.as_deref().unwrap_or(&registered.column)
         ))
     };
     let column = member.column.as_ref().ok_or_else(missing)?;

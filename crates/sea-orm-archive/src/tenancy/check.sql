@@ -1,6 +1,6 @@
 -- Everything that is not as enable_tenancy() made it. Run with an empty search_path, as the definitions were kept.
 WITH scope AS (
-    SELECT s.relation, s.origin, s.what, s.wanted_column, s.tenant_column FROM archive.tenancy_scope AS s
+    SELECT s.relation, s.what, s.wanted_column, s.tenant_column, s.identity, s.identity_column FROM archive.tenancy_scope AS s
 ),
 -- What all tables share is protected while any table is under tenancy.
 shared AS (
@@ -27,13 +27,14 @@ ties AS (
     SELECT s.relation, 'has no foreign key on the tenant''s column: nothing keeps a version with the tenant of its identity' AS problem, again.remedy
     FROM scope AS s CROSS JOIN again
     WHERE s.what = 'history' AND s.tenant_column IS NOT NULL
-      AND NOT EXISTS (SELECT FROM archive.tenancy_object AS o WHERE o.relation = s.relation AND o.kind = 'constraint')
+      AND NOT EXISTS (SELECT FROM archive.tenancy_object AS o WHERE o.relation = s.relation AND o.kind = 'constraint'
+                        AND o.definition LIKE 'FOREIGN KEY%')
       AND NOT EXISTS (
           SELECT FROM pg_constraint AS c
           CROSS JOIN unnest(c.conkey, c.confkey) AS k (child, parent)
           JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.child AND a.attname = s.tenant_column
-          JOIN pg_attribute AS b ON b.attrelid = c.confrelid AND b.attnum = k.parent AND b.attname = s.wanted_column
-          WHERE c.conrelid = s.relation AND c.confrelid = s.origin AND c.contype = 'f' AND c.convalidated)
+          JOIN pg_attribute AS b ON b.attrelid = c.confrelid AND b.attnum = k.parent AND b.attname = s.identity_column
+          WHERE c.conrelid = s.relation AND c.confrelid = s.identity AND c.contype = 'f' AND c.convalidated)
 ),
 heirs AS (
     SELECT s.relation, format('is inherited by %s, which no policy of it reaches', i.inhrelid::regclass) AS problem,
