@@ -16,5 +16,6 @@ mod model;
 mod neighbours;
 mod nested;
 mod parity;
+mod temporal;
 mod tenants;
 mod versions;

@@ -11,7 +11,7 @@ use crate::{
         history,
         options::Tenancy,
         register::{self, Member, Registered},
-        remove, shared,
+        remove, shared, temporal,
     },
     work::Work,
 };
@@ -87,6 +87,7 @@ async fn protect(work: &Work, table: &Table) -> Result<(), DbErr> {
         return Ok(());
     };
     register::follow(work, &table.id, &registered.column).await?;
+    temporal::refuse_unseen(work, vec![table.id.oid]).await?;
     history::own_versions(work, &table.id, table, &registered.column).await?;
     for member in register::members(work, &table.id).await? {
         protect_member(work, &member, &registered).await?;
@@ -320,7 +321,8 @@ async fn refuse_other_policies(work: &Work, member: &Member, first: bool) -> Res
 }
 
 /// The functions of temporal foreign keys run as the owner, with `row_security = off`, which is an error where the
-/// owner is under policies itself. Under tenancy it sees what the session sees: whole identities with their versions.
+/// owner is under policies itself. Under tenancy it sees what the session sees: whole identities with their versions, and
+/// the rows that can refer to them.
 pub(crate) async fn refresh_foreign_keys(work: &Work) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());

@@ -9,6 +9,7 @@ mod register;
 mod remove;
 mod schema;
 mod shared;
+mod temporal;
 
 pub use options::Tenancy;
 pub use schema::TenancySchema;
@@ -17,3 +18,4 @@ pub(crate) use apply::{refresh, refresh_foreign_keys};
 pub(crate) use backfill::tell_audit;
 pub(crate) use remove::refuse_while_enabled;
 pub(crate) use shared::{keep_functions, protect as protect_shared};
+pub(crate) use temporal::refuse_unseen;

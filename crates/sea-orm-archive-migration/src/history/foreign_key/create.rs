@@ -41,6 +41,7 @@ pub(crate) async fn create(work: &Work, wanted: &TemporalForeignKey) -> Result<(
         columns: &wanted.columns,
         time: &wanted.time,
     };
+    tenancy::refuse_unseen(work, vec![child.id.oid]).await?;
     refuse_unmatched(work, &foreign_key).await?;
     create_index(work, &foreign_key).await?;
     for event in Event::ALL {
