@@ -16,6 +16,7 @@ mod model;
 mod neighbours;
 mod nested;
 mod parity;
+mod splits;
 mod temporal;
 mod tenants;
 mod versions;

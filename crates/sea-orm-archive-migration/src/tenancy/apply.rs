@@ -82,6 +82,25 @@ pub(crate) async fn refresh(work: &Work, table: &TableId) -> Result<(), DbErr> {
     Ok(())
 }
 
+/// Lets a migration change rows of every tenant in `table`; [`refresh`] makes the guards anew.
+pub(crate) async fn lift_guards(work: &Work, table: &TableId) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    work.run_each(
+        "SELECT pg_catalog.format('ALTER TABLE %s DISABLE TRIGGER %I', $2::text, tgname) AS statement
+         FROM pg_catalog.pg_trigger
+         WHERE tgrelid = $1::bigint::oid AND tgname::text = ANY ($3) AND EXISTS (
+             SELECT FROM archive.tenancy_scope AS s WHERE s.relation = tgrelid)",
+        [
+            table.oid.into(),
+            table.sql().into(),
+            ROW_TRIGGERS.map(str::to_owned).to_vec().into(),
+        ],
+    )
+    .await
+}
+
 async fn protect(work: &Work, table: &Table) -> Result<(), DbErr> {
     let Some(registered) = register::find(work, &table.id).await? else {
         return Ok(());

@@ -14,7 +14,7 @@ mod temporal;
 pub use options::Tenancy;
 pub use schema::TenancySchema;
 
-pub(crate) use apply::{refresh, refresh_foreign_keys};
+pub(crate) use apply::{lift_guards, refresh, refresh_foreign_keys};
 pub(crate) use backfill::tell_audit;
 pub(crate) use remove::refuse_while_enabled;
 pub(crate) use shared::{keep_functions, protect as protect_shared};
