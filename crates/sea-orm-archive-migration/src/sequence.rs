@@ -48,6 +48,8 @@ pub(crate) async fn reset(work: &Work, active: &Table) -> Result<(), DbErr> {
     let tables: Vec<String> = std::iter::once(active.id.sql())
         .chain(active.twin.iter().map(|twin| twin.id.sql()))
         .collect();
+    // The owner counts every tenant's ids.
+    let forced = work.unforce_all(tables.clone()).await?;
     // A row that is inserted or archived meanwhile would not be counted.
     work.run(&format!(
         "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
@@ -58,7 +60,7 @@ pub(crate) async fn reset(work: &Work, active: &Table) -> Result<(), DbErr> {
         work.run_with(&setval(sequence, &tables), [sequence.name.as_str().into()])
             .await?;
     }
-    Ok(())
+    work.force_all(forced).await
 }
 
 /// The next id is the first one of the sequence beyond those of the tables, in the direction in which

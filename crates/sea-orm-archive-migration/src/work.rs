@@ -61,6 +61,14 @@ impl Work {
         self.db.execute_unprepared(sql).await.map(drop)
     }
 
+    /// The same, with `row_security` on: the triggers that it runs may write where policies hide rows, such as to the
+    /// log. Whether rows were hidden from the statement itself is for the caller to find out.
+    pub(crate) async fn run_under_policies(&self, sql: &str) -> Result<(), DbErr> {
+        let before = self.set("row_security", "on").await?;
+        self.run(sql).await?;
+        self.set("row_security", &before).await.map(drop)
+    }
+
     /// Runs one statement with arguments.
     pub(crate) async fn run_with<const N: usize>(
         &self,
@@ -174,10 +182,29 @@ impl Work {
         Ok(true)
     }
 
+    /// The same for several tables; those whose owner has to be put under policies again.
+    pub(crate) async fn unforce_all(&self, tables: Vec<String>) -> Result<Vec<String>, DbErr> {
+        let mut lifted = Vec::new();
+        for table in tables {
+            if self.unforce(&table).await? {
+                lifted.push(table);
+            }
+        }
+        Ok(lifted)
+    }
+
     /// Puts the owner of `table` under its policies again.
     pub(crate) async fn force(&self, table: &str) -> Result<(), DbErr> {
         self.run(&format!("ALTER TABLE {table} FORCE ROW LEVEL SECURITY"))
             .await
+    }
+
+    /// The same for several tables.
+    pub(crate) async fn force_all(&self, tables: Vec<String>) -> Result<(), DbErr> {
+        for table in tables {
+            self.force(&table).await?;
+        }
+        Ok(())
     }
 
     /// Sets a setting until the end of the transaction, and says what it was before.

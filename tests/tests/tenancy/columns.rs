@@ -317,7 +317,7 @@ async fn a_column_that_is_renamed_by_hand() {
         .await
         .unwrap();
     // And what was made under the old one goes.
-    for table in crate::database::TABLES {
+    for table in crate::database::TABLES.into_iter().rev() {
         organisations
             .manager()
             .disable_tenancy(table)

@@ -333,6 +333,7 @@ async fn the_entries_of_a_table_that_leaves_tenancy_are_everybodys() {
     run(&txn, "update department_history set name = 'under'").await;
     txn.commit().await.unwrap();
     manager.disable_tenancy("posts").await.unwrap();
+    manager.disable_tenancy("staff").await.unwrap();
     manager.disable_tenancy("departments").await.unwrap();
     let txn = organisations.tenant(2).await;
     run(&txn, "update posts set slug = 'after' where id = 1").await;

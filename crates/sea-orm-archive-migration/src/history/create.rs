@@ -18,10 +18,11 @@ pub(crate) async fn create(work: &Work, wanted: &HistoryTable) -> Result<(), DbE
     register::require(work).await?;
     foreign_key::forget_dropped(work).await?;
     register::forget_dropped(work).await?;
-    ensure(work, wanted, None).await.map(drop)
+    let history = ensure(work, wanted, None).await?;
+    tenancy::refresh(work, &history.id).await
 }
 
-/// As [`create`]; `split` are the columns that come from the identity table.
+/// As [`create`], before tenancy follows; `split` are the columns that come from the identity table.
 pub(crate) async fn ensure(
     work: &Work,
     wanted: &HistoryTable,
@@ -54,19 +55,12 @@ pub(crate) async fn ensure(
     };
     let history = verify_registered(work, history).await?;
     // A constraint is checked against rows that FORCE ROW LEVEL SECURITY hides from the owner.
-    let mut forced = Vec::new();
-    for table in [&history.id, &history.identity] {
-        if work.unforce(&table.sql()).await? {
-            forced.push(table.sql());
-        }
-    }
+    let tables = vec![history.id.sql(), history.identity.sql()];
+    let forced = work.unforce_all(tables).await?;
     constraint::add_missing(work, &history).await?;
-    for table in forced {
-        work.force(&table).await?;
-    }
+    work.force_all(forced).await?;
     default_to_the_context(work, &history).await?;
     register::put(work, &history).await?;
-    tenancy::refresh(work, &history.id).await?;
     Ok(history)
 }
 

@@ -203,7 +203,8 @@ pub trait HistorySchema {
     /// The existing rows are checked, with both tables locked against writes.
     ///
     /// The functions run as the role that migrates, with its rights and `row_security = off`: where a
-    /// policy would hide rows even from this role, a write fails rather than not to be checked. They name
+    /// policy would hide rows even from this role, a write fails rather than not to be checked. Under tenancy
+    /// they see what the session sees, which is every row that can refer to its versions. They name
     /// the tables: after renaming one of them or a column, create the foreign key again. A transaction
     /// above READ COMMITTED may write rows of the child, and gets 40001 where a version changed meanwhile;
     /// it may not end versions (0A000), since it could not see the rows that need them.
@@ -211,8 +212,9 @@ pub trait HistorySchema {
     /// # Errors
     ///
     /// Where a row has no version at its time, naming it; where the types differ; where the child is a
-    /// partition or is inherited from; where another temporal foreign key has this name; and where the
-    /// history is not registered.
+    /// partition or is inherited from; where another temporal foreign key has this name; where the history is
+    /// not registered; and where the child is under tenancy and the history is not, since the functions would
+    /// not see the rows of all tenants: put the table of its identities under tenancy first.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::{HistorySchema, TemporalForeignKey};

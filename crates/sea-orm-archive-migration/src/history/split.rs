@@ -15,7 +15,7 @@ use crate::{
         register::{self, Definition},
     },
     name::{self, literal, quote, quote_all},
-    stamps,
+    stamps, tenancy,
     work::{Work, said},
 };
 
@@ -31,11 +31,16 @@ pub(crate) async fn split(work: &Work, wanted: &HistorySplit) -> Result<(), DbEr
     let identity = lock(work, &name::table(identity)?).await?;
     verify_columns(wanted, &identity)?;
     refuse_dependents(work, &identity, &wanted.columns).await?;
+    // Every tenant's rows get a version, also where the owner is under policies.
+    let forced = work.unforce_all(vec![identity.id.sql()]).await?;
     refuse_unknown_start(work, wanted, &identity).await?;
     let history = with_columns(work, wanted, &identity).await?;
     let history = create::ensure(work, &history, Some(wanted.columns.clone())).await?;
     copy(work, wanted, &history).await?;
     drop_columns(work, &history, &wanted.columns).await?;
+    work.force_all(forced).await?;
+    // The versions learn from their identities whose they are, so they have to be there first.
+    tenancy::refresh(work, &history.id).await?;
     let identity = work.existing_table(&history.identity.sql()).await?;
     stamps::refresh(work, &identity).await
 }
@@ -321,8 +326,12 @@ pub(crate) async fn unsplit(work: &Work, name: &str) -> Result<(), DbErr> {
         history.id.sql()
     ))
     .await?;
+    let identity = work.unforce_all(vec![history.identity.sql()]).await?;
+    work.unforce(&history.id.sql()).await?;
     refuse_loss(work, &history).await?;
     refuse_more_columns(work, &history, &columns).await?;
+    // Its values come back to every tenant's rows, and none is given to another.
+    tenancy::lift_guards(work, &history.identity).await?;
     give_back(work, &history, &columns).await?;
     register::remove(work, &history.id).await?;
     work.run(&format!("DROP TABLE {}", history.id.sql()))
@@ -333,7 +342,9 @@ pub(crate) async fn unsplit(work: &Work, name: &str) -> Result<(), DbErr> {
                 history.id,
                 said(&error)
             ))
-        })
+        })?;
+    work.force_all(identity).await?;
+    tenancy::refresh(work, &history.identity).await
 }
 
 /// Refuses to go back where versions would be lost, or there is none to take a value from.
@@ -382,7 +393,8 @@ async fn refuse_loss(work: &Work, history: &History) -> Result<(), DbErr> {
 }
 
 /// Refuses to go back where a column that did not come from the identity table holds values: they would
-/// be lost. Keys, periods and the times of recording are what a history is made of, and go with it.
+/// be lost. Keys, periods and the times of recording are what a history is made of, and go with it; so does the
+/// tenant, which the identity has.
 async fn refuse_more_columns(
     work: &Work,
     history: &History,
@@ -395,6 +407,7 @@ async fn refuse_more_columns(
         .collect();
     known.extend(history.columns.iter().map(|column| &column.name));
     known.extend([&history.valid_from, &history.valid_to]);
+    known.extend(&table.id.tenant);
     known.extend(history.recorded.iter().flat_map(|(from, to)| [from, to]));
     let mut held = Vec::new();
     for column in &table.columns {
@@ -452,7 +465,7 @@ async fn give_back(work: &Work, history: &History, columns: &[String]) -> Result
         .collect();
     work.run(&format!("ALTER TABLE {identity} {}", added.join(", ")))
         .await?;
-    work.run(&format!(
+    work.run_under_policies(&format!(
         "UPDATE {identity} AS i SET {} FROM {} AS h WHERE {}",
         set.join(", "),
         history.id.sql(),

@@ -12,7 +12,7 @@ use crate::{
         log,
         options::Tenancy,
         register::{self, Member, Registered},
-        remove, shared,
+        remove, shared, temporal,
     },
     work::Work,
 };
@@ -86,12 +86,32 @@ pub(crate) async fn refresh(work: &Work, table: &TableId) -> Result<(), DbErr> {
     Ok(())
 }
 
+/// Lets a migration change rows of every tenant in `table`; [`refresh`] makes the guards anew.
+pub(crate) async fn lift_guards(work: &Work, table: &TableId) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    work.run_each(
+        "SELECT pg_catalog.format('ALTER TABLE %s DISABLE TRIGGER %I', $2::text, tgname) AS statement
+         FROM pg_catalog.pg_trigger
+         WHERE tgrelid = $1::bigint::oid AND tgname::text = ANY ($3) AND EXISTS (
+             SELECT FROM archive.tenancy_scope AS s WHERE s.relation = tgrelid)",
+        [
+            table.oid.into(),
+            table.sql().into(),
+            ROW_TRIGGERS.map(str::to_owned).to_vec().into(),
+        ],
+    )
+    .await
+}
+
 async fn protect(work: &Work, table: &Table, told: Told) -> Result<(), DbErr> {
     let Some(registered) = register::find(work, &table.id).await? else {
         return Ok(());
     };
     register::follow(work, &table.id, &registered.column).await?;
-    history::own_versions(work, table, &registered).await?;
+    temporal::refuse_unseen(work, vec![table.id.oid]).await?;
+    history::own_versions(work, &table.id, table, &registered.column).await?;
     ledger::tell(work, &table.id, told).await?;
     for member in register::members(work, &table.id).await? {
         protect_member(work, &member, &registered).await?;
@@ -112,7 +132,7 @@ async fn protect_member(
         DbErr::Migration(format!(
             "{name} has no column \"{}\" of the same type, NOT NULL, as its table has: call \
              `manager.sync_archived_table(..)` first, or rename the column there, too",
-            registered.column
+            member.wanted.as_deref().unwrap_or(&registered.column)
         ))
     };
     let column = member.column.as_ref().ok_or_else(missing)?;
@@ -325,7 +345,8 @@ async fn refuse_other_policies(work: &Work, member: &Member, first: bool) -> Res
 }
 
 /// The functions of temporal foreign keys run as the owner, with `row_security = off`, which is an error where the
-/// owner is under policies itself. Under tenancy it sees what the session sees: whole identities with their versions.
+/// owner is under policies itself. Under tenancy it sees what the session sees: whole identities with their versions, and
+/// the rows that can refer to them.
 pub(crate) async fn refresh_foreign_keys(work: &Work) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());

@@ -1,49 +1,63 @@
 //! The tenant's column of a history: a version belongs to the tenant of its identity.
 
-use sea_orm_archive::catalog::{Column, Table};
+use sea_orm_archive::catalog::{Column, Table, TableId};
 use sea_orm_migration::DbErr;
 
 use crate::{
     history::register as histories,
     name::{derived, literal, quote, quote_all},
-    tenancy::{
-        column,
-        register::{self, Registered},
-    },
+    tenancy::{column, register},
     work::{Work, said},
 };
 
 /// Gives each history of `table` the column that says whose a version is, where it has none, and ties it to that of
-/// the identity with a foreign key. The callers put the tables under their policies again.
+/// the identity with a foreign key; then each history of those. The callers put the tables under their policies again.
+///
+/// Where the column is in the primary key, the history has one that refers to it, and that foreign key says whose a
+/// version is: nothing is added.
 ///
 /// A look at the identity could say the same and would be no column to drift. But it is none that a trigger could
 /// ask, the archive table of the history has nothing to look at, and a restore brings identity and versions
 /// back at once, when neither sees the other yet.
 pub(crate) async fn own_versions(
     work: &Work,
+    origin: &TableId,
     table: &Table,
-    registered: &Registered,
+    column: &str,
 ) -> Result<(), DbErr> {
     for history in register::histories(work, &table.id).await? {
         let history = work.existing_table(&history).await?;
+        // A circle ends where it began.
+        if history.id.oid == origin.oid {
+            continue;
+        }
         let Some(versions) = histories::find(work, &history.id).await? else {
             continue;
         };
         let tied = Tied {
             table,
             history: &history,
-            column: &registered.column,
+            column,
             refers: versions.identity_names(),
         };
-        tied.unforce(work).await?;
-        tied.add_column(work).await?;
-        tied.default_to_the_context(work).await?;
-        tied.refer(work).await?;
+        let own = versions.columns.iter().find(|c| c.key == column);
+        match own {
+            Some(_) => tied.refer_already(work).await?,
+            None => {
+                tied.unforce(work).await?;
+                tied.add_column(work).await?;
+                tied.default_to_the_context(work).await?;
+                tied.refer(work).await?;
+            }
+        }
+        let history = work.existing_table(&history.id.sql()).await?;
+        let column = own.map_or(column, |c| &c.name);
+        Box::pin(own_versions(work, origin, &history, column)).await?;
     }
     Ok(())
 }
 
-/// A history and the table of its identities, which is under tenancy.
+/// A history and the table of its identities, which is under tenancy or such a history itself.
 struct Tied<'a> {
     table: &'a Table,
     history: &'a Table,
@@ -266,6 +280,23 @@ impl Tied<'_> {
         .await
         .map_err(|error| self.stranger(&error))?;
         register::made(work, &self.history.id, "constraint", &name).await
+    }
+
+    /// The foreign key to the primary key says it, if it is there.
+    async fn refer_already(&self, work: &Work) -> Result<(), DbErr> {
+        let key: Vec<_> = self.table.key.iter().map(|c| c.name.clone()).collect();
+        let Some(found) = self.referring(work, &self.refers, &key).await? else {
+            return Err(DbErr::Migration(format!(
+                "{} has no foreign key to {}, so that nothing keeps a version with the tenant of its identity: call                  `manager.create_history_table(..)` again, which adds it",
+                self.history.id, self.table.id
+            )));
+        };
+        work.run(&format!(
+            "ALTER TABLE {} VALIDATE CONSTRAINT {}",
+            self.history.id.sql(),
+            quote(&found)
+        ))
+        .await
     }
 
     fn stranger(&self, error: &DbErr) -> DbErr {

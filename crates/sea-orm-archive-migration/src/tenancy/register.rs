@@ -26,6 +26,9 @@ pub(crate) struct Member {
     /// Partitions get the row triggers of their table from PostgreSQL.
     pub(crate) is_partition: bool,
     pub(crate) is_partitioned: bool,
+    /// What the column that says whose a row is should be called here.
+    pub(crate) wanted: Option<String>,
+    /// The same, where it is there as it should be.
     pub(crate) column: Option<String>,
 }
 
@@ -92,14 +95,13 @@ pub(crate) async fn put(
 /// Under its old name it would be another one as soon as the table has one of that name again.
 pub(crate) async fn follow(work: &Work, table: &TableId, column: &str) -> Result<(), DbErr> {
     let renames = include_str!("../sql/tenancy/rename.sql");
-    work.run_each(renames, [table.oid.into(), column.into()])
-        .await?;
+    work.run_each(renames, [table.oid.into()]).await?;
     work.run_with(
-        "UPDATE archive.tenancy_object AS o SET name = $2::text
-         FROM archive.tenancy AS t JOIN archive.tenancy_scope AS s ON s.origin = t.relation
-         WHERE o.relation = s.relation AND o.kind IN ('column', 'default') AND o.name = t.tenant_name
-           AND t.relation = $1::bigint::oid AND t.tenant_name <> $2::text",
-        [table.oid.into(), column.into()],
+        "UPDATE archive.tenancy_object AS o SET name = s.wanted_column
+         FROM archive.tenancy_scope AS s
+         WHERE o.relation = s.relation AND o.kind IN ('column', 'default') AND o.name <> s.wanted_column
+           AND s.origin = $1::bigint::oid",
+        [table.oid.into()],
     )
     .await?;
     work.run_with(
@@ -156,7 +158,8 @@ pub(crate) async fn members(work: &Work, table: &TableId) -> Result<Vec<Member>,
         .rows(
             "SELECT s.relation::bigint AS oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
                     pg_catalog.pg_get_userbyid(c.relowner)::text AS owner, s.what, c.relispartition AS is_partition,
-                    c.relkind = 'p' AS is_partitioned, s.what = 'twin' AS is_archived, s.tenant_column::text AS tenant_column
+                    c.relkind = 'p' AS is_partitioned, s.what = 'twin' AS is_archived, s.wanted_column::text AS wanted_column,
+                    s.tenant_column::text AS tenant_column
              FROM archive.tenancy_scope AS s
              JOIN pg_catalog.pg_class AS c ON c.oid = s.relation
              JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -174,6 +177,7 @@ pub(crate) async fn members(work: &Work, table: &TableId) -> Result<Vec<Member>,
             is_partition: row.try_get("", "is_partition")?,
             is_partitioned: row.try_get("", "is_partitioned")?,
             is_archived: row.try_get("", "is_archived")?,
+            wanted: row.try_get("", "wanted_column")?,
             column: row.try_get("", "tenant_column")?,
         })
     };

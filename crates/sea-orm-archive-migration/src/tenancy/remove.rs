@@ -5,10 +5,10 @@ use sea_orm_migration::DbErr;
 
 use crate::{
     tenancy::{
-        apply::{POLICIES, ROW_TRIGGERS},
+        apply::{POLICIES, ROW_TRIGGERS, refresh_foreign_keys},
         log,
         register::{self, Member},
-        shared,
+        shared, temporal,
     },
     work::Work,
 };
@@ -32,6 +32,8 @@ pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
     }
     unmake(work, &table.id, &members).await?;
     register::remove(work, &table.id).await?;
+    temporal::refuse_left(work, members.iter().map(|member| member.oid).collect()).await?;
+    refresh_foreign_keys(work).await?;
     log::forget(work, &members).await?;
     shared::unforce(work).await?;
     work.run(include_str!("../sql/tenancy/release_ledger.sql"))

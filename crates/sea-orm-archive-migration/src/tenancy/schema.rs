@@ -41,6 +41,9 @@ pub trait TenancySchema {
     /// ALTER TABLE post_names ADD FOREIGN KEY (org_id, post_id) REFERENCES posts (org_id, id) ON UPDATE CASCADE;
     /// ```
     ///
+    /// Where the column is in the primary key, the history has one that refers to it, and nothing is added. The history
+    /// of a history has the column of that one.
+    ///
     /// The ledger, the detached links and the audit log show to each tenant what is of its rows. What is archived and
     /// logged already is told apart by its rows; what nothing tells apart is the administrator's to see. It may run
     /// again, and then makes good what was changed by hand.
@@ -50,8 +53,9 @@ pub trait TenancySchema {
     /// Where there is no such table, column or role; where the column may be NULL, or is of a type that cuts values
     /// off (`name`, `"char"`); where the table is a history, a twin or a partition; where it has other permissive
     /// policies, which would let in more; where archived rows belong to another tenant than the tree they went with;
-    /// where versions are of another tenant than their identity, or nothing says whose they are; and where another
-    /// table has another administrator.
+    /// where versions are of another tenant than their identity, or nothing says whose they are; where a temporal
+    /// foreign key refers from the table to a history that is not under tenancy, since whoever ends a version there would
+    /// not see the rows of other tenants that need it; and where another table has another administrator.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::{Tenancy, TenancySchema};
@@ -78,7 +82,8 @@ pub trait TenancySchema {
     ///
     /// # Errors
     ///
-    /// The database's own.
+    /// While a table under tenancy refers to a history of this one with a temporal foreign key: that table has to go
+    /// first.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::TenancySchema;

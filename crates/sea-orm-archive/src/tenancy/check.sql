@@ -1,6 +1,6 @@
 -- Everything that is not as enable_tenancy() made it. Run with an empty search_path, as the definitions were kept.
 WITH scope AS (
-    SELECT s.relation, s.origin, s.what, s.wanted_column, s.tenant_column FROM archive.tenancy_scope AS s
+    SELECT s.relation, s.what, s.wanted_column, s.tenant_column, s.identity, s.identity_column FROM archive.tenancy_scope AS s
 ),
 -- What all tables share is protected while any table is under tenancy.
 shared AS (
@@ -27,13 +27,14 @@ ties AS (
     SELECT s.relation, 'has no foreign key on the tenant''s column: nothing keeps a version with the tenant of its identity' AS problem, again.remedy
     FROM scope AS s CROSS JOIN again
     WHERE s.what = 'history' AND s.tenant_column IS NOT NULL
-      AND NOT EXISTS (SELECT FROM archive.tenancy_object AS o WHERE o.relation = s.relation AND o.kind = 'constraint')
+      AND NOT EXISTS (SELECT FROM archive.tenancy_object AS o WHERE o.relation = s.relation AND o.kind = 'constraint'
+                        AND o.definition LIKE 'FOREIGN KEY%')
       AND NOT EXISTS (
           SELECT FROM pg_constraint AS c
           CROSS JOIN unnest(c.conkey, c.confkey) AS k (child, parent)
           JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.child AND a.attname = s.tenant_column
-          JOIN pg_attribute AS b ON b.attrelid = c.confrelid AND b.attnum = k.parent AND b.attname = s.wanted_column
-          WHERE c.conrelid = s.relation AND c.confrelid = s.origin AND c.contype = 'f' AND c.convalidated)
+          JOIN pg_attribute AS b ON b.attrelid = c.confrelid AND b.attnum = k.parent AND b.attname = s.identity_column
+          WHERE c.conrelid = s.relation AND c.confrelid = s.identity AND c.contype = 'f' AND c.convalidated)
 ),
 heirs AS (
     SELECT s.relation, format('is inherited by %s, which no policy of it reaches', i.inhrelid::regclass) AS problem,
@@ -164,6 +165,25 @@ functions AS (
                AND EXISTS (SELECT FROM aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) AS acl
                            WHERE acl.grantee <> f.proowner AND acl.privilege_type = 'EXECUTE')))
 ),
+-- The functions of a temporal foreign key see what the session sees.
+temporal AS (
+    SELECT k.child::oid AS relation,
+           format('has the temporal foreign key %I to %s, which is not under tenancy: whoever ends a version does not see all rows that need it',
+                  k.name, k.history) AS problem,
+           'put the table of its identities under tenancy with manager.enable_tenancy(..), or drop the foreign key' AS remedy
+    FROM archive.temporal_foreign_key AS k
+    WHERE EXISTS (SELECT FROM scope AS s WHERE s.relation = k.child) AND NOT EXISTS (SELECT FROM scope AS s WHERE s.relation = k.history)
+    UNION ALL
+    SELECT c.oid, format('has forced policies of its own, which hide rows from the checks of the temporal foreign key %I', k.name),
+           'call manager.install_archive() again, which makes that an error where it happens'
+    FROM archive.temporal_foreign_key AS k
+    JOIN archive.history_table AS h ON h.history = k.history
+    JOIN pg_class AS c ON c.oid IN (k.child, k.history, h.identity) AND c.relforcerowsecurity
+    WHERE NOT EXISTS (SELECT FROM scope AS s WHERE s.relation = c.oid)
+      AND EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS f ON f.oid = t.tgfoid AND f.pronamespace = 'archive'::regnamespace
+                  WHERE t.tgrelid IN (k.child, k.history) AND 'row_security=on' = ANY (f.proconfig)
+                    AND f.proname::text ~ ('_' || k.id || '_(insert|update|shorten|delete|truncate)$'))
+),
 administrators AS (
     SELECT t.relation::oid AS relation, format('is administered by %s, which is no role any more', t.administrator) AS problem,
            'call manager.enable_tenancy(..) with a role that there is' AS remedy
@@ -174,7 +194,7 @@ SELECT format('%s.%s', n.nspname, c.relname) AS object, d.problem, d.remedy
 FROM (
     SELECT * FROM columns UNION ALL SELECT * FROM ties UNION ALL SELECT * FROM heirs
     UNION ALL SELECT * FROM above UNION ALL SELECT * FROM owners UNION ALL SELECT * FROM unprotected UNION ALL SELECT * FROM missing UNION ALL SELECT * FROM different UNION ALL SELECT * FROM other
-    UNION ALL SELECT * FROM grants UNION ALL SELECT * FROM kept_grants UNION ALL SELECT * FROM administrators
+    UNION ALL SELECT * FROM grants UNION ALL SELECT * FROM kept_grants UNION ALL SELECT * FROM temporal UNION ALL SELECT * FROM administrators
 ) AS d
 JOIN pg_class AS c ON c.oid = d.relation
 JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -41,6 +41,7 @@ pub(crate) async fn create(work: &Work, wanted: &TemporalForeignKey) -> Result<(
         columns: &wanted.columns,
         time: &wanted.time,
     };
+    tenancy::refuse_unseen(work, vec![child.id.oid]).await?;
     refuse_unmatched(work, &foreign_key).await?;
     create_index(work, &foreign_key).await?;
     for event in Event::ALL {
@@ -169,16 +170,10 @@ async fn register_once(
 }
 
 async fn refuse_unmatched(work: &Work, foreign_key: &ForeignKey<'_>) -> Result<(), DbErr> {
-    let mut forced = Vec::new();
-    for table in [&foreign_key.child.id, &foreign_key.history.id] {
-        if work.unforce(&table.sql()).await? {
-            forced.push(table.sql());
-        }
-    }
+    let tables = [&foreign_key.child.id, &foreign_key.history.id].map(|table| table.sql());
+    let forced = work.unforce_all(tables.to_vec()).await?;
     let rows = work.qualified_rows(&foreign_key.unmatched(), []).await?;
-    for table in forced {
-        work.force(&table).await?;
-    }
+    work.force_all(forced).await?;
     let Some(row) = rows.first() else {
         return Ok(());
     };

@@ -18,41 +18,54 @@ CREATE TABLE IF NOT EXISTS archive.tenancy_object (
 );
 
 -- Every table that holds rows of a table under tenancy, and in which column each of its rows says whose it is.
+--
+-- A history says it in the column of the same name, but where the table says it in its primary key: then the history
+-- has a column that refers to that, whatever it is called. A history may have a history, and UNION lets a circle end.
+--
+-- The registers are read as arrays, of which PostgreSQL expects few rows. Of a recursion over tables that it has not
+-- looked at it expects so many that it compiles each query first.
 CREATE OR REPLACE VIEW archive.tenancy_scope AS
 WITH RECURSIVE whole AS (
-    SELECT t.relation::oid AS relation, t.relation::oid AS origin, 'table' AS what
-    FROM archive.tenancy AS t
-    UNION ALL
-    SELECT h.history::oid, t.relation::oid, 'history'
-    FROM archive.history_table AS h JOIN archive.tenancy AS t ON t.relation = h.identity
+    SELECT t.relation::oid AS relation, t.relation::oid AS origin, 'table' AS what, o.attname AS wanted_column,
+           o.atttypid AS wanted_type, NULL::oid AS identity, NULL::name AS identity_column
+    FROM pg_catalog.unnest(ARRAY(SELECT t FROM archive.tenancy AS t)) AS t
+    LEFT JOIN LATERAL (
+        SELECT o.attname, o.atttypid FROM pg_catalog.pg_attribute AS o
+        WHERE o.attrelid = t.relation AND NOT o.attisdropped AND (o.attname = t.tenant_name OR o.attnum = t.tenant)
+        ORDER BY o.attname <> t.tenant_name LIMIT 1
+    ) AS o ON true
+    UNION
+    SELECT h.history::oid, w.origin, 'history', coalesce((
+               SELECT h.identity_columns[k.place] FROM pg_catalog.pg_constraint AS p
+               CROSS JOIN LATERAL pg_catalog.unnest(p.conkey) WITH ORDINALITY AS k (number, place)
+               JOIN pg_catalog.pg_attribute AS a ON a.attrelid = p.conrelid AND a.attnum = k.number
+               WHERE p.conrelid = w.relation AND p.contype = 'p' AND a.attname = w.wanted_column), w.wanted_column),
+           w.wanted_type, w.relation, w.wanted_column
+    FROM whole AS w
+    JOIN pg_catalog.unnest(ARRAY(SELECT h FROM archive.history_table AS h)) AS h ON h.identity = w.relation AND h.history <> w.origin
 ),
 paired AS (
-    SELECT w.relation, w.origin, w.what FROM whole AS w
+    SELECT w.relation, w.origin, w.what, w.wanted_column, w.wanted_type, w.identity, w.identity_column FROM whole AS w
     UNION ALL
-    SELECT r.twin::oid, w.origin, 'twin'
+    SELECT r.twin::oid, w.origin, 'twin', w.wanted_column, w.wanted_type, NULL, NULL
     FROM whole AS w JOIN archive.archived_table AS r ON r.active = w.relation
 ),
 member AS (
-    SELECT p.relation, p.origin, p.what FROM paired AS p
+    SELECT p.relation, p.origin, p.what, p.wanted_column, p.wanted_type, p.identity, p.identity_column FROM paired AS p
     UNION ALL
-    SELECT i.inhrelid, m.origin, 'partition'
+    SELECT i.inhrelid, m.origin, 'partition', m.wanted_column, m.wanted_type, NULL, NULL
     FROM member AS m
     JOIN pg_catalog.pg_class AS c ON c.oid = m.relation AND c.relkind = 'p'
     JOIN pg_catalog.pg_inherits AS i ON i.inhparent = m.relation
 )
 SELECT m.relation, m.origin, m.what,
-       o.attname AS wanted_column,  -- as the table calls it; NULL where it was dropped
-       a.attname AS tenant_column   -- NULL where this one has it not, of another type, or with NULLs
+       m.wanted_column,             -- as the table calls it, or the history what refers to it; NULL where it was dropped
+       a.attname AS tenant_column,  -- NULL where this one has it not, of another type, or with NULLs
+       m.identity, m.identity_column -- of a history: the table whose key its versions refer to, and the column there
 FROM member AS m
 JOIN pg_catalog.pg_class AS c ON c.oid = m.relation
-JOIN archive.tenancy AS t ON t.relation = m.origin
-LEFT JOIN LATERAL (
-    SELECT o.attname, o.atttypid FROM pg_catalog.pg_attribute AS o
-    WHERE o.attrelid = m.origin AND NOT o.attisdropped AND (o.attname = t.tenant_name OR o.attnum = t.tenant)
-    ORDER BY o.attname <> t.tenant_name LIMIT 1
-) AS o ON true
 LEFT JOIN pg_catalog.pg_attribute AS a
-    ON a.attrelid = m.relation AND a.attname = o.attname AND a.atttypid = o.atttypid AND a.attnotnull AND NOT a.attisdropped;
+    ON a.attrelid = m.relation AND a.attname = m.wanted_column AND a.atttypid = m.wanted_type AND a.attnotnull AND NOT a.attisdropped;
 
 -- What is there now of what enable_tenancy() makes, on the tables of the scope and on those that all of them share.
 CREATE OR REPLACE VIEW archive.tenancy_found AS
