@@ -434,73 +434,83 @@ async fn another_column_of_the_tenant_is_the_one_that_is_told() {
     assert_eq!(told(&two, "keys").await, ["UPDATE 1 2"]);
 }
 
-/// Tables whose entries did not always tell the column that says now whose a row is: how each was made, what happened
-/// to its column, what of it the log was told to leave out before and after, and what the first tenant still sees.
-const REUSED: [(&str, &str, &str, [&str; 2], &[&str]); 9] = [
-    (
-        "renamed",
-        "org bigint not null",
-        "rename org to org_id",
-        ["", ""],
-        &["INSERT 8 1"],
-    ),
-    (
-        "added",
-        "other bigint default 1",
-        "add org_id bigint not null default 1",
-        ["", ""],
+/// A table whose entries did not always tell the column that says now whose a row is.
+struct Reused {
+    table: &'static str,
+    columns: &'static str,
+    /// What became of its column.
+    change: &'static str,
+    /// What the log was told to leave out before that, and after.
+    hides: [&'static str; 2],
+    /// What the first tenant still sees.
+    seen: &'static [&'static str],
+}
+
+const REUSED: [Reused; 9] = [
+    Reused {
+        table: "renamed",
+        columns: "org bigint not null",
+        change: "rename org to org_id",
+        hides: ["", ""],
+        seen: &["INSERT 8 1"],
+    },
+    Reused {
+        table: "added",
+        columns: "other bigint default 1",
+        change: "add org_id bigint not null default 1",
+        hides: ["", ""],
         // What tells no whole row does not tell either that there was no such column.
-        &["UPDATE 5 1", "UPDATE 5 1", "INSERT 8 1"],
-    ),
-    (
-        "filled",
-        "org_id bigint, other bigint default 1",
-        "alter org_id set not null",
-        ["", ""],
-        &["INSERT 8 1"],
-    ),
-    (
-        "excluded",
-        "org_id bigint not null",
-        "",
-        ["exclude org_id", "exclude org_id"],
-        &[],
-    ),
-    (
-        "redacted",
-        "org_id bigint not null",
-        "",
-        ["redact org_id", "redact org_id"],
-        &[],
-    ),
-    (
-        "once_excluded",
-        "org_id bigint not null",
-        "",
-        ["exclude org_id", ""],
-        &[],
-    ),
-    (
-        "once_redacted",
-        "org_id bigint not null",
-        "",
-        ["redact org_id", ""],
-        &[],
-    ),
-    (
-        "excluded_renamed",
-        "org bigint not null",
-        "rename org to org_id",
-        ["exclude org", ""],
-        &[],
-    ),
-    (
-        "redacted_renamed",
-        "org bigint not null",
-        "rename org to org_id",
-        ["redact org", ""],
-        &["INSERT 8 1"],
-    ),
+        seen: &["UPDATE 5 1", "UPDATE 5 1", "INSERT 8 1"],
+    },
+    Reused {
+        table: "filled",
+        columns: "org_id bigint, other bigint default 1",
+        change: "alter org_id set not null",
+        hides: ["", ""],
+        seen: &["INSERT 8 1"],
+    },
+    Reused {
+        table: "excluded",
+        columns: "org_id bigint not null",
+        change: "",
+        hides: ["exclude org_id", "exclude org_id"],
+        seen: &[],
+    },
+    Reused {
+        table: "redacted",
+        columns: "org_id bigint not null",
+        change: "",
+        hides: ["redact org_id", "redact org_id"],
+        seen: &[],
+    },
+    Reused {
+        table: "once_excluded",
+        columns: "org_id bigint not null",
+        change: "",
+        hides: ["exclude org_id", ""],
+        seen: &[],
+    },
+    Reused {
+        table: "once_redacted",
+        columns: "org_id bigint not null",
+        change: "",
+        hides: ["redact org_id", ""],
+        seen: &[],
+    },
+    Reused {
+        table: "excluded_renamed",
+        columns: "org bigint not null",
+        change: "rename org to org_id",
+        hides: ["exclude org", ""],
+        seen: &[],
+    },
+    Reused {
+        table: "redacted_renamed",
+        columns: "org bigint not null",
+        change: "rename org to org_id",
+        hides: ["redact org", ""],
+        seen: &["INSERT 8 1"],
+    },
 ];
 
 /// `exclude` or `redact` and a column, or neither.
@@ -517,7 +527,14 @@ fn audited(table: &'static str, hides: &'static str) -> AuditedTable {
 async fn what_does_not_tell_the_tenants_column_is_nobodys() {
     let organisations = Organisations::open().await;
     let (owner, manager) = (&organisations.owner, organisations.manager());
-    for (table, columns, change, [before, after], _) in REUSED {
+    for reused in &REUSED {
+        let Reused {
+            table,
+            columns,
+            change,
+            hides: [before, after],
+            ..
+        } = *reused;
         let column = columns.split(' ').next().unwrap();
         let given = match table {
             "filled" => "null",
@@ -556,8 +573,8 @@ async fn what_does_not_tell_the_tenants_column_is_nobodys() {
 
     let [one, two, nobody] = contexts(&organisations).await;
     let administrator = organisations.administrator().await;
-    for (table, _, _, _, seen) in REUSED {
-        assert_eq!(told(&one, table).await, seen, "{table}");
+    for Reused { table, seen, .. } in &REUSED {
+        assert_eq!(told(&one, table).await, *seen, "{table}");
         assert!(told(&two, table).await.is_empty(), "{table}");
         assert!(told(&nobody, table).await.is_empty(), "{table}");
         let untold = format!(
