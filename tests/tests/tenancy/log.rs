@@ -446,7 +446,14 @@ struct Reused {
     seen: &'static [&'static str],
 }
 
-const REUSED: [Reused; 9] = [
+const REUSED: [Reused; 10] = [
+    Reused {
+        table: "taken_over",
+        columns: "org bigint not null, org_id bigint default 1",
+        change: "drop org_id; alter table taken_over rename org to org_id",
+        hides: ["", ""],
+        seen: &["INSERT 8 1"],
+    },
     Reused {
         table: "renamed",
         columns: "org bigint not null",
@@ -627,7 +634,8 @@ async fn papers() -> Organisations {
     let (owner, manager) = (&organisations.owner, organisations.manager());
     run(
         owner,
-        "create table papers (id bigint primary key, org bigint not null, slug text not null)",
+        "create table papers (id bigint primary key, org bigint not null, slug text not null);
+         insert into papers values (4, 2, 'early')",
     )
     .await;
     manager.audit_table("papers").await.unwrap();
@@ -641,7 +649,7 @@ async fn papers() -> Organisations {
     .await;
     run(
         &txn,
-        "delete from papers where id = 8; delete from papers where id = 9",
+        "delete from papers where id = 8; delete from papers where id = 9; update papers set slug = 'late' where id = 4",
     )
     .await;
     txn.commit().await.unwrap();
@@ -660,13 +668,14 @@ async fn enable_papers(organisations: &Organisations, column: &'static str) {
         .unwrap();
 }
 
-const PAPERS_OF_2: [&str; 6] = [
+const PAPERS_OF_2: [&str; 7] = [
     "INSERT 9 2",
     "INSERT 8 2",
     "INSERT 7 2",
     "INSERT 6 2",
     "DELETE 8 2",
     "DELETE 9 2",
+    "UPDATE 4 2",
 ];
 
 /// Of key 9 the log says two tenants, but of each entry whose it is.
@@ -688,17 +697,18 @@ async fn what_was_told_under_tenancy_stays_told() {
 
     manager.disable_tenancy("papers").await.unwrap();
     run(owner, "alter table papers rename org to org_id").await;
-    // Of 6 only the log knows whose it was; of 8 and 9, that they were the other's once.
+    // Of 4 and 6 only the log knows whose they were; of 8 and 9, that they were the other's once.
     run(
         owner,
-        "update papers set slug = 'between' where id = 7; update papers set slug = 'between' where id <> 7;
+        "update papers set slug = 'between' where id = 7; update papers set slug = 'between' where id = 4;
+         update papers set slug = 'between' where id in (6, 9);
          insert into papers values (8, 1, 'first'), (5, 1, 'new');
-         alter table papers disable trigger user; delete from papers where id = 6; alter table papers enable trigger user",
+         alter table papers disable trigger user; delete from papers where id in (4, 6); alter table papers enable trigger user",
     )
     .await;
     let middle = clock(owner).await;
     enable_papers(&organisations, "org_id").await;
-    sees([&["INSERT 5 1"], &["UPDATE 7 2", "UPDATE 6 2"]]).await;
+    sees([&["INSERT 5 1"], &["UPDATE 7 2", "UPDATE 4 2", "UPDATE 6 2"]]).await;
     let since = format!(
         "select count(*) from archive.audited_table where table_name = 'public.papers' and told_since < '{middle}'"
     );
@@ -713,7 +723,7 @@ async fn what_was_told_under_tenancy_stays_told() {
     enable_papers(&organisations, "org_id").await;
     run(owner, "alter table papers rename org_id to holder").await;
     enable_papers(&organisations, "holder").await;
-    sees([&["INSERT 5 1"], &["UPDATE 7 2", "UPDATE 6 2"]]).await;
+    sees([&["INSERT 5 1"], &["UPDATE 7 2", "UPDATE 4 2", "UPDATE 6 2"]]).await;
     let differences = sea_orm_archive::tenancy::check(owner).await.unwrap();
     assert_eq!(differences, []);
 }
