@@ -435,73 +435,90 @@ async fn another_column_of_the_tenant_is_the_one_that_is_told() {
     assert_eq!(told(&two, "keys").await, ["UPDATE 1 2"]);
 }
 
-/// Tables whose entries did not always tell the column that says now whose a row is: how each was made, what happened
-/// to its column, what of it the log was told to leave out before and after, and what the first tenant still sees.
-const REUSED: [(&str, &str, &str, [&str; 2], &[&str]); 9] = [
-    (
-        "renamed",
-        "org bigint not null",
-        "rename org to org_id",
-        ["", ""],
-        &["INSERT 8 1"],
-    ),
-    (
-        "added",
-        "other bigint default 1",
-        "add org_id bigint not null default 1",
-        ["", ""],
+/// A table whose entries did not always tell the column that says now whose a row is.
+struct Reused {
+    table: &'static str,
+    columns: &'static str,
+    /// What became of its column.
+    change: &'static str,
+    /// What the log was told to leave out before that, and after.
+    hides: [&'static str; 2],
+    /// What the first tenant still sees.
+    seen: &'static [&'static str],
+}
+
+const REUSED: [Reused; 10] = [
+    Reused {
+        table: "taken_over",
+        columns: "org bigint not null, org_id bigint default 1",
+        change: "drop org_id; alter table taken_over rename org to org_id",
+        hides: ["", ""],
+        seen: &["INSERT 8 1"],
+    },
+    Reused {
+        table: "renamed",
+        columns: "org bigint not null",
+        change: "rename org to org_id",
+        hides: ["", ""],
+        seen: &["INSERT 8 1"],
+    },
+    Reused {
+        table: "added",
+        columns: "other bigint default 1",
+        change: "add org_id bigint not null default 1",
+        hides: ["", ""],
         // What tells no whole row does not tell either that there was no such column.
-        &["UPDATE 5 1", "UPDATE 5 1", "INSERT 8 1"],
-    ),
-    (
-        "filled",
-        "org_id bigint, other bigint default 1",
-        "alter org_id set not null",
-        ["", ""],
-        &["INSERT 8 1"],
-    ),
-    (
-        "excluded",
-        "org_id bigint not null",
-        "",
-        ["exclude org_id", "exclude org_id"],
-        &[],
-    ),
-    (
-        "redacted",
-        "org_id bigint not null",
-        "",
-        ["redact org_id", "redact org_id"],
-        &[],
-    ),
-    (
-        "once_excluded",
-        "org_id bigint not null",
-        "",
-        ["exclude org_id", ""],
-        &[],
-    ),
-    (
-        "once_redacted",
-        "org_id bigint not null",
-        "",
-        ["redact org_id", ""],
-        &[],
-    ),
-    (
-        "excluded_renamed",
-        "org bigint not null",
-        "rename org to org_id",
-        ["exclude org", ""],
-        &[],
-    ),
-    (
-        "redacted_renamed",
-        "org bigint not null",
-        "rename org to org_id",
-        ["redact org", ""],
-        &["INSERT 8 1"],
-    ),
+        seen: &["UPDATE 5 1", "UPDATE 5 1", "INSERT 8 1"],
+    },
+    Reused {
+        table: "filled",
+        columns: "org_id bigint, other bigint default 1",
+        change: "alter org_id set not null",
+        hides: ["", ""],
+        seen: &["INSERT 8 1"],
+    },
+    Reused {
+        table: "excluded",
+        columns: "org_id bigint not null",
+        change: "",
+        hides: ["exclude org_id", "exclude org_id"],
+        seen: &[],
+    },
+    Reused {
+        table: "redacted",
+        columns: "org_id bigint not null",
+        change: "",
+        hides: ["redact org_id", "redact org_id"],
+        seen: &[],
+    },
+    Reused {
+        table: "once_excluded",
+        columns: "org_id bigint not null",
+        change: "",
+        hides: ["exclude org_id", ""],
+        seen: &[],
+    },
+    Reused {
+        table: "once_redacted",
+        columns: "org_id bigint not null",
+        change: "",
+        hides: ["redact org_id", ""],
+        seen: &[],
+    },
+    Reused {
+        table: "excluded_renamed",
+        columns: "org bigint not null",
+        change: "rename org to org_id",
+        hides: ["exclude org", ""],
+        seen: &[],
+    },
+    Reused {
+        table: "redacted_renamed",
+        columns: "org bigint not null",
+        change: "rename org to org_id",
+        hides: ["redact org", ""],
+        seen: &["INSERT 8 1"],
+    },
 ];
 
 /// `exclude` or `redact` and a column, or neither.
@@ -518,7 +535,14 @@ fn audited(table: &'static str, hides: &'static str) -> AuditedTable {
 async fn what_does_not_tell_the_tenants_column_is_nobodys() {
     let organisations = Organisations::open().await;
     let (owner, manager) = (&organisations.owner, organisations.manager());
-    for (table, columns, change, [before, after], _) in REUSED {
+    for reused in &REUSED {
+        let Reused {
+            table,
+            columns,
+            change,
+            hides: [before, after],
+            ..
+        } = *reused;
         let column = columns.split(' ').next().unwrap();
         let given = match table {
             "filled" => "null",
@@ -557,8 +581,8 @@ async fn what_does_not_tell_the_tenants_column_is_nobodys() {
 
     let [one, two, nobody] = contexts(&organisations).await;
     let administrator = organisations.administrator().await;
-    for (table, _, _, _, seen) in REUSED {
-        assert_eq!(told(&one, table).await, seen, "{table}");
+    for Reused { table, seen, .. } in &REUSED {
+        assert_eq!(told(&one, table).await, *seen, "{table}");
         assert!(told(&two, table).await.is_empty(), "{table}");
         assert!(told(&nobody, table).await.is_empty(), "{table}");
         let untold = format!(
@@ -611,7 +635,8 @@ async fn papers() -> Organisations {
     let (owner, manager) = (&organisations.owner, organisations.manager());
     run(
         owner,
-        "create table papers (id bigint primary key, org bigint not null, slug text not null)",
+        "create table papers (id bigint primary key, org bigint not null, slug text not null);
+         insert into papers values (4, 2, 'early')",
     )
     .await;
     manager.audit_table("papers").await.unwrap();
@@ -625,7 +650,7 @@ async fn papers() -> Organisations {
     .await;
     run(
         &txn,
-        "delete from papers where id = 8; delete from papers where id = 9",
+        "delete from papers where id = 8; delete from papers where id = 9; update papers set slug = 'late' where id = 4",
     )
     .await;
     txn.commit().await.unwrap();
@@ -644,13 +669,14 @@ async fn enable_papers(organisations: &Organisations, column: &'static str) {
         .unwrap();
 }
 
-const PAPERS_OF_2: [&str; 6] = [
+const PAPERS_OF_2: [&str; 7] = [
     "INSERT 9 2",
     "INSERT 8 2",
     "INSERT 7 2",
     "INSERT 6 2",
     "DELETE 8 2",
     "DELETE 9 2",
+    "UPDATE 4 2",
 ];
 
 /// Of key 9 the log says two tenants, but of each entry whose it is.
@@ -672,17 +698,18 @@ async fn what_was_told_under_tenancy_stays_told() {
 
     manager.disable_tenancy("papers").await.unwrap();
     run(owner, "alter table papers rename org to org_id").await;
-    // Of 6 only the log knows whose it was; of 8 and 9, that they were the other's once.
+    // Of 4 and 6 only the log knows whose they were; of 8 and 9, that they were the other's once.
     run(
         owner,
-        "update papers set slug = 'between' where id = 7; update papers set slug = 'between' where id <> 7;
+        "update papers set slug = 'between' where id = 7; update papers set slug = 'between' where id = 4;
+         update papers set slug = 'between' where id in (6, 9);
          insert into papers values (8, 1, 'first'), (5, 1, 'new');
-         alter table papers disable trigger user; delete from papers where id = 6; alter table papers enable trigger user",
+         alter table papers disable trigger user; delete from papers where id in (4, 6); alter table papers enable trigger user",
     )
     .await;
     let middle = clock(owner).await;
     enable_papers(&organisations, "org_id").await;
-    sees([&["INSERT 5 1"], &["UPDATE 7 2", "UPDATE 6 2"]]).await;
+    sees([&["INSERT 5 1"], &["UPDATE 7 2", "UPDATE 4 2", "UPDATE 6 2"]]).await;
     let since = format!(
         "select count(*) from archive.audited_table where table_name = 'public.papers' and told_since < '{middle}'"
     );
@@ -697,7 +724,7 @@ async fn what_was_told_under_tenancy_stays_told() {
     enable_papers(&organisations, "org_id").await;
     run(owner, "alter table papers rename org_id to holder").await;
     enable_papers(&organisations, "holder").await;
-    sees([&["INSERT 5 1"], &["UPDATE 7 2", "UPDATE 6 2"]]).await;
+    sees([&["INSERT 5 1"], &["UPDATE 7 2", "UPDATE 4 2", "UPDATE 6 2"]]).await;
     let differences = sea_orm_archive::tenancy::check(owner).await.unwrap();
     assert_eq!(differences, []);
 }

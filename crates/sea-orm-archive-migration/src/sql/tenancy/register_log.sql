@@ -19,4 +19,4 @@ LEFT JOIN LATERAL (
 ) AS once ON true
 WHERE r.id = b.id AND s.relation = $1::bigint::oid AND (b.tenant, b.tenant_name) IS DISTINCT FROM (a.attnum, a.attname::text)
 RETURNING r.table_name, s.tenant_column::text AS tenant_column, coalesce(told.attnum = a.attnum, false) AS is_told,
-          CASE WHEN b.tenant IS NULL AND once.attname = s.wanted_column THEN b.told_until END AS told_until
+          CASE WHEN once.attname = s.wanted_column THEN b.told_until END AS told_until
