@@ -203,3 +203,23 @@ async fn policies_of_the_applications_own_are_no_reason_to_miss_a_row() {
     let refused = refusal(&organisations.web, version).await;
     assert!(refused.contains("row-level security"), "{refused}");
 }
+
+/// A superuser sees every row, and so do the checks that it sets off, though they run as the owner.
+#[tokio::test]
+async fn a_superuser_ends_no_version_that_a_row_needs() {
+    let organisations = Organisations::new().await;
+    let superuser = organisations.database.connect().await;
+    for sql in [
+        "delete from department_history where department_id = 2",
+        "update department_history set valid_to = '2020-06-01Z' where department_id = 2",
+        "insert into staff values (61, 2, 2, '2019-01-01Z')",
+    ] {
+        let refused = refusal(&superuser, sql).await;
+        assert!(refused.contains("temporal foreign key"), "{sql}: {refused}");
+    }
+    run(
+        &superuser,
+        "insert into staff values (62, 2, 2, '2022-01-01Z')",
+    )
+    .await;
+}

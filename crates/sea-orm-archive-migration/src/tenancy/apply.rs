@@ -203,24 +203,26 @@ fn row_triggers(member: &Member, column: &Compared, administrator: &str) -> Stri
 
 /// `current_user` as well as TO, which holds for every member of the role that inherits its rights: a member is no
 /// administrator before it takes the role. Functions that run as the owner, such as those of a temporal foreign
-/// key, see for the administrator what it sees itself.
+/// key, see for the administrator and for a superuser what these see themselves.
 fn policies(member: &Member, registered: &Registered, is_own: &str) -> String {
     let name = &member.name;
     let mut sql: String = POLICIES
         .iter()
         .map(|policy| format!("DROP POLICY IF EXISTS {policy} ON {name};\n"))
         .collect();
+    let administrator = literal(registered.administrator.as_deref().unwrap_or_default());
+    // As a query of its own it is asked once, and not for every row.
+    let for_all = format!("(SELECT archive.acts_for_all(nullif({administrator}, '')))");
     sql.push_str(&format!(
-        "CREATE POLICY tenancy ON {name} USING ({is_own}) WITH CHECK ({is_own});\n"
+        "CREATE POLICY tenancy ON {name} USING ({is_own}) WITH CHECK ({is_own});
+         CREATE POLICY tenancy_trusted ON {name} TO {owner} USING ({for_all}) WITH CHECK ({for_all});\n",
+        owner = quote(&member.owner),
     ));
     if let Some(role) = &registered.administrator {
         let (to, is) = (quote(role), literal(role));
         sql.push_str(&format!(
             "CREATE POLICY tenancy_administration ON {name} TO {to}
-                 USING (current_user OPERATOR(pg_catalog.=) {is}) WITH CHECK (current_user OPERATOR(pg_catalog.=) {is});
-             CREATE POLICY tenancy_trusted ON {name} TO {owner}
-                 USING (archive.acting_role() OPERATOR(pg_catalog.=) {is}) WITH CHECK (archive.acting_role() OPERATOR(pg_catalog.=) {is});\n",
-            owner = quote(&member.owner),
+                 USING (current_user OPERATOR(pg_catalog.=) {is}) WITH CHECK (current_user OPERATOR(pg_catalog.=) {is});\n",
         ));
     }
     sql

@@ -21,7 +21,7 @@ pub trait TenancySchema {
     /// ALTER TABLE posts ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
     /// CREATE POLICY tenancy ON posts USING (org_id = archive.current_tenant()::bigint);
     /// CREATE POLICY tenancy_administration ON posts TO ops USING (current_user = 'ops');
-    /// CREATE POLICY tenancy_trusted ON posts TO owner USING (archive.acting_role() = 'ops');
+    /// CREATE POLICY tenancy_trusted ON posts TO owner USING ((SELECT archive.acts_for_all('ops')));
     /// CREATE TRIGGER tenancy_guard BEFORE DELETE OR UPDATE ON posts FOR EACH ROW
     ///     WHEN ((OLD.org_id = archive.current_tenant()::bigint) IS NOT TRUE)
     ///     EXECUTE FUNCTION archive.tenancy_guard('ops');

@@ -103,7 +103,7 @@ SELECT 'archive.tenancy'::pg_catalog.regclass, 'function', f.proname, true,
        pg_catalog.md5(pg_catalog.concat_ws(' ', pg_catalog.pg_get_functiondef(f.oid), f.proowner::pg_catalog.regrole))
 FROM pg_catalog.pg_proc AS f
 WHERE f.pronamespace = 'archive'::pg_catalog.regnamespace
-  AND f.proname IN ('current_tenant', 'acting_role', 'tenancy_guard', 'tenancy_keep');
+  AND f.proname IN ('current_tenant', 'acting_role', 'acts_for_all', 'tenancy_guard', 'tenancy_keep');
 
 -- As which role the session acts, whatever function it is in: who logged in, or what SET ROLE took. SET ROLE asks
 -- whether the login is a member, so this is no setting that a client could forge.
@@ -112,6 +112,13 @@ LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE pg_catalog.current_setting('role') WHEN 'none' THEN SESSION_USER
             ELSE pg_catalog.current_setting('role')::name END;
 
+-- Whether the session acts for every tenant: as the administrator, or as a role that is above policies anyway.
+CREATE OR REPLACE FUNCTION archive.acts_for_all(administrator name) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce(archive.acting_role() OPERATOR(pg_catalog.=) administrator, false)
+       OR EXISTS (SELECT FROM pg_catalog.pg_roles AS r
+                  WHERE r.rolname OPERATOR(pg_catalog.=) archive.acting_role() AND (r.rolsuper OR r.rolbypassrls));
+
 -- Refuses what PostgreSQL would do to another tenant's row without asking its policies: what a foreign key does
 -- to the rows below it, and TRUNCATE. Those who are above policies pass, and the administrator.
 --
@@ -119,11 +126,8 @@ RETURN CASE pg_catalog.current_setting('role') WHEN 'none' THEN SESSION_USER
 -- After it is changed, the same of whom it is given to.
 CREATE OR REPLACE FUNCTION archive.tenancy_guard() RETURNS trigger
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    acting name := archive.acting_role();
 BEGIN
-    IF acting = nullif(TG_ARGV[0], '')
-       OR EXISTS (SELECT FROM pg_roles WHERE rolname = acting AND (rolsuper OR rolbypassrls)) THEN
+    IF archive.acts_for_all(nullif(TG_ARGV[0], '')) THEN
         IF TG_OP = 'DELETE' THEN
             RETURN OLD;
         END IF;
