@@ -22,6 +22,6 @@ FROM found AS f
 JOIN based AS b ON true
 JOIN pg_type AS t ON t.oid = b.type AND t.typtype <> 'd'
 CROSS JOIN LATERAL (
-    SELECT 'pg_catalog' AS schema,
+    SELECT CASE WHEN t.typtype = 'b' THEN t.typnamespace::regnamespace::text ELSE 'pg_catalog' END AS schema,
            'archive.current_tenant()::' || format_type(t.oid, -1) AS tenant
 ) AS o
