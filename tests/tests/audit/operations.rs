@@ -206,9 +206,10 @@ async fn what_is_done_to_archived_rows_is_told_with_their_archival() {
 #[tokio::test]
 async fn a_row_that_only_seems_to_be_archived_is_refused() {
     let shop = shop().await;
-    let db = shop.connect_as("web").await;
+    let forger = shop.session_as("forger", "web").await;
+    let db = &forger.db();
     run(
-        &db,
+        db,
         "insert into customers (id, email) values (1, 'a'), (2, 'b')",
     )
     .await;
@@ -228,13 +229,13 @@ async fn a_row_that_only_seems_to_be_archived_is_refused() {
     ];
     for attempt in refused {
         let refused = sea_orm::ConnectionTrait::execute_unprepared(
-            &db,
+            db,
             &format!("{forged} {attempt}; commit"),
         )
         .await;
         let error = refused.unwrap_err().to_string();
         assert!(error.contains("seemed to move"), "{attempt}: {error}");
-        sea_orm::ConnectionTrait::execute_unprepared(&db, "rollback")
+        sea_orm::ConnectionTrait::execute_unprepared(db, "rollback")
             .await
             .unwrap();
     }

@@ -53,8 +53,8 @@ pub(crate) async fn columns(work: &Work, oid: i64) -> Result<Vec<Column>, DbErr>
 }
 
 /// What stands in an entry, in this order.
-const TARGET: &str = "at, transaction_id, operation, table_name, key, old, new, redacted, tenant, actor, request_id, \
-                      database_user, details_id";
+const TARGET: &str = "at, transaction_id, operation, table_name, key, key_hash, old, new, redacted, tenant, actor, \
+                      request_id, database_user, details_id";
 /// As a number, without the detour over text that `pg_current_xact_id()` would need.
 const TRANSACTION: &str = "txid_current()";
 const CONTEXT: [&str; 4] = [
@@ -169,6 +169,8 @@ impl Written<'_> {
             "redacted" => self.redacted(),
             "key_of_a" => self.key("a"),
             "key_of_b" => self.key("b"),
+            "hashed_key_of_a" => self.hashed_key("a"),
+            "hashed_key_of_b" => self.hashed_key("b"),
             "whole_a" => self.whole("a"),
             "whole_b" => self.whole("b"),
             "tenant_of_a" => self.tenant("a"),
@@ -206,8 +208,10 @@ impl Written<'_> {
             }
             "same_key_of_variables" => self.same_key("v_old", "v_new"),
             "same_key" => self.same_key("b", "a"),
-            "key_of_v_old" => self.key("v_old"),
-            "key_of_v_new" => self.key("v_new"),
+            "hashed_key_of_v_old" => self.hashed_key("v_old"),
+            "hashed_key_of_v_new" => self.hashed_key("v_new"),
+            "whole_a_by_columns" => self.whole_by_columns("a"),
+            "whole_b_by_columns" => self.whole_by_columns("b"),
             "whole_v_old" => self.whole("v_old"),
             "whole_v_new" => self.whole("v_new"),
             "tenant_of_v_old" => self.short_tenant(self.tenant("v_old")),
@@ -322,16 +326,21 @@ impl Written<'_> {
 
     /// The whole row as a JSON object, but for what is not told.
     fn whole(&self, row: &str) -> String {
-        let told: Vec<_> = self.told().collect();
-        if told.len() == self.columns.len() && !told.iter().any(|c| c.is_json) {
-            return match row {
-                // Not `to_jsonb(a)`, which is the column `a` where there is one.
-                "a" | "b" => format!("to_jsonb({row}.*)"),
-                variable => format!("to_jsonb({variable})"),
-            };
+        let is_simple = |c: &Column| !c.is_json && !self.is_excluded(c) && !self.is_redacted(c);
+        if !self.columns.iter().all(is_simple) {
+            return self.whole_by_columns(row);
         }
-        let columns: Vec<_> = told
-            .iter()
+        match row {
+            // Not `to_jsonb(a)`, which is the column `a` where there is one.
+            "a" | "b" => format!("to_jsonb({row}.*)"),
+            variable => format!("to_jsonb({variable})"),
+        }
+    }
+
+    /// The same without naming the row as a whole.
+    fn whole_by_columns(&self, row: &str) -> String {
+        let columns: Vec<_> = self
+            .told()
             .map(|c| match c.is_json {
                 true => format!("{} AS {}", json_value(c, row), quote(&c.name)),
                 false => format!("{row}.{}", quote(&c.name)),
@@ -349,6 +358,12 @@ impl Written<'_> {
             .map(|c| format!("{}, {row}.{}", literal(&c.name), quote(&c.name)))
             .collect();
         format!("jsonb_build_object({})", members.join(", "))
+    }
+
+    /// The key, and what the log finds it by.
+    fn hashed_key(&self, row: &str) -> String {
+        let key = self.key(row);
+        format!("{key}, jsonb_hash_extended({key}, 0)")
     }
 
     /// Whether two rows are one: they have the same key, and are of the same tenant. What goes to another tenant is

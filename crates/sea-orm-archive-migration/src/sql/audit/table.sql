@@ -3,8 +3,8 @@
 DECLARE
     v_old    record;
     v_new    record;
-    v_before jsonb := '{}';
-    v_after  jsonb := '{}';
+    v_before jsonb := '{}'::jsonb;
+    v_after  jsonb := '{}'::jsonb;
     v_hidden text;
     v_jit    text;
     v_many   boolean;
@@ -17,7 +17,7 @@ DECLARE
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         -- One row, by far the most often: read into variables, so that only what changed is written as JSON.
-        PERFORM FROM old_rows AS b OFFSET 1;
+        PERFORM FROM old_rows AS b OFFSET 1 LIMIT 1;
         IF NOT FOUND THEN
             SELECT * INTO v_old FROM old_rows AS b WHERE archive.audit_fits({id}, false);
             IF FOUND THEN
@@ -30,7 +30,7 @@ BEGIN
                     -- Whoever acts under a name as long as a text goes the long way, where it is cut.
                     IF {context_is_short} THEN
                         INSERT INTO archive.audit_entry ({target})
-                        VALUES (clock_timestamp(), {transaction}, 'UPDATE', {name}, {key_of_v_new}, {told_of_variables},
+                        VALUES (clock_timestamp(), {transaction}, 'UPDATE', {name}, {hashed_key_of_v_new}, {told_of_variables},
                                 {hidden_of_variables}, {tenant_of_v_new}, {short_context});
                         RETURN NULL;
                     END IF;
@@ -42,9 +42,10 @@ BEGIN
             -- A plan that is made for many rows is kept for single ones, and would compile them each time.
             v_jit := current_setting('jit');
             PERFORM set_config('jit', 'off', true);
-            -- By the key, and not by their order: a trigger on a partition may have dropped one of them.
+            -- By the key, and not by their order: a trigger on a partition may have dropped one of them. Rows that
+            -- have no other are told column by column: a row named as a whole would be sorted a second time.
             INSERT INTO archive.audit_entry ({target})
-            SELECT clock_timestamp(), {transaction}, d.operation, {name}, d.key,
+            SELECT clock_timestamp(), {transaction}, d.operation, {name}, d.key, jsonb_hash_extended(d.key, 0),
                    CASE d.operation WHEN 'UPDATE' THEN ('{' || substr(d.before, 2) || '}')::jsonb WHEN 'DELETE' THEN d.whole_before END,
                    CASE d.operation WHEN 'UPDATE' THEN ('{' || substr(d.after, 2) || '}')::jsonb WHEN 'INSERT' THEN d.whole_after END,
                    CASE d.operation WHEN 'UPDATE' THEN ('[' || substr(d.hidden, 2) || ']')::jsonb ELSE {redacted} END,
@@ -54,8 +55,8 @@ BEGIN
                          CASE WHEN {both} THEN nullif({text_before}, '') END AS before,
                          CASE WHEN {both} THEN nullif({text_after}, '') END AS after,
                          CASE WHEN {both} THEN nullif({text_hidden}, '') END AS hidden,
-                         CASE WHEN {a_is_missing} THEN {whole_b} END AS whole_before,
-                         CASE WHEN {b_is_missing} THEN {whole_a} END AS whole_after,
+                         CASE WHEN {a_is_missing} THEN {whole_b_by_columns} END AS whole_before,
+                         CASE WHEN {b_is_missing} THEN {whole_a_by_columns} END AS whole_after,
                          CASE WHEN {a_is_missing} THEN {tenant_of_b} ELSE {tenant_of_a} END AS tenant
                   FROM old_rows AS b FULL JOIN new_rows AS a ON {same_key} OFFSET 0) AS d
             WHERE d.operation <> 'UPDATE' OR d.before IS NOT NULL OR d.hidden IS NOT NULL;
@@ -64,21 +65,21 @@ BEGIN
         END IF;
         PERFORM FROM old_rows AS b LIMIT 1;
     ELSIF TG_OP = 'INSERT' THEN
-        PERFORM FROM new_rows AS a OFFSET 1;
+        PERFORM FROM new_rows AS a OFFSET 1 LIMIT 1;
         v_many := FOUND;
         SELECT * INTO v_new FROM new_rows AS a WHERE archive.audit_fits({id}, false);
         IF FOUND THEN
 {arrival}
             IF NOT v_many AND {context_is_short} THEN
                 INSERT INTO archive.audit_entry ({target})
-                VALUES (clock_timestamp(), {transaction}, 'INSERT', {name}, {key_of_v_new}, NULL, {whole_v_new}, {redacted},
+                VALUES (clock_timestamp(), {transaction}, 'INSERT', {name}, {hashed_key_of_v_new}, NULL, {whole_v_new}, {redacted},
                         {tenant_of_v_new}, {short_context});
                 RETURN NULL;
             END IF;
             v_jit := current_setting('jit');
             PERFORM set_config('jit', 'off', true);
             INSERT INTO archive.audit_entry ({target})
-            SELECT clock_timestamp(), {transaction}, 'INSERT', {name}, {key_of_a}, NULL, {whole_a}, {redacted},
+            SELECT clock_timestamp(), {transaction}, 'INSERT', {name}, {hashed_key_of_a}, NULL, {whole_a}, {redacted},
                    {tenant_of_a}, {context_once}
             FROM new_rows AS a;
             PERFORM set_config('jit', v_jit, true);
@@ -86,21 +87,21 @@ BEGIN
         END IF;
         PERFORM FROM new_rows AS a LIMIT 1;
     ELSIF TG_OP = 'DELETE' THEN
-        PERFORM FROM old_rows AS b OFFSET 1;
+        PERFORM FROM old_rows AS b OFFSET 1 LIMIT 1;
         v_many := FOUND;
         SELECT * INTO v_old FROM old_rows AS b WHERE archive.audit_fits({id}, false);
         IF FOUND THEN
 {departure}
             IF NOT v_many AND {context_is_short} THEN
                 INSERT INTO archive.audit_entry ({target})
-                VALUES (clock_timestamp(), {transaction}, 'DELETE', {name}, {key_of_v_old}, {whole_v_old}, NULL, {redacted},
+                VALUES (clock_timestamp(), {transaction}, 'DELETE', {name}, {hashed_key_of_v_old}, {whole_v_old}, NULL, {redacted},
                         {tenant_of_v_old}, {short_context});
                 RETURN NULL;
             END IF;
             v_jit := current_setting('jit');
             PERFORM set_config('jit', 'off', true);
             INSERT INTO archive.audit_entry ({target})
-            SELECT clock_timestamp(), {transaction}, 'DELETE', {name}, {key_of_b}, {whole_b}, NULL, {redacted},
+            SELECT clock_timestamp(), {transaction}, 'DELETE', {name}, {hashed_key_of_b}, {whole_b}, NULL, {redacted},
                    {tenant_of_b}, {context_once}
             FROM old_rows AS b;
             PERFORM set_config('jit', v_jit, true);
@@ -127,7 +128,7 @@ BEGIN
         PERFORM archive.audit_put_back(v_settings);
         IF v_rows = 0 AND TG_RELID = (SELECT w.relation FROM archive.audited_table AS w WHERE w.id = {id}) THEN
             INSERT INTO archive.audit_entry ({target})
-            VALUES (clock_timestamp(), {transaction}, 'TRUNCATE', {name}, NULL, NULL, NULL, NULL, {tenant}, {context});
+            VALUES (clock_timestamp(), {transaction}, 'TRUNCATE', {name}, NULL, NULL, NULL, NULL, NULL, {tenant}, {context});
         END IF;
         RETURN NULL;
     END IF;
