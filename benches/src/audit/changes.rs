@@ -1,5 +1,6 @@
 //! One change at a time, and all rows at once.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, Value};
@@ -12,8 +13,10 @@ use crate::databases::WARM_UP;
 use crate::table::{self, ratio};
 use crate::{Fallible, Size};
 
-/// Statements between two looks at the clock.
+/// Statements of a client between two looks at the clock.
 const BATCH: usize = 25;
+/// The same of a loop in the server.
+const LOOP: usize = 100;
 
 struct Case {
     name: &'static str,
@@ -91,38 +94,91 @@ pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
 }
 
 async fn single(loggers: &Open, size: &Size) -> Fallible {
+    for (_, db) in loggers {
+        for (n, case) in SINGLE.iter().enumerate() {
+            create_loop(db, n, case).await?;
+        }
+    }
     let mut costs = vec![vec![Vec::new(); loggers.len()]; SINGLE.len()];
     let mut next = 0;
     for round in 0..size.audit_rounds + 1 {
         // The first is for the plans, which are kept from the sixth time on.
         let batch = if round == 0 { 3 * WARM_UP } else { BATCH };
-        let ids: Vec<i64> = (0..batch as i64)
-            .map(|n| 1 + (next + n) * 7919 % size.audited)
-            .collect();
-        next += batch as i64;
         for turn in 0..loggers.len() {
             let n = (turn + round) % loggers.len();
             let db = &loggers[n].1;
-            for (case, costs) in SINGLE.iter().zip(&mut costs) {
-                let clock = Clock::start(db).await?;
-                for id in &ids {
-                    change(db, case.sql, *id, &format!("round {round}")).await?;
-                }
-                let cost = clock.stop(db, batch).await?;
+            for (case, costs) in costs.iter_mut().enumerate() {
+                let first = next + LOOP as i64;
+                let cost = Cost {
+                    cpu: looped(db, case, next, size.audited).await?,
+                    wall: sent(db, case, first..first + batch as i64, size.audited).await?,
+                };
                 if round > 0 {
                     costs[n].push(cost);
                 }
             }
         }
+        next += (LOOP + batch) as i64;
     }
     print(
-        "## One row: us of the backend, and what the log adds (on the wall in brackets)",
+        "## One row: us of the backend in a loop in the server, and what the log adds (on the wall, for a client, in brackets)",
         1e6,
         loggers,
         &SINGLE,
         &costs,
     );
     Ok(())
+}
+
+/// Rows in no order, none of them twice in a round.
+fn row(n: i64, rows: i64) -> i64 {
+    1 + n * 7919 % rows
+}
+
+/// A procedure that runs the statement for some rows, each in a transaction of its own: what it computes is the
+/// statement's, and not that of waking up a client.
+async fn create_loop(db: &DatabaseConnection, number: usize, case: &Case) -> Fallible {
+    let sql = case.sql.replace("$1", "v_id").replace("$2", "v_text");
+    db.execute_unprepared(&format!(
+        "CREATE PROCEDURE change_{number}(first bigint, count bigint, rows bigint) LANGUAGE plpgsql AS $body$
+         DECLARE
+             v_id   bigint;
+             v_text text := 'loop ' || first;
+         BEGIN
+             FOR n IN first .. first + count - 1 LOOP
+                 v_id := 1 + n * 7919 % rows;
+                 {sql};
+                 COMMIT;
+             END LOOP;
+         END
+         $body$"
+    ))
+    .await?;
+    Ok(())
+}
+
+/// The seconds that the backend computes for one of the statements in a loop.
+async fn looped(db: &DatabaseConnection, case: usize, first: i64, rows: i64) -> Fallible<f64> {
+    let clock = Clock::start(db).await?;
+    db.execute_unprepared(&format!("CALL change_{case}({first}, {LOOP}, {rows})"))
+        .await?;
+    Ok(clock.stop(db, LOOP).await?.cpu)
+}
+
+/// The seconds that a client waits for one of its statements.
+async fn sent(
+    db: &DatabaseConnection,
+    case: usize,
+    numbers: Range<i64>,
+    rows: i64,
+) -> Fallible<f64> {
+    let batch = numbers.clone().count();
+    let text = format!("sent {}", numbers.start);
+    let clock = Clock::start(db).await?;
+    for n in numbers {
+        change(db, SINGLE[case].sql, row(n, rows), &text).await?;
+    }
+    Ok(clock.stop(db, batch).await?.wall)
 }
 
 async fn bulk(loggers: &Open, size: &Size) -> Fallible {
