@@ -3,7 +3,7 @@
 
 CREATE TABLE IF NOT EXISTS archive.audit_entry (
     id             bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
-    at             timestamptz NOT NULL, -- when the statement had changed the row
+    at             timestamptz NOT NULL, -- when the statement had changed its rows: one time for all of them, which keeps indexes small
     transaction_id bigint      NOT NULL, -- pg_current_xact_id()
     archival_id    bigint,               -- of an archived row, or of a move
     details_id     bigint,               -- archive.audit_details: what else is known of the request

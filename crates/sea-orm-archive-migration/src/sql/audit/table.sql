@@ -45,7 +45,7 @@ BEGIN
             -- By the key, and not by their order: a trigger on a partition may have dropped one of them. Rows that
             -- have no other are told column by column: a row named as a whole would be sorted a second time.
             INSERT INTO archive.audit_entry ({target})
-            SELECT clock_timestamp(), {transaction}, d.operation, {name}, d.key, jsonb_hash_extended(d.key, 0),
+            SELECT (SELECT clock_timestamp()), {transaction}, d.operation, {name}, d.key, jsonb_hash_extended(d.key, 0),
                    CASE d.operation WHEN 'UPDATE' THEN ('{' || substr(d.before, 2) || '}')::jsonb WHEN 'DELETE' THEN d.whole_before END,
                    CASE d.operation WHEN 'UPDATE' THEN ('{' || substr(d.after, 2) || '}')::jsonb WHEN 'INSERT' THEN d.whole_after END,
                    CASE d.operation WHEN 'UPDATE' THEN ('[' || substr(d.hidden, 2) || ']')::jsonb ELSE {redacted} END,
@@ -79,7 +79,7 @@ BEGIN
             v_jit := current_setting('jit');
             PERFORM set_config('jit', 'off', true);
             INSERT INTO archive.audit_entry ({target})
-            SELECT clock_timestamp(), {transaction}, 'INSERT', {name}, {hashed_key_of_a}, NULL, {whole_a}, {redacted},
+            SELECT (SELECT clock_timestamp()), {transaction}, 'INSERT', {name}, {hashed_key_of_a}, NULL, {whole_a}, {redacted},
                    {tenant_of_a}, {context_once}
             FROM new_rows AS a;
             PERFORM set_config('jit', v_jit, true);
@@ -101,7 +101,7 @@ BEGIN
             v_jit := current_setting('jit');
             PERFORM set_config('jit', 'off', true);
             INSERT INTO archive.audit_entry ({target})
-            SELECT clock_timestamp(), {transaction}, 'DELETE', {name}, {hashed_key_of_b}, {whole_b}, NULL, {redacted},
+            SELECT (SELECT clock_timestamp()), {transaction}, 'DELETE', {name}, {hashed_key_of_b}, {whole_b}, NULL, {redacted},
                    {tenant_of_b}, {context_once}
             FROM old_rows AS b;
             PERFORM set_config('jit', v_jit, true);
