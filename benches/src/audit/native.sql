@@ -19,7 +19,7 @@ CREATE FUNCTION shadow.update() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO shadow.account (at, transaction_id, operation, actor, tenant, request_id, database_user, {columns})
-    SELECT clock_timestamp(), pg_current_xact_id()::text::bigint, 'UPDATE', {context}, {b_columns}
+    SELECT (SELECT clock_timestamp()), txid_current(), 'UPDATE', {context}, {b_columns}
     FROM old_rows AS b JOIN new_rows AS a ON a.id = b.id WHERE record_image_ne(a, b);
     RETURN NULL;
 END
@@ -28,7 +28,7 @@ CREATE FUNCTION shadow.insert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO shadow.account (at, transaction_id, operation, actor, tenant, request_id, database_user, {columns})
-    SELECT clock_timestamp(), pg_current_xact_id()::text::bigint, 'INSERT', {context}, {b_columns} FROM new_rows AS b;
+    SELECT (SELECT clock_timestamp()), txid_current(), 'INSERT', {context}, {b_columns} FROM new_rows AS b;
     RETURN NULL;
 END
 $$;
@@ -36,7 +36,7 @@ CREATE FUNCTION shadow.delete() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO shadow.account (at, transaction_id, operation, actor, tenant, request_id, database_user, {columns})
-    SELECT clock_timestamp(), pg_current_xact_id()::text::bigint, 'DELETE', {context}, {b_columns} FROM old_rows AS b;
+    SELECT (SELECT clock_timestamp()), txid_current(), 'DELETE', {context}, {b_columns} FROM old_rows AS b;
     RETURN NULL;
 END
 $$;

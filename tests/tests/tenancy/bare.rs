@@ -3,33 +3,13 @@
 use sea_orm::{ConnectionTrait, DbErr, RuntimeErr, SqlxError, SqlxPostgresError};
 use sea_orm_archive::tenancy::{Disparity, check};
 use sea_orm_archive_migration::ArchiveSchema;
-use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::database::{Organisations, attempt, run};
+use crate::database::{Organisations, attempt, let_write, with_roles};
 
 /// The archive and no table. What `web` and `ops` may do is granted table by table.
 pub async fn bare() -> Organisations {
-    let database = Database::from_template("btree_gist", async |db| {
-        db.execute_unprepared("create extension btree_gist").await?;
-        Ok(())
-    })
-    .await;
-    let mut roles = Vec::new();
-    for role in ["owner", "web", "ops", "desk"] {
-        roles.push(database.role(role).await);
-    }
-    let [owner, web, ops, desk] = <[String; 4]>::try_from(roles).unwrap();
-    run(
-        &database.connect().await,
-        &format!(
-            "grant create on database \"{}\" to \"{owner}\"; grant all on schema public to \"{owner}\";
-             grant \"{web}\", \"{ops}\" to \"{desk}\"",
-            database.name()
-        ),
-    )
-    .await;
-    let owner = database.connect_as("owner").await;
+    let (database, owner, [web, ops]) = with_roles().await;
     let manager = SchemaManager::new(&owner);
     manager.install_archive().await.unwrap();
     for role in [&web, &ops] {
@@ -46,17 +26,8 @@ pub async fn bare() -> Organisations {
 
 /// Lets the application and the administrator read and write every table that is there now.
 pub async fn grant(organisations: &Organisations) {
-    for role in ["web", "ops"] {
-        let role = organisations.database.role(role).await;
-        run(
-            &organisations.owner,
-            &format!(
-                "grant select, insert, update, delete on all tables in schema public to \"{role}\";
-                 grant usage on all sequences in schema public to \"{role}\""
-            ),
-        )
-        .await;
-    }
+    let web = organisations.database.role("web").await;
+    let_write(&organisations.owner, [&web, &organisations.ops]).await;
 }
 
 /// What the database says of a statement that it refuses: SQLSTATE, message, detail and hint.

@@ -67,27 +67,7 @@ pub struct Organisations {
 impl Organisations {
     /// The tables with their rows, archived and audited, and not yet under tenancy.
     pub async fn open() -> Self {
-        let database = Database::from_template("btree_gist", async |db| {
-            db.execute_unprepared("create extension btree_gist").await?;
-            Ok(())
-        })
-        .await;
-        let mut roles = Vec::new();
-        for role in ["owner", "web", "ops", "desk"] {
-            roles.push(database.role(role).await);
-        }
-        let [owner, web, ops, desk] = <[String; 4]>::try_from(roles).unwrap();
-        let admin = database.connect().await;
-        run(
-            &admin,
-            &format!(
-                "grant create on database \"{}\" to \"{owner}\"; grant all on schema public to \"{owner}\";
-                 grant \"{web}\", \"{ops}\" to \"{desk}\"",
-                database.name()
-            ),
-        )
-        .await;
-        let owner = database.connect_as("owner").await;
+        let (database, owner, [web, ops]) = with_roles().await;
         run(&owner, SCHEMA).await;
         let manager = SchemaManager::new(&owner);
         manager.install_archive().await.unwrap();
@@ -123,13 +103,8 @@ impl Organisations {
         for role in [&web, &ops] {
             manager.grant_archive(role).await.unwrap();
             manager.grant_audit(role).await.unwrap();
-            run(
-                &owner,
-                &format!("grant select, insert, update, delete on all tables in schema public to \"{role}\";
-                          grant usage on all sequences in schema public to \"{role}\""),
-            )
-            .await;
         }
+        let_write(&owner, [&web, &ops]).await;
         let web = database.connect_as("web").await;
         let organisations = Self {
             database,
@@ -183,6 +158,44 @@ impl Organisations {
             .begin(&desk)
             .await
             .unwrap()
+    }
+}
+
+/// A database with nothing but its roles: a session of the owner, and the names of `web` and `ops`.
+pub async fn with_roles() -> (Database, DatabaseConnection, [String; 2]) {
+    let database = Database::from_template("btree_gist", async |db| {
+        db.execute_unprepared("create extension btree_gist").await?;
+        Ok(())
+    })
+    .await;
+    let owner = database.role("owner").await;
+    let web = database.role("web").await;
+    let ops = database.role("ops").await;
+    let desk = database.role("desk").await;
+    run(
+        &database.connect().await,
+        &format!(
+            "grant create on database \"{}\" to \"{owner}\"; grant all on schema public to \"{owner}\";
+             grant \"{web}\", \"{ops}\" to \"{desk}\"",
+            database.name()
+        ),
+    )
+    .await;
+    let owner = database.connect_as("owner").await;
+    (database, owner, [web, ops])
+}
+
+/// Lets roles read and write every table that is there now.
+pub async fn let_write(owner: &impl ConnectionTrait, roles: [&String; 2]) {
+    for role in roles {
+        run(
+            owner,
+            &format!(
+                "grant select, insert, update, delete on all tables in schema public to \"{role}\";
+                 grant usage on all sequences in schema public to \"{role}\""
+            ),
+        )
+        .await;
     }
 }
 
