@@ -98,6 +98,7 @@ pub mod prelude {
 pub mod __private {
     pub use crate::deleted_by::{Choose, Column, DeletedBy, If, Otherwise};
     pub use crate::lock::{Archive, NoArchive};
+    pub use crate::sql::template::fill;
     pub use sea_orm;
     pub use serde;
 }

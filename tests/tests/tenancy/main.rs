@@ -16,6 +16,7 @@ mod mixed;
 mod model;
 mod neighbours;
 mod nested;
+mod odd_names;
 mod parity;
 mod splits;
 mod temporal;

@@ -126,8 +126,8 @@ async fn attach(work: &Work, relation: &str, function: &str) -> Result<(), DbErr
     let text = include_str!("../sql/audit/triggers.sql");
     work.run(
         &text
-            .replace("{table}", relation)
-            .replace("{function}", function),
+            .replace("{function}", function)
+            .replace("{table}", relation),
     )
     .await
 }

@@ -5,6 +5,7 @@ use sea_orm_migration::DbErr;
 
 use crate::{
     name::{literal, quote},
+    template::fill,
     tenancy::{register, shared},
     work::Work,
 };
@@ -111,11 +112,14 @@ impl Archived {
     }
 
     fn fill(&self, sql: &str) -> String {
-        sql.replace("{rows}", &self.rows)
-            .replace("{table}", &self.table)
-            .replace("{name}", &self.name)
-            .replace("{archival_id}", &self.archival_id)
-            .replace("{twin}", &self.twin)
-            .replace("{column}", &self.column)
+        fill(sql, &|place| match place {
+            "rows" => self.rows.clone(),
+            "table" => self.table.clone(),
+            "name" => self.name.clone(),
+            "archival_id" => self.archival_id.clone(),
+            "twin" => self.twin.clone(),
+            "column" => self.column.clone(),
+            other => format!("{{{other}}}"),
+        })
     }
 }

@@ -6,6 +6,7 @@ use sea_orm_migration::DbErr;
 use crate::{
     audit,
     name::{literal, quote},
+    template::fill,
     tenancy::register::{self, Member},
     work::Work,
 };
@@ -90,11 +91,14 @@ async fn tell_before(work: &Work, table: &Table, told: &Told) -> Result<(), DbEr
             )
         })
         .collect();
-    let sql = include_str!("../sql/tenancy/tell_log.sql")
-        .replace("{rows}", &rows)
-        .replace("{told_until}", &told.until.to_string())
-        .replace("{name}", &literal(column))
-        .replace("{table_name}", &literal(table_name));
+    let tell = include_str!("../sql/tenancy/tell_log.sql");
+    let sql = fill(tell, &|place| match place {
+        "rows" => rows.clone(),
+        "told_until" => told.until.to_string(),
+        "name" => literal(column),
+        "table_name" => literal(table_name),
+        other => format!("{{{other}}}"),
+    });
     let mut lifted = Vec::new();
     for forced in sources
         .into_iter()

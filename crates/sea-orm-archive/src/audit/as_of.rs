@@ -14,6 +14,7 @@ use crate::archive::key_text;
 use crate::entity::DeclaredName;
 use crate::error::Error;
 use crate::run::check_backend;
+use crate::sql::template::fill;
 use crate::sql::{literal, quote};
 
 /// A row as it was at a time. Made by [`AuditEntity::row_as_of`](super::AuditEntity::row_as_of).
@@ -149,15 +150,17 @@ impl<E: EntityTrait> RowAsOf<E> {
             ),
             None => String::new(),
         };
-        let text = include_str!("as_of.sql")
-            .replace("{columns}", &columns::<E>())
-            .replace("{twin}", &twin)
-            .replace("{is_asked}", &is_asked::<E>())
-            .replace("{table_name}", &literal(&table))
-            .replace("{name}", &literal(&watched.name))
-            .replace("{at}", &at)
-            .replace("{key}", &key)
-            .replace("{table}", &table);
+        let text = fill(include_str!("as_of.sql"), &|place| match place {
+            "columns" => columns::<E>(),
+            "twin" => twin.clone(),
+            "is_asked" => is_asked::<E>(),
+            "table_name" => literal(&table),
+            "name" => literal(&watched.name),
+            "at" => at.clone(),
+            "key" => key.clone(),
+            "table" => table.clone(),
+            other => format!("{{{other}}}"),
+        });
         Statement::from_sql_and_values(DbBackend::Postgres, text, values.0)
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod hand_over;
 mod name;
 pub(crate) mod preview;
 pub(crate) mod restore;
+pub(crate) mod template;
 mod tree;
 
 pub(crate) use basis::unchanged;

@@ -1,6 +1,5 @@
--- Whose the archivals are that hold rows of a table, or links that they cut there: {twin} is its archive table, and {rows}
--- are its rows, active and archived, with their key and tenant. Of an archival that was restored nothing is left to
--- say it: the row that has its key now may be another one. An archival without anything of this table is for the
+-- Whose the archivals are that hold rows of a table, or links that they cut there. Its rows tell it, active and archived,
+-- by their key and tenant. Of an archival that was restored nothing is left to say it: the row that has its key now may be another one. An archival without anything of this table is for the
 -- other tables to tell. A link goes along where it was the archival's before, and was not cut from a table that was under
 -- tenancy already, or the archival had been its tenant's. What else is there somebody has written by hand.
 WITH linked AS MATERIALIZED (

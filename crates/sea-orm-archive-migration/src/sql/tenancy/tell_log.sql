@@ -3,7 +3,7 @@
 -- without the tenant's column, or with none in it, since the key may have been another tenant's then; and whatever
 -- mentions a column that is gone, which may be the tenant's under an earlier name. The log of a table that was ever told
 -- to hide the column, or one that is gone, does not say when the tenant changed, so there all keys are nobody's.
--- Entries up to {told_until} were told under tenancy, by the same column: they keep their tenants, and tell them of others.
+-- Entries up to a number were told under tenancy, by the same column: they keep their tenants, and tell them of others.
 -- What is older than the audit of this table is left as it is: an earlier table of that name wrote it, of other rows
 -- with the same keys.
 --

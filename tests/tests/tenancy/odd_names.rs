@@ -1,0 +1,60 @@
+//! Names that look like places in our statements, and end lines of them.
+
+use sea_orm_archive::tenancy::check;
+use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, TenancySchema};
+
+use crate::bare::{bare, grant};
+use crate::database::{number, run, texts};
+
+const TABLE: &str = "{rows}\n; -- {table}";
+const ORG: &str = "{twin} \"{name}\"\n--";
+
+/// What was archived and written down before is told by statements that name table, key and column.
+#[tokio::test]
+async fn rows_that_were_there_before_are_told_under_any_name() {
+    let organisations = bare().await;
+    let owner = &organisations.owner;
+    let manager = organisations.manager();
+    let org = format!("\"{}\"", ORG.replace('"', "\"\""));
+    manager.install_audit().await.unwrap();
+    for role in ["web", "ops"] {
+        let role = organisations.database.role(role).await;
+        manager.grant_audit(&role).await.unwrap();
+    }
+    run(
+        owner,
+        &format!(
+            "create table \"{TABLE}\" (\"{{archival_id}}\" int primary key, {org} int not null)"
+        ),
+    )
+    .await;
+    manager.archive_existing_table(TABLE).await.unwrap();
+    manager.audit_table(TABLE).await.unwrap();
+    grant(&organisations).await;
+    run(
+        owner,
+        &format!("insert into \"{TABLE}\" values (1, 1), (2, 2)"),
+    )
+    .await;
+    for enabled in [1, 2] {
+        manager.enable_tenancy((TABLE, ORG)).await.unwrap();
+        assert_eq!(check(owner).await.unwrap(), []);
+        let tenant = organisations.tenant(1).await;
+        let keys = format!("select \"{{archival_id}}\"::text from \"{TABLE}\"");
+        assert_eq!(
+            texts(&tenant, &keys).await,
+            ["1"],
+            "enabled {enabled} times"
+        );
+        let told = "select key::text from archive.audit_entry";
+        assert_eq!(texts(&tenant, told).await, ["{\"{archival_id}\": 1}"]);
+        drop(tenant);
+        manager.disable_tenancy(TABLE).await.unwrap();
+        let shown = number(
+            &organisations.web,
+            "select count(*) from archive.audit_entry",
+        )
+        .await;
+        assert_eq!(shown, 2);
+    }
+}
