@@ -42,15 +42,6 @@ async fn replayed(db: &DatabaseConnection, table: &str) -> (Rows, usize) {
          where table_name = 'public.{table}' order by id"
     );
     let entries = json(db, sql).await;
-    let lost = format!(
-        "select to_jsonb(e) from archive.audit_entry e
-         where table_name = 'public.{table}' and key_hash is distinct from jsonb_hash_extended(key, 0)"
-    );
-    assert_eq!(
-        json(db, lost).await,
-        [] as [JsonValue; 0],
-        "a look-up by key finds no such entry"
-    );
     let mut rows = Rows::default();
     for entry in &entries {
         let key = entry[1].to_string();

@@ -143,7 +143,7 @@ async fn create_loop(db: &DatabaseConnection, number: usize, case: &Case) -> Fal
         "CREATE PROCEDURE change_{number}(first bigint, count bigint, rows bigint) LANGUAGE plpgsql AS $body$
          DECLARE
              v_id   bigint;
-             v_text text := 'loop ' || first;
+             v_text text := 'loop {number} ' || first;
          BEGIN
              FOR n IN first .. first + count - 1 LOOP
                  v_id := 1 + n * 7919 % rows;
@@ -173,7 +173,7 @@ async fn sent(
     rows: i64,
 ) -> Fallible<f64> {
     let batch = numbers.clone().count();
-    let text = format!("sent {}", numbers.start);
+    let text = format!("sent {case} {}", numbers.start);
     let clock = Clock::start(db).await?;
     for n in numbers {
         change(db, SINGLE[case].sql, row(n, rows), &text).await?;

@@ -23,6 +23,15 @@ async fn told(db: &sea_orm::DatabaseConnection, statement: &str) -> Vec<String> 
         })
         .collect();
     told.sort();
+    // What one statement does to a table in one way has one time.
+    let times = format!(
+        "select to_jsonb(count(distinct at)) from (select * from archive.audit_entry order by id offset {before}) as e
+         where table_name = 'public.customers' group by operation"
+    );
+    assert!(
+        json(db, &times).await.iter().all(|times| *times == 1),
+        "{statement}"
+    );
     told
 }
 
@@ -116,6 +125,27 @@ async fn another_key_is_another_row() {
             "INSERT public.customers {\"id\":10}"
         ]
     );
+    // Whole rows go and come, of several as of one.
+    run(
+        &db,
+        "insert into customers (id, email, balance, tags, note) values (4, 'd', 1.50, '{x}', '{\"a\": 1}'), (5, 'e', 2, null, null)",
+    )
+    .await;
+    let rows = "select to_jsonb(c) - '{password,seen_at}'::text[] from customers as c where id % 20 in (4, 5) order by id";
+    let before = json(&db, rows).await;
+    told(
+        &db,
+        "update customers set id = id + 20, email = email || '!' where id in (4, 5)",
+    )
+    .await;
+    let of = |operation: &str, values: &str| {
+        format!(
+            "select {values} from (select * from archive.audit_entry order by id desc limit 4) as e
+             where operation = '{operation}' order by key"
+        )
+    };
+    assert_eq!(json(&db, &of("DELETE", "old")).await, before);
+    assert_eq!(json(&db, &of("INSERT", "new")).await, json(&db, rows).await);
     // Two rows that change places: what is told of each key is what became of that key.
     run(
         &shop.connect().await,

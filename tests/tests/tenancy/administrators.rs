@@ -3,8 +3,9 @@
 use sea_orm::ConnectionTrait;
 use sea_orm_archive::Context;
 use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::ArchiveSchema;
 
-use crate::database::{EVERYTHING, Organisations, run, texts};
+use crate::database::{EVERYTHING, Organisations, attempt, number, run, texts};
 use crate::model::{comment, post};
 
 #[tokio::test]
@@ -91,4 +92,29 @@ async fn roles_take_turns() {
         txn.commit().await.unwrap();
     }
     superuser.execute_unprepared("select 1").await.unwrap();
+}
+
+/// Whom no policy binds, no guard stops.
+#[tokio::test]
+async fn a_role_that_bypasses_policies_passes_guards() {
+    let organisations = Organisations::new().await;
+    let backup = organisations.database.role("backup").await;
+    organisations
+        .manager()
+        .grant_archive(&backup)
+        .await
+        .unwrap();
+    let superuser = organisations.database.connect().await;
+    run(
+        &superuser,
+        &format!("grant select, delete on likes, comments to \"{backup}\""),
+    )
+    .await;
+    let db = organisations.database.connect_as("backup").await;
+    let delete = "delete from comments where id in (11, 12)";
+    assert_eq!(attempt(&db, delete).await.unwrap(), 0);
+    run(&superuser, &format!("alter role \"{backup}\" bypassrls")).await;
+    let db = organisations.database.connect_as("backup").await;
+    assert_eq!(attempt(&db, delete).await.unwrap(), 2);
+    assert_eq!(number(&db, "select count(*) from likes").await, 0);
 }

@@ -12,7 +12,8 @@ pub struct Model {
     /// The id of this entry. Of two entries of one row, the later has the greater id.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// When the statement had changed its rows, the same for all of them; not when its transaction committed.
+    /// When the statement had changed the row, the same for all that it did to a table in one way; not when its
+    /// transaction committed.
     pub at: DateTimeUtc,
     /// The transaction that did it: `pg_current_xact_id()`.
     pub transaction_id: i64,

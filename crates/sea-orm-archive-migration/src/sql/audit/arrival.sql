@@ -9,7 +9,7 @@
                     IF v_digest <> 0 THEN
                         -- Links that were cut were put back on the way.
                         INSERT INTO archive.audit_entry ({target})
-                        SELECT (SELECT clock_timestamp()), {transaction}, 'UPDATE', {name}, {hashed_key_of_a}, NULL, {whole_a}, {redacted},
+                        SELECT (SELECT clock_timestamp()), {transaction}, 'UPDATE', {name}, {key_of_a}, NULL, {whole_a}, {redacted},
                                {tenant_of_a}, {context_once}
                         FROM new_rows AS a;
                     END IF;

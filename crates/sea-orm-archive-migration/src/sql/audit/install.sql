@@ -3,14 +3,14 @@
 
 CREATE TABLE IF NOT EXISTS archive.audit_entry (
     id             bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
-    at             timestamptz NOT NULL, -- when the statement had changed its rows: one time for all of them, which keeps indexes small
+    at             timestamptz NOT NULL, -- when the statement had changed its rows; of one kind and table, the same for all
     transaction_id bigint      NOT NULL, -- pg_current_xact_id()
     archival_id    bigint,               -- of an archived row, or of a move
     details_id     bigint,               -- archive.audit_details: what else is known of the request
     operation      text        NOT NULL, -- INSERT, UPDATE, DELETE, TRUNCATE, ARCHIVE, RESTORE
     table_name     text        NOT NULL, -- schema.table, as it was called when it was first audited
     key            jsonb,                -- {"id": 42}; NULL for a table that was truncated empty
-    key_hash       bigint,               -- jsonb_hash_extended(key, 0); whoever writes an entry writes it, see below
+    key_hash       bigint GENERATED ALWAYS AS (pg_catalog.jsonb_hash_extended(key, 0)) STORED,
     old            jsonb,                -- of an UPDATE, what changed; of a DELETE, the row
     new            jsonb,                -- of an UPDATE, what changed; of an INSERT, the row
     redacted       jsonb,                -- ["password"]: what changed too, and is not told
@@ -24,8 +24,8 @@ CREATE TABLE IF NOT EXISTS archive.audit_entry (
 CREATE TABLE IF NOT EXISTS archive.audit_entry_default PARTITION OF archive.audit_entry DEFAULT;
 
 -- By row. The hash of the key and not the key: an index takes no key of any length. It is a column, since under
--- row-level security an index serves only comparisons that leak nothing, and the hash function may. It is no
--- generated one: PostgreSQL parses and plans the expression of such a column anew for every statement.
+-- row-level security an index serves only comparisons that leak nothing, and the hash function may. It is
+-- generated: a dump that is restored under another encoding hashes other bytes, and copies no hash then.
 CREATE INDEX IF NOT EXISTS audit_entry_key_hash_idx ON archive.audit_entry (key_hash);
 CREATE INDEX IF NOT EXISTS audit_entry_actor_at_idx ON archive.audit_entry (actor, at);
 CREATE INDEX IF NOT EXISTS audit_entry_at_idx ON archive.audit_entry (at);

@@ -83,9 +83,9 @@ BEGIN
         ELSE format('ONLY %1$s AS b LEFT JOIN (SELECT * FROM %1$s LIMIT 0) AS a ON false', relation::regclass)
     END;
     RETURN format(
-        'INSERT INTO archive.audit_entry (at, transaction_id, operation, table_name, key, key_hash, old, new, redacted, tenant, actor, request_id,
+        'INSERT INTO archive.audit_entry (at, transaction_id, operation, table_name, key, old, new, redacted, tenant, actor, request_id,
                                           database_user, details_id, archival_id)
-         SELECT (SELECT clock_timestamp()), txid_current(), d.operation, $1, d.key, jsonb_hash_extended(d.key, 0),
+         SELECT (SELECT clock_timestamp()), txid_current(), d.operation, $1, d.key,
                 CASE WHEN d.operation <> ''UPDATE'' THEN d.before ELSE (
                     SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(d.before) AS e WHERE e.key = ANY (d.changed)) END,
                 CASE WHEN d.operation <> ''UPDATE'' THEN d.after ELSE (

@@ -30,7 +30,7 @@ BEGIN
                     -- Whoever acts under a name as long as a text goes the long way, where it is cut.
                     IF {context_is_short} THEN
                         INSERT INTO archive.audit_entry ({target})
-                        VALUES (clock_timestamp(), {transaction}, 'UPDATE', {name}, {hashed_key_of_v_new}, {told_of_variables},
+                        VALUES (clock_timestamp(), {transaction}, 'UPDATE', {name}, {key_of_v_new}, {told_of_variables},
                                 {hidden_of_variables}, {tenant_of_v_new}, {short_context});
                         RETURN NULL;
                     END IF;
@@ -45,7 +45,7 @@ BEGIN
             -- By the key, and not by their order: a trigger on a partition may have dropped one of them. Rows that
             -- have no other are told column by column: a row named as a whole would be sorted a second time.
             INSERT INTO archive.audit_entry ({target})
-            SELECT (SELECT clock_timestamp()), {transaction}, d.operation, {name}, d.key, jsonb_hash_extended(d.key, 0),
+            SELECT (SELECT clock_timestamp()), {transaction}, d.operation, {name}, d.key,
                    CASE d.operation WHEN 'UPDATE' THEN ('{' || substr(d.before, 2) || '}')::jsonb WHEN 'DELETE' THEN d.whole_before END,
                    CASE d.operation WHEN 'UPDATE' THEN ('{' || substr(d.after, 2) || '}')::jsonb WHEN 'INSERT' THEN d.whole_after END,
                    CASE d.operation WHEN 'UPDATE' THEN ('[' || substr(d.hidden, 2) || ']')::jsonb ELSE {redacted} END,
@@ -72,14 +72,14 @@ BEGIN
 {arrival}
             IF NOT v_many AND {context_is_short} THEN
                 INSERT INTO archive.audit_entry ({target})
-                VALUES (clock_timestamp(), {transaction}, 'INSERT', {name}, {hashed_key_of_v_new}, NULL, {whole_v_new}, {redacted},
+                VALUES (clock_timestamp(), {transaction}, 'INSERT', {name}, {key_of_v_new}, NULL, {whole_v_new}, {redacted},
                         {tenant_of_v_new}, {short_context});
                 RETURN NULL;
             END IF;
             v_jit := current_setting('jit');
             PERFORM set_config('jit', 'off', true);
             INSERT INTO archive.audit_entry ({target})
-            SELECT (SELECT clock_timestamp()), {transaction}, 'INSERT', {name}, {hashed_key_of_a}, NULL, {whole_a}, {redacted},
+            SELECT (SELECT clock_timestamp()), {transaction}, 'INSERT', {name}, {key_of_a}, NULL, {whole_a}, {redacted},
                    {tenant_of_a}, {context_once}
             FROM new_rows AS a;
             PERFORM set_config('jit', v_jit, true);
@@ -94,14 +94,14 @@ BEGIN
 {departure}
             IF NOT v_many AND {context_is_short} THEN
                 INSERT INTO archive.audit_entry ({target})
-                VALUES (clock_timestamp(), {transaction}, 'DELETE', {name}, {hashed_key_of_v_old}, {whole_v_old}, NULL, {redacted},
+                VALUES (clock_timestamp(), {transaction}, 'DELETE', {name}, {key_of_v_old}, {whole_v_old}, NULL, {redacted},
                         {tenant_of_v_old}, {short_context});
                 RETURN NULL;
             END IF;
             v_jit := current_setting('jit');
             PERFORM set_config('jit', 'off', true);
             INSERT INTO archive.audit_entry ({target})
-            SELECT (SELECT clock_timestamp()), {transaction}, 'DELETE', {name}, {hashed_key_of_b}, {whole_b}, NULL, {redacted},
+            SELECT (SELECT clock_timestamp()), {transaction}, 'DELETE', {name}, {key_of_b}, {whole_b}, NULL, {redacted},
                    {tenant_of_b}, {context_once}
             FROM old_rows AS b;
             PERFORM set_config('jit', v_jit, true);
@@ -128,7 +128,7 @@ BEGIN
         PERFORM archive.audit_put_back(v_settings);
         IF v_rows = 0 AND TG_RELID = (SELECT w.relation FROM archive.audited_table AS w WHERE w.id = {id}) THEN
             INSERT INTO archive.audit_entry ({target})
-            VALUES (clock_timestamp(), {transaction}, 'TRUNCATE', {name}, NULL, NULL, NULL, NULL, NULL, {tenant}, {context});
+            VALUES (clock_timestamp(), {transaction}, 'TRUNCATE', {name}, NULL, NULL, NULL, NULL, {tenant}, {context});
         END IF;
         RETURN NULL;
     END IF;

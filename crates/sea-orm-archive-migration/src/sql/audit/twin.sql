@@ -23,7 +23,7 @@ BEGIN
                 VALUES ({transaction}, {id}, 'ARRIVED', v_rows, v_keys, v_digest);
             END IF;
             INSERT INTO archive.audit_entry ({target}, archival_id)
-            SELECT (SELECT clock_timestamp()), {transaction}, 'ARCHIVE', {name}, {hashed_key_of_a}, NULL, NULL, NULL,
+            SELECT (SELECT clock_timestamp()), {transaction}, 'ARCHIVE', {name}, {key_of_a}, NULL, NULL, NULL,
                    {tenant_of_a}, {context_once}, a.{archival_id}
             FROM new_rows AS a;
             RETURN NULL;
@@ -37,7 +37,7 @@ BEGIN
             INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, keys, digest)
             SELECT {transaction}, {id}, 'RETURNS', count(*), {digest_of_keys_b}, {digest_b} FROM old_rows AS b;
             INSERT INTO archive.audit_entry ({target}, archival_id)
-            SELECT (SELECT clock_timestamp()), {transaction}, 'RESTORE', {name}, {hashed_key_of_b},
+            SELECT (SELECT clock_timestamp()), {transaction}, 'RESTORE', {name}, {key_of_b},
                    -- Where links are put back on the way, what the row was before.
                    CASE WHEN strpos(current_setting('archive.moving', true), '~' || TG_RELID || ',') > 0 THEN {whole_b} END,
                    NULL, NULL, {tenant_of_b}, {context_once}, b.{archival_id}
