@@ -1,12 +1,13 @@
 //! Columns whose names, values or whereabouts are unusual.
 
 use sea_orm::ConnectionTrait;
+use sea_orm_archive::AuditEntity;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, AuditedTable, StampSchema};
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 use serde_json::{Value as Json, json};
 
-use crate::database::{json, run, shop};
+use crate::database::{clock, json, run, shop};
 
 /// A database with the log, and these tables audited.
 async fn audited(sql: &str, tables: Vec<AuditedTable>) -> (Database, sea_orm::DatabaseConnection) {
@@ -24,6 +25,41 @@ async fn audited(sql: &str, tables: Vec<AuditedTable>) -> (Database, sea_orm::Da
 
 async fn told(db: &impl ConnectionTrait) -> Vec<Json> {
     json(db, "select jsonb_build_array(operation, old, new, redacted) from archive.audit_entry order by id").await
+}
+
+/// Called like the places in our statements.
+mod places {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "{key} {at}")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false, column_name = "{table}")]
+        pub id: i32,
+        #[sea_orm(column_name = "{columns}\n{name}")]
+        pub name: String,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[tokio::test]
+async fn a_row_is_told_as_it_was_under_any_name() {
+    let (_database, db) = audited(
+        "create table \"{key} {at}\" (\"{table}\" int primary key, \"{columns}\n{name}\" text)",
+        vec![AuditedTable::new("{key} {at}")],
+    )
+    .await;
+    run(&db, "insert into \"{key} {at}\" values (1, '{at}')").await;
+    let before = clock(&db).await;
+    run(
+        &db,
+        "update \"{key} {at}\" set \"{columns}\n{name}\" = 'new'",
+    )
+    .await;
+    let row = places::Entity::row_as_of(1, before).one(&db).await.unwrap();
+    assert_eq!(row.unwrap().row.name, "{at}");
 }
 
 /// `to_jsonb(a)` is the column `a`, where a table has one.
