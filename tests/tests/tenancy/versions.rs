@@ -205,6 +205,33 @@ async fn a_key_that_two_tenants_used_shows_neither_the_others_versions() {
     assert_eq!(timeline[0].name, "Mine");
 }
 
+/// Triggers of foreign keys fire in the order of their numbers as texts: a CASCADE may come after a key of ours.
+#[tokio::test]
+async fn a_cascade_that_comes_later_is_not_refused() {
+    let organisations = Organisations::new().await;
+    let again = "alter table department_history drop constraint department_history_identity_fkey,
+         add constraint department_history_identity_fkey foreign key (department_id) references departments on delete cascade";
+    for (key, by) in [(5, "enable_tenancy"), (6, "a dump")] {
+        run(&organisations.owner, again).await;
+        if by == "a dump" {
+            // Which writes down no name of such a trigger.
+            let plain = "select format('alter trigger %I on departments rename to %I', tgname, replace(tgname, 'tenancy_', ''))
+                         from pg_trigger where tgrelid = 'departments'::regclass and tgname ~ '_a_tenancy_'";
+            let plain = texts(&organisations.owner, plain).await;
+            assert_eq!(plain.len(), 2);
+            run(&organisations.owner, &plain.join(";")).await;
+            organisations.enable_one("departments").await.unwrap();
+        }
+        let txn = organisations.tenant(1).await;
+        run(&txn, &department(key, 1, "Gone")).await;
+        let delete = format!("delete from departments where id = {key}");
+        assert_eq!(attempt(&txn, &delete).await.unwrap(), 1, "after {by}");
+        let left = version::Entity::timeline(key).all(&txn).await.unwrap();
+        assert!(left.is_empty(), "{left:?}");
+        txn.commit().await.unwrap();
+    }
+}
+
 /// With managers 1 and 2, and the version of each tenant under the manager of the other.
 async fn managed(action: &str) -> Organisations {
     let organisations = Organisations::open().await;

@@ -259,7 +259,7 @@ impl Tied<'_> {
         let is_kept = register::keep_constraint(work, &constraint).await?;
         self.unique(work, &parent).await?;
         if is_kept {
-            return Ok(());
+            return self.speak_last(work, &name).await;
         }
         let history = self.history.id.sql();
         if let Some(found) = self.referring(work, &child, &parent).await? {
@@ -279,7 +279,15 @@ impl Tied<'_> {
         ))
         .await
         .map_err(|error| self.stranger(&error))?;
+        self.speak_last(work, &name).await?;
         register::made(work, &self.history.id, "constraint", &name).await
+    }
+
+    /// What another foreign key removes, ours does not refuse.
+    async fn speak_last(&self, work: &Work, name: &str) -> Result<(), DbErr> {
+        let renames = include_str!("../sql/tenancy/last.sql");
+        work.run_each(renames, [self.history.id.oid.into(), name.into()])
+            .await
     }
 
     /// The foreign key to the primary key says it, if it is there.
