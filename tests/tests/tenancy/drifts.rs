@@ -5,7 +5,7 @@ use sea_orm_archive::tenancy::{Disparity, check};
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, Tenancy, TenancySchema};
 use sea_orm_migration::SchemaManager;
 
-use crate::database::{Organisations, TABLES, number, run};
+use crate::database::{Organisations, TABLES, number, run, texts};
 
 /// What the remedy asks for.
 #[derive(Clone, Copy)]
@@ -157,6 +157,61 @@ async fn row_security_policies_and_guards() {
             (Owner("alter table department_history drop constraint department_history_tenancy_fkey; alter table departments drop constraint departments_tenancy_key"), "public.departments", "has no constraint departments_tenancy_key", AGAIN, &[Enable("departments")]),
         ])
         .await;
+}
+
+/// A key of our name that says something else is no key of ours.
+#[tokio::test]
+async fn a_foreign_key_that_somebody_made_another() {
+    let organisations = Organisations::new().await;
+    let owner = &organisations.owner;
+    let name = "department_history_tenancy_fkey";
+    run(
+        owner,
+        &format!(
+            "alter table department_history drop constraint {name},
+                 add constraint {name} foreign key (department_id) references departments"
+        ),
+    )
+    .await;
+    let told = check(owner).await.unwrap();
+    assert!(
+        told.iter()
+            .any(|d| d.problem.contains(name) && d.remedy.contains(AGAIN)),
+        "{told:#?}"
+    );
+    organisations.enable_one("departments").await.unwrap();
+    assert_eq!(check(owner).await.unwrap(), []);
+    let said =
+        format!("select pg_get_constraintdef(oid) from pg_constraint where conname = '{name}'");
+    assert_eq!(
+        texts(owner, &said).await,
+        [
+            "FOREIGN KEY (org_id, department_id) REFERENCES departments(org_id, id) ON UPDATE CASCADE"
+        ]
+    );
+}
+
+/// A policy of the application's own is its own to take away, and row-level security with it.
+#[tokio::test]
+async fn a_policy_of_the_application_outlives_tenancy() {
+    let organisations = Organisations::new().await;
+    let owner = &organisations.owner;
+    run(
+        owner,
+        "create policy drafts on bookmarks as restrictive using (post_id is not null)",
+    )
+    .await;
+    for table in ["bookmarks", "invoices"] {
+        organisations
+            .manager()
+            .disable_tenancy(table)
+            .await
+            .unwrap();
+    }
+    let secured = "select relname::text from pg_class where relname in ('bookmarks', 'invoices') and relrowsecurity and relforcerowsecurity";
+    assert_eq!(texts(owner, secured).await, ["bookmarks"]);
+    let policies = "select polname::text from pg_policy where polrelid = 'bookmarks'::regclass";
+    assert_eq!(texts(owner, policies).await, ["drafts"]);
 }
 
 /// A foreign key of the application's own that keeps a version with its identity.
