@@ -9,7 +9,9 @@ use crate::{
         options::AuditedTable,
         register::{self, Audited},
     },
-    name, privileges, tenancy,
+    name, privileges,
+    template::fill,
+    tenancy,
     work::Work,
 };
 
@@ -123,13 +125,13 @@ async fn with_partitions(work: &Work, table: &str) -> Result<Vec<String>, DbErr>
 
 /// ENABLE ALWAYS: a session that plays replica skips other triggers.
 async fn attach(work: &Work, relation: &str, function: &str) -> Result<(), DbErr> {
-    let text = include_str!("../sql/audit/triggers.sql");
-    work.run(
-        &text
-            .replace("{function}", function)
-            .replace("{table}", relation),
-    )
-    .await
+    let triggers = include_str!("../sql/audit/triggers.sql");
+    let triggers = fill(triggers, &|place| match place {
+        "table" => relation.to_owned(),
+        "function" => function.to_owned(),
+        other => format!("{{{other}}}"),
+    });
+    work.run(&triggers).await
 }
 
 /// With CASCADE, which takes the triggers along.

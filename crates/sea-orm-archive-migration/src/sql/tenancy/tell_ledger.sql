@@ -1,7 +1,8 @@
 -- Whose the archivals are that hold rows of a table, or links that they cut there. Its rows tell it, active and archived,
--- by their key and tenant. Of an archival that was restored nothing is left to say it: the row that has its key now may be another one. An archival without anything of this table is for the
--- other tables to tell. A link goes along where it was the archival's before, and was not cut from a table that was under
--- tenancy already, or the archival had been its tenant's. What else is there somebody has written by hand.
+-- by their key and tenant. Of an archival that was restored nothing is left to say it: the row that has its key now may
+-- be another one. An archival without anything of this table is for the other tables to tell. A link goes along where it
+-- was the archival's before, and was not cut from a table that was under tenancy already, or the archival had been its
+-- tenant's. What else is there somebody has written by hand.
 WITH linked AS MATERIALIZED (
     SELECT l.archival_id, pg_catalog.min(r.tenant) AS tenant
     FROM archive.detached_link AS l
