@@ -1,0 +1,1 @@
+//! Casts that the owner of a type defines, and the functions that run as their owner.

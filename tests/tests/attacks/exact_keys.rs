@@ -1,0 +1,1 @@
+//! Keys keep their exact value, whatever the settings of the session.

@@ -1,0 +1,12 @@
+//! Attacks from the database side, each played as the role that would try it: forged entries of the audit log,
+//! code of one role that runs with the rights of another, values that a role may not read, and archival records
+//! that are not its own.
+
+mod archival_records;
+mod audit_grants;
+mod casts;
+mod exact_keys;
+mod forged_moves;
+mod prepared_statements;
+mod redaction;
+mod search_path;

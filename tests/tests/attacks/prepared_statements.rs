@@ -1,0 +1,1 @@
+//! Prepared statements that an earlier user of a session left behind.

@@ -1,0 +1,1 @@
+//! The values of redacted columns, and what depends on them.

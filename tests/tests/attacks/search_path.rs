@@ -1,0 +1,1 @@
+//! Functions and operators of another schema of the search path.
