@@ -13,7 +13,7 @@ use sea_orm::{
 use serde_json::Value as Json;
 use tracing::Instrument;
 
-use crate::archival::Model as Archival;
+use crate::archival::{self, Model as Archival};
 use crate::entity::Archivable;
 use crate::error::{self, Error, postgres};
 use crate::lock::{AtVersion, OptimisticLock};
@@ -368,9 +368,8 @@ fn record(span: &tracing::Span, archived: &[Archival]) {
 fn archivals(answer: Option<Json>) -> Result<Vec<Archival>, Error> {
     match answer {
         None | Some(Json::Null) => Ok(Vec::new()),
-        Some(answer) => {
-            serde_json::from_value(answer).map_err(|error| Error::Catalog(error.to_string()))
-        }
+        Some(Json::Array(records)) => records.into_iter().map(archival::from_answer).collect(),
+        Some(other) => Err(Error::Catalog(format!("no list of records: {other}"))),
     }
 }
 

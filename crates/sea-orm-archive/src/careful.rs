@@ -126,7 +126,7 @@ struct Found {
 async fn looked<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Error> {
     // Race: two restores of one archival come one after the other, and so do a restore and another
     // one that hands rows over to this archival.
-    let lock = "SELECT pg_catalog.to_jsonb(a.id) AS result FROM archive.archival AS a WHERE a.id = $1 AND a.restored_at IS NULL FOR UPDATE";
+    let lock = "SELECT pg_catalog.to_jsonb(c.id) AS result FROM archive.claim_archival($1) AS c";
     let lock = Sql {
         text: lock.to_owned(),
         values: vec![archival.into()],

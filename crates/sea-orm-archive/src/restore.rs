@@ -8,6 +8,7 @@ use sea_orm::{ConnectionTrait, TransactionTrait, Value};
 use serde_json::Value as Json;
 use tracing::Instrument;
 
+use crate::archival;
 use crate::archive::restless;
 use crate::careful;
 use crate::entity::{Archivable, DeclaredName};
@@ -93,8 +94,8 @@ impl Target {
         }
     }
 
-    /// The call of `archive.run`. The archival is locked by this very statement: of two restores the
-    /// second waits here, and then finds nothing to restore.
+    /// The call of `archive.run`. `archive.claim_archival` locks the archival record in this very statement: of two
+    /// restores the second waits here, and then finds nothing to restore.
     pub fn call(&self, planned: &PlannedRestore) -> Sql {
         let mut sql = Sql {
             text: String::new(),
@@ -106,13 +107,13 @@ impl Target {
         let root = self.at_version.as_ref().map(|root| {
             let AtVersionRow { row, archival_id } = root;
             format!(
-                ", LATERAL (SELECT FROM ({row}) AS d WHERE d.{archival_id} = k.id FOR UPDATE) AS r"
+                ", LATERAL (SELECT FROM ({row}) AS d WHERE d.{archival_id} OPERATOR(pg_catalog.=) c.id FOR UPDATE) AS r"
             )
         });
         let root = root.unwrap_or_default();
         sql.text = format!(
-            "SELECT archive.run({texts}, {settles}, (SELECT pg_catalog.jsonb_build_object('id', k.id, 'by', {by}::text) \
-             FROM ({} FOR UPDATE OF a) AS k{root})) AS result",
+            "SELECT archive.run({texts}, {settles}, (SELECT pg_catalog.jsonb_build_object('id', c.id, 'by', {by}::text) \
+             FROM ({}) AS k, LATERAL archive.claim_archival(k.id) AS c{root})) AS result",
             self.find
         );
         sql
@@ -414,8 +415,11 @@ fn must_look_first<C: 'static>(planned: &PlannedRestore) -> bool {
     !is_pool::<C>() && planned.plan.tables.iter().any(deferrable)
 }
 
-pub(crate) fn restored(answer: Json) -> Result<Restored, Error> {
-    serde_json::from_value(answer).map_err(|error| Error::Catalog(error.to_string()))
+pub(crate) fn restored(mut answer: Json) -> Result<Restored, Error> {
+    let archival = archival::from_answer(answer["archival"].take())?;
+    let understood = |error: serde_json::Error| Error::Catalog(error.to_string());
+    answer["archival"] = serde_json::to_value(archival).map_err(understood)?;
+    serde_json::from_value(answer).map_err(understood)
 }
 
 fn span(table: &DeclaredName) -> tracing::Span {

@@ -1,4 +1,14 @@
 -- What uninstall_archive() drops: what install_archive() created, and nothing that others put beside it.
+DROP FUNCTION IF EXISTS archive.defer_to(bigint, bigint[], regclass);
+DROP FUNCTION IF EXISTS archive.finish_restore(bigint, text);
+DROP FUNCTION IF EXISTS archive.claim_archival(bigint);
+DROP FUNCTION IF EXISTS archive.record_archivals(jsonb, text, regclass[], timestamptz, jsonb, bigint[], jsonb[], jsonb[], text[]);
+DROP FUNCTION IF EXISTS archive.require_drawn(jsonb, bigint[]);
+DROP FUNCTION IF EXISTS archive.draw_archivals(integer);
+DROP FUNCTION IF EXISTS archive.signature(bigint[]);
+DROP FUNCTION IF EXISTS archive.require_rights(regclass[], boolean);
+DROP FUNCTION IF EXISTS archive.acts_for(text);
+DROP TABLE IF EXISTS archive.signing_key;
 DROP VIEW IF EXISTS archive.tenancy_found;
 DROP VIEW IF EXISTS archive.tenancy_scope;
 DROP TABLE IF EXISTS archive.tenancy_object;
@@ -10,6 +20,7 @@ DROP TABLE IF EXISTS archive.temporal_foreign_key;
 DROP TABLE IF EXISTS archive.history_table;
 DROP TABLE IF EXISTS archive.detached_link;
 DROP TABLE IF EXISTS archive.archived_table;
+DROP FUNCTION IF EXISTS archive.record_json(archive.archival);
 DROP TABLE IF EXISTS archive.archival;
 DROP FUNCTION IF EXISTS archive.run(text[], boolean[], jsonb);
 DROP FUNCTION IF EXISTS archive.unchanged(bigint, text[]);

@@ -2,7 +2,9 @@
 
 use super::basis::{moving as moving_tables, unchanged};
 use super::name::{bare, columns, joined, key_object, literal, object, quote, same_key};
-use super::tree::{self, Roots, TAG, root_records, tagged_claims, unless_moved, with};
+use super::tree::{
+    self, Roots, TAG, root_records, tagged_claims, typed_roots, unless_moved, with,
+};
 use crate::error::{OTHER_TENANT, RESTRICTED, TRIGGER};
 use crate::plan::{DetachedChild, Node, Plan};
 
@@ -23,7 +25,7 @@ pub(crate) fn steps(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
 /// copy stale rows. What could be inserted below the tree was locked out by the steps before.
 /// Columns are listed on both sides: a new column is never put into another one's place.
 fn moving(plan: &Plan, which: Roots) -> String {
-    let mut parts = vec![numbered_roots(plan, which), clock(plan)];
+    let mut parts = vec![drawn(plan), numbered_roots(plan, which), clock(plan)];
     for (n, node) in plan.nodes.iter().enumerate() {
         if node.claimed {
             parts.extend(tagged_claims(plan, n, which, &moved_name));
@@ -35,7 +37,7 @@ fn moving(plan: &Plan, which: Roots) -> String {
         parts.extend(unlinked(plan, d, child));
     }
     parts.extend(tenants(plan));
-    parts.push(ledger(plan));
+    parts.push(recorded(plan));
     for (d, child) in plan.detached.iter().enumerate() {
         parts.push(remembered(plan, d, child));
     }
@@ -47,20 +49,33 @@ fn moving(plan: &Plan, which: Roots) -> String {
     };
     with(
         parts,
-        &format!(
-            "SELECT (SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(l) ORDER BY l.id) FROM ledger AS l){guard}"
-        ),
+        &format!("SELECT (SELECT r.records FROM recorded AS r){guard}"),
     )
 }
 
-/// The roots, each with the id of its archival; none where the tables have changed.
-fn numbered_roots(plan: &Plan, which: Roots) -> String {
-    let key = columns("r", plan.root().table.key.iter().map(|c| c.name.as_str()));
+/// The ids of the archivals, where the tables are those of the plan.
+fn drawn(plan: &Plan) -> String {
     format!(
-        "roots AS MATERIALIZED (SELECT {key}, pg_catalog.nextval('archive.archival_id_seq') AS {TAG} FROM {} WHERE {})",
-        root_records(plan, which),
+        "drawn AS MATERIALIZED (SELECT archive.draw_archivals(pg_catalog.jsonb_array_length($1->'roots')) AS ids WHERE {})",
         unchanged(&plan.basis)
     )
+}
+
+/// The roots, each with the id of its archival.
+fn numbered_roots(plan: &Plan, which: Roots) -> String {
+    let key = columns("r", plan.root().table.key.iter().map(|c| c.name.as_str()));
+    let (records, id) = match which {
+        Roots::One => (root_records(plan, which), "d.ids->'ids'->>0".to_owned()),
+        Roots::Many => (
+            format!(
+                "ROWS FROM ({}, pg_catalog.jsonb_array_elements_text(d.ids->'ids')) AS r({}, {TAG})",
+                typed_roots(plan),
+                bare(plan.root().table.key.iter().map(|c| c.name.as_str())),
+            ),
+            format!("r.{TAG}"),
+        ),
+    };
+    format!("roots AS MATERIALIZED (SELECT {key}, ({id})::bigint AS {TAG} FROM drawn AS d, {records})")
 }
 
 /// The time of the move: read once, after the locks. No row is kept without it, so the triggers hear of the
@@ -222,8 +237,8 @@ fn cut(child: &DetachedChild) -> String {
     assignments.join(", ")
 }
 
-/// The ledger's row for each root that moved.
-fn ledger(plan: &Plan) -> String {
+/// The records of the roots that moved, in one call of the function that may write them.
+fn recorded(plan: &Plan) -> String {
     let root = plan.root();
     let (tenant, join) = tenant_of_archival(plan, "r");
     let counts: Vec<_> = plan
@@ -246,18 +261,18 @@ fn ledger(plan: &Plan) -> String {
         .map(|n| {
             let join = if n == 0 { "JOIN" } else { "LEFT JOIN" };
             format!(
-                "{join} (SELECT {TAG}, pg_catalog.count(*) AS n FROM kept_{n} GROUP BY {TAG}) AS c{n} ON c{n}.{TAG} = r.{TAG}"
+                "{join} (SELECT {TAG}, pg_catalog.count(*) AS n FROM kept_{n} GROUP BY {TAG}) AS c{n} ON c{n}.{TAG} OPERATOR(pg_catalog.=) r.{TAG}"
             )
         })
         .collect();
     format!(
-        "ledger AS (INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables, tenant) \
-         SELECT r.{TAG}, {}, {}, clock.at, $1->>'by', $1->>'reason', nullif($1->'metadata', 'null'), {}, ARRAY[{}], {tenant} \
-         FROM roots AS r CROSS JOIN clock {}{join} RETURNING *)",
+        "recorded AS MATERIALIZED (SELECT archive.record_archivals((SELECT d.ids FROM drawn AS d), {}, ARRAY[{}], \
+         (SELECT c.at FROM clock AS c), $1, pg_catalog.array_agg(r.{TAG}), pg_catalog.array_agg({}), pg_catalog.array_agg({}), \
+         pg_catalog.array_agg({tenant})) AS records FROM roots AS r {}{join} HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0)",
         literal(&root.table.id.to_string()),
+        tables.join(", "),
         key_object(&root.table.key, "r"),
         object(&counts),
-        tables.join(", "),
         joins.join(" "),
     )
 }

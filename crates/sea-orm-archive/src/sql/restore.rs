@@ -9,7 +9,7 @@ use crate::plan::{DetachedChild, Moved, RestorePlan};
 
 /// The moving statement; its arguments are the archival's id and who restores it.
 ///
-/// Races: the archival's row in the ledger was locked by the statement before, so two restores come
+/// Races: the archival record was locked by `archive.claim_archival` in the statement before, so two restores come
 /// one after the other and the second finds it done; rows that another restore leaves to this
 /// archival wait for the same lock. DELETE .. RETURNING gives exactly what was taken out, and a
 /// conflict with an active row takes everything back: there is no ON CONFLICT, which would drop rows.
@@ -26,15 +26,10 @@ pub(crate) fn moving(plan: &RestorePlan) -> String {
     for (d, child) in plan.detached.iter().enumerate() {
         parts.extend(relinked(d, child));
     }
-    parts.push(
-        "done AS (UPDATE archive.archival AS a SET restored_at = pg_catalog.clock_timestamp(), restored_by = $1->>'by' \
-         FROM target AS g WHERE a.id = g.id RETURNING a.*)"
-            .to_owned(),
-    );
     let guards = guards(plan).join(" AND ");
     with(
         parts,
-        &format!("SELECT {} FROM done AS l WHERE {guards}", answer(plan)),
+        &format!("SELECT {} FROM target AS g WHERE {guards}", answer(plan)),
     )
 }
 
@@ -350,7 +345,10 @@ fn answer(plan: &RestorePlan) -> String {
         relinked.join(" + ")
     };
     object(&[
-        ("archival".to_owned(), "pg_catalog.to_jsonb(l)".to_owned()),
+        (
+            "archival".to_owned(),
+            "archive.finish_restore(g.id, $1->>'by')".to_owned(),
+        ),
         ("rows".to_owned(), object(&rows)),
         ("relinked".to_owned(), relinked),
     ])

@@ -36,16 +36,33 @@ pub(super) fn checked_roots(plan: &Plan, which: Roots) -> String {
 
 /// The roots as rows with typed columns.
 pub(super) fn root_records(plan: &Plan, which: Roots) -> String {
+    match which {
+        Roots::One => format!(
+            "pg_catalog.jsonb_to_record($1->'roots'->0) AS r({})",
+            typed_key(plan)
+        ),
+        Roots::Many => format!(
+            "pg_catalog.jsonb_to_recordset($1->'roots') AS r({})",
+            typed_key(plan)
+        ),
+    }
+}
+
+/// The same as an item of `ROWS FROM`.
+pub(super) fn typed_roots(plan: &Plan) -> String {
+    format!(
+        "pg_catalog.jsonb_to_recordset($1->'roots') AS ({})",
+        typed_key(plan)
+    )
+}
+
+fn typed_key(plan: &Plan) -> String {
     let key = &plan.root().table.key;
     let typed: Vec<_> = key
         .iter()
         .map(|c| format!("{} {}", quote(&c.name), c.sql_type))
         .collect();
-    let records = match which {
-        Roots::One => "pg_catalog.jsonb_to_record($1->'roots'->0)",
-        Roots::Many => "pg_catalog.jsonb_to_recordset($1->'roots')",
-    };
-    format!("{records} AS r({})", typed.join(", "))
+    typed.join(", ")
 }
 
 /// The columns of a node that its children and its own key need.
