@@ -22,10 +22,13 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     stamps::install(work).await?;
     work.run(include_str!("sql/tenancy/install.sql")).await?;
     let owner = tenancy::owner(work, "archive.archival").await?;
-    work.run(&fill(include_str!("sql/archival.sql"), &|place| match place {
-        "owner" => literal(&owner),
-        other => format!("{{{other}}}"),
-    }))
+    work.run(&fill(
+        include_str!("sql/archival.sql"),
+        &|place| match place {
+            "owner" => literal(&owner),
+            other => format!("{{{other}}}"),
+        },
+    ))
     .await?;
     foreign_key::forget_dropped(work).await?;
     history::register::forget_dropped(work).await?;

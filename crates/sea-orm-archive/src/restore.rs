@@ -11,15 +11,16 @@ use tracing::Instrument;
 use crate::archival;
 use crate::archive::restless;
 use crate::careful;
+use crate::catalog::KeyColumn;
 use crate::entity::{Archivable, DeclaredName};
 use crate::error::{self, Error};
 use crate::lock::{AtVersion, OptimisticLock};
 use crate::plan;
-use crate::planned::{LEDGER, PlannedRestore, planned, replanned};
+use crate::planned::{LEDGER, Planned, PlannedRestore, planned, replanned};
 use crate::report::{RestorePreview, Restored};
 use crate::run::{self, ATTEMPTS, Sql, ask, back_off, check_backend, is_pool, is_stale};
-use crate::sql::quote;
-use crate::whereabouts::{is_root_table, look, root_key, row};
+use crate::sql::{key_object, quote};
+use crate::whereabouts::{is_root_table, look, row};
 
 /// Restores one row with everything that was archived with it. Made by
 /// [`ArchiveEntity::restore_by_id`](crate::ArchiveEntity::restore_by_id).
@@ -71,7 +72,12 @@ impl Target {
     }
 
     /// The archival whose root is this row.
-    fn root<E: Archivable>(key: &[Value], version: Option<&AtVersion>, by: Option<String>) -> Self {
+    fn root<E: Archivable>(
+        key_columns: &[KeyColumn],
+        key: &[Value],
+        version: Option<&AtVersion>,
+        by: Option<String>,
+    ) -> Self {
         let mut row = row::<E::Deleted>(key);
         if let Some(version) = version {
             row.and_where(version.holds::<E::Deleted>());
@@ -83,7 +89,7 @@ impl Target {
                  WHERE a.restored_at IS NULL AND {} AND a.root_key = {}",
                 quote(&E::declaration().added.archival_id),
                 is_root_table::<E>("a"),
-                root_key::<E>("d"),
+                key_object(key_columns, "d"),
             ),
             at_version: version.map(|_| AtVersionRow {
                 row,
@@ -223,14 +229,19 @@ impl<E: Archivable> RestoreOne<E> {
         Ok(restored)
     }
 
+    fn target(&self, plan: &Planned, by: Option<String>) -> Target {
+        let key_columns = &plan.plan.root().table.key;
+        Target::root::<E>(key_columns, &self.key, self.version.as_ref(), by)
+    }
+
     async fn restore<C>(&self, db: &C) -> Result<Restored, Error>
     where
         C: ConnectionTrait + TransactionTrait + 'static,
     {
-        let target = Target::root::<E>(&self.key, self.version.as_ref(), self.by.clone());
-        let lock_root = target.lock_root();
         let mut plan = planned::<E, C>(db).await?;
         for attempt in 1.. {
+            let target = self.target(&plan, self.by.clone());
+            let lock_root = target.lock_root();
             let outcome = if must_look_first::<C>(&plan.restore) {
                 Next::Carefully
             } else {
@@ -283,9 +294,9 @@ impl<E: Archivable> RestoreOne<E> {
         C: ConnectionTrait + TransactionTrait + 'static,
     {
         check_backend(db)?;
-        let target = Target::root::<E>(&self.key, self.version.as_ref(), None);
         // Names and plan are checked as a restore would check them.
-        planned::<E, C>(db).await?;
+        let plan = planned::<E, C>(db).await?;
+        let target = self.target(&plan, None);
         match target.id(db).await? {
             Some(id) => careful::preview(db, id).await,
             None => {

@@ -30,6 +30,25 @@ BEGIN
 END
 $$;
 
+-- The text of a value, exact and the same whatever the session's settings: what its type writes, and no cast of it.
+CREATE OR REPLACE FUNCTION archive.exact_text(value anyelement) RETURNS text
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres'
+SET extra_float_digits = '1' SET bytea_output = 'hex' AS $$
+BEGIN
+    RETURN format('%s', value);
+END
+$$;
+
+-- The same as JSON: integers and booleans as they are, everything else as text, which any client can read.
+CREATE OR REPLACE FUNCTION archive.exact_json(value anyelement) RETURNS jsonb
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE WHEN pg_typeof(value)::oid = ANY ('{int2,int4,int8,bool}'::regtype[]::oid[]) THEN to_jsonb(value)
+                ELSE to_jsonb(archive.exact_text(value)) END;
+END
+$$;
+
 -- Whether the records of a tenant are those that the session acts for. The functions below ask, since policies do not
 -- hold for an owner that is above them.
 CREATE OR REPLACE FUNCTION archive.acts_for(tenant text) RETURNS boolean

@@ -8,6 +8,8 @@ DROP FUNCTION IF EXISTS archive.draw_archivals(integer);
 DROP FUNCTION IF EXISTS archive.signature(bigint[]);
 DROP FUNCTION IF EXISTS archive.require_rights(regclass[], boolean);
 DROP FUNCTION IF EXISTS archive.acts_for(text);
+DROP FUNCTION IF EXISTS archive.exact_json(anyelement);
+DROP FUNCTION IF EXISTS archive.exact_text(anyelement);
 DROP TABLE IF EXISTS archive.signing_key;
 DROP VIEW IF EXISTS archive.tenancy_found;
 DROP VIEW IF EXISTS archive.tenancy_scope;

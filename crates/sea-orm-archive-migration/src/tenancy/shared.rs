@@ -23,11 +23,14 @@ pub(crate) async fn protect(work: &Work) -> Result<(), DbErr> {
         return Ok(());
     }
     let writer = quote(&owner(work, "archive.archival").await?);
-    work.run(&fill(include_str!("../sql/tenancy/shared.sql"), &|place| match place {
-        "owner" => writer.clone(),
-        "administrator" => administrator.as_deref().map_or("NULL".to_owned(), literal),
-        other => format!("{{{other}}}"),
-    }))
+    work.run(&fill(
+        include_str!("../sql/tenancy/shared.sql"),
+        &|place| match place {
+            "owner" => writer.clone(),
+            "administrator" => administrator.as_deref().map_or("NULL".to_owned(), literal),
+            other => format!("{{{other}}}"),
+        },
+    ))
     .await?;
     for table in TABLES {
         administer(work, table, "ALL", administrator.as_deref()).await?;
@@ -122,9 +125,13 @@ pub(crate) async fn release(work: &Work) -> Result<(), DbErr> {
         let mut sql = format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;\n");
         if *table == "archive.archival" {
             // What keeps records from roles that may not read their tables stays without tenancy.
-            sql.push_str("CREATE POLICY every_record ON archive.archival FOR SELECT USING (true);\n");
+            sql.push_str(
+                "CREATE POLICY every_record ON archive.archival FOR SELECT USING (true);\n",
+            );
         } else {
-            sql.push_str(&format!("ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;\n"));
+            sql.push_str(&format!(
+                "ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;\n"
+            ));
         }
         for policy in [
             "tenancy",

@@ -18,7 +18,19 @@ typed AS NOT MATERIALIZED (
     SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation, a.attnotnull,
            a.attidentity, a.attgenerated, a.atthasdef,
            CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN format_type(a.atttypid, a.atttypmod)
-                ELSE format('%s.%I', t.typnamespace::regnamespace, t.typname) END AS type
+                ELSE format('%s.%I', t.typnamespace::regnamespace, t.typname) END AS type,
+           -- How a value of it is written into JSON and stays exact, by the type below all domains.
+           (WITH RECURSIVE based AS (
+                SELECT t.oid, t.typtype, t.typbasetype
+                UNION ALL
+                SELECT u.oid, u.typtype, u.typbasetype FROM based AS b JOIN pg_type AS u ON u.oid = b.typbasetype WHERE b.typtype = 'd'
+            )
+            SELECT CASE WHEN b.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'bool'::regtype) THEN 'json'
+                        WHEN b.typtype = 'e' OR b.oid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'name'::regtype,
+                                                          'uuid'::regtype, 'numeric'::regtype) THEN 'text'
+                        WHEN b.oid = 'money'::regtype THEN 'inexact'
+                        ELSE 'settings' END
+            FROM based AS b WHERE b.typtype <> 'd') AS form
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
     WHERE a.attnum > 0 AND NOT a.attisdropped
 ),
@@ -44,7 +56,7 @@ foreign_key AS (
                                             'hides_rows', row_security_active(c.confrelid)),
                'columns', (
                    SELECT jsonb_agg(jsonb_build_object(
-                              'child', ca.attname, 'parent', pa.attname, 'child_type', ca.type,
+                              'child', ca.attname, 'parent', pa.attname, 'child_type', ca.type, 'child_form', ca.form,
                               'child_not_null', ca.attnotnull,
                               'equals', CASE WHEN o.oprnamespace = 'pg_catalog'::regnamespace THEN o.oprname::text
                                              ELSE format('OPERATOR(%s.%s)', o.oprnamespace::regnamespace, o.oprname) END
@@ -55,7 +67,7 @@ foreign_key AS (
                    JOIN pg_operator AS o ON o.oid = k.op
                ),
                'child_key', (
-                   SELECT jsonb_agg(jsonb_build_object('name', ka.attname, 'type', ka.type) ORDER BY k.ord)
+                   SELECT jsonb_agg(jsonb_build_object('name', ka.attname, 'type', ka.type, 'form', ka.form) ORDER BY k.ord)
                    FROM pg_constraint AS p, unnest(p.conkey) WITH ORDINALITY AS k(attnum, ord)
                    JOIN typed AS ka ON ka.attnum = k.attnum
                    WHERE p.conrelid = c.conrelid AND p.contype = 'p' AND ka.attrelid = c.conrelid
@@ -102,6 +114,7 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
         SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'name', a.attname,
                    'type', a.type,
+                   'form', a.form,
                    'equals', CASE WHEN o.oprnamespace = 'pg_catalog'::regnamespace THEN o.oprname::text
                                   ELSE format('OPERATOR(%s.%s)', o.oprnamespace::regnamespace, o.oprname) END
                ) ORDER BY k.ord), '[]')

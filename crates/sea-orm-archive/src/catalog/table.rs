@@ -133,9 +133,26 @@ pub struct KeyColumn {
     /// Its type, as in [`Column::sql_type`].
     #[serde(rename = "type")]
     pub sql_type: String,
+    /// How a value of it is written into JSON.
+    pub form: Form,
     /// The operator that the key's index compares with: `=`, or `OPERATOR(schema.=)`.
     #[serde(default = "equals")]
     pub equals: String,
+}
+
+/// How a value is written into JSON so that it stays exact, whatever the settings of the session and whatever casts
+/// its type has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// An integer or a boolean: as JSON has it.
+    Json,
+    /// A type whose text depends on no setting: its text.
+    Text,
+    /// Any other: its text under fixed settings.
+    Settings,
+    /// `money`: its text cannot be read back under another `lc_monetary`.
+    Inexact,
 }
 
 fn equals() -> String {
@@ -211,6 +228,8 @@ pub struct ForeignKeyColumn {
     pub parent: String,
     /// The type of the child's column, as in [`Column::sql_type`].
     pub child_type: String,
+    /// How a value of the child's column is written into JSON.
+    pub child_form: Form,
     /// NOT NULL in the child.
     pub child_not_null: bool,
     /// The operator that PostgreSQL compares parent and child with.

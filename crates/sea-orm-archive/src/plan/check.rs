@@ -1,7 +1,7 @@
 //! What must be true of a table and its twin before a row moves. What is not understood is refused.
 
 use super::Moved;
-use crate::catalog::{Table, Twin};
+use crate::catalog::{Form, Table, Twin};
 use crate::entity::Declaration;
 
 /// Everything that is wrong with a table and its twin, each with its way out.
@@ -41,6 +41,12 @@ fn table_problems(table: &Table) -> Vec<String> {
     }
     if table.key.is_empty() {
         problems.push(format!("{id} has no primary key: add one"));
+    }
+    for column in table.key.iter().filter(|c| c.form == Form::Inexact) {
+        problems.push(format!(
+            "the primary key of {id} contains {} of the type money, whose text depends on lc_monetary: make it numeric",
+            column.name
+        ));
     }
     problems
 }

@@ -1,10 +1,8 @@
 //! The one statement that moves a tree into its twins.
 
 use super::basis::{moving as moving_tables, unchanged};
-use super::name::{bare, columns, joined, key_object, literal, object, quote, same_key};
-use super::tree::{
-    self, Roots, TAG, root_records, tagged_claims, typed_roots, unless_moved, with,
-};
+use super::name::{bare, columns, exact, joined, key_object, literal, object, quote, same_key};
+use super::tree::{self, Roots, TAG, root_records, tagged_claims, typed_roots, unless_moved, with};
 use crate::error::{OTHER_TENANT, RESTRICTED, TRIGGER};
 use crate::plan::{DetachedChild, Node, Plan};
 
@@ -75,7 +73,9 @@ fn numbered_roots(plan: &Plan, which: Roots) -> String {
             format!("r.{TAG}"),
         ),
     };
-    format!("roots AS MATERIALIZED (SELECT {key}, ({id})::bigint AS {TAG} FROM drawn AS d, {records})")
+    format!(
+        "roots AS MATERIALIZED (SELECT {key}, ({id})::bigint AS {TAG} FROM drawn AS d, {records})"
+    )
 }
 
 /// The time of the move: read once, after the locks. No row is kept without it, so the triggers hear of the
@@ -137,7 +137,7 @@ fn unlinked(plan: &Plan, d: usize, child: &DetachedChild) -> Vec<String> {
         .map(|edge| {
             let columns_of_key = edge.key.columns.iter();
             let old: Vec<_> = columns_of_key
-                .map(|c| (c.child.clone(), format!("t.{}", quote(&c.child))))
+                .map(|c| (c.child.clone(), exact(c.child_form, &format!("t.{}", quote(&c.child)))))
                 .collect();
             format!(
                 "SELECT {}, p.{TAG}{}, {} AS edge, {} AS link FROM {table} AS t JOIN moved_{} AS p ON {}{}",

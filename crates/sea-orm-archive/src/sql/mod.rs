@@ -11,5 +11,5 @@ pub(crate) mod template;
 mod tree;
 
 pub(crate) use basis::unchanged;
-pub(crate) use name::{columns, literal, quote, same_key};
+pub(crate) use name::{columns, exact, key_object, literal, object, quote, same_key};
 pub(crate) use tree::Roots;

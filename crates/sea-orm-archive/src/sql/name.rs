@@ -1,6 +1,6 @@
 //! Names, literals and the small pieces that statements are made of.
 
-use crate::catalog::{ForeignKey, KeyColumn};
+use crate::catalog::{ForeignKey, Form, KeyColumn};
 
 /// A name as SQL, whatever its spelling.
 pub(crate) fn quote(name: &str) -> String {
@@ -62,7 +62,7 @@ pub(super) fn joined(key: &ForeignKey, parent: &str, child: &str) -> String {
 }
 
 /// A jsonb object of names and SQL values, however many: a function call takes a hundred arguments.
-pub(super) fn object(pairs: &[(String, String)]) -> String {
+pub(crate) fn object(pairs: &[(String, String)]) -> String {
     let objects: Vec<_> = pairs
         .chunks(40)
         .map(|chunk| {
@@ -80,13 +80,28 @@ pub(super) fn object(pairs: &[(String, String)]) -> String {
     }
 }
 
-/// A row's key as a jsonb object.
-pub(super) fn key_object(key: &[KeyColumn], alias: &str) -> String {
+/// A row's key as a jsonb object, each value exact.
+pub(crate) fn key_object(key: &[KeyColumn], alias: &str) -> String {
     let pairs: Vec<_> = key
         .iter()
-        .map(|c| (c.name.clone(), format!("{alias}.{}", quote(&c.name))))
+        .map(|c| {
+            let value = format!("{alias}.{}", quote(&c.name));
+            (c.name.clone(), exact(c.form, &value))
+        })
         .collect();
     object(&pairs)
+}
+
+/// A value as an argument of `jsonb_build_object`, exact whatever the settings of the session; read back with
+/// `->>` and a cast to its type.
+///
+/// The output function of the type writes it, and no cast that somebody defined.
+pub(crate) fn exact(form: Form, value: &str) -> String {
+    match form {
+        Form::Json => value.to_owned(),
+        Form::Text => format!("pg_catalog.format('%s', {value})"),
+        Form::Settings | Form::Inexact => format!("archive.exact_text({value})"),
+    }
 }
 
 #[cfg(test)]
