@@ -89,7 +89,10 @@ async fn a_role_reads_no_record_of_tables_that_it_may_not_read() {
     let tagger = database.connect_as("tagger").await;
     assert_eq!(archival::Entity::find().all(&tagger).await.unwrap(), []);
     let error = archival.restore(&tagger).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::AlreadyRestored { .. }), "{error}");
+    assert!(
+        matches!(error, ArchiveError::AlreadyRestored { .. }),
+        "{error}"
+    );
 }
 
 /// The answer is read after the commit: nothing that callers put into a record may keep it from being read.

@@ -392,15 +392,15 @@ async fn a_row_in_another_tenants_archival() {
 #[tokio::test]
 async fn an_archival_of_nothing() {
     let organisations = Organisations::new().await;
-    let txn = organisations.tenant(1).await;
+    let db = &organisations.owner;
     let id = number(
-        &txn,
+        db,
         "insert into archive.archival (root_table, root_key, archived_at, row_counts, tables)
          values ('public.posts', '{\"id\": 1}', now(), '{}', '{}') returning id",
     )
     .await;
     let error = archival::Entity::restore_by_id(id)
-        .exec(&txn)
+        .exec(db)
         .await
         .unwrap_err();
     assert!(

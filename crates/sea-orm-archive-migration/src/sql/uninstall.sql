@@ -11,6 +11,14 @@ DROP FUNCTION IF EXISTS archive.acts_for(text);
 DROP FUNCTION IF EXISTS archive.exact_json(anyelement);
 DROP FUNCTION IF EXISTS archive.exact_text(anyelement);
 DROP TABLE IF EXISTS archive.signing_key;
+DO $$
+BEGIN
+    DROP FUNCTION archive.record_json(archive.archival);
+EXCEPTION WHEN undefined_function OR undefined_object OR undefined_table OR invalid_schema_name THEN
+    NULL;
+END
+$$;
+DROP TABLE IF EXISTS archive.archival;
 DROP VIEW IF EXISTS archive.tenancy_found;
 DROP VIEW IF EXISTS archive.tenancy_scope;
 DROP TABLE IF EXISTS archive.tenancy_object;
@@ -22,8 +30,6 @@ DROP TABLE IF EXISTS archive.temporal_foreign_key;
 DROP TABLE IF EXISTS archive.history_table;
 DROP TABLE IF EXISTS archive.detached_link;
 DROP TABLE IF EXISTS archive.archived_table;
-DROP FUNCTION IF EXISTS archive.record_json(archive.archival);
-DROP TABLE IF EXISTS archive.archival;
 DROP FUNCTION IF EXISTS archive.run(text[], boolean[], jsonb);
 DROP FUNCTION IF EXISTS archive.unchanged(bigint, text[]);
 DROP FUNCTION IF EXISTS archive.refuse_old_snapshot(text[]);
