@@ -10,7 +10,7 @@ use crate::model::post;
 
 const FORGED: &str =
     "insert into archive.detached_link (archival_id, child, child_key, edge, link, tenant)
-    select archival_id, child, '{\"id\": 25}', edge, link,";
+    select archival_id, child, '[\"25\"]', edge, link,";
 
 /// Whoever may archive may write into the ledger: a link that another tenant puts to an archival is not followed.
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn a_forged_link_is_not_followed() {
     let stranger = organisations.tenant(2).await;
     let link = format!(
         "insert into archive.detached_link (archival_id, child, child_key, edge, link, tenant)
-         values ({}, 'bookmarks', '{{\"id\": 25}}', 'post_id', '{{\"post_id\": 1}}', ",
+         values ({}, 'bookmarks', '[\"25\"]', 'post_id', '{{\"post_id\": 1}}', ",
         archival.id
     );
     for tenant in ["'1'", "'' "] {

@@ -58,6 +58,7 @@ foreign_key AS (
                    SELECT jsonb_agg(jsonb_build_object(
                               'child', ca.attname, 'parent', pa.attname, 'child_type', ca.type, 'child_form', ca.form,
                               'child_not_null', ca.attnotnull,
+                              'set_null', c.confdelsetcols IS NULL OR k.child OPERATOR(pg_catalog.=) ANY (c.confdelsetcols),
                               'equals', CASE WHEN o.oprnamespace = 'pg_catalog'::regnamespace THEN o.oprname::text
                                              ELSE format('OPERATOR(%s.%s)', o.oprnamespace::regnamespace, o.oprname) END
                           ) ORDER BY k.ord)
@@ -151,12 +152,20 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
     'row_triggers', (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'name', t.tgname,
-                   'before_insert', t.tgtype & 6 = 6,
-                   'before_delete', t.tgtype & 10 = 10
+                   'before_insert', t.tgtype & 7 = 7,
+                   'before_delete', t.tgtype & 11 = 11,
+                   'before_update', t.tgtype & 19 = 19,
+                   'on_insert', t.tgtype & 4 = 4,
+                   'on_delete', t.tgtype & 8 = 8,
+                   'on_update', t.tgtype & 16 = 16,
+                   -- A function of this schema is ours: what it does to other rows is known.
+                   'ours', f.pronamespace OPERATOR(pg_catalog.=) to_regnamespace('archive')
                ) ORDER BY t.tgname), '[]')
-        FROM pg_trigger AS t
-        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-          AND t.tgtype & 3 = 3 AND t.tgtype & 12 <> 0
+        FROM pg_trigger AS t JOIN pg_proc AS f ON f.oid OPERATOR(pg_catalog.=) t.tgfoid
+        -- A partition can have triggers of its own.
+        WHERE t.tgrelid IN (SELECT m.oid FROM member AS m WHERE m.root OPERATOR(pg_catalog.=) c.oid)
+          AND t.tgparentid OPERATOR(pg_catalog.=) 0
+          AND NOT t.tgisinternal AND t.tgenabled <> 'D'
           -- It lets a row pass as it is, or stops everything.
           AND t.tgfoid IS DISTINCT FROM to_regproc('archive.tenancy_guard')::oid
     ),

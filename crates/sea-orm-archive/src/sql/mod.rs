@@ -3,9 +3,12 @@
 pub(crate) mod archive;
 mod basis;
 pub(crate) mod conflict;
+mod detach;
 pub(crate) mod hand_over;
 mod name;
+pub(crate) mod orphan;
 pub(crate) mod preview;
+pub(crate) mod relink;
 pub(crate) mod restore;
 pub(crate) mod template;
 mod tree;
