@@ -17,7 +17,7 @@ SELECT jsonb_build_object(
             'child', format('"%s"."%s"', replace(n.nspname, '"', '""'), replace(c.relname, '"', '""')), 'edge', l.edge, 'key_columns', l.key_columns)), '[]')
         FROM (SELECT DISTINCT child, edge,
                      CASE WHEN pg_catalog.jsonb_typeof(child_key) OPERATOR(pg_catalog.=) 'array' THEN pg_catalog.jsonb_array_length(child_key) END AS key_columns
-              FROM archive.detached_link WHERE archival_id = a.id AND tenant IS NOT DISTINCT FROM a.tenant) AS l
+              FROM archive.links_of(a.id)) AS l
         JOIN pg_class AS c ON c.oid = l.child JOIN pg_namespace AS n ON n.oid = c.relnamespace
     )
 ) AS ledger
