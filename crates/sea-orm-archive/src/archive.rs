@@ -7,14 +7,15 @@ use sea_orm::sea_query::{
     SelectStatement,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IdenStatic, Iterable, ModelTrait,
-    PrimaryKeyToColumn, PrimaryKeyTrait, TransactionTrait, Value,
+    ConnectionTrait, EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn,
+    PrimaryKeyTrait, TransactionTrait, Value,
 };
 use serde_json::Value as Json;
 use tracing::Instrument;
 
 use crate::archival::Model as Archival;
 use crate::entity::Archivable;
+use crate::equality::is_value;
 use crate::error::{self, Error, postgres};
 use crate::lock::{AtVersion, OptimisticLock};
 use crate::planned::{Planned, Steps, planned, replanned};
@@ -111,7 +112,7 @@ impl<E: Archivable> ArchiveOne<E> {
         for (column, value) in E::PrimaryKey::iter().zip(&key) {
             request
                 .roots
-                .and_where(column.into_column().eq(value.clone()));
+                .and_where(is_value(column.into_column(), value));
         }
         Self { key, request }
     }

@@ -133,13 +133,8 @@ pub struct KeyColumn {
     /// Its type, as in [`Column::sql_type`].
     #[serde(rename = "type")]
     pub sql_type: String,
-    /// The operator that the key's index compares with: `=`, or `OPERATOR(schema.=)`.
-    #[serde(default = "equals")]
+    /// The operator that the key's index compares with: `OPERATOR(schema.=)`.
     pub equals: String,
-}
-
-fn equals() -> String {
-    "=".to_owned()
 }
 
 /// An exclusion constraint: rows that are equal in some columns do not overlap in others.
@@ -213,7 +208,7 @@ pub struct ForeignKeyColumn {
     pub child_type: String,
     /// NOT NULL in the child.
     pub child_not_null: bool,
-    /// The operator that PostgreSQL compares parent and child with.
+    /// The operator that PostgreSQL compares parent and child with: `OPERATOR(schema.=)`.
     pub equals: String,
 }
 

@@ -42,8 +42,10 @@ pub(super) fn root_records(plan: &Plan, which: Roots) -> String {
         .map(|c| format!("{} {}", quote(&c.name), c.sql_type))
         .collect();
     let records = match which {
-        Roots::One => "pg_catalog.jsonb_to_record($1->'roots'->0)",
-        Roots::Many => "pg_catalog.jsonb_to_recordset($1->'roots')",
+        Roots::One => {
+            "pg_catalog.jsonb_to_record($1 OPERATOR(pg_catalog.->) 'roots' OPERATOR(pg_catalog.->) 0)"
+        }
+        Roots::Many => "pg_catalog.jsonb_to_recordset($1 OPERATOR(pg_catalog.->) 'roots')",
     };
     format!("{records} AS r({})", typed.join(", "))
 }
