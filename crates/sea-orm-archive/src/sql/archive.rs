@@ -99,7 +99,7 @@ fn kept(n: usize, node: &Node) -> String {
     let twin = &moved.twin;
     let names = || moved.table.columns.iter().map(|c| c.name.as_str());
     format!(
-        "kept_{n} AS (INSERT INTO {} ({}, {}, {}, {}) SELECT {}, clock.at, ($1->>'by')::{}, m.{TAG} FROM moved_{n} AS m CROSS JOIN clock RETURNING {} AS {TAG})",
+        "kept_{n} AS (INSERT INTO {} ({}, {}, {}, {}) SELECT {}, clock.at, ($1 OPERATOR(pg_catalog.->>) 'by')::{}, m.{TAG} FROM moved_{n} AS m CROSS JOIN clock RETURNING {} AS {TAG})",
         twin.id.sql(),
         bare(names()),
         quote(&twin.deleted_at),
@@ -252,7 +252,7 @@ fn ledger(plan: &Plan) -> String {
         .collect();
     format!(
         "ledger AS (INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables, tenant) \
-         SELECT r.{TAG}, {}, {}, clock.at, $1->>'by', $1->>'reason', nullif($1->'metadata', 'null'), {}, ARRAY[{}], {tenant} \
+         SELECT r.{TAG}, {}, {}, clock.at, $1 OPERATOR(pg_catalog.->>) 'by', $1 OPERATOR(pg_catalog.->>) 'reason', nullif($1 OPERATOR(pg_catalog.->) 'metadata', 'null'), {}, ARRAY[{}], {tenant} \
          FROM roots AS r CROSS JOIN clock {}{join} RETURNING *)",
         literal(&root.table.id.to_string()),
         key_object(&root.table.key, "r"),

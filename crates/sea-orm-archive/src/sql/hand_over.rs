@@ -26,7 +26,7 @@ pub(crate) fn lock(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String
     let moved = &plan.tables[link.table];
     let table = format!("{}::regclass", literal(&moved.table.id.sql()));
     format!(
-        "UPDATE archive.archival AS a SET tables = CASE WHEN {table}::oid = ANY (a.tables::oid[]) THEN a.tables ELSE a.tables || {table} END \
+        "UPDATE archive.archival AS a SET tables = CASE WHEN {table}::oid = ANY (a.tables::oid[]) THEN a.tables ELSE a.tables OPERATOR(pg_catalog.||) {table} END \
          WHERE a.restored_at IS NULL AND {} AND a.id IN (SELECT p.{} FROM {} AS t JOIN {} AS p ON {} WHERE {})",
         same_tenant("a"),
         quote(&twin.archival_id),
@@ -104,7 +104,7 @@ fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String
         .map(|c| {
             // What somebody else wrote into a link need not be of the type.
             let value = format!(
-                "CASE WHEN {own} THEN (l.link->>{})::{} END",
+                "CASE WHEN {own} THEN (l.link OPERATOR(pg_catalog.->>) {})::{} END",
                 literal(&c.child),
                 c.child_type
             );
@@ -113,7 +113,7 @@ fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String
         .collect();
     format!(
         "UPDATE archive.detached_link AS l SET archival_id = p.{tag} FROM {} AS p JOIN archive.archival AS a ON a.id = p.{tag} AND {} \
-         WHERE {own} AND l.child = {}::regclass AND l.edge = {} AND {} AND p.{tag} <> $1",
+         WHERE {own} AND l.child OPERATOR(pg_catalog.=) {}::regclass AND l.edge = {} AND {} AND p.{tag} <> $1",
         parent.twin.id.sql(),
         same_tenant("a"),
         literal(&child.table.sql()),

@@ -27,7 +27,7 @@ pub(crate) fn moving(plan: &RestorePlan) -> String {
         parts.extend(relinked(d, child));
     }
     parts.push(
-        "done AS (UPDATE archive.archival AS a SET restored_at = pg_catalog.clock_timestamp(), restored_by = $1->>'by' \
+        "done AS (UPDATE archive.archival AS a SET restored_at = pg_catalog.clock_timestamp(), restored_by = $1 OPERATOR(pg_catalog.->>) 'by' \
          FROM target AS g WHERE a.id = g.id RETURNING a.*)"
             .to_owned(),
     );
@@ -53,7 +53,7 @@ fn target(plan: &RestorePlan) -> String {
             let table = literal(&child.table.sql());
             child.edges.iter().map(move |edge| {
                 format!(
-                    "(l.child = {table}::regclass AND l.edge = {})",
+                    "(l.child OPERATOR(pg_catalog.=) {table}::regclass AND l.edge = {})",
                     literal(&edge.key.edge())
                 )
             })
@@ -65,8 +65,8 @@ fn target(plan: &RestorePlan) -> String {
         known.join(" OR ")
     };
     format!(
-        "target AS MATERIALIZED (SELECT a.id, a.tenant, {} AS moving FROM archive.archival AS a WHERE a.id = ($1->>'id')::bigint AND {} \
-         AND CASE WHEN a.tables[1] = {} AND a.tables::oid[] <@ ARRAY[{}]::oid[] \
+        "target AS MATERIALIZED (SELECT a.id, a.tenant, {} AS moving FROM archive.archival AS a WHERE a.id = ($1 OPERATOR(pg_catalog.->>) 'id')::bigint AND {} \
+         AND CASE WHEN a.tables[1] OPERATOR(pg_catalog.=) {} AND a.tables::oid[] OPERATOR(pg_catalog.<@) ARRAY[{}]::oid[] \
          AND NOT EXISTS (SELECT FROM archive.detached_link AS l WHERE l.archival_id = a.id AND l.tenant IS NOT DISTINCT FROM a.tenant AND NOT ({known})) \
          THEN true ELSE archive.stop('{OTHER_PLAN}', 'the archival holds other tables') END)",
         moving_tables(plan.tables.iter(), &plan.detached),
@@ -156,7 +156,7 @@ fn back(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
 /// Takes the links out of the ledger, all those of a child in one row.
 fn links(d: usize, child: &DetachedChild) -> String {
     format!(
-        "link_{d} AS (DELETE FROM archive.detached_link AS l USING target AS g WHERE l.archival_id = g.id AND l.tenant IS NOT DISTINCT FROM g.tenant AND l.child = {}::regclass RETURNING l.child_key, l.edge, l.link), \
+        "link_{d} AS (DELETE FROM archive.detached_link AS l USING target AS g WHERE l.archival_id = g.id AND l.tenant IS NOT DISTINCT FROM g.tenant AND l.child OPERATOR(pg_catalog.=) {}::regclass RETURNING l.child_key, l.edge, l.link), \
          links_{d} AS MATERIALIZED (SELECT l.child_key, pg_catalog.jsonb_object_agg(l.edge, l.link) AS links FROM link_{d} AS l GROUP BY l.child_key)",
         literal(&child.table.sql())
     )
@@ -199,7 +199,7 @@ fn keyed(key: &[KeyColumn], object: &str) -> String {
         .iter()
         .map(|c| {
             format!(
-                "t.{} {} ({object}->>{})::{}",
+                "t.{} {} ({object} OPERATOR(pg_catalog.->>) {})::{}",
                 quote(&c.name),
                 c.equals,
                 literal(&c.name),
@@ -229,7 +229,7 @@ fn edges_open(child: &DetachedChild) -> Vec<String> {
                     }
                 })
                 .collect();
-            format!("(p.links ? {name} AND {})", open.join(" AND "))
+            format!("(p.links OPERATOR(pg_catalog.?) {name} AND {})", open.join(" AND "))
         })
         .collect()
 }
@@ -237,7 +237,7 @@ fn edges_open(child: &DetachedChild) -> Vec<String> {
 /// What a column held before the link was cut.
 fn link_value(edge: &str, column: &ForeignKeyColumn) -> String {
     format!(
-        "(p.links->{edge}->>{})::{}",
+        "(p.links OPERATOR(pg_catalog.->) {edge} OPERATOR(pg_catalog.->>) {})::{}",
         literal(&column.child),
         column.child_type
     )
