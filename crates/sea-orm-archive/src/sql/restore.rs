@@ -229,7 +229,10 @@ fn edges_open(child: &DetachedChild) -> Vec<String> {
                     }
                 })
                 .collect();
-            format!("(p.links OPERATOR(pg_catalog.?) {name} AND {})", open.join(" AND "))
+            format!(
+                "(p.links OPERATOR(pg_catalog.?) {name} AND {})",
+                open.join(" AND ")
+            )
         })
         .collect()
 }
