@@ -5,7 +5,7 @@ use sea_orm_migration::DbErr;
 use crate::{
     context,
     history::{self, foreign_key},
-    name::quote,
+    name::{literal, quote},
     privileges, register, stamps,
     template::fill,
     tenancy,
@@ -22,6 +22,15 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     stamps::forget_dropped(work).await?;
     stamps::install(work).await?;
     work.run(include_str!("sql/tenancy/install.sql")).await?;
+    let owner = tenancy::owner(work, "archive.archival").await?;
+    work.run(&fill(
+        include_str!("sql/archival.sql"),
+        &|place| match place {
+            "owner" => literal(&owner),
+            other => format!("{{{other}}}"),
+        },
+    ))
+    .await?;
     foreign_key::forget_dropped(work).await?;
     history::register::forget_dropped(work).await?;
     register::forget_dropped(work).await?;

@@ -13,14 +13,17 @@ use sea_orm::{
 use serde_json::Value as Json;
 use tracing::Instrument;
 
-use crate::archival::Model as Archival;
+use crate::archival::{self, Model as Archival};
+use crate::catalog::Form;
 use crate::entity::Archivable;
 use crate::equality::is_value;
 use crate::error::{self, Error, postgres};
 use crate::lock::{AtVersion, OptimisticLock};
+use crate::plan::Plan;
 use crate::planned::{Planned, Steps, planned, replanned};
 use crate::report::{ArchivePreview, Blocker};
 use crate::run::{self, ATTEMPTS, Sql, ask, back_off, check_backend, is_pool};
+use crate::sql::{exact, object, quote};
 use crate::whereabouts::look;
 
 /// Archives one row with everything below it. Made by [`ArchiveEntity::archive_by_id`].
@@ -76,7 +79,7 @@ impl<E: Archivable> Request<E> {
     /// The roots are found and locked by this very statement, in the order of their keys, so that
     /// two archives that overlap come one after the other. The steps in the function see what was
     /// committed until then: each has a snapshot of its own.
-    fn call(&self, steps: &Steps, lock: bool) -> Sql {
+    fn call(&self, plan: &Plan, steps: &Steps, lock: bool) -> Sql {
         let mut roots = self.roots.clone();
         if let Some(version) = &self.version {
             // A row that is locked is looked at again, as it is then.
@@ -97,13 +100,30 @@ impl<E: Archivable> Request<E> {
         let reason = sql.bind(self.reason.clone());
         let metadata = sql.bind(self.metadata.clone());
         let (texts, settles) = (sql.bind(steps.sql.clone()), sql.bind(steps.settles.clone()));
+        let key = key_of_root::<E>(plan);
         sql.text = format!(
             "SELECT archive.run({texts}, {settles}, (SELECT pg_catalog.jsonb_build_object(\
-             'roots', pg_catalog.jsonb_agg(pg_catalog.to_jsonb(k.*)), 'by', {by}::text, 'reason', {reason}::text, 'metadata', {metadata}::jsonb) \
+             'roots', pg_catalog.jsonb_agg({key}), 'by', {by}::text, 'reason', {reason}::text, 'metadata', {metadata}::jsonb) \
              FROM ({roots}) AS k HAVING pg_catalog.count(*) > 0)) AS result"
         );
         sql
     }
+}
+
+/// The key of a root `k` as the steps read it: exact, though it travels as JSON.
+fn key_of_root<E: Archivable>(plan: &Plan) -> String {
+    let form = |name: &str| {
+        let column = plan.root().table.key.iter().find(|c| c.name == name);
+        column.map_or(Form::Settings, |column| column.form)
+    };
+    let pairs: Vec<_> = key_columns::<E>()
+        .into_iter()
+        .map(|name| {
+            let value = exact(form(&name), &format!("k.{}", quote(&name)));
+            (name, value)
+        })
+        .collect();
+    object(&pairs)
 }
 
 impl<E: Archivable> ArchiveOne<E> {
@@ -316,7 +336,7 @@ where
     let work = async {
         let mut plan = planned::<E, C>(db).await?;
         for attempt in 1.. {
-            let error = match ask(db, &request.call(steps(&plan), true)).await {
+            let error = match ask(db, &request.call(&plan.plan, steps(&plan), true)).await {
                 Ok(answer) => return archivals(answer),
                 Err(error) if attempt >= ATTEMPTS => return Err(error),
                 Err(error) => error,
@@ -369,9 +389,8 @@ fn record(span: &tracing::Span, archived: &[Archival]) {
 fn archivals(answer: Option<Json>) -> Result<Vec<Archival>, Error> {
     match answer {
         None | Some(Json::Null) => Ok(Vec::new()),
-        Some(answer) => {
-            serde_json::from_value(answer).map_err(|error| Error::Catalog(error.to_string()))
-        }
+        Some(Json::Array(records)) => records.into_iter().map(archival::from_answer).collect(),
+        Some(other) => Err(Error::Catalog(format!("no list of records: {other}"))),
     }
 }
 
@@ -447,7 +466,7 @@ where
     check_backend(db)?;
     let mut plan = planned::<E, C>(db).await?;
     let answer = loop {
-        match ask(db, &request.call(&plan.preview, false)).await {
+        match ask(db, &request.call(&plan.plan, &plan.preview, false)).await {
             Ok(answer) => break answer,
             Err(error) => match replanned::<E, C>(db, &plan, &error).await? {
                 Some(new) => plan = new,

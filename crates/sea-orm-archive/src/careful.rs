@@ -12,12 +12,11 @@ use crate::catalog;
 use crate::error::{self, Error, postgres};
 use crate::plan::{self, RestorePlan};
 use crate::planned::PlannedRestore;
-use crate::report::{Conflict, RestorePreview, Restored, Waiting};
+use crate::report::{Conflict, LostLink, RestorePreview, Restored, Waiting};
 use crate::restore::{Target, keep, restored};
 use crate::run::{ATTEMPTS, Sql, ask_here, back_off, finish, is_pool, is_stale};
-use crate::sql::conflict;
 use crate::sql::hand_over::{self, ParentLink};
-use crate::sql::quote;
+use crate::sql::{conflict, orphan, quote, relink};
 
 /// How often to look again for what the database says is in the way.
 const LOOKS: u32 = 3;
@@ -95,6 +94,8 @@ async fn preview_here<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Resto
         );
     }
     let waiting = found.waiting.clone();
+    let mut not_relinked = found.parents_deleted.clone();
+    not_relinked.extend(lost_links(db, &found.plan, archival).await?);
     let conflicts = if found.conflicts.is_empty() {
         // What no look can foresee is found by trying; the caller rolls it back.
         let hidden = hidden_tables(&found);
@@ -112,13 +113,31 @@ async fn preview_here<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Resto
         rows,
         waiting,
         conflicts,
+        not_relinked,
     })
+}
+
+/// The detached links that a restore would not put back.
+async fn lost_links<T: ConnectionTrait>(
+    db: &T,
+    plan: &RestorePlan,
+    archival: i64,
+) -> Result<Vec<LostLink>, Error> {
+    let Some(text) = relink::preview(plan) else {
+        return Ok(Vec::new());
+    };
+    let values = vec![archival.into()];
+    let links = ask_here(db, &Sql { text, values }).await?;
+    serde_json::from_value(links.unwrap_or_default())
+        .map_err(|error| Error::Catalog(error.to_string()))
 }
 
 /// What a close look finds.
 struct Found {
     plan: RestorePlan,
     waiting: Vec<Waiting>,
+    /// Foreign keys that were set to NULL, since their parent was deleted for good.
+    parents_deleted: Vec<LostLink>,
     conflicts: Vec<Conflict>,
 }
 
@@ -126,7 +145,7 @@ struct Found {
 async fn looked<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Error> {
     // Race: two restores of one archival come one after the other, and so do a restore and another
     // one that hands rows over to this archival.
-    let lock = "SELECT pg_catalog.to_jsonb(a.id) AS result FROM archive.archival AS a WHERE a.id = $1 AND a.restored_at IS NULL FOR UPDATE";
+    let lock = "SELECT pg_catalog.to_jsonb(c.id) AS result FROM archive.claim_archival($1) AS c";
     let lock = Sql {
         text: lock.to_owned(),
         values: vec![archival.into()],
@@ -136,6 +155,7 @@ async fn looked<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Erro
     }
     let plan = plan::from_ledger(db, archival).await?;
     let links = parent_links(db, &plan).await?;
+    let parents_deleted = unlink_deleted_parents(db, &plan, &links, archival).await?;
     let mut waiting = BTreeMap::new();
     let mut looks = 0;
     let conflicts = loop {
@@ -164,8 +184,30 @@ async fn looked<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Erro
     Ok(Found {
         waiting: waiting.collect(),
         plan,
+        parents_deleted,
         conflicts,
     })
+}
+
+/// A parent that was deleted for good with ON DELETE SET NULL left NULL in active rows: archived ones get it now.
+async fn unlink_deleted_parents<T: ConnectionTrait>(
+    db: &T,
+    plan: &RestorePlan,
+    links: &[ParentLink],
+    archival: i64,
+) -> Result<Vec<LostLink>, Error> {
+    let mut all = Vec::new();
+    for link in links {
+        let Some(text) = orphan::unlink(plan, link) else {
+            continue;
+        };
+        let values = vec![archival.into()];
+        let unlinked = ask_here(db, &Sql { text, values }).await?;
+        let unlinked: Vec<LostLink> = serde_json::from_value(unlinked.unwrap_or_default())
+            .map_err(|error| Error::Catalog(error.to_string()))?;
+        all.extend(unlinked);
+    }
+    Ok(all)
 }
 
 fn is_archived_parent(conflict: &Conflict) -> bool {
@@ -193,10 +235,10 @@ async fn move_back<T: ConnectionTrait>(
         .filter(|a| !a.is_null())
         .ok_or(Error::AlreadyRestored { archival })?;
     keep(&planned);
-    Ok(Restored {
-        waiting: found.waiting,
-        ..restored(answer)?
-    })
+    let mut restored = restored(answer)?;
+    restored.waiting = found.waiting;
+    restored.not_relinked.extend(found.parents_deleted);
+    Ok(restored)
 }
 
 /// A root whose own parent is archived has an error of its own: what to do is one other restore.

@@ -55,7 +55,7 @@ pub enum Error {
 
     /// The archival was restored before, or never existed.
     #[error(
-        "archival {archival} holds nothing to restore: it was restored already, or does not exist"
+        "archival {archival} holds nothing to restore: it was restored already, does not exist, or belongs to a table that this role may not read"
     )]
     AlreadyRestored {
         /// The id of the archival.

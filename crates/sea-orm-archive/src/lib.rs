@@ -79,7 +79,8 @@ pub use history::{
 };
 pub use lock::{ArchiveLocked, LockError, OptimisticLock, RestoreLocked, UpdateLocked};
 pub use report::{
-    ArchivePreview, Blocker, Conflict, Detachment, RestorePreview, Restored, Waiting,
+    ArchivePreview, Blocker, Conflict, Detachment, LostLink, LostLinkReason, RestorePreview,
+    Restored, Waiting,
 };
 pub use restore::{RestoreArchival, RestoreOne};
 pub use sea_orm_archive_macros::{DeriveArchive, DeriveHistory, DeriveOptimisticLock};

@@ -65,6 +65,43 @@ pub struct RestorePreview {
     pub waiting: Vec<Waiting>,
     /// What is in the way. Empty: nothing is.
     pub conflicts: Vec<Conflict>,
+    /// Links that would not be put back.
+    #[serde(default)]
+    pub not_relinked: Vec<LostLink>,
+}
+
+/// A foreign key that was set to NULL while its parent was away, and that a restore does not set again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostLink {
+    /// The table of the row that had the link, as `schema.table`.
+    pub table: String,
+    /// The foreign key.
+    pub constraint: String,
+    /// The primary key of that row, by column.
+    pub key: Value,
+    /// The columns of the foreign key and what they contained.
+    pub link: Value,
+    /// Why it is not put back.
+    pub reason: LostLinkReason,
+}
+
+/// Why a link is not put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LostLinkReason {
+    /// The row refers to another parent by now, or to none by other columns of the key. The link is dropped.
+    OtherLink,
+    /// No row has the key, in the table or in its archive table, or row-level security hides it. The link stays in
+    /// `archive.detached_link`.
+    RowMissing,
+    /// Two rows have the key, one active and one archived. The link stays in `archive.detached_link`.
+    KeyTaken,
+    /// The row belongs to another tenant. The link stays in `archive.detached_link`.
+    OtherTenant,
+    /// The parent of an archived row was deleted for good, and the foreign key is ON DELETE SET NULL: the row comes
+    /// back with NULL.
+    ParentDeleted,
 }
 
 /// Rows that stay in the archive until another parent is restored.
@@ -207,6 +244,9 @@ pub struct Restored {
     pub rows: BTreeMap<String, u64>,
     /// How many detached links were put back.
     pub relinked: u64,
+    /// Links that were not put back.
+    #[serde(default)]
+    pub not_relinked: Vec<LostLink>,
     /// Rows that stay archived until another of their parents is back.
     #[serde(default)]
     pub waiting: Vec<Waiting>,

@@ -8,17 +8,19 @@ use sea_orm::{ConnectionTrait, TransactionTrait, Value};
 use serde_json::Value as Json;
 use tracing::Instrument;
 
+use crate::archival;
 use crate::archive::restless;
 use crate::careful;
+use crate::catalog::KeyColumn;
 use crate::entity::{Archivable, DeclaredName};
 use crate::error::{self, Error};
 use crate::lock::{AtVersion, OptimisticLock};
 use crate::plan;
-use crate::planned::{LEDGER, PlannedRestore, planned, replanned};
+use crate::planned::{LEDGER, Planned, PlannedRestore, planned, replanned};
 use crate::report::{RestorePreview, Restored};
 use crate::run::{self, ATTEMPTS, Sql, ask, back_off, check_backend, is_pool, is_stale};
-use crate::sql::quote;
-use crate::whereabouts::{is_root_table, look, root_key, row};
+use crate::sql::{key_object, quote};
+use crate::whereabouts::{is_root_table, look, row};
 
 /// Restores one row with everything that was archived with it. Made by
 /// [`ArchiveEntity::restore_by_id`](crate::ArchiveEntity::restore_by_id).
@@ -70,7 +72,12 @@ impl Target {
     }
 
     /// The archival whose root is this row.
-    fn root<E: Archivable>(key: &[Value], version: Option<&AtVersion>, by: Option<String>) -> Self {
+    fn root<E: Archivable>(
+        key_columns: &[KeyColumn],
+        key: &[Value],
+        version: Option<&AtVersion>,
+        by: Option<String>,
+    ) -> Self {
         let mut row = row::<E::Deleted>(key);
         if let Some(version) = version {
             row.and_where(version.holds::<E::Deleted>());
@@ -82,7 +89,7 @@ impl Target {
                  WHERE a.restored_at IS NULL AND {} AND a.root_key = {}",
                 quote(&E::declaration().added.archival_id),
                 is_root_table::<E>("a"),
-                root_key::<E>("d"),
+                key_object(key_columns, "d"),
             ),
             at_version: version.map(|_| AtVersionRow {
                 row,
@@ -93,8 +100,8 @@ impl Target {
         }
     }
 
-    /// The call of `archive.run`. The archival is locked by this very statement: of two restores the
-    /// second waits here, and then finds nothing to restore.
+    /// The call of `archive.run`. `archive.claim_archival` locks the archival record in this very statement: of two
+    /// restores the second waits here, and then finds nothing to restore.
     pub fn call(&self, planned: &PlannedRestore) -> Sql {
         let mut sql = Sql {
             text: String::new(),
@@ -106,13 +113,13 @@ impl Target {
         let root = self.at_version.as_ref().map(|root| {
             let AtVersionRow { row, archival_id } = root;
             format!(
-                ", LATERAL (SELECT FROM ({row}) AS d WHERE d.{archival_id} = k.id FOR UPDATE) AS r"
+                ", LATERAL (SELECT FROM ({row}) AS d WHERE d.{archival_id} OPERATOR(pg_catalog.=) c.id FOR UPDATE) AS r"
             )
         });
         let root = root.unwrap_or_default();
         sql.text = format!(
-            "SELECT archive.run({texts}, {settles}, (SELECT pg_catalog.jsonb_build_object('id', k.id, 'by', {by}::text) \
-             FROM ({} FOR UPDATE OF a) AS k{root})) AS result",
+            "SELECT archive.run({texts}, {settles}, (SELECT pg_catalog.jsonb_build_object('id', c.id, 'by', {by}::text) \
+             FROM ({}) AS k, LATERAL archive.claim_archival(k.id) AS c{root})) AS result",
             self.find
         );
         sql
@@ -222,14 +229,19 @@ impl<E: Archivable> RestoreOne<E> {
         Ok(restored)
     }
 
+    fn target(&self, plan: &Planned, by: Option<String>) -> Target {
+        let key_columns = &plan.plan.root().table.key;
+        Target::root::<E>(key_columns, &self.key, self.version.as_ref(), by)
+    }
+
     async fn restore<C>(&self, db: &C) -> Result<Restored, Error>
     where
         C: ConnectionTrait + TransactionTrait + 'static,
     {
-        let target = Target::root::<E>(&self.key, self.version.as_ref(), self.by.clone());
-        let lock_root = target.lock_root();
         let mut plan = planned::<E, C>(db).await?;
         for attempt in 1.. {
+            let target = self.target(&plan, self.by.clone());
+            let lock_root = target.lock_root();
             let outcome = if must_look_first::<C>(&plan.restore) {
                 Next::Carefully
             } else {
@@ -282,9 +294,9 @@ impl<E: Archivable> RestoreOne<E> {
         C: ConnectionTrait + TransactionTrait + 'static,
     {
         check_backend(db)?;
-        let target = Target::root::<E>(&self.key, self.version.as_ref(), None);
         // Names and plan are checked as a restore would check them.
-        planned::<E, C>(db).await?;
+        let plan = planned::<E, C>(db).await?;
+        let target = self.target(&plan, None);
         match target.id(db).await? {
             Some(id) => careful::preview(db, id).await,
             None => {
@@ -414,8 +426,11 @@ fn must_look_first<C: 'static>(planned: &PlannedRestore) -> bool {
     !is_pool::<C>() && planned.plan.tables.iter().any(deferrable)
 }
 
-pub(crate) fn restored(answer: Json) -> Result<Restored, Error> {
-    serde_json::from_value(answer).map_err(|error| Error::Catalog(error.to_string()))
+pub(crate) fn restored(mut answer: Json) -> Result<Restored, Error> {
+    let archival = archival::from_answer(answer["archival"].take())?;
+    let understood = |error: serde_json::Error| Error::Catalog(error.to_string());
+    answer["archival"] = serde_json::to_value(archival).map_err(understood)?;
+    serde_json::from_value(answer).map_err(understood)
 }
 
 fn span(table: &DeclaredName) -> tracing::Span {

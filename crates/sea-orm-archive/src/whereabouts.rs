@@ -7,11 +7,12 @@ use sea_orm::{
 use serde::Deserialize;
 
 use crate::Error;
-use crate::archive::{key_columns, key_text};
+use crate::archive::key_text;
 use crate::entity::Archivable;
 use crate::equality::is_value;
+use crate::planned::planned;
 use crate::run::{Sql, ask};
-use crate::sql::{literal, quote};
+use crate::sql::{key_object, literal, quote};
 
 /// Where a row is, seen in one moment.
 #[derive(Deserialize)]
@@ -41,13 +42,14 @@ where
     let (active, values) = row::<E>(key).build(PostgresQueryBuilder);
     let (archived, _) = row::<E::Deleted>(key).build(PostgresQueryBuilder);
     let declaration = E::declaration();
+    let planned = planned::<E, C>(db).await?;
     let text = format!(
         "SELECT pg_catalog.jsonb_build_object('active', EXISTS ({active}), 'archived', (\
          SELECT pg_catalog.jsonb_build_object('archival', a.id, 'root_table', a.root_table, 'root_key', a.root_key, \
          'open', a.restored_at IS NULL, 'is_root', {} AND a.root_key = {}) \
          FROM ({archived}) AS d JOIN archive.archival AS a ON a.id = d.{})) AS result",
         is_root_table::<E>("a"),
-        root_key::<E>("d"),
+        key_object(&planned.plan.root().table.key, "d"),
         quote(&declaration.added.archival_id),
     );
     let found = ask(
@@ -121,13 +123,4 @@ pub(crate) fn row<E: EntityTrait>(key: &[Value]) -> SelectStatement {
 pub(crate) fn is_root_table<E: Archivable>(archival: &str) -> String {
     let table = literal(&E::declaration().table.quoted());
     format!("{archival}.tables[1] OPERATOR(pg_catalog.=) pg_catalog.to_regclass({table})")
-}
-
-/// SQL: the key of a row as the ledger writes it.
-pub(crate) fn root_key<E: Archivable>(row: &str) -> String {
-    let pairs: Vec<_> = key_columns::<E>()
-        .iter()
-        .map(|name| format!("{}, {row}.{}", literal(name), quote(name)))
-        .collect();
-    format!("pg_catalog.jsonb_build_object({})", pairs.join(", "))
 }

@@ -1,1 +1,117 @@
 //! Archival records and detached links of tables on which a role has no rights.
+
+use blog::post;
+use sea_orm::EntityTrait;
+use sea_orm_archive::archival;
+use sea_orm_archive::prelude::*;
+
+use crate::blog::{attempt, blog, number};
+
+/// What `tagger` tries against the record of an archived post, with what PostgreSQL or a function of ours answers.
+const ATTEMPTS: [(&str, &str); 14] = [
+    ("select * from archive.claim_archival({id})", "may not restore this"),
+    ("select archive.finish_restore({id}, 'me')", "may not restore this"),
+    ("update archive.archival set restored_at = now()", "permission denied"),
+    ("delete from archive.archival", "permission denied"),
+    ("select id from archive.archival for update", "permission denied"),
+    (
+        "insert into archive.archival (id, root_table, root_key, archived_at, row_counts, tables)
+         select n, 'public.posts', '{}', now(), '{}', '{posts}' from generate_series({id} + 1, {id} + 100) as n",
+        "permission denied",
+    ),
+    ("select nextval('archive.archival_id_seq')", "permission denied"),
+    ("select setval('archive.archival_id_seq', 1)", "permission denied"),
+    ("select * from archive.signing_key", "permission denied"),
+    // Ids that nobody drew, and ids with the signature of others.
+    (
+        "select archive.record_archivals('{\"ids\": [{id}], \"signature\": \"\"}', 'public.tags', '{tags}', now(), '{}',
+             '{{id}}', '{\"{}\"}', '{\"{}\"}', '{null}')",
+        "drawn by archive.draw_archivals() in the same transaction",
+    ),
+    (
+        "select archive.record_archivals(archive.draw_archivals(1), 'public.tags', '{tags}', now(), '{}',
+             array[{id} + 50], '{\"{}\"}', '{\"{}\"}', '{null}')",
+        "drawn by archive.draw_archivals() in the same transaction",
+    ),
+    // A record of a table on which it has no rights.
+    (
+        "with d as materialized (select archive.draw_archivals(1) as d)
+         select archive.record_archivals(d, 'public.posts', '{posts}', now(), '{}',
+             array[(d->'ids'->>0)::bigint], '{\"{}\"}', '{\"{}\"}', '{null}') from d",
+        "may not archive this",
+    ),
+    // A table that the post's archival gets to hold, so that its restore fails.
+    ("select archive.defer_to({id}, '{{id}}', 'posts')", "may not restore this"),
+    ("select archive.signature('{1}')", "permission denied"),
+];
+
+#[tokio::test]
+async fn a_role_changes_no_record_of_tables_on_which_it_has_no_rights() {
+    let (database, db) = blog().await;
+    let web = database.connect_as("web").await;
+    let archival = post::Entity::archive_by_id(1)
+        .reason("secret")
+        .exec(&web)
+        .await
+        .unwrap();
+    let tagger = database.connect_as("tagger").await;
+    for (attack, refusal) in ATTEMPTS {
+        let attack = attack.replace("{id}", &archival.id.to_string());
+        let error = attempt(&tagger, &attack).await.expect_err(&attack);
+        assert!(error.to_string().contains(refusal), "{attack}: {error}");
+    }
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from archive.archival where restored_at is null"
+        )
+        .await,
+        1
+    );
+    // The next ids are there for those who archive.
+    post::Entity::archive_by_id(2).exec(&web).await.unwrap();
+    archival.restore(&web).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_role_reads_no_record_of_tables_that_it_may_not_read() {
+    let (database, _db) = blog().await;
+    let web = database.connect_as("web").await;
+    let archival = post::Entity::archive_by_id(1)
+        .reason("secret")
+        .exec(&web)
+        .await
+        .unwrap();
+    assert_eq!(
+        archival::Entity::find().all(&web).await.unwrap(),
+        [archival.clone()]
+    );
+    let tagger = database.connect_as("tagger").await;
+    assert_eq!(archival::Entity::find().all(&tagger).await.unwrap(), []);
+    let error = archival.restore(&tagger).await.unwrap_err();
+    assert!(
+        matches!(error, ArchiveError::AlreadyRestored { .. }),
+        "{error}"
+    );
+}
+
+/// The answer is read after the commit: nothing that callers put into a record may keep it from being read.
+#[tokio::test]
+async fn metadata_that_serde_json_cannot_hold_is_text() {
+    let (database, db) = blog().await;
+    let web = database.connect_as("web").await;
+    let archival = post::Entity::archive_by_id(1).exec(&web).await.unwrap();
+    for metadata in [
+        "1".to_owned() + &"0".repeat(400),
+        "[".repeat(200) + &"]".repeat(200),
+    ] {
+        let set =
+            format!("update archive.archival set metadata = '{metadata}', restored_at = null");
+        attempt(&db, &set).await.unwrap();
+        let restored = archival.restore(&web).await.unwrap();
+        assert_eq!(restored.archival.metadata, Some(metadata.into()));
+        let again = post::Entity::archive_by_id(1).exec(&web).await.unwrap();
+        attempt(&db, &format!("delete from archive.archival where id = {}; update deleted_posts set archival_id = {1};
+             update deleted_comments set archival_id = {1}", again.id, archival.id)).await.unwrap();
+    }
+}

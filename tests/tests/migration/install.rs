@@ -24,6 +24,7 @@ async fn install_and_uninstall_may_run_again() -> Result<(), DbErr> {
                 "detached_link",
                 "fresh_look",
                 "history_table",
+                "signing_key",
                 "stamped_table",
                 "temporal_foreign_key",
                 "tenancy",
@@ -105,35 +106,32 @@ async fn tables_that_are_gone_are_forgotten() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn an_ordinary_role_can_keep_the_ledger_once_it_is_granted() -> Result<(), DbErr> {
+async fn a_granted_role_reads_archival_records_and_writes_none() -> Result<(), DbErr> {
     let m = Migrated::new().await;
     let role = m.database.role("We b; --").await;
     let as_role = m.database.connect_as("We b; --").await;
-    let keep =
-        "insert into archive.archival (root_table, root_key, archived_at, row_counts, tables)
-                values ('t', '{}', now(), '{}', '{}');
-                update archive.archival set restored_at = now();
-                insert into archive.detached_link values (1, 'archive.archival', '{}', 'e', '{}');
-                delete from archive.detached_link;
-                select * from archive.archived_table, archive.history_table, archive.temporal_foreign_key;
-                select archive.fingerprint('{}'::text[]), nextval('archive.archival_id_seq')";
-    assert!(as_role.execute_unprepared(keep).await.is_err());
+    let read = "select * from archive.archival, archive.archived_table, archive.history_table, archive.temporal_foreign_key;
+                select archive.fingerprint('{}'::text[]), archive.draw_archivals(1)";
+    assert!(as_role.execute_unprepared(read).await.is_err());
     for _ in 0..2 {
         m.manager().grant_archive(role.clone()).await?;
     }
-    as_role.execute_unprepared(keep).await?;
-    assert!(
-        as_role
-            .execute_unprepared("delete from archive.archival")
-            .await
-            .is_err()
-    );
-    assert!(
-        as_role
-            .execute_unprepared("delete from archive.archived_table")
-            .await
-            .is_err()
-    );
+    as_role.execute_unprepared(read).await?;
+    for write in [
+        "insert into archive.archival (root_table, root_key, archived_at, row_counts, tables) values ('t', '{}', now(), '{}', '{}')",
+        "update archive.archival set restored_at = now()",
+        "delete from archive.archival",
+        "select * from archive.detached_link",
+        "delete from archive.archived_table",
+        "select nextval('archive.archival_id_seq')",
+        "select * from archive.signing_key",
+    ] {
+        let error = as_role.execute_unprepared(write).await.expect_err(write);
+        assert!(
+            error.to_string().contains("permission denied"),
+            "{write}: {error}"
+        );
+    }
     for _ in 0..2 {
         m.manager().revoke_archive(role.clone()).await?;
     }

@@ -1,7 +1,7 @@
 //! Rows that stay when what they point at is archived, and get their link back.
 
-use sea_orm_archive::Detachment;
 use sea_orm_archive::prelude::*;
+use sea_orm_archive::{Detachment, LostLink, LostLinkReason, archival};
 
 use crate::family::{BOTH_SIDES, FAMILY, detached, two_families};
 use crate::rows::{count, dump, dumps, run, tables};
@@ -258,33 +258,6 @@ async fn a_child_that_is_archived_in_between() {
     assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
 }
 
-/// The child is archived with its link, and then what it points at: they come back in that order,
-/// or the error says so.
-#[tokio::test]
-async fn a_child_that_was_archived_before() {
-    let (_database, db) = tables(&two_families("on delete set null"), &FAMILY).await;
-    let before = dumps(&db, &BOTH_SIDES).await;
-    detached::child::Entity::archive_by_id(11)
-        .exec(&db)
-        .await
-        .unwrap();
-    let parent = detached::parent::Entity::archive_by_id(1)
-        .exec(&db)
-        .await
-        .unwrap();
-    let refused = detached::child::Entity::restore_by_id(11).exec(&db).await;
-    assert!(
-        matches!(&refused, Err(ArchiveError::ParentArchived { archival, .. }) if *archival == parent.id),
-        "{refused:?}"
-    );
-    parent.restore(&db).await.unwrap();
-    detached::child::Entity::restore_by_id(11)
-        .exec(&db)
-        .await
-        .unwrap();
-    assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
-}
-
 #[tokio::test]
 async fn a_child_that_has_another_link_now_keeps_it() {
     let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
@@ -297,7 +270,10 @@ async fn a_child_that_has_another_link_now_keeps_it() {
         "update children set parent_id = 2 where id = 11; delete from children where id = 22",
     )
     .await;
+    let lost = [lost_link(11, 1, LostLinkReason::OtherLink)];
     let restored = archival.restore(&db).await.unwrap();
+    assert_eq!(restored.not_relinked, lost);
+    assert_eq!(count(&db, "archive.detached_link").await, 0);
     assert_eq!(restored.relinked, 1);
     assert_eq!(
         dump(&db, "children").await,
@@ -306,16 +282,58 @@ async fn a_child_that_has_another_link_now_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_child_that_is_gone_is_no_obstacle() {
+async fn a_child_that_is_gone_is_reported_and_its_link_stays_remembered() {
     let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
     let archival = detached::parent::Entity::archive_by_id(1)
         .exec(&db)
         .await
         .unwrap();
     run(&db, "delete from children where id = 11").await;
-    assert_eq!(archival.restore(&db).await.unwrap().relinked, 1);
+    let lost = [lost_link(11, 1, LostLinkReason::RowMissing)];
+    let preview = archival::Entity::restore_by_id(archival.id).preview(&db);
+    assert_eq!(preview.await.unwrap().not_relinked, lost);
+    let restored = archival.restore(&db).await.unwrap();
+    assert_eq!(restored.relinked, 1);
+    assert_eq!(restored.not_relinked, lost);
     assert_eq!(count(&db, "children where parent_id = 1").await, 1);
-    assert_eq!(count(&db, "archive.detached_link").await, 0);
+    assert_eq!(count(&db, "archive.detached_link").await, 1);
+}
+
+/// An archived row has the key of an active one: nobody knows which of them had the link.
+#[tokio::test]
+async fn a_link_of_two_rows_with_one_key_is_put_into_neither() {
+    let (_database, db) = tables(&two_families("on delete set null"), &FAMILY).await;
+    let parent = detached::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    detached::child::Entity::archive_by_id(11)
+        .exec(&db)
+        .await
+        .unwrap();
+    run(&db, "insert into children values (11, null, 'another')").await;
+    let restored = parent.restore(&db).await.unwrap();
+    assert_eq!(restored.relinked, 1);
+    assert_eq!(
+        restored.not_relinked,
+        [lost_link(11, 1, LostLinkReason::KeyTaken)]
+    );
+    assert_eq!(
+        count(&db, "children where id = 11 and parent_id = 1").await,
+        0
+    );
+    assert_eq!(count(&db, "deleted_children where parent_id = 1").await, 0);
+    assert_eq!(count(&db, "archive.detached_link").await, 1);
+}
+
+fn lost_link(child: i64, parent: i64, reason: LostLinkReason) -> LostLink {
+    LostLink {
+        table: "public.children".to_owned(),
+        constraint: "children_parent".to_owned(),
+        key: serde_json::json!({ "id": child.to_string() }),
+        link: serde_json::json!({ "parent_id": parent }),
+        reason,
+    }
 }
 
 /// A row whose link was not cut by this archive is not linked by its restore.

@@ -5,12 +5,16 @@
 
 mod conflicts;
 mod detach;
+mod detach_orders;
 mod family;
+mod followed_keys;
 mod foreign_keys;
 mod keys;
+mod links_and_triggers;
 mod names;
 mod orders;
 mod physical;
 mod refusals;
+mod restrictions_and_triggers;
 mod rows;
 mod transactions;

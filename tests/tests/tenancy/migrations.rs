@@ -199,7 +199,11 @@ async fn taken_away_again() {
     }
     assert!(!texts(&organisations.web, EVERYTHING).await.is_empty());
     assert_eq!(
-        number(&organisations.owner, "select count(*) from pg_policy").await,
+        number(
+            &organisations.owner,
+            "select count(*) from pg_policy where polname like 'tenancy%'"
+        )
+        .await,
         0
     );
     assert_eq!(

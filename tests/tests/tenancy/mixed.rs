@@ -219,7 +219,7 @@ async fn forge(organisations: &Organisations, archival: i64, bookmark: i64, post
         &txn,
         &format!(
             r#"insert into archive.detached_link (archival_id, child, child_key, edge, link, tenant)
-             select {archival}, 'bookmarks', '{{"id": {bookmark}}}', 'post_id', '{{"post_id": {post}}}', tenant
+             select {archival}, 'bookmarks', '["{bookmark}"]', 'post_id', '{{"post_id": {post}}}', tenant
              from unnest(array[null, '1']) as tenant"#
         ),
     )
@@ -321,7 +321,7 @@ async fn the_administrator_follows_no_link_to_another_tenants_row() {
     run(
         &txn,
         "insert into archive.detached_link (archival_id, child, child_key, edge, link, tenant)
-         select archival_id, child, '{\"id\": 26}', edge, link, tenant from archive.detached_link",
+         select archival_id, child, '[\"26\"]', edge, link, tenant from archive.detached_link",
     )
     .await;
     txn.commit().await.unwrap();
@@ -392,15 +392,15 @@ async fn a_row_in_another_tenants_archival() {
 #[tokio::test]
 async fn an_archival_of_nothing() {
     let organisations = Organisations::new().await;
-    let txn = organisations.tenant(1).await;
+    let db = &organisations.owner;
     let id = number(
-        &txn,
+        db,
         "insert into archive.archival (root_table, root_key, archived_at, row_counts, tables)
          values ('public.posts', '{\"id\": 1}', now(), '{}', '{}') returning id",
     )
     .await;
     let error = archival::Entity::restore_by_id(id)
-        .exec(&txn)
+        .exec(db)
         .await
         .unwrap_err();
     assert!(

@@ -92,7 +92,7 @@ async fn links_are_cut_and_put_back() {
         column(&db, LINKS).await,
         ["1 1 0 0", "2 1 0 2", "3 1 2 0", "4 2 1 1", "5 1 0 0"]
     );
-    assert_eq!(archival.restore(&db).await.unwrap().relinked, 4);
+    assert_eq!(archival.restore(&db).await.unwrap().relinked, 5);
     assert_eq!(contents(&db).await, before);
     assert_eq!(count(&db, "archive.detached_link", "true").await, 0);
 }

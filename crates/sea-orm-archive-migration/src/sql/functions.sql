@@ -153,8 +153,8 @@ $$;
 -- One call is one round trip. The statements come from the runtime, complete and schema-qualified;
 -- each reads its arguments from $1. A step that has to settle is repeated until it answers the same
 -- twice: that is how a tree of unknown depth is locked. The statements are prepared once in a
--- session, because planning a move costs more than a small move itself; the name is the hash of the
--- text, so a session that a pooler hands to somebody else can never run another statement by it.
+-- session, because planning a move costs more than a small move itself. A pooler may hand the session to somebody else,
+-- who can prepare another statement under that name: so the text of a prepared statement is compared before it is run.
 --
 -- The statements keep the search_path of the caller, and so do the triggers that they fire: everything in them and
 -- here is qualified.
@@ -165,7 +165,9 @@ CREATE OR REPLACE FUNCTION archive.run(steps text[], settles boolean[], args jso
 LANGUAGE plpgsql VOLATILE STRICT AS $$
 DECLARE
     step     integer;
+    called   text;
     prepared text;
+    found    text;
     result   jsonb;
     before   jsonb;
     actor    text := archive.current_actor();
@@ -178,13 +180,19 @@ BEGIN
         PERFORM archive.set_actor(args OPERATOR(pg_catalog.->>) 'by');
     END IF;
     FOR step IN 1 .. pg_catalog.cardinality(steps) LOOP
-        prepared := pg_catalog.concat('archive_', pg_catalog.md5(steps[step]));
-        IF NOT EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE name OPERATOR(pg_catalog.=) prepared) THEN
-            EXECUTE pg_catalog.concat('PREPARE ', prepared, ' (jsonb) AS ', steps[step]);
+        called := pg_catalog.concat('archive_', pg_catalog.md5(steps[step]));
+        prepared := pg_catalog.concat('PREPARE ', called, ' (pg_catalog.jsonb) AS ', steps[step]);
+        found := (SELECT p.statement FROM pg_catalog.pg_prepared_statements AS p WHERE p.name OPERATOR(pg_catalog.=) called);
+        IF found OPERATOR(pg_catalog.<>) prepared THEN
+            EXECUTE pg_catalog.concat('DEALLOCATE ', called);
+            found := NULL;
+        END IF;
+        IF found IS NULL THEN
+            EXECUTE prepared;
         END IF;
         before := NULL;
         LOOP
-            EXECUTE pg_catalog.format('EXECUTE %s (%L)', prepared, args) INTO result;
+            EXECUTE pg_catalog.format('EXECUTE %s (%L)', called, args) INTO result;
             EXIT WHEN NOT settles[step] OR result IS NOT DISTINCT FROM before;
             before := result;
         END LOOP;

@@ -42,8 +42,8 @@ CREATE TABLE IF NOT EXISTS archive.archived_table (
 -- The foreign keys that an archive set to NULL, for the restore to put back.
 CREATE TABLE IF NOT EXISTS archive.detached_link (
     archival_id bigint   NOT NULL,
-    child       regclass NOT NULL, -- the table that stayed
-    child_key   jsonb    NOT NULL, -- {"id": 7}
+    child       regclass NOT NULL, -- the table of the row that lost the link
+    child_key   jsonb    NOT NULL, -- ["7"]: its primary key, in the order of the key
     edge        text     NOT NULL, -- the columns of the foreign key
     link        jsonb    NOT NULL  -- {"post_id": 42}: the whole foreign key, as it was
 );

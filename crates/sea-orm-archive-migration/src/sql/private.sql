@@ -3,8 +3,9 @@
 --
 -- A plain function stays everybody's: it does what its caller may do, and defaults of columns and policies call some.
 WITH kept (relation, privileges) AS (VALUES
-    ('archival', '{SELECT,INSERT,UPDATE}'::text[]),
-    ('archival_id_seq', '{USAGE}'),
+    ('archival', '{SELECT}'::text[]),
+    ('archival_id_seq', '{}'),
+    ('signing_key', '{}'),
     ('detached_link', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('fresh_look', '{}'),
     ('archived_table', '{SELECT}'),

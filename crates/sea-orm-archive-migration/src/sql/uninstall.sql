@@ -1,4 +1,24 @@
 -- What uninstall_archive() drops: what install_archive() created, and nothing that others put beside it.
+DROP FUNCTION IF EXISTS archive.defer_to(bigint, bigint[], regclass);
+DROP FUNCTION IF EXISTS archive.finish_restore(bigint, text);
+DROP FUNCTION IF EXISTS archive.claim_archival(bigint);
+DROP FUNCTION IF EXISTS archive.record_archivals(jsonb, text, regclass[], timestamptz, jsonb, bigint[], jsonb[], jsonb[], text[]);
+DROP FUNCTION IF EXISTS archive.require_drawn(jsonb, bigint[]);
+DROP FUNCTION IF EXISTS archive.draw_archivals(integer);
+DROP FUNCTION IF EXISTS archive.signature(bigint[]);
+DROP FUNCTION IF EXISTS archive.require_rights(regclass[], boolean);
+DROP FUNCTION IF EXISTS archive.acts_for(text);
+DROP FUNCTION IF EXISTS archive.exact_json(anyelement);
+DROP FUNCTION IF EXISTS archive.exact_text(anyelement);
+DROP TABLE IF EXISTS archive.signing_key;
+DO $$
+BEGIN
+    DROP FUNCTION archive.record_json(archive.archival);
+EXCEPTION WHEN undefined_function OR undefined_object OR undefined_table OR invalid_schema_name THEN
+    NULL;
+END
+$$;
+DROP TABLE IF EXISTS archive.archival;
 DROP VIEW IF EXISTS archive.tenancy_found;
 DROP VIEW IF EXISTS archive.tenancy_scope;
 DROP TABLE IF EXISTS archive.tenancy_object;
@@ -10,7 +30,6 @@ DROP TABLE IF EXISTS archive.temporal_foreign_key;
 DROP TABLE IF EXISTS archive.history_table;
 DROP TABLE IF EXISTS archive.detached_link;
 DROP TABLE IF EXISTS archive.archived_table;
-DROP TABLE IF EXISTS archive.archival;
 DROP FUNCTION IF EXISTS archive.describe(text[]);
 DROP FUNCTION IF EXISTS archive.describe_tables(oid[]);
 DROP FUNCTION IF EXISTS archive.describe_unique_indexes(oid[]);

@@ -78,16 +78,15 @@ struct Archived {
 
 impl Archived {
     fn of(table: &Table, column: &str) -> Self {
-        let key = table.key.iter().map(|c| {
-            let name = literal(&c.name);
-            format!("{name}, t.{}", quote(&c.name))
-        });
+        // As the detached links record a key.
+        let key = table.key.iter();
+        let key = key.map(|c| format!("pg_catalog.format('%s', t.{})", quote(&c.name)));
         let key = key.collect::<Vec<_>>().join(", ");
         let column = quote(column);
         let sources = std::iter::once(&table.id).chain(table.twin.iter().map(|twin| &twin.id));
         let rows = sources.map(|source| {
             format!(
-                "SELECT pg_catalog.jsonb_build_object({key}), t.{column}::text FROM {} AS t",
+                "SELECT pg_catalog.jsonb_build_array({key}), t.{column}::text FROM {} AS t",
                 source.sql()
             )
         });

@@ -18,5 +18,5 @@ pub use schema::TenancySchema;
 pub(crate) use apply::{lift_guards, refresh, refresh_foreign_keys};
 pub(crate) use log::tell as tell_log;
 pub(crate) use remove::refuse_while_enabled;
-pub(crate) use shared::{keep_functions, protect as protect_shared};
+pub(crate) use shared::{keep_functions, owner, protect as protect_shared};
 pub(crate) use temporal::refuse_unseen;

@@ -5,6 +5,7 @@ use sea_orm_migration::DbErr;
 use crate::{
     audit,
     name::{literal, quote},
+    template::fill,
     tenancy::register,
     work::Work,
 };
@@ -21,7 +22,16 @@ pub(crate) async fn protect(work: &Work) -> Result<(), DbErr> {
     if !any {
         return Ok(());
     }
-    work.run(include_str!("../sql/tenancy/shared.sql")).await?;
+    let writer = quote(&owner(work, "archive.archival").await?);
+    work.run(&fill(
+        include_str!("../sql/tenancy/shared.sql"),
+        &|place| match place {
+            "owner" => writer.clone(),
+            "administrator" => administrator.as_deref().map_or("NULL".to_owned(), literal),
+            other => format!("{{{other}}}"),
+        },
+    ))
+    .await?;
     for table in TABLES {
         administer(work, table, "ALL", administrator.as_deref()).await?;
         keep(work, table).await?;
@@ -30,14 +40,7 @@ pub(crate) async fn protect(work: &Work) -> Result<(), DbErr> {
     if !audit::register::is_installed(work).await? {
         return Ok(());
     }
-    let owner: String = work
-        .row(
-            "SELECT pg_catalog.pg_get_userbyid(relowner)::text AS owner FROM pg_catalog.pg_class
-             WHERE oid = 'archive.audit_entry'::pg_catalog.regclass",
-            [],
-        )
-        .await?
-        .try_get("", "owner")?;
+    let owner = owner(work, "archive.audit_entry").await?;
     work.run(&include_str!("../sql/tenancy/audit.sql").replace("{owner}", &quote(&owner)))
         .await?;
     for table in AUDIT_TABLES {
@@ -52,6 +55,17 @@ pub(crate) async fn protect(work: &Work) -> Result<(), DbErr> {
         [],
     )
     .await
+}
+
+/// The role that owns a table, and that its SECURITY DEFINER functions run as.
+pub(crate) async fn owner(work: &Work, table: &str) -> Result<String, DbErr> {
+    work.row(
+        "SELECT pg_catalog.pg_get_userbyid(c.relowner)::text AS owner FROM pg_catalog.pg_class AS c
+         WHERE c.oid OPERATOR(pg_catalog.=) $1::pg_catalog.regclass::oid",
+        [table.into()],
+    )
+    .await?
+    .try_get("", "owner")
 }
 
 async fn administer(
@@ -108,14 +122,23 @@ pub(crate) async fn release(work: &Work) -> Result<(), DbErr> {
     let audit = audit::register::is_installed(work).await?;
     let tables = TABLES.iter().chain(AUDIT_TABLES.iter().filter(|_| audit));
     for table in tables {
-        let mut sql = format!(
-            "ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY;\n"
-        );
+        let mut sql = format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;\n");
+        if *table == "archive.archival" {
+            // What keeps records from roles that may not read their tables stays without tenancy.
+            sql.push_str(
+                "CREATE POLICY every_record ON archive.archival FOR SELECT USING (true);\n",
+            );
+        } else {
+            sql.push_str(&format!(
+                "ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;\n"
+            ));
+        }
         for policy in [
             "tenancy",
             "tenancy_administration",
             "tenancy_writing",
             "tenancy_looking",
+            "tenancy_recording",
         ] {
             sql.push_str(&format!("DROP POLICY IF EXISTS {policy} ON {table};\n"));
         }

@@ -81,7 +81,7 @@ pub(super) fn key_of<E: EntityTrait>(key: &[Value]) -> Expr {
         .collect();
     let given: Vec<_> = (1..=names.len())
         .zip(&names)
-        .map(|(n, name)| format!("{}, ${n}", literal(name)))
+        .map(|(n, name)| format!("{}, archive.exact_text(${n})", literal(name)))
         .collect();
     let read: Vec<_> = names
         .iter()

@@ -4,7 +4,7 @@ mod table;
 mod unique;
 
 pub use table::{
-    Column, Exclusion, ForeignKey, ForeignKeyColumn, KeyColumn, OnDelete, RowTrigger, Table,
+    Column, Exclusion, ForeignKey, ForeignKeyColumn, Form, KeyColumn, OnDelete, RowTrigger, Table,
     TableId, Twin,
 };
 

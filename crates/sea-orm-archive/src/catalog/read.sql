@@ -20,13 +20,25 @@ typed AS NOT MATERIALIZED (
     SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation, a.attnotnull,
            a.attidentity, a.attgenerated, a.atthasdef,
            CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN format_type(a.atttypid, a.atttypmod)
-                ELSE format('%s.%I', t.typnamespace::regnamespace, t.typname) END AS type
+                ELSE format('%s.%I', t.typnamespace::regnamespace, t.typname) END AS type,
+           -- How a value of it is written into JSON and stays exact, by the type below all domains.
+           (WITH RECURSIVE based AS (
+                SELECT t.oid, t.typtype, t.typbasetype
+                UNION ALL
+                SELECT u.oid, u.typtype, u.typbasetype FROM based AS b JOIN pg_type AS u ON u.oid = b.typbasetype WHERE b.typtype = 'd'
+            )
+            SELECT CASE WHEN b.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'bool'::regtype) THEN 'json'
+                        WHEN b.typtype = 'e' OR b.oid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'name'::regtype,
+                                                          'uuid'::regtype, 'numeric'::regtype) THEN 'text'
+                        WHEN b.oid = 'money'::regtype THEN 'inexact'
+                        ELSE 'settings' END
+            FROM based AS b WHERE b.typtype <> 'd') AS form
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
     WHERE a.attnum > 0 AND NOT a.attisdropped
 ),
 -- The columns of primary keys, each with the operator that the index compares with.
 key_column AS NOT MATERIALIZED (
-    SELECT i.indrelid, k.ord, a.attname, a.type,
+    SELECT i.indrelid, k.ord, a.attname, a.type, a.form,
            format('OPERATOR(%s.%s)', o.oprnamespace::regnamespace, o.oprname) AS equals
     FROM pg_index AS i
     CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, class, ord)
@@ -59,8 +71,9 @@ foreign_key AS (
                                             'hides_rows', row_security_active(c.confrelid)),
                'columns', (
                    SELECT jsonb_agg(jsonb_build_object(
-                              'child', ca.attname, 'parent', pa.attname, 'child_type', ca.type,
+                              'child', ca.attname, 'parent', pa.attname, 'child_type', ca.type, 'child_form', ca.form,
                               'child_not_null', ca.attnotnull,
+                              'set_null', c.confdelsetcols IS NULL OR k.child OPERATOR(pg_catalog.=) ANY (c.confdelsetcols),
                               'equals', format('OPERATOR(%s.%s)', o.oprnamespace::regnamespace, o.oprname)
                           ) ORDER BY k.ord)
                    FROM unnest(c.conkey, c.confkey, c.conpfeqop) WITH ORDINALITY AS k(child, parent, op, ord)
@@ -69,7 +82,7 @@ foreign_key AS (
                    JOIN pg_operator AS o ON o.oid = k.op
                ),
                'child_key', (
-                   SELECT jsonb_agg(jsonb_build_object('name', k.attname, 'type', k.type, 'equals', k.equals) ORDER BY k.ord)
+                   SELECT jsonb_agg(jsonb_build_object('name', k.attname, 'type', k.type, 'form', k.form, 'equals', k.equals) ORDER BY k.ord)
                    FROM key_column AS k WHERE k.indrelid = c.conrelid
                )
            ) AS described
@@ -111,7 +124,7 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
         FROM typed AS a WHERE a.attrelid = c.oid
     ),
     'key', (
-        SELECT coalesce(jsonb_agg(jsonb_build_object('name', k.attname, 'type', k.type, 'equals', k.equals) ORDER BY k.ord), '[]')
+        SELECT coalesce(jsonb_agg(jsonb_build_object('name', k.attname, 'type', k.type, 'form', k.form, 'equals', k.equals) ORDER BY k.ord), '[]')
         FROM key_column AS k WHERE k.indrelid = c.oid
     ),
     -- What is equal and what must not overlap, where that is all that the constraint says.
@@ -138,12 +151,20 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
     'row_triggers', (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'name', t.tgname,
-                   'before_insert', t.tgtype & 6 = 6,
-                   'before_delete', t.tgtype & 10 = 10
+                   'before_insert', t.tgtype & 7 = 7,
+                   'before_delete', t.tgtype & 11 = 11,
+                   'before_update', t.tgtype & 19 = 19,
+                   'on_insert', t.tgtype & 4 = 4,
+                   'on_delete', t.tgtype & 8 = 8,
+                   'on_update', t.tgtype & 16 = 16,
+                   -- A function of this schema is ours: what it does to other rows is known.
+                   'ours', f.pronamespace OPERATOR(pg_catalog.=) to_regnamespace('archive')
                ) ORDER BY t.tgname), '[]')
-        FROM pg_trigger AS t
-        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-          AND t.tgtype & 3 = 3 AND t.tgtype & 12 <> 0
+        FROM pg_trigger AS t JOIN pg_proc AS f ON f.oid OPERATOR(pg_catalog.=) t.tgfoid
+        -- A partition can have triggers of its own.
+        WHERE t.tgrelid IN (SELECT m.oid FROM member AS m WHERE m.root OPERATOR(pg_catalog.=) c.oid)
+          AND t.tgparentid OPERATOR(pg_catalog.=) 0
+          AND NOT t.tgisinternal AND t.tgenabled <> 'D'
           -- It lets a row pass as it is, or stops everything.
           AND t.tgfoid IS DISTINCT FROM to_regproc('archive.tenancy_guard')::oid
     ),

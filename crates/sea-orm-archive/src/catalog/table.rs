@@ -28,7 +28,7 @@ pub struct Table {
     pub key: Vec<KeyColumn>,
     /// Its exclusion constraints.
     pub exclusions: Vec<Exclusion>,
-    /// The row triggers of users that fire on INSERT or DELETE before the row is written.
+    /// The enabled triggers that are not PostgreSQL's own.
     pub row_triggers: Vec<RowTrigger>,
     /// The foreign keys that point at it.
     pub incoming: Vec<ForeignKey>,
@@ -56,6 +56,27 @@ impl Table {
         self.row_triggers
             .iter()
             .find(|trigger| trigger.before_delete)
+    }
+
+    /// Whether a trigger of the application fires when a row is inserted.
+    pub(crate) fn acts_on_insert(&self) -> bool {
+        self.row_triggers.iter().any(|t| t.on_insert && !t.ours)
+    }
+
+    /// Whether a trigger of the application fires when a row is deleted.
+    pub(crate) fn acts_on_delete(&self) -> bool {
+        self.row_triggers.iter().any(|t| t.on_delete && !t.ours)
+    }
+
+    /// Whether a trigger of the application fires when a row is updated.
+    pub(crate) fn acts_on_update(&self) -> bool {
+        self.row_triggers.iter().any(|t| t.on_update && !t.ours)
+    }
+
+    /// The triggers that may skip or change a row that is updated.
+    pub(crate) fn intercepting_updates(&self) -> Vec<String> {
+        let triggers = self.row_triggers.iter().filter(|t| t.before_update);
+        triggers.map(|t| t.name.clone()).collect()
     }
 }
 
@@ -133,8 +154,25 @@ pub struct KeyColumn {
     /// Its type, as in [`Column::sql_type`].
     #[serde(rename = "type")]
     pub sql_type: String,
+    /// How a value of it is written into JSON.
+    pub form: Form,
     /// The operator that the key's index compares with: `OPERATOR(schema.=)`.
     pub equals: String,
+}
+
+/// How a value is written into JSON so that it stays exact, whatever the settings of the session and whatever casts
+/// its type has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// An integer or a boolean: as JSON has it.
+    Json,
+    /// A type whose text depends on no setting: its text.
+    Text,
+    /// Any other: its text under fixed settings.
+    Settings,
+    /// `money`: its text cannot be read back under another `lc_monetary`.
+    Inexact,
 }
 
 /// An exclusion constraint: rows that are equal in some columns do not overlap in others.
@@ -152,15 +190,30 @@ pub struct Exclusion {
     pub only_where: Option<String>,
 }
 
-/// A row trigger of a user that fires before a row is written.
+/// A trigger that is not PostgreSQL's own.
 #[derive(Clone, Debug, Deserialize)]
 pub struct RowTrigger {
     /// Its name.
     pub name: String,
-    /// It fires before INSERT.
+    /// It fires for each row, before INSERT.
     pub before_insert: bool,
-    /// It fires before DELETE.
+    /// It fires for each row, before DELETE.
     pub before_delete: bool,
+    /// It fires for each row, before UPDATE.
+    #[serde(default)]
+    pub before_update: bool,
+    /// It fires on INSERT, whether before or after, for rows or statements.
+    #[serde(default)]
+    pub on_insert: bool,
+    /// It fires on DELETE.
+    #[serde(default)]
+    pub on_delete: bool,
+    /// It fires on UPDATE.
+    #[serde(default)]
+    pub on_update: bool,
+    /// Its function is of the schema `archive`.
+    #[serde(default)]
+    pub ours: bool,
 }
 
 /// A foreign key, as both of its tables see it.
@@ -206,8 +259,13 @@ pub struct ForeignKeyColumn {
     pub parent: String,
     /// The type of the child's column, as in [`Column::sql_type`].
     pub child_type: String,
+    /// How a value of the child's column is written into JSON.
+    pub child_form: Form,
     /// NOT NULL in the child.
     pub child_not_null: bool,
+    /// ON DELETE SET NULL sets it.
+    #[serde(default)]
+    pub set_null: bool,
     /// The operator that PostgreSQL compares parent and child with: `OPERATOR(schema.=)`.
     pub equals: String,
 }

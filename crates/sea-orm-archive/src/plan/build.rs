@@ -6,38 +6,47 @@ use sea_orm::ConnectionTrait;
 
 use super::{Basis, DetachedChild, Moved, Node, Parent, Plan, Restriction, check, order};
 use crate::Error;
-use crate::catalog::{self, ForeignKey, Table, Twin};
+use crate::catalog::{self, ForeignKey, Table};
 use crate::entity::{Declaration, DeclaredEdge, DeclaredName, Policy};
 use crate::error::UndeclaredEdge;
 
-/// Reads the catalog and joins it with the declaration. Two statements.
+/// Reads the catalog and joins it with the declaration. Two statements, and two more where rows that stay have an
+/// archive table of their own.
 pub(crate) async fn build<C: ConnectionTrait>(
     db: &C,
     declaration: Declaration,
 ) -> Result<Plan, Error> {
     let declarations = with_children(declaration);
-    let names = names(&declarations);
-    let quoted: Vec<String> = names.iter().map(DeclaredName::quoted).collect();
-    // The fingerprint comes first: a change between the two statements makes it too old, and the
-    // plan is refused when it is used. The other way round the change would go unseen.
-    let fingerprint = catalog::fingerprint(db, &quoted).await?;
-    let tables = catalog::read(db, &quoted).await?;
-    let resolved = names
-        .iter()
-        .zip(&tables)
-        .filter(|(name, _)| name.schema.is_none())
-        .filter_map(|(name, table)| Some((name.quoted(), table.as_ref()?.id.oid)))
-        .collect();
-    let basis = Basis {
-        names: quoted,
-        fingerprint,
-        resolved,
+    let mut names = names(&declarations);
+    let (basis, found) = loop {
+        let quoted: Vec<String> = names.iter().map(DeclaredName::quoted).collect();
+        // The fingerprint comes first: a change between the two statements makes it too old, and the
+        // plan is refused when it is used. The other way round the change would go unseen.
+        let fingerprint = catalog::fingerprint(db, &quoted).await?;
+        let tables = catalog::read(db, &quoted).await?;
+        let resolved = names
+            .iter()
+            .zip(&tables)
+            .filter(|(name, _)| name.schema.is_none())
+            .filter_map(|(name, table)| Some((name.quoted(), table.as_ref()?.id.oid)))
+            .collect();
+        let basis = Basis {
+            names: quoted,
+            fingerprint,
+            resolved,
+        };
+        let found: HashMap<_, _> = names
+            .iter()
+            .cloned()
+            .zip(tables)
+            .filter_map(|(n, t)| Some((n, t?)))
+            .collect();
+        let more = archive_tables_of_children(&found);
+        if more.is_empty() {
+            break (basis, found);
+        }
+        names.extend(more);
     };
-    let found = names
-        .into_iter()
-        .zip(tables)
-        .filter_map(|(n, t)| Some((n, t?)))
-        .collect();
     Builder {
         declarations,
         found,
@@ -83,6 +92,19 @@ fn names(declarations: &[Declaration]) -> Vec<DeclaredName> {
     names
 }
 
+/// The archive tables of children that stay and are no part of the tree: rows there lose their link too.
+fn archive_tables_of_children(found: &HashMap<DeclaredName, Table>) -> Vec<DeclaredName> {
+    let known = |oid: i64| found.values().any(|table| table.id.oid == oid);
+    let twins = found.values().filter_map(|table| table.twin.as_ref());
+    twins
+        .filter(|twin| !known(twin.id.oid))
+        .map(|twin| DeclaredName {
+            schema: Some(twin.id.schema.clone()),
+            table: twin.id.table.clone(),
+        })
+        .collect()
+}
+
 struct Builder {
     declarations: Vec<Declaration>,
     found: HashMap<DeclaredName, Table>,
@@ -111,11 +133,16 @@ impl Builder {
             }
         }
         let title = nodes[0].moved.table.id.to_string();
-        let twins = self
+        let found: HashMap<i64, Table> = self
             .found
-            .values()
-            .filter_map(|t| Some((t.id.oid, t.twin.clone()?)))
+            .drain()
+            .map(|(_, table)| (table.id.oid, table))
             .collect();
+        for (_, key, policy) in &edges {
+            if *policy == Some(Policy::Detach) {
+                self.problems.extend(check::link_problems(key, &found));
+            }
+        }
         if !self.problems.is_empty() {
             return Err(Error::Drift {
                 table: title,
@@ -128,7 +155,7 @@ impl Builder {
                 edges: self.undeclared,
             });
         }
-        finish(basis, nodes, edges, &twins, title)
+        finish(basis, nodes, edges, &found, title)
     }
 
     /// The node of a declared table, unless something is wrong with it.
@@ -288,7 +315,7 @@ fn finish(
     basis: Basis,
     nodes: Vec<Node>,
     edges: Vec<(usize, ForeignKey, Option<Policy>)>,
-    twins: &HashMap<i64, Twin>,
+    found: &HashMap<i64, Table>,
     table: String,
 ) -> Result<Plan, Error> {
     let oids: Vec<i64> = nodes.iter().map(|n| n.moved.table.id.oid).collect();
@@ -312,7 +339,7 @@ fn finish(
         }
         match policy {
             Some(Policy::Cascade) => {}
-            Some(Policy::Detach) => detach(&mut detached, twins, Parent { node, key }, moved_as),
+            Some(Policy::Detach) => detach(&mut detached, found, Parent { node, key }, moved_as),
             Some(Policy::Restrict) | None => restrictions.push(Restriction {
                 node,
                 guarded: !key.on_delete.refuses() || key.deferrable,
@@ -320,6 +347,13 @@ fn finish(
                 moved_as,
             }),
         }
+    }
+    let counts_restrictions = !restrictions.is_empty() && has_triggers(&nodes, &detached, found);
+    if counts_restrictions {
+        // Race: under a locked parent no row can be inserted, so those that were counted are all there are when
+        // the rows move. A row that moves itself is locked too, or it could stay after it was counted as moving.
+        let children = restrictions.iter().filter_map(|r| r.moved_as);
+        held.extend(restrictions.iter().map(|r| r.node).chain(children));
     }
     let twice = |n: &Node| n.parents.len() > 1 || !n.loops.is_empty();
     for (n, node) in nodes.iter_mut().enumerate() {
@@ -331,12 +365,27 @@ fn finish(
         nodes,
         detached,
         restrictions,
+        counts_restrictions,
+    })
+}
+
+/// Whether the move fires a trigger of the application: on the tables of the tree, their archive tables, or those
+/// whose rows lose a link.
+fn has_triggers(nodes: &[Node], detached: &[DetachedChild], found: &HashMap<i64, Table>) -> bool {
+    let table = |oid: i64| found.get(&oid);
+    nodes.iter().any(|node| {
+        let archive_table = table(node.moved.twin.id.oid);
+        node.moved.table.acts_on_delete() || archive_table.is_some_and(Table::acts_on_insert)
+    }) || detached.iter().any(|child| {
+        let archive_table = child.twin.as_ref().and_then(|twin| table(twin.id.oid));
+        let tables = [table(child.table.oid), archive_table];
+        tables.into_iter().flatten().any(Table::acts_on_update)
     })
 }
 
 fn detach(
     all: &mut Vec<DetachedChild>,
-    twins: &HashMap<i64, Twin>,
+    found: &HashMap<i64, Table>,
     edge: Parent,
     moved_as: Option<usize>,
 ) {
@@ -345,7 +394,11 @@ fn detach(
         Some(child) => child.edges.push(edge),
         None => all.push(DetachedChild {
             key: edge.key.child_key.clone().unwrap_or_default(),
-            twin: twins.get(&table.oid).cloned(),
+            twin: found.get(&table.oid).and_then(|t| t.twin.clone()),
+            triggers: found
+                .get(&table.oid)
+                .map(Table::intercepting_updates)
+                .unwrap_or_default(),
             table,
             edges: vec![edge],
             moved_as,

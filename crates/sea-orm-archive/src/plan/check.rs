@@ -1,7 +1,9 @@
 //! What must be true of a table and its twin before a row moves. What is not understood is refused.
 
+use std::collections::HashMap;
+
 use super::Moved;
-use crate::catalog::{Table, Twin};
+use crate::catalog::{ForeignKey, Form, Table, Twin};
 use crate::entity::Declaration;
 
 /// Everything that is wrong with a table and its twin, each with its way out.
@@ -41,6 +43,12 @@ fn table_problems(table: &Table) -> Vec<String> {
     }
     if table.key.is_empty() {
         problems.push(format!("{id} has no primary key: add one"));
+    }
+    for column in table.key.iter().filter(|c| c.form == Form::Inexact) {
+        problems.push(format!(
+            "the primary key of {id} contains {} of the type money, whose text depends on lc_monetary: make it numeric",
+            column.name
+        ));
     }
     problems
 }
@@ -112,15 +120,48 @@ fn twin_problems(table: &Table, twin: &Table) -> Vec<String> {
         ));
     }
     if let Some(trigger) = twin.intercepts_insert().or(twin.intercepts_delete()) {
-        problems.push(format!(
-            "the trigger {} may drop or change rows of {twin_id}: make it an AFTER trigger, or drop it",
-            trigger.name
-        ));
+        problems.push(intercepted(twin, &trigger.name));
     }
     if twin.has_rules || twin.has_inheritors {
         problems.push(format!(
             "{twin_id} has rules or inheritors: an archive table must be plain"
         ));
+    }
+    problems
+}
+
+fn intercepted(archive_table: &Table, trigger: &str) -> String {
+    format!(
+        "the trigger {trigger} may drop or change rows of {}: make it an AFTER trigger, or drop it",
+        archive_table.id
+    )
+}
+
+/// What keeps archived rows of a table that stays from losing and getting back their link.
+pub(super) fn link_problems(key: &ForeignKey, found: &HashMap<i64, Table>) -> Vec<String> {
+    let child = found.get(&key.child.oid);
+    let Some((child, twin)) = child.and_then(|child| Some((child, child.twin.as_ref()?))) else {
+        return Vec::new();
+    };
+    let Some(archive_table) = found.get(&twin.id.oid) else {
+        return Vec::new();
+    };
+    let names = child.key.iter().map(|c| &c.name);
+    let names = names.chain(key.columns.iter().map(|c| &c.child));
+    let mut problems: Vec<_> = names
+        .filter(|name| {
+            let (active, archived) = (child.column(name), archive_table.column(name));
+            !active.zip(archived).is_some_and(|(a, b)| a.same_type(b))
+        })
+        .map(|name| {
+            format!(
+                "the column {name} of {} is missing in {} or has another type there: call manager.sync_archived_table({:?}) in a migration",
+                child.id, twin.id, child.id.table
+            )
+        })
+        .collect();
+    for trigger in archive_table.intercepting_updates() {
+        problems.push(intercepted(archive_table, &trigger));
     }
     problems
 }

@@ -27,6 +27,9 @@ pub(crate) struct Plan {
     pub detached: Vec<DetachedChild>,
     /// The foreign keys whose rows block the archive.
     pub restrictions: Vec<Restriction>,
+    /// A trigger of the application could remove the rows that block before the database finds them: they are
+    /// counted before anything moves.
+    pub counts_restrictions: bool,
 }
 
 impl Plan {
@@ -88,6 +91,8 @@ pub(crate) struct DetachedChild {
     pub edges: Vec<Parent>,
     /// The node of the same table: rows that move keep their links.
     pub moved_as: Option<usize>,
+    /// The triggers that may skip or change a row whose link is cut or put back.
+    pub triggers: Vec<String>,
 }
 
 impl DetachedChild {

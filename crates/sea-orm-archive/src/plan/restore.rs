@@ -94,6 +94,8 @@ struct Ledger {
 struct Link {
     child: String,
     edge: String,
+    /// How many columns the key of the child had; `None` where that cannot be read.
+    key_columns: Option<usize>,
 }
 
 async fn ledger<C: ConnectionTrait>(db: &C, archival: i64) -> Result<Option<Ledger>, Error> {
@@ -152,6 +154,10 @@ fn detached(links: &[Link], found: &[Table]) -> Result<Vec<DetachedChild>, Vec<S
             ));
             continue;
         };
+        if link.key_columns != Some(table.key.len()) {
+            problems.push(changed_key(table, link));
+            continue;
+        }
         let edge = Parent {
             node: 0,
             key: key.clone(),
@@ -167,6 +173,7 @@ fn detached(links: &[Link], found: &[Table]) -> Result<Vec<DetachedChild>, Vec<S
                 twin: table.twin.clone(),
                 edges: vec![edge],
                 moved_as: None,
+                triggers: table.intercepting_updates(),
             }),
         }
     }
@@ -175,4 +182,21 @@ fn detached(links: &[Link], found: &[Table]) -> Result<Vec<DetachedChild>, Vec<S
     } else {
         Err(problems)
     }
+}
+
+/// The rows that lost a link are found by their key, which has other columns now.
+fn changed_key(table: &Table, link: &Link) -> String {
+    let now: Vec<_> = table.key.iter().map(|c| c.name.as_str()).collect();
+    let then = match link.key_columns {
+        Some(columns) => format!("{columns} column(s)"),
+        None => "another form".to_owned(),
+    };
+    format!(
+        "this archival cut the link {}({}) of rows whose primary key had {then}, and the primary key has {} column(s) now ({}): \
+         restore with the primary key of then, or write the keys of now into archive.detached_link",
+        table.id,
+        link.edge,
+        now.len(),
+        now.join(", ")
+    )
 }

@@ -1,19 +1,38 @@
 //! The one statement that moves a tree into its twins.
 
 use super::basis::{moving as moving_tables, unchanged};
+use super::detach;
 use super::name::{bare, columns, joined, key_object, literal, object, quote, same_key};
-use super::tree::{self, Roots, TAG, root_records, tagged_claims, unless_moved, with};
+use super::tree::{
+    self, Roots, TAG, claims, found, root_records, roots, tagged_claims, typed_roots, unless_moved,
+    with,
+};
 use crate::error::{OTHER_TENANT, RESTRICTED, TRIGGER};
-use crate::plan::{DetachedChild, Node, Plan};
-
-/// The column that carries the tenant of a row whose link is cut.
-const TENANT: &str = "\"archive.tenant\"";
+use crate::plan::{Node, Plan, Restriction};
 
 /// Everything that one archive runs, in order; the flag marks a step that is repeated until settled.
 pub(crate) fn steps(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
     let mut steps = tree::locks(plan, which);
+    if plan.counts_restrictions {
+        steps.push((restricted(plan, which), false));
+    }
     steps.push((moving(plan, which), false));
     steps
+}
+
+/// Stops where rows block the archive, before a trigger of the application can remove them: PostgreSQL checks its
+/// foreign keys after the triggers that fire before the row, and among those that fire after it by name.
+///
+/// Race: the parents are locked, so no row can be added through the foreign key after this statement.
+fn restricted(plan: &Plan, which: Roots) -> String {
+    let guards = plan.restrictions.iter();
+    let guards: Vec<_> = guards
+        .map(|r| no_restricted_rows(plan, r, &|n| found(plan, n)))
+        .collect();
+    with(
+        std::iter::once(roots(plan, which)).chain(claims(plan, 0..plan.nodes.len())),
+        &format!("SELECT pg_catalog.to_jsonb({})", guards.join(" AND ")),
+    )
 }
 
 /// The moving statement.
@@ -23,7 +42,7 @@ pub(crate) fn steps(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
 /// copy stale rows. What could be inserted below the tree was locked out by the steps before.
 /// Columns are listed on both sides: a new column is never put into another one's place.
 fn moving(plan: &Plan, which: Roots) -> String {
-    let mut parts = vec![numbered_roots(plan, which), clock(plan)];
+    let mut parts = vec![drawn(plan), numbered_roots(plan, which), clock(plan)];
     for (n, node) in plan.nodes.iter().enumerate() {
         if node.claimed {
             parts.extend(tagged_claims(plan, n, which, &moved_name));
@@ -32,12 +51,12 @@ fn moving(plan: &Plan, which: Roots) -> String {
         parts.push(kept(n, node));
     }
     for (d, child) in plan.detached.iter().enumerate() {
-        parts.extend(unlinked(plan, d, child));
+        parts.extend(detach::cut(plan, d, child, &moved_name));
     }
     parts.extend(tenants(plan));
-    parts.push(ledger(plan));
+    parts.push(recorded(plan));
     for (d, child) in plan.detached.iter().enumerate() {
-        parts.push(remembered(plan, d, child));
+        parts.push(detach::record(d, child, &tenant_of_archival(plan, "l")));
     }
     let guards = guards(plan);
     let guard = if guards.is_empty() {
@@ -47,19 +66,37 @@ fn moving(plan: &Plan, which: Roots) -> String {
     };
     with(
         parts,
-        &format!(
-            "SELECT (SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(l) ORDER BY l.id) FROM ledger AS l){guard}"
-        ),
+        &format!("SELECT (SELECT r.records FROM recorded AS r){guard}"),
     )
 }
 
-/// The roots, each with the id of its archival; none where the tables have changed.
+/// The ids of the archivals, where the tables are those of the plan.
+fn drawn(plan: &Plan) -> String {
+    format!(
+        "drawn AS MATERIALIZED (SELECT archive.draw_archivals(pg_catalog.jsonb_array_length($1 OPERATOR(pg_catalog.->) 'roots')) AS ids WHERE {})",
+        unchanged(&plan.basis)
+    )
+}
+
+/// The roots, each with the id of its archival.
 fn numbered_roots(plan: &Plan, which: Roots) -> String {
     let key = columns("r", plan.root().table.key.iter().map(|c| c.name.as_str()));
+    let (records, id) = match which {
+        Roots::One => (
+            root_records(plan, which),
+            "d.ids OPERATOR(pg_catalog.->) 'ids' OPERATOR(pg_catalog.->>) 0".to_owned(),
+        ),
+        Roots::Many => (
+            format!(
+                "ROWS FROM ({}, pg_catalog.jsonb_array_elements_text(d.ids OPERATOR(pg_catalog.->) 'ids')) AS r({}, {TAG})",
+                typed_roots(plan),
+                bare(plan.root().table.key.iter().map(|c| c.name.as_str())),
+            ),
+            format!("r.{TAG}"),
+        ),
+    };
     format!(
-        "roots AS MATERIALIZED (SELECT {key}, pg_catalog.nextval('archive.archival_id_seq') AS {TAG} FROM {} WHERE {})",
-        root_records(plan, which),
-        unchanged(&plan.basis)
+        "roots AS MATERIALIZED (SELECT {key}, ({id})::bigint AS {TAG} FROM drawn AS d, {records})"
     )
 }
 
@@ -111,53 +148,6 @@ fn kept(n: usize, node: &Node) -> String {
     )
 }
 
-/// Cuts the links of the rows that stay. One UPDATE for each table: a second one
-/// of the same row in the same statement would be silently left out.
-fn unlinked(plan: &Plan, d: usize, child: &DetachedChild) -> Vec<String> {
-    let table = child.table.sql();
-    let key = || child.key.iter().map(|c| c.name.as_str());
-    let links: Vec<_> = child
-        .edges
-        .iter()
-        .map(|edge| {
-            let columns_of_key = edge.key.columns.iter();
-            let old: Vec<_> = columns_of_key
-                .map(|c| (c.child.clone(), format!("t.{}", quote(&c.child))))
-                .collect();
-            format!(
-                "SELECT {}, p.{TAG}{}, {} AS edge, {} AS link FROM {table} AS t JOIN moved_{} AS p ON {}{}",
-                columns("t", key()),
-                child.table.tenant.as_ref().map(|tenant| format!(", t.{}::text AS {TENANT}", quote(tenant))).unwrap_or_default(),
-                literal(&edge.key.edge()),
-                object(&old),
-                edge.node,
-                joined(&edge.key, "p", "t"),
-                unless_moved(plan, child.moved_as, &moved_name),
-            )
-        })
-        .collect();
-    vec![
-        format!("link_{d} AS MATERIALIZED ({})", links.join(" UNION ALL ")),
-        format!(
-            "unlinked_{d} AS (UPDATE {table} AS t SET {} FROM (SELECT {}, pg_catalog.array_agg(l.edge) AS edges FROM link_{d} AS l GROUP BY {}) AS p WHERE {})",
-            cut(child),
-            columns("l", key()),
-            columns("l", key()),
-            same_key(&child.key, "p", "t"),
-        ),
-    ]
-}
-
-/// Remembers the links that are cut.
-fn remembered(plan: &Plan, d: usize, child: &DetachedChild) -> String {
-    let (tenant, join) = tenant_of_archival(plan, "l");
-    format!(
-        "remembered_{d} AS (INSERT INTO archive.detached_link (archival_id, child, child_key, edge, link, tenant) SELECT l.{TAG}, {}::regclass, {}, l.edge, l.link, {tenant} FROM link_{d} AS l{join})",
-        literal(&child.table.sql()),
-        key_object(&child.key, "l"),
-    )
-}
-
 /// The rows of an archival that say whose they are, and the links: where they say it in two ways, the guard
 /// refuses.
 fn tenants(plan: &Plan) -> Option<String> {
@@ -169,9 +159,7 @@ fn tenants(plan: &Plan) -> Option<String> {
     });
     let linked = plan.detached.iter().enumerate().filter_map(|(d, child)| {
         child.table.tenant.as_ref()?;
-        Some(format!(
-            "SELECT l.{TAG}, l.{TENANT} AS tenant FROM link_{d} AS l"
-        ))
+        Some(detach::tenants(d))
     });
     let all: Vec<_> = moved.chain(linked).collect();
     if all.is_empty() {
@@ -194,36 +182,8 @@ fn tenant_of_archival(plan: &Plan, row: &str) -> (&'static str, String) {
     }
 }
 
-/// The assignments of that UPDATE: a column becomes NULL where one of its edges is cut.
-fn cut(child: &DetachedChild) -> String {
-    let mut assignments: Vec<(String, Vec<String>)> = Vec::new();
-    for edge in &child.edges {
-        let hit = format!("{} = ANY (p.edges)", literal(&edge.key.edge()));
-        for column in DetachedChild::nulled(&edge.key) {
-            match assignments
-                .iter_mut()
-                .find(|(name, _)| *name == column.child)
-            {
-                Some((_, hits)) => hits.push(hit.clone()),
-                None => assignments.push((column.child.clone(), vec![hit.clone()])),
-            }
-        }
-    }
-    let assignments: Vec<_> = assignments
-        .iter()
-        .map(|(name, hits)| {
-            let name = quote(name);
-            format!(
-                "{name} = CASE WHEN {} THEN NULL ELSE t.{name} END",
-                hits.join(" OR ")
-            )
-        })
-        .collect();
-    assignments.join(", ")
-}
-
-/// The ledger's row for each root that moved.
-fn ledger(plan: &Plan) -> String {
+/// The records of the roots that moved, in one call of the function that may write them.
+fn recorded(plan: &Plan) -> String {
     let root = plan.root();
     let (tenant, join) = tenant_of_archival(plan, "r");
     let counts: Vec<_> = plan
@@ -246,34 +206,26 @@ fn ledger(plan: &Plan) -> String {
         .map(|n| {
             let join = if n == 0 { "JOIN" } else { "LEFT JOIN" };
             format!(
-                "{join} (SELECT {TAG}, pg_catalog.count(*) AS n FROM kept_{n} GROUP BY {TAG}) AS c{n} ON c{n}.{TAG} = r.{TAG}"
+                "{join} (SELECT {TAG}, pg_catalog.count(*) AS n FROM kept_{n} GROUP BY {TAG}) AS c{n} ON c{n}.{TAG} OPERATOR(pg_catalog.=) r.{TAG}"
             )
         })
         .collect();
     format!(
-        "ledger AS (INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables, tenant) \
-         SELECT r.{TAG}, {}, {}, clock.at, $1 OPERATOR(pg_catalog.->>) 'by', $1 OPERATOR(pg_catalog.->>) 'reason', nullif($1 OPERATOR(pg_catalog.->) 'metadata', 'null'), {}, ARRAY[{}], {tenant} \
-         FROM roots AS r CROSS JOIN clock {}{join} RETURNING *)",
+        "recorded AS MATERIALIZED (SELECT archive.record_archivals((SELECT d.ids FROM drawn AS d), {}, ARRAY[{}], \
+         (SELECT c.at FROM clock AS c), $1, pg_catalog.array_agg(r.{TAG}), pg_catalog.array_agg({}), pg_catalog.array_agg({}), \
+         pg_catalog.array_agg({tenant})) AS records FROM roots AS r {}{join} HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0)",
         literal(&root.table.id.to_string()),
+        tables.join(", "),
         key_object(&root.table.key, "r"),
         object(&counts),
-        tables.join(", "),
         joins.join(" "),
     )
 }
 
 /// What must hold once everything has moved; a guard that fails takes all of it back.
 fn guards(plan: &Plan) -> Vec<String> {
-    let restricted = plan.restrictions.iter().filter(|r| r.guarded).map(|r| {
-        format!(
-            "(CASE WHEN NOT EXISTS (SELECT FROM {} AS t JOIN moved_{} AS p ON {}{}) THEN true ELSE archive.stop('{RESTRICTED}', {}) END)",
-            r.key.child.sql(),
-            r.node,
-            joined(&r.key, "p", "t"),
-            unless_moved(plan, r.moved_as, &moved_name),
-            literal(&r.key.name),
-        )
-    });
+    let restricted = plan.restrictions.iter().filter(|r| r.guarded);
+    let restricted = restricted.map(|r| no_restricted_rows(plan, r, &moved_name));
     let triggered = plan.nodes.iter().enumerate().filter_map(|(n, node)| {
         let trigger = node.moved.table.intercepts_delete()?;
         let message = format!(
@@ -291,5 +243,23 @@ fn guards(plan: &Plan) -> Vec<String> {
             literal(&plan.root().table.id.to_string())
         )
     });
-    restricted.chain(triggered).chain(mixed).collect()
+    let cut = plan.detached.iter().enumerate();
+    let cut = cut.flat_map(|(d, child)| detach::guards(d, child));
+    restricted
+        .chain(triggered)
+        .chain(cut)
+        .chain(mixed)
+        .collect()
+}
+
+/// Stops where a row that stays refers to a row that moves; `source` says where those are.
+fn no_restricted_rows(plan: &Plan, r: &Restriction, source: &dyn Fn(usize) -> String) -> String {
+    format!(
+        "(CASE WHEN NOT EXISTS (SELECT FROM {} AS t JOIN {} AS p ON {}{}) THEN true ELSE archive.stop('{RESTRICTED}', {}) END)",
+        r.key.child.sql(),
+        source(r.node),
+        joined(&r.key, "p", "t"),
+        unless_moved(plan, r.moved_as, source),
+        literal(&r.key.name),
+    )
 }

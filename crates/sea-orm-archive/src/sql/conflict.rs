@@ -1,7 +1,7 @@
 //! What is in the way of a restore, asked before the database would refuse it.
 
 use super::hand_over::ParentLink;
-use super::name::{joined, key_object, literal, object, quote};
+use super::name::{exact, joined, key_object, literal, object, quote};
 use crate::catalog::{IndexPart, UniqueIndex};
 use crate::plan::{Moved, RestorePlan};
 
@@ -71,7 +71,12 @@ fn side(moved: &Moved, index: &UniqueIndex, table: &str, only: Option<&str>) -> 
     let values: Vec<_> = index
         .parts
         .iter()
-        .map(|part: &IndexPart| (part.name.clone(), format!("({})", part.expression)))
+        .map(|part: &IndexPart| {
+            (
+                part.name.clone(),
+                format!("archive.exact_json({})", part.expression),
+            )
+        })
         .collect();
     let keys: Vec<_> = index
         .parts
@@ -110,7 +115,12 @@ fn missing(plan: &RestorePlan, link: &ParentLink) -> String {
     let values: Vec<_> = key
         .columns
         .iter()
-        .map(|c| (c.parent.clone(), format!("d.{}", quote(&c.child))))
+        .map(|c| {
+            (
+                c.parent.clone(),
+                exact(c.child_form, &format!("d.{}", quote(&c.child))),
+            )
+        })
         .collect();
     let set: Vec<_> = key
         .columns

@@ -24,12 +24,11 @@ pub(crate) struct ParentLink {
 /// over when the next statement looks, and the parent is back, or it begins after the rows have come.
 pub(crate) fn lock(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
     let moved = &plan.tables[link.table];
-    let table = format!("{}::regclass", literal(&moved.table.id.sql()));
     format!(
-        "UPDATE archive.archival AS a SET tables = CASE WHEN {table}::oid = ANY (a.tables::oid[]) THEN a.tables ELSE a.tables OPERATOR(pg_catalog.||) {table} END \
-         WHERE a.restored_at IS NULL AND {} AND a.id IN (SELECT p.{} FROM {} AS t JOIN {} AS p ON {} WHERE {})",
-        same_tenant("a"),
+        "SELECT archive.defer_to($1, pg_catalog.array_agg(DISTINCT p.{}), {}::regclass) \
+         FROM {} AS t JOIN {} AS p ON {} WHERE {} HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
         quote(&twin.archival_id),
+        literal(&moved.table.id.sql()),
         moved.twin.id.sql(),
         twin.id.sql(),
         joined(&link.key, "p", "t"),

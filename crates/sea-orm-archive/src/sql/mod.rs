@@ -3,13 +3,16 @@
 pub(crate) mod archive;
 mod basis;
 pub(crate) mod conflict;
+mod detach;
 pub(crate) mod hand_over;
 mod name;
+pub(crate) mod orphan;
 pub(crate) mod preview;
+pub(crate) mod relink;
 pub(crate) mod restore;
 pub(crate) mod template;
 mod tree;
 
 pub(crate) use basis::unchanged;
-pub(crate) use name::{columns, literal, quote, same_key};
+pub(crate) use name::{columns, exact, key_object, literal, object, quote, same_key};
 pub(crate) use tree::Roots;

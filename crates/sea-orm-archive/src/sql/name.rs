@@ -1,6 +1,6 @@
 //! Names, literals and the small pieces that statements are made of.
 
-use crate::catalog::{ForeignKey, KeyColumn};
+use crate::catalog::{ForeignKey, Form, KeyColumn};
 
 /// A name as SQL, whatever its spelling.
 pub(crate) fn quote(name: &str) -> String {
@@ -62,7 +62,7 @@ pub(super) fn joined(key: &ForeignKey, parent: &str, child: &str) -> String {
 }
 
 /// A jsonb object of names and SQL values, however many: a function call takes a hundred arguments.
-pub(super) fn object(pairs: &[(String, String)]) -> String {
+pub(crate) fn object(pairs: &[(String, String)]) -> String {
     let objects: Vec<_> = pairs
         .chunks(40)
         .map(|chunk| {
@@ -80,13 +80,85 @@ pub(super) fn object(pairs: &[(String, String)]) -> String {
     }
 }
 
-/// A row's key as a jsonb object.
-pub(super) fn key_object(key: &[KeyColumn], alias: &str) -> String {
+/// A row's key as a jsonb object, each value exact.
+pub(crate) fn key_object(key: &[KeyColumn], alias: &str) -> String {
     let pairs: Vec<_> = key
         .iter()
-        .map(|c| (c.name.clone(), format!("{alias}.{}", quote(&c.name))))
+        .map(|c| {
+            let value = format!("{alias}.{}", quote(&c.name));
+            (c.name.clone(), exact(c.form, &value))
+        })
         .collect();
     object(&pairs)
+}
+
+/// A value as an argument of `jsonb_build_object`, exact whatever the settings of the session; read back with
+/// `->>` and a cast to its type.
+///
+/// The output function of the type writes it, and no cast that somebody defined.
+pub(crate) fn exact(form: Form, value: &str) -> String {
+    match form {
+        Form::Json => value.to_owned(),
+        form => exact_text(form, value),
+    }
+}
+
+/// The same as text.
+fn exact_text(form: Form, value: &str) -> String {
+    match form {
+        Form::Json | Form::Text => format!("pg_catalog.format('%s', {value})"),
+        Form::Settings | Form::Inexact => format!("archive.exact_text({value})"),
+    }
+}
+
+/// A row's key as the detached links record it: a jsonb array of texts in the order of the key.
+///
+/// By position, so that a renamed column changes nothing. `archive.follow_key()` writes the same.
+pub(super) fn key_array(key: &[KeyColumn], alias: &str) -> String {
+    let values: Vec<_> = key
+        .iter()
+        .map(|c| exact_text(c.form, &format!("{alias}.{}", quote(&c.name))))
+        .collect();
+    format!("pg_catalog.jsonb_build_array({})", values.join(", "))
+}
+
+/// The row of `row` has the key that a detached link recorded in `array`.
+pub(super) fn has_recorded_key(key: &[KeyColumn], row: &str, array: &str) -> String {
+    let pairs: Vec<_> = key
+        .iter()
+        .enumerate()
+        .map(|(n, c)| {
+            format!(
+                "{row}.{} {} ({array} OPERATOR(pg_catalog.->>) {n})::{}",
+                quote(&c.name),
+                c.equals,
+                c.sql_type
+            )
+        })
+        .collect();
+    pairs.join(" AND ")
+}
+
+/// A recorded key with the names that the columns have now, for reports.
+pub(super) fn recorded_key(key: &[KeyColumn], array: &str) -> String {
+    let pairs: Vec<_> = key
+        .iter()
+        .enumerate()
+        .map(|(n, c)| {
+            let value = format!("{array} OPERATOR(pg_catalog.->>) {n}");
+            (c.name.clone(), format!("({value})"))
+        })
+        .collect();
+    object(&pairs)
+}
+
+/// True where a recorded key has as many columns as `key`.
+pub(super) fn is_recorded_key(key: &[KeyColumn], array: &str) -> String {
+    format!(
+        "CASE WHEN pg_catalog.jsonb_typeof({array}) OPERATOR(pg_catalog.=) 'array' \
+         THEN pg_catalog.jsonb_array_length({array}) OPERATOR(pg_catalog.=) {} ELSE false END",
+        key.len()
+    )
 }
 
 #[cfg(test)]

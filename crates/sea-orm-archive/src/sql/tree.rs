@@ -36,18 +36,33 @@ pub(super) fn checked_roots(plan: &Plan, which: Roots) -> String {
 
 /// The roots as rows with typed columns.
 pub(super) fn root_records(plan: &Plan, which: Roots) -> String {
+    match which {
+        Roots::One => format!(
+            "pg_catalog.jsonb_to_record($1 OPERATOR(pg_catalog.->) 'roots' OPERATOR(pg_catalog.->) 0) AS r({})",
+            typed_key(plan)
+        ),
+        Roots::Many => format!(
+            "pg_catalog.jsonb_to_recordset($1 OPERATOR(pg_catalog.->) 'roots') AS r({})",
+            typed_key(plan)
+        ),
+    }
+}
+
+/// The same as an item of `ROWS FROM`.
+pub(super) fn typed_roots(plan: &Plan) -> String {
+    format!(
+        "pg_catalog.jsonb_to_recordset($1 OPERATOR(pg_catalog.->) 'roots') AS ({})",
+        typed_key(plan)
+    )
+}
+
+fn typed_key(plan: &Plan) -> String {
     let key = &plan.root().table.key;
     let typed: Vec<_> = key
         .iter()
         .map(|c| format!("{} {}", quote(&c.name), c.sql_type))
         .collect();
-    let records = match which {
-        Roots::One => {
-            "pg_catalog.jsonb_to_record($1 OPERATOR(pg_catalog.->) 'roots' OPERATOR(pg_catalog.->) 0)"
-        }
-        Roots::Many => "pg_catalog.jsonb_to_recordset($1 OPERATOR(pg_catalog.->) 'roots')",
-    };
-    format!("{records} AS r({})", typed.join(", "))
+    typed.join(", ")
 }
 
 /// The columns of a node that its children and its own key need.
@@ -262,34 +277,51 @@ fn signature(node: &Node) -> String {
     )
 }
 
-/// Rows that lose a link are locked too: which links are cut is decided from what is read here.
+/// Rows that lose a link are locked too, active and archived ones: which links are cut is decided from what is read
+/// here.
 fn lock_detached(plan: &Plan, d: usize, which: Roots) -> String {
     let child = &plan.detached[d];
-    let table = child.table.sql();
-    let key = columns("t", child.key.iter().map(|c| c.name.as_str()));
-    let linked: Vec<_> = child
-        .edges
-        .iter()
-        .map(|edge| {
-            format!(
-                "SELECT {key} FROM {table} AS t JOIN {} AS p ON {}",
-                found(plan, edge.node),
-                joined(&edge.key, "p", "t")
-            )
-        })
-        .collect();
     let needed: BTreeSet<usize> = child
         .edges
         .iter()
         .flat_map(|e| ancestors(plan, e.node).into_iter().chain([e.node]))
         .collect();
-    with(
-        std::iter::once(roots(plan, which)).chain(claims(plan, needed)),
-        &format!(
-            "SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) FROM (SELECT {key} FROM {table} AS t JOIN ({}) AS p ON {} ORDER BY {key} FOR NO KEY UPDATE OF t) AS t",
-            linked.join(" UNION "),
-            same_key(&child.key, "p", "t")
+    let active = linked_rows(plan, d, &child.table.sql());
+    let parts = std::iter::once(roots(plan, which)).chain(claims(plan, needed));
+    let Some(twin) = &child.twin else {
+        return with(
+            parts,
+            &format!("SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) FROM ({active}) AS t"),
+        );
+    };
+    let locked = [
+        format!("active AS MATERIALIZED ({active})"),
+        format!(
+            "archived AS MATERIALIZED ({})",
+            linked_rows(plan, d, &twin.id.sql())
         ),
+    ];
+    with(
+        parts.chain(locked),
+        "SELECT pg_catalog.jsonb_build_array((SELECT pg_catalog.count(*) FROM active), (SELECT pg_catalog.count(*) FROM archived))",
+    )
+}
+
+/// The rows of a table that refer to rows of the tree by an edge that is cut, locked in the order of their keys.
+fn linked_rows(plan: &Plan, d: usize, table: &str) -> String {
+    let child = &plan.detached[d];
+    let key = columns("t", child.key.iter().map(|c| c.name.as_str()));
+    let linked = child.edges.iter().map(|edge| {
+        format!(
+            "SELECT {key} FROM {table} AS t JOIN {} AS p ON {}",
+            found(plan, edge.node),
+            joined(&edge.key, "p", "t")
+        )
+    });
+    format!(
+        "SELECT {key} FROM {table} AS t JOIN ({}) AS p ON {} ORDER BY {key} FOR NO KEY UPDATE OF t",
+        linked.collect::<Vec<_>>().join(" UNION "),
+        same_key(&child.key, "p", "t")
     )
 }
 

@@ -5,6 +5,12 @@ ALTER TABLE archive.detached_link ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SEC
 DROP POLICY IF EXISTS tenancy ON archive.archival;
 CREATE POLICY tenancy ON archive.archival
     USING (tenant IS NULL OR tenant OPERATOR(pg_catalog.=) archive.current_tenant());
+DROP POLICY IF EXISTS every_record ON archive.archival;
 DROP POLICY IF EXISTS tenancy ON archive.detached_link;
 CREATE POLICY tenancy ON archive.detached_link
     USING (tenant IS NULL OR tenant OPERATOR(pg_catalog.=) archive.current_tenant());
+-- The functions that write records run as their owner, and act for every tenant where the session does.
+DROP POLICY IF EXISTS tenancy_recording ON archive.archival;
+CREATE POLICY tenancy_recording ON archive.archival TO {owner} USING (archive.acts_for_all({administrator}));
+DROP POLICY IF EXISTS tenancy_recording ON archive.detached_link;
+CREATE POLICY tenancy_recording ON archive.detached_link TO {owner} USING (archive.acts_for_all({administrator}));

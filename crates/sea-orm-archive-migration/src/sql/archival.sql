@@ -1,0 +1,209 @@
+-- What writes archival records. A role that archives and restores may read the records of tables whose archive table
+-- it may read; it writes none itself, but calls these functions, which check what it may do. They run as the owner of
+-- the archive. Every statement may run again.
+
+-- What signs the ids that archive.draw_archivals() gives out. No other role reads it.
+CREATE TABLE IF NOT EXISTS archive.signing_key (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    key    bytea   NOT NULL
+);
+INSERT INTO archive.signing_key (key)
+VALUES (pg_catalog.sha256(pg_catalog.convert_to(
+    pg_catalog.concat(pg_catalog.gen_random_uuid(), pg_catalog.gen_random_uuid(), pg_catalog.gen_random_uuid()), 'UTF8')))
+ON CONFLICT DO NOTHING;
+
+-- An archival record shows keys, reasons and persons: it is for roles that may read the archive table of its root.
+-- Tenancy adds its own policies to this one; without tenancy the permissive one lets every other record pass.
+ALTER TABLE archive.archival ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS readers ON archive.archival;
+CREATE POLICY readers ON archive.archival AS RESTRICTIVE FOR SELECT
+    USING (current_user OPERATOR(pg_catalog.=) {owner} OR EXISTS (
+        SELECT FROM archive.archived_table AS r
+        WHERE r.active OPERATOR(pg_catalog.=) archival.tables[1]::oid
+          AND pg_catalog.has_column_privilege(r.twin, r.archival_id_column::text, 'SELECT')));
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_policy
+                   WHERE polrelid = 'archive.archival'::pg_catalog.regclass AND polname IN ('every_record', 'tenancy')) THEN
+        CREATE POLICY every_record ON archive.archival FOR SELECT USING (true);
+    END IF;
+END
+$$;
+
+-- The text of a value, exact and the same whatever the session's settings: what its type writes, and no cast of it.
+CREATE OR REPLACE FUNCTION archive.exact_text(value anyelement) RETURNS text
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres'
+SET extra_float_digits = '1' SET bytea_output = 'hex' AS $$
+BEGIN
+    RETURN format('%s', value);
+END
+$$;
+
+-- The same as JSON: integers and booleans as they are, everything else as text, which any client can read.
+CREATE OR REPLACE FUNCTION archive.exact_json(value anyelement) RETURNS jsonb
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE WHEN pg_typeof(value)::oid = ANY ('{int2,int4,int8,bool}'::regtype[]::oid[]) THEN to_jsonb(value)
+                ELSE to_jsonb(archive.exact_text(value)) END;
+END
+$$;
+
+-- Whether the records of a tenant are those that the session acts for. The functions below ask, since policies do not
+-- hold for an owner that is above them.
+CREATE OR REPLACE FUNCTION archive.acts_for(tenant text) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN tenant IS NULL OR coalesce(tenant OPERATOR(pg_catalog.=) archive.current_tenant(), false)
+       OR NOT EXISTS (SELECT FROM archive.tenancy)
+       OR archive.acts_for_all((SELECT t.administrator FROM archive.tenancy AS t LIMIT 1));
+
+-- Stops unless the acting role may move rows of all these tables: into their archive tables, or out of them. A grant
+-- on single columns counts, as it does for the statements that move the rows.
+CREATE OR REPLACE FUNCTION archive.require_rights(tables regclass[], restoring boolean) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    role   name := archive.acting_role();
+    lacked text;
+BEGIN
+    SELECT coalesce(format(CASE WHEN restoring THEN 'INSERT on %s and DELETE on %s' ELSE 'DELETE on %s and INSERT on %s' END,
+                           c.oid::regclass, r.twin), 'an archive table of every table') INTO lacked
+    FROM unnest(tables::oid[]) AS t (active)
+    LEFT JOIN archive.archived_table AS r ON r.active = t.active
+    LEFT JOIN pg_class AS c ON c.oid = t.active
+    WHERE CASE WHEN restoring THEN has_any_column_privilege(role, t.active, 'INSERT') AND has_table_privilege(role, r.twin, 'DELETE')
+               ELSE has_table_privilege(role, t.active, 'DELETE') AND has_any_column_privilege(role, r.twin, 'INSERT') END
+          IS NOT TRUE
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
+            'the role %I may not %s this: it needs %s', role, CASE WHEN restoring THEN 'restore' ELSE 'archive' END, lacked);
+    END IF;
+END
+$$;
+
+-- The signature of ids that were drawn by this transaction.
+CREATE OR REPLACE FUNCTION archive.signature(ids bigint[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN (SELECT pg_catalog.encode(pg_catalog.sha256(k.key OPERATOR(pg_catalog.||) pg_catalog.sha256(
+                   k.key OPERATOR(pg_catalog.||) pg_catalog.convert_to(pg_catalog.concat(pg_catalog.pg_current_xact_id(), ids), 'UTF8'))), 'hex')
+        FROM archive.signing_key AS k);
+
+-- Draws the ids of as many archivals, and signs them for this transaction: archive.record_archivals() takes no others,
+-- so that no role takes an id before another role gets it.
+CREATE OR REPLACE FUNCTION archive.draw_archivals(archivals integer) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ids bigint[] := ARRAY(SELECT nextval('archive.archival_id_seq') FROM generate_series(1, archivals));
+BEGIN
+    RETURN jsonb_build_object('ids', ids, 'signature', archive.signature(ids));
+END
+$$;
+
+-- Stops unless all ids are among those that this transaction has drawn.
+CREATE OR REPLACE FUNCTION archive.require_drawn(drawn jsonb, ids bigint[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    signed bigint[] := ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(drawn->'ids'));
+BEGIN
+    IF drawn->>'signature' IS DISTINCT FROM archive.signature(signed) OR NOT ids <@ signed THEN
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE =
+            'the ids of archival records are drawn by archive.draw_archivals() in the same transaction';
+    END IF;
+END
+$$;
+
+-- Writes the records of archivals whose rows are in their archive tables by now, an element of each array for each,
+-- and returns them as archive.record_json() writes them.
+CREATE OR REPLACE FUNCTION archive.record_archivals(
+    drawn jsonb, called text, tables regclass[], archived_at timestamptz, args jsonb,
+    ids bigint[], keys jsonb[], counts jsonb[], tenants text[]
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    recorded jsonb;
+BEGIN
+    PERFORM archive.require_drawn(drawn, ids);
+    PERFORM archive.require_rights(tables, false);
+    IF EXISTS (SELECT FROM unnest(tenants) AS t (tenant) WHERE NOT archive.acts_for(t.tenant)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AR010', MESSAGE = called;
+    END IF;
+    WITH written AS (
+        INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables, tenant)
+        SELECT n.id, called, n.key, archived_at, args->>'by', args->>'reason', nullif(args->'metadata', 'null'), n.counts, tables, n.tenant
+        FROM unnest(ids, keys, counts, tenants) AS n (id, key, counts, tenant)
+        RETURNING archival.*
+    )
+    SELECT jsonb_agg(archive.record_json(w) ORDER BY w.id) INTO recorded FROM written AS w;
+    RETURN recorded;
+END
+$$;
+
+-- A record as the runtime reads it. Values of callers are text in it, so that no number and no nesting keeps a client
+-- from reading the answer to what has been committed.
+CREATE OR REPLACE FUNCTION archive.record_json(record archive.archival) RETURNS jsonb
+LANGUAGE sql STABLE
+RETURN pg_catalog.jsonb_build_object(
+    'id', (record).id, 'root_table', (record).root_table, 'root_key', (record).root_key::text,
+    'archived_at', pg_catalog.timezone('UTC', (record).archived_at), 'archived_by', (record).archived_by,
+    'reason', (record).reason, 'metadata', (record).metadata::text, 'row_counts', (record).row_counts,
+    'restored_at', pg_catalog.timezone('UTC', (record).restored_at), 'restored_by', (record).restored_by,
+    'tenant', (record).tenant);
+
+-- Locks the record of an archival that is to be restored, and says how many links it has to put back; no row where it
+-- is not archived any longer.
+--
+-- Race: of two restores of one archival the second waits here, and then finds it restored. So does a restore that
+-- defers rows to this archival.
+CREATE OR REPLACE FUNCTION archive.claim_archival(archival bigint) RETURNS TABLE (id bigint, links bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    claimed archive.archival;
+BEGIN
+    SELECT a.* INTO claimed FROM archive.archival AS a WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant) FOR UPDATE;
+    IF FOUND THEN
+        PERFORM archive.require_rights(claimed.tables, true);
+        RETURN QUERY SELECT claimed.id, (SELECT count(*) FROM archive.detached_link AS l
+                                         WHERE l.archival_id = claimed.id AND l.tenant IS NOT DISTINCT FROM claimed.tenant);
+    END IF;
+END
+$$;
+
+-- Marks the archival as restored, once its rows are back, and returns its record as archive.record_json() writes it.
+CREATE OR REPLACE FUNCTION archive.finish_restore(archival bigint, by text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    finished archive.archival;
+BEGIN
+    UPDATE archive.archival AS a SET restored_at = clock_timestamp(), restored_by = by
+    WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant) RETURNING a.* INTO finished;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    PERFORM archive.require_rights(finished.tables, true);
+    RETURN archive.record_json(finished);
+END
+$$;
+
+-- Locks the records of the archivals that rows of a table are deferred to, which hold a parent of those rows, and
+-- notes there that they hold such rows. The rows come from an archival that the caller restores.
+--
+-- Race: one of them may be restored at this moment. Its restore holds the same lock, so either it is over when the
+-- next statement looks, and the parent is back, or it begins after the rows have come.
+CREATE OR REPLACE FUNCTION archive.defer_to(archival bigint, others bigint[], waiting regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    other archive.archival;
+BEGIN
+    FOR other IN
+        UPDATE archive.archival AS a
+        SET tables = CASE WHEN waiting::oid = ANY (a.tables::oid[]) THEN a.tables ELSE a.tables || waiting END
+        FROM archive.archival AS s
+        WHERE a.id = ANY (others) AND a.restored_at IS NULL AND archive.acts_for(a.tenant)
+          AND s.id = archival AND s.restored_at IS NULL AND waiting::oid = ANY (s.tables::oid[])
+          AND a.tenant IS NOT DISTINCT FROM s.tenant
+        RETURNING a.*
+    LOOP
+        PERFORM archive.require_rights(other.tables, true);
+    END LOOP;
+END
+$$;

@@ -1,0 +1,66 @@
+//! Archived rows whose parent was deleted for good.
+
+use super::hand_over::ParentLink;
+use super::name::{joined, key_object, literal, object, quote};
+use crate::catalog::OnDelete;
+use crate::plan::RestorePlan;
+
+/// Sets the foreign key to NULL in the rows of the archival `$1` whose parent is neither active nor archived, and
+/// answers with the links. `None` where the foreign key does not say SET NULL: then the parent is missing, and
+/// where row-level security may hide the parent: then nobody knows.
+///
+/// Race: the archival is locked, so none of its rows moves. A parent that is inserted again at the same moment is
+/// another row; one that is archived is in one of the two tables for every snapshot.
+pub(crate) fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
+    let (moved, key) = (&plan.tables[link.table], &link.key);
+    if key.on_delete != OnDelete::SetNull || key.parent.hides_rows {
+        return None;
+    }
+    let nulled: Vec<_> = key
+        .columns
+        .iter()
+        .filter(|c| c.set_null && !c.child_not_null)
+        .map(|c| format!("{} = NULL", quote(&c.child)))
+        .collect();
+    if nulled.is_empty() {
+        return None;
+    }
+    let set: Vec<_> = key
+        .columns
+        .iter()
+        .map(|c| format!("t.{} IS NOT NULL", quote(&c.child)))
+        .collect();
+    let values = |row: &str| {
+        let values = key.columns.iter();
+        let values: Vec<_> = values
+            .map(|c| (c.child.clone(), format!("{row}.{}", quote(&c.child))))
+            .collect();
+        object(&values)
+    };
+    let no_parent = |table: String| {
+        format!(
+            "NOT EXISTS (SELECT FROM {table} AS x WHERE {})",
+            joined(key, "x", "t")
+        )
+    };
+    let parents = std::iter::once(key.parent.sql()).chain(link.twin.iter().map(|t| t.id.sql()));
+    let orphaned: Vec<_> = set.into_iter().chain(parents.map(no_parent)).collect();
+    // What the row contained is read before the UPDATE: RETURNING shows the NULL.
+    let row = super::name::same_key(&moved.table.key, "t", "o");
+    let lost = object(&[
+        ("table".to_owned(), literal(&moved.table.id.to_string())),
+        ("constraint".to_owned(), literal(&key.name)),
+        ("key".to_owned(), key_object(&moved.table.key, "t")),
+        ("link".to_owned(), values("o")),
+        ("reason".to_owned(), literal("parent_deleted")),
+    ]);
+    let table = moved.twin.id.sql();
+    Some(format!(
+        "WITH orphans AS MATERIALIZED (SELECT t.* FROM {table} AS t WHERE t.{} = $1 AND {}), \
+         unlinked AS (UPDATE {table} AS t SET {} FROM orphans AS o WHERE {row} RETURNING {lost} AS link) \
+         SELECT coalesce(pg_catalog.jsonb_agg(u.link), '[]'::jsonb) AS result FROM unlinked AS u",
+        quote(&moved.twin.archival_id),
+        orphaned.join(" AND "),
+        nulled.join(", "),
+    ))
+}

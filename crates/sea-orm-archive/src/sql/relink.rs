@@ -1,0 +1,389 @@
+//! The links that a restore puts back, and what becomes of those that it does not.
+//!
+//! Each remembered link has one outcome: it is put back into the one row that has its key (active, archived by
+//! another archival, or coming back in the same statement), or there is a reason why not.
+
+use super::detach::refused;
+use super::name::{has_recorded_key, is_recorded_key, literal, object, quote, recorded_key};
+use super::tree::with;
+use crate::catalog::{ForeignKeyColumn, TableId};
+use crate::error::TRIGGER;
+use crate::plan::{DetachedChild, Moved, RestorePlan};
+
+/// Links with these outcomes need not be remembered any more: nobody would put them back.
+const SETTLED: &str = "o.reason IS NULL OR o.reason OPERATOR(pg_catalog.=) 'other_link'";
+
+/// SQL: the detached link `l` is one that this plan knows.
+pub(super) fn is_known(plan: &RestorePlan) -> String {
+    let edges = plan.detached.iter().flat_map(|child| {
+        let table = literal(&child.table.sql());
+        let key = is_recorded_key(&child.key, "l.child_key");
+        child.edges.iter().map(move |edge| {
+            format!(
+                "(l.child OPERATOR(pg_catalog.=) {table}::regclass AND l.edge = {} AND {key})",
+                literal(&edge.key.edge())
+            )
+        })
+    });
+    let edges: Vec<_> = edges.collect();
+    if edges.is_empty() {
+        "false".to_owned()
+    } else {
+        edges.join(" OR ")
+    }
+}
+
+/// Where the rows of this table are taken from, if it is one that comes back.
+fn taken_as(plan: &RestorePlan, child: &DetachedChild) -> Option<usize> {
+    let mut tables = plan.tables.iter();
+    tables.position(|moved| moved.table.id.oid == child.table.oid)
+}
+
+/// What becomes of the links of one child, before anything is put back. It needs `target`, and `taken_{n}` for a
+/// child whose rows come back too.
+///
+/// Races: the rows are locked here, and what is read is their newest version: a row that got another link is left
+/// alone, as in an UPDATE of its own. A row that is archived, restored or deleted at the same moment is seen by
+/// the snapshot and not found any more; `settled` stops there, and the caller tries again.
+pub(super) fn outcomes(plan: &RestorePlan, d: usize, child: &DetachedChild) -> Vec<String> {
+    let mut parts = vec![remembered(d, child)];
+    parts.push(rows(d, child, "active", &child.table, ""));
+    let mut places = vec![format!("SELECT * FROM active_{d}")];
+    if let Some(twin) = &child.twin {
+        let others = format!(
+            " AND t.{} <> (SELECT g.id FROM target AS g)",
+            quote(&twin.archival_id)
+        );
+        parts.push(rows(d, child, "archived", &twin.id, &others));
+        places.push(format!("SELECT * FROM archived_{d}"));
+    }
+    if let Some(n) = taken_as(plan, child) {
+        places.push(format!(
+            "SELECT p.child_key, p.links, true AS own, {} AS open FROM taken_{n} AS t JOIN links_{d} AS p ON {}",
+            open(child),
+            has_recorded_key(&child.key, "t", "p.child_key"),
+        ));
+    }
+    parts.push(format!(
+        "place_{d} AS MATERIALIZED (SELECT p.child_key, (pg_catalog.array_agg(p.links))[1] AS links, pg_catalog.bool_and(p.own) AS own, \
+         (pg_catalog.array_agg(p.open))[1] AS open, pg_catalog.count(*) AS rows FROM ({}) AS p GROUP BY p.child_key)",
+        places.join(" UNION ALL ")
+    ));
+    parts.push(format!(
+        "outcome_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, \
+         CASE WHEN p.child_key IS NULL THEN 'row_missing' WHEN p.rows OPERATOR(pg_catalog.>) 1 THEN 'key_taken' WHEN NOT p.own THEN 'other_tenant' \
+         WHEN NOT (p.open OPERATOR(pg_catalog.->>) l.edge)::boolean THEN 'other_link' END AS reason \
+         FROM link_{d} AS l LEFT JOIN place_{d} AS p ON p.child_key OPERATOR(pg_catalog.=) l.child_key)"
+    ));
+    parts
+}
+
+/// The links that the archival remembers of this child, and all those of one row together. A link is of the
+/// archival's tenant: one that somebody else wrote down is none.
+fn remembered(d: usize, child: &DetachedChild) -> String {
+    format!(
+        "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link FROM archive.detached_link AS l, target AS g \
+         WHERE l.archival_id = g.id AND l.tenant IS NOT DISTINCT FROM g.tenant AND l.child OPERATOR(pg_catalog.=) {}::regclass), \
+         links_{d} AS MATERIALIZED (SELECT l.child_key, pg_catalog.jsonb_object_agg(l.edge, l.link) AS links FROM link_{d} AS l GROUP BY l.child_key)",
+        literal(&child.table.sql())
+    )
+}
+
+/// The rows of a table that links were cut from, locked.
+fn rows(d: usize, child: &DetachedChild, name: &str, table: &TableId, only: &str) -> String {
+    // Who sees the rows of every tenant does not follow a link to a row of another one.
+    let own = match &child.table.tenant {
+        Some(tenant) => format!(
+            "coalesce(t.{}::text OPERATOR(pg_catalog.=) (SELECT g.tenant FROM target AS g), false)",
+            quote(tenant)
+        ),
+        None => "true".to_owned(),
+    };
+    format!(
+        "{name}_{d} AS MATERIALIZED (SELECT p.child_key, p.links, {own} AS own, {} AS open FROM {} AS t JOIN links_{d} AS p ON {}{only} FOR NO KEY UPDATE OF t)",
+        open(child),
+        table.sql(),
+        has_recorded_key(&child.key, "t", "p.child_key"),
+    )
+}
+
+/// For each edge of a row of `t`: it was cut by this archival, what was cut is still NULL, and the rest of it still
+/// names the same parent.
+fn open(child: &DetachedChild) -> String {
+    let edges: Vec<_> = child
+        .edges
+        .iter()
+        .map(|edge| {
+            let name = literal(&edge.key.edge());
+            let columns = edge.key.columns.iter();
+            let open: Vec<_> = columns
+                .map(|c| {
+                    let column = quote(&c.child);
+                    if c.child_not_null {
+                        format!("t.{column} {} {}", c.equals, link_value(&name, c))
+                    } else {
+                        format!("t.{column} IS NULL")
+                    }
+                })
+                .collect();
+            let open = format!(
+                "coalesce(p.links OPERATOR(pg_catalog.?) {name} AND {}, false)",
+                open.join(" AND ")
+            );
+            (edge.key.edge(), open)
+        })
+        .collect();
+    object(&edges)
+}
+
+/// SQL: the row of `place` gets this edge back.
+fn is_open(edge: &str) -> String {
+    format!("(p.open OPERATOR(pg_catalog.->>) {edge})::boolean")
+}
+
+/// What a column held before the link was cut.
+fn link_value(edge: &str, column: &ForeignKeyColumn) -> String {
+    format!(
+        "(p.links OPERATOR(pg_catalog.->) {edge} OPERATOR(pg_catalog.->>) {})::{}",
+        literal(&column.child),
+        column.child_type
+    )
+}
+
+/// The columns that links are put back into, each with its value.
+pub(super) fn assignments(child: &DetachedChild) -> Vec<(String, String)> {
+    let mut cases: Vec<(String, Vec<String>)> = Vec::new();
+    for edge in &child.edges {
+        let name = literal(&edge.key.edge());
+        for column in DetachedChild::nulled(&edge.key) {
+            let case = format!("WHEN {} THEN {}", is_open(&name), link_value(&name, column));
+            match cases.iter_mut().find(|(name, _)| *name == column.child) {
+                Some((_, all)) => all.push(case),
+                None => cases.push((column.child.clone(), vec![case])),
+            }
+        }
+    }
+    let cases = cases.into_iter();
+    cases
+        .map(|(name, cases)| {
+            let value = format!("CASE {} ELSE t.{} END", cases.join(" "), quote(&name));
+            (name, value)
+        })
+        .collect()
+}
+
+/// Puts the links back, in the table and in its archive table, and forgets those that are settled.
+pub(super) fn put_back(d: usize, child: &DetachedChild) -> Vec<String> {
+    let mut parts = update(d, child, "active", &child.table);
+    if let Some(twin) = &child.twin {
+        parts.extend(update(d, child, "archived", &twin.id));
+    }
+    parts.push(forget(d, child));
+    parts
+}
+
+/// The UPDATE of one table; each row that it returns says whether it has its links after the triggers.
+fn update(d: usize, child: &DetachedChild, name: &str, table: &TableId) -> Vec<String> {
+    let assigned: Vec<_> = assignments(child)
+        .into_iter()
+        .map(|(column, value)| format!("{} = {value}", quote(&column)))
+        .collect();
+    let edges = child.edges.iter().map(|edge| literal(&edge.key.edge()));
+    let any: Vec<_> = edges.map(|edge| is_open(&edge)).collect();
+    let done: Vec<_> = child
+        .edges
+        .iter()
+        .map(|edge| {
+            let name = literal(&edge.key.edge());
+            let linked: Vec<_> = DetachedChild::nulled(&edge.key)
+                .map(|c| {
+                    format!(
+                        "t.{} {} {}",
+                        quote(&c.child),
+                        c.equals,
+                        link_value(&name, c)
+                    )
+                })
+                .collect();
+            format!(
+                "(NOT {} OR coalesce({}, false))",
+                is_open(&name),
+                linked.join(" AND ")
+            )
+        })
+        .collect();
+    vec![
+        format!(
+            "put_{name}_{d} AS MATERIALIZED (SELECT p.child_key, p.links, p.open FROM {name}_{d} AS a JOIN place_{d} AS p ON p.child_key OPERATOR(pg_catalog.=) a.child_key \
+             WHERE p.rows OPERATOR(pg_catalog.=) 1 AND p.own AND ({}))",
+            any.join(" OR ")
+        ),
+        format!(
+            "relinked_{name}_{d} AS (UPDATE {} AS t SET {} FROM put_{name}_{d} AS p WHERE {} RETURNING {} AS done)",
+            table.sql(),
+            assigned.join(", "),
+            has_recorded_key(&child.key, "t", "p.child_key"),
+            done.join(" AND ")
+        ),
+    ]
+}
+
+fn forget(d: usize, child: &DetachedChild) -> String {
+    format!(
+        "forgotten_{d} AS (DELETE FROM archive.detached_link AS l USING target AS g, outcome_{d} AS o \
+         WHERE l.archival_id = g.id AND l.tenant IS NOT DISTINCT FROM g.tenant AND l.child OPERATOR(pg_catalog.=) {}::regclass \
+         AND l.child_key OPERATOR(pg_catalog.=) o.child_key AND l.edge OPERATOR(pg_catalog.=) o.edge AND ({SETTLED}))",
+        literal(&child.table.sql())
+    )
+}
+
+/// The rows of a table as they go back: those that a link was cut from get it on the way. An UPDATE of the archive
+/// table would hit a row that this statement deletes.
+pub(super) fn mended<'a>(
+    plan: &RestorePlan,
+    n: usize,
+    moved: &'a Moved,
+    written: impl Iterator<Item = &'a str>,
+) -> Option<String> {
+    let mut children = plan.detached.iter().enumerate();
+    let (d, child) = children.find(|(_, child)| child.table.oid == moved.table.id.oid)?;
+    let values = assignments(child);
+    let values: Vec<_> = written
+        .map(
+            |name| match values.iter().find(|(column, _)| column == name) {
+                Some((_, value)) => format!("{value} AS {}", quote(name)),
+                None => format!("t.{}", quote(name)),
+            },
+        )
+        .collect();
+    Some(format!(
+        "mended_{n} AS (SELECT {} FROM taken_{n} AS t LEFT JOIN place_{d} AS p ON {} AND p.rows OPERATOR(pg_catalog.=) 1)",
+        values.join(", "),
+        has_recorded_key(&child.key, "t", "p.child_key"),
+    ))
+}
+
+/// Every link that is put back is where it belongs, and no row was on its way elsewhere.
+pub(super) fn guards(d: usize, child: &DetachedChild) -> Vec<String> {
+    let message = literal(&refused(
+        child,
+        "getting its link back",
+        "nothing was restored",
+    ));
+    let all_done = |name: &str| {
+        format!(
+            "(CASE WHEN (SELECT pg_catalog.count(*) FROM put_{name}_{d}) OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*) FROM relinked_{name}_{d} AS u WHERE u.done) \
+             THEN true ELSE archive.stop('{TRIGGER}', {message}) END)"
+        )
+    };
+    let mut guards = vec![all_done("active"), settled(d, child)];
+    if child.twin.is_some() {
+        guards.push(all_done("archived"));
+    }
+    guards
+}
+
+/// A row that the snapshot shows and that is gone by now was moved or deleted at the same moment.
+fn settled(d: usize, child: &DetachedChild) -> String {
+    let at = has_recorded_key(&child.key, "t", "o.child_key");
+    let mut seen = vec![format!(
+        "EXISTS (SELECT FROM {} AS t WHERE {at})",
+        child.table.sql()
+    )];
+    seen.extend(child.twin.as_ref().map(|twin| {
+        format!(
+            "EXISTS (SELECT FROM {} AS t WHERE {at} AND t.{} <> (SELECT g.id FROM target AS g))",
+            twin.id.sql(),
+            quote(&twin.archival_id)
+        )
+    }));
+    let message = format!(
+        "rows of {} that a link was cut from were moved or deleted meanwhile: try again",
+        child.table
+    );
+    format!(
+        "(CASE WHEN NOT EXISTS (SELECT FROM outcome_{d} AS o WHERE o.reason OPERATOR(pg_catalog.=) 'row_missing' AND ({})) THEN true ELSE archive.stop('40001', {}) END)",
+        seen.join(" OR "),
+        literal(&message)
+    )
+}
+
+/// How many links were put back.
+pub(super) fn count(plan: &RestorePlan) -> String {
+    let counts: Vec<_> = (0..plan.detached.len())
+        .map(|d| {
+            format!("(SELECT pg_catalog.count(*) FROM outcome_{d} AS o WHERE o.reason IS NULL)")
+        })
+        .collect();
+    if counts.is_empty() {
+        "0".to_owned()
+    } else {
+        counts.join(" OPERATOR(pg_catalog.+) ")
+    }
+}
+
+/// The links that were not put back, each with the reason.
+pub(super) fn not_put_back(plan: &RestorePlan) -> String {
+    let links: Vec<_> = plan
+        .detached
+        .iter()
+        .enumerate()
+        .map(|(d, child)| {
+            let names: Vec<_> = child
+                .edges
+                .iter()
+                .map(|edge| {
+                    format!(
+                        "WHEN {} THEN {}",
+                        literal(&edge.key.edge()),
+                        literal(&edge.key.name)
+                    )
+                })
+                .collect();
+            let link = object(&[
+                ("table".to_owned(), literal(&child.table.to_string())),
+                (
+                    "constraint".to_owned(),
+                    format!("CASE o.edge {} END", names.join(" ")),
+                ),
+                ("key".to_owned(), recorded_key(&child.key, "o.child_key")),
+                ("link".to_owned(), "o.link".to_owned()),
+                ("reason".to_owned(), "o.reason".to_owned()),
+            ]);
+            format!(
+                "coalesce((SELECT pg_catalog.jsonb_agg({link} ORDER BY o.child_key, o.edge) FROM outcome_{d} AS o WHERE o.reason IS NOT NULL), '[]'::jsonb)"
+            )
+        })
+        .collect();
+    if links.is_empty() {
+        "'[]'::jsonb".to_owned()
+    } else {
+        links.join(" OPERATOR(pg_catalog.||) ")
+    }
+}
+
+/// For a preview: the links that a restore of the archival `$1` would not put back. It locks what the restore
+/// would lock.
+pub(crate) fn preview(plan: &RestorePlan) -> Option<String> {
+    if plan.detached.is_empty() {
+        return None;
+    }
+    let mut parts = vec![
+        "target AS MATERIALIZED (SELECT a.id, a.tenant FROM archive.archival AS a WHERE a.id = $1)"
+            .to_owned(),
+    ];
+    for (n, moved) in plan.tables.iter().enumerate() {
+        parts.push(format!(
+            "taken_{n} AS (SELECT t.* FROM {} AS t, target AS g WHERE t.{} = g.id)",
+            moved.twin.id.sql(),
+            quote(&moved.twin.archival_id)
+        ));
+    }
+    for (d, child) in plan.detached.iter().enumerate() {
+        parts.extend(outcomes(plan, d, child));
+    }
+    Some(with(
+        parts,
+        &format!("SELECT {} AS result", not_put_back(plan)),
+    ))
+}

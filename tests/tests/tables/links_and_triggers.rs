@@ -1,0 +1,199 @@
+//! Each link that is cut or put back is counted: where a trigger skips or changes the row, nothing moves.
+
+use sea_orm_archive::prelude::*;
+
+use crate::family::{BOTH_SIDES, detached, two_families};
+use crate::rows::{count, dump, dumps, run, tables};
+
+const LINKS: [&str; 5] = [
+    "parents",
+    "children",
+    "deleted_parents",
+    "deleted_children",
+    "archive.detached_link",
+];
+
+async fn trigger(db: &sea_orm::DatabaseConnection, table: &str, body: &str) {
+    run(
+        db,
+        &format!(
+            "create or replace function f() returns trigger language plpgsql as $$ begin {body} end $$;
+             create or replace trigger \"keeps links\" before update on {table} for each row execute function f()"
+        ),
+    )
+    .await;
+}
+
+fn named(refused: &str) -> bool {
+    refused.contains("\"keeps links\"") || refused.contains("keeps links")
+}
+
+/// Three triggers that do not do what was asked.
+const BODIES: [&str; 3] = [
+    "return null;",
+    "return old;",
+    "new.parent_id := 2; return new;",
+];
+
+#[tokio::test]
+async fn an_archive_whose_cut_a_trigger_refuses_moves_nothing() {
+    for body in BODIES {
+        let (_database, db) = tables(
+            &two_families("on delete set null"),
+            &["parents", "children"],
+        )
+        .await;
+        trigger(&db, "children", body).await;
+        let before = dumps(&db, &LINKS).await;
+        let refused = detached::parent::Entity::archive_by_id(1).exec(&db).await;
+        let Err(ArchiveError::Trigger(message)) = &refused else {
+            panic!("{body}: {refused:?}")
+        };
+        assert!(
+            named(message) && message.contains("public.children"),
+            "{message}"
+        );
+        assert_eq!(dumps(&db, &LINKS).await, before, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_restore_whose_link_a_trigger_refuses_moves_nothing() {
+    for body in BODIES {
+        let (_database, db) = tables(
+            &two_families("on delete set null"),
+            &["parents", "children"],
+        )
+        .await;
+        let start = dumps(&db, &BOTH_SIDES).await;
+        let archival = detached::parent::Entity::archive_by_id(1)
+            .exec(&db)
+            .await
+            .unwrap();
+        trigger(&db, "children", body).await;
+        let before = dumps(&db, &LINKS).await;
+        let preview = archival.restore_preview_error(&db).await;
+        assert!(
+            named(&preview) && preview.contains("public.children"),
+            "{preview}"
+        );
+        let refused = archival.restore(&db).await;
+        let Err(ArchiveError::Trigger(message)) = &refused else {
+            panic!("{body}: {refused:?}")
+        };
+        assert!(
+            named(message) && message.contains("public.children"),
+            "{message}"
+        );
+        assert_eq!(dumps(&db, &LINKS).await, before, "{body}");
+        // Nothing was lost: without the trigger all of it comes back.
+        run(&db, "drop trigger \"keeps links\" on children").await;
+        assert_eq!(archival.restore(&db).await.unwrap().relinked, 2);
+        assert_eq!(dumps(&db, &BOTH_SIDES).await, start);
+        assert_eq!(count(&db, "archive.detached_link").await, 0);
+    }
+}
+
+/// A trigger that lets the link be is no obstacle, whatever else it does.
+#[tokio::test]
+async fn a_trigger_that_changes_another_column_is_let_be() {
+    let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
+    trigger(&db, "children", "new.name := 'changed'; return new;").await;
+    let archival = detached::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(archival.restore(&db).await.unwrap().relinked, 2);
+    assert_eq!(
+        dump(&db, "children").await,
+        [
+            "(11,1,changed)",
+            "(12,1,changed)",
+            "(21,2,b)",
+            "(22,2,c)",
+            "(99,,d)"
+        ]
+    );
+}
+
+trait PreviewError {
+    async fn restore_preview_error(&self, db: &sea_orm::DatabaseConnection) -> String;
+}
+
+impl PreviewError for sea_orm_archive::archival::Model {
+    async fn restore_preview_error(&self, db: &sea_orm::DatabaseConnection) -> String {
+        let preview = sea_orm_archive::archival::Entity::restore_by_id(self.id)
+            .preview(db)
+            .await;
+        match preview {
+            Err(error) => error.to_string(),
+            Ok(preview) => format!("{preview:?}"),
+        }
+    }
+}
+
+// -- keys of the rows that stayed ------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_renamed_key_of_a_detached_table_still_finds_its_rows() {
+    let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
+    let archival = detached::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    run(&db, "alter table children rename id to number").await;
+    assert_eq!(archival.restore(&db).await.unwrap().relinked, 2);
+    assert_eq!(count(&db, "children where parent_id = 1").await, 2);
+}
+
+#[tokio::test]
+async fn a_key_with_other_columns_is_refused_by_name() {
+    let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
+    let archival = detached::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    run(
+        &db,
+        "alter table children add area int not null default 1, drop constraint children_pkey, add primary key (area, id)",
+    )
+    .await;
+    let before = dumps(
+        &db,
+        &[
+            "parents",
+            "children",
+            "deleted_parents",
+            "archive.detached_link",
+        ],
+    )
+    .await;
+    let refused = archival.restore(&db).await;
+    let Err(ArchiveError::Drift { problems, .. }) = &refused else {
+        panic!("{refused:?}")
+    };
+    let problems = problems.join(";");
+    assert!(
+        problems.contains("public.children") && problems.contains("primary key"),
+        "{problems}"
+    );
+    assert_eq!(
+        dumps(
+            &db,
+            &[
+                "parents",
+                "children",
+                "deleted_parents",
+                "archive.detached_link"
+            ]
+        )
+        .await,
+        before
+    );
+    run(
+        &db,
+        "alter table children drop constraint children_pkey, add primary key (id)",
+    )
+    .await;
+    assert_eq!(archival.restore(&db).await.unwrap().relinked, 2);
+}
