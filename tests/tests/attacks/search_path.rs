@@ -6,6 +6,7 @@
 //! a call may have for everything that the crates call.
 
 mod entities;
+mod histories;
 mod story;
 mod trap;
 

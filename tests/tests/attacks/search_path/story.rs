@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, DatabaseConnection, IntoActiveModel, Set, TransactionTrait};
-use sea_orm_archive::{AuditEntity, Bitemporal, Context, audit, prelude::*, tenancy};
+use sea_orm_archive::{AuditEntity, Context, audit, prelude::*, tenancy};
 use sea_orm_archive_migration::{
     ArchiveSchema, ArchivedTable, AuditSchema, AuditedTable, ContextSettings, ExistingTable,
     HistorySchema, HistorySplit, HistoryTable, StampSchema, StampedTable, TemporalForeignKey,
@@ -12,9 +12,8 @@ use sea_orm_migration::SchemaManager;
 use sea_orm_migration::prelude::{ColumnDef, ColumnType, StringLen, Table};
 use sea_orm_migration::schema::string_len;
 
-use super::entities::{
-    Mood, code, email, label, mood_history, number, office, part, place_history, stay,
-};
+use super::entities::{Mood, code, email, label, number, office, part};
+use super::histories;
 
 /// The tables. No expression in them: what the author of a migration writes, PostgreSQL looks up on the author's path.
 const TABLES: &str = "
@@ -39,14 +38,6 @@ const TABLES: &str = "
     insert into stays values (1, 'here', '2024-01-04Z');
     insert into moods values ('sad'), ('happy')";
 
-fn time(day: u32) -> DateTimeUtc {
-    format!("2024-01-{day:02}T00:00:00Z").parse().unwrap()
-}
-
-fn day(day: u32) -> Date {
-    Date::from_ymd_opt(2024, 1, day).unwrap()
-}
-
 async fn run(db: &DatabaseConnection, sql: &str) {
     let done = db.execute_unprepared(sql).await;
     done.unwrap_or_else(|error| panic!("{sql}: {error}"));
@@ -58,8 +49,8 @@ pub async fn all(db: &DatabaseConnection, role: &str) {
     many(db).await;
     refusals(db).await;
     lock(db).await;
-    history(db).await;
-    bitemporal(db).await;
+    histories::history(db).await;
+    histories::bitemporal(db).await;
     read_the_log(db).await;
     under_tenancy(db).await;
     migrate_back(db, role).await;
@@ -102,7 +93,7 @@ async fn migrate(db: &DatabaseConnection, role: &str) {
         .split_into_history(
             HistorySplit::new(HistoryTable::new("place_history").identity("place_id", "places"))
                 .columns(["name", "feeling"])
-                .since(time(1)),
+                .since(histories::time(1)),
         )
         .await
         .unwrap();
@@ -305,193 +296,6 @@ async fn lock(db: &DatabaseConnection) {
         .await
         .unwrap();
     drop(archival);
-}
-
-async fn history(db: &DatabaseConnection) {
-    use place_history::{Column, Entity as Places};
-    Places::change("here")
-        .value(Column::Name, "second")
-        .from(time(5))
-        .exec(db)
-        .await
-        .unwrap();
-    Places::change("here")
-        .value(Column::Feeling, Mood::Happy)
-        .exec(db)
-        .await
-        .unwrap();
-    Places::change("here")
-        .value(Column::Name, "between")
-        .during(time(7)..time(9))
-        .exec(db)
-        .await
-        .unwrap();
-    Places::correct("here", time(8))
-        .value(Column::Name, "second")
-        .exec(db)
-        .await
-        .unwrap();
-    Places::coalesce("here").exec(db).await.unwrap();
-    let later = "2200-01-01T00:00:00Z".parse::<DateTimeUtc>().unwrap();
-    let latest = "2300-01-01T00:00:00Z".parse::<DateTimeUtc>().unwrap();
-    Places::change("there")
-        .value(Column::Name, "planned")
-        .from(later)
-        .exec(db)
-        .await
-        .unwrap();
-    assert_eq!(Places::scheduled("there").all(db).await.unwrap().len(), 1);
-    Places::reschedule("there", later, latest)
-        .exec(db)
-        .await
-        .unwrap();
-    let error = Places::end("there").exec(db).await.unwrap_err();
-    assert!(
-        matches!(error, ArchiveError::LaterVersion { .. }),
-        "{error}"
-    );
-    let error = Places::cancel("there", later).exec(db).await.unwrap_err();
-    assert!(
-        matches!(error, ArchiveError::NotScheduled { .. }),
-        "{error}"
-    );
-    let error = Places::reschedule("there", later, latest)
-        .exec(db)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, ArchiveError::NotScheduled { .. }),
-        "{error}"
-    );
-    Places::cancel("there", latest).exec(db).await.unwrap();
-    let start = || {
-        Places::start("there")
-            .value(Column::Name, "x")
-            .value(Column::Feeling, Mood::Sad)
-    };
-    let error = start()
-        .from(time(2))
-        .until(time(3))
-        .exec(db)
-        .await
-        .unwrap_err();
-    assert!(matches!(error, ArchiveError::Overlap { .. }), "{error}");
-    let error = start().from(time(2)).exec(db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Overlap { .. }), "{error}");
-    Places::end("there").at(time(20)).exec(db).await.unwrap();
-    start().from(time(22)).exec(db).await.unwrap();
-    let error = Places::change("nowhere")
-        .value(Column::Name, "x")
-        .exec(db)
-        .await
-        .unwrap_err();
-    assert!(matches!(error, ArchiveError::NoIdentity { .. }), "{error}");
-    let error = Places::end("here").at(time(6)).exec(db).await.unwrap_err();
-    assert!(
-        matches!(error, ArchiveError::LaterVersion { .. }),
-        "{error}"
-    );
-    // Another row needs the version.
-    let end = "update place_history set valid_to = '2024-01-03Z' where valid_from = '2024-01-01Z'";
-    let error = db.execute_unprepared(end).await.unwrap_err().to_string();
-    assert!(error.contains("violates temporal foreign key"), "{error}");
-    Places::merge("there")
-        .into("here")
-        .value(Column::Name, "both")
-        .exec(db)
-        .await
-        .unwrap();
-
-    assert!(
-        Places::version_at("here", time(6))
-            .one(db)
-            .await
-            .unwrap()
-            .is_some()
-    );
-    assert!(
-        Places::current_version("here")
-            .one(db)
-            .await
-            .unwrap()
-            .is_some()
-    );
-    assert_eq!(Places::valid_at(time(6)).all(db).await.unwrap().len(), 2);
-    assert!(!Places::current().all(db).await.unwrap().is_empty());
-    assert!(Places::timeline("here").all(db).await.unwrap().len() > 1);
-    for column in [Column::Name, Column::Feeling] {
-        assert!(
-            !Places::changes(column)
-                .of("here")
-                .all(db)
-                .await
-                .unwrap()
-                .is_empty()
-        );
-    }
-    Places::changes(Column::Feeling)
-        .from(Mood::Sad.to_value())
-        .to(Mood::Happy.to_value())
-        .all(db)
-        .await
-        .unwrap();
-    assert_eq!(
-        Places::changes(Column::Name)
-            .from("second")
-            .to("both")
-            .all(db)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
-    assert_eq!(Places::gaps().all(db).await.unwrap().len(), 1);
-    let stays = stay::Entity::find()
-        .find_also_version_at::<Places>([stay::Column::PlaceId], stay::Column::Since)
-        .all(db)
-        .await
-        .unwrap();
-    assert!(stays[0].1.is_some());
-}
-
-async fn bitemporal(db: &DatabaseConnection) {
-    use mood_history::{Column, Entity as Moods};
-    fn is_bitemporal<E: Bitemporal>() {}
-    is_bitemporal::<Moods>();
-    let start = Moods::start(Mood::Sad).value(Column::Name, "a").by("me");
-    start.from(day(1)).exec(db).await.unwrap();
-    let change = Moods::change(Mood::Sad).value(Column::Name, "b").by("me");
-    change.from(day(5)).exec(db).await.unwrap();
-    Moods::correct(Mood::Sad, day(2))
-        .value(Column::Name, "b")
-        .exec(db)
-        .await
-        .unwrap();
-    Moods::coalesce(Mood::Sad).by("me").exec(db).await.unwrap();
-    let start = Moods::start(Mood::Sad)
-        .value(Column::Name, "c")
-        .from(day(2));
-    let error = start.until(day(3)).exec(db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Overlap { .. }), "{error}");
-    let known = DateTimeUtc::from(std::time::SystemTime::now());
-    let then = Moods::as_known_at(known);
-    assert!(
-        then.version_at(Mood::Sad, day(2))
-            .one(db)
-            .await
-            .unwrap()
-            .is_some()
-    );
-    assert_eq!(then.timeline(Mood::Sad).all(db).await.unwrap().len(), 1);
-    assert!(
-        then.changes(Column::Name)
-            .of(Mood::Sad)
-            .all(db)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert!(then.gaps().of(Mood::Sad).all(db).await.unwrap().is_empty());
 }
 
 async fn read_the_log(db: &DatabaseConnection) {
