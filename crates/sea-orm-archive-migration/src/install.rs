@@ -18,6 +18,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(include_str!("sql/ledger.sql")).await?;
     context::install(work).await?;
     work.run(include_str!("sql/functions.sql")).await?;
+    work.run(&catalog_functions()).await?;
     stamps::forget_dropped(work).await?;
     stamps::install(work).await?;
     work.run(include_str!("sql/tenancy/install.sql")).await?;
@@ -36,6 +37,17 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     tenancy::refresh_foreign_keys(work).await?;
     tenancy::keep_functions(work).await?;
     privileges::make_private(work, before).await
+}
+
+/// The functions that describe tables.
+fn catalog_functions() -> String {
+    let [tables, indexes] = sea_orm_archive::catalog::BODIES;
+    fill(include_str!("sql/catalog.sql"), &|place| match place {
+        "tables" => tables.to_owned(),
+        "indexes" => indexes.to_owned(),
+        "body" => "$archive$".to_owned(),
+        other => format!("{{{other}}}"),
+    })
 }
 
 /// Drops what [`install`] created, unless a twin still holds archived rows.

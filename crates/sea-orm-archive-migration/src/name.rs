@@ -31,6 +31,15 @@ pub(crate) fn table(table: &TableRef) -> Result<String, DbErr> {
     Ok(name.quoted())
 }
 
+/// Whether the name of a table, which is SQL text, says its schema.
+pub(crate) fn has_schema(name: &str) -> bool {
+    let mut quoted = false;
+    name.chars().any(|character| {
+        quoted ^= character == '"';
+        character == '.' && !quoted
+    })
+}
+
 /// Refuses a name that PostgreSQL would cut off or does not take at all.
 pub(crate) fn check(name: &str) -> Result<(), DbErr> {
     let reason = if name.is_empty() {
@@ -110,6 +119,16 @@ mod tests {
             ["ä1", "ä2"].map(|end| derived(&format!("{}{end}", "ä".repeat(30)), "_period_excl"));
         assert!(one.len() <= LONGEST && two.len() <= LONGEST && one != two);
         assert!(one.ends_with("_period_excl"));
+    }
+
+    #[test]
+    fn a_dot_in_quotes_is_no_schema() {
+        for name in [r#""a"."b""#, r#""a"".""b"."c""#, "archive.audit_entry"] {
+            assert!(has_schema(name), "{name}");
+        }
+        for name in [r#""a.b""#, r#""a"".""b""#, "posts"] {
+            assert!(!has_schema(name), "{name}");
+        }
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(crate) async fn add_missing(
 async fn copy_policies(work: &Work, active: &TableId, twin: &TableId) -> Result<(), DbErr> {
     let staged = format!("archive.{}", quote(&active.table));
     let policies = work
-        .qualified_rows(
+        .rows(
             include_str!("sql/policies.sql"),
             [active.oid.into(), staged.as_str().into()],
         )

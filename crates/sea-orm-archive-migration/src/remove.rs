@@ -8,7 +8,9 @@ use crate::{audit, register, stamps, work::Work};
 /// Drops the table called `name` and its twin, if they exist, with all their rows.
 pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
-        return work.run(&format!("DROP TABLE IF EXISTS {name}")).await;
+        return work
+            .run_on_callers_path(&format!("DROP TABLE IF EXISTS {name}"))
+            .await;
     }
     let Some(active) = work.table(name).await? else {
         stamps::forget_dropped(work).await?;

@@ -496,7 +496,7 @@ async fn create(work: &Work, table: ArchivedTable) -> Result<(), DbErr> {
     name::table(&active)?;
     if let Some(sequence) = sequence {
         let sequence = name::table(&sequence)?;
-        work.run(&format!("CREATE SEQUENCE IF NOT EXISTS {sequence}"))
+        work.run_on_callers_path(&format!("CREATE SEQUENCE IF NOT EXISTS {sequence}"))
             .await?;
     }
     work.execute(create.if_not_exists()).await?;

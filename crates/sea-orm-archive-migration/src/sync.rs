@@ -245,7 +245,7 @@ fn refuse_clash(active: &Table, twin: &Twin, added: &[&str]) -> Result<(), DbErr
 
 async fn definitions(work: &Work, active: &Table) -> Result<HashMap<String, Definition>, DbErr> {
     let rows = work
-        .qualified_rows(include_str!("sql/definitions.sql"), [active.id.oid.into()])
+        .rows(include_str!("sql/definitions.sql"), [active.id.oid.into()])
         .await?;
     rows.iter()
         .map(|row| {

@@ -192,11 +192,7 @@ async fn verify_added(
         "bigint".to_owned(),
     ];
     for ((name, sql_type), not_null) in options.added().iter().zip(types).zip([true, false, true]) {
-        let sql = "SELECT pg_catalog.to_regtype($1)::oid::bigint AS type_oid";
-        let type_oid: Option<i64> = work
-            .row(sql, [sql_type.as_str().into()])
-            .await?
-            .try_get("", "type_oid")?;
+        let type_oid = work.type_oid(&sql_type).await?;
         let fits = twin.column(name).is_some_and(|column| {
             Some(column.type_oid) == type_oid
                 && column.not_null == not_null

@@ -9,12 +9,21 @@ use sea_orm_migration::{
     },
 };
 
+use crate::name;
+
 /// All of a helper's work or nothing: a savepoint in the migration's transaction, or a transaction
 /// of its own where the migration has none.
+///
+/// Its statements run with a `search_path` of their own. On the caller's, a function or operator of anybody with
+/// CREATE on one of its schemas, of exactly the types of a call, would be called instead of PostgreSQL's.
 pub(crate) struct Work {
     db: DatabaseTransaction,
     row_security: String,
+    /// The caller's.
+    search_path: String,
 }
+
+const SEARCH_PATH: &str = "pg_catalog, pg_temp";
 
 impl Work {
     /// Begins, with `row_security` off: a count of archived rows that a policy would shorten is an
@@ -30,8 +39,10 @@ impl Work {
         let mut work = Self {
             db: manager.get_connection().begin().await?,
             row_security: String::new(),
+            search_path: String::new(),
         };
         work.row_security = work.set("row_security", "off").await?;
+        work.search_path = work.set("search_path", SEARCH_PATH).await?;
         Ok(work)
     }
 
@@ -40,6 +51,7 @@ impl Work {
         match result {
             Ok(value) => {
                 self.set("row_security", &self.row_security).await?;
+                self.set("search_path", &self.search_path).await?;
                 self.db.commit().await?;
                 Ok(value)
             }
@@ -51,9 +63,30 @@ impl Work {
         }
     }
 
-    /// Runs a statement of the migration's author.
+    /// Runs a statement of the migration's author, on the author's `search_path`.
     pub(crate) async fn execute(&self, statement: &impl StatementBuilder) -> Result<(), DbErr> {
-        self.db.execute(statement).await.map(drop)
+        self.set("search_path", &self.search_path).await?;
+        self.db.execute(statement).await?;
+        self.set("search_path", SEARCH_PATH).await.map(drop)
+    }
+
+    /// Runs statements that name what the author of the migration named, or that fire triggers of the application:
+    /// on the caller's `search_path`. So every function and operator in them is qualified.
+    pub(crate) async fn run_on_callers_path(&self, sql: &str) -> Result<(), DbErr> {
+        self.set("search_path", &self.search_path).await?;
+        self.run(sql).await?;
+        self.set("search_path", SEARCH_PATH).await.map(drop)
+    }
+
+    /// The same for one statement with arguments.
+    pub(crate) async fn run_with_on_callers_path<const N: usize>(
+        &self,
+        sql: &str,
+        values: [Value; N],
+    ) -> Result<(), DbErr> {
+        self.set("search_path", &self.search_path).await?;
+        self.run_with(sql, values).await?;
+        self.set("search_path", SEARCH_PATH).await.map(drop)
     }
 
     /// Runs one or more statements without arguments.
@@ -61,11 +94,11 @@ impl Work {
         self.db.execute_unprepared(sql).await.map(drop)
     }
 
-    /// The same, with `row_security` on: the triggers that it runs may write where policies hide rows, such as to the
+    /// Runs statements on the caller's `search_path`, with `row_security` on: the triggers that they run may write where policies hide rows, such as to the
     /// log. Whether rows were hidden from the statement itself is for the caller to find out.
     pub(crate) async fn run_under_policies(&self, sql: &str) -> Result<(), DbErr> {
         let before = self.set("row_security", "on").await?;
-        self.run(sql).await?;
+        self.run_on_callers_path(sql).await?;
         self.set("row_security", &before).await.map(drop)
     }
 
@@ -101,17 +134,13 @@ impl Work {
             .ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()))
     }
 
-    /// The rows of a query that reads SQL text from the catalog, with every name in it qualified:
-    /// PostgreSQL leaves out the schemas of the `search_path`, so there is none while it runs.
-    pub(crate) async fn qualified_rows<const N: usize>(
-        &self,
-        sql: &str,
-        values: [Value; N],
-    ) -> Result<Vec<QueryResult>, DbErr> {
-        let search_path = self.set("search_path", "").await?;
-        let rows = self.rows(sql, values).await?;
-        self.set("search_path", &search_path).await?;
-        Ok(rows)
+    /// The oid of a type that the author of the migration named; `None` where there is none.
+    pub(crate) async fn type_oid(&self, name: &str) -> Result<Option<i64>, DbErr> {
+        self.set("search_path", &self.search_path).await?;
+        let sql = "SELECT pg_catalog.to_regtype($1)::oid::bigint AS type_oid";
+        let found = self.row(sql, [name.into()]).await?;
+        self.set("search_path", SEARCH_PATH).await?;
+        found.try_get("", "type_oid")
     }
 
     /// Runs the statements that a query writes, in its column "statement".
@@ -128,10 +157,28 @@ impl Work {
 
     /// The table of this name, which is SQL text; `None` where there is none.
     pub(crate) async fn table(&self, name: &str) -> Result<Option<Table>, DbErr> {
-        let tables = catalog::read(&self.db, &[name.to_owned()])
+        let Some(name) = self.qualified(name).await? else {
+            return Ok(None);
+        };
+        let tables = catalog::read(&self.db, &[name])
             .await
             .map_err(|error| DbErr::Migration(error.to_string()))?;
         Ok(tables.into_iter().next().flatten())
+    }
+
+    /// A name as SQL text with its schema. One without is looked up on the caller's `search_path`.
+    async fn qualified(&self, name: &str) -> Result<Option<String>, DbErr> {
+        if name::has_schema(name) {
+            return Ok(Some(name.to_owned()));
+        }
+        self.set("search_path", &self.search_path).await?;
+        let sql = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name
+                   FROM pg_catalog.pg_class AS c
+                   JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+                   WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)";
+        let rows = self.rows(sql, [name.into()]).await?;
+        self.set("search_path", SEARCH_PATH).await?;
+        rows.first().map(|row| row.try_get("", "name")).transpose()
     }
 
     /// The table of this name, which is SQL text, locked so that nobody changes it until the end.

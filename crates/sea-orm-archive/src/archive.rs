@@ -7,8 +7,8 @@ use sea_orm::sea_query::{
     SelectStatement,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IdenStatic, Iterable, ModelTrait,
-    PrimaryKeyToColumn, PrimaryKeyTrait, TransactionTrait, Value,
+    ConnectionTrait, EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn,
+    PrimaryKeyTrait, TransactionTrait, Value,
 };
 use serde_json::Value as Json;
 use tracing::Instrument;
@@ -16,6 +16,7 @@ use tracing::Instrument;
 use crate::archival::{self, Model as Archival};
 use crate::catalog::Form;
 use crate::entity::Archivable;
+use crate::equality::is_value;
 use crate::error::{self, Error, postgres};
 use crate::lock::{AtVersion, OptimisticLock};
 use crate::plan::Plan;
@@ -131,7 +132,7 @@ impl<E: Archivable> ArchiveOne<E> {
         for (column, value) in E::PrimaryKey::iter().zip(&key) {
             request
                 .roots
-                .and_where(column.into_column().eq(value.clone()));
+                .and_where(is_value(column.into_column(), value));
         }
         Self { key, request }
     }

@@ -51,6 +51,7 @@ pub mod catalog;
 pub mod context;
 mod deleted_by;
 pub mod entity;
+mod equality;
 mod error;
 pub mod history;
 pub mod lock;

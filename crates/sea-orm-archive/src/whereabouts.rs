@@ -2,14 +2,14 @@
 
 use sea_orm::sea_query::{Expr, PostgresQueryBuilder, Query, SelectStatement};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, Iterable, PrimaryKeyToColumn, TransactionTrait,
-    Value,
+    ConnectionTrait, EntityTrait, Iterable, PrimaryKeyToColumn, TransactionTrait, Value,
 };
 use serde::Deserialize;
 
 use crate::Error;
 use crate::archive::key_text;
 use crate::entity::Archivable;
+use crate::equality::is_value;
 use crate::planned::planned;
 use crate::run::{Sql, ask};
 use crate::sql::{key_object, literal, quote};
@@ -114,7 +114,7 @@ pub(crate) fn row<E: EntityTrait>(key: &[Value]) -> SelectStatement {
     let mut select = Query::select();
     select.expr(Expr::cust("*")).from(E::default().table_ref());
     for (column, value) in E::PrimaryKey::iter().zip(key) {
-        select.and_where(column.into_column().eq(value.clone()));
+        select.and_where(is_value(column.into_column(), value));
     }
     select
 }
@@ -122,5 +122,5 @@ pub(crate) fn row<E: EntityTrait>(key: &[Value]) -> SelectStatement {
 /// SQL: the archival's root is of the table of this entity.
 pub(crate) fn is_root_table<E: Archivable>(archival: &str) -> String {
     let table = literal(&E::declaration().table.quoted());
-    format!("{archival}.tables[1] = pg_catalog.to_regclass({table})")
+    format!("{archival}.tables[1] OPERATOR(pg_catalog.=) pg_catalog.to_regclass({table})")
 }

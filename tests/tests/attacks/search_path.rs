@@ -1,1 +1,119 @@
 //! Functions and operators of another schema of the search path.
+//!
+//! PostgreSQL takes the function or operator whose argument types fit a call best, from whatever schema of the path.
+//! A role with CREATE on the last one has code of its own called wherever those of `pg_catalog` take a conversion or
+//! are polymorphic. So every test here runs with such a schema, with a function or operator of exactly the types that
+//! a call may have for everything that the crates call.
+
+mod entities;
+mod histories;
+mod story;
+mod trap;
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistorySplit, HistoryTable};
+use sea_orm_archive_tests::Database;
+use sea_orm_migration::SchemaManager;
+
+use entities::office;
+
+async fn trapped() -> Database {
+    let database = Database::from_template("trapped", async |db| trap::set(&db).await).await;
+    let db = database.connect().await;
+    let path = format!(
+        "alter database \"{}\" set search_path = public, hostile",
+        database.name()
+    );
+    db.execute_unprepared(&path).await.unwrap();
+    db.close().await.unwrap();
+    database
+}
+
+/// Also where an error of it was caught: a sequence is never rolled back.
+async fn assert_nothing_was_called(db: &DatabaseConnection) {
+    let calls = "select is_called from hostile.calls";
+    let row = db
+        .query_one_raw(Statement::from_string(DbBackend::Postgres, calls))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!row.try_get::<bool>("", "is_called").unwrap());
+}
+
+#[tokio::test]
+async fn no_statement_calls_code_of_a_later_schema_as_superuser() {
+    let database = trapped().await;
+    let role = database.role("web").await;
+    let db = database.connect().await;
+    story::all(&db, &role).await;
+    assert_nothing_was_called(&db).await;
+}
+
+#[tokio::test]
+async fn no_statement_calls_code_of_a_later_schema_as_owner() {
+    let database = trapped().await;
+    let (owner, role) = (database.role("owner").await, database.role("web").await);
+    let superuser = database.connect().await;
+    let sql = format!(
+        "create extension btree_gist schema public; alter database \"{}\" owner to \"{owner}\"; alter schema public owner to \"{owner}\"",
+        database.name()
+    );
+    superuser.execute_unprepared(&sql).await.unwrap();
+    let db = database.connect_as("owner").await;
+    story::all(&db, &role).await;
+    assert_nothing_was_called(&superuser).await;
+}
+
+/// The path is pinned for our own statements only: what a trigger of the application names without a schema, it finds
+/// where the caller's other statements find it.
+#[tokio::test]
+async fn triggers_of_the_application_keep_the_callers_search_path() {
+    let database = Database::empty().await;
+    let db = database.connect().await;
+    let path = format!(
+        "create schema app; alter database \"{}\" set search_path = app",
+        database.name()
+    );
+    db.execute_unprepared(&path).await.unwrap();
+    db.close().await.unwrap();
+    let db = database.connect().await;
+    db.execute_unprepared(
+        "create extension btree_gist schema app;
+         create table journal (entry text);
+         create function note() returns trigger language plpgsql as
+             'begin insert into journal values (concat_ws('' '', tg_op, tg_table_name, current_setting(''search_path''))); return new; end';
+         create table offices (id varchar(20) primary key, name text);
+         create trigger note after insert or delete or update on offices for each row execute function note();
+         insert into offices values ('x', 'X');
+         truncate journal",
+    )
+    .await
+    .unwrap();
+    let manager = SchemaManager::new(&db);
+    manager.install_archive().await.unwrap();
+    manager.archive_existing_table("offices").await.unwrap();
+    let archival = office::Entity::archive_by_id("x").exec(&db).await.unwrap();
+    archival.restore(&db).await.unwrap();
+    manager.unarchive_existing_table("offices").await.unwrap();
+    let history = HistoryTable::new("office_history").identity("office_id", "offices");
+    manager
+        .split_into_history(HistorySplit::new(history).columns(["name"]))
+        .await
+        .unwrap();
+    manager.unsplit_history("office_history").await.unwrap();
+    let journal = Statement::from_string(DbBackend::Postgres, "select entry from journal");
+    let rows = db.query_all_raw(journal).await.unwrap();
+    let entries: Vec<String> = rows
+        .iter()
+        .map(|row| row.try_get("", "entry").unwrap())
+        .collect();
+    assert_eq!(
+        entries,
+        [
+            "DELETE offices app",
+            "INSERT offices app",
+            "UPDATE offices app"
+        ]
+    );
+}

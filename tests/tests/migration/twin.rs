@@ -294,7 +294,10 @@ async fn a_twin_has_no_twin() -> Result<(), DbErr> {
             .archive_existing_table(ExistingTable::new("deleted_t").archival_id_column("a"))
             .await,
     );
-    assert_says(&error, &["public.deleted_t", "is itself the twin of t"]);
+    assert_says(
+        &error,
+        &["public.deleted_t", "is itself the twin of public.t"],
+    );
     Ok(())
 }
 
@@ -366,7 +369,10 @@ async fn a_twin_made_by_hand_may_not_be_unique_where_archived_rows_are_not() {
     )
     .await;
     let error = refused(m.manager().archive_existing_table("a").await);
-    assert_says(&error, &["unique index deleted_a_slug_key", "drop it"]);
+    assert_says(
+        &error,
+        &["unique index public.deleted_a_slug_key", "drop it"],
+    );
 }
 
 #[tokio::test]
@@ -377,7 +383,10 @@ async fn two_tables_cannot_share_a_twin() -> Result<(), DbErr> {
     m.manager().archive_existing_table("a").await?;
     let shared = ExistingTable::new("b").twin("deleted_a");
     let error = refused(m.manager().archive_existing_table(shared).await);
-    assert_says(&error, &["public.deleted_a is the twin of a", "public.b"]);
+    assert_says(
+        &error,
+        &["public.deleted_a is the twin of public.a", "public.b"],
+    );
     let renamed = ExistingTable::new("a").twin("gone_a");
     let error = refused(m.manager().archive_existing_table(renamed).await);
     assert_says(

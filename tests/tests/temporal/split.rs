@@ -138,7 +138,7 @@ async fn what_needs_the_columns_is_named() -> Result<(), DbErr> {
         (
             "create view names as select name from departments",
             "drop view names",
-            "view names",
+            "view public.names",
         ),
         (
             "create index by_name on departments (lower(name))",

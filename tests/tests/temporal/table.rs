@@ -396,7 +396,7 @@ async fn a_view_keeps_the_history_from_being_dropped() -> Result<(), DbErr> {
     m.run("create view names as select name from department_history")
         .await;
     let error = refused(m.manager().drop_history_table("department_history").await);
-    assert_says(&error, &["public.department_history", "view names"]);
+    assert_says(&error, &["public.department_history", "view public.names"]);
     assert_eq!(
         m.one::<i64>("select count(*) from archive.history_table")
             .await,

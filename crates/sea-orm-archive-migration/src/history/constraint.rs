@@ -262,7 +262,7 @@ async fn patterns(
 /// The checks, exclusion constraints and unique indexes of a table: name and definition.
 async fn definitions(work: &Work, table: &str) -> Result<Vec<(String, String)>, DbErr> {
     let rows = work
-        .qualified_rows(
+        .rows(
             include_str!("../sql/history/constraints.sql"),
             [table.into()],
         )

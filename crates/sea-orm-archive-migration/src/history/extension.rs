@@ -15,7 +15,8 @@ pub(crate) async fn ensure(work: &Work) -> Result<(), DbErr> {
     if !found.is_empty() {
         return Ok(());
     }
-    work.run("CREATE EXTENSION IF NOT EXISTS btree_gist")
+    // It goes to the schema where the caller creates things.
+    work.run_on_callers_path("CREATE EXTENSION IF NOT EXISTS btree_gist")
         .await
         .map_err(|error| {
             DbErr::Migration(format!(

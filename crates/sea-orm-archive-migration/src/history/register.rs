@@ -153,7 +153,7 @@ pub(crate) struct Definition {
 /// The columns of `table`.
 pub(crate) async fn definitions(work: &Work, table: &TableId) -> Result<Vec<Definition>, DbErr> {
     let rows = work
-        .qualified_rows(include_str!("../sql/definitions.sql"), [table.oid.into()])
+        .rows(include_str!("../sql/definitions.sql"), [table.oid.into()])
         .await?;
     rows.iter()
         .map(|row| {

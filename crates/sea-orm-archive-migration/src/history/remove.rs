@@ -10,7 +10,9 @@ use crate::{
 /// Drops the history called `name`, if it exists, with all its versions.
 pub(crate) async fn history(work: &Work, name: &str) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
-        return work.run(&format!("DROP TABLE IF EXISTS {name}")).await;
+        return work
+            .run_on_callers_path(&format!("DROP TABLE IF EXISTS {name}"))
+            .await;
     }
     foreign_key::forget_dropped(work).await?;
     register::forget_dropped(work).await?;

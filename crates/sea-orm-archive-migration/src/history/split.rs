@@ -1,11 +1,7 @@
 //! Turning a table of current values into identities and their history, and back.
 
 use sea_orm_archive::catalog::Table;
-use sea_orm_migration::{
-    DbErr,
-    sea_orm::Value,
-    sea_query::{ColumnDef, Expr},
-};
+use sea_orm_migration::{DbErr, sea_orm::Value, sea_query::ColumnDef};
 
 use crate::{
     history::{
@@ -34,8 +30,10 @@ pub(crate) async fn split(work: &Work, wanted: &HistorySplit) -> Result<(), DbEr
     // Every tenant's rows get a version, also where the owner is under policies.
     let forced = work.unforce_all(vec![identity.id.sql()]).await?;
     refuse_unknown_start(work, wanted, &identity).await?;
-    let history = with_columns(work, wanted, &identity).await?;
+    let definitions = register::definitions(work, &identity.id).await?;
+    let history = with_columns(wanted, &identity, &definitions);
     let history = create::ensure(work, &history, Some(wanted.columns.clone())).await?;
+    set_defaults(work, &history, &wanted.columns, &definitions).await?;
     copy(work, wanted, &history).await?;
     drop_columns(work, &history, &wanted.columns).await?;
     work.force_all(forced).await?;
@@ -193,12 +191,11 @@ async fn refuse_unknown_start(
 }
 
 /// The history with the columns that move, as they are.
-async fn with_columns(
-    work: &Work,
+fn with_columns(
     wanted: &HistorySplit,
     identity: &Table,
-) -> Result<HistoryTable, DbErr> {
-    let definitions = register::definitions(work, &identity.id).await?;
+    definitions: &[Definition],
+) -> HistoryTable {
     let mut history = wanted.history.clone();
     for (position, name) in wanted.columns.iter().enumerate() {
         let moved = definitions.iter().find(|column| &column.name == name);
@@ -209,7 +206,7 @@ async fn with_columns(
             .columns
             .insert(position, moved_definition(moved, column.not_null));
     }
-    Ok(history)
+    history
 }
 
 fn moved_definition(moved: &Definition, not_null: bool) -> ColumnDef {
@@ -218,10 +215,34 @@ fn moved_definition(moved: &Definition, not_null: bool) -> ColumnDef {
     if not_null {
         column.not_null();
     }
-    if let Some(default) = moved.source.as_deref().and_then(default_of) {
-        column.default(Expr::cust(default.to_owned()));
-    }
     column
+}
+
+/// Gives the columns that moved their defaults. They are not in the statement that creates the history: it is run on
+/// the author's `search_path`, and they are written for ours.
+async fn set_defaults(
+    work: &Work,
+    history: &History,
+    moved: &[String],
+    definitions: &[Definition],
+) -> Result<(), DbErr> {
+    let defaults = definitions.iter().filter_map(|column| {
+        let default = column.source.as_deref().and_then(default_of)?;
+        let name = quote(&column.name);
+        moved
+            .contains(&column.name)
+            .then(|| format!("ALTER COLUMN {name} SET DEFAULT {default}"))
+    });
+    let defaults: Vec<_> = defaults.collect();
+    if defaults.is_empty() {
+        return Ok(());
+    }
+    work.run(&format!(
+        "ALTER TABLE {} {}",
+        history.id.sql(),
+        defaults.join(", ")
+    ))
+    .await
 }
 
 /// The expression of a default.
@@ -246,8 +267,8 @@ async fn copy(work: &Work, wanted: &HistorySplit, history: &History) -> Result<(
         history.identity.sql(),
     );
     match value {
-        Some(value) => work.run_with(&sql, [value]).await,
-        None => work.run(&sql).await,
+        Some(value) => work.run_with_on_callers_path(&sql, [value]).await,
+        None => work.run_on_callers_path(&sql).await,
     }
     .map_err(|error| {
         DbErr::Migration(format!(
@@ -364,7 +385,7 @@ async fn refuse_loss(work: &Work, history: &History) -> Result<(), DbErr> {
         .map(|column| column.equal(&column.of("h"), &format!("i.{}", quote(&column.key))));
     let first = history.columns.first().map(|column| column.of("h"));
     let rows = work
-        .qualified_rows(
+        .rows(
             &format!(
                 include_str!("../sql/history/unfit_to_unsplit.sql"),
                 key = key.collect::<Vec<_>>().join(", "),
@@ -474,7 +495,8 @@ async fn give_back(work: &Work, history: &History, columns: &[String]) -> Result
     .await?;
     // A constraint that waits for the end of the transaction would keep the table from being altered, and
     // a trigger that waits for it could still change what came back.
-    work.run("SET CONSTRAINTS ALL IMMEDIATE").await?;
+    work.run_on_callers_path("SET CONSTRAINTS ALL IMMEDIATE")
+        .await?;
     verify_given_back(work, history, columns).await?;
     if then.is_empty() {
         return Ok(());
@@ -505,7 +527,7 @@ async fn verify_given_back(
         .iter()
         .map(|column| column.equal(&column.of("h"), &format!("i.{}", quote(&column.key))));
     let rows = work
-        .qualified_rows(
+        .rows(
             &format!(
                 include_str!("../sql/history/not_given_back.sql"),
                 key = key.collect::<Vec<_>>().join(", "),

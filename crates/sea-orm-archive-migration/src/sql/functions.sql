@@ -13,7 +13,7 @@ $$;
 --
 -- STABLE, so that it looks with the snapshot of whoever calls it.
 CREATE OR REPLACE FUNCTION archive.state_of(tables oid[], for_role boolean) RETURNS bigint
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     partitions oid[] := tables;
 BEGIN
@@ -56,6 +56,8 @@ $$;
 -- A number that changes when anything changes that a plan was made from: what the names resolve to, and what
 -- the catalog says of those tables.
 --
+-- It runs on the search_path of the caller, which finds the names: everything else in it is qualified.
+--
 -- VOLATILE, so that each query in it takes a new snapshot: at READ COMMITTED it sees what was committed before
 -- the lock that the calling statement holds, not what was there when that statement began. Above READ COMMITTED
 -- it sees what the transaction's reading of the catalog sees; archive.unchanged() looks further.
@@ -67,7 +69,7 @@ BEGIN
     SELECT pg_catalog.array_agg(pg_catalog.to_regclass(name)::oid) INTO tables
     FROM pg_catalog.unnest(names) AS name;
     RETURN pg_catalog.hashtextextended(pg_catalog.current_setting('search_path'), 5)
-         # archive.state_of(tables, true);
+               OPERATOR(pg_catalog.#) archive.state_of(tables, true);
 END
 $$;
 
@@ -122,6 +124,7 @@ BEGIN
     END IF;
     SELECT pg_catalog.array_agg(pg_catalog.to_regclass(name)::oid) INTO tables
     FROM pg_catalog.unnest(names) AS name;
+    -- Numbers: no operator of another schema compares them.
     IF archive.state_now(tables) IS DISTINCT FROM archive.state_of(tables, false) THEN
         PERFORM archive.stop('40001', 'the tables have changed since the snapshot of this transaction was taken: begin it again');
     END IF;
@@ -139,7 +142,7 @@ CREATE OR REPLACE FUNCTION archive.unchanged(expected bigint, names text[]) RETU
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     PERFORM archive.refuse_old_snapshot(names);
-    RETURN archive.fingerprint(names) = expected
+    RETURN archive.fingerprint(names) OPERATOR(pg_catalog.=) expected
         OR archive.stop('AR001', 'the tables have changed since the plan was made');
 END
 $$;
@@ -153,6 +156,9 @@ $$;
 -- session, because planning a move costs more than a small move itself. A pooler may hand the session to somebody else,
 -- who can prepare another statement under that name: so the text of a prepared statement is compared before it is run.
 --
+-- The statements keep the search_path of the caller, and so do the triggers that they fire: everything in them and
+-- here is qualified.
+--
 -- Who acts is said by the caller, or by the context. Where the caller says it, the context says the same while
 -- the statements run, so that what triggers write down agrees with the ledger.
 CREATE OR REPLACE FUNCTION archive.run(steps text[], settles boolean[], args jsonb) RETURNS jsonb
@@ -165,13 +171,13 @@ DECLARE
     result   jsonb;
     before   jsonb;
     actor    text := archive.current_actor();
-    other    boolean := args->>'by' IS DISTINCT FROM actor;
+    other    boolean := (args OPERATOR(pg_catalog.->>) 'by') IS DISTINCT FROM actor;
 BEGIN
-    IF args->>'by' IS NULL THEN
-        args := args || pg_catalog.jsonb_build_object('by', actor);
+    IF (args OPERATOR(pg_catalog.->>) 'by') IS NULL THEN
+        args := args OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('by', actor);
         other := false;
     ELSIF other THEN
-        PERFORM archive.set_actor(args->>'by');
+        PERFORM archive.set_actor(args OPERATOR(pg_catalog.->>) 'by');
     END IF;
     FOR step IN 1 .. pg_catalog.cardinality(steps) LOOP
         called := pg_catalog.concat('archive_', pg_catalog.md5(steps[step]));

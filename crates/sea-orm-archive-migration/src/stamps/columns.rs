@@ -23,13 +23,7 @@ pub(crate) async fn verify(work: &Work, table: &Table, wanted: &StampedTable) ->
         }
     }
     let by = wanted.by_type();
-    let by_oid: Option<i64> = work
-        .row(
-            "SELECT pg_catalog.to_regtype($1)::oid::bigint AS type_oid",
-            [by.as_str().into()],
-        )
-        .await?
-        .try_get("", "type_oid")?;
+    let by_oid = work.type_oid(&by).await?;
     for column in wanted.stamps.actors().filter_map(|name| table.column(name)) {
         if by_oid != Some(column.type_oid) {
             return Err(DbErr::Migration(format!(
@@ -108,7 +102,8 @@ pub(crate) async fn add_missing(
     if actions.is_empty() {
         return Ok(added);
     }
-    work.run(&format!(
+    // The type of an actor is one that the author names.
+    work.run_on_callers_path(&format!(
         "ALTER TABLE {} {}",
         table.id.sql(),
         actions.join(", ")
@@ -184,7 +179,7 @@ pub(crate) async fn drop_defaults(
         return Ok(());
     }
     let rows = work
-        .qualified_rows(
+        .rows(
             &format!(
                 "SELECT pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', a.attrelid::regclass, a.attname)
                             AS statement

@@ -24,7 +24,7 @@ pub(crate) struct Compared {
 /// The column of this name.
 pub(crate) async fn read(work: &Work, table: i64, name: &str) -> Result<Option<Compared>, DbErr> {
     let rows = work
-        .qualified_rows(
+        .rows(
             include_str!("../sql/tenancy/column.sql"),
             [table.into(), name.into()],
         )

@@ -206,7 +206,7 @@ pub(crate) async fn keep(work: &Work, relation: i64) -> Result<(), DbErr> {
         [relation.into()],
     )
     .await?;
-    work.qualified_rows(
+    work.rows(
         "INSERT INTO archive.tenancy_object (relation, kind, name, definition)
          SELECT f.relation, f.kind, f.name, f.definition FROM archive.tenancy_found AS f
          WHERE f.relation = $1::bigint::oid AND (f.kind IN ('trigger', 'function') OR f.kind = 'policy' AND f.name IN
@@ -225,7 +225,7 @@ pub(crate) async fn made(
     kind: &str,
     name: &str,
 ) -> Result<(), DbErr> {
-    work.qualified_rows(
+    work.rows(
         "INSERT INTO archive.tenancy_object (relation, kind, name, definition)
          VALUES ($1::bigint::oid, $2, $3::text, coalesce((
              SELECT pg_get_constraintdef(oid) FROM pg_constraint
@@ -260,7 +260,7 @@ pub(crate) async fn keep_constraint(
     } = *constraint;
     let (table, others) = refers.unzip();
     let found = work
-        .qualified_rows(
+        .rows(
             include_str!("../sql/tenancy/constraint.sql"),
             [
                 relation.oid.into(),

@@ -42,7 +42,7 @@ async fn refuse(
         return Ok(());
     }
     let rows = work
-        .qualified_rows(include_str!("../sql/tenancy/unseen.sql"), [tables.into()])
+        .rows(include_str!("../sql/tenancy/unseen.sql"), [tables.into()])
         .await?;
     let Some(row) = rows.first() else {
         return Ok(());

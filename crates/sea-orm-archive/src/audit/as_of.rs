@@ -1,5 +1,6 @@
 //! A row as it was at a time.
 
+use std::collections::HashMap;
 use std::marker::PhantomData;
 
 use sea_orm::prelude::DateTimeUtc;
@@ -48,6 +49,8 @@ struct Watched {
     twin: Option<String>,
     excluded: Vec<String>,
     generated: Vec<String>,
+    /// The operator that compares each column of the key.
+    equals: HashMap<String, String>,
 }
 
 impl<E: EntityTrait> RowAsOf<E> {
@@ -131,6 +134,8 @@ impl<E: EntityTrait> RowAsOf<E> {
             twin: row.try_get("", "twin")?,
             excluded: row.try_get("", "excluded")?,
             generated: row.try_get("", "generated")?,
+            equals: serde_json::from_value(row.try_get("", "equals")?)
+                .map_err(|error| Error::Catalog(error.to_string()))?,
         })
     }
 
@@ -146,14 +151,14 @@ impl<E: EntityTrait> RowAsOf<E> {
         let twin = match &watched.twin {
             Some(twin) => format!(
                 "UNION ALL SELECT pg_catalog.to_jsonb(t.*), true FROM {twin} AS t, asked WHERE {}",
-                is_asked::<E>()
+                is_asked::<E>(watched)
             ),
             None => String::new(),
         };
         let text = fill(include_str!("as_of.sql"), &|place| match place {
             "columns" => columns::<E>(),
             "twin" => twin.clone(),
-            "is_asked" => is_asked::<E>(),
+            "is_asked" => is_asked::<E>(watched),
             "table_name" => literal(&table),
             "name" => literal(&watched.name),
             "at" => at.clone(),
@@ -166,11 +171,16 @@ impl<E: EntityTrait> RowAsOf<E> {
 }
 
 /// The condition that `t` is the row that is asked for.
-fn is_asked<E: EntityTrait>() -> String {
+fn is_asked<E: EntityTrait>(watched: &Watched) -> String {
     let pairs: Vec<_> = E::PrimaryKey::iter()
         .map(|key| {
-            let name = quote(key.into_column().as_str());
-            format!("t.{name} = (asked.row).{name}")
+            let column = key.into_column();
+            let equals = watched
+                .equals
+                .get(column.as_str())
+                .map_or("=", String::as_str);
+            let name = quote(column.as_str());
+            format!("t.{name} {equals} (asked.row).{name}")
         })
         .collect();
     pairs.join(" AND ")

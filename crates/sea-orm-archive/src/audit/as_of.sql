@@ -42,5 +42,5 @@ SELECT {columns}, true AS "archive.existed", s.gone AS "archive.gone", s.archive
        coalesce((SELECT pg_catalog.jsonb_agg(DISTINCT v.key) FROM told AS t, pg_catalog.jsonb_each(t.old) AS v
                  WHERE t.operation = 'UPDATE' AND NOT v.key = ANY (ARRAY(
                      SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
-                     WHERE c.attrelid = pg_catalog.to_regclass({table_name}) AND c.attnum > 0 AND NOT c.attisdropped))), '[]') AS "archive.renamed"
+                     WHERE c.attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({table_name}) AND c.attnum > 0 AND NOT c.attisdropped))), '[]') AS "archive.renamed"
 FROM state AS s, pg_catalog.jsonb_populate_record(NULL::{table}, s.row) AS r

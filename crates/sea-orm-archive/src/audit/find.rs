@@ -68,7 +68,7 @@ fn column(column: entry::Column) -> Expr {
 /// What the entries of this table call it: a query of the register.
 pub(super) fn logical_name<E: EntityTrait>() -> Expr {
     Expr::cust(format!(
-        "(SELECT r.table_name FROM archive.audited_table AS r WHERE r.relation = pg_catalog.to_regclass({}))",
+        "(SELECT r.table_name FROM archive.audited_table AS r WHERE r.relation OPERATOR(pg_catalog.=) pg_catalog.to_regclass({}))",
         literal(&DeclaredName::of::<E>().quoted())
     ))
 }

@@ -6,12 +6,23 @@ SELECT r.table_name AS name,
             THEN greatest(r.audited_since, r.told_since) ELSE r.audited_since END AS since,
        (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
         FROM archive.archived_table AS a
-        JOIN pg_catalog.pg_class AS c ON c.oid = a.twin
-        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE a.active = r.relation) AS twin,
+        JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) a.twin
+        JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+        WHERE a.active OPERATOR(pg_catalog.=) r.relation) AS twin,
        ARRAY(SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
-             WHERE c.attrelid = r.relation AND (c.attnum = ANY (r.excluded) OR c.attname = ANY (r.once_hidden)) AND NOT c.attisdropped ORDER BY 1) AS excluded,
+             WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND (c.attnum = ANY (r.excluded) OR c.attname = ANY (r.once_hidden)) AND NOT c.attisdropped ORDER BY 1) AS excluded,
        ARRAY(SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
-             WHERE c.attrelid = r.relation AND c.attgenerated <> '' AND NOT c.attisdropped ORDER BY 1) AS generated
+             WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND c.attgenerated <> '' AND NOT c.attisdropped ORDER BY 1) AS generated,
+       -- What compares the columns of the key.
+       coalesce((SELECT pg_catalog.jsonb_object_agg(c.attname, pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname))
+                 FROM pg_catalog.pg_index AS i
+                 CROSS JOIN ROWS FROM (pg_catalog.unnest(i.indkey::int2[]), pg_catalog.unnest(i.indclass::oid[])) AS k (number, class)
+                 JOIN pg_catalog.pg_attribute AS c ON c.attrelid OPERATOR(pg_catalog.=) i.indrelid AND c.attnum OPERATOR(pg_catalog.=) k.number
+                 JOIN pg_catalog.pg_opclass AS f ON f.oid OPERATOR(pg_catalog.=) k.class
+                 JOIN pg_catalog.pg_amop AS m ON m.amopfamily OPERATOR(pg_catalog.=) f.opcfamily AND m.amopstrategy OPERATOR(pg_catalog.=) 3
+                     AND m.amoplefttype OPERATOR(pg_catalog.=) f.opcintype AND m.amoprighttype OPERATOR(pg_catalog.=) f.opcintype
+                 JOIN pg_catalog.pg_operator AS o ON o.oid OPERATOR(pg_catalog.=) m.amopopr
+                 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) o.oprnamespace
+                 WHERE i.indrelid OPERATOR(pg_catalog.=) r.relation AND i.indisprimary), '{}') AS equals
 FROM archive.audited_table AS r
-WHERE r.relation = pg_catalog.to_regclass($1)
+WHERE r.relation OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)

@@ -14,6 +14,10 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::Error;
 
+/// The bodies of the functions that describe tables and unique indexes, for the migration that creates them.
+#[doc(hidden)]
+pub const BODIES: [&str; 2] = [include_str!("read.sql"), include_str!("unique.sql")];
+
 /// Reads the tables that `names` resolve to, in their order; `None` where there is no such table.
 ///
 /// A name is SQL text, quoted as needed: `"Posts"`, `shop.orders`. One statement, whatever the
@@ -28,7 +32,7 @@ pub async fn read<C: ConnectionTrait>(
 ) -> Result<Vec<Option<Table>>, Error> {
     let statement = Statement::from_sql_and_values(
         DbBackend::Postgres,
-        include_str!("read.sql"),
+        "SELECT archive.describe($1) AS tables",
         [names.to_vec().into()],
     );
     let tables: serde_json::Value = match db.query_one_raw(statement).await? {

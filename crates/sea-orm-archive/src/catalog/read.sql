@@ -1,10 +1,12 @@
--- Everything the framework knows of the tables named in $1, as one JSON array in their order.
--- A name that resolves to nothing gives null.
+-- Everything the framework knows of the tables $1, as one JSON array in their order. NULL gives null.
+--
+-- The body of a function with a search_path of its own, so that no schema of the caller's gives a function or an
+-- operator another meaning.
 --
 -- (SELECT $1) and not $1: planning this takes longer than running it, and where the planner cannot count the names, it
 -- finds no plan for these names better than the one for any, which it keeps.
 WITH RECURSIVE asked AS (
-    SELECT ord, to_regclass(name)::oid AS oid FROM unnest((SELECT $1::text[])) WITH ORDINALITY AS names(name, ord)
+    SELECT ord, oid FROM unnest((SELECT $1)) WITH ORDINALITY AS tables(oid, ord)
 ),
 -- A foreign key may point at one partition only; it holds rows of the partitioned table all the same.
 member AS (
@@ -34,6 +36,19 @@ typed AS NOT MATERIALIZED (
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
     WHERE a.attnum > 0 AND NOT a.attisdropped
 ),
+-- The columns of primary keys, each with the operator that the index compares with.
+key_column AS NOT MATERIALIZED (
+    SELECT i.indrelid, k.ord, a.attname, a.type, a.form,
+           format('OPERATOR(%s.%s)', o.oprnamespace::regnamespace, o.oprname) AS equals
+    FROM pg_index AS i
+    CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, class, ord)
+    JOIN typed AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+    JOIN pg_opclass AS oc ON oc.oid = k.class
+    JOIN pg_amop AS ao ON ao.amopfamily = oc.opcfamily AND ao.amopstrategy = 3
+                      AND ao.amoplefttype = oc.opcintype AND ao.amoprighttype = oc.opcintype
+    JOIN pg_operator AS o ON o.oid = ao.amopopr
+    WHERE i.indisprimary AND k.ord <= i.indnkeyatts
+),
 -- Which column says whose a row is. It does so too where it was let be NULL: such a row is nobody's, and not everybody's.
 tenant AS (
     SELECT DISTINCT ON (s.relation) s.relation, a.attname
@@ -59,8 +74,7 @@ foreign_key AS (
                               'child', ca.attname, 'parent', pa.attname, 'child_type', ca.type, 'child_form', ca.form,
                               'child_not_null', ca.attnotnull,
                               'set_null', c.confdelsetcols IS NULL OR k.child OPERATOR(pg_catalog.=) ANY (c.confdelsetcols),
-                              'equals', CASE WHEN o.oprnamespace = 'pg_catalog'::regnamespace THEN o.oprname::text
-                                             ELSE format('OPERATOR(%s.%s)', o.oprnamespace::regnamespace, o.oprname) END
+                              'equals', format('OPERATOR(%s.%s)', o.oprnamespace::regnamespace, o.oprname)
                           ) ORDER BY k.ord)
                    FROM unnest(c.conkey, c.confkey, c.conpfeqop) WITH ORDINALITY AS k(child, parent, op, ord)
                    JOIN typed AS ca ON ca.attrelid = c.conrelid AND ca.attnum = k.child
@@ -68,10 +82,8 @@ foreign_key AS (
                    JOIN pg_operator AS o ON o.oid = k.op
                ),
                'child_key', (
-                   SELECT jsonb_agg(jsonb_build_object('name', ka.attname, 'type', ka.type, 'form', ka.form) ORDER BY k.ord)
-                   FROM pg_constraint AS p, unnest(p.conkey) WITH ORDINALITY AS k(attnum, ord)
-                   JOIN typed AS ka ON ka.attnum = k.attnum
-                   WHERE p.conrelid = c.conrelid AND p.contype = 'p' AND ka.attrelid = c.conrelid
+                   SELECT jsonb_agg(jsonb_build_object('name', k.attname, 'type', k.type, 'form', k.form, 'equals', k.equals) ORDER BY k.ord)
+                   FROM key_column AS k WHERE k.indrelid = c.conrelid
                )
            ) AS described
     FROM pg_constraint AS c
@@ -112,21 +124,8 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
         FROM typed AS a WHERE a.attrelid = c.oid
     ),
     'key', (
-        SELECT coalesce(jsonb_agg(jsonb_build_object(
-                   'name', a.attname,
-                   'type', a.type,
-                   'form', a.form,
-                   'equals', CASE WHEN o.oprnamespace = 'pg_catalog'::regnamespace THEN o.oprname::text
-                                  ELSE format('OPERATOR(%s.%s)', o.oprnamespace::regnamespace, o.oprname) END
-               ) ORDER BY k.ord), '[]')
-        FROM pg_index AS i
-        CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, class, ord)
-        JOIN typed AS a ON a.attrelid = c.oid AND a.attnum = k.attnum
-        JOIN pg_opclass AS oc ON oc.oid = k.class
-        JOIN pg_amop AS ao ON ao.amopfamily = oc.opcfamily AND ao.amopstrategy = 3
-                          AND ao.amoplefttype = oc.opcintype AND ao.amoprighttype = oc.opcintype
-        JOIN pg_operator AS o ON o.oid = ao.amopopr
-        WHERE i.indrelid = c.oid AND i.indisprimary AND k.ord <= i.indnkeyatts
+        SELECT coalesce(jsonb_agg(jsonb_build_object('name', k.attname, 'type', k.type, 'form', k.form, 'equals', k.equals) ORDER BY k.ord), '[]')
+        FROM key_column AS k WHERE k.indrelid = c.oid
     ),
     -- What is equal and what must not overlap, where that is all that the constraint says.
     'exclusions', (

@@ -156,8 +156,7 @@ pub struct KeyColumn {
     pub sql_type: String,
     /// How a value of it is written into JSON.
     pub form: Form,
-    /// The operator that the key's index compares with: `=`, or `OPERATOR(schema.=)`.
-    #[serde(default = "equals")]
+    /// The operator that the key's index compares with: `OPERATOR(schema.=)`.
     pub equals: String,
 }
 
@@ -174,10 +173,6 @@ pub enum Form {
     Settings,
     /// `money`: its text cannot be read back under another `lc_monetary`.
     Inexact,
-}
-
-fn equals() -> String {
-    "=".to_owned()
 }
 
 /// An exclusion constraint: rows that are equal in some columns do not overlap in others.
@@ -271,7 +266,7 @@ pub struct ForeignKeyColumn {
     /// ON DELETE SET NULL sets it.
     #[serde(default)]
     pub set_null: bool,
-    /// The operator that PostgreSQL compares parent and child with.
+    /// The operator that PostgreSQL compares parent and child with: `OPERATOR(schema.=)`.
     pub equals: String,
 }
 

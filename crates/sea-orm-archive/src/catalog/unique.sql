@@ -1,5 +1,7 @@
 -- The unique indexes and exclusion constraints of the tables in $1, as one JSON array: what two rows
 -- may not have in common, in expressions that can be evaluated over any table with the same columns.
+--
+-- The body of a function with a search_path of its own; see read.sql.
 SELECT coalesce(jsonb_agg(jsonb_build_object(
     'table', i.indrelid::bigint,
     'name', ic.relname,
@@ -25,4 +27,4 @@ SELECT coalesce(jsonb_agg(jsonb_build_object(
 FROM pg_index AS i
 JOIN pg_class AS ic ON ic.oid = i.indexrelid
 LEFT JOIN pg_constraint AS c ON c.conindid = i.indexrelid AND c.contype = 'x' AND c.conrelid = i.indrelid
-WHERE i.indrelid = ANY ($1::bigint[]::oid[]) AND (i.indisunique OR i.indisexclusion) AND i.indislive
+WHERE i.indrelid = ANY ($1) AND (i.indisunique OR i.indisexclusion) AND i.indislive

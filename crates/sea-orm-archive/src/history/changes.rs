@@ -10,6 +10,7 @@ use sea_orm::{
 use super::entity::History;
 use super::identity_values;
 use super::read::{Known, same_identity};
+use crate::equality::{equals_column, equals_value};
 
 const BEFORE: &str = "before";
 const AFTER: &str = "after";
@@ -93,7 +94,7 @@ impl<E: History> Changes<E> {
             if let Some(value) = value {
                 let value = match *value == value.as_null() {
                     true => column(side).is_null(),
-                    false => column(side).eq(self.column.save_as(Expr::val(value.clone()))),
+                    false => equals_value(column(side), self.column, value),
                 };
                 query.and_where(value);
             }
@@ -139,7 +140,8 @@ fn pairs<E: History>(known: &Known<E>, identity: Option<&[Value]>) -> SelectStat
     let mut same = Condition::all();
     for column in &columns.identity {
         let this = Expr::col((next_alias.clone(), *column));
-        same = same.add(this.eq(Expr::col((before.clone(), *column))));
+        let other = Expr::col((before.clone(), *column));
+        same = same.add(equals_column(this, *column, other));
     }
     let starts = Expr::col((next_alias.clone(), columns.valid_from));
     let next = Query::select()

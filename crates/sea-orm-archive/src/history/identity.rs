@@ -12,12 +12,26 @@ use crate::sql::quote;
 pub(super) fn of_identity(plan: &HistoryPlan, identity: &[(String, String)]) -> String {
     let mut conditions: Vec<_> = identity
         .iter()
-        .map(|(column, value)| format!("h.{column} = {value}"))
+        .zip(&plan.names.identity)
+        .map(|((column, value), name)| format!("h.{column} {} {value}", equals(plan, name, value)))
         .collect();
     if let Some((_, recorded_to)) = &plan.names.recorded {
         conditions.push(format!("h.{} IS NULL", quote(recorded_to)));
     }
     conditions.join(" AND ")
+}
+
+/// The operator that compares a column of the identity with a value.
+///
+/// A value that is bound as it is may be of another type: PostgreSQL's own operator takes it. One that the entity casts
+/// has the type of the column, and the foreign key's operator.
+fn equals<'a>(plan: &'a HistoryPlan, name: &str, value: &str) -> &'a str {
+    let is_cast = !value.starts_with('$');
+    let column = plan.identity.columns.iter().find(|c| c.child == name);
+    match column.filter(|_| is_cast) {
+        Some(column) => &column.equals,
+        None => "OPERATOR(pg_catalog.=)",
+    }
 }
 
 /// The columns of the identity with their bound values, as SeaORM writes and compares them.
@@ -74,7 +88,8 @@ pub(super) fn lock<E: History>(plan: &HistoryPlan, identities: &[&[Value]]) -> S
             .zip(&plan.names.identity)
             .filter_map(|((_, value), name)| {
                 let column = plan.identity.columns.iter().find(|c| &c.child == name)?;
-                Some(format!("i.{} = {value}", quote(&column.parent)))
+                let equals = equals(plan, name, &value);
+                Some(format!("i.{} {equals} {value}", quote(&column.parent)))
             })
             .collect();
         conditions.push(format!("({})", pairs.join(" AND ")));

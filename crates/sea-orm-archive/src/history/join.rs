@@ -1,11 +1,12 @@
 //! Joining any entity to the version that was valid at one of its columns.
 
 use sea_orm::prelude::DateTimeUtc;
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, JoinType};
+use sea_orm::sea_query::{Condition, Expr, JoinType};
 use sea_orm::{EntityTrait, QueryTrait, Select, SelectTwo};
 
 use super::entity::{Bitemporal, History};
 use super::read::{Known, own_name};
+use crate::equality::equals_column;
 
 /// What a query of any entity can do with a history: an audit row finds the department's name at its
 /// `changed_at`.
@@ -106,7 +107,8 @@ fn join<E: EntityTrait, H: History>(
     let mut same = Condition::all();
     for (column, other) in H::columns().identity.into_iter().zip(identity) {
         let this = Expr::col((own.clone(), column));
-        same = same.add(this.eq(Expr::col((theirs.clone(), other))));
+        let other = Expr::col((theirs.clone(), other));
+        same = same.add(equals_column(this, column, other));
     }
     let look_up = known.look_up(same, Expr::col((theirs, at)));
     QueryTrait::query(&mut select).join_lateral(

@@ -12,6 +12,7 @@ use sea_orm::{
 use super::changes::{Changes, Gaps};
 use super::entity::{History, ValidTime};
 use super::identity_values;
+use crate::equality::equals_value;
 
 /// The versions as they were known at a time, for every read. Made by
 /// [`HistoryEntity::as_known_at`](super::HistoryEntity::as_known_at).
@@ -168,8 +169,8 @@ pub(super) fn own_name<E: EntityTrait>() -> Alias {
 pub(super) fn same_identity<E: History>(table: &Alias, identity: &[Value]) -> Condition {
     let mut condition = Condition::all();
     for (column, value) in E::columns().identity.into_iter().zip(identity) {
-        let value = column.save_as(Expr::val(value.clone()));
-        condition = condition.add(Expr::col((table.clone(), column)).eq(value));
+        let own = Expr::col((table.clone(), column));
+        condition = condition.add(equals_value(own, column, value));
     }
     condition
 }

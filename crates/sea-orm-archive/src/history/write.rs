@@ -9,7 +9,7 @@ use sea_orm::{
 use tracing::Instrument;
 
 use super::entity::{History, ValidTime};
-use super::identity::{bound_identity, lock};
+use super::identity::{bound_identity, lock, of_identity};
 use super::plan::{HistoryPlan, Names, planned, replanned};
 use super::statement::Instant;
 use crate::entity::DeclaredName;
@@ -219,7 +219,7 @@ where
     if !(is_guard || takes_place) {
         return Explained::As(error);
     }
-    match periods::<E, C>(db, subject).await {
+    match periods::<E, C>(db, plan, subject).await {
         Ok(Some((wanted, existing))) => Explained::As(Error::Overlap {
             table: table::<E>(),
             identity: identity_text_of::<E>(subject.identity),
@@ -234,14 +234,18 @@ where
 
 /// The period that was asked for, and the first that is in its way. In a transaction of the caller's
 /// this is nested: that it fails, must not be their end.
-async fn periods<E, C>(db: &C, subject: &Subject<'_>) -> Result<Option<(String, String)>, Error>
+async fn periods<E, C>(
+    db: &C,
+    plan: &HistoryPlan,
+    subject: &Subject<'_>,
+) -> Result<Option<(String, String)>, Error>
 where
     E: History,
     C: ConnectionTrait + TransactionTrait,
 {
     let nested = db.begin().await?;
     let found = nested
-        .query_one_raw(statement(&overlapping::<E>(subject)))
+        .query_one_raw(statement(&overlapping::<E>(plan, subject)))
         .await;
     let found = finish(nested, found.map_err(Error::from)).await?;
     let Some(row) = found else {
@@ -254,7 +258,7 @@ where
 }
 
 /// A plan that was moved to an earlier time claims what is before it.
-fn overlapping<E: History>(subject: &Subject<'_>) -> Sql {
+fn overlapping<E: History>(plan: &HistoryPlan, subject: &Subject<'_>) -> Sql {
     let names = Names::of::<E>();
     let (time, range) = (E::Time::SQL_TYPE, E::Time::RANGE);
     let mut sql = Sql {
@@ -267,21 +271,16 @@ fn overlapping<E: History>(subject: &Subject<'_>) -> Sql {
     };
     let from = format!("CAST({from} AS {time})");
     let wanted = match subject.to {
-        None => format!("{range}({from}, NULL)"),
+        None => format!("pg_catalog.{range}({from}, NULL)"),
         Some(to) => {
             let to = format!("CAST({} AS {time})", sql.bind(to.clone()));
-            format!("{range}(least({from}, {to}), greatest({from}, {to}))")
+            format!("pg_catalog.{range}(least({from}, {to}), greatest({from}, {to}))")
         }
     };
-    let mut conditions: Vec<_> = bound_identity::<E>(subject.identity, &mut sql)
-        .into_iter()
-        .map(|(column, value)| format!("h.{column} = {value}"))
-        .collect();
-    if let Some((_, to)) = &names.recorded {
-        conditions.push(format!("h.{} IS NULL", quote(to)));
-    }
+    let of_identity = of_identity(plan, &bound_identity::<E>(subject.identity, &mut sql));
+    let mut conditions = vec![of_identity];
     let (valid_from, valid_to) = (quote(&names.valid_from), quote(&names.valid_to));
-    let existing = format!("{range}(h.{valid_from}, h.{valid_to})");
+    let existing = format!("pg_catalog.{range}(h.{valid_from}, h.{valid_to})");
     // A version that is moved is not in its own way.
     if subject.verb == "reschedule" {
         conditions.push(format!("h.{valid_from} <> {from}"));
@@ -289,7 +288,7 @@ fn overlapping<E: History>(subject: &Subject<'_>) -> Sql {
     sql.text = format!(
         "SELECT p.wanted::text AS wanted, {existing}::text AS existing \
          FROM {} AS h, (SELECT {wanted} AS wanted) AS p \
-         WHERE {} AND {existing} && p.wanted ORDER BY h.{valid_from} LIMIT 1",
+         WHERE {} AND {existing} OPERATOR(pg_catalog.&&) p.wanted ORDER BY h.{valid_from} LIMIT 1",
         DeclaredName::of::<E>().quoted(),
         conditions.join(" AND "),
     );

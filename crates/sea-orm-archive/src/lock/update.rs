@@ -4,12 +4,13 @@ use std::future::Future;
 use std::marker::PhantomData;
 
 use sea_orm::sea_query::{
-    Alias, Expr, ExprTrait, IntoTableRef, PostgresQueryBuilder, Query, SelectStatement, ValueType,
+    Alias, Condition, Expr, ExprTrait, IntoTableRef, PostgresQueryBuilder, Query, SelectStatement,
+    ValueType,
 };
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbErr,
-    EntityTrait, IdenStatic, IntoActiveModel, Iterable, PrimaryKeyToColumn, QueryFilter,
-    QueryTrait, Select, TransactionTrait, Update, ValidatedUpdateOne, Value,
+    EntityTrait, IdenStatic, IntoActiveModel, Iterable, PrimaryKeyToColumn, QueryFilter, Select,
+    TransactionTrait, Update, Value,
 };
 use serde::Deserialize;
 
@@ -19,6 +20,7 @@ use super::{LockError, OptimisticLock, RowVersion};
 use crate::Error;
 use crate::archive::key_text;
 use crate::entity::{Declaration, DeclaredName};
+use crate::equality::is_value;
 use crate::run::{ATTEMPTS, Sql, ask, back_off, check_backend, is_pool};
 use crate::whereabouts::row;
 
@@ -38,7 +40,7 @@ pub trait UpdateLocked: ActiveModelBehavior + ActiveModelTrait<Entity: Optimisti
     ///
     /// ```sql
     /// UPDATE "notes" SET "text" = $1, "version" = "version" + 1
-    /// WHERE "notes"."id" = $2 AND "notes"."version" = $3
+    /// WHERE "notes"."id" OPERATOR(pg_catalog.=) $2 AND "notes"."version" = $3
     /// RETURNING "id", "text", "version"
     /// ```
     ///
@@ -127,14 +129,9 @@ where
     loop {
         attempt += 1;
         if changes {
-            match row
-                .update(model.clone())?
-                .exec(db)
-                .await
-                .map_err(Error::from)
-            {
-                Ok(saved) => return Ok(saved),
-                Err(Error::Database(DbErr::RecordNotUpdated)) => {}
+            match row.update(model.clone(), db).await {
+                Ok(Some(saved)) => return Ok(saved),
+                Ok(None) => {}
                 Err(Error::Contention { .. }) if is_pool::<C>() && attempt < ATTEMPTS => {
                     back_off(attempt).await;
                     continue;
@@ -199,18 +196,34 @@ impl<E: OptimisticLock> ReadRow<E> {
         })
     }
 
-    /// SeaORM's update of this row, over this version.
-    fn update<A>(&self, model: A) -> Result<ValidatedUpdateOne<A>, DbErr>
+    /// Updates this row, over this version; `None` where there is no such row.
+    ///
+    /// An update of many rows that finds one: the condition on the key is ours then, and not SeaORM's `=`.
+    async fn update<A, C>(&self, mut model: A, db: &C) -> Result<Option<E::Model>, Error>
     where
         A: ActiveModelTrait<Entity = E>,
+        C: ConnectionTrait,
     {
+        for key in E::PrimaryKey::iter() {
+            model.not_set(key.into_column());
+        }
         let version = E::version_column();
         let next = Expr::col(Alias::new(version.as_str())).add(1);
-        let mut update = Update::one(model)
-            .validate()?
-            .filter(version.eq(self.version.clone()));
-        QueryTrait::query(&mut update).value(version, next);
-        Ok(update)
+        let update = Update::many(E::default())
+            .set(model)
+            .col_expr(version, next)
+            .filter(self.condition().add(version.eq(self.version.clone())));
+        let saved = update.exec_with_returning(db).await?;
+        Ok(saved.into_iter().next())
+    }
+
+    /// The condition that a row has the key.
+    fn condition(&self) -> Condition {
+        E::PrimaryKey::iter()
+            .zip(&self.key)
+            .fold(Condition::all(), |condition, (column, value)| {
+                condition.add(is_value(column.into_column(), value))
+            })
     }
 
     /// The row with the version that was read; `None` where it was gone and is back.
@@ -242,11 +255,7 @@ impl<E: OptimisticLock> ReadRow<E> {
     }
 
     fn find(&self) -> Select<E> {
-        E::PrimaryKey::iter()
-            .zip(&self.key)
-            .fold(E::find(), |find, (column, value)| {
-                find.filter(column.into_column().eq(value.clone()))
-            })
+        E::find().filter(self.condition())
     }
 
     /// Looks for a row that is not there, in its archive if it has one.
@@ -310,7 +319,7 @@ fn archived<E: EntityTrait>(declaration: &Declaration, key: &[Value]) -> SelectS
         .column(Alias::new(&declaration.added.archival_id))
         .from_as(twin, Alias::new(E::default().table_name()));
     for (column, value) in E::PrimaryKey::iter().zip(key) {
-        select.and_where(column.into_column().eq(value.clone()));
+        select.and_where(is_value(column.into_column(), value));
     }
     select
 }

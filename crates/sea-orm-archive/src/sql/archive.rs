@@ -73,7 +73,7 @@ fn moving(plan: &Plan, which: Roots) -> String {
 /// The ids of the archivals, where the tables are those of the plan.
 fn drawn(plan: &Plan) -> String {
     format!(
-        "drawn AS MATERIALIZED (SELECT archive.draw_archivals(pg_catalog.jsonb_array_length($1->'roots')) AS ids WHERE {})",
+        "drawn AS MATERIALIZED (SELECT archive.draw_archivals(pg_catalog.jsonb_array_length($1 OPERATOR(pg_catalog.->) 'roots')) AS ids WHERE {})",
         unchanged(&plan.basis)
     )
 }
@@ -82,10 +82,13 @@ fn drawn(plan: &Plan) -> String {
 fn numbered_roots(plan: &Plan, which: Roots) -> String {
     let key = columns("r", plan.root().table.key.iter().map(|c| c.name.as_str()));
     let (records, id) = match which {
-        Roots::One => (root_records(plan, which), "d.ids->'ids'->>0".to_owned()),
+        Roots::One => (
+            root_records(plan, which),
+            "d.ids OPERATOR(pg_catalog.->) 'ids' OPERATOR(pg_catalog.->>) 0".to_owned(),
+        ),
         Roots::Many => (
             format!(
-                "ROWS FROM ({}, pg_catalog.jsonb_array_elements_text(d.ids->'ids')) AS r({}, {TAG})",
+                "ROWS FROM ({}, pg_catalog.jsonb_array_elements_text(d.ids OPERATOR(pg_catalog.->) 'ids')) AS r({}, {TAG})",
                 typed_roots(plan),
                 bare(plan.root().table.key.iter().map(|c| c.name.as_str())),
             ),
@@ -133,7 +136,7 @@ fn kept(n: usize, node: &Node) -> String {
     let twin = &moved.twin;
     let names = || moved.table.columns.iter().map(|c| c.name.as_str());
     format!(
-        "kept_{n} AS (INSERT INTO {} ({}, {}, {}, {}) SELECT {}, clock.at, ($1->>'by')::{}, m.{TAG} FROM moved_{n} AS m CROSS JOIN clock RETURNING {} AS {TAG})",
+        "kept_{n} AS (INSERT INTO {} ({}, {}, {}, {}) SELECT {}, clock.at, ($1 OPERATOR(pg_catalog.->>) 'by')::{}, m.{TAG} FROM moved_{n} AS m CROSS JOIN clock RETURNING {} AS {TAG})",
         twin.id.sql(),
         bare(names()),
         quote(&twin.deleted_at),

@@ -97,7 +97,7 @@ pub(crate) fn links(child: &DetachedChild, plan: &RestorePlan) -> Vec<String> {
 
 fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String {
     let own = format!(
-        "l.child = {}::regclass AND l.edge OPERATOR(pg_catalog.=) {}",
+        "l.child OPERATOR(pg_catalog.=) {}::regclass AND l.edge OPERATOR(pg_catalog.=) {}",
         literal(&child.table.sql()),
         literal(&key.edge())
     );
@@ -107,7 +107,7 @@ fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String
         .map(|c| {
             // A link of another table need not be of the type.
             let value = format!(
-                "CASE WHEN {own} THEN (l.link->>{})::{} END",
+                "CASE WHEN {own} THEN (l.link OPERATOR(pg_catalog.->>) {})::{} END",
                 literal(&c.child),
                 c.child_type
             );
@@ -117,7 +117,7 @@ fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String
     format!(
         "SELECT archive.move_links($1, {}::regclass, pg_catalog.array_agg(p.{tag}), pg_catalog.array_agg(l.child_key), pg_catalog.array_agg(l.edge)) \
          FROM archive.links_of($1) AS l JOIN {} AS p ON {} JOIN archive.archival AS a ON a.id = p.{tag} AND {} \
-         WHERE {own} AND p.{tag} <> $1 HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
+         WHERE {own} AND p.{tag} OPERATOR(pg_catalog.<>) $1 HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
         literal(&child.table.sql()),
         parent.twin.id.sql(),
         pairs.join(" AND "),

@@ -20,7 +20,7 @@ pub(super) fn is_known(plan: &RestorePlan) -> String {
         let key = is_recorded_key(&child.key, "l.child_key");
         child.edges.iter().map(move |edge| {
             format!(
-                "(l.child = {table}::regclass AND l.edge = {} AND {key})",
+                "(l.child OPERATOR(pg_catalog.=) {table}::regclass AND l.edge = {} AND {key})",
                 literal(&edge.key.edge())
             )
         })
@@ -88,7 +88,7 @@ pub(super) fn remembered(archival: &str, only_where: &str) -> String {
 /// The links of this child, and all those of one row together.
 fn links(d: usize, child: &DetachedChild) -> String {
     format!(
-        "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link FROM remembered AS l WHERE l.child = {}::regclass), \
+        "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link FROM remembered AS l WHERE l.child OPERATOR(pg_catalog.=) {}::regclass), \
          links_{d} AS MATERIALIZED (SELECT l.child_key, pg_catalog.jsonb_object_agg(l.edge, l.link) AS links FROM link_{d} AS l GROUP BY l.child_key)",
         literal(&child.table.sql())
     )

@@ -17,8 +17,8 @@ pub(crate) fn moving(plan: &RestorePlan) -> String {
     let mut parts = Vec::new();
     if !plan.detached.is_empty() {
         parts.push(relink::remembered(
-            "($1->>'id')::bigint",
-            "($1->>'links')::bigint OPERATOR(pg_catalog.>) 0",
+            "($1 OPERATOR(pg_catalog.->>) 'id')::bigint",
+            "($1 OPERATOR(pg_catalog.->>) 'links')::bigint OPERATOR(pg_catalog.>) 0",
         ));
     }
     parts.push(target(plan));
@@ -51,7 +51,7 @@ fn target(plan: &RestorePlan) -> String {
         .collect();
     // `archive.claim_archival` has counted the links: where there are none, none are read.
     let known = if plan.detached.is_empty() {
-        "($1->>'links')::bigint OPERATOR(pg_catalog.=) 0".to_owned()
+        "($1 OPERATOR(pg_catalog.->>) 'links')::bigint OPERATOR(pg_catalog.=) 0".to_owned()
     } else {
         format!(
             "NOT EXISTS (SELECT FROM remembered AS l WHERE NOT ({}))",
@@ -59,8 +59,8 @@ fn target(plan: &RestorePlan) -> String {
         )
     };
     format!(
-        "target AS MATERIALIZED (SELECT a.id, a.tenant, {} AS moving FROM archive.archival AS a WHERE a.id = ($1->>'id')::bigint AND {} \
-         AND CASE WHEN a.tables[1] = {} AND a.tables::oid[] <@ ARRAY[{}]::oid[] \
+        "target AS MATERIALIZED (SELECT a.id, a.tenant, {} AS moving FROM archive.archival AS a WHERE a.id = ($1 OPERATOR(pg_catalog.->>) 'id')::bigint AND {} \
+         AND CASE WHEN a.tables[1] OPERATOR(pg_catalog.=) {} AND a.tables::oid[] OPERATOR(pg_catalog.<@) ARRAY[{}]::oid[] \
          AND {known} THEN true ELSE archive.stop('{OTHER_PLAN}', 'the archival holds other tables') END)",
         moving_tables(plan.tables.iter(), &plan.detached),
         unchanged(&plan.basis),
@@ -177,7 +177,7 @@ fn answer(plan: &RestorePlan) -> String {
     object(&[
         (
             "archival".to_owned(),
-            "archive.finish_restore(g.id, $1->>'by')".to_owned(),
+            "archive.finish_restore(g.id, $1 OPERATOR(pg_catalog.->>) 'by')".to_owned(),
         ),
         ("rows".to_owned(), object(&rows)),
         ("relinked".to_owned(), relink::count(plan)),

@@ -38,11 +38,11 @@ pub(super) fn checked_roots(plan: &Plan, which: Roots) -> String {
 pub(super) fn root_records(plan: &Plan, which: Roots) -> String {
     match which {
         Roots::One => format!(
-            "pg_catalog.jsonb_to_record($1->'roots'->0) AS r({})",
+            "pg_catalog.jsonb_to_record($1 OPERATOR(pg_catalog.->) 'roots' OPERATOR(pg_catalog.->) 0) AS r({})",
             typed_key(plan)
         ),
         Roots::Many => format!(
-            "pg_catalog.jsonb_to_recordset($1->'roots') AS r({})",
+            "pg_catalog.jsonb_to_recordset($1 OPERATOR(pg_catalog.->) 'roots') AS r({})",
             typed_key(plan)
         ),
     }
@@ -51,7 +51,7 @@ pub(super) fn root_records(plan: &Plan, which: Roots) -> String {
 /// The same as an item of `ROWS FROM`.
 pub(super) fn typed_roots(plan: &Plan) -> String {
     format!(
-        "pg_catalog.jsonb_to_recordset($1->'roots') AS ({})",
+        "pg_catalog.jsonb_to_recordset($1 OPERATOR(pg_catalog.->) 'roots') AS ({})",
         typed_key(plan)
     )
 }

@@ -172,7 +172,7 @@ async fn register_once(
 async fn refuse_unmatched(work: &Work, foreign_key: &ForeignKey<'_>) -> Result<(), DbErr> {
     let tables = [&foreign_key.child.id, &foreign_key.history.id].map(|table| table.sql());
     let forced = work.unforce_all(tables.to_vec()).await?;
-    let rows = work.qualified_rows(&foreign_key.unmatched(), []).await?;
+    let rows = work.rows(&foreign_key.unmatched(), []).await?;
     work.force_all(forced).await?;
     let Some(row) = rows.first() else {
         return Ok(());

@@ -1,0 +1,27 @@
+-- What the catalog contains about tables, for plans and migrations. Such queries are long, and are read more easily
+-- with plain names: so they are functions with a search_path of their own. They run with the rights of the caller.
+CREATE OR REPLACE FUNCTION archive.describe_tables(tables oid[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS {body}
+#variable_conflict use_column
+BEGIN
+    RETURN (
+{tables}
+    );
+END
+{body};
+
+-- The same of tables by name. The names are looked up on the search_path of the caller.
+CREATE OR REPLACE FUNCTION archive.describe(names text[]) RETURNS jsonb
+LANGUAGE sql STABLE
+RETURN archive.describe_tables(ARRAY(
+    SELECT pg_catalog.to_regclass(n.name)::oid FROM pg_catalog.unnest(names) WITH ORDINALITY AS n (name, place) ORDER BY n.place));
+
+CREATE OR REPLACE FUNCTION archive.describe_unique_indexes(tables oid[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS {body}
+#variable_conflict use_column
+BEGIN
+    RETURN (
+{indexes}
+    );
+END
+{body};
