@@ -3,7 +3,7 @@
 use sea_orm_archive::catalog::{Table, Twin};
 use sea_orm_migration::DbErr;
 
-use crate::{audit, register, stamps, work::Work};
+use crate::{audit, follow, register, stamps, work::Work};
 
 /// Drops the table called `name` and its twin, if they exist, with all their rows.
 pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
@@ -20,6 +20,7 @@ pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
         .collect();
     work.run(&format!("DROP TABLE {}", tables.join(", ")))
         .await?;
+    follow::refresh(work, None).await?;
     stamps::forget_dropped(work).await?;
     audit::forget_dropped(work).await
 }
@@ -52,6 +53,7 @@ async fn drop_empty(work: &Work, active: &Table, twin: &Twin) -> Result<(), DbEr
     }
     register::remove(work, &active.id).await?;
     work.run(&format!("DROP TABLE {name}")).await?;
+    follow::refresh(work, None).await?;
     match work.table(&active.id.sql()).await? {
         Some(table) => audit::refresh(work, &table).await,
         None => Ok(()),

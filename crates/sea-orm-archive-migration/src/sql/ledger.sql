@@ -49,6 +49,7 @@ CREATE TABLE IF NOT EXISTS archive.detached_link (
 );
 ALTER TABLE archive.detached_link ADD COLUMN IF NOT EXISTS tenant text; -- that of the archival
 CREATE INDEX IF NOT EXISTS detached_link_archival_id_idx ON archive.detached_link (archival_id);
+CREATE INDEX IF NOT EXISTS detached_link_child_key_idx ON archive.detached_link (child, child_key); -- for archive.follow_key()
 
 -- Which tables keep versions, of whose rows, and in which columns.
 CREATE TABLE IF NOT EXISTS archive.history_table (

@@ -18,6 +18,8 @@ DROP FUNCTION IF EXISTS archive.state_now(oid[]);
 DROP FUNCTION IF EXISTS archive.tell_state();
 DROP FUNCTION IF EXISTS archive.fingerprint(text[]);
 DROP FUNCTION IF EXISTS archive.state_of(oid[], boolean);
+DROP FUNCTION IF EXISTS archive.follow_key();
+DROP FUNCTION IF EXISTS archive.is_trusted(oid);
 DROP FUNCTION IF EXISTS archive.stop(text, text);
 DROP FUNCTION IF EXISTS archive.actor_as(anyelement);
 DROP FUNCTION IF EXISTS archive.set_actor(text);

@@ -71,20 +71,21 @@ pub(super) fn outcomes(plan: &RestorePlan, d: usize, child: &DetachedChild) -> V
     ));
     parts.push(format!(
         "outcome_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, \
-         CASE WHEN p.child_key IS NULL THEN 'row_missing' WHEN p.rows OPERATOR(pg_catalog.>) 1 THEN 'key_taken' WHEN NOT p.own THEN 'other_tenant' \
+         CASE WHEN p.child_key IS NULL THEN 'row_missing' WHEN p.rows OPERATOR(pg_catalog.>) 1 OR l.times OPERATOR(pg_catalog.>) 1 THEN 'key_taken' WHEN NOT p.own THEN 'other_tenant' \
          WHEN NOT (p.open OPERATOR(pg_catalog.->>) l.edge)::boolean THEN 'other_link' END AS reason \
          FROM link_{d} AS l LEFT JOIN place_{d} AS p ON p.child_key OPERATOR(pg_catalog.=) l.child_key)"
     ));
     parts
 }
 
-/// The links that the archival remembers of this child, and all those of one row together. A link is of the
+/// The links that the archival remembers of this child, and all those of one row together. A link that is remembered
+/// twice is that of an active and of an archived row with one key: neither gets it. A link is of the
 /// archival's tenant: one that somebody else wrote down is none.
 fn remembered(d: usize, child: &DetachedChild) -> String {
     format!(
-        "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link FROM archive.detached_link AS l, target AS g \
+        "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, pg_catalog.count(*) OVER (PARTITION BY l.child_key, l.edge) AS times FROM archive.detached_link AS l, target AS g \
          WHERE l.archival_id = g.id AND l.tenant IS NOT DISTINCT FROM g.tenant AND l.child = {}::regclass), \
-         links_{d} AS MATERIALIZED (SELECT l.child_key, pg_catalog.jsonb_object_agg(l.edge, l.link) AS links FROM link_{d} AS l GROUP BY l.child_key)",
+         links_{d} AS MATERIALIZED (SELECT l.child_key, coalesce(pg_catalog.jsonb_object_agg(l.edge, l.link) FILTER (WHERE l.times OPERATOR(pg_catalog.=) 1), '{{}}') AS links FROM link_{d} AS l GROUP BY l.child_key)",
         literal(&child.table.sql())
     )
 }
