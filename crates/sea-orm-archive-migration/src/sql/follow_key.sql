@@ -82,3 +82,35 @@ EXCEPTION WHEN insufficient_privilege THEN
         TG_RELID::regclass, SQLERRM);
 END
 $$;
+
+-- Marks the detached links of rows that are deleted for good, so that no later row with such a key gets them.
+--
+-- A move deletes rows too, and says so in archive.moving. That is a hint that anybody can set: whoever does keeps the
+-- links of rows that they delete.
+CREATE OR REPLACE FUNCTION archive.mark_deleted() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    marked   oid := coalesce((SELECT r.active::oid FROM archive.archived_table AS r WHERE r.twin = TG_RELID), TG_RELID);
+    recorded text;
+BEGIN
+    IF strpos(current_setting('archive.moving', true), format(',%s,', TG_RELID)) > 0
+       OR NOT EXISTS (SELECT FROM archive.detached_link AS l WHERE l.child = marked AND NOT l.deleted) THEN
+        RETURN NULL;
+    END IF;
+    SELECT format('jsonb_build_array(%s)', string_agg(format('format(''%%s'', r.%I)', a.attname), ', ' ORDER BY k.ord)) INTO recorded
+    FROM pg_index AS i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, ord)
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+    WHERE i.indrelid = marked AND i.indisprimary AND k.ord <= i.indnkeyatts;
+    IF TG_OP = 'DELETE' THEN
+        EXECUTE format('UPDATE archive.detached_link AS l SET deleted = true FROM deleted_rows AS r '
+                       'WHERE l.child = %s AND l.child_key = %s AND NOT l.deleted', marked, recorded);
+    ELSE
+        -- What was truncated cannot be read any more: these are the links of rows that are in neither table.
+        EXECUTE format('UPDATE archive.detached_link AS l SET deleted = true WHERE l.child = %s AND NOT l.deleted%s', marked, coalesce((SELECT format(' AND NOT EXISTS (SELECT FROM %s AS r WHERE %s = l.child_key)', other.relation::regclass, recorded)
+                         FROM archive.archived_table AS t
+                         CROSS JOIN LATERAL (SELECT CASE WHEN t.twin = TG_RELID THEN t.active ELSE t.twin END AS relation) AS other
+                         WHERE t.active = marked), ''));
+    END IF;
+    RETURN NULL;
+END
+$$;

@@ -19,6 +19,7 @@ DROP FUNCTION IF EXISTS archive.tell_state();
 DROP FUNCTION IF EXISTS archive.fingerprint(text[]);
 DROP FUNCTION IF EXISTS archive.state_of(oid[], boolean);
 DROP FUNCTION IF EXISTS archive.follow_key();
+DROP FUNCTION IF EXISTS archive.mark_deleted();
 DROP FUNCTION IF EXISTS archive.is_trusted(oid);
 DROP FUNCTION IF EXISTS archive.stop(text, text);
 DROP FUNCTION IF EXISTS archive.actor_as(anyelement);

@@ -11,7 +11,8 @@ use crate::error::TRIGGER;
 use crate::plan::{DetachedChild, Moved, RestorePlan};
 
 /// Links with these outcomes need not be remembered any more: nobody would put them back.
-const SETTLED: &str = "o.reason IS NULL OR o.reason OPERATOR(pg_catalog.=) 'other_link'";
+const SETTLED: &str =
+    "o.reason IS NULL OR o.reason OPERATOR(pg_catalog.=) ANY ('{other_link,row_deleted}')";
 
 /// SQL: the detached link `l` is one that this plan knows.
 pub(super) fn is_known(plan: &RestorePlan) -> String {
@@ -70,8 +71,8 @@ pub(super) fn outcomes(plan: &RestorePlan, d: usize, child: &DetachedChild) -> V
         places.join(" UNION ALL ")
     ));
     parts.push(format!(
-        "outcome_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, \
-         CASE WHEN p.child_key IS NULL THEN 'row_missing' WHEN p.rows OPERATOR(pg_catalog.>) 1 OR l.times OPERATOR(pg_catalog.>) 1 THEN 'key_taken' WHEN NOT p.own THEN 'other_tenant' \
+        "outcome_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, l.deleted, \
+         CASE WHEN l.deleted THEN 'row_deleted' WHEN p.child_key IS NULL THEN 'row_missing' WHEN p.rows OPERATOR(pg_catalog.>) 1 OR l.times OPERATOR(pg_catalog.>) 1 THEN 'key_taken' WHEN NOT p.own THEN 'other_tenant' \
          WHEN NOT (p.open OPERATOR(pg_catalog.->>) l.edge)::boolean THEN 'other_link' END AS reason \
          FROM link_{d} AS l LEFT JOIN place_{d} AS p ON p.child_key OPERATOR(pg_catalog.=) l.child_key)"
     ));
@@ -83,9 +84,9 @@ pub(super) fn outcomes(plan: &RestorePlan, d: usize, child: &DetachedChild) -> V
 /// archival's tenant: one that somebody else wrote down is none.
 fn remembered(d: usize, child: &DetachedChild) -> String {
     format!(
-        "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, pg_catalog.count(*) OVER (PARTITION BY l.child_key, l.edge) AS times FROM archive.detached_link AS l, target AS g \
+        "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, l.deleted, pg_catalog.count(*) FILTER (WHERE NOT l.deleted) OVER (PARTITION BY l.child_key, l.edge) AS times FROM archive.detached_link AS l, target AS g \
          WHERE l.archival_id = g.id AND l.tenant IS NOT DISTINCT FROM g.tenant AND l.child = {}::regclass), \
-         links_{d} AS MATERIALIZED (SELECT l.child_key, coalesce(pg_catalog.jsonb_object_agg(l.edge, l.link) FILTER (WHERE l.times OPERATOR(pg_catalog.=) 1), '{{}}') AS links FROM link_{d} AS l GROUP BY l.child_key)",
+         links_{d} AS MATERIALIZED (SELECT l.child_key, coalesce(pg_catalog.jsonb_object_agg(l.edge, l.link) FILTER (WHERE NOT l.deleted AND l.times OPERATOR(pg_catalog.=) 1), '{{}}') AS links FROM link_{d} AS l GROUP BY l.child_key)",
         literal(&child.table.sql())
     )
 }
@@ -233,7 +234,7 @@ fn forget(d: usize, child: &DetachedChild) -> String {
     format!(
         "forgotten_{d} AS (DELETE FROM archive.detached_link AS l USING target AS g, outcome_{d} AS o \
          WHERE l.archival_id = g.id AND l.tenant IS NOT DISTINCT FROM g.tenant AND l.child = {}::regclass \
-         AND l.child_key OPERATOR(pg_catalog.=) o.child_key AND l.edge OPERATOR(pg_catalog.=) o.edge AND ({SETTLED}))",
+         AND l.child_key OPERATOR(pg_catalog.=) o.child_key AND l.edge OPERATOR(pg_catalog.=) o.edge AND l.deleted OPERATOR(pg_catalog.=) o.deleted AND ({SETTLED}))",
         literal(&child.table.sql())
     )
 }
