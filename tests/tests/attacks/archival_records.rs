@@ -53,7 +53,7 @@ const ATTEMPTS: [(&str, &str); 22] = [
         "it needs UPDATE on it",
     ),
     ("select * from archive.links_of({id})", "may not restore this"),
-    ("select archive.forget_links({id}, 'comments', '{\"[1]\"}', '{post_id}')", "may not restore this"),
+    ("select archive.forget_links({id}, 'comments', '{\"[1]\"}', '{post_id}', '{false}')", "may not restore this"),
     ("select archive.move_links({id}, 'comments', '{{id}}', '{\"[1]\"}', '{post_id}')", "may not restore this"),
     ("select * from archive.detached_link", "permission denied"),
     ("delete from archive.detached_link", "permission denied"),

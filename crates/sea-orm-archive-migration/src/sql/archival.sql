@@ -234,7 +234,9 @@ END
 $$;
 
 -- The links that an archival remembers, for a role that may restore it. A link is of the archival's tenant.
-CREATE OR REPLACE FUNCTION archive.links_of(archival bigint) RETURNS TABLE (child regclass, child_key jsonb, edge text, link jsonb)
+CREATE OR REPLACE FUNCTION archive.links_of(archival bigint) RETURNS TABLE (
+    child regclass, child_key jsonb, edge text, link jsonb, deleted boolean
+)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     held archive.archival;
@@ -242,14 +244,16 @@ BEGIN
     SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND archive.acts_for(a.tenant);
     IF FOUND THEN
         PERFORM archive.require_rights(held.tables, true);
-        RETURN QUERY SELECT l.child, l.child_key, l.edge, l.link FROM archive.detached_link AS l
+        RETURN QUERY SELECT l.child, l.child_key, l.edge, l.link, l.deleted FROM archive.detached_link AS l
                      WHERE l.archival_id = held.id AND l.tenant IS NOT DISTINCT FROM held.tenant;
     END IF;
 END
 $$;
 
 -- Removes links that were put back, or never will be; for a role that may restore the archival. Returns how many.
-CREATE OR REPLACE FUNCTION archive.forget_links(archival bigint, child regclass, keys jsonb[], edges text[]) RETURNS bigint
+CREATE OR REPLACE FUNCTION archive.forget_links(
+    archival bigint, child regclass, keys jsonb[], edges text[], of_deleted_rows boolean[]
+) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     held      archive.archival;
@@ -260,9 +264,9 @@ BEGIN
         RETURN 0;
     END IF;
     PERFORM archive.require_rights(held.tables, true);
-    DELETE FROM archive.detached_link AS l USING unnest(keys, edges) AS n (key, edge)
+    DELETE FROM archive.detached_link AS l USING unnest(keys, edges, of_deleted_rows) AS n (key, edge, deleted)
     WHERE l.archival_id = held.id AND l.tenant IS NOT DISTINCT FROM held.tenant AND l.child = forget_links.child
-      AND l.child_key = n.key AND l.edge = n.edge;
+      AND l.child_key = n.key AND l.edge = n.edge AND l.deleted = n.deleted;
     GET DIAGNOSTICS forgotten = ROW_COUNT;
     RETURN forgotten;
 END

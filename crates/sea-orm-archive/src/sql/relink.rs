@@ -11,7 +11,8 @@ use crate::error::TRIGGER;
 use crate::plan::{DetachedChild, Moved, RestorePlan};
 
 /// Links with these outcomes need not be remembered any more: nobody would put them back.
-const SETTLED: &str = "o.reason IS NULL OR o.reason OPERATOR(pg_catalog.=) 'other_link'";
+const SETTLED: &str =
+    "o.reason IS NULL OR o.reason OPERATOR(pg_catalog.=) ANY ('{other_link,row_deleted}')";
 
 /// SQL: the detached link `l` is one that this plan knows.
 pub(super) fn is_known(plan: &RestorePlan) -> String {
@@ -70,8 +71,8 @@ pub(super) fn outcomes(plan: &RestorePlan, d: usize, child: &DetachedChild) -> V
         places.join(" UNION ALL ")
     ));
     parts.push(format!(
-        "outcome_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, \
-         CASE WHEN p.child_key IS NULL THEN 'row_missing' WHEN p.rows OPERATOR(pg_catalog.>) 1 THEN 'key_taken' WHEN NOT p.own THEN 'other_tenant' \
+        "outcome_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, l.deleted, \
+         CASE WHEN l.deleted THEN 'row_deleted' WHEN p.child_key IS NULL THEN 'row_missing' WHEN p.rows OPERATOR(pg_catalog.>) 1 OR l.times OPERATOR(pg_catalog.>) 1 THEN 'key_taken' WHEN NOT p.own THEN 'other_tenant' \
          WHEN NOT (p.open OPERATOR(pg_catalog.->>) l.edge)::boolean THEN 'other_link' END AS reason \
          FROM link_{d} AS l LEFT JOIN place_{d} AS p ON p.child_key OPERATOR(pg_catalog.=) l.child_key)"
     ));
@@ -85,11 +86,13 @@ pub(super) fn remembered(archival: &str, only_where: &str) -> String {
     )
 }
 
-/// The links of this child, and all those of one row together.
+/// The links of this child, and all those of one row together. A link that is remembered twice is that of an active and
+/// of an archived row with one key: neither gets it.
 fn links(d: usize, child: &DetachedChild) -> String {
     format!(
-        "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link FROM remembered AS l WHERE l.child OPERATOR(pg_catalog.=) {}::regclass), \
-         links_{d} AS MATERIALIZED (SELECT l.child_key, pg_catalog.jsonb_object_agg(l.edge, l.link) AS links FROM link_{d} AS l GROUP BY l.child_key)",
+        "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, l.deleted, pg_catalog.count(*) FILTER (WHERE NOT l.deleted) OVER (PARTITION BY l.child_key, l.edge) AS times \
+         FROM remembered AS l WHERE l.child OPERATOR(pg_catalog.=) {}::regclass), \
+         links_{d} AS MATERIALIZED (SELECT l.child_key, coalesce(pg_catalog.jsonb_object_agg(l.edge, l.link) FILTER (WHERE NOT l.deleted AND l.times OPERATOR(pg_catalog.=) 1), '{{}}') AS links FROM link_{d} AS l GROUP BY l.child_key)",
         literal(&child.table.sql())
     )
 }
@@ -236,7 +239,7 @@ fn update(d: usize, child: &DetachedChild, name: &str, table: &TableId) -> Vec<S
 fn forget(d: usize, child: &DetachedChild) -> String {
     format!(
         "forgotten_{d} AS MATERIALIZED (SELECT archive.forget_links((SELECT g.id FROM target AS g), {}::regclass, \
-         pg_catalog.array_agg(o.child_key), pg_catalog.array_agg(o.edge)) AS links FROM outcome_{d} AS o WHERE {SETTLED} \
+         pg_catalog.array_agg(o.child_key), pg_catalog.array_agg(o.edge), pg_catalog.array_agg(o.deleted)) AS links FROM outcome_{d} AS o WHERE {SETTLED} \
          HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0)",
         literal(&child.table.sql())
     )
