@@ -3,7 +3,7 @@
 use sea_orm_migration::DbErr;
 
 use crate::{
-    context,
+    context, follow,
     history::{self, foreign_key},
     name::{literal, quote},
     privileges, register, stamps,
@@ -19,6 +19,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     context::install(work).await?;
     work.run(include_str!("sql/functions.sql")).await?;
     work.run(&catalog_functions()).await?;
+    follow::install(work).await?;
     stamps::forget_dropped(work).await?;
     stamps::install(work).await?;
     work.run(include_str!("sql/tenancy/install.sql")).await?;
@@ -34,6 +35,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     foreign_key::forget_dropped(work).await?;
     history::register::forget_dropped(work).await?;
     register::forget_dropped(work).await?;
+    follow::refresh(work, None).await?;
     tenancy::refresh_foreign_keys(work).await?;
     tenancy::keep_functions(work).await?;
     privileges::make_private(work, before).await
@@ -65,6 +67,7 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
     }
     stamps::refuse_stamped(work).await?;
     tenancy::refuse_while_enabled(work).await?;
+    follow::uninstall(work).await?;
     work.run(include_str!("sql/uninstall.sql")).await
 }
 

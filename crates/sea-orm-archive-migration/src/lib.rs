@@ -92,6 +92,7 @@ mod alter;
 mod audit;
 mod context;
 mod difference;
+mod follow;
 mod history;
 mod index;
 mod install;

@@ -3,7 +3,7 @@
 use sea_orm_archive::catalog::{Table, Twin};
 use sea_orm_migration::DbErr;
 
-use crate::{audit, register, stamps, work::Work};
+use crate::{audit, follow, register, stamps, work::Work};
 
 /// Drops the table called `name` and its twin, if they exist, with all their rows.
 pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
@@ -22,6 +22,7 @@ pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
         .collect();
     work.run(&format!("DROP TABLE {}", tables.join(", ")))
         .await?;
+    follow::refresh(work, None).await?;
     stamps::forget_dropped(work).await?;
     audit::forget_dropped(work).await
 }
@@ -54,6 +55,7 @@ async fn drop_empty(work: &Work, active: &Table, twin: &Twin) -> Result<(), DbEr
     }
     register::remove(work, &active.id).await?;
     work.run(&format!("DROP TABLE {name}")).await?;
+    follow::refresh(work, None).await?;
     match work.table(&active.id.sql()).await? {
         Some(table) => audit::refresh(work, &table).await,
         None => Ok(()),

@@ -8,7 +8,7 @@ use sea_orm_migration::{
 };
 
 use crate::{
-    ArchivedTable, ContextSettings, ExistingTable, alter, audit, context, install, name,
+    ArchivedTable, ContextSettings, ExistingTable, alter, audit, context, follow, install, name,
     options::TwinOptions, privileges, register, remove, sequence, sync, tenancy, twin, work::Work,
 };
 
@@ -462,7 +462,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         async move {
             let name = name?;
             let work = Work::begin(self).await?;
-            let done = follow(&work, &name).await;
+            let done = synchronise(&work, &name).await;
             work.finish(done).await
         }
     }
@@ -507,6 +507,7 @@ async fn adopt(work: &Work, table: &TableRef, options: &TwinOptions) -> Result<(
     register::require(work).await?;
     let active = work.existing_table(&name::table(table)?).await?;
     twin::ensure(work, &active, options).await?;
+    follow::refresh(work, Some(&active.id)).await?;
     changed(work, &active.id.sql()).await
 }
 
@@ -525,10 +526,11 @@ async fn changed(work: &Work, name: &str) -> Result<(), DbErr> {
 async fn change(work: &Work, statement: &TableAlterStatement) -> Result<(), DbErr> {
     register::require(work).await?;
     let altered = alter::apply(work, statement).await?;
+    follow::refresh(work, None).await?;
     changed(work, &altered.id.sql()).await
 }
 
-async fn follow(work: &Work, name: &str) -> Result<(), DbErr> {
+async fn synchronise(work: &Work, name: &str) -> Result<(), DbErr> {
     register::require(work).await?;
     let active = work.existing_table(name).await?;
     let Some(twin) = &active.twin else {
@@ -539,6 +541,7 @@ async fn follow(work: &Work, name: &str) -> Result<(), DbErr> {
     };
     sync::columns(work, &active, twin).await?;
     privileges::add_missing(work, &active.id, &twin.id).await?;
+    follow::refresh(work, Some(&active.id)).await?;
     changed(work, &active.id.sql()).await
 }
 

@@ -8,7 +8,7 @@ use sea_orm_archive::prelude::*;
 use crate::blog::{attempt, blog, number};
 
 /// What `tagger` tries against the record of an archived post, with what PostgreSQL or a function of ours answers.
-const ATTEMPTS: [(&str, &str); 14] = [
+const ATTEMPTS: [(&str, &str); 22] = [
     ("select * from archive.claim_archival({id})", "may not restore this"),
     ("select archive.finish_restore({id}, 'me')", "may not restore this"),
     ("update archive.archival set restored_at = now()", "permission denied"),
@@ -42,6 +42,22 @@ const ATTEMPTS: [(&str, &str); 14] = [
     ),
     // A table that the post's archival gets to hold, so that its restore fails.
     ("select archive.defer_to({id}, '{{id}}', 'posts')", "may not restore this"),
+    // Links that somebody else's restore would write into rows, and links that it would miss.
+    (
+        "select archive.record_links(archive.draw_archivals(1), 'comments', array[{id}], '{\"[1]\"}', '{post_id}', '{\"{}\"}', '{null}')",
+        "drawn by archive.draw_archivals() in the same transaction",
+    ),
+    (
+        "with d as materialized (select archive.draw_archivals(1) as d)
+         select archive.record_links(d, 'comments', array[(d->'ids'->>0)::bigint], '{\"[1]\"}', '{post_id}', '{\"{}\"}', '{null}') from d",
+        "it needs UPDATE on it",
+    ),
+    ("select * from archive.links_of({id})", "may not restore this"),
+    ("select archive.forget_links({id}, 'comments', '{\"[1]\"}', '{post_id}', '{false}')", "may not restore this"),
+    ("select archive.move_links({id}, 'comments', '{{id}}', '{\"[1]\"}', '{post_id}')", "may not restore this"),
+    ("select * from archive.detached_link", "permission denied"),
+    ("delete from archive.detached_link", "permission denied"),
+    ("insert into archive.detached_link values ({id}, 'comments', '[1]', 'post_id', '{}')", "permission denied"),
     ("select archive.signature('{1}')", "permission denied"),
 ];
 

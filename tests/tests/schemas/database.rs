@@ -25,6 +25,11 @@ pub async fn database(schema: &Schema) -> (Database, DatabaseConnection) {
     .await;
     let db = database.connect().await;
     db.execute_unprepared(&schema.ddl()).await.unwrap();
+    // The foreign keys came after the archive tables.
+    SchemaManager::new(&db)
+        .sync_archived_table("t0")
+        .await
+        .unwrap();
     (database, db)
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm_archive::entity::Policy;
 use serde_json::{Value, json};
 
-use crate::schema::{Edge, Schema, TABLES, is_composite};
+use crate::schema::{Edge, OnDelete, Schema, TABLES, is_composite};
 
 /// A table and the id of a row.
 pub type Place = (usize, i64);
@@ -76,6 +76,8 @@ pub struct Move {
     /// The rows that go, each with its root.
     pub rows: BTreeMap<Place, i64>,
     pub cuts: Vec<(Place, usize, i64)>,
+    /// The same of rows that were archived before.
+    pub archived_cuts: Vec<(Place, usize, i64)>,
     pub blocked: BTreeSet<(String, u64)>,
     pub taken: bool,
 }
@@ -143,6 +145,30 @@ impl Model {
         rows.filter(|row| self.parent(edge, row) == Some(parent))
             .map(|row| (of.child, row.id))
             .collect()
+    }
+
+    /// The archived rows that point at a row by one foreign key.
+    fn archived_children(&self, edge: usize, parent: Place) -> Vec<Place> {
+        let of: Edge = self.schema.edges[edge];
+        let rows = self.tables.archived[of.child].values();
+        rows.filter(|(_, row)| self.parent(edge, row) == Some(parent))
+            .map(|(_, row)| (of.child, row.id))
+            .collect()
+    }
+
+    /// Whether the parent of an archived row was deleted for good, where the database sets NULL for that.
+    fn is_orphaned(&self, edge: usize, row: &Row) -> bool {
+        self.schema.edges[edge].on_delete == OnDelete::SetNull
+            && self
+                .parent(edge, row)
+                .is_some_and(|parent| !self.is_active(parent) && self.archival(parent).is_none())
+    }
+
+    fn cut_link(&self, edge: usize, link: Link) -> Link {
+        Link {
+            area: link.area.filter(|_| self.schema.edges[edge].area_required),
+            id: None,
+        }
     }
 
     pub fn has_children(&self, parent: Place) -> bool {
@@ -261,14 +287,17 @@ impl Model {
                 .iter()
                 .filter(|((table, _), _)| *table == edge.parent)
                 .collect();
-            let mut stay = Vec::new();
+            let (mut stay, mut archived) = (Vec::new(), Vec::new());
             for (parent, root) in parents {
+                let before = self.archived_children(n, *parent).into_iter();
+                archived.extend(before.map(|child| (child, n, *root)));
                 let children = self.children(n, *parent).into_iter();
                 let children = children.filter(|child| !done.rows.contains_key(child));
                 stay.extend(children.map(|child| (child, n, *root)));
             }
             if edge.policy == Some(Policy::Detach) {
                 done.cuts.extend(stay);
+                done.archived_cuts.extend(archived);
             } else if !stay.is_empty() {
                 done.blocked
                     .insert((format!("edge_{n}"), stay.len() as u64));
@@ -278,12 +307,17 @@ impl Model {
 
     /// Moves the rows, now that each root has an archival.
     pub fn archived(&mut self, table: usize, done: &Move, archivals: &BTreeMap<i64, i64>) {
-        for (child, edge, root) in &done.cuts {
-            let of = self.schema.edges[*edge];
-            let row = self.tables.active[child.0]
-                .get_mut(&child.1)
-                .expect("it stays");
-            let link = row.links.get_mut(edge).expect("it has the link");
+        let active = done.cuts.iter().map(|cut| (false, cut));
+        let archived = done.archived_cuts.iter().map(|cut| (true, cut));
+        for (is_archived, (child, edge, root)) in active.chain(archived) {
+            let place = if is_archived {
+                let row = self.tables.archived[child.0].get_mut(&child.1);
+                row.map(|(_, row)| row)
+            } else {
+                self.tables.active[child.0].get_mut(&child.1)
+            };
+            let link = place.expect("it stays").links.get_mut(edge);
+            let link = link.expect("it has the link");
             self.tables.cuts.push(Cut {
                 archival: archivals[root],
                 child: *child,
@@ -291,7 +325,7 @@ impl Model {
                 link: *link,
             });
             *link = Link {
-                area: link.area.filter(|_| of.area_required),
+                area: link.area.filter(|_| self.schema.edges[*edge].area_required),
                 id: None,
             };
         }
@@ -387,7 +421,7 @@ impl Model {
                 }
             }
             for (n, _) in self.schema.held_by(table) {
-                let Some(parent) = self.parent(n, row) else {
+                let Some(parent) = self.parent(n, row).filter(|_| !self.is_orphaned(n, row)) else {
                     continue;
                 };
                 if !self.is_active(parent) && !back.rows.contains(&parent) {
@@ -424,6 +458,16 @@ impl Model {
         back: &Return,
         owner: &BTreeMap<Place, i64>,
     ) -> Result<u64, String> {
+        for place in back.rows.iter().chain(&back.handed) {
+            let mut row = self.tables.archived[place.0][&place.1].1.clone();
+            for (n, _) in self.schema.held_by(place.0) {
+                if self.is_orphaned(n, &row) {
+                    row.links.insert(n, self.cut_link(n, row.links[&n]));
+                }
+            }
+            let held = self.tables.archived[place.0].get_mut(&place.1);
+            held.expect("it is archived").1 = row;
+        }
         for place in &back.rows {
             let (_, row) = self.tables.archived[place.0]
                 .remove(&place.1)
@@ -451,9 +495,17 @@ impl Model {
     }
 
     fn relink(&mut self, archival: i64) -> u64 {
-        let mut linked = BTreeSet::new();
+        let mut linked = 0;
         let cuts = std::mem::take(&mut self.tables.cuts);
-        for mut cut in cuts {
+        let times = |cut: &Cut| {
+            let same = |other: &&Cut| {
+                (other.archival, other.child, other.edge) == (cut.archival, cut.child, cut.edge)
+            };
+            cuts.iter().filter(same).count()
+        };
+        // A link that was remembered twice is that of two rows with one key.
+        let twice: Vec<bool> = cuts.iter().map(|cut| times(cut) > 1).collect();
+        for (mut cut, twice) in cuts.into_iter().zip(twice) {
             let edge = self.schema.edges[cut.edge];
             let parent = cut.link.id.map(|id| (edge.parent, id));
             let elsewhere = parent
@@ -468,21 +520,26 @@ impl Model {
                 let (table, id) = cut.child;
                 let active = self.tables.active[table].get_mut(&id);
                 let archived = self.tables.archived[table].get_mut(&id).map(|(_, row)| row);
-                for (side, row) in [active, archived].into_iter().enumerate() {
-                    let Some(row) = row else { continue };
-                    let link = row.links.get_mut(&cut.edge).expect("it has the link");
-                    let open = match edge.area_required {
-                        true => link.area == cut.link.area,
-                        false => link.area.is_none(),
-                    };
-                    if link.id.is_none() && open {
-                        *link = cut.link;
-                        linked.insert((side, cut.child));
+                let row = match (active, archived) {
+                    (Some(row), None) | (None, Some(row)) if !twice => row,
+                    // Nobody knows which of the two rows had the link, or none is there: it stays remembered.
+                    _ => {
+                        self.tables.cuts.push(cut);
+                        continue;
                     }
+                };
+                let link = row.links.get_mut(&cut.edge).expect("it has the link");
+                let open = match edge.area_required {
+                    true => link.area == cut.link.area,
+                    false => link.area.is_none(),
+                };
+                if link.id.is_none() && open {
+                    *link = cut.link;
+                    linked += 1;
                 }
             }
         }
-        linked.len() as u64
+        linked
     }
 }
 

@@ -282,20 +282,41 @@ async fn a_child_that_has_another_link_now_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_child_that_is_gone_is_reported_and_its_link_stays_remembered() {
+async fn a_child_that_was_deleted_for_good_is_reported() {
     let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
     let archival = detached::parent::Entity::archive_by_id(1)
         .exec(&db)
         .await
         .unwrap();
     run(&db, "delete from children where id = 11").await;
-    let lost = [lost_link(11, 1, LostLinkReason::RowMissing)];
+    let lost = [lost_link(11, 1, LostLinkReason::RowDeleted)];
     let preview = archival::Entity::restore_by_id(archival.id).preview(&db);
     assert_eq!(preview.await.unwrap().not_relinked, lost);
     let restored = archival.restore(&db).await.unwrap();
     assert_eq!(restored.relinked, 1);
     assert_eq!(restored.not_relinked, lost);
     assert_eq!(count(&db, "children where parent_id = 1").await, 1);
+    assert_eq!(count(&db, "archive.detached_link").await, 0);
+}
+
+/// Nobody knows where the row is: its link is reported and stays remembered.
+#[tokio::test]
+async fn a_child_that_is_not_found_is_reported_and_its_link_stays_remembered() {
+    let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
+    let archival = detached::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    run(
+        &db,
+        "alter table children disable trigger archive_mark_deleted; delete from children where id = 11",
+    )
+    .await;
+    let lost = [lost_link(11, 1, LostLinkReason::RowMissing)];
+    let preview = archival::Entity::restore_by_id(archival.id).preview(&db);
+    assert_eq!(preview.await.unwrap().not_relinked, lost);
+    let restored = archival.restore(&db).await.unwrap();
+    assert_eq!(restored.not_relinked, lost);
     assert_eq!(count(&db, "archive.detached_link").await, 1);
 }
 

@@ -1,6 +1,7 @@
 //! Parents and children of a relation that says `detach`, archived and restored in every order.
 
 use sea_orm_archive::prelude::*;
+use sea_orm_archive::{LostLink, LostLinkReason};
 
 use crate::family::{BOTH_SIDES, detached, two_families};
 use crate::rows::{count, dump, dumps, run, tables};
@@ -325,8 +326,26 @@ async fn a_parent_that_was_deleted_for_good_leaves_null_in_archived_rows_too() {
         .unwrap();
     run(&db, "delete from users where id = 1").await;
     let preview = sea_orm_archive::archival::Entity::restore_by_id(ticket.id);
-    assert_eq!(preview.preview(&db).await.unwrap().conflicts, []);
-    ticket.restore(&db).await.unwrap();
+    let preview = preview.preview(&db).await.unwrap();
+    assert_eq!(preview.conflicts, []);
+    let restored = ticket.restore(&db).await.unwrap();
+    assert_eq!(restored.not_relinked, preview.not_relinked);
+    let mut lost: Vec<_> = restored.not_relinked.iter().collect();
+    lost.sort_by_key(|link| &link.table);
+    let expected = |table: &str, constraint: &str, column: &str| LostLink {
+        table: table.to_owned(),
+        constraint: constraint.to_owned(),
+        key: serde_json::json!({ "id": 1 }),
+        link: serde_json::json!({ column: 1 }),
+        reason: LostLinkReason::ParentDeleted,
+    };
+    assert_eq!(
+        lost,
+        [
+            &expected("public.comments", "author", "author_id"),
+            &expected("public.tickets", "assignee", "assignee_id")
+        ]
+    );
     assert_eq!(dump(&db, "tickets").await, ["(1,)", "(2,)", "(3,2)"]);
     assert_eq!(
         dump(&db, "comments").await,

@@ -207,3 +207,93 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- Remembers links that were cut from rows of a table that stay, an element of each array for each, under archivals
+-- that this transaction has drawn. Returns how many.
+CREATE OR REPLACE FUNCTION archive.record_links(
+    drawn jsonb, child regclass, ids bigint[], keys jsonb[], edges text[], links jsonb[], tenants text[]
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    recorded bigint;
+BEGIN
+    PERFORM archive.require_drawn(drawn, ids);
+    IF NOT has_any_column_privilege(archive.acting_role(), child, 'UPDATE') THEN
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
+            'the role %I may not detach rows of %s: it needs UPDATE on it', archive.acting_role(), child);
+    END IF;
+    IF EXISTS (SELECT FROM unnest(tenants) AS t (tenant) WHERE NOT archive.acts_for(t.tenant)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AR010', MESSAGE = child::text;
+    END IF;
+    INSERT INTO archive.detached_link (archival_id, child, child_key, edge, link, tenant)
+    SELECT n.id, record_links.child, n.key, n.edge, n.link, n.tenant
+    FROM unnest(ids, keys, edges, links, tenants) AS n (id, key, edge, link, tenant);
+    GET DIAGNOSTICS recorded = ROW_COUNT;
+    RETURN recorded;
+END
+$$;
+
+-- The links that an archival remembers, for a role that may restore it. A link is of the archival's tenant.
+CREATE OR REPLACE FUNCTION archive.links_of(archival bigint) RETURNS TABLE (
+    child regclass, child_key jsonb, edge text, link jsonb, deleted boolean
+)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    held archive.archival;
+BEGIN
+    SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND archive.acts_for(a.tenant);
+    IF FOUND THEN
+        PERFORM archive.require_rights(held.tables, true);
+        RETURN QUERY SELECT l.child, l.child_key, l.edge, l.link, l.deleted FROM archive.detached_link AS l
+                     WHERE l.archival_id = held.id AND l.tenant IS NOT DISTINCT FROM held.tenant;
+    END IF;
+END
+$$;
+
+-- Removes links that were put back, or never will be; for a role that may restore the archival. Returns how many.
+CREATE OR REPLACE FUNCTION archive.forget_links(
+    archival bigint, child regclass, keys jsonb[], edges text[], of_deleted_rows boolean[]
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    held      archive.archival;
+    forgotten bigint;
+BEGIN
+    SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND archive.acts_for(a.tenant);
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    PERFORM archive.require_rights(held.tables, true);
+    DELETE FROM archive.detached_link AS l USING unnest(keys, edges, of_deleted_rows) AS n (key, edge, deleted)
+    WHERE l.archival_id = held.id AND l.tenant IS NOT DISTINCT FROM held.tenant AND l.child = forget_links.child
+      AND l.child_key = n.key AND l.edge = n.edge AND l.deleted = n.deleted;
+    GET DIAGNOSTICS forgotten = ROW_COUNT;
+    RETURN forgotten;
+END
+$$;
+
+-- Gives links to other archivals: those that the rows whose link was cut are deferred to. The records of those were
+-- locked by archive.defer_to().
+CREATE OR REPLACE FUNCTION archive.move_links(archival bigint, child regclass, others bigint[], keys jsonb[], edges text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    held  archive.archival;
+    other archive.archival;
+BEGIN
+    SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant);
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    PERFORM archive.require_rights(held.tables, true);
+    FOR other IN
+        SELECT a.* FROM archive.archival AS a
+        WHERE a.id = ANY (others) AND a.restored_at IS NULL AND a.tenant IS NOT DISTINCT FROM held.tenant
+    LOOP
+        PERFORM archive.require_rights(other.tables, true);
+        UPDATE archive.detached_link AS l SET archival_id = other.id
+        FROM unnest(others, keys, edges) AS n (id, key, edge)
+        WHERE n.id = other.id AND l.archival_id = held.id AND l.tenant IS NOT DISTINCT FROM held.tenant
+          AND l.child = move_links.child AND l.child_key = n.key AND l.edge = n.edge;
+    END LOOP;
+END
+$$;

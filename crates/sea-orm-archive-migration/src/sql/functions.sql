@@ -9,7 +9,8 @@ $$;
 -- What the catalog says of the tables and of their partitions, as a number: their columns, their primary keys and
 -- exclusion constraints, their triggers (a foreign key is a trigger on the table it points at), their rules, and
 -- their files (a rewritten table looks empty to a snapshot from before the rewrite), and their policies, which say
--- in which column a row's tenant is; for the role that asks also whether row security hides rows from it.
+-- in which column a row's tenant is, and their archive tables; for the role that asks also whether row security hides
+-- rows from it.
 --
 -- STABLE, so that it looks with the snapshot of whoever calls it.
 CREATE OR REPLACE FUNCTION archive.state_of(tables oid[], for_role boolean) RETURNS bigint
@@ -49,6 +50,11 @@ BEGIN
          # coalesce((
                SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(ROW(polrelid, polname, polqual::text), 6))
                FROM pg_catalog.pg_policy WHERE polrelid = ANY (tables)
+           ), 0)
+         # coalesce((
+               SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
+                   ROW(active, twin, deleted_at_column, deleted_by_column, archival_id_column), 7))
+               FROM archive.archived_table WHERE active OPERATOR(pg_catalog.=) ANY (tables)
            ), 0);
 END
 $$;

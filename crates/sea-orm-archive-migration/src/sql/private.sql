@@ -6,7 +6,7 @@ WITH kept (relation, privileges) AS (VALUES
     ('archival', '{SELECT}'::text[]),
     ('archival_id_seq', '{}'),
     ('signing_key', '{}'),
-    ('detached_link', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('detached_link', '{}'),
     ('fresh_look', '{}'),
     ('archived_table', '{SELECT}'),
     ('history_table', '{SELECT}'),

@@ -1,4 +1,8 @@
 -- What uninstall_archive() drops: what install_archive() created, and nothing that others put beside it.
+DROP FUNCTION IF EXISTS archive.move_links(bigint, regclass, bigint[], jsonb[], text[]);
+DROP FUNCTION IF EXISTS archive.forget_links(bigint, regclass, jsonb[], text[], boolean[]);
+DROP FUNCTION IF EXISTS archive.links_of(bigint);
+DROP FUNCTION IF EXISTS archive.record_links(jsonb, regclass, bigint[], jsonb[], text[], jsonb[], text[]);
 DROP FUNCTION IF EXISTS archive.defer_to(bigint, bigint[], regclass);
 DROP FUNCTION IF EXISTS archive.finish_restore(bigint, text);
 DROP FUNCTION IF EXISTS archive.claim_archival(bigint);
@@ -41,6 +45,9 @@ DROP FUNCTION IF EXISTS archive.state_now(oid[]);
 DROP FUNCTION IF EXISTS archive.tell_state();
 DROP FUNCTION IF EXISTS archive.fingerprint(text[]);
 DROP FUNCTION IF EXISTS archive.state_of(oid[], boolean);
+DROP FUNCTION IF EXISTS archive.follow_key();
+DROP FUNCTION IF EXISTS archive.mark_deleted();
+DROP FUNCTION IF EXISTS archive.is_trusted(oid);
 DROP FUNCTION IF EXISTS archive.stop(text, text);
 DROP FUNCTION IF EXISTS archive.actor_as(anyelement);
 DROP FUNCTION IF EXISTS archive.set_actor(text);

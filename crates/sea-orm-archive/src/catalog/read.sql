@@ -56,6 +56,15 @@ tenant AS (
     JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.wanted_column AND NOT a.attisdropped
     ORDER BY s.relation
 ),
+-- The columns whose changes archive.follow_key() follows: its trigger depends on those that its condition names.
+followed AS NOT MATERIALIZED (
+    SELECT t.tgrelid AS relation, d.refobjsubid AS attnum
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_depend AS d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_trigger'::pg_catalog.regclass
+                                  AND d.objid OPERATOR(pg_catalog.=) t.oid AND d.refobjid OPERATOR(pg_catalog.=) t.tgrelid
+    WHERE t.tgname OPERATOR(pg_catalog.=) 'archive_follow_key' AND t.tgenabled OPERATOR(pg_catalog.=) 'A'
+      AND t.tgfoid OPERATOR(pg_catalog.=) pg_catalog.to_regprocedure('archive.follow_key()')
+),
 -- A foreign key as both of its tables see it.
 foreign_key AS (
     SELECT c.oid, c.conname, c.conrelid, c.confrelid, c.confdeltype, c.condeferrable,
@@ -69,6 +78,15 @@ foreign_key AS (
                                            'guarded', guarded.is),
                'parent', jsonb_build_object('oid', c.confrelid::bigint, 'schema', pn.nspname, 'table', pc.relname,
                                             'hides_rows', row_security_active(c.confrelid)),
+               'follows_parent', NOT EXISTS (
+                   SELECT FROM unnest(c.confkey) AS k(attnum)
+                   WHERE NOT EXISTS (SELECT FROM followed AS f WHERE f.relation OPERATOR(pg_catalog.=) c.confrelid
+                                                                 AND f.attnum OPERATOR(pg_catalog.=) k.attnum)),
+               'follows_child', NOT EXISTS (
+                   SELECT FROM pg_constraint AS p, unnest(p.conkey) AS k(attnum)
+                   WHERE p.conrelid OPERATOR(pg_catalog.=) c.conrelid AND p.contype OPERATOR(pg_catalog.=) 'p'
+                     AND NOT EXISTS (SELECT FROM followed AS f WHERE f.relation OPERATOR(pg_catalog.=) c.conrelid
+                                                                 AND f.attnum OPERATOR(pg_catalog.=) k.attnum)),
                'columns', (
                    SELECT jsonb_agg(jsonb_build_object(
                               'child', ca.attname, 'parent', pa.attname, 'child_type', ca.type, 'child_form', ca.form,

@@ -233,6 +233,12 @@ pub struct ForeignKey {
     pub columns: Vec<ForeignKeyColumn>,
     /// The primary key of the child; `None` where it has none.
     pub child_key: Option<Vec<KeyColumn>>,
+    /// Archived rows of the child follow a key of the parent that changes.
+    #[serde(default)]
+    pub follows_parent: bool,
+    /// Detached links follow a key of the child that changes.
+    #[serde(default)]
+    pub follows_child: bool,
 }
 
 impl ForeignKey {

@@ -138,8 +138,14 @@ impl Builder {
             .drain()
             .map(|(_, table)| (table.id.oid, table))
             .collect();
-        for (_, key, policy) in &edges {
+        for node in &nodes {
+            let keys = &node.moved.table.outgoing;
+            self.problems.extend(check::parent_key_problems(keys));
+        }
+        for (parent, key, policy) in &edges {
             if *policy == Some(Policy::Detach) {
+                let parent = &nodes[*parent].moved.table.id;
+                self.problems.extend(check::child_key_problem(key, parent));
                 self.problems.extend(check::link_problems(key, &found));
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Moved;
-use crate::catalog::{ForeignKey, Form, Table, Twin};
+use crate::catalog::{ForeignKey, Form, Table, TableId, Twin};
 use crate::entity::Declaration;
 
 /// Everything that is wrong with a table and its twin, each with its way out.
@@ -135,6 +135,26 @@ fn intercepted(archive_table: &Table, trigger: &str) -> String {
         "the trigger {trigger} may drop or change rows of {}: make it an AFTER trigger, or drop it",
         archive_table.id
     )
+}
+
+/// Parents whose keys could change unnoticed while a row is archived: a restore would find another row there.
+pub(super) fn parent_key_problems(outgoing: &[ForeignKey]) -> impl Iterator<Item = String> {
+    outgoing.iter().filter(|key| !key.follows_parent).map(|key| {
+        format!(
+            "archived rows of {} would not follow a key of {} that changes ({}): call manager.sync_archived_table({:?}) in a migration",
+            key.child, key.parent, key.name, key.child.table
+        )
+    })
+}
+
+/// The same for a row whose link is cut: the link would go to another row with its old key.
+pub(super) fn child_key_problem(key: &ForeignKey, parent: &TableId) -> Option<String> {
+    (!key.follows_child).then(|| {
+        format!(
+            "detached links of {} would not follow its primary key when that changes ({}): call manager.sync_archived_table({:?}) in a migration",
+            key.child, key.name, parent.table
+        )
+    })
 }
 
 /// What keeps archived rows of a table that stays from losing and getting back their link.

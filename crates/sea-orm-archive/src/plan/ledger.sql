@@ -17,7 +17,7 @@ SELECT pg_catalog.jsonb_build_object(
             'child', pg_catalog.format('"%s"."%s"', pg_catalog.replace(n.nspname::text, '"', '""'), pg_catalog.replace(c.relname::text, '"', '""')), 'edge', l.edge, 'key_columns', l.key_columns)), '[]')
         FROM (SELECT DISTINCT child, edge,
                      CASE WHEN pg_catalog.jsonb_typeof(child_key) OPERATOR(pg_catalog.=) 'array' THEN pg_catalog.jsonb_array_length(child_key) END AS key_columns
-              FROM archive.detached_link WHERE archival_id = a.id AND tenant IS NOT DISTINCT FROM a.tenant) AS l
+              FROM archive.links_of(a.id)) AS l
         JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) l.child JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     )
 ) AS ledger

@@ -145,7 +145,9 @@ pub(super) fn record(
     (tenant, join): &(&'static str, String),
 ) -> String {
     format!(
-        "remembered_{d} AS (INSERT INTO archive.detached_link (archival_id, child, child_key, edge, link, tenant) SELECT l.{TAG}, {}::regclass, {}, l.{EDGE}, l.{LINK}, {tenant} FROM link_{d} AS l{join})",
+        "remembered_{d} AS MATERIALIZED (SELECT archive.record_links((SELECT d.ids FROM drawn AS d), {}::regclass, pg_catalog.array_agg(l.{TAG}), \
+         pg_catalog.array_agg({}), pg_catalog.array_agg(l.{EDGE}), pg_catalog.array_agg(l.{LINK}), pg_catalog.array_agg({tenant})) AS links \
+         FROM link_{d} AS l{join} HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0)",
         literal(&child.table.sql()),
         key_array(&child.key, "l"),
     )
@@ -165,11 +167,18 @@ pub(super) fn guards(d: usize, child: &DetachedChild) -> Vec<String> {
             literal(message)
         )
     };
-    let mut guards = vec![all_done(
-        &d.to_string(),
-        TRIGGER,
-        &refused(child, "losing its link", "nothing was archived"),
-    )];
+    let remembered = format!(
+        "(CASE WHEN coalesce((SELECT r.links FROM remembered_{d} AS r), 0) OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*) FROM link_{d}) \
+         THEN true ELSE archive.stop('{TRIGGER}', 'archive.detached_link did not take every link: let no trigger and no rule stand on it') END)"
+    );
+    let mut guards = vec![
+        all_done(
+            &d.to_string(),
+            TRIGGER,
+            &refused(child, "losing its link", "nothing was archived"),
+        ),
+        remembered,
+    ];
     if let Some(twin) = &child.twin {
         // The plan refuses triggers there, so somebody deleted a row with plain SQL meanwhile.
         guards.push(all_done(

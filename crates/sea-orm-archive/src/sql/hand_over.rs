@@ -96,12 +96,16 @@ pub(crate) fn links(child: &DetachedChild, plan: &RestorePlan) -> Vec<String> {
 }
 
 fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String {
-    let own = format!("l.archival_id = $1 AND {}", same_tenant("l"));
+    let own = format!(
+        "l.child OPERATOR(pg_catalog.=) {}::regclass AND l.edge OPERATOR(pg_catalog.=) {}",
+        literal(&child.table.sql()),
+        literal(&key.edge())
+    );
     let pairs: Vec<_> = key
         .columns
         .iter()
         .map(|c| {
-            // What somebody else wrote into a link need not be of the type.
+            // A link of another table need not be of the type.
             let value = format!(
                 "CASE WHEN {own} THEN (l.link OPERATOR(pg_catalog.->>) {})::{} END",
                 literal(&c.child),
@@ -111,13 +115,13 @@ fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String
         })
         .collect();
     format!(
-        "UPDATE archive.detached_link AS l SET archival_id = p.{tag} FROM {} AS p JOIN archive.archival AS a ON a.id = p.{tag} AND {} \
-         WHERE {own} AND l.child OPERATOR(pg_catalog.=) {}::regclass AND l.edge = {} AND {} AND p.{tag} <> $1",
-        parent.twin.id.sql(),
-        same_tenant("a"),
+        "SELECT archive.move_links($1, {}::regclass, pg_catalog.array_agg(p.{tag}), pg_catalog.array_agg(l.child_key), pg_catalog.array_agg(l.edge)) \
+         FROM archive.links_of($1) AS l JOIN {} AS p ON {} JOIN archive.archival AS a ON a.id = p.{tag} AND {} \
+         WHERE {own} AND p.{tag} OPERATOR(pg_catalog.<>) $1 HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
         literal(&child.table.sql()),
-        literal(&key.edge()),
+        parent.twin.id.sql(),
         pairs.join(" AND "),
+        same_tenant("a"),
         tag = quote(&parent.twin.archival_id),
     )
 }

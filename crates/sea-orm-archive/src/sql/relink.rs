@@ -11,7 +11,8 @@ use crate::error::TRIGGER;
 use crate::plan::{DetachedChild, Moved, RestorePlan};
 
 /// Links with these outcomes need not be remembered any more: nobody would put them back.
-const SETTLED: &str = "o.reason IS NULL OR o.reason OPERATOR(pg_catalog.=) 'other_link'";
+const SETTLED: &str =
+    "o.reason IS NULL OR o.reason OPERATOR(pg_catalog.=) ANY ('{other_link,row_deleted}')";
 
 /// SQL: the detached link `l` is one that this plan knows.
 pub(super) fn is_known(plan: &RestorePlan) -> String {
@@ -46,7 +47,7 @@ fn taken_as(plan: &RestorePlan, child: &DetachedChild) -> Option<usize> {
 /// alone, as in an UPDATE of its own. A row that is archived, restored or deleted at the same moment is seen by
 /// the snapshot and not found any more; `settled` stops there, and the caller tries again.
 pub(super) fn outcomes(plan: &RestorePlan, d: usize, child: &DetachedChild) -> Vec<String> {
-    let mut parts = vec![remembered(d, child)];
+    let mut parts = vec![links(d, child)];
     parts.push(rows(d, child, "active", &child.table, ""));
     let mut places = vec![format!("SELECT * FROM active_{d}")];
     if let Some(twin) = &child.twin {
@@ -70,21 +71,28 @@ pub(super) fn outcomes(plan: &RestorePlan, d: usize, child: &DetachedChild) -> V
         places.join(" UNION ALL ")
     ));
     parts.push(format!(
-        "outcome_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, \
-         CASE WHEN p.child_key IS NULL THEN 'row_missing' WHEN p.rows OPERATOR(pg_catalog.>) 1 THEN 'key_taken' WHEN NOT p.own THEN 'other_tenant' \
+        "outcome_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, l.deleted, \
+         CASE WHEN l.deleted THEN 'row_deleted' WHEN p.child_key IS NULL THEN 'row_missing' WHEN p.rows OPERATOR(pg_catalog.>) 1 OR l.times OPERATOR(pg_catalog.>) 1 THEN 'key_taken' WHEN NOT p.own THEN 'other_tenant' \
          WHEN NOT (p.open OPERATOR(pg_catalog.->>) l.edge)::boolean THEN 'other_link' END AS reason \
          FROM link_{d} AS l LEFT JOIN place_{d} AS p ON p.child_key OPERATOR(pg_catalog.=) l.child_key)"
     ));
     parts
 }
 
-/// The links that the archival remembers of this child, and all those of one row together. A link is of the
-/// archival's tenant: one that somebody else wrote down is none.
-fn remembered(d: usize, child: &DetachedChild) -> String {
+/// The links that an archival remembers, of all children.
+pub(super) fn remembered(archival: &str, only_where: &str) -> String {
     format!(
-        "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link FROM archive.detached_link AS l, target AS g \
-         WHERE l.archival_id = g.id AND l.tenant IS NOT DISTINCT FROM g.tenant AND l.child OPERATOR(pg_catalog.=) {}::regclass), \
-         links_{d} AS MATERIALIZED (SELECT l.child_key, pg_catalog.jsonb_object_agg(l.edge, l.link) AS links FROM link_{d} AS l GROUP BY l.child_key)",
+        "remembered AS MATERIALIZED (SELECT l.* FROM archive.links_of({archival}) AS l WHERE {only_where})"
+    )
+}
+
+/// The links of this child, and all those of one row together. A link that is remembered twice is that of an active and
+/// of an archived row with one key: neither gets it.
+fn links(d: usize, child: &DetachedChild) -> String {
+    format!(
+        "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, l.deleted, pg_catalog.count(*) FILTER (WHERE NOT l.deleted) OVER (PARTITION BY l.child_key, l.edge) AS times \
+         FROM remembered AS l WHERE l.child OPERATOR(pg_catalog.=) {}::regclass), \
+         links_{d} AS MATERIALIZED (SELECT l.child_key, coalesce(pg_catalog.jsonb_object_agg(l.edge, l.link) FILTER (WHERE NOT l.deleted AND l.times OPERATOR(pg_catalog.=) 1), '{{}}') AS links FROM link_{d} AS l GROUP BY l.child_key)",
         literal(&child.table.sql())
     )
 }
@@ -230,9 +238,9 @@ fn update(d: usize, child: &DetachedChild, name: &str, table: &TableId) -> Vec<S
 
 fn forget(d: usize, child: &DetachedChild) -> String {
     format!(
-        "forgotten_{d} AS (DELETE FROM archive.detached_link AS l USING target AS g, outcome_{d} AS o \
-         WHERE l.archival_id = g.id AND l.tenant IS NOT DISTINCT FROM g.tenant AND l.child OPERATOR(pg_catalog.=) {}::regclass \
-         AND l.child_key OPERATOR(pg_catalog.=) o.child_key AND l.edge OPERATOR(pg_catalog.=) o.edge AND ({SETTLED}))",
+        "forgotten_{d} AS MATERIALIZED (SELECT archive.forget_links((SELECT g.id FROM target AS g), {}::regclass, \
+         pg_catalog.array_agg(o.child_key), pg_catalog.array_agg(o.edge), pg_catalog.array_agg(o.deleted)) AS links FROM outcome_{d} AS o WHERE {SETTLED} \
+         HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0)",
         literal(&child.table.sql())
     )
 }
@@ -276,11 +284,19 @@ pub(super) fn guards(d: usize, child: &DetachedChild) -> Vec<String> {
              THEN true ELSE archive.stop('{TRIGGER}', {message}) END)"
         )
     };
-    let mut guards = vec![all_done("active"), settled(d, child)];
+    let mut guards = vec![all_done("active"), settled(d, child), forgotten(d)];
     if child.twin.is_some() {
         guards.push(all_done("archived"));
     }
     guards
+}
+
+/// A link that is settled is remembered no longer. Calling the function is what this guard is for.
+fn forgotten(d: usize) -> String {
+    format!(
+        "(CASE WHEN coalesce((SELECT f.links FROM forgotten_{d} AS f), 0) OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*) FROM outcome_{d} AS o WHERE {SETTLED}) \
+         THEN true ELSE archive.stop('40001', 'detached links changed meanwhile: try again') END)"
+    )
 }
 
 /// A row that the snapshot shows and that is gone by now was moved or deleted at the same moment.
@@ -369,6 +385,7 @@ pub(crate) fn preview(plan: &RestorePlan) -> Option<String> {
         return None;
     }
     let mut parts = vec![
+        remembered("$1", "true"),
         "target AS MATERIALIZED (SELECT a.id, a.tenant FROM archive.archival AS a WHERE a.id = $1)"
             .to_owned(),
     ];

@@ -14,7 +14,14 @@ use crate::plan::{Moved, RestorePlan};
 /// archival wait for the same lock. DELETE .. RETURNING gives exactly what was taken out, and a
 /// conflict with an active row takes everything back: there is no ON CONFLICT, which would drop rows.
 pub(crate) fn moving(plan: &RestorePlan) -> String {
-    let mut parts = vec![target(plan)];
+    let mut parts = Vec::new();
+    if !plan.detached.is_empty() {
+        parts.push(relink::remembered(
+            "($1 OPERATOR(pg_catalog.->>) 'id')::bigint",
+            "($1 OPERATOR(pg_catalog.->>) 'links')::bigint OPERATOR(pg_catalog.>) 0",
+        ));
+    }
+    parts.push(target(plan));
     for (n, moved) in plan.tables.iter().enumerate() {
         parts.push(taken(n, moved));
     }
@@ -35,20 +42,26 @@ pub(crate) fn moving(plan: &RestorePlan) -> String {
     )
 }
 
-/// The archival, where this plan is the right one for it. A link is of the archival's tenant: one that somebody
-/// else wrote down is none.
+/// The archival, where this plan is the right one for it.
 fn target(plan: &RestorePlan) -> String {
     let tables: Vec<_> = plan
         .tables
         .iter()
         .map(|m| format!("{}::regclass", literal(&m.table.id.sql())))
         .collect();
-    let known = relink::is_known(plan);
+    // `archive.claim_archival` has counted the links: where there are none, none are read.
+    let known = if plan.detached.is_empty() {
+        "($1 OPERATOR(pg_catalog.->>) 'links')::bigint OPERATOR(pg_catalog.=) 0".to_owned()
+    } else {
+        format!(
+            "NOT EXISTS (SELECT FROM remembered AS l WHERE NOT ({}))",
+            relink::is_known(plan)
+        )
+    };
     format!(
         "target AS MATERIALIZED (SELECT a.id, a.tenant, {} AS moving FROM archive.archival AS a WHERE a.id = ($1 OPERATOR(pg_catalog.->>) 'id')::bigint AND {} \
          AND CASE WHEN a.tables[1] OPERATOR(pg_catalog.=) {} AND a.tables::oid[] OPERATOR(pg_catalog.<@) ARRAY[{}]::oid[] \
-         AND NOT EXISTS (SELECT FROM archive.detached_link AS l WHERE l.archival_id = a.id AND l.tenant IS NOT DISTINCT FROM a.tenant AND NOT ({known})) \
-         THEN true ELSE archive.stop('{OTHER_PLAN}', 'the archival holds other tables') END)",
+         AND {known} THEN true ELSE archive.stop('{OTHER_PLAN}', 'the archival holds other tables') END)",
         moving_tables(plan.tables.iter(), &plan.detached),
         unchanged(&plan.basis),
         tables.first().map(String::as_str).unwrap_or("NULL"),

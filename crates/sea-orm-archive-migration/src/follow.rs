@@ -1,0 +1,38 @@
+//! The triggers by which archived rows and detached links follow a key that changes, and links are marked whose row is
+//! deleted for good.
+
+use sea_orm_archive::catalog::TableId;
+use sea_orm_migration::DbErr;
+
+use crate::{privileges, work::Work};
+
+/// Creates the functions; [`refresh`] creates the triggers.
+pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
+    work.run(include_str!("sql/follow_key.sql")).await?;
+    privileges::make_triggers_private(work).await
+}
+
+/// Puts the triggers on every table that needs one now, and drops those that nothing needs any more.
+///
+/// The trigger of `changed` is created again in any case: a plan that was made before its archive table existed is
+/// checked again then.
+pub(crate) async fn refresh(work: &Work, changed: Option<&TableId>) -> Result<(), DbErr> {
+    let oid = changed.map_or(0, |table| table.oid);
+    work.run_each(include_str!("sql/key_triggers.sql"), [oid.into()])
+        .await?;
+    work.run_each(include_str!("sql/delete_triggers.sql"), [])
+        .await
+}
+
+/// Drops all of them.
+pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
+    work.run_each(
+        "SELECT pg_catalog.format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass) AS statement
+         FROM pg_catalog.pg_trigger AS t
+         WHERE t.tgfoid OPERATOR(pg_catalog.=) ANY (ARRAY[pg_catalog.to_regprocedure('archive.follow_key()'),
+                                                          pg_catalog.to_regprocedure('archive.mark_deleted()')]::oid[])
+           AND t.tgparentid OPERATOR(pg_catalog.=) 0",
+        [],
+    )
+    .await
+}
