@@ -397,12 +397,12 @@ async fn conflicts<T: ConnectionTrait>(
 ) -> Result<Vec<Conflict>, Error> {
     let tables: Vec<i64> = plan.tables.iter().map(|moved| moved.table.id.oid).collect();
     let indexes = catalog::unique_indexes(db, &tables).await?;
-    let text = conflict::statement(plan, &indexes, links);
+    let query = conflict::statement(plan, &indexes, links);
     let found = ask_here(
         db,
         &Sql {
-            text,
-            values: vec![archival.into()],
+            text: "SELECT archive.answer($1, $2) AS result".to_owned(),
+            values: vec![query.into(), archival.into()],
         },
     )
     .await?;

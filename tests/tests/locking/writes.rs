@@ -40,7 +40,7 @@ async fn one_statement_without_a_transaction() {
     assert_eq!(
         *sent.lock().unwrap(),
         [
-            r#"UPDATE "notes" SET "text" = $1, "version" = "version" + $2 WHERE "notes"."id" = $3 AND "notes"."version" = $4 RETURNING "id", "slug", "text", "color", "version""#
+            r#"UPDATE "notes" SET "text" = $1, "version" = "version" + $2 WHERE ("notes"."id" OPERATOR(pg_catalog.=) $3) AND "notes"."version" = $4 RETURNING "id", "slug", "text", "color", "version""#
         ]
     );
 }

@@ -16,6 +16,18 @@ LANGUAGE sql STABLE
 RETURN archive.describe_tables(ARRAY(
     SELECT pg_catalog.to_regclass(n.name)::oid FROM pg_catalog.unnest(names) WITH ORDINALITY AS n (name, place) ORDER BY n.place));
 
+-- Answers a query of the runtime in which there are expressions of indexes, as PostgreSQL writes them for this
+-- search_path. It reads only: what it is asked fires no trigger of the application.
+CREATE OR REPLACE FUNCTION archive.answer(query text, archival bigint) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS {body}
+DECLARE
+    answer jsonb;
+BEGIN
+    EXECUTE query INTO answer USING archival;
+    RETURN answer;
+END
+{body};
+
 CREATE OR REPLACE FUNCTION archive.describe_unique_indexes(tables oid[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS {body}
 #variable_conflict use_column

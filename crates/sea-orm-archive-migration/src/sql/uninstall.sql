@@ -37,6 +37,7 @@ DROP TABLE IF EXISTS archive.archived_table;
 DROP FUNCTION IF EXISTS archive.describe(text[]);
 DROP FUNCTION IF EXISTS archive.describe_tables(oid[]);
 DROP FUNCTION IF EXISTS archive.describe_unique_indexes(oid[]);
+DROP FUNCTION IF EXISTS archive.answer(text, bigint);
 DROP FUNCTION IF EXISTS archive.run(text[], boolean[], jsonb);
 DROP FUNCTION IF EXISTS archive.unchanged(bigint, text[]);
 DROP FUNCTION IF EXISTS archive.refuse_old_snapshot(text[]);

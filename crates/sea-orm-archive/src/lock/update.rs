@@ -40,7 +40,7 @@ pub trait UpdateLocked: ActiveModelBehavior + ActiveModelTrait<Entity: Optimisti
     ///
     /// ```sql
     /// UPDATE "notes" SET "text" = $1, "version" = "version" + 1
-    /// WHERE "notes"."id" OPERATOR(pg_catalog.=) $2 AND "notes"."version" = $3
+    /// WHERE ("notes"."id" OPERATOR(pg_catalog.=) $2) AND "notes"."version" = $3
     /// RETURNING "id", "text", "version"
     /// ```
     ///

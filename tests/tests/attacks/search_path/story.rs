@@ -19,6 +19,7 @@ use super::histories;
 const TABLES: &str = "
     create table codes (id varchar(20) primary key, parent_id varchar(20) references codes on delete cascade,
         title varchar(30) not null unique, feeling mood not null, version int not null default 0);
+    create unique index on codes ((array[id::text] operator(pg_catalog.||) title::text)) where array[id::text] operator(pg_catalog.<>) array[title::text];
     create table parts (id mood primary key, code_id varchar(20) not null references codes on delete cascade);
     create table labels (id name primary key, code_id varchar(20) references codes on delete set null);
     create table locks (id varchar(20) primary key, code_id varchar(20) not null references codes);
