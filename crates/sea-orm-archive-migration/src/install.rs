@@ -5,7 +5,7 @@ use sea_orm_migration::DbErr;
 use crate::{
     context,
     history::{self, foreign_key},
-    name::quote,
+    name::{literal, quote},
     privileges, register, stamps, tenancy,
     work::Work,
 };
@@ -73,7 +73,8 @@ async fn refuse_rows(work: &Work, twin: &str) -> Result<(), DbErr> {
 /// Lets `role` archive and restore what its grants on the tables allow.
 pub(crate) async fn grant(work: &Work, role: &str) -> Result<(), DbErr> {
     register::require(work).await?;
-    work.run(&include_str!("sql/grant.sql").replace("{role}", &quote(role)))
+    let sql = include_str!("sql/grant.sql").replace("{role}", &quote(role));
+    work.run(&sql.replace("{role_name}", &literal(role)))
         .await?;
     // Of all functions, which it was given, these are not for it.
     privileges::make_triggers_private(work).await
