@@ -228,7 +228,7 @@ BEGIN
     END LOOP;
     FOREACH month IN ARRAY missing LOOP
         called := 'audit_entry_' || to_char(month, 'YYYY_MM');
-        EXECUTE format('CREATE TABLE archive.%I (LIKE archive.audit_entry INCLUDING DEFAULTS INCLUDING GENERATED)', called);
+        EXECUTE format('CREATE TABLE archive.%I (LIKE archive.audit_entry INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING INDEXES)', called);
         -- Everybody goes through the log, and none of its pieces is to have what default privileges give.
         FOR other IN
             SELECT DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END
