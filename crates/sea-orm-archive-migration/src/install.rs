@@ -99,7 +99,8 @@ async fn refuse_rows(work: &Work, twin: &str) -> Result<(), DbErr> {
 /// Lets `role` archive and restore what its grants on the tables allow.
 pub(crate) async fn grant(work: &Work, role: &str) -> Result<(), DbErr> {
     register::require(work).await?;
-    work.run(&include_str!("sql/grant.sql").replace("{role}", &quote(role)))
+    let sql = include_str!("sql/grant.sql").replace("{role}", &quote(role));
+    work.run(&sql.replace("{role_name}", &literal(role)))
         .await?;
     // Of all functions, which it was given, these are not for it.
     privileges::make_triggers_private(work).await

@@ -80,6 +80,8 @@ pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
 }
 
 async fn watch(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbErr> {
+    refuse_unattributed(audited)?;
+    refuse_redacted_key(table, audited)?;
     let columns = function::columns(work, table.id.oid).await?;
     let written = function::Written {
         table,
@@ -141,6 +143,34 @@ async fn drop_functions(work: &Work, id: i32) -> Result<(), DbErr> {
             .await?;
     }
     Ok(())
+}
+
+/// A redacted column that was renamed before a dump and a restore has neither its name nor its number any more. Until it is
+/// named again, writes treat every column that it may be as redacted.
+fn refuse_unattributed(audited: &Audited) -> Result<(), DbErr> {
+    if audited.unattributed.is_empty() {
+        return Ok(());
+    }
+    Err(DbErr::Migration(format!(
+        "{} was dumped and restored since it was audited, and some of its columns were renamed or added before that, so nothing \
+         tells whether these are redacted: \"{}\". Call `manager.audit_table(..)` for it, with the columns to redact as they \
+         are called now",
+        audited.name,
+        audited.unattributed.join("\", \"")
+    )))
+}
+
+fn refuse_redacted_key(table: &Table, audited: &Audited) -> Result<(), DbErr> {
+    let is_redacted = |name: &&str| audited.redacted.iter().any(|redacted| redacted == name);
+    let mut key = table.key.iter().map(|column| column.name.as_str());
+    match key.find(is_redacted) {
+        None => Ok(()),
+        Some(column) => Err(DbErr::Migration(format!(
+            "\"{column}\" of {} is redacted and now in its primary key, which entries of the audit log contain: change the \
+             primary key, or call `manager.audit_table(..)` without redacting it",
+            table.id
+        ))),
+    }
 }
 
 /// What is computed from a redacted column would tell it.
