@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionSession, TransactionTrait};
 
+use crate::begin::begin;
 use crate::catalog;
 use crate::error::{self, Error, postgres};
 use crate::plan::{self, RestorePlan};
@@ -36,7 +37,7 @@ where
 {
     let mut attempt = 1;
     loop {
-        let transaction = db.begin().await?;
+        let transaction = begin(db).await?;
         let outcome = looked(&transaction, archival).await;
         let hidden = outcome.as_ref().map(hidden_tables).unwrap_or_default();
         let outcome = match (outcome, lock_root) {
@@ -65,7 +66,7 @@ pub(crate) async fn preview<C>(db: &C, archival: i64) -> Result<RestorePreview, 
 where
     C: ConnectionTrait + TransactionTrait + 'static,
 {
-    let transaction = db.begin().await?;
+    let transaction = begin(db).await?;
     let preview = preview_here(&transaction, archival).await;
     transaction.rollback().await?;
     preview

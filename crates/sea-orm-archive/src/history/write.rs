@@ -12,6 +12,7 @@ use super::entity::{History, ValidTime};
 use super::identity::{bound_identity, lock};
 use super::plan::{HistoryPlan, Names, planned, replanned};
 use super::statement::Instant;
+use crate::begin::begin;
 use crate::entity::DeclaredName;
 use crate::error::{Error, dependent_rows, postgres};
 use crate::run::{ATTEMPTS, Sql, back_off, check_backend, finish, is_pool};
@@ -116,9 +117,9 @@ async fn once<E, C>(
 ) -> Result<Vec<Vec<E::Model>>, Error>
 where
     E: History,
-    C: ConnectionTrait + TransactionTrait,
+    C: ConnectionTrait + TransactionTrait + 'static,
 {
-    let transaction = db.begin().await?;
+    let transaction = begin(db).await?;
     let written = run::<E, _>(&transaction, plan, subject, steps).await;
     finish(transaction, written).await
 }
@@ -200,7 +201,7 @@ enum Explained {
 async fn explain<E, C>(db: &C, plan: &HistoryPlan, error: Error, subject: &Subject<'_>) -> Explained
 where
     E: History,
-    C: ConnectionTrait + TransactionTrait,
+    C: ConnectionTrait + TransactionTrait + 'static,
 {
     let Error::Database(source) = &error else {
         return Explained::As(error);
@@ -237,9 +238,9 @@ where
 async fn periods<E, C>(db: &C, subject: &Subject<'_>) -> Result<Option<(String, String)>, Error>
 where
     E: History,
-    C: ConnectionTrait + TransactionTrait,
+    C: ConnectionTrait + TransactionTrait + 'static,
 {
-    let nested = db.begin().await?;
+    let nested = begin(db).await?;
     let found = nested
         .query_one_raw(statement(&overlapping::<E>(subject)))
         .await;
