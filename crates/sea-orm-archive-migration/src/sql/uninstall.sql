@@ -24,6 +24,7 @@ DROP FUNCTION IF EXISTS archive.set_actor(text);
 DROP FUNCTION IF EXISTS archive.set_context(text, text, text, text);
 DROP FUNCTION IF EXISTS archive.tenancy_guard();
 DROP FUNCTION IF EXISTS archive.tenancy_keep();
+DROP FUNCTION IF EXISTS archive.may_read(oid, name[]);
 DROP FUNCTION IF EXISTS archive.acts_for_all(name);
 DROP FUNCTION IF EXISTS archive.acting_role();
 DROP FUNCTION IF EXISTS archive.current_details();
