@@ -91,7 +91,6 @@
 mod alter;
 mod audit;
 mod context;
-mod difference;
 mod history;
 mod index;
 mod install;

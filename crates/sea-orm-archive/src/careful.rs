@@ -235,7 +235,7 @@ fn in_the_way(archival: i64, plan: &RestorePlan, conflicts: Vec<Conflict>) -> Er
 /// no look misses one that stays away. What a CHECK refuses, it refuses again.
 fn looks_for(error: &Error) -> u32 {
     match error::code(error).as_deref() {
-        Some("23503") => ATTEMPTS,
+        Some(code) if error::is_foreign_key(code) => ATTEMPTS,
         _ => LOOKS,
     }
 }

@@ -116,6 +116,7 @@ pub(crate) fn is_stale(error: &Error) -> bool {
                 code.as_str(),
                 error::STALE
                     | "3F000"
+                    | "428C9"
                     | "42P01"
                     | "42703"
                     | "42704"

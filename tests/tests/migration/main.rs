@@ -3,6 +3,7 @@
 mod alter;
 mod cycle;
 mod database;
+mod fit;
 mod install;
 mod names;
 mod privileges;

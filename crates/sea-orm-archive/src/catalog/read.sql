@@ -32,6 +32,8 @@ tenant AS (
 -- A foreign key as both of its tables see it.
 foreign_key AS (
     SELECT c.oid, c.conname, c.conrelid, c.confrelid, c.confdeltype, c.condeferrable,
+           -- A column of PostgreSQL 18; without it all are enforced.
+           coalesce((pg_catalog.to_jsonb(c)->>'conenforced')::boolean, true) AS enforced,
            jsonb_build_object(
                'name', c.conname,
                'on_delete', c.confdeltype,
@@ -84,6 +86,8 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
     'kind', c.relkind,
     'is_partition', c.relispartition,
     'has_inheritors', c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid),
+    'inherits', EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid),
+    'persistence', c.relpersistence,
     'has_rules', c.relhasrules,
     'defers_uniqueness', EXISTS (SELECT FROM pg_constraint AS u WHERE u.conrelid = c.oid AND u.contype IN ('p', 'u', 'x') AND u.condeferrable),
     'row_security', c.relrowsecurity,
@@ -113,6 +117,17 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
                           AND ao.amoplefttype = oc.opcintype AND ao.amoprighttype = oc.opcintype
         JOIN pg_operator AS o ON o.oid = ao.amopopr
         WHERE i.indrelid = c.oid AND i.indisprimary AND k.ord <= i.indnkeyatts
+    ),
+    'checks', (
+        SELECT coalesce(pg_catalog.jsonb_agg(k.conname ORDER BY k.conname), '[]')
+        FROM pg_catalog.pg_constraint AS k
+        WHERE k.conrelid = c.oid AND k.contype = 'c'
+          AND pg_catalog.to_jsonb(k)->>'conenforced' IS DISTINCT FROM 'false'
+    ),
+    'unique_indexes', (
+        SELECT coalesce(pg_catalog.jsonb_agg(x.relname ORDER BY x.relname), '[]')
+        FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid
+        WHERE i.indrelid = c.oid AND NOT i.indisprimary AND (i.indisunique OR i.indisexclusion)
     ),
     -- What is equal and what must not overlap, where that is all that the constraint says.
     'exclusions', (
@@ -149,11 +164,15 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
     ),
     'incoming', (
         SELECT coalesce(jsonb_agg(f.described ORDER BY f.conname, f.oid), '[]')
-        FROM foreign_key AS f WHERE f.confrelid IN (SELECT m.oid FROM member AS m WHERE m.root = c.oid)
+        FROM foreign_key AS f WHERE f.enforced AND f.confrelid IN (SELECT m.oid FROM member AS m WHERE m.root = c.oid)
+    ),
+    'not_enforced', (
+        SELECT coalesce(jsonb_agg(f.described ORDER BY f.conname, f.oid), '[]')
+        FROM foreign_key AS f WHERE NOT f.enforced AND f.confrelid IN (SELECT m.oid FROM member AS m WHERE m.root = c.oid)
     ),
     'outgoing', (
         SELECT coalesce(jsonb_agg(f.described ORDER BY f.conname, f.oid), '[]')
-        FROM foreign_key AS f WHERE f.conrelid = c.oid
+        FROM foreign_key AS f WHERE f.enforced AND f.conrelid = c.oid
     ),
     'twin', (
         SELECT jsonb_build_object(

@@ -14,7 +14,7 @@ use super::plan::{HistoryPlan, Names, planned, replanned};
 use super::statement::Instant;
 use crate::begin::begin;
 use crate::entity::DeclaredName;
-use crate::error::{Error, dependent_rows, postgres};
+use crate::error::{Error, dependent_rows, is_foreign_key, postgres};
 use crate::run::{ATTEMPTS, Sql, back_off, check_backend, finish, is_pool};
 use crate::sql::quote;
 
@@ -214,7 +214,7 @@ where
     let is_guard = plan.guards.contains(&constraint);
     // One version starts when another one does; of other verbs it is a value that is taken.
     let takes_place = source.code() == "23505" && matches!(subject.verb, "start" | "reschedule");
-    if source.code() == "23503" && !is_own {
+    if is_foreign_key(source.code()) && !is_own {
         return Explained::As(dependent_rows(&table::<E>(), &error).unwrap_or(error));
     }
     if !(is_guard || takes_place) {
