@@ -5,6 +5,7 @@ use sea_orm_migration::DbErr;
 use crate::{
     context,
     history::{self, foreign_key},
+    known,
     name::quote,
     privileges, register, stamps, tenancy,
     work::Work,
@@ -14,6 +15,7 @@ use crate::{
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     let before = privileges::standing(work).await?;
     work.run(include_str!("sql/ledger.sql")).await?;
+    work.run(include_str!("sql/known/install.sql")).await?;
     context::install(work).await?;
     work.run(include_str!("sql/functions.sql")).await?;
     stamps::forget_dropped(work).await?;
@@ -24,6 +26,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     register::forget_dropped(work).await?;
     tenancy::refresh_foreign_keys(work).await?;
     tenancy::keep_functions(work).await?;
+    known::note(work).await?;
     privileges::make_private(work, before).await
 }
 

@@ -94,6 +94,7 @@ mod context;
 mod history;
 mod index;
 mod install;
+mod known;
 mod name;
 mod options;
 mod privileges;

@@ -2,13 +2,14 @@
 
 use std::{borrow::Borrow, future::Future};
 
+use sea_orm_archive::catalog::Table;
 use sea_orm_migration::{
     DbErr, SchemaManager,
     sea_query::{IntoTableRef, TableAlterStatement, TableRef},
 };
 
 use crate::{
-    ArchivedTable, ContextSettings, ExistingTable, alter, audit, context, install, name,
+    ArchivedTable, ContextSettings, ExistingTable, alter, audit, context, install, known, name,
     options::TwinOptions, privileges, register, remove, sequence, sync, tenancy, twin, work::Work,
 };
 
@@ -503,9 +504,17 @@ async fn create(work: &Work, table: ArchivedTable) -> Result<(), DbErr> {
     adopt(work, &active, &twin).await
 }
 
+/// The table called `name`. Where it has the place of one that was archived and dropped, it is that one from now on.
+async fn existing(work: &Work, name: &str) -> Result<Table, DbErr> {
+    let table = work.existing_table(name).await?;
+    register::forget_dropped(work).await?;
+    known::follow(work, &table.id).await?;
+    work.existing_table(name).await
+}
+
 async fn adopt(work: &Work, table: &TableRef, options: &TwinOptions) -> Result<(), DbErr> {
     register::require(work).await?;
-    let active = work.existing_table(&name::table(table)?).await?;
+    let active = existing(work, &name::table(table)?).await?;
     twin::ensure(work, &active, options).await?;
     changed(work, &active.id.sql()).await
 }
@@ -515,8 +524,10 @@ async fn changed(work: &Work, name: &str) -> Result<(), DbErr> {
     audit::forget_dropped(work).await?;
     match work.table(name).await? {
         Some(table) => {
+            known::refuse_lost(work, &table.id).await?;
             audit::refresh(work, &table).await?;
-            tenancy::refresh(work, &table.id).await
+            tenancy::refresh(work, &table.id).await?;
+            known::note(work).await
         }
         None => Ok(()),
     }
@@ -524,13 +535,14 @@ async fn changed(work: &Work, name: &str) -> Result<(), DbErr> {
 
 async fn change(work: &Work, statement: &TableAlterStatement) -> Result<(), DbErr> {
     register::require(work).await?;
+    existing(work, &alter::table_of(statement)?).await?;
     let altered = alter::apply(work, statement).await?;
     changed(work, &altered.id.sql()).await
 }
 
 async fn follow(work: &Work, name: &str) -> Result<(), DbErr> {
     register::require(work).await?;
-    let active = work.existing_table(name).await?;
+    let active = existing(work, name).await?;
     let Some(twin) = &active.twin else {
         return Err(DbErr::Migration(format!(
             "{} has no twin: call `manager.archive_existing_table(..)` first",
