@@ -9,5 +9,6 @@ mod names;
 mod privileges;
 mod remove;
 mod sequence;
+mod swapped;
 mod sync;
 mod twin;

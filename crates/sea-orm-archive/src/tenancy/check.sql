@@ -20,7 +20,7 @@ swapped AS (
            'is another table than the one of this name that was under tenancy, and has lost it' AS problem,
            CASE WHEN EXISTS (SELECT FROM archive.tenancy AS t WHERE t.relation = o.relation)
                 THEN 'call manager.enable_tenancy(..) for it, or manager.disable_tenancy(..) if that was meant'
-                ELSE 'call manager.archive_existing_table(..) or manager.create_history_table(..) again, and manager.enable_tenancy(..)' END AS remedy
+                ELSE 'call manager.sync_archived_table(..) for its table, or manager.create_history_table(..) again' END AS remedy
     FROM (SELECT t.relation::oid FROM archive.tenancy AS t
           UNION SELECT p.relation::oid FROM archive.tenancy_object AS p WHERE p.kind = 'policy') AS o
     WHERE archive.successor(o.relation) IS NOT NULL
