@@ -5,6 +5,7 @@ use sea_orm_migration::DbErr;
 use crate::{
     context, follow,
     history::{self, foreign_key},
+    known,
     name::{literal, quote},
     privileges, register, stamps,
     template::fill,
@@ -16,6 +17,7 @@ use crate::{
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     let before = privileges::standing(work).await?;
     work.run(include_str!("sql/ledger.sql")).await?;
+    work.run(include_str!("sql/known/install.sql")).await?;
     context::install(work).await?;
     work.run(include_str!("sql/functions.sql")).await?;
     work.run(&catalog_functions()).await?;
@@ -38,6 +40,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     follow::refresh(work, None).await?;
     tenancy::refresh_foreign_keys(work).await?;
     tenancy::keep_functions(work).await?;
+    known::note(work).await?;
     privileges::make_private(work, before).await
 }
 

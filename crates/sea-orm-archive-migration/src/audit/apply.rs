@@ -9,7 +9,7 @@ use crate::{
         options::AuditedTable,
         register::{self, Audited},
     },
-    name, privileges,
+    known, name, privileges,
     template::fill,
     tenancy,
     work::Work,
@@ -20,9 +20,13 @@ pub(crate) async fn audit(work: &Work, wanted: &AuditedTable) -> Result<(), DbEr
     register::require(work).await?;
     forget_dropped(work).await?;
     let table = work.existing_table(&name::table(&wanted.table)?).await?;
+    known::follow(work, &table.id).await?;
+    forget(work, Some(table.id.oid)).await?;
+    let table = work.existing_table(&table.id.sql()).await?;
     refuse_unfit(work, &table, wanted).await?;
     refuse_uncovered(work, &table, wanted).await?;
     register::put(work, &table.id, &wanted.excluded, &wanted.redacted).await?;
+    known::note(work).await?;
     refresh(work, &table).await?;
     tenancy::tell_log(work, &table).await
 }
@@ -36,6 +40,8 @@ pub(crate) async fn unaudit(work: &Work, name: &str) -> Result<(), DbErr> {
     let Some(table) = work.table(name).await? else {
         return Ok(());
     };
+    forget(work, Some(table.id.oid)).await?;
+    known::accept(work, &table.id).await?;
     let Some(audited) = register::find(work, &table.id).await? else {
         return Ok(());
     };
@@ -72,7 +78,11 @@ pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
     }
-    for id in register::dropped(work).await? {
+    forget(work, None).await
+}
+
+async fn forget(work: &Work, taken_over_by: Option<i64>) -> Result<(), DbErr> {
+    for id in register::dropped(work, taken_over_by).await? {
         drop_functions(work, id).await?;
         register::remove(work, id).await?;
     }

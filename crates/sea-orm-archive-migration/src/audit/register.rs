@@ -165,10 +165,9 @@ pub(crate) async fn remove(work: &Work, id: i32) -> Result<(), DbErr> {
     .await
 }
 
-/// The tables that were dropped without a word to the register.
-pub(crate) async fn dropped(work: &Work) -> Result<Vec<i32>, DbErr> {
-    let sql = "SELECT id FROM archive.audited_table AS r
-               WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = r.relation)";
-    let rows = work.rows(sql, []).await?;
+/// The tables that were dropped without a word to the register and whose name no table has, but for one that takes over.
+pub(crate) async fn dropped(work: &Work, taken_over_by: Option<i64>) -> Result<Vec<i32>, DbErr> {
+    let sql = "SELECT id FROM archive.audited_table AS r WHERE archive.is_gone(r.relation, $1::bigint::oid)";
+    let rows = work.rows(sql, [taken_over_by.into()]).await?;
     rows.iter().map(|row| row.try_get("", "id")).collect()
 }

@@ -1,6 +1,6 @@
 -- What a role needs to archive and restore, beyond its grants on the tables themselves.
 GRANT USAGE ON SCHEMA archive TO {role};
-GRANT SELECT ON archive.archival, archive.archived_table, archive.history_table, archive.temporal_foreign_key,
+GRANT SELECT ON archive.archival, archive.archived_table, archive.known_table, archive.history_table, archive.temporal_foreign_key,
     archive.tenancy, archive.tenancy_scope, archive.tenancy_object, archive.tenancy_found TO {role};
 DO $grant$
 DECLARE
