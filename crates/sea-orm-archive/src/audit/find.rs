@@ -2,7 +2,8 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, QueryFilter, QueryOrder, Select, Value,
+    ActiveEnum, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, QueryFilter, QueryOrder,
+    Select, Value,
 };
 
 use super::as_of::RowAsOf;
@@ -46,11 +47,14 @@ pub trait AuditEntity: EntityTrait {
                 [Expr::col((entry::Entity, json)), Expr::val(column.as_str())],
             )
         };
-        Self::find_audit_by_id(key).filter(
-            has(entry::Column::Old)
-                .or(has(entry::Column::New))
-                .or(has(entry::Column::Redacted)),
-        )
+        Self::find_audit_by_id(key)
+            .filter(
+                has(entry::Column::Old)
+                    .or(has(entry::Column::New))
+                    .or(has(entry::Column::Redacted)),
+            )
+            // Where a restore may change values, its entry records the row as it was archived, and an UPDATE what changed.
+            .filter(is_no_restore())
     }
 
     /// The row with this primary key as it was at a time.
@@ -60,6 +64,10 @@ pub trait AuditEntity: EntityTrait {
 }
 
 impl<E: EntityTrait> AuditEntity for E {}
+
+fn is_no_restore() -> Expr {
+    column(entry::Column::Operation).ne(entry::Operation::Restore.to_value())
+}
 
 fn column(column: entry::Column) -> Expr {
     Expr::col((entry::Entity, column))
