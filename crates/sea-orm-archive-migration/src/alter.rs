@@ -62,7 +62,7 @@ pub(crate) async fn apply(work: &Work, statement: &TableAlterStatement) -> Resul
 ///
 /// The statement does not tell, so this is what a rendering has that the same one with a known name
 /// has not. The constraint makes it render even where there is nothing else to do, which panics.
-fn table_of(statement: &TableAlterStatement) -> Result<String, DbErr> {
+pub(crate) fn table_of(statement: &TableAlterStatement) -> Result<String, DbErr> {
     let mut probe = statement.clone();
     let sql = probe.drop_constraint("").to_string(PostgresQueryBuilder);
     let known = probe.table("t").to_string(PostgresQueryBuilder);

@@ -5,6 +5,7 @@ use sea_orm_migration::DbErr;
 use crate::{
     context, follow,
     history::{self, foreign_key},
+    known,
     name::{literal, quote},
     privileges, register, stamps,
     template::fill,
@@ -16,6 +17,7 @@ use crate::{
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     let before = privileges::standing(work).await?;
     work.run(include_str!("sql/ledger.sql")).await?;
+    work.run(include_str!("sql/known/install.sql")).await?;
     context::install(work).await?;
     work.run(include_str!("sql/functions.sql")).await?;
     work.run(&catalog_functions()).await?;
@@ -38,6 +40,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     follow::refresh(work, None).await?;
     tenancy::refresh_foreign_keys(work).await?;
     tenancy::keep_functions(work).await?;
+    known::note(work).await?;
     privileges::make_private(work, before).await
 }
 
@@ -99,7 +102,8 @@ async fn refuse_rows(work: &Work, twin: &str) -> Result<(), DbErr> {
 /// Lets `role` archive and restore what its grants on the tables allow.
 pub(crate) async fn grant(work: &Work, role: &str) -> Result<(), DbErr> {
     register::require(work).await?;
-    work.run(&include_str!("sql/grant.sql").replace("{role}", &quote(role)))
+    let sql = include_str!("sql/grant.sql").replace("{role}", &quote(role));
+    work.run(&sql.replace("{role_name}", &literal(role)))
         .await?;
     // Of all functions, which it was given, these are not for it.
     privileges::make_triggers_private(work).await

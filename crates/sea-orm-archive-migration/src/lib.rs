@@ -91,11 +91,11 @@
 mod alter;
 mod audit;
 mod context;
-mod difference;
 mod follow;
 mod history;
 mod index;
 mod install;
+mod known;
 mod name;
 mod options;
 mod privileges;

@@ -3,7 +3,7 @@
 use sea_orm_archive::catalog::TableId;
 use sea_orm_migration::DbErr;
 
-use crate::{options::TwinOptions, work::Work};
+use crate::{known, options::TwinOptions, work::Work};
 
 /// Refuses to go on where `install_archive` has not run.
 pub(crate) async fn require(work: &Work) -> Result<(), DbErr> {
@@ -22,13 +22,11 @@ pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
     work.row(sql, []).await?.try_get("", "installed")
 }
 
-/// Forgets the tables that were dropped without a word to the register, as `migrate fresh` does:
-/// PostgreSQL may give their numbers to other tables some day.
+/// Forgets the pairs of which a table was dropped and no table has its name, as `migrate fresh` does: PostgreSQL may give
+/// their numbers to other tables some day.
 pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     work.run(
-        "DELETE FROM archive.archived_table AS r
-         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = r.active)
-            OR NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = r.twin)",
+        "DELETE FROM archive.archived_table AS r WHERE archive.is_gone(r.active) OR archive.is_gone(r.twin)",
     )
     .await
 }
@@ -52,7 +50,8 @@ pub(crate) async fn add(
             archival_id.into(),
         ],
     )
-    .await
+    .await?;
+    known::note(work).await
 }
 
 /// Forgets the twin of `active`.

@@ -3,7 +3,7 @@
 use sea_orm_archive::catalog::{Table, Twin};
 use sea_orm_migration::DbErr;
 
-use crate::{audit, follow, register, stamps, work::Work};
+use crate::{audit, follow, known, register, stamps, work::Work};
 
 /// Drops the table called `name` and its twin, if they exist, with all their rows.
 pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
@@ -16,6 +16,9 @@ pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
         stamps::forget_dropped(work).await?;
         return register::forget_dropped(work).await;
     };
+    register::forget_dropped(work).await?;
+    known::follow(work, &active.id).await?;
+    let active = work.existing_table(&active.id.sql()).await?;
     register::remove(work, &active.id).await?;
     let tables: Vec<_> = std::iter::once(active.id.sql())
         .chain(active.twin.iter().map(|twin| twin.id.sql()))
@@ -35,6 +38,9 @@ pub(crate) async fn twin(work: &Work, name: &str) -> Result<(), DbErr> {
     let Some(active) = work.table(name).await? else {
         return register::forget_dropped(work).await;
     };
+    register::forget_dropped(work).await?;
+    known::follow(work, &active.id).await?;
+    let active = work.existing_table(&active.id.sql()).await?;
     match &active.twin {
         Some(twin) => drop_empty(work, &active, twin).await,
         None => Ok(()),

@@ -2,14 +2,16 @@
 
 use std::{borrow::Borrow, future::Future};
 
+use sea_orm_archive::catalog::Table;
 use sea_orm_migration::{
     DbErr, SchemaManager,
     sea_query::{IntoTableRef, TableAlterStatement, TableRef},
 };
 
 use crate::{
-    ArchivedTable, ContextSettings, ExistingTable, alter, audit, context, follow, install, name,
-    options::TwinOptions, privileges, register, remove, sequence, sync, tenancy, twin, work::Work,
+    ArchivedTable, ContextSettings, ExistingTable, alter, audit, context, follow, install, known,
+    name, options::TwinOptions, privileges, register, remove, sequence, sync, tenancy, twin,
+    work::Work,
 };
 
 /// The archive's part of a [`SchemaManager`].
@@ -503,9 +505,17 @@ async fn create(work: &Work, table: ArchivedTable) -> Result<(), DbErr> {
     adopt(work, &active, &twin).await
 }
 
+/// The table called `name`. Where it has the place of one that was archived and dropped, it is that one from now on.
+async fn existing(work: &Work, name: &str) -> Result<Table, DbErr> {
+    let table = work.existing_table(name).await?;
+    register::forget_dropped(work).await?;
+    known::follow(work, &table.id).await?;
+    work.existing_table(name).await
+}
+
 async fn adopt(work: &Work, table: &TableRef, options: &TwinOptions) -> Result<(), DbErr> {
     register::require(work).await?;
-    let active = work.existing_table(&name::table(table)?).await?;
+    let active = existing(work, &name::table(table)?).await?;
     twin::ensure(work, &active, options).await?;
     follow::refresh(work, Some(&active.id)).await?;
     changed(work, &active.id.sql()).await
@@ -516,8 +526,10 @@ async fn changed(work: &Work, name: &str) -> Result<(), DbErr> {
     audit::forget_dropped(work).await?;
     match work.table(name).await? {
         Some(table) => {
+            known::refuse_lost(work, &table.id).await?;
             audit::refresh(work, &table).await?;
-            tenancy::refresh(work, &table.id).await
+            tenancy::refresh(work, &table.id).await?;
+            known::note(work).await
         }
         None => Ok(()),
     }
@@ -525,6 +537,7 @@ async fn changed(work: &Work, name: &str) -> Result<(), DbErr> {
 
 async fn change(work: &Work, statement: &TableAlterStatement) -> Result<(), DbErr> {
     register::require(work).await?;
+    existing(work, &alter::table_of(statement)?).await?;
     let altered = alter::apply(work, statement).await?;
     follow::refresh(work, None).await?;
     changed(work, &altered.id.sql()).await
@@ -532,7 +545,7 @@ async fn change(work: &Work, statement: &TableAlterStatement) -> Result<(), DbEr
 
 async fn synchronise(work: &Work, name: &str) -> Result<(), DbErr> {
     register::require(work).await?;
-    let active = work.existing_table(name).await?;
+    let active = existing(work, name).await?;
     let Some(twin) = &active.twin else {
         return Err(DbErr::Migration(format!(
             "{} has no twin: call `manager.archive_existing_table(..)` first",

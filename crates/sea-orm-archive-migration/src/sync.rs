@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use sea_orm_archive::catalog::{Column, Table, Twin};
+use sea_orm_archive::catalog::{Column, Difference, Table, Twin, differences};
 use sea_orm_migration::DbErr;
 
 use crate::{
-    difference::{self, Difference},
     index,
     name::{quote, quote_all},
     work::Work,
@@ -25,7 +24,11 @@ pub(crate) async fn columns(work: &Work, active: &Table, twin: &Twin) -> Result<
     refuse_clash(active, twin, &added)?;
     let table = work.existing_table(&twin.id.sql()).await?;
     let definitions = definitions(work, active).await?;
-    let mut differences = difference::between(active, &table, &added);
+    let mut differences = differences(active, &table, &added);
+    if let Some(difference) = differences.iter().find(|found| !found.is_synced()) {
+        let problem = difference.describe(&active.id, &twin.id);
+        return Err(DbErr::Migration(problem));
+    }
     differences.sort_by_key(order);
     for difference in &differences {
         resolve(work, active, &table, difference, &definitions).await?;
@@ -46,6 +49,7 @@ fn order(difference: &Difference) -> u8 {
         Difference::Missing(_) => 5,
         Difference::NotNull { .. } => 6,
         Difference::Key(_) => 7,
+        _ => 8,
     }
 }
 
@@ -94,6 +98,9 @@ async fn resolve(
             not_null: true,
         } => set_not_null(work, active, twin, column).await,
         Difference::Key(columns) => change_key(work, twin, columns).await,
+        Difference::Persistence => work.run(&format!("{alter} SET LOGGED")).await,
+        // Row security comes with the grants; the rest was refused.
+        _ => Ok(()),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Making the twin of a table.
 
-use sea_orm_archive::catalog::{Table, TableId, Twin};
+use sea_orm_archive::catalog::{self, Difference, Table, TableId, Twin, differences};
 use sea_orm_migration::DbErr;
 
 use crate::{
-    difference, index,
+    index,
     name::{self, quote, quote_all},
     options::TwinOptions,
     privileges, register, sequence,
@@ -42,6 +42,12 @@ async fn refuse_unfit(work: &Work, active: &Table, options: &TwinOptions) -> Res
     let refuse = |reason: String| Err(DbErr::Migration(format!("{table} {reason}")));
     if table.schema == "archive" || table.schema.starts_with("pg_") {
         return refuse("cannot be archived: it is not a table of the application".to_owned());
+    }
+    if active.persistence == "t" {
+        return refuse(
+            "cannot be archived: it is temporary, and its archive table would outlive it"
+                .to_owned(),
+        );
     }
     if active.is_partition {
         return refuse(
@@ -100,15 +106,22 @@ async fn verify_registered(
         )));
     }
     let table = work.existing_table(&twin.id.sql()).await?;
-    let differences = difference::between(active, &table, &options.added());
+    let differences = differences(active, &table, &options.added());
     if differences.is_empty() {
         return verify_added(work, active, &table, options).await;
     }
     Err(DbErr::Migration(format!(
-        "the twin {} no longer fits {}: {}; call `manager.sync_archived_table(..)`",
+        "the archive table {} no longer fits {}: {}; {}",
         twin.id,
         active.id,
-        difference::list(&differences)
+        catalog::list(&differences),
+        match differences
+            .iter()
+            .find(|difference| !difference.is_synced())
+        {
+            None => "call `manager.sync_archived_table(..)`".to_owned(),
+            Some(first) => first.describe(&active.id, &twin.id),
+        }
     )))
 }
 
@@ -155,18 +168,16 @@ async fn verify_found(
     found: &Table,
     options: &TwinOptions,
 ) -> Result<(), DbErr> {
-    let differences = difference::between(active, found, &options.added());
-    if found.kind != "r" || found.is_partition || !differences.is_empty() {
+    let mut differences = differences(active, found, &options.added());
+    // Those that it lacks it gets with the grants.
+    differences.retain(|difference| !matches!(difference, Difference::RowSecurity));
+    if !differences.is_empty() {
         return Err(DbErr::Migration(format!(
             "there is a {} already, and it does not fit as the twin of {}: {}; rename it, change it to fit, or give \
              the twin another name with `.twin(\"..\")`",
             found.id,
             active.id,
-            if differences.is_empty() {
-                "it is not a plain table".to_owned()
-            } else {
-                difference::list(&differences)
-            }
+            catalog::list(&differences)
         )));
     }
     if let Some(other) = register::active_of(work, &found.id).await? {
@@ -175,8 +186,7 @@ async fn verify_found(
             found.id, active.id
         )));
     }
-    verify_added(work, active, found, options).await?;
-    refuse_unique(work, found).await
+    verify_added(work, active, found, options).await
 }
 
 /// Checks the three columns that a twin adds.
@@ -209,23 +219,4 @@ async fn verify_added(
         }
     }
     Ok(())
-}
-
-/// Archived rows may share what active rows may not: a slug that was given to another post since.
-async fn refuse_unique(work: &Work, twin: &Table) -> Result<(), DbErr> {
-    let rows = work
-        .rows(
-            "SELECT indexrelid::regclass::text AS name FROM pg_catalog.pg_index
-             WHERE indrelid = $1::bigint::oid AND NOT indisprimary AND (indisunique OR indisexclusion)",
-            [twin.id.oid.into()],
-        )
-        .await?;
-    match rows.first() {
-        None => Ok(()),
-        Some(row) => Err(DbErr::Migration(format!(
-            "{} does not fit as a twin: the unique index {} would keep archived rows out; drop it",
-            twin.id,
-            row.try_get::<String>("", "name")?
-        ))),
-    }
 }

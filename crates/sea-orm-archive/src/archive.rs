@@ -394,15 +394,15 @@ fn archivals(answer: Option<Json>) -> Result<Vec<Archival>, Error> {
     }
 }
 
-/// 23503: the database found rows that point at the tree; AR003: our guard did.
+/// A foreign key: the database found rows that point at the tree; AR003: our guard did.
 fn is_blocked(error: &Error) -> bool {
-    error::code(error).is_some_and(|code| code == "23503" || code == error::RESTRICTED)
+    error::code(error).is_some_and(|code| error::is_foreign_key(&code) || code == error::RESTRICTED)
 }
 
 /// How often to look for what blocks an archive, before it is said to be something that nobody shows us.
 const LOOKS: u32 = 3;
 
-/// 23503 by rows that row security hides: those of another tenant.
+/// A foreign key whose rows row security hides: those of another tenant.
 fn unseen_child(planned: &Planned, error: &Error) -> Option<Error> {
     let Error::Database(source) = error else {
         return None;

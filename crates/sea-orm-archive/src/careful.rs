@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionSession, TransactionTrait};
 
+use crate::begin::begin;
 use crate::catalog;
 use crate::error::{self, Error, postgres};
 use crate::plan::{self, RestorePlan};
@@ -35,7 +36,7 @@ where
 {
     let mut attempt = 1;
     loop {
-        let transaction = db.begin().await?;
+        let transaction = begin(db).await?;
         let outcome = looked(&transaction, archival).await;
         let hidden = outcome.as_ref().map(hidden_tables).unwrap_or_default();
         let outcome = match (outcome, lock_root) {
@@ -64,7 +65,7 @@ pub(crate) async fn preview<C>(db: &C, archival: i64) -> Result<RestorePreview, 
 where
     C: ConnectionTrait + TransactionTrait + 'static,
 {
-    let transaction = db.begin().await?;
+    let transaction = begin(db).await?;
     let preview = preview_here(&transaction, archival).await;
     transaction.rollback().await?;
     preview
@@ -276,7 +277,7 @@ fn in_the_way(archival: i64, plan: &RestorePlan, conflicts: Vec<Conflict>) -> Er
 /// no look misses one that stays away. What a CHECK refuses, it refuses again.
 fn looks_for(error: &Error) -> u32 {
     match error::code(error).as_deref() {
-        Some("23503") => ATTEMPTS,
+        Some(code) if error::is_foreign_key(code) => ATTEMPTS,
         _ => LOOKS,
     }
 }

@@ -493,7 +493,7 @@ pub(crate) fn dependent_rows(table: &str, error: &Error) -> Option<Error> {
     let Error::Database(source) = error else {
         return None;
     };
-    let source = postgres(source).filter(|e| e.code() == "23503")?;
+    let source = postgres(source).filter(|e| is_foreign_key(e.code()))?;
     Some(Error::DependentRows {
         table: table.to_owned(),
         constraint: source.constraint().unwrap_or_default().to_owned(),
@@ -515,6 +515,12 @@ pub(crate) fn refused_by_trigger(table: &str, error: &Error) -> Option<Error> {
 
 fn raised(error: &SqlxPostgresError) -> bool {
     error.routine() == Some("exec_stmt_raise")
+}
+
+/// Whether the SQLSTATE is that of a foreign key: foreign_key_violation, or restrict_violation, which PostgreSQL 18
+/// answers for ON DELETE RESTRICT.
+pub(crate) fn is_foreign_key(code: &str) -> bool {
+    matches!(code, "23503" | "23001")
 }
 
 /// The SQLSTATE of a database error.

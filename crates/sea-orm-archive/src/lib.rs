@@ -46,6 +46,7 @@
 pub mod archival;
 mod archive;
 pub mod audit;
+mod begin;
 mod careful;
 pub mod catalog;
 pub mod context;

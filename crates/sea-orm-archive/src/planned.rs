@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 
 use crate::Error;
+use crate::begin::begin;
 use crate::catalog;
 use crate::entity::Archivable;
 use crate::error;
@@ -116,7 +117,7 @@ where
     let plan = if is_pool::<C>() {
         plan::build(db, E::declaration()).await?
     } else {
-        let nested = db.begin().await?;
+        let nested = begin(db).await?;
         let plan = plan::build(&nested, E::declaration()).await;
         finish(nested, plan).await?
     };

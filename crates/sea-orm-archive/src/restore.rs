@@ -411,7 +411,8 @@ fn next<C: 'static>(answer: Result<Option<Json>, Error>, attempt: u32) -> Next {
         Err(Error::Contention { .. }) if is_pool::<C>() && attempt < ATTEMPTS => Next::Again,
         Err(error) => match error::code(&error).as_deref() {
             Some(error::OTHER_PLAN) => Next::OtherPlan,
-            Some("23505" | "23503" | "23P01" | "23514" | "23502") => Next::Carefully,
+            Some("23505" | "23P01" | "23514" | "23502") => Next::Carefully,
+            Some(code) if error::is_foreign_key(code) => Next::Carefully,
             _ => Next::Failed(error),
         },
     }

@@ -11,6 +11,7 @@ use sea_orm::{
 use serde_json::Value as Json;
 
 use crate::Error;
+use crate::begin::begin;
 use crate::error;
 
 /// How often a call is tried before its error is the caller's.
@@ -71,7 +72,7 @@ where
     if is_pool::<C>() {
         return ask_here(db, sql).await;
     }
-    let nested = db.begin().await?;
+    let nested = begin(db).await?;
     let answer = ask_here(&nested, sql).await;
     finish(nested, answer).await
 }
@@ -115,6 +116,7 @@ pub(crate) fn is_stale(error: &Error) -> bool {
                 code.as_str(),
                 error::STALE
                     | "3F000"
+                    | "428C9"
                     | "42P01"
                     | "42703"
                     | "42704"

@@ -1,1 +1,251 @@
 //! A changed row is not recorded as a move between a table and its archive table.
+
+use sea_orm::prelude::DateTimeUtc;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm_archive::AuditEntity;
+use sea_orm_archive_migration::AuditedTable;
+use serde_json::{Value as Json, json};
+
+use crate::audited::{Audited, json, pretend_to_move, refused, run};
+
+const TABLES: &str = "
+    create table accounts (id int primary key, owner text not null, balance int not null);
+    create table tags (name text primary key);
+    create table posts (id int primary key, title text not null, password text not null, reviewer_id int);";
+
+/// Rows whose images have the same `hashtextextended(.., 0)`, `(1,Ann,100)` and `(1,Mallory--..,1000000)`. The hash is
+/// Jenkins' lookup3 with a known seed. Each of its steps can be inverted: 12 characters of a text, on a boundary of 12
+/// bytes, take its state from what comes before them to what the rest needs. Trying about 300,000 values of the 32 bits
+/// of the last state that the hash leaves out gives 12 printable ones.
+const FORGED_OWNER: &str = "Mallory--WT1JaNZumP.7";
+/// The same for rows that are a key and nothing else: `(Ann)` and `(Mallory----..)`.
+const FORGED_TAG: &str = "Mallory----6UsJ9IftVTr1";
+
+mod account {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "accounts")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        pub owner: String,
+        pub balance: i32,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+async fn open() -> Audited {
+    let audited = Audited::new(
+        TABLES,
+        vec![
+            AuditedTable::new("accounts"),
+            AuditedTable::new("tags"),
+            AuditedTable::new("posts").redact(["password"]),
+        ],
+        &["accounts", "tags", "posts"],
+    )
+    .await;
+    run(
+        &audited.web,
+        "insert into accounts values (1, 'Ann', 100); insert into tags values ('Ann');
+         insert into posts values (1, 'a', 'hidden', null), (2, 'b', 'hidden', null)",
+    )
+    .await;
+    audited
+}
+
+async fn clock(db: &impl ConnectionTrait) -> DateTimeUtc {
+    let statement = Statement::from_string(DbBackend::Postgres, "select clock_timestamp()");
+    let row = db.query_one_raw(statement).await.unwrap().unwrap();
+    row.try_get_by_index(0).unwrap()
+}
+
+async fn balance_as_of(audited: &Audited, at: DateTimeUtc) -> i32 {
+    let account = account::Entity::row_as_of(1, at).one(&audited.web).await;
+    account.unwrap().unwrap().row.balance
+}
+
+#[tokio::test]
+async fn a_changed_row_with_the_same_64_bit_hash_is_not_recorded_as_archived() {
+    let audited = open().await;
+    let session = audited.database.session_as("mallory", "web").await;
+    let same = format!(
+        "select to_jsonb(hashtextextended(row(1, 'Ann', 100)::text, 0) = hashtextextended(row(1, '{FORGED_OWNER}', 1000000)::text, 0))"
+    );
+    assert_eq!(json(&audited.owner, &same).await, [json!(true)]);
+    let before = audited.entries().await;
+    let forged = format!(
+        "{} delete from accounts where id = 1;
+         insert into deleted_accounts (id, owner, balance, deleted_at, archival_id) values (1, '{FORGED_OWNER}', 1000000, now(), 1)",
+        pretend_to_move("accounts", false)
+    );
+    let error = refused(&session.db(), &forged).await;
+    assert!(error.contains("seemed to move"), "{error}");
+    assert_eq!(audited.entries().await, before);
+    let now = clock(&audited.owner).await;
+    assert_eq!(balance_as_of(&audited, now).await, 100);
+}
+
+#[tokio::test]
+async fn a_row_does_not_vanish_behind_another_key_of_the_same_64_bit_hash() {
+    let audited = open().await;
+    let session = audited.database.session_as("mallory", "web").await;
+    let same = format!(
+        "select to_jsonb(hashtextextended(row('Ann')::text, 0) = hashtextextended(row('{FORGED_TAG}')::text, 0))"
+    );
+    assert_eq!(json(&audited.owner, &same).await, [json!(true)]);
+    let archived = format!(
+        "{} delete from tags; insert into deleted_tags (name, deleted_at, archival_id) values ('{FORGED_TAG}', now(), 1)",
+        pretend_to_move("tags", false)
+    );
+    let error = refused(&session.db(), &archived).await;
+    assert!(error.contains("seemed to move"), "{error}");
+    // And on the way back.
+    run(
+        &session.db(),
+        "insert into deleted_tags (name, deleted_at, archival_id) values ('Ann', now(), 1); delete from tags",
+    )
+    .await;
+    let restored = format!(
+        "{} delete from deleted_tags; insert into tags values ('{FORGED_TAG}')",
+        pretend_to_move("tags", false)
+    );
+    let error = refused(&session.db(), &restored).await;
+    assert!(error.contains("seemed to move"), "{error}");
+}
+
+#[tokio::test]
+async fn a_changed_row_is_not_recorded_as_restored() {
+    let audited = open().await;
+    let session = audited.database.session_as("mallory", "web").await;
+    let db = session.db();
+    run(
+        &db,
+        &format!(
+            "begin; {} with gone as (delete from accounts returning *)
+             insert into deleted_accounts (id, owner, balance, deleted_at, archival_id) select *, now(), 1 from gone; commit",
+            pretend_to_move("accounts", false)
+        ),
+    )
+    .await;
+    let archived = clock(&audited.owner).await;
+    let forged = |linked| {
+        format!(
+            "{} delete from deleted_accounts; insert into accounts values (1, 'Ann', 1000000)",
+            pretend_to_move("accounts", linked)
+        )
+    };
+    // A move that puts no links back changes no row.
+    let error = refused(&db, &forged(false)).await;
+    assert!(error.contains("seemed to move"), "{error}");
+    // One that does is recorded with the values before and after it, whoever makes it.
+    run(&db, &format!("begin; {}; commit", forged(true))).await;
+    let last = audited.entries().await[5..].to_vec();
+    let row = |balance: i32| json!({"id": 1, "owner": "Ann", "balance": balance});
+    let entry = |operation: &str, old: Json, new: Json| json!([operation, "public.accounts", {"id": 1}, old, new, null]);
+    assert_eq!(
+        last,
+        [
+            entry("RESTORE", row(100), Json::Null),
+            entry("UPDATE", Json::Null, row(1_000_000))
+        ]
+    );
+    assert_eq!(balance_as_of(&audited, archived).await, 100);
+    assert_eq!(
+        balance_as_of(&audited, clock(&audited.owner).await).await,
+        1_000_000
+    );
+}
+
+#[tokio::test]
+async fn a_restore_records_new_values_of_rows_that_got_a_link_alone() {
+    let audited = open().await;
+    let session = audited.database.session_as("restorer", "web").await;
+    let db = session.db();
+    run(
+        &db,
+        &format!(
+            "begin; {} with gone as (delete from posts returning *)
+             insert into deleted_posts (id, title, password, reviewer_id, deleted_at, archival_id) select *, now(), 1 from gone; commit",
+            pretend_to_move("posts", false)
+        ),
+    )
+    .await;
+    let before = audited.entries().await.len();
+    // As a restore does it: in one statement, the link of one row put back on the way.
+    run(
+        &db,
+        &format!(
+            "begin; {} with taken as (delete from deleted_posts returning *)
+             insert into posts select id, title, password, case id when 2 then 7 end from taken; commit",
+            pretend_to_move("posts", true)
+        ),
+    )
+    .await;
+    let entries = audited.entries().await[before..].to_vec();
+    let restored: Vec<_> = entries.iter().filter(|e| e[0] == "RESTORE").collect();
+    assert_eq!(restored.len(), 2, "{entries:?}");
+    let updated: Vec<_> = entries.iter().filter(|e| e[0] == "UPDATE").collect();
+    let new = json!({"id": 2, "title": "b", "reviewer_id": 7});
+    assert_eq!(
+        updated,
+        [&json!(["UPDATE", "public.posts", {"id": 2}, null, new, ["password"]])]
+    );
+    let unfinished = "select to_jsonb(count(*)) from archive.audit_handover";
+    assert_eq!(json(&audited.owner, unfinished).await, [json!(0)]);
+}
+
+/// The image of a row is the same on both sides, whatever the session does between them.
+#[tokio::test]
+async fn settings_between_the_two_sides_neither_hide_nor_forge_a_change() {
+    let audited = Audited::new(
+        "create type mood as enum ('low', 'high');
+         create table facts (id int primary key, f float8, t tstzrange, m money, c regclass, e mood, es mood[])",
+        vec![AuditedTable::new("facts")],
+        &["facts"],
+    )
+    .await;
+    let db = audited.database.session_as("owner", "owner").await.db();
+    run(
+        &db,
+        "insert into facts values (1, 0.30000000000000004, '[2026-01-01Z,2026-02-01Z)', 12.34, 'pg_class', 'low', '{low}')",
+    )
+    .await;
+    let moves = pretend_to_move("facts", false);
+    let into = "insert into deleted_facts (id, f, t, m, c, e, es, deleted_at, archival_id) select *, now(), 1";
+    run(
+        &db,
+        &format!(
+            "begin; create temporary table gone on commit drop as select * from facts; {moves} delete from facts;
+             set local extra_float_digits = -15; set local timezone = 'X+20'; set local quote_all_identifiers = on;
+             {into} from gone; commit"
+        ),
+    )
+    .await;
+    run(&db, "begin; set local timezone = 'X+3'; insert into facts select id, f, t, m, c, e, es from deleted_facts; delete from deleted_facts; commit").await;
+    // What shows as the same text, and is not the same.
+    for (between, forged) in [
+        (
+            "set local extra_float_digits = -15",
+            "id, 0.3::float8, t, m, c, e, es",
+        ),
+        (
+            "alter type mood rename value 'low' to 'x'; alter type mood rename value 'high' to 'low'",
+            "id, f, t, m, c, 'low'::mood, es",
+        ),
+        (
+            "alter type mood rename value 'low' to 'x'; alter type mood rename value 'high' to 'low'",
+            "id, f, t, m, c, e, '{low}'::mood[]",
+        ),
+    ] {
+        let attempt = format!(
+            "create temporary table gone on commit drop as select * from facts; {moves} delete from facts;
+             {between}; {into} from (select {forged} from gone) as f"
+        );
+        let error = refused(&db, &attempt).await;
+        assert!(error.contains("seemed to move"), "{between}: {error}");
+    }
+}

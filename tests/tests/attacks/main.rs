@@ -4,6 +4,7 @@
 
 mod archival_records;
 mod audit_grants;
+mod audited;
 mod blog;
 mod casts;
 mod exact_keys;

@@ -36,7 +36,7 @@ const REFUSED: [(&str, &str); 22] = [
         "permission denied",
     ),
     (
-        "insert into archive.audit_handover (transaction_id, audited, operation, rows, keys, digest) values (1, 1, 'LEFT', 0, 0, 0)",
+        "insert into archive.audit_handover (transaction_id, audited, operation, rows, digest) values (1, 1, 'LEFT', 0, '')",
         "permission denied",
     ),
     ("delete from archive.audited_table", "permission denied"),

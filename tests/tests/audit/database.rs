@@ -46,13 +46,14 @@ pub async fn shop() -> Database {
     shop
 }
 
-/// Lets the role `web` change `tables`, archive, restore, and read the log.
+/// Lets the role `web` change `tables`, archive, restore, read the log, and maintain it.
 pub async fn let_in(database: &Database, tables: &str) {
     let role = database.role("web").await;
     let db = database.connect().await;
     let manager = SchemaManager::new(&db);
     manager.grant_archive(&role).await.unwrap();
     manager.grant_audit(&role).await.unwrap();
+    manager.grant_audit_maintenance(&role).await.unwrap();
     run(
         &db,
         &format!("grant select, insert, update, delete, truncate on {tables} to \"{role}\"; grant usage on all sequences in schema public to \"{role}\""),

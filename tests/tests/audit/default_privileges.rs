@@ -155,6 +155,8 @@ impl Shop {
     async fn grant(&self) {
         self.manager().grant_archive(&self.web).await.unwrap();
         self.manager().grant_audit(&self.web).await.unwrap();
+        let maintains = self.manager().grant_audit_maintenance(&self.web).await;
+        maintains.unwrap();
     }
 
     async fn given(&self) -> Vec<Json> {

@@ -7,7 +7,7 @@ use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 use sea_orm_migration::prelude::{ColumnDef, ColumnType};
 
-mod price {
+pub mod price {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveHistory;
 
@@ -30,8 +30,8 @@ mod price {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-#[tokio::test]
-async fn the_actor_of_the_context_is_who_says_so() {
+/// A product (1) that has no price yet.
+pub async fn shop() -> Database {
     let shop = Database::empty().await;
     let db = shop.connect().await;
     let manager = SchemaManager::new(&db);
@@ -51,6 +51,14 @@ async fn the_actor_of_the_context_is_who_says_so() {
         )
         .await
         .unwrap();
+    shop
+}
+
+#[tokio::test]
+async fn the_actor_of_the_context_is_who_says_so() {
+    let shop = shop().await;
+    let db = shop.connect().await;
+    let manager = SchemaManager::new(&db);
     let txn = Context::new().actor("alice").begin(&db).await.unwrap();
     let started = price::Entity::start(1)
         .value(price::Column::Price, 5)

@@ -2,6 +2,7 @@
 
 mod carried;
 mod database;
+mod dropped;
 mod history;
 mod moves;
 mod web;

@@ -1,9 +1,6 @@
 //! A context goes with its request: through axum, one connection and whatever goes wrong.
 
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use ::blog::post;
@@ -24,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
 use crate::database::{Known, blog, known, one};
+use crate::dropped::polled;
 
 #[derive(Clone)]
 struct User {
@@ -374,23 +372,6 @@ async fn no_request_sees_the_context_of_another() {
         (answered..=answered + count("cancelled")).contains(&rows),
         "{rows} rows of {ends:?}"
     );
-}
-
-/// Polls the future so many times, and drops it where it waits then.
-async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = times;
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => {
-            left = left.saturating_sub(1);
-            match left {
-                0 => Poll::Ready(None),
-                _ => Poll::Pending,
-            }
-        }
-    })
-    .await
 }
 
 /// Waits until the server says that the session has nothing open; what is left open never ends.

@@ -24,6 +24,7 @@ async fn install_and_uninstall_may_run_again() -> Result<(), DbErr> {
                 "detached_link",
                 "fresh_look",
                 "history_table",
+                "known_table",
                 "signing_key",
                 "stamped_table",
                 "temporal_foreign_key",

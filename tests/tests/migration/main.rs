@@ -3,10 +3,12 @@
 mod alter;
 mod cycle;
 mod database;
+mod fit;
 mod install;
 mod names;
 mod privileges;
 mod remove;
 mod sequence;
+mod swapped;
 mod sync;
 mod twin;

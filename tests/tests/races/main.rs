@@ -8,5 +8,6 @@ mod against_archive;
 mod against_restore;
 mod blog;
 mod definition;
+mod detached;
 mod naive;
 mod tree;

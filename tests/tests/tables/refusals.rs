@@ -150,10 +150,10 @@ async fn a_child_table_that_comes_later() {
 }
 
 /// What is changed behind the framework's back, and what the error must speak of.
-const CHANGES: [(&str, &str); 13] = [
+const CHANGES: [(&str, &str); 26] = [
     (
         "alter table parents add column extra text default 'precious'",
-        "the column extra of public.parents is missing in public.deleted_parents: call manager.sync_archived_table(\"parents\")",
+        "the archive table public.deleted_parents does not fit public.parents: it lacks the column \"extra\" text: call manager.sync_archived_table(\"parents\")",
     ),
     (
         "alter table children add column extra text default 'precious'",
@@ -161,7 +161,7 @@ const CHANGES: [(&str, &str); 13] = [
     ),
     (
         "alter table children alter column name type varchar(3)",
-        "the column name is character varying(3) in public.children and text in public.deleted_children",
+        "its column \"name\" is text and not character varying(3): call manager.sync_archived_table(\"children\")",
     ),
     (
         "alter table children alter column parent_id type int",
@@ -169,23 +169,23 @@ const CHANGES: [(&str, &str); 13] = [
     ),
     (
         "alter table children alter column name type text collate \"C\"",
-        "the column name",
+        "its column \"name\" is text and not text of the same collation",
     ),
     (
         "alter table deleted_children alter column name set not null",
-        "the column name may be NULL in public.children",
+        "its column \"name\" is NOT NULL",
     ),
     (
         "alter table children rename column name to title",
-        "the column title of public.children is missing",
+        "it lacks the column \"title\"",
     ),
     (
         "alter table children drop column name",
-        "the column name of public.deleted_children is missing in public.children",
+        "public.deleted_children does not fit public.children: it has a column \"name\" that the table does not have",
     ),
     (
         "alter table deleted_children add column extra text",
-        "the column extra of public.deleted_children is missing in public.children",
+        "it has a column \"extra\" that the table does not have",
     ),
     (
         "alter table deleted_children drop column deleted_by",
@@ -202,6 +202,59 @@ const CHANGES: [(&str, &str); 13] = [
     (
         "create rule quiet as on delete to children do instead nothing",
         "rewrite rules stand on public.children",
+    ),
+    (
+        "alter table deleted_children set unlogged",
+        "public.deleted_children does not fit public.children: it is UNLOGGED or temporary, and what is archived would be lost in a crash: call manager.sync_archived_table(\"children\")",
+    ),
+    (
+        "alter table deleted_children add constraint calm check (name <> 'loud')",
+        "it has the CHECK constraint \"calm\", which could refuse what is archived: ALTER TABLE \"public\".\"deleted_children\" DROP CONSTRAINT \"calm\"",
+    ),
+    (
+        "alter table deleted_children add constraint calm check (name <> 'loud') not valid",
+        "it has the CHECK constraint \"calm\"",
+    ),
+    (
+        "create unique index one_name on deleted_children (name)",
+        "the unique index one_name",
+    ),
+    (
+        "alter table deleted_children add constraint apart exclude (parent_id with =)",
+        "the unique index apart",
+    ),
+    (
+        "alter table deleted_children add constraint astray foreign key (parent_id) references parents on delete cascade",
+        "it has the foreign key \"astray\"",
+    ),
+    (
+        "create table notes (child bigint references deleted_children on delete cascade)",
+        "the foreign key notes_child_fkey of public.notes refers to it",
+    ),
+    (
+        "create rule quiet as on insert to deleted_children do instead nothing",
+        "it has a rewrite rule",
+    ),
+    (
+        "create table heirs () inherits (deleted_children)",
+        "public.deleted_children does not fit public.children: it inherits from a table, or is inherited from",
+    ),
+    (
+        "create table base (like deleted_children); alter table deleted_children inherit base",
+        "it inherits from a table, or is inherited from",
+    ),
+    (
+        "alter table deleted_children drop column name, add column name text generated always as ('x') stored",
+        "its column \"name\" is generated or an identity",
+    ),
+    (
+        "create function skip() returns trigger language plpgsql as 'begin return null; end';
+         create trigger skip before insert on deleted_children for each row execute function skip()",
+        "the trigger skip may drop or change its rows",
+    ),
+    (
+        "alter table children enable row level security; create policy every on children using (true)",
+        "row security is on for the table and off for it",
     ),
 ];
 

@@ -58,6 +58,7 @@ pub struct Refusal {
     pub table: Option<String>,
     pub schema: Option<String>,
     pub message: String,
+    pub detail: Option<String>,
 }
 
 /// Checks that the database refuses a statement, and returns what it says.
@@ -78,6 +79,7 @@ pub fn refusal<T>(result: Result<T, DbErr>) -> Refusal {
         table: error.table().map(str::to_owned),
         schema: error.schema().map(str::to_owned),
         message: error.message().to_owned(),
+        detail: error.detail().map(str::to_owned),
     }
 }
 

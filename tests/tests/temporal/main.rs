@@ -7,6 +7,7 @@ mod company;
 mod database;
 mod parent;
 mod races;
+mod readable;
 mod registered;
 mod shapes;
 mod split;

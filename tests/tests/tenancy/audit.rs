@@ -1,5 +1,6 @@
 //! The log tells each tenant of its rows.
 
+use sea_orm::TransactionTrait;
 use sea_orm_archive::Context;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::AuditSchema;
@@ -121,6 +122,8 @@ async fn partitions_are_made_and_dropped() {
         []
     );
     // A tenant that may make them sees no more.
+    let web = organisations.database.role("web").await;
+    manager.grant_audit_maintenance(&web).await.unwrap();
     run(
         &organisations.web,
         "select archive.make_audit_partitions(8)",
@@ -200,5 +203,82 @@ async fn what_was_logged_before() {
         )
         .await,
         1
+    );
+}
+
+const TRUNCATED: &str = "select (key->>'id') || ' ' || coalesce(tenant, '-') from archive.audit_entry where operation = 'TRUNCATE' order by 1";
+
+/// The log is under policies as soon as any table is under tenancy. Those of the rows alone matter to a TRUNCATE.
+#[tokio::test]
+async fn a_truncate_is_recorded_where_another_table_is_under_tenancy() {
+    let organisations = Organisations::open().await;
+    organisations.enable_one("invoices").await.unwrap();
+    let web = organisations.database.role("web").await;
+    run(
+        &organisations.owner,
+        &format!("grant truncate on bookmarks to \"{web}\""),
+    )
+    .await;
+    for txn in [
+        Context::new().actor(7).begin(&organisations.web).await,
+        Context::new().actor(7).begin(&organisations.owner).await,
+    ] {
+        let txn = txn.unwrap();
+        run(&txn, "truncate bookmarks").await;
+        assert_eq!(texts(&txn, TRUNCATED).await, ["21 -", "22 -"]);
+    }
+    // The settings of the caller are as before.
+    let txn = organisations.web.begin().await.unwrap();
+    run(
+        &txn,
+        "set local timezone = 'Asia/Tokyo'; truncate bookmarks",
+    )
+    .await;
+    let settings = "select current_setting('timezone') || current_setting('row_security')";
+    assert_eq!(texts(&txn, settings).await, ["Asia/Tokyoon"]);
+}
+
+#[tokio::test]
+async fn a_truncate_of_a_table_under_tenancy_is_recorded_for_the_administrator_alone() {
+    let organisations = Organisations::new().await;
+    let web = organisations.database.role("web").await;
+    run(
+        &organisations.owner,
+        &format!(
+            "grant truncate on bookmarks, deleted_posts to \"{web}\", \"{}\"",
+            organisations.ops
+        ),
+    )
+    .await;
+    let txn = organisations.tenant(1).await;
+    post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    for (table, rows) in [
+        ("bookmarks", &["21 1", "22 2"][..]),
+        ("deleted_posts", &["1 1"]),
+    ] {
+        let truncate = format!("truncate {table}");
+        let txn = organisations.tenant(1).await;
+        let refused = attempt(&txn, &truncate).await.unwrap_err().to_string();
+        assert!(refused.contains("row-level security"), "{refused}");
+        drop(txn);
+        let refused = attempt(&organisations.owner, &truncate).await;
+        assert!(refused.is_err());
+        let txn = organisations.administrator().await;
+        run(&txn, &truncate).await;
+        assert_eq!(texts(&txn, TRUNCATED).await, rows);
+        drop(txn);
+    }
+    // A policy of somebody else that hides rows from the owner of the log.
+    run(
+        &organisations.owner,
+        "create policy mine on bookmarks as restrictive using (id <> 22)",
+    )
+    .await;
+    let txn = organisations.administrator().await;
+    let refused = attempt(&txn, "truncate bookmarks").await.unwrap_err();
+    assert!(
+        refused.to_string().contains("row-level security"),
+        "{refused}"
     );
 }

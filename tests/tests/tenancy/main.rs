@@ -19,6 +19,7 @@ mod nested;
 mod odd_names;
 mod parity;
 mod splits;
+mod swapped;
 mod temporal;
 mod tenants;
 mod versions;

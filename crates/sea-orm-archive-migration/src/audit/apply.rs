@@ -9,7 +9,7 @@ use crate::{
         options::AuditedTable,
         register::{self, Audited},
     },
-    name, privileges,
+    known, name, privileges,
     template::fill,
     tenancy,
     work::Work,
@@ -20,9 +20,13 @@ pub(crate) async fn audit(work: &Work, wanted: &AuditedTable) -> Result<(), DbEr
     register::require(work).await?;
     forget_dropped(work).await?;
     let table = work.existing_table(&name::table(&wanted.table)?).await?;
+    known::follow(work, &table.id).await?;
+    forget(work, Some(table.id.oid)).await?;
+    let table = work.existing_table(&table.id.sql()).await?;
     refuse_unfit(work, &table, wanted).await?;
     refuse_uncovered(work, &table, wanted).await?;
     register::put(work, &table.id, &wanted.excluded, &wanted.redacted).await?;
+    known::note(work).await?;
     refresh(work, &table).await?;
     tenancy::tell_log(work, &table).await
 }
@@ -36,6 +40,8 @@ pub(crate) async fn unaudit(work: &Work, name: &str) -> Result<(), DbErr> {
     let Some(table) = work.table(name).await? else {
         return Ok(());
     };
+    forget(work, Some(table.id.oid)).await?;
+    known::accept(work, &table.id).await?;
     let Some(audited) = register::find(work, &table.id).await? else {
         return Ok(());
     };
@@ -72,7 +78,11 @@ pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
     }
-    for id in register::dropped(work).await? {
+    forget(work, None).await
+}
+
+async fn forget(work: &Work, taken_over_by: Option<i64>) -> Result<(), DbErr> {
+    for id in register::dropped(work, taken_over_by).await? {
         drop_functions(work, id).await?;
         register::remove(work, id).await?;
     }
@@ -80,6 +90,8 @@ pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
 }
 
 async fn watch(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbErr> {
+    refuse_unattributed(audited)?;
+    refuse_redacted_key(table, audited)?;
     let columns = function::columns(work, table.id.oid).await?;
     let written = function::Written {
         table,
@@ -141,6 +153,34 @@ async fn drop_functions(work: &Work, id: i32) -> Result<(), DbErr> {
             .await?;
     }
     Ok(())
+}
+
+/// A redacted column that was renamed before a dump and a restore has neither its name nor its number any more. Until it is
+/// named again, writes treat every column that it may be as redacted.
+fn refuse_unattributed(audited: &Audited) -> Result<(), DbErr> {
+    if audited.unattributed.is_empty() {
+        return Ok(());
+    }
+    Err(DbErr::Migration(format!(
+        "{} was dumped and restored since it was audited, and some of its columns were renamed or added before that, so nothing \
+         tells whether these are redacted: \"{}\". Call `manager.audit_table(..)` for it, with the columns to redact as they \
+         are called now",
+        audited.name,
+        audited.unattributed.join("\", \"")
+    )))
+}
+
+fn refuse_redacted_key(table: &Table, audited: &Audited) -> Result<(), DbErr> {
+    let is_redacted = |name: &&str| audited.redacted.iter().any(|redacted| redacted == name);
+    let mut key = table.key.iter().map(|column| column.name.as_str());
+    match key.find(is_redacted) {
+        None => Ok(()),
+        Some(column) => Err(DbErr::Migration(format!(
+            "\"{column}\" of {} is redacted and now in its primary key, which entries of the audit log contain: change the \
+             primary key, or call `manager.audit_table(..)` without redacting it",
+            table.id
+        ))),
+    }
 }
 
 /// What is computed from a redacted column would tell it.

@@ -29,8 +29,15 @@ pub(crate) struct Column {
     number: i16,
     /// IS DISTINCT FROM tells every change of its bytes.
     exact: bool,
+    /// Its type is PostgreSQL's own, or an array or a domain of one. The owner of any other type may define casts that
+    /// `to_json` and `::text` would run as the owner of the log: see `archive.audit_leaf()`.
+    is_builtin: bool,
+    /// `=` means an operator of the type itself: see `archive.audit_has_operators()`.
+    has_operators: bool,
     /// Its text may be something that jsonb refuses.
     is_json: bool,
+    /// Its text is the name of an object of the catalog, which can be renamed.
+    is_reference: bool,
     /// Which settings its text depends on, a letter for each.
     settings: String,
 }
@@ -45,7 +52,10 @@ pub(crate) async fn columns(work: &Work, oid: i64) -> Result<Vec<Column>, DbErr>
             name: row.try_get("", "name")?,
             number: row.try_get("", "number")?,
             exact: row.try_get("", "exact")?,
+            is_builtin: row.try_get("", "is_builtin")?,
+            has_operators: row.try_get("", "has_operators")?,
             is_json: row.try_get("", "is_json")?,
+            is_reference: row.try_get("", "is_reference")?,
             settings: row.try_get("", "settings")?,
         })
     };
@@ -77,12 +87,13 @@ const MOST_ARGUMENTS: usize = 90;
 const GROUP: usize = 4;
 
 /// The settings that a value's text may depend on, by their letters.
-const SETTINGS: [(char, &str); 5] = [
+const SETTINGS: [(char, &str); 6] = [
     ('f', "SET extra_float_digits = '1'"),
     ('b', "SET bytea_output = 'hex'"),
     ('i', "SET intervalstyle = 'postgres'"),
     ('t', "SET timezone = 'UTC'"),
     ('d', "SET datestyle = 'ISO, YMD'"),
+    ('m', "SET lc_monetary = 'C'"),
 ];
 
 /// A table as its trigger functions see it.
@@ -114,6 +125,8 @@ impl Written<'_> {
             include_str!("../sql/audit/twin.sql"),
             &|place| match place {
                 "archival_id" => quote(&twin.archival_id),
+                // Not the row as a whole, which has columns of the twin's own.
+                "whole_b" => self.whole_by_columns("b"),
                 "tenant_number" => {
                     let tenant = self.audited.tenant.map(|tenant| same(&[tenant]));
                     optional(tenant.and_then(|found| found.first().copied()))
@@ -127,7 +140,6 @@ impl Written<'_> {
                             .collect::<Vec<_>>(),
                     )
                 }
-                "hidden" => numbers(&same(&self.audited.redacted)),
                 place => self.of_rows(place),
             },
         );
@@ -164,7 +176,6 @@ impl Written<'_> {
             "context_once" => CONTEXT.map(|c| format!("(SELECT {c})")).join(", "),
             "context_values" => format!("{TENANT}, {}", CONTEXT.join(", ")),
             "excluded" => numbers(&self.audited.excluded),
-            "hidden" => numbers(&self.audited.redacted),
             "tenant_number" => optional(self.audited.tenant),
             "redacted" => self.redacted(),
             "key_of_a" => self.key("a"),
@@ -173,10 +184,13 @@ impl Written<'_> {
             "whole_b" => self.whole("b"),
             "tenant_of_a" => self.tenant("a"),
             "tenant_of_b" => self.tenant("b"),
-            "digest_of_keys_a" => digest("a", self.keys()),
-            "digest_of_keys_b" => digest("b", self.keys()),
-            "digest_a" => digest("a", self.columns.iter()),
-            "digest_b" => digest("b", self.columns.iter()),
+            "digest" => self.digest("d.image"),
+            "digest_of_keys" => self.digest("d.key_image"),
+            "image_of_a" => image("a", self.columns.iter()),
+            "image_of_b" => image("b", self.columns.iter()),
+            "image_of_key_a" => image("a", self.keys()),
+            "image_of_key_b" => image("b", self.keys()),
+            "is_computed" => self.table.columns.iter().any(|c| c.generated).to_string(),
             "departure" => moves(include_str!("../sql/audit/departure.sql")),
             "arrival" => moves(include_str!("../sql/audit/arrival.sql")),
             other => format!("{{{other}}}"),
@@ -214,9 +228,13 @@ impl Written<'_> {
             "whole_v_new" => self.whole("v_new"),
             "tenant_of_v_old" => self.short_tenant(self.tenant("v_old")),
             "tenant_of_v_new" => self.short_tenant(self.tenant("v_new")),
-            "b_is_missing" => format!("b.{} IS NULL", first()),
-            "a_is_missing" => format!("a.{} IS NULL", first()),
-            "both" => format!("a.{0} IS NOT NULL AND b.{0} IS NOT NULL", first()),
+            // Not IS NULL, which a value of NULLs is, too.
+            "b_is_missing" => format!("b.{} IS NOT DISTINCT FROM NULL", first()),
+            "a_is_missing" => format!("a.{} IS NOT DISTINCT FROM NULL", first()),
+            "both" => format!(
+                "a.{0} IS DISTINCT FROM NULL AND b.{0} IS DISTINCT FROM NULL",
+                first()
+            ),
             "text_before" => self.changed_text("b"),
             "text_after" => self.changed_text("a"),
             "text_hidden" => self.hidden_text(),
@@ -231,8 +249,7 @@ impl Written<'_> {
     }
 
     fn is_redacted(&self, column: &Column) -> bool {
-        self.audited.redacted.contains(&column.number)
-            || self.audited.redacted_names.contains(&column.name)
+        self.audited.redacted.contains(&column.name)
     }
 
     /// By its name, and by its number where the name is gone.
@@ -324,7 +341,8 @@ impl Written<'_> {
 
     /// The whole row as a JSON object, but for what is not told.
     fn whole(&self, row: &str) -> String {
-        let is_simple = |c: &Column| !c.is_json && !self.is_excluded(c) && !self.is_redacted(c);
+        let is_simple =
+            |c: &Column| c.is_builtin && !c.is_json && !self.is_excluded(c) && !self.is_redacted(c);
         if !self.columns.iter().all(is_simple) {
             return self.whole_by_columns(row);
         }
@@ -339,10 +357,7 @@ impl Written<'_> {
     fn whole_by_columns(&self, row: &str) -> String {
         let columns: Vec<_> = self
             .told()
-            .map(|c| match c.is_json {
-                true => format!("{} AS {}", json_value(c, row), quote(&c.name)),
-                false => format!("{row}.{}", quote(&c.name)),
-            })
+            .map(|c| format!("{} AS {}", value(c, row), quote(&c.name)))
             .collect();
         format!(
             "(SELECT to_jsonb(w.*) FROM (SELECT {}) AS w)",
@@ -353,7 +368,7 @@ impl Written<'_> {
     fn key(&self, row: &str) -> String {
         let members: Vec<_> = self
             .keys()
-            .map(|c| format!("{}, {row}.{}", literal(&c.name), quote(&c.name)))
+            .map(|c| format!("{}, {}", literal(&c.name), value(c, row)))
             .collect();
         format!("jsonb_build_object({})", members.join(", "))
     }
@@ -364,13 +379,29 @@ impl Written<'_> {
         let keys = self.table.key.iter();
         let pairs = keys.map(|key| {
             let name = quote(&key.name);
-            format!("{one}.{name} {} {other}.{name}", key.equals)
+            match self.columns.iter().find(|c| c.name == key.name) {
+                Some(column) if !column.has_operators => {
+                    format!("{} = {}", text(column, one), text(column, other))
+                }
+                _ => format!("{one}.{name} {} {other}.{name}", key.equals),
+            }
         });
-        let tenant = self.tenant_column().map(|column| {
-            let name = quote(&column.name);
-            format!("{one}.{name}::text = {other}.{name}::text")
-        });
+        let tenant = self
+            .tenant_column()
+            .map(|column| format!("{} = {}", text(column, one), text(column, other)));
         pairs.chain(tenant).collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// What rows of the same images have in common, in whatever order they come. The values of an enumeration are written
+    /// by their labels, so it covers which those are.
+    fn digest(&self, images: &str) -> String {
+        let labels = if self.columns.iter().all(|c| c.is_builtin) {
+            ""
+        } else {
+            " || (SELECT convert_to(coalesce(string_agg(concat_ws(' ', e.oid, e.enumlabel), ',' ORDER BY e.oid), ''), \
+             getdatabaseencoding()) FROM pg_enum AS e)"
+        };
+        format!("sha256(coalesce(string_agg({images}, '' ORDER BY {images}), ''){labels})")
     }
 
     fn tenant_column(&self) -> Option<&Column> {
@@ -381,7 +412,7 @@ impl Written<'_> {
     /// Whose row it is.
     fn tenant(&self, row: &str) -> String {
         match self.tenant_column() {
-            Some(column) => format!("{row}.{}::text", quote(&column.name)),
+            Some(column) => text(column, row),
             None => format!("(SELECT {TENANT})"),
         }
     }
@@ -405,13 +436,34 @@ fn differs(column: &Column, before: &str, after: &str) -> String {
     }
 }
 
+/// The value as text.
+fn text(column: &Column, row: &str) -> String {
+    let value = format!("{row}.{}", quote(&column.name));
+    if column.is_builtin {
+        format!("{value}::text")
+    } else {
+        // The output function of the type, and no cast. The comparison takes a row of NULLs for a value. In parentheses,
+        // since PL/pgSQL ends the condition of an IF at its first THEN.
+        format!("(CASE WHEN {value} IS DISTINCT FROM NULL THEN format('%s', {value}) END)")
+    }
+}
+
+/// The value as something that `to_jsonb` writes by PostgreSQL's own functions alone.
+fn value(column: &Column, row: &str) -> String {
+    match (column.is_builtin, column.is_json) {
+        (false, _) => text(column, row),
+        (true, true) => json_value(column, row),
+        (true, false) => format!("{row}.{}", quote(&column.name)),
+    }
+}
+
 /// `{"name": value}`, as SQL.
 fn object(column: &Column, row: &str) -> String {
-    let value = match column.is_json {
-        true => json_value(column, row),
-        false => format!("{row}.{}", quote(&column.name)),
-    };
-    format!("jsonb_build_object({}, {value})", literal(&column.name))
+    format!(
+        "jsonb_build_object({}, {})",
+        literal(&column.name),
+        value(column, row)
+    )
 }
 
 /// `,"name":value`, as SQL.
@@ -426,22 +478,27 @@ fn member(column: &Column, row: &str) -> String {
 /// The value as json: what jsonb could not keep, as the text that it is.
 fn json_value(column: &Column, row: &str) -> String {
     let value = format!("{row}.{}", quote(&column.name));
-    if column.is_json {
+    if !column.is_builtin {
+        format!("to_json({})", text(column, row))
+    } else if column.is_json {
         format!(
-            r"CASE WHEN {value}::text ~ '\\u|[eE][-+]?[0-9]{{4}}' THEN archive.audit_value({value})::json ELSE to_json({value}) END"
+            r"CASE WHEN format('%s', {value}) ~ '\\u|[eE][-+]?[0-9]{{4}}' THEN archive.audit_value({value})::json ELSE to_json({value}) END"
         )
     } else {
         format!("to_json({value})")
     }
 }
 
-/// A number that rows of the same content have in common, in whatever order they come.
-fn digest<'a>(row: &str, columns: impl Iterator<Item = &'a Column>) -> String {
+/// SHA-256 of a row's values as text, which are quoted as those of a record: no other row has it.
+fn image<'a>(row: &str, columns: impl Iterator<Item = &'a Column>) -> String {
     let columns: Vec<_> = columns
-        .map(|c| format!("{row}.{}", quote(&c.name)))
+        .map(|c| {
+            let by_number = if c.is_reference { "::oid" } else { "" };
+            format!("{row}.{}{by_number}", quote(&c.name))
+        })
         .collect();
     format!(
-        "coalesce(sum(hashtextextended(ROW({})::text, 0)), 0)",
+        "sha256(convert_to(ROW({})::text, getdatabaseencoding()))",
         columns.join(", ")
     )
 }

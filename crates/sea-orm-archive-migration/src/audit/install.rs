@@ -39,7 +39,7 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
     work.run(include_str!("../sql/audit/uninstall.sql")).await
 }
 
-/// Lets `role` read the log, and make partitions of it ahead of time; nothing else.
+/// Lets `role` read the log, and nothing else.
 pub(crate) async fn grant(work: &Work, role: &str) -> Result<(), DbErr> {
     register::require(work).await?;
     work.run(&include_str!("../sql/audit/grant.sql").replace("{role}", &quote(role)))
@@ -53,4 +53,20 @@ pub(crate) async fn revoke(work: &Work, role: &str) -> Result<(), DbErr> {
     }
     work.run(&include_str!("../sql/audit/revoke.sql").replace("{role}", &quote(role)))
         .await
+}
+
+/// Lets `role` make partitions of the log, and nothing else.
+pub(crate) async fn grant_maintenance(work: &Work, role: &str) -> Result<(), DbErr> {
+    register::require(work).await?;
+    let sql = include_str!("../sql/audit/maintenance_grant.sql");
+    work.run(&sql.replace("{role}", &quote(role))).await
+}
+
+/// Takes back what [`grant_maintenance`] gave.
+pub(crate) async fn revoke_maintenance(work: &Work, role: &str) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    let sql = include_str!("../sql/audit/maintenance_revoke.sql");
+    work.run(&sql.replace("{role}", &quote(role))).await
 }

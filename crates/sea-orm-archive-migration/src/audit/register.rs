@@ -18,10 +18,12 @@ pub(crate) struct Audited {
     pub(crate) name: String,
     /// Columns by number, which no renaming changes.
     pub(crate) excluded: Vec<i16>,
-    pub(crate) redacted: Vec<i16>,
     /// The same by name, which no dump and restore changes.
     pub(crate) excluded_names: Vec<String>,
-    pub(crate) redacted_names: Vec<String>,
+    /// The names that redacted columns have now, and columns that are computed from them.
+    pub(crate) redacted: Vec<String>,
+    /// The columns of which nothing tells whether they are redacted.
+    pub(crate) unattributed: Vec<String>,
     /// The column that says whose row it is.
     pub(crate) tenant: Option<i16>,
 }
@@ -44,7 +46,8 @@ pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
 
 const QUERY: &str =
     "SELECT r.id, pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation, r.table_name,
-           r.excluded, r.redacted, r.excluded_names, r.redacted_names,
+           r.excluded, r.excluded_names, archive.audit_hidden(r.id, false) AS redacted,
+           archive.audit_unattributed(r.id) AS unattributed,
            -- By its name first: a dump and a restore number columns anew.
            coalesce((SELECT a.attnum FROM pg_catalog.pg_attribute AS a
                      WHERE a.attrelid = r.relation AND a.attname = r.tenant_name AND NOT a.attisdropped AND r.tenant IS NOT NULL),
@@ -72,9 +75,9 @@ fn read(row: &QueryResult) -> Result<Audited, DbErr> {
         relation: row.try_get("", "relation")?,
         name: row.try_get("", "table_name")?,
         excluded: row.try_get("", "excluded")?,
-        redacted: row.try_get("", "redacted")?,
         excluded_names: row.try_get("", "excluded_names")?,
-        redacted_names: row.try_get("", "redacted_names")?,
+        redacted: row.try_get("", "redacted")?,
+        unattributed: row.try_get("", "unattributed")?,
         tenant: row.try_get("", "tenant")?,
     })
 }
@@ -88,17 +91,19 @@ pub(crate) async fn put(
     redacted: &[String],
 ) -> Result<(), DbErr> {
     work.run(&format!(
-        "INSERT INTO archive.audited_table (relation, table_name, excluded, redacted, excluded_names, redacted_names, once_hidden, audited_since, shape)
+        "INSERT INTO archive.audited_table (relation, table_name, excluded, redacted, excluded_names, redacted_names, once_hidden, audited_since, shape,
+                                            known_names, known_place)
          VALUES ({oid}, {name} || CASE WHEN EXISTS (SELECT FROM archive.audited_table AS other
                                                     WHERE other.table_name = {name} AND other.relation <> {oid})
                                   THEN ' ({oid})' ELSE '' END,
                  {excluded}, {redacted}, {excluded_names}::text[], {redacted_names}::text[], {excluded_names}::text[],
-                 pg_catalog.clock_timestamp(), '')
+                 pg_catalog.clock_timestamp(), '', {known_names}, archive.audit_place({oid}))
          ON CONFLICT (relation) DO UPDATE
          SET excluded = EXCLUDED.excluded, redacted = EXCLUDED.redacted, excluded_names = EXCLUDED.excluded_names,
-             redacted_names = EXCLUDED.redacted_names,
+             redacted_names = EXCLUDED.redacted_names, known_names = EXCLUDED.known_names, known_place = EXCLUDED.known_place,
              once_hidden = ARRAY(SELECT DISTINCT pg_catalog.unnest(archive.audited_table.once_hidden || EXCLUDED.once_hidden))",
         oid = table.oid,
+        known_names = known_names(&table.oid.to_string()),
         name = literal(&table.to_string()),
         excluded = numbers(table, excluded),
         redacted = numbers(table, redacted),
@@ -117,15 +122,36 @@ fn numbers(table: &TableId, columns: &[String]) -> String {
     )
 }
 
-/// Keeps which columns the trigger functions know, of the table and of its twin, and that of the tenant.
+/// The names of all columns of a table, as an SQL value.
+fn known_names(oid: &str) -> String {
+    format!(
+        "ARRAY(SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
+               WHERE c.attrelid = {oid} AND c.attnum > 0 AND NOT c.attisdropped ORDER BY c.attnum)"
+    )
+}
+
+/// Stores which columns the trigger functions know, of the table and of its twin, which of them are redacted, and that of
+/// the tenant.
 pub(crate) async fn put_shapes(work: &Work, audited: &Audited) -> Result<(), DbErr> {
-    work.run_with(
+    let sql = format!(
         "UPDATE archive.audited_table AS r
          SET shape = archive.audit_shape(r.relation), tenant = $2,
+             redacted_names = $3,
+             redacted = ARRAY(SELECT c.attnum FROM pg_catalog.pg_attribute AS c
+                              WHERE c.attrelid = r.relation AND c.attname = ANY ($3) AND NOT c.attisdropped ORDER BY c.attnum),
+             known_names = {}, known_place = archive.audit_place(r.relation),
              tenant_name = (SELECT c.attname FROM pg_catalog.pg_attribute AS c WHERE c.attrelid = r.relation AND c.attnum = $2),
              twin_shape = (SELECT archive.audit_shape(a.twin) FROM archive.archived_table AS a WHERE a.active = r.relation)
          WHERE r.id = $1",
-        [audited.id.into(), audited.tenant.into()],
+        known_names("r.relation")
+    );
+    work.run_with(
+        &sql,
+        [
+            audited.id.into(),
+            audited.tenant.into(),
+            audited.redacted.clone().into(),
+        ],
     )
     .await
 }
@@ -139,10 +165,9 @@ pub(crate) async fn remove(work: &Work, id: i32) -> Result<(), DbErr> {
     .await
 }
 
-/// The tables that were dropped without a word to the register.
-pub(crate) async fn dropped(work: &Work) -> Result<Vec<i32>, DbErr> {
-    let sql = "SELECT id FROM archive.audited_table AS r
-               WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = r.relation)";
-    let rows = work.rows(sql, []).await?;
+/// The tables that were dropped without a word to the register and whose name no table has, but for one that takes over.
+pub(crate) async fn dropped(work: &Work, taken_over_by: Option<i64>) -> Result<Vec<i32>, DbErr> {
+    let sql = "SELECT id FROM archive.audited_table AS r WHERE archive.is_gone(r.relation, $1::bigint::oid)";
+    let rows = work.rows(sql, [taken_over_by.into()]).await?;
     rows.iter().map(|row| row.try_get("", "id")).collect()
 }

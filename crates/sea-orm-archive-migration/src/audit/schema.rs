@@ -84,11 +84,17 @@ pub trait AuditSchema {
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Makes the partitions of this month and of the next `months`, 120 at most.
+    /// Makes the partitions of this month and of the next `months`, 24 at most.
     ///
     /// Entries that are in the default partition for want of one of these move there. Call it from a
     /// migration; an application calls `sea_orm_archive::audit::make_partitions(&db, months)`, and cron
-    /// `psql -c 'SELECT archive.make_audit_partitions(3)'`. Writes go on meanwhile.
+    /// `psql -c 'SELECT archive.make_audit_partitions(3)'`. Where nothing is missing it takes no lock. Otherwise PostgreSQL
+    /// locks the default partition until the end of the transaction: reads of the log wait, and writes in a month without a
+    /// partition. So call it in a short transaction.
+    ///
+    /// # Errors
+    ///
+    /// Where another transaction reads the log, or maintains it, for more than two seconds.
     fn make_audit_partitions(&self, months: i32) -> impl Future<Output = Result<(), DbErr>> + Send;
 
     /// Drops the entries of every month that ended before the month of `before`, a date such as `2026-01-31`.
@@ -104,7 +110,7 @@ pub trait AuditSchema {
         before: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Lets a role read the log, and call `archive.make_audit_partitions()`.
+    /// Lets a role read the log.
     ///
     /// In the database: USAGE on the schema, SELECT on the log. Nobody but its owner can change, delete or
     /// forge entries, so let the application log in as another role than the one that migrates.
@@ -119,6 +125,25 @@ pub trait AuditSchema {
 
     /// Takes back what [`grant_audit`](Self::grant_audit) gave.
     fn revoke_audit(
+        &self,
+        role: impl Into<String>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Lets a role make partitions of the log, for a task of the application or for cron; it reads no entry by that.
+    ///
+    /// In the database: USAGE on the schema, EXECUTE on `archive.make_audit_partitions(integer)`, which runs as the owner of
+    /// the log. A role that has it can let reads of the log wait for as long as a transaction of it is open.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such role.
+    fn grant_audit_maintenance(
+        &self,
+        role: impl Into<String>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Takes back what [`grant_audit_maintenance`](Self::grant_audit_maintenance) gave.
+    fn revoke_audit_maintenance(
         &self,
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
@@ -200,6 +225,30 @@ impl AuditSchema for SchemaManager<'_> {
         async move {
             let work = Work::begin(self).await?;
             let done = install::revoke(&work, &role).await;
+            work.finish(done).await
+        }
+    }
+
+    fn grant_audit_maintenance(
+        &self,
+        role: impl Into<String>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let role = role.into();
+        async move {
+            let work = Work::begin(self).await?;
+            let done = install::grant_maintenance(&work, &role).await;
+            work.finish(done).await
+        }
+    }
+
+    fn revoke_audit_maintenance(
+        &self,
+        role: impl Into<String>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let role = role.into();
+        async move {
+            let work = Work::begin(self).await?;
+            let done = install::revoke_maintenance(&work, &role).await;
             work.finish(done).await
         }
     }

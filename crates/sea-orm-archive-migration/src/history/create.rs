@@ -8,7 +8,7 @@ use crate::{
     history::{
         constraint, extension, fit, foreign_key, model::History, options::HistoryTable, register,
     },
-    name, tenancy,
+    known, name, tenancy,
     work::Work,
 };
 
@@ -42,6 +42,9 @@ pub(crate) async fn ensure(
         }
     }
     let table = work.existing_table(&name).await?;
+    known::follow(work, &table.id).await?;
+    known::follow(work, &identity.id).await?;
+    register::take_over(work, &table.id).await?;
     let history = History {
         id: table.id,
         identity: identity.id,

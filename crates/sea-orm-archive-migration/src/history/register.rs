@@ -5,6 +5,7 @@ use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{
     history::model::{History, IdentityColumn, Time},
+    known,
     name::{literal, names},
     work::Work,
 };
@@ -28,13 +29,17 @@ pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
     work.row(sql, []).await?.try_get("", "installed")
 }
 
-/// Forgets the histories that were dropped without a word to the register.
+/// Forgets the histories that were dropped without a word to the register, and whose name no table has.
 pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
-    work.run(
-        "DELETE FROM archive.history_table AS r
-         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = r.history)",
-    )
-    .await
+    work.run("DELETE FROM archive.history_table AS r WHERE archive.is_gone(r.history)")
+        .await
+}
+
+/// Forgets those whose place `table` has; whether there were any.
+pub(crate) async fn take_over(work: &Work, table: &TableId) -> Result<bool, DbErr> {
+    let sql = "DELETE FROM archive.history_table AS r WHERE archive.is_gone(r.history, $1::bigint::oid) RETURNING 1";
+    let rows = work.rows(sql, [table.oid.into()]).await?;
+    Ok(!rows.is_empty())
 }
 
 /// Registers `history`, in the place of what was registered of it before.
@@ -62,7 +67,8 @@ pub(crate) async fn put(work: &Work, history: &History) -> Result<(), DbErr> {
         recorded_by = or_null(history.recorded_by.as_ref()),
         split_columns = split.map_or("NULL".to_owned(), names),
     ))
-    .await
+    .await?;
+    known::note(work).await
 }
 
 /// Forgets `history`.

@@ -4,6 +4,7 @@ use sea_orm_migration::DbErr;
 
 use crate::{
     history::{foreign_key, register},
+    known,
     work::{Work, said},
 };
 
@@ -19,7 +20,13 @@ pub(crate) async fn history(work: &Work, name: &str) -> Result<(), DbErr> {
     let Some(table) = work.table(name).await? else {
         return Ok(());
     };
+    let was_replaced = register::take_over(work, &table.id).await?;
+    known::accept(work, &table.id).await?;
     if register::find(work, &table.id).await?.is_none() {
+        if was_replaced {
+            // The history that is meant was dropped before; what has its name is the application's.
+            return Ok(());
+        }
         return Err(DbErr::Migration(format!(
             "{} is not registered as a history: drop it with `manager.drop_table(..)` if it is meant",
             table.id

@@ -6,8 +6,8 @@ BEGIN
 END
 $$;
 
--- What the catalog says of the tables and of their partitions, as a number: their columns, their primary keys and
--- exclusion constraints, their triggers (a foreign key is a trigger on the table it points at), their rules, and
+-- What the catalog says of the tables and of their partitions, as a number: their columns, their unique indexes,
+-- exclusion constraints and number of CHECK constraints, their triggers (a foreign key is a trigger on the table it points at), their rules, and
 -- their files (a rewritten table looks empty to a snapshot from before the rewrite), and their policies, which say
 -- in which column a row's tenant is, and their archive tables; for the role that asks also whether row security hides
 -- rows from it.
@@ -28,7 +28,7 @@ BEGIN
          # coalesce((
                SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
                    ROW(attrelid, attnum, attname, atttypid, atttypmod, attcollation, attnotnull,
-                       attisdropped, attidentity, attgenerated), 1))
+                       attisdropped, attidentity, attgenerated, attinhcount), 1))
                FROM pg_catalog.pg_attribute WHERE attrelid = ANY (tables) AND attnum > 0
            ), 0)
          # coalesce((
@@ -38,14 +38,14 @@ BEGIN
            ), 0)
          # coalesce((
                SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
-                   ROW(oid, relfilenode, relkind, relhasrules, relrowsecurity,
+                   ROW(oid, relfilenode, relkind, relpersistence, relchecks, relhasrules, relrowsecurity,
                        for_role AND pg_catalog.row_security_active(oid)), 3))
                FROM pg_catalog.pg_class WHERE oid = ANY (tables)
            ), 0)
          # coalesce((
                SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
                    ROW(indexrelid, indrelid, indkey::int2[]), 4))
-               FROM pg_catalog.pg_index WHERE indrelid = ANY (tables) AND (indisprimary OR indisexclusion)
+               FROM pg_catalog.pg_index WHERE indrelid = ANY (tables) AND (indisunique OR indisexclusion)
            ), 0)
          # coalesce((
                SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(ROW(polrelid, polname, polqual::text), 6))

@@ -1,5 +1,16 @@
 -- What a role needs to archive and restore, beyond its grants on the tables themselves.
 GRANT USAGE ON SCHEMA archive TO {role};
-GRANT SELECT ON archive.archival, archive.archived_table, archive.history_table, archive.temporal_foreign_key,
+GRANT SELECT ON archive.archival, archive.archived_table, archive.known_table, archive.history_table, archive.temporal_foreign_key,
     archive.tenancy, archive.tenancy_scope, archive.tenancy_object, archive.tenancy_found TO {role};
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA archive TO {role};
+DO $grant$
+DECLARE
+    called pg_catalog.regprocedure;
+BEGIN
+    -- Not to maintain the audit log, which grant_audit_maintenance() allows.
+    FOR called IN SELECT f.oid FROM pg_catalog.pg_proc AS f
+                  WHERE f.pronamespace = 'archive'::pg_catalog.regnamespace AND f.proname <> 'make_audit_partitions'
+    LOOP
+        EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO %I', called, {role_name});
+    END LOOP;
+END
+$grant$;

@@ -9,6 +9,7 @@ WITH kept (relation, privileges) AS (VALUES
     ('detached_link', '{}'),
     ('fresh_look', '{}'),
     ('archived_table', '{SELECT}'),
+    ('known_table', '{SELECT}'),
     ('history_table', '{SELECT}'),
     ('temporal_foreign_key', '{SELECT}'),
     ('context_setting', '{SELECT}'),

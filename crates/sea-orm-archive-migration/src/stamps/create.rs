@@ -4,7 +4,7 @@ use sea_orm_archive::catalog::Table;
 use sea_orm_migration::DbErr;
 
 use crate::{
-    audit,
+    audit, known,
     name::{self, quote_all},
     register as twins,
     stamps::{
@@ -21,6 +21,8 @@ pub(crate) async fn stamp(work: &Work, wanted: &StampedTable) -> Result<(), DbEr
     require(work).await?;
     register::forget_dropped(work).await?;
     let table = work.existing_table(&name::table(&wanted.table)?).await?;
+    known::follow(work, &table.id).await?;
+    register::take_over(work, &table.id).await?;
     refuse_unfit(work, &table).await?;
     columns::verify(work, &table, wanted).await?;
     let registered = registered(work, &table, wanted).await?;

@@ -4,6 +4,7 @@ use sea_orm_archive::catalog::TableId;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{
+    known,
     name::{derived, literal, names, quote},
     stamps::options::Stamps,
     work::Work,
@@ -109,6 +110,7 @@ pub(crate) async fn add(
         literal(&registered.function),
     ))
     .await?;
+    known::note(work).await?;
     Ok(registered)
 }
 
@@ -136,12 +138,25 @@ pub(crate) async fn remove(work: &Work, registered: &Registered) -> Result<(), D
     .await
 }
 
-/// Forgets the tables that were dropped without a word to the register.
+/// Forgets the tables that were dropped without a word to the register, and whose name no table has.
 pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     if !is_installed(work).await? {
         return Ok(());
     }
-    for registered in select(work, "c.oid IS NULL").await? {
+    forget(work, "archive.is_gone(r.stamped)").await
+}
+
+/// Forgets those whose place `table` has.
+pub(crate) async fn take_over(work: &Work, table: &TableId) -> Result<(), DbErr> {
+    forget(
+        work,
+        &format!("archive.is_gone(r.stamped, {}::oid)", table.oid),
+    )
+    .await
+}
+
+async fn forget(work: &Work, condition: &str) -> Result<(), DbErr> {
+    for registered in select(work, condition).await? {
         remove(work, &registered).await?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 use sea_orm_migration::DbErr;
 
 use crate::{
+    known,
     stamps::{columns, register},
     work::Work,
 };
@@ -16,6 +17,8 @@ pub(crate) async fn unstamp(work: &Work, name: &str) -> Result<(), DbErr> {
     let Some(table) = work.table(name).await? else {
         return Ok(());
     };
+    register::take_over(work, &table.id).await?;
+    known::accept(work, &table.id).await?;
     let Some(registered) = register::find(work, &table.id).await? else {
         return Ok(());
     };

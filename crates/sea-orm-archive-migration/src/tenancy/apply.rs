@@ -4,6 +4,7 @@ use sea_orm_archive::catalog::{Table, TableId};
 use sea_orm_migration::DbErr;
 
 use crate::{
+    known,
     name::{self, literal, quote},
     tenancy::{
         column::{self, Compared},
@@ -36,6 +37,9 @@ pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
     crate::register::forget_dropped(work).await?;
     register::forget_dropped(work).await?;
     let table = work.existing_table(&name::table(&wanted.table)?).await?;
+    known::follow(work, &table.id).await?;
+    register::take_over(work, &table.id).await?;
+    let table = work.existing_table(&table.id.sql()).await?;
     let number = verify(work, &table, wanted).await?;
     let before = register::find(work, &table.id).await?;
     if let Some(before) = &before {
@@ -119,6 +123,7 @@ async fn protect(work: &Work, table: &Table, told: Told) -> Result<(), DbErr> {
     }
     shared::protect(work).await?;
     refresh_foreign_keys(work).await?;
+    known::note(work).await?;
     log::tell_all(work, &table.id).await
 }
 

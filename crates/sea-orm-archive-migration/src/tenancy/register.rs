@@ -3,7 +3,7 @@
 use sea_orm_archive::catalog::TableId;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
-use crate::{name::quote, tenancy::options::Tenancy, work::Work};
+use crate::{known, name::quote, tenancy::options::Tenancy, work::Work};
 
 /// A table under tenancy.
 #[derive(Clone, Debug)]
@@ -38,15 +38,29 @@ pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
     work.row(sql, []).await?.try_get("", "installed")
 }
 
-/// Forgets the tables that were dropped.
+/// Forgets the tables that were dropped and whose name no table has.
 pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     work.run(
-        "DELETE FROM archive.tenancy AS r
-         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = r.relation);
+        "DELETE FROM archive.tenancy AS r WHERE archive.is_gone(r.relation);
+         -- What has the place of an archive table or a history is protected with its table.
          DELETE FROM archive.tenancy_object AS r
-         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = r.relation)",
+         WHERE archive.is_gone(r.relation)
+            OR archive.is_gone(r.relation, archive.successor(r.relation))
+               AND NOT EXISTS (SELECT FROM archive.tenancy AS t WHERE t.relation = r.relation)
+               AND EXISTS (SELECT FROM archive.tenancy_object AS o WHERE o.relation = archive.successor(r.relation))",
     )
     .await
+}
+
+/// Forgets those whose place `table` has.
+pub(crate) async fn take_over(work: &Work, table: &TableId) -> Result<(), DbErr> {
+    for register in ["tenancy", "tenancy_object"] {
+        let sql = format!(
+            "DELETE FROM archive.{register} AS r WHERE archive.is_gone(r.relation, $1::bigint::oid)"
+        );
+        work.run_with(&sql, [table.oid.into()]).await?;
+    }
+    Ok(())
 }
 
 /// What is registered of `table`.
@@ -88,7 +102,8 @@ pub(crate) async fn put(
             wanted.administrator.as_deref().into(),
         ],
     )
-    .await
+    .await?;
+    known::note(work).await
 }
 
 /// Writes down what the column of `table` is called now, and lets the histories follow where the column is ours there.

@@ -4,6 +4,7 @@ use sea_orm_archive::catalog::TableId;
 use sea_orm_migration::DbErr;
 
 use crate::{
+    known,
     tenancy::{
         apply::{POLICIES, ROW_TRIGGERS, refresh_foreign_keys},
         log,
@@ -22,6 +23,9 @@ pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
     let Some(table) = work.table(name).await? else {
         return Ok(());
     };
+    known::follow(work, &table.id).await?;
+    register::take_over(work, &table.id).await?;
+    known::accept(work, &table.id).await?;
     if register::find(work, &table.id).await?.is_none() {
         return Ok(());
     }
@@ -89,7 +93,8 @@ pub(crate) async fn refuse_while_enabled(work: &Work) -> Result<(), DbErr> {
     register::forget_dropped(work).await?;
     let rows = work
         .rows(
-            "SELECT relation::text AS name FROM archive.tenancy ORDER BY 1 LIMIT 1",
+            "SELECT coalesce(pg_catalog.format('%I.%I', k.schema_name, k.table_name), t.relation::text) AS name
+             FROM archive.tenancy AS t LEFT JOIN archive.known_table AS k ON k.relation = t.relation ORDER BY 1 LIMIT 1",
             [],
         )
         .await?;

@@ -46,7 +46,9 @@ pub struct AsOf<M> {
 struct Watched {
     name: String,
     since: DateTimeUtc,
+    columns: Vec<String>,
     twin: Option<String>,
+    twin_columns: Vec<String>,
     excluded: Vec<String>,
     generated: Vec<String>,
     /// The operator that compares each column of the key.
@@ -131,7 +133,9 @@ impl<E: EntityTrait> RowAsOf<E> {
         Ok(Watched {
             name: row.try_get("", "name")?,
             since: row.try_get("", "since")?,
+            columns: row.try_get("", "columns")?,
             twin: row.try_get("", "twin")?,
+            twin_columns: row.try_get("", "twin_columns")?,
             excluded: row.try_get("", "excluded")?,
             generated: row.try_get("", "generated")?,
             equals: serde_json::from_value(row.try_get("", "equals")?)
@@ -150,7 +154,8 @@ impl<E: EntityTrait> RowAsOf<E> {
         let table = DeclaredName::of::<E>().quoted();
         let twin = match &watched.twin {
             Some(twin) => format!(
-                "UNION ALL SELECT pg_catalog.to_jsonb(t.*), true FROM {twin} AS t, asked WHERE {}",
+                "UNION ALL SELECT {}, true FROM {twin} AS t, asked WHERE {}",
+                row_of(&watched.twin_columns),
                 is_asked::<E>(watched)
             ),
             None => String::new(),
@@ -158,6 +163,7 @@ impl<E: EntityTrait> RowAsOf<E> {
         let text = fill(include_str!("as_of.sql"), &|place| match place {
             "columns" => columns::<E>(),
             "twin" => twin.clone(),
+            "row" => row_of(&watched.columns),
             "is_asked" => is_asked::<E>(watched),
             "table_name" => literal(&table),
             "name" => literal(&watched.name),
@@ -168,6 +174,18 @@ impl<E: EntityTrait> RowAsOf<E> {
         });
         Statement::from_sql_and_values(DbBackend::Postgres, text, values.0)
     }
+}
+
+/// The row `t` as the log would write it: `to_jsonb(t.*)` would run casts that owners of its types define.
+fn row_of(columns: &[String]) -> String {
+    let columns: Vec<_> = columns
+        .iter()
+        .map(|name| format!("archive.audit_value(t.{0}) AS {0}", quote(name)))
+        .collect();
+    format!(
+        "(SELECT pg_catalog.to_jsonb(v.*) FROM (SELECT {}) AS v)",
+        columns.join(", ")
+    )
 }
 
 /// The condition that `t` is the row that is asked for.

@@ -18,7 +18,7 @@ told AS MATERIALIZED (
     SELECT s.* FROM since AS s WHERE s.id <= coalesce((SELECT b.id FROM boundary AS b), s.id)
 ),
 now_there AS MATERIALIZED (
-    SELECT pg_catalog.to_jsonb(t.*) AS row, false AS archived FROM {table} AS t, asked WHERE {is_asked}
+    SELECT {row} AS row, false AS archived FROM {table} AS t, asked WHERE {is_asked}
     {twin}
 ),
 base AS MATERIALIZED (

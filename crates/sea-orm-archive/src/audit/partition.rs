@@ -5,15 +5,15 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use crate::Error;
 use crate::run::check_backend;
 
-/// Makes the log's partitions of this month and of the next `months`, 120 at most, and returns how many it made.
+/// Makes the log's partitions of this month and of the next `months`, 24 at most, and returns how many it made.
 ///
-/// Call it once a day from a task of the application, whose role may do it after `grant_audit`. What was written
-/// while a partition was missing is in the default partition, and moves. One statement:
-/// `SELECT archive.make_audit_partitions(months)`.
+/// Call it once a day from a task of the application, whose role may do it after `grant_audit_maintenance`, and not in a
+/// long transaction: where a partition is made, reads of the log wait until it ends. What was written while a partition was
+/// missing is in the default partition, and moves. One statement: `SELECT archive.make_audit_partitions(months)`.
 ///
 /// # Errors
 ///
-/// [`Error::NotInstalled`], and the database's own.
+/// [`Error::NotInstalled`], and the database's own: 55P03 where another transaction reads the log for more than two seconds.
 pub async fn make_partitions<C: ConnectionTrait>(db: &C, months: u8) -> Result<u32, Error> {
     check_backend(db)?;
     let statement = Statement::from_sql_and_values(

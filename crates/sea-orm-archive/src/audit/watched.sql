@@ -10,6 +10,12 @@ SELECT r.table_name AS name,
         JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
         WHERE a.active OPERATOR(pg_catalog.=) r.relation) AS twin,
        ARRAY(SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
+             WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND c.attnum > 0 AND NOT c.attisdropped ORDER BY c.attnum) AS columns,
+       ARRAY(SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
+             JOIN archive.archived_table AS a ON a.active OPERATOR(pg_catalog.=) r.relation AND a.twin OPERATOR(pg_catalog.=) c.attrelid
+             JOIN pg_catalog.pg_attribute AS o ON o.attrelid OPERATOR(pg_catalog.=) a.active AND o.attname OPERATOR(pg_catalog.=) c.attname AND o.attnum > 0
+             WHERE c.attnum > 0 AND NOT c.attisdropped ORDER BY c.attnum) AS twin_columns,
+       ARRAY(SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
              WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND (c.attnum = ANY (r.excluded) OR c.attname = ANY (r.once_hidden)) AND NOT c.attisdropped ORDER BY 1) AS excluded,
        ARRAY(SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
              WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND c.attgenerated <> '' AND NOT c.attisdropped ORDER BY 1) AS generated,

@@ -1,8 +1,10 @@
 //! What PostgreSQL says of the tables: the truth that plans, SQL, checks and migrations share.
 
+mod difference;
 mod table;
 mod unique;
 
+pub use difference::{Difference, differences, list};
 pub use table::{
     Column, Exclusion, ForeignKey, ForeignKeyColumn, Form, KeyColumn, OnDelete, RowTrigger, Table,
     TableId, Twin,

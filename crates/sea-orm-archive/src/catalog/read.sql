@@ -68,6 +68,8 @@ followed AS NOT MATERIALIZED (
 -- A foreign key as both of its tables see it.
 foreign_key AS (
     SELECT c.oid, c.conname, c.conrelid, c.confrelid, c.confdeltype, c.condeferrable,
+           -- A column of PostgreSQL 18; without it all are enforced.
+           coalesce((pg_catalog.to_jsonb(c)->>'conenforced')::boolean, true) AS enforced,
            jsonb_build_object(
                'name', c.conname,
                'on_delete', c.confdeltype,
@@ -127,6 +129,8 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
     'kind', c.relkind,
     'is_partition', c.relispartition,
     'has_inheritors', c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid),
+    'inherits', EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid),
+    'persistence', c.relpersistence,
     'has_rules', c.relhasrules,
     'defers_uniqueness', EXISTS (SELECT FROM pg_constraint AS u WHERE u.conrelid = c.oid AND u.contype IN ('p', 'u', 'x') AND u.condeferrable),
     'row_security', c.relrowsecurity,
@@ -144,6 +148,17 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
     'key', (
         SELECT coalesce(jsonb_agg(jsonb_build_object('name', k.attname, 'type', k.type, 'form', k.form, 'equals', k.equals) ORDER BY k.ord), '[]')
         FROM key_column AS k WHERE k.indrelid = c.oid
+    ),
+    'checks', (
+        SELECT coalesce(pg_catalog.jsonb_agg(k.conname ORDER BY k.conname), '[]')
+        FROM pg_catalog.pg_constraint AS k
+        WHERE k.conrelid = c.oid AND k.contype = 'c'
+          AND pg_catalog.to_jsonb(k)->>'conenforced' IS DISTINCT FROM 'false'
+    ),
+    'unique_indexes', (
+        SELECT coalesce(pg_catalog.jsonb_agg(x.relname ORDER BY x.relname), '[]')
+        FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid
+        WHERE i.indrelid = c.oid AND NOT i.indisprimary AND (i.indisunique OR i.indisexclusion)
     ),
     -- What is equal and what must not overlap, where that is all that the constraint says.
     'exclusions', (
@@ -188,11 +203,15 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
     ),
     'incoming', (
         SELECT coalesce(jsonb_agg(f.described ORDER BY f.conname, f.oid), '[]')
-        FROM foreign_key AS f WHERE f.confrelid IN (SELECT m.oid FROM member AS m WHERE m.root = c.oid)
+        FROM foreign_key AS f WHERE f.enforced AND f.confrelid IN (SELECT m.oid FROM member AS m WHERE m.root = c.oid)
+    ),
+    'not_enforced', (
+        SELECT coalesce(jsonb_agg(f.described ORDER BY f.conname, f.oid), '[]')
+        FROM foreign_key AS f WHERE NOT f.enforced AND f.confrelid IN (SELECT m.oid FROM member AS m WHERE m.root = c.oid)
     ),
     'outgoing', (
         SELECT coalesce(jsonb_agg(f.described ORDER BY f.conname, f.oid), '[]')
-        FROM foreign_key AS f WHERE f.conrelid = c.oid
+        FROM foreign_key AS f WHERE f.enforced AND f.conrelid = c.oid
     ),
     'twin', (
         SELECT jsonb_build_object(

@@ -16,6 +16,10 @@ pub struct Table {
     pub is_partition: bool,
     /// Other tables inherit from it, and it is not partitioned.
     pub has_inheritors: bool,
+    /// It inherits from another table, or is a partition.
+    pub inherits: bool,
+    /// `pg_class.relpersistence`: `p`, or `u` for UNLOGGED, or `t` for a temporary table.
+    pub persistence: String,
     /// Rewrite rules stand on it.
     pub has_rules: bool,
     /// A primary key, unique or exclusion constraint of it may be checked at commit only.
@@ -26,13 +30,19 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The columns of its primary key, in the key's order; empty where it has none.
     pub key: Vec<KeyColumn>,
+    /// The names of its CHECK constraints.
+    pub checks: Vec<String>,
+    /// The names of its unique indexes and exclusion constraints, but for the primary key.
+    pub unique_indexes: Vec<String>,
     /// Its exclusion constraints.
     pub exclusions: Vec<Exclusion>,
     /// The enabled triggers that are not PostgreSQL's own.
     pub row_triggers: Vec<RowTrigger>,
-    /// The foreign keys that point at it.
+    /// The foreign keys that point at it. One that is NOT ENFORCED protects no row and changes none, so it is not here.
     pub incoming: Vec<ForeignKey>,
-    /// The foreign keys that it holds.
+    /// Those that point at it and are NOT ENFORCED.
+    pub not_enforced: Vec<ForeignKey>,
+    /// The foreign keys that it holds, but for those that are NOT ENFORCED.
     pub outgoing: Vec<ForeignKey>,
     /// Its archive table, where one is registered.
     pub twin: Option<Twin>,

@@ -7,11 +7,9 @@ use sea_orm::{
     RuntimeErr, SqlxError, Statement, TransactionTrait, Value,
 };
 
-use tokio::runtime::Handle;
-use tracing::Instrument;
-
 use super::Context;
 use crate::Error;
+use crate::begin::begin;
 use crate::run::{ATTEMPTS, back_off, check_backend};
 
 /// What the transaction around a nested one carries, to be put back.
@@ -92,7 +90,7 @@ impl Context {
         } else {
             Some(Outer::read(db).await?)
         };
-        let transaction = db.begin_whole().await?;
+        let transaction = begin(db).await?;
         match self.set(&transaction).await {
             Ok(()) => Ok((transaction, outer)),
             Err(error) => {
@@ -172,40 +170,19 @@ async fn set(
 
 /// What a context can be set on: a `DatabaseConnection`, or a transaction of the caller's.
 pub trait Carrier:
-    ConnectionTrait + TransactionTrait<Transaction = DatabaseTransaction> + sealed::Sealed
+    ConnectionTrait + TransactionTrait<Transaction = DatabaseTransaction> + sealed::Sealed + 'static
 {
     /// Whether a transaction begun here is one of its own, and not a savepoint.
     #[doc(hidden)]
     const ON_ITS_OWN: bool;
-
-    /// Begins a transaction, and begins it wholly if nobody waits for it any more.
-    #[doc(hidden)]
-    fn begin_whole(&self) -> impl Future<Output = Result<DatabaseTransaction, DbErr>> + Send;
 }
 
 impl Carrier for DatabaseConnection {
     const ON_ITS_OWN: bool = true;
-
-    /// In a task of its own. The driver forgets a BEGIN that is dropped before its answer is there, and the
-    /// pool would hand out a connection in a transaction that nobody ends: the writes of others would be
-    /// lost in it. The task goes on to its end, and a transaction that nobody takes is rolled back.
-    async fn begin_whole(&self) -> Result<DatabaseTransaction, DbErr> {
-        let Ok(runtime) = Handle::try_current() else {
-            return self.begin().await;
-        };
-        let db = self.clone();
-        let begin = async move { db.begin().await };
-        let begun = runtime.spawn(begin.in_current_span()).await;
-        begun.map_err(|gone| DbErr::Conn(RuntimeErr::Internal(gone.to_string())))?
-    }
 }
 
 impl Carrier for DatabaseTransaction {
     const ON_ITS_OWN: bool = false;
-
-    async fn begin_whole(&self) -> Result<DatabaseTransaction, DbErr> {
-        self.begin().await
-    }
 }
 
 mod sealed {

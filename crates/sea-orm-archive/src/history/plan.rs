@@ -8,6 +8,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, IdenStatic, Iterable, TransactionTra
 
 use super::check::{guards, problems};
 use super::entity::{History, HistoryColumns};
+use crate::begin::begin;
 use crate::catalog::{self, Column, ForeignKey, Table};
 use crate::entity::DeclaredName;
 use crate::error::{self, Error};
@@ -157,7 +158,7 @@ where
     if is_pool::<C>() {
         return catalog::fingerprint(db, names).await;
     }
-    let nested = db.begin().await?;
+    let nested = begin(db).await?;
     let fingerprint = catalog::fingerprint(&nested, names).await;
     finish(nested, fingerprint).await
 }
@@ -175,7 +176,7 @@ where
     let plan = if is_pool::<C>() {
         read::<E, C>(db).await?
     } else {
-        let nested = db.begin().await?;
+        let nested = begin(db).await?;
         let plan = read::<E, _>(&nested).await;
         finish(nested, plan).await?
     };

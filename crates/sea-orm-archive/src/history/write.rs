@@ -12,8 +12,9 @@ use super::entity::{History, ValidTime};
 use super::identity::{bound_identity, lock, of_identity};
 use super::plan::{HistoryPlan, Names, planned, replanned};
 use super::statement::Instant;
+use crate::begin::begin;
 use crate::entity::DeclaredName;
-use crate::error::{Error, dependent_rows, postgres};
+use crate::error::{Error, dependent_rows, is_foreign_key, postgres};
 use crate::run::{ATTEMPTS, Sql, back_off, check_backend, finish, is_pool};
 use crate::sql::quote;
 
@@ -116,9 +117,9 @@ async fn once<E, C>(
 ) -> Result<Vec<Vec<E::Model>>, Error>
 where
     E: History,
-    C: ConnectionTrait + TransactionTrait,
+    C: ConnectionTrait + TransactionTrait + 'static,
 {
-    let transaction = db.begin().await?;
+    let transaction = begin(db).await?;
     let written = run::<E, _>(&transaction, plan, subject, steps).await;
     finish(transaction, written).await
 }
@@ -200,7 +201,7 @@ enum Explained {
 async fn explain<E, C>(db: &C, plan: &HistoryPlan, error: Error, subject: &Subject<'_>) -> Explained
 where
     E: History,
-    C: ConnectionTrait + TransactionTrait,
+    C: ConnectionTrait + TransactionTrait + 'static,
 {
     let Error::Database(source) = &error else {
         return Explained::As(error);
@@ -213,7 +214,7 @@ where
     let is_guard = plan.guards.contains(&constraint);
     // One version starts when another one does; of other verbs it is a value that is taken.
     let takes_place = source.code() == "23505" && matches!(subject.verb, "start" | "reschedule");
-    if source.code() == "23503" && !is_own {
+    if is_foreign_key(source.code()) && !is_own {
         return Explained::As(dependent_rows(&table::<E>(), &error).unwrap_or(error));
     }
     if !(is_guard || takes_place) {
@@ -241,9 +242,9 @@ async fn periods<E, C>(
 ) -> Result<Option<(String, String)>, Error>
 where
     E: History,
-    C: ConnectionTrait + TransactionTrait,
+    C: ConnectionTrait + TransactionTrait + 'static,
 {
-    let nested = db.begin().await?;
+    let nested = begin(db).await?;
     let found = nested
         .query_one_raw(statement(&overlapping::<E>(plan, subject)))
         .await;

@@ -266,6 +266,14 @@ impl Builder {
         };
         let what = format!("{}({})", child.id, edge.child_columns.join(", "));
         let Some(key) = table.incoming.iter().find(|key| self.matches(edge, key)) else {
+            if let Some(key) = table
+                .not_enforced
+                .iter()
+                .find(|key| self.matches(edge, key))
+            {
+                self.problems.push(check::not_enforced(&edge.name, key));
+                return;
+            }
             self.problems.push(format!(
                 "`{}` is declared, but no foreign key points from {what} at {}({}): add one to the database",
                 edge.name,

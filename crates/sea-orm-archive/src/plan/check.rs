@@ -3,15 +3,21 @@
 use std::collections::HashMap;
 
 use super::Moved;
-use crate::catalog::{ForeignKey, Form, Table, TableId, Twin};
+use crate::catalog::{ForeignKey, Form, Table, TableId, Twin, differences};
 use crate::entity::Declaration;
+use crate::sql::quote;
 
 /// Everything that is wrong with a table and its twin, each with its way out.
 pub(super) fn problems(table: &Table, twin_table: &Table, twin: &Twin) -> Vec<String> {
     let mut problems = Vec::new();
     problems.extend(table_problems(table));
-    problems.extend(column_problems(table, twin_table, twin));
-    problems.extend(twin_problems(table, twin_table));
+    problems.extend(added_problems(table, twin_table, twin));
+    let added = [&twin.deleted_at, &twin.deleted_by, &twin.archival_id].map(String::as_str);
+    let stopping = differences(table, twin_table, &added);
+    let stopping = stopping
+        .iter()
+        .filter(|difference| difference.stops_moves());
+    problems.extend(stopping.map(|difference| difference.describe(&table.id, &twin_table.id)));
     problems
 }
 
@@ -20,6 +26,9 @@ fn table_problems(table: &Table) -> Vec<String> {
     let mut problems = Vec::new();
     if !matches!(table.kind.as_str(), "r" | "p") {
         problems.push(format!("{id} is not a table: archive the table below it"));
+    }
+    if table.persistence == "t" {
+        problems.push(format!("{id} is temporary: archive a table that stays"));
     }
     if table.is_partition {
         problems.push(format!(
@@ -53,79 +62,22 @@ fn table_problems(table: &Table) -> Vec<String> {
     problems
 }
 
-fn column_problems(table: &Table, twin_table: &Table, twin: &Twin) -> Vec<String> {
-    let (id, twin_id) = (&table.id, &twin_table.id);
-    let sync = format!(
-        "call manager.sync_archived_table({:?}) in a migration",
-        id.table
-    );
-    let added = [&twin.deleted_at, &twin.deleted_by, &twin.archival_id];
+/// The columns that the archive table has beside those of its table.
+fn added_problems(table: &Table, archive: &Table, twin: &Twin) -> Vec<String> {
+    let (id, archive_id) = (&table.id, &archive.id);
     let mut problems = Vec::new();
-    for column in &table.columns {
-        let name = &column.name;
-        match twin_table.column(name) {
-            None => problems.push(format!(
-                "the column {name} of {id} is missing in {twin_id}: {sync}"
-            )),
-            Some(other) if !column.same_type(other) => problems.push(format!(
-                "the column {name} is {} in {id} and {} in {twin_id}: {sync}",
-                column.sql_type, other.sql_type
-            )),
-            Some(other) if other.not_null && !column.not_null => problems.push(format!(
-                "the column {name} may be NULL in {id} and may not in {twin_id}: {sync}"
-            )),
-            Some(_) => {}
-        }
-        if added.contains(&name) {
+    for name in [&twin.deleted_at, &twin.deleted_by, &twin.archival_id] {
+        if table.column(name).is_some() {
             problems.push(format!(
-                "{id} has a column {name}, which {twin_id} adds: rename what the archive adds with the attribute"
+                "{id} has a column {name}, which {archive_id} adds: rename what the archive adds with the attribute"
             ));
         }
-    }
-    for column in &twin_table.columns {
-        if table.column(&column.name).is_none() && !added.contains(&&column.name) {
+        if archive.column(name).is_none() {
             problems.push(format!(
-                "the column {} of {twin_id} is missing in {id}, and a restore would lose it: {sync}",
-                column.name
-            ));
-        }
-    }
-    for name in added {
-        if twin_table.column(name).is_none() {
-            problems.push(format!(
-                "{twin_id} has no column {name}: call manager.archive_existing_table({:?})",
+                "{archive_id} has no column {name}: add it again, as manager.archive_existing_table({:?}) had created it",
                 id.table
             ));
         }
-    }
-    problems
-}
-
-fn twin_problems(table: &Table, twin: &Table) -> Vec<String> {
-    let (id, twin_id) = (&table.id, &twin.id);
-    let mut problems = Vec::new();
-    if !twin
-        .key
-        .iter()
-        .map(|c| &c.name)
-        .eq(table.key.iter().map(|c| &c.name))
-    {
-        problems.push(format!(
-            "{twin_id} has another primary key than {id}: give it the same"
-        ));
-    }
-    if table.row_security && !twin.row_security {
-        problems.push(format!(
-            "row security is on for {id} and off for {twin_id}, where archived rows could be read by everyone: enable it there with the same policies"
-        ));
-    }
-    if let Some(trigger) = twin.intercepts_insert().or(twin.intercepts_delete()) {
-        problems.push(intercepted(twin, &trigger.name));
-    }
-    if twin.has_rules || twin.has_inheritors {
-        problems.push(format!(
-            "{twin_id} has rules or inheritors: an archive table must be plain"
-        ));
     }
     problems
 }
@@ -219,6 +171,18 @@ pub(super) fn registration_problems(
         }
     }
     problems
+}
+
+/// A declared policy is kept by the foreign key: the database has to refuse a child that is inserted below an archived
+/// parent. Where it is NOT ENFORCED nothing does.
+pub(super) fn not_enforced(edge: &str, key: &ForeignKey) -> String {
+    let table = key.child.sql();
+    let name = quote(&key.name);
+    format!(
+        "`{edge}` is declared, but its foreign key {} of {} is NOT ENFORCED, so nothing keeps its policy: ALTER TABLE \
+         {table} ALTER CONSTRAINT {name} ENFORCED",
+        key.name, key.child
+    )
 }
 
 /// Rows that row security hides would be changed by the database unseen.

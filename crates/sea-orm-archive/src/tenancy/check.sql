@@ -14,6 +14,18 @@ shared AS (
 again AS (
     SELECT 'call manager.enable_tenancy(..) again, which makes it anew' AS remedy
 ),
+-- A table that has the name of one that was protected, and is not in its place in the registers.
+swapped AS (
+    SELECT archive.successor(o.relation) AS relation,
+           'is another table than the one of this name that was under tenancy, and has lost it' AS problem,
+           CASE WHEN EXISTS (SELECT FROM archive.tenancy AS t WHERE t.relation = o.relation)
+                THEN 'call manager.enable_tenancy(..) for it, or manager.disable_tenancy(..) if that was meant'
+                ELSE 'call manager.sync_archived_table(..) for its table, or manager.create_history_table(..) again' END AS remedy
+    FROM (SELECT t.relation::oid FROM archive.tenancy AS t
+          UNION SELECT p.relation::oid FROM archive.tenancy_object AS p WHERE p.kind = 'policy') AS o
+    WHERE archive.successor(o.relation) IS NOT NULL
+      AND NOT EXISTS (SELECT FROM scope AS s WHERE s.relation = archive.successor(o.relation))
+),
 columns AS (
     SELECT s.relation, CASE WHEN s.wanted_column IS NULL THEN 'has lost the column that said whose a row is'
                             ELSE format('has no column %I as its table has it, of the same type and NOT NULL', s.wanted_column) END AS problem,
@@ -192,7 +204,7 @@ administrators AS (
 )
 SELECT format('%s.%s', n.nspname, c.relname) AS object, d.problem, d.remedy
 FROM (
-    SELECT * FROM columns UNION ALL SELECT * FROM ties UNION ALL SELECT * FROM heirs
+    SELECT * FROM swapped UNION ALL SELECT * FROM columns UNION ALL SELECT * FROM ties UNION ALL SELECT * FROM heirs
     UNION ALL SELECT * FROM above UNION ALL SELECT * FROM owners UNION ALL SELECT * FROM unprotected UNION ALL SELECT * FROM missing UNION ALL SELECT * FROM different UNION ALL SELECT * FROM other
     UNION ALL SELECT * FROM grants UNION ALL SELECT * FROM kept_grants UNION ALL SELECT * FROM temporal UNION ALL SELECT * FROM administrators
 ) AS d

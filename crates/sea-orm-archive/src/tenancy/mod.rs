@@ -15,6 +15,7 @@
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, TransactionTrait};
 
 use crate::Error;
+use crate::begin::begin;
 use crate::run::check_backend;
 
 /// Something that is not as `enable_tenancy` made it.
@@ -56,10 +57,10 @@ impl std::fmt::Display for Disparity {
 /// where the role was not given `grant_archive`.
 pub async fn check<C>(db: &C) -> Result<Vec<Disparity>, Error>
 where
-    C: ConnectionTrait + TransactionTrait,
+    C: ConnectionTrait + TransactionTrait + 'static,
 {
     check_backend(db)?;
-    let transaction = db.begin().await?;
+    let transaction = begin(db).await?;
     let found = disparities(&transaction).await;
     sea_orm::TransactionSession::rollback(transaction).await?;
     found

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     history::{model::History, register as histories},
-    index,
+    index, known,
     name::{self, derived, quote, quote_all},
     privileges, tenancy,
     work::Work,
@@ -32,6 +32,8 @@ pub(crate) async fn create(work: &Work, wanted: &TemporalForeignKey) -> Result<(
     };
     verify(wanted, &child, &history, &table)?;
     let name = constraint_name(wanted, &child)?;
+    known::follow(work, &child.id).await?;
+    register::take_over(work, &child.id, &name, Some(&table.id)).await?;
     let id = register_once(work, wanted, &child, &history, &name).await?;
     let foreign_key = ForeignKey {
         id,
@@ -226,6 +228,8 @@ pub(crate) async fn drop_one(work: &Work, child: &str, name: &str) -> Result<(),
     let Some(child) = work.table(child).await? else {
         return Ok(());
     };
+    register::take_over(work, &child.id, name, None).await?;
+    known::accept(work, &child.id).await?;
     let Some(found) = register::find(work, &child.id, name).await? else {
         return Ok(());
     };

@@ -5,6 +5,7 @@ use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{
     history::register::is_installed,
+    known,
     name::{derived, literal, names, quote},
     work::Work,
 };
@@ -116,7 +117,9 @@ pub(crate) async fn add(
         names(columns),
         names(time)
     );
-    work.row(&sql, []).await?.try_get("", "id")
+    let id = work.row(&sql, []).await?.try_get("", "id")?;
+    known::note(work).await?;
+    Ok(id)
 }
 
 /// Forgets a foreign key, and drops its functions and with them its triggers.
@@ -137,12 +140,40 @@ pub(crate) async fn remove(work: &Work, foreign_key: &Registered) -> Result<(), 
     .await
 }
 
-/// Forgets the foreign keys between tables that were dropped without a word to the register.
+/// Forgets the foreign keys between tables that were dropped without a word to the register, and whose names no tables
+/// have.
 pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     if !is_installed(work).await? {
         return Ok(());
     }
-    for foreign_key in select(work, "c.oid IS NULL OR h.oid IS NULL").await? {
+    forget(
+        work,
+        "archive.is_gone(k.child) OR archive.is_gone(k.history)",
+    )
+    .await
+}
+
+/// Forgets those of this name in whose child's place `child` is, or whose history's place `history` has.
+pub(crate) async fn take_over(
+    work: &Work,
+    child: &TableId,
+    name: &str,
+    history: Option<&TableId>,
+) -> Result<(), DbErr> {
+    let history = history.map_or("NULL".to_owned(), |history| history.oid.to_string());
+    let condition = format!(
+        "k.name = {name}
+         AND (archive.is_gone(k.child, {child}::oid)
+              OR k.child = {child}::oid AND archive.is_gone(k.history, {history}::oid)
+              OR k.child = {child}::oid AND {history} IS NULL AND h.oid IS NULL)",
+        name = literal(name),
+        child = child.oid,
+    );
+    forget(work, &condition).await
+}
+
+async fn forget(work: &Work, condition: &str) -> Result<(), DbErr> {
+    for foreign_key in select(work, condition).await? {
         remove(work, &foreign_key).await?;
     }
     Ok(())

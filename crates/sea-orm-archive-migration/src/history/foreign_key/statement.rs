@@ -117,7 +117,10 @@ impl ForeignKey<'_> {
             "w_identity_text" => self.identity_text("w"),
             "lacking_identity" => self.identity_text("lacking"),
             "needed_identity" => self.identity_text("needed"),
-            "c_identity" => self.object("c", self.columns.iter().map(|column| quote(column))),
+            "c_identity" => {
+                let columns = self.columns.iter();
+                self.object(columns.map(|name| (name, format!("c.{}", quote(name)))))
+            }
             "w_time" => self.time_text("w", "starts", "ends"),
             "lacking_time" => self.time_text("lacking", "starts", "ends"),
             "c_time" => {
@@ -153,6 +156,7 @@ impl ForeignKey<'_> {
                 include_str!("../../sql/history/old_snapshot.sql").trim_end(),
                 &|name| self.value(name, event),
             ),
+            "child_is_readable" => self.child_is_readable(),
             "child_is_gone" => format!(
                 "EXISTS (SELECT FROM archive.temporal_foreign_key AS k WHERE k.id = {} \
                  AND NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = k.child))",
@@ -160,6 +164,19 @@ impl ForeignKey<'_> {
             ),
             unknown => format!("{{{unknown}}}"),
         }
+    }
+
+    /// The condition that the role that acts may read the rows of the child, and so may be shown one in an error.
+    fn child_is_readable(&self) -> String {
+        let key = self.child.key.iter().map(|column| &column.name);
+        let columns: Vec<_> = self.columns.iter().chain(self.time).chain(key).collect();
+        let columns: Vec<_> = columns.into_iter().map(|name| literal(name)).collect();
+        format!(
+            "coalesce(archive.may_read((SELECT k.child FROM archive.temporal_foreign_key AS k WHERE k.id = {}), \
+             ARRAY[{}]::name[]), false)",
+            self.id,
+            columns.join(", ")
+        )
     }
 
     /// What the rows that a statement wrote refer to, where they did not before.
@@ -304,20 +321,30 @@ impl ForeignKey<'_> {
         if self.child.key.is_empty() {
             return "'without a key'::text".to_owned();
         }
-        let key = self.child.key.iter().map(|column| quote(&column.name));
-        let names = self.child.key.iter().map(|column| literal(&column.name));
-        object(names.zip(key.map(|column| format!("{alias}.{column}"))))
+        let key = self.child.key.iter().map(|column| &column.name);
+        self.object(key.map(|name| (name, format!("{alias}.{}", quote(name)))))
     }
 
     /// The identity that `alias` has as id_1, .., under its names in the child.
     fn identity_text(&self, alias: &str) -> String {
-        let ids = (1..=self.columns.len()).map(|number| format!("id_{number}"));
-        self.object(alias, ids)
+        let ids = (1..).map(|number| format!("{alias}.id_{number}"));
+        self.object(self.columns.iter().zip(ids))
     }
 
-    fn object(&self, alias: &str, columns: impl Iterator<Item = String>) -> String {
-        let names = self.columns.iter().map(|column| literal(column));
-        object(names.zip(columns.map(|column| format!("{alias}.{column}"))))
+    /// `{"id": 42}` as text, of columns of the child. It is written by the owner of the function, so a cast to json that
+    /// somebody made for a type of theirs must not run: such a value is written by the type's output function.
+    fn object<'n>(&self, columns: impl Iterator<Item = (&'n String, String)>) -> String {
+        let pairs: Vec<_> = columns
+            .map(|(name, value)| {
+                let column = self.child.column(name);
+                let is_built_in = column.is_some_and(|column| !column.sql_type.contains('.'));
+                match is_built_in {
+                    true => format!("{}, {value}", literal(name)),
+                    false => format!("{}, format('%s', {value})", literal(name)),
+                }
+            })
+            .collect();
+        format!("jsonb_build_object({})::text", pairs.join(", "))
     }
 
     /// The time of `alias`, for an error.
@@ -367,12 +394,4 @@ impl ForeignKey<'_> {
 
 fn key_of(alias: &str, column: &IdentityColumn) -> String {
     format!("{alias}.{}", quote(&column.key))
-}
-
-/// `{"id": 42}` as text.
-fn object(pairs: impl Iterator<Item = (String, String)>) -> String {
-    let pairs: Vec<_> = pairs
-        .map(|(name, value)| format!("{name}, {value}"))
-        .collect();
-    format!("jsonb_build_object({})::text", pairs.join(", "))
 }

@@ -1,17 +1,22 @@
             IF strpos(coalesce(current_setting('archive.moving', true), ''), ',' || TG_RELID || ',') > 0 THEN
-                -- They come back: the twin's trigger has told of them already, when it saw them leave.
-                SELECT count(*), {digest_of_keys_a}, {digest_a} INTO v_rows, v_keys, v_digest FROM new_rows AS a;
+                -- They come back: the twin's trigger has recorded them already, when it saw them leave. Where it recorded
+                -- their values, too, they may come back with other ones.
+                SELECT count(*), {digest_of_keys}, {digest} INTO v_rows, v_keys, v_digest
+                FROM (SELECT {image_of_key_a} AS key_image, {image_of_a} AS image FROM new_rows AS a) AS d;
                 DELETE FROM archive.audit_handover AS h
                 WHERE h.id = (SELECT min(o.id) FROM archive.audit_handover AS o
-                              WHERE o.transaction_id = {transaction} AND o.audited = {id} AND o.operation = 'RETURNS' AND o.rows = v_rows AND o.keys = v_keys)
-                RETURNING h.digest - v_digest INTO v_digest;
+                              WHERE o.transaction_id = {transaction} AND o.audited = {id} AND o.operation = 'RETURNS'
+                                AND o.keys = v_keys AND (o.digest = v_digest OR o.images IS NOT NULL))
+                RETURNING h.digest <> v_digest, h.images INTO v_changed, v_images;
                 IF FOUND THEN
-                    IF v_digest <> 0 THEN
-                        -- Links that were cut were put back on the way.
+                    IF v_changed THEN
+                        -- The rows whose image did not leave the twin: links were put back on the way, or the database
+                        -- computes generated columns in another way now.
                         INSERT INTO archive.audit_entry ({target})
                         SELECT (SELECT clock_timestamp()), {transaction}, 'UPDATE', {name}, {key_of_a}, NULL, {whole_a}, {redacted},
                                {tenant_of_a}, {context_once}
-                        FROM new_rows AS a;
+                        FROM new_rows AS a LEFT JOIN (SELECT unnest(v_images) AS image) AS i ON i.image = {image_of_a}
+                        WHERE i.image IS NULL;
                     END IF;
                     RETURN NULL;
                 END IF;

@@ -63,23 +63,38 @@ CREATE TABLE IF NOT EXISTS archive.audited_table (
     excluded_names text[] NOT NULL DEFAULT '{}', -- the columns by name, too: a dump and a restore number them anew
     redacted_names text[] NOT NULL DEFAULT '{}',
     tenant_name    text,
-    once_hidden    text[] NOT NULL DEFAULT '{}'  -- what was excluded at any time: entries do not tell of it
+    once_hidden    text[] NOT NULL DEFAULT '{}', -- what was excluded at any time: entries do not tell of it
+    known_names    text[] NOT NULL DEFAULT '{}', -- the columns that there were when a helper last wrote the functions
+    known_place    text                          -- and of which table of which cluster these are
 );
+ALTER TABLE archive.audited_table
+    ADD COLUMN IF NOT EXISTS known_names text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS known_place text;
 
 -- Rows on their way between a table and its twin: they left the one and were not seen in the other yet.
 --
--- A move says that it is one in a setting, which anybody can set. So the first of the two triggers, on the table
--- that rows leave and on the one that they arrive in, writes down how many they are, and a digest of them, and
--- the second looks for just those. What has not left and arrived by the end of the transaction was no move, and
--- is refused.
+-- A move announces itself in a setting, which anybody can set. So the first of the two triggers, on the table that rows
+-- leave and on the one that they arrive in, writes down SHA-256 of the images of all rows, and the second looks for just
+-- those: no other rows have it. What has not left and arrived by the end of the transaction was no move, and is refused.
+DO $$
+BEGIN
+    -- As an earlier version of the crate created it. It is empty: whoever writes to it ends before it is locked.
+    IF EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
+               WHERE a.attrelid = pg_catalog.to_regclass('archive.audit_handover') AND a.attname = 'digest'
+                 AND a.atttypid = 'numeric'::pg_catalog.regtype) THEN
+        DROP TABLE archive.audit_handover;
+    END IF;
+END
+$$;
 CREATE TABLE IF NOT EXISTS archive.audit_handover (
     id             bigint   NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     transaction_id bigint   NOT NULL,
     audited        integer  NOT NULL,
     operation      text     NOT NULL, -- LEFT or ARRIVED of an archive, RETURNS of a restore
     rows           bigint   NOT NULL,
-    keys           numeric  NOT NULL,
-    digest         numeric  NOT NULL
+    keys           bytea,             -- of RETURNS: the digest of the keys alone
+    digest         bytea    NOT NULL, -- of the images of all rows, in whatever order they came
+    images         bytea[]            -- of RETURNS, where rows may come back with other values: the digest of each row
 );
 
 CREATE INDEX IF NOT EXISTS audit_handover_transaction_id_idx ON archive.audit_handover (transaction_id);
@@ -149,11 +164,16 @@ BEGIN
 END
 $$;
 
--- The columns of a table, as a text that changes with them.
+-- The columns of a table, as a text that changes with them, and with what generated columns are computed from.
 CREATE OR REPLACE FUNCTION archive.audit_shape(watched oid) RETURNS text
 LANGUAGE sql STABLE
 RETURN (SELECT pg_catalog.md5(pg_catalog.string_agg(
-            pg_catalog.concat_ws(' ', a.attname, a.attnum, a.atttypid, a.attcollation, a.attgenerated), ',' ORDER BY a.attnum)
+            pg_catalog.concat_ws(' ', a.attname, a.attnum, a.atttypid, a.attcollation, a.attgenerated, CASE WHEN a.attgenerated <> '' THEN (
+                SELECT pg_catalog.string_agg(p.refobjsubid::text, '+' ORDER BY p.refobjsubid)
+                FROM pg_catalog.pg_attrdef AS d
+                JOIN pg_catalog.pg_depend AS p ON p.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND p.objid = d.oid
+                                              AND p.refobjid = d.adrelid
+                WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END), ',' ORDER BY a.attnum)
             || coalesce((SELECT i.indkey::text FROM pg_catalog.pg_index AS i WHERE i.indrelid = watched AND i.indisprimary), ''))
         FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = watched AND a.attnum > 0 AND NOT a.attisdropped);
 
@@ -172,56 +192,80 @@ RETURN (SELECT CASE WHEN of_twin
 -- Makes the partitions of this month and of the next ones, and moves there what is in the default partition.
 -- Returns how many it made. Any role that may call it can: it runs as the owner.
 --
--- Races: two callers come one after the other, since the lock on the log excludes itself; it excludes no write.
--- The default partition is locked while rows leave it, so none is added behind our back.
+-- Locks: none where nothing is missing. Otherwise SHARE UPDATE EXCLUSIVE on the log, which stops neither reads nor writes,
+-- and at the very end ACCESS EXCLUSIVE on the default partition, which PostgreSQL needs to attach another one: it stops
+-- reads of the log, and those writes that have no partition of their own month, until the caller's transaction ends. While
+-- it waits for that lock, others wait behind it, so it waits for two seconds and gives up.
+--
+-- Two years ahead are more than a task needs that runs once a day. A read that does not name a time locks every partition.
+--
+-- Races: two callers come one after the other, since the lock on the log excludes itself; each then looks again for what is
+-- missing. The default partition is locked while rows leave it, so none is added behind our back.
 CREATE OR REPLACE FUNCTION archive.make_audit_partitions(months integer DEFAULT 3) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
-SET row_security = off AS $$
+SET row_security = off SET lock_timeout = '2s' AS $$
 DECLARE
-    month   timestamptz := date_trunc('month', clock_timestamp());
+    this    timestamptz := date_trunc('month', clock_timestamp());
+    month   timestamptz;
     called  text;
     forced  boolean;
     other   text;
-    made    integer := 0;
+    missing timestamptz[];
 BEGIN
-    IF months IS NULL OR months < 0 OR months > 120 THEN
-        RAISE EXCEPTION 'partitions of the audit log are made for 0 to 120 months ahead, not for %', months;
+    IF months IS NULL OR months < 0 OR months > 24 THEN
+        RAISE EXCEPTION 'partitions of the audit log are made for 0 to 24 months ahead, not for %', months;
     END IF;
-    LOCK TABLE archive.audit_entry IN SHARE UPDATE EXCLUSIVE MODE;
-    FOR n IN 0 .. months LOOP
-        called := 'audit_entry_' || to_char(month, 'YYYY_MM');
-        IF to_regclass('archive.' || quote_ident(called)) IS NULL THEN
-            EXECUTE format('CREATE TABLE archive.%I (LIKE archive.audit_entry INCLUDING DEFAULTS INCLUDING GENERATED)', called);
-            -- Everybody goes through the log, and none of its pieces is to have what default privileges give.
-            FOR other IN
-                SELECT DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END
-                FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS acl
-                WHERE c.oid = to_regclass('archive.' || quote_ident(called)) AND acl.grantee <> c.relowner
-            LOOP
-                EXECUTE format('REVOKE ALL ON archive.%I FROM %s', called, other);
-            END LOOP;
-            LOCK TABLE archive.audit_entry_default IN ACCESS EXCLUSIVE MODE;
-            -- Under tenancy not even the owner sees these rows. Nobody else sees that they are let out.
-            SELECT relforcerowsecurity INTO forced FROM pg_class WHERE oid = 'archive.audit_entry_default'::regclass;
-            IF forced THEN
-                ALTER TABLE archive.audit_entry_default NO FORCE ROW LEVEL SECURITY;
-            END IF;
-            EXECUTE format(
-                'WITH moved AS (DELETE FROM archive.audit_entry_default WHERE at >= %1$L AND at < %2$L RETURNING *)
-                 INSERT INTO archive.%3$I (%4$s) SELECT %4$s FROM moved', month, month + interval '1 month', called,
-                (SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
-                 WHERE attrelid = 'archive.audit_entry'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''));
-            EXECUTE format('ALTER TABLE archive.audit_entry ATTACH PARTITION archive.%I FOR VALUES FROM (%L) TO (%L)',
-                called, month, month + interval '1 month');
-            IF forced THEN
-                ALTER TABLE archive.audit_entry_default FORCE ROW LEVEL SECURITY;
-                EXECUTE format('ALTER TABLE archive.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', called);
-            END IF;
-            made := made + 1;
+    FOR locked IN 0 .. 1 LOOP
+        missing := ARRAY(
+            SELECT m.month FROM (SELECT this + n * interval '1 month' AS month FROM generate_series(0, months) AS n) AS m
+            WHERE to_regclass('archive.' || quote_ident('audit_entry_' || to_char(m.month, 'YYYY_MM'))) IS NULL ORDER BY m.month);
+        IF missing = '{}' THEN
+            RETURN 0;
         END IF;
-        month := month + interval '1 month';
+        IF locked = 0 THEN
+            LOCK TABLE ONLY archive.audit_entry IN SHARE UPDATE EXCLUSIVE MODE;
+        END IF;
     END LOOP;
-    RETURN made;
+    FOREACH month IN ARRAY missing LOOP
+        called := 'audit_entry_' || to_char(month, 'YYYY_MM');
+        EXECUTE format('CREATE TABLE archive.%I (LIKE archive.audit_entry INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING INDEXES)', called);
+        -- Everybody goes through the log, and none of its pieces is to have what default privileges give.
+        FOR other IN
+            SELECT DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END
+            FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS acl
+            WHERE c.oid = to_regclass('archive.' || quote_ident(called)) AND acl.grantee <> c.relowner
+        LOOP
+            EXECUTE format('REVOKE ALL ON archive.%I FROM %s', called, other);
+        END LOOP;
+    END LOOP;
+    LOCK TABLE archive.audit_entry_default IN ACCESS EXCLUSIVE MODE;
+    -- Under tenancy not even the owner sees these rows. Nobody else sees that they are let out.
+    SELECT relforcerowsecurity INTO forced FROM pg_class WHERE oid = 'archive.audit_entry_default'::regclass;
+    IF forced THEN
+        ALTER TABLE archive.audit_entry_default NO FORCE ROW LEVEL SECURITY;
+    END IF;
+    FOREACH month IN ARRAY missing LOOP
+        called := 'audit_entry_' || to_char(month, 'YYYY_MM');
+        EXECUTE format(
+            'WITH moved AS (DELETE FROM archive.audit_entry_default WHERE at >= %1$L AND at < %2$L RETURNING *)
+             INSERT INTO archive.%3$I (%4$s) SELECT %4$s FROM moved', month, month + interval '1 month', called,
+            (SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+             WHERE attrelid = 'archive.audit_entry'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''));
+        EXECUTE format('ALTER TABLE archive.audit_entry ATTACH PARTITION archive.%I FOR VALUES FROM (%L) TO (%L)',
+            called, month, month + interval '1 month');
+        IF forced THEN
+            EXECUTE format('ALTER TABLE archive.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', called);
+        END IF;
+    END LOOP;
+    IF forced THEN
+        ALTER TABLE archive.audit_entry_default FORCE ROW LEVEL SECURITY;
+    END IF;
+    RETURN cardinality(missing);
+EXCEPTION WHEN lock_not_available THEN
+    RAISE EXCEPTION USING ERRCODE = 'lock_not_available', MESSAGE =
+        'no partitions of archive.audit_entry were made: another transaction reads or maintains the log and holds a lock on '
+        'archive.audit_entry or archive.audit_entry_default for more than 2 seconds; writes go on meanwhile: call '
+        'archive.make_audit_partitions() again, in a short transaction';
 END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.make_audit_partitions(integer) FROM PUBLIC;

@@ -1,11 +1,11 @@
 -- The statement that a trigger runs where its own do not fit: on the twin, before a TRUNCATE, and where the table
--- got other columns since the trigger function was written. It reads every column that is there. Those that are
--- excluded or redacted it knows by their names and by their numbers: another name does not uncover a redacted
--- column, nor does another column in its place, nor the other numbers that columns have after a dump and a restore.
+-- got other columns since the trigger function was written. It reads every column that exists; see archive.audit_hidden()
+-- for those that it hides.
 --
 -- Its arguments: $1 what entries call the table, $2 tenant, $3 actor, $4 request id, $5 user, $6 details.
+DROP FUNCTION IF EXISTS archive.audit_statement(text, oid, integer, boolean, smallint[], smallint[], smallint);
 CREATE OR REPLACE FUNCTION archive.audit_statement(
-    operation text, relation oid, audited integer, of_twin boolean, excluded smallint[], hidden smallint[], tenant_number smallint
+    operation text, relation oid, audited integer, of_twin boolean, excluded smallint[], tenant_number smallint
 ) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -23,6 +23,7 @@ DECLARE
     a_row    text;
     changed  text;
     source   text;
+    as_text  text := 'CASE WHEN %1$s.%2$I IS DISTINCT FROM NULL THEN format(''%%s'', %1$s.%2$I) END';
 BEGIN
     SELECT r.*, a.twin, a.archival_id_column AS archival,
            ARRAY[a.deleted_at_column, a.deleted_by_column, a.archival_id_column]::text[] AS added
@@ -33,19 +34,20 @@ BEGIN
     numbered := CASE WHEN of_twin THEN watched.twin ELSE watched.relation END;
     SELECT array_agg(c.attname::text) INTO names
     FROM pg_attribute AS c WHERE c.attrelid = numbered AND c.attnum > 0 AND NOT c.attisdropped;
+    secret := archive.audit_hidden(audited, of_twin);
     SELECT coalesce(array_agg(c.attname::text) FILTER (
                WHERE c.attname = ANY (watched.excluded_names) OR of_twin AND c.attname = ANY (watched.added)
                   OR c.attnum = ANY (excluded) AND NOT watched.excluded_names <@ names), '{}'),
-           coalesce(array_agg(c.attname::text) FILTER (
-               WHERE c.attname = ANY (watched.redacted_names) OR c.attnum = ANY (hidden)), '{}'),
            coalesce(min(c.attname::text) FILTER (WHERE c.attname = watched.tenant_name),
                     min(c.attname::text) FILTER (WHERE c.attnum = tenant_number))
-    INTO left_out, secret, tenant
+    INTO left_out, tenant
     FROM pg_attribute AS c WHERE c.attrelid = numbered AND c.attnum > 0 AND NOT c.attisdropped;
     SELECT array_agg(c.attname::text ORDER BY k.place),
-           'jsonb_build_object(' || string_agg(format('%L, to_jsonb(b.%I)', c.attname, c.attname), ', ' ORDER BY k.place) || ')',
-           'jsonb_build_object(' || string_agg(format('%L, to_jsonb(a.%I)', c.attname, c.attname), ', ' ORDER BY k.place) || ')',
-           string_agg(format('a.%1$I OPERATOR(%2$I.%3$s) b.%1$I', c.attname, n.nspname, o.oprname), ' AND ')
+           'jsonb_build_object(' || string_agg(format('%L, ', c.attname) || archive.audit_as_json('b', c.attname, c.atttypid), ', ' ORDER BY k.place) || ')',
+           'jsonb_build_object(' || string_agg(format('%L, ', c.attname) || archive.audit_as_json('a', c.attname, c.atttypid), ', ' ORDER BY k.place) || ')',
+           string_agg(CASE WHEN archive.audit_has_operators(c.atttypid)
+                           THEN format('a.%1$I OPERATOR(%2$I.%3$s) b.%1$I', c.attname, n.nspname, o.oprname)
+                           ELSE concat(format(as_text, 'a', c.attname), ' = ', format(as_text, 'b', c.attname)) END, ' AND ')
     INTO keys, b_key, a_key, same_key
     FROM pg_index AS i
     CROSS JOIN LATERAL unnest(i.indkey::smallint[], i.indclass::oid[]) WITH ORDINALITY AS k (number, class, place)
@@ -61,20 +63,22 @@ BEGIN
             '%s is audited and has lost its primary key, so no entry could say which row it is about: give it one again, '
             'or call manager.unaudit_table(..)', relation::regclass);
     END IF;
+    IF keys && secret THEN
+        RAISE EXCEPTION USING ERRCODE = 'AR011', MESSAGE = format(
+            'the primary key of %s contains a column that the audit log redacts, and entries contain the key: change the primary key, '
+            'or call manager.audit_table(..) with the columns that are to be redacted now', relation::regclass);
+    END IF;
     -- What goes to another tenant is told as gone to the one, and as come to the other.
     IF tenant IS NOT NULL THEN
-        same_key := same_key || format(' AND a.%1$I::text = b.%1$I::text', tenant);
+        same_key := concat(same_key, ' AND ', format(as_text, 'a', tenant), ' = ', format(as_text, 'b', tenant));
     END IF;
-    SELECT string_agg(format('(%L, %s)', c.attname, format(v.value, 'b', c.attname)), ', ') FILTER (WHERE v.is_told),
-           string_agg(format('(%L, %s)', c.attname, format(v.value, 'a', c.attname)), ', ') FILTER (WHERE v.is_told),
+    SELECT string_agg(format('(%L, %s)', c.attname, archive.audit_as_json('b', c.attname, c.atttypid)), ', ')
+               FILTER (WHERE c.attname <> ALL (secret)),
+           string_agg(format('(%L, %s)', c.attname, archive.audit_as_json('a', c.attname, c.atttypid)), ', ')
+               FILTER (WHERE c.attname <> ALL (secret)),
            string_agg(format('CASE WHEN record_image_ne(ROW(b.%1$I), ROW(a.%1$I)) THEN %1$L END', c.attname), ', ')
     INTO b_row, a_row, changed
     FROM pg_attribute AS c
-    JOIN pg_type AS t ON t.oid = c.atttypid
-    LEFT JOIN pg_type AS of ON of.oid = coalesce(nullif(t.typbasetype, 0), t.typelem)
-    -- What jsonb cannot keep is told as text.
-    CROSS JOIN LATERAL (SELECT CASE WHEN 'json' IN (t.typname, of.typname) THEN 'archive.audit_value(%s.%I)' ELSE 'to_jsonb(%s.%I)' END AS value,
-                               c.attname <> ALL (secret) AS is_told) AS v
     WHERE c.attrelid = numbered AND c.attnum > 0 AND NOT c.attisdropped AND c.attname <> ALL (left_out);
     source := CASE operation
         WHEN 'UPDATE' THEN format('old_rows AS b FULL JOIN new_rows AS a ON %s', same_key)
@@ -108,23 +112,25 @@ BEGIN
         coalesce('(SELECT jsonb_object_agg(v.name, v.value) FROM (VALUES ' || a_row || ') AS v (name, value))', '''{}''::jsonb'),
         coalesce(changed, ''),
         CASE WHEN tenant IS NULL THEN '$2'
-             ELSE format('CASE WHEN a.%2$I IS NULL THEN b.%1$I::text ELSE a.%1$I::text END', tenant, keys[1]) END,
+             ELSE format('CASE WHEN a.%I IS NULL THEN %s ELSE %s END', keys[1], format(as_text, 'b', tenant), format(as_text, 'a', tenant)) END,
         CASE WHEN of_twin THEN format('CASE WHEN a.%2$I IS NULL THEN b.%1$I ELSE a.%1$I END', watched.archival, keys[1])
              ELSE 'NULL::bigint' END,
         source);
 END
 $$;
 
--- Sets what the text of values depends on, until archive.audit_put_back(), and says what it was. With row security
--- off, a policy that hides rows from a TRUNCATE is an error.
+-- Sets what the text of values depends on, until archive.audit_put_back(), and says what it was. A TRUNCATE reads its rows
+-- and writes its entries in one statement, after archive.audit_refuse_hidden(): under policies, which the log has where any
+-- table is under tenancy.
 CREATE OR REPLACE FUNCTION archive.audit_settings(of_truncate boolean) RETURNS text[]
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     before text[] := ARRAY[pg_catalog.current_setting('timezone'), pg_catalog.current_setting('datestyle'),
                            pg_catalog.current_setting('intervalstyle'), pg_catalog.current_setting('extra_float_digits'),
-                           pg_catalog.current_setting('bytea_output'), pg_catalog.current_setting('row_security')];
+                           pg_catalog.current_setting('bytea_output'), pg_catalog.current_setting('row_security'),
+                           pg_catalog.current_setting('lc_monetary')];
 BEGIN
-    PERFORM archive.audit_put_back(ARRAY['UTC', 'ISO, YMD', 'postgres', '1', 'hex', CASE WHEN of_truncate THEN 'off' ELSE before[6] END]);
+    PERFORM archive.audit_put_back(ARRAY['UTC', 'ISO, YMD', 'postgres', '1', 'hex', CASE WHEN of_truncate THEN 'on' ELSE before[6] END, 'C']);
     RETURN before;
 END
 $$;
@@ -134,19 +140,153 @@ LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     PERFORM pg_catalog.set_config('timezone', settings[1], true), pg_catalog.set_config('datestyle', settings[2], true),
             pg_catalog.set_config('intervalstyle', settings[3], true), pg_catalog.set_config('extra_float_digits', settings[4], true),
-            pg_catalog.set_config('bytea_output', settings[5], true), pg_catalog.set_config('row_security', settings[6], true);
+            pg_catalog.set_config('bytea_output', settings[5], true), pg_catalog.set_config('row_security', settings[6], true),
+            pg_catalog.set_config('lc_monetary', settings[7], true);
 END
 $$;
 
--- A value as the log writes it: the same whatever the session says of times, numbers and bytes; as text, where it
--- is JSON that jsonb does not keep.
+-- Refuses a TRUNCATE of rows that policies hide from the owner of the log. Those of tenancy hide none from it where the
+-- session acts for every tenant, unless another policy restricts them.
+CREATE OR REPLACE FUNCTION archive.audit_refuse_hidden(truncated oid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF row_security_active(truncated)
+       AND (EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = truncated AND NOT p.polpermissive)
+            OR NOT EXISTS (
+                SELECT FROM archive.tenancy_scope AS s
+                JOIN archive.tenancy AS t ON t.relation = s.origin AND archive.acts_for_all(t.administrator)
+                JOIN pg_policy AS p ON p.polrelid = s.relation AND p.polname = 'tenancy_trusted'
+                WHERE s.relation = truncated
+                  AND EXISTS (SELECT FROM unnest(p.polroles) AS r (role) WHERE r.role = 0 OR pg_has_role(r.role, 'USAGE')))) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format(
+            'row-level security hides rows of %s from %s, who owns the audit log, so the log could not record all rows that TRUNCATE '
+            'removes: delete the rows instead, or let an administrator of the tenancy of this table truncate it',
+            truncated::regclass, current_user);
+    END IF;
+END
+$$;
+
+-- The type below arrays and domains. One below 16384, where the ids of users' objects begin, is PostgreSQL's own: then
+-- PostgreSQL's own functions write the value as JSON or text. To any other one its owner may add casts, at any time, and
+-- `to_jsonb` and `::text` would run them here with the rights of the owner of the log; so would they those of a column that
+-- is added to a composite type. Such a value is written by the output function of its type, which no cast changes.
+CREATE OR REPLACE FUNCTION archive.audit_leaf(type oid) RETURNS oid
+LANGUAGE sql STABLE
+RETURN (WITH RECURSIVE within AS (
+            SELECT type AS oid, 0 AS depth
+            UNION ALL
+            SELECT CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END, w.depth OPERATOR(pg_catalog.+) 1
+            FROM within AS w JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) w.oid
+            WHERE t.typtype OPERATOR(pg_catalog.=) 'd'
+               OR t.typsubscript OPERATOR(pg_catalog.=) 'pg_catalog.array_subscript_handler'::pg_catalog.regproc
+        )
+        SELECT w.oid FROM within AS w ORDER BY w.depth DESC LIMIT 1);
+
+-- Whether `=` for this type is an operator of the type itself. For enumerations, ranges and composite types it is one for any
+-- type of that kind, and an implicit cast that the owner of the type defines makes another one as good: they are compared by
+-- their text.
+CREATE OR REPLACE FUNCTION archive.audit_has_operators(type oid) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN (SELECT l.oid OPERATOR(pg_catalog.<) 16384 OR l.typtype OPERATOR(pg_catalog.=) 'b' AND l.oid OPERATOR(pg_catalog.=) type
+        FROM pg_catalog.pg_type AS l WHERE l.oid OPERATOR(pg_catalog.=) archive.audit_leaf(type));
+
+-- The column of the row as JSON, as SQL. What jsonb cannot keep is told as text.
+CREATE OR REPLACE FUNCTION archive.audit_as_json(alias text, name name, type oid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    leaf oid := archive.audit_leaf(type);
+BEGIN
+    RETURN format(CASE WHEN leaf >= 16384 THEN 'to_jsonb(CASE WHEN %1$s.%2$I IS DISTINCT FROM NULL THEN format(''%%s'', %1$s.%2$I) END)'
+                       WHEN leaf = 'json'::regtype THEN 'archive.audit_value(%1$s.%2$I)'
+                       ELSE 'to_jsonb(%1$s.%2$I)' END, alias, name);
+END
+$$;
+
+-- A value as the log writes it: the same whatever the session says of times, numbers and bytes; as text, where its type is
+-- not PostgreSQL's own, or it is JSON that jsonb does not keep.
 CREATE OR REPLACE FUNCTION archive.audit_value(value anyelement) RETURNS jsonb
 LANGUAGE plpgsql STABLE
-SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres'
-SET extra_float_digits = '1' SET bytea_output = 'hex' AS $$
+SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres'
+SET extra_float_digits = '1' SET bytea_output = 'hex' SET lc_monetary = 'C' AS $$
 BEGIN
-    RETURN pg_catalog.to_jsonb(value);
+    IF value IS NOT DISTINCT FROM NULL THEN
+        RETURN NULL;
+    END IF;
+    IF archive.audit_leaf(pg_typeof(value)) >= 16384 THEN
+        RETURN to_jsonb(format('%s', value));
+    END IF;
+    RETURN to_jsonb(value);
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-    RETURN pg_catalog.to_jsonb(value::text);
+    RETURN to_jsonb(format('%s', value));
+END
+$$;
+
+-- Which cluster this is, and which table of it: a dump and a restore give the table's columns other numbers.
+CREATE OR REPLACE FUNCTION archive.audit_place(relation oid) RETURNS text
+LANGUAGE sql STABLE
+RETURN (SELECT pg_catalog.concat_ws(' ', c.system_identifier, relation) FROM pg_catalog.pg_control_system() AS c);
+
+-- The columns of a table with redacted ones of which nothing tells which these are: after a dump and a restore, those whose
+-- names the log does not know. One of them may be a redacted one that was renamed before.
+CREATE OR REPLACE FUNCTION archive.audit_unattributed(audited integer) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT c.attname::text
+        FROM archive.audited_table AS r
+        JOIN pg_attribute AS c ON c.attrelid = r.relation AND c.attnum > 0 AND NOT c.attisdropped
+        WHERE r.id = audited AND r.redacted_names <> '{}' AND r.known_place <> archive.audit_place(r.relation)
+          AND c.attname <> ALL (r.known_names)
+          -- A column of the key cannot be hidden, and none was.
+          AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = r.relation AND i.indisprimary AND c.attnum = ANY (i.indkey::smallint[]))
+        ORDER BY c.attnum);
+END
+$$;
+
+-- The redacted columns of a table, or of its twin, by name: by the names that they had when a helper last wrote the
+-- functions; by their numbers, which another name does not change, where they are those of this table; whatever cannot be
+-- attributed; and what the database computes from any of them. Of the twin also what the table does not have.
+CREATE OR REPLACE FUNCTION archive.audit_hidden(audited integer, of_twin boolean) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    watched record;
+    numbers smallint[];
+    hidden  text[];
+BEGIN
+    SELECT r.relation::oid AS relation, r.redacted_names, a.twin::oid AS twin,
+           ARRAY[a.deleted_at_column, a.deleted_by_column, a.archival_id_column]::text[] AS added,
+           CASE WHEN r.known_place <> archive.audit_place(r.relation) THEN '{}' ELSE r.redacted END AS redacted
+    INTO watched
+    FROM archive.audited_table AS r LEFT JOIN archive.archived_table AS a ON a.active = r.relation
+    WHERE r.id = audited;
+    IF watched.redacted_names = '{}' AND watched.redacted = '{}' THEN
+        RETURN '{}';
+    END IF;
+    numbers := ARRAY(
+        SELECT c.attnum FROM pg_attribute AS c
+        WHERE c.attrelid = watched.relation AND c.attnum > 0 AND NOT c.attisdropped
+          AND (c.attname = ANY (watched.redacted_names) OR c.attnum = ANY (watched.redacted)
+               OR c.attname = ANY (archive.audit_unattributed(audited))));
+    LOOP
+        hidden := ARRAY(
+            SELECT c.attname::text FROM pg_attribute AS c WHERE c.attrelid = watched.relation AND c.attnum = ANY (numbers) ORDER BY c.attnum);
+        numbers := numbers || ARRAY(
+            SELECT DISTINCT d.adnum FROM pg_attrdef AS d
+            JOIN pg_attribute AS c ON c.attrelid = d.adrelid AND c.attnum = d.adnum AND c.attgenerated <> ''
+            JOIN pg_depend AS p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refobjid = d.adrelid
+            WHERE d.adrelid = watched.relation AND p.refobjsubid = ANY (numbers) AND d.adnum <> ALL (numbers));
+        EXIT WHEN cardinality(numbers) = cardinality(hidden);
+    END LOOP;
+    IF of_twin THEN
+        RETURN ARRAY(
+            SELECT c.attname::text FROM pg_attribute AS c
+            WHERE c.attrelid = watched.twin AND c.attnum > 0 AND NOT c.attisdropped
+              AND (c.attname = ANY (hidden || watched.redacted_names)
+                   OR c.attname <> ALL (watched.added)
+                      AND NOT EXISTS (SELECT FROM pg_attribute AS o
+                                      WHERE o.attrelid = watched.relation AND o.attname = c.attname AND NOT o.attisdropped))
+            ORDER BY c.attnum);
+    END IF;
+    RETURN hidden;
 END
 $$;

@@ -12,8 +12,10 @@ DECLARE
     v_count  bigint;
     v_table  oid;
     v_settings text[];
-    v_keys   numeric;
-    v_digest numeric;
+    v_keys   bytea;
+    v_digest bytea;
+    v_images bytea[];
+    v_changed boolean;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         -- One row, by far the most often: read into variables, so that only what changed is written as JSON.
@@ -120,7 +122,8 @@ BEGIN
                 JOIN pg_trigger AS g ON g.tgrelid = n.relid AND g.tgname = 'archive_audit_truncate'
                 WHERE n.relid <> TG_RELID AND n.relid IN (SELECT t.relid FROM pg_partition_tree(TG_RELID) AS t))
         LOOP
-            EXECUTE archive.audit_statement('TRUNCATE', v_table, {id}, false, {excluded}, {hidden}, {tenant_number})
+            PERFORM archive.audit_refuse_hidden(v_table);
+            EXECUTE archive.audit_statement('TRUNCATE', v_table, {id}, false, {excluded}, {tenant_number})
             USING {name}, {context_values};
             GET DIAGNOSTICS v_count = ROW_COUNT;
             v_rows := v_rows + v_count;
@@ -141,7 +144,7 @@ BEGIN
                 'call manager.audit_table(..) again first', {name});
         END IF;
         v_settings := archive.audit_settings(false);
-        EXECUTE archive.audit_statement(TG_OP, TG_RELID, {id}, false, {excluded}, {hidden}, {tenant_number})
+        EXECUTE archive.audit_statement(TG_OP, TG_RELID, {id}, false, {excluded}, {tenant_number})
         USING {name}, {context_values};
         PERFORM archive.audit_put_back(v_settings);
     END IF;

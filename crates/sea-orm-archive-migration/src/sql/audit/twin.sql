@@ -6,21 +6,21 @@ DECLARE
     v_fits   boolean := true;
     v_settings text[];
     v_rows   bigint;
-    v_keys   numeric;
-    v_digest numeric;
+    v_digest bytea;
+    v_valued boolean;
 BEGIN
     IF TG_OP = 'INSERT' THEN
         PERFORM FROM new_rows AS a WHERE archive.audit_fits({id}, true) LIMIT 1;
         v_fits := FOUND;
         IF v_fits AND v_moving THEN
-            SELECT count(*), {digest_of_keys_a}, {digest_a} INTO v_rows, v_keys, v_digest FROM new_rows AS a;
+            SELECT count(*), {digest} INTO v_rows, v_digest FROM (SELECT {image_of_a} AS image FROM new_rows AS a) AS d;
             DELETE FROM archive.audit_handover AS h
             WHERE h.id = (SELECT min(o.id) FROM archive.audit_handover AS o
-                          WHERE o.transaction_id = {transaction} AND o.audited = {id} AND o.operation = 'LEFT' AND o.rows = v_rows AND o.keys = v_keys AND o.digest = v_digest);
+                          WHERE o.transaction_id = {transaction} AND o.audited = {id} AND o.operation = 'LEFT' AND o.digest = v_digest);
             IF NOT FOUND THEN
                 SET CONSTRAINTS archive.refuse_lost_rows DEFERRED;
-                INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, keys, digest)
-                VALUES ({transaction}, {id}, 'ARRIVED', v_rows, v_keys, v_digest);
+                INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, digest)
+                VALUES ({transaction}, {id}, 'ARRIVED', v_rows, v_digest);
             END IF;
             INSERT INTO archive.audit_entry ({target}, archival_id)
             SELECT (SELECT clock_timestamp()), {transaction}, 'ARCHIVE', {name}, {key_of_a}, NULL, NULL, NULL,
@@ -33,15 +33,17 @@ BEGIN
         PERFORM FROM old_rows AS b WHERE archive.audit_fits({id}, true) LIMIT 1;
         v_fits := FOUND;
         IF v_fits AND v_moving THEN
+            -- Where rows may come back with other values, since links are put back on the way or a column is computed,
+            -- their values and images are recorded as well. Elsewhere any change is refused.
+            v_valued := {is_computed} OR strpos(current_setting('archive.moving', true), '~' || TG_RELID || ',') > 0;
             SET CONSTRAINTS archive.refuse_lost_rows DEFERRED;
-            INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, keys, digest)
-            SELECT {transaction}, {id}, 'RETURNS', count(*), {digest_of_keys_b}, {digest_b} FROM old_rows AS b;
+            INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, keys, digest, images)
+            SELECT {transaction}, {id}, 'RETURNS', count(*), {digest_of_keys}, {digest}, CASE WHEN v_valued THEN array_agg(d.image) END
+            FROM (SELECT {image_of_key_b} AS key_image, {image_of_b} AS image FROM old_rows AS b) AS d;
             INSERT INTO archive.audit_entry ({target}, archival_id)
-            SELECT (SELECT clock_timestamp()), {transaction}, 'RESTORE', {name}, {key_of_b},
-                   -- Where links are put back on the way, what the row was before.
-                   CASE WHEN strpos(current_setting('archive.moving', true), '~' || TG_RELID || ',') > 0 THEN {whole_b} END,
+            SELECT (SELECT clock_timestamp()), {transaction}, 'RESTORE', {name}, {key_of_b}, CASE WHEN o.is_valued THEN {whole_b} END,
                    NULL, NULL, {tenant_of_b}, {context_once}, b.{archival_id}
-            FROM old_rows AS b;
+            FROM (SELECT v_valued AS is_valued) AS o CROSS JOIN old_rows AS b;
             RETURN NULL;
         END IF;
         PERFORM FROM old_rows AS b LIMIT 1;
@@ -59,8 +61,11 @@ BEGIN
             'the archive table of %s got other columns since it was audited, so the log could not tell that rows were archived or '
             'restored: call manager.audit_table(..) again first', {name});
     END IF;
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM archive.audit_refuse_hidden(TG_RELID);
+    END IF;
     v_settings := archive.audit_settings(TG_OP = 'TRUNCATE');
-    EXECUTE archive.audit_statement(TG_OP, TG_RELID, {id}, true, {excluded}, {hidden}, {tenant_number})
+    EXECUTE archive.audit_statement(TG_OP, TG_RELID, {id}, true, {excluded}, {tenant_number})
     USING {name}, {context_values};
     PERFORM archive.audit_put_back(v_settings);
     RETURN NULL;

@@ -36,9 +36,15 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'foreign_key_violation',
             SCHEMA = {child_schema}, TABLE = {child_name}, CONSTRAINT = {name},
-            MESSAGE = format('insert or update on table %s violates temporal foreign key %s: row %s refers to %s %s, and %s has no version of it then',
-                             {child_text}, {name_text}, culprit, {lacking_identity}, {lacking_time}, {history_text}),
-            DETAIL = format('The versions of %s in %s do not cover the time %s.', {lacking_identity}, {history_text}, {lacking_time}),
+            MESSAGE = concat(
+                format('insert or update on table %s violates temporal foreign key %s: ', {child_text}, {name_text}),
+                CASE WHEN {child_is_readable}
+                     THEN format('row %s refers to %s %s, and %s has no version of it then', culprit, {lacking_identity}, {lacking_time}, {history_text})
+                     ELSE format('%s has no version at the time of a row; this role may not read %s, so the row is not shown', {history_text}, {child_text})
+                END),
+            DETAIL = CASE WHEN {child_is_readable}
+                          THEN format('The versions of %s in %s do not cover the time %s.', {lacking_identity}, {history_text}, {lacking_time})
+                          ELSE format('To see the row, the role needs SELECT on %s and no row-level security there.', {child_text}) END,
             HINT = 'Make a version that is valid then first, or correct the identity or the time of the row.';
     END IF;
     RETURN NULL;

@@ -33,9 +33,15 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'foreign_key_violation',
             SCHEMA = {child_schema}, TABLE = {child_name}, CONSTRAINT = {name},
-            MESSAGE = format('update or delete on table %s violates temporal foreign key %s on table %s: row %s refers to %s %s, and would have no version of it then',
-                             {history_text}, {name_text}, {child_text}, needed.culprit, {needed_identity}, needed.time),
-            DETAIL = format('The statement leaves %s without a version %s.', {needed_identity}, needed.time),
+            MESSAGE = concat(
+                format('update or delete on table %s violates temporal foreign key %s on table %s: ', {history_text}, {name_text}, {child_text}),
+                CASE WHEN {child_is_readable}
+                     THEN format('row %s refers to %s %s, and would have no version of it then', needed.culprit, {needed_identity}, needed.time)
+                     ELSE format('rows of %s would have no version any more; this role may not read that table, so they are not shown', {child_text})
+                END),
+            DETAIL = CASE WHEN {child_is_readable}
+                          THEN format('The statement leaves %s without a version %s.', {needed_identity}, needed.time)
+                          ELSE format('To see the rows, the role needs SELECT on %s and no row-level security there.', {child_text}) END,
             HINT = 'Let another version cover this time in the same statement, or move or delete the row first.';
     END IF;
     RETURN NULL;

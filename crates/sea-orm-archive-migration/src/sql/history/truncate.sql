@@ -19,8 +19,12 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'foreign_key_violation',
             SCHEMA = {child_schema}, TABLE = {child_name}, CONSTRAINT = {name},
-            MESSAGE = format('truncate of table %s violates temporal foreign key %s on table %s: row %s refers to %s %s',
-                             {history_text}, {name_text}, {child_text}, needed.culprit, needed.identity, needed.time),
+            MESSAGE = concat(
+                format('truncate of table %s violates temporal foreign key %s on table %s: ', {history_text}, {name_text}, {child_text}),
+                CASE WHEN {child_is_readable}
+                     THEN format('row %s refers to %s %s', needed.culprit, needed.identity, needed.time)
+                     ELSE format('rows of %s refer to it; this role may not read that table, so they are not shown', {child_text})
+                END),
             HINT = format('Truncate %s with it.', {child_text});
     END IF;
     RETURN NULL;

@@ -119,6 +119,24 @@ RETURN coalesce(archive.acting_role() OPERATOR(pg_catalog.=) administrator, fals
        OR EXISTS (SELECT FROM pg_catalog.pg_roles AS r
                   WHERE r.rolname OPERATOR(pg_catalog.=) archive.acting_role() AND (r.rolsuper OR r.rolbypassrls));
 
+-- Whether the role that acts may read these columns of every row of a table, as PostgreSQL's own foreign keys ask before
+-- an error shows a row. It says so in functions that run as their owner, too.
+CREATE OR REPLACE FUNCTION archive.may_read(relation oid, columns name[]) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (
+    SELECT pg_catalog.has_schema_privilege(r.oid, c.relnamespace, 'USAGE')
+           AND (pg_catalog.has_table_privilege(r.oid, c.oid, 'SELECT')
+                OR (SELECT pg_catalog.bool_and(pg_catalog.has_column_privilege(r.oid, c.oid, a.attnum, 'SELECT'))
+                    FROM pg_catalog.pg_attribute AS a
+                    WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attname OPERATOR(pg_catalog.=) ANY (columns)))
+           -- Policies bind all but those above them, and the owner where they are not forced.
+           AND (NOT c.relrowsecurity OR r.rolsuper OR r.rolbypassrls
+                OR NOT c.relforcerowsecurity AND pg_catalog.pg_has_role(r.oid, c.relowner, 'USAGE'))
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_roles AS r ON r.rolname OPERATOR(pg_catalog.=) archive.acting_role()
+    WHERE c.oid OPERATOR(pg_catalog.=) may_read.relation
+);
+
 -- Refuses what PostgreSQL would do to another tenant's row without asking its policies: what a foreign key does
 -- to the rows below it, and TRUNCATE. Those who are above policies pass, and the administrator.
 --

@@ -1,0 +1,163 @@
+//! What PostgreSQL 18 answers or knows that 15 to 17 do not. On an older server the tests only say so; CI runs this
+//! binary once more against 18.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm_archive::prelude::*;
+use sea_orm_archive::{Blocker, Error};
+use sea_orm_archive_tests::Database;
+
+#[allow(dead_code, reason = "not every relation of every family is used here")]
+#[path = "../tables/family.rs"]
+mod family;
+#[path = "../tables/rows.rs"]
+mod rows;
+
+use family::{BOTH_SIDES, FAMILY, cascaded, detached, restricted, silent, two_families};
+use rows::{count, dumps, installed, run, tables};
+
+/// The version of the server. `PG_EXPECT` is what the caller of this binary wanted to test: an older server is no pass.
+async fn is_18(db: &DatabaseConnection) -> bool {
+    let sql = "select current_setting('server_version_num')::int / 10000 as version";
+    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql));
+    let version: i32 = row.await.unwrap().unwrap().try_get("", "version").unwrap();
+    if let Ok(expected) = std::env::var("PG_EXPECT") {
+        assert_eq!(version.to_string(), expected, "another server was meant");
+    }
+    if version < 18 {
+        eprintln!("skipped: this is PostgreSQL {version}, and the test needs 18");
+    }
+    version >= 18
+}
+
+/// The family, where the server is 18.
+async fn family(on_delete: &str) -> Option<(Database, DatabaseConnection)> {
+    let database = installed().await;
+    if !is_18(&database.connect().await).await {
+        return None;
+    }
+    Some(tables(&two_families(on_delete), &FAMILY).await)
+}
+
+fn in_the_way() -> [Blocker; 1] {
+    [Blocker {
+        table: "public.children".to_owned(),
+        constraint: "children_parent".to_owned(),
+        rows: 2,
+    }]
+}
+
+/// It answers 23001 and not 23503.
+#[tokio::test]
+async fn on_delete_restrict_blocks_an_archive() {
+    let Some((_database, db)) = family("on delete restrict").await else {
+        return;
+    };
+    let before = dumps(&db, &BOTH_SIDES).await;
+    match silent::parent::Entity::archive_by_id(1).exec(&db).await {
+        Err(Error::Blocked { blockers, .. }) => assert_eq!(blockers[..], in_the_way()),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
+}
+
+/// Nothing would keep its policy: no child is refused below an archived parent, and none is in the way.
+#[tokio::test]
+async fn declared_policy_over_a_key_that_is_not_enforced_is_refused() {
+    for on_delete in ["", "on delete cascade", "on delete set null"] {
+        let Some((_database, db)) = family(&format!("{on_delete} not enforced")).await else {
+            return;
+        };
+        let before = dumps(&db, &BOTH_SIDES).await;
+        for done in [
+            restricted::parent::Entity::archive_by_id(1)
+                .exec(&db)
+                .await
+                .map(drop),
+            cascaded::parent::Entity::archive_by_id(1)
+                .exec(&db)
+                .await
+                .map(drop),
+            detached::parent::Entity::archive_by_id(1)
+                .exec(&db)
+                .await
+                .map(drop),
+            restricted::parent::Entity::archive_by_id(1)
+                .preview(&db)
+                .await
+                .map(drop),
+        ] {
+            let Err(Error::Drift { problems, .. }) = done else {
+                panic!("{done:?}");
+            };
+            let named = "its foreign key children_parent of public.children is NOT ENFORCED";
+            let fix =
+                "ALTER TABLE \"public\".\"children\" ALTER CONSTRAINT \"children_parent\" ENFORCED";
+            assert!(
+                problems
+                    .iter()
+                    .any(|p| p.contains(named) && p.contains(fix)),
+                "{problems:?}"
+            );
+        }
+        assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
+        // What the error says to do helps.
+        run(
+            &db,
+            "alter table children alter constraint children_parent enforced",
+        )
+        .await;
+        let one = restricted::parent::Entity::archive_by_id(1);
+        assert!(matches!(one.exec(&db).await, Err(Error::Blocked { .. })));
+    }
+}
+
+/// A program that planned while it was enforced notices.
+#[tokio::test]
+async fn key_that_is_no_longer_enforced_is_noticed_by_a_cached_plan() {
+    let Some((_database, db)) = family("on delete cascade").await else {
+        return;
+    };
+    let archive = async || restricted::parent::Entity::archive_by_id(1).exec(&db).await;
+    assert!(matches!(archive().await, Err(Error::Blocked { .. })));
+    run(
+        &db,
+        "alter table children alter constraint children_parent not enforced",
+    )
+    .await;
+    assert!(matches!(archive().await, Err(Error::Drift { .. })));
+    assert_eq!(count(&db, "parents").await, 2);
+}
+
+/// The database allows a child without its parent, so the child stays as it is, whatever ON DELETE says.
+#[tokio::test]
+async fn rows_below_an_undeclared_key_that_is_not_enforced_stay_as_they_are() {
+    for on_delete in ["", "on delete cascade", "on delete set null"] {
+        let Some((_database, db)) = family(&format!("{on_delete} not enforced")).await else {
+            return;
+        };
+        let before = dumps(&db, &BOTH_SIDES).await;
+        let children = dumps(&db, &["children"]).await;
+        let one = || silent::parent::Entity::archive_by_id(1);
+        assert_eq!(one().preview(&db).await.unwrap().blocked, []);
+        let archival = one().exec(&db).await.unwrap();
+        assert_eq!(dumps(&db, &["children"]).await, children);
+        archival.restore(&db).await.unwrap();
+        assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
+    }
+}
+
+/// Nor does a CHECK of the archive table that is NOT ENFORCED refuse a row.
+#[tokio::test]
+async fn check_that_is_not_enforced_is_no_drift() {
+    let Some((_database, db)) = family("on delete cascade").await else {
+        return;
+    };
+    run(
+        &db,
+        "alter table deleted_children add constraint calm check (name <> 'a') not enforced",
+    )
+    .await;
+    let one = cascaded::parent::Entity::archive_by_id(1);
+    one.exec(&db).await.unwrap();
+    assert_eq!(count(&db, "deleted_children").await, 2);
+}
