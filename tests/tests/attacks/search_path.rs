@@ -117,3 +117,27 @@ async fn triggers_of_the_application_keep_the_callers_search_path() {
         ]
     );
 }
+
+/// The functions that describe tables are newer than the rest: a database without them is told apart from one without
+/// the table.
+#[tokio::test]
+async fn a_database_installed_by_an_earlier_version_is_reported() {
+    let database = Database::empty().await;
+    let db = database.connect().await;
+    db.execute_unprepared("create table offices (id varchar(20) primary key)")
+        .await
+        .unwrap();
+    let manager = SchemaManager::new(&db);
+    manager.install_archive().await.unwrap();
+    manager.archive_existing_table("offices").await.unwrap();
+    db.execute_unprepared("drop function archive.describe(text[])")
+        .await
+        .unwrap();
+    let error = office::Entity::archive_by_id("x").exec(&db).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, ArchiveError::NotInstalled(_)), "{error}");
+    manager.install_archive().await.unwrap();
+    let error = office::Entity::archive_by_id("x").exec(&db).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, ArchiveError::NotFound { .. }), "{error}");
+}

@@ -143,12 +143,12 @@ async fn what_needs_the_columns_is_named() -> Result<(), DbErr> {
         (
             "create index by_name on departments (lower(name))",
             "drop index by_name",
-            "index by_name",
+            "index public.by_name",
         ),
         (
             "create index by_boss on departments (id) include (boss)",
             "drop index by_boss",
-            "index by_boss",
+            "index public.by_boss",
         ),
         (
             "alter table departments add constraint u unique (name, id)",
@@ -168,7 +168,7 @@ async fn what_needs_the_columns_is_named() -> Result<(), DbErr> {
         (
             "create statistics s on name, boss from departments",
             "drop statistics s",
-            "statistics object s",
+            "statistics object public.s",
         ),
         (
             "alter table departments add g int generated always as (boss + 1) stored",
