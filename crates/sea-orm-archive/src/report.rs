@@ -92,7 +92,8 @@ pub struct LostLink {
 pub enum LostLinkReason {
     /// The row refers to another parent by now, or to none by other columns of the key. The link is dropped.
     OtherLink,
-    /// The row was deleted for good. The link is dropped, and another row with the key does not get it.
+    /// The row was deleted for good, and another row with its key does not get the link, which stays in
+    /// `archive.detached_link`.
     RowDeleted,
     /// No row has the key, in the table or in its archive table, or row-level security hides it. The link stays in
     /// `archive.detached_link`.

@@ -11,6 +11,7 @@ mod calls;
 mod database;
 mod entities;
 mod known;
+mod links;
 mod model;
 mod run;
 mod schema;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm_archive::entity::Policy;
 use serde_json::{Value, json};
 
-use crate::schema::{Edge, OnDelete, Schema, TABLES, is_composite};
+use crate::schema::{Edge, Schema, TABLES, is_composite};
 
 /// A table and the id of a row.
 pub type Place = (usize, i64);
@@ -34,6 +34,8 @@ pub struct Cut {
     pub child: Place,
     pub edge: usize,
     pub link: Link,
+    /// The row was deleted for good since.
+    pub deleted: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -127,7 +129,7 @@ impl Model {
         link.id.filter(|_| whole).map(|id| (of.parent, id))
     }
 
-    fn is_active(&self, (table, id): Place) -> bool {
+    pub fn is_active(&self, (table, id): Place) -> bool {
         self.tables.active[table].contains_key(&id)
     }
 
@@ -145,30 +147,6 @@ impl Model {
         rows.filter(|row| self.parent(edge, row) == Some(parent))
             .map(|row| (of.child, row.id))
             .collect()
-    }
-
-    /// The archived rows that point at a row by one foreign key.
-    fn archived_children(&self, edge: usize, parent: Place) -> Vec<Place> {
-        let of: Edge = self.schema.edges[edge];
-        let rows = self.tables.archived[of.child].values();
-        rows.filter(|(_, row)| self.parent(edge, row) == Some(parent))
-            .map(|(_, row)| (of.child, row.id))
-            .collect()
-    }
-
-    /// Whether the parent of an archived row was deleted for good, where the database sets NULL for that.
-    fn is_orphaned(&self, edge: usize, row: &Row) -> bool {
-        self.schema.edges[edge].on_delete == OnDelete::SetNull
-            && self
-                .parent(edge, row)
-                .is_some_and(|parent| !self.is_active(parent) && self.archival(parent).is_none())
-    }
-
-    fn cut_link(&self, edge: usize, link: Link) -> Link {
-        Link {
-            area: link.area.filter(|_| self.schema.edges[edge].area_required),
-            id: None,
-        }
     }
 
     pub fn has_children(&self, parent: Place) -> bool {
@@ -323,6 +301,7 @@ impl Model {
                 child: *child,
                 edge: *edge,
                 link: *link,
+                deleted: false,
             });
             *link = Link {
                 area: link.area.filter(|_| self.schema.edges[*edge].area_required),
@@ -492,54 +471,6 @@ impl Model {
         }
         self.tables.roots.remove(&archival);
         Ok(self.relink(archival))
-    }
-
-    fn relink(&mut self, archival: i64) -> u64 {
-        let mut linked = 0;
-        let cuts = std::mem::take(&mut self.tables.cuts);
-        let times = |cut: &Cut| {
-            let same = |other: &&Cut| {
-                (other.archival, other.child, other.edge) == (cut.archival, cut.child, cut.edge)
-            };
-            cuts.iter().filter(same).count()
-        };
-        // A link that was remembered twice is that of two rows with one key.
-        let twice: Vec<bool> = cuts.iter().map(|cut| times(cut) > 1).collect();
-        for (mut cut, twice) in cuts.into_iter().zip(twice) {
-            let edge = self.schema.edges[cut.edge];
-            let parent = cut.link.id.map(|id| (edge.parent, id));
-            let elsewhere = parent
-                .filter(|p| !self.is_active(*p))
-                .and_then(|p| self.archival(p));
-            if cut.archival != archival {
-                self.tables.cuts.push(cut);
-            } else if let Some(other) = elsewhere {
-                cut.archival = other;
-                self.tables.cuts.push(cut);
-            } else {
-                let (table, id) = cut.child;
-                let active = self.tables.active[table].get_mut(&id);
-                let archived = self.tables.archived[table].get_mut(&id).map(|(_, row)| row);
-                let row = match (active, archived) {
-                    (Some(row), None) | (None, Some(row)) if !twice => row,
-                    // Nobody knows which of the two rows had the link, or none is there: it stays remembered.
-                    _ => {
-                        self.tables.cuts.push(cut);
-                        continue;
-                    }
-                };
-                let link = row.links.get_mut(&cut.edge).expect("it has the link");
-                let open = match edge.area_required {
-                    true => link.area == cut.link.area,
-                    false => link.area.is_none(),
-                };
-                if link.id.is_none() && open {
-                    *link = cut.link;
-                    linked += 1;
-                }
-            }
-        }
-        linked
     }
 }
 

@@ -147,6 +147,7 @@ async fn take(db: &impl On, model: &mut Model, step: &Step) -> Result<(), String
         Step::Delete { table, row } => match nth(&active(model, *table), *row) {
             Some(id) if !model.has_children((*table, id)) => {
                 execute(db, &format!("delete from t{table} where id = {id}")).await?;
+                model.forget_links((*table, id));
                 model.tables.active[*table].remove(&id);
                 Ok(())
             }

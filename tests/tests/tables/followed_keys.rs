@@ -1,28 +1,14 @@
 //! Keys that change while a row is archived: what referred to the row still does, and to no other.
 
+use sea_orm::ConnectionTrait;
 use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_migration::SchemaManager;
 
 use crate::family::{detached, two_families};
 use crate::rows::{count, dump, run, tables};
 
 mod world {
-    pub mod country {
-        use sea_orm::entity::prelude::*;
-        use sea_orm_archive::DeriveArchive;
-
-        #[derive(Clone, Debug, PartialEq, DeriveEntityModel, DeriveArchive)]
-        #[sea_orm(table_name = "countries")]
-        pub struct Model {
-            #[sea_orm(primary_key, auto_increment = false)]
-            pub code: String,
-        }
-
-        #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-        pub enum Relation {}
-
-        impl ActiveModelBehavior for ActiveModel {}
-    }
-
     pub mod city {
         use sea_orm::entity::prelude::*;
         use sea_orm_archive::DeriveArchive;
@@ -218,5 +204,141 @@ async fn a_row_with_the_key_of_a_purged_one_gets_no_link() {
                 "(99,,d)"
             ]
         );
+    }
+}
+
+/// Whether an archive is refused with a problem that names `what` and the call that repairs.
+fn is_drift<T: std::fmt::Debug>(refused: &Result<T, ArchiveError>, what: &str) -> bool {
+    let Err(ArchiveError::Drift { problems, .. }) = refused else {
+        panic!("{refused:?}")
+    };
+    let problems = problems.join(";");
+    problems.contains(what) && problems.contains("sync_archived_table")
+}
+
+/// A table that came after the archive table, with plain SQL: its keys are not followed before the tables are
+/// synchronised.
+#[tokio::test]
+async fn a_table_whose_keys_are_not_followed_is_refused() {
+    let (_database, db) = tables(
+        "create table parents (id bigint primary key, name text)",
+        &["parents"],
+    )
+    .await;
+    run(
+        &db,
+        "create table children (id bigint primary key, parent_id bigint references parents on delete set null, name text);
+         insert into parents values (1, 'one'); insert into children values (11, 1, 'a')",
+    )
+    .await;
+    let refused = detached::parent::Entity::archive_by_id(1).exec(&db).await;
+    assert!(is_drift(&refused, "public.children"), "{refused:?}");
+    let manager = SchemaManager::new(&db);
+    manager.sync_archived_table("parents").await.unwrap();
+    let archival = detached::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    archival.restore(&db).await.unwrap();
+    assert_eq!(dump(&db, "children").await, ["(11,1,a)"]);
+}
+
+#[tokio::test]
+async fn a_parent_whose_key_is_not_followed_is_refused() {
+    for sql in [
+        "drop trigger archive_follow_key on countries",
+        "alter table countries disable trigger archive_follow_key",
+        "alter table countries enable trigger archive_follow_key",
+        "alter table countries add number int unique; alter table cities add number int references countries (number);
+         alter table deleted_cities add number int",
+    ] {
+        let (_database, db) = tables(WORLD, &["cities"]).await;
+        world::city::Entity::archive_by_id(2).exec(&db).await.unwrap();
+        run(&db, sql).await;
+        let refused = world::city::Entity::archive_by_id(1).exec(&db).await;
+        assert!(is_drift(&refused, "public.countries"), "{sql}: {refused:?}");
+        let manager = SchemaManager::new(&db);
+        manager.sync_archived_table("cities").await.unwrap();
+        world::city::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    }
+}
+
+/// The triggers go with the last archive table that needs them.
+#[tokio::test]
+async fn no_trigger_stays_where_nothing_is_archived() {
+    let (_database, db) = tables(
+        &two_families("on delete set null"),
+        &["parents", "children"],
+    )
+    .await;
+    let triggers = "pg_trigger where tgname like 'archive%' and not tgisinternal";
+    assert_eq!(count(&db, triggers).await, 6);
+    let manager = SchemaManager::new(&db);
+    manager.install_archive().await.unwrap();
+    assert_eq!(count(&db, triggers).await, 6);
+    manager.unarchive_existing_table("children").await.unwrap();
+    manager.unarchive_existing_table("parents").await.unwrap();
+    assert_eq!(count(&db, triggers).await, 0);
+}
+
+/// An archive table of a child that stays appears while a plan of its parent is kept.
+#[tokio::test]
+async fn a_plan_notices_a_new_archive_table_of_a_child() {
+    let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
+    let archival = detached::parent::Entity::archive_by_id(2)
+        .exec(&db)
+        .await
+        .unwrap();
+    archival.restore(&db).await.unwrap();
+    crate::rows::twin(&db, "children").await;
+    let child = detached::child::Entity::archive_by_id(11)
+        .exec(&db)
+        .await
+        .unwrap();
+    let parent = detached::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(
+        count(&db, "deleted_children where parent_id is null").await,
+        1
+    );
+    child.restore(&db).await.unwrap();
+    assert_eq!(parent.restore(&db).await.unwrap().relinked, 2);
+}
+
+/// The function that follows keys runs as the owner of the schema `archive`: nothing of another role runs with it.
+#[tokio::test]
+async fn a_key_that_cannot_be_followed_safely_does_not_change() {
+    for (sql, message) in [
+        ("alter table deleted_cities owner to {role}", "belongs to another role"),
+        (
+            "create function f() returns trigger language plpgsql as $$ begin return new; end $$; alter function f() owner to {role};
+             create trigger t after update on deleted_cities for each row execute function f()",
+            "belongs to another role",
+        ),
+        (
+            "grant all on schema archive to {role}; grant all on archive.archived_table, archive.detached_link to {role};
+             alter function archive.follow_key() owner to {role}; alter table deleted_cities owner to {role};
+             alter table deleted_cities enable row level security, force row level security",
+            "BYPASSRLS",
+        ),
+    ] {
+        let (database, db) = tables(WORLD, &["cities"]).await;
+        let role = format!("\"{}\"", database.role("other").await);
+        world::city::Entity::archive_by_id(1).exec(&db).await.unwrap();
+        run(&db, &sql.replace("{role}", &role)).await;
+        // A key without archived rows below it is nobody's concern.
+        if message != "BYPASSRLS" {
+            run(&db, "update countries set code = 'SVK' where code = 'SK'").await;
+        }
+        let refused = db
+            .execute_unprepared("update countries set code = 'CZE' where code = 'CZ'")
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains(message), "{refused}");
+        assert_eq!(count(&db, "countries where code = 'CZ'").await, 1);
+        assert_eq!(count(&db, "deleted_cities where country = 'CZ'").await, 1);
     }
 }

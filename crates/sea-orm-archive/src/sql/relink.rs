@@ -11,8 +11,7 @@ use crate::error::TRIGGER;
 use crate::plan::{DetachedChild, Moved, RestorePlan};
 
 /// Links with these outcomes need not be remembered any more: nobody would put them back.
-const SETTLED: &str =
-    "o.reason IS NULL OR o.reason OPERATOR(pg_catalog.=) ANY ('{other_link,row_deleted}')";
+const SETTLED: &str = "o.reason IS NULL OR o.reason OPERATOR(pg_catalog.=) 'other_link'";
 
 /// SQL: the detached link `l` is one that this plan knows.
 pub(super) fn is_known(plan: &RestorePlan) -> String {
