@@ -245,7 +245,7 @@ async fn what_is_stamped_otherwise_or_is_a_twin_is_refused() {
     manager.archive_existing_table("t").await.unwrap();
     assert_refused(
         manager.stamp_table("deleted_t").await,
-        &["public.deleted_t is the twin of t"],
+        &["public.deleted_t is the twin of public.t"],
     );
     assert_refused(
         manager
