@@ -41,7 +41,7 @@ fn restricted(plan: &Plan, which: Roots) -> String {
 /// copy stale rows. What could be inserted below the tree was locked out by the steps before.
 /// Columns are listed on both sides: a new column is never put into another one's place.
 fn moving(plan: &Plan, which: Roots) -> String {
-    let mut parts = vec![numbered_roots(plan, which), clock(plan)];
+    let mut parts = vec![clock(plan), numbered_roots(plan, which)];
     for (n, node) in plan.nodes.iter().enumerate() {
         if node.claimed {
             parts.extend(tagged_claims(plan, n, which, &moved_name));
@@ -75,13 +75,13 @@ fn moving(plan: &Plan, which: Roots) -> String {
 fn numbered_roots(plan: &Plan, which: Roots) -> String {
     let key = columns("r", plan.root().table.key.iter().map(|c| c.name.as_str()));
     format!(
-        "roots AS MATERIALIZED (SELECT {key}, pg_catalog.nextval('archive.archival_id_seq') AS {TAG} FROM {} WHERE {})",
+        "roots AS MATERIALIZED (SELECT {key}, pg_catalog.nextval('archive.archival_id_seq') AS {TAG} FROM {} CROSS JOIN clock WHERE {})",
         root_records(plan, which),
         unchanged(&plan.basis)
     )
 }
 
-/// The time of the move: read once, after the locks. No row is kept without it, so the triggers hear of the
+/// The time of the move: read once, after the locks. There are no roots without it, so the triggers hear of the
 /// move before they run.
 fn clock(plan: &Plan) -> String {
     format!(
