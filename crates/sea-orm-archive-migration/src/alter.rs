@@ -8,7 +8,7 @@ use sea_orm_migration::{
     sea_query::{PostgresQueryBuilder, TableAlterStatement},
 };
 
-use crate::{name::quote, stamps, sync, work::Work};
+use crate::{follow, name::quote, stamps, sync, work::Work};
 
 /// The columns of a table by their number, which no ALTER TABLE changes: what was renamed has the
 /// same number and another name, and what was dropped and added again has another number.
@@ -34,6 +34,7 @@ pub(crate) async fn apply(work: &Work, statement: &TableAlterStatement) -> Resul
     })?;
     let columns_before = columns(work, &before).await?;
     let constraints_before = constraints(work, &before).await?;
+    follow::lift(work, &before.id).await?;
     work.execute(statement).await?;
     let after = work.existing_table(&before.id.sql()).await?;
     let columns_after = columns(work, &after).await?;

@@ -4,7 +4,7 @@
 use sea_orm_archive::catalog::TableId;
 use sea_orm_migration::DbErr;
 
-use crate::{privileges, work::Work};
+use crate::{privileges, register, work::Work};
 
 /// Creates the functions; [`refresh`] creates the triggers.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
@@ -17,11 +17,24 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
 /// The trigger of `changed` is created again in any case: a plan that was made before its archive table existed is
 /// checked again then.
 pub(crate) async fn refresh(work: &Work, changed: Option<&TableId>) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
     let oid = changed.map_or(0, |table| table.oid);
     work.run_each(include_str!("sql/key_triggers.sql"), [oid.into()])
         .await?;
     work.run_each(include_str!("sql/delete_triggers.sql"), [])
         .await
+}
+
+/// Drops the trigger of one table until [`refresh`] creates it again: PostgreSQL changes the type of no column that
+/// the condition of a trigger names, and drops none.
+pub(crate) async fn lift(work: &Work, table: &TableId) -> Result<(), DbErr> {
+    work.run(&format!(
+        "DROP TRIGGER IF EXISTS archive_follow_key ON {}",
+        table.sql()
+    ))
+    .await
 }
 
 /// Drops all of them.

@@ -4,6 +4,7 @@ use sea_orm::ConnectionTrait;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::SchemaManager;
+use sea_orm_migration::prelude::{ColumnDef, Table};
 
 use crate::family::{detached, two_families};
 use crate::rows::{count, dump, run, tables};
@@ -252,9 +253,10 @@ async fn a_parent_whose_key_is_not_followed_is_refused() {
         "alter table countries add number int unique; alter table cities add number int references countries (number);
          alter table deleted_cities add number int",
     ] {
-        let (_database, db) = tables(WORLD, &["cities"]).await;
-        world::city::Entity::archive_by_id(2).exec(&db).await.unwrap();
+        let (database, db) = tables(WORLD, &["cities"]).await;
         run(&db, sql).await;
+        // A session checks its plans where it has not used them yet, or a table of theirs changed.
+        let db = database.connect().await;
         let refused = world::city::Entity::archive_by_id(1).exec(&db).await;
         assert!(is_drift(&refused, "public.countries"), "{sql}: {refused:?}");
         let manager = SchemaManager::new(&db);
@@ -341,4 +343,40 @@ async fn a_key_that_cannot_be_followed_safely_does_not_change() {
         assert_eq!(count(&db, "countries where code = 'CZ'").await, 1);
         assert_eq!(count(&db, "deleted_cities where country = 'CZ'").await, 1);
     }
+}
+
+/// A key gets another type by the helper, and is followed as before.
+#[tokio::test]
+async fn the_type_of_a_followed_key_can_change() {
+    let (_database, db) = tables(
+        &two_families("on delete set null").replace("id bigint primary", "id int primary"),
+        &["parents", "children"],
+    )
+    .await;
+    let archival = detached::child::Entity::archive_by_id(11).exec(&db).await;
+    assert!(archival.is_ok(), "{archival:?}");
+    let manager = SchemaManager::new(&db);
+    for table in ["parents", "children"] {
+        manager
+            .alter_archived_table(
+                Table::alter()
+                    .table(table)
+                    .modify_column(ColumnDef::new("id").big_integer()),
+            )
+            .await
+            .unwrap();
+    }
+    run(
+        &db,
+        "update children set parent_id = null; update parents set id = 10000000000 where id = 1",
+    )
+    .await;
+    detached::child::Entity::restore_by_id(11)
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(
+        count(&db, "children where id = 11 and parent_id = 10000000000").await,
+        1
+    );
 }

@@ -9,7 +9,7 @@ $$;
 -- What the catalog says of the tables and of their partitions, as a number: their columns, their unique indexes,
 -- exclusion constraints and number of CHECK constraints, their triggers (a foreign key is a trigger on the table it points at), their rules, and
 -- their files (a rewritten table looks empty to a snapshot from before the rewrite), and their policies, which say
--- in which column a row's tenant is, and their archive tables; for the role that asks also whether row security hides
+-- in which column a row's tenant is, their archive tables, and whether archived rows follow the keys of their parents; for the role that asks also whether row security hides
 -- rows from it.
 --
 -- STABLE, so that it looks with the snapshot of whoever calls it.
@@ -55,6 +55,13 @@ BEGIN
                SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
                    ROW(active, twin, deleted_at_column, deleted_by_column, archival_id_column), 7))
                FROM archive.archived_table WHERE active OPERATOR(pg_catalog.=) ANY (tables)
+           ), 0)
+         # coalesce((
+               SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(ROW(t.tgrelid, t.tgfoid, t.tgenabled), 8))
+               FROM (SELECT DISTINCT c.confrelid FROM pg_catalog.pg_constraint AS c
+                     WHERE c.conrelid OPERATOR(pg_catalog.=) ANY (tables) AND c.contype OPERATOR(pg_catalog.=) 'f') AS p
+               JOIN pg_catalog.pg_trigger AS t ON t.tgrelid OPERATOR(pg_catalog.=) p.confrelid
+               WHERE t.tgname OPERATOR(pg_catalog.=) 'archive_follow_key'
            ), 0);
 END
 $$;

@@ -5,7 +5,7 @@ use std::future::Future;
 use sea_orm_migration::{DbErr, SchemaManager, sea_query::IntoTableRef};
 
 use crate::{
-    name,
+    follow, name,
     tenancy::{apply, options::Tenancy, remove},
     work::Work,
 };
@@ -107,7 +107,10 @@ impl TenancySchema for SchemaManager<'_> {
         let tenancy = tenancy.into();
         async move {
             let work = Work::begin(self).await?;
-            let done = apply::enable(&work, &tenancy).await;
+            let done = match apply::enable(&work, &tenancy).await {
+                Ok(()) => follow::refresh(&work, None).await,
+                error => error,
+            };
             work.finish(done).await
         }
     }
@@ -120,7 +123,10 @@ impl TenancySchema for SchemaManager<'_> {
         async move {
             let name = name?;
             let work = Work::begin(self).await?;
-            let done = remove::disable(&work, &name).await;
+            let done = match remove::disable(&work, &name).await {
+                Ok(()) => follow::refresh(&work, None).await,
+                error => error,
+            };
             work.finish(done).await
         }
     }

@@ -42,7 +42,7 @@ fn restricted(plan: &Plan, which: Roots) -> String {
 /// copy stale rows. What could be inserted below the tree was locked out by the steps before.
 /// Columns are listed on both sides: a new column is never put into another one's place.
 fn moving(plan: &Plan, which: Roots) -> String {
-    let mut parts = vec![drawn(plan), numbered_roots(plan, which), clock(plan)];
+    let mut parts = vec![clock(plan), drawn(plan), numbered_roots(plan, which)];
     for (n, node) in plan.nodes.iter().enumerate() {
         if node.claimed {
             parts.extend(tagged_claims(plan, n, which, &moved_name));
@@ -73,7 +73,7 @@ fn moving(plan: &Plan, which: Roots) -> String {
 /// The ids of the archivals, where the tables are those of the plan.
 fn drawn(plan: &Plan) -> String {
     format!(
-        "drawn AS MATERIALIZED (SELECT archive.draw_archivals(pg_catalog.jsonb_array_length($1 OPERATOR(pg_catalog.->) 'roots')) AS ids WHERE {})",
+        "drawn AS MATERIALIZED (SELECT archive.draw_archivals(pg_catalog.jsonb_array_length($1 OPERATOR(pg_catalog.->) 'roots')) AS ids FROM clock WHERE {})",
         unchanged(&plan.basis)
     )
 }
@@ -100,8 +100,8 @@ fn numbered_roots(plan: &Plan, which: Roots) -> String {
     )
 }
 
-/// The time of the move: read once, after the locks. No row is kept without it, so the triggers hear of the
-/// move before they run.
+/// The time of the move: read once, after the locks. No id is drawn and no root is there without it, so the triggers see the
+/// setting that announces the move.
 fn clock(plan: &Plan) -> String {
     format!(
         "clock AS MATERIALIZED (SELECT pg_catalog.clock_timestamp() AS at, {} AS moving)",

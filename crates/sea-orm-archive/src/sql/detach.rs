@@ -76,8 +76,7 @@ fn links(plan: &Plan, d: usize, child: &DetachedChild, moved: &dyn Fn(usize) -> 
     format!("link_{d} AS MATERIALIZED ({})", links.join(" UNION ALL "))
 }
 
-/// The rows of one table that lose links, and the UPDATE. It reads the clock, which announces the move: triggers of the
-/// table fire after that. Each row that it returns says whether all that was to be
+/// The rows of one table that lose links, and the UPDATE. Each row that it returns says whether all that was to be
 /// NULL is NULL after the triggers.
 fn update(child: &DetachedChild, name: &str, d: usize, table: &str, archived: bool) -> [String; 2] {
     let names = columns("l", key(child));
@@ -87,7 +86,7 @@ fn update(child: &DetachedChild, name: &str, d: usize, table: &str, archived: bo
             "cut_{name} AS MATERIALIZED (SELECT {names}, pg_catalog.array_agg(l.{EDGE}) AS {EDGES} FROM link_{d} AS l WHERE {only}l.{ARCHIVED} GROUP BY {names})"
         ),
         format!(
-            "unlinked_{name} AS (UPDATE {table} AS t SET {} FROM cut_{name} AS p, clock WHERE {} RETURNING {} AS {DONE})",
+            "unlinked_{name} AS (UPDATE {table} AS t SET {} FROM cut_{name} AS p WHERE {} RETURNING {} AS {DONE})",
             assignments(child),
             same_key(&child.key, "p", "t"),
             is_cut(child),
