@@ -238,7 +238,7 @@ impl Builder {
                 .iter()
                 .find(|key| self.matches(edge, key))
             {
-                self.problems.push(check::not_enforced(&edge.name, key));
+                self.problems.push(check::not_enforced(edge.name, key));
                 return;
             }
             self.problems.push(format!(
