@@ -5,7 +5,7 @@ use sea_orm_migration::DbErr;
 
 use crate::{
     audit::{
-        function,
+        column, function,
         options::AuditedTable,
         register::{self, Audited},
     },
@@ -82,7 +82,7 @@ pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
 async fn watch(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbErr> {
     refuse_unattributed(audited)?;
     refuse_redacted_key(table, audited)?;
-    let columns = function::columns(work, table.id.oid).await?;
+    let columns = column::columns(work, table.id.oid).await?;
     let written = function::Written {
         table,
         audited,
@@ -94,7 +94,7 @@ async fn watch(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbEr
         attach(work, &relation, &name).await?;
     }
     if let Some(twin) = &table.twin {
-        let columns = function::columns(work, twin.id.oid).await?;
+        let columns = column::columns(work, twin.id.oid).await?;
         work.run(&written.of_twin(twin, &columns)).await?;
         attach(work, &twin.id.sql(), &function::twin_name(audited.id)).await?;
     }
