@@ -5,7 +5,7 @@ use sea_orm_migration::DbErr;
 
 use crate::{
     audit::{
-        function,
+        column, function,
         options::AuditedTable,
         register::{self, Audited},
     },
@@ -92,7 +92,7 @@ async fn forget(work: &Work, taken_over_by: Option<i64>) -> Result<(), DbErr> {
 async fn watch(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbErr> {
     refuse_unattributed(audited)?;
     refuse_redacted_key(table, audited)?;
-    let columns = function::columns(work, table.id.oid).await?;
+    let columns = column::columns(work, table.id.oid).await?;
     let written = function::Written {
         table,
         audited,
@@ -104,7 +104,7 @@ async fn watch(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbEr
         attach(work, &relation, &name).await?;
     }
     if let Some(twin) = &table.twin {
-        let columns = function::columns(work, twin.id.oid).await?;
+        let columns = column::columns(work, twin.id.oid).await?;
         work.run(&written.of_twin(twin, &columns)).await?;
         attach(work, &twin.id.sql(), &function::twin_name(audited.id)).await?;
     }

@@ -1,6 +1,7 @@
 //! The audit log: who changed which row, when, and from what to what.
 
 mod apply;
+mod column;
 mod function;
 mod install;
 mod options;

@@ -1,15 +1,23 @@
             IF strpos(coalesce(current_setting('archive.moving', true), ''), ',' || TG_RELID || ',') > 0 THEN
-                -- They come back: the twin's trigger has recorded them already, when it saw them leave. Where it recorded
-                -- their values, too, they may come back with other ones.
-                SELECT count(*), {digest_of_keys}, {digest} INTO v_rows, v_keys, v_digest
-                FROM (SELECT {image_of_key_a} AS key_image, {image_of_a} AS image FROM new_rows AS a) AS d;
+                -- They come back: the twin's trigger has recorded them already, when it saw them leave.
+                SELECT {digest} INTO v_digest FROM (SELECT {image_of_a} AS image FROM new_rows AS a) AS d;
                 DELETE FROM archive.audit_handover AS h
                 WHERE h.id = (SELECT min(o.id) FROM archive.audit_handover AS o
-                              WHERE o.transaction_id = {transaction} AND o.audited = {id} AND o.operation = 'RETURNS'
-                                AND o.keys = v_keys AND (o.digest = v_digest OR o.images IS NOT NULL))
-                RETURNING h.digest <> v_digest, h.images INTO v_changed, v_images;
+                              WHERE o.transaction_id = {transaction} AND o.audited = {id} AND o.operation = 'RETURNS' AND o.digest = v_digest);
                 IF FOUND THEN
-                    IF v_changed THEN
+                    RETURN NULL;
+                END IF;
+                -- Where it recorded their values, too, the same rows may come back with other ones.
+                PERFORM FROM archive.audit_handover AS o
+                WHERE o.transaction_id = {transaction} AND o.audited = {id} AND o.operation = 'RETURNS' AND o.images IS NOT NULL;
+                IF FOUND THEN
+                    SELECT {digest_of_keys} INTO v_keys FROM (SELECT {image_of_key_a} AS key_image FROM new_rows AS a) AS d;
+                    DELETE FROM archive.audit_handover AS h
+                    WHERE h.id = (SELECT min(o.id) FROM archive.audit_handover AS o
+                                  WHERE o.transaction_id = {transaction} AND o.audited = {id} AND o.operation = 'RETURNS'
+                                    AND o.images IS NOT NULL AND o.keys = v_keys)
+                    RETURNING h.images INTO v_images;
+                    IF FOUND THEN
                         -- The rows whose image did not leave the twin: links were put back on the way, or the database
                         -- computes generated columns in another way now.
                         INSERT INTO archive.audit_entry ({target})
@@ -17,7 +25,7 @@
                                {tenant_of_a}, {context_once}
                         FROM new_rows AS a LEFT JOIN (SELECT unnest(v_images) AS image) AS i ON i.image = {image_of_a}
                         WHERE i.image IS NULL;
+                        RETURN NULL;
                     END IF;
-                    RETURN NULL;
                 END IF;
             END IF;

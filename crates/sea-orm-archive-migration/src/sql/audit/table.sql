@@ -15,7 +15,6 @@ DECLARE
     v_keys   bytea;
     v_digest bytea;
     v_images bytea[];
-    v_changed boolean;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         -- One row, by far the most often: read into variables, so that only what changed is written as JSON.

@@ -37,9 +37,14 @@ BEGIN
             -- their values and images are recorded as well. Elsewhere any change is refused.
             v_valued := {is_computed} OR strpos(current_setting('archive.moving', true), '~' || TG_RELID || ',') > 0;
             SET CONSTRAINTS archive.refuse_lost_rows DEFERRED;
-            INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, keys, digest, images)
-            SELECT {transaction}, {id}, 'RETURNS', count(*), {digest_of_keys}, {digest}, CASE WHEN v_valued THEN array_agg(d.image) END
-            FROM (SELECT {image_of_key_b} AS key_image, {image_of_b} AS image FROM old_rows AS b) AS d;
+            IF v_valued THEN
+                INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, digest, keys, images)
+                SELECT {transaction}, {id}, 'RETURNS', count(*), {digest}, {digest_of_keys}, array_agg(d.image)
+                FROM (SELECT {image_of_key_b} AS key_image, {image_of_b} AS image FROM old_rows AS b) AS d;
+            ELSE
+                INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, digest)
+                SELECT {transaction}, {id}, 'RETURNS', count(*), {digest} FROM (SELECT {image_of_b} AS image FROM old_rows AS b) AS d;
+            END IF;
             INSERT INTO archive.audit_entry ({target}, archival_id)
             SELECT (SELECT clock_timestamp()), {transaction}, 'RESTORE', {name}, {key_of_b}, CASE WHEN o.is_valued THEN {whole_b} END,
                    NULL, NULL, {tenant_of_b}, {context_once}, b.{archival_id}

@@ -1,0 +1,132 @@
+//! How the audit log reads one column, as SQL.
+
+use sea_orm_migration::{
+    DbErr,
+    sea_orm::{JsonValue, QueryResult},
+};
+
+use crate::{
+    name::{literal, quote},
+    work::Work,
+};
+
+/// How the log reads one column.
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) number: i16,
+    /// IS DISTINCT FROM tells every change of its bytes.
+    pub(crate) exact: bool,
+    /// Its type is PostgreSQL's own, or an array or a domain of one. The owner of any other type may define casts that
+    /// `to_json` and `::text` would run as the owner of the log: see `archive.audit_leaf()`.
+    pub(crate) is_builtin: bool,
+    /// `=` means an operator of the type itself: see `archive.audit_has_operators()`.
+    pub(crate) has_operators: bool,
+    /// Its text may be something that jsonb refuses.
+    pub(crate) is_json: bool,
+    /// Its text is the name of an object of the catalog, which can be renamed.
+    pub(crate) is_reference: bool,
+    /// Which settings its text depends on, a letter for each.
+    pub(crate) settings: String,
+}
+
+/// Reads how the log reads the columns of a table.
+pub(crate) async fn columns(work: &Work, oid: i64) -> Result<Vec<Column>, DbErr> {
+    let rows = work
+        .rows(include_str!("../sql/audit/columns.sql"), [oid.into()])
+        .await?;
+    let read = |row: &QueryResult| {
+        Ok(Column {
+            name: row.try_get("", "name")?,
+            number: row.try_get("", "number")?,
+            exact: row.try_get("", "exact")?,
+            is_builtin: row.try_get("", "is_builtin")?,
+            has_operators: row.try_get("", "has_operators")?,
+            is_json: row.try_get("", "is_json")?,
+            is_reference: row.try_get("", "is_reference")?,
+            settings: row.try_get("", "settings")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Whether the column's bytes are different in two rows.
+pub(crate) fn differs(column: &Column, before: &str, after: &str) -> String {
+    let name = quote(&column.name);
+    if column.exact {
+        format!("{before}.{name} IS DISTINCT FROM {after}.{name}")
+    } else {
+        format!("record_image_ne(ROW({before}.{name}), ROW({after}.{name}))")
+    }
+}
+
+/// The value as text.
+pub(crate) fn text(column: &Column, row: &str) -> String {
+    let value = format!("{row}.{}", quote(&column.name));
+    if column.is_builtin {
+        format!("{value}::text")
+    } else {
+        // The output function of the type, and no cast. The comparison takes a row of NULLs for a value. In parentheses,
+        // since PL/pgSQL ends the condition of an IF at its first THEN.
+        format!("(CASE WHEN {value} IS DISTINCT FROM NULL THEN format('%s', {value}) END)")
+    }
+}
+
+/// The value as something that `to_jsonb` writes by PostgreSQL's own functions alone.
+pub(crate) fn value(column: &Column, row: &str) -> String {
+    match (column.is_builtin, column.is_json) {
+        (false, _) => text(column, row),
+        (true, true) => json_value(column, row),
+        (true, false) => format!("{row}.{}", quote(&column.name)),
+    }
+}
+
+/// `{"name": value}`, as SQL.
+pub(crate) fn object(column: &Column, row: &str) -> String {
+    format!(
+        "jsonb_build_object({}, {})",
+        literal(&column.name),
+        value(column, row)
+    )
+}
+
+/// `,"name":value`, as SQL.
+pub(crate) fn member(column: &Column, row: &str) -> String {
+    let start = literal(&format!(",{}:", json(&column.name)));
+    format!(
+        "{start} || coalesce({}::text, 'null')",
+        json_value(column, row)
+    )
+}
+
+/// The value as json: what jsonb could not keep, as the text that it is.
+fn json_value(column: &Column, row: &str) -> String {
+    let value = format!("{row}.{}", quote(&column.name));
+    if !column.is_builtin {
+        format!("to_json({})", text(column, row))
+    } else if column.is_json {
+        format!(
+            r"CASE WHEN format('%s', {value}) ~ '\\u|[eE][-+]?[0-9]{{4}}' THEN archive.audit_value({value})::json ELSE to_json({value}) END"
+        )
+    } else {
+        format!("to_json({value})")
+    }
+}
+
+/// SHA-256 of a row's values as text, which are quoted as those of a record: no other row has it.
+pub(crate) fn image<'a>(row: &str, columns: impl Iterator<Item = &'a Column>) -> String {
+    let columns: Vec<_> = columns
+        .map(|c| {
+            let by_number = if c.is_reference { "::oid" } else { "" };
+            format!("{row}.{}{by_number}", quote(&c.name))
+        })
+        .collect();
+    format!(
+        "sha256(convert_to(ROW({})::text, getdatabaseencoding()))",
+        columns.join(", ")
+    )
+}
+
+/// A name as a JSON string.
+pub(crate) fn json(name: &str) -> String {
+    JsonValue::from(name).to_string()
+}
