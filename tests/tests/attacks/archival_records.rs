@@ -100,7 +100,7 @@ async fn a_role_reads_no_record_of_tables_that_it_may_not_read() {
         .unwrap();
     assert_eq!(
         archival::Entity::find().all(&web).await.unwrap(),
-        [archival.clone()]
+        std::slice::from_ref(&archival)
     );
     let tagger = database.connect_as("tagger").await;
     assert_eq!(archival::Entity::find().all(&tagger).await.unwrap(), []);
