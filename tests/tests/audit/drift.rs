@@ -176,7 +176,7 @@ async fn what_cannot_be_audited_is_refused_with_the_way_out() {
         (AuditedTable::new("part"), "is a partition"),
         (
             AuditedTable::new("deleted_orders"),
-            "is the archive table of orders",
+            "is the archive table of public.orders",
         ),
         (AuditedTable::new("nowhere"), "no table"),
         (

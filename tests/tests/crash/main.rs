@@ -1,6 +1,7 @@
 //! The server is killed in the middle of archives and restores, and started again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use blog::post;
@@ -24,12 +25,14 @@ enum Told {
     Nothing,
 }
 
-/// Archives and restores its own posts in turn until the server is gone.
+/// Archives and restores its own posts in turn until the server is gone. A pool that finds its connection closed between
+/// two calls opens another: such a worker ends once the server is back.
 async fn work(
     db: DatabaseConnection,
     worker: i64,
     mut told: Vec<Told>,
     started: Arc<Barrier>,
+    is_back: Arc<AtomicBool>,
 ) -> (Vec<Told>, u64) {
     let mut calls = 0;
     loop {
@@ -56,6 +59,9 @@ async fn work(
             calls += 1;
             if calls == 1 {
                 started.wait().await;
+            }
+            if is_back.load(Ordering::SeqCst) {
+                return (told, calls);
             }
         }
     }
@@ -146,10 +152,12 @@ async fn every_row_is_in_one_table_after_a_crash() {
         let db = connect(&url).await;
         // However slow the machine is, everybody has begun when the server's time runs.
         let started = Arc::new(Barrier::new(usize::try_from(WORKERS).unwrap() + 1));
+        let is_back = Arc::new(AtomicBool::new(false));
         let workers: Vec<_> = (0..WORKERS)
             .zip(told.clone())
             .map(|(worker, told)| {
-                tokio::spawn(work(db.clone(), worker, told, Arc::clone(&started)))
+                let (started, is_back) = (Arc::clone(&started), Arc::clone(&is_back));
+                tokio::spawn(work(db.clone(), worker, told, started, is_back))
             })
             .collect();
         tokio::time::timeout(Duration::from_secs(60), started.wait())
@@ -162,6 +170,7 @@ async fn every_row_is_in_one_table_after_a_crash() {
             .await
             .unwrap()
             .unwrap();
+        is_back.store(true, Ordering::SeqCst);
         for (worker, work) in workers.into_iter().enumerate() {
             let (heard, calls) = work.await.unwrap();
             assert!(calls > 0, "the server died before anything had happened");

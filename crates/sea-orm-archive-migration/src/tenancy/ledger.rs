@@ -80,7 +80,7 @@ impl Archived {
     fn of(table: &Table, column: &str) -> Self {
         // As the detached links record a key.
         let key = table.key.iter();
-        let key = key.map(|c| format!("pg_catalog.format('%s', t.{})", quote(&c.name)));
+        let key = key.map(|c| format!("archive.exact_text(t.{})", quote(&c.name)));
         let key = key.collect::<Vec<_>>().join(", ");
         let column = quote(column);
         let sources = std::iter::once(&table.id).chain(table.twin.iter().map(|twin| &twin.id));
