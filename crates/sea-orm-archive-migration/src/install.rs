@@ -102,8 +102,7 @@ async fn refuse_rows(work: &Work, twin: &str) -> Result<(), DbErr> {
 /// Lets `role` archive and restore what its grants on the tables allow.
 pub(crate) async fn grant(work: &Work, role: &str) -> Result<(), DbErr> {
     register::require(work).await?;
-    let sql = include_str!("sql/grant.sql").replace("{role}", &quote(role));
-    work.run(&sql.replace("{role_name}", &literal(role)))
+    work.run(&for_role(include_str!("sql/grant.sql"), role))
         .await?;
     // Of all functions, which it was given, these are not for it.
     privileges::make_triggers_private(work).await
@@ -114,6 +113,14 @@ pub(crate) async fn revoke(work: &Work, role: &str) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
     }
-    work.run(&include_str!("sql/revoke.sql").replace("{role}", &quote(role)))
+    work.run(&for_role(include_str!("sql/revoke.sql"), role))
         .await
+}
+
+fn for_role(template: &str, role: &str) -> String {
+    fill(template, &|place| match place {
+        "role" => quote(role),
+        "role_name" => literal(role),
+        other => format!("{{{other}}}"),
+    })
 }

@@ -88,9 +88,9 @@ pub trait ArchiveSchema {
 
     /// Lets a role that does not own the schema `archive` archive and restore.
     ///
-    /// In the database: USAGE on the schema and its sequence, EXECUTE on its functions, SELECT, INSERT
-    /// and UPDATE on the ledger, SELECT on the registers, SELECT, INSERT, UPDATE and DELETE on the detached
-    /// links. A twin carries the grants of its table, so nothing is said of tables here.
+    /// In the database: USAGE on the schema, EXECUTE on its functions (but not on trigger functions and
+    /// `make_audit_partitions`), SELECT on the archival table and the registers. The rights on tables are those that the
+    /// role was granted there; an archive table has the grants of its table.
     ///
     /// # Errors
     ///

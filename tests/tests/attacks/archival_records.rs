@@ -24,19 +24,19 @@ const ATTEMPTS: [(&str, &str); 22] = [
     ("select * from archive.signing_key", "permission denied"),
     // Ids that nobody drew, and ids with the signature of others.
     (
-        "select archive.record_archivals('{\"ids\": [{id}], \"signature\": \"\"}', 'public.tags', '{tags}', now(), '{}',
+        "select archive.record_archivals('{\"ids\": [{id}], \"signature\": \"\"}', '{tags}', now(), '{}',
              '{{id}}', '{\"{}\"}', '{\"{}\"}', '{null}')",
         "drawn by archive.draw_archivals() in the same transaction",
     ),
     (
-        "select archive.record_archivals(archive.draw_archivals(1), 'public.tags', '{tags}', now(), '{}',
+        "select archive.record_archivals(archive.draw_archivals(1), '{tags}', now(), '{}',
              array[{id} + 50], '{\"{}\"}', '{\"{}\"}', '{null}')",
         "drawn by archive.draw_archivals() in the same transaction",
     ),
     // A record of a table on which it has no rights.
     (
         "with d as materialized (select archive.draw_archivals(1) as d)
-         select archive.record_archivals(d, 'public.posts', '{posts}', now(), '{}',
+         select archive.record_archivals(d, '{posts}', now(), '{}',
              array[(d->'ids'->>0)::bigint], '{\"{}\"}', '{\"{}\"}', '{null}') from d",
         "may not archive this",
     ),

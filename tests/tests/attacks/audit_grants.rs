@@ -3,6 +3,7 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
 use sea_orm_archive::audit;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, AuditedTable};
+use sea_orm_migration::SchemaManager;
 use serde_json::json;
 
 use crate::audited::{Audited, json, run};
@@ -149,4 +150,31 @@ async fn an_open_read_holds_up_neither_reads_nor_writes() {
     reading.commit().await.unwrap();
     let db = keeper.db();
     assert_eq!(audit::make_partitions(&db, 4).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn revoking_the_archive_leaves_what_the_other_grants_gave() {
+    let (database, db) = crate::blog::blog().await;
+    let manager = SchemaManager::new(&db);
+    manager.install_audit().await.unwrap();
+    let role = database.role("web").await;
+    manager.grant_audit(&role).await.unwrap();
+    manager.grant_audit_maintenance(&role).await.unwrap();
+    manager.revoke_archive(&role).await.unwrap();
+    let web = database.connect_as("web").await;
+    for allowed in [
+        "select count(*) from archive.audit_entry",
+        "select archive.make_audit_partitions(1)::bigint",
+    ] {
+        crate::blog::number(&web, allowed).await;
+    }
+    let refused = crate::blog::attempt(&web, "select from archive.archival").await;
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("permission denied")
+    );
+    manager.revoke_audit_maintenance(&role).await.unwrap();
+    manager.revoke_audit(&role).await.unwrap();
 }

@@ -98,7 +98,7 @@ async fn an_archival_stays_with_its_tenant() {
     let ids = "array[(d->'ids'->>0)::bigint]";
     let forged = format!(
         "with d as materialized (select archive.draw_archivals(1) as d)
-         select archive.record_archivals(d, 'public.posts', '{{posts}}', now(), '{{}}', {ids}, '{{\"{{}}\"}}', '{{\"{{}}\"}}', '{{1}}') from d"
+         select archive.record_archivals(d, '{{posts}}', now(), '{{}}', {ids}, '{{\"{{}}\"}}', '{{\"{{}}\"}}', '{{1}}') from d"
     );
     let error = attempt(&txn, &forged).await.unwrap_err();
     assert!(error.to_string().contains("public.posts"), "{error}");

@@ -65,8 +65,9 @@ DECLARE
     role   name := archive.acting_role();
     lacked text;
 BEGIN
-    SELECT coalesce(format(CASE WHEN restoring THEN 'INSERT on %s and DELETE on %s' ELSE 'DELETE on %s and INSERT on %s' END,
-                           c.oid::regclass, r.twin), 'an archive table of every table') INTO lacked
+    SELECT CASE WHEN r.twin IS NULL THEN format('an archive table of %s', c.oid::regclass)
+                WHEN restoring THEN format('INSERT on %s and DELETE on %s', c.oid::regclass, r.twin)
+                ELSE format('DELETE on %s and INSERT on %s', c.oid::regclass, r.twin) END INTO lacked
     FROM unnest(tables::oid[]) AS t (active)
     LEFT JOIN archive.archived_table AS r ON r.active = t.active
     LEFT JOIN pg_class AS c ON c.oid = t.active
@@ -115,21 +116,24 @@ $$;
 -- Writes the records of archivals whose rows are in their archive tables by now, an element of each array for each,
 -- and returns them as archive.record_json() writes them.
 CREATE OR REPLACE FUNCTION archive.record_archivals(
-    drawn jsonb, called text, tables regclass[], archived_at timestamptz, args jsonb,
+    drawn jsonb, tables regclass[], archived_at timestamptz, args jsonb,
     ids bigint[], keys jsonb[], counts jsonb[], tenants text[]
 ) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     recorded jsonb;
+    root     text;
 BEGIN
     PERFORM archive.require_drawn(drawn, ids);
     PERFORM archive.require_rights(tables, false);
+    SELECT concat(n.nspname, '.', c.relname) INTO root
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = tables[1];
     IF EXISTS (SELECT FROM unnest(tenants) AS t (tenant) WHERE NOT archive.acts_for(t.tenant)) THEN
-        RAISE EXCEPTION USING ERRCODE = 'AR010', MESSAGE = called;
+        RAISE EXCEPTION USING ERRCODE = 'AR010', MESSAGE = root;
     END IF;
     WITH written AS (
         INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables, tenant)
-        SELECT n.id, called, n.key, archived_at, args->>'by', args->>'reason', nullif(args->'metadata', 'null'), n.counts, tables, n.tenant
+        SELECT n.id, root, n.key, archived_at, args->>'by', args->>'reason', nullif(args->'metadata', 'null'), n.counts, tables, n.tenant
         FROM unnest(ids, keys, counts, tenants) AS n (id, key, counts, tenant)
         RETURNING archival.*
     )

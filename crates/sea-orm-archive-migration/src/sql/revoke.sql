@@ -1,5 +1,22 @@
--- The reverse of grant.sql.
-REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA archive FROM {role};
+-- The reverse of grant.sql, but for what a role with grant_audit or grant_audit_maintenance needs too.
 REVOKE SELECT ON archive.archival, archive.archived_table, archive.known_table, archive.history_table, archive.temporal_foreign_key,
-    archive.tenancy, archive.tenancy_scope, archive.tenancy_object, archive.tenancy_found FROM {role};
-REVOKE USAGE ON SCHEMA archive FROM {role};
+    archive.tenancy_scope, archive.tenancy_object, archive.tenancy_found FROM {role};
+DO $revoke$
+DECLARE
+    called    pg_catalog.regprocedure;
+    reads     boolean := coalesce(has_table_privilege({role_name}, to_regclass('archive.audit_entry'), 'SELECT'), false);
+    maintains boolean := coalesce(has_function_privilege({role_name}, to_regprocedure('archive.make_audit_partitions(integer)'), 'EXECUTE'), false);
+BEGIN
+    FOR called IN SELECT f.oid FROM pg_catalog.pg_proc AS f
+                  WHERE f.pronamespace = 'archive'::pg_catalog.regnamespace AND f.proname <> 'make_audit_partitions'
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE EXECUTE ON ROUTINE %s FROM %I', called, {role_name});
+    END LOOP;
+    IF NOT reads THEN
+        EXECUTE pg_catalog.format('REVOKE SELECT ON archive.tenancy FROM %I', {role_name});
+    END IF;
+    IF NOT reads AND NOT maintains THEN
+        EXECUTE pg_catalog.format('REVOKE USAGE ON SCHEMA archive FROM %I', {role_name});
+    END IF;
+END
+$revoke$;

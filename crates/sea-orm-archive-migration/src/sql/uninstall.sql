@@ -6,7 +6,7 @@ DROP FUNCTION IF EXISTS archive.record_links(jsonb, regclass, bigint[], jsonb[],
 DROP FUNCTION IF EXISTS archive.defer_to(bigint, bigint[], regclass);
 DROP FUNCTION IF EXISTS archive.finish_restore(bigint, text);
 DROP FUNCTION IF EXISTS archive.claim_archival(bigint);
-DROP FUNCTION IF EXISTS archive.record_archivals(jsonb, text, regclass[], timestamptz, jsonb, bigint[], jsonb[], jsonb[], text[]);
+DROP FUNCTION IF EXISTS archive.record_archivals(jsonb, regclass[], timestamptz, jsonb, bigint[], jsonb[], jsonb[], text[]);
 DROP FUNCTION IF EXISTS archive.require_drawn(jsonb, bigint[]);
 DROP FUNCTION IF EXISTS archive.draw_archivals(integer);
 DROP FUNCTION IF EXISTS archive.signature(bigint[]);

@@ -211,10 +211,9 @@ fn recorded(plan: &Plan) -> String {
         })
         .collect();
     format!(
-        "recorded AS MATERIALIZED (SELECT archive.record_archivals((SELECT d.ids FROM drawn AS d), {}, ARRAY[{}], \
+        "recorded AS MATERIALIZED (SELECT archive.record_archivals((SELECT d.ids FROM drawn AS d), ARRAY[{}], \
          (SELECT c.at FROM clock AS c), $1, pg_catalog.array_agg(r.{TAG}), pg_catalog.array_agg({}), pg_catalog.array_agg({}), \
          pg_catalog.array_agg({tenant})) AS records FROM roots AS r {}{join} HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0)",
-        literal(&root.table.id.to_string()),
         tables.join(", "),
         key_object(&root.table.key, "r"),
         object(&counts),
