@@ -102,6 +102,8 @@ pub enum LostLinkReason {
     KeyTaken,
     /// The row belongs to another tenant. The link stays in `archive.detached_link`.
     OtherTenant,
+    /// The archival holds no row that the link names. The link stays in `archive.detached_link`.
+    ParentMissing,
     /// The parent of an archived row was deleted for good, and the foreign key is ON DELETE SET NULL: the row comes
     /// back with NULL.
     ParentDeleted,

@@ -8,7 +8,7 @@ use sea_orm_archive::prelude::*;
 use crate::blog::{attempt, blog, number};
 
 /// What `tagger` tries against the record of an archived post, with what PostgreSQL or a function of ours answers.
-const ATTEMPTS: [(&str, &str); 22] = [
+const ATTEMPTS: [(&str, &str); 24] = [
     ("select * from archive.claim_archival({id})", "may not restore this"),
     ("select archive.finish_restore({id}, 'me')", "may not restore this"),
     ("update archive.archival set restored_at = now()", "permission denied"),
@@ -33,6 +33,19 @@ const ATTEMPTS: [(&str, &str); 22] = [
              array[{id} + 50], '{\"{}\"}', '{\"{}\"}', '{null}')",
         "drawn by archive.draw_archivals() in the same transaction",
     ),
+    // A record of no table, or of one without an archive table.
+    (
+        "with d as materialized (select archive.draw_archivals(1) as d)
+         select archive.record_archivals(d, '{}', now(), '{\"by\": \"ceo\"}',
+             array[(d->'ids'->>0)::bigint], '{\"{}\"}', '{\"{}\"}', '{null}') from d",
+        "it needs tables that have archive tables",
+    ),
+    (
+        "with d as materialized (select archive.draw_archivals(1) as d)
+         select archive.record_archivals(d, '{users}', now(), '{}',
+             array[(d->'ids'->>0)::bigint], '{\"{}\"}', '{\"{}\"}', '{null}') from d",
+        "it needs tables that have archive tables",
+    ),
     // A record of a table on which it has no rights.
     (
         "with d as materialized (select archive.draw_archivals(1) as d)
@@ -49,8 +62,8 @@ const ATTEMPTS: [(&str, &str); 22] = [
     ),
     (
         "with d as materialized (select archive.draw_archivals(1) as d)
-         select archive.record_links(d, 'comments', array[(d->'ids'->>0)::bigint], '{\"[1]\"}', '{post_id}', '{\"{}\"}', '{null}') from d",
-        "it needs UPDATE on it",
+         select archive.record_links(d, 'comments', array[(d->'ids'->>0)::bigint], '{\"[1]\"}', '{post_id}', array['{\"post_id\": 2}'::jsonb], '{null}') from d",
+        "it needs UPDATE on post_id",
     ),
     ("select * from archive.links_of({id})", "may not restore this"),
     ("select archive.forget_links({id}, 'comments', '{\"[1]\"}', '{post_id}', '{false}')", "may not restore this"),
@@ -130,4 +143,67 @@ async fn metadata_that_serde_json_cannot_hold_is_text() {
         attempt(&db, &format!("delete from archive.archival where id = {}; update deleted_posts set archival_id = {1};
              update deleted_comments set archival_id = {1}", again.id, archival.id)).await.unwrap();
     }
+}
+
+/// The expression of an index runs as the owner of its table, in a session of whoever maintains the table.
+#[tokio::test]
+async fn code_that_maintenance_runs_does_not_act_as_the_maintainer() {
+    let (database, db) = blog().await;
+    let web = database.connect_as("web").await;
+    let archival = post::Entity::archive_by_id(1).exec(&web).await.unwrap();
+    let tagger = database.role("tagger").await;
+    attempt(&db, &format!("create schema authorization {tagger}"))
+        .await
+        .unwrap();
+    let trap = format!(
+        "create table {tagger}.bait (id int);
+         create function {tagger}.act(int) returns int immutable language plpgsql as $$
+         begin
+             perform archive.finish_restore({}, 'nobody');
+             return 1;
+         exception when others then
+             return 2;
+         end $$;
+         insert into {tagger}.bait values (1);
+         create index on {tagger}.bait ({tagger}.act(id))",
+        archival.id
+    );
+    attempt(&database.connect_as("tagger").await, &trap)
+        .await
+        .unwrap();
+    attempt(
+        &db,
+        &format!("analyze {tagger}.bait; reindex table {tagger}.bait"),
+    )
+    .await
+    .unwrap();
+    let open = "select count(*) from archive.archival where restored_at is null";
+    assert_eq!(number(&db, open).await, 1);
+    archival.restore(&web).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_archival_whose_rows_a_policy_hides_is_not_marked_as_restored() {
+    let (database, db) = blog().await;
+    let web = database.connect_as("web").await;
+    let archival = post::Entity::archive_by_id(1).exec(&web).await.unwrap();
+    attempt(&db, "alter table deleted_posts enable row level security")
+        .await
+        .unwrap();
+    let finish = format!("select archive.finish_restore({}, 'me')", archival.id);
+    let error = attempt(&web, &finish).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("still has rows in public.deleted_posts"),
+        "{error}"
+    );
+    let role = database.role("web").await;
+    attempt(
+        &db,
+        &format!("create policy own on deleted_posts to {role} using (true)"),
+    )
+    .await
+    .unwrap();
+    archival.restore(&web).await.unwrap();
 }

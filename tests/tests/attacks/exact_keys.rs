@@ -2,6 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 use sea_orm::entity::prelude::*;
+use sea_orm_archive::LostLinkReason;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema};
 use sea_orm_archive_tests::{Database, Session};
@@ -242,5 +243,35 @@ async fn a_key_of_money_is_refused() {
     assert!(
         error.to_string().contains("depends on lc_monetary"),
         "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_link_that_names_no_row_of_the_archival_is_not_put_back() {
+    let database = things("numeric", "array[1, 2]").await;
+    let db = database.connect().await;
+    let archived = numeric::Entity::archive_by_id(Decimal::ONE)
+        .exec(&db)
+        .await
+        .unwrap();
+    run(
+        &db,
+        "update archive.detached_link set link = '{\"thing_id\": \"2\"}'",
+    )
+    .await;
+    let preview = numeric::Entity::restore_by_id(Decimal::ONE)
+        .preview(&db)
+        .await
+        .unwrap();
+    let restored = archived.restore(&db).await.unwrap();
+    assert_eq!((restored.relinked, restored.not_relinked.len()), (0, 1));
+    assert_eq!(
+        restored.not_relinked[0].reason,
+        LostLinkReason::ParentMissing
+    );
+    assert_eq!(preview.not_relinked, restored.not_relinked);
+    assert_eq!(
+        number(&db, "select count(*) from notes where thing_id is null").await,
+        1
     );
 }

@@ -369,10 +369,7 @@ async fn a_twin_made_by_hand_may_not_be_unique_where_archived_rows_are_not() {
     )
     .await;
     let error = refused(m.manager().archive_existing_table("a").await);
-    assert_says(
-        &error,
-        &["unique index public.deleted_a_slug_key", "rename it"],
-    );
+    assert_says(&error, &["unique index deleted_a_slug_key", "rename it"]);
 }
 
 #[tokio::test]

@@ -166,7 +166,7 @@ async fn refuse_unknown_start(
     let start = quote(name);
     let key = identity.key.iter().map(|key| {
         let (name, column) = (literal(&key.name), quote(&key.name));
-        format!("{name}, archive.exact_text({column})")
+        format!("{name}, archive.exact_json({column})")
     });
     let key = key.collect::<Vec<_>>().join(", ");
     let rows = work

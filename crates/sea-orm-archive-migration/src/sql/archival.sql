@@ -20,7 +20,10 @@ CREATE POLICY readers ON archive.archival AS RESTRICTIVE FOR SELECT
     USING (current_user OPERATOR(pg_catalog.=) {owner} OR EXISTS (
         SELECT FROM archive.archived_table AS r
         WHERE r.active OPERATOR(pg_catalog.=) archival.tables[1]::oid
-          AND pg_catalog.has_column_privilege(r.twin, r.archival_id_column::text, 'SELECT')));
+          AND (pg_catalog.has_table_privilege(r.twin, 'SELECT') OR EXISTS (
+              SELECT FROM pg_catalog.pg_attribute AS a
+              WHERE a.attrelid OPERATOR(pg_catalog.=) r.twin::oid AND a.attname OPERATOR(pg_catalog.=) r.archival_id_column
+                AND pg_catalog.has_column_privilege(r.twin, a.attnum, 'SELECT')))));
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_policy
@@ -57,27 +60,56 @@ RETURN tenant IS NULL OR coalesce(tenant OPERATOR(pg_catalog.=) archive.current_
        OR NOT EXISTS (SELECT FROM archive.tenancy)
        OR archive.acts_for_all((SELECT t.administrator FROM archive.tenancy AS t LIMIT 1));
 
+-- Stops in an operation that PostgreSQL runs for the owner of a table, such as the ANALYZE of an index that calls a function:
+-- the acting role there is the role that maintains the table, and the code is its owner's. PostgreSQL refuses UNLISTEN in
+-- such an operation, and nowhere else; nothing listens on this channel.
+CREATE OR REPLACE FUNCTION archive.require_session() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UNLISTEN archive_session;
+END
+$$;
+
 -- Stops unless the acting role may move rows of all these tables: into their archive tables, or out of them. A grant
--- on single columns counts, as it does for the statements that move the rows.
+-- on single columns counts, as it does for the statements that move the rows. A table that was dropped since it was
+-- archived is for the plan of the restore to report.
 CREATE OR REPLACE FUNCTION archive.require_rights(tables regclass[], restoring boolean) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     role   name := archive.acting_role();
+    known  bigint;
     lacked text;
 BEGIN
-    SELECT CASE WHEN r.twin IS NULL THEN format('an archive table of %s', c.oid::regclass)
-                WHEN restoring THEN format('INSERT on %s and DELETE on %s', c.oid::regclass, r.twin)
-                ELSE format('DELETE on %s and INSERT on %s', c.oid::regclass, r.twin) END INTO lacked
-    FROM unnest(tables::oid[]) AS t (active)
-    LEFT JOIN archive.archived_table AS r ON r.active = t.active
-    LEFT JOIN pg_class AS c ON c.oid = t.active
-    WHERE CASE WHEN restoring THEN has_any_column_privilege(role, t.active, 'INSERT') AND has_table_privilege(role, r.twin, 'DELETE')
-               ELSE has_table_privilege(role, t.active, 'DELETE') AND has_any_column_privilege(role, r.twin, 'INSERT') END
-          IS NOT TRUE
-    LIMIT 1;
-    IF FOUND THEN
+    PERFORM archive.require_session();
+    SELECT count(*) FILTER (WHERE n.is_known),
+           min(CASE WHEN restoring THEN format('INSERT on %s and DELETE on %s', n.active, n.twin)
+                    ELSE format('DELETE on %s and INSERT on %s', n.active, n.twin) END) FILTER (WHERE n.is_known AND NOT n.may)
+    INTO known, lacked
+    FROM (SELECT a.oid::regclass AS active, t.oid::regclass AS twin, a.oid IS NOT NULL AND t.oid IS NOT NULL AS is_known,
+                 CASE WHEN restoring THEN has_any_column_privilege(role, a.oid, 'INSERT') AND has_table_privilege(role, t.oid, 'DELETE')
+                      ELSE has_table_privilege(role, a.oid, 'DELETE') AND has_any_column_privilege(role, t.oid, 'INSERT') END AS may
+          FROM unnest(tables::oid[]) AS u (relation)
+          LEFT JOIN archive.archived_table AS r ON r.active = u.relation
+          LEFT JOIN pg_class AS a ON a.oid = u.relation
+          LEFT JOIN pg_class AS t ON t.oid = r.twin) AS n;
+    IF lacked IS NOT NULL OR known = 0 OR NOT restoring AND known < cardinality(tables) THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
-            'the role %I may not %s this: it needs %s', role, CASE WHEN restoring THEN 'restore' ELSE 'archive' END, lacked);
+            'the role %I may not %s this: it needs %s', role, CASE WHEN restoring THEN 'restore' ELSE 'archive' END,
+            coalesce(lacked, 'tables that have archive tables'));
+    END IF;
+END
+$$;
+
+-- Stops unless the session acts for these tenants. Rows of a table under tenancy have one.
+CREATE OR REPLACE FUNCTION archive.require_tenants(relation regclass, tenants text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM unnest(tenants) AS t (tenant) WHERE NOT archive.acts_for(t.tenant))
+       OR array_position(tenants, NULL) IS NOT NULL
+          AND EXISTS (SELECT FROM archive.tenancy AS t WHERE t.relation = require_tenants.relation) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AR010', MESSAGE = (
+            SELECT concat(n.nspname, '.', c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE c.oid = require_tenants.relation);
     END IF;
 END
 $$;
@@ -128,9 +160,7 @@ BEGIN
     PERFORM archive.require_rights(tables, false);
     SELECT concat(n.nspname, '.', c.relname) INTO root
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = tables[1];
-    IF EXISTS (SELECT FROM unnest(tenants) AS t (tenant) WHERE NOT archive.acts_for(t.tenant)) THEN
-        RAISE EXCEPTION USING ERRCODE = 'AR010', MESSAGE = root;
-    END IF;
+    PERFORM archive.require_tenants(tables[1], tenants);
     WITH written AS (
         INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables, tenant)
         SELECT n.id, root, n.key, archived_at, args->>'by', args->>'reason', nullif(args->'metadata', 'null'), n.counts, tables, n.tenant
@@ -172,11 +202,13 @@ BEGIN
 END
 $$;
 
--- Marks the archival as restored, once its rows are back, and returns its record as archive.record_json() writes it.
+-- Marks the archival as restored, after its rows are back (the caller evaluates it last), and returns its record as archive.record_json() writes it.
 CREATE OR REPLACE FUNCTION archive.finish_restore(archival bigint, by text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     finished archive.archival;
+    held     record;
+    remains  boolean;
 BEGIN
     UPDATE archive.archival AS a SET restored_at = clock_timestamp(), restored_by = by
     WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant) RETURNING a.* INTO finished;
@@ -184,6 +216,16 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM archive.require_rights(finished.tables, true);
+    -- A policy may hide the rows from the role, which then moved none of them.
+    SELECT r.twin, r.archival_id_column INTO held FROM archive.archived_table AS r
+    JOIN pg_class AS c ON c.oid = r.twin AND c.relrowsecurity WHERE r.active = finished.tables[1];
+    IF FOUND THEN
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I = $1)', held.twin, held.archival_id_column) INTO remains USING archival;
+        IF remains THEN
+            RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
+                'archival %s still has rows in %s that the role %I may not see: they were not restored', archival, held.twin, archive.acting_role());
+        END IF;
+    END IF;
     RETURN archive.record_json(finished);
 END
 $$;
@@ -220,14 +262,18 @@ CREATE OR REPLACE FUNCTION archive.record_links(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     recorded bigint;
+    lacked   text;
 BEGIN
     PERFORM archive.require_drawn(drawn, ids);
-    IF NOT has_any_column_privilege(archive.acting_role(), child, 'UPDATE') THEN
+    PERFORM archive.require_session(), archive.require_tenants(child, tenants);
+    -- The restore writes these columns again, whoever restores.
+    SELECT string_agg(DISTINCT quote_ident(c.name), ', ') INTO lacked
+    FROM unnest(links) AS l (link) CROSS JOIN LATERAL jsonb_object_keys(l.link) AS c (name)
+    LEFT JOIN pg_attribute AS a ON a.attrelid = child AND a.attname = c.name AND a.attnum > 0
+    WHERE has_column_privilege(archive.acting_role(), child, a.attnum, 'UPDATE') IS NOT TRUE;
+    IF lacked IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
-            'the role %I may not detach rows of %s: it needs UPDATE on it', archive.acting_role(), child);
-    END IF;
-    IF EXISTS (SELECT FROM unnest(tenants) AS t (tenant) WHERE NOT archive.acts_for(t.tenant)) THEN
-        RAISE EXCEPTION USING ERRCODE = 'AR010', MESSAGE = child::text;
+            'the role %I may not detach rows of %s: it needs UPDATE on %s', archive.acting_role(), child, lacked);
     END IF;
     INSERT INTO archive.detached_link (archival_id, child, child_key, edge, link, tenant)
     SELECT n.id, record_links.child, n.key, n.edge, n.link, n.tenant

@@ -10,7 +10,9 @@ DROP FUNCTION IF EXISTS archive.record_archivals(jsonb, regclass[], timestamptz,
 DROP FUNCTION IF EXISTS archive.require_drawn(jsonb, bigint[]);
 DROP FUNCTION IF EXISTS archive.draw_archivals(integer);
 DROP FUNCTION IF EXISTS archive.signature(bigint[]);
+DROP FUNCTION IF EXISTS archive.require_tenants(regclass, text[]);
 DROP FUNCTION IF EXISTS archive.require_rights(regclass[], boolean);
+DROP FUNCTION IF EXISTS archive.require_session();
 DROP FUNCTION IF EXISTS archive.acts_for(text);
 DROP FUNCTION IF EXISTS archive.exact_json(anyelement);
 DROP FUNCTION IF EXISTS archive.exact_text(anyelement);

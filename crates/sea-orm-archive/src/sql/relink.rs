@@ -6,7 +6,7 @@
 use super::detach::refused;
 use super::name::{has_recorded_key, is_recorded_key, literal, object, quote, recorded_key};
 use super::tree::with;
-use crate::catalog::{ForeignKeyColumn, TableId};
+use crate::catalog::{ForeignKey, ForeignKeyColumn, TableId};
 use crate::error::TRIGGER;
 use crate::plan::{DetachedChild, Moved, RestorePlan};
 
@@ -46,7 +46,7 @@ fn taken_as(plan: &RestorePlan, child: &DetachedChild) -> Option<usize> {
 /// alone, as in an UPDATE of its own. A row that is archived, restored or deleted at the same moment is seen by
 /// the snapshot and not found any more; `settled` stops there, and the caller tries again.
 pub(super) fn outcomes(plan: &RestorePlan, d: usize, child: &DetachedChild) -> Vec<String> {
-    let mut parts = vec![links(d, child)];
+    let mut parts = vec![links(plan, d, child)];
     parts.push(rows(d, child, "active", &child.table, ""));
     let mut places = vec![format!("SELECT * FROM active_{d}")];
     if let Some(twin) = &child.twin {
@@ -71,7 +71,7 @@ pub(super) fn outcomes(plan: &RestorePlan, d: usize, child: &DetachedChild) -> V
     ));
     parts.push(format!(
         "outcome_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, l.deleted, \
-         CASE WHEN l.deleted THEN 'row_deleted' WHEN p.child_key IS NULL THEN 'row_missing' WHEN p.rows OPERATOR(pg_catalog.>) 1 OR l.times OPERATOR(pg_catalog.>) 1 THEN 'key_taken' WHEN NOT p.own THEN 'other_tenant' \
+         CASE WHEN l.deleted THEN 'row_deleted' WHEN NOT l.named THEN 'parent_missing' WHEN p.child_key IS NULL THEN 'row_missing' WHEN p.rows OPERATOR(pg_catalog.>) 1 OR l.times OPERATOR(pg_catalog.>) 1 THEN 'key_taken' WHEN NOT p.own THEN 'other_tenant' \
          WHEN NOT (p.open OPERATOR(pg_catalog.->>) l.edge)::boolean THEN 'other_link' END AS reason \
          FROM link_{d} AS l LEFT JOIN place_{d} AS p ON p.child_key OPERATOR(pg_catalog.=) l.child_key)"
     ));
@@ -86,14 +86,63 @@ pub(super) fn remembered(archival: &str, only_where: &str) -> String {
 }
 
 /// The links of this child, and all those of one row together. A link that is remembered twice is that of an active and
-/// of an archived row with one key: neither gets it.
-fn links(d: usize, child: &DetachedChild) -> String {
+/// of an archived row with one key: neither gets it. Nor is a link put back that names no row of the archival.
+fn links(plan: &RestorePlan, d: usize, child: &DetachedChild) -> String {
+    let parents: Vec<_> = child
+        .edges
+        .iter()
+        .enumerate()
+        .filter_map(|(e, edge)| named(plan, e, &edge.key))
+        .collect();
+    let joins: String = parents.iter().map(|(join, _)| join.as_str()).collect();
+    let named: Vec<_> = parents.iter().map(|(_, named)| named.as_str()).collect();
+    let named = if named.is_empty() {
+        "true".to_owned()
+    } else {
+        named.join(" AND ")
+    };
     format!(
-        "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, l.deleted, pg_catalog.count(*) FILTER (WHERE NOT l.deleted) OVER (PARTITION BY l.child_key, l.edge) AS times \
-         FROM remembered AS l WHERE l.child OPERATOR(pg_catalog.=) {}::regclass), \
-         links_{d} AS MATERIALIZED (SELECT l.child_key, coalesce(pg_catalog.jsonb_object_agg(l.edge, l.link) FILTER (WHERE NOT l.deleted AND l.times OPERATOR(pg_catalog.=) 1), '{{}}') AS links FROM link_{d} AS l GROUP BY l.child_key)",
+        "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, l.deleted, ({named}) AS named, pg_catalog.count(*) FILTER (WHERE NOT l.deleted) OVER (PARTITION BY l.child_key, l.edge) AS times \
+         FROM remembered AS l{joins} WHERE l.child OPERATOR(pg_catalog.=) {}::regclass), \
+         links_{d} AS MATERIALIZED (SELECT l.child_key, coalesce(pg_catalog.jsonb_object_agg(l.edge, l.link) FILTER (WHERE l.named AND NOT l.deleted AND l.times OPERATOR(pg_catalog.=) 1), '{{}}') AS links FROM link_{d} AS l GROUP BY l.child_key)",
         literal(&child.table.sql())
     )
+}
+
+/// What has to be joined to a link of this edge, and the condition that it names a row that comes back. `None` where the
+/// parent's table, or a column that the key refers to, is not among what the restore takes out.
+fn named(plan: &RestorePlan, e: usize, key: &ForeignKey) -> Option<(String, String)> {
+    let mut tables = plan.tables.iter();
+    let n = tables.position(|moved| moved.table.id.oid == key.parent.oid)?;
+    let is_taken = |name: &str| {
+        let column = plan.tables[n].table.column(name);
+        column.is_some_and(|column| !column.generated)
+    };
+    if !key.columns.iter().all(|c| is_taken(&c.parent)) {
+        return None;
+    }
+    let edge = literal(&key.edge());
+    let pairs: Vec<_> = key
+        .columns
+        .iter()
+        .map(|c| {
+            format!(
+                "r{e}.{} {} (l.link OPERATOR(pg_catalog.->>) {})::{}",
+                quote(&c.parent),
+                c.equals,
+                literal(&c.child),
+                c.child_type
+            )
+        })
+        .collect();
+    let first = quote(&key.columns.first()?.parent);
+    Some((
+        format!(
+            " LEFT JOIN taken_{n} AS r{e} ON l.edge OPERATOR(pg_catalog.=) {edge} AND {}",
+            pairs.join(" AND ")
+        ),
+        format!("(l.edge OPERATOR(pg_catalog.<>) {edge} OR r{e}.{first} IS NOT NULL)"),
+    ))
 }
 
 /// The rows of a table that links were cut from, locked.

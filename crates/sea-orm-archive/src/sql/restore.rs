@@ -175,12 +175,13 @@ fn answer(plan: &RestorePlan) -> String {
         })
         .collect();
     object(&[
+        ("rows".to_owned(), object(&rows)),
+        ("relinked".to_owned(), relink::count(plan)),
+        ("not_relinked".to_owned(), relink::not_put_back(plan)),
+        // Last: it refuses while rows remain, and what is counted before has moved by then.
         (
             "archival".to_owned(),
             "archive.finish_restore(g.id, $1 OPERATOR(pg_catalog.->>) 'by')".to_owned(),
         ),
-        ("rows".to_owned(), object(&rows)),
-        ("relinked".to_owned(), relink::count(plan)),
-        ("not_relinked".to_owned(), relink::not_put_back(plan)),
     ])
 }
