@@ -16,6 +16,7 @@ const FORGED: &str =
 #[tokio::test]
 async fn a_forged_link_is_not_followed() {
     let organisations = Organisations::new().await;
+    organisations.let_forge_links().await;
     let txn = organisations.tenant(1).await;
     run(&txn, "insert into bookmarks values (25, 1, null)").await;
     let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();

@@ -179,6 +179,7 @@ async fn no_row_waits_in_an_archival_of_another_tenant() {
 #[tokio::test]
 async fn a_link_from_before_keeps_its_row() {
     let organisations = Organisations::open().await;
+    organisations.let_forge_links().await;
     let archival = post::Entity::archive_by_id(2)
         .exec(&organisations.owner)
         .await
@@ -249,6 +250,7 @@ async fn everybodys() -> (Organisations, Archival) {
 async fn a_migration_does_not_make_a_forged_link_true() {
     for again in ["posts", "invoices", "staff"] {
         let organisations = Organisations::new().await;
+    organisations.let_forge_links().await;
         let txn = organisations.tenant(2).await;
         run(&txn, "insert into bookmarks values (26, 2, null)").await;
         let archival = post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
@@ -313,6 +315,9 @@ async fn tenancy_that_comes_or_goes_makes_no_forged_link_true() {
 #[tokio::test]
 async fn the_administrator_follows_no_link_to_another_tenants_row() {
     let organisations = Organisations::new().await;
+    organisations.let_forge_links().await;
+    organisations.let_forge_links().await;
+    organisations.let_forge_links().await;
     let txn = organisations.tenant(2).await;
     run(&txn, "insert into bookmarks values (26, 2, null)").await;
     txn.commit().await.unwrap();
@@ -337,6 +342,7 @@ async fn the_administrator_follows_no_link_to_another_tenants_row() {
 #[tokio::test]
 async fn a_forged_link_does_not_stand_in_the_way_of_a_close_look() {
     let organisations = Organisations::new().await;
+    organisations.let_forge_links().await;
     let txn = organisations.tenant(2).await;
     run(&txn, "delete from invoices").await;
     let archival = post::Entity::archive_by_id(2).exec(&txn).await.unwrap();

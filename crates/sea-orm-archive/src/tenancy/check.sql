@@ -143,8 +143,7 @@ kept_grants AS (
     FROM granted AS g JOIN pg_class AS c ON c.oid = g.relation
     WHERE c.relnamespace = 'archive'::regnamespace AND EXISTS (SELECT FROM archive.tenancy)
       AND CASE WHEN c.relkind = 'S' THEN false
-               WHEN c.relname = 'archival' THEN g.privilege NOT IN ('SELECT', 'INSERT', 'UPDATE')
-               WHEN c.relname = 'detached_link' THEN g.privilege NOT IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+               WHEN c.relname IN ('detached_link', 'signing_key') THEN true
                WHEN c.relname ~ '^audit_' THEN g.privilege <> 'SELECT' OR c.relname NOT IN ('audit_entry', 'audit_details')
                ELSE g.privilege <> 'SELECT' END
 ),
