@@ -40,7 +40,7 @@ pub(crate) async fn unique_indexes<C: ConnectionTrait>(
 ) -> Result<Vec<UniqueIndex>, Error> {
     let statement = Statement::from_sql_and_values(
         DbBackend::Postgres,
-        "SELECT archive.describe_unique_indexes($1::bigint[]::oid[]) AS indexes",
+        "SELECT archive.describe_unique_indexes($1::bigint[]::pg_catalog.oid[]) AS indexes",
         [tables.to_vec().into()],
     );
     let Some(row) = db.query_one_raw(statement).await? else {

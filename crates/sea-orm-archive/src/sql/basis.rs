@@ -16,7 +16,7 @@ pub(crate) fn unchanged(basis: &Basis) -> String {
     // plan, so names without a schema are looked up each time.
     let resolved = basis.resolved.iter().map(|(name, oid)| {
         format!(
-            "(CASE WHEN pg_catalog.to_regclass({})::oid OPERATOR(pg_catalog.=) {oid} THEN true ELSE archive.stop('AR001', 'the search_path finds other tables') END)",
+            "(CASE WHEN pg_catalog.to_regclass({})::pg_catalog.oid OPERATOR(pg_catalog.=) {oid} THEN true ELSE archive.stop('AR001', 'the search_path finds other tables') END)",
             literal(name)
         )
     });

@@ -24,7 +24,7 @@ pub(crate) fn statement(
         .map(|query| format!("({query} LIMIT {MOST})"))
         .collect();
     let all = if all.is_empty() {
-        "SELECT NULL::jsonb AS c WHERE false".to_owned()
+        "SELECT NULL::pg_catalog.jsonb AS c WHERE false".to_owned()
     } else {
         all.join(" UNION ALL ")
     };
