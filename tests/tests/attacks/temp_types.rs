@@ -242,6 +242,10 @@ async fn no_statement_takes_a_type_of_the_temporary_schema() {
         database.name()
     );
     run(&watcher, &grant).await;
+    SchemaManager::new(&watcher)
+        .grant_archive(&evil)
+        .await
+        .unwrap();
     let session = database.session("pooled").await;
     let db = &session.db();
     run(db, &format!("set session authorization {evil}")).await;
