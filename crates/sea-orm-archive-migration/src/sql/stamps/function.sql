@@ -11,7 +11,9 @@ DECLARE
     actor     pg_catalog.text;
 BEGIN
     -- A move cuts and puts back the links of this table, or of the table that this is a partition of.
-    IF moving OPERATOR(pg_catalog.<>) '' THEN
+    -- What an earlier user of the session has announced names another transaction.
+    IF moving OPERATOR(pg_catalog.<>) '' AND pg_catalog.starts_with(
+            moving, pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text OPERATOR(pg_catalog.||) ':') THEN
         announced :=
             pg_catalog.strpos(moving, pg_catalog.concat('~', TG_RELID, ',')) OPERATOR(pg_catalog.>) 0
             OR EXISTS (
