@@ -103,7 +103,7 @@ impl<E: Archivable> Request<E> {
         let key = key_of_root::<E>(plan);
         sql.text = format!(
             "SELECT archive.run({texts}, {settles}, (SELECT pg_catalog.jsonb_build_object(\
-             'roots', pg_catalog.jsonb_agg({key}), 'by', {by}::text, 'reason', {reason}::text, 'metadata', {metadata}::jsonb) \
+             'roots', pg_catalog.jsonb_agg({key}), 'by', {by}::pg_catalog.text, 'reason', {reason}::pg_catalog.text, 'metadata', {metadata}::pg_catalog.jsonb) \
              FROM ({roots}) AS k HAVING pg_catalog.count(*) > 0)) AS result"
         );
         sql

@@ -398,17 +398,25 @@ async fn conflicts<T: ConnectionTrait>(
 ) -> Result<Vec<Conflict>, Error> {
     let tables: Vec<i64> = plan.tables.iter().map(|moved| moved.table.id.oid).collect();
     let indexes = catalog::unique_indexes(db, &tables).await?;
-    let query = conflict::statement(plan, &indexes, links);
-    let found = ask_here(
-        db,
-        &Sql {
-            text: "SELECT archive.answer($1, $2) AS result".to_owned(),
-            values: vec![query.into(), archival.into()],
-        },
-    )
-    .await?;
-    serde_json::from_value(found.unwrap_or_default())
-        .map_err(|error| Error::Catalog(error.to_string()))
+    let (plain, others): (Vec<_>, Vec<_>) = indexes.iter().partition(|i| i.has_columns_only());
+    // On the path of the caller, where the functions of policies find what they name without a schema.
+    let plain = conflict::statement(plan, plain.into_iter(), links).map(|text| Sql {
+        text,
+        values: vec![archival.into()],
+    });
+    // PostgreSQL writes expressions down for one path: on another one, code of a later schema could be called in them.
+    let others = conflict::statement(plan, others.into_iter(), &[]).map(|query| Sql {
+        text: "SELECT archive.answer($1, $2) AS result".to_owned(),
+        values: vec![query.into(), archival.into()],
+    });
+    let mut conflicts = Vec::new();
+    for sql in plain.iter().chain(&others) {
+        let found = ask_here(db, sql).await?.unwrap_or_default();
+        let found: Vec<Conflict> =
+            serde_json::from_value(found).map_err(|error| Error::Catalog(error.to_string()))?;
+        conflicts.extend(found);
+    }
+    Ok(conflicts)
 }
 
 async fn execute<T: ConnectionTrait>(db: &T, sql: String, archival: i64) -> Result<(), Error> {

@@ -118,7 +118,7 @@ impl Target {
         });
         let root = root.unwrap_or_default();
         sql.text = format!(
-            "SELECT archive.run({texts}, {settles}, (SELECT pg_catalog.jsonb_build_object('id', c.id, 'links', c.links, 'by', {by}::text) \
+            "SELECT archive.run({texts}, {settles}, (SELECT pg_catalog.jsonb_build_object('id', c.id, 'links', c.links, 'by', {by}::pg_catalog.text) \
              FROM ({}) AS k, LATERAL archive.claim_archival(k.id) AS c{root})) AS result",
             self.find
         );

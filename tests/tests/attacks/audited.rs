@@ -90,7 +90,7 @@ pub fn pretend_to_move(table: &str, linked: bool) -> String {
         ""
     };
     format!(
-        "select set_config('archive.moving', concat(',', 'TABLE'::regclass::oid, ',', 'deleted_TABLE'::regclass::oid, ','{linked}), true);"
+        "select set_config('archive.moving', concat(pg_current_xact_id(), ':,', 'TABLE'::regclass::oid, ',', 'deleted_TABLE'::regclass::oid, ','{linked}), true);"
     )
     .replace("TABLE", table)
 }

@@ -245,3 +245,39 @@ async fn settings_between_the_two_sides_neither_hide_nor_forge_a_change() {
         assert!(error.contains("seemed to move"), "{between}: {error}");
     }
 }
+
+/// A setting outlives its user where sessions are pooled.
+#[tokio::test]
+async fn a_move_that_an_earlier_user_of_the_session_announced_is_none() {
+    let notes = "create table people (id int primary key);
+         create table notes (id int primary key, person_id int references people on delete set null)";
+    let audited = Audited::new(
+        notes,
+        vec![AuditedTable::new("notes")],
+        &["people", "notes"],
+    )
+    .await;
+    let superuser = audited.database.connect().await;
+    run(
+        &superuser,
+        "insert into notes values (1), (2);
+         insert into archive.detached_link (archival_id, child, child_key, edge, link)
+         select 77, 'notes', format('[\"%s\"]', id)::jsonb, 'person_id', '{\"person_id\": 1}' from notes",
+    )
+    .await;
+    let session = audited.database.session_as("pooled", "web").await;
+    for (id, transaction) in [(1, "''"), (2, "concat(pg_current_xact_id(), ':')")] {
+        let announced = format!(
+            "select set_config('archive.moving', concat({transaction}, ',', 'notes'::regclass::oid, ','), false)"
+        );
+        run(&session.db(), &announced).await;
+        run(&session.db(), &format!("delete from notes where id = {id}")).await;
+    }
+    let deleted = "select to_jsonb(deleted) from archive.detached_link order by child_key";
+    assert_eq!(json(&superuser, deleted).await, [json!(true), json!(true)]);
+    let recorded = "select to_jsonb(operation) from archive.audit_entry order by id desc limit 2";
+    assert_eq!(
+        json(&superuser, recorded).await,
+        [json!("DELETE"), json!("DELETE")]
+    );
+}

@@ -12,3 +12,4 @@ mod forged_moves;
 mod prepared_statements;
 mod redaction;
 mod search_path;
+mod temp_types;

@@ -16,7 +16,10 @@ use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistorySplit, Hist
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
+use blog::post;
 use entities::office;
+
+use crate::blog::{blog, run};
 
 async fn trapped() -> Database {
     let database = Database::from_template("trapped", async |db| trap::set(&db).await).await;
@@ -116,6 +119,53 @@ async fn triggers_of_the_application_keep_the_callers_search_path() {
             "UPDATE offices app"
         ]
     );
+}
+
+/// The same for the functions that policies call: the query for the conflicts of a restore asks them, too.
+#[tokio::test]
+async fn policies_of_the_application_keep_the_callers_search_path() {
+    let (database, db) = blog().await;
+    run(
+        &db,
+        "create table members (id int);
+         insert into members values (1);
+         grant select on members to public;
+         create function is_member() returns boolean language plpgsql stable as
+             'begin return exists (select from members); end';
+         alter table posts enable row level security;
+         alter table deleted_posts enable row level security;
+         create policy member on posts using (is_member());
+         create policy member on deleted_posts using (is_member())",
+    )
+    .await;
+    let web = database.connect_as("web").await;
+    let archival = post::Entity::archive_by_id(1).exec(&web).await.unwrap();
+    let again = "insert into posts (title, slug, content, author_id) values ('One', 'one', '', 1)";
+    run(&web, again).await;
+    let preview = post::Entity::restore_by_id(1).preview(&web).await.unwrap();
+    assert_eq!(preview.conflicts.len(), 1);
+    let error = archival.restore(&web).await.unwrap_err();
+    assert!(
+        matches!(error, ArchiveError::RestoreConflict { .. }),
+        "{error}"
+    );
+    // An expression is written down for our path. What to do is said where a policy cannot be asked there.
+    run(
+        &db,
+        "create unique index on posts (lower(slug)) where slug <> 'free'",
+    )
+    .await;
+    let error = archival.restore(&web).await.unwrap_err().to_string();
+    assert!(
+        error.contains("give these functions a search_path"),
+        "{error}"
+    );
+    run(&db, "alter function is_member() set search_path = public").await;
+    let error = archival.restore(&web).await.unwrap_err();
+    let ArchiveError::RestoreConflict { conflicts, .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(conflicts.len(), 2);
 }
 
 /// The functions that describe tables are newer than the rest: a database without them is told apart from one without

@@ -244,7 +244,7 @@ async fn a_row_that_only_seems_to_be_archived_is_refused() {
     )
     .await;
     // A client that says it is moving rows, and deletes them.
-    let forged = "begin; select set_config('archive.moving', format(',%s,%s,', 'customers'::regclass::oid, 'deleted_customers'::regclass::oid), true);";
+    let forged = "begin; select set_config('archive.moving', format('%s:,%s,%s,', pg_current_xact_id(), 'customers'::regclass::oid, 'deleted_customers'::regclass::oid), true);";
     let refused = [
         "delete from customers where id = 1",
         // Another row arrives, or the same with other values, or with less of them.

@@ -193,18 +193,28 @@ async fn whoever_pretends_to_move_stamps_nothing_and_forges_nothing() {
     m.write_as(
         8,
         &format!(
-            "set local archive.moving = ',1,~{oid},';
+            "select set_config('archive.moving', concat(pg_current_xact_id(), ':,1,~{oid},'), true);
              update documents set title = title, created_at = '2000-01-01', updated_at = '2000-01-01', updated_by = 99"
         ),
     )
     .await;
     assert_eq!(m.dump("documents").await, before);
+    // Nor did what an earlier user of the session said about another transaction.
+    m.write_as(
+        8,
+        &format!("set local archive.moving = '1:,1,~{oid},'; update documents set title = 'another transaction'"),
+    )
+    .await;
+    assert_eq!(
+        all(&m.db, "select distinct updated_by::text from documents").await,
+        ["8"]
+    );
     // Another table whose number begins or ends alike is another table.
     for other in [format!("~{oid}0,"), format!("~1{oid},"), format!(",{oid},")] {
         m.write_as(
             8,
             &format!(
-                "set local archive.moving = '{other}'; update documents set title = '{other}'"
+                "select set_config('archive.moving', concat(pg_current_xact_id(), ':{other}'), true); update documents set title = '{other}'"
             ),
         )
         .await;

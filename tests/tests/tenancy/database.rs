@@ -121,7 +121,9 @@ impl Organisations {
     pub async fn let_forge_links(&self) {
         let role = self.database.role("web").await;
         for role in [&role, &self.ops] {
-            let grant = format!("grant select, insert, update, delete on archive.detached_link to \"{role}\"");
+            let grant = format!(
+                "grant select, insert, update, delete on archive.detached_link to \"{role}\""
+            );
             run(&self.owner, &grant).await;
         }
     }

@@ -21,7 +21,7 @@ async fn settings_open_nothing() {
         format!("select set_config('is_superuser', 'on', true), set_config('app.role', '{ops}', true)"),
         "set local session_replication_role = replica".to_owned(),
         "set local row_security = off".to_owned(),
-        "select set_config('archive.moving', (select string_agg(',' || oid || ',', '') from pg_class), true)".to_owned(),
+        "select set_config('archive.moving', (select concat(pg_current_xact_id(), ':', string_agg(',' || oid || ',', '')) from pg_class), true)".to_owned(),
         format!("select set_config('archive.acting_role', '{ops}', true), set_config('archive.tenant', '2', true)"),
         "set local search_path = pg_temp; create temporary table posts (id int); create function pg_temp.current_setting(text, boolean) returns text return '2'"
             .to_owned(),
@@ -59,7 +59,7 @@ async fn the_guard_stands() {
     run(&txn, "insert into comments values (15, 2, 1)").await;
     txn.commit().await.unwrap();
     let txn = organisations.tenant(1).await;
-    run(&txn, "select set_config('archive.moving', (select string_agg(',' || oid || ',', '') from pg_class), true)").await;
+    run(&txn, "select set_config('archive.moving', (select concat(pg_current_xact_id(), ':', string_agg(',' || oid || ',', '')) from pg_class), true)").await;
     let error = attempt(&txn, "delete from posts where id = 1")
         .await
         .unwrap_err();

@@ -215,6 +215,7 @@ async fn links_of_two_tenants_are_refused() {
 /// The first tenant puts links from a bookmark to an archival of somebody else: one that is everybody's, and one of its
 /// own.
 async fn forge(organisations: &Organisations, archival: i64, bookmark: i64, post: &str) {
+    organisations.let_forge_links().await;
     let txn = organisations.tenant(1).await;
     run(
         &txn,
@@ -250,7 +251,7 @@ async fn everybodys() -> (Organisations, Archival) {
 async fn a_migration_does_not_make_a_forged_link_true() {
     for again in ["posts", "invoices", "staff"] {
         let organisations = Organisations::new().await;
-    organisations.let_forge_links().await;
+        organisations.let_forge_links().await;
         let txn = organisations.tenant(2).await;
         run(&txn, "insert into bookmarks values (26, 2, null)").await;
         let archival = post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
@@ -315,8 +316,6 @@ async fn tenancy_that_comes_or_goes_makes_no_forged_link_true() {
 #[tokio::test]
 async fn the_administrator_follows_no_link_to_another_tenants_row() {
     let organisations = Organisations::new().await;
-    organisations.let_forge_links().await;
-    organisations.let_forge_links().await;
     organisations.let_forge_links().await;
     let txn = organisations.tenant(2).await;
     run(&txn, "insert into bookmarks values (26, 2, null)").await;

@@ -25,6 +25,10 @@ const TARGET: &str = "at, transaction_id, operation, table_name, key, old, new, 
                       database_user, details_id";
 /// As a number, without the detour over text that `pg_current_xact_id()` would need.
 const TRANSACTION: &str = "txid_current()";
+
+/// Whether a move of this transaction has announced the table. What an earlier user of the session has set names another
+/// transaction.
+const MOVING: &str = "coalesce(current_setting('archive.moving', true) LIKE pg_current_xact_id_if_assigned()::text || ':%,' || TG_RELID || ',%', false)";
 const CONTEXT: [&str; 4] = [
     "archive.audit_text(archive.current_actor())",
     "archive.audit_text(archive.current_request_id())",
@@ -129,6 +133,7 @@ impl Written<'_> {
             "name" => literal(&self.audited.name),
             "target" => TARGET.to_owned(),
             "transaction" => TRANSACTION.to_owned(),
+            "moving" => MOVING.to_owned(),
             "tenant" => TENANT.to_owned(),
             "context" => CONTEXT.join(", "),
             "context_once" => CONTEXT.map(|c| format!("(SELECT {c})")).join(", "),

@@ -92,7 +92,9 @@ BEGIN
           LEFT JOIN archive.archived_table AS r ON r.active = u.relation
           LEFT JOIN pg_class AS a ON a.oid = u.relation
           LEFT JOIN pg_class AS t ON t.oid = r.twin) AS n;
-    IF lacked IS NOT NULL OR known = 0 OR NOT restoring AND known < cardinality(tables) THEN
+    -- What is left of an archival without any table is for the owner of the archive.
+    IF lacked IS NOT NULL OR known = 0 AND NOT pg_has_role(role, current_user, 'MEMBER')
+       OR NOT restoring AND (known = 0 OR known < cardinality(tables)) THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
             'the role %I may not %s this: it needs %s', role, CASE WHEN restoring THEN 'restore' ELSE 'archive' END,
             coalesce(lacked, 'tables that have archive tables'));

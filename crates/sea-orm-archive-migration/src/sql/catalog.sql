@@ -25,6 +25,12 @@ DECLARE
 BEGIN
     EXECUTE query INTO answer USING archival;
     RETURN answer;
+-- Policies are asked in it, too, and their functions may have counted on the path of the caller.
+EXCEPTION WHEN undefined_table OR undefined_function OR undefined_object THEN
+    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format(
+        'a unique index here has an expression or a condition, so what is in the way of the restore is asked with '
+        'search_path = pg_catalog, pg_temp, and then: %s. Name tables and functions with their schema in the functions '
+        'that policies and indexes call, or give these functions a search_path', SQLERRM);
 END
 {body};
 

@@ -93,7 +93,7 @@ DECLARE
     marked   oid := coalesce((SELECT r.active::oid FROM archive.archived_table AS r WHERE r.twin = TG_RELID), TG_RELID);
     recorded text;
 BEGIN
-    IF strpos(current_setting('archive.moving', true), format(',%s,', TG_RELID)) > 0
+    IF current_setting('archive.moving', true) LIKE pg_current_xact_id_if_assigned()::text || format(':%%,%s,%%', TG_RELID)
        OR NOT EXISTS (SELECT FROM archive.detached_link AS l WHERE l.child = marked AND NOT l.deleted) THEN
         RETURN NULL;
     END IF;

@@ -77,9 +77,9 @@ $$;
 CREATE OR REPLACE FUNCTION archive.fingerprint(names text[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    tables oid[];
+    tables pg_catalog.oid[];
 BEGIN
-    SELECT pg_catalog.array_agg(pg_catalog.to_regclass(name)::oid) INTO tables
+    SELECT pg_catalog.array_agg(pg_catalog.to_regclass(name)::pg_catalog.oid) INTO tables
     FROM pg_catalog.unnest(names) AS name;
     RETURN pg_catalog.hashtextextended(pg_catalog.current_setting('search_path'), 5)
                OPERATOR(pg_catalog.#) archive.state_of(tables, true);
@@ -129,13 +129,13 @@ $$;
 CREATE OR REPLACE FUNCTION archive.refuse_old_snapshot(names text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    tables oid[];
+    tables pg_catalog.oid[];
 BEGIN
     IF pg_catalog.current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable')
        OR pg_catalog.current_setting('transaction_read_only') = 'on' THEN
         RETURN;
     END IF;
-    SELECT pg_catalog.array_agg(pg_catalog.to_regclass(name)::oid) INTO tables
+    SELECT pg_catalog.array_agg(pg_catalog.to_regclass(name)::pg_catalog.oid) INTO tables
     FROM pg_catalog.unnest(names) AS name;
     -- Numbers: no operator of another schema compares them.
     IF archive.state_now(tables) IS DISTINCT FROM archive.state_of(tables, false) THEN
@@ -178,12 +178,12 @@ CREATE OR REPLACE FUNCTION archive.run(steps text[], settles boolean[], args jso
 LANGUAGE plpgsql VOLATILE STRICT AS $$
 DECLARE
     step     integer;
-    called   text;
-    prepared text;
-    found    text;
-    result   jsonb;
-    before   jsonb;
-    actor    text := archive.current_actor();
+    called   pg_catalog.text;
+    prepared pg_catalog.text;
+    found    pg_catalog.text;
+    result   pg_catalog.jsonb;
+    before   pg_catalog.jsonb;
+    actor    pg_catalog.text := archive.current_actor();
     other    boolean := (args OPERATOR(pg_catalog.->>) 'by') IS DISTINCT FROM actor;
 BEGIN
     IF (args OPERATOR(pg_catalog.->>) 'by') IS NULL THEN
@@ -195,7 +195,9 @@ BEGIN
     FOR step IN 1 .. pg_catalog.cardinality(steps) LOOP
         called := pg_catalog.concat('archive_', pg_catalog.md5(steps[step]));
         prepared := pg_catalog.concat('PREPARE ', called, ' (pg_catalog.jsonb) AS ', steps[step]);
-        found := (SELECT p.statement FROM pg_catalog.pg_prepared_statements AS p WHERE p.name OPERATOR(pg_catalog.=) called);
+        -- Only what PREPARE prepared: a driver can prepare exactly this text, PREPARE and all, under this name.
+        found := (SELECT CASE WHEN p.from_sql THEN p.statement ELSE '' END
+                  FROM pg_catalog.pg_prepared_statements AS p WHERE p.name OPERATOR(pg_catalog.=) called);
         IF found OPERATOR(pg_catalog.<>) prepared THEN
             EXECUTE pg_catalog.concat('DEALLOCATE ', called);
             found := NULL;

@@ -207,7 +207,7 @@ impl Function<'_> {
     fn keep(&self) -> String {
         let actors = self.stamps.actors().map(|name| {
             format!(
-                "IF {}::text OPERATOR(pg_catalog.<>) ALL (linked) THEN\n            {}\n        END IF;",
+                "IF {}::pg_catalog.text OPERATOR(pg_catalog.<>) ALL (linked) THEN\n            {}\n        END IF;",
                 literal(name),
                 keep(name)
             )

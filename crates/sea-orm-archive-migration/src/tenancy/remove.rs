@@ -68,6 +68,10 @@ pub(crate) async fn unprotect(work: &Work, member: &Member) -> Result<(), DbErr>
     let name = &member.name;
     let mut sql = format!("DROP TRIGGER IF EXISTS tenancy_guard_truncate ON {name};\n");
     if !member.is_partition {
+        // It may name the column of the tenant, which is dropped from histories; `follow::refresh` creates it again.
+        sql.push_str(&format!(
+            "DROP TRIGGER IF EXISTS archive_follow_key ON {name};\n"
+        ));
         for trigger in ROW_TRIGGERS {
             sql.push_str(&format!("DROP TRIGGER IF EXISTS {trigger} ON {name};\n"));
         }

@@ -45,6 +45,8 @@ pub struct AsOf<M> {
 /// What is registered of the table.
 struct Watched {
     name: String,
+    /// The table with its schema, which names its row type.
+    row_type: String,
     since: DateTimeUtc,
     columns: Vec<String>,
     twin: Option<String>,
@@ -132,6 +134,7 @@ impl<E: EntityTrait> RowAsOf<E> {
         })?;
         Ok(Watched {
             name: row.try_get("", "name")?,
+            row_type: row.try_get("", "row_type")?,
             since: row.try_get("", "since")?,
             columns: row.try_get("", "columns")?,
             twin: row.try_get("", "twin")?,
@@ -170,6 +173,7 @@ impl<E: EntityTrait> RowAsOf<E> {
             "at" => at.clone(),
             "key" => key.clone(),
             "table" => table.clone(),
+            "row_type" => watched.row_type.clone(),
             other => format!("{{{other}}}"),
         });
         Statement::from_sql_and_values(DbBackend::Postgres, text, values.0)

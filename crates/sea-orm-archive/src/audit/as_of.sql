@@ -3,7 +3,7 @@
 -- Of several changes of a column since then the first one tells what it was. A row that came after that time was
 -- not there; what it was before an earlier deletion is told by the entry of that.
 WITH asked AS MATERIALIZED (
-    SELECT k.key, pg_catalog.jsonb_populate_record(NULL::{table}, k.key) AS row FROM (SELECT {key} AS key) AS k
+    SELECT k.key, pg_catalog.jsonb_populate_record(NULL::{row_type}, k.key) AS row FROM (SELECT {key} AS key) AS k
 ),
 since AS MATERIALIZED (
     SELECT e.id, e.operation, e.old, e.new, e.redacted, e.archival_id
@@ -41,6 +41,6 @@ SELECT {columns}, true AS "archive.existed", s.gone AS "archive.gone", s.archive
        -- Names that the table has no more: what is called something else now, is not known by its old name.
        coalesce((SELECT pg_catalog.jsonb_agg(DISTINCT v.key) FROM told AS t, pg_catalog.jsonb_each(t.old) AS v
                  WHERE t.operation = 'UPDATE' AND NOT v.key = ANY (ARRAY(
-                     SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
+                     SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
                      WHERE c.attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({table_name}) AND c.attnum > 0 AND NOT c.attisdropped))), '[]') AS "archive.renamed"
-FROM state AS s, pg_catalog.jsonb_populate_record(NULL::{table}, s.row) AS r
+FROM state AS s, pg_catalog.jsonb_populate_record(NULL::{row_type}, s.row) AS r

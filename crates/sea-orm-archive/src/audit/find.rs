@@ -10,7 +10,7 @@ use super::as_of::RowAsOf;
 use super::entry;
 use crate::archive::{Key, key_values};
 use crate::entity::DeclaredName;
-use crate::sql::{literal, quote};
+use crate::sql::literal;
 
 /// What the entity of an audited table can be asked: `customer::Entity::find_audit_by_id(7)`.
 pub trait AuditEntity: EntityTrait {
@@ -91,15 +91,10 @@ pub(super) fn key_of<E: EntityTrait>(key: &[Value]) -> Expr {
         .zip(&names)
         .map(|(n, name)| format!("{}, archive.exact_text(${n})", literal(name)))
         .collect();
-    let read: Vec<_> = names
-        .iter()
-        .map(|name| format!("{}, archive.audit_value(k.{})", literal(name), quote(name)))
-        .collect();
     Expr::cust_with_values(
         format!(
-            "(SELECT pg_catalog.jsonb_build_object({}) FROM pg_catalog.jsonb_populate_record(NULL::{}, pg_catalog.jsonb_build_object({})) AS k)",
-            read.join(", "),
-            DeclaredName::of::<E>().quoted(),
+            "archive.audit_key(pg_catalog.to_regclass({}), pg_catalog.jsonb_build_object({}))",
+            literal(&DeclaredName::of::<E>().quoted()),
             given.join(", "),
         ),
         key.iter().cloned(),

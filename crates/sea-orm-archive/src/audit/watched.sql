@@ -1,5 +1,9 @@
 -- What is registered of the table $1, which is a name as SQL text.
 SELECT r.table_name AS name,
+       -- With its schema: the name of the table alone could be that of a domain in the session's temporary schema.
+       (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+        FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+        WHERE c.oid OPERATOR(pg_catalog.=) r.relation) AS row_type,
        -- Of what was logged before tenancy some may be nobody's, and then the administrator alone sees all.
        CASE WHEN pg_catalog.row_security_active('archive.audit_entry')
                  AND NOT EXISTS (SELECT FROM archive.tenancy AS t WHERE t.administrator = current_user)
@@ -9,20 +13,20 @@ SELECT r.table_name AS name,
         JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) a.twin
         JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
         WHERE a.active OPERATOR(pg_catalog.=) r.relation) AS twin,
-       ARRAY(SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
+       ARRAY(SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
              WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND c.attnum > 0 AND NOT c.attisdropped ORDER BY c.attnum) AS columns,
-       ARRAY(SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
+       ARRAY(SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
              JOIN archive.archived_table AS a ON a.active OPERATOR(pg_catalog.=) r.relation AND a.twin OPERATOR(pg_catalog.=) c.attrelid
              JOIN pg_catalog.pg_attribute AS o ON o.attrelid OPERATOR(pg_catalog.=) a.active AND o.attname OPERATOR(pg_catalog.=) c.attname AND o.attnum > 0
              WHERE c.attnum > 0 AND NOT c.attisdropped ORDER BY c.attnum) AS twin_columns,
-       ARRAY(SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
+       ARRAY(SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
              WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND (c.attnum = ANY (r.excluded) OR c.attname = ANY (r.once_hidden)) AND NOT c.attisdropped ORDER BY 1) AS excluded,
-       ARRAY(SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
+       ARRAY(SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
              WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND c.attgenerated <> '' AND NOT c.attisdropped ORDER BY 1) AS generated,
        -- What compares the columns of the key.
        coalesce((SELECT pg_catalog.jsonb_object_agg(c.attname, pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname))
                  FROM pg_catalog.pg_index AS i
-                 CROSS JOIN ROWS FROM (pg_catalog.unnest(i.indkey::int2[]), pg_catalog.unnest(i.indclass::oid[])) AS k (number, class)
+                 CROSS JOIN ROWS FROM (pg_catalog.unnest(i.indkey::pg_catalog.int2[]), pg_catalog.unnest(i.indclass::pg_catalog.oid[])) AS k (number, class)
                  JOIN pg_catalog.pg_attribute AS c ON c.attrelid OPERATOR(pg_catalog.=) i.indrelid AND c.attnum OPERATOR(pg_catalog.=) k.number
                  JOIN pg_catalog.pg_opclass AS f ON f.oid OPERATOR(pg_catalog.=) k.class
                  JOIN pg_catalog.pg_amop AS m ON m.amopfamily OPERATOR(pg_catalog.=) f.opcfamily AND m.amopstrategy OPERATOR(pg_catalog.=) 3

@@ -129,7 +129,7 @@ impl std::fmt::Display for TableId {
 pub struct Column {
     /// Its name, unquoted.
     pub name: String,
-    /// Its type as SQL that means the same under any `search_path`.
+    /// Its type as PostgreSQL spells it: with its schema, where that is not `pg_catalog`.
     #[serde(rename = "type")]
     pub sql_type: String,
     /// `pg_type.oid`.

@@ -22,6 +22,13 @@ pub(crate) struct UniqueIndex {
     pub parts: Vec<IndexPart>,
 }
 
+impl UniqueIndex {
+    /// There is nothing in its SQL that a `search_path` gives a meaning.
+    pub fn has_columns_only(&self) -> bool {
+        self.predicate.is_none() && self.parts.iter().all(|part| part.is_column)
+    }
+}
+
 /// A column or an expression of an index.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct IndexPart {
@@ -29,6 +36,9 @@ pub(crate) struct IndexPart {
     pub name: String,
     /// The SQL of it, over the columns of the table.
     pub expression: String,
+    /// It is a column. False where an earlier version installed the query: then nobody knows.
+    #[serde(default)]
+    pub is_column: bool,
     /// The operator by which two rows are in each other's way.
     pub operator: String,
 }
@@ -40,7 +50,7 @@ pub(crate) async fn unique_indexes<C: ConnectionTrait>(
 ) -> Result<Vec<UniqueIndex>, Error> {
     let statement = Statement::from_sql_and_values(
         DbBackend::Postgres,
-        "SELECT archive.describe_unique_indexes($1::bigint[]::oid[]) AS indexes",
+        "SELECT archive.describe_unique_indexes($1::bigint[]::pg_catalog.oid[]) AS indexes",
         [tables.to_vec().into()],
     );
     let Some(row) = db.query_one_raw(statement).await? else {

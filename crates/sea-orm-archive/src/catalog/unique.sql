@@ -12,6 +12,7 @@ SELECT coalesce(jsonb_agg(jsonb_build_object(
         SELECT jsonb_agg(jsonb_build_object(
                    'name', coalesce(a.attname::text, pg_get_indexdef(i.indexrelid, k.ord::int, true)),
                    'expression', pg_get_indexdef(i.indexrelid, k.ord::int, false),
+                   'is_column', a.attname IS NOT NULL,
                    'operator', format('OPERATOR(%s.%s)', o.oprnamespace::regnamespace, o.oprname)
                ) ORDER BY k.ord)
         FROM unnest(i.indkey::int2[], i.indclass::oid[], c.conexclop) WITH ORDINALITY AS k(attnum, class, exclusion, ord)

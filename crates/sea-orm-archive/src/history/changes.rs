@@ -84,11 +84,10 @@ impl<E: History> Changes<E> {
     pub async fn all<C: ConnectionTrait>(self, db: &C) -> Result<Vec<Changed<E::Model>>, DbErr> {
         let column = |side: &str| Expr::col((Alias::new(side), self.column));
         // Text is compared: every type has one, and NULL is a value here.
-        let text = |side| column(side).cast_as("text");
         let mut query = pairs::<E>(&self.known, self.identity.as_deref());
         query.and_where(Expr::cust_with_exprs(
-            "$1 COLLATE pg_catalog.\"C\" IS DISTINCT FROM $2 COLLATE pg_catalog.\"C\"",
-            [text(BEFORE), text(AFTER)],
+            "CAST($1 AS pg_catalog.text) COLLATE pg_catalog.\"C\" IS DISTINCT FROM CAST($2 AS pg_catalog.text) COLLATE pg_catalog.\"C\"",
+            [column(BEFORE), column(AFTER)],
         ));
         for (side, value) in [(BEFORE, &self.from), (AFTER, &self.to)] {
             if let Some(value) = value {

@@ -172,5 +172,8 @@ fn says(plan: &HistoryPlan) -> String {
         .chain(by)
         .map(|name| format!("h.{}", quote(name)))
         .collect();
-    format!("ROW({})::text COLLATE pg_catalog.\"C\"", values.join(", "))
+    format!(
+        "ROW({})::pg_catalog.text COLLATE pg_catalog.\"C\"",
+        values.join(", ")
+    )
 }

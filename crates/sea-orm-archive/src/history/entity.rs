@@ -93,7 +93,7 @@ timestamps!(DateTimeUtc, DateTimeWithTimeZone, DateTimeLocal);
 impl ValidTime for Date {
     const SQL_TYPE: &'static str = "date";
     const RANGE: &'static str = "daterange";
-    const NOW: &'static str = "pg_catalog.clock_timestamp()::date";
+    const NOW: &'static str = "pg_catalog.clock_timestamp()::pg_catalog.date";
 
     fn ticks(&self) -> i64 {
         self.signed_duration_since(Self::MIN).num_days()

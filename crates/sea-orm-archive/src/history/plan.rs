@@ -1,6 +1,7 @@
 //! The plan of a history table: what its entity says, joined with what the catalog says.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use sea_orm::sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
@@ -14,7 +15,7 @@ use crate::entity::DeclaredName;
 use crate::error::{self, Error};
 use crate::plan::{self, Basis};
 use crate::run::{finish, is_pool, is_stale};
-use crate::sql::unchanged;
+use crate::sql::{type_name, unchanged};
 
 /// How the versions of one table are written.
 #[derive(Debug)]
@@ -81,10 +82,9 @@ impl Names {
 
 impl HistoryPlan {
     /// The type of valid time, as the column has it: a rounded time is the same on both sides.
-    pub fn time_type(&self) -> &str {
-        self.table
-            .column(&self.names.valid_from)
-            .map_or("timestamptz", |column| &column.sql_type)
+    pub fn time_type(&self) -> Cow<'_, str> {
+        let column = self.table.column(&self.names.valid_from);
+        type_name(column.map_or("timestamptz", |column| &column.sql_type))
     }
 
     /// Foreign keys that would follow a version when it is deleted.

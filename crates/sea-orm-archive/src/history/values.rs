@@ -7,7 +7,7 @@ use super::identity::bind_as;
 use super::plan::HistoryPlan;
 use crate::error::Error;
 use crate::run::Sql;
-use crate::sql::quote;
+use crate::sql::{quote, type_name};
 
 /// Columns with their new values, and who gives them.
 #[derive(Clone, Debug)]
@@ -128,12 +128,12 @@ impl<E: History> Values<E> {
                 let column = quote(name);
                 let given = match plan.table.column(name) {
                     Some(known) if rounds(&known.sql_type) => {
-                        format!("CAST(g.{column} AS {})", known.sql_type)
+                        format!("CAST(g.{column} AS {})", type_name(&known.sql_type))
                     }
                     _ => format!("g.{column}"),
                 };
                 format!(
-                    "h.{column}::text COLLATE pg_catalog.\"C\" IS DISTINCT FROM {given}::text COLLATE pg_catalog.\"C\""
+                    "h.{column}::pg_catalog.text COLLATE pg_catalog.\"C\" IS DISTINCT FROM {given}::pg_catalog.text COLLATE pg_catalog.\"C\""
                 )
             })
             .collect();

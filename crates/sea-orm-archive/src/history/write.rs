@@ -16,7 +16,7 @@ use crate::begin::begin;
 use crate::entity::DeclaredName;
 use crate::error::{Error, dependent_rows, is_foreign_key, postgres};
 use crate::run::{ATTEMPTS, Sql, back_off, check_backend, finish, is_pool};
-use crate::sql::quote;
+use crate::sql::{quote, type_name};
 
 /// One step of a write.
 pub(super) struct Step<'a> {
@@ -261,7 +261,7 @@ where
 /// A plan that was moved to an earlier time claims what is before it.
 fn overlapping<E: History>(plan: &HistoryPlan, subject: &Subject<'_>) -> Sql {
     let names = Names::of::<E>();
-    let (time, range) = (E::Time::SQL_TYPE, E::Time::RANGE);
+    let (time, range) = (type_name(E::Time::SQL_TYPE), E::Time::RANGE);
     let mut sql = Sql {
         text: String::new(),
         values: Vec::new(),
@@ -287,7 +287,7 @@ fn overlapping<E: History>(plan: &HistoryPlan, subject: &Subject<'_>) -> Sql {
         conditions.push(format!("h.{valid_from} <> {from}"));
     }
     sql.text = format!(
-        "SELECT p.wanted::text AS wanted, {existing}::text AS existing \
+        "SELECT p.wanted::pg_catalog.text AS wanted, {existing}::pg_catalog.text AS existing \
          FROM {} AS h, (SELECT {wanted} AS wanted) AS p \
          WHERE {} AND {existing} OPERATOR(pg_catalog.&&) p.wanted ORDER BY h.{valid_from} LIMIT 1",
         DeclaredName::of::<E>().quoted(),

@@ -2,7 +2,7 @@
 
 use super::basis::{moving as moving_tables, unchanged};
 use super::detach;
-use super::name::{bare, columns, joined, key_object, literal, object, quote, same_key};
+use super::name::{bare, columns, joined, key_object, literal, object, quote, same_key, type_name};
 use super::tree::{
     self, Roots, TAG, claims, found, root_records, roots, tagged_claims, typed_roots, unless_moved,
     with,
@@ -143,7 +143,7 @@ fn kept(n: usize, node: &Node) -> String {
         quote(&twin.deleted_by),
         quote(&twin.archival_id),
         columns("m", names()),
-        moved.deleted_by_type,
+        type_name(&moved.deleted_by_type),
         quote(&twin.archival_id),
     )
 }
@@ -154,7 +154,7 @@ fn tenants(plan: &Plan) -> Option<String> {
     let moved = plan.nodes.iter().enumerate().filter_map(|(n, node)| {
         let tenant = quote(node.moved.table.id.tenant.as_ref()?);
         Some(format!(
-            "SELECT m.{TAG}, m.{tenant}::text AS tenant FROM moved_{n} AS m"
+            "SELECT m.{TAG}, m.{tenant}::pg_catalog.text AS tenant FROM moved_{n} AS m"
         ))
     });
     let linked = plan.detached.iter().enumerate().filter_map(|(d, child)| {
@@ -178,7 +178,7 @@ fn tenant_of_archival(plan: &Plan, row: &str) -> (&'static str, String) {
             "o.tenant",
             format!(" LEFT JOIN tenants AS o ON o.{TAG} = {row}.{TAG}"),
         ),
-        None => ("NULL::text", String::new()),
+        None => ("NULL::pg_catalog.text", String::new()),
     }
 }
 
@@ -200,7 +200,12 @@ fn recorded(plan: &Plan) -> String {
     let tables: Vec<_> = plan
         .nodes
         .iter()
-        .map(|node| format!("{}::regclass", literal(&node.moved.table.id.sql())))
+        .map(|node| {
+            format!(
+                "{}::pg_catalog.regclass",
+                literal(&node.moved.table.id.sql())
+            )
+        })
         .collect();
     let joins: Vec<_> = (0..plan.nodes.len())
         .map(|n| {

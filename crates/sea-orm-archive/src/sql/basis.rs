@@ -16,7 +16,7 @@ pub(crate) fn unchanged(basis: &Basis) -> String {
     // plan, so names without a schema are looked up each time.
     let resolved = basis.resolved.iter().map(|(name, oid)| {
         format!(
-            "(CASE WHEN pg_catalog.to_regclass({})::oid OPERATOR(pg_catalog.=) {oid} THEN true ELSE archive.stop('AR001', 'the search_path finds other tables') END)",
+            "(CASE WHEN pg_catalog.to_regclass({})::pg_catalog.oid OPERATOR(pg_catalog.=) {oid} THEN true ELSE archive.stop('AR001', 'the search_path finds other tables') END)",
             literal(name)
         )
     });
@@ -26,8 +26,9 @@ pub(crate) fn unchanged(basis: &Basis) -> String {
         .join(" AND ")
 }
 
-/// Sets `archive.moving`, which the triggers of these tables read at the end of the statement: `,16400,` for
-/// a table or twin whose rows move, `~16500,` for one whose links are cut or put back. `archive.run` clears it.
+/// Sets `archive.moving`, which the triggers of these tables read at the end of the statement: `750:`, the
+/// transaction, `,16400,` for a table or twin whose rows move, `~16500,` for one whose links are cut or put back.
+/// `archive.run` clears it. With the transaction, since a pooled session may have the setting of an earlier user.
 ///
 /// It is a hint and no proof, since anybody can set it: the audit log takes a row that left for archived only
 /// when it sees it arrive in the twin.
@@ -41,7 +42,7 @@ pub(crate) fn moving<'a>(
         format!("~{},{}", child.table.oid, twin.unwrap_or_default())
     });
     format!(
-        "pg_catalog.set_config('archive.moving', {}, true)",
-        literal(&format!(",{}", tables.chain(linked).collect::<String>()))
+        "pg_catalog.set_config('archive.moving', pg_catalog.concat(pg_catalog.pg_current_xact_id(), {}), true)",
+        literal(&format!(":,{}", tables.chain(linked).collect::<String>()))
     )
 }

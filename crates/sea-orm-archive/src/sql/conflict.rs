@@ -8,13 +8,14 @@ use crate::plan::{Moved, RestorePlan};
 /// Enough to act on; a restore with more conflicts has to be asked again.
 const MOST: usize = 100;
 
-/// One statement that answers with all conflicts of the archival `$1` as a JSON array.
-pub(crate) fn statement(
+/// One statement that answers with all conflicts of the archival `$1` with these indexes and links as a JSON array;
+/// `None` where there can be none.
+pub(crate) fn statement<'a>(
     plan: &RestorePlan,
-    indexes: &[UniqueIndex],
+    indexes: impl Iterator<Item = &'a UniqueIndex>,
     links: &[ParentLink],
-) -> String {
-    let taken = indexes.iter().filter_map(|index| {
+) -> Option<String> {
+    let taken = indexes.filter_map(|index| {
         let moved = plan.tables.iter().find(|m| m.table.id.oid == index.table)?;
         Some(taken(moved, index))
     });
@@ -23,12 +24,10 @@ pub(crate) fn statement(
         .chain(missing)
         .map(|query| format!("({query} LIMIT {MOST})"))
         .collect();
-    let all = if all.is_empty() {
-        "SELECT NULL::jsonb AS c WHERE false".to_owned()
-    } else {
-        all.join(" UNION ALL ")
-    };
-    format!("SELECT coalesce(pg_catalog.jsonb_agg(f.c), '[]') AS result FROM ({all}) AS f(c)")
+    (!all.is_empty()).then(|| {
+        let all = all.join(" UNION ALL ");
+        format!("SELECT coalesce(pg_catalog.jsonb_agg(f.c), '[]') AS result FROM ({all}) AS f(c)")
+    })
 }
 
 /// Archived rows whose place an active row has taken.
@@ -57,7 +56,10 @@ fn taken(moved: &Moved, index: &UniqueIndex) -> String {
         ("values".to_owned(), "d.vals".to_owned()),
         ("holder".to_owned(), "a.key".to_owned()),
     ]);
-    let archived = format!("t.{} = $1", quote(&moved.twin.archival_id));
+    let archived = format!(
+        "t.{} OPERATOR(pg_catalog.=) $1",
+        quote(&moved.twin.archival_id)
+    );
     format!(
         "SELECT {conflict} FROM ({}) AS d JOIN ({}) AS a ON {}",
         side(moved, index, &moved.twin.id.sql(), Some(&archived)),
@@ -136,7 +138,7 @@ fn missing(plan: &RestorePlan, link: &ParentLink) -> String {
                 joined(key, "p", "d")
             ),
             format!(
-                " AND NOT EXISTS (SELECT FROM {} AS s WHERE s.{} = $1 AND {})",
+                " AND NOT EXISTS (SELECT FROM {} AS s WHERE s.{} OPERATOR(pg_catalog.=) $1 AND {})",
                 twin.id.sql(),
                 quote(&twin.archival_id),
                 joined(key, "s", "d")
@@ -160,7 +162,7 @@ fn missing(plan: &RestorePlan, link: &ParentLink) -> String {
         ("archival".to_owned(), archival),
     ]);
     format!(
-        "SELECT {conflict} FROM {} AS d{twin} WHERE d.{tag} = $1 AND {} AND NOT EXISTS (SELECT FROM {} AS x WHERE {}){with_it}{seen}",
+        "SELECT {conflict} FROM {} AS d{twin} WHERE d.{tag} OPERATOR(pg_catalog.=) $1 AND {} AND NOT EXISTS (SELECT FROM {} AS x WHERE {}){with_it}{seen}",
         moved.twin.id.sql(),
         set.join(" AND "),
         key.parent.sql(),

@@ -44,7 +44,7 @@ fn key(child: &DetachedChild) -> impl Iterator<Item = &str> {
 
 fn links(plan: &Plan, d: usize, child: &DetachedChild, moved: &dyn Fn(usize) -> String) -> String {
     let tenant = child.table.tenant.as_ref();
-    let tenant = tenant.map(|tenant| format!(", t.{}::text AS {TENANT}", quote(tenant)));
+    let tenant = tenant.map(|tenant| format!(", t.{}::pg_catalog.text AS {TENANT}", quote(tenant)));
     let tenant = tenant.unwrap_or_default();
     let archived = child.twin.iter().map(|twin| (twin.id.sql(), true));
     let tables: Vec<_> = std::iter::once((child.table.sql(), false))
@@ -145,7 +145,7 @@ pub(super) fn record(
     (tenant, join): &(&'static str, String),
 ) -> String {
     format!(
-        "remembered_{d} AS MATERIALIZED (SELECT archive.record_links((SELECT d.ids FROM drawn AS d), {}::regclass, pg_catalog.array_agg(l.{TAG}), \
+        "remembered_{d} AS MATERIALIZED (SELECT archive.record_links((SELECT d.ids FROM drawn AS d), {}::pg_catalog.regclass, pg_catalog.array_agg(l.{TAG}), \
          pg_catalog.array_agg({}), pg_catalog.array_agg(l.{EDGE}), pg_catalog.array_agg(l.{LINK}), pg_catalog.array_agg({tenant})) AS links \
          FROM link_{d} AS l{join} HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0)",
         literal(&child.table.sql()),

@@ -4,7 +4,7 @@
 //! that holds the missing parent, whose restore brings them. Never to one of another tenant, whose restore would not
 //! see them: such a parent is missing.
 
-use super::name::{joined, key_object, literal, quote};
+use super::name::{joined, key_object, literal, quote, type_name};
 use crate::catalog::{ForeignKey, Twin};
 use crate::plan::{DetachedChild, Moved, RestorePlan};
 
@@ -25,7 +25,7 @@ pub(crate) struct ParentLink {
 pub(crate) fn lock(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
     let moved = &plan.tables[link.table];
     format!(
-        "SELECT archive.defer_to($1, pg_catalog.array_agg(DISTINCT p.{}), {}::regclass) \
+        "SELECT archive.defer_to($1, pg_catalog.array_agg(DISTINCT p.{}), {}::pg_catalog.regclass) \
          FROM {} AS t JOIN {} AS p ON {} WHERE {} HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
         quote(&twin.archival_id),
         literal(&moved.table.id.sql()),
@@ -97,7 +97,7 @@ pub(crate) fn links(child: &DetachedChild, plan: &RestorePlan) -> Vec<String> {
 
 fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String {
     let own = format!(
-        "l.child OPERATOR(pg_catalog.=) {}::regclass AND l.edge OPERATOR(pg_catalog.=) {}",
+        "l.child OPERATOR(pg_catalog.=) {}::pg_catalog.regclass AND l.edge OPERATOR(pg_catalog.=) {}",
         literal(&child.table.sql()),
         literal(&key.edge())
     );
@@ -109,13 +109,13 @@ fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String
             let value = format!(
                 "CASE WHEN {own} THEN (l.link OPERATOR(pg_catalog.->>) {})::{} END",
                 literal(&c.child),
-                c.child_type
+                type_name(&c.child_type)
             );
             format!("p.{} {} {value}", quote(&c.parent), c.equals)
         })
         .collect();
     format!(
-        "SELECT archive.move_links($1, {}::regclass, pg_catalog.array_agg(p.{tag}), pg_catalog.array_agg(l.child_key), pg_catalog.array_agg(l.edge)) \
+        "SELECT archive.move_links($1, {}::pg_catalog.regclass, pg_catalog.array_agg(p.{tag}), pg_catalog.array_agg(l.child_key), pg_catalog.array_agg(l.edge)) \
          FROM archive.links_of($1) AS l JOIN {} AS p ON {} JOIN archive.archival AS a ON a.id = p.{tag} AND {} \
          WHERE {own} AND p.{tag} OPERATOR(pg_catalog.<>) $1 HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
         literal(&child.table.sql()),

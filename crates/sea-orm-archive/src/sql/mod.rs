@@ -14,5 +14,5 @@ pub(crate) mod template;
 mod tree;
 
 pub(crate) use basis::unchanged;
-pub(crate) use name::{columns, exact, key_object, literal, object, quote, same_key};
+pub(crate) use name::{columns, exact, key_object, literal, object, quote, same_key, type_name};
 pub(crate) use tree::Roots;

@@ -1,5 +1,7 @@
 //! Names, literals and the small pieces that statements are made of.
 
+use std::borrow::Cow;
+
 use crate::catalog::{ForeignKey, Form, KeyColumn};
 
 /// A name as SQL, whatever its spelling.
@@ -14,6 +16,35 @@ pub(crate) fn literal(text: &str) -> String {
         format!("E'{}'", quoted.replace('\\', "\\\\"))
     } else {
         format!("'{quoted}'")
+    }
+}
+
+/// A type as a statement names it, from how the catalog spells it.
+///
+/// A type in the temporary schema of the session comes before that of `pg_catalog`: whoever had the session before can
+/// have left a domain `text` there, whose CHECK runs as whoever has it now. PostgreSQL's grammar knows some names as
+/// keywords, which mean its own types, and takes some of these with no schema before them.
+pub(crate) fn type_name(sql_type: &str) -> Cow<'_, str> {
+    const KEYWORDS: [&str; 13] = [
+        "bigint",
+        "bit",
+        "boolean",
+        "character",
+        "decimal",
+        "double",
+        "integer",
+        "interval",
+        "numeric",
+        "real",
+        "smallint",
+        "time",
+        "timestamp",
+    ];
+    let first = sql_type.split([' ', '(', '[']).next().unwrap_or_default();
+    if sql_type.contains('.') || KEYWORDS.contains(&first) {
+        Cow::Borrowed(sql_type)
+    } else {
+        Cow::Owned(format!("pg_catalog.{sql_type}"))
     }
 }
 
@@ -74,7 +105,7 @@ pub(crate) fn object(pairs: &[(String, String)]) -> String {
         })
         .collect();
     if objects.is_empty() {
-        "'{}'::jsonb".to_owned()
+        "'{}'::pg_catalog.jsonb".to_owned()
     } else {
         objects.join(" || ")
     }
@@ -132,7 +163,7 @@ pub(super) fn has_recorded_key(key: &[KeyColumn], row: &str, array: &str) -> Str
                 "{row}.{} {} ({array} OPERATOR(pg_catalog.->>) {n})::{}",
                 quote(&c.name),
                 c.equals,
-                c.sql_type
+                type_name(&c.sql_type)
             )
         })
         .collect();
@@ -170,5 +201,29 @@ mod tests {
         assert_eq!(quote(r#"we"ird"#), r#""we""ird""#);
         assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(literal(r"a\'b"), r"E'a\\''b'");
+    }
+
+    #[test]
+    fn types_are_those_of_pg_catalog() {
+        for own in [
+            "text",
+            "uuid",
+            "timestamptz",
+            "int4range",
+            "\"char\"",
+            "text[]",
+        ] {
+            assert_eq!(type_name(own), format!("pg_catalog.{own}"));
+        }
+        for other in [
+            "bigint[]",
+            "character varying(20)",
+            "numeric(10,2)",
+            "bit(3)",
+            "timestamp(3) with time zone",
+            "public.mood",
+        ] {
+            assert_eq!(type_name(other), other);
+        }
     }
 }

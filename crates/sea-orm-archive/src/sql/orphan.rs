@@ -58,7 +58,7 @@ pub(crate) fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
     Some(format!(
         "WITH orphans AS MATERIALIZED (SELECT t.* FROM {table} AS t WHERE t.{} = $1 AND {}), \
          unlinked AS (UPDATE {table} AS t SET {} FROM orphans AS o WHERE {row} RETURNING {lost} AS link) \
-         SELECT coalesce(pg_catalog.jsonb_agg(u.link), '[]'::jsonb) AS result FROM unlinked AS u",
+         SELECT coalesce(pg_catalog.jsonb_agg(u.link), '[]'::pg_catalog.jsonb) AS result FROM unlinked AS u",
         quote(&moved.twin.archival_id),
         orphaned.join(" AND "),
         nulled.join(", "),

@@ -63,7 +63,7 @@ fn array(items: impl Iterator<Item = String>) -> String {
         .map(|item| format!("pg_catalog.jsonb_build_array({item})"))
         .collect();
     if items.is_empty() {
-        "'[]'::jsonb".to_owned()
+        "'[]'::pg_catalog.jsonb".to_owned()
     } else {
         items.join(" || ")
     }

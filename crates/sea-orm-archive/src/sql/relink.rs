@@ -4,7 +4,9 @@
 //! another archival, or coming back in the same statement), or there is a reason why not.
 
 use super::detach::refused;
-use super::name::{has_recorded_key, is_recorded_key, literal, object, quote, recorded_key};
+use super::name::{
+    has_recorded_key, is_recorded_key, literal, object, quote, recorded_key, type_name,
+};
 use super::tree::with;
 use crate::catalog::{ForeignKey, ForeignKeyColumn, TableId};
 use crate::error::TRIGGER;
@@ -20,7 +22,7 @@ pub(super) fn is_known(plan: &RestorePlan) -> String {
         let key = is_recorded_key(&child.key, "l.child_key");
         child.edges.iter().map(move |edge| {
             format!(
-                "(l.child OPERATOR(pg_catalog.=) {table}::regclass AND l.edge = {} AND {key})",
+                "(l.child OPERATOR(pg_catalog.=) {table}::pg_catalog.regclass AND l.edge = {} AND {key})",
                 literal(&edge.key.edge())
             )
         })
@@ -103,7 +105,7 @@ fn links(plan: &RestorePlan, d: usize, child: &DetachedChild) -> String {
     };
     format!(
         "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, l.deleted, ({named}) AS named, pg_catalog.count(*) FILTER (WHERE NOT l.deleted) OVER (PARTITION BY l.child_key, l.edge) AS times \
-         FROM remembered AS l{joins} WHERE l.child OPERATOR(pg_catalog.=) {}::regclass), \
+         FROM remembered AS l{joins} WHERE l.child OPERATOR(pg_catalog.=) {}::pg_catalog.regclass), \
          links_{d} AS MATERIALIZED (SELECT l.child_key, coalesce(pg_catalog.jsonb_object_agg(l.edge, l.link) FILTER (WHERE l.named AND NOT l.deleted AND l.times OPERATOR(pg_catalog.=) 1), '{{}}') AS links FROM link_{d} AS l GROUP BY l.child_key)",
         literal(&child.table.sql())
     )
@@ -131,7 +133,7 @@ fn named(plan: &RestorePlan, e: usize, key: &ForeignKey) -> Option<(String, Stri
                 quote(&c.parent),
                 c.equals,
                 literal(&c.child),
-                c.child_type
+                type_name(&c.child_type)
             )
         })
         .collect();
@@ -150,7 +152,7 @@ fn rows(d: usize, child: &DetachedChild, name: &str, table: &TableId, only: &str
     // Who sees the rows of every tenant does not follow a link to a row of another one.
     let own = match &child.table.tenant {
         Some(tenant) => format!(
-            "coalesce(t.{}::text OPERATOR(pg_catalog.=) (SELECT g.tenant FROM target AS g), false)",
+            "coalesce(t.{}::pg_catalog.text OPERATOR(pg_catalog.=) (SELECT g.tenant FROM target AS g), false)",
             quote(tenant)
         ),
         None => "true".to_owned(),
@@ -202,7 +204,7 @@ fn link_value(edge: &str, column: &ForeignKeyColumn) -> String {
     format!(
         "(p.links OPERATOR(pg_catalog.->) {edge} OPERATOR(pg_catalog.->>) {})::{}",
         literal(&column.child),
-        column.child_type
+        type_name(&column.child_type)
     )
 }
 
@@ -286,7 +288,7 @@ fn update(d: usize, child: &DetachedChild, name: &str, table: &TableId) -> Vec<S
 
 fn forget(d: usize, child: &DetachedChild) -> String {
     format!(
-        "forgotten_{d} AS MATERIALIZED (SELECT archive.forget_links((SELECT g.id FROM target AS g), {}::regclass, \
+        "forgotten_{d} AS MATERIALIZED (SELECT archive.forget_links((SELECT g.id FROM target AS g), {}::pg_catalog.regclass, \
          pg_catalog.array_agg(o.child_key), pg_catalog.array_agg(o.edge), pg_catalog.array_agg(o.deleted)) AS links FROM outcome_{d} AS o WHERE {SETTLED} \
          HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0)",
         literal(&child.table.sql())
@@ -415,12 +417,12 @@ pub(super) fn not_put_back(plan: &RestorePlan) -> String {
                 ("reason".to_owned(), "o.reason".to_owned()),
             ]);
             format!(
-                "coalesce((SELECT pg_catalog.jsonb_agg({link} ORDER BY o.child_key, o.edge) FROM outcome_{d} AS o WHERE o.reason IS NOT NULL), '[]'::jsonb)"
+                "coalesce((SELECT pg_catalog.jsonb_agg({link} ORDER BY o.child_key, o.edge) FROM outcome_{d} AS o WHERE o.reason IS NOT NULL), '[]'::pg_catalog.jsonb)"
             )
         })
         .collect();
     if links.is_empty() {
-        "'[]'::jsonb".to_owned()
+        "'[]'::pg_catalog.jsonb".to_owned()
     } else {
         links.join(" OPERATOR(pg_catalog.||) ")
     }

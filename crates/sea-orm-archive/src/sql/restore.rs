@@ -47,7 +47,7 @@ fn target(plan: &RestorePlan) -> String {
     let tables: Vec<_> = plan
         .tables
         .iter()
-        .map(|m| format!("{}::regclass", literal(&m.table.id.sql())))
+        .map(|m| format!("{}::pg_catalog.regclass", literal(&m.table.id.sql())))
         .collect();
     // `archive.claim_archival` has counted the links: where there are none, none are read.
     let known = if plan.detached.is_empty() {
@@ -60,7 +60,7 @@ fn target(plan: &RestorePlan) -> String {
     };
     format!(
         "target AS MATERIALIZED (SELECT a.id, a.tenant, {} AS moving FROM archive.archival AS a WHERE a.id = ($1 OPERATOR(pg_catalog.->>) 'id')::bigint AND {} \
-         AND CASE WHEN a.tables[1] OPERATOR(pg_catalog.=) {} AND a.tables::oid[] OPERATOR(pg_catalog.<@) ARRAY[{}]::oid[] \
+         AND CASE WHEN a.tables[1] OPERATOR(pg_catalog.=) {} AND a.tables::pg_catalog.oid[] OPERATOR(pg_catalog.<@) ARRAY[{}]::pg_catalog.oid[] \
          AND {known} THEN true ELSE archive.stop('{OTHER_PLAN}', 'the archival holds other tables') END)",
         moving_tables(plan.tables.iter(), &plan.detached),
         unchanged(&plan.basis),
@@ -137,7 +137,7 @@ fn guards(plan: &RestorePlan) -> Vec<String> {
             trigger.name, moved.table.id
         );
         // As text, since not every type can be compared.
-        let row = format!("ROW({})::text", bare(written(moved)));
+        let row = format!("ROW({})::pg_catalog.text", bare(written(moved)));
         guards.push(format!(
             "(CASE WHEN NOT EXISTS (SELECT {row} FROM {} EXCEPT ALL SELECT {row} FROM back_{n}) THEN true ELSE archive.stop('{TRIGGER}', {}) END)",
             returning_rows(plan, n, moved),
@@ -155,7 +155,7 @@ fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
         let tenant = moved.table.id.tenant.as_ref()?;
         let tenant = quote(written(moved).find(|name| name == tenant)?);
         Some(format!(
-            "(CASE WHEN NOT EXISTS (SELECT FROM taken_{n} AS t, target AS g WHERE t.{tenant}::text IS DISTINCT FROM g.tenant) \
+            "(CASE WHEN NOT EXISTS (SELECT FROM taken_{n} AS t, target AS g WHERE t.{tenant}::pg_catalog.text IS DISTINCT FROM g.tenant) \
              THEN true ELSE archive.stop('{OTHER_TENANT}', {}) END)",
             literal(&moved.twin.id.to_string())
         ))

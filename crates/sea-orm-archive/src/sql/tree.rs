@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::basis::unchanged;
-use super::name::{bare, columns, joined, quote, same_key};
+use super::name::{bare, columns, joined, quote, same_key, type_name};
 use crate::plan::{Node, Plan};
 
 /// The column that carries the archival's id from the root to the rows below it. A user's column can
@@ -60,7 +60,7 @@ fn typed_key(plan: &Plan) -> String {
     let key = &plan.root().table.key;
     let typed: Vec<_> = key
         .iter()
-        .map(|c| format!("{} {}", quote(&c.name), c.sql_type))
+        .map(|c| format!("{} {}", quote(&c.name), type_name(&c.sql_type)))
         .collect();
     typed.join(", ")
 }
@@ -273,7 +273,7 @@ fn signature(node: &Node) -> String {
     }
     let key = columns("t", node.moved.table.key.iter().map(|c| c.name.as_str()));
     format!(
-        "pg_catalog.jsonb_build_array(pg_catalog.count(*), pg_catalog.bit_xor(pg_catalog.hashtextextended(ROW({key})::text, 0)))"
+        "pg_catalog.jsonb_build_array(pg_catalog.count(*), pg_catalog.bit_xor(pg_catalog.hashtextextended(ROW({key})::pg_catalog.text, 0)))"
     )
 }
 

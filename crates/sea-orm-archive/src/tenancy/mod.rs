@@ -68,8 +68,10 @@ where
 
 async fn disparities<C: ConnectionTrait>(db: &C) -> Result<Vec<Disparity>, Error> {
     // PostgreSQL leaves out the schemas of the search_path where it writes an expression down.
-    db.execute_unprepared("SELECT pg_catalog.set_config('search_path', '', true)")
-        .await?;
+    db.execute_unprepared(
+        "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)",
+    )
+    .await?;
     let ask = |sql| Disparity::find_by_statement(Statement::from_string(DbBackend::Postgres, sql));
     let mut found = ask(include_str!("check.sql")).all(db).await?;
     let log = "SELECT pg_catalog.to_regclass('archive.audited_table') IS NOT NULL AS installed";

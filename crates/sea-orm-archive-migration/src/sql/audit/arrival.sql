@@ -1,4 +1,4 @@
-            IF strpos(coalesce(current_setting('archive.moving', true), ''), ',' || TG_RELID || ',') > 0 THEN
+            IF {moving} THEN
                 -- They come back: the twin's trigger has recorded them already, when it saw them leave.
                 SELECT {digest} INTO v_digest FROM (SELECT {image_of_a} AS image FROM new_rows AS a) AS d;
                 DELETE FROM archive.audit_handover AS h

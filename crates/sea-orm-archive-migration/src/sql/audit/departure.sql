@@ -1,4 +1,4 @@
-            IF strpos(coalesce(current_setting('archive.moving', true), ''), ',' || TG_RELID || ',') > 0 THEN
+            IF {moving} THEN
                 -- They are being archived: the twin's trigger records them. It fires before this one where a
                 -- foreign key cascades to this table, and after it otherwise.
                 SELECT count(*), {digest} INTO v_rows, v_digest FROM (SELECT {image_of_b} AS image FROM old_rows AS b) AS d;

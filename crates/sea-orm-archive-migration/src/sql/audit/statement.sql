@@ -125,7 +125,7 @@ $$;
 CREATE OR REPLACE FUNCTION archive.audit_settings(of_truncate boolean) RETURNS text[]
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    before text[] := ARRAY[pg_catalog.current_setting('timezone'), pg_catalog.current_setting('datestyle'),
+    before pg_catalog.text[] := ARRAY[pg_catalog.current_setting('timezone'), pg_catalog.current_setting('datestyle'),
                            pg_catalog.current_setting('intervalstyle'), pg_catalog.current_setting('extra_float_digits'),
                            pg_catalog.current_setting('bytea_output'), pg_catalog.current_setting('row_security'),
                            pg_catalog.current_setting('lc_monetary')];
@@ -218,6 +218,22 @@ BEGIN
     RETURN to_jsonb(value);
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     RETURN to_jsonb(format('%s', value));
+END
+$$;
+
+-- A key of the table, given as texts, as entries write it. Dynamic, since the table has to be named with its schema: a
+-- domain of its name in the session's temporary schema would come first as the name of its row type.
+CREATE OR REPLACE FUNCTION archive.audit_key(relation regclass, key jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    written jsonb;
+BEGIN
+    EXECUTE (SELECT format('SELECT jsonb_build_object(%s) FROM jsonb_populate_record(NULL::%I.%I, $1) AS k',
+                           (SELECT string_agg(format('%1$L, archive.audit_value(k.%1$I)', part), ', ') FROM jsonb_object_keys(key) AS part),
+                           n.nspname, c.relname)
+             FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation)
+    INTO written USING key;
+    RETURN written;
 END
 $$;
 

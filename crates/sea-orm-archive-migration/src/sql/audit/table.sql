@@ -137,7 +137,7 @@ BEGIN
     IF FOUND THEN
         -- The table has other columns than this function was written for: slower, and for any columns. Only a move
         -- it cannot tell from a deletion then.
-        IF strpos(coalesce(current_setting('archive.moving', true), ''), ',' || TG_RELID || ',') > 0 THEN
+        IF {moving} THEN
             RAISE EXCEPTION USING ERRCODE = 'AR011', MESSAGE = format(
                 '%s got other columns since it was audited, so the log could not tell that its rows were archived or restored: '
                 'call manager.audit_table(..) again first', {name});

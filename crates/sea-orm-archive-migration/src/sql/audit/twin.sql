@@ -2,7 +2,7 @@
 -- it was restored, and anything else that happens there was done by hand.
 #variable_conflict use_column
 DECLARE
-    v_moving boolean := strpos(coalesce(current_setting('archive.moving', true), ''), ',' || TG_RELID || ',') > 0;
+    v_moving boolean := {moving};
     v_fits   boolean := true;
     v_settings text[];
     v_rows   bigint;

@@ -6,7 +6,7 @@
 CREATE OR REPLACE FUNCTION archive.actor_as(kind anyelement) RETURNS anyelement
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    actor text := pg_catalog.current_setting({actor}, true);
+    actor pg_catalog.text := pg_catalog.current_setting({actor}, true);
 BEGIN
     IF actor OPERATOR(pg_catalog.<>) '' THEN
         kind := actor;

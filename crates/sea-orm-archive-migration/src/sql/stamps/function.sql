@@ -4,14 +4,16 @@ LANGUAGE plpgsql VOLATILE AS {body}
 -- function's own would cost more than the stamps. The setting is read here and not by archive.current_actor(),
 -- so that a role needs no rights in that schema to update a row.
 DECLARE
-    moving    text    := pg_catalog.current_setting('archive.moving', true);
+    moving    pg_catalog.text    := pg_catalog.current_setting('archive.moving', true);
     announced boolean := false;
-    linked    text[]  := '{}';
+    linked    pg_catalog.text[]  := '{}';
     computed  pg_catalog.jsonb;
-    actor     text;
+    actor     pg_catalog.text;
 BEGIN
     -- A move cuts and puts back the links of this table, or of the table that this is a partition of.
-    IF moving OPERATOR(pg_catalog.<>) '' THEN
+    -- What an earlier user of the session has announced names another transaction.
+    IF moving OPERATOR(pg_catalog.<>) '' AND pg_catalog.starts_with(
+            moving, pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text OPERATOR(pg_catalog.||) ':') THEN
         announced :=
             pg_catalog.strpos(moving, pg_catalog.concat('~', TG_RELID, ',')) OPERATOR(pg_catalog.>) 0
             OR EXISTS (
@@ -30,7 +32,7 @@ BEGIN
     END IF;
     -- What the database computes has no value yet in NEW, so OLD is compared without it.
     IF {may_compute} THEN
-        SELECT pg_catalog.jsonb_object_agg(a.attname, NULL::text) INTO computed
+        SELECT pg_catalog.jsonb_object_agg(a.attname, NULL::pg_catalog.text) INTO computed
         FROM pg_catalog.pg_attribute AS a
         JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
         WHERE a.attrelid OPERATOR(pg_catalog.=) TG_RELID AND a.attnum OPERATOR(pg_catalog.>) 0

@@ -5,7 +5,7 @@
     IF ROW({new})::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW({old})::pg_catalog.record
        AND (announced OR pg_catalog.pg_trigger_depth() OPERATOR(pg_catalog.>) 1) THEN
         linked := ARRAY(
-            SELECT a.attname::text
+            SELECT a.attname::pg_catalog.text
             FROM pg_catalog.pg_constraint AS k
             JOIN pg_catalog.pg_attribute AS a
               ON a.attrelid OPERATOR(pg_catalog.=) k.conrelid AND a.attnum OPERATOR(pg_catalog.=) ANY (k.conkey)
