@@ -2,7 +2,9 @@
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, IsolationLevel, TransactionTrait};
 use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
+use sea_orm_migration::SchemaManager;
 
 use crate::family::detached;
 use crate::rows::{count, dump, run, tables};
@@ -92,6 +94,15 @@ async fn no_code_of_another_role_runs_where_a_key_is_followed() {
 #[tokio::test]
 async fn a_dump_reads_the_triggers_back() {
     let (_database, db) = archived("text", "").await;
+    // As earlier versions made it.
+    run(
+        &db,
+        "create or replace trigger archive_follow_key after update on countries for each row
+             when (row(old.code)::record *<> row(new.code)::record) execute function archive.follow_key();
+         alter table countries enable always trigger archive_follow_key",
+    )
+    .await;
+    SchemaManager::new(&db).install_archive().await.unwrap();
     run(
         &db,
         "do $$ declare definition text; begin
@@ -122,6 +133,24 @@ async fn a_key_that_is_recorded_elsewhere_does_not_follow() {
     run(&db, "update towns set id = 12 where id = 2").await;
     archival.restore(&db).await.unwrap();
     assert_eq!(dump(&db, "cities").await, ["(1)", "(12)"]);
+
+    // Of a key of two columns only the one changes that is recorded nowhere else.
+    let (_database, db) = tables(
+        "create table towns (org int, code text, primary key (org, code));
+         create table cities (org int, id bigint, code text, primary key (org, id), foreign key (org, code) references towns);
+         insert into towns values (1, 'a')",
+        &["cities"],
+    )
+    .await;
+    run(
+        &db,
+        "insert into deleted_cities (org, id, code, deleted_at, archival_id) values (1, 1, 'a', now(), 1);
+         update towns set code = 'b'",
+    )
+    .await;
+    assert_eq!(count(&db, "deleted_cities where code = 'b'").await, 1);
+    let refused = refusal(&db, "update towns set org = 2").await;
+    assert!(refused.contains("their own key"), "{refused}");
 
     let (_database, db) = tables(
         "create table roots (id bigint primary key, number bigint unique);

@@ -93,17 +93,17 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
     changed   oid := coalesce(pg_partition_root(TG_RELID)::oid, TG_RELID);
     reference record;
+    differing int2[]; -- the columns of the foreign key that get another value
     found_one boolean;
     recorded  text;
     old_key   jsonb;
     new_key   jsonb;
 BEGIN
     FOR reference IN
-        SELECT format('%I.%I', n.nspname, t.relname) AS archive_table, c.conrelid, c.conkey, c.condeferrable, r.twin,
+        SELECT format('%I.%I', n.nspname, t.relname) AS archive_table, c.conrelid, c.condeferrable, r.twin,
                string_agg(format('($1).%I OPERATOR(%s.%s) t.%I', pa.attname, o.oprnamespace::regnamespace, o.oprname, ca.attname), ' AND ') AS same,
                string_agg(format('%I = ($2).%I', ca.attname, pa.attname), ', ') AS assigned,
-               format('record_image_ne(ROW(%s), ROW(%s))', string_agg(format('($1).%I', pa.attname), ', '),
-                      string_agg(format('($2).%I', pa.attname), ', ')) AS differs,
+               string_agg(format('CASE WHEN record_image_ne(ROW(($1).%1$I), ROW(($2).%1$I)) THEN %2$s END', pa.attname, k.child), ', ') AS differing,
                bool_or(archive.converts(pa.atttypid, ca.atttypid) OR archive.converts(pa.atttypid, ta.atttypid)) AS converts
         FROM pg_constraint AS c
         JOIN archive.archived_table AS r ON r.active = c.conrelid
@@ -117,8 +117,8 @@ BEGIN
         GROUP BY c.oid, n.nspname, t.relname, r.twin
         ORDER BY c.oid
     LOOP
-        EXECUTE format('SELECT %s', reference.differs) INTO found_one USING OLD, NEW;
-        CONTINUE WHEN NOT found_one;
+        EXECUTE format('SELECT array_remove(ARRAY[%s]::int2[], NULL)', reference.differing) INTO differing USING OLD, NEW;
+        CONTINUE WHEN differing = '{}';
         IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
             RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
                 'the key of this row of %s cannot change in a transaction that is %s: rows that were archived since it began would not follow; change it in one that is READ COMMITTED',
@@ -138,7 +138,7 @@ BEGIN
                 'archived rows of %s refer to this row of %s, and its key cannot change: the archive table, a trigger on it, its condition, a CHECK, an index or a conversion of its key belongs to another role than the schema archive, or may; restore the rows first, or change that',
                 reference.archive_table, TG_RELID::regclass);
         END IF;
-        recorded := archive.is_recorded(reference.conrelid, reference.conkey);
+        recorded := archive.is_recorded(reference.conrelid, differing);
         IF recorded IS NOT NULL THEN
             PERFORM set_config('row_security', 'on', true);
             EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE %s AND (%s))', reference.archive_table, reference.same, recorded)

@@ -36,7 +36,8 @@ present AS (
             JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) d.refobjid AND a.attnum OPERATOR(pg_catalog.=) d.refobjsubid
             WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_trigger'::regclass AND d.objid OPERATOR(pg_catalog.=) t.oid
               AND d.refobjid OPERATOR(pg_catalog.=) t.tgrelid AND d.refobjsubid OPERATOR(pg_catalog.>) 0) AS columns,
-           t.tgenabled OPERATOR(pg_catalog.=) 'A' AND t.tgfoid OPERATOR(pg_catalog.=) 'archive.follow_key()'::regprocedure AS works
+           t.tgenabled OPERATOR(pg_catalog.=) 'A' AND t.tgfoid OPERATOR(pg_catalog.=) 'archive.follow_key()'::regprocedure
+               AND pg_catalog.pg_get_triggerdef(t.oid) OPERATOR(pg_catalog.~~) '%record_image_ne(%' AS works
     FROM pg_catalog.pg_trigger AS t
     WHERE t.tgname OPERATOR(pg_catalog.=) 'archive_follow_key' AND t.tgparentid OPERATOR(pg_catalog.=) 0 AND NOT t.tgisinternal
 )
