@@ -6,6 +6,7 @@ mod bare;
 mod columns;
 mod database;
 mod drifts;
+mod followed;
 mod forged;
 mod guards;
 mod histories;

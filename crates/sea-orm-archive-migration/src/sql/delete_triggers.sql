@@ -1,5 +1,6 @@
 -- Statements that put archive.mark_deleted() on the tables that links are cut from and on their archive tables, and take
--- it away from where no link is cut any more. A key that the database draws itself is not drawn twice, but for a TRUNCATE
+-- it away from where no link is cut any more. A key that the database draws itself
+-- (an identity, a sequence, a random UUID) is not drawn twice, but for a TRUNCATE
 -- that restarts it: such tables do without the trigger for DELETE.
 WITH child AS (
     SELECT DISTINCT c.conrelid AS relation,
@@ -7,7 +8,17 @@ WITH child AS (
                    JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) i.indrelid
                        AND a.attnum OPERATOR(pg_catalog.=) ANY (i.indkey::int2[])
                    WHERE i.indrelid OPERATOR(pg_catalog.=) c.conrelid AND i.indisprimary
-                     AND (a.atthasdef OR a.attidentity OPERATOR(pg_catalog.<>) '')) AS draws
+                     AND (a.attidentity OPERATOR(pg_catalog.<>) '' OR EXISTS (
+                         SELECT FROM pg_catalog.pg_attrdef AS v
+                         WHERE v.adrelid OPERATOR(pg_catalog.=) a.attrelid AND v.adnum OPERATOR(pg_catalog.=) a.attnum
+                           AND (pg_catalog.pg_get_expr(v.adbin, v.adrelid) OPERATOR(pg_catalog.~)
+                                    '^(\w+\.)?(gen_random_uuid|uuidv4|uuidv7|uuid_generate_v1|uuid_generate_v1mc|uuid_generate_v4)\(\)$'
+                                OR EXISTS (SELECT FROM pg_catalog.pg_depend AS d
+                                           JOIN pg_catalog.pg_class AS s ON s.oid OPERATOR(pg_catalog.=) d.refobjid
+                                           WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::regclass
+                                             AND d.objid OPERATOR(pg_catalog.=) v.oid
+                                             AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass
+                                             AND s.relkind OPERATOR(pg_catalog.=) 'S'))))) AS draws
     FROM pg_catalog.pg_constraint AS c
     JOIN archive.archived_table AS r ON r.active OPERATOR(pg_catalog.=) coalesce(pg_catalog.pg_partition_root(c.confrelid)::oid, c.confrelid)
     WHERE c.contype OPERATOR(pg_catalog.=) 'f' AND c.conparentid OPERATOR(pg_catalog.=) 0
@@ -38,5 +49,6 @@ FROM wanted AS w
 FULL JOIN present AS p ON p.relation OPERATOR(pg_catalog.=) w.relation AND p.trigger OPERATOR(pg_catalog.=) w.trigger
 JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) coalesce(w.relation, p.relation)
 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-WHERE w.relation IS NULL OR p.relation IS NULL OR NOT p.works
+WHERE (w.relation IS NULL OR p.relation IS NULL OR NOT p.works)
+  AND pg_catalog.pg_has_role(c.relowner, 'USAGE') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
 ORDER BY c.oid, 1

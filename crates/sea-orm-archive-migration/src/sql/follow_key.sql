@@ -4,60 +4,157 @@ CREATE OR REPLACE FUNCTION archive.is_trusted(role oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = role AND (r.rolsuper OR r.rolname = current_user))
 $$;
+-- Whether an UPDATE of a table runs code that another role wrote: in a trigger or its condition, a CHECK, an index or a
+-- generated column. A condition belongs to whoever has the privilege TRIGGER, so only the archive's own may have one.
+-- Indexes and generated columns are immutable expressions; they are fine where they name built-in functions and types.
+CREATE OR REPLACE FUNCTION archive.runs_other_code(relation oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE part AS (
+        SELECT relation AS oid UNION SELECT i.inhrelid FROM part AS p JOIN pg_inherits AS i ON i.inhparent = p.oid
+    )
+    SELECT EXISTS (
+        SELECT FROM part AS p JOIN pg_class AS t ON t.oid = p.oid
+        WHERE NOT archive.is_trusted(t.relowner)
+           OR EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = p.oid AND c.contype = 'c')
+           OR EXISTS (SELECT FROM pg_trigger AS g JOIN pg_proc AS f ON f.oid = g.tgfoid
+                      WHERE g.tgrelid = p.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 16 <> 0
+                        AND NOT (archive.is_trusted(f.proowner)
+                                 AND (g.tgqual IS NULL OR f.pronamespace = 'archive'::regnamespace)))
+           -- A dependency is kept of all that is not built in.
+           OR EXISTS (SELECT FROM pg_depend AS d
+                      WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass)
+                        AND (d.classid = 'pg_class'::regclass AND d.objid IN (SELECT i.indexrelid FROM pg_index AS i WHERE i.indrelid = p.oid)
+                             OR d.classid = 'pg_attrdef'::regclass AND d.objid IN (
+                                 SELECT v.oid FROM pg_attrdef AS v JOIN pg_attribute AS a ON a.attrelid = v.adrelid AND a.attnum = v.adnum
+                                 WHERE v.adrelid = p.oid AND a.attgenerated <> ''))))
+$$;
+-- Whether a value of one type that becomes one of another may run code of another role: a conversion, or the CHECK of a
+-- domain.
+CREATE OR REPLACE FUNCTION archive.converts(source oid, target oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT source <> target AND EXISTS (SELECT FROM pg_type AS y WHERE y.oid IN (source, target)
+                                        AND (y.typtype <> 'b' OR y.typnamespace <> 'pg_catalog'::regnamespace))
+        OR EXISTS (SELECT FROM pg_cast AS x JOIN pg_proc AS f ON f.oid = x.castfunc
+                   WHERE x.castsource = source AND x.casttarget = target AND NOT archive.is_trusted(f.proowner))
+$$;
+-- The condition that the key of an archived row t is recorded elsewhere, as far as it contains these columns: in archived
+-- rows below it, in links that were cut from it or from rows below it, in its archival. NULL where none contains them.
+CREATE OR REPLACE FUNCTION archive.is_recorded(relation oid, changed int2[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH below AS (
+        SELECT c.conrelid, r.twin, string_agg(
+                   CASE WHEN archive.converts(pa.atttypid, ca.atttypid) THEN 'true'
+                        ELSE format('t.%I OPERATOR(%s.%s) s.%I', pa.attname, o.oprnamespace::regnamespace, o.oprname, ca.attname) END, ' AND ') AS same
+        FROM pg_constraint AS c
+        LEFT JOIN archive.archived_table AS r ON r.active = c.conrelid
+        CROSS JOIN LATERAL unnest(c.conkey, c.confkey, c.conpfeqop) AS k(child, parent, operator)
+        JOIN pg_attribute AS ca ON ca.attrelid = c.conrelid AND ca.attnum = k.child
+        JOIN pg_attribute AS pa ON pa.attrelid = c.confrelid AND pa.attnum = k.parent
+        JOIN pg_operator AS o ON o.oid = k.operator
+        WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid = relation AND c.confkey && changed
+        GROUP BY c.oid, c.conrelid, r.twin
+    ), own AS (
+        SELECT string_agg(format('archive.exact_text(t.%I)', a.attname), ', ' ORDER BY k.ord) AS key
+        FROM pg_index AS i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, ord)
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+        WHERE i.indrelid = relation AND i.indisprimary AND k.ord <= i.indnkeyatts
+        HAVING bool_or(k.attnum = ANY (changed))
+    ), place AS (
+        -- What is hidden from the owner may be there.
+        SELECT CASE WHEN row_security_active(b.twin::oid) THEN 'true'
+                    ELSE format('EXISTS (SELECT FROM %s AS s WHERE %s)', b.twin, b.same) END AS condition FROM below AS b WHERE b.twin IS NOT NULL
+        UNION ALL
+        SELECT format('EXISTS (SELECT FROM archive.detached_link AS l WHERE l.archival_id = t.%I AND l.child = %s::oid)', r.archival_id_column, b.conrelid::oid)
+        FROM below AS b JOIN archive.archived_table AS r ON r.active = relation
+        UNION ALL
+        SELECT format('EXISTS (SELECT FROM archive.detached_link AS l WHERE l.child = %1$s::oid AND l.child_key = jsonb_build_array(%2$s)) OR '
+                      'NOT EXISTS (SELECT FROM archive.archival AS a WHERE a.id = t.%3$I AND a.tables[1] <> %1$s::oid)', relation, o.key, r.archival_id_column)
+        FROM own AS o JOIN archive.archived_table AS r ON r.active = relation
+    )
+    SELECT string_agg(p.condition, ' OR ') FROM place AS p
+$$;
 -- What follows the key of a row that changes, while rows that refer to it are archived.
 --
 -- Archived rows have no foreign key, so ON UPDATE CASCADE does not reach them: their parent's new key is written here,
 -- and a restore never finds another row under the old one. The detached links of the row itself follow too.
 --
 -- It runs as its owner, since who changes a key need have no rights on archive tables. Nothing of another role may run
--- then: no trigger, no conversion, no table of another owner. Where that cannot be, an error says so, and only where
+-- then: no trigger or its condition, no conversion, no CHECK. Where that cannot be, an error says so, and only where
 -- archived rows do refer to the row. Keys are compared with the operators of the foreign key, and recorded keys as
 -- archive.exact_text() writes them.
 --
 -- Race: a row that is archived at the same moment is locked by the foreign key's own trigger, which fires before this one
--- ("RI_" sorts first), so what follows is seen here in its archive table. A restore waits for the parent's lock.
+-- ("RI_" sorts first), so what follows is seen here in its archive table. Where the foreign key is deferrable that trigger
+-- may fire at the end of the transaction, so the rows that refer to this one are locked here: whoever archives one has
+-- finished then, or waits until this transaction ends. Above READ COMMITTED rows that were archived since the snapshot
+-- are not seen, so no key changes there. A restore waits for the parent's lock.
 CREATE OR REPLACE FUNCTION archive.follow_key() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 DECLARE
     changed   oid := coalesce(pg_partition_root(TG_RELID)::oid, TG_RELID);
     reference record;
-    linked    boolean;
+    differing int2[]; -- the columns of the foreign key that get another value
+    found_one boolean;
     recorded  text;
     old_key   jsonb;
     new_key   jsonb;
 BEGIN
     FOR reference IN
-        SELECT format('%I.%I', n.nspname, t.relname) AS archive_table, t.relowner, r.twin,
+        SELECT format('%I.%I', n.nspname, t.relname) AS archive_table, c.conrelid, c.condeferrable, r.twin,
                string_agg(format('($1).%I OPERATOR(%s.%s) t.%I', pa.attname, o.oprnamespace::regnamespace, o.oprname, ca.attname), ' AND ') AS same,
                string_agg(format('%I = ($2).%I', ca.attname, pa.attname), ', ') AS assigned,
-               bool_or(EXISTS (SELECT FROM pg_cast AS x JOIN pg_proc AS f ON f.oid = x.castfunc
-                               WHERE x.castsource = pa.atttypid AND x.casttarget = ca.atttypid
-                                 AND NOT archive.is_trusted(f.proowner))) AS converts
+               string_agg(format('CASE WHEN record_image_ne(ROW(($1).%1$I), ROW(($2).%1$I)) THEN %2$s END', pa.attname, k.child), ', ') AS differing,
+               bool_or(archive.converts(pa.atttypid, ca.atttypid) OR archive.converts(pa.atttypid, ta.atttypid)) AS converts
         FROM pg_constraint AS c
         JOIN archive.archived_table AS r ON r.active = c.conrelid
         JOIN pg_class AS t ON t.oid = r.twin JOIN pg_namespace AS n ON n.oid = t.relnamespace
         CROSS JOIN LATERAL unnest(c.conkey, c.confkey, c.conpfeqop) AS k(child, parent, operator)
         JOIN pg_attribute AS ca ON ca.attrelid = c.conrelid AND ca.attnum = k.child
         JOIN pg_attribute AS pa ON pa.attrelid = c.confrelid AND pa.attnum = k.parent
+        LEFT JOIN pg_attribute AS ta ON ta.attrelid = r.twin AND ta.attname = ca.attname AND NOT ta.attisdropped
         JOIN pg_operator AS o ON o.oid = k.operator
         WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid IN (changed, TG_RELID)
-        GROUP BY c.oid, n.nspname, t.relname, t.relowner, r.twin
+        GROUP BY c.oid, n.nspname, t.relname, r.twin
         ORDER BY c.oid
     LOOP
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE %s)', reference.archive_table, reference.same) INTO linked USING OLD;
-        CONTINUE WHEN NOT linked;
-        IF reference.converts OR NOT archive.is_trusted(reference.relowner) OR EXISTS (
-            SELECT FROM pg_trigger AS g JOIN pg_proc AS f ON f.oid = g.tgfoid
-            WHERE g.tgrelid = reference.twin AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 16 <> 0
-              AND NOT archive.is_trusted(f.proowner))
-        THEN
+        EXECUTE format('SELECT array_remove(ARRAY[%s]::int2[], NULL)', reference.differing) INTO differing USING OLD, NEW;
+        CONTINUE WHEN differing = '{}';
+        IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
             RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
-                'archived rows of %s refer to this row of %s, and its key cannot change: the archive table, a trigger on it or a conversion of its key belongs to another role than the schema archive; restore the rows first, or change the owner',
+                'the key of this row of %s cannot change in a transaction that is %s: rows that were archived since it began would not follow; change it in one that is READ COMMITTED',
+                TG_RELID::regclass, upper(current_setting('transaction_isolation')));
+        END IF;
+        -- A comparison that converts is not made at all: any archived row is one that may refer to this one.
+        IF reference.converts THEN
+            reference.same := 'true';
+        END IF;
+        IF reference.condeferrable THEN
+            EXECUTE format('SELECT FROM %s AS t WHERE %s FOR KEY SHARE', reference.conrelid::regclass, reference.same) USING OLD;
+        END IF;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE %s)', reference.archive_table, reference.same) INTO found_one USING OLD;
+        CONTINUE WHEN NOT found_one;
+        IF reference.converts OR archive.runs_other_code(reference.twin) THEN
+            RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
+                'archived rows of %s refer to this row of %s, and its key cannot change: the archive table, a trigger on it, its condition, a CHECK, an index or a conversion of its key belongs to another role than the schema archive, or may; restore the rows first, or change that',
                 reference.archive_table, TG_RELID::regclass);
+        END IF;
+        recorded := archive.is_recorded(reference.conrelid, differing);
+        IF recorded IS NOT NULL THEN
+            PERFORM set_config('row_security', 'on', true);
+            EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE %s AND (%s))', reference.archive_table, reference.same, recorded)
+                INTO found_one USING OLD;
+            PERFORM set_config('row_security', 'off', true);
+            IF found_one THEN
+                RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
+                    'archived rows of %s refer to this row of %s, and its key cannot change: it is part of their own key, which other archived rows, detached links or their archival record; restore those rows first',
+                    reference.archive_table, TG_RELID::regclass);
+            END IF;
         END IF;
         EXECUTE format('UPDATE %s AS t SET %s WHERE %s', reference.archive_table, reference.assigned, reference.same) USING OLD, NEW;
     END LOOP;
 
+    -- Links of every tenant are the owner's to see; archived rows above are not, where row-level security hides them.
+    PERFORM set_config('row_security', 'on', true);
     SELECT format('SELECT jsonb_build_array(%s)', string_agg(format('archive.exact_text(($1).%I)', a.attname), ', ' ORDER BY k.ord)) INTO recorded
     FROM pg_index AS i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, ord)
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
@@ -105,6 +202,12 @@ BEGIN
         EXECUTE format('UPDATE archive.detached_link AS l SET deleted = true FROM deleted_rows AS r '
                        'WHERE l.child = %s AND l.child_key = %s AND NOT l.deleted', marked, recorded);
     ELSE
+        IF EXISTS (SELECT FROM archive.archived_table AS t WHERE t.active = marked
+                   AND row_security_active(CASE WHEN t.twin = TG_RELID THEN t.active ELSE t.twin END::oid)) THEN
+            RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
+                'links were cut from rows of %s, and which of them are deleted by a TRUNCATE of %s is hidden from the owner of the schema archive by row-level security: delete the rows instead, or give that role BYPASSRLS',
+                marked::regclass, TG_RELID::regclass);
+        END IF;
         -- What was truncated cannot be read any more: these are the links of rows that are in neither table.
         EXECUTE format('UPDATE archive.detached_link AS l SET deleted = true WHERE l.child = %s AND NOT l.deleted%s', marked, coalesce((SELECT format(' AND NOT EXISTS (SELECT FROM %s AS r WHERE %s = l.child_key)', other.relation::regclass, recorded)
                          FROM archive.archived_table AS t

@@ -3,7 +3,9 @@
 -- refer to archived ones by a foreign key that can be NULL, with their primary key. $1 is a table whose trigger is made
 -- again, so that statements over it are planned anew.
 --
--- *<> compares the bytes of two rows, so no operator of a type is called.
+-- record_image_ne() compares the bytes of two rows, so no operator of a type is called. It is not written as the operator
+-- *<>, which a dump writes in a way that PostgreSQL does not read back. Tables of other roles are left out: the check of a
+-- plan reports them.
 WITH wanted AS (
     SELECT coalesce(pg_catalog.pg_partition_root(c.confrelid)::oid, c.confrelid) AS relation, a.attname
     FROM pg_catalog.pg_constraint AS c
@@ -34,13 +36,14 @@ present AS (
             JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) d.refobjid AND a.attnum OPERATOR(pg_catalog.=) d.refobjsubid
             WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_trigger'::regclass AND d.objid OPERATOR(pg_catalog.=) t.oid
               AND d.refobjid OPERATOR(pg_catalog.=) t.tgrelid AND d.refobjsubid OPERATOR(pg_catalog.>) 0) AS columns,
-           t.tgenabled OPERATOR(pg_catalog.=) 'A' AND t.tgfoid OPERATOR(pg_catalog.=) 'archive.follow_key()'::regprocedure AS works
+           t.tgenabled OPERATOR(pg_catalog.=) 'A' AND t.tgfoid OPERATOR(pg_catalog.=) 'archive.follow_key()'::regprocedure
+               AND pg_catalog.pg_get_triggerdef(t.oid) OPERATOR(pg_catalog.~~) '%record_image_ne(%' AS works
     FROM pg_catalog.pg_trigger AS t
     WHERE t.tgname OPERATOR(pg_catalog.=) 'archive_follow_key' AND t.tgparentid OPERATOR(pg_catalog.=) 0 AND NOT t.tgisinternal
 )
 SELECT pg_catalog.format(CASE WHEN w.relation IS NULL THEN 'DROP TRIGGER archive_follow_key ON %1$I.%2$I' ELSE
            'CREATE OR REPLACE TRIGGER archive_follow_key AFTER UPDATE ON %1$I.%2$I FOR EACH ROW '
-           'WHEN (ROW(%3$s)::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW(%4$s)::pg_catalog.record) EXECUTE FUNCTION archive.follow_key(); '
+           'WHEN (pg_catalog.record_image_ne(ROW(%3$s), ROW(%4$s))) EXECUTE FUNCTION archive.follow_key(); '
            'ALTER TABLE %1$I.%2$I ENABLE ALWAYS TRIGGER archive_follow_key' END,
            n.nspname, c.relname,
            (SELECT pg_catalog.string_agg(pg_catalog.format('OLD.%I', k.name), ', ' ORDER BY k.ord) FROM pg_catalog.unnest(w.columns) WITH ORDINALITY AS k(name, ord)),
@@ -49,5 +52,6 @@ FROM wanted_table AS w
 FULL JOIN present AS p ON p.relation OPERATOR(pg_catalog.=) w.relation
 JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) coalesce(w.relation, p.relation)
 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-WHERE w.relation IS NULL OR p.relation IS NULL OR NOT p.works OR p.columns IS DISTINCT FROM w.columns OR w.relation OPERATOR(pg_catalog.=) $1::bigint::oid
+WHERE (w.relation IS NULL OR p.relation IS NULL OR NOT p.works OR p.columns IS DISTINCT FROM w.columns OR w.relation OPERATOR(pg_catalog.=) $1::bigint::oid)
+  AND pg_catalog.pg_has_role(c.relowner, 'USAGE') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
 ORDER BY c.oid

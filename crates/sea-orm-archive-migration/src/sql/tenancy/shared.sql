@@ -13,4 +13,6 @@ CREATE POLICY tenancy ON archive.detached_link
 DROP POLICY IF EXISTS tenancy_recording ON archive.archival;
 CREATE POLICY tenancy_recording ON archive.archival TO {owner} USING (archive.acts_for_all({administrator}));
 DROP POLICY IF EXISTS tenancy_recording ON archive.detached_link;
-CREATE POLICY tenancy_recording ON archive.detached_link TO {owner} USING (archive.acts_for_all({administrator}));
+-- A key that changes and a row that is deleted concern the links of every tenant. The functions that write links for a
+-- session ask archive.acts_for() themselves.
+CREATE POLICY tenancy_recording ON archive.detached_link TO {owner} USING (true);
