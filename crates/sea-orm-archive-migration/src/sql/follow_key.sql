@@ -1,3 +1,13 @@
+-- Whether the policies of tenancy, and no others, are on a table, and let the session see every row of it.
+CREATE OR REPLACE FUNCTION archive.sees_every_row(relation oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM archive.tenancy_scope AS s WHERE s.relation = sees_every_row.relation)
+       AND archive.acts_for_all((SELECT t.administrator FROM archive.tenancy AS t LIMIT 1))
+       AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = sees_every_row.relation
+                       AND p.polname NOT IN ('tenancy', 'tenancy_administration', 'tenancy_trusted'));
+END
+$$;
 -- Whether code of this role may run with the rights of the caller: its own, and a superuser's. Called in functions that
 -- run as their owner.
 CREATE OR REPLACE FUNCTION archive.is_trusted(role oid) RETURNS boolean
@@ -61,7 +71,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         HAVING bool_or(k.attnum = ANY (changed))
     ), place AS (
         -- What is hidden from the owner may be there.
-        SELECT CASE WHEN row_security_active(b.twin::oid) THEN 'true'
+        SELECT CASE WHEN row_security_active(b.twin::oid) AND NOT archive.sees_every_row(b.twin::oid) THEN 'true'
                     ELSE format('EXISTS (SELECT FROM %s AS s WHERE %s)', b.twin, b.same) END AS condition FROM below AS b WHERE b.twin IS NOT NULL
         UNION ALL
         SELECT format('EXISTS (SELECT FROM archive.detached_link AS l WHERE l.archival_id = t.%I AND l.child = %s::oid)', r.archival_id_column, b.conrelid::oid)
@@ -114,6 +124,8 @@ BEGIN
         LEFT JOIN pg_attribute AS ta ON ta.attrelid = r.twin AND ta.attname = ca.attname AND NOT ta.attisdropped
         JOIN pg_operator AS o ON o.oid = k.operator
         WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid IN (changed, TG_RELID)
+          -- The tenant of an archived version stays that of its archival.
+          AND NOT EXISTS (SELECT FROM archive.tenancy_object AS x WHERE x.relation = c.conrelid AND x.kind = 'constraint' AND x.name = c.conname)
         GROUP BY c.oid, n.nspname, t.relname, r.twin
         ORDER BY c.oid
     LOOP
@@ -131,6 +143,7 @@ BEGIN
         IF reference.condeferrable THEN
             EXECUTE format('SELECT FROM %s AS t WHERE %s FOR KEY SHARE', reference.conrelid::regclass, reference.same) USING OLD;
         END IF;
+        PERFORM set_config('row_security', CASE WHEN archive.sees_every_row(reference.twin) THEN 'on' ELSE 'off' END, true);
         EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE %s)', reference.archive_table, reference.same) INTO found_one USING OLD;
         CONTINUE WHEN NOT found_one;
         IF reference.converts OR archive.runs_other_code(reference.twin) THEN

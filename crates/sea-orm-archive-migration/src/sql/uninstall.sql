@@ -55,6 +55,7 @@ DROP FUNCTION IF EXISTS archive.mark_deleted();
 DROP FUNCTION IF EXISTS archive.runs_other_code(oid);
 DROP FUNCTION IF EXISTS archive.is_recorded(oid, int2[]);
 DROP FUNCTION IF EXISTS archive.converts(oid, oid);
+DROP FUNCTION IF EXISTS archive.sees_every_row(oid);
 DROP FUNCTION IF EXISTS archive.is_trusted(oid);
 DROP FUNCTION IF EXISTS archive.stop(text, text);
 DROP FUNCTION IF EXISTS archive.actor_as(anyelement);
