@@ -85,13 +85,14 @@ BEGIN
            min(CASE WHEN restoring THEN format('INSERT on %s and DELETE on %s', n.active, n.twin)
                     ELSE format('DELETE on %s and INSERT on %s', n.active, n.twin) END) FILTER (WHERE n.is_known AND NOT n.may)
     INTO known, lacked
-    FROM (SELECT a.oid::regclass AS active, t.oid::regclass AS twin, a.oid IS NOT NULL AND t.oid IS NOT NULL AS is_known,
-                 CASE WHEN restoring THEN has_any_column_privilege(role, a.oid, 'INSERT') AND has_table_privilege(role, t.oid, 'DELETE')
-                      ELSE has_table_privilege(role, a.oid, 'DELETE') AND has_any_column_privilege(role, t.oid, 'INSERT') END AS may
-          FROM unnest(tables::oid[]) AS u (relation)
-          LEFT JOIN archive.archived_table AS r ON r.active = u.relation
-          LEFT JOIN pg_class AS a ON a.oid = u.relation
-          LEFT JOIN pg_class AS t ON t.oid = r.twin) AS n;
+    FROM (SELECT p.active, p.twin, p.of_active IS NOT NULL AND p.of_twin IS NOT NULL AS is_known, p.of_active AND p.of_twin AS may
+          -- The privilege on a table that does not exist is NULL.
+          FROM (SELECT u.active::regclass AS active, r.twin,
+                       CASE WHEN restoring THEN has_any_column_privilege(role, u.active, 'INSERT')
+                            ELSE has_table_privilege(role, u.active, 'DELETE') END AS of_active,
+                       CASE WHEN restoring THEN has_table_privilege(role, r.twin, 'DELETE')
+                            ELSE has_any_column_privilege(role, r.twin, 'INSERT') END AS of_twin
+                FROM unnest(tables::oid[]) AS u (active) LEFT JOIN archive.archived_table AS r ON r.active = u.active) AS p) AS n;
     -- What is left of an archival without any table is for the owner of the archive.
     IF lacked IS NOT NULL OR known = 0 AND NOT pg_has_role(role, current_user, 'MEMBER')
        OR NOT restoring AND (known = 0 OR known < cardinality(tables)) THEN
@@ -106,6 +107,9 @@ $$;
 CREATE OR REPLACE FUNCTION archive.require_tenants(relation regclass, tenants text[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF NOT EXISTS (SELECT FROM archive.tenancy) THEN
+        RETURN;
+    END IF;
     IF EXISTS (SELECT FROM unnest(tenants) AS t (tenant) WHERE NOT archive.acts_for(t.tenant))
        OR array_position(tenants, NULL) IS NOT NULL
           AND EXISTS (SELECT FROM archive.tenancy AS t WHERE t.relation = require_tenants.relation) THEN
