@@ -23,7 +23,7 @@ use crate::plan::Plan;
 use crate::planned::{Planned, Steps, planned, replanned};
 use crate::report::{ArchivePreview, Blocker};
 use crate::run::{self, ATTEMPTS, Sql, ask, back_off, check_backend, is_pool};
-use crate::sql::{exact, object, quote};
+use crate::sql::{exact, object, quote, resolved};
 use crate::whereabouts::look;
 
 /// Archives one row with everything below it. Made by [`ArchiveEntity::archive_by_id`].
@@ -99,13 +99,14 @@ impl<E: Archivable> Request<E> {
         let by = sql.bind(self.by.clone());
         let reason = sql.bind(self.reason.clone());
         let metadata = sql.bind(self.metadata.clone());
-        let (texts, settles) = (sql.bind(steps.sql.clone()), sql.bind(steps.settles.clone()));
         let key = key_of_root::<E>(plan);
-        sql.text = format!(
-            "SELECT archive.run({texts}, {settles}, (SELECT pg_catalog.jsonb_build_object(\
+        let args = format!(
+            "SELECT pg_catalog.jsonb_build_object(\
              'roots', pg_catalog.jsonb_agg({key}), 'by', {by}::pg_catalog.text, 'reason', {reason}::pg_catalog.text, 'metadata', {metadata}::pg_catalog.jsonb) \
-             FROM ({roots}) AS k HAVING pg_catalog.count(*) > 0)) AS result"
+             FROM ({roots}) AS k HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 AND {}",
+            resolved(&plan.basis)
         );
+        steps.call(&mut sql, &args);
         sql
     }
 }
@@ -389,7 +390,12 @@ fn record(span: &tracing::Span, archived: &[Archival]) {
 fn archivals(answer: Option<Json>) -> Result<Vec<Archival>, Error> {
     match answer {
         None | Some(Json::Null) => Ok(Vec::new()),
-        Some(Json::Array(records)) => records.into_iter().map(archival::from_answer).collect(),
+        Some(Json::Array(records)) => {
+            let records = records.into_iter().map(archival::from_answer);
+            let mut archivals = records.collect::<Result<Vec<_>, _>>()?;
+            archivals.sort_by_key(|archival| archival.id);
+            Ok(archivals)
+        }
         Some(other) => Err(Error::Catalog(format!("no list of records: {other}"))),
     }
 }

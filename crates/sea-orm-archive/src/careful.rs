@@ -146,12 +146,15 @@ struct Found {
 async fn looked<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Error> {
     // Race: two restores of one archival come one after the other, and so do a restore and another
     // one that hands rows over to this archival.
-    let lock = "SELECT pg_catalog.to_jsonb(c.id) AS result FROM archive.claim_archival($1) AS c";
+    let lock = "SELECT pg_catalog.to_jsonb(archive.claim_archival($1)) AS result";
     let lock = Sql {
         text: lock.to_owned(),
         values: vec![archival.into()],
     };
-    if ask_here(db, &lock).await?.is_none() {
+    if ask_here(db, &lock)
+        .await?
+        .is_none_or(|claim| claim.is_null())
+    {
         return Err(Error::AlreadyRestored { archival });
     }
     let plan = plan::from_ledger(db, archival).await?;

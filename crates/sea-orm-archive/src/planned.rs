@@ -1,6 +1,7 @@
 //! A plan with the statements written from it, made once and kept.
 
 use std::any::TypeId;
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, TransactionTrait};
@@ -11,21 +12,56 @@ use crate::catalog;
 use crate::entity::Archivable;
 use crate::error;
 use crate::plan::{self, Plan, RestorePlan};
-use crate::run::{finish, is_pool, is_stale};
+use crate::run::{Sql, finish, is_pool, is_stale};
 use crate::sql::{self, Roots};
 
-/// Steps of `archive.run`, with the flags of those that are repeated until settled.
+/// What `archive.run` is told: statements, the names that they are prepared under, which are repeated until they
+/// settle, and what the last one moves.
 #[derive(Clone, Debug)]
 pub(crate) struct Steps {
-    pub sql: Vec<String>,
-    pub settles: Vec<bool>,
+    names: Vec<String>,
+    statements: Vec<String>,
+    settles: Vec<bool>,
+    moving: String,
 }
 
-impl From<Vec<(String, bool)>> for Steps {
-    fn from(steps: Vec<(String, bool)>) -> Self {
-        let (sql, settles) = steps.into_iter().unzip();
-        Self { sql, settles }
+impl Steps {
+    /// Steps, each with whether it is repeated; `moving` is empty where nothing moves.
+    fn new(steps: Vec<(String, bool)>, moving: String) -> Self {
+        let (statements, settles): (Vec<_>, _) = steps.into_iter().unzip();
+        let names: Vec<_> = statements.iter().map(|sql| prepared_name(sql)).collect();
+        let statements = names.iter().zip(statements);
+        Self {
+            statements: statements
+                .map(|(name, sql)| format!("PREPARE {name} ({PARAMETERS}) AS {sql}"))
+                .collect(),
+            names,
+            settles,
+            moving,
+        }
     }
+
+    /// Writes the call of `archive.run` with these steps and the arguments that the query `args` answers.
+    pub fn call(&self, sql: &mut Sql, args: &str) {
+        let names = sql.bind(self.names.clone());
+        let statements = sql.bind(self.statements.clone());
+        let settles = sql.bind(self.settles.clone());
+        let moving = sql.bind(self.moving.as_str());
+        sql.text = format!(
+            "SELECT archive.run({names}, {statements}, {settles}, {moving}, ({args})) AS result"
+        );
+    }
+}
+
+/// What every step is told: its arguments, the time of the move, the id of the (first) archival, and who acts.
+const PARAMETERS: &str = "pg_catalog.jsonb, timestamp with time zone, bigint, pg_catalog.text";
+
+/// The same for the same statement. Where two statements have one name, the second replaces the first: `archive.run`
+/// compares the texts.
+fn prepared_name(sql: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(sql.as_bytes());
+    format!("archive_{:016x}", hasher.finish())
 }
 
 /// All that an entity's archives and restores run.
@@ -47,8 +83,9 @@ pub(crate) struct PlannedRestore {
 
 impl From<RestorePlan> for PlannedRestore {
     fn from(plan: RestorePlan) -> Self {
+        let moving = sql::moving(plan.tables.iter(), &plan.detached);
         Self {
-            steps: vec![(sql::restore::moving(&plan), false)].into(),
+            steps: Steps::new(vec![(sql::restore::moving(&plan), false)], moving),
             plan,
         }
     }
@@ -121,10 +158,11 @@ where
         let plan = plan::build(&nested, E::declaration()).await;
         finish(nested, plan).await?
     };
+    let moving = sql::moving(plan.nodes.iter().map(|node| &node.moved), &plan.detached);
     let planned = Arc::new(Planned {
-        one: sql::archive::steps(&plan, Roots::One).into(),
-        many: sql::archive::steps(&plan, Roots::Many).into(),
-        preview: vec![(sql::preview::statement(&plan), false)].into(),
+        one: Steps::new(sql::archive::steps(&plan, Roots::One), moving.clone()),
+        many: Steps::new(sql::archive::steps(&plan, Roots::Many), moving),
+        preview: Steps::new(vec![(sql::preview::statement(&plan), false)], String::new()),
         restore: Arc::new(RestorePlan::from(&plan).into()),
         plan,
     });

@@ -19,7 +19,8 @@ use crate::plan;
 use crate::planned::{LEDGER, Planned, PlannedRestore, planned, replanned};
 use crate::report::{RestorePreview, Restored};
 use crate::run::{self, ATTEMPTS, Sql, ask, back_off, check_backend, is_pool, is_stale};
-use crate::sql::{key_object, quote};
+use crate::sql::restore::is_planned;
+use crate::sql::{key_object, quote, resolved};
 use crate::whereabouts::{is_root_table, look, row};
 
 /// Restores one row with everything that was archived with it. Made by
@@ -100,7 +101,7 @@ impl Target {
         }
     }
 
-    /// The call of `archive.run`. `archive.claim_archival` locks the archival record in this very statement: of two
+    /// The call of `archive.run`. `archive.begin_restore` locks the archival record in this very statement: of two
     /// restores the second waits here, and then finds nothing to restore.
     pub fn call(&self, planned: &PlannedRestore) -> Sql {
         let mut sql = Sql {
@@ -108,20 +109,21 @@ impl Target {
             values: self.values.clone(),
         };
         let by = sql.bind(self.by.clone());
-        let texts = sql.bind(planned.steps.sql.clone());
-        let settles = sql.bind(planned.steps.settles.clone());
         let root = self.at_version.as_ref().map(|root| {
             let AtVersionRow { row, archival_id } = root;
             format!(
-                ", LATERAL (SELECT FROM ({row}) AS d WHERE d.{archival_id} OPERATOR(pg_catalog.=) c.id FOR UPDATE) AS r"
+                ", LATERAL (SELECT FROM ({row}) AS d WHERE d.{archival_id} OPERATOR(pg_catalog.=) (c.claim OPERATOR(pg_catalog.->>) 'id')::bigint FOR UPDATE) AS r"
             )
         });
-        let root = root.unwrap_or_default();
-        sql.text = format!(
-            "SELECT archive.run({texts}, {settles}, (SELECT pg_catalog.jsonb_build_object('id', c.id, 'links', c.links, 'by', {by}::pg_catalog.text) \
-             FROM ({}) AS k, LATERAL archive.claim_archival(k.id) AS c{root})) AS result",
-            self.find
+        let args = format!(
+            "SELECT c.claim OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('by', {by}::pg_catalog.text) \
+             FROM ({}) AS k, LATERAL (SELECT archive.begin_restore(k.id, coalesce({by}::pg_catalog.text, archive.current_actor())) AS claim) AS c{} WHERE c.claim IS NOT NULL AND {} AND {}",
+            self.find,
+            root.unwrap_or_default(),
+            is_planned(&planned.plan, "c.claim"),
+            resolved(&planned.plan.basis),
         );
+        planned.steps.call(&mut sql, &args);
         sql
     }
 

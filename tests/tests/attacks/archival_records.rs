@@ -8,8 +8,9 @@ use sea_orm_archive::prelude::*;
 use crate::blog::{attempt, blog, number};
 
 /// What `tagger` tries against the record of an archived post, with what PostgreSQL or a function of ours answers.
-const ATTEMPTS: [(&str, &str); 24] = [
-    ("select * from archive.claim_archival({id})", "may not restore this"),
+const ATTEMPTS: [(&str, &str); 28] = [
+    ("select archive.claim_archival({id})", "may not restore this"),
+    ("select archive.begin_restore({id}, 'me')", "may not restore this"),
     ("select archive.finish_restore({id}, 'me')", "may not restore this"),
     ("update archive.archival set restored_at = now()", "permission denied"),
     ("delete from archive.archival", "permission denied"),
@@ -24,34 +25,47 @@ const ATTEMPTS: [(&str, &str); 24] = [
     ("select * from archive.signing_key", "permission denied"),
     // Ids that nobody drew, and ids with the signature of others.
     (
-        "select archive.record_archivals('{\"ids\": [{id}], \"signature\": \"\"}', '{tags}', now(), '{}',
+        "select archive.record_archivals('{\"ids\": [{id}], \"signature\": \"\"}', '{tags}', now(),
              '{{id}}', '{\"{}\"}', '{\"{}\"}', '{null}')",
         "drawn by archive.draw_archivals() in the same transaction",
     ),
     (
-        "select archive.record_archivals(archive.draw_archivals(1), '{tags}', now(), '{}',
+        "select archive.record_archivals(archive.draw_archivals(1), '{tags}', now(),
              array[{id} + 50], '{\"{}\"}', '{\"{}\"}', '{null}')",
         "drawn by archive.draw_archivals() in the same transaction",
     ),
     // A record of no table, or of one without an archive table.
     (
         "with d as materialized (select archive.draw_archivals(1) as d)
-         select archive.record_archivals(d, '{}', now(), '{\"by\": \"ceo\"}',
+         select archive.record_archivals(d || '{\"by\": \"ceo\"}', '{}', now(),
              array[(d->'ids'->>0)::bigint], '{\"{}\"}', '{\"{}\"}', '{null}') from d",
         "it needs tables that have archive tables",
     ),
     (
         "with d as materialized (select archive.draw_archivals(1) as d)
-         select archive.record_archivals(d, '{users}', now(), '{}',
+         select archive.record_archivals(d, '{users}', now(),
              array[(d->'ids'->>0)::bigint], '{\"{}\"}', '{\"{}\"}', '{null}') from d",
         "it needs tables that have archive tables",
     ),
     // A record of a table on which it has no rights.
     (
         "with d as materialized (select archive.draw_archivals(1) as d)
-         select archive.record_archivals(d, '{posts}', now(), '{}',
+         select archive.record_archivals(d, '{posts}', now(),
              array[(d->'ids'->>0)::bigint], '{\"{}\"}', '{\"{}\"}', '{null}') from d",
         "may not archive this",
+    ),
+    // A record without an element for its id, and one of another time than now.
+    (
+        "with d as materialized (select archive.draw_archivals(1) as d)
+         select archive.record_archivals(d, '{tags}', now(),
+             array[(d->'ids'->>0)::bigint], '{\"{}\"}', '{\"{}\"}', '{}') from d",
+        "one element for each id",
+    ),
+    (
+        "with d as materialized (select archive.draw_archivals(1) as d)
+         select archive.record_archivals(d, '{tags}', 'infinity',
+             array[(d->'ids'->>0)::bigint], '{\"{}\"}', '{\"{}\"}', '{null}') from d",
+        "is not the time of this archive",
     ),
     // A table that the post's archival gets to hold, so that its restore fails.
     ("select archive.defer_to({id}, '{{id}}', 'posts')", "may not restore this"),
@@ -64,6 +78,12 @@ const ATTEMPTS: [(&str, &str); 24] = [
         "with d as materialized (select archive.draw_archivals(1) as d)
          select archive.record_links(d, 'comments', array[(d->'ids'->>0)::bigint], '{\"[1]\"}', '{post_id}', array['{\"post_id\": 2}'::jsonb], '{null}') from d",
         "it needs UPDATE on post_id",
+    ),
+    // A link of no column, which needs no right on any.
+    (
+        "with d as materialized (select archive.draw_archivals(1) as d)
+         select archive.record_links(d, 'comments', array[(d->'ids'->>0)::bigint], '{\"[1]\"}', '{post_id}', '{\"{}\"}', '{null}') from d",
+        "at least one column",
     ),
     ("select * from archive.links_of({id})", "may not restore this"),
     ("select archive.forget_links({id}, 'comments', '{\"[1]\"}', '{post_id}', '{false}')", "may not restore this"),

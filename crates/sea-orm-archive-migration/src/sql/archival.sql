@@ -55,125 +55,175 @@ $$;
 -- Whether the records of a tenant are those that the session acts for. The functions below ask, since policies do not
 -- hold for an owner that is above them.
 CREATE OR REPLACE FUNCTION archive.acts_for(tenant text) RETURNS boolean
-LANGUAGE sql STABLE
-RETURN tenant IS NULL OR coalesce(tenant OPERATOR(pg_catalog.=) archive.current_tenant(), false)
-       OR NOT EXISTS (SELECT FROM archive.tenancy)
-       OR archive.acts_for_all((SELECT t.administrator FROM archive.tenancy AS t LIMIT 1));
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF tenant IS NULL OR tenant OPERATOR(pg_catalog.=) archive.current_tenant() THEN
+        RETURN true;
+    END IF;
+    RETURN NOT EXISTS (SELECT FROM archive.tenancy)
+           OR archive.acts_for_all((SELECT t.administrator FROM archive.tenancy AS t LIMIT 1));
+END
+$$;
 
 -- Stops in an operation that PostgreSQL runs for the owner of a table, such as the ANALYZE of an index that calls a function:
 -- the acting role there is the role that maintains the table, and the code is its owner's. PostgreSQL refuses UNLISTEN in
 -- such an operation, and nowhere else; nothing listens on this channel.
-CREATE OR REPLACE FUNCTION archive.require_session() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+--
+-- Like all functions here that require something, it answers true or raises: PL/pgSQL evaluates an expression of such
+-- calls without running a query for each.
+CREATE OR REPLACE FUNCTION archive.require_session() RETURNS boolean
+LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     UNLISTEN archive_session;
+    RETURN true;
 END
 $$;
 
 -- Stops unless the acting role may move rows of all these tables: into their archive tables, or out of them. A grant
 -- on single columns counts, as it does for the statements that move the rows. A table that was dropped since it was
 -- archived is for the plan of the restore to report.
-CREATE OR REPLACE FUNCTION archive.require_rights(tables regclass[], restoring boolean) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION archive.require_rights(tables regclass[], restoring boolean) RETURNS boolean
+LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    role   name := archive.acting_role();
-    known  bigint;
-    lacked text;
+    role    pg_catalog.name := archive.acting_role();
+    allowed boolean;
+    known   pg_catalog.int8;
+    lacked  pg_catalog.text;
 BEGIN
-    PERFORM archive.require_session();
-    SELECT count(*) FILTER (WHERE n.is_known),
-           min(CASE WHEN restoring THEN format('INSERT on %s and DELETE on %s', n.active, n.twin)
-                    ELSE format('DELETE on %s and INSERT on %s', n.active, n.twin) END) FILTER (WHERE n.is_known AND NOT n.may)
-    INTO known, lacked
-    FROM (SELECT p.active, p.twin, p.of_active IS NOT NULL AND p.of_twin IS NOT NULL AS is_known, p.of_active AND p.of_twin AS may
-          -- The privilege on a table that does not exist is NULL.
-          FROM (SELECT u.active::regclass AS active, r.twin,
-                       CASE WHEN restoring THEN has_any_column_privilege(role, u.active, 'INSERT')
-                            ELSE has_table_privilege(role, u.active, 'DELETE') END AS of_active,
-                       CASE WHEN restoring THEN has_table_privilege(role, r.twin, 'DELETE')
-                            ELSE has_any_column_privilege(role, r.twin, 'INSERT') END AS of_twin
-                FROM unnest(tables::oid[]) AS u (active) LEFT JOIN archive.archived_table AS r ON r.active = u.active) AS p) AS n;
+    -- The privilege on a table that does not exist is NULL.
+    SELECT pg_catalog.bool_and(p.allowed), pg_catalog.count(p.allowed) INTO allowed, known
+    FROM (SELECT CASE WHEN restoring
+                      THEN pg_catalog.has_any_column_privilege(role, r.active, 'INSERT') AND pg_catalog.has_table_privilege(role, r.twin, 'DELETE')
+                      ELSE pg_catalog.has_table_privilege(role, r.active, 'DELETE') AND pg_catalog.has_any_column_privilege(role, r.twin, 'INSERT') END AS allowed
+          FROM archive.archived_table AS r
+          WHERE r.active::pg_catalog.oid OPERATOR(pg_catalog.=) ANY (tables::pg_catalog.oid[])) AS p;
+    IF archive.require_session() AND allowed AND (restoring OR known OPERATOR(pg_catalog.=) pg_catalog.cardinality(tables)) THEN
+        RETURN true;
     -- What is left of an archival without any table is for the owner of the archive.
-    IF lacked IS NOT NULL OR known = 0 AND NOT pg_has_role(role, current_user, 'MEMBER')
-       OR NOT restoring AND (known = 0 OR known < cardinality(tables)) THEN
-        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
-            'the role %I may not %s this: it needs %s', role, CASE WHEN restoring THEN 'restore' ELSE 'archive' END,
-            coalesce(lacked, 'tables that have archive tables'));
+    ELSIF restoring AND allowed IS NULL AND pg_catalog.pg_has_role(role, current_user, 'MEMBER') THEN
+        RETURN true;
     END IF;
+    SELECT pg_catalog.min(pg_catalog.format(
+        CASE WHEN restoring THEN 'INSERT on %s and DELETE on %s' ELSE 'DELETE on %s and INSERT on %s' END, r.active, r.twin)) INTO lacked
+    FROM archive.archived_table AS r
+    WHERE r.active::pg_catalog.oid OPERATOR(pg_catalog.=) ANY (tables::pg_catalog.oid[]) AND NOT allowed
+      AND NOT CASE WHEN restoring
+                   THEN pg_catalog.has_any_column_privilege(role, r.active, 'INSERT') AND pg_catalog.has_table_privilege(role, r.twin, 'DELETE')
+                   ELSE pg_catalog.has_table_privilege(role, r.active, 'DELETE') AND pg_catalog.has_any_column_privilege(role, r.twin, 'INSERT') END;
+    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = pg_catalog.format(
+        'the role %I may not %s this: it needs %s', role, CASE WHEN restoring THEN 'restore' ELSE 'archive' END,
+        coalesce(lacked, 'tables that have archive tables'));
 END
 $$;
 
 -- Stops unless the session acts for these tenants. Rows of a table under tenancy have one.
-CREATE OR REPLACE FUNCTION archive.require_tenants(relation regclass, tenants text[]) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION archive.require_tenants(relation regclass, tenants text[]) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM archive.tenancy) THEN
-        RETURN;
+        RETURN true;
     END IF;
-    IF EXISTS (SELECT FROM unnest(tenants) AS t (tenant) WHERE NOT archive.acts_for(t.tenant))
-       OR array_position(tenants, NULL) IS NOT NULL
-          AND EXISTS (SELECT FROM archive.tenancy AS t WHERE t.relation = require_tenants.relation) THEN
+    IF EXISTS (SELECT FROM pg_catalog.unnest(tenants) AS t (tenant) WHERE NOT archive.acts_for(t.tenant))
+       OR pg_catalog.array_position(tenants, NULL) IS NOT NULL
+          AND EXISTS (SELECT FROM archive.tenancy AS t
+                      WHERE t.relation::pg_catalog.oid OPERATOR(pg_catalog.=) require_tenants.relation::pg_catalog.oid) THEN
         RAISE EXCEPTION USING ERRCODE = 'AR010', MESSAGE = (
-            SELECT concat(n.nspname, '.', c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE c.oid = require_tenants.relation);
+            SELECT pg_catalog.concat(n.nspname, '.', c.relname)
+            FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+            WHERE c.oid OPERATOR(pg_catalog.=) require_tenants.relation);
     END IF;
+    RETURN true;
 END
 $$;
 
--- The signature of ids that were drawn by this transaction.
-CREATE OR REPLACE FUNCTION archive.signature(ids bigint[]) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-RETURN (SELECT pg_catalog.encode(pg_catalog.sha256(k.key OPERATOR(pg_catalog.||) pg_catalog.sha256(
-                   k.key OPERATOR(pg_catalog.||) pg_catalog.convert_to(pg_catalog.concat(pg_catalog.pg_current_xact_id(), ids), 'UTF8'))), 'hex')
-        FROM archive.signing_key AS k);
+-- The signature of ids that this transaction has drawn. The key stands before the digest of key and ids: nobody goes on
+-- from a signature to that of longer ids.
+CREATE OR REPLACE FUNCTION archive.signature(ids text) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT pg_catalog.encode(pg_catalog.sha256(k.key OPERATOR(pg_catalog.||) pg_catalog.sha256(
+                k.key OPERATOR(pg_catalog.||) pg_catalog.convert_to(pg_catalog.concat(pg_catalog.pg_current_xact_id(), ids), 'UTF8'))), 'hex')
+            FROM archive.signing_key AS k);
+END
+$$;
 
--- Draws the ids of as many archivals, and signs them for this transaction: archive.record_archivals() takes no others,
--- so that no role takes an id before another role gets it.
+-- Draws the ids of as many archivals: archive.record_archivals() takes no others, so that no role takes an id before another
+-- role gets it. Several are signed for this transaction; one needs no signature, since the sequence remembers the last
+-- id that it gave to this session, and roles may not use it.
 CREATE OR REPLACE FUNCTION archive.draw_archivals(archivals integer) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    ids bigint[] := ARRAY(SELECT nextval('archive.archival_id_seq') FROM generate_series(1, archivals));
+    ids jsonb;
 BEGIN
-    RETURN jsonb_build_object('ids', ids, 'signature', archive.signature(ids));
+    IF archivals = 1 THEN
+        RETURN jsonb_build_object('ids', jsonb_build_array(nextval('archive.archival_id_seq')));
+    END IF;
+    ids := (SELECT jsonb_agg(nextval('archive.archival_id_seq')) FROM generate_series(1, archivals));
+    RETURN jsonb_build_object('ids', ids, 'signature', archive.signature(ids::text));
 END
 $$;
 
--- Stops unless all ids are among those that this transaction has drawn.
-CREATE OR REPLACE FUNCTION archive.require_drawn(drawn jsonb, ids bigint[]) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    signed bigint[] := ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(drawn->'ids'));
+-- Stops unless this transaction has drawn all ids; or, where it is one id, this session.
+CREATE OR REPLACE FUNCTION archive.require_drawn(drawn jsonb, ids bigint[]) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF drawn->>'signature' IS DISTINCT FROM archive.signature(signed) OR NOT ids <@ signed THEN
-        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE =
-            'the ids of archival records are drawn by archive.draw_archivals() in the same transaction';
+    IF drawn OPERATOR(pg_catalog.->) 'signature' IS NULL THEN
+        IF pg_catalog.currval('archive.archival_id_seq') OPERATOR(pg_catalog.=) ALL (ids) THEN
+            RETURN true;
+        END IF;
+    ELSIF (drawn OPERATOR(pg_catalog.->>) 'signature') OPERATOR(pg_catalog.=) archive.signature(drawn OPERATOR(pg_catalog.->>) 'ids') THEN
+        -- Hashed: linear in the number of ids.
+        IF NOT EXISTS (SELECT i FROM pg_catalog.unnest(ids) AS i
+                       EXCEPT SELECT d::pg_catalog.int8 FROM pg_catalog.jsonb_array_elements_text(drawn OPERATOR(pg_catalog.->) 'ids') AS d) THEN
+            RETURN true;
+        END IF;
     END IF;
+    RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE =
+        'the ids of archival records are drawn by archive.draw_archivals() in the same transaction';
+END
+$$;
+
+-- Stops unless every array has an element for each id: unnest() would fill up a shorter one with NULL.
+CREATE OR REPLACE FUNCTION archive.require_each(ids bigint[], VARIADIC cardinalities integer[]) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF pg_catalog.cardinality(ids) OPERATOR(pg_catalog.=) ALL (cardinalities) THEN
+        RETURN true;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'each array has one element for each id';
 END
 $$;
 
 -- Writes the records of archivals whose rows are in their archive tables by now, an element of each array for each,
--- and returns them as archive.record_json() writes them.
+-- and returns them as archive.record_json() writes them. The arguments of the move say which ids were drawn, who
+-- archives, and why.
 CREATE OR REPLACE FUNCTION archive.record_archivals(
-    drawn jsonb, tables regclass[], archived_at timestamptz, args jsonb,
-    ids bigint[], keys jsonb[], counts jsonb[], tenants text[]
+    args jsonb, tables regclass[], archived_at timestamptz, ids bigint[], keys jsonb[], counts jsonb[], tenants text[]
 ) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    allowed  boolean := archive.require_drawn(args, ids) AND archive.require_rights(tables, false) AND archive.require_tenants(tables[1], tenants);
+    root     text := array_to_string(parse_ident(tables[1]::text), '.');
+    metadata jsonb := nullif(args->'metadata', 'null');
     recorded jsonb;
-    root     text;
 BEGIN
-    PERFORM archive.require_drawn(drawn, ids);
-    PERFORM archive.require_rights(tables, false);
-    SELECT concat(n.nspname, '.', c.relname) INTO root
-    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = tables[1];
-    PERFORM archive.require_tenants(tables[1], tenants);
+    IF archive.require_each(ids, cardinality(keys), cardinality(counts), cardinality(tenants))
+       AND archived_at BETWEEN now() - interval '1 minute' AND clock_timestamp() + interval '1 minute' IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = '22008', MESSAGE = format('%s is not the time of this archive', archived_at);
+    END IF;
+    IF cardinality(ids) = 1 THEN
+        INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables, tenant)
+        VALUES (ids[1], root, keys[1], archived_at, args->>'by', args->>'reason', metadata, counts[1], tables, tenants[1])
+        RETURNING jsonb_build_array(archive.record_json(archival)) INTO recorded;
+        RETURN recorded;
+    END IF;
     WITH written AS (
         INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables, tenant)
-        SELECT n.id, root, n.key, archived_at, args->>'by', args->>'reason', nullif(args->'metadata', 'null'), n.counts, tables, n.tenant
+        SELECT n.id, root, n.key, archived_at, args->>'by', args->>'reason', metadata, n.counts, tables, n.tenant
         FROM unnest(ids, keys, counts, tenants) AS n (id, key, counts, tenant)
         RETURNING archival.*
     )
-    SELECT jsonb_agg(archive.record_json(w) ORDER BY w.id) INTO recorded FROM written AS w;
+    SELECT jsonb_agg(archive.record_json(w)) INTO recorded FROM written AS w;
     RETURN recorded;
 END
 $$;
@@ -189,39 +239,74 @@ RETURN pg_catalog.jsonb_build_object(
     'restored_at', pg_catalog.timezone('UTC', (record).restored_at), 'restored_by', (record).restored_by,
     'tenant', (record).tenant);
 
--- Locks the record of an archival that is to be restored, and says how many links it has to put back; no row where it
--- is not archived any longer.
---
--- Race: of two restores of one archival the second waits here, and then finds it restored. So does a restore that
--- defers rows to this archival.
-CREATE OR REPLACE FUNCTION archive.claim_archival(archival bigint) RETURNS TABLE (id bigint, links bigint)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+-- Locks the record of an archival that is to be looked at before it is restored. Returns its id, or NULL where it is not
+-- archived any longer.
+CREATE OR REPLACE FUNCTION archive.claim_archival(archival bigint) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     claimed archive.archival;
+    allowed boolean;
 BEGIN
     SELECT a.* INTO claimed FROM archive.archival AS a WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant) FOR UPDATE;
     IF FOUND THEN
-        PERFORM archive.require_rights(claimed.tables, true);
-        RETURN QUERY SELECT claimed.id, (SELECT count(*) FROM archive.detached_link AS l
-                                         WHERE l.archival_id = claimed.id AND l.tenant IS NOT DISTINCT FROM claimed.tenant);
+        allowed := archive.require_rights(claimed.tables, true);
     END IF;
+    RETURN claimed.id;
 END
 $$;
 
--- Marks the archival as restored, after its rows are back (the caller evaluates it last), and returns its record as archive.record_json() writes it.
+-- Marks an archival as restored, before its rows are, and says what its restore has to know: the tenant, the tables that
+-- hold its rows, how many links it has to put back, and the record that is the answer. NULL where it is not archived any
+-- longer.
+--
+-- Where row-level security may hide rows of the root's archive table, the role might move none of them: there it is
+-- archive.finish_restore() that marks the archival, and the record is missing here.
+--
+-- Race: of two restores of one archival the second waits here, and then finds it restored. So does a restore that
+-- defers rows to this archival.
+CREATE OR REPLACE FUNCTION archive.begin_restore(archival bigint, by text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    restored archive.archival;
+    allowed  boolean;
+    links    bigint;
+    hides    boolean;
+BEGIN
+    UPDATE archive.archival AS a SET restored_at = clock_timestamp(), restored_by = by
+    WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant) RETURNING a.* INTO restored;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    allowed := archive.require_rights(restored.tables, true);
+    SELECT (SELECT count(*) FROM archive.detached_link AS l
+            WHERE l.archival_id = archival AND l.tenant IS NOT DISTINCT FROM restored.tenant),
+           EXISTS (SELECT FROM archive.archived_table AS r JOIN pg_class AS c ON c.oid = r.twin AND c.relrowsecurity
+                   WHERE r.active = restored.tables[1])
+    INTO links, hides;
+    IF hides THEN
+        UPDATE archive.archival AS a SET restored_at = NULL, restored_by = NULL WHERE a.id = archival;
+    END IF;
+    RETURN jsonb_build_object('id', archival, 'tenant', restored.tenant, 'tables', to_jsonb(restored.tables::oid[]), 'links', links)
+           || CASE WHEN hides THEN '{}' ELSE jsonb_build_object('record', archive.record_json(restored)) END;
+END
+$$;
+
+-- Marks the archival as restored, after its rows are back (the caller evaluates it last), and returns its record as
+-- archive.record_json() writes it.
 CREATE OR REPLACE FUNCTION archive.finish_restore(archival bigint, by text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     finished archive.archival;
     held     record;
     remains  boolean;
+    allowed  boolean;
 BEGIN
     UPDATE archive.archival AS a SET restored_at = clock_timestamp(), restored_by = by
     WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant) RETURNING a.* INTO finished;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    PERFORM archive.require_rights(finished.tables, true);
+    allowed := archive.require_rights(finished.tables, true);
     -- A policy may hide the rows from the role, which then moved none of them.
     SELECT r.twin, r.archival_id_column INTO held FROM archive.archived_table AS r
     JOIN pg_class AS c ON c.oid = r.twin AND c.relrowsecurity WHERE r.active = finished.tables[1];
@@ -267,17 +352,22 @@ CREATE OR REPLACE FUNCTION archive.record_links(
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    allowed  boolean := archive.require_session() AND archive.require_drawn(drawn, ids) AND archive.require_tenants(child, tenants);
     recorded bigint;
     lacked   text;
 BEGIN
-    PERFORM archive.require_drawn(drawn, ids);
-    PERFORM archive.require_session(), archive.require_tenants(child, tenants);
+    -- The archival is recorded after its links. One that is there already is that of an earlier user of the session.
+    IF EXISTS (SELECT FROM archive.archival AS a WHERE a.id = ANY (ids)) THEN
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'links are recorded before their archival';
+    END IF;
     -- The restore writes these columns again, whoever restores.
     SELECT string_agg(DISTINCT quote_ident(c.name), ', ') INTO lacked
     FROM unnest(links) AS l (link) CROSS JOIN LATERAL jsonb_object_keys(l.link) AS c (name)
     LEFT JOIN pg_attribute AS a ON a.attrelid = child AND a.attname = c.name AND a.attnum > 0
     WHERE has_column_privilege(archive.acting_role(), child, a.attnum, 'UPDATE') IS NOT TRUE;
-    IF lacked IS NOT NULL THEN
+    IF archive.require_each(ids, cardinality(keys), cardinality(edges), cardinality(links), cardinality(tenants)) AND '{}' = ANY (links) THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'a link has at least one column';
+    ELSIF lacked IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
             'the role %I may not detach rows of %s: it needs UPDATE on %s', archive.acting_role(), child, lacked);
     END IF;

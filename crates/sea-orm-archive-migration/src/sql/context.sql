@@ -33,9 +33,6 @@ END
 $$;
 
 -- Sets the actor alone.
-CREATE OR REPLACE FUNCTION archive.set_actor(actor text) RETURNS void
-LANGUAGE plpgsql VOLATILE AS $$
-BEGIN
-    PERFORM pg_catalog.set_config({actor}, coalesce(actor, ''), true);
-END
-$$;
+CREATE OR REPLACE FUNCTION archive.set_actor(actor text) RETURNS text
+LANGUAGE sql VOLATILE
+RETURN pg_catalog.set_config({actor}, coalesce(actor, ''), true);

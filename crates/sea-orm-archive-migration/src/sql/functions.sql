@@ -163,59 +163,75 @@ $$;
 -- Runs the statements of one move in the transaction of its caller, each under a snapshot of its
 -- own, and returns what the last one says.
 --
--- One call is one round trip. The statements come from the runtime, complete and schema-qualified;
--- each reads its arguments from $1. A step that has to settle is repeated until it answers the same
--- twice: that is how a tree of unknown depth is locked. The statements are prepared once in a
--- session, because planning a move costs more than a small move itself. A pooler may hand the session to somebody else,
--- who can prepare another statement under that name: so the text of a prepared statement is compared before it is run.
+-- One call is one round trip. The statements come from the runtime, complete and schema-qualified, as PREPARE under the
+-- names that come with them. Each has four parameters: the arguments, the time of the move, the id of the (first)
+-- archival, and who acts. A step that has to settle is repeated until it answers the same twice: that is how a tree of
+-- unknown depth is locked.
+--
+-- The statements are prepared once in a session, because planning a move costs more than a small move itself. A pooler
+-- may hand the session to somebody else, who can prepare another statement under that name: so the text of a prepared
+-- statement is compared before it is run. Only what PREPARE prepared counts: a driver can prepare exactly this text,
+-- PREPARE and all, under this name. The view of prepared statements copies the text of each of them: it is read once.
+--
+-- Where the last statement moves rows, `moving` says of which tables, as their triggers read it in archive.moving:
+-- `:,16400,` for a table or archive table whose rows move, `~16500,` for one whose links are cut or put back. Before it
+-- comes the number of the transaction, since a pooled session may have the setting of an earlier user. It is a hint and
+-- no proof, since anybody can set it: the audit log takes a row that left for archived only when it sees it arrive in
+-- the archive table. The time is read, and the ids are drawn, after the locks of the other steps.
 --
 -- The statements keep the search_path of the caller, and so do the triggers that they fire: everything in them and
--- here is qualified.
+-- here is qualified. Expressions are assigned rather than performed, which PL/pgSQL does without running a query.
 --
 -- Who acts is said by the caller, or by the context. Where the caller says it, the context says the same while
 -- the statements run, so that what triggers write down agrees with the ledger.
-CREATE OR REPLACE FUNCTION archive.run(steps text[], settles boolean[], args jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION archive.run(names text[], steps text[], settles boolean[], moving text, args jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE STRICT AS $$
 DECLARE
-    step     integer;
-    called   pg_catalog.text;
-    prepared pg_catalog.text;
-    found    pg_catalog.text;
+    prepared pg_catalog.text[];
+    at       pg_catalog.timestamptz;
     result   pg_catalog.jsonb;
     before   pg_catalog.jsonb;
-    actor    pg_catalog.text := archive.current_actor();
-    other    boolean := (args OPERATOR(pg_catalog.->>) 'by') IS DISTINCT FROM actor;
+    told     pg_catalog.text;
+    context  pg_catalog.text := archive.current_actor();
+    actor    pg_catalog.text := coalesce(args OPERATOR(pg_catalog.->>) 'by', context);
 BEGIN
-    IF (args OPERATOR(pg_catalog.->>) 'by') IS NULL THEN
+    IF actor IS NOT NULL THEN
         args := args OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('by', actor);
-        other := false;
-    ELSIF other THEN
-        PERFORM archive.set_actor(args OPERATOR(pg_catalog.->>) 'by');
+        told := archive.set_actor(actor);
     END IF;
-    FOR step IN 1 .. pg_catalog.cardinality(steps) LOOP
-        called := pg_catalog.concat('archive_', pg_catalog.md5(steps[step]));
-        prepared := pg_catalog.concat('PREPARE ', called, ' (pg_catalog.jsonb) AS ', steps[step]);
-        -- Only what PREPARE prepared: a driver can prepare exactly this text, PREPARE and all, under this name.
-        found := (SELECT CASE WHEN p.from_sql THEN p.statement ELSE '' END
-                  FROM pg_catalog.pg_prepared_statements AS p WHERE p.name OPERATOR(pg_catalog.=) called);
-        IF found OPERATOR(pg_catalog.<>) prepared THEN
-            EXECUTE pg_catalog.concat('DEALLOCATE ', called);
-            found := NULL;
+    prepared := ARRAY(
+        SELECT p.name FROM pg_catalog.pg_prepared_statements AS p
+        WHERE CASE WHEN p.name OPERATOR(pg_catalog.=) ANY (names) THEN p.from_sql
+                   AND p.statement OPERATOR(pg_catalog.=) steps[pg_catalog.array_position(names, p.name)] END);
+    FOR step IN 1 .. pg_catalog.cardinality(names) LOOP
+        IF names[step] OPERATOR(pg_catalog.<>) ALL (prepared) THEN
+            IF EXISTS (SELECT FROM pg_catalog.pg_prepared_statements AS p WHERE p.name OPERATOR(pg_catalog.=) names[step]) THEN
+                EXECUTE pg_catalog.format('DEALLOCATE %I', names[step]);
+            END IF;
+            EXECUTE steps[step];
         END IF;
-        IF found IS NULL THEN
-            EXECUTE prepared;
+        IF step OPERATOR(pg_catalog.=) pg_catalog.cardinality(names) AND moving OPERATOR(pg_catalog.<>) '' THEN
+            told := pg_catalog.set_config('archive.moving', pg_catalog.concat(pg_catalog.pg_current_xact_id(), moving), true);
+            at := pg_catalog.clock_timestamp();
+            IF args OPERATOR(pg_catalog.?) 'roots' THEN
+                args := args OPERATOR(pg_catalog.||)
+                    archive.draw_archivals(pg_catalog.jsonb_array_length(args OPERATOR(pg_catalog.->) 'roots'));
+            END IF;
         END IF;
         before := NULL;
         LOOP
-            EXECUTE pg_catalog.format('EXECUTE %s (%L)', called, args) INTO result;
+            EXECUTE pg_catalog.format('EXECUTE %I (%L, %L, %L, %L)', names[step], args,
+                pg_catalog.to_jsonb(at) OPERATOR(pg_catalog.#>>) '{}',
+                coalesce(args OPERATOR(pg_catalog.->>) 'id', args OPERATOR(pg_catalog.->) 'ids' OPERATOR(pg_catalog.->>) 0), actor) INTO result;
             EXIT WHEN NOT settles[step] OR result IS NOT DISTINCT FROM before;
             before := result;
         END LOOP;
     END LOOP;
-    -- What the move said it moves: see the runtime's statement, and what its triggers make of it.
-    PERFORM pg_catalog.set_config('archive.moving', '', true);
-    IF other THEN
-        PERFORM archive.set_actor(actor);
+    IF moving OPERATOR(pg_catalog.<>) '' THEN
+        told := pg_catalog.set_config('archive.moving', '', true);
+    END IF;
+    IF actor IS NOT NULL THEN
+        told := archive.set_actor(context);
     END IF;
     RETURN result;
 END

@@ -15,7 +15,7 @@ use crate::entity::DeclaredName;
 use crate::error::{self, Error};
 use crate::plan::{self, Basis};
 use crate::run::{finish, is_pool, is_stale};
-use crate::sql::{type_name, unchanged};
+use crate::sql::{resolved, type_name, unchanged};
 
 /// How the versions of one table are written.
 #[derive(Debug)]
@@ -262,11 +262,8 @@ fn joined<E: History>(basis: Basis, table: Table) -> Result<HistoryPlan, Error> 
     let guards = table.exclusions.iter().filter(|x| guards::<E>(x, &names));
     Ok(HistoryPlan {
         guards: guards.map(|x| x.name.clone()).collect(),
-        unchanged: unchanged(&Basis {
-            resolved: Vec::new(),
-            ..basis.clone()
-        }),
-        resolved: unchanged(&basis),
+        resolved: format!("{} AND {}", unchanged(&basis), resolved(&basis)),
+        unchanged: unchanged(&basis),
         selected: selected::<E>(),
         basis,
         identity,

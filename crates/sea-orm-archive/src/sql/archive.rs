@@ -1,10 +1,10 @@
 //! The one statement that moves a tree into its twins.
 
-use super::basis::{moving as moving_tables, unchanged};
+use super::basis::unchanged;
 use super::detach;
 use super::name::{bare, columns, joined, key_object, literal, object, quote, same_key, type_name};
 use super::tree::{
-    self, Roots, TAG, claims, found, root_records, roots, tagged_claims, typed_roots, unless_moved,
+    self, Roots, TAG, claims, found, one_root, roots, tagged_claims, typed_roots, unless_moved,
     with,
 };
 use crate::error::{OTHER_TENANT, RESTRICTED, TRIGGER};
@@ -42,7 +42,7 @@ fn restricted(plan: &Plan, which: Roots) -> String {
 /// copy stale rows. What could be inserted below the tree was locked out by the steps before.
 /// Columns are listed on both sides: a new column is never put into another one's place.
 fn moving(plan: &Plan, which: Roots) -> String {
-    let mut parts = vec![clock(plan), drawn(plan), numbered_roots(plan, which)];
+    let mut parts = vec![numbered_roots(plan, which)];
     for (n, node) in plan.nodes.iter().enumerate() {
         if node.claimed {
             parts.extend(tagged_claims(plan, n, which, &moved_name));
@@ -54,59 +54,25 @@ fn moving(plan: &Plan, which: Roots) -> String {
         parts.extend(detach::cut(plan, d, child, &moved_name));
     }
     parts.extend(tenants(plan));
-    parts.push(recorded(plan));
     for (d, child) in plan.detached.iter().enumerate() {
         parts.push(detach::record(d, child, &tenant_of_archival(plan, "l")));
     }
-    let guards = guards(plan);
-    let guard = if guards.is_empty() {
-        String::new()
-    } else {
-        format!(" WHERE {}", guards.join(" AND "))
-    };
-    with(
-        parts,
-        &format!("SELECT (SELECT r.records FROM recorded AS r){guard}"),
-    )
-}
-
-/// The ids of the archivals, where the tables are those of the plan.
-fn drawn(plan: &Plan) -> String {
-    format!(
-        "drawn AS MATERIALIZED (SELECT archive.draw_archivals(pg_catalog.jsonb_array_length($1 OPERATOR(pg_catalog.->) 'roots')) AS ids FROM clock WHERE {})",
-        unchanged(&plan.basis)
-    )
+    with(parts, &recorded(plan, which))
 }
 
 /// The roots, each with the id of its archival.
 fn numbered_roots(plan: &Plan, which: Roots) -> String {
-    let key = columns("r", plan.root().table.key.iter().map(|c| c.name.as_str()));
-    let (records, id) = match which {
-        Roots::One => (
-            root_records(plan, which),
-            "d.ids OPERATOR(pg_catalog.->) 'ids' OPERATOR(pg_catalog.->>) 0".to_owned(),
+    let key = || plan.root().table.key.iter().map(|c| c.name.as_str());
+    match which {
+        Roots::One => one_root(plan, &format!(", $3 AS {TAG}")),
+        Roots::Many => format!(
+            "roots AS MATERIALIZED (SELECT {}, r.{TAG}::bigint AS {TAG} FROM ROWS FROM ({}, \
+             pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'ids')) AS r({}, {TAG}))",
+            columns("r", key()),
+            typed_roots(plan),
+            bare(key()),
         ),
-        Roots::Many => (
-            format!(
-                "ROWS FROM ({}, pg_catalog.jsonb_array_elements_text(d.ids OPERATOR(pg_catalog.->) 'ids')) AS r({}, {TAG})",
-                typed_roots(plan),
-                bare(plan.root().table.key.iter().map(|c| c.name.as_str())),
-            ),
-            format!("r.{TAG}"),
-        ),
-    };
-    format!(
-        "roots AS MATERIALIZED (SELECT {key}, ({id})::bigint AS {TAG} FROM drawn AS d, {records})"
-    )
-}
-
-/// The time of the move: read once, after the locks. No id is drawn and no root is there without it, so the triggers see the
-/// setting that announces the move.
-fn clock(plan: &Plan) -> String {
-    format!(
-        "clock AS MATERIALIZED (SELECT pg_catalog.clock_timestamp() AS at, {} AS moving)",
-        moving_tables(plan.nodes.iter().map(|node| &node.moved), &plan.detached)
-    )
+    }
 }
 
 /// Where the rows of a node are once they have left their table.
@@ -136,7 +102,7 @@ fn kept(n: usize, node: &Node) -> String {
     let twin = &moved.twin;
     let names = || moved.table.columns.iter().map(|c| c.name.as_str());
     format!(
-        "kept_{n} AS (INSERT INTO {} ({}, {}, {}, {}) SELECT {}, clock.at, ($1 OPERATOR(pg_catalog.->>) 'by')::{}, m.{TAG} FROM moved_{n} AS m CROSS JOIN clock RETURNING {} AS {TAG})",
+        "kept_{n} AS (INSERT INTO {} ({}, {}, {}, {}) SELECT {}, $2, $4::{}, m.{TAG} FROM moved_{n} AS m RETURNING {} AS {TAG})",
         twin.id.sql(),
         bare(names()),
         quote(&twin.deleted_at),
@@ -182,48 +148,62 @@ fn tenant_of_archival(plan: &Plan, row: &str) -> (&'static str, String) {
     }
 }
 
-/// The records of the roots that moved, in one call of the function that may write them.
-fn recorded(plan: &Plan) -> String {
+/// Writes the records of the roots that moved, in one call of the function that may, once everything has moved; a guard
+/// that fails takes all of it back.
+fn recorded(plan: &Plan, which: Roots) -> String {
     let root = plan.root();
     let (tenant, join) = tenant_of_archival(plan, "r");
-    let counts: Vec<_> = plan
-        .nodes
-        .iter()
-        .enumerate()
-        .map(|(n, node)| {
-            (
-                node.moved.table.id.to_string(),
-                format!("coalesce(c{n}.n, 0)"),
-            )
-        })
+    let nodes = plan.nodes.iter().enumerate();
+    let counts: Vec<_> = nodes
+        .map(|(n, node)| (node.moved.table.id.to_string(), rows_of_root(n, which)))
         .collect();
     let tables: Vec<_> = plan
         .nodes
         .iter()
         .map(|node| {
-            format!(
-                "{}::pg_catalog.regclass",
-                literal(&node.moved.table.id.sql())
-            )
+            let table = literal(&node.moved.table.id.sql());
+            format!("{table}::pg_catalog.regclass")
         })
         .collect();
-    let joins: Vec<_> = (0..plan.nodes.len())
-        .map(|n| {
-            let join = if n == 0 { "JOIN" } else { "LEFT JOIN" };
-            format!(
-                "{join} (SELECT {TAG}, pg_catalog.count(*) AS n FROM kept_{n} GROUP BY {TAG}) AS c{n} ON c{n}.{TAG} OPERATOR(pg_catalog.=) r.{TAG}"
-            )
-        })
+    let (joins, condition) = with_rows(plan, which);
+    let conditions: Vec<_> = std::iter::once(unchanged(&plan.basis))
+        .chain(condition)
+        .chain(guards(plan))
         .collect();
     format!(
-        "recorded AS MATERIALIZED (SELECT archive.record_archivals((SELECT d.ids FROM drawn AS d), ARRAY[{}], \
-         (SELECT c.at FROM clock AS c), $1, pg_catalog.array_agg(r.{TAG}), pg_catalog.array_agg({}), pg_catalog.array_agg({}), \
-         pg_catalog.array_agg({tenant})) AS records FROM roots AS r {}{join} HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0)",
+        "SELECT archive.record_archivals($1, ARRAY[{}], $2, pg_catalog.array_agg(r.{TAG}), pg_catalog.array_agg({}), \
+         pg_catalog.array_agg({}), pg_catalog.array_agg({tenant})) FROM roots AS r{join}{joins} WHERE {} \
+         HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
         tables.join(", "),
         key_object(&root.table.key, "r"),
         object(&counts),
-        joins.join(" "),
+        conditions.join(" AND "),
     )
+}
+
+/// How many rows of a node moved with the root `r`.
+fn rows_of_root(n: usize, which: Roots) -> String {
+    match which {
+        Roots::One => format!("(SELECT pg_catalog.count(*) FROM kept_{n})"),
+        Roots::Many => format!("coalesce(c{n}.n, 0)"),
+    }
+}
+
+/// What the roots `r` have to be joined with for that, and which of them moved.
+fn with_rows(plan: &Plan, which: Roots) -> (String, Option<String>) {
+    if which == Roots::One {
+        return (
+            String::new(),
+            Some("EXISTS (SELECT FROM kept_0)".to_owned()),
+        );
+    }
+    let joins = (0..plan.nodes.len()).map(|n| {
+        let join = if n == 0 { "JOIN" } else { "LEFT JOIN" };
+        format!(
+            " {join} (SELECT {TAG}, pg_catalog.count(*) AS n FROM kept_{n} GROUP BY {TAG}) AS c{n} ON c{n}.{TAG} OPERATOR(pg_catalog.=) r.{TAG}"
+        )
+    });
+    (joins.collect(), None)
 }
 
 /// What must hold once everything has moved; a guard that fails takes all of it back.

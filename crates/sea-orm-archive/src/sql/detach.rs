@@ -145,7 +145,7 @@ pub(super) fn record(
     (tenant, join): &(&'static str, String),
 ) -> String {
     format!(
-        "remembered_{d} AS MATERIALIZED (SELECT archive.record_links((SELECT d.ids FROM drawn AS d), {}::pg_catalog.regclass, pg_catalog.array_agg(l.{TAG}), \
+        "remembered_{d} AS MATERIALIZED (SELECT archive.record_links($1, {}::pg_catalog.regclass, pg_catalog.array_agg(l.{TAG}), \
          pg_catalog.array_agg({}), pg_catalog.array_agg(l.{EDGE}), pg_catalog.array_agg(l.{LINK}), pg_catalog.array_agg({tenant})) AS links \
          FROM link_{d} AS l{join} HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0)",
         literal(&child.table.sql()),

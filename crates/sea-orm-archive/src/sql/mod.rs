@@ -13,6 +13,6 @@ pub(crate) mod restore;
 pub(crate) mod template;
 mod tree;
 
-pub(crate) use basis::unchanged;
+pub(crate) use basis::{moving, resolved, unchanged};
 pub(crate) use name::{columns, exact, key_object, literal, object, quote, same_key, type_name};
 pub(crate) use tree::Roots;

@@ -48,6 +48,11 @@ pub(crate) fn type_name(sql_type: &str) -> Cow<'_, str> {
     }
 }
 
+/// Whether the catalog spells this as a type of PostgreSQL's own: nobody else defines a cast of it.
+pub(super) fn is_own_type(sql_type: &str) -> bool {
+    !sql_type.contains('.')
+}
+
 /// `a."x", a."y"`.
 pub(crate) fn columns<'a>(alias: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let columns: Vec<_> = names

@@ -1,7 +1,8 @@
 //! What an archive would move, and what is in its way: the same rows, only read.
 
+use super::basis::unchanged;
 use super::name::{joined, literal, object};
-use super::tree::{Roots, checked_roots, claims, found, unless_moved, with};
+use super::tree::{Roots, claims, found, roots, unless_moved, with};
 use crate::catalog::ForeignKey;
 use crate::plan::Plan;
 
@@ -37,8 +38,8 @@ pub(crate) fn statement(plan: &Plan) -> String {
         ("detached".to_owned(), array(detached)),
     ]);
     with(
-        std::iter::once(checked_roots(plan, Roots::Many)).chain(claims(plan, 0..plan.nodes.len())),
-        &format!("SELECT {body}"),
+        std::iter::once(roots(plan, Roots::Many)).chain(claims(plan, 0..plan.nodes.len())),
+        &format!("SELECT {body} WHERE {}", unchanged(&plan.basis)),
     )
 }
 

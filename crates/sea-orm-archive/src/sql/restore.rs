@@ -1,6 +1,6 @@
 //! The one statement that brings an archival back.
 
-use super::basis::{moving as moving_tables, unchanged};
+use super::basis::unchanged;
 use super::name::{bare, columns, literal, object, quote};
 use super::relink;
 use super::tree::with;
@@ -9,15 +9,16 @@ use crate::plan::{Moved, RestorePlan};
 
 /// The moving statement; its arguments are the archival's id and who restores it.
 ///
-/// Races: the archival record was locked by `archive.claim_archival` in the statement before, so two restores come
+/// Races: the archival record was marked by `archive.begin_restore` in the statement before, so two restores come
 /// one after the other and the second finds it done; rows that another restore leaves to this
 /// archival wait for the same lock. DELETE .. RETURNING gives exactly what was taken out, and a
 /// conflict with an active row takes everything back: there is no ON CONFLICT, which would drop rows.
 pub(crate) fn moving(plan: &RestorePlan) -> String {
     let mut parts = Vec::new();
     if !plan.detached.is_empty() {
+        // `archive.begin_restore` has counted the links: where there are none, none are read.
         parts.push(relink::remembered(
-            "($1 OPERATOR(pg_catalog.->>) 'id')::bigint",
+            "$3",
             "($1 OPERATOR(pg_catalog.->>) 'links')::bigint OPERATOR(pg_catalog.>) 0",
         ));
     }
@@ -35,37 +36,50 @@ pub(crate) fn moving(plan: &RestorePlan) -> String {
     for (d, child) in plan.detached.iter().enumerate() {
         parts.extend(relink::put_back(d, child));
     }
-    let guards = guards(plan).join(" AND ");
+    let unchanged = std::iter::once(unchanged(&plan.basis));
+    let guards: Vec<_> = unchanged.chain(guards(plan)).collect();
+    let guards = guards.join(" AND ");
     with(
         parts,
         &format!("SELECT {} FROM target AS g WHERE {guards}", answer(plan)),
     )
 }
 
-/// The archival, where this plan is the right one for it.
+/// The archival, where this plan knows the links that it remembers.
 fn target(plan: &RestorePlan) -> String {
-    let tables: Vec<_> = plan
+    let target = "SELECT $3 AS id, $1 OPERATOR(pg_catalog.->>) 'tenant' AS tenant";
+    if plan.detached.is_empty() {
+        return format!("target AS NOT MATERIALIZED ({target})");
+    }
+    format!(
+        "target AS MATERIALIZED ({target} WHERE CASE WHEN NOT EXISTS (SELECT FROM remembered AS l WHERE NOT ({})) \
+         THEN true ELSE archive.stop('{OTHER_PLAN}', 'the archival holds other links') END)",
+        relink::is_known(plan)
+    )
+}
+
+/// SQL: true where this plan knows the tables of the archival that `claim` says, and that it has no links that it
+/// does not know.
+pub(crate) fn is_planned(plan: &RestorePlan, claim: &str) -> String {
+    let oids = plan
         .tables
         .iter()
-        .map(|m| format!("{}::pg_catalog.regclass", literal(&m.table.id.sql())))
-        .collect();
-    // `archive.claim_archival` has counted the links: where there are none, none are read.
-    let known = if plan.detached.is_empty() {
-        "($1 OPERATOR(pg_catalog.->>) 'links')::bigint OPERATOR(pg_catalog.=) 0".to_owned()
+        .map(|m| format!("\"{}\"", m.table.id.oid));
+    let oids: Vec<_> = oids.collect();
+    let links = if plan.detached.is_empty() {
+        format!(" AND {claim} OPERATOR(pg_catalog.->>) 'links' OPERATOR(pg_catalog.=) '0'")
     } else {
-        format!(
-            "NOT EXISTS (SELECT FROM remembered AS l WHERE NOT ({}))",
-            relink::is_known(plan)
-        )
+        String::new()
     };
     format!(
-        "target AS MATERIALIZED (SELECT a.id, a.tenant, {} AS moving FROM archive.archival AS a WHERE a.id = ($1 OPERATOR(pg_catalog.->>) 'id')::bigint AND {} \
-         AND CASE WHEN a.tables[1] OPERATOR(pg_catalog.=) {} AND a.tables::pg_catalog.oid[] OPERATOR(pg_catalog.<@) ARRAY[{}]::pg_catalog.oid[] \
-         AND {known} THEN true ELSE archive.stop('{OTHER_PLAN}', 'the archival holds other tables') END)",
-        moving_tables(plan.tables.iter(), &plan.detached),
-        unchanged(&plan.basis),
-        tables.first().map(String::as_str).unwrap_or("NULL"),
-        tables.join(", "),
+        "CASE WHEN {claim} OPERATOR(pg_catalog.->) 'tables' OPERATOR(pg_catalog.->>) 0 OPERATOR(pg_catalog.=) '{}' \
+         AND {claim} OPERATOR(pg_catalog.->) 'tables' OPERATOR(pg_catalog.<@) '[{}]'::pg_catalog.jsonb{links} \
+         THEN true ELSE archive.stop('{OTHER_PLAN}', 'the archival holds other tables') END",
+        plan.tables
+            .first()
+            .map(|m| m.table.id.oid)
+            .unwrap_or_default(),
+        oids.join(", "),
     )
 }
 
@@ -178,10 +192,11 @@ fn answer(plan: &RestorePlan) -> String {
         ("rows".to_owned(), object(&rows)),
         ("relinked".to_owned(), relink::count(plan)),
         ("not_relinked".to_owned(), relink::not_put_back(plan)),
-        // Last: it refuses while rows remain, and what is counted before has moved by then.
+        // Last: where it marks the archival, it refuses while rows remain; what is counted before has moved by then.
         (
             "archival".to_owned(),
-            "archive.finish_restore(g.id, $1 OPERATOR(pg_catalog.->>) 'by')".to_owned(),
+            "coalesce($1 OPERATOR(pg_catalog.->) 'record', archive.finish_restore(g.id, $4))"
+                .to_owned(),
         ),
     ])
 }

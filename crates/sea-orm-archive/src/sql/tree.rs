@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::basis::unchanged;
-use super::name::{bare, columns, joined, quote, same_key, type_name};
+use super::name::{bare, columns, is_own_type, joined, literal, quote, same_key, type_name};
 use crate::plan::{Node, Plan};
 
 /// The column that carries the archival's id from the root to the rows below it. A user's column can
@@ -19,33 +18,43 @@ pub(crate) enum Roots {
 
 /// The keys of the roots, from the arguments.
 pub(super) fn roots(plan: &Plan, which: Roots) -> String {
-    let key = &plan.root().table.key;
-    let names = columns("r", key.iter().map(|c| c.name.as_str()));
-    format!(
-        "roots AS MATERIALIZED (SELECT {names} FROM {})",
-        root_records(plan, which)
-    )
-}
-
-/// The same, where the tables are those of the plan: for a statement that is the first one.
-pub(super) fn checked_roots(plan: &Plan, which: Roots) -> String {
-    let roots = roots(plan, which);
-    let roots = roots.strip_suffix(')').unwrap_or(&roots);
-    format!("{roots} WHERE {})", unchanged(&plan.basis))
-}
-
-/// The roots as rows with typed columns.
-pub(super) fn root_records(plan: &Plan, which: Roots) -> String {
     match which {
-        Roots::One => format!(
-            "pg_catalog.jsonb_to_record($1 OPERATOR(pg_catalog.->) 'roots' OPERATOR(pg_catalog.->) 0) AS r({})",
-            typed_key(plan)
-        ),
+        Roots::One => one_root(plan, ""),
         Roots::Many => format!(
-            "pg_catalog.jsonb_to_recordset($1 OPERATOR(pg_catalog.->) 'roots') AS r({})",
+            "roots AS MATERIALIZED (SELECT r.* FROM pg_catalog.jsonb_to_recordset($1 OPERATOR(pg_catalog.->) 'roots') AS r({}))",
             typed_key(plan)
         ),
     }
+}
+
+/// The key of the one root, and what else is selected beside it.
+///
+/// PostgreSQL reads each value once and compares with it in place: nothing is joined. A value of somebody's own type is
+/// read from a record, by the input function of the type and not by a cast that somebody defined.
+pub(super) fn one_root(plan: &Plan, more: &str) -> String {
+    let root = "$1 OPERATOR(pg_catalog.->) 'roots' OPERATOR(pg_catalog.->) 0";
+    let key = &plan.root().table.key;
+    if !key.iter().all(|c| is_own_type(&c.sql_type)) {
+        return format!(
+            "roots AS MATERIALIZED (SELECT r.*{more} FROM pg_catalog.jsonb_to_record({root}) AS r({}))",
+            typed_key(plan)
+        );
+    }
+    let values: Vec<_> = key
+        .iter()
+        .map(|c| {
+            let name = literal(&c.name);
+            let sql_type = type_name(&c.sql_type);
+            format!(
+                "(SELECT ({root} OPERATOR(pg_catalog.->>) {name})::{sql_type}) AS {}",
+                quote(&c.name)
+            )
+        })
+        .collect();
+    format!(
+        "roots AS NOT MATERIALIZED (SELECT {}{more})",
+        values.join(", ")
+    )
 }
 
 /// The same as an item of `ROWS FROM`.
