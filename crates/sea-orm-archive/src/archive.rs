@@ -7,8 +7,7 @@ use sea_orm::sea_query::{
     SelectStatement,
 };
 use sea_orm::{
-    ConnectionTrait, EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn,
-    PrimaryKeyTrait, TransactionTrait, Value,
+    EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn, PrimaryKeyTrait, Value,
 };
 use serde_json::Value as Json;
 use tracing::Instrument;
@@ -18,11 +17,11 @@ use crate::catalog::Form;
 use crate::entity::Archivable;
 use crate::equality::is_value;
 use crate::error::{self, Error, postgres};
+use crate::exec::{ATTEMPTS, Executor, Sql, actor_text, ask, back_off, check_backend};
 use crate::lock::{AtVersion, OptimisticLock};
 use crate::plan::Plan;
 use crate::planned::{Planned, Steps, planned, replanned};
 use crate::report::{ArchivePreview, Blocker};
-use crate::run::{self, ATTEMPTS, Sql, ask, back_off, check_backend, is_pool};
 use crate::sql::{exact, object, quote, resolved};
 use crate::whereabouts::look;
 
@@ -140,7 +139,7 @@ impl<E: Archivable> ArchiveOne<E> {
 
     /// Who archives it: `deleted_by` in the twins, `archived_by` in the ledger.
     pub fn by(mut self, actor: impl Into<E::DeletedBy>) -> Self {
-        self.request.by = run::actor(actor.into().into());
+        self.request.by = actor_text(actor.into().into());
         self
     }
 
@@ -201,7 +200,7 @@ impl<E: Archivable> ArchiveOne<E> {
     /// [`at_version`](Self::at_version) also [`Error::VersionConflict`]: nothing has moved then.
     pub async fn exec<C>(self, db: &C) -> Result<Archival, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         for attempt in 1.. {
             let archived = execute::<E, C>(db, &self.request, |planned| &planned.one).await?;
@@ -226,7 +225,7 @@ impl<E: Archivable> ArchiveOne<E> {
     /// As [`exec`](Self::exec), but blockers are in the answer.
     pub async fn preview<C>(self, db: &C) -> Result<ArchivePreview, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         match preview::<E, C>(db, &self.request).await? {
             Some(preview) => Ok(preview),
@@ -240,7 +239,7 @@ impl<E: Archivable> ArchiveOne<E> {
     /// Why this row could not be archived; `None` where it can be, now.
     async fn why_not<C>(&self, db: &C) -> Result<Option<Error>, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let found = look::<E, C>(db, &self.key).await?;
         match (
@@ -269,7 +268,7 @@ impl<E: Archivable> ArchiveMany<E> {
 
     /// Who archives them: `deleted_by` in the twins, `archived_by` in the ledger.
     pub fn by(mut self, actor: impl Into<E::DeletedBy>) -> Self {
-        self.request.by = run::actor(actor.into().into());
+        self.request.by = actor_text(actor.into().into());
         self
     }
 
@@ -295,7 +294,7 @@ impl<E: Archivable> ArchiveMany<E> {
     /// As [`ArchiveOne::exec`]; all rows move, or none.
     pub async fn exec<C>(self, db: &C) -> Result<Vec<Archival>, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         execute::<E, C>(db, &self.request, |planned| &planned.many).await
     }
@@ -308,7 +307,7 @@ impl<E: Archivable> ArchiveMany<E> {
     /// As [`exec`](Self::exec), but blockers are in the answer.
     pub async fn preview<C>(self, db: &C) -> Result<ArchivePreview, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         Ok(preview::<E, C>(db, &self.request)
             .await?
@@ -324,7 +323,7 @@ async fn execute<E, C>(
 ) -> Result<Vec<Archival>, Error>
 where
     E: Archivable,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     check_backend(db)?;
     let span = tracing::info_span!(
@@ -342,7 +341,7 @@ where
                 Err(error) if attempt >= ATTEMPTS => return Err(error),
                 Err(error) => error,
             };
-            if matches!(error, Error::Contention { .. }) && is_pool::<C>() {
+            if matches!(error, Error::Contention { .. }) && db.is_pool() {
                 back_off(attempt).await;
             } else if let Some(new) = replanned::<E, C>(db, &plan, &error).await? {
                 plan = new;
@@ -467,7 +466,7 @@ fn key_archived(planned: &Planned, error: Error) -> Error {
 async fn preview<E, C>(db: &C, request: &Request<E>) -> Result<Option<ArchivePreview>, Error>
 where
     E: Archivable,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     check_backend(db)?;
     let mut plan = planned::<E, C>(db).await?;
@@ -493,7 +492,7 @@ where
 async fn blockers<E, C>(db: &C, request: &Request<E>) -> Result<Vec<Blocker>, Error>
 where
     E: Archivable,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     Ok(preview::<E, C>(db, request)
         .await?

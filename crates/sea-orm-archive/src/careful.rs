@@ -6,16 +6,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionSession, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
-use crate::begin::begin;
 use crate::catalog;
 use crate::error::{self, Error, postgres};
+use crate::exec::{ATTEMPTS, Sql, ask_here, back_off, finish, is_stale};
+use crate::exec::{Executor, begin};
 use crate::plan::{self, RestorePlan};
 use crate::planned::PlannedRestore;
 use crate::report::{Conflict, LostLink, RestorePreview, Restored, Waiting};
 use crate::restore::{Target, keep, restored};
-use crate::run::{ATTEMPTS, Sql, ask_here, back_off, finish, is_pool, is_stale};
 use crate::sql::hand_over::{self, ParentLink};
 use crate::sql::{conflict, orphan, quote, relink};
 
@@ -32,7 +32,7 @@ pub(crate) async fn restore<C>(
     lock_root: Option<&Sql>,
 ) -> Result<Restored, Error>
 where
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     let mut attempt = 1;
     loop {
@@ -49,7 +49,7 @@ where
             (Err(error), _) => Err(error),
         };
         match finish(transaction, outcome).await {
-            Err(Error::Contention { .. }) if is_pool::<C>() && attempt < ATTEMPTS => {}
+            Err(Error::Contention { .. }) if db.is_pool() && attempt < ATTEMPTS => {}
             Err(error) if is_stale(&error) && attempt < ATTEMPTS => {}
             // Race: what was not in the way when we looked is when we move. The next look finds it.
             Err(error) if is_violated(&error) && attempt < looks_for(&error) => {}
@@ -63,7 +63,7 @@ where
 /// What a restore would find.
 pub(crate) async fn preview<C>(db: &C, archival: i64) -> Result<RestorePreview, Error>
 where
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     let transaction = begin(db).await?;
     let preview = preview_here(&transaction, archival).await;

@@ -469,6 +469,8 @@ impl From<DbErr> for Error {
 pub(crate) const STALE: &str = "AR001";
 /// The archival holds more, or something else, than the plan restores.
 pub(crate) const OTHER_PLAN: &str = "AR002";
+/// The archived root does not have the version that the caller passed.
+pub(crate) const OTHER_VERSION: &str = "AR012";
 /// A declared `restrict` has rows.
 pub(crate) const RESTRICTED: &str = "AR003";
 /// A trigger dropped or changed a row.

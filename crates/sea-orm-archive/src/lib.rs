@@ -46,7 +46,6 @@
 pub mod archival;
 mod archive;
 pub mod audit;
-mod begin;
 mod careful;
 pub mod catalog;
 pub mod context;
@@ -54,13 +53,14 @@ mod deleted_by;
 pub mod entity;
 mod equality;
 mod error;
+mod exec;
 pub mod history;
 pub mod lock;
 mod plan;
 mod planned;
 mod report;
 mod restore;
-mod run;
+
 mod sql;
 pub mod tenancy;
 mod verbs;
@@ -74,6 +74,7 @@ pub use context::Context;
 pub use context::axum::ContextLayer;
 pub use entity::{Archivable, Declaration, DeclaredEdge, Restorable};
 pub use error::{Error, UndeclaredEdge};
+pub use exec::Executor;
 pub use history::{
     Bitemporal, Changed, History, HistoryColumns, HistoryEntity, JoinVersion, Period,
     RecordedColumns, ValidTime,

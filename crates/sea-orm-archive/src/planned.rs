@@ -4,15 +4,13 @@ use std::any::TypeId;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, TransactionTrait};
-
 use crate::Error;
-use crate::begin::begin;
 use crate::catalog;
 use crate::entity::Archivable;
 use crate::error;
+use crate::exec::{Executor, begin};
+use crate::exec::{Sql, finish, is_stale};
 use crate::plan::{self, Plan, RestorePlan};
-use crate::run::{Sql, finish, is_pool, is_stale};
 use crate::sql::{self, Roots};
 
 /// What `archive.run` is told: statements, the names that they are prepared under, which are repeated until they
@@ -103,7 +101,7 @@ fn name<E: Archivable>() -> String {
 pub(crate) async fn planned<E, C>(db: &C) -> Result<Arc<Planned>, Error>
 where
     E: Archivable,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     match plan::remembered::<Planned>(&name::<E>()).into_iter().next() {
         Some(kept) => Ok(kept),
@@ -120,7 +118,7 @@ pub(crate) async fn replanned<E, C>(
 ) -> Result<Option<Arc<Planned>>, Error>
 where
     E: Archivable,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     if !is_stale(error) {
         return Ok(None);
@@ -148,10 +146,10 @@ where
 async fn build<E, C>(db: &C) -> Result<Arc<Planned>, Error>
 where
     E: Archivable,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     // An error while reading would abort a transaction of the caller's: it is nested.
-    let plan = if is_pool::<C>() {
+    let plan = if db.is_pool() {
         plan::build(db, E::declaration()).await?
     } else {
         let nested = begin(db).await?;

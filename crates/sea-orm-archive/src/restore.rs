@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use sea_orm::Value;
 use sea_orm::sea_query::PostgresQueryBuilder;
-use sea_orm::{ConnectionTrait, TransactionTrait, Value};
 use serde_json::Value as Json;
 use tracing::Instrument;
 
@@ -14,11 +14,11 @@ use crate::careful;
 use crate::catalog::KeyColumn;
 use crate::entity::{Archivable, DeclaredName};
 use crate::error::{self, Error};
+use crate::exec::{ATTEMPTS, Executor, Sql, actor_text, ask, back_off, check_backend, is_stale};
 use crate::lock::{AtVersion, OptimisticLock};
 use crate::plan;
 use crate::planned::{LEDGER, Planned, PlannedRestore, planned, replanned};
 use crate::report::{RestorePreview, Restored};
-use crate::run::{self, ATTEMPTS, Sql, ask, back_off, check_backend, is_pool, is_stale};
 use crate::sql::restore::is_planned;
 use crate::sql::{key_object, quote, resolved};
 use crate::whereabouts::{is_root_table, look, row};
@@ -109,17 +109,24 @@ impl Target {
             values: self.values.clone(),
         };
         let by = sql.bind(self.by.clone());
-        let root = self.at_version.as_ref().map(|root| {
-            let AtVersionRow { row, archival_id } = root;
-            format!(
-                ", LATERAL (SELECT FROM ({row}) AS d WHERE d.{archival_id} OPERATOR(pg_catalog.=) (c.claim OPERATOR(pg_catalog.->>) 'id')::bigint FOR UPDATE) AS r"
-            )
-        });
+        // The archival is marked by now: a root that is not found stops the statement, which takes the mark back.
+        let (root, at_version) = match &self.at_version {
+            Some(AtVersionRow { row, archival_id }) => (
+                format!(
+                    " LEFT JOIN LATERAL (SELECT true AS found FROM ({row}) AS d \
+                     WHERE d.{archival_id} OPERATOR(pg_catalog.=) (c.claim OPERATOR(pg_catalog.->>) 'id')::bigint FOR UPDATE) AS r ON true"
+                ),
+                format!(
+                    " AND CASE WHEN r.found THEN true ELSE archive.stop('{}', 'the root has another version') END",
+                    error::OTHER_VERSION
+                ),
+            ),
+            None => Default::default(),
+        };
         let args = format!(
             "SELECT c.claim OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('by', {by}::pg_catalog.text) \
-             FROM ({}) AS k, LATERAL (SELECT archive.begin_restore(k.id, coalesce({by}::pg_catalog.text, archive.current_actor())) AS claim) AS c{} WHERE c.claim IS NOT NULL AND {} AND {}",
+             FROM ({}) AS k, LATERAL (SELECT archive.begin_restore(k.id, coalesce({by}::pg_catalog.text, archive.current_actor())) AS claim) AS c{root} WHERE c.claim IS NOT NULL AND {} AND {}{at_version}",
             self.find,
-            root.unwrap_or_default(),
             is_planned(&planned.plan, "c.claim"),
             resolved(&planned.plan.basis),
         );
@@ -141,7 +148,7 @@ impl Target {
     /// The archival's id, unlocked.
     async fn id<C>(&self, db: &C) -> Result<Option<i64>, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let text = format!(
             "SELECT pg_catalog.to_jsonb(k.id) AS result FROM ({}) AS k",
@@ -171,7 +178,7 @@ impl<E: Archivable> RestoreOne<E> {
 
     /// Who restores it: `restored_by` in the ledger.
     pub fn by(mut self, actor: impl Into<E::DeletedBy>) -> Self {
-        self.by = run::actor(actor.into().into());
+        self.by = actor_text(actor.into().into());
         self
     }
 
@@ -221,7 +228,7 @@ impl<E: Archivable> RestoreOne<E> {
     /// [`Error::VersionConflict`]: nothing has moved then.
     pub async fn exec<C>(self, db: &C) -> Result<Restored, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         check_backend(db)?;
         let declaration = E::declaration();
@@ -238,16 +245,16 @@ impl<E: Archivable> RestoreOne<E> {
 
     async fn restore<C>(&self, db: &C) -> Result<Restored, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let mut plan = planned::<E, C>(db).await?;
         for attempt in 1.. {
             let target = self.target(&plan, self.by.clone());
             let lock_root = target.lock_root();
-            let outcome = if must_look_first::<C>(&plan.restore) {
+            let outcome = if must_look_first(db, &plan.restore) {
                 Next::Carefully
             } else {
-                next::<C>(ask(db, &target.call(&plan.restore)).await, attempt)
+                next(db, ask(db, &target.call(&plan.restore)).await, attempt)
             };
             match outcome {
                 Next::Done(answer) => return restored(answer),
@@ -293,7 +300,7 @@ impl<E: Archivable> RestoreOne<E> {
     /// As [`exec`](Self::exec), but conflicts are in the answer.
     pub async fn preview<C>(self, db: &C) -> Result<RestorePreview, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         check_backend(db)?;
         // Names and plan are checked as a restore would check them.
@@ -311,7 +318,7 @@ impl<E: Archivable> RestoreOne<E> {
     /// Why this row is not the root of an archival; `None` where it is one, now.
     async fn why_not<C>(&self, db: &C) -> Result<Option<Error>, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let found = look::<E, C>(db, &self.key).await?;
         match (found.why_not_restored::<E>(&self.key), &self.version) {
@@ -328,7 +335,7 @@ impl RestoreArchival {
 
     /// Who restores it: `restored_by` in the ledger.
     pub fn by(mut self, actor: impl Into<Value>) -> Self {
-        self.by = run::actor(actor.into());
+        self.by = actor_text(actor.into());
         self
     }
 
@@ -342,7 +349,7 @@ impl RestoreArchival {
     /// [`Error::AlreadyRestored`], or as [`RestoreOne::exec`]: nothing has moved then.
     pub async fn exec<C>(self, db: &C) -> Result<Restored, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         check_backend(db)?;
         let span = span(&DeclaredName {
@@ -356,14 +363,14 @@ impl RestoreArchival {
 
     async fn restore<C>(&self, db: &C) -> Result<Restored, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let target = Target::archival(self.archival, self.by.clone());
         for kept in plan::remembered::<PlannedRestore>(LEDGER) {
-            if must_look_first::<C>(&kept) {
+            if must_look_first(db, &kept) {
                 continue;
             }
-            match next::<C>(ask(db, &target.call(&kept)).await, 1) {
+            match next(db, ask(db, &target.call(&kept)).await, 1) {
                 Next::Done(answer) => return restored(answer),
                 Next::Nothing => {
                     return Err(Error::AlreadyRestored {
@@ -387,7 +394,7 @@ impl RestoreArchival {
     /// As [`exec`](Self::exec), but conflicts are in the answer.
     pub async fn preview<C>(self, db: &C) -> Result<RestorePreview, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         check_backend(db)?;
         careful::preview(db, self.archival).await
@@ -406,13 +413,14 @@ enum Next {
     Failed(Error),
 }
 
-fn next<C: 'static>(answer: Result<Option<Json>, Error>, attempt: u32) -> Next {
+fn next(db: &impl Executor, answer: Result<Option<Json>, Error>, attempt: u32) -> Next {
     match answer {
         Ok(Some(answer)) if !answer.is_null() => Next::Done(answer),
         Ok(_) => Next::Nothing,
-        Err(Error::Contention { .. }) if is_pool::<C>() && attempt < ATTEMPTS => Next::Again,
+        Err(Error::Contention { .. }) if db.is_pool() && attempt < ATTEMPTS => Next::Again,
         Err(error) => match error::code(&error).as_deref() {
             Some(error::OTHER_PLAN) => Next::OtherPlan,
+            Some(error::OTHER_VERSION) => Next::Nothing,
             Some("23505" | "23P01" | "23514" | "23502") => Next::Carefully,
             Some(code) if error::is_foreign_key(code) => Next::Carefully,
             _ => Next::Failed(error),
@@ -422,11 +430,11 @@ fn next<C: 'static>(answer: Result<Option<Json>, Error>, attempt: u32) -> Next {
 
 /// A deferred constraint would be checked at the commit of the caller's transaction, too late to say
 /// anything helpful.
-fn must_look_first<C: 'static>(planned: &PlannedRestore) -> bool {
+fn must_look_first(db: &impl Executor, planned: &PlannedRestore) -> bool {
     let deferrable = |moved: &plan::Moved| {
         moved.table.defers_uniqueness || moved.table.outgoing.iter().any(|key| key.deferrable)
     };
-    !is_pool::<C>() && planned.plan.tables.iter().any(deferrable)
+    !db.is_pool() && planned.plan.tables.iter().any(deferrable)
 }
 
 pub(crate) fn restored(mut answer: Json) -> Result<Restored, Error> {

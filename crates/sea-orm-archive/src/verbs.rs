@@ -2,12 +2,13 @@
 
 use std::future::Future;
 
-use sea_orm::{ConnectionTrait, ModelTrait, TransactionTrait};
+use sea_orm::ModelTrait;
 
 use crate::archival;
 use crate::archive::{ArchiveMany, ArchiveOne, Key, key_of, key_values};
 use crate::entity::{Archivable, Restorable};
 use crate::error::Error;
+use crate::exec::Executor;
 use crate::report::Restored;
 use crate::restore::{RestoreArchival, RestoreOne};
 
@@ -36,7 +37,7 @@ pub trait ArchiveModel: ModelTrait<Entity: Archivable> {
     /// Archives this row, and everything below it. See [`ArchiveOne::exec`].
     fn archive<C>(self, db: &C) -> impl Future<Output = Result<archival::Model, Error>> + Send
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let archive = ArchiveOne::<Self::Entity>::new(key_of(&self));
         async move { archive.exec(db).await }
@@ -50,7 +51,7 @@ pub trait RestoreModel: ModelTrait<Entity: Restorable> {
     /// Restores this row, and everything that was archived with it. See [`RestoreOne::exec`].
     fn restore<C>(self, db: &C) -> impl Future<Output = Result<Restored, Error>> + Send
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let restore = RestoreOne::<<Self::Entity as Restorable>::Active>::new(key_of(&self));
         async move { restore.exec(db).await }
@@ -67,7 +68,7 @@ impl archival::Model {
     /// As [`RestoreArchival::exec`].
     pub async fn restore<C>(&self, db: &C) -> Result<Restored, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         archival::Entity::restore_by_id(self.id).exec(db).await
     }

@@ -1,17 +1,15 @@
 //! Where a row is, for when it is not where it was expected.
 
 use sea_orm::sea_query::{Expr, PostgresQueryBuilder, Query, SelectStatement};
-use sea_orm::{
-    ConnectionTrait, EntityTrait, Iterable, PrimaryKeyToColumn, TransactionTrait, Value,
-};
+use sea_orm::{EntityTrait, Iterable, PrimaryKeyToColumn, Value};
 use serde::Deserialize;
 
 use crate::Error;
 use crate::archive::key_text;
 use crate::entity::Archivable;
 use crate::equality::is_value;
+use crate::exec::{Executor, Sql, ask};
 use crate::planned::planned;
-use crate::run::{Sql, ask};
 use crate::sql::{key_object, literal, quote};
 
 /// Where a row is, seen in one moment.
@@ -36,7 +34,7 @@ struct Archived {
 pub(crate) async fn look<E, C>(db: &C, key: &[Value]) -> Result<Whereabouts, Error>
 where
     E: Archivable,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     // Both bind the same values in the same order.
     let (active, values) = row::<E>(key).build(PostgresQueryBuilder);

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, TransactionTrait};
+use sea_orm::ColumnTrait;
 use sea_orm_archive::{
-    Archival, ArchiveEntity, ArchivePreview, Conflict, Error, RestorePreview, Restored, archival,
+    Archival, ArchiveEntity, ArchivePreview, Conflict, Error, Executor, RestorePreview, Restored,
+    archival,
 };
 
 use crate::entities::{Parts, with_entity};
@@ -13,19 +14,14 @@ use crate::model::{Place, Refusal};
 /// What a call answers: an error that the model does not know is a failure.
 pub type Answer<T> = Result<Result<T, Refusal>, String>;
 
-/// What a call can be made on.
-pub trait On: ConnectionTrait + TransactionTrait + 'static {}
-
-impl<C: ConnectionTrait + TransactionTrait + 'static> On for C {}
-
-pub async fn preview_one(db: &impl On, place: Place, area: i32) -> Answer<ArchivePreview> {
+pub async fn preview_one(db: &impl Executor, place: Place, area: i32) -> Answer<ArchivePreview> {
     let (table, id) = place;
     answer(with_entity!(table, t => {
         t::Entity::archive_by_id(t::key(Parts { area, id })).preview(db).await
     }))
 }
 
-pub async fn archive_one(db: &impl On, place: Place, area: i32) -> Answer<Vec<Archival>> {
+pub async fn archive_one(db: &impl Executor, place: Place, area: i32) -> Answer<Vec<Archival>> {
     let (table, id) = place;
     answer(with_entity!(table, t => {
         let archive = t::Entity::archive_by_id(t::key(Parts { area, id }));
@@ -33,39 +29,43 @@ pub async fn archive_one(db: &impl On, place: Place, area: i32) -> Answer<Vec<Ar
     }))
 }
 
-pub async fn preview_many(db: &impl On, table: usize, ids: &[i64]) -> Answer<ArchivePreview> {
+pub async fn preview_many(db: &impl Executor, table: usize, ids: &[i64]) -> Answer<ArchivePreview> {
     answer(with_entity!(table, t => {
         let some = t::Column::Id.is_in(ids.iter().copied());
         t::Entity::archive_many().filter(some).preview(db).await
     }))
 }
 
-pub async fn archive_many(db: &impl On, table: usize, ids: &[i64]) -> Answer<Vec<Archival>> {
+pub async fn archive_many(db: &impl Executor, table: usize, ids: &[i64]) -> Answer<Vec<Archival>> {
     answer(with_entity!(table, t => {
         let some = t::Column::Id.is_in(ids.iter().copied());
         t::Entity::archive_many().filter(some).exec(db).await
     }))
 }
 
-pub async fn preview_restore_one(db: &impl On, place: Place, area: i32) -> Answer<RestorePreview> {
+pub async fn preview_restore_one(
+    db: &impl Executor,
+    place: Place,
+    area: i32,
+) -> Answer<RestorePreview> {
     let (table, id) = place;
     answer(with_entity!(table, t => {
         t::Entity::restore_by_id(t::key(Parts { area, id })).preview(db).await
     }))
 }
 
-pub async fn restore_one(db: &impl On, place: Place, area: i32) -> Answer<Restored> {
+pub async fn restore_one(db: &impl Executor, place: Place, area: i32) -> Answer<Restored> {
     let (table, id) = place;
     answer(with_entity!(table, t => {
         t::Entity::restore_by_id(t::key(Parts { area, id })).exec(db).await
     }))
 }
 
-pub async fn preview_restore(db: &impl On, archival: i64) -> Answer<RestorePreview> {
+pub async fn preview_restore(db: &impl Executor, archival: i64) -> Answer<RestorePreview> {
     answer(archival::Entity::restore_by_id(archival).preview(db).await)
 }
 
-pub async fn restore(db: &impl On, archival: i64) -> Answer<Restored> {
+pub async fn restore(db: &impl Executor, archival: i64) -> Answer<Restored> {
     answer(archival::Entity::restore_by_id(archival).exec(db).await)
 }
 

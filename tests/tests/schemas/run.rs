@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
+use sea_orm_archive::Executor;
 use sea_orm_archive::{Archival, ArchivePreview, RestorePreview, Restored};
 
-use crate::calls::{self, On};
+use crate::calls;
 use crate::database::{PRINT, compare, database, owners, query};
 use crate::model::{Link, Model, Move, Place, Refusal, Return, Row};
 use crate::schema::{Schema, TABLES, declare, is_composite};
@@ -36,7 +37,7 @@ pub async fn run(schema: &Schema, steps: &[Step], boundaries: Boundaries) -> Res
     done
 }
 
-async fn take_all(db: &impl On, model: &mut Model, steps: &[Step]) -> Result<(), String> {
+async fn take_all(db: &impl Executor, model: &mut Model, steps: &[Step]) -> Result<(), String> {
     for (n, step) in steps.iter().enumerate() {
         let at = |error| format!("step {n}, {step:?}: {error}");
         take(db, model, step).await.map_err(at)?;
@@ -117,7 +118,7 @@ fn anywhere(model: &Model, table: usize, n: u8) -> (i64, i32) {
     nth(&all, n).expect("there is one")
 }
 
-async fn take(db: &impl On, model: &mut Model, step: &Step) -> Result<(), String> {
+async fn take(db: &impl Executor, model: &mut Model, step: &Step) -> Result<(), String> {
     match step {
         Step::Insert {
             table,
@@ -222,7 +223,7 @@ fn free_name(model: &Model, table: usize, n: u8) -> Option<String> {
 }
 
 async fn insert(
-    db: &impl On,
+    db: &impl Executor,
     model: &mut Model,
     table: usize,
     parents: [u8; 4],
@@ -302,7 +303,7 @@ async fn insert(
 }
 
 async fn relink(
-    db: &impl On,
+    db: &impl Executor,
     model: &mut Model,
     place: Place,
     edge: u8,
@@ -341,7 +342,7 @@ async fn relink(
 }
 
 async fn change(
-    db: &impl On,
+    db: &impl Executor,
     model: &mut Model,
     (table, id): Place,
     name: u8,
@@ -366,7 +367,7 @@ async fn change(
 }
 
 async fn archive_one(
-    db: &impl On,
+    db: &impl Executor,
     model: &mut Model,
     place: Place,
     area: i32,
@@ -507,7 +508,7 @@ fn check_archivals(done: &Move, archivals: &[Archival]) -> Result<BTreeMap<i64, 
 }
 
 async fn restore_one(
-    db: &impl On,
+    db: &impl Executor,
     model: &mut Model,
     place: Place,
     area: i32,
@@ -532,7 +533,7 @@ async fn restore_one(
 
 /// Restores an archival, by its id or by its root, and says whether that was possible.
 async fn restore(
-    db: &impl On,
+    db: &impl Executor,
     model: &mut Model,
     archival: i64,
     by_root: Option<(Place, i32)>,

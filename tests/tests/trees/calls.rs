@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use blog::{comment, post};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::entity::prelude::*;
-use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm::{DatabaseConnection, DatabaseExecutor, TransactionTrait};
+use sea_orm_archive::Executor;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
@@ -305,4 +306,26 @@ async fn one_statement_for_any_number_of_rows() {
             "restore by archival"
         );
     }
+}
+
+/// Generic over the connection, without `'static`.
+async fn archive_and_restore(db: &impl Executor) {
+    let archival = post::Entity::archive_by_id(1).exec(db).await.unwrap();
+    archival.restore(db).await.unwrap();
+}
+
+#[tokio::test]
+async fn verbs_run_on_every_kind_of_connection() {
+    let database = blog().await;
+    let db = database.connect().await;
+    let before = contents(&db).await;
+    archive_and_restore(&db).await;
+    archive_and_restore(&DatabaseExecutor::from(&db)).await;
+    archive_and_restore(SchemaManager::new(&db).get_connection()).await;
+    let transaction = db.begin().await.unwrap();
+    archive_and_restore(&transaction).await;
+    archive_and_restore(&DatabaseExecutor::from(&transaction)).await;
+    archive_and_restore(SchemaManager::new(&transaction).get_connection()).await;
+    transaction.commit().await.unwrap();
+    assert_eq!(contents(&db).await, before);
 }

@@ -14,7 +14,7 @@ use super::find::key_of;
 use crate::archive::key_text;
 use crate::entity::DeclaredName;
 use crate::error::Error;
-use crate::run::check_backend;
+use crate::exec::check_backend;
 use crate::sql::template::fill;
 use crate::sql::{literal, quote};
 

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::Error;
-use crate::run::check_backend;
+use crate::exec::check_backend;
 
 /// Makes the log's partitions of this month and of the next `months`, 24 at most, and returns how many it made.
 ///

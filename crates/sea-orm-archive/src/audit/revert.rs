@@ -5,11 +5,12 @@ use std::future::Future;
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, EntityTrait, IdenStatic, IntoActiveModel, Iterable,
-    ModelTrait, PrimaryKeyToColumn, TransactionTrait,
+    ModelTrait, PrimaryKeyToColumn,
 };
 
 use super::as_of::RowAsOf;
 use crate::archive::{key_of, key_text};
+use crate::exec::Executor;
 use crate::{Error, LockError, OptimisticLock, UpdateLocked};
 
 type ActiveModel<M> = <<M as ModelTrait>::Entity as EntityTrait>::ActiveModel;
@@ -45,7 +46,7 @@ pub trait RevertModel: ModelTrait<Entity: OptimisticLock> + Clone {
             + Sync
             + 'static,
         ActiveModel<Self>: ActiveModelTrait<Entity = Self::Entity> + Send,
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         async move {
             let change = changed_back(self, at, db).await?;

@@ -11,7 +11,7 @@
 //! # mod post { pub use sea_orm_archive::archival::*; }
 //!
 //! # async fn calls(db: DatabaseConnection, user_id: i64) -> Result<(), Error> {
-//! let context = Context::new().actor(user_id).tenant("acme").request_id("7f3a");
+//! let context = Context::new().actor_text(user_id).tenant("acme").request_id("7f3a");
 //!
 //! let txn = context.begin(&db).await?;
 //! post::Entity::delete_by_id(1).exec(&txn).await?;
@@ -36,7 +36,8 @@ use std::net::IpAddr;
 use sea_orm::Value;
 use serde_json::{Map, Value as Json};
 
-use crate::{Error, run};
+use crate::Error;
+use crate::exec::actor_text;
 
 /// Who acts, for which tenant, from which request, and why.
 ///
@@ -63,14 +64,14 @@ impl Context {
     /// Who acts: the id of a user, the name of a job.
     #[must_use]
     pub fn actor(mut self, actor: impl Into<Value>) -> Self {
-        self.actor = run::actor(actor.into());
+        self.actor = actor_text(actor.into());
         self
     }
 
     /// For which tenant: what the tenant's column of its rows holds.
     #[must_use]
     pub fn tenant(mut self, tenant: impl Into<Value>) -> Self {
-        self.tenant = run::actor(tenant.into());
+        self.tenant = actor_text(tenant.into());
         self
     }
 

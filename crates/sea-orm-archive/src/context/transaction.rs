@@ -4,13 +4,13 @@ use std::error::Error as StdError;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
-    RuntimeErr, SqlxError, Statement, TransactionTrait, Value,
+    RuntimeErr, SqlxError, Statement, Value,
 };
 
 use super::Context;
 use crate::Error;
-use crate::begin::begin;
-use crate::run::{ATTEMPTS, back_off, check_backend};
+use crate::exec::{ATTEMPTS, back_off, check_backend};
+use crate::exec::{Executor, begin};
 
 /// What the transaction around a nested one carries, to be put back.
 struct Outer {
@@ -51,7 +51,7 @@ impl Context {
     /// Those of `work`, and those of [`begin`](Self::begin).
     pub async fn run<C, T, E, F>(&self, db: &C, work: F) -> Result<T, E>
     where
-        C: Carrier,
+        C: Executor,
         F: AsyncFn(&DatabaseTransaction) -> Result<T, E>,
         E: From<Error> + StdError + 'static,
     {
@@ -69,7 +69,7 @@ impl Context {
                 }
             };
             match done {
-                Err(error) if C::ON_ITS_OWN && attempt < ATTEMPTS && is_contention(&error) => {
+                Err(error) if db.is_pool() && attempt < ATTEMPTS && is_contention(&error) => {
                     back_off(attempt).await;
                 }
                 done => return done,
@@ -79,13 +79,13 @@ impl Context {
     }
 
     /// Begins a transaction or a savepoint, and remembers what the one around it carries.
-    async fn open<C: Carrier>(
+    async fn open<C: Executor>(
         &self,
         db: &C,
     ) -> Result<(DatabaseTransaction, Option<Outer>), Error> {
         check_backend(db)?;
         self.check()?;
-        let outer = if C::ON_ITS_OWN {
+        let outer = if db.is_pool() {
             None
         } else {
             Some(Outer::read(db).await?)
@@ -166,29 +166,6 @@ async fn set(
     ))
     .await?;
     Ok(())
-}
-
-/// What a context can be set on: a `DatabaseConnection`, or a transaction of the caller's.
-pub trait Carrier:
-    ConnectionTrait + TransactionTrait<Transaction = DatabaseTransaction> + sealed::Sealed + 'static
-{
-    /// Whether a transaction begun here is one of its own, and not a savepoint.
-    #[doc(hidden)]
-    const ON_ITS_OWN: bool;
-}
-
-impl Carrier for DatabaseConnection {
-    const ON_ITS_OWN: bool = true;
-}
-
-impl Carrier for DatabaseTransaction {
-    const ON_ITS_OWN: bool = false;
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for sea_orm::DatabaseConnection {}
-    impl Sealed for sea_orm::DatabaseTransaction {}
 }
 
 /// Whether the error is, or comes from, a deadlock or a serialization failure.

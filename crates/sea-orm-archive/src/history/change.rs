@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, TransactionTrait, Value};
+use sea_orm::Value;
 
 use super::close_and_open::close_and_open;
 use super::coalesce;
@@ -12,7 +12,7 @@ use super::statement::{Answer, Instant, Statement, Write};
 use super::values::{Values, takes_values};
 use super::write::{Step, Subject, Text, no_version, table, text, write};
 use crate::error::Error;
-use crate::run::Sql;
+use crate::exec::{Executor, Sql};
 
 /// Changes an identity from a time on. Made by
 /// [`HistoryEntity::change`](super::HistoryEntity::change).
@@ -85,7 +85,7 @@ impl<E: History> Change<E> {
     /// [`Error::Drift`], [`Error::Contention`]: nothing has changed then.
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let subject = Subject {
             verb: "change",
@@ -161,7 +161,7 @@ impl<E: History> ChangeDuring<E> {
     /// [`Change::exec`]: nothing has changed then.
     pub async fn exec<C>(self, db: &C) -> Result<Vec<E::Model>, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         check_period::<E>(&self.period)?;
         let from = Instant::At(self.period.from.into());
@@ -264,7 +264,7 @@ impl<E: History> Correct<E> {
     /// As [`Change::exec`].
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let from = Instant::At(self.at.into());
         let subject = Subject {

@@ -7,7 +7,7 @@ use super::identity::bound_identity;
 use super::plan::HistoryPlan;
 use super::statement::{Instant, Statement, instant, stop_unwritten};
 use super::values::Values;
-use crate::run::Sql;
+use crate::exec::Sql;
 
 /// What [`Statement::write`] does to the open version of an identity, in a third of the time: the row
 /// is closed, and what it says goes on in a new one. Nothing happens to any other version.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, TransactionTrait, Value};
+use sea_orm::Value;
 
 use super::entity::History;
 use super::plan::HistoryPlan;
@@ -11,7 +11,7 @@ use super::statement::{Answer, Instant, Statement, Write};
 use super::values::{Values, takes_by};
 use super::write::{Step, Subject, write};
 use crate::error::Error;
-use crate::run::Sql;
+use crate::exec::{Executor, Sql};
 use crate::sql::{columns, quote, same_key};
 
 /// Makes one version of neighbours with equal values. Made by
@@ -45,7 +45,7 @@ impl<E: History> Coalesce<E> {
     /// [`Error::Drift`], [`Error::Contention`]: nothing has changed then.
     pub async fn exec<C>(self, db: &C) -> Result<Vec<E::Model>, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let subject = Subject {
             verb: "coalesce",

@@ -5,7 +5,7 @@ use sea_orm::{ColumnTrait, IdenStatic, Value};
 
 use super::entity::History;
 use super::plan::HistoryPlan;
-use crate::run::Sql;
+use crate::exec::Sql;
 use crate::sql::quote;
 
 /// The condition that the row `h` is of the identity, and current.

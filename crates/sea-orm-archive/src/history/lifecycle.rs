@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, TransactionTrait, Value};
+use sea_orm::{ConnectionTrait, Value};
 
 use super::change::{change, check_period, last};
 use super::entity::{History, Period, ValidTime};
@@ -12,6 +12,7 @@ use super::statement::{Answer, Instant, Statement, Write};
 use super::values::{Values, takes_by, takes_values};
 use super::write::{Step, Subject, Text, identity_text_of, table, text, write};
 use crate::error::Error;
+use crate::exec::Executor;
 
 /// Starts a version where there is none. Made by
 /// [`HistoryEntity::start`](super::HistoryEntity::start).
@@ -90,7 +91,7 @@ impl<E: History> Start<E> {
     /// [`Error::NoIdentity`], [`Error::NoValue`], [`Error::Drift`], [`Error::Contention`].
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         if let Some(from) = self.from.clone() {
             let to = self.until.clone();
@@ -152,7 +153,7 @@ impl<E: History> End<E> {
     /// [`Error::Drift`], [`Error::Contention`]: nothing has changed then.
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let from = instant(self.at.clone());
         let subject = Subject {
@@ -269,7 +270,7 @@ impl<E: History> MergeInto<E> {
     /// As [`End::exec`] and [`Change::exec`](super::Change::exec): nothing has changed then.
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let from = instant(self.at.clone());
         // One time for both: nothing is valid, or two are, between two looks at the clock.

@@ -5,16 +5,16 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use sea_orm::sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, IdenStatic, Iterable, TransactionTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, IdenStatic, Iterable};
 
 use super::check::{guards, problems};
 use super::entity::{History, HistoryColumns};
-use crate::begin::begin;
 use crate::catalog::{self, Column, ForeignKey, Table};
 use crate::entity::DeclaredName;
 use crate::error::{self, Error};
+use crate::exec::{Executor, begin};
+use crate::exec::{finish, is_stale};
 use crate::plan::{self, Basis};
-use crate::run::{finish, is_pool, is_stale};
 use crate::sql::{resolved, type_name, unchanged};
 
 /// How the versions of one table are written.
@@ -97,7 +97,7 @@ impl HistoryPlan {
 pub(crate) async fn planned<E, C>(db: &C) -> Result<Arc<HistoryPlan>, Error>
 where
     E: History,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     match plan::remembered::<HistoryPlan>(&key::<E>())
         .into_iter()
@@ -117,7 +117,7 @@ pub(crate) async fn replanned<E, C>(
 ) -> Result<Option<Arc<HistoryPlan>>, Error>
 where
     E: History,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     // What we refused ourselves, we refused by the plan.
     let refused = matches!(
@@ -153,9 +153,9 @@ where
 /// An error while reading would abort a transaction of the caller's: it is nested.
 async fn fingerprint<C>(db: &C, names: &[String]) -> Result<i64, Error>
 where
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
-    if is_pool::<C>() {
+    if db.is_pool() {
         return catalog::fingerprint(db, names).await;
     }
     let nested = begin(db).await?;
@@ -170,10 +170,10 @@ fn key<E: History>() -> String {
 async fn build<E, C>(db: &C) -> Result<Arc<HistoryPlan>, Error>
 where
     E: History,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     // An error while reading would abort a transaction of the caller's: it is nested.
-    let plan = if is_pool::<C>() {
+    let plan = if db.is_pool() {
         read::<E, C>(db).await?
     } else {
         let nested = begin(db).await?;

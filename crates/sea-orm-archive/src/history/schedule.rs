@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, TransactionTrait, Value};
+use sea_orm::{ConnectionTrait, Value};
 
 use super::change::last;
 use super::coalesce::refuse_followers;
@@ -13,6 +13,7 @@ use super::statement::{Answer, Instant, Statement, Write};
 use super::values::{Values, takes_by};
 use super::write::{Step, Subject, Text, identity_text_of, table, text, write};
 use crate::error::Error;
+use crate::exec::Executor;
 
 /// Cancels a scheduled version. Made by [`HistoryEntity::cancel`](super::HistoryEntity::cancel).
 #[derive(Clone, Debug)]
@@ -57,7 +58,7 @@ impl<E: History> Cancel<E> {
     /// [`Error::NoIdentity`], [`Error::Drift`], [`Error::Contention`]: nothing has changed then.
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let starts = Instant::At(self.starts.clone().into());
         let subject = Subject {
@@ -109,7 +110,7 @@ impl<E: History> Reschedule<E> {
     /// [`Error::NoIdentity`], [`Error::Drift`], [`Error::Contention`]: nothing has changed then.
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let starts = Instant::At(self.starts.clone().into());
         let to: Value = self.to.clone().into();

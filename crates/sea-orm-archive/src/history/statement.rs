@@ -15,7 +15,7 @@ use super::entity::History;
 use super::identity::{bound_identity, of_identity};
 use super::plan::HistoryPlan;
 use super::values::Values;
-use crate::run::Sql;
+use crate::exec::Sql;
 use crate::sql::{literal, quote, same_key};
 
 /// One end of a period: a time that the caller gave, now, or when another identity ended.

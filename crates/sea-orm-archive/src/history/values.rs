@@ -6,7 +6,7 @@ use super::entity::History;
 use super::identity::bind_as;
 use super::plan::HistoryPlan;
 use crate::error::Error;
-use crate::run::Sql;
+use crate::exec::Sql;
 use crate::sql::{quote, type_name};
 
 /// Columns with their new values, and who gives them.

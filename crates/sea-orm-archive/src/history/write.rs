@@ -3,19 +3,17 @@
 use std::sync::Arc;
 
 use sea_orm::sea_query::{PostgresQueryBuilder, QueryBuilder};
-use sea_orm::{
-    ConnectionTrait, DbBackend, FromQueryResult, QueryResult, Statement, TransactionTrait, Value,
-};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, QueryResult, Statement, Value};
 use tracing::Instrument;
 
 use super::entity::{History, ValidTime};
 use super::identity::{bound_identity, lock, of_identity};
 use super::plan::{HistoryPlan, Names, planned, replanned};
 use super::statement::Instant;
-use crate::begin::begin;
 use crate::entity::DeclaredName;
 use crate::error::{Error, dependent_rows, is_foreign_key, postgres};
-use crate::run::{ATTEMPTS, Sql, back_off, check_backend, finish, is_pool};
+use crate::exec::{ATTEMPTS, Sql, back_off, check_backend, finish};
+use crate::exec::{Executor, begin};
 use crate::sql::{quote, type_name};
 
 /// One step of a write.
@@ -65,7 +63,7 @@ pub(super) async fn write<'a, E, C>(
 ) -> Result<Vec<Vec<E::Model>>, Error>
 where
     E: History,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     check_backend(db)?;
     let span = tracing::info_span!(
@@ -87,14 +85,14 @@ where
                 Err(error) => error,
             };
             match error {
-                Error::Contention { .. } if is_pool::<C>() && attempt < ATTEMPTS => {
+                Error::Contention { .. } if db.is_pool() && attempt < ATTEMPTS => {
                     back_off(attempt).await;
                 }
                 error if attempt < ATTEMPTS => match replanned::<E, C>(db, &plan, &error).await? {
                     Some(new) => plan = new,
                     None => match explain::<E, C>(db, &plan, error, subject).await {
                         Explained::As(error) => return Err(error),
-                        Explained::Gone(_) if is_pool::<C>() => back_off(attempt).await,
+                        Explained::Gone(_) if db.is_pool() => back_off(attempt).await,
                         Explained::Gone(error) => return Err(error),
                     },
                 },
@@ -117,7 +115,7 @@ async fn once<E, C>(
 ) -> Result<Vec<Vec<E::Model>>, Error>
 where
     E: History,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     let transaction = begin(db).await?;
     let written = run::<E, _>(&transaction, plan, subject, steps).await;
@@ -201,7 +199,7 @@ enum Explained {
 async fn explain<E, C>(db: &C, plan: &HistoryPlan, error: Error, subject: &Subject<'_>) -> Explained
 where
     E: History,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     let Error::Database(source) = &error else {
         return Explained::As(error);
@@ -242,7 +240,7 @@ async fn periods<E, C>(
 ) -> Result<Option<(String, String)>, Error>
 where
     E: History,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     let nested = begin(db).await?;
     let found = nested

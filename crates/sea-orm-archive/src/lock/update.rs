@@ -10,7 +10,7 @@ use sea_orm::sea_query::{
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbErr,
     EntityTrait, IdenStatic, IntoActiveModel, Iterable, PrimaryKeyToColumn, QueryFilter, Select,
-    TransactionTrait, Update, Value,
+    Update, Value,
 };
 use serde::Deserialize;
 
@@ -21,7 +21,7 @@ use crate::Error;
 use crate::archive::key_text;
 use crate::entity::{Declaration, DeclaredName};
 use crate::equality::is_value;
-use crate::run::{ATTEMPTS, Sql, ask, back_off, check_backend, is_pool};
+use crate::exec::{ATTEMPTS, Executor, Sql, ask, back_off, check_backend};
 use crate::whereabouts::row;
 
 type Model<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
@@ -93,7 +93,7 @@ pub trait UpdateLocked: ActiveModelBehavior + ActiveModelTrait<Entity: Optimisti
     where
         Self: Send,
         Model<Self>: IntoActiveModel<Self>,
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         update(self, db)
     }
@@ -105,7 +105,7 @@ async fn update<A, C>(model: A, db: &C) -> Result<Model<A>, LockError<Model<A>>>
 where
     A: ActiveModelBehavior + ActiveModelTrait<Entity: OptimisticLock> + Send,
     Model<A>: IntoActiveModel<A>,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     check_backend(db)?;
     // Before the hook: a hook may count versions itself, and does not know which one was read.
@@ -119,7 +119,7 @@ async fn write<A, C>(mut model: A, version: Value, db: &C) -> Result<Model<A>, L
 where
     A: ActiveModelTrait<Entity: OptimisticLock> + Send,
     Model<A>: IntoActiveModel<A>,
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     let row = ReadRow::<A::Entity>::of(&model, version)?;
     // It is counted, not written.
@@ -132,7 +132,7 @@ where
             match row.update(model.clone(), db).await {
                 Ok(Some(saved)) => return Ok(saved),
                 Ok(None) => {}
-                Err(Error::Contention { .. }) if is_pool::<C>() && attempt < ATTEMPTS => {
+                Err(Error::Contention { .. }) if db.is_pool() && attempt < ATTEMPTS => {
                     back_off(attempt).await;
                     continue;
                 }
@@ -229,7 +229,7 @@ impl<E: OptimisticLock> ReadRow<E> {
     /// The row with the version that was read; `None` where it was gone and is back.
     async fn current<C>(&self, db: &C) -> Result<Option<E::Model>, LockError<E::Model>>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let Some(current) = self.find().one(db).await? else {
             return match self.look(db).await? {
@@ -261,7 +261,7 @@ impl<E: OptimisticLock> ReadRow<E> {
     /// Looks for a row that is not there, in its archive if it has one.
     async fn look<C>(&self, db: &C) -> Result<Whereabouts, Error>
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let Some(declaration) = E::declared_archive() else {
             return Ok(Whereabouts::default());

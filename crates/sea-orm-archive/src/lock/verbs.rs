@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use sea_orm::sea_query::ValueType;
-use sea_orm::{ConnectionTrait, EntityTrait, IdenStatic, Iterable, ModelTrait, TransactionTrait};
+use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait};
 
 use super::OptimisticLock;
 use super::version::table;
@@ -11,6 +11,7 @@ use crate::archival;
 use crate::archive::{ArchiveOne, key_of};
 use crate::entity::{Archivable, Restorable};
 use crate::error::Error;
+use crate::exec::Executor;
 use crate::report::Restored;
 use crate::restore::RestoreOne;
 
@@ -27,7 +28,7 @@ pub trait ArchiveLocked: ModelTrait<Entity: Archivable + OptimisticLock> {
         db: &C,
     ) -> impl Future<Output = Result<archival::Model, Error>> + Send
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let version = version_of::<_, Self::Entity>(&self, Self::Entity::version_column());
         let archive = ArchiveOne::<Self::Entity>::new(key_of(&self));
@@ -47,7 +48,7 @@ pub trait RestoreLocked: ModelTrait<Entity: Restorable<Active: OptimisticLock>> 
     /// [`Error::VersionConflict`], or as [`RestoreOne::exec`]: nothing has moved then.
     fn restore_locked<C>(self, db: &C) -> impl Future<Output = Result<Restored, Error>> + Send
     where
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let version = archived_version(&self);
         let restore = RestoreOne::<Active<Self>>::new(key_of(&self));

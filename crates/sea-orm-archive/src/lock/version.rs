@@ -1,13 +1,13 @@
 //! The version that a row must still have when it is archived or restored.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, PostgresQueryBuilder};
-use sea_orm::{ConnectionTrait, EntityTrait, IdenStatic, TransactionTrait, Value};
+use sea_orm::{EntityTrait, IdenStatic, Value};
 
 use super::{OptimisticLock, RowVersion};
 use crate::Error;
 use crate::archive::key_text;
 use crate::entity::DeclaredName;
-use crate::run::{Sql, ask};
+use crate::exec::{Executor, Sql, ask};
 use crate::sql::quote;
 use crate::whereabouts::row;
 
@@ -38,7 +38,7 @@ impl AtVersion {
     where
         E: EntityTrait,
         T: EntityTrait,
-        C: ConnectionTrait + TransactionTrait + 'static,
+        C: Executor,
     {
         let (row, values) = row::<T>(key).build(PostgresQueryBuilder);
         let text = format!(

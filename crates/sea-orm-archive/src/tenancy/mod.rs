@@ -12,11 +12,11 @@
 //! # }
 //! ```
 
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
 
 use crate::Error;
-use crate::begin::begin;
-use crate::run::check_backend;
+use crate::exec::check_backend;
+use crate::exec::{Executor, begin};
 
 /// Something that is not as `enable_tenancy` made it.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
@@ -57,7 +57,7 @@ impl std::fmt::Display for Disparity {
 /// where the role was not given `grant_archive`.
 pub async fn check<C>(db: &C) -> Result<Vec<Disparity>, Error>
 where
-    C: ConnectionTrait + TransactionTrait + 'static,
+    C: Executor,
 {
     check_backend(db)?;
     let transaction = begin(db).await?;

@@ -1,0 +1,11 @@
+//! Where statements run: on a pool, where each is a transaction of its own, or in a transaction of the caller.
+
+mod begin;
+mod executor;
+mod retry;
+mod statement;
+
+pub(crate) use begin::begin;
+pub use executor::Executor;
+pub(crate) use retry::{ATTEMPTS, back_off, is_stale};
+pub(crate) use statement::{Sql, actor_text, ask, ask_here, check_backend, finish};

@@ -1,0 +1,84 @@
+//! Statements and their answers.
+
+use sea_orm::sea_query::{PostgresQueryBuilder, QueryBuilder};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, Value};
+use serde_json::Value as Json;
+
+use super::{Executor, begin};
+use crate::Error;
+
+/// SQL with its bound values.
+pub(crate) struct Sql {
+    pub text: String,
+    pub values: Vec<Value>,
+}
+
+impl Sql {
+    /// Binds one more value and gives its placeholder.
+    pub fn bind(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+}
+
+/// Who acts, as the text that the ledger keeps and the twin's column is read from.
+///
+/// Always text: the driver prepares a statement by its text alone, and would send a number to a
+/// statement that another call has prepared for a NULL of another type.
+pub(crate) fn actor_text(by: Value) -> Option<String> {
+    if by == by.as_null() {
+        return None;
+    }
+    Some(match by {
+        Value::String(Some(text)) => text.to_string(),
+        other => PostgresQueryBuilder
+            .value_to_string(&other)
+            .trim_matches('\'')
+            .to_owned(),
+    })
+}
+
+pub(crate) fn check_backend<C: ConnectionTrait>(db: &C) -> Result<(), Error> {
+    match db.get_database_backend() {
+        DbBackend::Postgres => Ok(()),
+        other => Err(Error::UnsupportedBackend(other)),
+    }
+}
+
+/// Runs one statement that answers with one JSON value in the column `result`; on an error nothing
+/// of it remains, and a transaction of the caller's stays usable.
+pub(crate) async fn ask(db: &impl Executor, sql: &Sql) -> Result<Option<Json>, Error> {
+    if db.is_pool() {
+        return ask_here(db, sql).await;
+    }
+    let nested = begin(db).await?;
+    let answer = ask_here(&nested, sql).await;
+    finish(nested, answer).await
+}
+
+/// The same, in the transaction that `db` is.
+pub(crate) async fn ask_here<C: ConnectionTrait>(db: &C, sql: &Sql) -> Result<Option<Json>, Error> {
+    let statement =
+        Statement::from_sql_and_values(DbBackend::Postgres, &sql.text, sql.values.clone());
+    match db.query_one_raw(statement).await? {
+        Some(row) => Ok(row.try_get("", "result")?),
+        None => Ok(None),
+    }
+}
+
+/// Commits what went well and rolls back what did not.
+pub(crate) async fn finish<T>(
+    transaction: DatabaseTransaction,
+    answer: Result<T, Error>,
+) -> Result<T, Error> {
+    match answer {
+        Ok(answer) => {
+            transaction.commit().await?;
+            Ok(answer)
+        }
+        Err(error) => {
+            transaction.rollback().await?;
+            Err(error)
+        }
+    }
+}
