@@ -244,10 +244,13 @@ async fn triggers_that_interfere() {
     assert_eq!(count(&db, "deleted_rooms", "name = 'Blue'").await, 1);
     run(&db, "drop trigger stamp on rooms; create trigger keep before delete on rooms for each row execute function keep()").await;
     archival.restore(&db).await.unwrap();
-    let error = room::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
-    assert!(
-        matches!(&error, ArchiveError::Trigger(message) if message.contains("keep")),
-        "{error}"
-    );
+    let one = room::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
+    let many = room::Entity::archive_many().exec(&db).await.unwrap_err();
+    for error in [one, many] {
+        assert!(
+            matches!(&error, ArchiveError::Trigger(message) if message.contains("keep")),
+            "{error}"
+        );
+    }
     assert_eq!(count(&db, "rooms", "true").await, 2);
 }

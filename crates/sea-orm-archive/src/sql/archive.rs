@@ -148,8 +148,8 @@ fn tenant_of_archival(plan: &Plan, row: &str) -> (&'static str, String) {
     }
 }
 
-/// Writes the records of the roots that moved, in one call of the function that may, once everything has moved; a guard
-/// that fails takes all of it back.
+/// Writes the records of the roots that moved, in one call of the function that may, once everything has moved. The
+/// guards are asked whether or not a root moved, and one that fails takes all of it back.
 fn recorded(plan: &Plan, which: Roots) -> String {
     let root = plan.root();
     let (tenant, join) = tenant_of_archival(plan, "r");
@@ -165,19 +165,18 @@ fn recorded(plan: &Plan, which: Roots) -> String {
             format!("{table}::pg_catalog.regclass")
         })
         .collect();
-    let (joins, condition) = with_rows(plan, which);
-    let conditions: Vec<_> = std::iter::once(unchanged(&plan.basis))
-        .chain(condition)
+    let guards: Vec<_> = std::iter::once(unchanged(&plan.basis))
         .chain(guards(plan))
         .collect();
     format!(
-        "SELECT archive.record_archivals($1, ARRAY[{}], $2, pg_catalog.array_agg(r.{TAG}), pg_catalog.array_agg({}), \
-         pg_catalog.array_agg({}), pg_catalog.array_agg({tenant})) FROM roots AS r{join}{joins} WHERE {} \
-         HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
+        "SELECT (SELECT archive.record_archivals($1, ARRAY[{}], $2, pg_catalog.array_agg(r.{TAG}), pg_catalog.array_agg({}), \
+         pg_catalog.array_agg({}), pg_catalog.array_agg({tenant})) FROM roots AS r{join}{} \
+         HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0) WHERE {}",
         tables.join(", "),
         key_object(&root.table.key, "r"),
         object(&counts),
-        conditions.join(" AND "),
+        with_rows(plan, which),
+        guards.join(" AND "),
     )
 }
 
@@ -190,12 +189,9 @@ fn rows_of_root(n: usize, which: Roots) -> String {
 }
 
 /// What the roots `r` have to be joined with for that, and which of them moved.
-fn with_rows(plan: &Plan, which: Roots) -> (String, Option<String>) {
+fn with_rows(plan: &Plan, which: Roots) -> String {
     if which == Roots::One {
-        return (
-            String::new(),
-            Some("EXISTS (SELECT FROM kept_0)".to_owned()),
-        );
+        return " WHERE EXISTS (SELECT FROM kept_0)".to_owned();
     }
     let joins = (0..plan.nodes.len()).map(|n| {
         let join = if n == 0 { "JOIN" } else { "LEFT JOIN" };
@@ -203,7 +199,7 @@ fn with_rows(plan: &Plan, which: Roots) -> (String, Option<String>) {
             " {join} (SELECT {TAG}, pg_catalog.count(*) AS n FROM kept_{n} GROUP BY {TAG}) AS c{n} ON c{n}.{TAG} OPERATOR(pg_catalog.=) r.{TAG}"
         )
     });
-    (joins.collect(), None)
+    joins.collect()
 }
 
 /// What must hold once everything has moved; a guard that fails takes all of it back.
