@@ -11,7 +11,7 @@
 //! # mod post { pub use sea_orm_archive::archival::*; }
 //!
 //! # async fn calls(db: DatabaseConnection, user_id: i64) -> Result<(), Error> {
-//! let context = Context::new().actor_text(user_id).tenant("acme").request_id("7f3a");
+//! let context = Context::new().actor(user_id).tenant("acme").request_id("7f3a");
 //!
 //! let txn = context.begin(&db).await?;
 //! post::Entity::delete_by_id(1).exec(&txn).await?;
