@@ -46,12 +46,10 @@
 pub mod archival;
 mod archive;
 pub mod audit;
-mod careful;
 pub mod catalog;
 pub mod context;
 mod deleted_by;
 pub mod entity;
-mod equality;
 mod error;
 mod exec;
 pub mod history;
@@ -60,11 +58,11 @@ mod plan;
 mod planned;
 mod report;
 mod restore;
+mod row;
 
 mod sql;
 pub mod tenancy;
 mod verbs;
-mod whereabouts;
 
 pub use archival::Model as Archival;
 pub use archive::{ArchiveMany, ArchiveOne};

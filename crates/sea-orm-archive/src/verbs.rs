@@ -5,12 +5,13 @@ use std::future::Future;
 use sea_orm::ModelTrait;
 
 use crate::archival;
-use crate::archive::{ArchiveMany, ArchiveOne, Key, key_of, key_values};
+use crate::archive::{ArchiveMany, ArchiveOne};
 use crate::entity::{Archivable, Restorable};
 use crate::error::Error;
 use crate::exec::Executor;
 use crate::report::Restored;
 use crate::restore::{RestoreArchival, RestoreOne};
+use crate::row::{Key, key_of, key_values};
 
 /// What an archivable entity can do: `post::Entity::archive_by_id(42)`.
 pub trait ArchiveEntity: Archivable {

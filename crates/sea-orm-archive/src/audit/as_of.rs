@@ -11,10 +11,10 @@ use sea_orm::{
 };
 
 use super::find::key_of;
-use crate::archive::key_text;
 use crate::entity::DeclaredName;
 use crate::error::Error;
 use crate::exec::check_backend;
+use crate::row::key_text;
 use crate::sql::template::fill;
 use crate::sql::{literal, quote};
 

@@ -8,8 +8,8 @@ use sea_orm::{
 
 use super::as_of::RowAsOf;
 use super::entry;
-use crate::archive::{Key, key_values};
 use crate::entity::DeclaredName;
+use crate::row::{Key, key_values};
 use crate::sql::literal;
 
 /// What the entity of an audited table can be asked: `customer::Entity::find_audit_by_id(7)`.

@@ -9,8 +9,8 @@ use sea_orm::{
 };
 
 use super::as_of::RowAsOf;
-use crate::archive::{key_of, key_text};
 use crate::exec::Executor;
+use crate::row::{key_of, key_text};
 use crate::{Error, LockError, OptimisticLock, UpdateLocked};
 
 type ActiveModel<M> = <<M as ModelTrait>::Entity as EntityTrait>::ActiveModel;

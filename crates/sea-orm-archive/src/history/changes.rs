@@ -10,7 +10,7 @@ use sea_orm::{
 use super::entity::History;
 use super::identity_values;
 use super::read::{Known, same_identity};
-use crate::equality::{equals_column, equals_value};
+use crate::row::{equals_column, equals_value};
 
 const BEFORE: &str = "before";
 const AFTER: &str = "after";

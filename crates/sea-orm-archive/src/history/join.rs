@@ -6,7 +6,7 @@ use sea_orm::{EntityTrait, QueryTrait, Select, SelectTwo};
 
 use super::entity::{Bitemporal, History};
 use super::read::{Known, own_name};
-use crate::equality::equals_column;
+use crate::row::equals_column;
 
 /// What a query of any entity can do with a history: an audit row finds the department's name at its
 /// `changed_at`.

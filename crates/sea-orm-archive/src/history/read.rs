@@ -12,7 +12,7 @@ use sea_orm::{
 use super::changes::{Changes, Gaps};
 use super::entity::{History, ValidTime};
 use super::identity_values;
-use crate::equality::equals_value;
+use crate::row::equals_value;
 
 /// The versions as they were known at a time, for every read. Made by
 /// [`HistoryEntity::as_known_at`](super::HistoryEntity::as_known_at).

@@ -18,11 +18,11 @@ use super::verbs::version_of;
 use super::version::table;
 use super::{LockError, OptimisticLock, RowVersion};
 use crate::Error;
-use crate::archive::key_text;
 use crate::entity::{Declaration, DeclaredName};
-use crate::equality::is_value;
 use crate::exec::{ATTEMPTS, Executor, Sql, ask, back_off, check_backend};
-use crate::whereabouts::row;
+use crate::row::is_value;
+use crate::row::key_text;
+use crate::row::select_row;
 
 type Model<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
 
@@ -267,7 +267,7 @@ impl<E: OptimisticLock> ReadRow<E> {
             return Ok(Whereabouts::default());
         };
         // Both bind the same values in the same order.
-        let (active, values) = row::<E>(&self.key).build(PostgresQueryBuilder);
+        let (active, values) = select_row::<E>(&self.key).build(PostgresQueryBuilder);
         let (archived, _) = archived::<E>(&declaration, &self.key).build(PostgresQueryBuilder);
         let text = format!(
             "SELECT pg_catalog.jsonb_build_object('active', EXISTS ({active}), 'archival', ({archived})) AS result"

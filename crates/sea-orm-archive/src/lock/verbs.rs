@@ -8,12 +8,13 @@ use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait};
 use super::OptimisticLock;
 use super::version::table;
 use crate::archival;
-use crate::archive::{ArchiveOne, key_of};
+use crate::archive::ArchiveOne;
 use crate::entity::{Archivable, Restorable};
 use crate::error::Error;
 use crate::exec::Executor;
 use crate::report::Restored;
 use crate::restore::RestoreOne;
+use crate::row::key_of;
 
 /// What the model of an archivable entity with versions can do: `note.archive_locked(&db)`.
 pub trait ArchiveLocked: ModelTrait<Entity: Archivable + OptimisticLock> {

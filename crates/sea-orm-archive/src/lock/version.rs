@@ -5,11 +5,11 @@ use sea_orm::{EntityTrait, IdenStatic, Value};
 
 use super::{OptimisticLock, RowVersion};
 use crate::Error;
-use crate::archive::key_text;
 use crate::entity::DeclaredName;
 use crate::exec::{Executor, Sql, ask};
+use crate::row::key_text;
+use crate::row::select_row;
 use crate::sql::quote;
-use crate::whereabouts::row;
 
 /// The version that was read, and the column that has it, in the table and in its twin.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ impl AtVersion {
         T: EntityTrait,
         C: Executor,
     {
-        let (row, values) = row::<T>(key).build(PostgresQueryBuilder);
+        let (row, values) = select_row::<T>(key).build(PostgresQueryBuilder);
         let text = format!(
             "SELECT pg_catalog.to_jsonb(d.{}) AS result FROM ({row}) AS d",
             quote(&self.column)

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
+use super::target::{Target, keep, restored};
 use crate::catalog;
 use crate::error::{self, Error, postgres};
 use crate::exec::{ATTEMPTS, Sql, ask_here, back_off, finish, is_stale};
@@ -15,7 +16,6 @@ use crate::exec::{Executor, begin};
 use crate::plan::{self, RestorePlan};
 use crate::planned::PlannedRestore;
 use crate::report::{Conflict, LostLink, RestorePreview, Restored, Waiting};
-use crate::restore::{Target, keep, restored};
 use crate::sql::hand_over::{self, ParentLink};
 use crate::sql::{conflict, orphan, quote, relink};
 

@@ -1,20 +1,19 @@
-//! Where a row is, for when it is not where it was expected.
+//! Where a row is: active, archived, or in neither table.
 
 use sea_orm::sea_query::{Expr, PostgresQueryBuilder, Query, SelectStatement};
 use sea_orm::{EntityTrait, Iterable, PrimaryKeyToColumn, Value};
 use serde::Deserialize;
 
+use super::{is_value, key_text};
 use crate::Error;
-use crate::archive::key_text;
 use crate::entity::Archivable;
-use crate::equality::is_value;
 use crate::exec::{Executor, Sql, ask};
 use crate::planned::planned;
 use crate::sql::{key_object, literal, quote};
 
 /// Where a row is, seen in one moment.
 #[derive(Deserialize)]
-pub(crate) struct Whereabouts {
+pub(crate) struct Location {
     active: bool,
     archived: Option<Archived>,
 }
@@ -30,15 +29,15 @@ struct Archived {
     open: bool,
 }
 
-/// Looks the row up in its table, its twin and the ledger. One statement.
-pub(crate) async fn look<E, C>(db: &C, key: &[Value]) -> Result<Whereabouts, Error>
+/// Looks the row up in its table, its archive table and the archival table. One statement.
+pub(crate) async fn locate<E, C>(db: &C, key: &[Value]) -> Result<Location, Error>
 where
     E: Archivable,
     C: Executor,
 {
     // Both bind the same values in the same order.
-    let (active, values) = row::<E>(key).build(PostgresQueryBuilder);
-    let (archived, _) = row::<E::Deleted>(key).build(PostgresQueryBuilder);
+    let (active, values) = select_row::<E>(key).build(PostgresQueryBuilder);
+    let (archived, _) = select_row::<E::Deleted>(key).build(PostgresQueryBuilder);
     let declaration = E::declaration();
     let planned = planned::<E, C>(db).await?;
     let text = format!(
@@ -62,7 +61,7 @@ where
     serde_json::from_value(found).map_err(|error| Error::Catalog(error.to_string()))
 }
 
-impl Whereabouts {
+impl Location {
     /// Why the row could not be archived; `None` where it is active now, so that it can be.
     pub fn why_not_archived<E: Archivable>(self, key: &[Value]) -> Option<Error> {
         let (table, key) = (table::<E>(), key_text::<E>(key));
@@ -108,7 +107,7 @@ fn table<E: Archivable>() -> String {
 }
 
 /// The row with this key.
-pub(crate) fn row<E: EntityTrait>(key: &[Value]) -> SelectStatement {
+pub(crate) fn select_row<E: EntityTrait>(key: &[Value]) -> SelectStatement {
     let mut select = Query::select();
     select.expr(Expr::cust("*")).from(E::default().table_ref());
     for (column, value) in E::PrimaryKey::iter().zip(key) {
@@ -121,4 +120,12 @@ pub(crate) fn row<E: EntityTrait>(key: &[Value]) -> SelectStatement {
 pub(crate) fn is_root_table<E: Archivable>(archival: &str) -> String {
     let table = literal(&E::declaration().table.quoted());
     format!("{archival}.tables[1] OPERATOR(pg_catalog.=) pg_catalog.to_regclass({table})")
+}
+
+/// A row that was gone at each attempt to move it, and there each time it was looked up.
+pub(crate) fn keeps_moving<E: Archivable>(key: &[Value]) -> Error {
+    Error::Restless {
+        table: E::declaration().table.quoted().replace('"', ""),
+        key: key_text::<E>(key),
+    }
 }

@@ -1,0 +1,140 @@
+//! Running an archive until it is done, or its error stays.
+
+use serde_json::Value as Json;
+use tracing::Instrument;
+
+use super::explain::{is_blocked, key_archived, unfit_actor, unseen_child};
+use super::request::Request;
+use crate::archival::{self, Model as Archival};
+use crate::entity::Archivable;
+use crate::error::{self, Error};
+use crate::exec::{ATTEMPTS, Executor, ask, back_off, check_backend};
+use crate::planned::{Planned, Steps, planned, replanned};
+use crate::report::{ArchivePreview, Blocker};
+
+/// How often to look for what blocks an archive, before it is said to be something that nobody shows us.
+const LOOKS: u32 = 3;
+
+/// Runs the request until it is done, or its error will not go away by itself.
+pub(super) async fn execute<E, C>(
+    db: &C,
+    request: &Request<E>,
+    steps: fn(&Planned) -> &Steps,
+) -> Result<Vec<Archival>, Error>
+where
+    E: Archivable,
+    C: Executor,
+{
+    check_backend(db)?;
+    let span = tracing::info_span!(
+        "archive",
+        table = E::default().table_name(),
+        archivals = tracing::field::Empty,
+        first_archival = tracing::field::Empty,
+        rows = tracing::field::Empty,
+    );
+    let work = async {
+        let mut plan = planned::<E, C>(db).await?;
+        for attempt in 1.. {
+            let error = match ask(db, &request.call(&plan.plan, steps(&plan), true)).await {
+                Ok(answer) => return archivals(answer),
+                Err(error) if attempt >= ATTEMPTS => return Err(error),
+                Err(error) => error,
+            };
+            if matches!(error, Error::Contention { .. }) && db.is_pool() {
+                back_off(attempt).await;
+            } else if let Some(new) = replanned::<E, C>(db, &plan, &error).await? {
+                plan = new;
+            } else if is_blocked(&error) {
+                let table = plan.plan.root().table.id.to_string();
+                if let Some(dependent) = error::refused_by_trigger(&table, &error) {
+                    return Err(dependent);
+                }
+                let blockers = blockers::<E, C>(db, request).await?;
+                if !blockers.is_empty() {
+                    return Err(Error::Blocked { table, blockers });
+                }
+                if attempt >= LOOKS
+                    && let Some(unseen) = unseen_child(&plan, &error)
+                {
+                    return Err(unseen);
+                }
+                // What was in the way is gone again.
+                back_off(attempt).await;
+            } else {
+                return Err(key_archived(&plan, unfit_actor(&plan, error)));
+            }
+        }
+        unreachable_attempts()
+    };
+    let archived = work.instrument(span.clone()).await?;
+    record(&span, &archived);
+    Ok(archived)
+}
+
+fn unreachable_attempts<T>() -> Result<T, Error> {
+    Err(Error::Catalog("no attempt was made".to_owned()))
+}
+
+fn record(span: &tracing::Span, archived: &[Archival]) {
+    let rows: u64 = archived.iter().flat_map(|a| a.rows().into_values()).sum();
+    span.record("archivals", archived.len());
+    span.record("rows", rows);
+    if let Some(first) = archived.first() {
+        span.record("first_archival", first.id);
+    }
+    span.in_scope(|| tracing::debug!("archived"));
+}
+
+fn archivals(answer: Option<Json>) -> Result<Vec<Archival>, Error> {
+    match answer {
+        None | Some(Json::Null) => Ok(Vec::new()),
+        Some(Json::Array(records)) => {
+            let records = records.into_iter().map(archival::from_answer);
+            let mut archivals = records.collect::<Result<Vec<_>, _>>()?;
+            archivals.sort_by_key(|archival| archival.id);
+            Ok(archivals)
+        }
+        Some(other) => Err(Error::Catalog(format!("no list of records: {other}"))),
+    }
+}
+
+pub(super) async fn preview<E, C>(
+    db: &C,
+    request: &Request<E>,
+) -> Result<Option<ArchivePreview>, Error>
+where
+    E: Archivable,
+    C: Executor,
+{
+    check_backend(db)?;
+    let mut plan = planned::<E, C>(db).await?;
+    let answer = loop {
+        match ask(db, &request.call(&plan.plan, &plan.preview, false)).await {
+            Ok(answer) => break answer,
+            Err(error) => match replanned::<E, C>(db, &plan, &error).await? {
+                Some(new) => plan = new,
+                None => return Err(error),
+            },
+        }
+    };
+    let Some(answer) = answer.filter(|answer| !answer.is_null()) else {
+        return Ok(None);
+    };
+    let mut preview: ArchivePreview =
+        serde_json::from_value(answer).map_err(|error| Error::Catalog(error.to_string()))?;
+    preview.blocked.retain(|blocker| blocker.rows > 0);
+    preview.detached.retain(|detachment| detachment.rows > 0);
+    Ok(Some(preview))
+}
+
+async fn blockers<E, C>(db: &C, request: &Request<E>) -> Result<Vec<Blocker>, Error>
+where
+    E: Archivable,
+    C: Executor,
+{
+    Ok(preview::<E, C>(db, request)
+        .await?
+        .unwrap_or_default()
+        .blocked)
+}

@@ -1,0 +1,85 @@
+//! Archiving every row that a filter finds.
+
+use sea_orm::sea_query::IntoCondition;
+use serde_json::Value as Json;
+
+use super::execute::{execute, preview};
+use super::request::Request;
+use crate::archival::Model as Archival;
+use crate::entity::Archivable;
+use crate::error::Error;
+use crate::exec::{Executor, actor_text};
+use crate::report::ArchivePreview;
+
+/// Archives every row that a filter finds, each with everything below it and as an archival of its
+/// own. Made by [`ArchiveEntity::archive_many`].
+///
+/// [`ArchiveEntity::archive_many`]: crate::ArchiveEntity::archive_many
+#[derive(Clone, Debug)]
+#[must_use = "nothing is archived before `.exec(&db)`"]
+pub struct ArchiveMany<E: Archivable> {
+    request: Request<E>,
+}
+
+impl<E: Archivable> ArchiveMany<E> {
+    pub(crate) fn new() -> Self {
+        Self {
+            request: Request::new(),
+        }
+    }
+
+    /// Which rows: as in `delete_many().filter(..)`. Several filters must all hold; none finds every
+    /// row of the table.
+    pub fn filter(mut self, filter: impl IntoCondition) -> Self {
+        self.request.roots.cond_where(filter.into_condition());
+        self
+    }
+
+    /// Who archives them: `deleted_by` in the twins, `archived_by` in the ledger.
+    pub fn by(mut self, actor: impl Into<E::DeletedBy>) -> Self {
+        self.request.by = actor_text(actor.into().into());
+        self
+    }
+
+    /// Why, for the ledger.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.request.reason = Some(reason.into());
+        self
+    }
+
+    /// Anything else for the ledger.
+    pub fn metadata(mut self, metadata: Json) -> Self {
+        self.request.metadata = Some(metadata);
+        self
+    }
+
+    /// Moves all of them in one statement, and returns the ledger's row of each.
+    ///
+    /// A root that lies below another one (in a table that refers to itself) goes with that one. No
+    /// match is no error: the answer is empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`ArchiveOne::exec`]; all rows move, or none.
+    pub async fn exec<C>(self, db: &C) -> Result<Vec<Archival>, Error>
+    where
+        C: Executor,
+    {
+        execute::<E, C>(db, &self.request, |planned| &planned.many).await
+    }
+
+    /// What [`exec`](Self::exec) would move, what blocks it, and what it would detach. Moves nothing
+    /// and locks nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`exec`](Self::exec), but blockers are in the answer.
+    pub async fn preview<C>(self, db: &C) -> Result<ArchivePreview, Error>
+    where
+        C: Executor,
+    {
+        Ok(preview::<E, C>(db, &self.request)
+            .await?
+            .unwrap_or_default())
+    }
+}

@@ -1,0 +1,97 @@
+//! Which rows to archive, and what the archival records contain.
+
+use std::marker::PhantomData;
+
+use sea_orm::sea_query::{LockType, Order, PostgresQueryBuilder, Query, SelectStatement};
+use sea_orm::{Iterable, PrimaryKeyToColumn};
+use serde_json::Value as Json;
+
+use crate::catalog::Form;
+use crate::entity::Archivable;
+use crate::exec::Sql;
+use crate::lock::AtVersion;
+use crate::plan::Plan;
+use crate::planned::Steps;
+use crate::row::key_columns;
+use crate::sql::{exact, object, quote, resolved};
+
+/// Which roots, and what the ledger shall say of them.
+#[derive(Clone, Debug)]
+pub(super) struct Request<E: Archivable> {
+    entity: PhantomData<E>,
+    pub roots: SelectStatement,
+    pub version: Option<AtVersion>,
+    pub by: Option<String>,
+    pub reason: Option<String>,
+    pub metadata: Option<Json>,
+}
+
+impl<E: Archivable> Request<E> {
+    pub fn new() -> Self {
+        let mut roots = Query::select();
+        for key in E::PrimaryKey::iter() {
+            roots.column((E::default(), key.into_column()));
+        }
+        roots.from(E::default().table_ref());
+        Self {
+            entity: PhantomData,
+            roots,
+            version: None,
+            by: None,
+            reason: None,
+            metadata: None,
+        }
+    }
+
+    /// The call of `archive.run` for these roots.
+    ///
+    /// The roots are found and locked by this very statement, in the order of their keys, so that
+    /// two archives that overlap come one after the other. The steps in the function see what was
+    /// committed until then: each has a snapshot of its own.
+    pub fn call(&self, plan: &Plan, steps: &Steps, lock: bool) -> Sql {
+        let mut roots = self.roots.clone();
+        if let Some(version) = &self.version {
+            // A row that is locked is looked at again, as it is then.
+            roots.and_where(version.holds::<E>());
+        }
+        if lock {
+            for key in E::PrimaryKey::iter() {
+                roots.order_by((E::default(), key.into_column()), Order::Asc);
+            }
+            roots.lock(LockType::Update);
+        }
+        let (roots, values) = roots.build(PostgresQueryBuilder);
+        let mut sql = Sql {
+            text: String::new(),
+            values: values.0,
+        };
+        let by = sql.bind(self.by.clone());
+        let reason = sql.bind(self.reason.clone());
+        let metadata = sql.bind(self.metadata.clone());
+        let key = key_of_root::<E>(plan);
+        let args = format!(
+            "SELECT pg_catalog.jsonb_build_object(\
+             'roots', pg_catalog.jsonb_agg({key}), 'by', {by}::pg_catalog.text, 'reason', {reason}::pg_catalog.text, 'metadata', {metadata}::pg_catalog.jsonb) \
+             FROM ({roots}) AS k HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 AND {}",
+            resolved(&plan.basis)
+        );
+        steps.call(&mut sql, &args);
+        sql
+    }
+}
+
+/// The key of a root `k` as the steps read it: exact, though it travels as JSON.
+fn key_of_root<E: Archivable>(plan: &Plan) -> String {
+    let form = |name: &str| {
+        let column = plan.root().table.key.iter().find(|c| c.name == name);
+        column.map_or(Form::Settings, |column| column.form)
+    };
+    let pairs: Vec<_> = key_columns::<E>()
+        .into_iter()
+        .map(|name| {
+            let value = exact(form(&name), &format!("k.{}", quote(&name)));
+            (name, value)
+        })
+        .collect();
+    object(&pairs)
+}

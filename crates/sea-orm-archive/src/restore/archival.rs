@@ -1,0 +1,96 @@
+//! Restoring by the id of an archival.
+
+use sea_orm::Value;
+use tracing::Instrument;
+
+use super::next::{Next, must_look_first, next, record, span};
+use super::resolve;
+use super::target::{Target, restored};
+use crate::entity::DeclaredName;
+use crate::error::Error;
+use crate::exec::{Executor, actor_text, ask, check_backend, is_stale};
+use crate::plan;
+use crate::planned::{LEDGER, PlannedRestore};
+use crate::report::{RestorePreview, Restored};
+
+/// Restores everything that an archival moved. Made by
+/// [`archival::Entity::restore_by_id`](crate::archival::Entity::restore_by_id).
+#[derive(Clone, Debug)]
+#[must_use = "nothing is restored before `.exec(&db)`"]
+pub struct RestoreArchival {
+    archival: i64,
+    by: Option<String>,
+}
+
+impl RestoreArchival {
+    pub(crate) fn new(archival: i64) -> Self {
+        Self { archival, by: None }
+    }
+
+    /// Who restores it: `restored_by` in the ledger.
+    pub fn by(mut self, actor: impl Into<Value>) -> Self {
+        self.by = actor_text(actor.into());
+        self
+    }
+
+    /// Moves back everything that this archival holds, and puts the detached links back.
+    ///
+    /// The tables are those that the ledger names, so it works without their entities. A restore of
+    /// other archivals of the same tables is planned once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyRestored`], or as [`RestoreOne::exec`]: nothing has moved then.
+    pub async fn exec<C>(self, db: &C) -> Result<Restored, Error>
+    where
+        C: Executor,
+    {
+        check_backend(db)?;
+        let span = span(&DeclaredName {
+            schema: Some("archive".to_owned()),
+            table: "archival".to_owned(),
+        });
+        let restored = self.restore(db).instrument(span.clone()).await?;
+        record(&span, &restored);
+        Ok(restored)
+    }
+
+    async fn restore<C>(&self, db: &C) -> Result<Restored, Error>
+    where
+        C: Executor,
+    {
+        let target = Target::archival(self.archival, self.by.clone());
+        for kept in plan::remembered::<PlannedRestore>(LEDGER) {
+            if must_look_first(db, &kept) {
+                continue;
+            }
+            match next(db, ask(db, &target.call(&kept)).await, 1) {
+                Next::Done(answer) => return restored(answer),
+                Next::Nothing => {
+                    return Err(Error::AlreadyRestored {
+                        archival: self.archival,
+                    });
+                }
+                Next::OtherPlan => {}
+                Next::Carefully | Next::Again => break,
+                Next::Failed(error) if is_stale(&error) => {}
+                Next::Failed(error) => return Err(error),
+            }
+        }
+        resolve::restore(db, self.archival, self.by.clone(), None).await
+    }
+
+    /// What [`exec`](Self::exec) would bring back, what would have to wait, and every conflict.
+    /// Moves nothing: what it tries, it rolls back.
+    ///
+    /// # Errors
+    ///
+    /// As [`exec`](Self::exec), but conflicts are in the answer.
+    pub async fn preview<C>(self, db: &C) -> Result<RestorePreview, Error>
+    where
+        C: Executor,
+    {
+        check_backend(db)?;
+        resolve::preview(db, self.archival).await
+    }
+}

@@ -1,0 +1,66 @@
+//! What to do after an attempt to restore.
+
+use serde_json::Value as Json;
+
+use crate::entity::DeclaredName;
+use crate::error::{self, Error};
+use crate::exec::{ATTEMPTS, Executor};
+use crate::plan;
+use crate::planned::PlannedRestore;
+use crate::report::Restored;
+
+/// What to do after an attempt.
+pub(super) enum Next {
+    Done(Json),
+    Nothing,
+    Again,
+    /// Something is in the way: look closely.
+    Carefully,
+    /// The archival holds rows of other tables than the plan restores.
+    OtherPlan,
+    Failed(Error),
+}
+
+pub(super) fn next(db: &impl Executor, answer: Result<Option<Json>, Error>, attempt: u32) -> Next {
+    match answer {
+        Ok(Some(answer)) if !answer.is_null() => Next::Done(answer),
+        Ok(_) => Next::Nothing,
+        Err(Error::Contention { .. }) if db.is_pool() && attempt < ATTEMPTS => Next::Again,
+        Err(error) => match error::code(&error).as_deref() {
+            Some(error::OTHER_PLAN) => Next::OtherPlan,
+            Some(error::OTHER_VERSION) => Next::Nothing,
+            Some("23505" | "23P01" | "23514" | "23502") => Next::Carefully,
+            Some(code) if error::is_foreign_key(code) => Next::Carefully,
+            _ => Next::Failed(error),
+        },
+    }
+}
+
+/// A deferred constraint would be checked at the commit of the caller's transaction, too late to say
+/// anything helpful.
+pub(super) fn must_look_first(db: &impl Executor, planned: &PlannedRestore) -> bool {
+    let deferrable = |moved: &plan::Moved| {
+        moved.table.defers_uniqueness || moved.table.outgoing.iter().any(|key| key.deferrable)
+    };
+    !db.is_pool() && planned.plan.tables.iter().any(deferrable)
+}
+
+pub(super) fn span(table: &DeclaredName) -> tracing::Span {
+    tracing::info_span!(
+        "restore",
+        table = table.table,
+        archival = tracing::field::Empty,
+        rows = tracing::field::Empty,
+        waiting = tracing::field::Empty,
+    )
+}
+
+pub(super) fn record(span: &tracing::Span, restored: &Restored) {
+    span.record("archival", restored.archival.id);
+    span.record("rows", restored.rows.values().sum::<u64>());
+    span.record(
+        "waiting",
+        restored.waiting.iter().map(|w| w.rows).sum::<u64>(),
+    );
+    span.in_scope(|| tracing::debug!("restored"));
+}

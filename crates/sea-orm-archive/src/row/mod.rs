@@ -1,0 +1,9 @@
+//! Rows: their keys, and where they are.
+
+mod equality;
+mod key;
+mod locate;
+
+pub(crate) use equality::{equals_column, equals_value, is_value};
+pub(crate) use key::{Key, key_columns, key_of, key_text, key_values};
+pub(crate) use locate::{is_root_table, keeps_moving, locate, select_row};
