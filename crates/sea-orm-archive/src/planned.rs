@@ -2,15 +2,15 @@
 
 use std::any::TypeId;
 use std::hash::{DefaultHasher, Hasher};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
+use sea_orm::DatabaseExecutor;
+
 use crate::Error;
-use crate::catalog;
 use crate::entity::Archivable;
-use crate::error;
-use crate::exec::{Executor, begin};
-use crate::exec::{Sql, finish, is_stale};
-use crate::plan::{self, Plan, RestorePlan};
+use crate::exec::{Executor, Sql, is_stale};
+use crate::plan::{self, Basis, Plan, Planning, RestorePlan};
 use crate::sql::{self, Roots};
 
 /// What `archive.run` is told: statements, the names that they are prepared under, which are repeated until they
@@ -92,80 +92,51 @@ impl From<RestorePlan> for PlannedRestore {
 /// Where the plans of restores by archival are kept.
 pub(crate) const LEDGER: &str = "archive.archival";
 
-/// Two entities may have the same name in one program; their types differ.
-fn name<E: Archivable>() -> String {
-    format!("{:?}", TypeId::of::<E>())
+/// The plans of an entity's archives.
+pub(crate) struct Archives<E>(PhantomData<E>);
+
+impl<E: Archivable> Planning for Archives<E> {
+    type Plan = Planned;
+
+    fn key() -> String {
+        format!("{:?}", TypeId::of::<E>())
+    }
+
+    fn basis(plan: &Planned) -> &Basis {
+        &plan.plan.basis
+    }
+
+    async fn read(db: &DatabaseExecutor<'_>) -> Result<Planned, Error> {
+        let plan = plan::build(db, E::declaration()).await?;
+        let moving = sql::moving(plan.nodes.iter().map(|node| &node.moved), &plan.detached);
+        Ok(Planned {
+            one: Steps::new(sql::archive::steps(&plan, Roots::One), moving.clone()),
+            many: Steps::new(sql::archive::steps(&plan, Roots::Many), moving),
+            preview: Steps::new(vec![(sql::preview::statement(&plan), false)], String::new()),
+            restore: Arc::new(RestorePlan::from(&plan).into()),
+            plan,
+        })
+    }
+
+    /// What this entity archives can be restored by the archival, too.
+    fn made(plan: &Arc<Planned>) {
+        plan::cache(LEDGER, &plan.restore);
+    }
 }
 
 /// The plan that worked last, or a new one.
-pub(crate) async fn planned<E, C>(db: &C) -> Result<Arc<Planned>, Error>
-where
-    E: Archivable,
-    C: Executor,
-{
-    match plan::remembered::<Planned>(&name::<E>()).into_iter().next() {
-        Some(kept) => Ok(kept),
-        None => build::<E, C>(db).await,
-    }
+pub(crate) async fn planned<E: Archivable>(db: &impl Executor) -> Result<Arc<Planned>, Error> {
+    plan::planned::<Archives<E>>(db).await
 }
 
-/// The plan for the tables as they are now, after `old` proved to be of others; `None` where it is of
-/// these, so that planning again would change nothing.
-pub(crate) async fn replanned<E, C>(
-    db: &C,
+/// A new plan after an error of an old one; `None` where planning again would change nothing.
+pub(crate) async fn replanned<E: Archivable>(
+    db: &impl Executor,
     old: &Planned,
     error: &Error,
-) -> Result<Option<Arc<Planned>>, Error>
-where
-    E: Archivable,
-    C: Executor,
-{
-    if !is_stale(error) {
-        return Ok(None);
+) -> Result<Option<Arc<Planned>>, Error> {
+    match is_stale(error) {
+        true => plan::replanned::<Archives<E>>(db, old, error).await,
+        false => Ok(None),
     }
-    let basis = &old.plan.basis;
-    let now = catalog::fingerprint(db, &basis.names).await?;
-    if now == basis.fingerprint && error::code(error).as_deref() != Some(error::STALE) {
-        return Ok(None);
-    }
-    let kept = plan::remembered::<Planned>(&name::<E>());
-    let same = kept.into_iter().find(|kept| {
-        kept.plan.basis.fingerprint == now
-            && kept.plan.basis.names == basis.names
-            && now != basis.fingerprint
-    });
-    match same {
-        Some(kept) => {
-            plan::remember(&name::<E>(), &kept);
-            Ok(Some(kept))
-        }
-        None => build::<E, C>(db).await.map(Some),
-    }
-}
-
-async fn build<E, C>(db: &C) -> Result<Arc<Planned>, Error>
-where
-    E: Archivable,
-    C: Executor,
-{
-    // An error while reading would abort a transaction of the caller's: it is nested.
-    let plan = if db.is_pool() {
-        plan::build(db, E::declaration()).await?
-    } else {
-        let nested = begin(db).await?;
-        let plan = plan::build(&nested, E::declaration()).await;
-        finish(nested, plan).await?
-    };
-    let moving = sql::moving(plan.nodes.iter().map(|node| &node.moved), &plan.detached);
-    let planned = Arc::new(Planned {
-        one: Steps::new(sql::archive::steps(&plan, Roots::One), moving.clone()),
-        many: Steps::new(sql::archive::steps(&plan, Roots::Many), moving),
-        preview: Steps::new(vec![(sql::preview::statement(&plan), false)], String::new()),
-        restore: Arc::new(RestorePlan::from(&plan).into()),
-        plan,
-    });
-    plan::remember(&name::<E>(), &planned);
-    // What this entity archives can be restored by the archival, too.
-    plan::remember(LEDGER, &planned.restore);
-    Ok(planned)
 }

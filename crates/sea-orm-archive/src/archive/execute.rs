@@ -34,7 +34,7 @@ where
         rows = tracing::field::Empty,
     );
     let work = async {
-        let mut plan = planned::<E, C>(db).await?;
+        let mut plan = planned::<E>(db).await?;
         for attempt in 1.. {
             let error = match ask(db, &request.call(&plan.plan, steps(&plan), true)).await {
                 Ok(answer) => return archivals(answer),
@@ -43,7 +43,7 @@ where
             };
             if matches!(error, Error::Contention { .. }) && db.is_pool() {
                 back_off(attempt).await;
-            } else if let Some(new) = replanned::<E, C>(db, &plan, &error).await? {
+            } else if let Some(new) = replanned::<E>(db, &plan, &error).await? {
                 plan = new;
             } else if is_blocked(&error) {
                 let table = plan.plan.root().table.id.to_string();
@@ -108,11 +108,11 @@ where
     C: Executor,
 {
     check_backend(db)?;
-    let mut plan = planned::<E, C>(db).await?;
+    let mut plan = planned::<E>(db).await?;
     let answer = loop {
         match ask(db, &request.call(&plan.plan, &plan.preview, false)).await {
             Ok(answer) => break answer,
-            Err(error) => match replanned::<E, C>(db, &plan, &error).await? {
+            Err(error) => match replanned::<E>(db, &plan, &error).await? {
                 Some(new) => plan = new,
                 None => return Err(error),
             },

@@ -60,7 +60,7 @@ impl<E: Archivable> ArchiveMany<E> {
     ///
     /// # Errors
     ///
-    /// As [`ArchiveOne::exec`]; all rows move, or none.
+    /// As [`ArchiveOne::exec`](crate::ArchiveOne::exec); all rows move, or none.
     pub async fn exec<C>(self, db: &C) -> Result<Vec<Archival>, Error>
     where
         C: Executor,

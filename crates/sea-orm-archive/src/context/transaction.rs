@@ -9,8 +9,7 @@ use sea_orm::{
 
 use super::Context;
 use crate::Error;
-use crate::exec::{ATTEMPTS, back_off, check_backend};
-use crate::exec::{Executor, begin};
+use crate::exec::{ATTEMPTS, Executor, back_off, begin, check_backend};
 
 /// What the transaction around a nested one carries, to be put back.
 struct Outer {

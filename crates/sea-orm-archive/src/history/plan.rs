@@ -2,19 +2,19 @@
 
 use std::any::TypeId;
 use std::borrow::Cow;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use sea_orm::sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, IdenStatic, Iterable};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseExecutor, IdenStatic, Iterable};
 
 use super::check::{guards, problems};
 use super::entity::{History, HistoryColumns};
 use crate::catalog::{self, Column, ForeignKey, Table};
 use crate::entity::DeclaredName;
-use crate::error::{self, Error};
-use crate::exec::{Executor, begin};
-use crate::exec::{finish, is_stale};
-use crate::plan::{self, Basis};
+use crate::error::Error;
+use crate::exec::{Executor, is_stale};
+use crate::plan::{self, Basis, Planning};
 use crate::sql::{resolved, type_name, unchanged};
 
 /// How the versions of one table are written.
@@ -93,33 +93,37 @@ impl HistoryPlan {
     }
 }
 
-/// The plan that worked last, or a new one.
-pub(crate) async fn planned<E, C>(db: &C) -> Result<Arc<HistoryPlan>, Error>
-where
-    E: History,
-    C: Executor,
-{
-    match plan::remembered::<HistoryPlan>(&key::<E>())
-        .into_iter()
-        .next()
-    {
-        Some(kept) => Ok(kept),
-        None => build::<E, C>(db).await,
+/// The plans of an entity's histories.
+struct Histories<E>(PhantomData<E>);
+
+impl<E: History> Planning for Histories<E> {
+    type Plan = HistoryPlan;
+
+    fn key() -> String {
+        format!("history {:?}", TypeId::of::<E>())
+    }
+
+    fn basis(plan: &HistoryPlan) -> &Basis {
+        &plan.basis
+    }
+
+    async fn read(db: &DatabaseExecutor<'_>) -> Result<HistoryPlan, Error> {
+        read::<E, _>(db).await
     }
 }
 
-/// The plan for the table as it is now, after `old` proved to be of another; `None` where it is of
-/// this one, so that planning again would change nothing.
-pub(crate) async fn replanned<E, C>(
-    db: &C,
+/// The plan that worked last, or a new one.
+pub(crate) async fn planned<E: History>(db: &impl Executor) -> Result<Arc<HistoryPlan>, Error> {
+    plan::planned::<Histories<E>>(db).await
+}
+
+/// A new plan after an error of an old one; `None` where planning again would change nothing.
+pub(crate) async fn replanned<E: History>(
+    db: &impl Executor,
     old: &HistoryPlan,
     error: &Error,
-) -> Result<Option<Arc<HistoryPlan>>, Error>
-where
-    E: History,
-    C: Executor,
-{
-    // What we refused ourselves, we refused by the plan.
+) -> Result<Option<Arc<HistoryPlan>>, Error> {
+    // These refusals come from the plan, so a stale plan may be the cause.
     let refused = matches!(
         error,
         Error::NoValue { .. }
@@ -127,62 +131,10 @@ where
             | Error::DependentRows { .. }
             | Error::Drift { .. }
     );
-    if !is_stale(error) && !refused {
-        return Ok(None);
+    match is_stale(error) || refused {
+        true => plan::replanned::<Histories<E>>(db, old, error).await,
+        false => Ok(None),
     }
-    let now = fingerprint(db, &old.basis.names).await?;
-    if now == old.basis.fingerprint && error::code(error).as_deref() != Some(error::STALE) {
-        return Ok(None);
-    }
-    // Of another schema that this process works in, perhaps.
-    let kept = plan::remembered::<HistoryPlan>(&key::<E>());
-    let same = |kept: &Arc<HistoryPlan>| {
-        kept.basis.fingerprint == now
-            && kept.basis.names == old.basis.names
-            && now != old.basis.fingerprint
-    };
-    match kept.into_iter().find(same) {
-        Some(kept) => {
-            plan::remember(&key::<E>(), &kept);
-            Ok(Some(kept))
-        }
-        None => build::<E, C>(db).await.map(Some),
-    }
-}
-
-/// An error while reading would abort a transaction of the caller's: it is nested.
-async fn fingerprint<C>(db: &C, names: &[String]) -> Result<i64, Error>
-where
-    C: Executor,
-{
-    if db.is_pool() {
-        return catalog::fingerprint(db, names).await;
-    }
-    let nested = begin(db).await?;
-    let fingerprint = catalog::fingerprint(&nested, names).await;
-    finish(nested, fingerprint).await
-}
-
-fn key<E: History>() -> String {
-    format!("history {:?}", TypeId::of::<E>())
-}
-
-async fn build<E, C>(db: &C) -> Result<Arc<HistoryPlan>, Error>
-where
-    E: History,
-    C: Executor,
-{
-    // An error while reading would abort a transaction of the caller's: it is nested.
-    let plan = if db.is_pool() {
-        read::<E, C>(db).await?
-    } else {
-        let nested = begin(db).await?;
-        let plan = read::<E, _>(&nested).await;
-        finish(nested, plan).await?
-    };
-    let plan = Arc::new(plan);
-    plan::remember(&key::<E>(), &plan);
-    Ok(plan)
 }
 
 /// The table tells which table its identities are in; then both have their fingerprint taken, and

@@ -12,8 +12,7 @@ use super::plan::{HistoryPlan, Names, planned, replanned};
 use super::statement::Instant;
 use crate::entity::DeclaredName;
 use crate::error::{Error, dependent_rows, is_foreign_key, postgres};
-use crate::exec::{ATTEMPTS, Sql, back_off, check_backend, finish};
-use crate::exec::{Executor, begin};
+use crate::exec::{ATTEMPTS, Executor, Sql, back_off, begin, check_backend, finish};
 use crate::sql::{quote, type_name};
 
 /// One step of a write.
@@ -73,7 +72,7 @@ where
         versions = tracing::field::Empty,
     );
     let work = async {
-        let mut plan = planned::<E, C>(db).await?;
+        let mut plan = planned::<E>(db).await?;
         for attempt in 1.. {
             // A plan that was kept may refuse what the table allows by now.
             let written = match steps(&plan) {
@@ -88,7 +87,7 @@ where
                 Error::Contention { .. } if db.is_pool() && attempt < ATTEMPTS => {
                     back_off(attempt).await;
                 }
-                error if attempt < ATTEMPTS => match replanned::<E, C>(db, &plan, &error).await? {
+                error if attempt < ATTEMPTS => match replanned::<E>(db, &plan, &error).await? {
                     Some(new) => plan = new,
                     None => match explain::<E, C>(db, &plan, error, subject).await {
                         Explained::As(error) => return Err(error),

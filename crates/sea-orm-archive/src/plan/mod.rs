@@ -11,7 +11,7 @@ mod order;
 mod restore;
 
 pub(crate) use build::build;
-pub(crate) use cache::{remember, remembered};
+pub(crate) use cache::{Planning, cache, cached, planned, replanned};
 pub(crate) use restore::{RestorePlan, from_ledger};
 
 use crate::catalog::{ForeignKey, KeyColumn, Table, TableId, Twin};

@@ -40,7 +40,7 @@ impl RestoreArchival {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyRestored`], or as [`RestoreOne::exec`]: nothing has moved then.
+    /// [`Error::AlreadyRestored`], or as [`RestoreOne::exec`](crate::RestoreOne::exec): nothing has moved then.
     pub async fn exec<C>(self, db: &C) -> Result<Restored, Error>
     where
         C: Executor,
@@ -60,7 +60,7 @@ impl RestoreArchival {
         C: Executor,
     {
         let target = Target::archival(self.archival, self.by.clone());
-        for kept in plan::remembered::<PlannedRestore>(LEDGER) {
+        for kept in plan::cached::<PlannedRestore>(LEDGER) {
             if must_look_first(db, &kept) {
                 continue;
             }

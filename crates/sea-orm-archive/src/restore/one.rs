@@ -108,7 +108,7 @@ impl<E: Archivable> RestoreOne<E> {
     where
         C: Executor,
     {
-        let mut plan = planned::<E, C>(db).await?;
+        let mut plan = planned::<E>(db).await?;
         for attempt in 1.. {
             let target = self.target(&plan, self.by.clone());
             let lock_root = target.lock_root();
@@ -144,7 +144,7 @@ impl<E: Archivable> RestoreOne<E> {
                         },
                     }
                 }
-                Next::Failed(error) => match replanned::<E, C>(db, &plan, &error).await? {
+                Next::Failed(error) => match replanned::<E>(db, &plan, &error).await? {
                     Some(new) if attempt < ATTEMPTS => plan = new,
                     _ => return Err(error),
                 },
@@ -165,7 +165,7 @@ impl<E: Archivable> RestoreOne<E> {
     {
         check_backend(db)?;
         // Names and plan are checked as a restore would check them.
-        let plan = planned::<E, C>(db).await?;
+        let plan = planned::<E>(db).await?;
         let target = self.target(&plan, None);
         match target.id(db).await? {
             Some(id) => resolve::preview(db, id).await,

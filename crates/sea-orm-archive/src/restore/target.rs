@@ -151,5 +151,5 @@ pub(crate) fn restored(mut answer: Json) -> Result<Restored, Error> {
 
 /// Keeps a plan made from the ledger for the next archival of the same tables.
 pub(crate) fn keep(planned: &Arc<PlannedRestore>) {
-    plan::remember(LEDGER, planned);
+    plan::cache(LEDGER, planned);
 }

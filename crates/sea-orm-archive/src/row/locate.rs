@@ -39,7 +39,7 @@ where
     let (active, values) = select_row::<E>(key).build(PostgresQueryBuilder);
     let (archived, _) = select_row::<E::Deleted>(key).build(PostgresQueryBuilder);
     let declaration = E::declaration();
-    let planned = planned::<E, C>(db).await?;
+    let planned = planned::<E>(db).await?;
     let text = format!(
         "SELECT pg_catalog.jsonb_build_object('active', EXISTS ({active}), 'archived', (\
          SELECT pg_catalog.jsonb_build_object('archival', a.id, 'root_table', a.root_table, 'root_key', a.root_key, \

@@ -15,8 +15,7 @@
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
 
 use crate::Error;
-use crate::exec::check_backend;
-use crate::exec::{Executor, begin};
+use crate::exec::{Executor, begin, check_backend};
 
 /// Something that is not as `enable_tenancy` made it.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
