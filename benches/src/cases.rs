@@ -6,8 +6,9 @@ use throwaway_postgres::Postgres;
 
 use crate::aims::{Aims, verdict};
 use crate::databases::{AUTHOR, Kind, Layout, WARM_AUTHOR, WARM_UP, connect, vacuum};
-use crate::rival::{Rival, Samples, Target, median};
+use crate::rival::{Rival, Samples, median};
 use crate::table::{self, ratio, time};
+use crate::target::Target;
 use crate::{Fallible, Size};
 
 /// One line of the claims.

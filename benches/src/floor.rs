@@ -6,7 +6,7 @@ use sea_orm::{
 };
 
 use crate::Fallible;
-use crate::rival::Target;
+use crate::target::Target;
 
 pub(crate) async fn archive(db: &DatabaseConnection, target: Target) -> Fallible {
     let transaction = db.begin().await?;

@@ -14,8 +14,9 @@ use throwaway_postgres::Postgres;
 use crate::aims::Aims;
 use crate::cases::{self, Case};
 use crate::databases::{Kind, Layout, Range, WARM_UP, connect};
-use crate::rival::{Rival, Target, median};
+use crate::rival::{Rival, median};
 use crate::table;
+use crate::target::Target;
 use crate::{Fallible, Size};
 
 /// How long anything is on its way, in each direction.

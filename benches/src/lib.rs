@@ -21,6 +21,7 @@ mod row_by_row;
 mod size;
 mod soft_delete;
 mod table;
+mod target;
 
 pub use size::Size;
 

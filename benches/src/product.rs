@@ -5,7 +5,7 @@ use sea_orm_archive::ArchiveEntity;
 
 use crate::Fallible;
 use crate::entity::post;
-use crate::rival::Target;
+use crate::target::Target;
 
 pub(crate) async fn archive(db: &DatabaseConnection, target: Target) -> Fallible {
     match target {

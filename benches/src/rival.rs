@@ -4,20 +4,9 @@ use std::time::{Duration, Instant};
 
 use sea_orm::DatabaseConnection;
 
-use crate::databases::{Kind, Range};
+use crate::databases::Kind;
+use crate::target::Target;
 use crate::{Fallible, floor, memory, product, row_by_row, soft_delete};
-
-/// What is archived and restored.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Target {
-    Post(i64),
-    /// All posts of an author: archived at once, restored one by one or at once.
-    Author {
-        author: i64,
-        posts: Range,
-        at_once: bool,
-    },
-}
 
 pub(crate) struct Rival {
     pub kind: Kind,

@@ -8,7 +8,7 @@ use sea_orm::{
 
 use crate::Fallible;
 use crate::entity::{soft_comment, soft_post};
-use crate::rival::Target;
+use crate::target::Target;
 
 pub(crate) async fn archive(db: &DatabaseConnection, target: Target) -> Fallible {
     mark(db, target, Expr::current_timestamp(), true).await

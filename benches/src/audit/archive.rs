@@ -4,8 +4,8 @@ use throwaway_postgres::Postgres;
 
 use super::clock::{Clock, median};
 use crate::databases::{archived, connect, vacuum};
-use crate::rival::Target;
 use crate::table::{self, ratio};
+use crate::target::Target;
 use crate::{Fallible, Size, product};
 use sea_orm::ConnectionTrait;
 use sea_orm_archive_migration::AuditSchema;

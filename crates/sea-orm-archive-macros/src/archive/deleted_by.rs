@@ -4,8 +4,10 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{LitStr, Type, parse_quote};
 
-use super::options::EXAMPLE;
 use crate::{attr::Item, error::Errors};
+
+/// The attribute, as its errors show it.
+pub(super) const EXAMPLE: &str = "deleted_by = \"i64\"";
 
 /// The type of `deleted_by`, `i64` unless the attribute names another.
 pub(super) struct DeletedBy {

@@ -4,30 +4,13 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, Type};
 
-use super::named::NamedEdge;
+use super::{named::NamedEdge, policy::Policy};
 use crate::{
-    attr::{self, Item, ItemValue},
+    attr::{self, ItemValue},
     entity::{Column, Entity, Format, Relation, RelationKind},
     error::Errors,
     naming,
 };
-
-/// What archiving does to the rows on the other side, and where that is written.
-#[derive(Clone)]
-pub(super) struct Policy(Ident);
-
-impl Policy {
-    /// The policy that an item names, whatever follows the word.
-    pub(super) fn named(item: &Item) -> Option<Self> {
-        ["cascade", "detach", "restrict"]
-            .contains(&item.key().as_str())
-            .then(|| Self(item.name.clone()))
-    }
-
-    pub(super) fn word(&self) -> String {
-        naming::plain(&self.0)
-    }
-}
 
 /// A relation with its policy.
 pub(super) struct Edge {

@@ -5,6 +5,7 @@ mod edge;
 mod expand;
 mod named;
 mod options;
+mod policy;
 mod serde;
 mod twin;
 

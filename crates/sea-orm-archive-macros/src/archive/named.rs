@@ -3,7 +3,7 @@
 use proc_macro2::{Group, Ident};
 use syn::Path;
 
-use super::edge::Policy;
+use super::policy::Policy;
 use crate::{
     attr::{self, Item, ItemValue},
     error::Errors,

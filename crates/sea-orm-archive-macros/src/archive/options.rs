@@ -2,15 +2,16 @@
 
 use syn::LitStr;
 
-use super::{deleted_by::DeletedBy, edge::Policy, named::NamedEdge};
+use super::{
+    deleted_by::{DeletedBy, EXAMPLE},
+    named::NamedEdge,
+    policy::Policy,
+};
 use crate::{
     attr::{self, Item},
     entity::Entity,
     error::Errors,
 };
-
-/// The attribute, as its errors show it.
-pub(super) const EXAMPLE: &str = "deleted_by = \"i64\"";
 
 /// The options that stand on the struct.
 pub(super) struct Options {
