@@ -50,6 +50,7 @@ mod begin;
 mod careful;
 pub mod catalog;
 pub mod context;
+mod decode;
 mod deleted_by;
 pub mod entity;
 mod equality;

@@ -7,6 +7,7 @@ mod audit_grants;
 mod audited;
 mod blog;
 mod casts;
+mod decoding;
 mod exact_keys;
 mod forged_moves;
 mod prepared_statements;
