@@ -14,3 +14,4 @@ mod prepared_statements;
 mod redaction;
 mod search_path;
 mod temp_types;
+mod tenant_types;
