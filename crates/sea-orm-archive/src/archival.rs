@@ -7,6 +7,8 @@ use ::sea_orm::entity::prelude::*;
 use crate::decode::{self, sea_orm};
 
 /// One recorded move of one tree: a row of `archive.archival`.
+///
+/// JSON that serde_json cannot hold is read as a string with its text; of an object, the member that it cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize, serde::Deserialize)]
 #[sea_orm(schema_name = "archive", table_name = "archival")]
 pub struct Model {

@@ -9,6 +9,8 @@ pub use super::operation::Operation;
 use crate::decode::sea_orm;
 
 /// What became of one row: a row of `archive.audit_entry`.
+///
+/// A value that serde_json cannot hold is read as a string with its JSON text.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize, serde::Deserialize)]
 #[sea_orm(schema_name = "archive", table_name = "audit_entry")]
 pub struct Model {
