@@ -1,6 +1,6 @@
 //! The owner of the type that tells tenants apart defines casts of it, which run as nobody else.
 
-use sea_orm::{DatabaseConnection, EntityTrait, QueryFilter};
+use sea_orm::DatabaseConnection;
 use sea_orm_archive::Context;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, Tenancy, TenancySchema};
