@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::entity::prelude::*;
+use ::sea_orm::entity::prelude::*;
+
+use crate::decode::{self, sea_orm};
 
 /// One recorded move of one tree: a row of `archive.archival`.
+///
+/// JSON that serde_json cannot hold is read as a string with its text; of an object, the member that it cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize, serde::Deserialize)]
 #[sea_orm(schema_name = "archive", table_name = "archival")]
 pub struct Model {
@@ -63,34 +67,30 @@ struct Record {
     id: i64,
     root_table: String,
     root_key: String,
-    archived_at: DateTime,
+    archived_at: String,
     archived_by: Option<String>,
     reason: Option<String>,
     metadata: Option<String>,
-    row_counts: Json,
-    restored_at: Option<DateTime>,
+    row_counts: String,
+    restored_at: Option<String>,
     restored_by: Option<String>,
     tenant: Option<String>,
 }
 
-/// The record in the answer to a call that has been committed.
-///
-/// What callers put into it cannot make this fail: JSON that serde_json does not hold (a number beyond f64, a nesting
-/// deeper than 128) becomes a string with its text.
+/// The record in the answer to a call that has been committed: what callers put into it cannot make this fail.
 pub(crate) fn from_answer(answer: Json) -> Result<Model, crate::Error> {
-    let json = |text: String| serde_json::from_str(&text).unwrap_or(Json::String(text));
     let record: Record =
         serde_json::from_value(answer).map_err(|error| crate::Error::Catalog(error.to_string()))?;
     Ok(Model {
         id: record.id,
         root_table: record.root_table,
-        root_key: json(record.root_key),
-        archived_at: record.archived_at.and_utc(),
+        root_key: decode::json(&record.root_key),
+        archived_at: decode::time(&record.archived_at),
         archived_by: record.archived_by,
         reason: record.reason,
-        metadata: record.metadata.map(json),
-        row_counts: record.row_counts,
-        restored_at: record.restored_at.map(|at| at.and_utc()),
+        metadata: record.metadata.as_deref().map(decode::json),
+        row_counts: decode::json(&record.row_counts),
+        restored_at: record.restored_at.as_deref().map(decode::time),
         restored_by: record.restored_by,
         tenant: record.tenant,
     })

@@ -48,6 +48,7 @@ mod archive;
 pub mod audit;
 pub mod catalog;
 pub mod context;
+mod decode;
 mod deleted_by;
 pub mod entity;
 mod error;

@@ -3,7 +3,8 @@
 use sea_orm::{ConnectionTrait, EntityTrait};
 use sea_orm_archive::AuditEntity;
 use sea_orm_archive_migration::{
-    AuditedTable, HistorySchema, HistoryTable, TemporalForeignKey, Tenancy, TenancySchema,
+    AuditSchema, AuditedTable, HistorySchema, HistoryTable, TemporalForeignKey, Tenancy,
+    TenancySchema,
 };
 use serde_json::json;
 
@@ -324,4 +325,83 @@ async fn values_of_user_types_are_recorded_as_text_and_read_back() {
     // What the row is now is read in the same way as what it was.
     let read = "select to_jsonb((jsonb_populate_record(null::entries, old)).pair) from archive.audit_entry where operation = 'UPDATE' and old ? 'pair'";
     assert_eq!(json(db, read).await, [json!({"feeling": "low", "n": 1})]);
+}
+
+/// The owner of an audited table is not the owner of the log, and changes the types of its columns.
+#[tokio::test]
+async fn no_type_of_the_owner_of_an_archive_table_runs_its_code_as_the_owner_of_the_log() {
+    let audited = Audited::new(
+        "create table tags (id int primary key)",
+        vec![AuditedTable::new("tags")],
+        &["tags"],
+    )
+    .await;
+    let alice = audited.database.role("alice").await;
+    run(
+        &audited.database.connect().await,
+        &format!(
+            "alter table tags owner to \"{alice}\"; alter table deleted_tags owner to \"{alice}\"; grant usage, create on schema public to \"{alice}\";
+             create table ran (who name default current_user); grant all on ran to public"
+        ),
+    )
+    .await;
+    let owner = audited.database.connect_as("alice").await;
+    run(
+        &owner,
+        "create type number as enum ('1');
+         create function to_number(number) returns bigint language plpgsql as $$ begin insert into public.ran default values; return 1; end $$;
+         create cast (number as bigint) with function to_number(number) as implicit;
+         alter table deleted_tags alter archival_id type number using '1'",
+    )
+    .await;
+    run(
+        &audited.web,
+        "insert into deleted_tags (id, deleted_at, archival_id) values (1, now(), '1'); update deleted_tags set deleted_at = now() - interval '1 day';
+         delete from deleted_tags",
+    )
+    .await;
+    assert_eq!(
+        json(&audited.owner, "select to_jsonb(who) from ran")
+            .await
+            .len(),
+        0
+    );
+    let entries = audited.entries().await;
+    assert_eq!(entries.len(), 2, "{entries:?}");
+}
+
+/// Who reads the log asks for a row by its key, and does not run the checks of the table's columns for that.
+#[tokio::test]
+async fn no_check_of_a_table_owner_runs_as_a_reader_of_the_log() {
+    let audited = Audited::new(
+        "create domain code as char(3); create type pair as (a int, b int); create domain codes as text[];
+         create table tags (code code, name varchar(5), n numeric(10, 2), pair pair, codes codes, other text, primary key (code, name, n, pair, codes));
+         create table ran (who name default current_user); grant all on ran to public;
+         insert into tags values ('a', 'b', 1.5, '(1,2)', '{a,b}', 'x')",
+        vec![AuditedTable::new("tags")],
+        &[],
+    )
+    .await;
+    let auditor = audited.database.role("auditor").await;
+    audited.manager().grant_audit(&auditor).await.unwrap();
+    run(&audited.owner, "update tags set other = 'y'").await;
+    run(
+        &audited.owner,
+        "create function evil(text) returns boolean language plpgsql as $$ begin insert into public.ran default values; return true; end $$;
+         create domain other as text check (public.evil(value));
+         alter table tags alter other type other;
+         alter domain code add check (public.evil(value)); alter domain codes add check (public.evil(value[1]));
+         delete from ran",
+    )
+    .await;
+    let reader = audited.database.connect_as("auditor").await;
+    let key = "archive.audit_key('public.tags', '{\"code\": \"a\", \"name\": \"b\", \"n\": \"1.5\", \"pair\": \"(1,2)\", \"codes\": \"{a,b}\"}')";
+    let found = format!("select to_jsonb(count(*)) from archive.audit_entry where key = {key}");
+    assert_eq!(json(&reader, &found).await, [json!(1)]);
+    assert_eq!(
+        json(&audited.owner, "select to_jsonb(who) from ran")
+            .await
+            .len(),
+        0
+    );
 }

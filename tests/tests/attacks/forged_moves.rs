@@ -281,3 +281,144 @@ async fn a_move_that_an_earlier_user_of_the_session_announced_is_none() {
         [json!("DELETE"), json!("DELETE")]
     );
 }
+
+/// A row that never existed goes round: it arrives in the archive table unannounced, comes back from there as if it were
+/// restored, and leaves the table as if it were archived. Each step accounts for another, and no entry has its values but
+/// those of what leaves the archive table.
+#[tokio::test]
+async fn a_row_that_never_existed_is_not_recorded_by_a_round_of_moves() {
+    let audited = open().await;
+    let session = audited.database.session_as("mallory", "web").await;
+    let db = session.db();
+    let then = clock(&audited.owner).await;
+    let before = audited.entries().await;
+    let on = pretend_to_move("accounts", true);
+    let on = on.trim_end_matches(';');
+    let off = "select set_config('archive.moving', '', true)";
+    let arrives =
+        |row: &str| format!("insert into deleted_accounts values ({row}, now(), null, 7)");
+    let (forged, real) = ("1, 'Ann', 999", "1, 'Ann', 100");
+    let forged_arrives = arrives(forged);
+    let real_arrives = arrives(real);
+    let leaves = "delete from accounts";
+    let returns = "delete from deleted_accounts";
+    let comes = |row: &str| format!("insert into accounts values ({row})");
+    let (forged_comes, real_comes) = (comes(forged), comes(real));
+    let goes_back = [leaves, real_arrives.as_str(), returns, real_comes.as_str()];
+    let orders: [(&str, Vec<&str>); 6] = [
+        (
+            "the archive table first",
+            vec![
+                on,
+                &forged_arrives,
+                returns,
+                leaves,
+                &forged_comes,
+                leaves,
+                &real_arrives,
+                returns,
+                &real_comes,
+            ],
+        ),
+        (
+            "the table first",
+            vec![
+                on,
+                leaves,
+                &forged_arrives,
+                returns,
+                &forged_comes,
+                leaves,
+                &real_arrives,
+                returns,
+                &real_comes,
+            ],
+        ),
+        (
+            "deleted in the archive table without a move",
+            vec![
+                on,
+                &forged_arrives,
+                off,
+                returns,
+                on,
+                leaves,
+                off,
+                &forged_comes,
+                on,
+                leaves,
+                &real_arrives,
+                returns,
+                &real_comes,
+            ],
+        ),
+        (
+            "given another key in the archive table",
+            vec![
+                on,
+                &forged_arrives,
+                off,
+                "update deleted_accounts set id = 2",
+                on,
+                leaves,
+                off,
+                &forged_comes,
+                on,
+                leaves,
+                &real_arrives,
+            ],
+        ),
+        (
+            "given to another archival, and deleted",
+            vec![
+                on,
+                &forged_arrives,
+                off,
+                "update deleted_accounts set archival_id = 8",
+                returns,
+                on,
+                leaves,
+                off,
+                &forged_comes,
+                on,
+                leaves,
+                &real_arrives,
+            ],
+        ),
+        (
+            "truncated in the archive table",
+            vec![
+                on,
+                &forged_arrives,
+                off,
+                "truncate deleted_accounts",
+                on,
+                leaves,
+                off,
+                &forged_comes,
+                on,
+                leaves,
+                &real_arrives,
+            ],
+        ),
+    ];
+    for (order, steps) in orders {
+        let error = refused(&db, &steps.join("; ")).await;
+        assert!(error.contains("move between it"), "{order}: {error}");
+        assert_eq!(audited.entries().await, before, "{order}");
+        assert_eq!(balance_as_of(&audited, then).await, 100, "{order}");
+    }
+    // A row may go and come back in one transaction, and one more time.
+    let round = goes_back.join("; ");
+    run(&db, &format!("begin; {on}; {round}; {round}; commit")).await;
+    // An archive cuts links of rows that other archivals hold, maybe before the rows that it archives have left the table.
+    run(
+        &db,
+        &format!(
+            "insert into deleted_accounts values (2, 'Bob', 1, now(), null, 3);
+             begin; {on}; {real_arrives}; update deleted_accounts set balance = 0 where archival_id = 3; {leaves}; commit"
+        ),
+    )
+    .await;
+    assert_eq!(balance_as_of(&audited, then).await, 100);
+}

@@ -235,7 +235,7 @@ LANGUAGE sql STABLE
 RETURN pg_catalog.jsonb_build_object(
     'id', (record).id, 'root_table', (record).root_table, 'root_key', (record).root_key::text,
     'archived_at', pg_catalog.timezone('UTC', (record).archived_at), 'archived_by', (record).archived_by,
-    'reason', (record).reason, 'metadata', (record).metadata::text, 'row_counts', (record).row_counts,
+    'reason', (record).reason, 'metadata', (record).metadata::text, 'row_counts', (record).row_counts::text,
     'restored_at', pg_catalog.timezone('UTC', (record).restored_at), 'restored_by', (record).restored_by,
     'tenant', (record).tenant);
 

@@ -215,7 +215,8 @@ impl Tied<'_> {
         }
         format!(
             "SELECT coalesce({together}, (SELECT (pg_catalog.array_agg(o.tenant))[1] FROM ({sources}) AS o \
-             HAVING pg_catalog.count(DISTINCT o.tenant::text) = 1))"
+             HAVING pg_catalog.count(DISTINCT {}) = 1))",
+            self.table.id.tenant_text("o", "tenant")
         )
     }
 

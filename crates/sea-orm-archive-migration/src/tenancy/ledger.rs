@@ -70,7 +70,7 @@ async fn tell_of(work: &Work, table: &Table, column: &str, told: Told) -> Result
 struct Archived {
     table: String,
     name: String,
-    column: String,
+    tenant_of_d: String,
     twin: String,
     archival_id: String,
     rows: String,
@@ -82,11 +82,11 @@ impl Archived {
         let key = table.key.iter();
         let key = key.map(|c| format!("archive.exact_text(t.{})", quote(&c.name)));
         let key = key.collect::<Vec<_>>().join(", ");
-        let column = quote(column);
+        let tenant = table.id.tenant_text("t", column);
         let sources = std::iter::once(&table.id).chain(table.twin.iter().map(|twin| &twin.id));
         let rows = sources.map(|source| {
             format!(
-                "SELECT pg_catalog.jsonb_build_array({key}), t.{column}::text FROM {} AS t",
+                "SELECT pg_catalog.jsonb_build_array({key}), {tenant} FROM {} AS t",
                 source.sql()
             )
         });
@@ -95,7 +95,8 @@ impl Archived {
             Some(twin) => (twin.id.sql(), quote(&twin.archival_id)),
             None => (
                 format!(
-                    "(SELECT NULL::text AS {column}, NULL::bigint AS \"no archival\" WHERE false)"
+                    "(SELECT NULL::text AS {}, NULL::bigint AS \"no archival\" WHERE false)",
+                    quote(column)
                 ),
                 "\"no archival\"".to_owned(),
             ),
@@ -103,7 +104,7 @@ impl Archived {
         Self {
             table: literal(&table.id.sql()),
             name: literal(&table.id.to_string()),
-            column,
+            tenant_of_d: table.id.tenant_text("d", column),
             twin,
             archival_id,
             rows,
@@ -117,7 +118,7 @@ impl Archived {
             "name" => self.name.clone(),
             "archival_id" => self.archival_id.clone(),
             "twin" => self.twin.clone(),
-            "column" => self.column.clone(),
+            "tenant_of_d" => self.tenant_of_d.clone(),
             other => format!("{{{other}}}"),
         })
     }

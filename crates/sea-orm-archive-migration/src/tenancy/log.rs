@@ -85,9 +85,9 @@ async fn tell_before(work: &Work, table: &Table, told: &Told) -> Result<(), DbEr
         .iter()
         .map(|source| {
             format!(
-                "SELECT pg_catalog.jsonb_build_object({}), t.{}::text FROM {source} AS t UNION ALL\n",
+                "SELECT pg_catalog.jsonb_build_object({}), {} FROM {source} AS t UNION ALL\n",
                 key.join(", "),
-                quote(column)
+                table.id.tenant_text("t", column)
             )
         })
         .collect();

@@ -1,6 +1,8 @@
 //! What is known of a request beyond its id.
 
-use sea_orm::entity::prelude::*;
+use ::sea_orm::entity::prelude::*;
+
+use crate::decode::sea_orm;
 
 /// The details of a context: a row of `archive.audit_details`, one for each transaction and context.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize, serde::Deserialize)]

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm::entity::prelude::*;
-use sea_orm::{IdenStatic, QueryOrder, Select};
+use ::sea_orm::entity::prelude::*;
+use ::sea_orm::{IdenStatic, QueryOrder, Select};
+
+pub use super::operation::Operation;
+use crate::decode::sea_orm;
 
 /// What became of one row: a row of `archive.audit_entry`.
+///
+/// A value that serde_json cannot hold is read as a string with its JSON text.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize, serde::Deserialize)]
 #[sea_orm(schema_name = "archive", table_name = "audit_entry")]
 pub struct Model {
@@ -53,41 +58,6 @@ pub struct Model {
     /// The role that had logged in to the database.
     #[sea_orm(column_type = "Text")]
     pub database_user: String,
-}
-
-/// What was done to a row.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    EnumIter,
-    DeriveActiveEnum,
-    serde::Serialize,
-    serde::Deserialize,
-)]
-#[sea_orm(rs_type = "String", db_type = "Text")]
-pub enum Operation {
-    /// It was inserted.
-    #[sea_orm(string_value = "INSERT")]
-    Insert,
-    /// It was updated.
-    #[sea_orm(string_value = "UPDATE")]
-    Update,
-    /// It was deleted for good.
-    #[sea_orm(string_value = "DELETE")]
-    Delete,
-    /// It went with all others of its table.
-    #[sea_orm(string_value = "TRUNCATE")]
-    Truncate,
-    /// It was archived.
-    #[sea_orm(string_value = "ARCHIVE")]
-    Archive,
-    /// It was restored.
-    #[sea_orm(string_value = "RESTORE")]
-    Restore,
 }
 
 /// What else is known of the request that an entry belongs to.

@@ -51,7 +51,14 @@ key_column AS NOT MATERIALIZED (
 ),
 -- Which column says whose a row is. It does so too where it was let be NULL: such a row is nobody's, and not everybody's.
 tenant AS (
-    SELECT DISTINCT ON (s.relation) s.relation, a.attname
+    SELECT DISTINCT ON (s.relation) s.relation, a.attname,
+           (WITH RECURSIVE based AS (
+                SELECT t.oid, t.typtype, t.typbasetype FROM pg_type AS t WHERE t.oid = a.atttypid
+                UNION ALL
+                SELECT u.oid, u.typtype, u.typbasetype FROM based AS b JOIN pg_type AS u ON u.oid = b.typbasetype WHERE b.typtype = 'd'
+            )
+            -- Below 16384, where the ids of users' objects begin.
+            SELECT b.oid < 16384 FROM based AS b WHERE b.typtype <> 'd') AS is_builtin
     FROM archive.tenancy_scope AS s
     JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.wanted_column AND NOT a.attisdropped
     ORDER BY s.relation
@@ -77,6 +84,7 @@ foreign_key AS (
                'child', jsonb_build_object('oid', c.conrelid::bigint, 'schema', cn.nspname, 'table', cc.relname,
                                            'hides_rows', row_security_active(c.conrelid),
                                            'tenant', (SELECT t.attname FROM tenant AS t WHERE t.relation = c.conrelid),
+                                           'tenant_is_builtin', (SELECT t.is_builtin FROM tenant AS t WHERE t.relation = c.conrelid),
                                            'guarded', guarded.is),
                'parent', jsonb_build_object('oid', c.confrelid::bigint, 'schema', pn.nspname, 'table', pc.relname,
                                             'hides_rows', row_security_active(c.confrelid)),
@@ -136,6 +144,7 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
     'row_security', c.relrowsecurity,
     'hides_rows', row_security_active(c.oid),
     'tenant', (SELECT t.attname FROM tenant AS t WHERE t.relation = c.oid),
+    'tenant_is_builtin', (SELECT t.is_builtin FROM tenant AS t WHERE t.relation = c.oid),
     'columns', (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'name', a.attname, 'type', a.type, 'type_oid', a.atttypid::bigint, 'type_modifier', a.atttypmod,

@@ -105,6 +105,9 @@ pub struct TableId {
     /// The column that says to which tenant a row belongs, where the table is under tenancy.
     #[serde(default)]
     pub tenant: Option<String>,
+    /// Whether the type of that column is PostgreSQL's own, or a domain over one: nobody else defines a cast of it.
+    #[serde(default)]
+    pub tenant_is_builtin: Option<bool>,
     /// Whether it is an error for the database to change rows of it that row-level security hides.
     #[serde(default)]
     pub guarded: bool,
@@ -114,6 +117,20 @@ impl TableId {
     /// The name as SQL: quoted and schema-qualified.
     pub fn sql(&self) -> String {
         format!("{}.{}", quote(&self.schema), quote(&self.table))
+    }
+
+    /// The tenant of a row as text, as SQL, where `column` of the row says it.
+    ///
+    /// The owner of a type may define a cast to text, which would run as whoever calls this: the text of such a value is
+    /// what the output function of the type writes. That function pads a `char(n)`, and its cast does not.
+    pub fn tenant_text(&self, row: &str, column: &str) -> String {
+        let value = format!("{row}.{}", quote(column));
+        match self.tenant_is_builtin {
+            Some(true) => format!("{value}::pg_catalog.text"),
+            _ => format!(
+                "(CASE WHEN {value} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {value}) END)"
+            ),
+        }
     }
 }
 

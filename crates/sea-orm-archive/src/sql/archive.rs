@@ -118,9 +118,10 @@ fn kept(n: usize, node: &Node) -> String {
 /// refuses.
 fn tenants(plan: &Plan) -> Option<String> {
     let moved = plan.nodes.iter().enumerate().filter_map(|(n, node)| {
-        let tenant = quote(node.moved.table.id.tenant.as_ref()?);
+        let table = &node.moved.table.id;
+        let tenant = table.tenant_text("m", table.tenant.as_ref()?);
         Some(format!(
-            "SELECT m.{TAG}, m.{tenant}::pg_catalog.text AS tenant FROM moved_{n} AS m"
+            "SELECT m.{TAG}, {tenant} AS tenant FROM moved_{n} AS m"
         ))
     });
     let linked = plan.detached.iter().enumerate().filter_map(|(d, child)| {

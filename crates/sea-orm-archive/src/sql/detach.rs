@@ -44,7 +44,8 @@ fn key(child: &DetachedChild) -> impl Iterator<Item = &str> {
 
 fn links(plan: &Plan, d: usize, child: &DetachedChild, moved: &dyn Fn(usize) -> String) -> String {
     let tenant = child.table.tenant.as_ref();
-    let tenant = tenant.map(|tenant| format!(", t.{}::pg_catalog.text AS {TENANT}", quote(tenant)));
+    let tenant =
+        tenant.map(|tenant| format!(", {} AS {TENANT}", child.table.tenant_text("t", tenant)));
     let tenant = tenant.unwrap_or_default();
     let archived = child.twin.iter().map(|twin| (twin.id.sql(), true));
     let tables: Vec<_> = std::iter::once((child.table.sql(), false))

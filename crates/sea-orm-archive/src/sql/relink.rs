@@ -152,8 +152,8 @@ fn rows(d: usize, child: &DetachedChild, name: &str, table: &TableId, only: &str
     // Who sees the rows of every tenant does not follow a link to a row of another one.
     let own = match &child.table.tenant {
         Some(tenant) => format!(
-            "coalesce(t.{}::pg_catalog.text OPERATOR(pg_catalog.=) (SELECT g.tenant FROM target AS g), false)",
-            quote(tenant)
+            "coalesce({} OPERATOR(pg_catalog.=) (SELECT g.tenant FROM target AS g), false)",
+            child.table.tenant_text("t", tenant)
         ),
         None => "true".to_owned(),
     };

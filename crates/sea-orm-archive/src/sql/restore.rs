@@ -166,10 +166,11 @@ fn guards(plan: &RestorePlan) -> Vec<String> {
 fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
     let tables = plan.tables.iter().enumerate();
     tables.filter_map(|(n, moved)| {
-        let tenant = moved.table.id.tenant.as_ref()?;
-        let tenant = quote(written(moved).find(|name| name == tenant)?);
+        let table = &moved.table.id;
+        let tenant = table.tenant.as_ref()?;
+        let tenant = table.tenant_text("t", written(moved).find(|name| name == tenant)?);
         Some(format!(
-            "(CASE WHEN NOT EXISTS (SELECT FROM taken_{n} AS t, target AS g WHERE t.{tenant}::pg_catalog.text IS DISTINCT FROM g.tenant) \
+            "(CASE WHEN NOT EXISTS (SELECT FROM taken_{n} AS t, target AS g WHERE {tenant} IS DISTINCT FROM g.tenant) \
              THEN true ELSE archive.stop('{OTHER_TENANT}', {}) END)",
             literal(&moved.twin.id.to_string())
         ))

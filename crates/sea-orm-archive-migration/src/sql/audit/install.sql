@@ -94,8 +94,10 @@ CREATE TABLE IF NOT EXISTS archive.audit_handover (
     rows           bigint   NOT NULL,
     keys           bytea,             -- of RETURNS: the digest of the keys alone
     digest         bytea    NOT NULL, -- of the images of all rows, in whatever order they came
-    images         bytea[]            -- of RETURNS, where rows may come back with other values: the digest of each row
+    images         bytea[],           -- of RETURNS, where rows may come back with other values: the digest of each row
+    archivals      bigint[]           -- of ARRIVED: the archivals of the rows
 );
+ALTER TABLE archive.audit_handover ADD COLUMN IF NOT EXISTS archivals bigint[];
 
 CREATE INDEX IF NOT EXISTS audit_handover_transaction_id_idx ON archive.audit_handover (transaction_id);
 

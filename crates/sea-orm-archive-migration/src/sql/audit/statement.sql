@@ -113,7 +113,10 @@ BEGIN
         coalesce(changed, ''),
         CASE WHEN tenant IS NULL THEN '$2'
              ELSE format('CASE WHEN a.%I IS NULL THEN %s ELSE %s END', keys[1], format(as_text, 'b', tenant), format(as_text, 'a', tenant)) END,
-        CASE WHEN of_twin THEN format('CASE WHEN a.%2$I IS NULL THEN b.%1$I ELSE a.%1$I END', watched.archival, keys[1])
+        CASE WHEN of_twin AND EXISTS (SELECT FROM pg_attribute AS c WHERE c.attrelid = numbered AND c.attname = watched.archival
+                                                                      AND c.atttypid = 'int8'::regtype)
+             THEN format('CASE WHEN a.%2$I IS NULL THEN b.%1$I ELSE a.%1$I END', watched.archival, keys[1])
+             -- A cast of another type would run as the owner of the log.
              ELSE 'NULL::bigint' END,
         source);
 END
@@ -221,17 +224,34 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
 END
 $$;
 
--- A key of the table, given as texts, as entries write it. Dynamic, since the table has to be named with its schema: a
--- domain of its name in the session's temporary schema would come first as the name of its row type.
+-- The type that a value of this type is read as, given as text: the type below its domains, whose checks are functions of
+-- their owner. A composite type or a range stays the text that it is, as entries write it.
+CREATE OR REPLACE FUNCTION archive.audit_read_as(type oid, modifier integer) RETURNS text
+LANGUAGE sql STABLE
+RETURN (WITH RECURSIVE based AS (
+            SELECT type AS oid, modifier, 0 AS depth
+            UNION ALL
+            SELECT t.typbasetype, CASE WHEN t.typtypmod OPERATOR(pg_catalog.=) -1 THEN b.modifier ELSE t.typtypmod END, b.depth OPERATOR(pg_catalog.+) 1
+            FROM based AS b JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) b.oid WHERE t.typtype OPERATOR(pg_catalog.=) 'd'
+        )
+        SELECT CASE WHEN l.oid OPERATOR(pg_catalog.>=) 16384 AND l.typtype NOT IN ('b', 'e') THEN 'text'
+                    -- Elements of an array may be of a domain, too.
+                    WHEN b.oid OPERATOR(pg_catalog.<>) l.oid THEN pg_catalog.format_type(l.typarray, b.modifier)
+                    ELSE pg_catalog.format_type(b.oid, b.modifier) END
+        FROM based AS b JOIN pg_catalog.pg_type AS l ON l.oid OPERATOR(pg_catalog.=) archive.audit_leaf(b.oid)
+        ORDER BY b.depth DESC LIMIT 1);
+
+-- A key of the table, given as texts, as entries write it: read by input functions of types alone.
 CREATE OR REPLACE FUNCTION archive.audit_key(relation regclass, key jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     written jsonb;
 BEGIN
-    EXECUTE (SELECT format('SELECT jsonb_build_object(%s) FROM jsonb_populate_record(NULL::%I.%I, $1) AS k',
-                           (SELECT string_agg(format('%1$L, archive.audit_value(k.%1$I)', part), ', ') FROM jsonb_object_keys(key) AS part),
-                           n.nspname, c.relname)
-             FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation)
+    EXECUTE (SELECT format('SELECT jsonb_build_object(%s) FROM jsonb_to_record($1) AS k (%s)',
+                           string_agg(format('%1$L, archive.audit_value(k.%1$I)', c.attname), ', '),
+                           string_agg(format('%I %s', c.attname, archive.audit_read_as(c.atttypid, c.atttypmod)), ', '))
+             FROM jsonb_object_keys(key) AS part
+             JOIN pg_attribute AS c ON c.attrelid = relation AND c.attname = part AND c.attnum > 0 AND NOT c.attisdropped)
     INTO written USING key;
     RETURN written;
 END

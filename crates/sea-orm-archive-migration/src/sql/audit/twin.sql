@@ -8,7 +8,34 @@ DECLARE
     v_rows   bigint;
     v_digest bytea;
     v_valued boolean;
+    v_early  boolean;
 BEGIN
+    -- Rows that arrived and are not known to have left the table are any rows: a session only has to announce a move.
+    -- Their values are not recorded as those of archived rows, whoever changes or deletes them, before the move is over.
+    IF TG_OP <> 'INSERT' AND EXISTS (SELECT FROM archive.audit_handover AS o
+                                     WHERE o.transaction_id = {transaction} AND o.audited = {id} AND o.operation <> 'RETURNS') THEN
+        IF TG_OP = 'TRUNCATE' THEN
+            v_early := true;
+        ELSIF TG_OP = 'DELETE' THEN
+            PERFORM FROM old_rows AS b LIMIT 1;
+            v_early := FOUND;
+        ELSE
+            -- An archive itself changes rows that were archived before, whose links it cuts.
+            PERFORM FROM old_rows AS b WHERE NOT archive.audit_fits({id}, true) LIMIT 1;
+            v_early := FOUND;
+            IF NOT v_early THEN
+                PERFORM FROM old_rows AS b JOIN archive.audit_handover AS o ON array_position(o.archivals, b.{archival_id}) IS NOT NULL
+                WHERE o.transaction_id = {transaction} AND o.audited = {id};
+                v_early := FOUND;
+            END IF;
+        END IF;
+        IF v_early THEN
+            RAISE EXCEPTION USING ERRCODE = 'AR008', MESSAGE = format(
+                'rows of %s move between it and its archive table, and rows of the archive table were changed or removed before all of '
+                'them had arrived: let triggers change no row of a table that is archived in the same statement, and leave the '
+                'setting archive.moving alone', {name});
+        END IF;
+    END IF;
     IF TG_OP = 'INSERT' THEN
         PERFORM FROM new_rows AS a WHERE archive.audit_fits({id}, true) LIMIT 1;
         v_fits := FOUND;
@@ -19,8 +46,8 @@ BEGIN
                           WHERE o.transaction_id = {transaction} AND o.audited = {id} AND o.operation = 'LEFT' AND o.digest = v_digest);
             IF NOT FOUND THEN
                 SET CONSTRAINTS archive.refuse_lost_rows DEFERRED;
-                INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, digest)
-                VALUES ({transaction}, {id}, 'ARRIVED', v_rows, v_digest);
+                INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, digest, archivals)
+                SELECT {transaction}, {id}, 'ARRIVED', v_rows, v_digest, array_agg(DISTINCT a.{archival_id}) FROM new_rows AS a;
             END IF;
             INSERT INTO archive.audit_entry ({target}, archival_id)
             SELECT (SELECT clock_timestamp()), {transaction}, 'ARCHIVE', {name}, {key_of_a}, NULL, NULL, NULL,

@@ -6,6 +6,7 @@ DROP TABLE IF EXISTS archive.audit_details;
 DROP TABLE IF EXISTS archive.audit_entry;
 DROP FUNCTION IF EXISTS archive.make_audit_partitions(integer);
 DROP FUNCTION IF EXISTS archive.audit_key(regclass, jsonb);
+DROP FUNCTION IF EXISTS archive.audit_read_as(oid, integer);
 DROP FUNCTION IF EXISTS archive.audit_value(anyelement);
 DROP FUNCTION IF EXISTS archive.audit_statement(text, oid, integer, boolean, smallint[], smallint);
 DROP FUNCTION IF EXISTS archive.audit_hidden(integer, boolean);

@@ -17,7 +17,10 @@ SELECT f.attnotnull AS not_null,
        format('%I OPERATOR(%s.=) %s', f.attname, o.schema, o.tenant) AS is_own,
        format('(OLD.%I OPERATOR(%s.=) %s) IS NOT TRUE', f.attname, o.schema, o.tenant) AS was_foreign,
        format('(NEW.%I OPERATOR(%s.=) %s) IS NOT TRUE', f.attname, o.schema, o.tenant) AS is_foreign,
-       format('OLD.%1$I::text IS DISTINCT FROM NEW.%1$I::text', f.attname) AS is_given
+       -- Of a type that is not PostgreSQL's own by its output function: its owner may define a cast to text.
+       format(CASE WHEN t.oid < 16384 THEN 'OLD.%1$I::text IS DISTINCT FROM NEW.%1$I::text'
+                   ELSE 'pg_catalog.format(''%%s'', OLD.%1$I) IS DISTINCT FROM pg_catalog.format(''%%s'', NEW.%1$I)' END,
+              f.attname) AS is_given
 FROM found AS f
 JOIN based AS b ON true
 JOIN pg_type AS t ON t.oid = b.type AND t.typtype <> 'd'

@@ -13,7 +13,7 @@ WITH linked AS MATERIALIZED (
 ),
 told AS (
     SELECT a.id, a.tenant AS before, coalesce(
-               (SELECT pg_catalog.min(d.{column}::text) FROM {twin} AS d WHERE d.{archival_id} = a.id),
+               (SELECT pg_catalog.min({tenant_of_d}) FROM {twin} AS d WHERE d.{archival_id} = a.id),
                (SELECT l.tenant FROM linked AS l WHERE l.archival_id = a.id),
                CASE WHEN {table}::regclass::oid = ANY (a.tables::oid[]) AND a.row_counts->>{name} IS DISTINCT FROM '0' THEN '' END) AS tenant
     FROM archive.archival AS a

@@ -1,0 +1,38 @@
+//! What an entry of the log says was done.
+
+use sea_orm::entity::prelude::*;
+
+/// What was done to a row.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    EnumIter,
+    DeriveActiveEnum,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum Operation {
+    /// It was inserted.
+    #[sea_orm(string_value = "INSERT")]
+    Insert,
+    /// It was updated.
+    #[sea_orm(string_value = "UPDATE")]
+    Update,
+    /// It was deleted for good.
+    #[sea_orm(string_value = "DELETE")]
+    Delete,
+    /// It went with all others of its table.
+    #[sea_orm(string_value = "TRUNCATE")]
+    Truncate,
+    /// It was archived.
+    #[sea_orm(string_value = "ARCHIVE")]
+    Archive,
+    /// It was restored.
+    #[sea_orm(string_value = "RESTORE")]
+    Restore,
+}
