@@ -13,3 +13,4 @@ mod prepared_statements;
 mod redaction;
 mod search_path;
 mod temp_types;
+mod trust;
