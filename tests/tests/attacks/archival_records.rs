@@ -8,7 +8,7 @@ use sea_orm_archive::prelude::*;
 use crate::blog::{attempt, blog, number};
 
 /// What `tagger` tries against the record of an archived post, with what PostgreSQL or a function of ours answers.
-const ATTEMPTS: [(&str, &str); 28] = [
+const ATTEMPTS: [(&str, &str); 30] = [
     ("select archive.claim_archival({id})", "may not restore this"),
     ("select archive.begin_restore({id}, 'me')", "may not restore this"),
     ("select archive.finish_restore({id}, 'me')", "may not restore this"),
@@ -84,6 +84,17 @@ const ATTEMPTS: [(&str, &str); 28] = [
         "with d as materialized (select archive.draw_archivals(1) as d)
          select archive.record_links(d, 'comments', array[(d->'ids'->>0)::bigint], '{\"[1]\"}', '{post_id}', '{\"{}\"}', '{null}') from d",
         "at least one column",
+    ),
+    // Links that are none of a foreign key, on a table on which it has the rights: one watches the row that it names.
+    (
+        "with d as materialized (select archive.draw_archivals(1) as d)
+         select archive.record_links(d, 'post_tags', array[(d->'ids'->>0)::bigint], '{\"[1, 1]\"}', '{x}', array['{\"tag_id\": 2}'::jsonb], '{null}') from d",
+        "post_tags has none of (x)",
+    ),
+    (
+        "with d as materialized (select archive.draw_archivals(1) as d)
+         select archive.record_links(d, 'post_tags', array[(d->'ids'->>0)::bigint], '{\"[1, 1]\"}', '{post_id}', array['{\"tag_id\": 2}'::jsonb], '{null}') from d",
+        "post_tags has none of (post_id)",
     ),
     ("select * from archive.links_of({id})", "may not restore this"),
     ("select archive.forget_links({id}, 'comments', '{\"[1]\"}', '{post_id}', '{false}')", "may not restore this"),

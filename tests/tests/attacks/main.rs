@@ -15,3 +15,4 @@ mod redaction;
 mod search_path;
 mod temp_types;
 mod tenant_types;
+mod trust;

@@ -313,7 +313,7 @@ async fn a_plan_notices_a_new_archive_table_of_a_child() {
 #[tokio::test]
 async fn a_key_that_cannot_be_followed_safely_does_not_change() {
     for (sql, message) in [
-        ("alter table deleted_cities owner to {role}", "belongs to another role"),
+        ("alter table deleted_cities owner to {role}", "belongs to the role"),
         (
             "create function f() returns trigger language plpgsql as $$ begin return new; end $$; alter function f() owner to {role};
              create trigger t after update on deleted_cities for each row execute function f()",
@@ -330,8 +330,8 @@ async fn a_key_that_cannot_be_followed_safely_does_not_change() {
         let role = format!("\"{}\"", database.role("other").await);
         world::city::Entity::archive_by_id(1).exec(&db).await.unwrap();
         run(&db, &sql.replace("{role}", &role)).await;
-        // A key without archived rows below it is nobody's concern.
-        if message != "BYPASSRLS" {
+        // Where the archive table can be read, a key without archived rows below it may change.
+        if message == "belongs to another role" {
             run(&db, "update countries set code = 'SVK' where code = 'SK'").await;
         }
         let refused = db

@@ -355,21 +355,30 @@ DECLARE
     allowed  boolean := archive.require_session() AND archive.require_drawn(drawn, ids) AND archive.require_tenants(child, tenants);
     recorded bigint;
     lacked   text;
+    unknown  text;
 BEGIN
     -- The archival is recorded after its links. One that is there already is that of an earlier user of the session.
     IF EXISTS (SELECT FROM archive.archival AS a WHERE a.id = ANY (ids)) THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'links are recorded before their archival';
     END IF;
-    -- The restore writes these columns again, whoever restores.
-    SELECT string_agg(DISTINCT quote_ident(c.name), ', ') INTO lacked
-    FROM unnest(links) AS l (link) CROSS JOIN LATERAL jsonb_object_keys(l.link) AS c (name)
-    LEFT JOIN pg_attribute AS a ON a.attrelid = child AND a.attname = c.name AND a.attnum > 0
-    WHERE has_column_privilege(archive.acting_role(), child, a.attnum, 'UPDATE') IS NOT TRUE;
+    -- The restore writes these columns again, whoever restores. Only foreign keys are cut: another link names rows to watch
+    -- what happens to them.
+    SELECT string_agg(DISTINCT quote_ident(l.name), ', ') FILTER (
+               WHERE has_column_privilege(archive.acting_role(), child, a.attnum, 'UPDATE') IS NOT TRUE),
+           string_agg(DISTINCT l.edge, '; ') FILTER (WHERE NOT EXISTS (
+               SELECT FROM pg_constraint AS c WHERE c.conrelid = child AND c.contype = 'f' AND a.attnum = ANY (c.conkey)
+               AND l.edge = (SELECT string_agg(k.attname, ', ' ORDER BY array_position(c.conkey, k.attnum))
+                             FROM pg_attribute AS k WHERE k.attrelid = child AND k.attnum = ANY (c.conkey))))
+    INTO lacked, unknown
+    FROM (SELECT DISTINCT n.edge, c.name FROM unnest(edges, links) AS n (edge, link) CROSS JOIN LATERAL jsonb_object_keys(n.link) AS c (name)) AS l
+    LEFT JOIN pg_attribute AS a ON a.attrelid = child AND a.attname = l.name AND a.attnum > 0;
     IF archive.require_each(ids, cardinality(keys), cardinality(edges), cardinality(links), cardinality(tenants)) AND '{}' = ANY (links) THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'a link has at least one column';
     ELSIF lacked IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
             'the role %I may not detach rows of %s: it needs UPDATE on %s', archive.acting_role(), child, lacked);
+    ELSIF unknown IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('a link is that of a foreign key, and %s has none of (%s)', child, unknown);
     END IF;
     INSERT INTO archive.detached_link (archival_id, child, child_key, edge, link, tenant)
     SELECT n.id, record_links.child, n.key, n.edge, n.link, n.tenant

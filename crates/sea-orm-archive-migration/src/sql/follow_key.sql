@@ -8,14 +8,8 @@ BEGIN
                        AND p.polname NOT IN ('tenancy', 'tenancy_administration', 'tenancy_trusted'));
 END
 $$;
--- Whether code of this role may run with the rights of the caller: its own, and a superuser's. Called in functions that
--- run as their owner.
-CREATE OR REPLACE FUNCTION archive.is_trusted(role oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = role AND (r.rolsuper OR r.rolname = current_user))
-$$;
--- Whether an UPDATE of a table runs code that another role wrote: in a trigger or its condition, a CHECK, an index or a
--- generated column. A condition belongs to whoever has the privilege TRIGGER, so only the archive's own may have one.
+-- Whether an UPDATE of a table that archive.require_trusted() lets pass runs code that another role wrote: in a trigger or its condition, a rule, a CHECK, an index
+-- or a generated column. A condition belongs to whoever has the privilege TRIGGER, so only the archive's own may have one.
 -- Indexes and generated columns are immutable expressions; they are fine where they name built-in functions and types.
 CREATE OR REPLACE FUNCTION archive.runs_other_code(relation oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -24,7 +18,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     )
     SELECT EXISTS (
         SELECT FROM part AS p JOIN pg_class AS t ON t.oid = p.oid
-        WHERE NOT archive.is_trusted(t.relowner)
+        WHERE t.relhasrules
            OR EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = p.oid AND c.contype = 'c')
            OR EXISTS (SELECT FROM pg_trigger AS g JOIN pg_proc AS f ON f.oid = g.tgfoid
                       WHERE g.tgrelid = p.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 16 <> 0
@@ -53,13 +47,14 @@ CREATE OR REPLACE FUNCTION archive.is_recorded(relation oid, changed int2[]) RET
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH below AS (
         SELECT c.conrelid, r.twin, string_agg(
-                   CASE WHEN archive.converts(pa.atttypid, ca.atttypid) THEN 'true'
+                   CASE WHEN archive.converts(pa.atttypid, ca.atttypid) OR archive.converts(pa.atttypid, ta.atttypid) THEN 'true'
                         ELSE format('t.%I OPERATOR(%s.%s) s.%I', pa.attname, o.oprnamespace::regnamespace, o.oprname, ca.attname) END, ' AND ') AS same
         FROM pg_constraint AS c
         LEFT JOIN archive.archived_table AS r ON r.active = c.conrelid
         CROSS JOIN LATERAL unnest(c.conkey, c.confkey, c.conpfeqop) AS k(child, parent, operator)
         JOIN pg_attribute AS ca ON ca.attrelid = c.conrelid AND ca.attnum = k.child
         JOIN pg_attribute AS pa ON pa.attrelid = c.confrelid AND pa.attnum = k.parent
+        LEFT JOIN pg_attribute AS ta ON ta.attrelid = r.twin AND ta.attname = ca.attname AND NOT ta.attisdropped
         JOIN pg_operator AS o ON o.oid = k.operator
         WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid = relation AND c.confkey && changed
         GROUP BY c.oid, c.conrelid, r.twin
@@ -71,7 +66,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         HAVING bool_or(k.attnum = ANY (changed))
     ), place AS (
         -- What is hidden from the owner may be there.
-        SELECT CASE WHEN row_security_active(b.twin::oid) AND NOT archive.sees_every_row(b.twin::oid) THEN 'true'
+        SELECT CASE WHEN archive.require_trusted(b.twin) AND row_security_active(b.twin::oid) AND NOT archive.sees_every_row(b.twin::oid) THEN 'true'
                     ELSE format('EXISTS (SELECT FROM %s AS s WHERE %s)', b.twin, b.same) END AS condition FROM below AS b WHERE b.twin IS NOT NULL
         UNION ALL
         SELECT format('EXISTS (SELECT FROM archive.detached_link AS l WHERE l.archival_id = t.%I AND l.child = %s::oid)', r.archival_id_column, b.conrelid::oid)
@@ -83,14 +78,25 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     )
     SELECT string_agg(p.condition, ' OR ') FROM place AS p
 $$;
+-- The condition that a detached link l may be one of the row called `alias` of a table, as SQL that goes on with AND: where
+-- the table is under tenancy, another tenant names this row only to watch its key.
+CREATE OR REPLACE FUNCTION archive.of_tenant(relation oid, alias text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN coalesce((SELECT format(' AND (l.tenant IS NULL OR l.tenant = archive.exact_text(%s.%I))', alias, a.attname)
+                     FROM archive.tenancy_scope AS s
+                     JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.wanted_column AND NOT a.attisdropped
+                     WHERE s.relation = of_tenant.relation ORDER BY a.attname LIMIT 1), '');
+END
+$$;
 -- What follows the key of a row that changes, while rows that refer to it are archived.
 --
 -- Archived rows have no foreign key, so ON UPDATE CASCADE does not reach them: their parent's new key is written here,
 -- and a restore never finds another row under the old one. The detached links of the row itself follow too.
 --
 -- It runs as its owner, since who changes a key need have no rights on archive tables. Nothing of another role may run
--- then: no trigger or its condition, no conversion, no CHECK. Where that cannot be, an error says so, and only where
--- archived rows do refer to the row. Keys are compared with the operators of the foreign key, and recorded keys as
+-- then: no trigger or its condition, no conversion, no CHECK. Where that cannot be, an error says so: for what a query
+-- would run, before the first query, and otherwise only where archived rows do refer to the row. Keys are compared with the operators of the foreign key, and recorded keys as
 -- archive.exact_text() writes them.
 --
 -- Race: a row that is archived at the same moment is locked by the foreign key's own trigger, which fires before this one
@@ -106,6 +112,7 @@ DECLARE
     differing int2[]; -- the columns of the foreign key that get another value
     found_one boolean;
     recorded  text;
+    of_tenant text;
     old_key   jsonb;
     new_key   jsonb;
 BEGIN
@@ -140,16 +147,25 @@ BEGIN
         IF reference.converts THEN
             reference.same := 'true';
         END IF;
-        IF reference.condeferrable THEN
+        IF reference.condeferrable AND archive.require_trusted(reference.conrelid) THEN
             EXECUTE format('SELECT FROM %s AS t WHERE %s FOR KEY SHARE', reference.conrelid::regclass, reference.same) USING OLD;
         END IF;
-        PERFORM set_config('row_security', CASE WHEN archive.sees_every_row(reference.twin) THEN 'on' ELSE 'off' END, true);
+        PERFORM archive.require_trusted(reference.twin), set_config('row_security', CASE WHEN archive.sees_every_row(reference.twin) THEN 'on' ELSE 'off' END, true);
         EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE %s)', reference.archive_table, reference.same) INTO found_one USING OLD;
         CONTINUE WHEN NOT found_one;
         IF reference.converts OR archive.runs_other_code(reference.twin) THEN
             RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
-                'archived rows of %s refer to this row of %s, and its key cannot change: the archive table, a trigger on it, its condition, a CHECK, an index or a conversion of its key belongs to another role than the schema archive, or may; restore the rows first, or change that',
+                'archived rows of %s refer to this row of %s, and its key cannot change: a trigger on the archive table, its condition, a rule, a CHECK, an index or a conversion of its key belongs to another role than the schema archive, or may; restore the rows first, or change that',
                 reference.archive_table, TG_RELID::regclass);
+        END IF;
+        -- As the plan does: the key of a row that is skipped or changed back would be that of another row later.
+        SELECT string_agg(quote_ident(g.tgname), ', ') INTO recorded FROM pg_trigger AS g
+        WHERE g.tgrelid = reference.twin AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 19 = 19
+          AND g.tgfoid IS DISTINCT FROM to_regproc('archive.tenancy_guard')::oid;
+        IF recorded IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
+                'archived rows of %s refer to this row of %s, and its key cannot change: the trigger %s may skip or change them: make it an AFTER trigger, or drop it',
+                reference.archive_table, TG_RELID::regclass, recorded);
         END IF;
         recorded := archive.is_recorded(reference.conrelid, differing);
         IF recorded IS NOT NULL THEN
@@ -174,16 +190,19 @@ BEGIN
     WHERE i.indrelid = changed AND i.indisprimary AND k.ord <= i.indnkeyatts;
     EXECUTE recorded INTO old_key USING OLD;
     EXECUTE recorded INTO new_key USING NEW;
-    IF old_key <> new_key THEN
+    IF old_key <> new_key AND EXISTS (SELECT FROM archive.detached_link AS l WHERE l.child = changed AND l.child_key IN (old_key, new_key)) THEN
+        of_tenant := archive.of_tenant(changed, '($4)');
         -- Two rows can swap their keys in one statement only where the key is checked later; this row comes first or second.
-        IF EXISTS (SELECT FROM archive.detached_link AS l WHERE l.child = changed AND l.child_key = new_key)
-           AND EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = changed AND c.contype = 'p' AND c.condeferrable)
+        EXECUTE format('SELECT EXISTS (SELECT FROM archive.detached_link AS l WHERE l.child = $1 AND l.child_key = $3%s)', of_tenant)
+            INTO found_one USING changed, old_key, new_key, OLD;
+        IF found_one AND EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = changed AND c.contype = 'p' AND c.condeferrable)
         THEN
             RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
                 'rows of %s with detached links exchange their keys, and the links could not tell them apart: give one of the rows a free key first',
                 changed::regclass);
         END IF;
-        UPDATE archive.detached_link AS l SET child_key = new_key WHERE l.child = changed AND l.child_key = old_key;
+        EXECUTE format('UPDATE archive.detached_link AS l SET child_key = $3 WHERE l.child = $1 AND l.child_key = $2%s', of_tenant)
+            USING changed, old_key, new_key, OLD;
     END IF;
     RETURN NULL;
 EXCEPTION WHEN insufficient_privilege THEN
@@ -201,6 +220,7 @@ CREATE OR REPLACE FUNCTION archive.mark_deleted() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     marked   oid := coalesce((SELECT r.active::oid FROM archive.archived_table AS r WHERE r.twin = TG_RELID), TG_RELID);
+    other    regclass; -- the archive table of the table that is truncated, or its table
     recorded text;
 BEGIN
     IF current_setting('archive.moving', true) LIKE pg_current_xact_id_if_assigned()::text || format(':%%,%s,%%', TG_RELID)
@@ -213,19 +233,19 @@ BEGIN
     WHERE i.indrelid = marked AND i.indisprimary AND k.ord <= i.indnkeyatts;
     IF TG_OP = 'DELETE' THEN
         EXECUTE format('UPDATE archive.detached_link AS l SET deleted = true FROM deleted_rows AS r '
-                       'WHERE l.child = %s AND l.child_key = %s AND NOT l.deleted', marked, recorded);
+                       'WHERE l.child = %s AND l.child_key = %s AND NOT l.deleted%s', marked, recorded, archive.of_tenant(TG_RELID, 'r'));
     ELSE
-        IF EXISTS (SELECT FROM archive.archived_table AS t WHERE t.active = marked
-                   AND row_security_active(CASE WHEN t.twin = TG_RELID THEN t.active ELSE t.twin END::oid)) THEN
+        SELECT c.oid INTO other FROM archive.archived_table AS t
+        JOIN pg_class AS c ON c.oid = CASE WHEN t.twin = TG_RELID THEN t.active ELSE t.twin END WHERE t.active = marked;
+        IF other IS NOT NULL AND archive.require_trusted(other) AND row_security_active(other) THEN
             RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
                 'links were cut from rows of %s, and which of them are deleted by a TRUNCATE of %s is hidden from the owner of the schema archive by row-level security: delete the rows instead, or give that role BYPASSRLS',
                 marked::regclass, TG_RELID::regclass);
         END IF;
         -- What was truncated cannot be read any more: these are the links of rows that are in neither table.
-        EXECUTE format('UPDATE archive.detached_link AS l SET deleted = true WHERE l.child = %s AND NOT l.deleted%s', marked, coalesce((SELECT format(' AND NOT EXISTS (SELECT FROM %s AS r WHERE %s = l.child_key)', other.relation::regclass, recorded)
-                         FROM archive.archived_table AS t
-                         CROSS JOIN LATERAL (SELECT CASE WHEN t.twin = TG_RELID THEN t.active ELSE t.twin END AS relation) AS other
-                         WHERE t.active = marked), ''));
+        EXECUTE format('UPDATE archive.detached_link AS l SET deleted = true WHERE l.child = %s AND NOT l.deleted%s', marked, CASE
+            WHEN other IS NOT NULL THEN format(' AND NOT EXISTS (SELECT FROM %s AS r WHERE %s = l.child_key%s)',
+                                               other, recorded, archive.of_tenant(other, 'r')) END);
     END IF;
     RETURN NULL;
 END

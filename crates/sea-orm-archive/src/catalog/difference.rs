@@ -92,7 +92,7 @@ pub fn differences(active: &Table, archive: &Table, added: &[&str]) -> Vec<Diffe
     }
     found.extend(constraints(archive));
     let triggers = archive.row_triggers.iter();
-    let intercepting = triggers.filter(|t| t.before_insert || t.before_delete);
+    let intercepting = triggers.filter(|t| t.before_insert || t.before_update || t.before_delete);
     found.extend(intercepting.map(|trigger| Difference::Trigger(trigger.name.clone())));
     if active.row_security && !archive.row_security {
         found.push(Difference::RowSecurity);

@@ -43,6 +43,7 @@ pub(crate) async fn create(work: &Work, wanted: &TemporalForeignKey) -> Result<(
         columns: &wanted.columns,
         time: &wanted.time,
     };
+    refuse_others_code(work, &foreign_key).await?;
     tenancy::refuse_unseen(work, vec![child.id.oid]).await?;
     refuse_unmatched(work, &foreign_key).await?;
     create_index(work, &foreign_key).await?;
@@ -169,6 +170,19 @@ async fn register_once(
         found.columns.join(", "),
         found.time.join(", ")
     )))
+}
+
+/// The triggers would refuse every write, since they run as their owner.
+async fn refuse_others_code(work: &Work, foreign_key: &ForeignKey<'_>) -> Result<(), DbErr> {
+    let history = foreign_key.history;
+    for table in [&foreign_key.child.id, &history.id, &history.identity] {
+        work.rows(
+            "SELECT archive.require_trusted($1::bigint::oid::regclass)",
+            [table.oid.into()],
+        )
+        .await?;
+    }
+    Ok(())
 }
 
 async fn refuse_unmatched(work: &Work, foreign_key: &ForeignKey<'_>) -> Result<(), DbErr> {

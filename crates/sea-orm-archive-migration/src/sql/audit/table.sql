@@ -121,6 +121,7 @@ BEGIN
                 JOIN pg_trigger AS g ON g.tgrelid = n.relid AND g.tgname = 'archive_audit_truncate'
                 WHERE n.relid <> TG_RELID AND n.relid IN (SELECT t.relid FROM pg_partition_tree(TG_RELID) AS t))
         LOOP
+            PERFORM archive.require_trusted(v_table);
             PERFORM archive.audit_refuse_hidden(v_table);
             EXECUTE archive.audit_statement('TRUNCATE', v_table, {id}, false, {excluded}, {tenant_number})
             USING {name}, {context_values};

@@ -94,6 +94,7 @@ BEGIN
             'restored: call manager.audit_table(..) again first', {name});
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
+        PERFORM archive.require_trusted(TG_RELID);
         PERFORM archive.audit_refuse_hidden(TG_RELID);
     END IF;
     v_settings := archive.audit_settings(TG_OP = 'TRUNCATE');

@@ -7,6 +7,7 @@ AS {body}
 DECLARE
     lacking record;
     culprit text;
+    trusted boolean := {identity_is_trusted} AND {history_is_trusted};
 BEGIN
     -- First the identities, in the order of their key. Whoever ends a version locks them, too, before it
     -- looks for rows that need it: so one of us waits for the other.

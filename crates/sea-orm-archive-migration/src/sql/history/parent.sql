@@ -5,7 +5,8 @@ SET row_security = off
 AS {body}
 #variable_conflict use_column
 DECLARE
-    needed record;
+    needed  record;
+    trusted boolean := {identity_is_trusted} AND {history_is_trusted};
 BEGIN
     -- First the identities, in the order of their key: a row that needs a version locks them, too.
     PERFORM FROM (
@@ -20,6 +21,7 @@ BEGIN
     IF NOT FOUND OR {child_is_gone} THEN
         RETURN NULL;
     END IF;
+    trusted := {child_is_trusted};
     {refuse_old_snapshot}
 
     SELECT d.*, {g_columns} INTO needed FROM ({lost}) AS g

@@ -5,11 +5,13 @@ SET row_security = off
 AS {body}
 #variable_conflict use_column
 DECLARE
-    needed record;
+    needed  record;
+    trusted boolean;
 BEGIN
     IF {child_is_gone} THEN
         RETURN NULL;
     END IF;
+    trusted := {child_is_trusted};
     {refuse_old_snapshot}
 
     -- After the statement: a child that was truncated with the history needs nothing.
