@@ -21,6 +21,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     context::install(work).await?;
     work.run(include_str!("sql/functions.sql")).await?;
     work.run(&catalog_functions()).await?;
+    work.run(include_str!("sql/trusted.sql")).await?;
     follow::install(work).await?;
     stamps::forget_dropped(work).await?;
     stamps::install(work).await?;

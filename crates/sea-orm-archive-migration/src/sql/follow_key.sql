@@ -8,12 +8,6 @@ BEGIN
                        AND p.polname NOT IN ('tenancy', 'tenancy_administration', 'tenancy_trusted'));
 END
 $$;
--- Whether code of this role may run with the rights of the caller: its own, and a superuser's. Called in functions that
--- run as their owner.
-CREATE OR REPLACE FUNCTION archive.is_trusted(role oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = role AND (r.rolsuper OR r.rolname = current_user))
-$$;
 -- Whether an UPDATE of a table runs code that another role wrote: in a trigger or its condition, a CHECK, an index or a
 -- generated column. A condition belongs to whoever has the privilege TRIGGER, so only the archive's own may have one.
 -- Indexes and generated columns are immutable expressions; they are fine where they name built-in functions and types.
