@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use blog::{post, tag};
-use sea_orm_archive::prelude::*;
 use sea_orm_archive::archival;
+use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
@@ -72,7 +72,8 @@ async fn an_owner_from_whom_policies_hide_rows_restores_nothing() {
         refused.contains("public.deleted_comments") && refused.contains("BYPASSRLS"),
         "{refused}"
     );
-    let everything = "drop policy mine on deleted_comments; create policy mine on deleted_comments using (true);
+    let everything =
+        "drop policy mine on deleted_comments; create policy mine on deleted_comments using (true);
         alter table deleted_comments no force row level security";
     run(&owner, everything).await;
     archival.restore(&web).await.unwrap();
@@ -106,9 +107,8 @@ async fn owned() -> (Database, sea_orm::DatabaseConnection) {
     for table in ["posts", "comments", "likes", "tags", "post_tags"] {
         manager.archive_existing_table(table).await.unwrap();
     }
-    let grant = format!(
-        "grant select, insert, update, delete on all tables in schema public to {web}"
-    );
+    let grant =
+        format!("grant select, insert, update, delete on all tables in schema public to {web}");
     run(&owner, &grant).await;
     manager.grant_archive(web).await.unwrap();
     (database, owner)

@@ -49,7 +49,8 @@ async fn a_row_of_the_tenant_that_a_policy_hides_stops_the_restore() {
         let role = organisations.database.role("owner").await;
         let superuser = organisations.database.connect().await;
         run(&superuser, &format!("alter role \"{role}\" {owner}")).await;
-        let policy = "create policy mine on deleted_likes as restrictive for select using (id <> 111)";
+        let policy =
+            "create policy mine on deleted_likes as restrictive for select using (id <> 111)";
         let txn = organisations.tenant(1).await;
         let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
         txn.commit().await.unwrap();
