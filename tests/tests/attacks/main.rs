@@ -12,6 +12,7 @@ mod exact_keys;
 mod forged_moves;
 mod prepared_statements;
 mod redaction;
+mod rows_that_stay;
 mod search_path;
 mod temp_types;
 mod tenant_types;

@@ -202,3 +202,54 @@ async fn a_row_is_handed_over_to_a_restore_under_way() {
         }
     }
 }
+
+/// The tags, by an entity that takes no row along.
+mod plain_tag {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "tags")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub name: String,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A restore of a post waits for the archival that holds one tag, and another tag is archived meanwhile. The row between
+/// that tag and the post is deferred to an archival that is locked and records the row's table, or not yet: an archival
+/// that does not know the table would not bring the row back.
+#[tokio::test]
+async fn a_parent_is_archived_while_rows_are_deferred() {
+    let blog = database(OnDelete::NoAction).await;
+    let (holder, restorer) = (blog.session("holder").await, blog.session("restorer").await);
+    let db = blog.connect().await;
+    db.execute_unprepared(
+        "delete from post_tags; insert into tags (id, name) values (2, 'sql'); insert into post_tags values (1, 1), (1, 2)",
+    )
+    .await
+    .unwrap();
+    post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    let first = plain_tag::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    let holding = holder.db().begin().await.unwrap();
+    let hold = format!("select archive.claim_archival({})", first.id);
+    holding.execute_unprepared(&hold).await.unwrap();
+    let restoring = restorer.db();
+    let restoring =
+        restorer.start(async move { post::Entity::restore_by_id(1).exec(&restoring).await });
+    blog.wait_until_blocked_by(&restorer, &holder).await;
+    let second = plain_tag::Entity::archive_by_id(2).exec(&db).await.unwrap();
+    holding.rollback().await.unwrap();
+    restoring.finish().await.unwrap();
+    for (archival, tag) in [(second, 2), (first, 1)] {
+        archival.restore(&db).await.unwrap();
+        assert_eq!(
+            find(&db, "post_tags", &format!("tag_id = {tag}")).await,
+            At::Active
+        );
+    }
+}

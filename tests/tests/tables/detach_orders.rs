@@ -353,6 +353,38 @@ async fn a_parent_that_was_deleted_for_good_leaves_null_in_archived_rows_too() {
     );
 }
 
+/// A row whose parent was deleted loses that link, and nothing else.
+#[tokio::test]
+async fn a_trigger_that_changes_an_archived_row_on_its_way_to_null_stops_the_restore() {
+    for body in [
+        "return old;",
+        "new.assignee_id := 2; return new;",
+        "new.id := 7; return new;",
+    ] {
+        let (_database, db) = tables(DESK, &["users", "tickets", "comments"]).await;
+        let ticket = desk::ticket::Entity::archive_by_id(1)
+            .exec(&db)
+            .await
+            .unwrap();
+        let changes = format!(
+            "delete from users where id = 1;
+             create function f() returns trigger language plpgsql as $$ begin {body} end $$;
+             create trigger changes before update on deleted_tickets for each row execute function f()"
+        );
+        run(&db, &changes).await;
+        let before = dumps(&db, &DESK_TABLES).await;
+        let refused = ticket.restore(&db).await;
+        let Err(ArchiveError::Trigger(message)) = &refused else {
+            panic!("{body}: {refused:?}")
+        };
+        assert!(
+            message.contains("changes") && message.contains("public.deleted_tickets"),
+            "{message}"
+        );
+        assert_eq!(dumps(&db, &DESK_TABLES).await, before, "{body}");
+    }
+}
+
 /// A foreign key that refuses to lose its parent is not cut.
 #[tokio::test]
 async fn a_parent_that_was_deleted_for_good_is_missed_by_a_key_that_refuses() {

@@ -19,6 +19,7 @@ mod neighbours;
 mod nested;
 mod odd_names;
 mod parity;
+mod remains;
 mod splits;
 mod swapped;
 mod temporal;

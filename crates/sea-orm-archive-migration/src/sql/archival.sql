@@ -259,7 +259,7 @@ $$;
 -- hold its rows, how many links it has to put back, and the record that is the answer. NULL where it is not archived any
 -- longer.
 --
--- Where row-level security may hide rows of the root's archive table, the role might move none of them: there it is
+-- Where row-level security may hide rows of one of the archive tables, the role might not move all of them: there it is
 -- archive.finish_restore() that marks the archival, and the record is missing here.
 --
 -- Race: of two restores of one archival the second waits here, and then finds it restored. So does a restore that
@@ -281,7 +281,7 @@ BEGIN
     SELECT (SELECT count(*) FROM archive.detached_link AS l
             WHERE l.archival_id = archival AND l.tenant IS NOT DISTINCT FROM restored.tenant),
            EXISTS (SELECT FROM archive.archived_table AS r JOIN pg_class AS c ON c.oid = r.twin AND c.relrowsecurity
-                   WHERE r.active = restored.tables[1])
+                   WHERE r.active::oid = ANY (restored.tables::oid[]))
     INTO links, hides;
     IF hides THEN
         UPDATE archive.archival AS a SET restored_at = NULL, restored_by = NULL WHERE a.id = archival;
@@ -292,7 +292,13 @@ END
 $$;
 
 -- Marks the archival as restored, after its rows are back (the caller evaluates it last), and returns its record as
--- archive.record_json() writes it.
+-- archive.record_json() writes it. Stops while one of its archive tables with row-level security holds a row of it: a
+-- policy may have kept that row from the role, which then did not move it.
+--
+-- A row of another tenant is not one of this archival, whatever its archival id: a role can insert such a row, and the
+-- restore leaves it where it is.
+--
+-- Race: the archival is locked, so no other restore defers a row to it after this looked.
 CREATE OR REPLACE FUNCTION archive.finish_restore(archival bigint, by text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -307,16 +313,41 @@ BEGIN
         RETURN NULL;
     END IF;
     allowed := archive.require_rights(finished.tables, true);
-    -- A policy may hide the rows from the role, which then moved none of them.
-    SELECT r.twin, r.archival_id_column INTO held FROM archive.archived_table AS r
-    JOIN pg_class AS c ON c.oid = r.twin AND c.relrowsecurity WHERE r.active = finished.tables[1];
-    IF FOUND THEN
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I = $1)', held.twin, held.archival_id_column) INTO remains USING archival;
+    FOR held IN
+        SELECT r.twin, concat(n.nspname, '.', c.relname) AS name, r.archival_id_column, o.tenant_column,
+               has_table_privilege(c.oid, 'SELECT') AND (NOT row_security_active(c.oid)
+                   -- The policies of tenancy show the owner what they show the role. Restrictive ones of the application may not.
+                   OR o.tenant_column IS NOT NULL AND NOT EXISTS (
+                       SELECT FROM pg_policy AS p
+                       WHERE p.polrelid = c.oid AND NOT p.polpermissive AND p.polcmd IN ('r', '*')
+                         AND EXISTS (SELECT FROM unnest(p.polroles) AS g WHERE g = 0 OR pg_has_role(g, 'USAGE')))) AS is_seen
+        FROM archive.archived_table AS r
+        JOIN pg_class AS c ON c.oid = r.twin AND c.relrowsecurity JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        LEFT JOIN LATERAL (
+            SELECT a.attname AS tenant_column FROM archive.tenancy_scope AS s
+            JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.wanted_column AND NOT a.attisdropped
+            WHERE s.relation = c.oid LIMIT 1
+        ) AS o ON true
+        WHERE r.active::oid = ANY (finished.tables::oid[])
+        ORDER BY array_position(finished.tables::oid[], r.active::oid)
+    LOOP
+        allowed := archive.require_trusted(held.twin);
+        IF NOT held.is_seen THEN
+            RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
+                'row-level security may keep rows of archival %s in %s, and hide them from the owner of the schema archive: give the role %I SELECT on that table and BYPASSRLS',
+                archival, held.name, current_user);
+        END IF;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE t.%I = $1%s)', held.twin, held.archival_id_column,
+                -- By the output function of the type, and not by a cast that somebody defined. NULL is no other tenant.
+                CASE WHEN held.tenant_column IS NOT NULL
+                     THEN format(' AND (t.%1$I IS NULL OR format(''%%s'', t.%1$I) = $2)', held.tenant_column) END)
+            INTO remains USING archival, finished.tenant;
         IF remains THEN
             RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
-                'archival %s still has rows in %s that the role %I may not see: they were not restored', archival, held.twin, archive.acting_role());
+                'archival %s still has rows in %s that row-level security keeps from the role %I, so nothing was restored: let its policies show the role every row of the archival and let the role delete it, or restore with a role that may',
+                archival, held.name, archive.acting_role());
         END IF;
-    END IF;
+    END LOOP;
     RETURN archive.record_json(finished);
 END
 $$;

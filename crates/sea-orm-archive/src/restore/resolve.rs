@@ -1,9 +1,9 @@
 //! A restore that looks before it moves: for when something is in the way, or might be.
 //!
-//! In one transaction: rows that another archival's parent holds back change hands, every conflict
+//! In one transaction: rows whose parent is in another archival are deferred to that, every conflict
 //! is collected, and only if there is none the rows move. A preview does the same and rolls back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -16,7 +16,7 @@ use crate::plan::{self, RestorePlan};
 use crate::planned::PlannedRestore;
 use crate::report::{Conflict, LostLink, RestorePreview, Restored, Waiting};
 use crate::sql::hand_over::{self, ParentLink};
-use crate::sql::{conflict, orphan, quote, relink};
+use crate::sql::{conflict, orphan, relink};
 
 /// How often to look again for what the database says is in the way.
 const LOOKS: u32 = 3;
@@ -72,27 +72,7 @@ where
 
 async fn preview_here<T: ConnectionTrait>(db: &T, archival: i64) -> Result<RestorePreview, Error> {
     let found = looked(db, archival).await?;
-    let mut rows = BTreeMap::new();
-    for moved in &found.plan.tables {
-        let twin = &moved.twin;
-        let text = format!(
-            "SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) AS result FROM {} WHERE {} = $1",
-            twin.id.sql(),
-            quote(&twin.archival_id)
-        );
-        let count = ask_here(
-            db,
-            &Sql {
-                text,
-                values: vec![archival.into()],
-            },
-        )
-        .await?;
-        rows.insert(
-            moved.table.id.to_string(),
-            count.and_then(|n| n.as_u64()).unwrap_or_default(),
-        );
-    }
+    let rows = held(db, &found.plan, archival).await?;
     let waiting = found.waiting.clone();
     let mut not_relinked = found.parents_deleted.clone();
     not_relinked.extend(lost_links(db, &found.plan, archival).await?);
@@ -159,25 +139,27 @@ async fn looked<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Erro
     let plan = plan::from_ledger(db, archival).await?;
     let links = parent_links(db, &plan).await?;
     let parents_deleted = unlink_deleted_parents(db, &plan, &links, archival).await?;
-    let mut waiting = BTreeMap::new();
+    let mut deferral = Deferral::of(held(db, &plan, archival).await?);
     let mut looks = 0;
+    // Ends: no row is deferred twice, and where none is, it goes on for a few looks only.
     let conflicts = loop {
         looks += 1;
-        hand_over(db, &plan, &links, archival, &mut waiting).await?;
+        defer(db, &plan, &links, archival, &mut deferral).await?;
         let conflicts = conflicts(db, &plan, &links, archival).await?;
         // Race: a parent that is archived between the two is missing, and its rows can wait for it like
         // those of the others.
-        let given = match conflicts.is_empty() {
-            true => 0,
-            false => hand_over(db, &plan, &links, archival, &mut waiting).await?,
+        let deferred = match conflicts.is_empty() {
+            true => false,
+            false => defer(db, &plan, &links, archival, &mut deferral).await?,
         };
-        // Race: it is back before its rows are handed over. Then it is missing no more.
+        // Race: it is back before its rows are deferred. Then it is missing no more.
         let is_passing = looks < LOOKS && conflicts.iter().any(is_archived_parent);
-        if given == 0 && !is_passing {
+        if !deferred && !is_passing {
             break conflicts;
         }
     };
-    let waiting = waiting
+    let waiting = deferral
+        .waiting
         .into_iter()
         .map(|((table, archival), rows)| Waiting {
             table: plan.tables[table].table.id.to_string(),
@@ -357,39 +339,96 @@ async fn parent_links<T: ConnectionTrait>(
     Ok(links.collect())
 }
 
-/// Hands over, level by level, until no row is left whose parent is elsewhere; says how many it were.
-async fn hand_over<T: ConnectionTrait>(
+/// Rows that were deferred, and how many there can be.
+struct Deferral {
+    /// How many rows the archival held before.
+    held: u64,
+    /// How many went where: of this table of the plan, to this archival.
+    waiting: BTreeMap<(usize, i64), u64>,
+}
+
+impl Deferral {
+    fn of(rows: BTreeMap<String, u64>) -> Self {
+        Self {
+            held: rows.into_values().sum(),
+            waiting: BTreeMap::new(),
+        }
+    }
+
+    /// Each row is deferred once. One that comes again was put back by somebody, and would be for ever.
+    fn add(&mut self, plan: &RestorePlan, table: usize, to: i64, rows: u64) -> Result<(), Error> {
+        *self.waiting.entry((table, to)).or_default() += rows;
+        if self.waiting.values().sum::<u64>() <= self.held {
+            return Ok(());
+        }
+        Err(Error::Trigger(format!(
+            "rows of {} that wait for a parent in archival {to} were put back, so nothing was restored: let no trigger of that \
+             table write its archival ids, and try again",
+            plan.tables[table].twin.id
+        )))
+    }
+}
+
+/// How many rows of each table the archival holds.
+async fn held<T: ConnectionTrait>(
+    db: &T,
+    plan: &RestorePlan,
+    archival: i64,
+) -> Result<BTreeMap<String, u64>, Error> {
+    let text = hand_over::held(plan);
+    let values = vec![archival.into()];
+    let held = ask_here(db, &Sql { text, values }).await?;
+    serde_json::from_value(held.unwrap_or_default())
+        .map_err(|error| Error::Catalog(error.to_string()))
+}
+
+/// Defers rows whose parent is in another archival, level by level, until there are none; says whether there were any.
+async fn defer<T: ConnectionTrait>(
     db: &T,
     plan: &RestorePlan,
     links: &[ParentLink],
     archival: i64,
-    waiting: &mut BTreeMap<(usize, i64), u64>,
-) -> Result<u64, Error> {
-    let mut all = 0;
+    deferral: &mut Deferral,
+) -> Result<bool, Error> {
+    let mut locked = BTreeSet::new();
+    let mut any = false;
     loop {
-        let mut given = 0;
+        let mut deferred = false;
         for link in links {
             let Some(twin) = &link.twin else { continue };
-            execute(db, hand_over::lock(plan, link, twin), archival).await?;
-            let statement = statement(hand_over::rows(plan, link, twin), archival);
-            for row in db.query_all_raw(statement).await? {
+            let lock = Sql {
+                text: hand_over::lock(plan, link, twin),
+                values: vec![archival.into()],
+            };
+            let others = ask_here(db, &lock).await?.unwrap_or_default();
+            let others: Option<Vec<i64>> = serde_json::from_value(others)
+                .map_err(|error| Error::Catalog(error.to_string()))?;
+            let Some(others) = others else { continue };
+            locked.extend(others.iter().copied());
+            let rows = to_others(hand_over::rows(plan, link, twin), archival, others);
+            for row in db.query_all_raw(rows).await? {
                 let (to, rows): (i64, i64) =
                     (row.try_get("", "archival")?, row.try_get("", "rows")?);
-                *waiting.entry((link.table, to)).or_default() += rows.unsigned_abs();
-                given += rows.unsigned_abs();
+                deferral.add(plan, link.table, to, rows.unsigned_abs())?;
+                deferred = true;
             }
         }
-        if given == 0 {
+        if !deferred {
             break;
         }
-        all += given;
+        any = true;
     }
+    if locked.is_empty() {
+        return Ok(any);
+    }
+    let others: Vec<i64> = locked.into_iter().collect();
     for child in &plan.detached {
         for sql in hand_over::links(child, plan) {
-            execute(db, sql, archival).await?;
+            let links = to_others(sql, archival, others.clone());
+            db.execute_raw(links).await?;
         }
     }
-    Ok(all)
+    Ok(any)
 }
 
 async fn conflicts<T: ConnectionTrait>(
@@ -421,11 +460,6 @@ async fn conflicts<T: ConnectionTrait>(
     Ok(conflicts)
 }
 
-async fn execute<T: ConnectionTrait>(db: &T, sql: String, archival: i64) -> Result<(), Error> {
-    db.execute_raw(statement(sql, archival)).await?;
-    Ok(())
-}
-
-fn statement(sql: String, archival: i64) -> Statement {
-    Statement::from_sql_and_values(DbBackend::Postgres, sql, [archival.into()])
+fn to_others(sql: String, archival: i64, others: Vec<i64>) -> Statement {
+    Statement::from_sql_and_values(DbBackend::Postgres, sql, [archival.into(), others.into()])
 }

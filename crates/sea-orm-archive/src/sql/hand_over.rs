@@ -4,7 +4,12 @@
 //! that holds the missing parent, whose restore brings them. Never to one of another tenant, whose restore would not
 //! see them: such a parent is missing.
 
-use super::name::{joined, key_object, literal, quote, type_name};
+use std::collections::BTreeSet;
+
+use super::name::{columns, joined, key_object, literal, object, quote, same_key, type_name};
+use super::restore::written;
+use super::rewrite::{is_rewritten, stop_unless_rewritten};
+use super::tree::TAG;
 use crate::catalog::{ForeignKey, Twin};
 use crate::plan::{DetachedChild, Moved, RestorePlan};
 
@@ -18,17 +23,19 @@ pub(crate) struct ParentLink {
     pub twin: Option<Twin>,
 }
 
-/// Locks the archivals that rows will be handed to, and notes there that they hold such rows.
+/// Locks the archivals that rows will be deferred to, and notes there that they hold such rows; answers with their ids.
+/// NULL or no row: no row waits.
 ///
 /// Race: one of them may be restored at this moment. Its restore holds the same lock, so either it is
 /// over when the next statement looks, and the parent is back, or it begins after the rows have come.
 pub(crate) fn lock(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
     let moved = &plan.tables[link.table];
     format!(
-        "SELECT archive.defer_to($1, pg_catalog.array_agg(DISTINCT p.{}), {}::pg_catalog.regclass) \
-         FROM {} AS t JOIN {} AS p ON {} WHERE {} HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
-        quote(&twin.archival_id),
+        "SELECT pg_catalog.to_jsonb(o.others) AS result, archive.defer_to($1, o.others, {}::pg_catalog.regclass) \
+         FROM (SELECT pg_catalog.array_agg(DISTINCT p.{}) AS others FROM {} AS t JOIN {} AS p ON {} WHERE {} \
+         HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0) AS o",
         literal(&moved.table.id.sql()),
+        quote(&twin.archival_id),
         moved.twin.id.sql(),
         twin.id.sql(),
         joined(&link.key, "p", "t"),
@@ -36,21 +43,53 @@ pub(crate) fn lock(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String
     )
 }
 
-/// Hands the rows over; answers with the archivals and how many rows each was given.
+/// Defers the rows to the archivals `$2`, which are locked; answers with the archivals and how many rows each was given.
+/// Stops where a trigger let a row through as another one than that.
+///
+/// Races: a parent that was archived since the lock is in an archival that is neither locked nor knows the table, and
+/// would not bring the row back: its rows wait for the next round. A row that changes at the same moment is locked, and
+/// looked at again as it is then.
 pub(crate) fn rows(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
     let moved = &plan.tables[link.table];
+    let table = moved.twin.id.sql();
     let tag = quote(&moved.twin.archival_id);
+    let parent_tag = quote(&twin.archival_id);
+    let given = format!("w.{TAG}");
+    let new = [(moved.twin.archival_id.as_str(), given.clone())];
+    let key = moved.table.key.iter().map(|c| c.name.as_str());
+    let names: BTreeSet<_> = written(moved).chain(key).collect();
     format!(
-        "WITH given AS (UPDATE {} AS t SET {tag} = p.{parent_tag} FROM {} AS p JOIN archive.archival AS a ON a.id = p.{parent_tag} AND a.restored_at IS NULL AND {} \
-         WHERE {} AND {} RETURNING t.{tag} AS archival) \
-         SELECT archival, pg_catalog.count(*) AS rows FROM given GROUP BY archival ORDER BY archival",
-        moved.twin.id.sql(),
+        "WITH waiting AS MATERIALIZED (SELECT {}, p.{parent_tag} AS {TAG} FROM {table} AS t JOIN {} AS p ON {} \
+         JOIN archive.archival AS a ON a.id OPERATOR(pg_catalog.=) p.{parent_tag} AND a.restored_at IS NULL AND {} \
+         WHERE p.{parent_tag} OPERATOR(pg_catalog.=) ANY ($2) AND {} FOR NO KEY UPDATE OF t), \
+         given AS (UPDATE {table} AS t SET {tag} = {given} FROM waiting AS w WHERE {} RETURNING {given} AS archival, {} AS done) \
+         SELECT g.archival, pg_catalog.count(*) AS rows FROM given AS g WHERE {} GROUP BY g.archival ORDER BY g.archival",
+        columns("t", names),
         twin.id.sql(),
-        same_tenant("a"),
         joined(&link.key, "p", "t"),
+        same_tenant("a"),
         waits(plan, link, twin),
-        parent_tag = quote(&twin.archival_id),
+        same_key(&moved.table.key, "w", "t"),
+        is_rewritten(moved, "w", &new),
+        stop_unless_rewritten(moved, "g.done", "that has to wait for another parent"),
     )
+}
+
+/// How many rows the archival `$1` holds of each table, as a JSON object.
+pub(crate) fn held(plan: &RestorePlan) -> String {
+    let counts: Vec<_> = plan
+        .tables
+        .iter()
+        .map(|moved| {
+            let count = format!(
+                "(SELECT pg_catalog.count(*) FROM {} AS t WHERE t.{} OPERATOR(pg_catalog.=) $1)",
+                moved.twin.id.sql(),
+                quote(&moved.twin.archival_id)
+            );
+            (moved.table.id.to_string(), count)
+        })
+        .collect();
+    format!("SELECT {} AS result", object(&counts))
 }
 
 /// What `row` is of the ledger has the tenant of the archival that is restored.
@@ -81,7 +120,7 @@ fn waits(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
     )
 }
 
-/// Links that were cut from a row that is handed over go with it, wherever the child is by now.
+/// Links that were cut from a row that is deferred to one of the archivals `$2` go with it, wherever the child is by now.
 pub(crate) fn links(child: &DetachedChild, plan: &RestorePlan) -> Vec<String> {
     let edges = child.edges.iter().filter_map(|edge| {
         let parent = plan
@@ -116,8 +155,8 @@ fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String
         .collect();
     format!(
         "SELECT archive.move_links($1, {}::pg_catalog.regclass, pg_catalog.array_agg(p.{tag}), pg_catalog.array_agg(l.child_key), pg_catalog.array_agg(l.edge)) \
-         FROM archive.links_of($1) AS l JOIN {} AS p ON {} JOIN archive.archival AS a ON a.id = p.{tag} AND {} \
-         WHERE {own} AND p.{tag} OPERATOR(pg_catalog.<>) $1 HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
+         FROM archive.links_of($1) AS l JOIN {} AS p ON {} JOIN archive.archival AS a ON a.id OPERATOR(pg_catalog.=) p.{tag} AND {} \
+         WHERE {own} AND p.{tag} OPERATOR(pg_catalog.=) ANY ($2) HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
         literal(&child.table.sql()),
         parent.twin.id.sql(),
         pairs.join(" AND "),

@@ -10,6 +10,7 @@ pub(crate) mod orphan;
 pub(crate) mod preview;
 pub(crate) mod relink;
 pub(crate) mod restore;
+mod rewrite;
 pub(crate) mod template;
 mod tree;
 

@@ -2,6 +2,7 @@
 
 use super::hand_over::ParentLink;
 use super::name::{joined, key_object, literal, object, quote};
+use super::rewrite::{is_rewritten, stop_unless_rewritten};
 use crate::catalog::OnDelete;
 use crate::plan::RestorePlan;
 
@@ -9,22 +10,28 @@ use crate::plan::RestorePlan;
 /// answers with the links. `None` where the foreign key does not say SET NULL: then the parent is missing, and
 /// where row-level security may hide the parent: then nobody knows.
 ///
-/// Race: the archival is locked, so none of its rows moves. A parent that is inserted again at the same moment is
-/// another row; one that is archived is in one of the two tables for every snapshot.
+/// Stops where a trigger let a row through as another one than that.
+///
+/// Races: the archival is locked, so none of its rows moves. A parent that is inserted again at the same moment is
+/// another row; one that is archived is in one of the two tables for every snapshot. An archive that cuts a link of the
+/// row at the same moment is waited for, and the row is looked at again as it is then.
 pub(crate) fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
     let (moved, key) = (&plan.tables[link.table], &link.key);
     if key.on_delete != OnDelete::SetNull || key.parent.hides_rows {
         return None;
     }
-    let nulled: Vec<_> = key
-        .columns
-        .iter()
+    let columns = key.columns.iter();
+    let nulled: Vec<_> = columns
         .filter(|c| c.set_null && !c.child_not_null)
-        .map(|c| format!("{} = NULL", quote(&c.child)))
+        .map(|c| (c.child.as_str(), "NULL".to_owned()))
         .collect();
     if nulled.is_empty() {
         return None;
     }
+    let assigned: Vec<_> = nulled
+        .iter()
+        .map(|(name, value)| format!("{} = {value}", quote(name)))
+        .collect();
     let set: Vec<_> = key
         .columns
         .iter()
@@ -56,11 +63,13 @@ pub(crate) fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
     ]);
     let table = moved.twin.id.sql();
     Some(format!(
-        "WITH orphans AS MATERIALIZED (SELECT t.* FROM {table} AS t WHERE t.{} = $1 AND {}), \
-         unlinked AS (UPDATE {table} AS t SET {} FROM orphans AS o WHERE {row} RETURNING {lost} AS link) \
-         SELECT coalesce(pg_catalog.jsonb_agg(u.link), '[]'::pg_catalog.jsonb) AS result FROM unlinked AS u",
+        "WITH orphans AS MATERIALIZED (SELECT t.* FROM {table} AS t WHERE t.{} = $1 AND {} FOR NO KEY UPDATE OF t), \
+         unlinked AS (UPDATE {table} AS t SET {} FROM orphans AS o WHERE {row} RETURNING {lost} AS link, {} AS done) \
+         SELECT coalesce(pg_catalog.jsonb_agg(u.link), '[]'::pg_catalog.jsonb) AS result FROM unlinked AS u WHERE {}",
         quote(&moved.twin.archival_id),
         orphaned.join(" AND "),
-        nulled.join(", "),
+        assigned.join(", "),
+        is_rewritten(moved, "o", &nulled),
+        stop_unless_rewritten(moved, "u.done", "whose parent was deleted for good"),
     ))
 }

@@ -84,7 +84,7 @@ pub(crate) fn is_planned(plan: &RestorePlan, claim: &str) -> String {
 }
 
 /// The columns that are written: generated ones are left to the database.
-fn written(moved: &Moved) -> impl Iterator<Item = &str> {
+pub(super) fn written(moved: &Moved) -> impl Iterator<Item = &str> {
     moved
         .table
         .columns

@@ -1,0 +1,206 @@
+//! Rows that a restore would leave in an archive table, or put somewhere else, and answer that all is well.
+
+use std::time::Duration;
+
+use blog::{post, tag};
+use sea_orm_archive::archival;
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_archive_tests::Database;
+use sea_orm_migration::SchemaManager;
+
+use crate::blog::{blog, number, run};
+
+/// Policies that keep an archived comment from `web`: altogether, or from DELETE alone.
+const HIDING: [&str; 2] = [
+    "create policy mine on deleted_comments using (content <> 'first') with check (true)",
+    "create policy every on deleted_comments using (true);
+     create policy mine on deleted_comments as restrictive for delete using (content <> 'first')",
+];
+
+const OPEN: &str = "select count(*) from archive.archival where restored_at is null";
+
+#[tokio::test]
+async fn a_restore_leaves_no_row_behind_that_a_policy_keeps_from_the_role() {
+    for policies in HIDING {
+        let (database, db) = blog().await;
+        let web = database.connect_as("web").await;
+        let archival = post::Entity::archive_by_id(1).exec(&web).await.unwrap();
+        let enable = format!("alter table deleted_comments enable row level security; {policies}");
+        run(&db, &enable).await;
+        let refused = [
+            archival.restore(&web).await.map(drop),
+            post::Entity::restore_by_id(1).exec(&web).await.map(drop),
+            archival::Entity::restore_by_id(archival.id)
+                .preview(&web)
+                .await
+                .map(drop),
+        ];
+        for refused in refused {
+            let refused = refused.expect_err(policies).to_string();
+            assert!(
+                refused.contains("still has rows in public.deleted_comments"),
+                "{policies}: {refused}"
+            );
+        }
+        assert_eq!(number(&db, OPEN).await, 1);
+        assert_eq!(number(&db, "select count(*) from deleted_posts").await, 1);
+        run(&db, "drop policy mine on deleted_comments").await;
+        let every = "drop policy if exists every on deleted_comments; create policy every on deleted_comments using (true)";
+        run(&db, every).await;
+        let restored = archival.restore(&web).await.unwrap();
+        assert_eq!(restored.rows["public.comments"], 1);
+        assert_eq!(number(&db, OPEN).await, 0);
+    }
+}
+
+/// The owner of the schema `archive` is no superuser, and policies that the application made hold for it as well: a row
+/// that they hide from both would stay.
+#[tokio::test]
+async fn an_owner_from_whom_policies_hide_rows_restores_nothing() {
+    let (database, owner) = owned().await;
+    let web = database.connect_as("web").await;
+    let archival = post::Entity::archive_by_id(1).exec(&web).await.unwrap();
+    run(
+        &owner,
+        "alter table deleted_comments enable row level security, force row level security;
+         create policy mine on deleted_comments using (content <> 'first') with check (true)",
+    )
+    .await;
+    let refused = archival.restore(&web).await.unwrap_err().to_string();
+    assert!(
+        refused.contains("public.deleted_comments") && refused.contains("BYPASSRLS"),
+        "{refused}"
+    );
+    let everything =
+        "drop policy mine on deleted_comments; create policy mine on deleted_comments using (true);
+        alter table deleted_comments no force row level security";
+    run(&owner, everything).await;
+    archival.restore(&web).await.unwrap();
+    assert_eq!(number(&owner, "select count(*) from comments").await, 2);
+}
+
+/// The blog's posts and comments, and a session of the role that owns them and the schema `archive`.
+async fn owned() -> (Database, sea_orm::DatabaseConnection) {
+    let database = Database::empty().await;
+    let owner = database.role("owner").await;
+    let grant = format!(
+        "grant create on database \"{}\" to {owner}; grant all on schema public to {owner}",
+        database.name()
+    );
+    run(&database.connect().await, &grant).await;
+    let web = database.role("web").await;
+    let owner = database.connect_as("owner").await;
+    run(
+        &owner,
+        "create table posts (id bigint primary key, title text not null, slug text not null, content text not null, author_id bigint not null, created_at timestamptz not null default now());
+         create table comments (id bigint primary key, post_id bigint not null references posts on delete cascade, author_id bigint not null, content text not null, created_at timestamptz not null default now());
+         create table likes (id bigint primary key, comment_id bigint not null references comments on delete cascade, user_id bigint not null, created_at timestamptz not null default now());
+         create table tags (id bigint primary key, name text not null);
+         create table post_tags (post_id bigint not null references posts on delete cascade, tag_id bigint not null references tags on delete cascade, primary key (post_id, tag_id));
+         insert into posts values (1, 'One', 'one', '', 1);
+         insert into comments values (1, 1, 1, 'first'), (2, 1, 1, 'second')",
+    )
+    .await;
+    let manager = SchemaManager::new(&owner);
+    manager.install_archive().await.unwrap();
+    for table in ["posts", "comments", "likes", "tags", "post_tags"] {
+        manager.archive_existing_table(table).await.unwrap();
+    }
+    let grant =
+        format!("grant select, insert, update, delete on all tables in schema public to {web}");
+    run(&owner, &grant).await;
+    manager.grant_archive(web).await.unwrap();
+    (database, owner)
+}
+
+/// Row triggers that fire before an archived row is updated: the row stays with the archival that is being restored, goes
+/// to one that nobody restores, or comes back as another row.
+const REWRITING: [&str; 3] = [
+    "new.archival_id := old.archival_id; return new;",
+    "new.archival_id := 4711; return new;",
+    "new.tag_id := 2; return new;",
+];
+
+/// A post with a tag, both archived, so that a restore of the post defers the row between them.
+async fn deferring() -> (Database, sea_orm::DatabaseConnection, [Archival; 2]) {
+    let (database, db) = blog().await;
+    let rows = "insert into tags (name) values ('a'), ('b'); insert into post_tags values (1, 1)";
+    run(&db, rows).await;
+    let post = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    let tag = tag::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    (database, db, [post, tag])
+}
+
+async fn trigger(db: &sea_orm::DatabaseConnection, when: &str, body: &str) {
+    let sql = format!(
+        "create function f() returns trigger language plpgsql as $$ begin {body} end $$;
+         create trigger \"rewrites\" {when} update on deleted_post_tags for each row execute function f()"
+    );
+    run(db, &sql).await;
+}
+
+/// A restore that never ends would hold locks for ever.
+async fn in_time<T>(restore: impl Future<Output = T>) -> T {
+    let ended = tokio::time::timeout(Duration::from_secs(60), restore).await;
+    ended.expect("the restore ends")
+}
+
+#[tokio::test]
+async fn a_row_that_is_not_deferred_as_asked_stops_the_restore() {
+    for body in REWRITING {
+        let (database, db, [post, tag]) = deferring().await;
+        let web = database.connect_as("web").await;
+        trigger(&db, "before", body).await;
+        let refused = in_time(post.restore(&web)).await;
+        let Err(ArchiveError::Trigger(message)) = &refused else {
+            panic!("{body}: {refused:?}")
+        };
+        assert!(
+            message.contains("rewrites") && message.contains("public.deleted_post_tags"),
+            "{message}"
+        );
+        assert_eq!(number(&db, OPEN).await, 2, "{body}");
+        run(&db, "drop trigger \"rewrites\" on deleted_post_tags").await;
+        assert_eq!(post.restore(&web).await.unwrap().waiting[0].rows, 1);
+        tag.restore(&web).await.unwrap();
+        let there = "select count(*) from post_tags where post_id = 1 and tag_id = 1";
+        assert_eq!(number(&db, there).await, 1, "{body}");
+    }
+}
+
+/// What is not deferred misses its parent, and the answer says what to restore first.
+#[tokio::test]
+async fn a_row_that_a_trigger_keeps_from_being_deferred_misses_its_parent() {
+    let (database, db, [post, tag]) = deferring().await;
+    let web = database.connect_as("web").await;
+    trigger(&db, "before", "return null;").await;
+    let refused = in_time(post.restore(&web)).await;
+    let Err(ArchiveError::RestoreConflict { conflicts, .. }) = &refused else {
+        panic!("{refused:?}")
+    };
+    assert!(
+        matches!(conflicts.as_slice(), [Conflict::MissingParent { archival, .. }] if *archival == Some(tag.id)),
+        "{conflicts:?}"
+    );
+    tag.restore(&web).await.unwrap();
+    post.restore(&web).await.unwrap();
+    assert_eq!(number(&db, "select count(*) from post_tags").await, 1);
+}
+
+#[tokio::test]
+async fn a_row_that_is_put_back_each_time_it_is_deferred_stops_the_restore() {
+    let (database, db, [post, _]) = deferring().await;
+    let web = database.connect_as("web").await;
+    let back = format!(
+        "if new.archival_id <> {0} then update deleted_post_tags set archival_id = {0}; end if; return null;",
+        post.id
+    );
+    trigger(&db, "after", &back).await;
+    let refused = in_time(post.restore(&web)).await;
+    let Err(ArchiveError::Trigger(message)) = &refused else {
+        panic!("{refused:?}")
+    };
+    assert!(message.contains("public.deleted_post_tags"), "{message}");
+    assert_eq!(number(&db, OPEN).await, 2);
+}

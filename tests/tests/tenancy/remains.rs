@@ -1,0 +1,65 @@
+//! Rows with the id of another tenant's archival: its restore neither brings them back nor waits for them.
+
+use sea_orm_archive::archival;
+use sea_orm_archive::prelude::*;
+
+use crate::database::{Organisations, number, run};
+use crate::model::post;
+
+/// Whether policies hold for the owner of the schema `archive`, or not.
+const OWNERS: [&str; 2] = ["nobypassrls", "bypassrls"];
+
+#[tokio::test]
+async fn a_row_of_another_tenant_stops_no_restore() {
+    for owner in OWNERS {
+        let organisations = Organisations::new().await;
+        let role = organisations.database.role("owner").await;
+        let superuser = organisations.database.connect().await;
+        run(&superuser, &format!("alter role \"{role}\" {owner}")).await;
+        let txn = organisations.tenant(1).await;
+        let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+        txn.commit().await.unwrap();
+        let txn = organisations.tenant(2).await;
+        let rows = format!(
+            "insert into deleted_posts (id, org_id, slug, deleted_at, archival_id) values (900, 2, 'z', now(), {0});
+             insert into deleted_likes (id, org_id, comment_id, deleted_at, archival_id) values (901, 2, 11, now(), {0})",
+            archival.id
+        );
+        run(&txn, &rows).await;
+        txn.commit().await.unwrap();
+        let txn = organisations.tenant(1).await;
+        let preview = archival::Entity::restore_by_id(archival.id);
+        let preview = preview.preview(&txn).await.unwrap();
+        assert_eq!(preview.conflicts, [], "{owner}");
+        let restored = archival.restore(&txn).await.unwrap();
+        assert_eq!(restored.rows["public.posts"], 1, "{owner}");
+        assert_eq!(restored.rows["public.likes"], 1, "{owner}");
+        txn.commit().await.unwrap();
+        let rows = "select count(*) from (select id from deleted_posts union all select id from deleted_likes) as r";
+        let theirs = organisations.tenant(2).await;
+        assert_eq!(number(&theirs, rows).await, 2, "{owner}");
+    }
+}
+
+/// A policy of the application beside those of tenancy: it keeps a row of the tenant from the restore.
+#[tokio::test]
+async fn a_row_of_the_tenant_that_a_policy_hides_stops_the_restore() {
+    for (owner, says) in OWNERS.into_iter().zip(["BYPASSRLS", "still has rows in"]) {
+        let organisations = Organisations::new().await;
+        let role = organisations.database.role("owner").await;
+        let superuser = organisations.database.connect().await;
+        run(&superuser, &format!("alter role \"{role}\" {owner}")).await;
+        let policy =
+            "create policy mine on deleted_likes as restrictive for select using (id <> 111)";
+        let txn = organisations.tenant(1).await;
+        let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+        txn.commit().await.unwrap();
+        run(&organisations.owner, policy).await;
+        let txn = organisations.tenant(1).await;
+        let refused = archival.restore(&txn).await.unwrap_err().to_string();
+        assert!(
+            refused.contains("public.deleted_likes") && refused.contains(says),
+            "{refused}"
+        );
+    }
+}
