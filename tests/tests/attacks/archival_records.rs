@@ -5,7 +5,7 @@ use sea_orm::EntityTrait;
 use sea_orm_archive::archival;
 use sea_orm_archive::prelude::*;
 
-use crate::blog::{attempt, blog, number};
+use crate::blog::{attempt, blog, number, run};
 
 /// What `tagger` tries against the record of an archived post, with what PostgreSQL or a function of ours answers.
 const ATTEMPTS: [(&str, &str); 30] = [
@@ -237,4 +237,51 @@ async fn an_archival_whose_rows_a_policy_hides_is_not_marked_as_restored() {
     .await
     .unwrap();
     archival.restore(&web).await.unwrap();
+}
+
+/// The ids of one archive of several rows are signed: for these ids, in one transaction.
+#[tokio::test]
+async fn the_ids_of_several_archivals_are_those_that_the_transaction_has_drawn() {
+    let (database, _db) = blog().await;
+    let session = database.session_as("tagger", "tagger").await;
+    for attack in [
+        "select archive.record_archivals(archive.draw_archivals(2), '{tags}', now(),
+             '{4711,4712}', '{\"{}\",\"{}\"}', '{\"{}\",\"{}\"}', '{null,null}')",
+        "begin;
+         create temporary table kept as select archive.draw_archivals(2) as d;
+         commit;
+         select archive.record_archivals(d, '{tags}', now(), array(select i::bigint from jsonb_array_elements_text(d->'ids') as i),
+             '{\"{}\",\"{}\"}', '{\"{}\",\"{}\"}', '{null,null}') from kept",
+    ] {
+        let error = attempt(&session.db(), attack).await.expect_err(attack);
+        assert!(
+            error.to_string().contains("drawn by archive.draw_archivals() in the same transaction"),
+            "{attack}: {error}"
+        );
+    }
+}
+
+/// A pooled session remembers the id that its earlier user has drawn: no link is added to that archival.
+#[tokio::test]
+async fn the_next_user_of_a_session_adds_no_link_to_the_archival_of_the_last_one() {
+    let (database, db) = blog().await;
+    let session = database.session("pooled").await.db();
+    run(
+        &db,
+        "insert into tags (name) values ('a'); insert into post_tags values (1, 1)",
+    )
+    .await;
+    let roles = [database.role("web").await, database.role("tagger").await];
+    run(&session, &format!("set role {}", roles[0])).await;
+    let archival = post::Entity::archive_by_id(2).exec(&session).await.unwrap();
+    run(&session, &format!("set role {}", roles[1])).await;
+    let attack = format!(
+        "select archive.record_links('{{}}', 'post_tags', '{{{}}}', '{{\"[\\\"1\\\", \\\"1\\\"]\"}}', '{{tag_id}}', array['{{\"tag_id\": 1}}'::jsonb], '{{null}}')",
+        archival.id
+    );
+    let error = attempt(&session, &attack).await.expect_err(&attack);
+    assert!(
+        error.to_string().contains("recorded before their archival"),
+        "{attack}: {error}"
+    );
 }

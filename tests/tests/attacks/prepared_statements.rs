@@ -1,6 +1,7 @@
 //! Prepared statements that an earlier user of a session left behind.
 
 use blog::post;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_archive::prelude::*;
 
 use crate::blog::{blog, number, run};
@@ -47,4 +48,28 @@ async fn a_statement_of_the_same_name_is_not_run() {
         .await
         .unwrap();
     assert_eq!(number(&session.db(), prepared).await, before);
+}
+
+/// A driver prepares the text of a step, PREPARE and all, under the name of the step: to execute that is not to execute
+/// the step.
+#[tokio::test]
+async fn what_a_driver_prepared_is_not_run() {
+    let (database, _db) = blog().await;
+    let session = database.session("pooled").await.db();
+    // sqlx numbers its statements, this one included.
+    let next = "select max(substring(name from 8)::bigint) + 1 from pg_prepared_statements where name like 'sqlx\\_s\\_%'";
+    let name = format!("sqlx_s_{}", number(&session, next).await);
+    let step = format!(
+        "PREPARE {name} (pg_catalog.jsonb, timestamp with time zone, bigint, pg_catalog.text) AS SELECT pg_catalog.to_jsonb(7)"
+    );
+    let statement = Statement::from_string(DbBackend::Postgres, &step);
+    let error = session.execute_raw(statement).await.unwrap_err();
+    assert!(error.to_string().contains("already exists"), "{error}");
+    let is_there = format!(
+        "select count(*) from pg_prepared_statements where name = '{name}' and not from_sql and statement = '{step}'"
+    );
+    assert_eq!(number(&session, &is_there).await, 1);
+    let call =
+        format!("select archive.run('{{{name}}}', array['{step}'], '{{f}}', '', '{{}}')::bigint");
+    assert_eq!(number(&session, &call).await, 7);
 }

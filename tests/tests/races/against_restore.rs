@@ -3,6 +3,8 @@
 use blog::{comment, post, tag};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_migration::SchemaManager;
 
 use crate::blog::{At, OnDelete, blog as database, count, find};
 
@@ -252,4 +254,40 @@ async fn a_parent_is_archived_while_rows_are_deferred() {
             At::Active
         );
     }
+}
+
+/// A row is deferred while another transaction changes the key of a third parent of it, which an archived row follows: it
+/// is deferred as it is then, and no trigger is blamed for the new key.
+#[tokio::test]
+async fn a_row_follows_a_key_while_it_is_deferred() {
+    let blog = database(OnDelete::Cascade).await;
+    let (writer, restorer) = (blog.session("writer").await, blog.session("restorer").await);
+    let db = blog.connect().await;
+    db.execute_unprepared(
+        "create table reviews (id bigint primary key, post_id bigint not null references posts, tag_id bigint not null references tags,
+             user_id bigint not null references users on update cascade)",
+    )
+    .await
+    .unwrap();
+    let manager = SchemaManager::new(&db);
+    manager.archive_existing_table("reviews").await.unwrap();
+    let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    let tag = tag::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    // As an entity with the reviews below a post would have archived one.
+    let row = format!(
+        "insert into deleted_reviews values (1, 1, 1, 2, now(), null, {0});
+         update archive.archival set tables = tables || 'reviews'::regclass where id = {0}",
+        archival.id
+    );
+    db.execute_unprepared(&row).await.unwrap();
+    let writing = writer.db().begin().await.unwrap();
+    let key = "update users set id = 5 where id = 2";
+    writing.execute_unprepared(key).await.unwrap();
+    let restoring = restorer.db();
+    let restoring = restorer.start(async move { archival.restore(&restoring).await });
+    blog.wait_until_blocked_by(&restorer, &writer).await;
+    writing.commit().await.unwrap();
+    restoring.finish().await.unwrap();
+    tag.restore(&db).await.unwrap();
+    assert_eq!(count(&db, "reviews", "id = 1 and user_id = 5").await, 1);
 }

@@ -1,5 +1,6 @@
 //! Parents and children of a relation that says `detach`, archived and restored in every order.
 
+use sea_orm::TransactionTrait;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{LostLink, LostLinkReason};
 
@@ -353,32 +354,44 @@ async fn a_parent_that_was_deleted_for_good_leaves_null_in_archived_rows_too() {
     );
 }
 
-/// A row whose parent was deleted loses that link, and nothing else.
+/// A row whose parent was deleted loses that link, and nothing else. The trigger is created after the restore was planned,
+/// while it waits for a row of another table.
 #[tokio::test]
 async fn a_trigger_that_changes_an_archived_row_on_its_way_to_null_stops_the_restore() {
     for body in [
         "return old;",
-        "new.assignee_id := 2; return new;",
-        "new.id := 7; return new;",
+        "new.author_id := 2; return new;",
+        "new.id := 77; return new;",
     ] {
-        let (_database, db) = tables(DESK, &["users", "tickets", "comments"]).await;
+        let (database, db) = tables(DESK, &["users", "tickets", "comments"]).await;
         let ticket = desk::ticket::Entity::archive_by_id(1)
             .exec(&db)
             .await
             .unwrap();
-        let changes = format!(
-            "delete from users where id = 1;
-             create function f() returns trigger language plpgsql as $$ begin {body} end $$;
-             create trigger changes before update on deleted_tickets for each row execute function f()"
-        );
-        run(&db, &changes).await;
+        run(&db, "delete from users where id = 1").await;
         let before = dumps(&db, &DESK_TABLES).await;
-        let refused = ticket.restore(&db).await;
+        let (holder, restorer) = (
+            database.session("holder").await,
+            database.session("restorer").await,
+        );
+        let holding = holder.db().begin().await.unwrap();
+        run(&holding, "select from deleted_tickets for update").await;
+        let restoring = restorer.db();
+        let preview = sea_orm_archive::archival::Entity::restore_by_id(ticket.id);
+        let restoring = restorer.start(async move { preview.preview(&restoring).await });
+        database.wait_until_blocked_by(&restorer, &holder).await;
+        let trigger = format!(
+            "create function f() returns trigger language plpgsql as $$ begin {body} end $$;
+             create trigger changes before update on deleted_comments for each row execute function f()"
+        );
+        run(&db, &trigger).await;
+        holding.rollback().await.unwrap();
+        let refused = restoring.finish().await;
         let Err(ArchiveError::Trigger(message)) = &refused else {
             panic!("{body}: {refused:?}")
         };
         assert!(
-            message.contains("changes") && message.contains("public.deleted_tickets"),
+            message.contains("changes") && message.contains("public.deleted_comments"),
             "{message}"
         );
         assert_eq!(dumps(&db, &DESK_TABLES).await, before, "{body}");
