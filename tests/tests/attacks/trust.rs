@@ -294,3 +294,33 @@ async fn a_temporal_foreign_key_runs_no_code_of_the_owners_of_its_tables() {
 const INSERT: &str = "insert into marks values (9, 1, '2021-01-01Z')";
 const SHORTEN: &str = "update grade_history set valid_from = '2022-01-01Z'";
 const DELETE: &str = "delete from grade_history";
+
+/// The owner of an archive table retypes its archival id, so that a comparison with it runs a cast of that owner.
+#[tokio::test]
+async fn the_end_of_a_restore_runs_no_code_of_the_owner_of_an_archive_table() {
+    let (audited, mallory) = open(CITIES, &["cities"]).await;
+    let web = audited.database.role("web").await;
+    run(
+        &audited.owner,
+        &format!("grant insert on cities to \"{web}\"; grant insert, delete on deleted_cities to \"{web}\""),
+    )
+    .await;
+    let archival = "with d as materialized (select archive.draw_archivals(1) as d)
+         select to_jsonb(d->'ids'->0) from d, lateral archive.record_archivals(d, '{cities}', now(), array[(d->'ids'->>0)::bigint],
+             array['{\"id\": 1}'::jsonb], array['{}'::jsonb], array[null]::text[])";
+    let id = &json(&audited.owner, archival).await[0];
+    audited.give("deleted_cities").await;
+    run(
+        &mallory,
+        "alter table deleted_cities disable trigger user;
+         alter table deleted_cities alter archival_id type evil.number using '1'::evil.number;
+         alter table deleted_cities enable row level security",
+    )
+    .await;
+    audited
+        .refuses(
+            &format!("select archive.finish_restore({id}, 'me')"),
+            "belongs to the role",
+        )
+        .await;
+}
