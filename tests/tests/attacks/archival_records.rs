@@ -285,3 +285,18 @@ async fn the_next_user_of_a_session_adds_no_link_to_the_archival_of_the_last_one
         "{attack}: {error}"
     );
 }
+
+/// Who restored an archival is recorded once.
+#[tokio::test]
+async fn an_archival_that_is_restored_is_not_marked_again() {
+    let (database, db) = blog().await;
+    let web = database.connect_as("web").await;
+    let archival = post::Entity::archive_by_id(1).exec(&web).await.unwrap();
+    archival.restore(&web).await.unwrap();
+    for function in ["begin_restore", "finish_restore"] {
+        let call = format!("select archive.{function}({}, 'another')", archival.id);
+        run(&web, &call).await;
+        let marked = "select count(*) from archive.archival where restored_by = 'another'";
+        assert_eq!(number(&db, marked).await, 0, "{function}");
+    }
+}
