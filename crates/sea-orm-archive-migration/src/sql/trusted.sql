@@ -3,8 +3,11 @@
 -- Whether code of this role may run with the rights of the caller: its own, and a superuser's. Called in functions that
 -- run as their owner.
 CREATE OR REPLACE FUNCTION archive.is_trusted(role oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = role AND (r.rolsuper OR r.rolname = current_user))
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_catalog.pg_roles AS r
+                   WHERE r.oid OPERATOR(pg_catalog.=) role AND (r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) current_user));
+END
 $$;
 
 -- Stops unless a query of the table and its partitions runs no code of another role. Every function that runs as its owner
