@@ -13,7 +13,7 @@ const TABLES: &str = "
          from pg_attribute as a left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
          where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
         (select string_agg(format('  constraint %s %s', conname, pg_get_constraintdef(oid)), E'\\n' order by conname)
-         from pg_constraint where conrelid = c.oid),
+         from pg_constraint where conrelid = c.oid and contype <> 'n'),
         (select string_agg('  ' || pg_get_indexdef(indexrelid), E'\\n' order by indexrelid::regclass::text) from pg_index where indrelid = c.oid),
         (select string_agg(format('  %s %s', pg_get_triggerdef(oid), tgenabled), E'\\n' order by tgname)
          from pg_trigger where tgrelid = c.oid and not tgisinternal),

@@ -116,7 +116,12 @@ impl Recorder {
 
 /// The statements of an entry: the one that the client sent, or those that `archive.run` was given.
 fn statements(entry: &str) -> Vec<String> {
-    if let Some(parameters) = entry.strip_prefix("DETAIL:  parameters: ") {
+    // PostgreSQL 16 and newer begin a detail with a capital.
+    let parameters = ["DETAIL:  parameters: ", "DETAIL:  Parameters: "];
+    if let Some(parameters) = parameters
+        .iter()
+        .find_map(|prefix| entry.strip_prefix(prefix))
+    {
         let prepared = parameters.split("'{\"").nth(1);
         return prepared.map(steps).unwrap_or_default();
     }
