@@ -10,7 +10,7 @@ use sea_orm::{
     PrimaryKeyToColumn, QueryResult, Statement, Value,
 };
 
-use super::find::key_of;
+use super::key::logged_key;
 use crate::entity::DeclaredName;
 use crate::error::Error;
 use crate::exec::check_backend;
@@ -148,7 +148,7 @@ impl<E: EntityTrait> RowAsOf<E> {
 
     fn statement(&self, watched: &Watched) -> Statement {
         let (key, mut values) = Query::select()
-            .expr(key_of::<E>(&self.key))
+            .expr(logged_key::<E>(&self.key))
             .take()
             .build(PostgresQueryBuilder);
         let key = key.strip_prefix("SELECT ").unwrap_or(&key).to_owned();

@@ -1,13 +1,11 @@
 //! Entries of one table, of one row, of one column.
 
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ActiveEnum, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, QueryFilter, QueryOrder,
-    Select, Value,
-};
+use sea_orm::{ActiveEnum, EntityTrait, IdenStatic, QueryFilter, QueryOrder, Select};
 
 use super::as_of::RowAsOf;
 use super::entry;
+use super::key::logged_key;
 use crate::entity::DeclaredName;
 use crate::row::{Key, key_values};
 use crate::sql::literal;
@@ -24,7 +22,7 @@ pub trait AuditEntity: EntityTrait {
     /// The entries of the row with this primary key, the oldest first: what it was inserted with, each change,
     /// and how it went, archived or deleted.
     fn find_audit_by_id(key: impl Into<Key<Self>>) -> Select<entry::Entity> {
-        let key = key_of::<Self>(&key_values(key.into()));
+        let key = logged_key::<Self>(&key_values(key.into()));
         Self::find_audit()
             .filter(
                 Expr::col((entry::Entity, entry::Column::KeyHash)).eq(Expr::cust_with_expr(
@@ -79,24 +77,4 @@ pub(super) fn logical_name<E: EntityTrait>() -> Expr {
         "(SELECT r.table_name FROM archive.audited_table AS r WHERE r.relation OPERATOR(pg_catalog.=) pg_catalog.to_regclass({}))",
         literal(&DeclaredName::of::<E>().quoted())
     ))
-}
-
-/// The key as entries write it: read as the types of the columns, so that `char(3)`, times and numbers are
-/// written in the same way whatever they are bound as.
-pub(super) fn key_of<E: EntityTrait>(key: &[Value]) -> Expr {
-    let names: Vec<_> = E::PrimaryKey::iter()
-        .map(|key| key.into_column().as_str().to_owned())
-        .collect();
-    let given: Vec<_> = (1..=names.len())
-        .zip(&names)
-        .map(|(n, name)| format!("{}, archive.exact_text(${n})", literal(name)))
-        .collect();
-    Expr::cust_with_values(
-        format!(
-            "archive.audit_key(pg_catalog.to_regclass({}), pg_catalog.jsonb_build_object({}))",
-            literal(&DeclaredName::of::<E>().quoted()),
-            given.join(", "),
-        ),
-        key.iter().cloned(),
-    )
 }

@@ -36,6 +36,7 @@ mod as_of;
 pub mod details;
 pub mod entry;
 mod find;
+mod key;
 mod operation;
 mod partition;
 mod revert;

@@ -1,0 +1,27 @@
+//! Keys as entries contain them.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, Value};
+
+use crate::entity::DeclaredName;
+use crate::sql::literal;
+
+/// The key as entries contain it: read as the types of the columns, so that `char(3)`, times and numbers are
+/// written in the same way whatever they are bound as.
+pub(super) fn logged_key<E: EntityTrait>(key: &[Value]) -> Expr {
+    let names: Vec<_> = E::PrimaryKey::iter()
+        .map(|key| key.into_column().as_str().to_owned())
+        .collect();
+    let given: Vec<_> = (1..=names.len())
+        .zip(&names)
+        .map(|(n, name)| format!("{}, archive.exact_text(${n})", literal(name)))
+        .collect();
+    Expr::cust_with_values(
+        format!(
+            "archive.audit_key(pg_catalog.to_regclass({}), pg_catalog.jsonb_build_object({}))",
+            literal(&DeclaredName::of::<E>().quoted()),
+            given.join(", "),
+        ),
+        key.iter().cloned(),
+    )
+}
