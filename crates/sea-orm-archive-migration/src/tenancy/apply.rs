@@ -11,19 +11,13 @@ use crate::{
         history,
         ledger::{self, Told},
         log,
+        objects::{POLICIES, ROW_TRIGGERS, refresh_foreign_keys},
         options::Tenancy,
         register::{self, Member, Registered},
         remove, shared, temporal,
     },
     work::Work,
 };
-
-/// The policies that are ours.
-pub(crate) const POLICIES: [&str; 3] = ["tenancy", "tenancy_administration", "tenancy_trusted"];
-
-/// The triggers that are ours. PostgreSQL makes those of the rows on partitions.
-pub(crate) const ROW_TRIGGERS: [&str; 3] =
-    ["tenancy_guard", "tenancy_guard_given", "tenancy_guard_kept"];
 
 /// Puts a table under tenancy.
 pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
@@ -349,15 +343,4 @@ async fn refuse_other_policies(work: &Work, member: &Member, first: bool) -> Res
             member.name
         ))),
     }
-}
-
-/// The functions of temporal foreign keys run as the owner, with `row_security = off`, which is an error where the
-/// owner is under policies itself. Under tenancy it sees what the session sees: whole identities with their versions, and
-/// the rows that can refer to them.
-pub(crate) async fn refresh_foreign_keys(work: &Work) -> Result<(), DbErr> {
-    if !register::is_installed(work).await? {
-        return Ok(());
-    }
-    work.run_each(include_str!("../sql/tenancy/foreign_keys.sql"), [])
-        .await
 }

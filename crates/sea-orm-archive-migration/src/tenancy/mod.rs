@@ -5,6 +5,7 @@ mod column;
 mod history;
 mod ledger;
 mod log;
+mod objects;
 mod options;
 mod register;
 mod remove;
@@ -15,8 +16,9 @@ mod temporal;
 pub use options::Tenancy;
 pub use schema::TenancySchema;
 
-pub(crate) use apply::{lift_guards, refresh, refresh_foreign_keys};
+pub(crate) use apply::{lift_guards, refresh};
 pub(crate) use log::tell as tell_log;
+pub(crate) use objects::refresh_foreign_keys;
 pub(crate) use remove::refuse_while_enabled;
 pub(crate) use shared::{keep_functions, owner, protect as protect_shared};
 pub(crate) use temporal::refuse_unseen;

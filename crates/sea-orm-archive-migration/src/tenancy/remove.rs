@@ -6,8 +6,8 @@ use sea_orm_migration::DbErr;
 use crate::{
     known,
     tenancy::{
-        apply::{POLICIES, ROW_TRIGGERS, refresh_foreign_keys},
         log,
+        objects::{POLICIES, ROW_TRIGGERS, refresh_foreign_keys},
         register::{self, Member},
         shared, temporal,
     },
