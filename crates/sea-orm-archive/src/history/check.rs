@@ -1,7 +1,7 @@
 //! What must be true of a history table before a version is written. What is not understood is refused.
 
 use super::entity::{History, ValidTime};
-use super::plan::Names;
+use super::names::Names;
 use crate::catalog::{Column, Exclusion, Table};
 use crate::sql::quote;
 

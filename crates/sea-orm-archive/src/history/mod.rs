@@ -59,6 +59,7 @@ mod entity;
 mod identity;
 mod join;
 mod lifecycle;
+mod names;
 mod plan;
 mod read;
 mod schedule;

@@ -8,7 +8,8 @@ use tracing::Instrument;
 
 use super::entity::{History, ValidTime};
 use super::identity::{bound_identity, lock, of_identity};
-use super::plan::{HistoryPlan, Names, planned, replanned};
+use super::names::Names;
+use super::plan::{HistoryPlan, planned, replanned};
 use super::statement::Instant;
 use crate::entity::DeclaredName;
 use crate::error::{Error, dependent_rows, is_foreign_key, postgres};
