@@ -239,8 +239,8 @@ RETURN pg_catalog.jsonb_build_object(
     'restored_at', pg_catalog.timezone('UTC', (record).restored_at), 'restored_by', (record).restored_by,
     'tenant', (record).tenant);
 
--- Locks the record of an archival that is to be looked at before it is restored. Returns its id, or NULL where it is not
--- archived any longer.
+-- Locks the record of an archival that is inspected before it is restored. Returns its id, or NULL where the archival was
+-- restored.
 CREATE OR REPLACE FUNCTION archive.claim_archival(archival bigint) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -255,9 +255,8 @@ BEGIN
 END
 $$;
 
--- Marks an archival as restored, before its rows are, and says what its restore has to know: the tenant, the tables that
--- hold its rows, how many links it has to put back, and the record that is the answer. NULL where it is not archived any
--- longer.
+-- Marks an archival as restored before its rows are, and returns what its restore needs: the tenant, the tables that hold
+-- its rows, how many links it has to put back, and the record that is the answer. NULL where the archival was restored.
 --
 -- Where row-level security may hide rows of one of the archive tables, the role might not move all of them: there it is
 -- archive.finish_restore() that marks the archival, and the record is missing here.

@@ -11,7 +11,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTra
 /// ```no_run
 /// # use sea_orm_archive::prelude::*;
 /// # use sea_orm_archive::{Executor, archival};
-/// /// Restores the newest archival, wherever the caller is.
+/// /// Restores an archival on a pool or in a transaction of the caller.
 /// async fn undo(db: &impl Executor, archival: i64) -> Result<(), ArchiveError> {
 ///     archival::Entity::restore_by_id(archival).exec(db).await?;
 ///     Ok(())
