@@ -308,6 +308,35 @@ async fn one_statement_for_any_number_of_rows() {
     }
 }
 
+/// Whatever plan the server chooses for the statement that finds the archival of a key.
+#[tokio::test]
+async fn a_restore_marks_its_own_archival_alone() {
+    let blog = blog().await;
+    run(
+        &blog.connect().await,
+        "insert into posts (id, title, slug, content, author_id)
+             select n, '', 'post ' || n, '', 1 from generate_series(3, 20) n",
+    )
+    .await;
+    for setting in [
+        "search_path = public",
+        "enable_indexscan = off",
+        "enable_bitmapscan = off",
+        "plan_cache_mode = force_generic_plan",
+    ] {
+        let setting = format!("alter database \"{}\" set {setting}", blog.name());
+        run(&blog.connect().await, &setting).await;
+        let db = blog.connect().await;
+        post::Entity::archive_many().exec(&db).await.unwrap();
+        run(&db, "analyze").await;
+        for id in 1..=20 {
+            post::Entity::restore_by_id(id).exec(&db).await.unwrap();
+            let left = count(&db, "archive.archival", "restored_at is null").await;
+            assert_eq!(left, i64::from(20 - id), "{setting}");
+        }
+    }
+}
+
 /// Generic over the connection, without `'static`.
 async fn archive_and_restore(db: &impl Executor) {
     let archival = post::Entity::archive_by_id(1).exec(db).await.unwrap();

@@ -78,7 +78,8 @@ impl Target {
     }
 
     /// The call of `archive.run`. `archive.begin_restore` locks the archival record in this very statement: of two
-    /// restores the second waits here, and then finds nothing to restore.
+    /// restores the second waits here, and then finds nothing to restore. Its argument is one value: in a join the server
+    /// could call it for archivals that no other condition has chosen yet, and they would be marked too.
     pub fn call(&self, planned: &PlannedRestore) -> Sql {
         let mut sql = Sql {
             text: String::new(),
@@ -101,7 +102,8 @@ impl Target {
         };
         let args = format!(
             "SELECT c.claim OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('by', {by}::pg_catalog.text) \
-             FROM ({}) AS k, LATERAL (SELECT archive.begin_restore(k.id, coalesce({by}::pg_catalog.text, archive.current_actor())) AS claim) AS c{root} WHERE c.claim IS NOT NULL AND {} AND {}{at_version}",
+             FROM (SELECT archive.begin_restore(({}), coalesce({by}::pg_catalog.text, archive.current_actor())) AS claim) AS c{root} \
+             WHERE c.claim IS NOT NULL AND {} AND {}{at_version}",
             self.find,
             is_planned(&planned.plan, "c.claim"),
             resolved(&planned.plan.basis),
