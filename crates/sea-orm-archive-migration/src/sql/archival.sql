@@ -79,9 +79,16 @@ BEGIN
 END
 $$;
 
--- Stops unless the acting role may move rows of all these tables: into their archive tables, or out of them. A grant
--- on single columns counts, as it does for the statements that move the rows. A table that was dropped since it was
--- archived is for the plan of the restore to report.
+-- Whether a role may move rows of a table into its archive table, or back. A grant on single columns counts, as it does for
+-- the statements that move the rows. One expression, so that the server writes it into the query that calls it.
+CREATE OR REPLACE FUNCTION archive.may_move(role name, active regclass, archive_table regclass, restoring boolean) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN CASE WHEN restoring
+            THEN pg_catalog.has_any_column_privilege(role, active, 'INSERT') AND pg_catalog.has_table_privilege(role, archive_table, 'DELETE')
+            ELSE pg_catalog.has_table_privilege(role, active, 'DELETE') AND pg_catalog.has_any_column_privilege(role, archive_table, 'INSERT') END;
+
+-- Stops unless the acting role may move rows of all these tables: into their archive tables, or out of them. A table that
+-- was dropped since it was archived is for the plan of the restore to report.
 CREATE OR REPLACE FUNCTION archive.require_rights(tables regclass[], restoring boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -91,10 +98,11 @@ DECLARE
     lacked  pg_catalog.text;
 BEGIN
     -- The privilege on a table that does not exist is NULL.
-    SELECT pg_catalog.bool_and(p.allowed), pg_catalog.count(p.allowed) INTO allowed, known
-    FROM (SELECT CASE WHEN restoring
-                      THEN pg_catalog.has_any_column_privilege(role, r.active, 'INSERT') AND pg_catalog.has_table_privilege(role, r.twin, 'DELETE')
-                      ELSE pg_catalog.has_table_privilege(role, r.active, 'DELETE') AND pg_catalog.has_any_column_privilege(role, r.twin, 'INSERT') END AS allowed
+    SELECT pg_catalog.bool_and(p.allowed), pg_catalog.count(p.allowed),
+           pg_catalog.min(pg_catalog.format(
+               CASE WHEN restoring THEN 'INSERT on %s and DELETE on %s' ELSE 'DELETE on %s and INSERT on %s' END, p.active, p.twin)) FILTER (WHERE NOT p.allowed)
+    INTO allowed, known, lacked
+    FROM (SELECT archive.may_move(role, r.active, r.twin, restoring) AS allowed, r.active, r.twin
           FROM archive.archived_table AS r
           WHERE r.active::pg_catalog.oid OPERATOR(pg_catalog.=) ANY (tables::pg_catalog.oid[])) AS p;
     IF archive.require_session() AND allowed AND (restoring OR known OPERATOR(pg_catalog.=) pg_catalog.cardinality(tables)) THEN
@@ -103,13 +111,6 @@ BEGIN
     ELSIF restoring AND allowed IS NULL AND pg_catalog.pg_has_role(role, current_user, 'MEMBER') THEN
         RETURN true;
     END IF;
-    SELECT pg_catalog.min(pg_catalog.format(
-        CASE WHEN restoring THEN 'INSERT on %s and DELETE on %s' ELSE 'DELETE on %s and INSERT on %s' END, r.active, r.twin)) INTO lacked
-    FROM archive.archived_table AS r
-    WHERE r.active::pg_catalog.oid OPERATOR(pg_catalog.=) ANY (tables::pg_catalog.oid[]) AND NOT allowed
-      AND NOT CASE WHEN restoring
-                   THEN pg_catalog.has_any_column_privilege(role, r.active, 'INSERT') AND pg_catalog.has_table_privilege(role, r.twin, 'DELETE')
-                   ELSE pg_catalog.has_table_privilege(role, r.active, 'DELETE') AND pg_catalog.has_any_column_privilege(role, r.twin, 'INSERT') END;
     RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = pg_catalog.format(
         'the role %I may not %s this: it needs %s', role, CASE WHEN restoring THEN 'restore' ELSE 'archive' END,
         coalesce(lacked, 'tables that have archive tables'));
@@ -202,11 +203,19 @@ CREATE OR REPLACE FUNCTION archive.record_archivals(
 ) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    allowed  boolean := archive.require_drawn(args, ids) AND archive.require_rights(tables, false) AND archive.require_tenants(tables[1], tenants);
+    role     name := archive.acting_role();
+    allowed  boolean := archive.require_drawn(args, ids) AND archive.require_session();
     root     text := array_to_string(parse_ident(tables[1]::text), '.');
     metadata jsonb := nullif(args->'metadata', 'null');
     recorded jsonb;
 BEGIN
+    -- One query, since most archivals are of a few rows; what it does not allow is inspected for the error.
+    SELECT bool_and(archive.may_move(role, r.active, r.twin, false)) AND count(*) = cardinality(tables) AND NOT EXISTS (SELECT FROM archive.tenancy)
+    INTO allowed
+    FROM archive.archived_table AS r WHERE r.active::oid = ANY (tables::oid[]);
+    IF allowed IS NOT TRUE THEN
+        allowed := archive.require_rights(tables, false) AND archive.require_tenants(tables[1], tenants);
+    END IF;
     IF archive.require_each(ids, cardinality(keys), cardinality(counts), cardinality(tenants))
        AND archived_at BETWEEN now() - interval '1 minute' AND clock_timestamp() + interval '1 minute' IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = '22008', MESSAGE = format('%s is not the time of this archive', archived_at);
@@ -266,27 +275,30 @@ $$;
 CREATE OR REPLACE FUNCTION archive.begin_restore(archival bigint, by text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    restored archive.archival;
+    role     name := archive.acting_role();
+    restored record;
     allowed  boolean;
-    links    bigint;
-    hides    boolean;
 BEGIN
+    -- One query, since most restores are of a few rows.
     UPDATE archive.archival AS a SET restored_at = clock_timestamp(), restored_by = by
-    WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant) RETURNING a.* INTO restored;
+    WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant)
+    RETURNING a.tenant, a.tables, archive.record_json(a) AS record,
+        (SELECT count(*) FROM archive.detached_link AS l WHERE l.archival_id = archival AND l.tenant IS NOT DISTINCT FROM a.tenant) AS links,
+        (SELECT CASE WHEN bool_and(archive.may_move(role, r.active, r.twin, true)) THEN bool_or(c.relrowsecurity) END
+         FROM archive.archived_table AS r LEFT JOIN pg_class AS c ON c.oid = r.twin
+         WHERE r.active::oid = ANY (a.tables::oid[])) AS hides
+    INTO restored;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    allowed := archive.require_rights(restored.tables, true);
-    SELECT (SELECT count(*) FROM archive.detached_link AS l
-            WHERE l.archival_id = archival AND l.tenant IS NOT DISTINCT FROM restored.tenant),
-           EXISTS (SELECT FROM archive.archived_table AS r JOIN pg_class AS c ON c.oid = r.twin AND c.relrowsecurity
-                   WHERE r.active::oid = ANY (restored.tables::oid[]))
-    INTO links, hides;
-    IF hides THEN
+    IF archive.require_session() AND restored.hides IS NULL THEN
+        allowed := archive.require_rights(restored.tables, true);
+    END IF;
+    IF restored.hides THEN
         UPDATE archive.archival AS a SET restored_at = NULL, restored_by = NULL WHERE a.id = archival;
     END IF;
-    RETURN jsonb_build_object('id', archival, 'tenant', restored.tenant, 'tables', to_jsonb(restored.tables::oid[]), 'links', links)
-           || CASE WHEN hides THEN '{}' ELSE jsonb_build_object('record', archive.record_json(restored)) END;
+    RETURN jsonb_build_object('id', archival, 'tenant', restored.tenant, 'tables', to_jsonb(restored.tables::oid[]), 'links', restored.links)
+           || CASE WHEN restored.hides THEN '{}' ELSE jsonb_build_object('record', restored.record) END;
 END
 $$;
 

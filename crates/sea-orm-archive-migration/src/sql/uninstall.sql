@@ -14,6 +14,7 @@ DROP FUNCTION IF EXISTS archive.draw_archivals(integer);
 DROP FUNCTION IF EXISTS archive.signature(text);
 DROP FUNCTION IF EXISTS archive.require_tenants(regclass, text[]);
 DROP FUNCTION IF EXISTS archive.require_rights(regclass[], boolean);
+DROP FUNCTION IF EXISTS archive.may_move(name, regclass, regclass, boolean);
 DROP FUNCTION IF EXISTS archive.stays_trusted(regclass);
 DROP FUNCTION IF EXISTS archive.require_trusted(regclass);
 DROP FUNCTION IF EXISTS archive.require_session();
