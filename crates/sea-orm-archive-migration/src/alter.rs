@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm_archive::catalog::{Table, Twin};
+use sea_orm_archive_postgres::catalog::{Table, Twin};
 use sea_orm_migration::{
     DbErr,
     sea_query::{PostgresQueryBuilder, TableAlterStatement},

@@ -1,6 +1,6 @@
 //! What the settings are called that say who acts.
 
-use sea_orm_archive::catalog::TableId;
+use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::DbErr;
 
 use crate::{name::literal, register, stamps, tenancy, work::Work};

@@ -1,7 +1,7 @@
 //! The triggers by which archived rows and detached links follow a key that changes, and links are marked whose row is
 //! deleted for good.
 
-use sea_orm_archive::catalog::TableId;
+use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::DbErr;
 
 use crate::{privileges, register, work::Work};

@@ -1,6 +1,6 @@
 //! The indexes that restore and moderators look up archived rows by.
 
-use sea_orm_archive::catalog::{Table, Twin};
+use sea_orm_archive_postgres::catalog::{Table, Twin};
 use sea_orm_migration::DbErr;
 
 use crate::{name::quote_all, work::Work};

@@ -47,7 +47,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
 
 /// The functions that describe tables.
 fn catalog_functions() -> String {
-    let [tables, indexes] = sea_orm_archive::catalog::BODIES;
+    let [tables, indexes] = sea_orm_archive_postgres::catalog::BODIES;
     fill(include_str!("sql/catalog.sql"), &|place| match place {
         "tables" => tables.to_owned(),
         "indexes" => indexes.to_owned(),

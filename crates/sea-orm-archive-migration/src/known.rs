@@ -5,7 +5,7 @@
 //! helper that archives, audits, stamps or protects that one follows or takes over, and those that change a pair of tables
 //! refuse until all that was lost is put back or dropped on purpose.
 
-use sea_orm_archive::catalog::TableId;
+use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::DbErr;
 
 use crate::{audit, template::fill, work::Work};

@@ -1,7 +1,7 @@
 //! Who may see and move archived rows: whoever may see and move active ones. And who may do what in the schema
 //! `archive`, whatever default privileges say: whoever was given it by `grant_archive` and `grant_audit`.
 
-use sea_orm_archive::catalog::TableId;
+use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::DbErr;
 
 use crate::{name::quote, work::Work};

@@ -1,6 +1,6 @@
 //! `archive.archived_table`: which table has which twin.
 
-use sea_orm_archive::catalog::TableId;
+use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::DbErr;
 
 use crate::{known, options::TwinOptions, work::Work};

@@ -1,6 +1,6 @@
 //! Taking a table or its twin away again.
 
-use sea_orm_archive::catalog::{Table, Twin};
+use sea_orm_archive_postgres::catalog::{Table, Twin};
 use sea_orm_migration::DbErr;
 
 use crate::{audit, follow, known, register, stamps, work::Work};

@@ -2,7 +2,7 @@
 
 use std::{borrow::Borrow, future::Future};
 
-use sea_orm_archive::catalog::Table;
+use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_migration::{
     DbErr, SchemaManager,
     sea_query::{IntoTableRef, TableAlterStatement, TableRef},

@@ -3,7 +3,7 @@
 //! Only the table draws from it; archived rows keep the ids that they have. So it belongs to the
 //! table's column, and goes with the table.
 
-use sea_orm_archive::catalog::Table;
+use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_migration::DbErr;
 
 use crate::{name::quote, work::Work};

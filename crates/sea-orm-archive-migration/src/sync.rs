@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use sea_orm_archive::catalog::{Column, Difference, Table, Twin, differences};
+use sea_orm_archive_postgres::catalog::{Column, Table, Twin};
+use sea_orm_archive_postgres::compare::{Difference, differences};
 use sea_orm_migration::DbErr;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! SQL with places in it that are filled: `{name}`.
 
-pub(crate) use sea_orm_archive::__private::fill;
+pub(crate) use sea_orm_archive_postgres::template::fill;
 
 /// The text of a function, whose `{body}` become quotes that nothing in it ends: a table may be called
 /// anything.

@@ -1,6 +1,7 @@
 //! Making the twin of a table.
 
-use sea_orm_archive::catalog::{self, Difference, Table, TableId, Twin, differences};
+use sea_orm_archive_postgres::catalog::{Table, TableId, Twin};
+use sea_orm_archive_postgres::compare::{Difference, differences, list};
 use sea_orm_migration::DbErr;
 
 use crate::{
@@ -114,7 +115,7 @@ async fn verify_registered(
         "the archive table {} no longer fits {}: {}; {}",
         twin.id,
         active.id,
-        catalog::list(&differences),
+        list(&differences),
         match differences
             .iter()
             .find(|difference| !difference.is_synced())
@@ -177,7 +178,7 @@ async fn verify_found(
              the twin another name with `.twin(\"..\")`",
             found.id,
             active.id,
-            catalog::list(&differences)
+            list(&differences)
         )));
     }
     if let Some(other) = register::active_of(work, &found.id).await? {

@@ -1,6 +1,7 @@
 //! The transaction that one helper works in.
 
-use sea_orm_archive::catalog::{self, Table};
+use sea_orm_archive::catalog;
+use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_migration::{
     DbErr, SchemaManager,
     sea_orm::{

@@ -1,6 +1,7 @@
 //! What can go wrong, and the way out of it.
 
 use sea_orm::{DbBackend, DbErr, RuntimeErr, SqlxError, SqlxPostgresError};
+pub(crate) use sea_orm_archive_postgres::sqlstate::*;
 
 use crate::report::{Blocker, Conflict};
 
@@ -464,30 +465,6 @@ impl From<DbErr> for Error {
         }
     }
 }
-
-/// The tables have changed since the plan was made.
-pub(crate) const STALE: &str = "AR001";
-/// The archival holds more, or something else, than the plan restores.
-pub(crate) const OTHER_PLAN: &str = "AR002";
-/// The archived root does not have the version that the caller passed.
-pub(crate) const OTHER_VERSION: &str = "AR012";
-/// A declared `restrict` has rows.
-pub(crate) const RESTRICTED: &str = "AR003";
-/// A trigger dropped or changed a row.
-pub(crate) const TRIGGER: &str = "AR004";
-
-/// The audit log saw other rows leave than arrive.
-const UNLIKE: &str = "AR008";
-/// An audited table has no primary key any more.
-const KEYLESS: &str = "AR009";
-/// The audit log does not know the columns of a table whose rows move.
-const BEHIND: &str = "AR011";
-
-/// The root is not in its archive table.
-pub(crate) const INCOMPLETE: &str = "AR005";
-
-/// Rows of another tenant would be changed.
-pub(crate) const OTHER_TENANT: &str = "AR010";
 
 /// What a temporal foreign key refuses, or any other trigger that speaks of one: no row of the
 /// catalog says what is in its way, so its own words do.

@@ -61,7 +61,6 @@ mod report;
 mod restore;
 mod row;
 
-mod sql;
 pub mod tenancy;
 mod verbs;
 
@@ -101,7 +100,7 @@ pub mod prelude {
 pub mod __private {
     pub use crate::deleted_by::{Choose, Column, DeletedBy, If, Otherwise};
     pub use crate::lock::{Archive, NoArchive};
-    pub use crate::sql::template::fill;
     pub use sea_orm;
+    pub use sea_orm_archive_postgres::template::fill;
     pub use serde;
 }

@@ -6,12 +6,15 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use sea_orm::DatabaseExecutor;
+use sea_orm_archive_postgres::emit;
+use sea_orm_archive_postgres::emit::Roots;
+use sea_orm_archive_postgres::model::{Basis, Plan, RestorePlan};
 
 use crate::Error;
 use crate::entity::Archivable;
 use crate::exec::{Executor, Sql, is_stale};
-use crate::plan::{self, Basis, Plan, Planning, RestorePlan};
-use crate::sql::{self, Roots};
+use crate::plan;
+use crate::plan::Planning;
 
 /// What `archive.run` is told: statements, the names that they are prepared under, which are repeated until they
 /// settle, and what the last one moves.
@@ -81,9 +84,9 @@ pub(crate) struct PlannedRestore {
 
 impl From<RestorePlan> for PlannedRestore {
     fn from(plan: RestorePlan) -> Self {
-        let moving = sql::moving(plan.tables.iter(), &plan.detached);
+        let moving = emit::moving(plan.tables.iter(), &plan.detached);
         Self {
-            steps: Steps::new(vec![(sql::restore::moving(&plan), false)], moving),
+            steps: Steps::new(vec![(emit::restore::moving(&plan), false)], moving),
             plan,
         }
     }
@@ -108,11 +111,14 @@ impl<E: Archivable> Planning for Archives<E> {
 
     async fn read(db: &DatabaseExecutor<'_>) -> Result<Planned, Error> {
         let plan = plan::build(db, E::declaration()).await?;
-        let moving = sql::moving(plan.nodes.iter().map(|node| &node.moved), &plan.detached);
+        let moving = emit::moving(plan.nodes.iter().map(|node| &node.moved), &plan.detached);
         Ok(Planned {
-            one: Steps::new(sql::archive::steps(&plan, Roots::One), moving.clone()),
-            many: Steps::new(sql::archive::steps(&plan, Roots::Many), moving),
-            preview: Steps::new(vec![(sql::preview::statement(&plan), false)], String::new()),
+            one: Steps::new(emit::archive::steps(&plan, Roots::One), moving.clone()),
+            many: Steps::new(emit::archive::steps(&plan, Roots::Many), moving),
+            preview: Steps::new(
+                vec![(emit::preview::statement(&plan), false)],
+                String::new(),
+            ),
             restore: Arc::new(RestorePlan::from(&plan).into()),
             plan,
         })

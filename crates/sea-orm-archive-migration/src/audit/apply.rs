@@ -1,6 +1,6 @@
 //! The triggers of a table that is audited.
 
-use sea_orm_archive::catalog::Table;
+use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_migration::DbErr;
 
 use crate::{

@@ -1,5 +1,7 @@
 //! The trigger function of an audited table, written for its columns.
 
+use sea_orm_archive_postgres::catalog::{Table, Twin};
+
 use crate::{
     audit::{
         column::{Column, differs, image, json, member, object, text, value},
@@ -8,7 +10,6 @@ use crate::{
     name::{literal, quote},
     template::fill,
 };
-use sea_orm_archive::catalog::{Table, Twin};
 
 /// The function of a table and its partitions.
 pub(crate) fn name(id: i32) -> String {

@@ -1,6 +1,6 @@
 //! `archive.audited_table`: which tables are watched, and how.
 
-use sea_orm_archive::catalog::TableId;
+use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{

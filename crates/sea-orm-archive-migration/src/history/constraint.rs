@@ -1,6 +1,6 @@
 //! The constraints that make a table of rows one of versions.
 
-use sea_orm_archive::catalog::{OnDelete, Table};
+use sea_orm_archive_postgres::catalog::{OnDelete, Table};
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{

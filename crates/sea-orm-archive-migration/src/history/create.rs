@@ -1,6 +1,6 @@
 //! Making a history table, or taking one as it is.
 
-use sea_orm_archive::catalog::Table;
+use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_migration::DbErr;
 
 use crate::{

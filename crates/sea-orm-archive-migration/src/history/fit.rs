@@ -1,6 +1,6 @@
 //! Whether a table that is there already can keep the versions that a definition describes.
 
-use sea_orm_archive::catalog::{Column, Table};
+use sea_orm_archive_postgres::catalog::{Column, Table};
 use sea_orm_migration::{DbErr, sea_query::IntoTableRef};
 
 use crate::{

@@ -1,6 +1,6 @@
 //! A history table, as everything here needs to know it.
 
-use sea_orm_archive::catalog::TableId;
+use sea_orm_archive_postgres::catalog::TableId;
 
 use crate::name::quote;
 

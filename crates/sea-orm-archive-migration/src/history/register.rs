@@ -1,6 +1,6 @@
 //! `archive.history_table`: which tables keep versions, and of what.
 
-use sea_orm_archive::catalog::{Table, TableId};
+use sea_orm_archive_postgres::catalog::{Table, TableId};
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{

@@ -1,6 +1,6 @@
 //! Turning a table of current values into identities and their history, and back.
 
-use sea_orm_archive::catalog::Table;
+use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_migration::{DbErr, sea_orm::Value, sea_query::ColumnDef};
 
 use crate::{

@@ -1,6 +1,6 @@
 //! The columns of the stamps: those that are there are taken as they are, those that are not are added.
 
-use sea_orm_archive::catalog::{Column, Table};
+use sea_orm_archive_postgres::catalog::{Column, Table};
 use sea_orm_migration::DbErr;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! Stamping a table.
 
-use sea_orm_archive::catalog::Table;
+use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_migration::DbErr;
 
 use crate::{

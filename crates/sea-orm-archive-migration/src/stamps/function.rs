@@ -4,7 +4,7 @@
 //! have to reach the columns through jsonb, which costs two to three times as much for each row. The figures are in
 //! `docs/stamps.md`.
 
-use sea_orm_archive::catalog::Table;
+use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_migration::DbErr;
 
 use crate::{

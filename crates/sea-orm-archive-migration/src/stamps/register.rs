@@ -1,6 +1,6 @@
 //! `archive.stamped_table`: which tables are stamped, and what their stamps are called.
 
-use sea_orm_archive::catalog::TableId;
+use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{

@@ -1,6 +1,6 @@
 //! The policies and the guards of a table, and of every table that holds rows of it.
 
-use sea_orm_archive::catalog::{Table, TableId};
+use sea_orm_archive_postgres::catalog::{Table, TableId};
 use sea_orm_migration::DbErr;
 
 use crate::{

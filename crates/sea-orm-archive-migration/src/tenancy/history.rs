@@ -1,6 +1,6 @@
 //! The tenant's column of a history: a version belongs to the tenant of its identity.
 
-use sea_orm_archive::catalog::{Column, Table, TableId};
+use sea_orm_archive_postgres::catalog::{Column, Table, TableId};
 use sea_orm_migration::DbErr;
 
 use crate::{

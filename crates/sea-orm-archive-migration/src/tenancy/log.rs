@@ -1,6 +1,6 @@
 //! Whose the entries of the audit log are that were written before.
 
-use sea_orm_archive::catalog::{Table, TableId};
+use sea_orm_archive_postgres::catalog::{Table, TableId};
 use sea_orm_migration::DbErr;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! `archive.tenancy`: which tables belong to several tenants, and what was made for that.
 
-use sea_orm_archive::catalog::TableId;
+use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{known, name::quote, tenancy::options::Tenancy, work::Work};

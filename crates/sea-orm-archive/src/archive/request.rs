@@ -4,16 +4,17 @@ use std::marker::PhantomData;
 
 use sea_orm::sea_query::{LockType, Order, PostgresQueryBuilder, Query, SelectStatement};
 use sea_orm::{Iterable, PrimaryKeyToColumn};
+use sea_orm_archive_postgres::catalog::Form;
+use sea_orm_archive_postgres::emit::resolved;
+use sea_orm_archive_postgres::ident::{exact, object, quote};
+use sea_orm_archive_postgres::model::Plan;
 use serde_json::Value as Json;
 
-use crate::catalog::Form;
 use crate::entity::Archivable;
 use crate::exec::Sql;
 use crate::lock::AtVersion;
-use crate::plan::Plan;
 use crate::planned::Steps;
 use crate::row::key_columns;
-use crate::sql::{exact, object, quote, resolved};
 
 /// Which roots, and what the ledger shall say of them.
 #[derive(Clone, Debug)]

@@ -9,14 +9,14 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Iterable,
     PrimaryKeyToColumn, QueryResult, Statement, Value,
 };
+use sea_orm_archive_postgres::ident::{literal, quote};
+use sea_orm_archive_postgres::template::fill;
 
 use super::key::logged_key;
 use crate::entity::DeclaredName;
 use crate::error::Error;
 use crate::exec::check_backend;
 use crate::row::key_text;
-use crate::sql::template::fill;
-use crate::sql::{literal, quote};
 
 /// A row as it was at a time. Made by [`AuditEntity::row_as_of`](super::AuditEntity::row_as_of).
 #[derive(Clone, Debug)]

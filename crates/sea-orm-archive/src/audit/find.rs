@@ -2,13 +2,13 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveEnum, EntityTrait, IdenStatic, QueryFilter, QueryOrder, Select};
+use sea_orm_archive_postgres::ident::literal;
 
 use super::as_of::RowAsOf;
 use super::entry;
 use super::key::logged_key;
 use crate::entity::DeclaredName;
 use crate::row::{Key, key_values};
-use crate::sql::literal;
 
 /// What the entity of an audited table can be asked: `customer::Entity::find_audit_by_id(7)`.
 pub trait AuditEntity: EntityTrait {

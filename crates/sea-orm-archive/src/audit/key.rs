@@ -2,9 +2,9 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, Value};
+use sea_orm_archive_postgres::ident::literal;
 
 use crate::entity::DeclaredName;
-use crate::sql::literal;
 
 /// The key as entries contain it: read as the types of the columns, so that `char(3)`, times and numbers are
 /// written in the same way whatever they are bound as.

@@ -1,9 +1,10 @@
 //! What must be true of a history table before a version is written. What is not understood is refused.
 
+use sea_orm_archive_postgres::catalog::{Column, Exclusion, Table};
+use sea_orm_archive_postgres::ident::quote;
+
 use super::entity::{History, ValidTime};
 use super::names::Names;
-use crate::catalog::{Column, Exclusion, Table};
-use crate::sql::quote;
 
 /// Everything that must be true before a version is written. What is not understood is refused.
 pub(super) fn problems<E: History>(table: &Table, names: &Names) -> Vec<String> {

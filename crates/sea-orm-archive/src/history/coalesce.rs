@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sea_orm::Value;
+use sea_orm_archive_postgres::ident::{columns, quote, same_key};
 
 use super::entity::History;
 use super::plan::HistoryPlan;
@@ -12,7 +13,6 @@ use super::values::{Values, takes_by};
 use super::write::{Step, Subject, write};
 use crate::error::Error;
 use crate::exec::{Executor, Sql};
-use crate::sql::{columns, quote, same_key};
 
 /// Makes one version of neighbours with equal values. Made by
 /// [`HistoryEntity::coalesce`](super::HistoryEntity::coalesce).

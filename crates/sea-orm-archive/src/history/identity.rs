@@ -2,11 +2,11 @@
 
 use sea_orm::sea_query::{Expr, PostgresQueryBuilder, Query};
 use sea_orm::{ColumnTrait, IdenStatic, Value};
+use sea_orm_archive_postgres::ident::quote;
 
 use super::entity::History;
 use super::plan::HistoryPlan;
 use crate::exec::Sql;
-use crate::sql::quote;
 
 /// The condition that the row `h` is of the identity, and current.
 pub(super) fn of_identity(plan: &HistoryPlan, identity: &[(String, String)]) -> String {

@@ -7,16 +7,20 @@ use std::sync::Arc;
 
 use sea_orm::sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseExecutor, IdenStatic, Iterable};
+use sea_orm_archive_postgres::catalog::{Column, ForeignKey, Table};
+use sea_orm_archive_postgres::emit::{resolved, unchanged};
+use sea_orm_archive_postgres::ident::type_name;
+use sea_orm_archive_postgres::model::Basis;
 
 use super::check::{guards, problems};
 use super::entity::History;
 use super::names::Names;
-use crate::catalog::{self, Column, ForeignKey, Table};
+use crate::catalog;
 use crate::entity::DeclaredName;
 use crate::error::Error;
 use crate::exec::{Executor, is_stale};
-use crate::plan::{self, Basis, Planning};
-use crate::sql::{resolved, type_name, unchanged};
+use crate::plan;
+use crate::plan::Planning;
 
 /// How the versions of one table are written.
 #[derive(Debug)]

@@ -10,13 +10,13 @@
 //! each part asks for the count of the ones before it.
 
 use sea_orm::Value;
+use sea_orm_archive_postgres::ident::{literal, quote, same_key};
 
 use super::entity::History;
 use super::identity::{bound_identity, of_identity};
 use super::plan::HistoryPlan;
 use super::values::Values;
 use crate::exec::Sql;
-use crate::sql::{literal, quote, same_key};
 
 /// One end of a period: a time that the caller gave, now, or when another identity ended.
 #[derive(Clone, Debug)]

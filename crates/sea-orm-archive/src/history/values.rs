@@ -1,13 +1,13 @@
 //! The values that a caller gives a version.
 
 use sea_orm::{ActiveModelTrait, ActiveValue, EntityTrait, IdenStatic, Iterable, Value};
+use sea_orm_archive_postgres::ident::{quote, type_name};
 
 use super::entity::History;
 use super::identity::bind_as;
 use super::plan::HistoryPlan;
 use crate::error::Error;
 use crate::exec::Sql;
-use crate::sql::{quote, type_name};
 
 /// Columns with their new values, and who gives them.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sea_orm::sea_query::{PostgresQueryBuilder, QueryBuilder};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, QueryResult, Statement, Value};
+use sea_orm_archive_postgres::ident::{quote, type_name};
 use tracing::Instrument;
 
 use super::entity::{History, ValidTime};
@@ -14,7 +15,6 @@ use super::statement::Instant;
 use crate::entity::DeclaredName;
 use crate::error::{Error, dependent_rows, is_foreign_key, postgres};
 use crate::exec::{ATTEMPTS, Executor, Sql, back_off, begin, check_backend, finish};
-use crate::sql::{quote, type_name};
 
 /// One step of a write.
 pub(super) struct Step<'a> {

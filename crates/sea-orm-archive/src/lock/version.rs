@@ -2,6 +2,7 @@
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, PostgresQueryBuilder};
 use sea_orm::{EntityTrait, IdenStatic, Value};
+use sea_orm_archive_postgres::ident::quote;
 
 use super::{OptimisticLock, RowVersion};
 use crate::Error;
@@ -9,7 +10,6 @@ use crate::entity::DeclaredName;
 use crate::exec::{Executor, Sql, ask};
 use crate::row::key_text;
 use crate::row::select_row;
-use crate::sql::quote;
 
 /// The version that was read, and the column that has it, in the table and in its twin.
 #[derive(Clone, Debug)]

@@ -3,10 +3,14 @@
 use std::collections::{HashMap, VecDeque};
 
 use sea_orm::ConnectionTrait;
+use sea_orm_archive_postgres::catalog::{ForeignKey, Table};
+use sea_orm_archive_postgres::model::{
+    Basis, DetachedChild, Moved, Node, Parent, Plan, Restriction, sort,
+};
 
-use super::{Basis, DetachedChild, Moved, Node, Parent, Plan, Restriction, check, order};
+use super::check;
 use crate::Error;
-use crate::catalog::{self, ForeignKey, Table};
+use crate::catalog;
 use crate::entity::{Declaration, DeclaredEdge, DeclaredName, Policy};
 use crate::error::UndeclaredEdge;
 
@@ -333,7 +337,7 @@ fn finish(
     table: String,
 ) -> Result<Plan, Error> {
     let oids: Vec<i64> = nodes.iter().map(|n| n.moved.table.id.oid).collect();
-    let mut nodes = order::sort(nodes).map_err(|tables| Error::Drift {
+    let mut nodes = sort(nodes).map_err(|tables| Error::Drift {
         table,
         problems: vec![format!(
             "the tables {} cascade to each other in a circle: declare one of those relations restrict or detach",

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use sea_orm::DatabaseExecutor;
+use sea_orm_archive_postgres::model::Basis;
 
-use super::Basis;
 use crate::catalog;
 use crate::error::{self, Error};
 use crate::exec::{Executor, begin, finish};

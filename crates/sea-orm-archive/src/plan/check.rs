@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::Moved;
-use crate::catalog::{ForeignKey, Form, Table, TableId, Twin, differences};
+use sea_orm_archive_postgres::catalog::{ForeignKey, Form, Table, TableId, Twin};
+use sea_orm_archive_postgres::compare::differences;
+use sea_orm_archive_postgres::ident::quote;
+use sea_orm_archive_postgres::model::Moved;
+
 use crate::entity::Declaration;
-use crate::sql::quote;
 
 /// Everything that is wrong with a table and its twin, each with its way out.
 pub(super) fn problems(table: &Table, twin_table: &Table, twin: &Twin) -> Vec<String> {

@@ -1,114 +1,13 @@
-//! The plan: what the catalog says, joined with what the entities declare.
+//! Makes plans: what the catalog describes, joined with what the entities declare.
 //!
-//! A plan is made once and kept, with the fingerprint of the tables it was made from. Each moving
-//! statement carries that fingerprint and refuses to run over tables that have changed since; then
-//! the plan is made anew.
+//! A plan is made once and cached, with the fingerprint of the tables it was made from. Each moving statement carries that
+//! fingerprint and refuses to run over tables that have changed since; then the plan is made again.
 
 mod build;
 mod cache;
 mod check;
-mod order;
 mod restore;
 
 pub(crate) use build::build;
 pub(crate) use cache::{Planning, cache, cached, planned, replanned};
-pub(crate) use restore::{RestorePlan, from_ledger};
-
-use crate::catalog::{ForeignKey, KeyColumn, Table, TableId, Twin};
-
-/// How the rows of one tree move.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    /// What it was made from.
-    pub basis: Basis,
-    /// The tables of the tree, every parent before its children; the root is the first.
-    pub nodes: Vec<Node>,
-    /// The tables whose rows stay and lose a link.
-    pub detached: Vec<DetachedChild>,
-    /// The foreign keys whose rows block the archive.
-    pub restrictions: Vec<Restriction>,
-    /// A trigger of the application could remove the rows that block before the database finds them: they are
-    /// counted before anything moves.
-    pub counts_restrictions: bool,
-}
-
-impl Plan {
-    /// The table of the root.
-    pub fn root(&self) -> &Moved {
-        &self.nodes[0].moved
-    }
-}
-
-/// What a plan was made from, for the statements to compare with what is there.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Basis {
-    /// The tables, as the entities name them.
-    pub names: Vec<String>,
-    /// Their fingerprint.
-    pub fingerprint: i64,
-    /// The names without a schema, and the tables that the `search_path` found for them.
-    pub resolved: Vec<(String, i64)>,
-}
-
-/// A table and its twin.
-#[derive(Clone, Debug)]
-pub(crate) struct Moved {
-    pub table: Table,
-    pub twin: Twin,
-    /// The type of the twin's `deleted_by`.
-    pub deleted_by_type: String,
-}
-
-/// A table of the tree.
-#[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub moved: Moved,
-    /// The foreign keys by which its rows belong to rows of other tables of the tree.
-    pub parents: Vec<Parent>,
-    /// The foreign keys by which its rows belong to rows of its own.
-    pub loops: Vec<ForeignKey>,
-    /// Its rows are found first and deleted by key: they may be reached twice, or a trigger may keep
-    /// one from being deleted.
-    pub claimed: bool,
-    /// Its rows are locked before the move.
-    pub locked: bool,
-}
-
-/// A foreign key to another table of the tree.
-#[derive(Clone, Debug)]
-pub(crate) struct Parent {
-    pub node: usize,
-    pub key: ForeignKey,
-}
-
-/// A table whose rows stay and lose a link.
-#[derive(Clone, Debug)]
-pub(crate) struct DetachedChild {
-    pub table: TableId,
-    pub key: Vec<KeyColumn>,
-    /// Its archive table, where the link is put back if the row has been archived since.
-    pub twin: Option<Twin>,
-    pub edges: Vec<Parent>,
-    /// The node of the same table: rows that move keep their links.
-    pub moved_as: Option<usize>,
-    /// The triggers that may skip or change a row whose link is cut or put back.
-    pub triggers: Vec<String>,
-}
-
-impl DetachedChild {
-    /// The columns that become NULL when this edge is cut.
-    pub fn nulled(key: &ForeignKey) -> impl Iterator<Item = &crate::catalog::ForeignKeyColumn> {
-        key.columns.iter().filter(|column| !column.child_not_null)
-    }
-}
-
-/// A foreign key whose rows block the archive.
-#[derive(Clone, Debug)]
-pub(crate) struct Restriction {
-    pub node: usize,
-    pub key: ForeignKey,
-    /// The database would not refuse by itself, or not before the commit.
-    pub guarded: bool,
-    /// The node of the same table: rows that move are not in the way.
-    pub moved_as: Option<usize>,
-}
+pub(crate) use restore::from_ledger;

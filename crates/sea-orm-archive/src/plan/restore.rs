@@ -1,31 +1,12 @@
 //! The plan of a restore: the tables that hold rows of an archival, and the links it cut.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm_archive_postgres::catalog::Table;
+use sea_orm_archive_postgres::model::{Basis, DetachedChild, Moved, Parent, RestorePlan};
 
-use super::{Basis, DetachedChild, Moved, Parent, Plan, check};
+use super::check;
 use crate::Error;
-use crate::catalog::{self, Table};
-
-/// How the rows of an archival come back.
-#[derive(Clone, Debug)]
-pub(crate) struct RestorePlan {
-    /// What it was made from.
-    pub basis: Basis,
-    /// The tables, the root's first.
-    pub tables: Vec<Moved>,
-    /// The tables whose links may have been cut.
-    pub detached: Vec<DetachedChild>,
-}
-
-impl From<&Plan> for RestorePlan {
-    fn from(plan: &Plan) -> Self {
-        Self {
-            basis: plan.basis.clone(),
-            tables: plan.nodes.iter().map(|node| node.moved.clone()).collect(),
-            detached: plan.detached.clone(),
-        }
-    }
-}
+use crate::catalog;
 
 /// Plans from the ledger alone: the tables that it names, and the links that it remembers.
 ///

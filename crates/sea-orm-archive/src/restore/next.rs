@@ -5,7 +5,6 @@ use serde_json::Value as Json;
 use crate::entity::DeclaredName;
 use crate::error::{self, Error};
 use crate::exec::{ATTEMPTS, Executor};
-use crate::plan;
 use crate::planned::PlannedRestore;
 use crate::report::Restored;
 
@@ -39,7 +38,7 @@ pub(super) fn next(db: &impl Executor, answer: Result<Option<Json>, Error>, atte
 /// A deferred constraint would be checked at the commit of the caller's transaction, too late to say
 /// anything helpful.
 pub(super) fn must_look_first(db: &impl Executor, planned: &PlannedRestore) -> bool {
-    let deferrable = |moved: &plan::Moved| {
+    let deferrable = |moved: &sea_orm_archive_postgres::model::Moved| {
         moved.table.defers_uniqueness || moved.table.outgoing.iter().any(|key| key.deferrable)
     };
     !db.is_pool() && planned.plan.tables.iter().any(deferrable)

@@ -7,16 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm_archive_postgres::emit::defer::{self, ParentLink};
+use sea_orm_archive_postgres::emit::{conflict, orphan, relink};
+use sea_orm_archive_postgres::model::RestorePlan;
 
 use super::target::{Target, keep, restored};
 use crate::catalog;
 use crate::error::{self, Error, postgres};
 use crate::exec::{ATTEMPTS, Executor, Sql, ask_here, back_off, begin, finish, is_stale};
-use crate::plan::{self, RestorePlan};
+use crate::plan;
 use crate::planned::PlannedRestore;
 use crate::report::{Conflict, LostLink, RestorePreview, Restored, Waiting};
-use crate::sql::hand_over::{self, ParentLink};
-use crate::sql::{conflict, orphan, relink};
 
 /// How often to look again for what the database says is in the way.
 const LOOKS: u32 = 3;
@@ -375,7 +376,7 @@ async fn held<T: ConnectionTrait>(
     plan: &RestorePlan,
     archival: i64,
 ) -> Result<BTreeMap<String, u64>, Error> {
-    let text = hand_over::held(plan);
+    let text = defer::held(plan);
     let values = vec![archival.into()];
     let held = ask_here(db, &Sql { text, values }).await?;
     serde_json::from_value(held.unwrap_or_default())
@@ -397,7 +398,7 @@ async fn defer<T: ConnectionTrait>(
         for link in links {
             let Some(twin) = &link.twin else { continue };
             let lock = Sql {
-                text: hand_over::lock(plan, link, twin),
+                text: defer::lock(plan, link, twin),
                 values: vec![archival.into()],
             };
             let others = ask_here(db, &lock).await?.unwrap_or_default();
@@ -405,7 +406,7 @@ async fn defer<T: ConnectionTrait>(
                 .map_err(|error| Error::Catalog(error.to_string()))?;
             let Some(others) = others else { continue };
             locked.extend(others.iter().copied());
-            let rows = to_others(hand_over::rows(plan, link, twin), archival, others);
+            let rows = to_others(defer::rows(plan, link, twin), archival, others);
             for row in db.query_all_raw(rows).await? {
                 let (to, rows): (i64, i64) =
                     (row.try_get("", "archival")?, row.try_get("", "rows")?);
@@ -423,7 +424,7 @@ async fn defer<T: ConnectionTrait>(
     }
     let others: Vec<i64> = locked.into_iter().collect();
     for child in &plan.detached {
-        for sql in hand_over::links(child, plan) {
+        for sql in defer::links(child, plan) {
             let links = to_others(sql, archival, others.clone());
             db.execute_raw(links).await?;
         }

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use sea_orm::Value;
 use sea_orm::sea_query::PostgresQueryBuilder;
+use sea_orm_archive_postgres::catalog::KeyColumn;
+use sea_orm_archive_postgres::emit::resolved;
+use sea_orm_archive_postgres::emit::restore::is_planned;
+use sea_orm_archive_postgres::ident::{key_object, quote};
 use serde_json::Value as Json;
 
 use crate::archival;
-use crate::catalog::KeyColumn;
 use crate::entity::Archivable;
 use crate::error::{self, Error};
 use crate::exec::{Executor, Sql, ask};
@@ -16,8 +19,6 @@ use crate::plan;
 use crate::planned::{LEDGER, PlannedRestore};
 use crate::report::Restored;
 use crate::row::{is_root_table, select_row};
-use crate::sql::restore::is_planned;
-use crate::sql::{key_object, quote, resolved};
 
 /// The archival that is wanted: a query for `a.id`, to be locked or only read.
 pub(crate) struct Target {

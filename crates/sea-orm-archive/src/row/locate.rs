@@ -2,6 +2,7 @@
 
 use sea_orm::sea_query::{Expr, PostgresQueryBuilder, Query, SelectStatement};
 use sea_orm::{EntityTrait, Iterable, PrimaryKeyToColumn, Value};
+use sea_orm_archive_postgres::ident::{key_object, literal, quote};
 use serde::Deserialize;
 
 use super::{is_value, key_text};
@@ -9,7 +10,6 @@ use crate::Error;
 use crate::entity::Archivable;
 use crate::exec::{Executor, Sql, ask};
 use crate::planned::planned;
-use crate::sql::{key_object, literal, quote};
 
 /// Where a row is, seen in one moment.
 #[derive(Deserialize)]

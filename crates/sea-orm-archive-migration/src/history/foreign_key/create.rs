@@ -1,6 +1,6 @@
 //! Creating and dropping a temporal foreign key.
 
-use sea_orm_archive::catalog::Table;
+use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_migration::DbErr;
 
 use super::{

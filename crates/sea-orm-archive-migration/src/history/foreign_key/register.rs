@@ -1,6 +1,6 @@
 //! `archive.temporal_foreign_key`: which tables refer to which histories.
 
-use sea_orm_archive::catalog::TableId;
+use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{

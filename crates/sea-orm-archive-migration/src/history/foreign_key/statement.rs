@@ -1,6 +1,6 @@
 //! The functions and triggers of a temporal foreign key, as SQL.
 
-use sea_orm_archive::catalog::{Table, TableId};
+use sea_orm_archive_postgres::catalog::{Table, TableId};
 
 use super::register::Event;
 use crate::{

@@ -1,16 +1,16 @@
 //! What is in the way of a restore, asked before the database would refuse it.
 
-use super::hand_over::ParentLink;
-use super::name::{exact, joined, key_object, literal, object, quote};
+use super::defer::ParentLink;
 use crate::catalog::{IndexPart, UniqueIndex};
-use crate::plan::{Moved, RestorePlan};
+use crate::ident::{exact, joined, key_object, literal, object, quote};
+use crate::model::{Moved, RestorePlan};
 
 /// Enough to act on; a restore with more conflicts has to be asked again.
 const MOST: usize = 100;
 
 /// One statement that answers with all conflicts of the archival `$1` with these indexes and links as a JSON array;
 /// `None` where there can be none.
-pub(crate) fn statement<'a>(
+pub fn statement<'a>(
     plan: &RestorePlan,
     indexes: impl Iterator<Item = &'a UniqueIndex>,
     links: &[ParentLink],

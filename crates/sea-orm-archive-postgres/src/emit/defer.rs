@@ -6,18 +6,19 @@
 
 use std::collections::BTreeSet;
 
-use super::name::{columns, joined, key_object, literal, object, quote, same_key, type_name};
 use super::restore::written;
 use super::rewrite::{is_rewritten, stop_unless_rewritten};
 use super::tree::TAG;
 use crate::catalog::{ForeignKey, Twin};
-use crate::plan::{DetachedChild, Moved, RestorePlan};
+use crate::ident::{columns, joined, key_object, literal, object, quote, same_key, type_name};
+use crate::model::{DetachedChild, Moved, RestorePlan};
 
 /// A foreign key of a table that is restored, and where the archived rows of its parent are.
 #[derive(Clone, Debug)]
-pub(crate) struct ParentLink {
+pub struct ParentLink {
     /// The table among those of the plan that holds the key.
     pub table: usize,
+    /// The foreign key.
     pub key: ForeignKey,
     /// The archive table of the parent, where it has one.
     pub twin: Option<Twin>,
@@ -28,7 +29,7 @@ pub(crate) struct ParentLink {
 ///
 /// Race: one of them may be restored at this moment. Its restore holds the same lock, so either it is
 /// over when the next statement looks, and the parent is back, or it begins after the rows have come.
-pub(crate) fn lock(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
+pub fn lock(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
     let moved = &plan.tables[link.table];
     format!(
         "SELECT pg_catalog.to_jsonb(o.others) AS result, archive.defer_to($1, o.others, {}::pg_catalog.regclass) \
@@ -49,7 +50,7 @@ pub(crate) fn lock(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String
 /// Races: a parent that was archived since the lock is in an archival that is neither locked nor knows the table, and
 /// would not bring the row back: its rows wait for the next round. A row that changes at the same moment is locked, and
 /// looked at again as it is then.
-pub(crate) fn rows(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
+pub fn rows(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
     let moved = &plan.tables[link.table];
     let table = moved.twin.id.sql();
     let tag = quote(&moved.twin.archival_id);
@@ -76,7 +77,7 @@ pub(crate) fn rows(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String
 }
 
 /// How many rows the archival `$1` holds of each table, as a JSON object.
-pub(crate) fn held(plan: &RestorePlan) -> String {
+pub fn held(plan: &RestorePlan) -> String {
     let counts: Vec<_> = plan
         .tables
         .iter()
@@ -121,7 +122,7 @@ fn waits(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
 }
 
 /// Links that were cut from a row that is deferred to one of the archivals `$2` go with it, wherever the child is by now.
-pub(crate) fn links(child: &DetachedChild, plan: &RestorePlan) -> Vec<String> {
+pub fn links(child: &DetachedChild, plan: &RestorePlan) -> Vec<String> {
     let edges = child.edges.iter().filter_map(|edge| {
         let parent = plan
             .tables

@@ -1,10 +1,10 @@
 //! Archived rows whose parent was deleted for good.
 
-use super::hand_over::ParentLink;
-use super::name::{joined, key_object, literal, object, quote};
+use super::defer::ParentLink;
 use super::rewrite::{is_rewritten, stop_unless_rewritten};
 use crate::catalog::OnDelete;
-use crate::plan::RestorePlan;
+use crate::ident::{joined, key_object, literal, object, quote};
+use crate::model::RestorePlan;
 
 /// Sets the foreign key to NULL in the rows of the archival `$1` whose parent is neither active nor archived, and
 /// answers with the links. `None` where the foreign key does not say SET NULL: then the parent is missing, and
@@ -15,7 +15,7 @@ use crate::plan::RestorePlan;
 /// Races: the archival is locked, so none of its rows moves. A parent that is inserted again at the same moment is
 /// another row; one that is archived is in one of the two tables for every snapshot. An archive that cuts a link of the
 /// row at the same moment is waited for, and the row is looked at again as it is then.
-pub(crate) fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
+pub fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
     let (moved, key) = (&plan.tables[link.table], &link.key);
     if key.on_delete != OnDelete::SetNull || key.parent.hides_rows {
         return None;
@@ -53,7 +53,7 @@ pub(crate) fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
     let parents = std::iter::once(key.parent.sql()).chain(link.twin.iter().map(|t| t.id.sql()));
     let orphaned: Vec<_> = set.into_iter().chain(parents.map(no_parent)).collect();
     // What the row contained is read before the UPDATE: RETURNING shows the NULL.
-    let row = super::name::same_key(&moved.table.key, "t", "o");
+    let row = crate::ident::same_key(&moved.table.key, "t", "o");
     let lost = object(&[
         ("table".to_owned(), literal(&moved.table.id.to_string())),
         ("constraint".to_owned(), literal(&key.name)),

@@ -1,13 +1,13 @@
 //! What an archive would move, and what is in its way: the same rows, only read.
 
 use super::basis::unchanged;
-use super::name::{joined, literal, object};
 use super::tree::{Roots, claims, found, roots, unless_moved, with};
 use crate::catalog::ForeignKey;
-use crate::plan::Plan;
+use crate::ident::{joined, literal, object};
+use crate::model::Plan;
 
 /// One statement that answers with an [`ArchivePreview`](crate::ArchivePreview) as JSON.
-pub(crate) fn statement(plan: &Plan) -> String {
+pub fn statement(plan: &Plan) -> String {
     let rows: Vec<_> = plan
         .nodes
         .iter()

@@ -1,11 +1,11 @@
 //! The one statement that brings an archival back.
 
 use super::basis::unchanged;
-use super::name::{bare, columns, literal, object, quote};
 use super::relink;
 use super::tree::with;
-use crate::error::{INCOMPLETE, OTHER_PLAN, OTHER_TENANT, TRIGGER};
-use crate::plan::{Moved, RestorePlan};
+use crate::ident::{bare, columns, literal, object, quote};
+use crate::model::{Moved, RestorePlan};
+use crate::sqlstate::{INCOMPLETE, OTHER_PLAN, OTHER_TENANT, TRIGGER};
 
 /// The moving statement; its arguments are the archival's id and who restores it.
 ///
@@ -13,7 +13,7 @@ use crate::plan::{Moved, RestorePlan};
 /// one after the other and the second finds it done; rows that another restore leaves to this
 /// archival wait for the same lock. DELETE .. RETURNING gives exactly what was taken out, and a
 /// conflict with an active row takes everything back: there is no ON CONFLICT, which would drop rows.
-pub(crate) fn moving(plan: &RestorePlan) -> String {
+pub fn moving(plan: &RestorePlan) -> String {
     let mut parts = Vec::new();
     if !plan.detached.is_empty() {
         // `archive.begin_restore` has counted the links: where there are none, none are read.
@@ -60,7 +60,7 @@ fn target(plan: &RestorePlan) -> String {
 
 /// SQL: true where this plan knows the tables of the archival that `claim` says, and that it has no links that it
 /// does not know.
-pub(crate) fn is_planned(plan: &RestorePlan, claim: &str) -> String {
+pub fn is_planned(plan: &RestorePlan, claim: &str) -> String {
     let oids = plan
         .tables
         .iter()

@@ -1,10 +1,10 @@
 //! An UPDATE of archived rows, checked: each row that it returns is what was asked for, or the restore stops. A trigger
 //! could keep a value, change another one, or send the row to another archival.
 
-use super::name::{literal, quote};
 use super::restore::written;
-use crate::error::TRIGGER;
-use crate::plan::Moved;
+use crate::ident::{literal, quote};
+use crate::model::Moved;
+use crate::sqlstate::TRIGGER;
 
 /// SQL: what comes back of the row `t`, as its triggers let it through, has the values of `new`, and all others as the
 /// row `before` had them.

@@ -1,12 +1,12 @@
 //! What every moving statement carries: the condition that the tables are those of the plan, and word
 //! to their triggers that this is a move.
 
-use super::name::literal;
-use crate::error::STALE;
-use crate::plan::{Basis, DetachedChild, Moved};
+use crate::ident::literal;
+use crate::model::{Basis, DetachedChild, Moved};
+use crate::sqlstate::STALE;
 
 /// SQL: true while the tables are those that the plan was made from. Part of each statement that is planned with it.
-pub(crate) fn unchanged(basis: &Basis) -> String {
+pub fn unchanged(basis: &Basis) -> String {
     let names: Vec<_> = basis.names.iter().map(|name| literal(name)).collect();
     format!(
         "archive.unchanged({}, ARRAY[{}])",
@@ -17,7 +17,7 @@ pub(crate) fn unchanged(basis: &Basis) -> String {
 
 /// SQL: true while the `search_path` finds these tables. Part of each call: a new table earlier in the path takes a
 /// name over without changing any table of the plan.
-pub(crate) fn resolved(basis: &Basis) -> String {
+pub fn resolved(basis: &Basis) -> String {
     if basis.resolved.is_empty() {
         return "true".to_owned();
     }
@@ -34,10 +34,7 @@ pub(crate) fn resolved(basis: &Basis) -> String {
 
 /// What `archive.run` sets `archive.moving` to, but for the transaction: `:,16400,` for a table or archive table whose
 /// rows move, `~16500,` for one whose links are cut or put back.
-pub(crate) fn moving<'a>(
-    moved: impl Iterator<Item = &'a Moved>,
-    detached: &[DetachedChild],
-) -> String {
+pub fn moving<'a>(moved: impl Iterator<Item = &'a Moved>, detached: &[DetachedChild]) -> String {
     let tables = moved.map(|m| format!("{},{},", m.table.id.oid, m.twin.id.oid));
     let linked = detached.iter().map(|child| {
         let twin = child.twin.as_ref().map(|twin| format!("~{},", twin.id.oid));

@@ -3,10 +3,10 @@
 //! Both kinds are remembered under the archival that takes the parent, so a row comes back without its parent, and
 //! the parent's restore puts the link back wherever the row is by then.
 
-use super::name::{columns, exact, joined, key_array, literal, object, quote, same_key};
 use super::tree::{TAG, unless_moved};
-use crate::error::TRIGGER;
-use crate::plan::{DetachedChild, Plan};
+use crate::ident::{columns, exact, joined, key_array, literal, object, quote, same_key};
+use crate::model::{DetachedChild, Plan};
+use crate::sqlstate::TRIGGER;
 
 // The columns of our own beside those of the child's key.
 const TENANT: &str = "\"archive.tenant\"";

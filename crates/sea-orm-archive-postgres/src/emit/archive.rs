@@ -2,16 +2,18 @@
 
 use super::basis::unchanged;
 use super::detach;
-use super::name::{bare, columns, joined, key_object, literal, object, quote, same_key, type_name};
 use super::tree::{
     self, Roots, TAG, claims, found, one_root, roots, tagged_claims, typed_roots, unless_moved,
     with,
 };
-use crate::error::{OTHER_TENANT, RESTRICTED, TRIGGER};
-use crate::plan::{Node, Plan, Restriction};
+use crate::ident::{
+    bare, columns, joined, key_object, literal, object, quote, same_key, type_name,
+};
+use crate::model::{Node, Plan, Restriction};
+use crate::sqlstate::{OTHER_TENANT, RESTRICTED, TRIGGER};
 
 /// Everything that one archive runs, in order; the flag marks a step that is repeated until settled.
-pub(crate) fn steps(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
+pub fn steps(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
     let mut steps = tree::locks(plan, which);
     if plan.counts_restrictions {
         steps.push((restricted(plan, which), false));

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::sql::quote;
+use crate::ident::quote;
 
 /// A table with everything that moving its rows depends on.
 #[derive(Clone, Debug, Deserialize)]
@@ -55,36 +55,36 @@ impl Table {
     }
 
     /// Whether a trigger may change or drop a row on its way in.
-    pub(crate) fn intercepts_insert(&self) -> Option<&RowTrigger> {
+    pub fn intercepts_insert(&self) -> Option<&RowTrigger> {
         self.row_triggers
             .iter()
             .find(|trigger| trigger.before_insert)
     }
 
     /// Whether a trigger may keep a row from being deleted.
-    pub(crate) fn intercepts_delete(&self) -> Option<&RowTrigger> {
+    pub fn intercepts_delete(&self) -> Option<&RowTrigger> {
         self.row_triggers
             .iter()
             .find(|trigger| trigger.before_delete)
     }
 
     /// Whether a trigger of the application fires when a row is inserted.
-    pub(crate) fn acts_on_insert(&self) -> bool {
+    pub fn acts_on_insert(&self) -> bool {
         self.row_triggers.iter().any(|t| t.on_insert && !t.ours)
     }
 
     /// Whether a trigger of the application fires when a row is deleted.
-    pub(crate) fn acts_on_delete(&self) -> bool {
+    pub fn acts_on_delete(&self) -> bool {
         self.row_triggers.iter().any(|t| t.on_delete && !t.ours)
     }
 
     /// Whether a trigger of the application fires when a row is updated.
-    pub(crate) fn acts_on_update(&self) -> bool {
+    pub fn acts_on_update(&self) -> bool {
         self.row_triggers.iter().any(|t| t.on_update && !t.ours)
     }
 
     /// The triggers that may skip or change a row that is updated.
-    pub(crate) fn intercepting_updates(&self) -> Vec<String> {
+    pub fn intercepting_updates(&self) -> Vec<String> {
         let triggers = self.row_triggers.iter().filter(|t| t.before_update);
         triggers.map(|t| t.name.clone()).collect()
     }
@@ -270,7 +270,7 @@ pub struct ForeignKey {
 
 impl ForeignKey {
     /// The columns in the child, joined: what detached links call the edge.
-    pub(crate) fn edge(&self) -> String {
+    pub fn edge(&self) -> String {
         let columns: Vec<_> = self.columns.iter().map(|c| c.child.as_str()).collect();
         columns.join(", ")
     }
@@ -325,7 +325,7 @@ pub enum OnDelete {
 
 impl OnDelete {
     /// Whether the database itself refuses to delete a parent that has children.
-    pub(crate) fn refuses(self) -> bool {
+    pub fn refuses(self) -> bool {
         matches!(self, Self::NoAction | Self::Restrict)
     }
 }

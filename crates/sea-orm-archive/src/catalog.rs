@@ -1,24 +1,9 @@
-//! What PostgreSQL says of the tables: the truth that plans, SQL, checks and migrations share.
-
-mod difference;
-mod table;
-mod unique;
-
-pub use difference::{Difference, differences, list};
-pub use table::{
-    Column, Exclusion, ForeignKey, ForeignKeyColumn, Form, KeyColumn, OnDelete, RowTrigger, Table,
-    TableId, Twin,
-};
-
-pub(crate) use unique::{IndexPart, UniqueIndex, unique_indexes};
+//! Reads the descriptions of tables.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm_archive_postgres::catalog::{Table, UniqueIndex};
 
 use crate::Error;
-
-/// The bodies of the functions that describe tables and unique indexes, for the migration that creates them.
-#[doc(hidden)]
-pub const BODIES: [&str; 2] = [include_str!("read.sql"), include_str!("unique.sql")];
 
 /// Reads the tables that `names` resolve to, in their order; `None` where there is no such table.
 ///
@@ -58,4 +43,21 @@ pub(crate) async fn fingerprint<C: ConnectionTrait>(
         Some(row) => Ok(row.try_get("", "fingerprint")?),
         None => Err(Error::Catalog("archive.fingerprint gave no row".to_owned())),
     }
+}
+
+/// Reads the indexes of the tables with these oids.
+pub(crate) async fn unique_indexes<C: ConnectionTrait>(
+    db: &C,
+    tables: &[i64],
+) -> Result<Vec<UniqueIndex>, Error> {
+    let statement = Statement::from_sql_and_values(
+        DbBackend::Postgres,
+        "SELECT archive.describe_unique_indexes($1::bigint[]::pg_catalog.oid[]) AS indexes",
+        [tables.to_vec().into()],
+    );
+    let Some(row) = db.query_one_raw(statement).await? else {
+        return Ok(Vec::new());
+    };
+    let indexes: serde_json::Value = row.try_get("", "indexes")?;
+    serde_json::from_value(indexes).map_err(|error| Error::Catalog(error.to_string()))
 }

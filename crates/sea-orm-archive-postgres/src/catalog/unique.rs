@@ -1,13 +1,10 @@
 //! What two rows of a table may not have in common.
 
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde::Deserialize;
-
-use crate::Error;
 
 /// A unique index or an exclusion constraint.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct UniqueIndex {
+pub struct UniqueIndex {
     /// The oid of its table.
     pub table: i64,
     /// Its name, which is the name of its constraint too.
@@ -31,7 +28,7 @@ impl UniqueIndex {
 
 /// A column or an expression of an index.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct IndexPart {
+pub struct IndexPart {
     /// What people call it.
     pub name: String,
     /// The SQL of it, over the columns of the table.
@@ -41,21 +38,4 @@ pub(crate) struct IndexPart {
     pub is_column: bool,
     /// The operator by which two rows are in each other's way.
     pub operator: String,
-}
-
-/// Reads the indexes of the tables with these oids.
-pub(crate) async fn unique_indexes<C: ConnectionTrait>(
-    db: &C,
-    tables: &[i64],
-) -> Result<Vec<UniqueIndex>, Error> {
-    let statement = Statement::from_sql_and_values(
-        DbBackend::Postgres,
-        "SELECT archive.describe_unique_indexes($1::bigint[]::pg_catalog.oid[]) AS indexes",
-        [tables.to_vec().into()],
-    );
-    let Some(row) = db.query_one_raw(statement).await? else {
-        return Ok(Vec::new());
-    };
-    let indexes: serde_json::Value = row.try_get("", "indexes")?;
-    serde_json::from_value(indexes).map_err(|error| Error::Catalog(error.to_string()))
 }

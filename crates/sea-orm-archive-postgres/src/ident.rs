@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use crate::catalog::{ForeignKey, Form, KeyColumn};
 
 /// A name as SQL, whatever its spelling.
-pub(crate) fn quote(name: &str) -> String {
+pub fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A text as an SQL literal. The E form means the same under any `standard_conforming_strings`.
-pub(crate) fn literal(text: &str) -> String {
+pub fn literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");
     if quoted.contains('\\') {
         format!("E'{}'", quoted.replace('\\', "\\\\"))
@@ -24,7 +24,7 @@ pub(crate) fn literal(text: &str) -> String {
 /// A type in the temporary schema of the session comes before that of `pg_catalog`: whoever had the session before can
 /// have left a domain `text` there, whose CHECK runs as whoever has it now. PostgreSQL's grammar knows some names as
 /// keywords, which mean its own types, and takes some of these with no schema before them.
-pub(crate) fn type_name(sql_type: &str) -> Cow<'_, str> {
+pub fn type_name(sql_type: &str) -> Cow<'_, str> {
     const KEYWORDS: [&str; 13] = [
         "bigint",
         "bit",
@@ -49,12 +49,12 @@ pub(crate) fn type_name(sql_type: &str) -> Cow<'_, str> {
 }
 
 /// Whether the catalog spells this as a type of PostgreSQL's own: nobody else defines a cast of it.
-pub(super) fn is_own_type(sql_type: &str) -> bool {
+pub fn is_own_type(sql_type: &str) -> bool {
     !sql_type.contains('.')
 }
 
 /// `a."x", a."y"`.
-pub(crate) fn columns<'a>(alias: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn columns<'a>(alias: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let columns: Vec<_> = names
         .into_iter()
         .map(|name| format!("{alias}.{}", quote(name)))
@@ -63,13 +63,13 @@ pub(crate) fn columns<'a>(alias: &str, names: impl IntoIterator<Item = &'a str>)
 }
 
 /// `"x", "y"`.
-pub(super) fn bare<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn bare<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let columns: Vec<_> = names.into_iter().map(quote).collect();
     columns.join(", ")
 }
 
 /// `a."id" = b."id"`, with the operator of the key's own index.
-pub(crate) fn same_key(key: &[KeyColumn], left: &str, right: &str) -> String {
+pub fn same_key(key: &[KeyColumn], left: &str, right: &str) -> String {
     let pairs: Vec<_> = key
         .iter()
         .map(|column| {
@@ -81,7 +81,7 @@ pub(crate) fn same_key(key: &[KeyColumn], left: &str, right: &str) -> String {
 }
 
 /// `p."id" = t."post_id"`, with the operator that the foreign key is checked with.
-pub(super) fn joined(key: &ForeignKey, parent: &str, child: &str) -> String {
+pub fn joined(key: &ForeignKey, parent: &str, child: &str) -> String {
     let pairs: Vec<_> = key
         .columns
         .iter()
@@ -98,7 +98,7 @@ pub(super) fn joined(key: &ForeignKey, parent: &str, child: &str) -> String {
 }
 
 /// A jsonb object of names and SQL values, however many: a function call takes a hundred arguments.
-pub(crate) fn object(pairs: &[(String, String)]) -> String {
+pub fn object(pairs: &[(String, String)]) -> String {
     let objects: Vec<_> = pairs
         .chunks(40)
         .map(|chunk| {
@@ -117,7 +117,7 @@ pub(crate) fn object(pairs: &[(String, String)]) -> String {
 }
 
 /// A row's key as a jsonb object, each value exact.
-pub(crate) fn key_object(key: &[KeyColumn], alias: &str) -> String {
+pub fn key_object(key: &[KeyColumn], alias: &str) -> String {
     let pairs: Vec<_> = key
         .iter()
         .map(|c| {
@@ -132,7 +132,7 @@ pub(crate) fn key_object(key: &[KeyColumn], alias: &str) -> String {
 /// `->>` and a cast to its type.
 ///
 /// The output function of the type writes it, and no cast that somebody defined.
-pub(crate) fn exact(form: Form, value: &str) -> String {
+pub fn exact(form: Form, value: &str) -> String {
     match form {
         Form::Json => value.to_owned(),
         form => exact_text(form, value),
@@ -150,7 +150,7 @@ fn exact_text(form: Form, value: &str) -> String {
 /// A row's key as the detached links record it: a jsonb array of texts in the order of the key.
 ///
 /// By position, so that a renamed column changes nothing. `archive.follow_key()` writes the same.
-pub(super) fn key_array(key: &[KeyColumn], alias: &str) -> String {
+pub fn key_array(key: &[KeyColumn], alias: &str) -> String {
     let values: Vec<_> = key
         .iter()
         .map(|c| exact_text(c.form, &format!("{alias}.{}", quote(&c.name))))
@@ -159,7 +159,7 @@ pub(super) fn key_array(key: &[KeyColumn], alias: &str) -> String {
 }
 
 /// The row of `row` has the key that a detached link recorded in `array`.
-pub(super) fn has_recorded_key(key: &[KeyColumn], row: &str, array: &str) -> String {
+pub fn has_recorded_key(key: &[KeyColumn], row: &str, array: &str) -> String {
     let pairs: Vec<_> = key
         .iter()
         .enumerate()
@@ -176,7 +176,7 @@ pub(super) fn has_recorded_key(key: &[KeyColumn], row: &str, array: &str) -> Str
 }
 
 /// A recorded key with the names that the columns have now, for reports.
-pub(super) fn recorded_key(key: &[KeyColumn], array: &str) -> String {
+pub fn recorded_key(key: &[KeyColumn], array: &str) -> String {
     let pairs: Vec<_> = key
         .iter()
         .enumerate()
@@ -189,7 +189,7 @@ pub(super) fn recorded_key(key: &[KeyColumn], array: &str) -> String {
 }
 
 /// True where a recorded key has as many columns as `key`.
-pub(super) fn is_recorded_key(key: &[KeyColumn], array: &str) -> String {
+pub fn is_recorded_key(key: &[KeyColumn], array: &str) -> String {
     format!(
         "CASE WHEN pg_catalog.jsonb_typeof({array}) OPERATOR(pg_catalog.=) 'array' \
          THEN pg_catalog.jsonb_array_length({array}) OPERATOR(pg_catalog.=) {} ELSE false END",

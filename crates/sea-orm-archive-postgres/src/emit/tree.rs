@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::name::{bare, columns, is_own_type, joined, literal, quote, same_key, type_name};
-use crate::plan::{Node, Plan};
+use crate::ident::{bare, columns, is_own_type, joined, literal, quote, same_key, type_name};
+use crate::model::{Node, Plan};
 
 /// The column that carries the archival's id from the root to the rows below it. A user's column can
 /// hardly be called that, and it lives inside one statement only.
@@ -11,8 +11,10 @@ pub(super) const TAG: &str = "\"archive.archival_id\"";
 
 /// Whether a statement is for one root or for many: PostgreSQL plans a single row differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Roots {
+pub enum Roots {
+    /// One root.
     One,
+    /// Any number of roots.
     Many,
 }
 
@@ -239,7 +241,7 @@ pub(super) fn unless_moved(
 /// its parent. So once a level is locked, what the next statement sees of the level below it is all
 /// there can be. Without these, a like on a comment that is inserted while the comment's post is
 /// archived is deleted by ON DELETE CASCADE and copied by nobody.
-pub(crate) fn locks(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
+pub fn locks(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
     let nodes = plan
         .nodes
         .iter()

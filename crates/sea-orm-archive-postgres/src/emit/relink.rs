@@ -4,13 +4,13 @@
 //! another archival, or coming back in the same statement), or there is a reason why not.
 
 use super::detach::refused;
-use super::name::{
-    has_recorded_key, is_recorded_key, literal, object, quote, recorded_key, type_name,
-};
 use super::tree::with;
 use crate::catalog::{ForeignKey, ForeignKeyColumn, TableId};
-use crate::error::TRIGGER;
-use crate::plan::{DetachedChild, Moved, RestorePlan};
+use crate::ident::{
+    has_recorded_key, is_recorded_key, literal, object, quote, recorded_key, type_name,
+};
+use crate::model::{DetachedChild, Moved, RestorePlan};
+use crate::sqlstate::TRIGGER;
 
 /// Links with these outcomes need not be remembered any more: nobody would put them back.
 const SETTLED: &str = "o.reason IS NULL OR o.reason OPERATOR(pg_catalog.=) 'other_link'";
@@ -430,7 +430,7 @@ pub(super) fn not_put_back(plan: &RestorePlan) -> String {
 
 /// For a preview: the links that a restore of the archival `$1` would not put back. It locks what the restore
 /// would lock.
-pub(crate) fn preview(plan: &RestorePlan) -> Option<String> {
+pub fn preview(plan: &RestorePlan) -> Option<String> {
     if plan.detached.is_empty() {
         return None;
     }

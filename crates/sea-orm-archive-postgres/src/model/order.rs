@@ -4,7 +4,7 @@ use super::Node;
 
 /// Sorts the nodes so that every parent stands before its children, the root first; `Err` names the
 /// tables of a cycle.
-pub(super) fn sort(nodes: Vec<Node>) -> Result<Vec<Node>, Vec<String>> {
+pub fn sort(nodes: Vec<Node>) -> Result<Vec<Node>, Vec<String>> {
     let mut placed: Vec<Option<usize>> = vec![None; nodes.len()];
     let mut order = Vec::with_capacity(nodes.len());
     while order.len() < nodes.len() {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{Column, Table, TableId};
+use crate::catalog::{Column, Table, TableId};
 
 /// One thing that keeps rows of a table from fitting its archive table, from staying there, or from coming back as they
 /// were.
@@ -174,7 +174,7 @@ impl Difference {
             ),
             Self::Check(name) => format!(
                 "ALTER TABLE {archive} DROP CONSTRAINT {}",
-                crate::sql::quote(name)
+                crate::ident::quote(name)
             ),
             Self::Inheritance => {
                 "take it out of the inheritance with ALTER TABLE .. NO INHERIT ..".to_owned()

@@ -1,0 +1,13 @@
+//! A table and its unique indexes, as the catalog describes them: what plans, statements, comparisons and migrations share.
+
+mod table;
+mod unique;
+
+pub use table::{
+    Column, Exclusion, ForeignKey, ForeignKeyColumn, Form, KeyColumn, OnDelete, RowTrigger, Table,
+    TableId, Twin,
+};
+pub use unique::{IndexPart, UniqueIndex};
+
+/// The bodies of the functions `archive.describe` and `archive.describe_unique_indexes`, which answer with these descriptions.
+pub const BODIES: [&str; 2] = [include_str!("read.sql"), include_str!("unique.sql")];

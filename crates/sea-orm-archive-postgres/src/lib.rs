@@ -1,0 +1,12 @@
+//! Everything that sea-orm-archive sends to PostgreSQL, as text: names, statements, the installed schema.
+//!
+//! The runtime and the migrations stand on this crate. It has no entities, no verbs and no connection: it writes SQL from
+//! descriptions of tables, and says what each error code of ours means. An application does not use it.
+
+pub mod catalog;
+pub mod compare;
+pub mod emit;
+pub mod ident;
+pub mod model;
+pub mod sqlstate;
+pub mod template;
