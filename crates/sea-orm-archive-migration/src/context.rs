@@ -1,6 +1,7 @@
 //! What the settings are called that say who acts.
 
 use sea_orm_archive_postgres::catalog::TableId;
+use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
 use crate::{name::literal, register, stamps, tenancy, work::Work};
@@ -56,7 +57,7 @@ impl ContextSettings {
 
 /// Creates the functions that read and write the settings, under the names that are registered.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
-    let mut functions = include_str!("sql/context.sql").to_owned();
+    let mut functions = schema::core::CONTEXT.to_owned();
     let rows = work
         .rows("SELECT meaning, name FROM archive.context_setting", [])
         .await?;

@@ -2,13 +2,14 @@
 //! deleted for good.
 
 use sea_orm_archive_postgres::catalog::TableId;
+use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
 use crate::{privileges, register, work::Work};
 
 /// Creates the functions; [`refresh`] creates the triggers.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
-    work.run(include_str!("sql/follow_key.sql")).await?;
+    work.run(schema::core::FOLLOW_KEY).await?;
     privileges::make_triggers_private(work).await
 }
 
@@ -21,9 +22,9 @@ pub(crate) async fn refresh(work: &Work, changed: Option<&TableId>) -> Result<()
         return Ok(());
     }
     let oid = changed.map_or(0, |table| table.oid);
-    work.run_each(include_str!("sql/key_triggers.sql"), [oid.into()])
+    work.run_each(schema::archive_table::KEY_TRIGGERS, [oid.into()])
         .await?;
-    work.run_each(include_str!("sql/delete_triggers.sql"), [])
+    work.run_each(schema::archive_table::DELETE_TRIGGERS, [])
         .await
 }
 

@@ -1,6 +1,7 @@
 //! The indexes that restore and moderators look up archived rows by.
 
 use sea_orm_archive_postgres::catalog::{Table, Twin};
+use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
 use crate::{name::quote_all, work::Work};
@@ -38,7 +39,7 @@ fn wanted(active: &Table, twin: &Twin) -> Vec<Vec<String>> {
 
 pub(crate) async fn exists(work: &Work, table: i64, columns: &[String]) -> Result<bool, DbErr> {
     work.row(
-        include_str!("sql/has_index.sql"),
+        schema::archive_table::HAS_INDEX,
         [table.into(), columns.to_vec().into()],
     )
     .await?

@@ -1,5 +1,7 @@
 //! The ledger, the registers and the functions of the schema `archive`.
 
+use sea_orm_archive_postgres::schema;
+use sea_orm_archive_postgres::template::{fill, fill_with};
 use sea_orm_migration::DbErr;
 
 use crate::{
@@ -7,34 +9,26 @@ use crate::{
     history::{self, foreign_key},
     known,
     name::{literal, quote},
-    privileges, register, stamps,
-    template::fill,
-    tenancy,
+    privileges, register, stamps, tenancy,
     work::Work,
 };
 
 /// Creates what is not there yet, and replaces the functions.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     let before = privileges::standing(work).await?;
-    work.run(include_str!("sql/ledger.sql")).await?;
-    work.run(include_str!("sql/known/install.sql")).await?;
+    work.run(schema::core::REGISTERS).await?;
+    work.run(schema::known::INSTALL).await?;
     context::install(work).await?;
-    work.run(include_str!("sql/functions.sql")).await?;
+    work.run(schema::core::MOVES).await?;
     work.run(&catalog_functions()).await?;
-    work.run(include_str!("sql/trusted.sql")).await?;
+    work.run(schema::core::TRUSTED).await?;
     follow::install(work).await?;
     stamps::forget_dropped(work).await?;
     stamps::install(work).await?;
-    work.run(include_str!("sql/tenancy/install.sql")).await?;
+    work.run(schema::tenancy::INSTALL).await?;
     let owner = tenancy::owner(work, "archive.archival").await?;
-    work.run(&fill(
-        include_str!("sql/archival.sql"),
-        &|place| match place {
-            "owner" => literal(&owner),
-            other => format!("{{{other}}}"),
-        },
-    ))
-    .await?;
+    work.run(&fill(schema::core::ARCHIVAL, [("owner", literal(&owner))]))
+        .await?;
     foreign_key::forget_dropped(work).await?;
     history::register::forget_dropped(work).await?;
     register::forget_dropped(work).await?;
@@ -48,12 +42,14 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
 /// The functions that describe tables.
 fn catalog_functions() -> String {
     let [tables, indexes] = sea_orm_archive_postgres::catalog::BODIES;
-    fill(include_str!("sql/catalog.sql"), &|place| match place {
-        "tables" => tables.to_owned(),
-        "indexes" => indexes.to_owned(),
-        "body" => "$archive$".to_owned(),
-        other => format!("{{{other}}}"),
-    })
+    fill(
+        schema::core::CATALOG,
+        [
+            ("tables", tables.to_owned()),
+            ("indexes", indexes.to_owned()),
+            ("body", "$archive$".to_owned()),
+        ],
+    )
 }
 
 /// Drops what [`install`] created, unless a twin still holds archived rows.
@@ -72,7 +68,7 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
     stamps::refuse_stamped(work).await?;
     tenancy::refuse_while_enabled(work).await?;
     follow::uninstall(work).await?;
-    work.run(include_str!("sql/uninstall.sql")).await
+    work.run(schema::core::UNINSTALL).await
 }
 
 /// The functions that check a temporal foreign key would stay, and nothing would know of them.
@@ -103,8 +99,7 @@ async fn refuse_rows(work: &Work, twin: &str) -> Result<(), DbErr> {
 /// Lets `role` archive and restore what its grants on the tables allow.
 pub(crate) async fn grant(work: &Work, role: &str) -> Result<(), DbErr> {
     register::require(work).await?;
-    work.run(&for_role(include_str!("sql/grant.sql"), role))
-        .await?;
+    work.run(&for_role(schema::core::GRANT, role)).await?;
     // Of all functions, which it was given, these are not for it.
     privileges::make_triggers_private(work).await
 }
@@ -114,14 +109,13 @@ pub(crate) async fn revoke(work: &Work, role: &str) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
     }
-    work.run(&for_role(include_str!("sql/revoke.sql"), role))
-        .await
+    work.run(&for_role(schema::core::REVOKE, role)).await
 }
 
 fn for_role(template: &str, role: &str) -> String {
-    fill(template, &|place| match place {
-        "role" => quote(role),
-        "role_name" => literal(role),
-        other => format!("{{{other}}}"),
+    fill_with(template, &|place| match place {
+        "role" => Some(quote(role)),
+        "role_name" => Some(literal(role)),
+        _ => None,
     })
 }

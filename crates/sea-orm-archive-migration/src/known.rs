@@ -6,13 +6,15 @@
 //! refuse until all that was lost is put back or dropped on purpose.
 
 use sea_orm_archive_postgres::catalog::TableId;
+use sea_orm_archive_postgres::schema;
+use sea_orm_archive_postgres::template::fill;
 use sea_orm_migration::DbErr;
 
-use crate::{audit, template::fill, work::Work};
+use crate::{audit, work::Work};
 
 /// Writes down the names of all registered tables.
 pub(crate) async fn note(work: &Work) -> Result<(), DbErr> {
-    let note = with_registered(work, include_str!("sql/known/note.sql")).await?;
+    let note = with_registered(work, schema::known::NOTE).await?;
     work.run(&note).await
 }
 
@@ -22,7 +24,7 @@ pub(crate) async fn note(work: &Work) -> Result<(), DbErr> {
 ///
 /// Whether the table fits its archive table is checked by the caller, as for any other.
 pub(crate) async fn follow(work: &Work, table: &TableId) -> Result<(), DbErr> {
-    work.run_with(include_str!("sql/known/mark.sql"), [table.oid.into()])
+    work.run_with(schema::known::MARK, [table.oid.into()])
         .await?;
     let rows = work
         .rows(
@@ -67,7 +69,7 @@ async fn replace(work: &Work, old: i64, new: i64) -> Result<(), DbErr> {
 
 /// Refuses to go on where `table` has the place of one of which more was registered: it would be lost silently.
 pub(crate) async fn refuse_lost(work: &Work, table: &TableId) -> Result<(), DbErr> {
-    let lost = with_registered(work, include_str!("sql/known/lost.sql")).await?;
+    let lost = with_registered(work, schema::known::LOST).await?;
     let rows = work.rows(&lost, [table.oid.into()]).await?;
     let (mut what, mut again, mut never) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
@@ -114,10 +116,9 @@ async fn with_registered(work: &Work, sql: &str) -> Result<String, DbErr> {
         }
         false => "",
     };
-    let registered = include_str!("sql/known/registered.sql").trim_end();
-    let registered = registered.replace("{audited}", audited);
-    Ok(fill(sql, &|place| match place {
-        "registered" => registered.clone(),
-        other => format!("{{{other}}}"),
-    }))
+    let registered = fill(
+        schema::known::REGISTERED.trim_end(),
+        [("audited", audited.to_owned())],
+    );
+    Ok(fill(sql, [("registered", registered)]))
 }

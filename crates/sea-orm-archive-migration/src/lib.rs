@@ -105,7 +105,6 @@ mod schema;
 mod sequence;
 mod stamps;
 mod sync;
-mod template;
 mod tenancy;
 mod twin;
 mod work;

@@ -1,15 +1,11 @@
 //! Names: quoted, and never longer than PostgreSQL keeps them.
 
 use sea_orm_archive::entity::DeclaredName;
+pub(crate) use sea_orm_archive_postgres::ident::{literal, quote};
 use sea_orm_migration::{DbErr, sea_query::TableRef};
 
 /// PostgreSQL cuts a longer name off without an error.
 const LONGEST: usize = 63;
-
-/// A name as SQL text.
-pub(crate) fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
 
 /// Several names as SQL text, with commas.
 pub(crate) fn quote_all<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
@@ -89,16 +85,6 @@ pub(crate) fn derived(base: &str, suffix: &str) -> String {
     format!("{}_{hash:08x}{suffix}", &base[..room])
 }
 
-/// Text as an SQL literal, whatever `standard_conforming_strings` says.
-pub(crate) fn literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if quoted.contains('\\') {
-        format!("E'{}'", quoted.replace('\\', "\\\\"))
-    } else {
-        format!("'{quoted}'")
-    }
-}
-
 /// A list of names as an SQL value of type `name[]`.
 pub(crate) fn names<S: AsRef<str>>(names: &[S]) -> String {
     let names: Vec<_> = names.iter().map(|name| literal(name.as_ref())).collect();
@@ -132,9 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn literals_mean_themselves() {
-        assert_eq!(literal("it's"), "'it''s'");
-        assert_eq!(literal(r"back\slash"), r"E'back\\slash'");
+    fn names_become_an_array_of_literals() {
         assert_eq!(names(&["a", "b"]), "ARRAY['a', 'b']::pg_catalog.name[]");
     }
 

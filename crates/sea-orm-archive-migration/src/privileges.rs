@@ -2,6 +2,7 @@
 //! `archive`, whatever default privileges say: whoever was given it by `grant_archive` and `grant_audit`.
 
 use sea_orm_archive_postgres::catalog::TableId;
+use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
 use crate::{name::quote, work::Work};
@@ -12,7 +13,7 @@ pub(crate) async fn copy_to_new(
     active: &TableId,
     twin: &TableId,
 ) -> Result<(), DbErr> {
-    work.run_each(include_str!("sql/revokes.sql"), [twin.oid.into()])
+    work.run_each(schema::archive_table::REVOKES, [twin.oid.into()])
         .await?;
     add_missing(work, active, twin).await?;
     // Last: from here on the twin may belong to somebody else.
@@ -28,9 +29,9 @@ pub(crate) async fn add_missing(
     twin: &TableId,
 ) -> Result<(), DbErr> {
     let tables = || [active.oid.into(), twin.oid.into()];
-    work.run_each(include_str!("sql/grants.sql"), tables())
+    work.run_each(schema::archive_table::GRANTS, tables())
         .await?;
-    work.run_each(include_str!("sql/row_security.sql"), tables())
+    work.run_each(schema::archive_table::ROW_SECURITY, tables())
         .await?;
     copy_policies(work, active, twin).await
 }
@@ -45,7 +46,7 @@ async fn copy_policies(work: &Work, active: &TableId, twin: &TableId) -> Result<
     let staged = format!("archive.{}", quote(&active.table));
     let policies = work
         .rows(
-            include_str!("sql/policies.sql"),
+            schema::archive_table::POLICIES,
             [active.oid.into(), staged.as_str().into()],
         )
         .await?;
@@ -85,20 +86,19 @@ async fn copy_owner(work: &Work, active: &TableId, twin: &TableId) -> Result<(),
 
 /// What stands in the schema `archive`, to be compared with what stands there later.
 pub(crate) async fn standing(work: &Work) -> Result<Vec<String>, DbErr> {
-    let rows = work.rows(include_str!("sql/standing.sql"), []).await?;
+    let rows = work.rows(schema::core::OBJECTS, []).await?;
     rows.iter().map(|row| row.try_get("", "object")).collect()
 }
 
 /// Takes from everybody but its owner what was made in the schema `archive` since `before`, and what nobody is
 /// given of the rest: the log, its partitions and the registers are not to be written.
 pub(crate) async fn make_private(work: &Work, before: Vec<String>) -> Result<(), DbErr> {
-    work.run_each(include_str!("sql/private.sql"), [before.into()])
+    work.run_each(schema::core::PRIVATE, [before.into()])
         .await?;
     make_triggers_private(work).await
 }
 
 /// Takes from everybody but their owner the trigger functions of the schema `archive`. Called wherever one was made.
 pub(crate) async fn make_triggers_private(work: &Work) -> Result<(), DbErr> {
-    work.run_each(include_str!("sql/private_triggers.sql"), [])
-        .await
+    work.run_each(schema::core::PRIVATE_TRIGGERS, []).await
 }

@@ -4,6 +4,8 @@
 //! table's column, and goes with the table.
 
 use sea_orm_archive_postgres::catalog::Table;
+use sea_orm_archive_postgres::schema;
+use sea_orm_archive_postgres::template::fill;
 use sea_orm_migration::DbErr;
 
 use crate::{name::quote, work::Work};
@@ -71,15 +73,15 @@ fn setval(sequence: &KeySequence, tables: &[String]) -> String {
         .iter()
         .map(|table| format!("SELECT {column}::bigint AS id FROM {table}"))
         .collect();
-    format!(
-        include_str!("sql/reset_sequence.sql"),
-        ids = ids.join(" UNION ALL ")
+    fill(
+        schema::archive_table::RESET_SEQUENCE,
+        [("ids", ids.join(" UNION ALL "))],
     )
 }
 
 async fn of_key(work: &Work, table: &Table) -> Result<Vec<KeySequence>, DbErr> {
     let rows = work
-        .rows(include_str!("sql/key_sequences.sql"), [table.id.oid.into()])
+        .rows(schema::archive_table::KEY_SEQUENCES, [table.id.oid.into()])
         .await?;
     rows.iter()
         .map(|row| {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use sea_orm_archive_postgres::catalog::{Column, Table, Twin};
 use sea_orm_archive_postgres::compare::{Difference, differences};
+use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
 use crate::{
@@ -253,7 +254,7 @@ fn refuse_clash(active: &Table, twin: &Twin, added: &[&str]) -> Result<(), DbErr
 
 async fn definitions(work: &Work, active: &Table) -> Result<HashMap<String, Definition>, DbErr> {
     let rows = work
-        .rows(include_str!("sql/definitions.sql"), [active.id.oid.into()])
+        .rows(schema::archive_table::DEFINITIONS, [active.id.oid.into()])
         .await?;
     rows.iter()
         .map(|row| {

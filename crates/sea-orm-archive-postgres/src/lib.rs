@@ -8,5 +8,6 @@ pub mod compare;
 pub mod emit;
 pub mod ident;
 pub mod model;
+pub mod schema;
 pub mod sqlstate;
 pub mod template;

@@ -1,6 +1,8 @@
 //! The triggers of a table that is audited.
 
 use sea_orm_archive_postgres::catalog::Table;
+use sea_orm_archive_postgres::schema;
+use sea_orm_archive_postgres::template::fill;
 use sea_orm_migration::DbErr;
 
 use crate::{
@@ -9,9 +11,7 @@ use crate::{
         options::AuditedTable,
         register::{self, Audited},
     },
-    known, name, privileges,
-    template::fill,
-    tenancy,
+    known, name, privileges, tenancy,
     work::Work,
 };
 
@@ -137,13 +137,11 @@ async fn with_partitions(work: &Work, table: &str) -> Result<Vec<String>, DbErr>
 
 /// ENABLE ALWAYS: a session that plays replica skips other triggers.
 async fn attach(work: &Work, relation: &str, function: &str) -> Result<(), DbErr> {
-    let triggers = include_str!("../sql/audit/triggers.sql");
-    let triggers = fill(triggers, &|place| match place {
-        "table" => relation.to_owned(),
-        "function" => function.to_owned(),
-        other => format!("{{{other}}}"),
-    });
-    work.run(&triggers).await
+    let triggers = [
+        ("table", relation.to_owned()),
+        ("function", function.to_owned()),
+    ];
+    work.run(&fill(schema::audit::TRIGGERS, triggers)).await
 }
 
 /// With CASCADE, which takes the triggers along.

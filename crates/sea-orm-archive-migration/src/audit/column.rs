@@ -1,5 +1,6 @@
 //! How the audit log reads one column, as SQL.
 
+use sea_orm_archive_postgres::schema;
 use sea_orm_migration::{
     DbErr,
     sea_orm::{JsonValue, QueryResult},
@@ -31,9 +32,7 @@ pub(crate) struct Column {
 
 /// Reads how the log reads the columns of a table.
 pub(crate) async fn columns(work: &Work, oid: i64) -> Result<Vec<Column>, DbErr> {
-    let rows = work
-        .rows(include_str!("../sql/audit/columns.sql"), [oid.into()])
-        .await?;
+    let rows = work.rows(schema::audit::COLUMNS, [oid.into()]).await?;
     let read = |row: &QueryResult| {
         Ok(Column {
             name: row.try_get("", "name")?,

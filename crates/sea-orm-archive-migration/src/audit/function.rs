@@ -1,6 +1,8 @@
 //! The trigger function of an audited table, written for its columns.
 
 use sea_orm_archive_postgres::catalog::{Table, Twin};
+use sea_orm_archive_postgres::schema;
+use sea_orm_archive_postgres::template::fill_with;
 
 use crate::{
     audit::{
@@ -8,7 +10,6 @@ use crate::{
         register::Audited,
     },
     name::{literal, quote},
-    template::fill,
 };
 
 /// The function of a table and its partitions.
@@ -69,8 +70,8 @@ pub(crate) struct Written<'a> {
 impl Written<'_> {
     /// The function of the table.
     pub(crate) fn of_table(&self) -> String {
-        let body = fill(include_str!("../sql/audit/table.sql"), &|place| {
-            self.of_pair(place).unwrap_or_else(|| self.of_rows(place))
+        let body = fill_with(schema::audit::TABLE, &|place| {
+            self.of_pair(place).or_else(|| self.of_rows(place))
         });
         self.create(&name(self.audited.id), &body)
     }
@@ -84,9 +85,8 @@ impl Written<'_> {
         };
         let added = [&twin.deleted_at, &twin.deleted_by, &twin.archival_id];
         let added = added.iter().filter_map(|name| number(name));
-        let body = fill(
-            include_str!("../sql/audit/twin.sql"),
-            &|place| match place {
+        let body = fill_with(schema::audit::TWIN, &|place| {
+            Some(match place {
                 "archival_id" => quote(&twin.archival_id),
                 // Not the row as a whole, which has columns of the twin's own.
                 "whole_b" => self.whole_by_columns("b"),
@@ -103,9 +103,9 @@ impl Written<'_> {
                             .collect::<Vec<_>>(),
                     )
                 }
-                place => self.of_rows(place),
-            },
-        );
+                place => return self.of_rows(place),
+            })
+        });
         self.create(&twin_name(self.audited.id), &body)
     }
 
@@ -124,12 +124,12 @@ impl Written<'_> {
     }
 
     /// What any of the bodies speaks of: the rows `b` (before) and `a` (after).
-    fn of_rows(&self, place: &str) -> String {
+    fn of_rows(&self, place: &str) -> Option<String> {
         let moves = |text: &str| match self.table.twin {
-            Some(_) => fill(text, &|place| self.of_rows(place)),
+            Some(_) => fill_with(text, &|place| self.of_rows(place)),
             None => String::new(),
         };
-        match place {
+        Some(match place {
             "id" => self.audited.id.to_string(),
             "name" => literal(&self.audited.name),
             "target" => TARGET.to_owned(),
@@ -155,10 +155,10 @@ impl Written<'_> {
             "image_of_key_a" => image("a", self.keys()),
             "image_of_key_b" => image("b", self.keys()),
             "is_computed" => self.table.columns.iter().any(|c| c.generated).to_string(),
-            "departure" => moves(include_str!("../sql/audit/departure.sql")),
-            "arrival" => moves(include_str!("../sql/audit/arrival.sql")),
-            other => format!("{{{other}}}"),
-        }
+            "departure" => moves(schema::audit::DEPARTURE),
+            "arrival" => moves(schema::audit::ARRIVAL),
+            _ => return None,
+        })
     }
 
     /// What only the UPDATE of the table speaks of.

@@ -1,5 +1,7 @@
 //! The log itself.
 
+use sea_orm_archive_postgres::schema;
+use sea_orm_archive_postgres::template::fill;
 use sea_orm_migration::DbErr;
 
 use crate::{
@@ -16,8 +18,8 @@ const MONTHS: i32 = 3;
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     crate::register::require(work).await?;
     let before = privileges::standing(work).await?;
-    work.run(include_str!("../sql/audit/install.sql")).await?;
-    work.run(include_str!("../sql/audit/statement.sql")).await?;
+    work.run(schema::audit::INSTALL).await?;
+    work.run(schema::audit::STATEMENT).await?;
     partition::make(work, MONTHS).await?;
     privileges::make_private(work, before).await?;
     apply::refresh_all(work).await?;
@@ -36,13 +38,13 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
             table.name
         )));
     }
-    work.run(include_str!("../sql/audit/uninstall.sql")).await
+    work.run(schema::audit::UNINSTALL).await
 }
 
 /// Lets `role` read the log, and nothing else.
 pub(crate) async fn grant(work: &Work, role: &str) -> Result<(), DbErr> {
     register::require(work).await?;
-    work.run(&include_str!("../sql/audit/grant.sql").replace("{role}", &quote(role)))
+    work.run(&fill(schema::audit::GRANT, [("role", quote(role))]))
         .await
 }
 
@@ -51,15 +53,15 @@ pub(crate) async fn revoke(work: &Work, role: &str) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
     }
-    work.run(&include_str!("../sql/audit/revoke.sql").replace("{role}", &quote(role)))
+    work.run(&fill(schema::audit::REVOKE, [("role", quote(role))]))
         .await
 }
 
 /// Lets `role` make partitions of the log, and nothing else.
 pub(crate) async fn grant_maintenance(work: &Work, role: &str) -> Result<(), DbErr> {
     register::require(work).await?;
-    let sql = include_str!("../sql/audit/maintenance_grant.sql");
-    work.run(&sql.replace("{role}", &quote(role))).await
+    let sql = schema::audit::MAINTENANCE_GRANT;
+    work.run(&fill(sql, [("role", quote(role))])).await
 }
 
 /// Takes back what [`grant_maintenance`] gave.
@@ -67,6 +69,6 @@ pub(crate) async fn revoke_maintenance(work: &Work, role: &str) -> Result<(), Db
     if !register::is_installed(work).await? {
         return Ok(());
     }
-    let sql = include_str!("../sql/audit/maintenance_revoke.sql");
-    work.run(&sql.replace("{role}", &quote(role))).await
+    let sql = schema::audit::MAINTENANCE_REVOKE;
+    work.run(&fill(sql, [("role", quote(role))])).await
 }

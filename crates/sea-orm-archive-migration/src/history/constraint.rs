@@ -1,6 +1,7 @@
 //! The constraints that make a table of rows one of versions.
 
 use sea_orm_archive_postgres::catalog::{OnDelete, Table};
+use sea_orm_archive_postgres::schema;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{
@@ -262,10 +263,7 @@ async fn patterns(
 /// The checks, exclusion constraints and unique indexes of a table: name and definition.
 async fn definitions(work: &Work, table: &str) -> Result<Vec<(String, String)>, DbErr> {
     let rows = work
-        .rows(
-            include_str!("../sql/history/constraints.sql"),
-            [table.into()],
-        )
+        .rows(schema::history::CONSTRAINTS, [table.into()])
         .await?;
     let read = |row: &QueryResult| Ok((row.try_get("", "name")?, row.try_get("", "definition")?));
     rows.iter().map(read).collect()

@@ -1,6 +1,7 @@
 //! `archive.history_table`: which tables keep versions, and of what.
 
 use sea_orm_archive_postgres::catalog::{Table, TableId};
+use sea_orm_archive_postgres::schema;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{
@@ -83,10 +84,7 @@ pub(crate) async fn remove(work: &Work, history: &TableId) -> Result<(), DbErr> 
 /// What is registered of `table`, where it is a history.
 pub(crate) async fn find(work: &Work, table: &TableId) -> Result<Option<History>, DbErr> {
     let rows = work
-        .rows(
-            include_str!("../sql/history/registered.sql"),
-            [table.oid.into()],
-        )
+        .rows(schema::history::REGISTERED, [table.oid.into()])
         .await?;
     let Some(row) = rows.first() else {
         return Ok(None);
@@ -159,7 +157,7 @@ pub(crate) struct Definition {
 /// The columns of `table`.
 pub(crate) async fn definitions(work: &Work, table: &TableId) -> Result<Vec<Definition>, DbErr> {
     let rows = work
-        .rows(include_str!("../sql/definitions.sql"), [table.oid.into()])
+        .rows(schema::archive_table::DEFINITIONS, [table.oid.into()])
         .await?;
     rows.iter()
         .map(|row| {

@@ -1,6 +1,8 @@
 //! Turning a table of current values into identities and their history, and back.
 
 use sea_orm_archive_postgres::catalog::Table;
+use sea_orm_archive_postgres::schema;
+use sea_orm_archive_postgres::template::fill;
 use sea_orm_migration::{DbErr, sea_orm::Value, sea_query::ColumnDef};
 
 use crate::{
@@ -114,7 +116,7 @@ fn verify_columns(wanted: &HistorySplit, identity: &Table) -> Result<(), DbErr> 
 async fn refuse_dependents(work: &Work, identity: &Table, columns: &[String]) -> Result<(), DbErr> {
     let rows = work
         .rows(
-            include_str!("../sql/history/dependents.sql"),
+            schema::history::DEPENDENTS,
             [identity.id.oid.into(), columns.to_vec().into()],
         )
         .await?;
@@ -386,14 +388,16 @@ async fn refuse_loss(work: &Work, history: &History) -> Result<(), DbErr> {
     let first = history.columns.first().map(|column| column.of("h"));
     let rows = work
         .rows(
-            &format!(
-                include_str!("../sql/history/unfit_to_unsplit.sql"),
-                key = key.collect::<Vec<_>>().join(", "),
-                first = first.unwrap_or_default(),
-                ended = ended.join(" OR "),
-                identity = history.identity.sql(),
-                history = history.id.sql(),
-                same = same.collect::<Vec<_>>().join(" AND "),
+            &fill(
+                schema::history::UNFIT_TO_UNSPLIT,
+                [
+                    ("key", key.collect::<Vec<_>>().join(", ")),
+                    ("first", first.unwrap_or_default()),
+                    ("ended", ended.join(" OR ")),
+                    ("identity", history.identity.sql()),
+                    ("history", history.id.sql()),
+                    ("same", same.collect::<Vec<_>>().join(" AND ")),
+                ],
             ),
             [],
         )
@@ -528,14 +532,16 @@ async fn verify_given_back(
         .map(|column| column.equal(&column.of("h"), &format!("i.{}", quote(&column.key))));
     let rows = work
         .rows(
-            &format!(
-                include_str!("../sql/history/not_given_back.sql"),
-                key = key.collect::<Vec<_>>().join(", "),
-                history = history.id.sql(),
-                identity = history.identity.sql(),
-                same = same.collect::<Vec<_>>().join(" AND "),
-                here = list("i"),
-                there = list("h"),
+            &fill(
+                schema::history::NOT_GIVEN_BACK,
+                [
+                    ("key", key.collect::<Vec<_>>().join(", ")),
+                    ("history", history.id.sql()),
+                    ("identity", history.identity.sql()),
+                    ("same", same.collect::<Vec<_>>().join(" AND ")),
+                    ("here", list("i")),
+                    ("there", list("h")),
+                ],
             ),
             [],
         )

@@ -5,6 +5,8 @@
 //! `docs/stamps.md`.
 
 use sea_orm_archive_postgres::catalog::Table;
+use sea_orm_archive_postgres::schema;
+use sea_orm_archive_postgres::template::{fill, function_body};
 use sea_orm_migration::DbErr;
 
 use crate::{
@@ -14,7 +16,6 @@ use crate::{
         options::Stamps,
         register::{self, Registered},
     },
-    template::{fill, function_body},
     work::Work,
 };
 
@@ -29,7 +30,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
         return Ok(());
     }
     let actor = setting(work).await?;
-    let shared = fill(include_str!("../sql/stamps/actor.sql"), &|_| actor.clone());
+    let shared = fill(schema::stamps::ACTOR, [("actor", actor)]);
     work.run(&shared).await?;
     for registered in register::live(work).await? {
         if let Some(table) = work.table(&registered.table).await? {
@@ -154,9 +155,8 @@ struct Function<'a> {
 
 impl Function<'_> {
     fn sql(&self) -> String {
-        function_body(
-            include_str!("../sql/stamps/function.sql"),
-            &|place| match place {
+        function_body(schema::stamps::FUNCTION, &|place| {
+            Some(match place {
                 "function" => self.name.clone(),
                 "links" => self.links(),
                 "keep" => self.keep(),
@@ -164,9 +164,9 @@ impl Function<'_> {
                 "may_compute" => self.may_compute.clone(),
                 "whole" => self.whole(),
                 "stamp" => self.stamp(),
-                place => format!("{{{place}}}"),
-            },
-        )
+                _ => return None,
+            })
+        })
     }
 
     /// Assigns some column of the row to itself.
@@ -194,12 +194,12 @@ impl Function<'_> {
         let row = |record: &str| actors().map(|name| of(record, name)).collect::<Vec<_>>();
         let changed = changed.collect::<Vec<_>>().join("\n                   OR ");
         fill(
-            include_str!("../sql/stamps/links.sql").trim_end(),
-            &|place| match place {
-                "new" => row("NEW").join(", "),
-                "old" => row("OLD").join(", "),
-                _ => changed.clone(),
-            },
+            schema::stamps::LINKS.trim_end(),
+            [
+                ("new", row("NEW").join(", ")),
+                ("old", row("OLD").join(", ")),
+                ("changed", changed),
+            ],
         )
     }
 
@@ -222,13 +222,13 @@ impl Function<'_> {
         let by = self.stamps.updated_by.as_ref();
         let by = by.map(|name| {
             fill(
-                include_str!("../sql/stamps/updated_by.sql").trim_end(),
-                &|place| match place {
-                    "actor" => self.actor.clone(),
-                    "column" => of("NEW", name),
-                    "name" => literal(name),
-                    _ => literal(&quote(name)),
-                },
+                schema::stamps::UPDATED_BY.trim_end(),
+                [
+                    ("actor", self.actor.clone()),
+                    ("column", of("NEW", name)),
+                    ("name", literal(name)),
+                    ("text", literal(&quote(name))),
+                ],
             )
         });
         at.into_iter().chain(by).collect::<Vec<_>>().join("\n    ")

@@ -1,5 +1,6 @@
 //! The column that says whose a row is.
 
+use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
 use crate::work::Work;
@@ -24,10 +25,7 @@ pub(crate) struct Compared {
 /// The column of this name.
 pub(crate) async fn read(work: &Work, table: i64, name: &str) -> Result<Option<Compared>, DbErr> {
     let rows = work
-        .rows(
-            include_str!("../sql/tenancy/column.sql"),
-            [table.into(), name.into()],
-        )
+        .rows(schema::tenancy::COLUMN, [table.into(), name.into()])
         .await?;
     let Some(row) = rows.first() else {
         return Ok(None);

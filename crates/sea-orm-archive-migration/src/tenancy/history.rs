@@ -1,6 +1,7 @@
 //! The tenant's column of a history: a version belongs to the tenant of its identity.
 
 use sea_orm_archive_postgres::catalog::{Column, Table, TableId};
+use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
 use crate::{
@@ -286,7 +287,7 @@ impl Tied<'_> {
 
     /// What another foreign key removes, ours does not refuse.
     async fn speak_last(&self, work: &Work, name: &str) -> Result<(), DbErr> {
-        let renames = include_str!("../sql/tenancy/last.sql");
+        let renames = schema::tenancy::LAST;
         work.run_each(renames, [self.history.id.oid.into(), name.into()])
             .await
     }

@@ -1,11 +1,12 @@
 //! Whose the archivals are that were made before.
 
 use sea_orm_archive_postgres::catalog::{Table, TableId};
+use sea_orm_archive_postgres::schema;
+use sea_orm_archive_postgres::template::fill_with;
 use sea_orm_migration::DbErr;
 
 use crate::{
     name::{literal, quote},
-    template::fill,
     tenancy::{register, shared},
     work::Work,
 };
@@ -46,15 +47,15 @@ pub(crate) async fn tell(work: &Work, table: &TableId, told: Told) -> Result<(),
 async fn tell_of(work: &Work, table: &Table, column: &str, told: Told) -> Result<(), DbErr> {
     let archived = Archived::of(table, column);
     if told == Told::ByAnother {
-        work.run(&archived.fill(include_str!("../sql/tenancy/forget_ledger.sql")))
+        work.run(&archived.fill(schema::tenancy::FORGET_LEDGER))
             .await?;
     }
-    work.run(&archived.fill(include_str!("../sql/tenancy/tell_ledger.sql")))
+    work.run(&archived.fill(schema::tenancy::TELL_LEDGER))
         .await?;
     if told == Told::Before {
         return Ok(());
     }
-    let strangers = archived.fill(include_str!("../sql/tenancy/strangers.sql"));
+    let strangers = archived.fill(schema::tenancy::STRANGERS);
     let strangers: i64 = work.row(&strangers, []).await?.try_get("", "rows")?;
     if strangers == 0 {
         return Ok(());
@@ -112,14 +113,16 @@ impl Archived {
     }
 
     fn fill(&self, sql: &str) -> String {
-        fill(sql, &|place| match place {
-            "rows" => self.rows.clone(),
-            "table" => self.table.clone(),
-            "name" => self.name.clone(),
-            "archival_id" => self.archival_id.clone(),
-            "twin" => self.twin.clone(),
-            "tenant_of_d" => self.tenant_of_d.clone(),
-            other => format!("{{{other}}}"),
+        fill_with(sql, &|place| {
+            Some(match place {
+                "rows" => self.rows.clone(),
+                "table" => self.table.clone(),
+                "name" => self.name.clone(),
+                "archival_id" => self.archival_id.clone(),
+                "twin" => self.twin.clone(),
+                "tenant_of_d" => self.tenant_of_d.clone(),
+                _ => return None,
+            })
         })
     }
 }

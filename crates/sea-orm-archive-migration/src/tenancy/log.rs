@@ -1,12 +1,13 @@
 //! Whose the entries of the audit log are that were written before.
 
 use sea_orm_archive_postgres::catalog::{Table, TableId};
+use sea_orm_archive_postgres::schema;
+use sea_orm_archive_postgres::template::fill;
 use sea_orm_migration::DbErr;
 
 use crate::{
     audit,
     name::{literal, quote},
-    template::fill,
     tenancy::register::{self, Member},
     work::Work,
 };
@@ -30,10 +31,7 @@ pub(crate) async fn tell(work: &Work, table: &Table) -> Result<(), DbErr> {
         return Ok(());
     }
     let told = work
-        .rows(
-            include_str!("../sql/tenancy/register_log.sql"),
-            [table.id.oid.into()],
-        )
+        .rows(schema::tenancy::REGISTER_LOG, [table.id.oid.into()])
         .await?;
     let Some(row) = told.first() else {
         return refuse_untold(work, &table.id).await;
@@ -91,14 +89,16 @@ async fn tell_before(work: &Work, table: &Table, told: &Told) -> Result<(), DbEr
             )
         })
         .collect();
-    let tell = include_str!("../sql/tenancy/tell_log.sql");
-    let sql = fill(tell, &|place| match place {
-        "rows" => rows.clone(),
-        "told_until" => told.until.to_string(),
-        "name" => literal(column),
-        "table_name" => literal(table_name),
-        other => format!("{{{other}}}"),
-    });
+    let tell = schema::tenancy::TELL_LOG;
+    let sql = fill(
+        tell,
+        [
+            ("rows", rows),
+            ("told_until", told.until.to_string()),
+            ("name", literal(column)),
+            ("table_name", literal(table_name)),
+        ],
+    );
     let mut lifted = Vec::new();
     for forced in sources
         .into_iter()

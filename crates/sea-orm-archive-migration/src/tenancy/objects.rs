@@ -1,5 +1,6 @@
 //! The policies, triggers and foreign keys that tenancy adds to a table.
 
+use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
 use super::register;
@@ -19,6 +20,5 @@ pub(crate) async fn refresh_foreign_keys(work: &Work) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
     }
-    work.run_each(include_str!("../sql/tenancy/foreign_keys.sql"), [])
-        .await
+    work.run_each(schema::tenancy::FOREIGN_KEYS, []).await
 }

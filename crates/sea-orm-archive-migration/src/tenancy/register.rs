@@ -1,6 +1,7 @@
 //! `archive.tenancy`: which tables belong to several tenants, and what was made for that.
 
 use sea_orm_archive_postgres::catalog::TableId;
+use sea_orm_archive_postgres::schema;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{known, name::quote, tenancy::options::Tenancy, work::Work};
@@ -109,7 +110,7 @@ pub(crate) async fn put(
 /// Writes down what the column of `table` is called now, and lets the histories follow where the column is ours there.
 /// Under its old name it would be another one as soon as the table has one of that name again.
 pub(crate) async fn follow(work: &Work, table: &TableId, column: &str) -> Result<(), DbErr> {
-    let renames = include_str!("../sql/tenancy/rename.sql");
+    let renames = schema::tenancy::RENAME;
     work.run_each(renames, [table.oid.into()]).await?;
     work.run_with(
         "UPDATE archive.tenancy_object AS o SET name = s.wanted_column
@@ -276,7 +277,7 @@ pub(crate) async fn keep_constraint(
     let (table, others) = refers.unzip();
     let found = work
         .rows(
-            include_str!("../sql/tenancy/constraint.sql"),
+            schema::tenancy::CONSTRAINT,
             [
                 relation.oid.into(),
                 name.into(),

@@ -1,6 +1,7 @@
 //! Taking tenancy away again.
 
 use sea_orm_archive_postgres::catalog::TableId;
+use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
 use crate::{
@@ -40,8 +41,7 @@ pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
     refresh_foreign_keys(work).await?;
     log::forget(work, &members).await?;
     shared::unforce(work).await?;
-    work.run(include_str!("../sql/tenancy/release_ledger.sql"))
-        .await?;
+    work.run(schema::tenancy::RELEASE_LEDGER).await?;
     let (any, _) = register::administrator(work).await?;
     if any {
         shared::protect(work).await
@@ -52,7 +52,7 @@ pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
 
 /// Drops what was made in the tables themselves, and forgets it.
 pub(crate) async fn unmake(work: &Work, table: &TableId, members: &[Member]) -> Result<(), DbErr> {
-    let own = include_str!("../sql/tenancy/unmake.sql");
+    let own = schema::tenancy::UNMAKE;
     work.run_each(own, [table.oid.into()]).await?;
     for member in members {
         work.run_with(

@@ -1,11 +1,12 @@
 //! What all tables share: the ledger, the detached links and the audit log.
 
+use sea_orm_archive_postgres::schema;
+use sea_orm_archive_postgres::template::fill;
 use sea_orm_migration::DbErr;
 
 use crate::{
     audit,
     name::{literal, quote},
-    template::fill,
     tenancy::register,
     work::Work,
 };
@@ -23,13 +24,10 @@ pub(crate) async fn protect(work: &Work) -> Result<(), DbErr> {
         return Ok(());
     }
     let writer = quote(&owner(work, "archive.archival").await?);
+    let role = administrator.as_deref().map_or("NULL".to_owned(), literal);
     work.run(&fill(
-        include_str!("../sql/tenancy/shared.sql"),
-        &|place| match place {
-            "owner" => writer.clone(),
-            "administrator" => administrator.as_deref().map_or("NULL".to_owned(), literal),
-            other => format!("{{{other}}}"),
-        },
+        schema::tenancy::SHARED,
+        [("owner", writer), ("administrator", role)],
     ))
     .await?;
     for table in TABLES {
@@ -41,7 +39,7 @@ pub(crate) async fn protect(work: &Work) -> Result<(), DbErr> {
         return Ok(());
     }
     let owner = owner(work, "archive.audit_entry").await?;
-    work.run(&include_str!("../sql/tenancy/audit.sql").replace("{owner}", &quote(&owner)))
+    work.run(&fill(schema::tenancy::AUDIT, [("owner", quote(&owner))]))
         .await?;
     for table in AUDIT_TABLES {
         administer(work, table, "SELECT", administrator.as_deref()).await?;

@@ -1,5 +1,6 @@
 //! Temporal foreign keys of tables under tenancy.
 
+use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
 use crate::{tenancy::register, work::Work};
@@ -41,9 +42,7 @@ async fn refuse(
     if !register::is_installed(work).await? {
         return Ok(());
     }
-    let rows = work
-        .rows(include_str!("../sql/tenancy/unseen.sql"), [tables.into()])
-        .await?;
+    let rows = work.rows(schema::tenancy::UNSEEN, [tables.into()]).await?;
     let Some(row) = rows.first() else {
         return Ok(());
     };

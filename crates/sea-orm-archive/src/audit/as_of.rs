@@ -10,6 +10,7 @@ use sea_orm::{
     PrimaryKeyToColumn, QueryResult, Statement, Value,
 };
 use sea_orm_archive_postgres::ident::{literal, quote};
+use sea_orm_archive_postgres::schema;
 use sea_orm_archive_postgres::template::fill;
 
 use super::key::logged_key;
@@ -124,7 +125,7 @@ impl<E: EntityTrait> RowAsOf<E> {
         let table = DeclaredName::of::<E>().quoted();
         let statement = Statement::from_sql_and_values(
             DbBackend::Postgres,
-            include_str!("watched.sql"),
+            schema::audit::WATCHED,
             [table.as_str().into()],
         );
         let row = db.query_one_raw(statement).await?;
@@ -163,19 +164,21 @@ impl<E: EntityTrait> RowAsOf<E> {
             ),
             None => String::new(),
         };
-        let text = fill(include_str!("as_of.sql"), &|place| match place {
-            "columns" => columns::<E>(),
-            "twin" => twin.clone(),
-            "row" => row_of(&watched.columns),
-            "is_asked" => is_asked::<E>(watched),
-            "table_name" => literal(&table),
-            "name" => literal(&watched.name),
-            "at" => at.clone(),
-            "key" => key.clone(),
-            "table" => table.clone(),
-            "row_type" => watched.row_type.clone(),
-            other => format!("{{{other}}}"),
-        });
+        let text = fill(
+            schema::audit::AS_OF,
+            [
+                ("columns", columns::<E>()),
+                ("twin", twin),
+                ("row", row_of(&watched.columns)),
+                ("is_asked", is_asked::<E>(watched)),
+                ("table_name", literal(&table)),
+                ("name", literal(&watched.name)),
+                ("at", at),
+                ("key", key),
+                ("table", table),
+                ("row_type", watched.row_type.clone()),
+            ],
+        );
         Statement::from_sql_and_values(DbBackend::Postgres, text, values.0)
     }
 }

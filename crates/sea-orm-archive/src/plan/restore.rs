@@ -3,6 +3,7 @@
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_archive_postgres::model::{Basis, DetachedChild, Moved, Parent, RestorePlan};
+use sea_orm_archive_postgres::schema;
 
 use super::check;
 use crate::Error;
@@ -82,7 +83,7 @@ struct Link {
 async fn ledger<C: ConnectionTrait>(db: &C, archival: i64) -> Result<Option<Ledger>, Error> {
     let statement = Statement::from_sql_and_values(
         DbBackend::Postgres,
-        include_str!("ledger.sql"),
+        schema::core::ARCHIVAL_OF_RESTORE,
         [archival.into()],
     );
     let Some(row) = db.query_one_raw(statement).await? else {

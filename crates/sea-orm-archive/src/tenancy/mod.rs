@@ -13,6 +13,7 @@
 //! ```
 
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
+use sea_orm_archive_postgres::schema;
 
 use crate::Error;
 use crate::exec::{Executor, begin, check_backend};
@@ -72,11 +73,11 @@ async fn disparities<C: ConnectionTrait>(db: &C) -> Result<Vec<Disparity>, Error
     )
     .await?;
     let ask = |sql| Disparity::find_by_statement(Statement::from_string(DbBackend::Postgres, sql));
-    let mut found = ask(include_str!("check.sql")).all(db).await?;
+    let mut found = ask(schema::tenancy::CHECK).all(db).await?;
     let log = "SELECT pg_catalog.to_regclass('archive.audited_table') IS NOT NULL AS installed";
     let log = db.query_one_raw(Statement::from_string(DbBackend::Postgres, log));
     if matches!(log.await?, Some(row) if row.try_get("", "installed")?) {
-        found.extend(ask(include_str!("check_log.sql")).all(db).await?);
+        found.extend(ask(schema::tenancy::CHECK_LOG).all(db).await?);
     }
     Ok(found)
 }

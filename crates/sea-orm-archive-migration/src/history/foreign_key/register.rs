@@ -1,6 +1,7 @@
 //! `archive.temporal_foreign_key`: which tables refer to which histories.
 
 use sea_orm_archive_postgres::catalog::TableId;
+use sea_orm_archive_postgres::schema;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{
@@ -61,7 +62,7 @@ impl Event {
     }
 }
 
-const SELECT: &str = include_str!("../../sql/history/foreign_keys.sql");
+const SELECT: &str = schema::history::FOREIGN_KEYS;
 
 /// The foreign key of `child` called `name`.
 pub(crate) async fn find(

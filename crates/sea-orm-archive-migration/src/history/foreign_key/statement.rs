@@ -1,12 +1,13 @@
 //! The functions and triggers of a temporal foreign key, as SQL.
 
 use sea_orm_archive_postgres::catalog::{Table, TableId};
+use sea_orm_archive_postgres::schema;
+use sea_orm_archive_postgres::template::{fill, fill_with, function_body};
 
 use super::register::Event;
 use crate::{
     history::model::{History, IdentityColumn},
     name::{literal, quote},
-    template::{fill, function_body},
 };
 
 /// A temporal foreign key with everything that its SQL names.
@@ -24,17 +25,15 @@ pub(crate) struct ForeignKey<'a> {
 impl ForeignKey<'_> {
     /// The query that finds a row of the child that no version covers.
     pub(crate) fn unmatched(&self) -> String {
-        fill(include_str!("../../sql/history/unmatched.sql"), &|name| {
-            self.value(name, None)
-        })
+        fill_with(schema::history::UNMATCHED, &|name| self.value(name, None))
     }
 
     /// The statements that create or replace the function and the trigger of an event.
     pub(crate) fn statements(&self, event: Event) -> [String; 2] {
         let template = match event {
-            Event::Insert | Event::Update => include_str!("../../sql/history/child.sql"),
-            Event::Shorten | Event::Delete => include_str!("../../sql/history/parent.sql"),
-            Event::Truncate => include_str!("../../sql/history/truncate.sql"),
+            Event::Insert | Event::Update => schema::history::CHILD,
+            Event::Shorten | Event::Delete => schema::history::PARENT,
+            Event::Truncate => schema::history::TRUNCATE,
         };
         [
             function_body(template, &|name| self.value(name, Some(event))),
@@ -65,7 +64,7 @@ impl ForeignKey<'_> {
         format!(
             "CREATE OR REPLACE TRIGGER {} {} EXECUTE FUNCTION {}()",
             quote(&event.name(self.name, self.id)),
-            fill(rows, &|_| table.clone()),
+            fill(rows, [("table", table)]),
             self.function(event)
         )
     }
@@ -84,9 +83,9 @@ impl ForeignKey<'_> {
     /// In the templates "n" is a row of the child, new, and "c" one that is there; "w" is what a row of
     /// the child wants: id_1, .., starts and ends. "h" is a version, "o" one that was, and "g" one that
     /// left times uncovered.
-    fn value(&self, name: &str, event: Option<Event>) -> String {
+    fn value(&self, name: &str, event: Option<Event>) -> Option<String> {
         let history = self.history;
-        match name {
+        Some(match name {
             "function" => event.map_or_else(String::new, |event| self.function(event)),
             "name" => literal(self.name),
             "name_text" => literal(&quote(self.name)),
@@ -140,22 +139,20 @@ impl ForeignKey<'_> {
             "h_overlaps_w" => self.overlaps("w", self.time.len() == 1),
             "h_overlaps_o" => self.overlaps("o", false),
             "c_needs_g" => self.needs_lost(),
-            "covered" => fill(
+            "covered" => fill_with(
                 match self.time.len() {
-                    1 => include_str!("../../sql/history/covered_at.sql"),
-                    _ => include_str!("../../sql/history/covered_during.sql"),
+                    1 => schema::history::COVERED_AT,
+                    _ => schema::history::COVERED_DURING,
                 }
                 .trim_end(),
                 &|name| self.value(name, event),
             ),
-            "lost" => fill(
-                include_str!("../../sql/history/lost.sql").trim_end(),
-                &|name| self.value(name, event),
-            ),
-            "refuse_old_snapshot" => fill(
-                include_str!("../../sql/history/old_snapshot.sql").trim_end(),
-                &|name| self.value(name, event),
-            ),
+            "lost" => fill_with(schema::history::LOST.trim_end(), &|name| {
+                self.value(name, event)
+            }),
+            "refuse_old_snapshot" => fill_with(schema::history::OLD_SNAPSHOT.trim_end(), &|name| {
+                self.value(name, event)
+            }),
             "identity_is_trusted" => is_trusted(&history.identity),
             "history_is_trusted" => is_trusted(&history.id),
             "child_is_trusted" => is_trusted(&self.child.id),
@@ -165,8 +162,8 @@ impl ForeignKey<'_> {
                  AND NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = k.child))",
                 self.id
             ),
-            unknown => format!("{{{unknown}}}"),
-        }
+            _ => return None,
+        })
     }
 
     /// The condition that the role that acts may read the rows of the child, and so may be shown one in an error.

@@ -1,0 +1,9 @@
+//! The schema `archive` and the statements of the migration helpers, by feature.
+
+pub mod archive_table;
+pub mod audit;
+pub mod core;
+pub mod history;
+pub mod known;
+pub mod stamps;
+pub mod tenancy;
