@@ -48,6 +48,7 @@ fn catalog_functions() -> String {
             ("tables", tables.to_owned()),
             ("indexes", indexes.to_owned()),
             ("body", "$archive$".to_owned()),
+            ("version", i32::from(schema::VERSION).to_string()),
         ],
     )
 }

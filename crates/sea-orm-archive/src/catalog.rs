@@ -3,6 +3,8 @@
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_archive_postgres::catalog::{Table, UniqueIndex};
 
+use sea_orm_archive_postgres::schema::{VERSION, Version};
+
 use crate::Error;
 
 /// Reads the tables that `names` resolve to, in their order; `None` where there is no such table.
@@ -29,20 +31,25 @@ pub async fn read<C: ConnectionTrait>(
     serde_json::from_value(tables).map_err(|error| Error::Catalog(error.to_string()))
 }
 
-/// The number that changes when a table among `names` changes.
+/// The number that changes when a table among `names` changes. Whoever plans asks for it, so it is here that the version of
+/// the installed schema is compared.
 pub(crate) async fn fingerprint<C: ConnectionTrait>(
     db: &C,
     names: &[String],
 ) -> Result<i64, Error> {
     let statement = Statement::from_sql_and_values(
         DbBackend::Postgres,
-        "SELECT archive.fingerprint($1) AS fingerprint",
+        "SELECT archive.fingerprint($1) AS fingerprint, archive.schema_version() AS version",
         [names.to_vec().into()],
     );
-    match db.query_one_raw(statement).await? {
-        Some(row) => Ok(row.try_get("", "fingerprint")?),
-        None => Err(Error::Catalog("archive.fingerprint gave no row".to_owned())),
+    let Some(row) = db.query_one_raw(statement).await? else {
+        return Err(Error::Catalog("archive.fingerprint gave no row".to_owned()));
+    };
+    let installed = Version::from(row.try_get::<i32>("", "version")?);
+    if !VERSION.works_on(installed) {
+        return Err(Error::SchemaVersion { installed });
     }
+    Ok(row.try_get("", "fingerprint")?)
 }
 
 /// Reads the indexes of the tables with these oids.

@@ -1,6 +1,7 @@
 //! What can go wrong, and the way out of it.
 
 use sea_orm::{DbBackend, DbErr, RuntimeErr, SqlxError, SqlxPostgresError};
+use sea_orm_archive_postgres::schema::{VERSION, Version};
 pub(crate) use sea_orm_archive_postgres::sqlstate::*;
 
 use crate::report::{Blocker, Conflict};
@@ -364,6 +365,16 @@ pub enum Error {
         "the schema `archive` is missing or out of date: call `manager.install_archive().await?` in a migration ({0})"
     )]
     NotInstalled(String),
+
+    /// The schema `archive` has another version than this crate works on.
+    #[error(
+        "the schema `archive` has version {installed}, and this release of sea-orm-archive needs version {VERSION}: {}",
+        if installed.major > VERSION.major { "upgrade sea-orm-archive" } else { "call `manager.install_archive().await?` in a migration" }
+    )]
+    SchemaVersion {
+        /// The version that is installed.
+        installed: Version,
+    },
 
     /// A deadlock or serialization failure: the transaction may be tried again.
     ///

@@ -1,6 +1,8 @@
 //! What the framework does not understand, it refuses.
 
 use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_migration::SchemaManager;
 
 use crate::database::{contents, database, run};
 
@@ -236,4 +238,36 @@ async fn nothing_is_installed() {
     let error = order::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
     assert!(matches!(error, ArchiveError::NotInstalled(_)), "{error}");
     assert!(error.to_string().contains("install_archive"));
+}
+
+/// A runtime that is newer than the schema would call what is not there yet, or not what it expects.
+#[tokio::test]
+async fn another_version_of_the_installed_schema_is_refused_before_anything_moves() {
+    let database = sea_orm_archive_tests::Database::from_template("installed", async |db| {
+        SchemaManager::new(&db).install_archive().await?;
+        Ok::<_, sea_orm::DbErr>(())
+    })
+    .await;
+    for (version, remedy) in [
+        (0, "install_archive"),
+        (999, "install_archive"),
+        (2000, "upgrade"),
+    ] {
+        let db = database.connect().await;
+        let sql = format!(
+            "create or replace function archive.schema_version() returns integer language sql immutable return {version}"
+        );
+        run(&db, &sql).await;
+        let error = order::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
+        assert!(
+            matches!(error, ArchiveError::SchemaVersion { .. }),
+            "{error}"
+        );
+        assert!(error.to_string().contains(remedy), "{error}");
+    }
+    // A later one of the same major version has all that this runtime calls.
+    let db = database.connect().await;
+    run(&db, "create or replace function archive.schema_version() returns integer language sql immutable return 1999").await;
+    let error = order::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::Drift { .. }), "{error}");
 }

@@ -1,5 +1,7 @@
 //! The schema `archive` and the statements of the migration helpers, by feature.
 
+mod version;
+
 pub mod archive_table;
 pub mod audit;
 pub mod core;
@@ -7,3 +9,5 @@ pub mod history;
 pub mod known;
 pub mod stamps;
 pub mod tenancy;
+
+pub use version::{VERSION, Version};

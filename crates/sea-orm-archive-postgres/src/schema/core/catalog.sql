@@ -16,6 +16,11 @@ LANGUAGE sql STABLE
 RETURN archive.describe_tables(ARRAY(
     SELECT pg_catalog.to_regclass(n.name)::oid FROM pg_catalog.unnest(names) WITH ORDINALITY AS n (name, place) ORDER BY n.place));
 
+-- The version of this schema, which the runtime compares with its own whenever it plans.
+CREATE OR REPLACE FUNCTION archive.schema_version() RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN {version};
+
 -- Answers a query of the runtime in which there are expressions of indexes, as PostgreSQL writes them for this
 -- search_path. It reads only: what it is asked fires no trigger of the application.
 CREATE OR REPLACE FUNCTION archive.answer(query text, archival bigint) RETURNS jsonb
