@@ -1,6 +1,6 @@
 //! The ledger, once for the database.
 
-use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_archive_migration::prelude::*;
 use sea_orm_migration::prelude::*;
 
 #[derive(DeriveMigrationName)]

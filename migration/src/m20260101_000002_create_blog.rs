@@ -1,6 +1,6 @@
 //! Users, posts, comments, likes and tags.
 
-use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_archive_migration::prelude::*;
 use sea_orm_migration::{
     prelude::*,
     schema::{big_integer, big_pk_auto, text, text_uniq, timestamp_with_time_zone},

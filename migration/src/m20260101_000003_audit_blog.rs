@@ -1,6 +1,6 @@
 //! Who changes what in the blog is written down, and users get an address.
 
-use sea_orm_archive_migration::AuditSchema;
+use sea_orm_archive_migration::prelude::*;
 use sea_orm_migration::{prelude::*, schema::text_null};
 
 const TABLES: [&str; 6] = ["users", "posts", "comments", "likes", "tags", "post_tags"];

@@ -4,7 +4,7 @@
 //! needs, in the manager's own style:
 //!
 //! ```no_run
-//! use sea_orm_archive_migration::ArchiveSchema;
+//! use sea_orm_archive_migration::prelude::*;
 //! use sea_orm_migration::prelude::*;
 //!
 //! #[derive(DeriveMigrationName)]
@@ -46,7 +46,7 @@
 //! was true of it and when, and foreign keys to the version that was valid at a time.
 //!
 //! ```no_run
-//! use sea_orm_archive_migration::{HistorySchema, HistoryTable, TemporalForeignKey};
+//! use sea_orm_archive_migration::prelude::*;
 //! use sea_orm_migration::{prelude::*, schema::*};
 //!
 //! # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -73,7 +73,7 @@
 //! context of the transaction; what a client sends instead counts for nothing in an update.
 //!
 //! ```no_run
-//! use sea_orm_archive_migration::StampSchema;
+//! use sea_orm_archive_migration::prelude::*;
 //! use sea_orm_migration::prelude::*;
 //!
 //! # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -116,3 +116,12 @@ pub use options::{ArchivedTable, ExistingTable};
 pub use schema::ArchiveSchema;
 pub use stamps::{StampSchema, StampedTable};
 pub use tenancy::{Tenancy, TenancySchema};
+
+/// Everything that a migration needs: `use sea_orm_archive_migration::prelude::*`.
+pub mod prelude {
+    pub use crate::{
+        ArchiveSchema, ArchivedTable, AuditSchema, AuditedTable, ContextSettings, ExistingTable,
+        HistorySchema, HistorySplit, HistoryTable, StampSchema, StampedTable, TemporalForeignKey,
+        Tenancy, TenancySchema,
+    };
+}

@@ -353,15 +353,11 @@ pub trait ArchiveSchema {
 
 impl ArchiveSchema for SchemaManager<'_> {
     async fn install_archive(&self) -> Result<(), DbErr> {
-        let work = Work::begin(self).await?;
-        let done = install::install(&work).await;
-        work.finish(done).await
+        Work::of(self, async |work| install::install(work).await).await
     }
 
     async fn uninstall_archive(&self) -> Result<(), DbErr> {
-        let work = Work::begin(self).await?;
-        let done = install::uninstall(&work).await;
-        work.finish(done).await
+        Work::of(self, async |work| install::uninstall(work).await).await
     }
 
     fn grant_archive(
@@ -369,11 +365,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let role = role.into();
-        async move {
-            let work = Work::begin(self).await?;
-            let done = install::grant(&work, &role).await;
-            work.finish(done).await
-        }
+        async move { Work::of(self, async |work| install::grant(work, &role).await).await }
     }
 
     fn revoke_archive(
@@ -381,11 +373,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let role = role.into();
-        async move {
-            let work = Work::begin(self).await?;
-            let done = install::revoke(&work, &role).await;
-            work.finish(done).await
-        }
+        async move { Work::of(self, async |work| install::revoke(work, &role).await).await }
     }
 
     fn create_archived_table(
@@ -393,11 +381,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         table: impl Into<ArchivedTable>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let table = table.into();
-        async move {
-            let work = Work::begin(self).await?;
-            let done = create(&work, table).await;
-            work.finish(done).await
-        }
+        async move { Work::of(self, async |work| create(work, table).await).await }
     }
 
     fn drop_archived_table(
@@ -407,9 +391,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         let name = name::table(&table.into_table_ref());
         async move {
             let name = name?;
-            let work = Work::begin(self).await?;
-            let done = remove::both(&work, &name).await;
-            work.finish(done).await
+            Work::of(self, async |work| remove::both(work, &name).await).await
         }
     }
 
@@ -419,16 +401,15 @@ impl ArchiveSchema for SchemaManager<'_> {
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let table = table.into();
         async move {
-            let work = Work::begin(self).await?;
-            let done = adopt(&work, &table.table, &table.twin).await;
-            work.finish(done).await
+            Work::of(self, async |work| {
+                adopt(work, &table.table, &table.twin).await
+            })
+            .await
         }
     }
 
     async fn name_context_settings(&self, settings: ContextSettings) -> Result<(), DbErr> {
-        let work = Work::begin(self).await?;
-        let done = context::rename(&work, &settings).await;
-        work.finish(done).await
+        Work::of(self, async |work| context::rename(work, &settings).await).await
     }
 
     fn unarchive_existing_table(
@@ -438,9 +419,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         let name = name::table(&table.into_table_ref());
         async move {
             let name = name?;
-            let work = Work::begin(self).await?;
-            let done = remove::twin(&work, &name).await;
-            work.finish(done).await
+            Work::of(self, async |work| remove::twin(work, &name).await).await
         }
     }
 
@@ -449,11 +428,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         statement: impl Borrow<TableAlterStatement>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let statement = statement.borrow().clone();
-        async move {
-            let work = Work::begin(self).await?;
-            let done = change(&work, &statement).await;
-            work.finish(done).await
-        }
+        async move { Work::of(self, async |work| change(work, &statement).await).await }
     }
 
     fn sync_archived_table(
@@ -463,9 +438,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         let name = name::table(&table.into_table_ref());
         async move {
             let name = name?;
-            let work = Work::begin(self).await?;
-            let done = synchronise(&work, &name).await;
-            work.finish(done).await
+            Work::of(self, async |work| synchronise(work, &name).await).await
         }
     }
 
@@ -476,9 +449,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         let name = name::table(&table.into_table_ref());
         async move {
             let name = name?;
-            let work = Work::begin(self).await?;
-            let done = reset(&work, &name).await;
-            work.finish(done).await
+            Work::of(self, async |work| reset(work, &name).await).await
         }
     }
 }

@@ -29,7 +29,7 @@ const SEARCH_PATH: &str = "pg_catalog, pg_temp";
 impl Work {
     /// Begins, with `row_security` off: a count of archived rows that a policy would shorten is an
     /// error then, and not a smaller number.
-    pub(crate) async fn begin(manager: &SchemaManager<'_>) -> Result<Self, DbErr> {
+    async fn begin(manager: &SchemaManager<'_>) -> Result<Self, DbErr> {
         let backend = manager.get_database_backend();
         if backend != DbBackend::Postgres {
             return Err(DbErr::Migration(format!(
@@ -47,8 +47,17 @@ impl Work {
         Ok(work)
     }
 
-    /// Commits what succeeded and undoes what did not.
-    pub(crate) async fn finish<T>(self, result: Result<T, DbErr>) -> Result<T, DbErr> {
+    /// Does the work of one verb: commits what succeeded, and undoes what did not.
+    pub(crate) async fn of<T>(
+        manager: &SchemaManager<'_>,
+        verb: impl AsyncFnOnce(&Self) -> Result<T, DbErr>,
+    ) -> Result<T, DbErr> {
+        let work = Self::begin(manager).await?;
+        let done = verb(&work).await;
+        work.finish(done).await
+    }
+
+    async fn finish<T>(self, result: Result<T, DbErr>) -> Result<T, DbErr> {
         match result {
             Ok(value) => {
                 self.set("row_security", &self.row_security).await?;

@@ -151,15 +151,11 @@ pub trait AuditSchema {
 
 impl AuditSchema for SchemaManager<'_> {
     async fn install_audit(&self) -> Result<(), DbErr> {
-        let work = Work::begin(self).await?;
-        let done = install::install(&work).await;
-        work.finish(done).await
+        Work::of(self, async |work| install::install(work).await).await
     }
 
     async fn uninstall_audit(&self) -> Result<(), DbErr> {
-        let work = Work::begin(self).await?;
-        let done = install::uninstall(&work).await;
-        work.finish(done).await
+        Work::of(self, async |work| install::uninstall(work).await).await
     }
 
     fn audit_table(
@@ -167,11 +163,7 @@ impl AuditSchema for SchemaManager<'_> {
         table: impl Into<AuditedTable>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let table = table.into();
-        async move {
-            let work = Work::begin(self).await?;
-            let done = apply::audit(&work, &table).await;
-            work.finish(done).await
-        }
+        async move { Work::of(self, async |work| apply::audit(work, &table).await).await }
     }
 
     fn unaudit_table(
@@ -181,16 +173,12 @@ impl AuditSchema for SchemaManager<'_> {
         let name = name::table(&table.into_table_ref());
         async move {
             let name = name?;
-            let work = Work::begin(self).await?;
-            let done = apply::unaudit(&work, &name).await;
-            work.finish(done).await
+            Work::of(self, async |work| apply::unaudit(work, &name).await).await
         }
     }
 
     async fn make_audit_partitions(&self, months: i32) -> Result<(), DbErr> {
-        let work = Work::begin(self).await?;
-        let done = partition::make(&work, months).await;
-        work.finish(done).await
+        Work::of(self, async |work| partition::make(work, months).await).await
     }
 
     fn drop_audit_partitions(
@@ -199,9 +187,10 @@ impl AuditSchema for SchemaManager<'_> {
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let before = before.into();
         async move {
-            let work = Work::begin(self).await?;
-            let done = partition::drop_before(&work, &before).await;
-            work.finish(done).await
+            Work::of(self, async |work| {
+                partition::drop_before(work, &before).await
+            })
+            .await
         }
     }
 
@@ -210,11 +199,7 @@ impl AuditSchema for SchemaManager<'_> {
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let role = role.into();
-        async move {
-            let work = Work::begin(self).await?;
-            let done = install::grant(&work, &role).await;
-            work.finish(done).await
-        }
+        async move { Work::of(self, async |work| install::grant(work, &role).await).await }
     }
 
     fn revoke_audit(
@@ -222,11 +207,7 @@ impl AuditSchema for SchemaManager<'_> {
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let role = role.into();
-        async move {
-            let work = Work::begin(self).await?;
-            let done = install::revoke(&work, &role).await;
-            work.finish(done).await
-        }
+        async move { Work::of(self, async |work| install::revoke(work, &role).await).await }
     }
 
     fn grant_audit_maintenance(
@@ -235,9 +216,10 @@ impl AuditSchema for SchemaManager<'_> {
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let role = role.into();
         async move {
-            let work = Work::begin(self).await?;
-            let done = install::grant_maintenance(&work, &role).await;
-            work.finish(done).await
+            Work::of(self, async |work| {
+                install::grant_maintenance(work, &role).await
+            })
+            .await
         }
     }
 
@@ -247,9 +229,10 @@ impl AuditSchema for SchemaManager<'_> {
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let role = role.into();
         async move {
-            let work = Work::begin(self).await?;
-            let done = install::revoke_maintenance(&work, &role).await;
-            work.finish(done).await
+            Work::of(self, async |work| {
+                install::revoke_maintenance(work, &role).await
+            })
+            .await
         }
     }
 }

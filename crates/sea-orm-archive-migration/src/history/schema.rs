@@ -265,9 +265,7 @@ pub trait HistorySchema {
 
 impl HistorySchema for SchemaManager<'_> {
     async fn create_history_table(&self, history: HistoryTable) -> Result<(), DbErr> {
-        let work = Work::begin(self).await?;
-        let done = create::create(&work, &history).await;
-        work.finish(done).await
+        Work::of(self, async |work| create::create(work, &history).await).await
     }
 
     fn drop_history_table(
@@ -277,16 +275,12 @@ impl HistorySchema for SchemaManager<'_> {
         let name = name::table(&table.into_table_ref());
         async move {
             let name = name?;
-            let work = Work::begin(self).await?;
-            let done = remove::history(&work, &name).await;
-            work.finish(done).await
+            Work::of(self, async |work| remove::history(work, &name).await).await
         }
     }
 
     async fn split_into_history(&self, split: HistorySplit) -> Result<(), DbErr> {
-        let work = Work::begin(self).await?;
-        let done = split::split(&work, &split).await;
-        work.finish(done).await
+        Work::of(self, async |work| split::split(work, &split).await).await
     }
 
     fn unsplit_history(
@@ -296,9 +290,7 @@ impl HistorySchema for SchemaManager<'_> {
         let name = name::table(&table.into_table_ref());
         async move {
             let name = name?;
-            let work = Work::begin(self).await?;
-            let done = split::unsplit(&work, &name).await;
-            work.finish(done).await
+            Work::of(self, async |work| split::unsplit(work, &name).await).await
         }
     }
 
@@ -306,9 +298,10 @@ impl HistorySchema for SchemaManager<'_> {
         &self,
         foreign_key: TemporalForeignKey,
     ) -> Result<(), DbErr> {
-        let work = Work::begin(self).await?;
-        let done = foreign_key::create(&work, &foreign_key).await;
-        work.finish(done).await
+        Work::of(self, async |work| {
+            foreign_key::create(work, &foreign_key).await
+        })
+        .await
     }
 
     fn drop_temporal_foreign_key(
@@ -320,9 +313,10 @@ impl HistorySchema for SchemaManager<'_> {
         let name = name.into();
         async move {
             let child = child?;
-            let work = Work::begin(self).await?;
-            let done = foreign_key::drop_one(&work, &child, &name).await;
-            work.finish(done).await
+            Work::of(self, async |work| {
+                foreign_key::drop_one(work, &child, &name).await
+            })
+            .await
         }
     }
 }

@@ -107,11 +107,7 @@ impl StampSchema for SchemaManager<'_> {
         table: impl Into<StampedTable>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let table = table.into();
-        async move {
-            let work = Work::begin(self).await?;
-            let done = create::stamp(&work, &table).await;
-            work.finish(done).await
-        }
+        async move { Work::of(self, async |work| create::stamp(work, &table).await).await }
     }
 
     fn unstamp_table(
@@ -121,9 +117,7 @@ impl StampSchema for SchemaManager<'_> {
         let name = name::table(&table.into_table_ref());
         async move {
             let name = name?;
-            let work = Work::begin(self).await?;
-            let done = remove::unstamp(&work, &name).await;
-            work.finish(done).await
+            Work::of(self, async |work| remove::unstamp(work, &name).await).await
         }
     }
 }

@@ -106,12 +106,11 @@ impl TenancySchema for SchemaManager<'_> {
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let tenancy = tenancy.into();
         async move {
-            let work = Work::begin(self).await?;
-            let done = match apply::enable(&work, &tenancy).await {
-                Ok(()) => follow::refresh(&work, None).await,
-                error => error,
-            };
-            work.finish(done).await
+            Work::of(self, async |work| {
+                apply::enable(work, &tenancy).await?;
+                follow::refresh(work, None).await
+            })
+            .await
         }
     }
 
@@ -122,12 +121,11 @@ impl TenancySchema for SchemaManager<'_> {
         let name = name::table(&table.into_table_ref());
         async move {
             let name = name?;
-            let work = Work::begin(self).await?;
-            let done = match remove::disable(&work, &name).await {
-                Ok(()) => follow::refresh(&work, None).await,
-                error => error,
-            };
-            work.finish(done).await
+            Work::of(self, async |work| {
+                remove::disable(work, &name).await?;
+                follow::refresh(work, None).await
+            })
+            .await
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Countries, the history of their names, people, and the log of their moves.
 
-use sea_orm_archive_migration::{HistorySchema, HistoryTable, TemporalForeignKey};
+use sea_orm_archive_migration::prelude::*;
 use sea_orm_migration::{
     prelude::*,
     schema::{big_pk_auto, date, integer, text},
