@@ -11,6 +11,7 @@ pub(crate) mod register;
 mod remove;
 mod schema;
 mod split;
+mod unsplit;
 
 pub use foreign_key::TemporalForeignKey;
 pub use options::{HistorySplit, HistoryTable};

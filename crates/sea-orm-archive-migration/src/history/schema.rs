@@ -8,7 +8,7 @@ use crate::{
     history::{
         TemporalForeignKey, create, foreign_key,
         options::{HistorySplit, HistoryTable},
-        remove, split,
+        remove, split, unsplit,
     },
     name,
     work::Work,
@@ -290,7 +290,7 @@ impl HistorySchema for SchemaManager<'_> {
         let name = name::table(&table.into_table_ref());
         async move {
             let name = name?;
-            Work::of(self, async |work| split::unsplit(work, &name).await).await
+            Work::of(self, async |work| unsplit::unsplit(work, &name).await).await
         }
     }
 

@@ -7,8 +7,9 @@ use sea_orm::Value;
 use sea_orm_archive_postgres::ident::{columns, quote, same_key};
 
 use super::entity::History;
+use super::pieces::{Answer, Write};
 use super::plan::HistoryPlan;
-use super::statement::{Answer, Instant, Statement, Write};
+use super::statement::{Instant, Statement};
 use super::values::{Values, takes_by};
 use super::write::{Step, Subject, write};
 use crate::error::Error;

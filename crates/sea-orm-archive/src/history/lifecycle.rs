@@ -6,9 +6,10 @@ use sea_orm::{ConnectionTrait, Value};
 
 use super::change::{change, check_period, last};
 use super::entity::{History, Period, ValidTime};
+use super::pieces::{Answer, Write};
 use super::plan::HistoryPlan;
 use super::read;
-use super::statement::{Answer, Instant, Statement, Write};
+use super::statement::{Instant, Statement};
 use super::values::{Values, takes_by, takes_values};
 use super::write::{Step, Subject, Text, identity_text_of, table, text, write};
 use crate::error::Error;

@@ -60,6 +60,7 @@ mod identity;
 mod join;
 mod lifecycle;
 mod names;
+mod pieces;
 mod plan;
 mod read;
 mod schedule;
