@@ -5,22 +5,21 @@ use sea_orm_archive_postgres::schema;
 use sea_orm_migration::{DbErr, sea_orm::Value, sea_query::ColumnDef};
 
 use crate::{
+    feature,
     history::{
-        create, foreign_key,
+        create,
         model::History,
         options::{HistorySplit, HistoryTable, Since},
         register::{self, Definition},
     },
     name::{self, literal, quote, quote_all},
-    stamps, tenancy,
     work::{Work, said},
 };
 
 /// Moves columns of the identity table into a new history, one version for each row.
 pub(crate) async fn split(work: &Work, wanted: &HistorySplit) -> Result<(), DbErr> {
     register::require(work).await?;
-    foreign_key::forget_dropped(work).await?;
-    register::forget_dropped(work).await?;
+    feature::forget_dropped(work).await?;
     if is_split(work, wanted).await? {
         return Ok(());
     }
@@ -39,9 +38,8 @@ pub(crate) async fn split(work: &Work, wanted: &HistorySplit) -> Result<(), DbEr
     drop_columns(work, &history, &wanted.columns).await?;
     work.force_all(forced).await?;
     // The versions learn from their identities whose they are, so they have to be there first.
-    tenancy::refresh(work, &history.id).await?;
-    let identity = work.existing_table(&history.identity.sql()).await?;
-    stamps::refresh(work, &identity).await
+    feature::changed(work, &history.id).await?;
+    feature::changed(work, &history.identity).await
 }
 
 /// Whether this was done before. A history that came from elsewhere is in the way.

@@ -5,6 +5,7 @@ use sea_orm_archive_postgres::template::fill;
 use sea_orm_migration::DbErr;
 
 use crate::{
+    feature,
     history::{
         foreign_key,
         model::History,
@@ -20,8 +21,7 @@ use crate::{
 /// without an end.
 pub(crate) async fn unsplit(work: &Work, name: &str) -> Result<(), DbErr> {
     register::require(work).await?;
-    foreign_key::forget_dropped(work).await?;
-    register::forget_dropped(work).await?;
+    feature::forget_dropped(work).await?;
     let Some(table) = work.table(name).await? else {
         return Ok(());
     };
@@ -58,7 +58,7 @@ pub(crate) async fn unsplit(work: &Work, name: &str) -> Result<(), DbErr> {
             ))
         })?;
     work.force_all(identity).await?;
-    tenancy::refresh(work, &history.identity).await
+    feature::changed(work, &history.identity).await
 }
 
 /// Refuses to go back where versions would be lost, or there is none to take a value from.

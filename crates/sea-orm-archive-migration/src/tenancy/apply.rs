@@ -21,14 +21,14 @@ use crate::{
 
 /// Puts a table under tenancy.
 pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
-    crate::register::require(work).await?;
+    crate::archive_table::register::require(work).await?;
     if !register::is_installed(work).await? {
         return Err(DbErr::Migration(
             "the archive was installed by a version that knew no tenancy: call `manager.install_archive()` again"
                 .to_owned(),
         ));
     }
-    crate::register::forget_dropped(work).await?;
+    crate::archive_table::register::forget_dropped(work).await?;
     register::forget_dropped(work).await?;
     let table = work.existing_table(&name::table(&wanted.table)?).await?;
     known::follow(work, &table.id).await?;
@@ -248,7 +248,7 @@ async fn verify(work: &Work, table: &Table, wanted: &Tenancy) -> Result<i16, DbE
                 .to_owned(),
         );
     }
-    if let Some(active) = crate::register::active_of(work, id).await? {
+    if let Some(active) = crate::archive_table::register::active_of(work, id).await? {
         return refuse(format!(
             "is the archive table of {active}: put that under tenancy"
         ));

@@ -1,20 +1,18 @@
 //! Tenancy: row-level security of everything that holds rows of a table.
 
-mod apply;
-mod column;
-mod history;
-mod ledger;
-mod log;
-mod objects;
-mod options;
-mod register;
-mod remove;
-mod schema;
-mod shared;
-mod temporal;
+pub(crate) mod apply;
+pub(crate) mod column;
+pub(crate) mod history;
+pub(crate) mod ledger;
+pub(crate) mod log;
+pub(crate) mod objects;
+pub(crate) mod options;
+pub(crate) mod register;
+pub(crate) mod remove;
+pub(crate) mod shared;
+pub(crate) mod temporal;
 
 pub use options::Tenancy;
-pub use schema::TenancySchema;
 
 pub(crate) use apply::{lift_guards, refresh};
 pub(crate) use log::tell as tell_log;

@@ -5,7 +5,8 @@ use std::future::Future;
 use sea_orm_migration::{DbErr, SchemaManager, sea_query::IntoTableRef};
 
 use crate::{
-    follow, name,
+    archive_table::follow,
+    name,
     tenancy::{apply, options::Tenancy, remove},
     work::Work,
 };

@@ -2,15 +2,15 @@
 
 use std::{borrow::Borrow, future::Future};
 
-use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_migration::{
     DbErr, SchemaManager,
-    sea_query::{IntoTableRef, TableAlterStatement, TableRef},
+    sea_query::{IntoTableRef, TableAlterStatement},
 };
 
 use crate::{
-    ArchivedTable, ContextSettings, ExistingTable, alter, audit, context, follow, install, known,
-    name, options::TwinOptions, privileges, register, remove, sequence, sync, tenancy, twin,
+    ArchivedTable, ContextSettings, ExistingTable,
+    archive_table::{remove, verbs},
+    context, install, name,
     work::Work,
 };
 
@@ -381,7 +381,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         table: impl Into<ArchivedTable>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let table = table.into();
-        async move { Work::of(self, async |work| create(work, table).await).await }
+        async move { Work::of(self, async |work| verbs::create(work, table).await).await }
     }
 
     fn drop_archived_table(
@@ -402,7 +402,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         let table = table.into();
         async move {
             Work::of(self, async |work| {
-                adopt(work, &table.table, &table.twin).await
+                verbs::adopt(work, &table.table, &table.twin).await
             })
             .await
         }
@@ -428,7 +428,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         statement: impl Borrow<TableAlterStatement>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let statement = statement.borrow().clone();
-        async move { Work::of(self, async |work| change(work, &statement).await).await }
+        async move { Work::of(self, async |work| verbs::change(work, &statement).await).await }
     }
 
     fn sync_archived_table(
@@ -438,7 +438,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         let name = name::table(&table.into_table_ref());
         async move {
             let name = name?;
-            Work::of(self, async |work| synchronise(work, &name).await).await
+            Work::of(self, async |work| verbs::synchronise(work, &name).await).await
         }
     }
 
@@ -449,88 +449,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         let name = name::table(&table.into_table_ref());
         async move {
             let name = name?;
-            Work::of(self, async |work| reset(work, &name).await).await
+            Work::of(self, async |work| verbs::reset(work, &name).await).await
         }
     }
-}
-
-async fn create(work: &Work, table: ArchivedTable) -> Result<(), DbErr> {
-    let ArchivedTable {
-        mut create,
-        sequence,
-        twin,
-    } = table;
-    register::require(work).await?;
-    let Some(active) = create.get_table_name().cloned() else {
-        return Err(DbErr::Migration(
-            "create_archived_table was called with a statement that names no table".to_owned(),
-        ));
-    };
-    name::table(&active)?;
-    if let Some(sequence) = sequence {
-        let sequence = name::table(&sequence)?;
-        work.run_on_callers_path(&format!("CREATE SEQUENCE IF NOT EXISTS {sequence}"))
-            .await?;
-    }
-    work.execute(create.if_not_exists()).await?;
-    adopt(work, &active, &twin).await
-}
-
-/// The table called `name`. Where it has the place of one that was archived and dropped, it is that one from now on.
-async fn existing(work: &Work, name: &str) -> Result<Table, DbErr> {
-    let table = work.existing_table(name).await?;
-    register::forget_dropped(work).await?;
-    known::follow(work, &table.id).await?;
-    work.existing_table(name).await
-}
-
-async fn adopt(work: &Work, table: &TableRef, options: &TwinOptions) -> Result<(), DbErr> {
-    register::require(work).await?;
-    let active = existing(work, &name::table(table)?).await?;
-    twin::ensure(work, &active, options).await?;
-    follow::refresh(work, Some(&active.id)).await?;
-    changed(work, &active.id.sql()).await
-}
-
-/// The audit log and tenancy follow a table that got another twin, or other columns.
-async fn changed(work: &Work, name: &str) -> Result<(), DbErr> {
-    audit::forget_dropped(work).await?;
-    match work.table(name).await? {
-        Some(table) => {
-            known::refuse_lost(work, &table.id).await?;
-            audit::refresh(work, &table).await?;
-            tenancy::refresh(work, &table.id).await?;
-            known::note(work).await
-        }
-        None => Ok(()),
-    }
-}
-
-async fn change(work: &Work, statement: &TableAlterStatement) -> Result<(), DbErr> {
-    register::require(work).await?;
-    existing(work, &alter::table_of(statement)?).await?;
-    let altered = alter::apply(work, statement).await?;
-    follow::refresh(work, None).await?;
-    changed(work, &altered.id.sql()).await
-}
-
-async fn synchronise(work: &Work, name: &str) -> Result<(), DbErr> {
-    register::require(work).await?;
-    let active = existing(work, name).await?;
-    let Some(twin) = &active.twin else {
-        return Err(DbErr::Migration(format!(
-            "{} has no twin: call `manager.archive_existing_table(..)` first",
-            active.id
-        )));
-    };
-    sync::columns(work, &active, twin).await?;
-    privileges::add_missing(work, &active.id, &twin.id).await?;
-    follow::refresh(work, Some(&active.id)).await?;
-    changed(work, &active.id.sql()).await
-}
-
-async fn reset(work: &Work, name: &str) -> Result<(), DbErr> {
-    register::require(work).await?;
-    let active = work.existing_table(name).await?;
-    sequence::reset(work, &active).await
 }

@@ -5,7 +5,10 @@ use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
-use crate::{privileges, register, work::Work};
+use crate::{
+    archive_table::{privileges, register},
+    work::Work,
+};
 
 /// Creates the functions; [`refresh`] creates the triggers.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {

@@ -3,7 +3,7 @@
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::DbErr;
 
-use crate::{known, options::TwinOptions, work::Work};
+use crate::{archive_table::options::TwinOptions, known, work::Work};
 
 /// Refuses to go on where `install_archive` has not run.
 pub(crate) async fn require(work: &Work) -> Result<(), DbErr> {

@@ -8,7 +8,11 @@ use sea_orm_migration::{
     sea_query::{PostgresQueryBuilder, TableAlterStatement},
 };
 
-use crate::{follow, name::quote, stamps, sync, work::Work};
+use crate::{
+    archive_table::{follow, sync},
+    name::quote,
+    work::Work,
+};
 
 /// The columns of a table by their number, which no ALTER TABLE changes: what was renamed has the
 /// same number and another name, and what was dropped and added again has another number.
@@ -55,7 +59,6 @@ pub(crate) async fn apply(work: &Work, statement: &TableAlterStatement) -> Resul
         )));
     }
     sync::columns(work, &after, &twin).await?;
-    stamps::refresh(work, &after).await?;
     Ok(after)
 }
 

@@ -3,7 +3,7 @@
 use sea_orm_archive_postgres::catalog::{Table, Twin};
 use sea_orm_migration::DbErr;
 
-use crate::{audit, follow, known, register, stamps, work::Work};
+use crate::{archive_table::register, feature, known, work::Work};
 
 /// Drops the table called `name` and its twin, if they exist, with all their rows.
 pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
@@ -13,10 +13,9 @@ pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
             .await;
     }
     let Some(active) = work.table(name).await? else {
-        stamps::forget_dropped(work).await?;
-        return register::forget_dropped(work).await;
+        return feature::forget_dropped(work).await;
     };
-    register::forget_dropped(work).await?;
+    feature::forget_dropped(work).await?;
     known::follow(work, &active.id).await?;
     let active = work.existing_table(&active.id.sql()).await?;
     register::remove(work, &active.id).await?;
@@ -25,9 +24,7 @@ pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
         .collect();
     work.run(&format!("DROP TABLE {}", tables.join(", ")))
         .await?;
-    follow::refresh(work, None).await?;
-    stamps::forget_dropped(work).await?;
-    audit::forget_dropped(work).await
+    feature::changed(work, &active.id).await
 }
 
 /// Drops the twin of the table called `name`, if it has one, and only if it is empty.
@@ -36,9 +33,9 @@ pub(crate) async fn twin(work: &Work, name: &str) -> Result<(), DbErr> {
         return Ok(());
     }
     let Some(active) = work.table(name).await? else {
-        return register::forget_dropped(work).await;
+        return feature::forget_dropped(work).await;
     };
-    register::forget_dropped(work).await?;
+    feature::forget_dropped(work).await?;
     known::follow(work, &active.id).await?;
     let active = work.existing_table(&active.id.sql()).await?;
     match &active.twin {
@@ -61,9 +58,5 @@ async fn drop_empty(work: &Work, active: &Table, twin: &Twin) -> Result<(), DbEr
     }
     register::remove(work, &active.id).await?;
     work.run(&format!("DROP TABLE {name}")).await?;
-    follow::refresh(work, None).await?;
-    match work.table(&active.id.sql()).await? {
-        Some(table) => audit::refresh(work, &table).await,
-        None => Ok(()),
-    }
+    feature::changed(work, &active.id).await
 }

@@ -8,7 +8,7 @@ use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
 use crate::{
-    index,
+    archive_table::index,
     name::{quote, quote_all},
     work::Work,
 };

@@ -5,10 +5,8 @@ use sea_orm_archive_postgres::compare::{Difference, differences, list};
 use sea_orm_migration::DbErr;
 
 use crate::{
-    index,
+    archive_table::{index, options::TwinOptions, privileges, register, sequence},
     name::{self, quote, quote_all},
-    options::TwinOptions,
-    privileges, register, sequence,
     work::Work,
 };
 
