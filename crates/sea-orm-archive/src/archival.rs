@@ -49,6 +49,8 @@ pub struct Model {
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
+decode::read_as_derived!(Model);
+
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {

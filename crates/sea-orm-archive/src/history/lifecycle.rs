@@ -6,9 +6,9 @@ use sea_orm::{ConnectionTrait, Value};
 
 use super::change::{change, check_period, last};
 use super::entity::{History, Period, ValidTime};
+use super::known;
 use super::pieces::{Answer, Write};
 use super::plan::HistoryPlan;
-use super::read;
 use super::statement::{Instant, Statement};
 use super::values::{Values, takes_by, takes_values};
 use super::write::{Step, Subject, Text, identity_text_of, table, text, write};
@@ -216,8 +216,8 @@ where
     let shown = at
         .as_ref()
         .map_or("now".to_owned(), |at| text(&at.clone().into()));
-    let time = read::time::<E>(at);
-    if let Some(later) = read::first_after::<E, C>(db, identity, time.clone()).await? {
+    let time = known::time::<E>(at);
+    if let Some(later) = known::first_after::<E, C>(db, identity, time.clone()).await? {
         return Ok(Error::LaterVersion {
             table: table::<E>(),
             identity: identity_text_of::<E>(identity),
@@ -225,7 +225,7 @@ where
             starts: text(&later),
         });
     }
-    if read::starts_at::<E, C>(db, identity, time).await? {
+    if known::starts_at::<E, C>(db, identity, time).await? {
         return Ok(Error::EmptyPeriod {
             table: table::<E>(),
             from: shown.clone(),

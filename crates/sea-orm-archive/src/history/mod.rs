@@ -58,6 +58,7 @@ mod coalesce;
 mod entity;
 mod identity;
 mod join;
+mod known;
 mod lifecycle;
 mod names;
 mod pieces;

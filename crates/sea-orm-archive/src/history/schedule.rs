@@ -7,9 +7,9 @@ use sea_orm::{ConnectionTrait, Value};
 use super::change::last;
 use super::coalesce::refuse_followers;
 use super::entity::History;
+use super::known;
 use super::pieces::{Answer, Write};
 use super::plan::HistoryPlan;
-use super::read;
 use super::statement::{Instant, Statement};
 use super::values::{Values, takes_by};
 use super::write::{Step, Subject, Text, identity_text_of, table, text, write};
@@ -142,13 +142,13 @@ impl<E: History> Reschedule<E> {
     }
 
     async fn why_not_moved<C: ConnectionTrait>(&self, db: &C) -> Result<Error, Error> {
-        let now = read::time::<E>(None);
-        let starts = read::time::<E>(Some(self.starts.clone()));
-        let new = read::time::<E>(Some(self.to.clone()));
-        let planned = read::starts_at::<E, C>(db, &self.identity, starts.clone()).await?;
+        let now = known::time::<E>(None);
+        let starts = known::time::<E>(Some(self.starts.clone()));
+        let new = known::time::<E>(Some(self.to.clone()));
+        let planned = known::starts_at::<E, C>(db, &self.identity, starts.clone()).await?;
         if planned
-            && read::later(db, starts, now.clone()).await?
-            && read::later(db, new, now).await?
+            && known::later(db, starts, now.clone()).await?
+            && known::later(db, new, now).await?
         {
             return Ok(Error::EmptyPeriod {
                 table: table::<E>(),
