@@ -116,4 +116,4 @@ pub use history::{HistorySchema, HistorySplit, HistoryTable, TemporalForeignKey}
 pub use options::{ArchivedTable, ExistingTable};
 pub use schema::ArchiveSchema;
 pub use stamps::{StampSchema, StampedTable};
-pub use tenancy::{Tenancy, TenancySchema};
+pub use tenancy::{Attributed, Tenancy, TenancySchema};

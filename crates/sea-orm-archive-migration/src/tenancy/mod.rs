@@ -1,9 +1,10 @@
 //! Tenancy: row-level security of everything that holds rows of a table.
 
 mod apply;
+mod archivals;
+mod attribute;
 mod column;
 mod history;
-mod ledger;
 mod log;
 mod objects;
 mod options;
@@ -13,11 +14,12 @@ mod schema;
 mod shared;
 mod temporal;
 
+pub use attribute::Attributed;
 pub use options::Tenancy;
 pub use schema::TenancySchema;
 
 pub(crate) use apply::{lift_guards, refresh};
-pub(crate) use log::tell as tell_log;
+pub(crate) use log::follow as follow_in_log;
 pub(crate) use objects::refresh_foreign_keys;
 pub(crate) use remove::refuse_while_enabled;
 pub(crate) use shared::{keep_functions, owner, protect as protect_shared};
