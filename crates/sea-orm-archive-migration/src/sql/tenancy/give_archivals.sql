@@ -1,11 +1,11 @@
--- Gives archivals another tenant: {wanted} are their ids, the tenants that they have, and those that they get.
+-- Gives archivals another tenant. What is wanted are their ids, the tenants that they have, and those that they get.
 --
--- A link of the archival has the same tenant, so it follows. One that has another tenant was written with plain SQL, and
--- stays different. Such a link may also have no tenant, as links have that were cut before tenancy: it is told from
--- those by its table, where that was under tenancy before {origin}.
+-- The links of an archival have its tenant, so they follow. One that has another tenant was written with plain SQL, and
+-- stays different. Without a tenant it looks like one from before tenancy: it is told from those by its table, which was
+-- under tenancy already, unless that is what comes under tenancy now.
 --
--- Race: an archive or a restore of these tables has ended, or waits for the lock on them. A restore of other rows of the
--- archival commits first, or gets a deadlock.
+-- Race: an archive or a restore of the locked tables has ended, or waits for the lock; a restore of other rows of the
+-- archival commits first, or one of both gets a deadlock.
 WITH wanted (id, before, tenant) AS ({wanted}),
 given AS (
     UPDATE archive.archival AS a SET tenant = w.tenant FROM wanted AS w
