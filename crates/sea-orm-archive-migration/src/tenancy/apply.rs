@@ -35,28 +35,21 @@ pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
     let table = work.existing_table(&table.id.sql()).await?;
     let number = verify(work, &table, wanted).await?;
     let before = register::find(work, &table.id).await?;
-    if let Some(before) = &before {
-        leave(work, &table.id, before, wanted).await?;
+    let is_first = before.is_none();
+    let left = before.filter(|before| before.column != wanted.column);
+    if let Some(before) = &left {
+        leave(work, &table.id, &before.column).await?;
     }
     register::put(work, &table.id, number, wanted).await?;
     for member in register::members(work, table.id.oid).await? {
-        refuse_other_policies(work, &member, before.is_none()).await?;
+        refuse_other_policies(work, &member, is_first).await?;
     }
-    let is_new = before.is_none_or(|before| before.column != wanted.column);
-    protect(work, &table, is_new).await
+    protect(work, &table, is_first || left.is_some()).await
 }
 
-/// What was made for the column of `before`, where another one is wanted now.
-async fn leave(
-    work: &Work,
-    table: &TableId,
-    before: &Registered,
-    wanted: &Tenancy,
-) -> Result<(), DbErr> {
-    register::follow(work, table, &before.column).await?;
-    if before.column == wanted.column {
-        return Ok(());
-    }
+/// Drops what was created for another column.
+async fn leave(work: &Work, table: &TableId, column: &str) -> Result<(), DbErr> {
+    register::follow(work, table, column).await?;
     let members = register::members(work, table.oid).await?;
     for member in &members {
         remove::unprotect(work, member).await?;
