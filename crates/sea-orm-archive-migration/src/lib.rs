@@ -107,13 +107,13 @@ pub use context::ContextSettings;
 pub use history::{HistorySplit, HistoryTable, TemporalForeignKey};
 pub use manager::{ArchiveSchema, AuditSchema, HistorySchema, StampSchema, TenancySchema};
 pub use stamps::StampedTable;
-pub use tenancy::Tenancy;
+pub use tenancy::{Attributed, Tenancy};
 
 /// Everything that a migration needs: `use sea_orm_archive_migration::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        ArchiveSchema, ArchivedTable, AuditSchema, AuditedTable, ContextSettings, ExistingTable,
-        HistorySchema, HistorySplit, HistoryTable, StampSchema, StampedTable, TemporalForeignKey,
-        Tenancy, TenancySchema,
+        ArchiveSchema, ArchivedTable, Attributed, AuditSchema, AuditedTable, ContextSettings,
+        ExistingTable, HistorySchema, HistorySplit, HistoryTable, StampSchema, StampedTable,
+        TemporalForeignKey, Tenancy, TenancySchema,
     };
 }

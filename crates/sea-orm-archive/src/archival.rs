@@ -39,7 +39,8 @@ pub struct Model {
     /// Who restored it, as text.
     #[sea_orm(column_type = "Text", nullable)]
     pub restored_by: Option<String>,
-    /// The tenant whose rows they are; `None` where no table of the tree is under tenancy.
+    /// The tenant of the rows; `None` where no table of the tree is under tenancy, empty where they went into the archive
+    /// before it came under tenancy.
     #[sea_orm(column_type = "Text", nullable)]
     #[serde(default)]
     pub tenant: Option<String>,

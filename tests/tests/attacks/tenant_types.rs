@@ -128,6 +128,7 @@ async fn no_cast_of_the_type_of_tenants_runs_as_another_role() {
             manager.sync_archived_table(table).await.unwrap();
             manager.audit_table(table).await.unwrap();
         }
+        manager.attribute_to_tenants().await.unwrap();
         if !earlier {
             run(&types, &casts).await;
         }
@@ -159,6 +160,7 @@ async fn a_tenant_of_a_padded_type_is_the_tenant_of_the_context() {
             let tenancy = Tenancy::new(table, "region");
             manager.enable_tenancy(tenancy).await.unwrap();
         }
+        manager.attribute_to_tenants().await.unwrap();
         let superuser = audited.database.connect().await;
         let tenants = "select to_jsonb(tenant) from archive.archival";
         assert_eq!(json(&superuser, tenants).await, [json!("eu")]);

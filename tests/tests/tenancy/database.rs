@@ -8,8 +8,8 @@ use sea_orm::{
 };
 use sea_orm_archive::Context;
 use sea_orm_archive_migration::{
-    ArchiveSchema, AuditSchema, HistorySchema, HistoryTable, TemporalForeignKey, Tenancy,
-    TenancySchema,
+    ArchiveSchema, Attributed, AuditSchema, HistorySchema, HistoryTable, TemporalForeignKey,
+    Tenancy, TenancySchema,
 };
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::{SchemaManager, schema::text};
@@ -149,6 +149,11 @@ impl Organisations {
         self.manager()
             .enable_tenancy(Tenancy::new(table, "org_id").administrator(&self.ops))
             .await
+    }
+
+    /// Attributes what is from before tenancy.
+    pub async fn attribute(&self) -> Attributed {
+        self.manager().attribute_to_tenants().await.unwrap()
     }
 
     /// A transaction of the application, for a tenant.

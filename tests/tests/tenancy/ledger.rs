@@ -139,25 +139,6 @@ async fn without_tenancy_every_archival_is_everybodys_again() {
     }
 }
 
-/// Who has the key of a row now need not have had it when the row was archived and restored.
-#[tokio::test]
-async fn what_was_restored_before_is_nobodys() {
-    let organisations = Organisations::open().await;
-    let owner = &organisations.owner;
-    let archival = post::Entity::archive_by_id(1).exec(owner).await.unwrap();
-    archival.restore(owner).await.unwrap();
-    run(owner, "delete from posts where id = 1; insert into posts (id, org_id, slug) values (1, 2, 'reused')").await;
-    organisations.enable().await;
-    for org in [1, 2] {
-        let txn = organisations.tenant(org).await;
-        assert_eq!(archival::Entity::find().all(&txn).await.unwrap(), []);
-    }
-    let txn = organisations.administrator().await;
-    let seen = archival::Entity::find().all(&txn).await.unwrap();
-    assert_eq!(seen.len(), 1);
-    assert_eq!(seen[0].tenant.as_deref(), Some(""));
-}
-
 /// Above READ COMMITTED an archive looks at the catalog through a table of the archive on which the application's
 /// role has no rights of its own, and sees what its snapshot hides.
 #[tokio::test]

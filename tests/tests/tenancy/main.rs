@@ -1,6 +1,7 @@
 //! Row-level security for several tenants in one database: nothing of another tenant is seen, written, moved or lost.
 
 mod administrators;
+mod attribution;
 mod audit;
 mod bare;
 mod columns;

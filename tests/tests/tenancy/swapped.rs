@@ -118,6 +118,7 @@ async fn helpers_refuse_a_swapped_table_until_all_is_put_back() {
     assert_eq!(check(&superuser).await.unwrap(), []);
     assert_eq!(leaked(&organisations).await, 0);
     // The log goes on under the table's name, and what was archived before comes back.
+    organisations.attribute().await;
     let txn = organisations.tenant(1).await;
     archival.restore(&txn).await.unwrap();
     txn.commit().await.unwrap();

@@ -29,7 +29,7 @@ pub(crate) async fn audit(work: &Work, wanted: &AuditedTable) -> Result<(), DbEr
     register::put(work, &table.id, &wanted.excluded, &wanted.redacted).await?;
     known::note(work).await?;
     refresh(work, &table).await?;
-    tenancy::tell_log(work, &table).await
+    tenancy::follow_in_log(work, &table).await.map(drop)
 }
 
 /// Audits a table no longer. Its entries stay.

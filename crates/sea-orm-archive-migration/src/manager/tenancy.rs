@@ -7,7 +7,12 @@ use sea_orm_migration::{DbErr, SchemaManager, sea_query::IntoTableRef};
 use crate::{
     archive_table::follow,
     name,
-    tenancy::{apply, options::Tenancy, remove},
+    tenancy::{
+        apply,
+        attribute::{self, Attributed},
+        options::Tenancy,
+        remove,
+    },
     work::Work,
 };
 
@@ -45,16 +50,17 @@ pub trait TenancySchema {
     /// Where the column is in the primary key, the history has one that refers to it, and nothing is added. The history
     /// of a history has the column of that one.
     ///
-    /// The ledger, the detached links and the audit log show to each tenant what is of its rows. What is archived and
-    /// logged already is told apart by its rows; what nothing tells apart is the administrator's to see. It may run
-    /// again, and then makes good what was changed by hand.
+    /// From now on archivals, detached links and entries of the audit log have the tenant of their rows, and each tenant
+    /// sees its own. Those from before have no tenant, and only the administrator sees them, until
+    /// [`attribute_to_tenants`](Self::attribute_to_tenants) attributes them. This includes those from before an earlier
+    /// [`disable_tenancy`](Self::disable_tenancy), and those under another column. It may run again with the same
+    /// column, and then makes good what was changed with plain SQL.
     ///
     /// # Errors
     ///
     /// Where there is no such table, column or role; where the column may be NULL, or is of a type that cuts values
     /// off (`name`, `"char"`); where the table is a history, a twin or a partition; where it has other permissive
-    /// policies, which would let in more; where archived rows belong to another tenant than the tree they went with;
-    /// where versions are of another tenant than their identity, or nothing says whose they are; where a temporal
+    /// policies, which would let in more; where versions are of another tenant than their identity, or nothing says whose they are; where a temporal
     /// foreign key refers from the table to a history that is not under tenancy, since whoever ends a version there would
     /// not see the rows of other tenants that need it; and where another table has another administrator.
     ///
@@ -74,12 +80,41 @@ pub trait TenancySchema {
         tenancy: impl Into<Tenancy>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
+    /// Attributes archivals and entries of the audit log from before [`enable_tenancy`](Self::enable_tenancy) to tenants,
+    /// for all tables under tenancy. Call it once, after these tables came under tenancy. There is nothing to undo in
+    /// `down`.
+    ///
+    /// - An archival belongs to the tenant of the rows that it holds, and of those that were detached from it, where all of
+    ///   them have the same one. Nothing of a restored archival is left to tell it.
+    /// - An entry belongs to the tenant of the row that has its key now, in the table or in its archive table. It stays
+    ///   the administrator's where the log shows that it may be about another row, or another tenant's: it is from before
+    ///   the last INSERT or DELETE of that key, or from before an UPDATE that changed the tenant; an entry of the key
+    ///   mentions a column that the table no longer has; the tenant column was excluded or redacted. Changes that the log
+    ///   does not contain, such as a tenant column that was replaced, cannot be seen there.
+    ///
+    /// The answer counts what was attributed, and what is left to the administrator: rows that are gone, tables that were
+    /// dropped.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::TenancySchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// for table in ["posts", "comments"] {
+    ///     manager.enable_tenancy((table, "org_id")).await?;
+    /// }
+    /// let attributed = manager.attribute_to_tenants().await?;
+    /// println!("{attributed:?}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn attribute_to_tenants(&self) -> impl Future<Output = Result<Attributed, DbErr>> + Send;
+
     /// Takes away what [`enable_tenancy`](Self::enable_tenancy) made; its `down`.
     ///
     /// In the database: its policies and triggers are dropped, and what it made in histories: columns, foreign keys
     /// and the key they refer to. Row-level security is disabled where no policy is left. Archivals that hold rows of
-    /// no other table under tenancy are everybody's again, and so are the table's entries of the log, until it is put
-    /// under tenancy by the same column again. Nothing happens where the table is not under tenancy.
+    /// no other table under tenancy are everybody's again, and so are the table's entries of the log. When the table comes
+    /// under tenancy again, both have no tenant. Nothing happens where the table is not under tenancy.
     ///
     /// # Errors
     ///
@@ -113,6 +148,10 @@ impl TenancySchema for SchemaManager<'_> {
             })
             .await
         }
+    }
+
+    async fn attribute_to_tenants(&self) -> Result<Attributed, DbErr> {
+        Work::of(self, async |work| attribute::attribute(work).await).await
     }
 
     fn disable_tenancy(

@@ -149,10 +149,11 @@ fn named(plan: &RestorePlan, e: usize, key: &ForeignKey) -> Option<(String, Stri
 
 /// The rows of a table that links were cut from, locked.
 fn rows(d: usize, child: &DetachedChild, name: &str, table: &TableId, only: &str) -> String {
-    // Who sees the rows of every tenant does not follow a link to a row of another one.
+    // The administrator sees the rows of every tenant, and follows no link to a row of another one than the archival has.
+    // One from before tenancy has none, and its links may be to rows of several.
     let own = match &child.table.tenant {
         Some(tenant) => format!(
-            "coalesce({} OPERATOR(pg_catalog.=) (SELECT g.tenant FROM target AS g), false)",
+            "coalesce((SELECT g.tenant OPERATOR(pg_catalog.=) '' OR {} OPERATOR(pg_catalog.=) g.tenant FROM target AS g), false)",
             child.table.tenant_text("t", tenant)
         ),
         None => "true".to_owned(),

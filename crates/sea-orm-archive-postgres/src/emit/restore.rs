@@ -162,7 +162,7 @@ fn guards(plan: &RestorePlan) -> Vec<String> {
 }
 
 /// Rows of another tenant that stand in this archival: somebody put them there, and only who sees the rows of every
-/// tenant would bring them back along.
+/// tenant would bring them back along. The archival of no tenant is from before tenancy, and may hold rows of several.
 fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
     let tables = plan.tables.iter().enumerate();
     tables.filter_map(|(n, moved)| {
@@ -170,7 +170,7 @@ fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
         let tenant = table.tenant.as_ref()?;
         let tenant = table.tenant_text("t", written(moved).find(|name| name == tenant)?);
         Some(format!(
-            "(CASE WHEN NOT EXISTS (SELECT FROM taken_{n} AS t, target AS g WHERE {tenant} IS DISTINCT FROM g.tenant) \
+            "(CASE WHEN NOT EXISTS (SELECT FROM taken_{n} AS t, target AS g WHERE {tenant} IS DISTINCT FROM g.tenant AND g.tenant IS DISTINCT FROM '') \
              THEN true ELSE archive.stop('{OTHER_TENANT}', {}) END)",
             literal(&moved.twin.id.to_string())
         ))

@@ -49,7 +49,7 @@ pub struct Model {
     /// its end.
     #[sea_orm(column_type = "Text", nullable)]
     pub actor: Option<String>,
-    /// Whose row it is, or for whom it was done.
+    /// The tenant of the row; without tenancy that of the context. `None` from before tenancy.
     #[sea_orm(column_type = "Text", nullable)]
     pub tenant: Option<String>,
     /// In answer to which request.

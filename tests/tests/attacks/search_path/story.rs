@@ -379,6 +379,7 @@ async fn under_tenancy(db: &DatabaseConnection) {
         .enable_tenancy(Tenancy::new("offices", "org"))
         .await
         .unwrap();
+    manager.attribute_to_tenants().await.unwrap();
     assert_eq!(tenancy::check(db).await.unwrap(), []);
     let one = Context::new().actor(7).tenant("one").request_id("r");
     let transaction = one.begin(db).await.unwrap();
