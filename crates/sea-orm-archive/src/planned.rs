@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use sea_orm::DatabaseExecutor;
 
-use crate::Error;
 use crate::entity::Archivable;
+use crate::error::Error;
 use crate::exec::{Executor, Sql, is_stale};
 use crate::plan::{self, Basis, Plan, Planning, RestorePlan};
 use crate::sql::{self, Roots};

@@ -46,20 +46,6 @@ fn user(headers: &HeaderMap) -> Option<User> {
     })
 }
 
-struct AppError(Error);
-
-impl From<Error> for AppError {
-    fn from(error: Error) -> Self {
-        Self(error)
-    }
-}
-
-impl IntoResponse for AppError {
-    fn into_response(self) -> Response {
-        (StatusCode::INTERNAL_SERVER_ERROR, self.0.to_string()).into_response()
-    }
-}
-
 fn json_of(known: Known) -> Json<Value> {
     let details = known
         .details
@@ -70,7 +56,7 @@ fn json_of(known: Known) -> Json<Value> {
     }))
 }
 
-async fn who(State(db): State<DatabaseConnection>, context: Context) -> Result<Response, AppError> {
+async fn who(State(db): State<DatabaseConnection>, context: Context) -> Result<Response, Error> {
     let known = context
         .run(&db, async |txn| Ok::<_, Error>(known(txn).await))
         .await?;
@@ -82,7 +68,7 @@ async fn write(
     State(db): State<DatabaseConnection>,
     context: Context,
     Path(how): Path<String>,
-) -> Result<Json<Value>, AppError> {
+) -> Result<Json<Value>, Error> {
     let known = context
         .run(&db, async move |txn| {
             let sql = "insert into written (actor, tenant, request_id)
@@ -108,7 +94,7 @@ async fn archive_post(
     State(db): State<DatabaseConnection>,
     context: Context,
     Path(id): Path<i64>,
-) -> Result<Json<Option<String>>, AppError> {
+) -> Result<Json<Option<String>>, Error> {
     let archival = context
         .run(&db, async move |txn| {
             post::Entity::archive_by_id(id).exec(txn).await

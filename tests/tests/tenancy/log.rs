@@ -3,6 +3,7 @@
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use sea_orm_archive::audit::AuditEntity;
+use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::{Context, Error};
 use sea_orm_archive_migration::{
     AuditSchema, AuditedTable, HistorySchema, HistoryTable, Tenancy, TenancySchema,
@@ -209,10 +210,7 @@ async fn a_time_of_which_the_tenant_is_not_told_all() {
         let txn = organisations.tenant(org).await;
         for at in [start, moved] {
             let then = post::Entity::row_as_of(id, at).one(&txn).await;
-            let Err(Error::NotAudited {
-                since: Some(since), ..
-            }) = then
-            else {
+            let Err(Error::NotFound(NotFoundError::LogEntries { since, .. })) = then else {
                 panic!("{then:?}");
             };
             assert!(moved < since && since <= end, "{since}");

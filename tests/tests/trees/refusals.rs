@@ -1,5 +1,6 @@
 //! What the framework does not understand, it refuses.
 
+use sea_orm_archive::error::{ConflictError, DriftError, SetupError};
 use sea_orm_archive::prelude::*;
 
 use crate::database::{contents, database, run};
@@ -101,7 +102,7 @@ async fn declared_rows_block() {
     let before = contents(&db).await;
     let preview = order::Entity::archive_by_id(2).preview(&db).await.unwrap();
     match order::Entity::archive_by_id(2).exec(&db).await.unwrap_err() {
-        ArchiveError::Blocked { blockers, .. } => {
+        Error::Conflict(ConflictError::Blocked { blockers, .. }) => {
             assert_eq!(blockers, preview.blocked);
             assert_eq!(
                 (blockers[0].table.as_str(), blockers[0].rows),
@@ -125,7 +126,7 @@ async fn undeclared_rows_block() {
         run(&db, &format!("create table gifts (order_id int references orders {check}); insert into gifts values (1)")).await;
         let before = contents(&db).await;
         match order::Entity::archive_by_id(1).exec(&db).await.unwrap_err() {
-            ArchiveError::Blocked { blockers, .. } => {
+            Error::Conflict(ConflictError::Blocked { blockers, .. }) => {
                 assert_eq!(blockers[0].table, "public.gifts", "{check}")
             }
             error => panic!("{error}"),
@@ -146,7 +147,7 @@ async fn undeclared_edges_are_refused() {
         )
         .await;
         match order::Entity::archive_by_id(1).exec(&db).await.unwrap_err() {
-            ArchiveError::UndeclaredEdge { edges, .. } => {
+            Error::Drift(DriftError::UndeclaredEdges { edges, .. }) => {
                 assert_eq!(edges[0].constraint, "gifts_line_id_fkey");
                 assert_eq!(edges[0].on_delete.to_lowercase(), action);
             }
@@ -182,7 +183,7 @@ async fn drift_is_refused() {
         run(&db, change).await;
         let before = contents(&db).await;
         match order::Entity::archive_by_id(1).exec(&db).await.unwrap_err() {
-            ArchiveError::Drift { problems, .. } => {
+            Error::Drift(DriftError::Schema { problems, .. }) => {
                 assert!(problems.iter().any(|p| p.contains(expected)), "{change}: {problems:?}");
             }
             error => panic!("{change}: {error}"),
@@ -214,7 +215,7 @@ async fn hidden_rows_are_refused() {
     .await;
     let db = database.connect_as("clerk").await;
     match order::Entity::archive_by_id(1).exec(&db).await.unwrap_err() {
-        ArchiveError::Drift { problems, .. } => {
+        Error::Drift(DriftError::Schema { problems, .. }) => {
             assert!(
                 problems
                     .iter()
@@ -234,6 +235,9 @@ async fn nothing_is_installed() {
     let database = sea_orm_archive_tests::Database::empty().await;
     let db = database.connect().await;
     let error = order::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::NotInstalled(_)), "{error}");
+    assert!(
+        matches!(error, Error::Setup(SetupError::NotInstalled { .. })),
+        "{error}"
+    );
     assert!(error.to_string().contains("install_archive"));
 }

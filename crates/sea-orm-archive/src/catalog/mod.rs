@@ -14,7 +14,7 @@ pub(crate) use unique::{IndexPart, UniqueIndex, unique_indexes};
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
-use crate::Error;
+use crate::error::{Error, unexpected_answer};
 
 /// The bodies of the functions that describe tables and unique indexes, for the migration that creates them.
 #[doc(hidden)]
@@ -27,7 +27,7 @@ pub const BODIES: [&str; 2] = [include_str!("read.sql"), include_str!("unique.sq
 ///
 /// # Errors
 ///
-/// [`Error::NotInstalled`] where `install_archive` has not run, [`Error::Database`] otherwise.
+/// [`SetupError::NotInstalled`](crate::error::SetupError::NotInstalled) where `install_archive` has not run, [`Error::Database`] otherwise.
 pub async fn read<C: ConnectionTrait>(
     db: &C,
     names: &[String],
@@ -41,7 +41,7 @@ pub async fn read<C: ConnectionTrait>(
         Some(row) => row.try_get("", "tables")?,
         None => return Ok(Vec::new()),
     };
-    serde_json::from_value(tables).map_err(|error| Error::Catalog(error.to_string()))
+    serde_json::from_value(tables).map_err(unexpected_answer)
 }
 
 /// The number that changes when a table among `names` changes.
@@ -56,6 +56,6 @@ pub(crate) async fn fingerprint<C: ConnectionTrait>(
     );
     match db.query_one_raw(statement).await? {
         Some(row) => Ok(row.try_get("", "fingerprint")?),
-        None => Err(Error::Catalog("archive.fingerprint gave no row".to_owned())),
+        None => Err(unexpected_answer("archive.fingerprint gave no row")),
     }
 }

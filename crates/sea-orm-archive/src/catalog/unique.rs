@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde::Deserialize;
 
-use crate::Error;
+use crate::error::{Error, unexpected_answer};
 
 /// A unique index or an exclusion constraint.
 #[derive(Clone, Debug, Deserialize)]
@@ -57,5 +57,5 @@ pub(crate) async fn unique_indexes<C: ConnectionTrait>(
         return Ok(Vec::new());
     };
     let indexes: serde_json::Value = row.try_get("", "indexes")?;
-    serde_json::from_value(indexes).map_err(|error| Error::Catalog(error.to_string()))
+    serde_json::from_value(indexes).map_err(unexpected_answer)
 }

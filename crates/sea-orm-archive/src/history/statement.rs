@@ -17,6 +17,7 @@ use super::plan::HistoryPlan;
 use super::values::Values;
 use crate::exec::Sql;
 use crate::sql::{literal, quote, same_key};
+use crate::sqlstate::{SERIALIZATION_FAILURE, TRIGGER};
 
 /// One end of a period: a time that the caller gave, now, or when another identity ended.
 #[derive(Clone, Debug)]
@@ -294,7 +295,7 @@ impl<'a, E: History> Statement<'a, E> {
         // A clock that was set back would make a version that was never known.
         let retired = format!(
             "retired AS (UPDATE {} AS h SET {} = c.now FROM source AS x, clock AS c WHERE {} \
-             AND (x.{} < c.now OR archive.stop('40001', 'the clock of the server went back: try again')) RETURNING h.*)",
+             AND (x.{} < c.now OR archive.stop('{SERIALIZATION_FAILURE}', 'the clock of the server went back: try again')) RETURNING h.*)",
             self.plan.table.id.sql(),
             quote(recorded_to),
             same_key(&self.plan.table.key, "h", "x"),
@@ -509,7 +510,7 @@ impl<'a, E: History> Statement<'a, E> {
 /// where it belongs.
 pub(super) fn stop_unwritten(plan: &HistoryPlan) -> String {
     format!(
-        "archive.stop('AR004', {})",
+        "archive.stop('{TRIGGER}', {})",
         literal(&format!(
             "a trigger or a policy on {} kept a version from being written as it should: nothing has changed",
             plan.table.id
@@ -521,7 +522,7 @@ pub(super) fn stop_unwritten(plan: &HistoryPlan) -> String {
 /// attempt reads it anew.
 fn stop_disturbed(plan: &HistoryPlan) -> String {
     format!(
-        "archive.stop('40001', {})",
+        "archive.stop('{SERIALIZATION_FAILURE}', {})",
         literal(&format!(
             "versions of {} were written meanwhile by somebody who did not lock the identity: try again",
             plan.table.id

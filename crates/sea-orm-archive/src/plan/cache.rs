@@ -14,6 +14,7 @@ use super::Basis;
 use crate::catalog;
 use crate::error::{self, Error};
 use crate::exec::{Executor, begin, finish};
+use crate::sqlstate;
 
 /// The most recent first, for each thing that is planned.
 type Plans = HashMap<String, Vec<Arc<dyn Any + Send + Sync>>>;
@@ -74,7 +75,7 @@ pub(crate) async fn replanned<P: Planning>(
 ) -> Result<Option<Arc<P::Plan>>, Error> {
     let old = P::basis(old);
     let now = fingerprint(db, &old.names).await?;
-    if now == old.fingerprint && error::code(error).as_deref() != Some(error::STALE) {
+    if now == old.fingerprint && error::code(error) != Some(sqlstate::STALE_PLAN) {
         return Ok(None);
     }
     // Perhaps of another schema that this process works in.

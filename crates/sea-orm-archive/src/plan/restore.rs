@@ -3,8 +3,8 @@
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use super::{Basis, DetachedChild, Moved, Parent, Plan, check};
-use crate::Error;
 use crate::catalog::{self, Table};
+use crate::error::{DriftError, Error, NotFoundError, unexpected_answer};
 
 /// How the rows of an archival come back.
 #[derive(Clone, Debug)]
@@ -36,16 +36,16 @@ pub(crate) async fn from_ledger<C: ConnectionTrait>(
     archival: i64,
 ) -> Result<RestorePlan, Error> {
     let Some(ledger) = ledger(db, archival).await? else {
-        return Err(Error::AlreadyRestored { archival });
+        return Err(Error::NotFound(NotFoundError::Archival { archival }));
     };
     if ledger.tables.is_empty() {
-        return Err(Error::Drift {
+        return Err(Error::Drift(DriftError::Schema {
             table: ledger.root_table,
             problems: vec![
                 "the ledger names no table that holds rows of this archival: it was written by hand"
                     .to_owned(),
             ],
-        });
+        }));
     }
     let mut names = ledger.tables.clone();
     names.extend(ledger.twins);
@@ -62,13 +62,17 @@ pub(crate) async fn from_ledger<C: ConnectionTrait>(
         .flatten()
         .collect();
     let title = ledger.root_table;
-    let tables = moved(&ledger.tables, &found).map_err(|problems| Error::Drift {
-        table: title.clone(),
-        problems,
+    let tables = moved(&ledger.tables, &found).map_err(|problems| {
+        Error::Drift(DriftError::Schema {
+            table: title.clone(),
+            problems,
+        })
     })?;
-    let detached = detached(&ledger.links, &found).map_err(|problems| Error::Drift {
-        table: title,
-        problems,
+    let detached = detached(&ledger.links, &found).map_err(|problems| {
+        Error::Drift(DriftError::Schema {
+            table: title,
+            problems,
+        })
     })?;
     Ok(RestorePlan {
         basis: Basis {
@@ -108,7 +112,7 @@ async fn ledger<C: ConnectionTrait>(db: &C, archival: i64) -> Result<Option<Ledg
         return Ok(None);
     };
     let ledger: serde_json::Value = row.try_get("", "ledger")?;
-    serde_json::from_value(ledger).map_err(|error| Error::Catalog(error.to_string()))
+    serde_json::from_value(ledger).map_err(unexpected_answer)
 }
 
 fn moved(names: &[String], found: &[Table]) -> Result<Vec<Moved>, Vec<String>> {

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::archival;
 use crate::catalog::KeyColumn;
 use crate::entity::Archivable;
-use crate::error::{self, Error};
+use crate::error::{Error, unexpected_answer};
 use crate::exec::{Executor, Sql, ask};
 use crate::lock::AtVersion;
 use crate::plan;
@@ -18,6 +18,7 @@ use crate::report::Restored;
 use crate::row::{is_root_table, select_row};
 use crate::sql::restore::is_planned;
 use crate::sql::{key_object, quote, resolved};
+use crate::sqlstate;
 
 /// The archival that is wanted: a query for `a.id`, to be locked or only read.
 pub(crate) struct Target {
@@ -94,7 +95,7 @@ impl Target {
                 ),
                 format!(
                     " AND CASE WHEN r.found THEN true ELSE archive.stop('{}', 'the root has another version') END",
-                    error::OTHER_VERSION
+                    sqlstate::OTHER_VERSION
                 ),
             ),
             None => Default::default(),
@@ -144,9 +145,8 @@ impl Target {
 
 pub(crate) fn restored(mut answer: Json) -> Result<Restored, Error> {
     let archival = archival::from_answer(answer["archival"].take())?;
-    let understood = |error: serde_json::Error| Error::Catalog(error.to_string());
-    answer["archival"] = serde_json::to_value(archival).map_err(understood)?;
-    serde_json::from_value(answer).map_err(understood)
+    answer["archival"] = serde_json::to_value(archival).map_err(unexpected_answer)?;
+    serde_json::from_value(answer).map_err(unexpected_answer)
 }
 
 /// Keeps a plan made from the ledger for the next archival of the same tables.

@@ -7,8 +7,8 @@ use super::tree::{
     self, Roots, TAG, claims, found, one_root, roots, tagged_claims, typed_roots, unless_moved,
     with,
 };
-use crate::error::{OTHER_TENANT, RESTRICTED, TRIGGER};
 use crate::plan::{Node, Plan, Restriction};
+use crate::sqlstate::{OTHER_TENANT, RESTRICTED, TRIGGER};
 
 /// Everything that one archive runs, in order; the flag marks a step that is repeated until settled.
 pub(crate) fn steps(plan: &Plan, which: Roots) -> Vec<(String, bool)> {

@@ -3,8 +3,8 @@
 
 use super::name::{literal, quote};
 use super::restore::written;
-use crate::error::TRIGGER;
 use crate::plan::Moved;
+use crate::sqlstate::TRIGGER;
 
 /// SQL: what comes back of the row `t`, as its triggers let it through, has the values of `new`, and all others as the
 /// row `before` had them.
