@@ -198,6 +198,28 @@ async fn a_handler_takes_the_context_of_its_request() {
     let deleted = post::deleted::Entity::find_by_id(1).one(&db).await.unwrap();
     assert_eq!(deleted.unwrap().deleted_by, Some(7));
 
+    // The error of a verb is the response, with what the client can act on.
+    let user = [("x-user", "7"), ("x-tenant", "acme")];
+    for (id, status, message) in [
+        (1, StatusCode::CONFLICT, r#"posts {"id":1} is archived"#),
+        (
+            99,
+            StatusCode::NOT_FOUND,
+            r#"posts has no row with the key {"id":99}"#,
+        ),
+    ] {
+        let mut request = asking(&format!("/posts/{id}"), &user);
+        *request.method_mut() = axum::http::Method::DELETE;
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status);
+        let text = text(response).await;
+        assert!(text.starts_with(message), "{text}");
+    }
+    let failed = app.clone().oneshot(asking("/write/fail", &user));
+    let failed = failed.await.unwrap();
+    assert_eq!(failed.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(text(failed).await, "", "statements are not shown");
+
     let refused = app.oneshot(asking("/who", &[("x-request-id", "r")])).await;
     let refused = refused.unwrap();
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);

@@ -75,9 +75,11 @@ impl<E: Archivable> ArchiveOne<E> {
     /// # }
     /// ```
     ///
-    /// The version is looked at by the statement that locks the row, so that a change which commits
-    /// before the lock is had is noticed. Another version is an [`ConflictError::LockVersion`](crate::error::ConflictError::LockVersion). The rows
-    /// below it may have any version.
+    /// The version is looked at by the statement that locks the row, so that a change which commits before the lock
+    /// is had is noticed. Another version is an [`ConflictError::LockVersion`]. The rows below it may have any
+    /// version.
+    ///
+    /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
     pub fn at_version(mut self, version: E::Version) -> Self
     where
         E: OptimisticLock,
@@ -92,9 +94,16 @@ impl<E: Archivable> ArchiveOne<E> {
     ///
     /// # Errors
     ///
-    /// [`NotFoundError::Row`](crate::error::NotFoundError::Row), [`ConflictError::AlreadyArchived`](crate::error::ConflictError::AlreadyArchived), [`ConflictError::Blocked`](crate::error::ConflictError::Blocked),
-    /// [`DriftError::UndeclaredEdges`](crate::error::DriftError::UndeclaredEdges), [`DriftError::Schema`](crate::error::DriftError::Schema), [`RetryError::Contention`](crate::error::RetryError::Contention), with
-    /// [`at_version`](Self::at_version) also [`ConflictError::LockVersion`](crate::error::ConflictError::LockVersion): nothing has moved then.
+    /// [`NotFoundError::Row`], [`ConflictError::AlreadyArchived`], [`ConflictError::Blocked`],
+    /// [`DriftError::UndeclaredEdges`], [`DriftError::Schema`], [`RetryError::Contention`], with
+    /// [`at_version`](Self::at_version) also [`ConflictError::LockVersion`]: nothing has moved then.
+    /// [`ConflictError::AlreadyArchived`]: crate::error::ConflictError::AlreadyArchived
+    /// [`ConflictError::Blocked`]: crate::error::ConflictError::Blocked
+    /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`DriftError::UndeclaredEdges`]: crate::error::DriftError::UndeclaredEdges
+    /// [`NotFoundError::Row`]: crate::error::NotFoundError::Row
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<Archival, Error>
     where
         C: Executor,

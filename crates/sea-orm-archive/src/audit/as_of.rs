@@ -75,8 +75,8 @@ impl<E: EntityTrait> RowAsOf<E> {
     /// # Errors
     ///
     /// [`SetupError::NotAudited`]; [`NotFoundError::LogEntries`] where it was not audited at that time;
-    /// [`NotFoundError::RedactedColumns`](crate::error::NotFoundError::RedactedColumns) where the row is gone, and with it columns that the log does not tell;
-    /// [`SetupError::NotInstalled`](crate::error::SetupError::NotInstalled).
+    /// [`NotFoundError::RedactedColumns`] where the row is gone, and with it columns that the log does not tell;
+    /// [`SetupError::NotInstalled`].
     pub async fn one<C: ConnectionTrait>(&self, db: &C) -> Result<Option<AsOf<E::Model>>, Error> {
         check_backend(db)?;
         let watched = self.watched(db).await?;
@@ -112,13 +112,12 @@ impl<E: EntityTrait> RowAsOf<E> {
                 unknown,
                 generated: watched.generated.clone(),
             })),
-            Err(_) if gone && !unknown.is_empty() => {
-                Err(Error::NotFound(NotFoundError::RedactedColumns {
-                    table: watched.name.clone(),
-                    key: key_json::<E>(&self.key),
-                    columns: unknown,
-                }))
+            Err(_) if gone && !unknown.is_empty() => Err(NotFoundError::RedactedColumns {
+                table: watched.name.clone(),
+                key: key_json::<E>(&self.key),
+                columns: unknown,
             }
+            .into()),
             Err(error) => Err(error.into()),
         }
     }

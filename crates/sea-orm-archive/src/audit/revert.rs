@@ -30,8 +30,8 @@ pub trait RevertModel: ModelTrait<Entity: OptimisticLock> + Clone {
     /// # Errors
     ///
     /// Those of [`update_locked`]: [`LockError::Conflict`] where the row was changed since it was read,
-    /// [`LockError::NotFound`]; and those of [`row_as_of`]; [`NotFoundError::PastRow`](crate::error::NotFoundError::PastRow) where there was no such row at
-    /// that time. Nothing is written then.
+    /// [`LockError::NotFound`]; and those of [`row_as_of`]; [`NotFoundError::PastRow`] where there was no such row
+    /// at that time. Nothing is written then.
     ///
     /// [`row_as_of`]: super::AuditEntity::row_as_of
     /// [`update_locked`]: UpdateLocked::update_locked
@@ -69,12 +69,10 @@ where
 {
     let key = key_of(&model);
     let was = RowAsOf::<M::Entity>::new(key.clone(), at).one(db).await?;
-    let was = was.ok_or_else(|| {
-        Error::NotFound(NotFoundError::PastRow {
-            table: table_name::<M::Entity>(),
-            key: key_json::<M::Entity>(&key),
-            at,
-        })
+    let was = was.ok_or_else(|| NotFoundError::PastRow {
+        table: table_name::<M::Entity>(),
+        key: key_json::<M::Entity>(&key),
+        at,
     })?;
     let mut change = model.clone().into_active_model();
     for column in <M::Entity as EntityTrait>::Column::iter() {

@@ -27,7 +27,9 @@ pub const BODIES: [&str; 2] = [include_str!("read.sql"), include_str!("unique.sq
 ///
 /// # Errors
 ///
-/// [`SetupError::NotInstalled`](crate::error::SetupError::NotInstalled) where `install_archive` has not run, [`Error::Database`] otherwise.
+/// [`SetupError::NotInstalled`] where `install_archive` has not run, [`Error::Database`] otherwise.
+///
+/// [`SetupError::NotInstalled`]: crate::error::SetupError::NotInstalled
 pub async fn read<C: ConnectionTrait>(
     db: &C,
     names: &[String],

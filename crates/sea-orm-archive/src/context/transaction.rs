@@ -25,8 +25,11 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`RefusedError::ZeroByte`](crate::error::RefusedError::ZeroByte) where a text holds a zero byte, [`SetupError::NotInstalled`](crate::error::SetupError::NotInstalled), and the database's own:
-    /// for one, that the login role may not take the [`role`](Self::role).
+    /// [`RefusedError::ZeroByte`] where a text holds a zero byte, [`SetupError::NotInstalled`], and the database's
+    /// own: for one, that the login role may not take the [`role`](Self::role).
+    ///
+    /// [`RefusedError::ZeroByte`]: crate::error::RefusedError::ZeroByte
+    /// [`SetupError::NotInstalled`]: crate::error::SetupError::NotInstalled
     pub async fn begin(&self, db: &DatabaseConnection) -> Result<DatabaseTransaction, Error> {
         let (transaction, _) = self.open(db).await?;
         Ok(transaction)

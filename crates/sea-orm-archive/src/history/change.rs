@@ -82,8 +82,14 @@ impl<E: History> Change<E> {
     ///
     /// # Errors
     ///
-    /// [`NotFoundError::Version`](crate::error::NotFoundError::Version), [`NotFoundError::Identity`](crate::error::NotFoundError::Identity), [`RefusedError::ManagedColumn`](crate::error::RefusedError::ManagedColumn), [`ConflictError::DependentRows`](crate::error::ConflictError::DependentRows),
-    /// [`DriftError::Schema`](crate::error::DriftError::Schema), [`RetryError::Contention`](crate::error::RetryError::Contention): nothing has changed then.
+    /// [`NotFoundError::Version`], [`NotFoundError::Identity`], [`RefusedError::ManagedColumn`],
+    /// [`ConflictError::DependentRows`],
+    /// [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
+    /// [`ConflictError::DependentRows`]: crate::error::ConflictError::DependentRows
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`NotFoundError::Identity`]: crate::error::NotFoundError::Identity
+    /// [`NotFoundError::Version`]: crate::error::NotFoundError::Version
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
         C: Executor,
@@ -158,8 +164,9 @@ impl<E: History> ChangeDuring<E> {
     ///
     /// # Errors
     ///
-    /// [`RefusedError::EmptyPeriod`](crate::error::RefusedError::EmptyPeriod), [`NotFoundError::Version`](crate::error::NotFoundError::Version) where nothing is true in all of the period, or as
+    /// [`RefusedError::EmptyPeriod`], [`NotFoundError::Version`] where nothing is true in all of the period, or as
     /// [`Change::exec`]: nothing has changed then.
+    /// [`NotFoundError::Version`]: crate::error::NotFoundError::Version
     pub async fn exec<C>(self, db: &C) -> Result<Vec<E::Model>, Error>
     where
         C: Executor,

@@ -41,8 +41,11 @@ impl<E: History> Coalesce<E> {
     ///
     /// # Errors
     ///
-    /// [`ConflictError::DependentRows`](crate::error::ConflictError::DependentRows) where a foreign key points at versions, [`NotFoundError::Identity`](crate::error::NotFoundError::Identity),
-    /// [`DriftError::Schema`](crate::error::DriftError::Schema), [`RetryError::Contention`](crate::error::RetryError::Contention): nothing has changed then.
+    /// [`ConflictError::DependentRows`] where a foreign key points at versions, [`NotFoundError::Identity`],
+    /// [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`NotFoundError::Identity`]: crate::error::NotFoundError::Identity
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<Vec<E::Model>, Error>
     where
         C: Executor,

@@ -88,8 +88,12 @@ impl<E: History> Start<E> {
     ///
     /// # Errors
     ///
-    /// [`ConflictError::Overlap`](crate::error::ConflictError::Overlap) with the period of the version that is there, [`RefusedError::EmptyPeriod`](crate::error::RefusedError::EmptyPeriod),
-    /// [`NotFoundError::Identity`](crate::error::NotFoundError::Identity), [`RefusedError::ManagedColumn`](crate::error::RefusedError::ManagedColumn), [`DriftError::Schema`](crate::error::DriftError::Schema), [`RetryError::Contention`](crate::error::RetryError::Contention).
+    /// [`ConflictError::Overlap`] with the period of the version that is there, [`RefusedError::EmptyPeriod`],
+    /// [`NotFoundError::Identity`], [`RefusedError::ManagedColumn`], [`DriftError::Schema`],
+    /// [`RetryError::Contention`].
+    ///
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
         C: Executor,
@@ -150,10 +154,12 @@ impl<E: History> End<E> {
     ///
     /// # Errors
     ///
-    /// [`ConflictError::LaterVersion`](crate::error::ConflictError::LaterVersion) where one is scheduled to start later, [`NotFoundError::Version`](crate::error::NotFoundError::Version) where
-    /// nothing is true then, [`RefusedError::EmptyPeriod`](crate::error::RefusedError::EmptyPeriod) where the version starts at that very time,
-    /// [`ConflictError::DependentRows`](crate::error::ConflictError::DependentRows) where rows need it to be true later, [`NotFoundError::Identity`](crate::error::NotFoundError::Identity),
-    /// [`DriftError::Schema`](crate::error::DriftError::Schema), [`RetryError::Contention`](crate::error::RetryError::Contention): nothing has changed then.
+    /// [`ConflictError::LaterVersion`] where one is scheduled to start later, [`NotFoundError::Version`] where
+    /// nothing is true then, [`RefusedError::EmptyPeriod`] where the version starts at that very time,
+    /// [`ConflictError::DependentRows`] where rows need it to be true later, [`NotFoundError::Identity`],
+    /// [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
         C: Executor,

@@ -54,9 +54,12 @@ impl<E: History> Cancel<E> {
     ///
     /// # Errors
     ///
-    /// [`NotFoundError::ScheduledVersion`](crate::error::NotFoundError::ScheduledVersion) where no version starts at that time, or it has begun;
-    /// [`ConflictError::DependentRows`](crate::error::ConflictError::DependentRows) where rows need it, or a foreign key points at single versions;
-    /// [`NotFoundError::Identity`](crate::error::NotFoundError::Identity), [`DriftError::Schema`](crate::error::DriftError::Schema), [`RetryError::Contention`](crate::error::RetryError::Contention): nothing has changed then.
+    /// [`NotFoundError::ScheduledVersion`] where no version starts at that time, or it has begun;
+    /// [`ConflictError::DependentRows`] where rows need it, or a foreign key points at single versions;
+    /// [`NotFoundError::Identity`], [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
+    /// [`ConflictError::DependentRows`]: crate::error::ConflictError::DependentRows
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
         C: Executor,
@@ -107,10 +110,14 @@ impl<E: History> Reschedule<E> {
     ///
     /// # Errors
     ///
-    /// [`NotFoundError::ScheduledVersion`](crate::error::NotFoundError::ScheduledVersion) where no version starts at that time, or it has begun, or the new
-    /// start has passed; [`RefusedError::EmptyPeriod`](crate::error::RefusedError::EmptyPeriod) where it would start after its end, or before the
-    /// start of the one that it follows; [`ConflictError::Overlap`](crate::error::ConflictError::Overlap), [`ConflictError::DependentRows`](crate::error::ConflictError::DependentRows),
-    /// [`NotFoundError::Identity`](crate::error::NotFoundError::Identity), [`DriftError::Schema`](crate::error::DriftError::Schema), [`RetryError::Contention`](crate::error::RetryError::Contention): nothing has changed then.
+    /// [`NotFoundError::ScheduledVersion`] where no version starts at that time, or it has begun, or the new start
+    /// has passed; [`RefusedError::EmptyPeriod`] where it would start after its end, or before the start of the one
+    /// that it follows; [`ConflictError::Overlap`], [`ConflictError::DependentRows`],
+    /// [`NotFoundError::Identity`], [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
+    /// [`ConflictError::DependentRows`]: crate::error::ConflictError::DependentRows
+    /// [`ConflictError::Overlap`]: crate::error::ConflictError::Overlap
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
         C: Executor,

@@ -80,10 +80,10 @@ pub trait UpdateLocked: ActiveModelBehavior + ActiveModelTrait<Entity: Optimisti
     ///
     /// # Errors
     ///
-    /// [`LockError::Conflict`] with the row as it is now, [`LockError::NotFound`], [`RefusedError::UnsetColumn`](crate::error::RefusedError::UnsetColumn) where
-    /// the version or the key is not set, [`DriftError::Trigger`](crate::error::DriftError::Trigger) where the row has the version and still is
-    /// not written, [`RetryError::Contention`](crate::error::RetryError::Contention) above READ COMMITTED; a version that can be counted on no
-    /// further is the database's error. Nothing is written then.
+    /// [`LockError::Conflict`] with the row as it is now, [`LockError::NotFound`], [`RefusedError::UnsetColumn`]
+    /// where the version or the key is not set, [`DriftError::Trigger`] where the row has the version and still is
+    /// not written, [`RetryError::Contention`] above READ COMMITTED; a version that can be counted on no further is
+    /// the database's error. Nothing is written then.
     fn update_locked<C>(
         self,
         db: &C,

@@ -40,7 +40,7 @@ impl RestoreArchival {
     ///
     /// # Errors
     ///
-    /// [`NotFoundError::Archival`](crate::error::NotFoundError::Archival), or as [`RestoreOne::exec`](crate::RestoreOne::exec): nothing has moved then.
+    /// [`NotFoundError::Archival`], or as [`RestoreOne::exec`](crate::RestoreOne::exec): nothing has moved then.
     pub async fn exec<C>(self, db: &C) -> Result<Restored, Error>
     where
         C: Executor,

@@ -66,8 +66,10 @@ impl<E: Archivable> RestoreOne<E> {
     /// # }
     /// ```
     ///
-    /// The archived row is locked by the statement that looks at its version, which takes the privilege
-    /// UPDATE on the archive table. Another version is an [`ConflictError::LockVersion`](crate::error::ConflictError::LockVersion).
+    /// The archived row is locked by the statement that looks at its version, which takes the privilege UPDATE on
+    /// the archive table. Another version is an [`ConflictError::LockVersion`].
+    ///
+    /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
     pub fn at_version(mut self, version: E::Version) -> Self
     where
         E: OptimisticLock,
@@ -83,10 +85,16 @@ impl<E: Archivable> RestoreOne<E> {
     ///
     /// # Errors
     ///
-    /// [`ConflictError::Restore`](crate::error::ConflictError::Restore) with every conflict, [`ConflictError::ParentArchived`](crate::error::ConflictError::ParentArchived) where the row went
-    /// with a parent or its parent is archived too, [`ConflictError::NotArchived`](crate::error::ConflictError::NotArchived), [`NotFoundError::Row`](crate::error::NotFoundError::Row),
-    /// [`DriftError::Schema`](crate::error::DriftError::Schema), [`RetryError::Contention`](crate::error::RetryError::Contention), with [`at_version`](Self::at_version) also
-    /// [`ConflictError::LockVersion`](crate::error::ConflictError::LockVersion): nothing has moved then.
+    /// [`ConflictError::Restore`] with every conflict, [`ConflictError::ParentArchived`] where the row went with a
+    /// parent or its parent is archived too, [`ConflictError::NotArchived`], [`NotFoundError::Row`],
+    /// [`DriftError::Schema`], [`RetryError::Contention`], with [`at_version`](Self::at_version) also
+    /// [`ConflictError::LockVersion`]: nothing has moved then.
+    /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
+    /// [`ConflictError::NotArchived`]: crate::error::ConflictError::NotArchived
+    /// [`ConflictError::ParentArchived`]: crate::error::ConflictError::ParentArchived
+    /// [`ConflictError::Restore`]: crate::error::ConflictError::Restore
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<Restored, Error>
     where
         C: Executor,

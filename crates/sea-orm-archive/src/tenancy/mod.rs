@@ -52,8 +52,10 @@ impl std::fmt::Display for Disparity {
 ///
 /// # Errors
 ///
-/// [`SetupError::NotInstalled`](crate::error::SetupError::NotInstalled) where the archive is missing or knows no tenancy, [`Error::Database`] otherwise, for one
-/// where the role was not given `grant_archive`.
+/// [`SetupError::NotInstalled`] where the archive is missing or knows no tenancy, [`Error::Database`] otherwise,
+/// for one where the role was not given `grant_archive`.
+///
+/// [`SetupError::NotInstalled`]: crate::error::SetupError::NotInstalled
 pub async fn check<C>(db: &C) -> Result<Vec<Disparity>, Error>
 where
     C: Executor,
