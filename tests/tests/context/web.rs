@@ -345,7 +345,7 @@ async fn no_request_sees_the_context_of_another() {
             let text = text(response).await;
             if how == "fail" {
                 assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
-                assert!(text.contains("division by zero"), "{text}");
+                assert_eq!(text, "", "what the database reports is for the log");
                 return "failed";
             }
             let known: Value = serde_json::from_str(&text).unwrap();
