@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ::sea_orm::entity::prelude::*;
 
 use crate::decode::{self, sea_orm};
+use crate::error::{Error, unexpected_answer};
 
 /// One recorded move of one tree: a row of `archive.archival`.
 ///
@@ -81,9 +82,8 @@ struct Record {
 }
 
 /// The record in the answer to a call that has been committed: what callers put into it cannot make this fail.
-pub(crate) fn from_answer(answer: Json) -> Result<Model, crate::Error> {
-    let record: Record =
-        serde_json::from_value(answer).map_err(|error| crate::Error::Catalog(error.to_string()))?;
+pub(crate) fn from_answer(answer: Json) -> Result<Model, Error> {
+    let record: Record = serde_json::from_value(answer).map_err(unexpected_answer)?;
     Ok(Model {
         id: record.id,
         root_table: record.root_table,

@@ -3,6 +3,7 @@
 use blog::post;
 use sea_orm::EntityTrait;
 use sea_orm_archive::archival;
+use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 
 use crate::blog::{attempt, blog, number, run};
@@ -150,7 +151,7 @@ async fn a_role_reads_no_record_of_tables_that_it_may_not_read() {
     assert_eq!(archival::Entity::find().all(&tagger).await.unwrap(), []);
     let error = archival.restore(&tagger).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::AlreadyRestored { .. }),
+        matches!(error, Error::NotFound(NotFoundError::Archival { .. })),
         "{error}"
     );
 }

@@ -11,6 +11,7 @@ mod story;
 mod trap;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm_archive::error::{ConflictError, NotFoundError, SetupError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistorySplit, HistoryTable};
 use sea_orm_archive_tests::Database;
@@ -146,7 +147,7 @@ async fn policies_of_the_application_keep_the_callers_search_path() {
     assert_eq!(preview.conflicts.len(), 1);
     let error = archival.restore(&web).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::RestoreConflict { .. }),
+        matches!(error, Error::Conflict(ConflictError::Restore { .. })),
         "{error}"
     );
     // An expression is written down for our path. What to do is said where a policy cannot be asked there.
@@ -162,7 +163,7 @@ async fn policies_of_the_application_keep_the_callers_search_path() {
     );
     run(&db, "alter function is_member() set search_path = public").await;
     let error = archival.restore(&web).await.unwrap_err();
-    let ArchiveError::RestoreConflict { conflicts, .. } = &error else {
+    let Error::Conflict(ConflictError::Restore { conflicts, .. }) = &error else {
         panic!("{error}")
     };
     assert_eq!(conflicts.len(), 2);
@@ -185,9 +186,15 @@ async fn a_database_installed_by_an_earlier_version_is_reported() {
         .unwrap();
     let error = office::Entity::archive_by_id("x").exec(&db).await;
     let error = error.unwrap_err();
-    assert!(matches!(error, ArchiveError::NotInstalled(_)), "{error}");
+    assert!(
+        matches!(error, Error::Setup(SetupError::NotInstalled { .. })),
+        "{error}"
+    );
     manager.install_archive().await.unwrap();
     let error = office::Entity::archive_by_id("x").exec(&db).await;
     let error = error.unwrap_err();
-    assert!(matches!(error, ArchiveError::NotFound { .. }), "{error}");
+    assert!(
+        matches!(error, Error::NotFound(NotFoundError::Row { .. })),
+        "{error}"
+    );
 }

@@ -26,6 +26,7 @@ use std::sync::LazyLock;
 use entity::{artist, customer, employee, playlist, track};
 use sea_orm::entity::prelude::*;
 use sea_orm::{DatabaseConnection, DbBackend, Statement};
+use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
@@ -235,7 +236,7 @@ async fn sold_tracks_are_blocked() {
     };
     let before = contents(&db).await;
     match track::Entity::archive_by_id(1).exec(&db).await.unwrap_err() {
-        ArchiveError::Blocked { blockers, .. } => {
+        Error::Conflict(ConflictError::Blocked { blockers, .. }) => {
             assert_eq!(blockers[0].constraint, "invoice_line_track_id_fkey");
             assert_eq!(
                 (blockers[0].table.as_str(), blockers[0].rows),
@@ -249,7 +250,7 @@ async fn sold_tracks_are_blocked() {
             .exec(&db)
             .await
             .unwrap_err(),
-        ArchiveError::Blocked { .. }
+        Error::Conflict(ConflictError::Blocked { .. })
     ));
     assert_eq!(contents(&db).await, before);
     let unsold = || track::Entity::archive_many().filter(track::Column::TrackId.eq(7));

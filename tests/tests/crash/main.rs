@@ -51,7 +51,7 @@ async fn work(
             };
             match done {
                 Ok(now) => told[place] = now,
-                Err(ArchiveError::Database(_)) => {
+                Err(Error::Database(_)) => {
                     told[place] = Told::Nothing;
                     return (told, calls);
                 }

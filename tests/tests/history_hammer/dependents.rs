@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sea_orm::prelude::*;
 use sea_orm::{DatabaseConnection, DbBackend, Statement};
+use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{HistorySchema, HistoryTable, TemporalForeignKey};
 use sea_orm_archive_tests::Database;
@@ -82,13 +83,16 @@ async fn end(db: &DatabaseConnection, done: &Done) {
         let now = clock(db).await;
         match Names::end(id).at(now).exec(db).await {
             Ok(_) => count(&done.ends),
-            Err(ArchiveError::DependentRows { .. }) => count(&done.refused_ends),
-            Err(ArchiveError::NoVersion { .. } | ArchiveError::LaterVersion { .. }) => {}
+            Err(Error::Conflict(ConflictError::DependentRows { .. })) => count(&done.refused_ends),
+            Err(
+                Error::NotFound(NotFoundError::Version { .. })
+                | Error::Conflict(ConflictError::LaterVersion { .. }),
+            ) => {}
             Err(error) => panic!("{error}"),
         }
         let name = format!("Name {call}");
         match Names::start(id).value(Column::Name, &name).exec(db).await {
-            Ok(_) | Err(ArchiveError::Overlap { .. }) => {}
+            Ok(_) | Err(Error::Conflict(ConflictError::Overlap { .. })) => {}
             Err(error) => panic!("{error}"),
         }
         match Names::change(id)
@@ -96,7 +100,7 @@ async fn end(db: &DatabaseConnection, done: &Done) {
             .exec(db)
             .await
         {
-            Ok(_) | Err(ArchiveError::NoVersion { .. }) => {}
+            Ok(_) | Err(Error::NotFound(NotFoundError::Version { .. })) => {}
             Err(error) => panic!("{error}"),
         }
     }

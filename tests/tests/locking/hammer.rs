@@ -105,7 +105,7 @@ async fn no_increment_is_lost_on_a_row_that_comes_and_goes() {
                         version = saved.version;
                     }
                     Err(LockError::Conflict { current, .. }) => version = current.version,
-                    Err(LockError::Gone {
+                    Err(LockError::NotFound {
                         archival: Some(_), ..
                     }) => {}
                     Err(error) => panic!("{error}"),

@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{IntoActiveModel, Set};
 use sea_orm_archive::audit::Operation;
+use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 use serde_json::json;
 
@@ -141,12 +142,15 @@ async fn row_level_security() {
         assert!(ledger.is_empty());
         let refused = post::Entity::archive_by_id(post.id).exec(&txn).await;
         assert!(
-            matches!(refused, Err(ArchiveError::NotFound { .. })),
+            matches!(refused, Err(Error::NotFound(NotFoundError::Row { .. }))),
             "{refused:?}"
         );
         let refused = archival.restore(&txn).await;
         assert!(
-            matches!(refused, Err(ArchiveError::AlreadyRestored { .. })),
+            matches!(
+                refused,
+                Err(Error::NotFound(NotFoundError::Archival { .. }))
+            ),
             "{refused:?}"
         );
         txn.commit().await.unwrap();

@@ -2,6 +2,7 @@
 
 use blog::{comment, post};
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, TransactionTrait};
+use sea_orm_archive::error::{ConflictError, RetryError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::{Database, Session};
 
@@ -284,7 +285,7 @@ async fn both_archive() {
             waiting.finish().await
         };
         match outcome {
-            Err(ArchiveError::AlreadyArchived { archival, .. }) => {
+            Err(Error::Conflict(ConflictError::AlreadyArchived { archival, .. })) => {
                 assert!(commit && archival == won.id)
             }
             Ok(archival) => assert!(!commit && archival.rows()["public.comments"] == 1),
@@ -334,7 +335,7 @@ async fn opposite_orders() {
             assert_eq!(waiting.finish().await.unwrap().len(), 0);
             2
         }
-        Err(ArchiveError::Contention { code, .. }) => {
+        Err(Error::Retry(RetryError::Contention { code, .. })) => {
             assert_eq!(code, "40P01");
             archiving.rollback().await.unwrap();
             waiting.finish().await.unwrap().len()

@@ -2,6 +2,7 @@
 
 use blog::{comment, post, tag};
 use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::SchemaManager;
@@ -36,7 +37,7 @@ async fn the_place_is_taken() {
         if commit {
             writing.commit().await.unwrap();
             match restoring.finish().await.unwrap_err() {
-                ArchiveError::RestoreConflict { conflicts, .. } => {
+                Error::Conflict(ConflictError::Restore { conflicts, .. }) => {
                     assert_eq!(conflicts.len(), 1, "{conflicts:?}")
                 }
                 error => panic!("{error}"),
@@ -93,8 +94,8 @@ async fn both_restore() {
             restoring.commit().await.unwrap();
             let error = waiting.finish().await.unwrap_err();
             match error {
-                ArchiveError::AlreadyRestored { .. } => assert!(by_archival),
-                ArchiveError::NotArchived { .. } => assert!(!by_archival),
+                Error::NotFound(NotFoundError::Archival { .. }) => assert!(by_archival),
+                Error::Conflict(ConflictError::NotArchived { .. }) => assert!(!by_archival),
                 error => panic!("{error}"),
             }
         } else {
@@ -128,7 +129,9 @@ async fn the_parent_is_archived() {
     blog.wait_until_blocked_by(&restorer, &archiver).await;
     archiving.commit().await.unwrap();
     match restoring.finish().await.unwrap_err() {
-        ArchiveError::ParentArchived { archival, .. } => assert_eq!(archival, parent.id),
+        Error::Conflict(ConflictError::ParentArchived { archival, .. }) => {
+            assert_eq!(archival, parent.id)
+        }
         error => panic!("{error}"),
     }
     let db = restorer.db();

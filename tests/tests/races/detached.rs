@@ -1,6 +1,7 @@
 //! Rows that lose and get back a link while others move them, or their parent's key changes.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, TransactionTrait};
+use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
@@ -289,7 +290,7 @@ async fn a_blocking_row_is_inserted_beside_a_trigger() {
     writing.commit().await.unwrap();
     let refused = archiving.finish().await;
     assert!(
-        matches!(refused, Err(ArchiveError::Blocked { .. })),
+        matches!(refused, Err(Error::Conflict(ConflictError::Blocked { .. }))),
         "{refused:?}"
     );
     assert_eq!(state(&first.db()).await, "active 1 0");

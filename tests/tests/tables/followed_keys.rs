@@ -1,6 +1,7 @@
 //! Keys that change while a row is archived: what referred to the row still does, and to no other.
 
 use sea_orm::ConnectionTrait;
+use sea_orm_archive::error::DriftError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::SchemaManager;
@@ -209,8 +210,8 @@ async fn a_row_with_the_key_of_a_purged_one_gets_no_link() {
 }
 
 /// Whether an archive is refused with a problem that names `what` and the call that repairs.
-fn is_drift<T: std::fmt::Debug>(refused: &Result<T, ArchiveError>, what: &str) -> bool {
-    let Err(ArchiveError::Drift { problems, .. }) = refused else {
+fn is_drift<T: std::fmt::Debug>(refused: &Result<T, Error>, what: &str) -> bool {
+    let Err(Error::Drift(DriftError::Schema { problems, .. })) = refused else {
         panic!("{refused:?}")
     };
     let problems = problems.join(";");

@@ -91,6 +91,7 @@ macro_rules! keyed {
             }
 
             use sea_orm::entity::prelude::*;
+            use sea_orm_archive::error::ConflictError;
             use sea_orm_archive::prelude::*;
             use sea_orm_archive_migration::ExistingTable;
             use sea_orm_migration::prelude::ColumnType;
@@ -124,7 +125,7 @@ macro_rules! keyed {
                 assert_eq!(archival.rows(), rows.into(), "{literal}");
                 assert!(matches!(
                     parent::Entity::archive_by_id(key.clone()).exec(&db).await,
-                    Err(ArchiveError::AlreadyArchived { archival: by, .. }) if by == archival.id
+                    Err(Error::Conflict(ConflictError::AlreadyArchived { archival: by, .. })) if by == archival.id
                 ));
                 let deleted = parent::deleted::Entity::find_by_id(key.clone()).one(&db).await.unwrap().unwrap();
                 assert_eq!(deleted.archival_id, archival.id);

@@ -2,6 +2,7 @@
 
 use sea_orm::EntityTrait;
 use sea_orm_archive::Blocker;
+use sea_orm_archive::error::{ConflictError, DriftError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::SchemaManager;
@@ -42,7 +43,7 @@ async fn rows_that_are_in_the_way_are_counted() {
         }];
         assert_eq!(preview.unwrap().blocked, expected, "{what}");
         match refused.unwrap_err() {
-            ArchiveError::Blocked { table, blockers } => {
+            Error::Conflict(ConflictError::Blocked { table, blockers }) => {
                 assert_eq!(
                     (table.as_str(), &blockers[..]),
                     ("public.parents", &expected[..])
@@ -76,7 +77,10 @@ async fn one_blocked_root_holds_all() {
     let before = dumps(&db, &BOTH_SIDES).await;
     let many = restricted::parent::Entity::archive_many();
     let error = many.exec(&db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Blocked { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Conflict(ConflictError::Blocked { .. })),
+        "{error}"
+    );
     assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
 }
 
@@ -91,7 +95,7 @@ async fn what_nobody_declared_is_named() {
                 .await
                 .unwrap_err();
             let text = error.to_string();
-            let ArchiveError::UndeclaredEdge { table, edges } = error else {
+            let Error::Drift(DriftError::UndeclaredEdges { table, edges }) = error else {
                 panic!("{error}");
             };
             assert_eq!((table.as_str(), edges.len()), ("public.parents", 1));
@@ -128,7 +132,7 @@ async fn a_child_table_that_comes_later() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, ArchiveError::UndeclaredEdge { edges, .. } if edges[0].constraint == "toys_child"),
+        matches!(&error, Error::Drift(DriftError::UndeclaredEdges { edges, .. }) if edges[0].constraint == "toys_child"),
         "{error}"
     );
     assert_eq!(count(&db, "toys").await, 1);
@@ -144,7 +148,7 @@ async fn a_child_table_that_comes_later() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, ArchiveError::Blocked { blockers, .. } if blockers[0].rows == 1),
+        matches!(&error, Error::Conflict(ConflictError::Blocked { blockers, .. }) if blockers[0].rows == 1),
         "{error}"
     );
 }
@@ -309,7 +313,7 @@ async fn changed(change: &str, expected: &str, planned_before: bool) {
         ("archive", one().exec(&db).await.map(drop)),
     ] {
         match answer {
-            Err(ArchiveError::Drift { problems, .. }) => assert!(
+            Err(Error::Drift(DriftError::Schema { problems, .. })) => assert!(
                 problems.iter().any(|problem| problem.contains(expected)),
                 "{what} after {change}: {problems:?}"
             ),
@@ -364,7 +368,7 @@ async fn a_link_that_cannot_be_null_is_named() {
         run(&db, change).await;
         let before = dumps(&db, &FAMILY).await;
         match detached::parent::Entity::archive_by_id(1).exec(&db).await {
-            Err(ArchiveError::Drift { problems, .. }) => {
+            Err(Error::Drift(DriftError::Schema { problems, .. })) => {
                 assert!(problems[0].contains(expected), "{problems:?}");
             }
             other => panic!("{other:?}"),
@@ -400,7 +404,7 @@ async fn rows_that_become_hidden_later() {
     manager.sync_archived_table("children").await.unwrap();
     let before = dumps(&owner, &BOTH_SIDES).await;
     match one().exec(&db).await {
-        Err(ArchiveError::Drift { problems, .. }) => assert!(
+        Err(Error::Drift(DriftError::Schema { problems, .. })) => assert!(
             problems.iter().any(|problem| problem
                 .contains("row security hides rows of public.children from this role")),
             "{problems:?}"
@@ -429,7 +433,7 @@ async fn triggers_below_the_root() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, ArchiveError::Trigger(message) if message.contains("keep") && message.contains("public.children")),
+        matches!(&error, Error::Drift(DriftError::Trigger { message }) if message.contains("keep") && message.contains("public.children")),
         "{error}"
     );
     assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
@@ -454,7 +458,7 @@ async fn triggers_below_the_root() {
     for error in [archival.restore(&db).await, by_key] {
         let error = error.unwrap_err();
         assert!(
-            matches!(&error, ArchiveError::Trigger(message) if message.contains("mark")),
+            matches!(&error, Error::Drift(DriftError::Trigger { message }) if message.contains("mark")),
             "{error}"
         );
     }

@@ -3,6 +3,7 @@
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder};
 use sea_orm_archive::audit::AuditEntity;
+use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Context, Error, archival};
 use sea_orm_archive_migration::{
@@ -150,10 +151,7 @@ async fn row_as_of_a_time_before_tenancy_is_refused_until_its_changes_are_attrib
     let refused = async |org: i64, id: i64, at: DateTimeUtc, by: DateTimeUtc| {
         let txn = organisations.tenant(org).await;
         let then = post::Entity::row_as_of(id, at).one(&txn).await;
-        let Err(Error::NotAudited {
-            since: Some(since), ..
-        }) = then
-        else {
+        let Err(Error::NotFound(NotFoundError::LogEntries { since, .. })) = then else {
             panic!("{then:?}");
         };
         assert!(at < since && since <= by, "{since}");

@@ -2,6 +2,7 @@
 
 use sea_orm::{EntityTrait, IsolationLevel, TransactionTrait};
 use sea_orm_archive::archival;
+use sea_orm_archive::error::RetryError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::TenancySchema;
 
@@ -170,7 +171,7 @@ async fn an_ordinary_role_archives_with_an_old_snapshot() {
     .await;
     let error = post::Entity::archive_by_id(1).exec(&old).await.unwrap_err();
     assert!(
-        matches!(&error, ArchiveError::Contention { code, .. } if code == "40001"),
+        matches!(&error, Error::Retry(RetryError::Contention { code, .. }) if code == "40001"),
         "{error}"
     );
     assert_eq!(number(&old, "select count(*) from likes").await, 1);

@@ -2,6 +2,7 @@
 //! they do not belong.
 
 use sea_orm::TransactionTrait;
+use sea_orm_archive::error::{ConflictError, DriftError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Conflict, Restored, archival};
 use sea_orm_archive_migration::{ArchiveSchema, TenancySchema};
@@ -114,8 +115,8 @@ async fn with_topics(topics_under_tenancy: bool) -> Organisations {
 }
 
 /// What a restore said that found a parent in an archival of somebody else.
-fn waits_for(restored: Result<Restored, ArchiveError>, parent: i64) {
-    let Err(ArchiveError::RestoreConflict { conflicts, .. }) = restored else {
+fn waits_for(restored: Result<Restored, Error>, parent: i64) {
+    let Err(Error::Conflict(ConflictError::Restore { conflicts, .. })) = restored else {
         panic!("{restored:?}");
     };
     assert!(
@@ -339,7 +340,7 @@ async fn a_row_in_another_tenants_archival() {
     let txn = organisations.administrator().await;
     let error = archival.clone().restore(&txn).await.unwrap_err();
     assert!(
-        matches!(&error, ArchiveError::OtherTenant { table } if table == "public.deleted_comments"),
+        matches!(&error, Error::Conflict(ConflictError::OtherTenant { table }) if table == "public.deleted_comments"),
         "{error:?}"
     );
     drop(txn);
@@ -372,7 +373,7 @@ async fn an_archival_of_nothing() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, ArchiveError::Drift { problems, .. } if problems[0].contains("names no table")),
+        matches!(&error, Error::Drift(DriftError::Schema { problems, .. }) if problems[0].contains("names no table")),
         "{error:?}"
     );
 }

@@ -1,6 +1,7 @@
 //! A tenant has its rows, and only those.
 
 use sea_orm::{EntityTrait, TransactionTrait};
+use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Context, archival};
 
@@ -107,14 +108,17 @@ async fn without_a_tenant_nothing_is_seen_and_nothing_written() {
             .await
             .unwrap_err(),
     ] {
-        assert!(matches!(error, ArchiveError::NotFound { .. }), "{error}");
+        assert!(
+            matches!(error, Error::NotFound(NotFoundError::Row { .. })),
+            "{error}"
+        );
     }
     let error = archival::Entity::restore_by_id(archival)
         .exec(web)
         .await
         .unwrap_err();
     assert!(
-        matches!(error, ArchiveError::AlreadyRestored { .. }),
+        matches!(error, Error::NotFound(NotFoundError::Archival { .. })),
         "{error}"
     );
     assert_eq!(post::Entity::archive_many().exec(web).await.unwrap(), []);
@@ -139,7 +143,10 @@ async fn the_rows_of_another_tenant_are_not_there() {
             .await
             .unwrap_err(),
     ] {
-        assert!(matches!(error, ArchiveError::NotFound { .. }), "{error}");
+        assert!(
+            matches!(error, Error::NotFound(NotFoundError::Row { .. })),
+            "{error}"
+        );
     }
     for error in [
         archival::Entity::restore_by_id(other)
@@ -152,7 +159,7 @@ async fn the_rows_of_another_tenant_are_not_there() {
             .unwrap_err(),
     ] {
         assert!(
-            matches!(error, ArchiveError::AlreadyRestored { .. }),
+            matches!(error, Error::NotFound(NotFoundError::Archival { .. })),
             "{error}"
         );
     }

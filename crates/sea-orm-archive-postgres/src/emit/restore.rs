@@ -5,7 +5,7 @@ use super::relink;
 use super::tree::with;
 use crate::ident::{bare, columns, literal, object, quote};
 use crate::model::{Moved, RestorePlan};
-use crate::sqlstate::{INCOMPLETE, OTHER_PLAN, OTHER_TENANT, TRIGGER};
+use crate::sqlstate::{INCOMPLETE_ARCHIVAL, OTHER_PLAN, OTHER_TENANT, TRIGGER};
 
 /// The moving statement; its arguments are the archival's id and who restores it.
 ///
@@ -134,7 +134,7 @@ fn guards(plan: &RestorePlan) -> Vec<String> {
             root.twin.id
         );
         guards.push(format!(
-            "(CASE WHEN EXISTS (SELECT FROM taken_0) THEN true ELSE archive.stop('{INCOMPLETE}', {}) END)",
+            "(CASE WHEN EXISTS (SELECT FROM taken_0) THEN true ELSE archive.stop('{INCOMPLETE_ARCHIVAL}', {}) END)",
             literal(&message)
         ));
     }

@@ -16,7 +16,7 @@ const BEFORE: &str = "before";
 const AFTER: &str = "after";
 
 /// Two versions of one identity that follow each other.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Changed<M> {
     /// What was true until then.
     pub before: M,

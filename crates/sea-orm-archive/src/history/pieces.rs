@@ -10,6 +10,7 @@
 //! before it.
 
 use sea_orm_archive_postgres::ident::{literal, quote, same_key};
+use sea_orm_archive_postgres::sqlstate::TRIGGER;
 
 use super::entity::History;
 use super::plan::HistoryPlan;
@@ -330,7 +331,7 @@ impl<E: History> Statement<'_, E> {
 /// where it belongs.
 pub(super) fn stop_unwritten(plan: &HistoryPlan) -> String {
     format!(
-        "archive.stop('AR004', {})",
+        "archive.stop('{TRIGGER}', {})",
         literal(&format!(
             "a trigger or a policy on {} kept a version from being written as it should: nothing has changed",
             plan.table.id

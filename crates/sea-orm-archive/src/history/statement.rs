@@ -3,6 +3,7 @@
 
 use sea_orm::Value;
 use sea_orm_archive_postgres::ident::{literal, quote};
+use sea_orm_archive_postgres::sqlstate::SERIALIZATION_FAILURE;
 
 use super::entity::History;
 use super::identity::{bound_identity, of_identity};
@@ -193,7 +194,7 @@ impl<'a, E: History> Statement<'a, E> {
 /// attempt reads it anew.
 pub(super) fn stop_disturbed(plan: &HistoryPlan) -> String {
     format!(
-        "archive.stop('40001', {})",
+        "archive.stop('{SERIALIZATION_FAILURE}', {})",
         literal(&format!(
             "versions of {} were written meanwhile by somebody who did not lock the identity: try again",
             plan.table.id

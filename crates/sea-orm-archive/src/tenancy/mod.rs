@@ -15,11 +15,11 @@
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
 use sea_orm_archive_postgres::schema;
 
-use crate::Error;
+use crate::error::Error;
 use crate::exec::{Executor, begin, check_backend};
 
 /// Something that is not as `enable_tenancy` made it.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, serde::Serialize)]
 pub struct Disparity {
     /// The table or the function, as `schema.name`.
     pub object: String,
@@ -53,8 +53,10 @@ impl std::fmt::Display for Disparity {
 ///
 /// # Errors
 ///
-/// [`Error::NotInstalled`] where the archive is missing or knows no tenancy, [`Error::Database`] otherwise, for one
-/// where the role was not given `grant_archive`.
+/// [`SetupError::NotInstalled`] where the archive is missing or knows no tenancy, [`Error::Database`] otherwise,
+/// for one where the role was not given `grant_archive`.
+///
+/// [`SetupError::NotInstalled`]: crate::error::SetupError::NotInstalled
 pub async fn check<C>(db: &C) -> Result<Vec<Disparity>, Error>
 where
     C: Executor,
