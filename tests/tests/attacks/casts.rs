@@ -8,7 +8,7 @@ use sea_orm_archive_migration::{
 };
 use serde_json::json;
 
-use crate::audited::{Audited, json, pretend_to_move, run};
+use crate::attacks::audited::{Audited, json, pretend_to_move, run};
 
 /// Types of a role that owns nothing else.
 const TYPES: &str = "

@@ -6,7 +6,7 @@ use sea_orm_archive::AuditEntity;
 use sea_orm_archive_migration::AuditedTable;
 use serde_json::{Value as Json, json};
 
-use crate::audited::{Audited, json, pretend_to_move, refused, run};
+use crate::attacks::audited::{Audited, json, pretend_to_move, refused, run};
 
 const TABLES: &str = "
     create table accounts (id int primary key, owner text not null, balance int not null);

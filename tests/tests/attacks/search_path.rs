@@ -19,7 +19,7 @@ use sea_orm_migration::SchemaManager;
 use blog::post;
 use entities::office;
 
-use crate::blog::{blog, run};
+use crate::attacks::blog::{blog, run};
 
 async fn trapped() -> Database {
     let database = Database::from_template("trapped", async |db| trap::set(&db).await).await;

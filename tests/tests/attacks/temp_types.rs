@@ -16,7 +16,7 @@ use sea_orm_migration::SchemaManager;
 use sea_orm_migration::prelude::ColumnType;
 use sea_orm_migration::schema::text;
 
-use crate::blog::run;
+use crate::attacks::blog::run;
 
 /// Archived, versioned, stamped and audited; keys and links of types that are no keywords.
 mod item {

@@ -9,9 +9,9 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Changed, ValidTime};
 use serde_json::Value as Json;
 
-use crate::calls::Call;
-use crate::model::{IDENTITIES, Instant, Model, Says, Version};
-use crate::tables::{Table, probe};
+use crate::history::calls::Call;
+use crate::history::model::{IDENTITIES, Instant, Model, Says, Version};
+use crate::history::tables::{Table, probe};
 
 pub type Checked = Result<(), String>;
 
@@ -217,7 +217,7 @@ async fn look_up<T: Table>(
     for (probe, version) in rows {
         let identity = usize::try_from(probe.number - 1).unwrap();
         let at = if T::YEAR == 365 {
-            crate::tables::day(probe.day)
+            crate::history::tables::day(probe.day)
         } else {
             probe.at.timestamp_micros()
         };
@@ -231,9 +231,9 @@ async fn look_up<T: Table>(
 
 /// Writes the probes for every point that time is cut at.
 pub async fn write_probes<T: Table>(db: &DatabaseConnection, points: &[Instant]) {
-    let probes = points
-        .iter()
-        .flat_map(|at| (0..=IDENTITIES).map(|identity| crate::tables::probe::<T>(identity, *at)));
+    let probes = points.iter().flat_map(|at| {
+        (0..=IDENTITIES).map(|identity| crate::history::tables::probe::<T>(identity, *at))
+    });
     probe::Entity::insert_many(probes).exec(db).await.unwrap();
 }
 

@@ -4,7 +4,7 @@ use sea_orm::DatabaseConnection;
 use sea_orm::prelude::*;
 use sea_orm_archive::prelude::*;
 
-use crate::departments::{department_history, departments, run};
+use crate::history::departments::{department_history, departments, run};
 use department_history::{Column, Entity as Names};
 
 /// The first of a month of 2024.

@@ -4,9 +4,9 @@ use sea_orm::sea_query::{PostgresQueryBuilder, QueryBuilder};
 use sea_orm::{DatabaseConnection, IdenStatic, Value};
 use sea_orm_archive::prelude::*;
 
-use crate::calls::{Call, Given, When};
-use crate::model::{IDENTITIES, Instant, Refusal, Version};
-use crate::tables::Table;
+use crate::history::calls::{Call, Given, When};
+use crate::history::model::{IDENTITIES, Instant, Refusal, Version};
+use crate::history::tables::Table;
 
 /// Gives a builder the values of a call.
 macro_rules! give {

@@ -9,8 +9,8 @@ use sea_orm_archive_migration::{HistorySchema, HistoryTable, TemporalForeignKey}
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::department_history::{Column, Entity as Names};
-use crate::{CONSTRAINTS, SCHEMA};
+use crate::history_hammer::department_history::{Column, Entity as Names};
+use crate::history_hammer::{CONSTRAINTS, SCHEMA};
 
 const DEPARTMENTS: i32 = 2;
 const CALLS: i32 = 60;

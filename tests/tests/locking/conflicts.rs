@@ -4,7 +4,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{IntoActiveModel, TransactionTrait};
 use sea_orm_archive::prelude::*;
 
-use crate::notes::{contents, note, notes, open, read, run, unarchived};
+use crate::locking::notes::{contents, note, notes, open, read, run, unarchived};
 
 #[tokio::test]
 async fn of_two_writers_one_wins_and_the_other_gets_the_row() {

@@ -7,7 +7,7 @@ use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::{Database, Session};
 use sea_orm_migration::SchemaManager;
 
-use crate::notes::{column, contents, note, notes, open, read, run};
+use crate::locking::notes::{column, contents, note, notes, open, read, run};
 
 async fn sessions(notes: &Database) -> (Session, Session) {
     (notes.session("first").await, notes.session("second").await)

@@ -9,7 +9,7 @@ use sea_orm_archive_tests::Database;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, custom, integer, small_integer, text, uuid};
 
-use crate::notes::{column, run};
+use crate::locking::notes::{column, run};
 
 mod grade {
     use sea_orm::entity::prelude::*;

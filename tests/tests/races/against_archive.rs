@@ -5,8 +5,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, Transact
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::{Database, Session};
 
-use crate::blog::{At, BOTH, OnDelete, blog as database, count, find};
-use crate::naive;
+use crate::races::blog::{At, BOTH, OnDelete, blog as database, count, find};
+use crate::races::naive;
 
 /// A session has written something and not committed; an archive of post 1 waits for it, and goes on
 /// when it commits.

@@ -6,7 +6,7 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::SchemaManager;
 
-use crate::blog::{At, OnDelete, blog as database, count, find};
+use crate::races::blog::{At, OnDelete, blog as database, count, find};
 
 const TAKE_SLUG: &str =
     "insert into posts (id, title, slug, content, author_id) values (50, 'Thief', 'one', '', 1)";

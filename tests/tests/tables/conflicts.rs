@@ -3,8 +3,8 @@
 use sea_orm::DatabaseConnection;
 use sea_orm_archive::prelude::*;
 
-use crate::family::{BOTH_SIDES, FAMILY, cascaded, two_families};
-use crate::rows::{dumps, run, tables};
+use crate::tables::family::{BOTH_SIDES, FAMILY, cascaded, two_families};
+use crate::tables::rows::{dumps, run, tables};
 
 /// What `sql` puts in the way of parent 1 with its children, archived before; the fix takes it away
 /// again.

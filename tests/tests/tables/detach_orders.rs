@@ -4,8 +4,8 @@ use sea_orm::TransactionTrait;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{LostLink, LostLinkReason};
 
-use crate::family::{BOTH_SIDES, detached, two_families};
-use crate::rows::{count, dump, dumps, run, tables};
+use crate::tables::family::{BOTH_SIDES, detached, two_families};
+use crate::tables::rows::{count, dump, dumps, run, tables};
 
 async fn families() -> (sea_orm_archive_tests::Database, sea_orm::DatabaseConnection) {
     tables(

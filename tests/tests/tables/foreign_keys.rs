@@ -2,7 +2,7 @@
 
 use sea_orm_archive::prelude::*;
 
-use crate::rows::{count, dump, dumps, tables};
+use crate::tables::rows::{count, dump, dumps, tables};
 
 /// A foreign key of two columns, in another order than the key it points at.
 mod composite {

@@ -2,8 +2,8 @@
 
 use sea_orm_archive::prelude::*;
 
-use crate::family::{BOTH_SIDES, detached, two_families};
-use crate::rows::{count, dump, dumps, run, tables};
+use crate::tables::family::{BOTH_SIDES, detached, two_families};
+use crate::tables::rows::{count, dump, dumps, run, tables};
 
 const LINKS: [&str; 5] = [
     "parents",

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive::prelude::*;
 
-use crate::rows::{count, dumps, run, tables};
+use crate::tables::rows::{count, dumps, run, tables};
 
 const NAMES: [&str; 3] = ["posts", "tags", "post_tags"];
 

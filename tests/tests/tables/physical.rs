@@ -2,8 +2,8 @@
 
 use sea_orm_archive::prelude::*;
 
-use crate::family::{FAMILY, cascaded};
-use crate::rows::{count, dump, dumps, run, tables, twin};
+use crate::tables::family::{FAMILY, cascaded};
+use crate::tables::rows::{count, dump, dumps, run, tables, twin};
 
 #[tokio::test]
 async fn partitions_that_are_laid_out_differently() {

@@ -4,8 +4,8 @@
 use sea_orm::{DatabaseConnection, TransactionTrait};
 use sea_orm_archive::prelude::*;
 
-use crate::family::{BOTH_SIDES, FAMILY, cascaded, restricted, silent, two_families};
-use crate::rows::{count, dumps, run, tables};
+use crate::tables::family::{BOTH_SIDES, FAMILY, cascaded, restricted, silent, two_families};
+use crate::tables::rows::{count, dumps, run, tables};
 
 async fn family(on_delete: &str) -> (sea_orm_archive_tests::Database, DatabaseConnection) {
     tables(&two_families(on_delete), &FAMILY).await

@@ -5,7 +5,7 @@ use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable, Temp
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::{SchemaManager, schema::string_len};
 
-use crate::database::Migrated;
+use crate::migration::database::Migrated;
 
 pub const FOREIGN_KEY: &str = "user_audit_department_id_changed_at_fkey";
 

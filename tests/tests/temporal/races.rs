@@ -5,10 +5,8 @@ use sea_orm::{
 };
 use sea_orm_archive_tests::{Session, Step};
 
-use crate::{
-    company::{Refusal, company, refusal},
-    database::Migrated,
-};
+use crate::migration::database::Migrated;
+use crate::temporal::company::{Refusal, company, refusal};
 
 const INSERT: &str = "insert into user_audit values (3, 2, '2024-05-01Z')";
 
@@ -382,7 +380,7 @@ async fn a_row_is_written_while_the_foreign_key_is_created() {
     use sea_orm_archive_migration::HistorySchema;
     let m = company().await;
     m.manager()
-        .drop_temporal_foreign_key("user_audit", crate::company::FOREIGN_KEY)
+        .drop_temporal_foreign_key("user_audit", crate::temporal::company::FOREIGN_KEY)
         .await
         .unwrap();
     let (writer, migration) = sessions(&m).await;
@@ -394,11 +392,11 @@ async fn a_row_is_written_while_the_foreign_key_is_created() {
     let db = migration.db();
     let creating = migration.start(async move {
         sea_orm_migration::SchemaManager::new(&db)
-            .create_temporal_foreign_key(crate::company::audit())
+            .create_temporal_foreign_key(crate::temporal::company::audit())
             .await
     });
     m.database.wait_until_blocked_by(&migration, &writer).await;
     writing.commit().await.unwrap();
-    let error = crate::database::refused(creating.finish().await);
-    crate::database::assert_says(&error, &[r#"{"audit_id": 9}"#]);
+    let error = crate::migration::database::refused(creating.finish().await);
+    crate::migration::database::assert_says(&error, &[r#"{"audit_id": 9}"#]);
 }

@@ -5,7 +5,7 @@ use sea_orm_archive::tenancy::{Disparity, check};
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::SchemaManager;
 
-use crate::database::{Organisations, attempt, let_write, with_roles};
+use crate::tenancy::database::{Organisations, attempt, let_write, with_roles};
 
 /// The archive and no table. What `web` and `ops` may do is granted table by table.
 pub async fn bare() -> Organisations {

@@ -2,8 +2,8 @@
 
 use sea_orm::TransactionTrait;
 
-use crate::database::{EVERYTHING, Organisations, attempt, run, texts};
-use crate::model::post;
+use crate::tenancy::database::{EVERYTHING, Organisations, attempt, run, texts};
+use crate::tenancy::model::post;
 use sea_orm_archive::prelude::*;
 
 #[tokio::test]

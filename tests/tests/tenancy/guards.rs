@@ -2,9 +2,9 @@
 
 use sea_orm::TransactionTrait;
 
-use crate::bare::{bare, grant, refusal, told};
-use crate::database::{EVERYTHING, Organisations, attempt, number, run, texts};
-use crate::model::{department, post};
+use crate::tenancy::bare::{bare, grant, refusal, told};
+use crate::tenancy::database::{EVERYTHING, Organisations, attempt, number, run, texts};
+use crate::tenancy::model::{department, post};
 use sea_orm_archive::prelude::*;
 
 /// Tables of a test's own, and those of them that are under tenancy.

@@ -8,9 +8,9 @@ use sea_orm_archive_migration::{
     AuditSchema, AuditedTable, HistorySchema, HistoryTable, Tenancy, TenancySchema,
 };
 
-use crate::bare::grant;
-use crate::database::{Organisations, TABLES, number, run, texts};
-use crate::model::{bookmark, post, version};
+use crate::tenancy::bare::grant;
+use crate::tenancy::database::{Organisations, TABLES, number, run, texts};
+use crate::tenancy::model::{bookmark, post, version};
 
 /// Likes of both organisations, odd ids of the first. Of the table that PostgreSQL has looked at there is nothing but
 /// other entries, so it thinks of one row where there are these.

@@ -3,8 +3,8 @@
 use sea_orm_archive::archival;
 use sea_orm_archive::prelude::*;
 
-use crate::database::{Organisations, number, run};
-use crate::model::post;
+use crate::tenancy::database::{Organisations, number, run};
+use crate::tenancy::model::post;
 
 /// Whether policies hold for the owner of the schema `archive`, or not.
 const OWNERS: [&str; 2] = ["nobypassrls", "bypassrls"];

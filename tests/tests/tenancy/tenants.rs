@@ -4,8 +4,8 @@ use sea_orm::{EntityTrait, TransactionTrait};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Context, archival};
 
-use crate::database::{EVERYTHING, Organisations, TABLES, attempt, number, run, texts};
-use crate::model::{comment, post};
+use crate::tenancy::database::{EVERYTHING, Organisations, TABLES, attempt, number, run, texts};
+use crate::tenancy::model::{comment, post};
 
 /// Both archive a tree, so that there is something of each in every table.
 async fn archived() -> (Organisations, i64, i64) {

@@ -2,7 +2,7 @@
 
 use sea_orm_archive::prelude::*;
 
-use crate::database::{contents, database, run};
+use crate::trees::database::{contents, database, run};
 
 mod order {
     use sea_orm::entity::prelude::*;
