@@ -1,5 +1,6 @@
 //! What the table says, beside what the model says.
 
+use sea_orm_archive_tests::sql;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
@@ -40,17 +41,12 @@ fn current_rows<T: Table>() -> Select<T> {
 
 /// The database's clock, as the table has time.
 pub async fn now<T: Table>(db: &DatabaseConnection) -> Instant {
-    let sql = format!("select {} as now", T::Time::NOW);
-    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql));
-    let row = row.await.unwrap().unwrap();
-    T::instant(row.try_get("", "now").unwrap())
+    T::instant(sql::one(db, &format!("select {}", T::Time::NOW)).await)
 }
 
 /// The moment, as transaction time has it.
 pub async fn moment(db: &DatabaseConnection) -> DateTimeUtc {
-    let sql = "select clock_timestamp() as now";
-    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql));
-    row.await.unwrap().unwrap().try_get("", "now").unwrap()
+    sql::one(db, "select clock_timestamp()").await
 }
 
 /// Every row as it is stored: where, by which transaction, and what.

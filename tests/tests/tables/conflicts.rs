@@ -4,7 +4,10 @@ use sea_orm::DatabaseConnection;
 use sea_orm_archive::prelude::*;
 
 use crate::tables::family::{BOTH_SIDES, FAMILY, cascaded, two_families};
-use crate::tables::rows::{dumps, run, tables};
+use sea_orm_archive_tests::{
+    sql::{dumps, run},
+    tables::tables,
+};
 
 /// What `sql` puts in the way of parent 1 with its children, archived before; the fix takes it away
 /// again.

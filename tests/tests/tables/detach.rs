@@ -4,7 +4,10 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Detachment, LostLink, LostLinkReason, archival};
 
 use crate::tables::family::{BOTH_SIDES, FAMILY, detached, two_families};
-use crate::tables::rows::{count, dump, dumps, run, tables};
+use sea_orm_archive_tests::{
+    sql::{count, dump, dumps, run},
+    tables::tables,
+};
 
 /// A document has an author and an editor, each of whom may leave.
 mod desk {

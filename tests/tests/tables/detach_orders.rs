@@ -5,7 +5,10 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive::{LostLink, LostLinkReason};
 
 use crate::tables::family::{BOTH_SIDES, detached, two_families};
-use crate::tables::rows::{count, dump, dumps, run, tables};
+use sea_orm_archive_tests::{
+    sql::{count, dump, dumps, run},
+    tables::tables,
+};
 
 async fn families() -> (sea_orm_archive_tests::Database, sea_orm::DatabaseConnection) {
     tables(

@@ -7,7 +7,10 @@ use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
 use crate::tables::family::detached;
-use crate::tables::rows::{count, dump, run, tables};
+use sea_orm_archive_tests::{
+    sql::{count, dump, run},
+    tables::tables,
+};
 
 mod city {
     use sea_orm::entity::prelude::*;

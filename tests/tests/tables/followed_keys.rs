@@ -7,7 +7,10 @@ use sea_orm_migration::SchemaManager;
 use sea_orm_migration::prelude::{ColumnDef, Table};
 
 use crate::tables::family::{detached, two_families};
-use crate::tables::rows::{count, dump, run, tables};
+use sea_orm_archive_tests::{
+    sql::{count, dump, run},
+    tables::tables,
+};
 
 mod world {
     pub mod city {
@@ -292,7 +295,7 @@ async fn a_plan_notices_a_new_archive_table_of_a_child() {
         .await
         .unwrap();
     archival.restore(&db).await.unwrap();
-    crate::tables::rows::twin(&db, "children").await;
+    sea_orm_archive_tests::tables::twin(&db, "children").await;
     let child = detached::child::Entity::archive_by_id(11)
         .exec(&db)
         .await

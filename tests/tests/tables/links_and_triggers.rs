@@ -3,7 +3,10 @@
 use sea_orm_archive::prelude::*;
 
 use crate::tables::family::{BOTH_SIDES, detached, two_families};
-use crate::tables::rows::{count, dump, dumps, run, tables};
+use sea_orm_archive_tests::{
+    sql::{count, dump, dumps, run},
+    tables::tables,
+};
 
 const LINKS: [&str; 5] = [
     "parents",

@@ -3,7 +3,10 @@
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ExistingTable;
 
-use crate::tables::rows::{count, dumps, run, tables, twin};
+use sea_orm_archive_tests::{
+    sql::{count, dumps, run},
+    tables::{tables, twin},
+};
 
 /// Names that must be quoted, and quotes in them.
 mod odd {

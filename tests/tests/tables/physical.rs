@@ -3,7 +3,10 @@
 use sea_orm_archive::prelude::*;
 
 use crate::tables::family::{FAMILY, cascaded};
-use crate::tables::rows::{count, dump, dumps, run, tables, twin};
+use sea_orm_archive_tests::{
+    sql::{count, dump, dumps, run},
+    tables::{tables, twin},
+};
 
 #[tokio::test]
 async fn partitions_that_are_laid_out_differently() {

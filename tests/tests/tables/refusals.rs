@@ -9,7 +9,10 @@ use sea_orm_migration::SchemaManager;
 use crate::tables::family::{
     BOTH_SIDES, FAMILY, cascaded, detached, restricted, silent, two_families,
 };
-use crate::tables::rows::{count, dumps, run, tables};
+use sea_orm_archive_tests::{
+    sql::{count, dumps, run},
+    tables::tables,
+};
 
 /// Declared as it may be, a child is in the way whatever the database would do; and where nothing is
 /// declared, where the database would refuse.

@@ -4,7 +4,10 @@ use sea_orm_archive::Blocker;
 use sea_orm_archive::prelude::*;
 
 use crate::tables::family::{BOTH_SIDES, detached, restricted, silent, two_families};
-use crate::tables::rows::{dumps, run, tables};
+use sea_orm_archive_tests::{
+    sql::{dumps, run},
+    tables::tables,
+};
 
 /// What the function of the trigger does to the children, and when the trigger fires. A foreign key that refuses
 /// is checked by triggers whose names begin with `RI_`.

@@ -37,7 +37,7 @@ struct Drifting {
 
 impl Drifting {
     async fn new() -> Self {
-        let organisations = Organisations::new().await;
+        let organisations = Organisations::alone().await;
         Self {
             superuser: organisations.database.connect().await,
             web: organisations.database.role("web").await,

@@ -1,12 +1,12 @@
 //! Who finds which entry: of what was written before tenancy, beside it and after it.
 
-use sea_orm::prelude::DateTimeUtc;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use sea_orm_archive::audit::AuditEntity;
 use sea_orm_archive::{Context, Error};
 use sea_orm_archive_migration::{
     AuditSchema, AuditedTable, HistorySchema, HistoryTable, Tenancy, TenancySchema,
 };
+use sea_orm_archive_tests::sql::clock;
 
 use crate::tenancy::bare::grant;
 use crate::tenancy::database::{Organisations, TABLES, number, run, texts};
@@ -66,13 +66,6 @@ async fn very_many_entries_get_their_tenants() {
     let told =
         format!("select concat(key->>'id', ' ', operation) {OF_LIKES} and tenant = '' order by id");
     assert_eq!(texts(&txn, &told).await, nobodys);
-}
-
-/// The time of the server, now.
-async fn clock(db: &impl ConnectionTrait) -> DateTimeUtc {
-    let statement = Statement::from_string(DbBackend::Postgres, "select clock_timestamp()");
-    let row = db.query_one_raw(statement).await.unwrap().unwrap();
-    row.try_get_by_index(0).unwrap()
 }
 
 /// What `who` sees of a table, as `operation key tenant`.
