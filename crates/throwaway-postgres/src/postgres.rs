@@ -27,12 +27,16 @@ const ALWAYS: [(&str, &str); 3] = [
 ];
 
 /// What a server has that may lose its data when the machine does, as nobody wants it back.
-const FAST: [(&str, &str); 7] = [
+const FAST: [(&str, &str); 9] = [
     ("fsync", "off"),
     ("synchronous_commit", "off"),
     ("full_page_writes", "off"),
     ("wal_level", "minimal"),
     ("max_wal_senders", "0"),
+    // Its log takes memory, and checkpoints cost nothing.
+    ("max_wal_size", "128MB"),
+    // The queries are small and each is planned anew in many databases.
+    ("jit", "off"),
     ("max_logical_replication_workers", "0"),
     // A worker that visits a database keeps it from being copied, a tenth of a second each time.
     ("autovacuum", "off"),
@@ -201,7 +205,7 @@ impl Builder {
             Some(account) => account.clone(),
             None => Account::find()?,
         };
-        let mut watcher = Watcher::spawn(&installation.bindir, &account)?;
+        let mut watcher = Watcher::spawn(&installation.bindir, &account, self.durable)?;
         watcher.ask("initdb")?;
         let port = self.start_on_a_free_port(&mut watcher)?;
         Ok(Postgres {

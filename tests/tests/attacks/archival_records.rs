@@ -6,7 +6,7 @@ use sea_orm_archive::archival;
 use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 
-use crate::blog::{attempt, blog, number, run};
+use crate::attacks::blog::{attempt, blog, number, run};
 
 /// What `tagger` tries against the record of an archived post, with what PostgreSQL or a function of ours answers.
 const ATTEMPTS: [(&str, &str); 30] = [

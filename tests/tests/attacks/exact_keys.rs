@@ -9,7 +9,7 @@ use sea_orm_archive_migration::{ArchiveSchema, AuditSchema};
 use sea_orm_archive_tests::{Database, Session};
 use sea_orm_migration::SchemaManager;
 
-use crate::blog::{number, run};
+use crate::attacks::blog::{number, run};
 
 /// A table whose rows are below rows of the same kind, and rows of notes that refer to them: the key is of any type.
 macro_rules! keyed {

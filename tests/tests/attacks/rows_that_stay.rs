@@ -12,7 +12,7 @@ use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 use tokio::time::timeout;
 
-use crate::blog::{blog, number, run};
+use crate::attacks::blog::{blog, number, run};
 
 /// Policies that keep an archived comment from `web`: altogether, or from DELETE alone.
 const HIDING: [&str; 2] = [

@@ -5,19 +5,19 @@
 //! next. So here every type of `pg_catalog`, and the row type of every table, has such a domain.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, IntoActiveModel, Set, Statement};
+use sea_orm::{DatabaseConnection, IntoActiveModel, Set};
 use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::{AuditEntity, Context, audit, prelude::*, tenancy};
 use sea_orm_archive_migration::{
     ArchiveSchema, AuditSchema, ExistingTable, HistorySchema, HistoryTable, StampSchema,
     StampedTable, Tenancy, TenancySchema,
 };
-use sea_orm_archive_tests::Database;
+use sea_orm_archive_tests::{Database, sql};
 use sea_orm_migration::SchemaManager;
 use sea_orm_migration::prelude::ColumnType;
 use sea_orm_migration::schema::text;
 
-use crate::blog::run;
+use crate::attacks::blog::run;
 
 /// Archived, versioned, stamped and audited; keys and links of types that are no keywords.
 mod item {
@@ -220,12 +220,7 @@ async fn set_up(database: &Database) {
 
 async fn calls(db: &DatabaseConnection) -> bool {
     let calls = "select is_called from hostile.calls";
-    let row = db
-        .query_one_raw(Statement::from_string(DbBackend::Postgres, calls))
-        .await
-        .unwrap()
-        .unwrap();
-    row.try_get("", "is_called").unwrap()
+    sql::one(db, calls).await
 }
 
 async fn assert_uncalled(db: &DatabaseConnection, by: &str) {

@@ -6,7 +6,7 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, Tenancy, TenancySchema};
 use serde_json::json;
 
-use crate::audited::{Audited, json, run};
+use crate::attacks::audited::{Audited, json, run};
 
 mod team {
     use sea_orm::entity::prelude::*;

@@ -8,8 +8,8 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Context, Error};
 use serde_json::json;
 
-use crate::database::{clock, run, shop};
-use crate::entities::{customer, order};
+use crate::audit::database::{clock, run, shop};
+use crate::audit::entities::{customer, order};
 
 #[tokio::test]
 async fn who_changed_this_email_and_when_and_from_what() {

@@ -10,7 +10,7 @@ use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, AuditedTable, StampS
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::database::{clock, let_in, run};
+use crate::audit::database::{clock, let_in, run};
 
 mod document {
     use sea_orm::entity::prelude::*;

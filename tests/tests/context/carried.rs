@@ -10,7 +10,7 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, ContextSettings};
 use sea_orm_migration::SchemaManager;
 
-use crate::database::{Known, actor, blog, known, one};
+use crate::context::database::{Known, actor, blog, known, one};
 
 #[tokio::test]
 async fn an_identity_never_stays_on_a_connection() {

@@ -6,7 +6,7 @@ use sea_orm_archive::error::RefusedError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Context, Error};
 
-use crate::database::{Known, blog, known};
+use crate::context::database::{Known, blog, known};
 
 #[tokio::test]
 async fn the_actor_of_the_context_archives_and_restores() {

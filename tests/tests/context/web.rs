@@ -20,8 +20,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
-use crate::database::{Known, blog, known, one};
-use crate::dropped::polled;
+use crate::context::database::{Known, blog, known, one};
+use crate::context::dropped::polled;
 
 #[derive(Clone)]
 struct User {

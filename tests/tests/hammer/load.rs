@@ -14,7 +14,7 @@ use sea_orm_archive::error::{ConflictError, NotFoundError, RetryError};
 use sea_orm_archive::prelude::*;
 use tokio::sync::Mutex;
 
-use crate::naive;
+use crate::hammer::naive;
 
 /// What is wrong at the end.
 #[derive(Debug, Default, PartialEq)]

@@ -7,7 +7,7 @@ use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable};
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::departments::run;
+use crate::history::departments::run;
 
 mod product {
     use sea_orm::entity::prelude::*;

@@ -7,7 +7,7 @@ use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::{Database, Session, Step};
 
-use crate::departments::{department_history, departments, run};
+use crate::history::departments::{department_history, departments, run};
 use department_history::{Column, Entity as Names};
 
 fn time(text: &str) -> DateTimeUtc {

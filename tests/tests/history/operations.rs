@@ -5,7 +5,7 @@ use sea_orm::prelude::*;
 use sea_orm_archive::error::{ConflictError, DriftError, NotFoundError, RefusedError};
 use sea_orm_archive::prelude::*;
 
-use crate::departments::{department_history, departments, run};
+use crate::history::departments::{department_history, departments, run};
 use department_history::{Column, Entity as Names};
 
 /// The first of a month of 2024.

@@ -6,9 +6,9 @@ use sea_orm_archive::error::{ConflictError, NotFoundError, RefusedError};
 use sea_orm_archive::prelude::*;
 use serde_json::Value as Json;
 
-use crate::calls::{Call, Given, When};
-use crate::model::{IDENTITIES, Instant, Refusal, Version};
-use crate::tables::Table;
+use crate::history::calls::{Call, Given, When};
+use crate::history::model::{IDENTITIES, Instant, Refusal, Version};
+use crate::history::tables::Table;
 
 /// Gives a builder the values of a call.
 macro_rules! give {

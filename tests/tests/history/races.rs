@@ -9,7 +9,7 @@ use sea_orm_archive::error::{ConflictError, NotFoundError, RetryError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::{Database, Session};
 
-use crate::departments::{department_history, departments};
+use crate::history::departments::{department_history, departments};
 use department_history::{Column, Entity as Names, Model as Version};
 
 /// Department 1, whose name is `Old` since 2024.

@@ -8,7 +8,7 @@ use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable, Temp
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::departments::{SCHEMA, department_history, user_audit};
+use crate::history::departments::{SCHEMA, department_history, user_audit};
 use department_history::{Column as Name, Entity as Names};
 use user_audit::{Column as Audit, Entity as Audits};
 

@@ -8,7 +8,7 @@ use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::departments::run;
+use crate::history::departments::run;
 
 /// A history whose identity is a short text.
 mod currency {

@@ -8,8 +8,8 @@ use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 use tokio::sync::Mutex;
 
-use crate::department_history::{Column, Entity as Names, Model as Version};
-use crate::naive;
+use crate::history_hammer::department_history::{Column, Entity as Names, Model as Version};
+use crate::history_hammer::naive;
 
 /// What is wrong at the end.
 #[derive(Debug, Default, PartialEq)]

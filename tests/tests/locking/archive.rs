@@ -5,7 +5,7 @@ use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::prelude::*;
 use serde_json::json;
 
-use crate::notes::{contents, note, notes, read, run};
+use crate::locking::notes::{contents, note, notes, read, run};
 
 async fn deleted(db: &impl sea_orm::ConnectionTrait) -> note::deleted::Model {
     let found = note::deleted::Entity::find_by_id(1).one(db).await;

@@ -6,7 +6,7 @@ use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::prelude::*;
 use serde_json::json;
 
-use crate::notes::{contents, note, notes, open, read, run, unarchived};
+use crate::locking::notes::{contents, note, notes, open, read, run, unarchived};
 
 #[tokio::test]
 async fn of_two_writers_one_wins_and_the_other_gets_the_row() {

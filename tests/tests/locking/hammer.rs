@@ -8,7 +8,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, DatabaseConnection};
 use sea_orm_archive::prelude::*;
 
-use crate::notes::{note, notes, open, read, run};
+use crate::locking::notes::{note, notes, open, read, run};
 
 const WRITERS: usize = 8;
 const EACH: usize = 25;

@@ -9,7 +9,7 @@ use sea_orm_archive_tests::{Database, Session};
 use sea_orm_migration::SchemaManager;
 use serde_json::json;
 
-use crate::notes::{column, contents, note, notes, open, read, run};
+use crate::locking::notes::{column, contents, note, notes, open, read, run};
 
 async fn sessions(notes: &Database) -> (Session, Session) {
     (notes.session("first").await, notes.session("second").await)

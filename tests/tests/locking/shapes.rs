@@ -11,7 +11,7 @@ use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, custom, integer, small_integer, text, uuid};
 use serde_json::json;
 
-use crate::notes::{column, run};
+use crate::locking::notes::{column, run};
 
 mod grade {
     use sea_orm::entity::prelude::*;

@@ -7,7 +7,7 @@ use sea_orm::{EntityTrait, IntoActiveModel};
 use sea_orm_archive::error::{DriftError, RefusedError};
 use sea_orm_archive::prelude::*;
 
-use crate::notes::{contents, note, notes, open, read, run};
+use crate::locking::notes::{contents, note, notes, open, read, run};
 
 /// A column that was not changed keeps what somebody else wrote into it without counting.
 #[tokio::test]

@@ -6,7 +6,7 @@ use sea_orm_archive::audit;
 use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 
-use crate::company::{as_user, company, new_post, note, post};
+use crate::patterns::company::{as_user, company, new_post, note, post};
 
 #[tokio::test]
 async fn when_a_row_was_deleted_is_known() {

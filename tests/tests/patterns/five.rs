@@ -7,7 +7,7 @@ use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 use serde_json::json;
 
-use crate::company::{as_user, company, new_post, post};
+use crate::patterns::company::{as_user, company, new_post, post};
 
 /// `created_at`, `updated_at`, `created_by`, `updated_by`.
 #[tokio::test]

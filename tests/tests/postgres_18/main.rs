@@ -1,7 +1,7 @@
 //! What PostgreSQL 18 answers or knows that 15 to 17 do not. On an older server the tests only say so; CI runs this
 //! binary once more against 18.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::DatabaseConnection;
 use sea_orm_archive::error::{ConflictError, DriftError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Blocker, Error};
@@ -10,17 +10,17 @@ use sea_orm_archive_tests::Database;
 #[allow(dead_code, reason = "not every relation of every family is used here")]
 #[path = "../tables/family.rs"]
 mod family;
-#[path = "../tables/rows.rs"]
-mod rows;
 
 use family::{BOTH_SIDES, FAMILY, cascaded, detached, restricted, silent, two_families};
-use rows::{count, dumps, installed, run, tables};
+use sea_orm_archive_tests::{
+    sql::{count, dumps, run},
+    tables::{installed, tables},
+};
 
 /// The version of the server. `PG_EXPECT` is what the caller of this binary wanted to test: an older server is no pass.
 async fn is_18(db: &DatabaseConnection) -> bool {
-    let sql = "select current_setting('server_version_num')::int / 10000 as version";
-    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql));
-    let version: i32 = row.await.unwrap().unwrap().try_get("", "version").unwrap();
+    let sql = "select current_setting('server_version_num')::int / 10000";
+    let version: i32 = sea_orm_archive_tests::sql::one(db, sql).await;
     if let Ok(expected) = std::env::var("PG_EXPECT") {
         assert_eq!(version.to_string(), expected, "another server was meant");
     }

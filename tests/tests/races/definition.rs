@@ -11,7 +11,7 @@ use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable};
 use sea_orm_archive_tests::{Database, Session};
 use sea_orm_migration::{SchemaManager, schema::text};
 
-use crate::blog::{At, OnDelete, blog as database, count, find};
+use crate::races::blog::{At, OnDelete, blog as database, count, find};
 
 /// A session that has archived before: its plan is kept, its statements are prepared. Six times, since
 /// PostgreSQL plans the first five executions of a prepared statement one by one.

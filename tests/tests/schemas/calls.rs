@@ -9,8 +9,8 @@ use sea_orm_archive::{
     archival,
 };
 
-use crate::entities::{Parts, with_entity};
-use crate::model::{Place, Refusal};
+use crate::schemas::entities::{Parts, with_entity};
+use crate::schemas::model::{Place, Refusal};
 
 /// What a call answers: an error that the model does not know is a failure.
 pub type Answer<T> = Result<Result<T, Refusal>, String>;

@@ -4,8 +4,11 @@ use sea_orm::DatabaseConnection;
 use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 
-use crate::family::{BOTH_SIDES, FAMILY, cascaded, two_families};
-use crate::rows::{dumps, run, tables};
+use crate::tables::family::{BOTH_SIDES, FAMILY, cascaded, two_families};
+use sea_orm_archive_tests::{
+    sql::{dumps, run},
+    tables::tables,
+};
 
 /// What `sql` puts in the way of parent 1 with its children, archived before; the fix takes it away
 /// again.

@@ -5,8 +5,11 @@ use sea_orm_archive::error::{ConflictError, DriftError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{LostLink, LostLinkReason};
 
-use crate::family::{BOTH_SIDES, detached, two_families};
-use crate::rows::{count, dump, dumps, run, tables};
+use crate::tables::family::{BOTH_SIDES, detached, two_families};
+use sea_orm_archive_tests::{
+    sql::{count, dump, dumps, run},
+    tables::tables,
+};
 
 async fn families() -> (sea_orm_archive_tests::Database, sea_orm::DatabaseConnection) {
     tables(

@@ -7,8 +7,11 @@ use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::SchemaManager;
 use sea_orm_migration::prelude::{ColumnDef, Table};
 
-use crate::family::{detached, two_families};
-use crate::rows::{count, dump, run, tables};
+use crate::tables::family::{detached, two_families};
+use sea_orm_archive_tests::{
+    sql::{count, dump, run},
+    tables::tables,
+};
 
 mod world {
     pub mod city {
@@ -293,7 +296,7 @@ async fn a_plan_notices_a_new_archive_table_of_a_child() {
         .await
         .unwrap();
     archival.restore(&db).await.unwrap();
-    crate::rows::twin(&db, "children").await;
+    sea_orm_archive_tests::tables::twin(&db, "children").await;
     let child = detached::child::Entity::archive_by_id(11)
         .exec(&db)
         .await

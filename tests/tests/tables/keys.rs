@@ -3,8 +3,11 @@
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::prelude::*;
 
-use crate::family::{FAMILY, cascaded};
-use crate::rows::{count, dump, dumps, run, tables};
+use crate::tables::family::{FAMILY, cascaded};
+use sea_orm_archive_tests::{
+    sql::{count, dump, dumps, run},
+    tables::tables,
+};
 
 /// A parent and a child whose key is of one type.
 macro_rules! keyed {
@@ -96,7 +99,7 @@ macro_rules! keyed {
             use sea_orm_archive_migration::ExistingTable;
             use sea_orm_migration::prelude::ColumnType;
 
-            use crate::rows::{dumps, tables, twin};
+            use sea_orm_archive_tests::{sql::{dumps}, tables::{tables, twin}};
 
             /// Archives and restores the parent `key`, which is `literal` in SQL, below which are a
             /// child and a note; `others` are the literals of their keys.

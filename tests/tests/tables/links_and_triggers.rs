@@ -3,8 +3,11 @@
 use sea_orm_archive::error::DriftError;
 use sea_orm_archive::prelude::*;
 
-use crate::family::{BOTH_SIDES, detached, two_families};
-use crate::rows::{count, dump, dumps, run, tables};
+use crate::tables::family::{BOTH_SIDES, detached, two_families};
+use sea_orm_archive_tests::{
+    sql::{count, dump, dumps, run},
+    tables::tables,
+};
 
 const LINKS: [&str; 5] = [
     "parents",

@@ -7,8 +7,13 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::SchemaManager;
 
-use crate::family::{BOTH_SIDES, FAMILY, cascaded, detached, restricted, silent, two_families};
-use crate::rows::{count, dumps, run, tables};
+use crate::tables::family::{
+    BOTH_SIDES, FAMILY, cascaded, detached, restricted, silent, two_families,
+};
+use sea_orm_archive_tests::{
+    sql::{count, dumps, run},
+    tables::tables,
+};
 
 /// Declared as it may be, a child is in the way whatever the database would do; and where nothing is
 /// declared, where the database would refuse.

@@ -4,8 +4,11 @@ use sea_orm_archive::Blocker;
 use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 
-use crate::family::{BOTH_SIDES, detached, restricted, silent, two_families};
-use crate::rows::{dumps, run, tables};
+use crate::tables::family::{BOTH_SIDES, detached, restricted, silent, two_families};
+use sea_orm_archive_tests::{
+    sql::{dumps, run},
+    tables::tables,
+};
 
 /// What the function of the trigger does to the children, and when the trigger fires. A foreign key that refuses
 /// is checked by triggers whose names begin with `RI_`.

@@ -5,8 +5,11 @@ use sea_orm::{DatabaseConnection, TransactionTrait};
 use sea_orm_archive::error::{ConflictError, DriftError, NotFoundError};
 use sea_orm_archive::prelude::*;
 
-use crate::family::{BOTH_SIDES, FAMILY, cascaded, restricted, silent, two_families};
-use crate::rows::{count, dumps, run, tables};
+use crate::tables::family::{BOTH_SIDES, FAMILY, cascaded, restricted, silent, two_families};
+use sea_orm_archive_tests::{
+    sql::{count, dumps, run},
+    tables::tables,
+};
 
 async fn family(on_delete: &str) -> (sea_orm_archive_tests::Database, DatabaseConnection) {
     tables(&two_families(on_delete), &FAMILY).await

@@ -6,8 +6,8 @@ use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 
-use crate::database::{EVERYTHING, Organisations, attempt, number, run, texts};
-use crate::model::{comment, post};
+use crate::tenancy::database::{EVERYTHING, Organisations, attempt, number, run, texts};
+use crate::tenancy::model::{comment, post};
 
 #[tokio::test]
 async fn an_administrator_sees_archives_and_restores_what_is_anybodys() {

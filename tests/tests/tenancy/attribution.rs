@@ -9,11 +9,12 @@ use sea_orm_archive::{Context, Error, archival};
 use sea_orm_archive_migration::{
     ArchiveSchema, AuditSchema, AuditedTable, HistorySchema, HistoryTable, Tenancy, TenancySchema,
 };
+use sea_orm_archive_tests::sql::clock;
 
-use crate::bare::grant;
-use crate::database::{EVERYTHING, Organisations, TABLES, number, run, texts};
-use crate::log::{clock, contexts, enable_papers, told};
-use crate::model::{bookmark, post, version};
+use crate::tenancy::bare::grant;
+use crate::tenancy::database::{EVERYTHING, Organisations, TABLES, number, run, texts};
+use crate::tenancy::log::{contexts, enable_papers, told};
+use crate::tenancy::model::{bookmark, post, version};
 
 /// Likes of both organisations, odd ids of the first. Of the table that PostgreSQL has looked at there is nothing but
 /// other entries, so it thinks of one row where there are these.

@@ -5,8 +5,8 @@ use sea_orm_archive::Context;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::AuditSchema;
 
-use crate::database::{Organisations, attempt, number, run, texts};
-use crate::model::post;
+use crate::tenancy::database::{Organisations, attempt, number, run, texts};
+use crate::tenancy::model::post;
 
 const ENTRIES: &str = "select operation || ' ' || table_name || ' ' || (key->>'id') || ' ' || coalesce(tenant, '-')
                        from archive.audit_entry where at > '2000-01-01' and operation <> 'INSERT' order by id";

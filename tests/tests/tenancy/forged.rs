@@ -1,11 +1,11 @@
 //! What a client can set, short of another tenant's name, gives it nothing.
 
 use sea_orm::TransactionTrait;
-
-use crate::database::{EVERYTHING, Organisations, attempt, run, texts};
-use crate::model::post;
 use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
+
+use crate::tenancy::database::{EVERYTHING, Organisations, attempt, run, texts};
+use crate::tenancy::model::post;
 
 #[tokio::test]
 async fn settings_open_nothing() {

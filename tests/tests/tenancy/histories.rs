@@ -6,8 +6,8 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{HistorySchema, HistoryTable, TenancySchema};
 use sea_orm_migration::schema::{big_integer, text};
 
-use crate::database::{EVERYTHING, Organisations, attempt, number, run, texts};
-use crate::model::{department, version};
+use crate::tenancy::database::{EVERYTHING, Organisations, attempt, number, run, texts};
+use crate::tenancy::model::{department, version};
 
 #[tokio::test]
 async fn verbs_and_reads_are_of_the_own_identities() {

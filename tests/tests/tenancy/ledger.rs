@@ -6,8 +6,8 @@ use sea_orm_archive::error::RetryError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::TenancySchema;
 
-use crate::database::{Organisations, attempt, number, run, texts};
-use crate::model::post;
+use crate::tenancy::database::{Organisations, attempt, number, run, texts};
+use crate::tenancy::model::post;
 
 const FORGED: &str =
     "insert into archive.detached_link (archival_id, child, child_key, edge, link, tenant)

@@ -1,21 +1,14 @@
 //! Who finds which entry of the audit log: those from before tenancy, under it, and of tables without it.
 
-use sea_orm::prelude::DateTimeUtc;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use sea_orm_archive::Context;
 use sea_orm_archive::audit::AuditEntity;
 use sea_orm_archive_migration::{AuditSchema, Tenancy, TenancySchema};
+use sea_orm_archive_tests::sql::clock;
 
-use crate::bare::grant;
-use crate::database::{Organisations, TABLES, number, run, texts};
-use crate::model::{bookmark, post};
-
-/// The time of the server, now.
-pub async fn clock(db: &impl ConnectionTrait) -> DateTimeUtc {
-    let statement = Statement::from_string(DbBackend::Postgres, "select clock_timestamp()");
-    let row = db.query_one_raw(statement).await.unwrap().unwrap();
-    row.try_get_by_index(0).unwrap()
-}
+use crate::tenancy::bare::grant;
+use crate::tenancy::database::{Organisations, TABLES, number, run, texts};
+use crate::tenancy::model::{bookmark, post};
 
 /// What `who` sees of a table, as `operation key tenant`.
 pub async fn told(who: &impl ConnectionTrait, table: &str) -> Vec<String> {

@@ -5,8 +5,8 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, Tenancy, TenancySchema};
 use sea_orm_migration::{DbErr, prelude::*, schema::integer_null};
 
-use crate::database::{EVERYTHING, Organisations, TABLES, attempt, number, run, texts};
-use crate::model::post;
+use crate::tenancy::database::{EVERYTHING, Organisations, TABLES, attempt, number, run, texts};
+use crate::tenancy::model::post;
 
 async fn refused(organisations: &Organisations, tenancy: impl Into<Tenancy>, says: &str) {
     match organisations.manager().enable_tenancy(tenancy).await {

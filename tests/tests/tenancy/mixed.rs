@@ -7,9 +7,9 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Conflict, Restored, archival};
 use sea_orm_archive_migration::{ArchiveSchema, TenancySchema};
 
-use crate::bare::grant;
-use crate::database::{Organisations, number, run, texts};
-use crate::model::post;
+use crate::tenancy::bare::grant;
+use crate::tenancy::database::{Organisations, number, run, texts};
+use crate::tenancy::model::post;
 
 pub mod topic {
     use sea_orm::entity::prelude::*;

@@ -5,8 +5,8 @@ use sea_orm_archive::Conflict;
 use sea_orm_archive::error::{ConflictError, DriftError};
 use sea_orm_archive::prelude::*;
 
-use crate::database::{EVERYTHING, Organisations, attempt, run, texts};
-use crate::model::{comment, post};
+use crate::tenancy::database::{EVERYTHING, Organisations, attempt, run, texts};
+use crate::tenancy::model::{comment, post};
 
 /// With what an administrator put below a post of the first organisation.
 async fn with(sql: &str) -> Organisations {

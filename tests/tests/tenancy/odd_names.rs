@@ -3,8 +3,8 @@
 use sea_orm_archive::tenancy::check;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, TenancySchema};
 
-use crate::bare::{bare, grant};
-use crate::database::{number, run, texts};
+use crate::tenancy::bare::{bare, grant};
+use crate::tenancy::database::{number, run, texts};
 
 const TABLE: &str = "{rows}\n; -- {table}";
 const ORG: &str = "{twin} \"{name}\"\n--";

@@ -5,8 +5,8 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive::tenancy::check;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, TenancySchema};
 
-use crate::database::{Organisations, attempt, number, run, texts};
-use crate::model::post;
+use crate::tenancy::database::{Organisations, attempt, number, run, texts};
+use crate::tenancy::model::post;
 
 /// What an online schema change does: create, copy, swap the names. `away` is what becomes of the old table.
 async fn swap(organisations: &Organisations, superuser: &DatabaseConnection, away: &str) {

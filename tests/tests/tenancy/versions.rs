@@ -8,9 +8,9 @@ use sea_orm_archive::{Conflict, Context};
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable, TenancySchema};
 use sea_orm_migration::{DbErr, SchemaManager, schema::text};
 
-use crate::bare::{SHAPE, bare, grant, refusal, told};
-use crate::database::{EVERYTHING, Organisations, attempt, number, run, texts};
-use crate::model::{department, version};
+use crate::tenancy::bare::{SHAPE, bare, grant, refusal, told};
+use crate::tenancy::database::{EVERYTHING, Organisations, attempt, number, run, texts};
+use crate::tenancy::model::{department, version};
 
 mod known {
     //! The same versions, by entities that know whose they are.
@@ -958,7 +958,7 @@ async fn every_verb_writes_versions_of_the_tenant() {
             verbs!(self::known::version, known::version::Column::Name, &txn);
         } else {
             run(&txn, "insert into departments values (3, 1), (5, 1)").await;
-            verbs!(crate::model::version, version::Column::Name, &txn);
+            verbs!(crate::tenancy::model::version, version::Column::Name, &txn);
         }
         let timeline = ["3a 1", "3again 1", "3b 5", "5x 1"];
         assert_eq!(texts(&txn, TIMELINE).await, timeline, "{knows}");

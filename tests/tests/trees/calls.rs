@@ -14,7 +14,7 @@ use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::database::{contents, count, run};
+use crate::trees::database::{contents, count, run};
 
 async fn blog() -> Database {
     Database::from_template("small blog", async |db| {

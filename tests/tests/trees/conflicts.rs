@@ -5,7 +5,7 @@ use sea_orm_archive::error::{ConflictError, DriftError};
 use sea_orm_archive::prelude::*;
 use serde_json::json;
 
-use crate::database::{contents, count, database, run};
+use crate::trees::database::{contents, count, database, run};
 
 mod room {
     use sea_orm::entity::prelude::*;

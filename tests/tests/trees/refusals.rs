@@ -5,7 +5,7 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::SchemaManager;
 
-use crate::database::{contents, database, run};
+use crate::trees::database::{contents, database, run};
 
 mod order {
     use sea_orm::entity::prelude::*;

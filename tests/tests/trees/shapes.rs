@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 
-use crate::database::{column, contents, count, database, run};
+use crate::trees::database::{column, contents, count, database, run};
 
 mod project {
     use sea_orm::entity::prelude::*;

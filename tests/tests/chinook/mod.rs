@@ -24,12 +24,12 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use entity::{artist, customer, employee, playlist, track};
+use sea_orm::DatabaseConnection;
 use sea_orm::entity::prelude::*;
-use sea_orm::{DatabaseConnection, DbBackend, Statement};
 use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
-use sea_orm_archive_tests::Database;
+use sea_orm_archive_tests::{Database, sql};
 use sea_orm_migration::SchemaManager;
 
 const TABLES: [&str; 11] = [
@@ -87,20 +87,10 @@ async fn contents(db: &DatabaseConnection) -> BTreeMap<String, (i64, String)> {
         .flat_map(|table| [table.to_owned(), format!("deleted_{table}")])
     {
         let sql = format!(
-            "select count(*) as n, coalesce(md5(string_agg(t::text, E'\\n' order by t::text)), '') as hash from {name} t"
+            "select array[count(*)::text, coalesce(md5(string_agg(t::text, E'\\n' order by t::text)), '')] from {name} t"
         );
-        let row = db
-            .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
-            .await
-            .unwrap()
-            .unwrap();
-        all.insert(
-            name,
-            (
-                row.try_get("", "n").unwrap(),
-                row.try_get("", "hash").unwrap(),
-            ),
-        );
+        let [rows, hash] = sql::one::<Vec<String>>(db, &sql).await.try_into().unwrap();
+        all.insert(name, (rows.parse().unwrap(), hash));
     }
     all
 }

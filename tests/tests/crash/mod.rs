@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use blog::post;
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive::prelude::*;
-use sea_orm_archive_tests::{assert_log_agrees, connect};
+use sea_orm_archive_tests::{assert_log_agrees, connect, sql};
 use throwaway_postgres::Postgres;
 use tokio::sync::Barrier;
 
@@ -69,10 +69,7 @@ async fn work(
 }
 
 async fn count(db: &DatabaseConnection, sql: String) -> i64 {
-    let row = db
-        .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
-        .await;
-    row.unwrap().unwrap().try_get_by_index(0).unwrap()
+    sql::number(db, &sql).await
 }
 
 /// Where the post is; its comments and their likes must be all in the same place, and nothing else.

@@ -17,5 +17,4 @@ mod orders;
 mod physical;
 mod refusals;
 mod restrictions_and_triggers;
-mod rows;
 mod transactions;

@@ -19,7 +19,7 @@ mod steps;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
-use crate::run::{Boundaries, run};
+use crate::schemas::run::{Boundaries, run};
 
 /// So many that each of the tests below takes about ten seconds.
 const CASES: u32 = 20;

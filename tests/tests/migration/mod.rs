@@ -2,7 +2,7 @@
 
 mod alter;
 mod cycle;
-mod database;
+pub(crate) mod database;
 mod fit;
 mod install;
 mod names;

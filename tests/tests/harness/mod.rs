@@ -1,9 +1,19 @@
 //! The harness itself: databases are separate, templates are copied, a blocked session is seen.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait};
-use sea_orm_archive_tests::{Database, connect};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, IsolationLevel, Statement,
+    TransactionTrait,
+};
+use sea_orm_archive_tests::{
+    Database, connect, race,
+    sql::{refusal, run},
+};
 use throwaway_postgres::Postgres;
 
 static FILLED: AtomicU32 = AtomicU32::new(0);
@@ -131,6 +141,74 @@ async fn a_session_that_does_not_wait_is_seen_too() {
 }
 
 #[tokio::test]
+async fn race_returns_what_its_steps_returned() {
+    let shop = shop().await;
+    let rename = "update items set name = 'sofa' where id = 1";
+    for commits in [true, false] {
+        let (renamed, taken, still) = race! { shop;
+            writer holds |txn| txn.execute_unprepared(rename);
+            archiver waits for writer |db| sql_of(db, "delete from items where id = 1 returning name");
+            writer goes on |txn| count(txn);
+            writer commits if commits;
+        };
+        assert_eq!((renamed.rows_affected(), still), (1, 1));
+        let expected = if commits { "sofa" } else { "chair" };
+        assert_eq!(taken.unwrap(), expected);
+        add_chair(&shop).await;
+    }
+}
+
+async fn sql_of(db: &impl ConnectionTrait, sql: &str) -> Result<String, DbErr> {
+    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql));
+    row.await?.expect("a row").try_get_by_index(0)
+}
+
+async fn add_chair(shop: &Database) {
+    run(
+        &shop.connect().await,
+        "insert into items values (1, 'chair')",
+    )
+    .await;
+}
+
+/// A transaction that has read waits later, and commits then.
+#[tokio::test]
+async fn transaction_of_a_race_can_wait_too() {
+    let shop = shop().await;
+    let [rename, delete] = ["update items set name = 'sofa'", "delete from items"];
+    let (_, _, deleted) = race! { shop;
+        reader holds at IsolationLevel::RepeatableRead => |txn| count(txn);
+        writer holds |txn| txn.execute_unprepared(rename);
+        reader then waits for writer |txn| txn.execute_unprepared(delete);
+        writer commits;
+    };
+    assert_eq!(refusal(deleted).code, "40001");
+}
+
+#[tokio::test]
+#[should_panic(expected = "does not wait for writer")]
+async fn race_reports_a_step_that_ended_although_it_should_wait() {
+    let shop = shop().await;
+    let _ = race! { shop;
+        writer holds |txn| add(txn, 2);
+        reader waits for writer |db| count(db);
+        writer commits;
+    };
+}
+
+#[tokio::test]
+#[should_panic(expected = "waits for first")]
+async fn race_reports_a_step_that_waits_although_it_should_end() {
+    let shop = shop().await;
+    let _ = race! { shop;
+        first holds |txn| txn.execute_unprepared("lock items");
+        second holds |txn| count(txn);
+        first commits;
+        second commits;
+    };
+}
+
+#[tokio::test]
 async fn a_durable_server_keeps_what_was_committed() -> Result<(), Box<dyn std::error::Error>> {
     let server = Postgres::builder().durable().start()?;
     let db = connect(&server.url("postgres")).await;
@@ -146,4 +224,23 @@ async fn a_durable_server_keeps_what_was_committed() -> Result<(), Box<dyn std::
     let db: DatabaseConnection = connect(&server.url("postgres")).await;
     assert_eq!(count(&db).await?, 1);
     Ok(())
+}
+
+/// Each example of the guide is the code of the file that its first line names.
+#[test]
+fn examples_of_the_guide_are_code_of_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let guide = fs::read_to_string(root.join("../docs/internals/testing.md")).unwrap();
+    let mut examples = 0;
+    for block in guide.split("```rust\n// ").skip(1) {
+        let (file, rest) = block.split_once('\n').unwrap();
+        let code = rest.split("```").next().unwrap();
+        let source = fs::read_to_string(root.join("..").join(file)).unwrap();
+        assert!(
+            source.contains(code.trim()),
+            "{file} has no longer:\n{code}"
+        );
+        examples += 1;
+    }
+    assert!(examples >= 3, "{examples}");
 }

@@ -3,8 +3,6 @@
 mod adopt;
 mod child;
 mod company;
-#[path = "../migration/database.rs"]
-mod database;
 mod parent;
 mod races;
 mod readable;
