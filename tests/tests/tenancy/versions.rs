@@ -385,6 +385,7 @@ async fn archived_versions_get_the_tenant_of_the_identity_that_went_with_them() 
         .await
         .unwrap();
     organisations.enable().await;
+    organisations.attribute().await;
     assert_eq!(
         texts(&organisations.administrator().await, ARCHIVED).await,
         ["5 five 1", "6 six 2", "8 eight 2"]
