@@ -45,11 +45,17 @@ pub(crate) async fn fingerprint<C: ConnectionTrait>(
     let Some(row) = db.query_one_raw(statement).await? else {
         return Err(Error::Catalog("archive.fingerprint gave no row".to_owned()));
     };
-    let installed = Version::from(row.try_get::<i32>("", "version")?);
-    if !VERSION.works_on(installed) {
-        return Err(Error::SchemaVersion { installed });
-    }
+    check_version(row.try_get("", "version")?)?;
     Ok(row.try_get("", "fingerprint")?)
+}
+
+/// Refuses a schema that this runtime does not work on.
+pub(crate) fn check_version(installed: i32) -> Result<(), Error> {
+    let installed = Version::from(installed);
+    match VERSION.works_on(installed) {
+        true => Ok(()),
+        false => Err(Error::SchemaVersion { installed }),
+    }
 }
 
 /// Reads the indexes of the tables with these oids.

@@ -181,7 +181,7 @@ async fn nothing_is_given_away_when_it_is_made() {
     let shop = Shop::open().await;
     shop.install().await;
     assert_eq!(
-        sea_orm_archive::tenancy::check(&shop.owner).await.unwrap(),
+        sea_orm_archive::check(&shop.owner).await.unwrap(),
         []
     );
 }

@@ -153,7 +153,7 @@ async fn a_child_table_that_comes_later() {
 const CHANGES: [(&str, &str); 26] = [
     (
         "alter table parents add column extra text default 'precious'",
-        "the archive table public.deleted_parents does not fit public.parents: it lacks the column \"extra\" text: call manager.sync_archived_table(\"parents\")",
+        "public.deleted_parents does not fit public.parents: it lacks the column \"extra\" text: call manager.sync_archived_table(\"parents\")",
     ),
     (
         "alter table children add column extra text default 'precious'",
@@ -197,11 +197,11 @@ const CHANGES: [(&str, &str); 26] = [
     ),
     (
         "create table heirs () inherits (parents)",
-        "inherit from public.parents",
+        "public.parents has tables that inherit from it",
     ),
     (
         "create rule quiet as on delete to children do instead nothing",
-        "rewrite rules stand on public.children",
+        "public.children has rewrite rules",
     ),
     (
         "alter table deleted_children set unlogged",
@@ -402,7 +402,7 @@ async fn rows_that_become_hidden_later() {
     match one().exec(&db).await {
         Err(ArchiveError::Drift { problems, .. }) => assert!(
             problems.iter().any(|problem| problem
-                .contains("row security hides rows of public.children from this role")),
+                .contains("public.children has rows that row security hides from this role")),
             "{problems:?}"
         ),
         other => panic!("{other:?}"),

@@ -116,7 +116,7 @@ async fn partitions_are_made_and_dropped() {
     .await;
     assert_eq!(in_default, 0);
     assert_eq!(
-        sea_orm_archive::tenancy::check(&organisations.owner)
+        sea_orm_archive::check(&organisations.owner)
             .await
             .unwrap(),
         []
@@ -130,7 +130,7 @@ async fn partitions_are_made_and_dropped() {
     )
     .await;
     assert_eq!(
-        sea_orm_archive::tenancy::check(&organisations.owner)
+        sea_orm_archive::check(&organisations.owner)
             .await
             .unwrap(),
         []
@@ -164,7 +164,7 @@ async fn partitions_are_made_and_dropped() {
         0
     );
     assert_eq!(
-        sea_orm_archive::tenancy::check(&organisations.owner)
+        sea_orm_archive::check(&organisations.owner)
             .await
             .unwrap(),
         []

@@ -206,7 +206,7 @@ async fn a_history_that_comes_later() {
         );
     }
     assert_eq!(
-        sea_orm_archive::tenancy::check(&organisations.owner)
+        sea_orm_archive::check(&organisations.owner)
             .await
             .unwrap(),
         []

@@ -725,7 +725,7 @@ async fn what_was_told_under_tenancy_stays_told() {
     run(owner, "alter table papers rename org_id to holder").await;
     enable_papers(&organisations, "holder").await;
     sees([&["INSERT 5 1"], &["UPDATE 7 2", "UPDATE 4 2", "UPDATE 6 2"]]).await;
-    let differences = sea_orm_archive::tenancy::check(owner).await.unwrap();
+    let differences = sea_orm_archive::check(owner).await.unwrap();
     assert_eq!(differences, []);
 }
 

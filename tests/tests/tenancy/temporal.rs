@@ -2,7 +2,7 @@
 
 use sea_orm::TransactionTrait;
 use sea_orm_archive::prelude::*;
-use sea_orm_archive::tenancy::check;
+use sea_orm_archive::check;
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, TemporalForeignKey, TenancySchema};
 
 use crate::bare::{SHAPE, refusal, told};

@@ -9,7 +9,7 @@ use tracing::Instrument;
 
 use super::entity::{History, ValidTime};
 use super::identity::{bound_identity, lock, of_identity};
-use super::names::Names;
+use super::names::version_columns;
 use super::plan::{HistoryPlan, planned, replanned};
 use super::statement::Instant;
 use crate::entity::DeclaredName;
@@ -258,7 +258,7 @@ where
 
 /// A plan that was moved to an earlier time claims what is before it.
 fn overlapping<E: History>(plan: &HistoryPlan, subject: &Subject<'_>) -> Sql {
-    let names = Names::of::<E>();
+    let names = version_columns::<E>();
     let (time, range) = (type_name(E::Time::SQL_TYPE), E::Time::RANGE);
     let mut sql = Sql {
         text: String::new(),
@@ -301,7 +301,7 @@ pub(super) fn table<E: History>() -> String {
 
 /// An identity, for messages.
 pub(super) fn identity_text_of<E: History>(identity: &[Value]) -> String {
-    identity_text(Names::of::<E>().identity.iter(), identity)
+    identity_text(version_columns::<E>().identity.iter(), identity)
 }
 
 pub(super) fn no_version<E: History>(subject: &Subject<'_>) -> Error {
