@@ -67,11 +67,7 @@ async fn findings<C: ConnectionTrait>(db: &C) -> Result<Vec<Finding>, Error> {
     for row in rows(db, "SELECT archive.schema_version() AS version").await? {
         catalog::check_version(row.try_get("", "version")?)?;
     }
-    rows(
-        db,
-        "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)",
-    )
-    .await?;
+    rows(db, registered::SETTINGS).await?;
     let mut found = of_tables(db).await?;
     let has_audit = rows(db, registered::HAS_AUDIT).await?;
     let has_audit = matches!(has_audit.first(), Some(row) if row.try_get("", "installed")?);

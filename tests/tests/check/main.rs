@@ -2,4 +2,4 @@
 
 mod problems;
 mod shop;
-mod shop_without_audit;
+mod smaller;

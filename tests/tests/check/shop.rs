@@ -87,16 +87,17 @@ impl Shop {
             manager.audit_table(table).await?;
         }
         for table in ["posts", "comments"] {
-            manager.enable_tenancy(Tenancy::new(table, "org_id")).await?;
+            manager
+                .enable_tenancy(Tenancy::new(table, "org_id"))
+                .await?;
         }
         manager.grant_archive(self.web.clone()).await?;
         manager.grant_audit(self.web.clone()).await
     }
 
-    fn named(&self, text: &str) -> String {
+    pub fn named(&self, text: &str) -> String {
         let owner = self.web.replace("_web", "_owner");
-        text.replace("WEB", &format!("\"{}\"", self.web))
-            .replace("OWNER", &format!("\"{owner}\""))
+        text.replace("BOSS", &owner).replace("WEB", &self.web)
     }
 
     pub async fn run(&self, sql: &str) {
@@ -147,7 +148,7 @@ impl Shop {
         for (change, findings, ways) in cases {
             self.run(change).await;
             let found = self.check().await;
-            let findings: Vec<_> = findings
+            let mut findings: Vec<_> = findings
                 .iter()
                 .map(|finding| {
                     let [object, problem, remedy] = finding.map(|text| self.named(text));
@@ -158,6 +159,7 @@ impl Shop {
                     }
                 })
                 .collect();
+            findings.sort();
             assert_eq!(found, findings, "{change}");
             for way in *ways {
                 self.go(*way, &found).await;

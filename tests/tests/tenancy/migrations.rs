@@ -130,9 +130,7 @@ async fn a_twin_that_is_made_later() {
         .await
         .unwrap();
     assert_eq!(
-        sea_orm_archive::check(&organisations.owner)
-            .await
-            .unwrap(),
+        sea_orm_archive::check(&organisations.owner).await.unwrap(),
         []
     );
     for sql in ["select * from deleted_invoices", "select * from invoices"] {
@@ -171,9 +169,7 @@ async fn later_migrations() {
         .await
         .unwrap();
     assert_eq!(
-        sea_orm_archive::check(&organisations.owner)
-            .await
-            .unwrap(),
+        sea_orm_archive::check(&organisations.owner).await.unwrap(),
         []
     );
     let txn = organisations.tenant(1).await;

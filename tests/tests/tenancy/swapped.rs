@@ -1,8 +1,8 @@
 //! A table that is swapped for another of the same name, with plain SQL, does not silently leave tenancy.
 
 use sea_orm::{DatabaseConnection, DbErr};
-use sea_orm_archive::prelude::*;
 use sea_orm_archive::check;
+use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, TenancySchema};
 
 use crate::database::{Organisations, attempt, number, run, texts};

@@ -1,6 +1,5 @@
-//! Queries that compare the catalog with what the registers say. Each answers rows (object, problem, remedy) and is run with
-//! `search_path = pg_catalog, pg_temp`, since PostgreSQL leaves out the schemas of the search_path where it writes an
-//! expression down.
+//! Queries that compare the catalog with what the registers say. Each answers rows (object, problem, remedy) and is run
+//! under [`SETTINGS`].
 
 use crate::schema::known;
 use crate::template::fill;
@@ -13,6 +12,12 @@ const TRIGGERS: &str = concat!(
     include_str!("../schema/archive_table/mark_wanted.sql"),
     include_str!("triggers.sql")
 );
+
+/// PostgreSQL leaves out the schemas of the search_path where it writes an expression down. It expects many rows of a
+/// recursion over partitions, and would compile each query for them, which takes longer than all of the check.
+pub const SETTINGS: &str =
+    "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
+       pg_catalog.set_config('jit', 'off', true)";
 
 /// Whether the audit log is installed.
 pub const HAS_AUDIT: &str =

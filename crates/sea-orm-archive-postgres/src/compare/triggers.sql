@@ -20,7 +20,7 @@ declared (relation, name, mode, head, tail, remedy) AS (
     UNION ALL
     -- The function has the name of the trigger; a long name of the foreign key is cut, and its number tells it.
     SELECT e.relation, coalesce(f.proname, concat(k.name, '_', k.id, '_', e.event)), 'O', e.head,
-           format('%s EXECUTE FUNCTION archive.%I()', e.tail, f.proname),
+           concat(e.tail, ' EXECUTE FUNCTION archive.', quote_ident(f.proname), '()'),
            'call manager.create_temporal_foreign_key(..) again'
     FROM archive.temporal_foreign_key AS k
     JOIN pg_class AS c ON c.oid = k.child

@@ -4,7 +4,7 @@ present AS (
     SELECT t.tgrelid AS relation, t.tgname AS trigger,
            t.tgenabled OPERATOR(pg_catalog.=) 'A' AND t.tgfoid OPERATOR(pg_catalog.=) 'archive.mark_deleted()'::regprocedure
                AND t.tgqual IS NULL AND CASE t.tgname WHEN 'archive_mark_truncated' THEN t.tgtype OPERATOR(pg_catalog.=) 32
-                   ELSE t.tgtype OPERATOR(pg_catalog.=) 8 AND t.tgoldtable OPERATOR(pg_catalog.=) 'deleted_rows' END AS works
+                   ELSE t.tgtype OPERATOR(pg_catalog.=) 8 AND coalesce(t.tgoldtable, '') OPERATOR(pg_catalog.=) 'deleted_rows' END AS works
     FROM pg_catalog.pg_trigger AS t
     WHERE t.tgname OPERATOR(pg_catalog.=) ANY (ARRAY['archive_mark_truncated', 'archive_mark_deleted']::name[]) AND NOT t.tgisinternal
 )

@@ -1,5 +1,6 @@
-//! Features that are not installed are left out.
+//! Schemas with less than the shop: features that are not installed are left out.
 
+use migration::{Migrator, MigratorTrait};
 use sea_orm::ConnectionTrait;
 use sea_orm_archive::{Error, check};
 use sea_orm_archive_migration::ArchiveSchema;
@@ -48,4 +49,12 @@ async fn check_in_a_transaction_leaves_its_search_path_and_its_writes() {
         .await
         .unwrap();
     transaction.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn check_of_the_blog_after_its_migrations_reports_nothing() {
+    let database = Database::empty().await;
+    let db = database.connect().await;
+    Migrator::up(&db, None).await.unwrap();
+    assert_eq!(check(&db).await.unwrap(), []);
 }
