@@ -108,17 +108,6 @@ pub(crate) async fn accept(work: &Work, table: &TableId) -> Result<(), DbErr> {
 }
 
 async fn with_registered(work: &Work, sql: &str) -> Result<String, DbErr> {
-    let audited = match audit::register::is_installed(work).await? {
-        true => {
-            "
-    UNION ALL
-    SELECT a.relation, '', 'was audited', 'audit_table', 'unaudit_table' FROM archive.audited_table AS a"
-        }
-        false => "",
-    };
-    let registered = fill(
-        schema::known::REGISTERED.trim_end(),
-        [("audited", audited.to_owned())],
-    );
+    let registered = schema::known::registered(audit::register::is_installed(work).await?);
     Ok(fill(sql, [("registered", registered)]))
 }

@@ -44,11 +44,17 @@ pub(crate) async fn fingerprint<C: ConnectionTrait>(
     let Some(row) = db.query_one_raw(statement).await? else {
         return Err(unexpected_answer("archive.fingerprint gave no row"));
     };
-    let installed = Version::from(row.try_get::<i32>("", "version")?);
-    if !VERSION.works_on(installed) {
-        return Err(SetupError::SchemaVersion { installed }.into());
-    }
+    check_version(row.try_get("", "version")?)?;
     Ok(row.try_get("", "fingerprint")?)
+}
+
+/// Refuses a schema that this runtime does not work on.
+pub(crate) fn check_version(installed: i32) -> Result<(), Error> {
+    let installed = Version::from(installed);
+    match VERSION.works_on(installed) {
+        true => Ok(()),
+        false => Err(SetupError::SchemaVersion { installed }.into()),
+    }
 }
 
 /// Reads the indexes of the tables with these oids.

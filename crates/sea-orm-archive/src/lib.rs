@@ -47,6 +47,7 @@ pub mod archival;
 mod archive;
 pub mod audit;
 pub mod catalog;
+mod check;
 pub mod context;
 mod decode;
 mod deleted_by;
@@ -60,13 +61,12 @@ mod planned;
 mod report;
 mod restore;
 mod row;
-
-pub mod tenancy;
 mod verbs;
 
 pub use archival::Model as Archival;
 pub use archive::{ArchiveMany, ArchiveOne};
 pub use audit::{AuditEntity, RevertModel};
+pub use check::check;
 pub use context::Context;
 #[cfg(feature = "axum")]
 pub use context::axum::ContextLayer;
@@ -84,6 +84,7 @@ pub use report::{
 };
 pub use restore::{RestoreArchival, RestoreOne};
 pub use sea_orm_archive_macros::{DeriveArchive, DeriveHistory, DeriveOptimisticLock};
+pub use sea_orm_archive_postgres::compare::Finding;
 pub use verbs::{ArchiveEntity, ArchiveModel, RestoreModel};
 
 /// Everything that a program needs to archive and restore.

@@ -7,7 +7,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{DatabaseConnection, IntoActiveModel, Set};
 use sea_orm_archive::error::{ConflictError, NotFoundError};
-use sea_orm_archive::{AuditEntity, Context, audit, prelude::*, tenancy};
+use sea_orm_archive::{AuditEntity, Context, audit, check, prelude::*};
 use sea_orm_archive_migration::{
     ArchiveSchema, AuditSchema, ExistingTable, HistorySchema, HistoryTable, StampSchema,
     StampedTable, Tenancy, TenancySchema,
@@ -260,8 +260,8 @@ async fn no_statement_takes_a_type_of_the_temporary_schema() {
     assert_uncalled(&watcher, "a history").await;
     read_the_log(db).await;
     assert_uncalled(&watcher, "the audit log").await;
-    assert_eq!(tenancy::check(db).await.unwrap(), []);
-    assert_uncalled(&watcher, "tenancy::check").await;
+    assert_eq!(check(db).await.unwrap(), []);
+    assert_uncalled(&watcher, "check").await;
     // The trap is one: the same words without a schema run it.
     run(db, "select 'x'::text").await;
     assert!(calls(&watcher).await);

@@ -180,10 +180,7 @@ fn code(refused: &DbErr) -> Option<String> {
 async fn nothing_is_given_away_when_it_is_made() {
     let shop = Shop::open().await;
     shop.install().await;
-    assert_eq!(
-        sea_orm_archive::tenancy::check(&shop.owner).await.unwrap(),
-        []
-    );
+    assert_eq!(sea_orm_archive::check(&shop.owner).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ::blog::post;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive::prelude::*;
-use sea_orm_archive::{Error, tenancy};
+use sea_orm_archive::{Error, check};
 use sea_orm_archive_tests::Database;
 use tokio::time::{sleep, timeout};
 
@@ -86,9 +86,9 @@ async fn dropped_history_verb_leaves_no_connection_in_a_transaction() {
 }
 
 #[tokio::test]
-async fn dropped_tenancy_check_leaves_no_connection_in_a_transaction() {
+async fn dropped_check_leaves_no_connection_in_a_transaction() {
     let blog = blog().await;
-    dropped_everywhere(&blog, async |db| tenancy::check(db).await).await;
+    dropped_everywhere(&blog, async |db| check(db).await).await;
 }
 
 /// A blog whose archived post cannot come back: its slug is taken.

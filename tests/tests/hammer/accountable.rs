@@ -2,7 +2,7 @@
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
-use sea_orm_archive::tenancy;
+use sea_orm_archive::check;
 use sea_orm_archive_migration::{ArchiveSchema, StampSchema, Tenancy, TenancySchema};
 use sea_orm_archive_tests::{Database, assert_log_agrees};
 use sea_orm_migration::SchemaManager;
@@ -73,6 +73,6 @@ async fn nothing_is_lost_and_the_log_tells_of_everything() {
         assert not exists (select from archive.audit_entry where tenant is distinct from '1' and operation <> 'INSERT');
         end $$";
     db.execute_unprepared(theirs).await.unwrap();
-    let disparities = tenancy::check(&db).await.unwrap();
-    assert!(disparities.is_empty(), "{disparities:?}");
+    let findings = check(&db).await.unwrap();
+    assert!(findings.is_empty(), "{findings:?}");
 }

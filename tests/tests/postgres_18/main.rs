@@ -92,7 +92,7 @@ async fn declared_policy_over_a_key_that_is_not_enforced_is_refused() {
             let Err(Error::Drift(DriftError::Schema { problems, .. })) = done else {
                 panic!("{done:?}");
             };
-            let named = "its foreign key children_parent of public.children is NOT ENFORCED";
+            let named = "public.children has the foreign key children_parent NOT ENFORCED";
             let fix =
                 "ALTER TABLE \"public\".\"children\" ALTER CONSTRAINT \"children_parent\" ENFORCED";
             assert!(

@@ -22,6 +22,7 @@ async fn compare(schema: impl Schema) {
     recorder.section("migrations").await;
     schema.migrate(&manager).await.unwrap();
     recorder.section("").await;
+    assert_eq!(sea_orm_archive::check(recorder.db()).await.unwrap(), []);
     let objects = objects::describe(&recorder, &before).await;
     recorder.run(schema.rows()).await;
     schema.call(&recorder).await;

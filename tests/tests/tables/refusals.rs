@@ -5,14 +5,14 @@ use sea_orm_archive::Blocker;
 use sea_orm_archive::error::{ConflictError, DriftError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_archive_tests::{
+    sql::{count, dumps, run},
+    tables::tables,
+};
 use sea_orm_migration::SchemaManager;
 
 use crate::tables::family::{
     BOTH_SIDES, FAMILY, cascaded, detached, restricted, silent, two_families,
-};
-use sea_orm_archive_tests::{
-    sql::{count, dumps, run},
-    tables::tables,
 };
 
 /// Declared as it may be, a child is in the way whatever the database would do; and where nothing is
@@ -162,7 +162,7 @@ async fn a_child_table_that_comes_later() {
 const CHANGES: [(&str, &str); 26] = [
     (
         "alter table parents add column extra text default 'precious'",
-        "the archive table public.deleted_parents does not fit public.parents: it lacks the column \"extra\" text: call manager.sync_archived_table(\"parents\")",
+        "public.deleted_parents does not fit public.parents: it lacks the column \"extra\" text: call manager.sync_archived_table(\"parents\")",
     ),
     (
         "alter table children add column extra text default 'precious'",
@@ -206,11 +206,11 @@ const CHANGES: [(&str, &str); 26] = [
     ),
     (
         "create table heirs () inherits (parents)",
-        "inherit from public.parents",
+        "public.parents has tables that inherit from it",
     ),
     (
         "create rule quiet as on delete to children do instead nothing",
-        "rewrite rules stand on public.children",
+        "public.children has rewrite rules",
     ),
     (
         "alter table deleted_children set unlogged",
@@ -411,7 +411,7 @@ async fn rows_that_become_hidden_later() {
     match one().exec(&db).await {
         Err(Error::Drift(DriftError::Schema { problems, .. })) => assert!(
             problems.iter().any(|problem| problem
-                .contains("row security hides rows of public.children from this role")),
+                .contains("public.children has rows that row security hides from this role")),
             "{problems:?}"
         ),
         other => panic!("{other:?}"),

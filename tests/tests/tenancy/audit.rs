@@ -116,9 +116,7 @@ async fn partitions_are_made_and_dropped() {
     .await;
     assert_eq!(in_default, 0);
     assert_eq!(
-        sea_orm_archive::tenancy::check(&organisations.owner)
-            .await
-            .unwrap(),
+        sea_orm_archive::check(&organisations.owner).await.unwrap(),
         []
     );
     // A tenant that may make them sees no more.
@@ -130,9 +128,7 @@ async fn partitions_are_made_and_dropped() {
     )
     .await;
     assert_eq!(
-        sea_orm_archive::tenancy::check(&organisations.owner)
-            .await
-            .unwrap(),
+        sea_orm_archive::check(&organisations.owner).await.unwrap(),
         []
     );
     let partition = texts(
@@ -164,9 +160,7 @@ async fn partitions_are_made_and_dropped() {
         0
     );
     assert_eq!(
-        sea_orm_archive::tenancy::check(&organisations.owner)
-            .await
-            .unwrap(),
+        sea_orm_archive::check(&organisations.owner).await.unwrap(),
         []
     );
 }

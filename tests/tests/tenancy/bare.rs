@@ -1,7 +1,7 @@
 //! The same roles without a table, for tests that make their own; and what an error says.
 
 use sea_orm::{ConnectionTrait, DbErr, RuntimeErr, SqlxError, SqlxPostgresError};
-use sea_orm_archive::tenancy::{Disparity, check};
+use sea_orm_archive::{Finding, check};
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
@@ -59,7 +59,7 @@ pub fn said(error: &DbErr) -> String {
 }
 
 /// What the check tells of `object`.
-pub async fn told(db: &sea_orm::DatabaseConnection, object: &str) -> Vec<Disparity> {
+pub async fn told(db: &sea_orm::DatabaseConnection, object: &str) -> Vec<Finding> {
     let mut told = check(db).await.unwrap();
     told.retain(|d| d.object == object);
     told

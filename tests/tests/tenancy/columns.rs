@@ -1,8 +1,8 @@
 //! The column that says whose a row is: its type, its number and its name.
 
 use sea_orm::TransactionTrait;
+use sea_orm_archive::check;
 use sea_orm_archive::prelude::*;
-use sea_orm_archive::tenancy::check;
 use sea_orm_archive_migration::{ArchiveSchema, Tenancy, TenancySchema};
 use sea_orm_migration::{DbErr, prelude::Table};
 

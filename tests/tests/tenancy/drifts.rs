@@ -1,7 +1,7 @@
 //! Whatever is changed behind the migrations' back is told, and the way out that is told with it leads out.
 
 use sea_orm::DatabaseConnection;
-use sea_orm_archive::tenancy::{Disparity, check};
+use sea_orm_archive::{Finding, check};
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, Tenancy, TenancySchema};
 use sea_orm_migration::SchemaManager;
 
@@ -32,7 +32,7 @@ struct Drifting {
     superuser: DatabaseConnection,
     web: String,
     /// What is told without a drift.
-    before: Vec<Disparity>,
+    before: Vec<Finding>,
 }
 
 impl Drifting {
@@ -68,7 +68,7 @@ impl Drifting {
         }
     }
 
-    async fn told(&self) -> Vec<Disparity> {
+    async fn told(&self) -> Vec<Finding> {
         check(&self.superuser).await.unwrap()
     }
 
@@ -401,7 +401,7 @@ async fn an_administrator_that_is_called_otherwise() {
         &format!("alter role \"{renamed}\" rename to \"{ops}\""),
     )
     .await;
-    let named = |d: &Disparity| Disparity {
+    let named = |d: &Finding| Finding {
         problem: d.problem.replace(&renamed, ops),
         ..d.clone()
     };

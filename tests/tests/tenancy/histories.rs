@@ -207,9 +207,7 @@ async fn a_history_that_comes_later() {
         );
     }
     assert_eq!(
-        sea_orm_archive::tenancy::check(&organisations.owner)
-            .await
-            .unwrap(),
+        sea_orm_archive::check(&organisations.owner).await.unwrap(),
         []
     );
     manager.disable_tenancy("posts").await.unwrap();

@@ -73,9 +73,7 @@ async fn a_twin_that_is_made_later() {
         .await
         .unwrap();
     assert_eq!(
-        sea_orm_archive::tenancy::check(&organisations.owner)
-            .await
-            .unwrap(),
+        sea_orm_archive::check(&organisations.owner).await.unwrap(),
         []
     );
     for sql in ["select * from deleted_invoices", "select * from invoices"] {
@@ -114,9 +112,7 @@ async fn later_migrations() {
         .await
         .unwrap();
     assert_eq!(
-        sea_orm_archive::tenancy::check(&organisations.owner)
-            .await
-            .unwrap(),
+        sea_orm_archive::check(&organisations.owner).await.unwrap(),
         []
     );
     let txn = organisations.tenant(1).await;
@@ -194,7 +190,7 @@ async fn tenants_by_name_in_partitions() {
         .await
         .unwrap();
     run(owner, &format!("create table logs_2 partition of logs for values from (100) to (200); grant select on logs_2 to \"{web}\"")).await;
-    let found = sea_orm_archive::tenancy::check(owner).await.unwrap();
+    let found = sea_orm_archive::check(owner).await.unwrap();
     assert!(
         found.iter().any(|d| d.object == "public.logs_2"),
         "{found:?}"
@@ -204,7 +200,7 @@ async fn tenants_by_name_in_partitions() {
         .enable_tenancy(("logs", "tenant"))
         .await
         .unwrap();
-    assert_eq!(sea_orm_archive::tenancy::check(owner).await.unwrap(), []);
+    assert_eq!(sea_orm_archive::check(owner).await.unwrap(), []);
     for (tenant, rows) in [("acme", 1), ("acme-and-more", 0), ("ab", 1), ("ab  ", 0)] {
         let txn = sea_orm_archive::Context::new()
             .tenant(tenant)

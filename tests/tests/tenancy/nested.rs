@@ -1,7 +1,7 @@
 //! Histories of histories, and histories whose reference to the identity says the tenant already.
 
 use sea_orm::TransactionTrait;
-use sea_orm_archive::tenancy::check;
+use sea_orm_archive::check;
 use sea_orm_archive_migration::{
     ArchiveSchema, HistorySchema, HistoryTable, Tenancy, TenancySchema,
 };

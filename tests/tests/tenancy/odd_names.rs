@@ -1,6 +1,6 @@
 //! Names that look like places in our statements, and end lines of them.
 
-use sea_orm_archive::tenancy::check;
+use sea_orm_archive::check;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, TenancySchema};
 
 use crate::tenancy::bare::{bare, grant};

@@ -1,6 +1,6 @@
 //! The check finds what was changed behind the migrations' back.
 
-use sea_orm_archive::tenancy::check;
+use sea_orm_archive::check;
 
 use crate::tenancy::database::{Organisations, run};
 

@@ -1,6 +1,6 @@
 //! Migrations of tables under tenancy: they see every tenant's rows, and what stood there stands again.
 
-use sea_orm_archive::tenancy::check;
+use sea_orm_archive::check;
 use sea_orm_archive_migration::{
     ArchiveSchema, AuditSchema, HistorySchema, HistorySplit, HistoryTable, TenancySchema,
 };

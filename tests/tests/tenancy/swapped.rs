@@ -1,8 +1,8 @@
 //! A table that is swapped for another of the same name, with plain SQL, does not silently leave tenancy.
 
 use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm_archive::check;
 use sea_orm_archive::prelude::*;
-use sea_orm_archive::tenancy::check;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, TenancySchema};
 
 use crate::tenancy::database::{Organisations, attempt, number, run, texts};
@@ -46,10 +46,10 @@ async fn leaked(organisations: &Organisations) -> i64 {
 
 async fn reports_posts(db: &DatabaseConnection) -> bool {
     let told = check(db).await.unwrap();
-    told.iter().any(|disparity| {
-        disparity.object == "public.posts"
-            && disparity.problem.contains("has lost it")
-            && disparity.remedy.contains("enable_tenancy")
+    told.iter().any(|finding| {
+        finding.object == "public.posts"
+            && finding.problem.contains("has lost it")
+            && finding.remedy.contains("enable_tenancy")
     })
 }
 

@@ -1,8 +1,8 @@
 //! Temporal foreign keys where not all tables are under tenancy: no check may miss a row that it cannot see.
 
 use sea_orm::TransactionTrait;
+use sea_orm_archive::check;
 use sea_orm_archive::prelude::*;
-use sea_orm_archive::tenancy::check;
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, TemporalForeignKey, TenancySchema};
 
 use crate::tenancy::bare::{SHAPE, refusal, told};

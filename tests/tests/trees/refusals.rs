@@ -221,7 +221,7 @@ async fn hidden_rows_are_refused() {
             assert!(
                 problems
                     .iter()
-                    .any(|p| p.contains("row security hides rows of public.lines")),
+                    .any(|p| p.contains("public.lines has rows that row security hides")),
                 "{problems:?}"
             );
         }

@@ -119,7 +119,7 @@ async fn verify_registered(
             .find(|difference| !difference.is_synced())
         {
             None => "call `manager.sync_archived_table(..)`".to_owned(),
-            Some(first) => first.describe(&active.id, &twin.id),
+            Some(first) => first.finding(&active.id, &twin.id).to_string(),
         }
     )))
 }

@@ -28,7 +28,7 @@ pub(crate) async fn columns(work: &Work, active: &Table, twin: &Twin) -> Result<
     let definitions = definitions(work, active).await?;
     let mut differences = differences(active, &table, &added);
     if let Some(difference) = differences.iter().find(|found| !found.is_synced()) {
-        let problem = difference.describe(&active.id, &twin.id);
+        let problem = difference.finding(&active.id, &twin.id).to_string();
         return Err(DbErr::Migration(problem));
     }
     differences.sort_by_key(order);

@@ -139,7 +139,8 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
     'has_inheritors', c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid),
     'inherits', EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid),
     'persistence', c.relpersistence,
-    'has_rules', c.relhasrules,
+    -- pg_class.relhasrules stays true after the last rule is dropped, until a VACUUM.
+    'has_rules', EXISTS (SELECT FROM pg_catalog.pg_rewrite AS w WHERE w.ev_class = c.oid),
     'defers_uniqueness', EXISTS (SELECT FROM pg_constraint AS u WHERE u.conrelid = c.oid AND u.contype IN ('p', 'u', 'x') AND u.condeferrable),
     'row_security', c.relrowsecurity,
     'hides_rows', row_security_active(c.oid),

@@ -1,5 +1,18 @@
-//! What exists, compared with what should exist.
+//! What exists, compared with what should exist. Every comparison answers with a [`Finding`]; a plan, a sync and
+//! `sea_orm_archive::check` use the same ones.
 
 mod archive_table;
+mod difference;
+mod finding;
+mod foreign_key;
+mod history;
 
-pub use archive_table::{Difference, differences, list};
+pub mod registered;
+
+pub use archive_table::archive_table_findings;
+pub use difference::{Difference, differences, list};
+pub use finding::Finding;
+pub use foreign_key::{
+    hidden_rows, link_findings, not_enforced, unfollowed_links, unfollowed_parents,
+};
+pub use history::{VersionColumns, history_findings};

@@ -254,7 +254,7 @@ fn every_answer_is_serialize() {
     answer::<crate::audit::entry::Model>();
     answer::<crate::audit::entry::Change>();
     answer::<crate::audit::details::Model>();
-    answer::<crate::tenancy::Disparity>();
+    answer::<sea_orm_archive_postgres::compare::Finding>();
     answer::<UndeclaredEdge>();
     answer::<ErrorKind>();
 }

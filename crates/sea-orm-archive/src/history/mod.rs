@@ -52,7 +52,6 @@
 
 mod change;
 mod changes;
-mod check;
 mod close_and_open;
 mod coalesce;
 mod entity;

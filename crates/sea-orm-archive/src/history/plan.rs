@@ -8,13 +8,13 @@ use std::sync::Arc;
 use sea_orm::sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseExecutor, IdenStatic, Iterable};
 use sea_orm_archive_postgres::catalog::{Column, ForeignKey, Table};
+use sea_orm_archive_postgres::compare::{VersionColumns, history_findings};
 use sea_orm_archive_postgres::emit::{resolved, unchanged};
 use sea_orm_archive_postgres::ident::type_name;
 use sea_orm_archive_postgres::model::Basis;
 
-use super::check::{guards, problems};
 use super::entity::History;
-use super::names::Names;
+use super::names::version_columns;
 use crate::catalog;
 use crate::entity::DeclaredName;
 use crate::error::{ConflictError, DriftError, Error, RefusedError};
@@ -30,7 +30,7 @@ pub(crate) struct HistoryPlan {
     pub table: Table,
     /// The foreign key to the table of identities, whose rows the changes lock.
     pub identity: ForeignKey,
-    pub names: Names,
+    pub names: VersionColumns,
     /// The columns that tell a version from its neighbours, and that a change carries over.
     pub values: Vec<Column>,
     /// The columns of the key that no default fills, with what does.
@@ -110,7 +110,9 @@ async fn read<E: History, C: ConnectionTrait>(db: &C) -> Result<HistoryPlan, Err
     let name = DeclaredName::of::<E>();
     let mut names = vec![name.quoted()];
     let mut table = table::<C>(db, &name).await?;
-    names.extend(parents(&table, &Names::of::<E>()));
+    let columns = version_columns::<E>();
+    let identities = table.outgoing.iter().filter(|key| columns.is_identity(key));
+    names.extend(identities.map(|key| key.parent.sql()));
     let fingerprint = catalog::fingerprint(db, &names).await?;
     table = self::table::<C>(db, &name).await?;
     let basis = Basis {
@@ -137,28 +139,13 @@ async fn table<C: ConnectionTrait>(db: &C, name: &DeclaredName) -> Result<Table,
     })
 }
 
-/// The tables of identities: whose rows are locked, so that a plan is of them, too.
-fn parents(table: &Table, names: &Names) -> impl Iterator<Item = String> {
-    table
-        .outgoing
-        .iter()
-        .filter(|key| is_identity(key, names))
-        .map(|key| key.parent.sql())
-}
-
-/// Whether a foreign key is from exactly the columns of the identity.
-fn is_identity(key: &ForeignKey, names: &Names) -> bool {
-    key.columns.len() == names.identity.len()
-        && key
-            .columns
-            .iter()
-            .all(|c| names.identity.contains(&c.child))
-}
-
 fn joined<E: History>(basis: Basis, table: Table) -> Result<HistoryPlan, Error> {
-    let names = Names::of::<E>();
-    let mut problems = problems::<E>(&table, &names);
-    let identity = identity(&table, &names, &mut problems);
+    let names = version_columns::<E>();
+    let found = history_findings(&table, &names);
+    let mut problems: Vec<_> = found.iter().map(ToString::to_string).collect();
+    // One of several is a finding.
+    let identity = table.outgoing.iter().find(|key| names.is_identity(key));
+    let identity = identity.cloned();
     let made = made(&table, &names, &mut problems);
     let (Some(identity), true) = (identity, problems.is_empty()) else {
         return Err(Error::Drift(DriftError::Schema {
@@ -175,7 +162,7 @@ fn joined<E: History>(basis: Basis, table: Table) -> Result<HistoryPlan, Error> 
         })
         .cloned()
         .collect();
-    let guards = table.exclusions.iter().filter(|x| guards::<E>(x, &names));
+    let guards = table.exclusions.iter().filter(|x| names.guards(x));
     Ok(HistoryPlan {
         guards: guards.map(|x| x.name.clone()).collect(),
         resolved: format!("{} AND {}", unchanged(&basis), resolved(&basis)),
@@ -190,37 +177,13 @@ fn joined<E: History>(basis: Basis, table: Table) -> Result<HistoryPlan, Error> 
     })
 }
 
-/// The foreign key from exactly the columns of the identity.
-fn identity(table: &Table, names: &Names, problems: &mut Vec<String>) -> Option<ForeignKey> {
-    let keys: Vec<_> = table
-        .outgoing
-        .iter()
-        .filter(|key| is_identity(key, names))
-        .collect();
-    match keys.as_slice() {
-        [key] => Some((*key).clone()),
-        [] => {
-            problems.push(format!(
-                "({}) of {} has no foreign key to a table of identities, whose rows a change must lock: add one",
-                names.identity.join(", "),
-                table.id
-            ));
-            None
-        }
-        _ => {
-            problems.push(format!(
-                "({}) of {} has several foreign keys: keep the one to the table of identities",
-                names.identity.join(", "),
-                table.id
-            ));
-            None
-        }
-    }
-}
-
 /// What fills the columns of the key when a version is written: the identity and the time are known,
 /// a default fills itself, a uuid can be made. Anything else has nowhere to come from.
-fn made(table: &Table, names: &Names, problems: &mut Vec<String>) -> Vec<(String, &'static str)> {
+fn made(
+    table: &Table,
+    names: &VersionColumns,
+    problems: &mut Vec<String>,
+) -> Vec<(String, &'static str)> {
     let mut made = Vec::new();
     for column in table.key.iter().filter_map(|key| table.column(&key.name)) {
         if names.has(&column.name) || column.has_default {

@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use super::entity::{History, ValidTime};
 use super::identity::{bound_identity, lock, of_identity};
-use super::names::Names;
+use super::names::version_columns;
 use super::plan::{HistoryPlan, planned, replanned};
 use super::statement::Instant;
 use crate::entity::DeclaredName;
@@ -264,7 +264,7 @@ where
 
 /// A plan that was moved to an earlier time claims what is before it.
 fn overlapping<E: History>(plan: &HistoryPlan, subject: &Subject<'_>) -> Sql {
-    let names = Names::of::<E>();
+    let names = version_columns::<E>();
     let (time, range) = (type_name(E::Time::SQL_TYPE), E::Time::RANGE);
     let mut sql = Sql {
         text: String::new(),
@@ -302,7 +302,7 @@ fn overlapping<E: History>(plan: &HistoryPlan, subject: &Subject<'_>) -> Sql {
 
 /// An identity, for errors.
 pub(super) fn identity_json<E: History>(identity: &[Value]) -> Box<Json> {
-    columns_json(Names::of::<E>().identity, identity)
+    columns_json(version_columns::<E>().identity, identity)
 }
 
 pub(super) fn no_version<E: History>(subject: &Subject<'_>) -> Error {

@@ -4,6 +4,10 @@ use std::collections::{HashMap, VecDeque};
 
 use sea_orm::ConnectionTrait;
 use sea_orm_archive_postgres::catalog::{ForeignKey, Table};
+use sea_orm_archive_postgres::compare::{
+    Difference, Finding, archive_table_findings, hidden_rows, link_findings, not_enforced,
+    unfollowed_links, unfollowed_parents,
+};
 use sea_orm_archive_postgres::model::{
     Basis, DetachedChild, Moved, Node, Parent, Plan, Restriction, sort,
 };
@@ -143,14 +147,17 @@ impl Builder {
             .map(|(_, table)| (table.id.oid, table))
             .collect();
         for node in &nodes {
-            let keys = &node.moved.table.outgoing;
-            self.problems.extend(check::parent_key_problems(keys));
+            self.report(unfollowed_parents(&node.moved.table.outgoing));
         }
         for (parent, key, policy) in &edges {
             if *policy == Some(Policy::Detach) {
                 let parent = &nodes[*parent].moved.table.id;
-                self.problems.extend(check::child_key_problem(key, parent));
-                self.problems.extend(check::link_problems(key, &found));
+                self.report(unfollowed_links(key, parent));
+                let child = found.get(&key.child.oid);
+                let archived = child.and_then(|c| Some((c, found.get(&c.twin.as_ref()?.id.oid)?)));
+                if let Some((child, archive)) = archived {
+                    self.report(link_findings(key, child, archive));
+                }
             }
         }
         if !self.problems.is_empty() {
@@ -168,6 +175,12 @@ impl Builder {
         finish(basis, nodes, edges, &found, title)
     }
 
+    fn report(&mut self, found: impl IntoIterator<Item = Finding>) {
+        let found = found.into_iter();
+        self.problems
+            .extend(found.map(|finding| finding.to_string()));
+    }
+
     /// The node of a declared table, unless something is wrong with it.
     fn node(&mut self, declaration: &Declaration) -> Option<Node> {
         let table = self.existing(&declaration.table)?;
@@ -181,20 +194,20 @@ impl Builder {
             ));
             return None;
         };
-        self.problems.extend(check::registration_problems(
-            declaration,
+        self.report(check::registration(declaration, &table, &twin_table));
+        self.report(archive_table_findings(
             &table,
             &twin_table,
+            &twin,
+            Difference::stops_moves,
         ));
-        self.problems
-            .extend(check::problems(&table, &twin_table, &twin));
         let deleted_by = twin_table.column(&twin.deleted_by)?;
         let moved = Moved {
             table,
             twin,
             deleted_by_type: deleted_by.sql_type.clone(),
         };
-        self.problems.extend(check::hidden_row_problems(&moved));
+        self.report(hidden_rows(&moved.table.incoming));
         Some(Node {
             moved,
             parents: Vec::new(),
@@ -275,7 +288,7 @@ impl Builder {
                 .iter()
                 .find(|key| self.matches(edge, key))
             {
-                self.problems.push(check::not_enforced(edge.name, key));
+                self.report([not_enforced(edge.name, key)]);
                 return;
             }
             self.problems.push(format!(

@@ -2,10 +2,10 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_archive_postgres::catalog::Table;
+use sea_orm_archive_postgres::compare::{Difference, archive_table_findings};
 use sea_orm_archive_postgres::model::{Basis, DetachedChild, Moved, Parent, RestorePlan};
 use sea_orm_archive_postgres::schema;
 
-use super::check;
 use crate::catalog;
 use crate::error::{DriftError, Error, NotFoundError, unexpected_answer};
 
@@ -111,7 +111,8 @@ fn moved(names: &[String], found: &[Table]) -> Result<Vec<Moved>, Vec<String>> {
             ));
             continue;
         };
-        problems.extend(check::problems(table, twin_table, twin));
+        let found = archive_table_findings(table, twin_table, twin, Difference::stops_moves);
+        problems.extend(found.iter().map(ToString::to_string));
         let deleted_by = twin_table.column(&twin.deleted_by);
         tables.push(Moved {
             table: table.clone(),

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, DatabaseConnection, IntoActiveModel, Set, TransactionTrait};
 use sea_orm_archive::error::{ConflictError, NotFoundError};
-use sea_orm_archive::{AuditEntity, Context, audit, prelude::*, tenancy};
+use sea_orm_archive::{AuditEntity, Context, audit, check, prelude::*};
 use sea_orm_archive_migration::{
     ArchiveSchema, ArchivedTable, AuditSchema, AuditedTable, ContextSettings, ExistingTable,
     HistorySchema, HistorySplit, HistoryTable, StampSchema, StampedTable, TemporalForeignKey,
@@ -393,7 +393,7 @@ async fn under_tenancy(db: &DatabaseConnection) {
         .await
         .unwrap();
     manager.attribute_to_tenants().await.unwrap();
-    assert_eq!(tenancy::check(db).await.unwrap(), []);
+    assert_eq!(check(db).await.unwrap(), []);
     let one = Context::new().actor(7).tenant("one").request_id("r");
     let transaction = one.begin(db).await.unwrap();
     let office = office::Entity::archive_by_id("x")

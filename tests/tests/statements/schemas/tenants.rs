@@ -1,6 +1,6 @@
 //! Tables under tenancy, archived and audited.
 
-use sea_orm_archive::tenancy;
+use sea_orm_archive::check;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, Tenancy, TenancySchema};
 use sea_orm_migration::{DbErr, SchemaManager};
 
@@ -54,7 +54,7 @@ impl Schema for This {
     async fn call(&self, recorder: &Recorder) {
         moves!(recorder, post::Entity, 1);
         recorder.section("check").await;
-        tenancy::check(recorder.db()).await.unwrap();
+        check(recorder.db()).await.unwrap();
         recorder.section("").await;
     }
 }

@@ -1,43 +1,10 @@
--- Statements that put archive.mark_deleted() on the tables that links are cut from and on their archive tables, and take
--- it away from where no link is cut any more. A key that the database draws itself
--- (an identity, a sequence, a random UUID) is not drawn twice, but for a TRUNCATE
--- that restarts it: such tables do without the trigger for DELETE.
-WITH child AS (
-    SELECT DISTINCT c.conrelid AS relation,
-           EXISTS (SELECT FROM pg_catalog.pg_index AS i
-                   JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) i.indrelid
-                       AND a.attnum OPERATOR(pg_catalog.=) ANY (i.indkey::int2[])
-                   WHERE i.indrelid OPERATOR(pg_catalog.=) c.conrelid AND i.indisprimary
-                     AND (a.attidentity OPERATOR(pg_catalog.<>) '' OR EXISTS (
-                         SELECT FROM pg_catalog.pg_attrdef AS v
-                         WHERE v.adrelid OPERATOR(pg_catalog.=) a.attrelid AND v.adnum OPERATOR(pg_catalog.=) a.attnum
-                           AND (pg_catalog.pg_get_expr(v.adbin, v.adrelid) OPERATOR(pg_catalog.~)
-                                    '^(\w+\.)?(gen_random_uuid|uuidv4|uuidv7|uuid_generate_v1|uuid_generate_v1mc|uuid_generate_v4)\(\)$'
-                                OR EXISTS (SELECT FROM pg_catalog.pg_depend AS d
-                                           JOIN pg_catalog.pg_class AS s ON s.oid OPERATOR(pg_catalog.=) d.refobjid
-                                           WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::regclass
-                                             AND d.objid OPERATOR(pg_catalog.=) v.oid
-                                             AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass
-                                             AND s.relkind OPERATOR(pg_catalog.=) 'S'))))) AS draws
-    FROM pg_catalog.pg_constraint AS c
-    JOIN archive.archived_table AS r ON r.active OPERATOR(pg_catalog.=) coalesce(pg_catalog.pg_partition_root(c.confrelid)::oid, c.confrelid)
-    WHERE c.contype OPERATOR(pg_catalog.=) 'f' AND c.conparentid OPERATOR(pg_catalog.=) 0
-      AND EXISTS (SELECT FROM pg_catalog.pg_attribute AS n
-                  WHERE n.attrelid OPERATOR(pg_catalog.=) c.conrelid AND n.attnum OPERATOR(pg_catalog.=) ANY (c.conkey) AND NOT n.attnotnull)
-),
-place AS (
-    SELECT c.relation, c.draws FROM child AS c
-    UNION ALL
-    SELECT r.twin::oid, c.draws FROM child AS c JOIN archive.archived_table AS r ON r.active OPERATOR(pg_catalog.=) c.relation
-),
-wanted AS (
-    SELECT p.relation, 'archive_mark_truncated'::name AS trigger, 'TRUNCATE ON' AS event, '' AS rows FROM place AS p
-    UNION ALL
-    SELECT p.relation, 'archive_mark_deleted', 'DELETE ON', 'REFERENCING OLD TABLE AS deleted_rows' FROM place AS p WHERE NOT p.draws
-),
+,
+-- After the parts of mark_wanted.sql.
 present AS (
     SELECT t.tgrelid AS relation, t.tgname AS trigger,
-           t.tgenabled OPERATOR(pg_catalog.=) 'A' AND t.tgfoid OPERATOR(pg_catalog.=) 'archive.mark_deleted()'::regprocedure AS works
+           t.tgenabled OPERATOR(pg_catalog.=) 'A' AND t.tgfoid OPERATOR(pg_catalog.=) 'archive.mark_deleted()'::regprocedure
+               AND t.tgqual IS NULL AND CASE t.tgname WHEN 'archive_mark_truncated' THEN t.tgtype OPERATOR(pg_catalog.=) 32
+                   ELSE t.tgtype OPERATOR(pg_catalog.=) 8 AND coalesce(t.tgoldtable, '') OPERATOR(pg_catalog.=) 'deleted_rows' END AS works
     FROM pg_catalog.pg_trigger AS t
     WHERE t.tgname OPERATOR(pg_catalog.=) ANY (ARRAY['archive_mark_truncated', 'archive_mark_deleted']::name[]) AND NOT t.tgisinternal
 )
@@ -45,7 +12,7 @@ SELECT pg_catalog.format(CASE WHEN w.relation IS NULL THEN 'DROP TRIGGER %3$I ON
            'CREATE OR REPLACE TRIGGER %3$I AFTER %4$s %1$I.%2$I %5$s FOR EACH STATEMENT EXECUTE FUNCTION archive.mark_deleted(); '
            'ALTER TABLE %1$I.%2$I ENABLE ALWAYS TRIGGER %3$I' END,
            n.nspname, c.relname, coalesce(w.trigger, p.trigger), w.event, w.rows) AS statement
-FROM wanted AS w
+FROM mark_wanted AS w
 FULL JOIN present AS p ON p.relation OPERATOR(pg_catalog.=) w.relation AND p.trigger OPERATOR(pg_catalog.=) w.trigger
 JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) coalesce(w.relation, p.relation)
 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace

@@ -1,34 +1,10 @@
--- Statements that put archive.follow_key() where the key of a row is recorded elsewhere, and take it away from where it
--- is not: on the tables that archived tables refer to, with the columns that are referred to, and on the tables that
--- refer to archived ones by a foreign key that can be NULL, with their primary key. $1 is a table whose trigger is made
--- again, so that statements over it are planned anew.
+,
+-- After the parts of follow_key_wanted.sql. $1 is a table whose trigger is created again, so that statements over it are
+-- planned again. Tables of other roles are left out: the check of a plan reports them.
 --
 -- record_image_ne() compares the bytes of two rows, so no operator of a type is called. It is not written as the operator
--- *<>, which a dump writes in a way that PostgreSQL does not read back. Tables of other roles are left out: the check of a
--- plan reports them.
-WITH wanted AS (
-    SELECT coalesce(pg_catalog.pg_partition_root(c.confrelid)::oid, c.confrelid) AS relation, a.attname
-    FROM pg_catalog.pg_constraint AS c
-    JOIN archive.archived_table AS r ON r.active OPERATOR(pg_catalog.=) c.conrelid
-    CROSS JOIN LATERAL pg_catalog.unnest(c.confkey) AS k(attnum)
-    JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) c.confrelid AND a.attnum OPERATOR(pg_catalog.=) k.attnum
-    WHERE c.contype OPERATOR(pg_catalog.=) 'f' AND c.conparentid OPERATOR(pg_catalog.=) 0
-    UNION
-    SELECT c.conrelid, a.attname
-    FROM pg_catalog.pg_constraint AS c
-    JOIN archive.archived_table AS r ON r.active OPERATOR(pg_catalog.=) coalesce(pg_catalog.pg_partition_root(c.confrelid)::oid, c.confrelid)
-    JOIN pg_catalog.pg_index AS i ON i.indrelid OPERATOR(pg_catalog.=) c.conrelid AND i.indisprimary
-    CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, ord)
-    JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) c.conrelid AND a.attnum OPERATOR(pg_catalog.=) k.attnum
-    WHERE c.contype OPERATOR(pg_catalog.=) 'f' AND c.conparentid OPERATOR(pg_catalog.=) 0 AND k.ord OPERATOR(pg_catalog.<=) i.indnkeyatts
-      AND EXISTS (SELECT FROM pg_catalog.pg_attribute AS n
-                  WHERE n.attrelid OPERATOR(pg_catalog.=) c.conrelid AND n.attnum OPERATOR(pg_catalog.=) ANY (c.conkey) AND NOT n.attnotnull)
-),
-wanted_table AS (
-    SELECT w.relation, pg_catalog.array_agg(w.attname::text ORDER BY w.attname::text COLLATE "C") AS columns
-    FROM wanted AS w GROUP BY w.relation
-),
--- A trigger depends on the columns that its condition names.
+-- *<>, which a dump writes in a way that PostgreSQL does not read back. A trigger depends on the columns that its
+-- condition names.
 present AS (
     SELECT t.tgrelid AS relation,
            (SELECT pg_catalog.array_agg(DISTINCT a.attname::text COLLATE "C")
@@ -37,6 +13,7 @@ present AS (
             WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_trigger'::regclass AND d.objid OPERATOR(pg_catalog.=) t.oid
               AND d.refobjid OPERATOR(pg_catalog.=) t.tgrelid AND d.refobjsubid OPERATOR(pg_catalog.>) 0) AS columns,
            t.tgenabled OPERATOR(pg_catalog.=) 'A' AND t.tgfoid OPERATOR(pg_catalog.=) 'archive.follow_key()'::regprocedure
+               AND t.tgtype OPERATOR(pg_catalog.=) 17 AND t.tgattr OPERATOR(pg_catalog.=) ''::pg_catalog.int2vector
                AND pg_catalog.pg_get_triggerdef(t.oid) OPERATOR(pg_catalog.~~) '%record_image_ne(%' AS works
     FROM pg_catalog.pg_trigger AS t
     WHERE t.tgname OPERATOR(pg_catalog.=) 'archive_follow_key' AND t.tgparentid OPERATOR(pg_catalog.=) 0 AND NOT t.tgisinternal
@@ -48,7 +25,7 @@ SELECT pg_catalog.format(CASE WHEN w.relation IS NULL THEN 'DROP TRIGGER archive
            n.nspname, c.relname,
            (SELECT pg_catalog.string_agg(pg_catalog.format('OLD.%I', k.name), ', ' ORDER BY k.ord) FROM pg_catalog.unnest(w.columns) WITH ORDINALITY AS k(name, ord)),
            (SELECT pg_catalog.string_agg(pg_catalog.format('NEW.%I', k.name), ', ' ORDER BY k.ord) FROM pg_catalog.unnest(w.columns) WITH ORDINALITY AS k(name, ord))) AS statement
-FROM wanted_table AS w
+FROM follow_key_wanted AS w
 FULL JOIN present AS p ON p.relation OPERATOR(pg_catalog.=) w.relation
 JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) coalesce(w.relation, p.relation)
 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace

@@ -2,10 +2,6 @@
 
 /// Row-level security of the audit log.
 pub const AUDIT: &str = include_str!("audit.sql");
-/// Everything that is not as enable_tenancy() made it.
-pub const CHECK: &str = include_str!("check.sql");
-/// What is not as it should be of how the audit log tells tenants apart.
-pub const CHECK_LOG: &str = include_str!("check_log.sql");
 /// The column $2 of the table $1, and how it is compared with the tenant of the context, as SQL.
 pub const COLUMN: &str = include_str!("column.sql");
 /// Whether the constraint $2 of the table $1, where it was made for tenancy and is there, says what it should.

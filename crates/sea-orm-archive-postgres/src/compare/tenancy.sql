@@ -101,7 +101,6 @@ other AS (
       AND (EXISTS (SELECT FROM scope AS s WHERE s.relation = f.relation) OR EXISTS (SELECT FROM shared AS s WHERE s.relation = f.relation))
       AND NOT EXISTS (SELECT FROM wanted AS w WHERE w.relation = f.relation AND w.kind = f.kind AND w.name = f.name)
 ),
--- A twin has the grants of its table: what is archived is DELETE on the table and INSERT on the twin.
 granted AS (
     SELECT c.oid AS relation, acl.grantee, acl.privilege_type AS privilege, NULL::name AS column_name
     FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS acl WHERE acl.grantee <> c.relowner
@@ -109,31 +108,6 @@ granted AS (
     SELECT c.oid, acl.grantee, acl.privilege_type, a.attname
     FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND NOT a.attisdropped
     CROSS JOIN aclexplode(a.attacl) AS acl WHERE acl.grantee <> c.relowner
-),
-pair AS (
-    SELECT r.active::oid AS active, r.twin::oid AS twin FROM archive.archived_table AS r
-    WHERE EXISTS (SELECT FROM scope AS s WHERE s.relation = r.active)
-),
-due AS (
-    SELECT p.twin, g.grantee, g.privilege, g.column_name FROM pair AS p JOIN granted AS g ON g.relation = p.active
-    WHERE g.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
-    UNION
-    SELECT p.twin, g.grantee, 'INSERT', NULL FROM pair AS p JOIN granted AS g ON g.relation = p.active
-    WHERE g.privilege = 'DELETE'
-),
-grants AS (
-    SELECT coalesce(d.twin, h.relation) AS relation,
-           format(CASE WHEN d.twin IS NULL THEN 'gives %s%s to %s, which its table does not'
-                       ELSE 'does not give %s%s to %s, which its table does' END,
-                  coalesce(d.privilege, h.privilege), ' (' || coalesce(d.column_name, h.column_name) || ')',
-                  CASE coalesce(d.grantee, h.grantee) WHEN 0 THEN 'PUBLIC'
-                       ELSE coalesce(d.grantee, h.grantee)::regrole::text END) AS problem,
-           CASE WHEN d.twin IS NULL THEN 'revoke it' ELSE 'call manager.sync_archived_table(..)' END AS remedy
-    FROM due AS d
-    FULL JOIN (SELECT g.relation, g.grantee, g.privilege, g.column_name FROM granted AS g JOIN pair AS p ON p.twin = g.relation) AS h
-        ON h.relation = d.twin AND h.grantee = d.grantee AND h.privilege = d.privilege
-       AND coalesce(h.column_name, '') = coalesce(d.column_name, '')
-    WHERE d.twin IS NULL OR h.relation IS NULL
 ),
 -- Nobody but its owner writes to the log and to the registers, and nobody reads the log in pieces.
 kept_grants AS (
@@ -205,7 +179,7 @@ SELECT format('%s.%s', n.nspname, c.relname) AS object, d.problem, d.remedy
 FROM (
     SELECT * FROM swapped UNION ALL SELECT * FROM columns UNION ALL SELECT * FROM ties UNION ALL SELECT * FROM heirs
     UNION ALL SELECT * FROM above UNION ALL SELECT * FROM owners UNION ALL SELECT * FROM unprotected UNION ALL SELECT * FROM missing UNION ALL SELECT * FROM different UNION ALL SELECT * FROM other
-    UNION ALL SELECT * FROM grants UNION ALL SELECT * FROM kept_grants UNION ALL SELECT * FROM temporal UNION ALL SELECT * FROM administrators
+    UNION ALL SELECT * FROM kept_grants UNION ALL SELECT * FROM temporal UNION ALL SELECT * FROM administrators
 ) AS d
 JOIN pg_class AS c ON c.oid = d.relation
 JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -1,0 +1,258 @@
+//! Where an archive table is not what its table needs it to be: the one rule for the migration helpers, which adopt and
+//! sync archive tables, and for the check before a row moves.
+
+use std::fmt;
+
+use super::finding::Finding;
+use crate::catalog::{Column, Table, TableId};
+
+/// One thing that keeps rows of a table from fitting its archive table, from staying there, or from coming back as they
+/// were.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Difference {
+    /// The archive table is no plain table: it is partitioned, foreign, a view or a partition.
+    Kind,
+    /// A crash would empty the archive table, or the end of a session would drop it.
+    Persistence,
+    /// The archive table inherits from a table, or another one inherits from it.
+    Inheritance,
+    /// The archive table has rewrite rules.
+    Rules,
+    /// The archive table lacks a column.
+    Missing(Column),
+    /// The archive table has a column that the table does not have.
+    Extra(String),
+    /// The columns have different types.
+    Type {
+        /// In the table.
+        active: Column,
+        /// In the archive table.
+        archived: Column,
+    },
+    /// NOT NULL in the one and not in the other.
+    NotNull {
+        /// The column.
+        column: String,
+        /// As it is in the table.
+        not_null: bool,
+    },
+    /// The archive table would draw or compute the value of the column itself.
+    NotPlain(Column),
+    /// The primary keys have different columns; as they are in the table.
+    Key(Vec<String>),
+    /// The archive table refers to a table whose rows may go.
+    ForeignKey(String),
+    /// A foreign key, with the table that has it, refers to the archive table, whose rows go when they are restored.
+    Referenced(String),
+    /// A CHECK constraint could refuse an archived row.
+    Check(String),
+    /// A unique index or exclusion constraint could refuse an archived row.
+    Unique(String),
+    /// A trigger could drop or change a row.
+    Trigger(String),
+    /// Row-level security is enabled for the table, and not for the archive table.
+    RowSecurity,
+}
+
+/// Compares a table with its archive table, which also has the columns `added`.
+///
+/// The table itself may be UNLOGGED: that its rows may be lost in a crash was decided where it was created. Its archive
+/// table may not, since rows that were archived from a table that is logged would be in neither.
+pub fn differences(active: &Table, archive: &Table, added: &[&str]) -> Vec<Difference> {
+    let mut found = Vec::new();
+    if archive.kind != "r" || archive.is_partition {
+        found.push(Difference::Kind);
+    } else if archive.has_inheritors || archive.inherits {
+        found.push(Difference::Inheritance);
+    }
+    if archive.persistence != "p" {
+        found.push(Difference::Persistence);
+    }
+    if archive.has_rules {
+        found.push(Difference::Rules);
+    }
+    for column in &active.columns {
+        match archive.column(&column.name) {
+            None => found.push(Difference::Missing(column.clone())),
+            Some(copy) => found.extend(between_columns(column, copy)),
+        }
+    }
+    for column in &archive.columns {
+        let name = column.name.as_str();
+        if active.column(name).is_none() && !added.contains(&name) {
+            found.push(Difference::Extra(column.name.clone()));
+        }
+        if column.generated || !column.identity.is_empty() {
+            found.push(Difference::NotPlain(column.clone()));
+        }
+    }
+    let key = |table: &Table| -> Vec<_> { table.key.iter().map(|c| c.name.clone()).collect() };
+    if key(active) != key(archive) {
+        found.push(Difference::Key(key(active)));
+    }
+    found.extend(constraints(archive));
+    let triggers = archive.row_triggers.iter();
+    let intercepting = triggers.filter(|t| t.before_insert || t.before_update || t.before_delete);
+    found.extend(intercepting.map(|trigger| Difference::Trigger(trigger.name.clone())));
+    if active.row_security && !archive.row_security {
+        found.push(Difference::RowSecurity);
+    }
+    found
+}
+
+fn between_columns(active: &Column, archived: &Column) -> Vec<Difference> {
+    let mut found = Vec::new();
+    if !active.same_type(archived) {
+        found.push(Difference::Type {
+            active: active.clone(),
+            archived: archived.clone(),
+        });
+    }
+    if active.not_null != archived.not_null {
+        found.push(Difference::NotNull {
+            column: active.name.clone(),
+            not_null: active.not_null,
+        });
+    }
+    found
+}
+
+fn constraints(archive: &Table) -> impl Iterator<Item = Difference> {
+    let outgoing = archive.outgoing.iter();
+    let incoming = archive.incoming.iter();
+    let checks = archive.checks.iter().cloned();
+    let uniques = archive.unique_indexes.iter().cloned();
+    outgoing
+        .map(|key| Difference::ForeignKey(key.name.clone()))
+        .chain(incoming.map(|key| Difference::Referenced(format!("{} of {}", key.name, key.child))))
+        .chain(checks.map(Difference::Check))
+        .chain(uniques.map(Difference::Unique))
+}
+
+impl Difference {
+    /// Whether no row may move while it is so. Only a NOT NULL that the archive table lacks refuses nothing.
+    pub fn stops_moves(&self) -> bool {
+        !matches!(self, Self::NotNull { not_null: true, .. })
+    }
+
+    /// Whether `sync_archived_table` puts it right.
+    pub fn is_synced(&self) -> bool {
+        match self {
+            Self::Persistence
+            | Self::Missing(_)
+            | Self::Extra(_)
+            | Self::Type { .. }
+            | Self::NotNull { .. }
+            | Self::NotPlain(_)
+            | Self::Key(_)
+            | Self::ForeignKey(_)
+            | Self::RowSecurity => true,
+            Self::Kind
+            | Self::Inheritance
+            | Self::Rules
+            | Self::Referenced(_)
+            | Self::Check(_)
+            | Self::Unique(_)
+            | Self::Trigger(_) => false,
+        }
+    }
+
+    /// What is wrong with `archive`, and what to do.
+    pub fn finding(&self, active: &TableId, archive: &TableId) -> Finding {
+        let problem = format!("does not fit {active}: {self}");
+        Finding::new(archive, problem, self.remedy(active, archive))
+    }
+
+    fn remedy(&self, active: &TableId, archive: &TableId) -> String {
+        let archive = archive.sql();
+        match self {
+            difference if difference.is_synced() => format!(
+                "call manager.sync_archived_table({:?}) in a migration",
+                active.table
+            ),
+            Self::Check(name) => format!(
+                "ALTER TABLE {archive} DROP CONSTRAINT {}",
+                crate::ident::quote(name)
+            ),
+            Self::Inheritance => {
+                "take it out of the inheritance with ALTER TABLE .. NO INHERIT ..".to_owned()
+            }
+            Self::Trigger(_) => "make it an AFTER trigger, or drop it".to_owned(),
+            Self::Kind => "it has to be an ordinary table".to_owned(),
+            _ => "drop it".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind => write!(f, "it is not a plain table"),
+            Self::Persistence => write!(
+                f,
+                "it is UNLOGGED or temporary, and what is archived would be lost in a crash"
+            ),
+            Self::Inheritance => write!(f, "it inherits from a table, or is inherited from"),
+            Self::Rules => write!(f, "it has a rewrite rule, which could drop or change a row"),
+            Self::Missing(column) => {
+                let (name, sql_type) = (&column.name, &column.sql_type);
+                write!(f, "it lacks the column \"{name}\" {sql_type}")
+            }
+            Self::Extra(column) => write!(
+                f,
+                "it has a column \"{column}\" that the table does not have, and a restore would lose it"
+            ),
+            Self::Type { active, archived } => write!(
+                f,
+                "its column \"{}\" is {} and not {}{}",
+                archived.name,
+                archived.sql_type,
+                active.sql_type,
+                if active.sql_type == archived.sql_type {
+                    " of the same collation and modifier"
+                } else {
+                    ""
+                }
+            ),
+            Self::NotNull { column, not_null } => write!(
+                f,
+                "its column \"{column}\" {} NOT NULL",
+                if *not_null { "lacks" } else { "is" }
+            ),
+            Self::NotPlain(column) => write!(
+                f,
+                "its column \"{}\" is generated or an identity, and so would not keep what is archived",
+                column.name
+            ),
+            Self::Key(columns) => write!(f, "its primary key is not ({})", columns.join(", ")),
+            Self::ForeignKey(name) => write!(
+                f,
+                "it has the foreign key \"{name}\", and an archived row may outlive what it points at"
+            ),
+            Self::Referenced(key) => write!(
+                f,
+                "the foreign key {key} refers to it, and a restore would be refused or take those rows along"
+            ),
+            Self::Check(name) => write!(
+                f,
+                "it has the CHECK constraint \"{name}\", which could refuse what is archived"
+            ),
+            Self::Unique(name) => write!(
+                f,
+                "the unique index {name} would keep archived rows out, which may share what active rows may not"
+            ),
+            Self::Trigger(name) => write!(f, "the trigger {name} may drop or change its rows"),
+            Self::RowSecurity => write!(
+                f,
+                "row security is on for the table and off for it, where everyone could read archived rows"
+            ),
+        }
+    }
+}
+
+/// The differences in one line, for an error.
+pub fn list(differences: &[Difference]) -> String {
+    let texts: Vec<_> = differences.iter().map(ToString::to_string).collect();
+    texts.join("; ")
+}

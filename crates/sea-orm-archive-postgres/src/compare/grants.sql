@@ -1,0 +1,46 @@
+-- An archive table has the grants of its table: an archive is a DELETE from the table and an INSERT into the archive table.
+-- What was granted on the archive table alone is meant, but for tables under tenancy.
+WITH granted AS (
+    SELECT c.oid AS relation, acl.grantee, acl.privilege_type AS privilege, NULL::name AS column_name
+    FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS acl WHERE acl.grantee <> c.relowner
+    UNION
+    SELECT c.oid, acl.grantee, acl.privilege_type, a.attname
+    FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND NOT a.attisdropped
+    CROSS JOIN aclexplode(a.attacl) AS acl WHERE acl.grantee <> c.relowner
+),
+pair AS (
+    SELECT a.oid AS active, t.oid AS twin, a.relname AS active_name, a.relowner AS active_owner, t.relowner AS twin_owner,
+           EXISTS (SELECT FROM archive.tenancy_scope AS s WHERE s.relation = a.oid) AS has_tenants
+    FROM archive.archived_table AS r JOIN pg_class AS a ON a.oid = r.active JOIN pg_class AS t ON t.oid = r.twin
+),
+due AS (
+    SELECT p.twin, g.grantee, g.privilege, g.column_name FROM pair AS p JOIN granted AS g ON g.relation = p.active
+    WHERE g.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE') AND g.grantee <> p.twin_owner
+    UNION
+    SELECT p.twin, g.grantee, 'INSERT', NULL FROM pair AS p JOIN granted AS g ON g.relation = p.active
+    WHERE g.privilege = 'DELETE' AND g.grantee <> p.twin_owner
+),
+given AS (
+    SELECT g.relation AS twin, g.grantee, g.privilege, g.column_name FROM granted AS g JOIN pair AS p ON p.twin = g.relation
+),
+differences AS (
+    SELECT d.*, true AS is_due FROM (SELECT * FROM due EXCEPT SELECT * FROM given) AS d
+    UNION ALL
+    SELECT d.*, false FROM (SELECT * FROM given EXCEPT SELECT * FROM due) AS d
+)
+SELECT format('%s.%s', n.nspname, c.relname) AS object, d.problem, d.remedy
+FROM (
+    SELECT p.twin, format(CASE WHEN d.is_due THEN 'does not give %s%s to %s, which its table does'
+                               ELSE 'gives %s%s to %s, which its table does not' END,
+                          d.privilege, ' (' || d.column_name || ')',
+                          CASE d.grantee WHEN 0 THEN 'PUBLIC' ELSE d.grantee::regrole::text END) AS problem,
+           CASE WHEN d.is_due THEN format('call manager.sync_archived_table(%s)', to_json(p.active_name::text)) ELSE 'revoke it' END AS remedy
+    FROM differences AS d JOIN pair AS p ON p.twin = d.twin
+    WHERE d.is_due OR p.has_tenants
+    UNION ALL
+    SELECT p.twin, format('belongs to %s, and its table to %s', p.twin_owner::regrole, p.active_owner::regrole),
+           format('ALTER TABLE %s OWNER TO %s', p.twin::regclass, p.active_owner::regrole)
+    FROM pair AS p WHERE p.twin_owner <> p.active_owner
+) AS d
+JOIN pg_class AS c ON c.oid = d.twin
+JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -1,0 +1,50 @@
+//! Queries that compare the catalog with what the registers say. Each answers rows (object, problem, remedy) and is run
+//! under [`SETTINGS`].
+
+use crate::schema::known;
+use crate::template::fill;
+
+const AUDITED_TRIGGERS: &str = include_str!("audited_triggers.sql");
+const TRIGGERS: &str = concat!(
+    "-- Triggers of the schema archive: where one has to be and is not, or is another one.\nWITH\n",
+    include_str!("../schema/archive_table/follow_key_wanted.sql"),
+    ",\n",
+    include_str!("../schema/archive_table/mark_wanted.sql"),
+    include_str!("triggers.sql")
+);
+
+/// PostgreSQL leaves out the schemas of the search_path where it writes an expression down. It expects many rows of a
+/// recursion over partitions, and would compile each query for them, which takes longer than all of the check.
+pub const SETTINGS: &str =
+    "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
+       pg_catalog.set_config('jit', 'off', true)";
+
+/// Whether the audit log is installed.
+pub const HAS_AUDIT: &str =
+    "SELECT pg_catalog.to_regclass('archive.audited_table') IS NOT NULL AS installed";
+
+/// The tables that the registers name, for [`archive_table_findings`](super::archive_table_findings) and
+/// [`history_findings`](super::history_findings).
+pub const TABLES: &str = include_str!("tables.sql");
+
+/// All queries, for a database in which the audit log is installed or not.
+pub fn queries(is_audited: bool) -> Vec<String> {
+    let audited = match is_audited {
+        true => AUDITED_TRIGGERS,
+        false => "",
+    };
+    let registered = known::registered(is_audited);
+    let mut queries = vec![
+        fill(TRIGGERS, [("audited", audited.to_owned())]),
+        fill(include_str!("registers.sql"), [("registered", registered)]),
+        include_str!("grants.sql").to_owned(),
+        include_str!("policies.sql").to_owned(),
+        include_str!("replica_identity.sql").to_owned(),
+        include_str!("tenancy.sql").to_owned(),
+    ];
+    if is_audited {
+        let log = [include_str!("audit.sql"), include_str!("tenancy_log.sql")];
+        queries.extend(log.map(str::to_owned));
+    }
+    queries
+}

@@ -1,0 +1,56 @@
+-- Tables and columns that the registers name and that are gone, or have another table in their place.
+WITH registered AS (
+    {registered}
+),
+-- What `migrate fresh` dropped left nothing behind, and a helper takes over its place. tenancy.sql reports tenancy.
+swapped AS (
+    SELECT archive.successor(r.relation) AS relation, format('is another table than the one of this name that %s', r.what) AS problem,
+           format('call manager.%s(..) for it, or manager.%s(..) if that was meant', r.again, r.never) AS remedy
+    FROM registered AS r
+    JOIN archive.known_table AS k ON k.relation = r.relation
+    WHERE r.again <> 'enable_tenancy'
+      AND (k.replaced
+           OR EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation)
+           OR EXISTS (SELECT FROM archive.archived_table AS a JOIN pg_class AS c ON c.oid = a.twin WHERE a.active = r.relation))
+      AND NOT EXISTS (SELECT FROM registered AS n
+                      WHERE n.relation = archive.successor(r.relation) AND n.again = r.again AND n.name = r.name)
+    UNION ALL
+    SELECT archive.successor(r.active), format('is another table than the one of this name that has the archive table %s', r.twin),
+           'call manager.archive_existing_table(..) for it'
+    FROM archive.archived_table AS r
+    WHERE EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.twin)
+      AND NOT EXISTS (SELECT FROM archive.archived_table AS n WHERE n.active = archive.successor(r.active))
+),
+lost AS (
+    SELECT r.active::oid AS relation, 'has lost its archive table' AS problem,
+           'call manager.archive_existing_table(..) again, and restore the rows from a backup' AS remedy
+    FROM archive.archived_table AS r
+    WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.twin)
+    UNION ALL
+    SELECT k.child::oid, format('has the temporal foreign key %I to a history that was dropped', k.name),
+           'call manager.drop_temporal_foreign_key(..)'
+    FROM archive.temporal_foreign_key AS k
+    WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = k.history)
+),
+columns AS (
+    SELECT k.child::oid AS relation, format('has no column %I, which the temporal foreign key %I needs', n.name, k.name) AS problem,
+           'add it again, or call manager.drop_temporal_foreign_key(..)' AS remedy
+    FROM archive.temporal_foreign_key AS k CROSS JOIN LATERAL unnest(k.columns || k.time_columns) AS n (name)
+    WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = k.child AND a.attname = n.name AND NOT a.attisdropped)
+    UNION ALL
+    SELECT s.stamped, format('has no column %I, which is stamped', n.name),
+           'call manager.unstamp_table(..), and manager.stamp_table(..) with the columns that remain'
+    FROM archive.stamped_table AS s
+    CROSS JOIN LATERAL unnest(ARRAY[s.created_at, s.created_by, s.updated_at, s.updated_by]) AS n (name)
+    WHERE n.name IS NOT NULL
+      AND NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = s.stamped AND a.attname = n.name AND NOT a.attisdropped)
+    UNION ALL
+    SELECT s.stamped, format('has no default for %I, which is stamped', n.name), 'call manager.stamp_table(..) again'
+    FROM archive.stamped_table AS s
+    CROSS JOIN LATERAL unnest(s.defaults) AS n (name)
+    JOIN pg_attribute AS a ON a.attrelid = s.stamped AND a.attname = n.name AND NOT a.attisdropped AND NOT a.atthasdef
+)
+SELECT format('%s.%s', n.nspname, c.relname) AS object, d.problem, d.remedy
+FROM (SELECT * FROM swapped UNION ALL SELECT * FROM lost UNION ALL SELECT * FROM columns) AS d
+JOIN pg_class AS c ON c.oid = d.relation
+JOIN pg_namespace AS n ON n.oid = c.relnamespace

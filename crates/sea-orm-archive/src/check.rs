@@ -1,0 +1,125 @@
+//! Whether everything is as the migrations created it.
+
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
+use sea_orm_archive_postgres::catalog::Table;
+use sea_orm_archive_postgres::compare::{
+    Finding, VersionColumns, archive_table_findings, history_findings, registered,
+};
+
+use crate::catalog;
+use crate::error::{Error, unexpected_answer};
+use crate::exec::{Executor, begin, check_backend};
+
+/// Compares the database with what the migrations registered there, and returns everything that differs, sorted by object;
+/// nothing where nothing differs.
+///
+/// A policy that is dropped, a trigger that is disabled, a column that only the table got: none of it is an error when it
+/// happens. This finds it, for operators, for a deployment and for tests:
+///
+/// - archive tables: columns, types, constraints, grants, owner, policies, row-level security;
+/// - triggers of sea-orm-archive: missing, disabled, changed, or left behind;
+/// - histories and temporal foreign keys: columns, the constraint that keeps versions apart, triggers;
+/// - stamps: columns, defaults, triggers;
+/// - the audit log, where it is installed: trigger functions that do not know the columns of their table, their owner;
+/// - tenancy: columns, policies, guards, forced row-level security, grants on the log, roles above policies;
+/// - tables in a publication whose rows cannot be moved for want of a replica identity;
+/// - tables that were swapped for others of the same name.
+///
+/// ```no_run
+/// # async fn run(db: sea_orm::DatabaseConnection) -> Result<(), sea_orm_archive::Error> {
+/// for finding in sea_orm_archive::check(&db).await? {
+///     eprintln!("{finding}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// It reads the catalog and the registers in one transaction, and changes nothing:
+///
+/// ```sql
+/// SELECT archive.describe(..);                                            -- archive tables and histories
+/// SELECT .. FROM archive.temporal_foreign_key .. JOIN pg_trigger ..;      -- triggers
+/// SELECT .. FROM archive.archived_table, aclexplode(..) ..;               -- grants; policies alike
+/// SELECT .. FROM archive.tenancy_object JOIN archive.tenancy_found ..;    -- tenancy
+/// SELECT .. FROM archive.audited_table ..;                                -- the audit log
+/// SELECT .. FROM pg_publication ..;                                       -- replica identity
+/// ```
+///
+/// # Errors
+///
+/// [`SetupError::NotInstalled`] where `install_archive` has not run, [`SetupError::SchemaVersion`] where it has to run again,
+/// [`Error::Database`] otherwise, for one where the role was not given `grant_archive` (and `grant_audit`, where the log is
+/// installed).
+///
+/// [`SetupError::NotInstalled`]: crate::error::SetupError::NotInstalled
+/// [`SetupError::SchemaVersion`]: crate::error::SetupError::SchemaVersion
+pub async fn check<C>(db: &C) -> Result<Vec<Finding>, Error>
+where
+    C: Executor,
+{
+    check_backend(db)?;
+    let transaction = begin(db).await?;
+    let found = findings(&transaction).await;
+    transaction.rollback().await?;
+    found
+}
+
+async fn findings<C: ConnectionTrait>(db: &C) -> Result<Vec<Finding>, Error> {
+    for row in rows(db, "SELECT archive.schema_version() AS version").await? {
+        catalog::check_version(row.try_get("", "version")?)?;
+    }
+    rows(db, registered::SETTINGS).await?;
+    let mut found = of_tables(db).await?;
+    let has_audit = rows(db, registered::HAS_AUDIT).await?;
+    let has_audit = matches!(has_audit.first(), Some(row) if row.try_get("", "installed")?);
+    for query in registered::queries(has_audit) {
+        for row in rows(db, &query).await? {
+            found.push(Finding {
+                object: row.try_get("", "object")?,
+                problem: row.try_get("", "problem")?,
+                remedy: row.try_get("", "remedy")?,
+            });
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// What is compared as a plan compares it: archive tables and histories.
+async fn of_tables<C: ConnectionTrait>(db: &C) -> Result<Vec<Finding>, Error> {
+    let registered = rows(db, registered::TABLES).await?;
+    let mut names: Vec<String> = Vec::new();
+    for row in &registered {
+        names.push(row.try_get("", "name")?);
+        names.extend(row.try_get::<Option<String>>("", "archive")?);
+    }
+    names.sort();
+    names.dedup();
+    let tables = catalog::read(db, &names).await?;
+    let tables = names.into_iter().zip(tables);
+    let tables: HashMap<String, Table> = tables.filter_map(|(n, t)| Some((n, t?))).collect();
+    let mut found = Vec::new();
+    for row in &registered {
+        let Some(table) = tables.get(&row.try_get::<String>("", "name")?) else {
+            continue;
+        };
+        if let Some(history) = row.try_get::<Option<serde_json::Value>>("", "history")? {
+            let columns: VersionColumns =
+                serde_json::from_value(history).map_err(unexpected_answer)?;
+            found.extend(history_findings(table, &columns));
+        }
+        let archive: Option<String> = row.try_get("", "archive")?;
+        let archive = archive.and_then(|name| tables.get(&name));
+        if let (Some(archive), Some(twin)) = (archive, &table.twin) {
+            found.extend(archive_table_findings(table, archive, twin, |_| true));
+        }
+    }
+    Ok(found)
+}
+
+async fn rows<C: ConnectionTrait>(db: &C, sql: &str) -> Result<Vec<QueryResult>, Error> {
+    let statement = Statement::from_string(DbBackend::Postgres, sql);
+    Ok(db.query_all_raw(statement).await?)
+}
