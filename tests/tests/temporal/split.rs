@@ -2,7 +2,7 @@
 
 use sea_orm::DbErr;
 use sea_orm_archive_migration::{
-    ArchiveSchema, HistorySchema, HistorySplit, HistoryTable, TemporalForeignKey,
+    ArchiveSchema, AuditSchema, HistorySchema, HistorySplit, HistoryTable, TemporalForeignKey,
 };
 use sea_orm_migration::prelude::*;
 
@@ -407,5 +407,21 @@ async fn a_trigger_does_not_keep_values_from_coming_back() -> Result<(), DbErr> 
             .await,
         ["1 Engineering 7 {\"a\":  1}", "2 Sales {\"a\":  1}"]
     );
+    Ok(())
+}
+
+/// Without tenancy, with which the log follows anyway.
+#[tokio::test]
+async fn the_log_follows_an_audited_table_that_is_split_and_put_together() -> Result<(), DbErr> {
+    let m = Migrated::with(DEPARTMENTS).await;
+    m.manager().install_audit().await?;
+    m.manager().audit_table("departments").await?;
+    m.manager().split_into_history(split()).await?;
+    assert_eq!(sea_orm_archive::check(&m.db).await.unwrap(), []);
+    m.manager().unsplit_history("department_history").await?;
+    assert_eq!(sea_orm_archive::check(&m.db).await.unwrap(), []);
+    m.run("update departments set name = 'R & D' where id = 1").await;
+    let told = "select new->>'name' from archive.audit_entry where operation = 'UPDATE'";
+    assert_eq!(m.all::<String>(told).await.last().unwrap(), "R & D");
     Ok(())
 }
