@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
+    panic::Location,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -19,11 +20,19 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crate::{Database, database::Role};
+
 /// How long a test waits for what should happen at once, on a machine that is busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the names of all our databases and roles begin with.
 const PREFIX: &str = "archive_test_";
+
+/// Where a template is asked for, and its name there.
+pub(crate) type TemplateKey = (&'static Location<'static>, &'static str);
+
+/// The database that is copied, and its roles.
+type Template = (String, HashMap<String, Role>);
 
 /// A server, and a connection to it that outlives every test.
 pub(crate) struct Cluster {
@@ -34,7 +43,7 @@ pub(crate) struct Cluster {
     /// The beginning of the names of this process's databases and roles.
     prefix: String,
     next: AtomicU32,
-    templates: Mutex<HashMap<&'static str, Arc<OnceCell<String>>>>,
+    templates: Mutex<HashMap<TemplateKey, Arc<OnceCell<Template>>>>,
 }
 
 /// The failure is kept too: without PostgreSQL the first test says so, and the others say the same
@@ -160,11 +169,17 @@ impl Cluster {
     pub(crate) async fn create_database(&self, template: Option<&str>) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}{number}", self.prefix);
-        let template = template
-            .map(|template| format!(" template \"{template}\""))
-            .unwrap_or_default();
-        self.execute(format!("create database \"{name}\"{template}"))
-            .await;
+        let template = template.unwrap_or("template1");
+        // Copied files have the cache with which the first session of a database starts at once. On a server that waits
+        // for its disk their checkpoints cost more than that.
+        let strategy = match self.server.throwaway() {
+            Some(_) => "file_copy",
+            None => "wal_log",
+        };
+        self.execute(format!(
+            "create database \"{name}\" template \"{template}\" strategy {strategy}"
+        ))
+        .await;
         name
     }
 
@@ -181,9 +196,9 @@ impl Cluster {
     /// ends, the next caller begins anew.
     pub(crate) async fn template(
         &self,
-        key: &'static str,
-        fill: impl AsyncFnOnce(DatabaseConnection) -> Result<(), DbErr>,
-    ) -> String {
+        key: TemplateKey,
+        fill: impl AsyncFnOnce(&Database),
+    ) -> Template {
         let template = {
             let mut templates = self
                 .templates
@@ -192,24 +207,15 @@ impl Cluster {
             Arc::clone(templates.entry(key).or_default())
         };
         template
-            .get_or_init(|| async { self.fill_template(key, fill).await })
+            .get_or_init(|| async { self.fill_template(key.1, fill).await })
             .await
             .clone()
     }
 
-    async fn fill_template(
-        &self,
-        key: &str,
-        fill: impl AsyncFnOnce(DatabaseConnection) -> Result<(), DbErr>,
-    ) -> String {
-        let name = self.create_database(None).await;
-        let db = connect(&self.url(&name)).await;
-        if let Err(error) = fill(db.clone()).await {
-            panic!("the template {key} cannot be filled: {error}");
-        }
-        db.close()
-            .await
-            .unwrap_or_else(|error| panic!("the template {key} cannot be closed: {error}"));
+    async fn fill_template(&self, key: &str, fill: impl AsyncFnOnce(&Database)) -> Template {
+        let template = Database::empty().await;
+        fill(&template).await;
+        let (name, roles) = template.into_template();
         // PostgreSQL looks ten times a second whether the last session is gone before it copies a
         // database. We look more often, and nobody may come back.
         self.execute(format!(
@@ -229,7 +235,7 @@ impl Cluster {
         if timeout(PATIENCE, closed).await.is_err() {
             panic!("the template {key} is still in use: close every connection in its closure");
         }
-        name
+        (name, roles)
     }
 
     /// Makes a role that can log in, and returns its password.

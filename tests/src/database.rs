@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    panic::Location,
     time::{Duration, Instant},
 };
 
@@ -20,39 +21,75 @@ use crate::{
 pub struct Database {
     cluster: &'static Cluster,
     name: String,
-    /// The roles made for this test, by the name the test knows.
+    /// The roles that this test may log in as, by the name the test knows.
     roles: Mutex<HashMap<String, Role>>,
 }
 
-struct Role {
+/// A role on the server. That of a template is the same in every copy.
+#[derive(Clone)]
+pub(crate) struct Role {
     name: String,
     password: String,
+    of_template: bool,
 }
 
 impl Database {
-    /// A copy of the template `key`, which `fill` migrates for the first test that asks. Every
-    /// other test of the binary gets a copy of what that one made, so one key always goes with
-    /// one `fill`.
-    pub async fn from_template(
+    /// A copy of the template `key` of the calling line, which `fill` migrates for the first test that asks. Every other
+    /// test of the binary gets a copy of what that one made, so one key always goes with one `fill`.
+    #[track_caller]
+    pub fn from_template(
         key: &'static str,
         fill: impl AsyncFnOnce(DatabaseConnection) -> Result<(), DbErr>,
-    ) -> Self {
-        let cluster = cluster().await;
-        let template = cluster.template(key, fill).await;
-        Self::create(cluster, Some(&template)).await
+    ) -> impl Future<Output = Self> {
+        Self::from_template_with_roles(key, async move |template| {
+            let db = template.connect().await;
+            if let Err(error) = fill(db.clone()).await {
+                panic!("the template {key} cannot be filled: {error}");
+            }
+            let closed = db.close().await;
+            closed.unwrap_or_else(|error| panic!("the template {key} cannot be closed: {error}"));
+        })
+    }
+
+    /// The same with what belongs or is granted to roles: those that `fill` asks the template for are the roles of every
+    /// copy. A test that alters a role needs a database that is no copy. Rights on the database itself are not copied.
+    #[track_caller]
+    pub fn from_template_with_roles(
+        key: &'static str,
+        fill: impl AsyncFnOnce(&Self),
+    ) -> impl Future<Output = Self> {
+        // Two folders may have a template of one name.
+        let key = (Location::caller(), key);
+        async move {
+            let cluster = cluster().await;
+            let (template, roles) = cluster.template(key, fill).await;
+            Self {
+                cluster,
+                name: cluster.create_database(Some(&template)).await,
+                roles: Mutex::new(roles),
+            }
+        }
     }
 
     /// A database with nothing in it.
     pub async fn empty() -> Self {
-        Self::create(cluster().await, None).await
-    }
-
-    async fn create(cluster: &'static Cluster, template: Option<&str>) -> Self {
+        let cluster = cluster().await;
         Self {
             cluster,
-            name: cluster.create_database(template).await,
+            name: cluster.create_database(None).await,
             roles: Mutex::default(),
         }
+    }
+
+    /// What copies are made of; it stays as long as the server.
+    pub(crate) fn into_template(mut self) -> (String, HashMap<String, Role>) {
+        let mut roles = std::mem::take(self.roles.get_mut());
+        for role in roles.values_mut() {
+            role.of_template = true;
+        }
+        let name = self.name.clone();
+        std::mem::forget(self);
+        (name, roles)
     }
 
     /// Its name on the server.
@@ -88,7 +125,15 @@ impl Database {
         if !roles.contains_key(role) {
             let name = format!("{}_{role}", self.name);
             let password = self.cluster.create_role(&name).await;
-            roles.insert(role.to_owned(), Role { name, password });
+            let of_template = false;
+            roles.insert(
+                role.to_owned(),
+                Role {
+                    name,
+                    password,
+                    of_template,
+                },
+            );
         }
         let role = &roles[role];
         (role.name.clone(), role.password.clone())
@@ -112,7 +157,9 @@ impl Database {
     ///
     /// If it ends or goes on without waiting: the race that the test is about did not happen.
     pub async fn wait_until_blocked(&self, session: &Session) {
-        self.blockers(session).await;
+        if let Err(why) = self.blockers(session).await {
+            panic!("session {session} waits for no lock: {why}");
+        }
     }
 
     /// Waits until a step of `waiter` waits for a lock, and checks that it is `holder` it waits
@@ -122,32 +169,50 @@ impl Database {
     ///
     /// As for [`Self::wait_until_blocked`], and if somebody else holds the lock.
     pub async fn wait_until_blocked_by(&self, waiter: &Session, holder: &Session) {
-        let blockers = self.blockers(waiter).await;
-        assert!(
-            blockers.contains(&holder.pid()),
-            "session {waiter} waits, but not for {holder}: for {blockers:?}"
-        );
+        match self.blockers(waiter).await {
+            Ok(blockers) if blockers.contains(&holder.pid()) => {}
+            Ok(_) => panic!(
+                "session {waiter} does not wait for {holder}: {}",
+                self.waits().await
+            ),
+            Err(why) => panic!("session {waiter} does not wait for {holder}: {why}"),
+        }
     }
 
-    async fn blockers(&self, session: &Session) -> Vec<i32> {
+    /// The sessions that a step of this one waits for, or why it waits for none.
+    async fn blockers(&self, session: &Session) -> Result<Vec<i32>, String> {
         let start = Instant::now();
         loop {
             // In this order: a step that ends between the two is seen as ended the next time.
             let running = session.is_running();
             let activity = self.activity(session).await;
             if activity.waits_for_lock && !activity.blockers.is_empty() {
-                return activity.blockers;
+                return Ok(activity.blockers);
             }
-            assert!(
-                running,
-                "session {session} waits for no lock: no step of it is running"
-            );
-            assert!(
-                start.elapsed() < PATIENCE,
-                "session {session} waits for no lock after {PATIENCE:?}; it is {}",
-                activity.description
-            );
+            if !running {
+                return Err("no step of it is running".to_owned());
+            }
+            if start.elapsed() > PATIENCE {
+                return Err(format!("after {PATIENCE:?} it is {}", activity.description));
+            }
             sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Which sessions of this database wait for which, for a message.
+    pub(crate) async fn waits(&self) -> String {
+        let statement = Statement::from_sql_and_values(
+            DbBackend::Postgres,
+            "select coalesce(string_agg(format('%s (%s) waits for %s', w.application_name, w.pid, (
+                        select string_agg(format('%s (%s)', b.application_name, b.pid), ', ')
+                        from pg_stat_activity as b where b.pid = any (pg_blocking_pids(w.pid)))), '; '),
+                    'no session waits for another') as waits
+             from pg_stat_activity as w where w.datname = $1 and w.wait_event_type = 'Lock'",
+            [self.name.as_str().into()],
+        );
+        match self.cluster.query(statement).await {
+            Some(row) => row.try_get("", "waits").unwrap_or_default(),
+            None => String::new(),
         }
     }
 
@@ -185,7 +250,8 @@ struct Activity {
 impl Drop for Database {
     fn drop(&mut self) {
         let roles = std::mem::take(self.roles.get_mut());
-        let roles = roles.into_values().map(|role| role.name).collect();
+        let own = roles.into_values().filter(|role| !role.of_template);
+        let roles = own.map(|role| role.name).collect();
         self.cluster.drop_database(&self.name, roles);
     }
 }
@@ -194,6 +260,8 @@ impl Session {
     async fn open(name: &str, url: &str) -> Self {
         let db = connect_with(url, |options| {
             options
+                // So that the server can report who waits for whom.
+                .set_application_name(name.to_owned())
                 .max_connections(1)
                 .idle_timeout(None)
                 .max_lifetime(None)

@@ -35,9 +35,14 @@
 mod cluster;
 mod database;
 mod log;
+mod race;
 mod session;
+pub mod sql;
+pub mod tables;
 
 pub use cluster::connect;
 pub use database::Database;
 pub use log::assert_log_agrees;
+#[doc(hidden)]
+pub use race::{Holder, Race};
 pub use session::{Session, Step};

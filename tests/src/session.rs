@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
@@ -95,6 +96,12 @@ impl Session {
     }
 }
 
+impl AsRef<Self> for Session {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl fmt::Display for Session {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} ({})", self.name, self.pid)
@@ -131,13 +138,18 @@ impl<T> Step<T> {
     ///
     /// If it does not end, or panicked itself.
     pub async fn finish(self) -> T {
-        let abort = self.task.abort_handle();
-        match timeout(PATIENCE, self.task).await {
-            Ok(Ok(done)) => done,
+        let done = self.ended_within(PATIENCE).await;
+        done.unwrap_or_else(|session| panic!("the step of session {session} does not end"))
+    }
+
+    /// What it returned, or the name of its session if it has not ended by then.
+    pub(crate) async fn ended_within(mut self, patience: Duration) -> Result<T, String> {
+        match timeout(patience, &mut self.task).await {
+            Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => resume_unwind(error.into_panic()),
             Err(_) => {
-                abort.abort();
-                panic!("the step of session {} does not end", self.session)
+                self.task.abort();
+                Err(self.session)
             }
         }
     }

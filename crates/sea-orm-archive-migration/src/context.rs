@@ -4,7 +4,7 @@ use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
-use crate::{name::literal, register, stamps, tenancy, work::Work};
+use crate::{archive_table::register, name::literal, stamps, tenancy, work::Work};
 
 /// The names of the settings that carry the context of a transaction.
 ///

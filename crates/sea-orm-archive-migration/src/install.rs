@@ -5,11 +5,12 @@ use sea_orm_archive_postgres::template::{fill, fill_with};
 use sea_orm_migration::DbErr;
 
 use crate::{
-    context, follow,
+    archive_table::{follow, privileges, register},
+    context, feature,
     history::{self, foreign_key},
     known,
     name::{literal, quote},
-    privileges, register, stamps, tenancy,
+    stamps, tenancy,
     work::Work,
 };
 
@@ -29,9 +30,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     let owner = tenancy::owner(work, "archive.archival").await?;
     work.run(&fill(schema::core::ARCHIVAL, [("owner", literal(&owner))]))
         .await?;
-    foreign_key::forget_dropped(work).await?;
-    history::register::forget_dropped(work).await?;
-    register::forget_dropped(work).await?;
+    feature::forget_dropped(work).await?;
     follow::refresh(work, None).await?;
     tenancy::refresh_foreign_keys(work).await?;
     tenancy::keep_functions(work).await?;

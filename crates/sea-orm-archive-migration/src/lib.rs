@@ -88,40 +88,32 @@
 //! [`DbErr::Migration`](sea_orm_migration::DbErr) that names the table and the way out, or what the
 //! database said.
 
-mod alter;
+mod archive_table;
 mod audit;
 mod context;
-mod follow;
+mod feature;
 mod history;
-mod index;
 mod install;
 mod known;
+mod manager;
 mod name;
-mod options;
-mod privileges;
-mod register;
-mod remove;
-mod schema;
-mod sequence;
 mod stamps;
-mod sync;
 mod tenancy;
-mod twin;
 mod work;
 
-pub use audit::{AuditSchema, AuditedTable};
+pub use archive_table::{ArchivedTable, ExistingTable};
+pub use audit::AuditedTable;
 pub use context::ContextSettings;
-pub use history::{HistorySchema, HistorySplit, HistoryTable, TemporalForeignKey};
-pub use options::{ArchivedTable, ExistingTable};
-pub use schema::ArchiveSchema;
-pub use stamps::{StampSchema, StampedTable};
-pub use tenancy::{Tenancy, TenancySchema};
+pub use history::{HistorySplit, HistoryTable, TemporalForeignKey};
+pub use manager::{ArchiveSchema, AuditSchema, HistorySchema, StampSchema, TenancySchema};
+pub use stamps::StampedTable;
+pub use tenancy::{Attributed, Tenancy};
 
 /// Everything that a migration needs: `use sea_orm_archive_migration::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        ArchiveSchema, ArchivedTable, AuditSchema, AuditedTable, ContextSettings, ExistingTable,
-        HistorySchema, HistorySplit, HistoryTable, StampSchema, StampedTable, TemporalForeignKey,
-        Tenancy, TenancySchema,
+        ArchiveSchema, ArchivedTable, Attributed, AuditSchema, AuditedTable, ContextSettings,
+        ExistingTable, HistorySchema, HistorySplit, HistoryTable, StampSchema, StampedTable,
+        TemporalForeignKey, Tenancy, TenancySchema,
     };
 }

@@ -265,7 +265,7 @@ impl Work {
     }
 
     /// Sets a setting until the end of the transaction, and says what it was before.
-    async fn set(&self, setting: &str, value: &str) -> Result<String, DbErr> {
+    pub(crate) async fn set(&self, setting: &str, value: &str) -> Result<String, DbErr> {
         let before = self
             .row(
                 "SELECT pg_catalog.current_setting($1) AS value",

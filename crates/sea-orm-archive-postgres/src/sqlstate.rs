@@ -1,7 +1,35 @@
-//! The error codes of the functions and statements of this crate.
+//! The SQLSTATEs that the crate reacts to or raises, and their classes.
+
+/// A snapshot is too old, or two transactions do not serialize.
+pub const SERIALIZATION_FAILURE: &str = "40001";
+const DEADLOCK_DETECTED: &str = "40P01";
+
+const NOT_NULL_VIOLATION: &str = "23502";
+const FOREIGN_KEY_VIOLATION: &str = "23503";
+/// A unique index refused a row.
+pub const UNIQUE_VIOLATION: &str = "23505";
+const CHECK_VIOLATION: &str = "23514";
+const EXCLUSION_VIOLATION: &str = "23P01";
+/// What PostgreSQL 18 reports for ON DELETE RESTRICT.
+const RESTRICT_VIOLATION: &str = "23001";
+
+const STRING_DATA_RIGHT_TRUNCATION: &str = "22001";
+const NUMERIC_VALUE_OUT_OF_RANGE: &str = "22003";
+const INVALID_DATETIME_FORMAT: &str = "22007";
+const INVALID_TEXT_REPRESENTATION: &str = "22P02";
+
+const FEATURE_NOT_SUPPORTED: &str = "0A000";
+const INVALID_SCHEMA_NAME: &str = "3F000";
+const GENERATED_ALWAYS: &str = "428C9";
+const UNDEFINED_TABLE: &str = "42P01";
+const UNDEFINED_COLUMN: &str = "42703";
+const UNDEFINED_OBJECT: &str = "42704";
+const DATATYPE_MISMATCH: &str = "42804";
+const CANNOT_COERCE: &str = "42846";
+const UNDEFINED_FUNCTION: &str = "42883";
 
 /// The tables have changed since the plan was made.
-pub const STALE: &str = "AR001";
+pub const STALE_PLAN: &str = "AR001";
 /// The archival holds more, or something else, than the plan restores.
 pub const OTHER_PLAN: &str = "AR002";
 /// A declared `restrict` has rows.
@@ -9,16 +37,81 @@ pub const RESTRICTED: &str = "AR003";
 /// A trigger dropped or changed a row.
 pub const TRIGGER: &str = "AR004";
 /// The root is not in its archive table.
-pub const INCOMPLETE: &str = "AR005";
-/// Never leaves the database: it carries an answer out of a rolled back block.
-pub const ANSWER: &str = "AR006";
-/// The audit log recorded that other rows left than arrived.
-pub const UNLIKE: &str = "AR008";
-/// An audited table has lost its primary key.
-pub const KEYLESS: &str = "AR009";
+pub const INCOMPLETE_ARCHIVAL: &str = "AR005";
+/// The audit log saw other rows leave than arrive.
+const LOG_MISMATCH: &str = "AR008";
+/// An audited table has no primary key.
+const LOG_WITHOUT_KEY: &str = "AR009";
 /// Rows of another tenant would be changed.
 pub const OTHER_TENANT: &str = "AR010";
 /// The audit log does not know the columns of a table whose rows move.
-pub const BEHIND: &str = "AR011";
+const LOG_OUTDATED: &str = "AR011";
 /// The archived root does not have the version that the caller passed.
 pub const OTHER_VERSION: &str = "AR012";
+
+/// The transaction may succeed when it is run again.
+pub fn is_contention(code: &str) -> bool {
+    matches!(code, SERIALIZATION_FAILURE | DEADLOCK_DETECTED)
+}
+
+/// A constraint refused a row: class 23.
+pub fn is_constraint(code: &str) -> bool {
+    code.starts_with("23")
+}
+
+/// A foreign key refused a row.
+pub fn is_foreign_key(code: &str) -> bool {
+    matches!(code, FOREIGN_KEY_VIOLATION | RESTRICT_VIOLATION)
+}
+
+/// A unique index or an exclusion constraint refused a row.
+pub fn is_taken(code: &str) -> bool {
+    matches!(code, UNIQUE_VIOLATION | EXCLUSION_VIOLATION)
+}
+
+/// A constraint of the kinds that the conflicts of a restore explain.
+pub fn is_conflict(code: &str) -> bool {
+    is_taken(code) || is_foreign_key(code) || matches!(code, CHECK_VIOLATION | NOT_NULL_VIOLATION)
+}
+
+/// A text is no value of the type that it is cast to.
+pub fn is_invalid_text(code: &str) -> bool {
+    matches!(
+        code,
+        STRING_DATA_RIGHT_TRUNCATION
+            | NUMERIC_VALUE_OUT_OF_RANGE
+            | INVALID_DATETIME_FORMAT
+            | INVALID_TEXT_REPRESENTATION
+    )
+}
+
+/// A statement names a schema, a function, a table or a column that does not exist.
+pub fn is_undefined(code: &str) -> bool {
+    matches!(
+        code,
+        INVALID_SCHEMA_NAME | UNDEFINED_FUNCTION | UNDEFINED_TABLE | UNDEFINED_COLUMN
+    )
+}
+
+/// A trigger changed what the verb does, or the audit log cannot record it.
+pub fn is_trigger(code: &str) -> bool {
+    matches!(
+        code,
+        TRIGGER | LOG_MISMATCH | LOG_WITHOUT_KEY | LOG_OUTDATED
+    )
+}
+
+/// The plan may not be of these tables: our own code, and what PostgreSQL reports when a name in a planned statement no
+/// longer exists or has another type.
+pub fn is_stale(code: &str) -> bool {
+    is_undefined(code)
+        || matches!(
+            code,
+            STALE_PLAN
+                | FEATURE_NOT_SUPPORTED
+                | GENERATED_ALWAYS
+                | UNDEFINED_OBJECT
+                | DATATYPE_MISMATCH
+                | CANNOT_COERCE
+        )
+}

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ::sea_orm::entity::prelude::*;
 
 use crate::decode::{self, sea_orm};
+use crate::error::{Error, unexpected_answer};
 
 /// One recorded move of one tree: a row of `archive.archival`.
 ///
@@ -39,7 +40,8 @@ pub struct Model {
     /// Who restored it, as text.
     #[sea_orm(column_type = "Text", nullable)]
     pub restored_by: Option<String>,
-    /// The tenant whose rows they are; `None` where no table of the tree is under tenancy.
+    /// The tenant of the rows; `None` where no table of the tree is under tenancy, empty where they went into the archive
+    /// before it came under tenancy.
     #[sea_orm(column_type = "Text", nullable)]
     #[serde(default)]
     pub tenant: Option<String>,
@@ -48,6 +50,8 @@ pub struct Model {
 /// The ledger has no relations of its own: a twin points at it with `archival_id`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
+
+decode::read_as_derived!(Model);
 
 impl ActiveModelBehavior for ActiveModel {}
 
@@ -78,9 +82,8 @@ struct Record {
 }
 
 /// The record in the answer to a call that has been committed: what callers put into it cannot make this fail.
-pub(crate) fn from_answer(answer: Json) -> Result<Model, crate::Error> {
-    let record: Record =
-        serde_json::from_value(answer).map_err(|error| crate::Error::Catalog(error.to_string()))?;
+pub(crate) fn from_answer(answer: Json) -> Result<Model, Error> {
+    let record: Record = serde_json::from_value(answer).map_err(unexpected_answer)?;
     Ok(Model {
         id: record.id,
         root_table: record.root_table,

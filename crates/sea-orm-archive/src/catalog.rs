@@ -2,10 +2,9 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_archive_postgres::catalog::{Table, UniqueIndex};
-
 use sea_orm_archive_postgres::schema::{VERSION, Version};
 
-use crate::Error;
+use crate::error::{Error, SetupError, unexpected_answer};
 
 /// Reads the tables that `names` resolve to, in their order; `None` where there is no such table.
 ///
@@ -14,7 +13,7 @@ use crate::Error;
 ///
 /// # Errors
 ///
-/// [`Error::NotInstalled`] where `install_archive` has not run, [`Error::Database`] otherwise.
+/// [`SetupError::NotInstalled`] where `install_archive` has not run, [`Error::Database`] otherwise.
 pub async fn read<C: ConnectionTrait>(
     db: &C,
     names: &[String],
@@ -28,7 +27,7 @@ pub async fn read<C: ConnectionTrait>(
         Some(row) => row.try_get("", "tables")?,
         None => return Ok(Vec::new()),
     };
-    serde_json::from_value(tables).map_err(|error| Error::Catalog(error.to_string()))
+    serde_json::from_value(tables).map_err(unexpected_answer)
 }
 
 /// The number that changes when a table among `names` changes. Whoever plans asks for it, so it is here that the version of
@@ -43,7 +42,7 @@ pub(crate) async fn fingerprint<C: ConnectionTrait>(
         [names.to_vec().into()],
     );
     let Some(row) = db.query_one_raw(statement).await? else {
-        return Err(Error::Catalog("archive.fingerprint gave no row".to_owned()));
+        return Err(unexpected_answer("archive.fingerprint gave no row"));
     };
     check_version(row.try_get("", "version")?)?;
     Ok(row.try_get("", "fingerprint")?)
@@ -54,7 +53,7 @@ pub(crate) fn check_version(installed: i32) -> Result<(), Error> {
     let installed = Version::from(installed);
     match VERSION.works_on(installed) {
         true => Ok(()),
-        false => Err(Error::SchemaVersion { installed }),
+        false => Err(SetupError::SchemaVersion { installed }.into()),
     }
 }
 
@@ -72,5 +71,5 @@ pub(crate) async fn unique_indexes<C: ConnectionTrait>(
         return Ok(Vec::new());
     };
     let indexes: serde_json::Value = row.try_get("", "indexes")?;
-    serde_json::from_value(indexes).map_err(|error| Error::Catalog(error.to_string()))
+    serde_json::from_value(indexes).map_err(unexpected_answer)
 }

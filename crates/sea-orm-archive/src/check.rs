@@ -8,8 +8,8 @@ use sea_orm_archive_postgres::compare::{
     Finding, VersionColumns, archive_table_findings, history_findings, registered,
 };
 
-use crate::Error;
 use crate::catalog;
+use crate::error::{Error, unexpected_answer};
 use crate::exec::{Executor, begin, check_backend};
 
 /// Compares the database with what the migrations registered there, and returns everything that differs, sorted by object;
@@ -49,9 +49,12 @@ use crate::exec::{Executor, begin, check_backend};
 ///
 /// # Errors
 ///
-/// [`Error::NotInstalled`] where `install_archive` has not run, [`Error::SchemaVersion`] where it has to run again,
+/// [`SetupError::NotInstalled`] where `install_archive` has not run, [`SetupError::SchemaVersion`] where it has to run again,
 /// [`Error::Database`] otherwise, for one where the role was not given `grant_archive` (and `grant_audit`, where the log is
 /// installed).
+///
+/// [`SetupError::NotInstalled`]: crate::error::SetupError::NotInstalled
+/// [`SetupError::SchemaVersion`]: crate::error::SetupError::SchemaVersion
 pub async fn check<C>(db: &C) -> Result<Vec<Finding>, Error>
 where
     C: Executor,
@@ -103,8 +106,8 @@ async fn of_tables<C: ConnectionTrait>(db: &C) -> Result<Vec<Finding>, Error> {
             continue;
         };
         if let Some(history) = row.try_get::<Option<serde_json::Value>>("", "history")? {
-            let columns: VersionColumns = serde_json::from_value(history)
-                .map_err(|error| Error::Catalog(error.to_string()))?;
+            let columns: VersionColumns =
+                serde_json::from_value(history).map_err(unexpected_answer)?;
             found.extend(history_findings(table, &columns));
         }
         let archive: Option<String> = row.try_get("", "archive")?;

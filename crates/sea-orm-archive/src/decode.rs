@@ -4,7 +4,7 @@
 //! in one row must not make a query of all rows fail, nor the answer to a move that has been committed.
 
 use ::sea_orm::prelude::{DateTime, DateTimeUtc, Json};
-use ::sea_orm::{DbErr, QueryResult, TryGetError, TryGetableFromJson};
+use ::sea_orm::{QueryResult, TryGetError, TryGetableFromJson};
 use serde_json::value::RawValue;
 
 /// A JSON text. What cannot be held becomes a string with its text: a member of the object if the text is an object,
@@ -67,15 +67,16 @@ impl Decode for Json {
 
 macro_rules! as_sea_orm_does {
     ($($field:ty),*) => {
-        $(impl Decode for $field {
-            fn decode(row: &QueryResult, prefix: &str, column: &str) -> Result<Self, TryGetError> {
+        $(impl $crate::decode::Decode for $field {
+            fn decode(row: &::sea_orm::QueryResult, prefix: &str, column: &str) -> Result<Self, ::sea_orm::TryGetError> {
                 row.try_get_nullable(prefix, column)
             }
         })*
     };
 }
+pub(crate) use as_sea_orm_does;
 
-as_sea_orm_does!(i64, String, DateTimeUtc, crate::audit::Operation);
+as_sea_orm_does!(i64, String, DateTimeUtc);
 
 impl<T: Decode> Decode for Option<T> {
     fn decode(row: &QueryResult, prefix: &str, column: &str) -> Result<Self, TryGetError> {
@@ -101,7 +102,7 @@ pub(crate) mod sea_orm {
     }
 
     /// A row, as the derived code reads it.
-    pub(crate) struct QueryResult<'a>(pub(super) &'a ::sea_orm::QueryResult);
+    pub(crate) struct QueryResult<'a>(pub(crate) &'a ::sea_orm::QueryResult);
 
     impl QueryResult<'_> {
         pub(crate) fn try_get_nullable<T: Decode>(
@@ -114,29 +115,29 @@ pub(crate) mod sea_orm {
     }
 }
 
-/// Reads these models by what the derive has made of them.
+/// Reads a model by what the derive has made of it.
 macro_rules! read_as_derived {
-    ($($model:ty),*) => {
-        $(impl ::sea_orm::FromQueryResult for $model {
-            fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
-                sea_orm::FromQueryResult::from_query_result(&sea_orm::QueryResult(row), prefix)
+    ($model:ty) => {
+        impl ::sea_orm::FromQueryResult for $model {
+            fn from_query_result(
+                row: &::sea_orm::QueryResult,
+                prefix: &str,
+            ) -> Result<Self, ::sea_orm::DbErr> {
+                use $crate::decode::sea_orm::{FromQueryResult, QueryResult};
+                FromQueryResult::from_query_result(&QueryResult(row), prefix)
             }
 
             fn from_query_result_nullable(
-                row: &QueryResult,
+                row: &::sea_orm::QueryResult,
                 prefix: &str,
-            ) -> Result<Self, TryGetError> {
-                sea_orm::FromQueryResult::from_query_result_nullable(&sea_orm::QueryResult(row), prefix)
+            ) -> Result<Self, ::sea_orm::TryGetError> {
+                use $crate::decode::sea_orm::{FromQueryResult, QueryResult};
+                FromQueryResult::from_query_result_nullable(&QueryResult(row), prefix)
             }
-        })*
+        }
     };
 }
-
-read_as_derived!(
-    crate::archival::Model,
-    crate::audit::entry::Model,
-    crate::audit::details::Model
-);
+pub(crate) use read_as_derived;
 
 #[cfg(test)]
 mod tests {

@@ -101,6 +101,16 @@ impl DeclaredName {
     }
 }
 
+/// For errors.
+impl std::fmt::Display for DeclaredName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(schema) = &self.schema {
+            write!(f, "{schema}.")?;
+        }
+        f.write_str(&self.table)
+    }
+}
+
 impl From<&TableRef> for DeclaredName {
     fn from(table: &TableRef) -> Self {
         match table {

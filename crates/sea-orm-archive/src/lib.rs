@@ -22,7 +22,7 @@
 //! use sea_orm::entity::prelude::*;
 //! use sea_orm_archive::prelude::*;
 //!
-//! # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), ArchiveError> {
+//! # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), Error> {
 //! let archival = post::Entity::archive_by_id(42).by(7).reason("spam").exec(&db).await?;
 //! post::Entity::archive_many().filter(post::Column::AuthorId.eq(7)).exec(&db).await?;
 //!
@@ -52,7 +52,7 @@ pub mod context;
 mod decode;
 mod deleted_by;
 pub mod entity;
-mod error;
+pub mod error;
 mod exec;
 pub mod history;
 pub mod lock;
@@ -71,7 +71,7 @@ pub use context::Context;
 #[cfg(feature = "axum")]
 pub use context::axum::ContextLayer;
 pub use entity::{Archivable, Declaration, DeclaredEdge, Restorable};
-pub use error::{Error, UndeclaredEdge};
+pub use error::{Error, ErrorKind};
 pub use exec::Executor;
 pub use history::{
     Bitemporal, Changed, History, HistoryColumns, HistoryEntity, JoinVersion, Period,
@@ -91,9 +91,9 @@ pub use verbs::{ArchiveEntity, ArchiveModel, RestoreModel};
 pub mod prelude {
     pub use crate::{
         Archivable, Archival, ArchiveEntity, ArchiveLocked, ArchiveModel, AuditEntity, Conflict,
-        Context, DeriveArchive, DeriveHistory, DeriveOptimisticLock, Error as ArchiveError,
-        History, HistoryEntity, JoinVersion, LockError, OptimisticLock, Period, Restorable,
-        RestoreLocked, RestoreModel, RevertModel, UpdateLocked,
+        Context, DeriveArchive, DeriveHistory, DeriveOptimisticLock, Error, ErrorKind, History,
+        HistoryEntity, JoinVersion, LockError, OptimisticLock, Period, Restorable, RestoreLocked,
+        RestoreModel, RevertModel, UpdateLocked,
     };
 }
 

@@ -10,8 +10,8 @@ use sea_orm_archive_postgres::emit;
 use sea_orm_archive_postgres::emit::Roots;
 use sea_orm_archive_postgres::model::{Basis, Plan, RestorePlan};
 
-use crate::Error;
 use crate::entity::Archivable;
+use crate::error::Error;
 use crate::exec::{Executor, Sql, is_stale};
 use crate::plan;
 use crate::plan::Planning;

@@ -8,8 +8,14 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use url::Url;
+
 use crate::{
-    StartError, account::Account, installation::Installation, server::Address, watcher::Watcher,
+    StartError,
+    account::Account,
+    installation::Installation,
+    server::{socket_url, with_database, with_role},
+    watcher::Watcher,
 };
 
 /// What every throwaway server has.
@@ -21,12 +27,16 @@ const ALWAYS: [(&str, &str); 3] = [
 ];
 
 /// What a server has that may lose its data when the machine does, as nobody wants it back.
-const FAST: [(&str, &str); 7] = [
+const FAST: [(&str, &str); 9] = [
     ("fsync", "off"),
     ("synchronous_commit", "off"),
     ("full_page_writes", "off"),
     ("wal_level", "minimal"),
     ("max_wal_senders", "0"),
+    // Its log takes memory, and checkpoints cost nothing.
+    ("max_wal_size", "128MB"),
+    // The queries are small and each is planned anew in many databases.
+    ("jit", "off"),
     ("max_logical_replication_workers", "0"),
     // A worker that visits a database keeps it from being copied, a tenth of a second each time.
     ("autovacuum", "off"),
@@ -51,6 +61,7 @@ pub struct Postgres {
     /// Locked for as long as a command runs: the answers come in the order of the commands.
     watcher: Mutex<Watcher>,
     folder: PathBuf,
+    address: Url,
     version: u32,
     port: u16,
     tcp: bool,
@@ -85,16 +96,16 @@ impl Postgres {
 
     /// The address of a database on this server, over its Unix socket.
     pub fn url(&self, database: &str) -> String {
-        self.address().url(database)
+        with_database(&self.address, database)
     }
 
     /// The address of a database for another role than `postgres`.
     pub fn url_as(&self, database: &str, role: &str, password: &str) -> String {
-        self.address().url_as(database, role, password)
+        with_role(&self.address, database, role, password)
     }
 
-    pub(crate) fn address(&self) -> Address {
-        Address::socket(&self.folder, self.port)
+    pub(crate) fn address(&self) -> &Url {
+        &self.address
     }
 
     /// Where it listens on this machine, if [`Builder::tcp`] was asked for.
@@ -194,10 +205,11 @@ impl Builder {
             Some(account) => account.clone(),
             None => Account::find()?,
         };
-        let mut watcher = Watcher::spawn(&installation.bindir, &account)?;
+        let mut watcher = Watcher::spawn(&installation.bindir, &account, self.durable)?;
         watcher.ask("initdb")?;
         let port = self.start_on_a_free_port(&mut watcher)?;
         Ok(Postgres {
+            address: socket_url(watcher.folder(), port)?,
             folder: watcher.folder().to_owned(),
             watcher: Mutex::new(watcher),
             version: installation.version,

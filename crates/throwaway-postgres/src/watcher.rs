@@ -23,8 +23,12 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Starts the shell, which makes the folder.
-    pub(crate) fn spawn(bindir: &Path, account: &Account) -> Result<Self, StartError> {
+    /// Starts the shell, which makes the folder: on a disk if the server is `durable`.
+    pub(crate) fn spawn(
+        bindir: &Path,
+        account: &Account,
+        durable: bool,
+    ) -> Result<Self, StartError> {
         let mut command = Command::new("/bin/sh");
         command
             .args(["-c", SCRIPT, "watcher"])
@@ -39,6 +43,7 @@ impl Watcher {
             .process_group(0)
             // Messages in English, and no surprise from the caller's environment.
             .env("LC_ALL", "C")
+            .env("DURABLE", if durable { "yes" } else { "" })
             .env("TZ", "UTC");
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"PG") {

@@ -20,9 +20,16 @@ cd / || exit 1
 folder=
 server=
 
+# A server that may lose its data has it in memory, where there is room and TMPDIR does not name a place. CREATE DATABASE
+# and DROP DATABASE, which every test runs, write and remove 300 files: a fifth of the time that they take on a disk.
+memory() {
+    df -Pk /dev/shm 2>/dev/null | awk '$1 == "tmpfs" && $4 >= 2 * 1024 * 1024 { print "/dev/shm" }'
+}
+
 # The name of a Unix socket has about 100 bytes: a long TMPDIR is passed over.
 make_folder() {
-    for parent in "${TMPDIR:-/tmp}" /tmp; do
+    # shellcheck disable=SC2046 # one word or none
+    for parent in $([ -n "$DURABLE$TMPDIR" ] || memory) "${TMPDIR:-/tmp}" /tmp; do
         [ "${#parent}" -le 70 ] || continue
         folder=$(mktemp -d "$parent/pg-XXXXXXXX" 2>&1) && return
     done

@@ -4,6 +4,7 @@ use blog::{comment, like, post, post_tag, tag, user};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, DatabaseConnection, QueryOrder};
+use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 
 use storyteller::{Error, Narrator, ensure};
@@ -207,7 +208,12 @@ async fn look_up(
     ));
     let again = post::Entity::archive_by_id(post.id).exec(db).await;
     ensure(
-        matches!(again, Err(ArchiveError::AlreadyArchived { .. })),
+        matches!(
+            again,
+            Err(sea_orm_archive::Error::Conflict(
+                ConflictError::AlreadyArchived { .. }
+            ))
+        ),
         "it cannot be archived twice",
     )
 }
@@ -250,7 +256,12 @@ async fn meet_the_conflict(
     ensure(told, "the preview names the post in the way")?;
     let refused = post::Entity::restore_by_id(post.id).exec(db).await;
     ensure(
-        matches!(refused, Err(ArchiveError::RestoreConflict { .. })),
+        matches!(
+            refused,
+            Err(sea_orm_archive::Error::Conflict(
+                ConflictError::Restore { .. }
+            ))
+        ),
         "a restore into a taken slug is refused",
     )?;
     narrator.say("The restore is refused with the same words, and nothing has moved:");

@@ -3,9 +3,10 @@
 use blog::post;
 use sea_orm::EntityTrait;
 use sea_orm_archive::archival;
+use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 
-use crate::blog::{attempt, blog, number, run};
+use crate::attacks::blog::{attempt, blog, number, run};
 
 /// What `tagger` tries against the record of an archived post, with what PostgreSQL or a function of ours answers.
 const ATTEMPTS: [(&str, &str); 30] = [
@@ -150,7 +151,7 @@ async fn a_role_reads_no_record_of_tables_that_it_may_not_read() {
     assert_eq!(archival::Entity::find().all(&tagger).await.unwrap(), []);
     let error = archival.restore(&tagger).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::AlreadyRestored { .. }),
+        matches!(error, Error::NotFound(NotFoundError::Archival { .. })),
         "{error}"
     );
 }

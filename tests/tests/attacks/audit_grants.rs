@@ -6,7 +6,7 @@ use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, AuditedTable};
 use sea_orm_migration::SchemaManager;
 use serde_json::json;
 
-use crate::audited::{Audited, json, run};
+use crate::attacks::audited::{Audited, json, run};
 
 async fn open() -> (Audited, DatabaseConnection) {
     let audited = Audited::new(
@@ -154,7 +154,7 @@ async fn an_open_read_holds_up_neither_reads_nor_writes() {
 
 #[tokio::test]
 async fn revoking_the_archive_leaves_what_the_other_grants_gave() {
-    let (database, db) = crate::blog::blog().await;
+    let (database, db) = crate::attacks::blog::blog().await;
     let manager = SchemaManager::new(&db);
     manager.install_audit().await.unwrap();
     let role = database.role("web").await;
@@ -166,9 +166,9 @@ async fn revoking_the_archive_leaves_what_the_other_grants_gave() {
         "select count(*) from archive.audit_entry",
         "select archive.make_audit_partitions(1)::bigint",
     ] {
-        crate::blog::number(&web, allowed).await;
+        crate::attacks::blog::number(&web, allowed).await;
     }
-    let refused = crate::blog::attempt(&web, "select from archive.archival").await;
+    let refused = crate::attacks::blog::attempt(&web, "select from archive.archival").await;
     assert!(
         refused
             .unwrap_err()

@@ -1,11 +1,13 @@
 //! Tables that are archived and audited. Roles are as they should be: `owner` migrates and owns everything, `web` is
 //! the application; neither is a superuser.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, AuditedTable};
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 use serde_json::Value as Json;
+
+pub use sea_orm_archive_tests::sql::{json, run};
 
 pub struct Audited {
     pub database: Database,
@@ -95,12 +97,6 @@ pub fn pretend_to_move(table: &str, linked: bool) -> String {
     .replace("TABLE", table)
 }
 
-pub async fn run(db: &impl ConnectionTrait, sql: &str) {
-    db.execute_unprepared(sql)
-        .await
-        .unwrap_or_else(|error| panic!("{error}: {sql}"));
-}
-
 /// Runs all of `sql` in one transaction, which is refused, and returns the error.
 pub async fn refused(db: &impl ConnectionTrait, sql: &str) -> String {
     let attempt = db
@@ -109,15 +105,4 @@ pub async fn refused(db: &impl ConnectionTrait, sql: &str) -> String {
     let error = attempt.expect_err(sql).to_string();
     run(db, "rollback").await;
     error
-}
-
-/// A query whose one column is JSON.
-pub async fn json(db: &impl ConnectionTrait, sql: &str) -> Vec<Json> {
-    let rows = db
-        .query_all_raw(Statement::from_string(DbBackend::Postgres, sql))
-        .await
-        .unwrap_or_else(|error| panic!("{error}: {sql}"));
-    rows.iter()
-        .map(|row| row.try_get_by_index(0).unwrap())
-        .collect()
 }

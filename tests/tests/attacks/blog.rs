@@ -1,10 +1,12 @@
 //! The blog, with roles that own nothing.
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
+
+pub use sea_orm_archive_tests::sql::{number, run};
 
 /// Two posts with a comment each.
 const ROWS: &str = "insert into users (name) values ('Ada');
@@ -36,22 +38,7 @@ pub async fn blog() -> (Database, DatabaseConnection) {
     (database, db)
 }
 
-/// Runs statements that must succeed.
-pub async fn run(db: &impl ConnectionTrait, sql: &str) {
-    attempt(db, sql)
-        .await
-        .unwrap_or_else(|error| panic!("{sql}: {error}"));
-}
-
 /// Runs statements that may fail.
 pub async fn attempt(db: &impl ConnectionTrait, sql: &str) -> Result<(), DbErr> {
     db.execute_unprepared(sql).await.map(drop)
-}
-
-/// The one number that a query gives.
-pub async fn number(db: &impl ConnectionTrait, sql: &str) -> i64 {
-    let row = db
-        .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
-        .await;
-    row.unwrap().unwrap().try_get_by_index(0).unwrap()
 }

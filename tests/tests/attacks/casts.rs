@@ -6,9 +6,10 @@ use sea_orm_archive_migration::{
     AuditSchema, AuditedTable, HistorySchema, HistoryTable, TemporalForeignKey, Tenancy,
     TenancySchema,
 };
+use sea_orm_archive_tests::sql;
 use serde_json::json;
 
-use crate::audited::{Audited, json, pretend_to_move, run};
+use crate::attacks::audited::{Audited, json, pretend_to_move, run};
 
 /// Types of a role that owns nothing else.
 const TYPES: &str = "
@@ -291,15 +292,7 @@ async fn values_of_user_types_are_recorded_as_text_and_read_back() {
         "insert into entries values (1, 'low', '{low,high}', '(low,1)', 1, '{1,2}', 1.50)",
     )
     .await;
-    let then =
-        sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, "select clock_timestamp()");
-    let then: sea_orm::prelude::DateTimeUtc = db
-        .query_one_raw(then)
-        .await
-        .unwrap()
-        .unwrap()
-        .try_get_by_index(0)
-        .unwrap();
+    let then = sql::clock(db).await;
     run(
         db,
         "update entries set feeling = 'high', feelings = '{}', pair = null, numbers = null, amount = 2",

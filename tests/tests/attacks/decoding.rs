@@ -8,8 +8,8 @@ use sea_orm_archive::{archival, audit};
 use sea_orm_archive_migration::AuditedTable;
 use serde_json::{Value as Json, json};
 
-use crate::audited::{self, Audited};
-use crate::blog::{blog, run};
+use crate::attacks::audited::{self, Audited};
+use crate::attacks::blog::{blog, run};
 
 /// JSON beyond what `serde_json` holds: a number, and a nesting.
 fn beyond() -> [String; 2] {

@@ -3,12 +3,13 @@
 use sea_orm::ConnectionTrait;
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::LostLinkReason;
+use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema};
 use sea_orm_archive_tests::{Database, Session};
 use sea_orm_migration::SchemaManager;
 
-use crate::blog::{number, run};
+use crate::attacks::blog::{number, run};
 
 /// A table whose rows are below rows of the same kind, and rows of notes that refer to them: the key is of any type.
 macro_rules! keyed {
@@ -202,7 +203,10 @@ async fn a_key_is_the_same_in_every_time_zone() {
             .await
             .unwrap_err();
         assert!(
-            matches!(error, ArchiveError::AlreadyArchived { .. }),
+            matches!(
+                error,
+                Error::Conflict(ConflictError::AlreadyArchived { .. })
+            ),
             "{error}"
         );
         let restored = moment::Entity::restore_by_id(key)

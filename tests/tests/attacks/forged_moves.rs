@@ -1,12 +1,12 @@
 //! A changed row is not recorded as a move between a table and its archive table.
 
 use sea_orm::prelude::DateTimeUtc;
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_archive::AuditEntity;
 use sea_orm_archive_migration::AuditedTable;
+use sea_orm_archive_tests::sql::clock;
 use serde_json::{Value as Json, json};
 
-use crate::audited::{Audited, json, pretend_to_move, refused, run};
+use crate::attacks::audited::{Audited, json, pretend_to_move, refused, run};
 
 const TABLES: &str = "
     create table accounts (id int primary key, owner text not null, balance int not null);
@@ -55,12 +55,6 @@ async fn open() -> Audited {
     )
     .await;
     audited
-}
-
-async fn clock(db: &impl ConnectionTrait) -> DateTimeUtc {
-    let statement = Statement::from_string(DbBackend::Postgres, "select clock_timestamp()");
-    let row = db.query_one_raw(statement).await.unwrap().unwrap();
-    row.try_get_by_index(0).unwrap()
 }
 
 async fn balance_as_of(audited: &Audited, at: DateTimeUtc) -> i32 {

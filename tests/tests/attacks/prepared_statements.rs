@@ -4,7 +4,7 @@ use blog::post;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_archive::prelude::*;
 
-use crate::blog::{blog, number, run};
+use crate::attacks::blog::{blog, number, run};
 
 /// Replaces every prepared statement of ours by one that changes other rows and answers nothing.
 const REPLACE: &str = "do $$

@@ -5,7 +5,7 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{AuditSchema, AuditedTable};
 use serde_json::{Value as Json, json};
 
-use crate::audited::{Audited, json, refused, run};
+use crate::attacks::audited::{Audited, json, refused, run};
 
 const TABLES: &str = "
     create table users (id int primary key, junk int, name text, password text not null, note text);

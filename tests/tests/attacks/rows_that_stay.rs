@@ -5,13 +5,14 @@ use std::time::Duration;
 use blog::{post, tag};
 use sea_orm::{DatabaseConnection, TransactionTrait};
 use sea_orm_archive::archival;
+use sea_orm_archive::error::DriftError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 use tokio::time::timeout;
 
-use crate::blog::{blog, number, run};
+use crate::attacks::blog::{blog, number, run};
 
 /// Policies that keep an archived comment from `web`: altogether, or from DELETE alone.
 const HIDING: [&str; 2] = [
@@ -193,7 +194,7 @@ async fn a_row_that_is_not_deferred_as_asked_stops_the_restore() {
         trigger(&db, "before", body).await;
         holding.rollback().await.unwrap();
         let refused = restoring.finish().await;
-        let Err(ArchiveError::Trigger(message)) = &refused else {
+        let Err(Error::Drift(DriftError::Trigger { message })) = &refused else {
             panic!("{body}: {refused:?}")
         };
         assert!(
@@ -222,7 +223,7 @@ async fn a_row_that_is_put_back_each_time_it_is_deferred_stops_the_restore() {
     // A restore that never ends would hold locks for ever.
     let refused = timeout(Duration::from_secs(60), post.restore(&web)).await;
     let refused = refused.expect("the restore ends");
-    let Err(ArchiveError::Trigger(message)) = &refused else {
+    let Err(Error::Drift(DriftError::Trigger { message })) = &refused else {
         panic!("{refused:?}")
     };
     assert!(message.contains("public.deleted_post_tags"), "{message}");

@@ -10,16 +10,17 @@ mod histories;
 mod story;
 mod trap;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm_archive::error::{ConflictError, NotFoundError, SetupError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistorySplit, HistoryTable};
-use sea_orm_archive_tests::Database;
+use sea_orm_archive_tests::{Database, sql};
 use sea_orm_migration::SchemaManager;
 
 use blog::post;
 use entities::office;
 
-use crate::blog::{blog, run};
+use crate::attacks::blog::{blog, run};
 
 async fn trapped() -> Database {
     let database = Database::from_template("trapped", async |db| trap::set(&db).await).await;
@@ -36,12 +37,7 @@ async fn trapped() -> Database {
 /// Also where an error of it was caught: a sequence is never rolled back.
 async fn assert_nothing_was_called(db: &DatabaseConnection) {
     let calls = "select is_called from hostile.calls";
-    let row = db
-        .query_one_raw(Statement::from_string(DbBackend::Postgres, calls))
-        .await
-        .unwrap()
-        .unwrap();
-    assert!(!row.try_get::<bool>("", "is_called").unwrap());
+    assert!(!sql::one::<bool>(db, calls).await);
 }
 
 #[tokio::test]
@@ -105,14 +101,8 @@ async fn triggers_of_the_application_keep_the_callers_search_path() {
         .await
         .unwrap();
     manager.unsplit_history("office_history").await.unwrap();
-    let journal = Statement::from_string(DbBackend::Postgres, "select entry from journal");
-    let rows = db.query_all_raw(journal).await.unwrap();
-    let entries: Vec<String> = rows
-        .iter()
-        .map(|row| row.try_get("", "entry").unwrap())
-        .collect();
     assert_eq!(
-        entries,
+        sql::texts(&db, "select entry from journal").await,
         [
             "DELETE offices app",
             "INSERT offices app",
@@ -146,7 +136,7 @@ async fn policies_of_the_application_keep_the_callers_search_path() {
     assert_eq!(preview.conflicts.len(), 1);
     let error = archival.restore(&web).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::RestoreConflict { .. }),
+        matches!(error, Error::Conflict(ConflictError::Restore { .. })),
         "{error}"
     );
     // An expression is written down for our path. What to do is said where a policy cannot be asked there.
@@ -162,7 +152,7 @@ async fn policies_of_the_application_keep_the_callers_search_path() {
     );
     run(&db, "alter function is_member() set search_path = public").await;
     let error = archival.restore(&web).await.unwrap_err();
-    let ArchiveError::RestoreConflict { conflicts, .. } = &error else {
+    let Error::Conflict(ConflictError::Restore { conflicts, .. }) = &error else {
         panic!("{error}")
     };
     assert_eq!(conflicts.len(), 2);
@@ -185,9 +175,15 @@ async fn a_database_installed_by_an_earlier_version_is_reported() {
         .unwrap();
     let error = office::Entity::archive_by_id("x").exec(&db).await;
     let error = error.unwrap_err();
-    assert!(matches!(error, ArchiveError::NotInstalled(_)), "{error}");
+    assert!(
+        matches!(error, Error::Setup(SetupError::NotInstalled { .. })),
+        "{error}"
+    );
     manager.install_archive().await.unwrap();
     let error = office::Entity::archive_by_id("x").exec(&db).await;
     let error = error.unwrap_err();
-    assert!(matches!(error, ArchiveError::NotFound { .. }), "{error}");
+    assert!(
+        matches!(error, Error::NotFound(NotFoundError::Row { .. })),
+        "{error}"
+    );
 }

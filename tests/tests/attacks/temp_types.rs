@@ -5,18 +5,19 @@
 //! next. So here every type of `pg_catalog`, and the row type of every table, has such a domain.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, IntoActiveModel, Set, Statement};
+use sea_orm::{DatabaseConnection, IntoActiveModel, Set};
+use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::{AuditEntity, Context, audit, check, prelude::*};
 use sea_orm_archive_migration::{
     ArchiveSchema, AuditSchema, ExistingTable, HistorySchema, HistoryTable, StampSchema,
     StampedTable, Tenancy, TenancySchema,
 };
-use sea_orm_archive_tests::Database;
+use sea_orm_archive_tests::{Database, sql};
 use sea_orm_migration::SchemaManager;
 use sea_orm_migration::prelude::ColumnType;
 use sea_orm_migration::schema::text;
 
-use crate::blog::run;
+use crate::attacks::blog::run;
 
 /// Archived, versioned, stamped and audited; keys and links of types that are no keywords.
 mod item {
@@ -219,12 +220,7 @@ async fn set_up(database: &Database) {
 
 async fn calls(db: &DatabaseConnection) -> bool {
     let calls = "select is_called from hostile.calls";
-    let row = db
-        .query_one_raw(Statement::from_string(DbBackend::Postgres, calls))
-        .await
-        .unwrap()
-        .unwrap();
-    row.try_get("", "is_called").unwrap()
+    sql::one(db, calls).await
 }
 
 async fn assert_uncalled(db: &DatabaseConnection, by: &str) {
@@ -304,16 +300,22 @@ async fn many(db: &DatabaseConnection) {
 /// What is refused is refused after queries of its own.
 async fn conflicts(db: &DatabaseConnection) {
     let error = item::Entity::archive_by_id("z").exec(db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::NotFound { .. }), "{error}");
+    assert!(
+        matches!(error, Error::NotFound(NotFoundError::Row { .. })),
+        "{error}"
+    );
     let archival = item::Entity::archive_by_id("c").exec(db).await.unwrap();
     let error = item::Entity::archive_by_id("c").exec(db).await.unwrap_err();
-    let known = matches!(error, ArchiveError::AlreadyArchived { .. });
+    let known = matches!(
+        error,
+        Error::Conflict(ConflictError::AlreadyArchived { .. })
+    );
     assert!(known, "{error}");
     run(db, "insert into items (code, title) values ('d', 'C')").await;
     let preview = item::Entity::restore_by_id("c").preview(db).await.unwrap();
     assert_eq!(preview.conflicts.len(), 1);
     let error = archival.restore(db).await.unwrap_err();
-    let known = matches!(error, ArchiveError::RestoreConflict { .. });
+    let known = matches!(error, Error::Conflict(ConflictError::Restore { .. }));
     assert!(known, "{error}");
     run(db, "delete from items where title = 'C'").await;
     archival.restore(db).await.unwrap();
@@ -356,7 +358,10 @@ async fn history(db: &DatabaseConnection) {
     Names::coalesce("a").by("me").exec(db).await.unwrap();
     let overlap = Names::start("a").value(Column::Name, "three");
     let error = overlap.from(day(2)).exec(db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Overlap { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Conflict(ConflictError::Overlap { .. })),
+        "{error}"
+    );
     let later = Date::from_ymd_opt(2200, 1, 1).unwrap();
     let latest = Date::from_ymd_opt(2300, 1, 1).unwrap();
     let planned = Names::change("a").value(Column::Name, "planned");

@@ -6,7 +6,7 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, Tenancy, TenancySchema};
 use serde_json::json;
 
-use crate::audited::{Audited, json, run};
+use crate::attacks::audited::{Audited, json, run};
 
 mod team {
     use sea_orm::entity::prelude::*;
@@ -128,6 +128,7 @@ async fn no_cast_of_the_type_of_tenants_runs_as_another_role() {
             manager.sync_archived_table(table).await.unwrap();
             manager.audit_table(table).await.unwrap();
         }
+        manager.attribute_to_tenants().await.unwrap();
         if !earlier {
             run(&types, &casts).await;
         }
@@ -159,6 +160,7 @@ async fn a_tenant_of_a_padded_type_is_the_tenant_of_the_context() {
             let tenancy = Tenancy::new(table, "region");
             manager.enable_tenancy(tenancy).await.unwrap();
         }
+        manager.attribute_to_tenants().await.unwrap();
         let superuser = audited.database.connect().await;
         let tenants = "select to_jsonb(tenant) from archive.archival";
         assert_eq!(json(&superuser, tenants).await, [json!("eu")]);

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive_migration::{AuditedTable, HistorySchema, HistoryTable, TemporalForeignKey};
 use serde_json::json;
 
-use crate::audited::{Audited, json, run};
+use crate::attacks::audited::{Audited, json, run};
 
 /// The code of mallory. A call with a constant argument runs when a query is planned.
 const CODE: &str = "

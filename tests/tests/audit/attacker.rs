@@ -3,7 +3,7 @@
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
-use crate::database::{json, run, shop};
+use crate::audit::database::{json, run, shop};
 
 /// What is tried, and refused with these words.
 const REFUSED: [(&str, &str); 22] = [

@@ -1,11 +1,12 @@
 //! A shop whose customers are audited.
 
-use sea_orm::prelude::DateTimeUtc;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, AuditedTable};
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 use serde_json::Value as Json;
+
+pub use sea_orm_archive_tests::sql::{clock, json, run};
 
 /// Customers, with a column that is excluded and one that is redacted, and their orders.
 pub const SHOP: &str = "
@@ -61,23 +62,6 @@ pub async fn let_in(database: &Database, tables: &str) {
     .await;
 }
 
-pub async fn run(db: &impl ConnectionTrait, sql: &str) {
-    db.execute_unprepared(sql)
-        .await
-        .unwrap_or_else(|error| panic!("{error}: {sql}"));
-}
-
-/// A query whose one column is JSON.
-pub async fn json(db: &impl ConnectionTrait, sql: &str) -> Vec<Json> {
-    let rows = db
-        .query_all_raw(Statement::from_string(DbBackend::Postgres, sql))
-        .await
-        .unwrap_or_else(|error| panic!("{error}: {sql}"));
-    rows.iter()
-        .map(|row| row.try_get_by_index(0).unwrap())
-        .collect()
-}
-
 /// The entries, in their order: `[operation, table, key, old, new]`, and what else is not NULL.
 pub async fn entries(db: &DatabaseConnection) -> Vec<Json> {
     json(
@@ -85,11 +69,4 @@ pub async fn entries(db: &DatabaseConnection) -> Vec<Json> {
         "select jsonb_build_array(operation, table_name, key, old, new) from archive.audit_entry order by id",
     )
     .await
-}
-
-/// The time of the server, now.
-pub async fn clock(db: &impl ConnectionTrait) -> DateTimeUtc {
-    let statement = Statement::from_string(DbBackend::Postgres, "select clock_timestamp()");
-    let row = db.query_one_raw(statement).await.unwrap().unwrap();
-    row.try_get_by_index(0).unwrap()
 }

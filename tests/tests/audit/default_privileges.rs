@@ -10,7 +10,7 @@ use sea_orm_archive_tests::Database;
 use sea_orm_migration::{SchemaManager, schema::text};
 use serde_json::Value as Json;
 
-use crate::database::{json, run};
+use crate::audit::database::{json, run};
 
 const SHOP: &str = "
     create table customers (id bigint primary key, org_id bigint not null default 1, email text);

@@ -5,7 +5,7 @@ use sea_orm_migration::SchemaManager;
 use sea_orm_migration::prelude::{ColumnDef, Table};
 use serde_json::{Value as Json, json};
 
-use crate::database::{json, run, shop};
+use crate::audit::database::{json, run, shop};
 
 async fn last(db: &sea_orm::DatabaseConnection) -> Json {
     let sql = "select jsonb_build_array(operation, key, old, new, redacted) from archive.audit_entry order by id desc limit 1";
@@ -248,8 +248,8 @@ async fn a_table_that_is_renamed_or_moved_goes_on_under_its_first_name() {
 
 #[tokio::test]
 async fn what_was_hidden_or_had_another_name_is_not_guessed() {
-    use crate::database::clock;
-    use crate::entities::customer;
+    use crate::audit::database::clock;
+    use crate::audit::entities::customer;
     use sea_orm_archive::audit::AuditEntity;
     use sea_orm_archive_migration::AuditedTable;
     let shop = shop().await;

@@ -3,8 +3,8 @@
 use sea_orm_archive::prelude::*;
 use serde_json::{Value as Json, json};
 
-use crate::database::{entries, json, run, shop};
-use crate::entities::customer;
+use crate::audit::database::{entries, json, run, shop};
+use crate::audit::entities::customer;
 
 #[tokio::test]
 async fn a_change_tells_what_changed_and_nothing_else() {

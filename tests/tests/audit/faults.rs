@@ -8,8 +8,8 @@ use sea_orm_archive_migration::AuditSchema;
 use sea_orm_migration::SchemaManager;
 use serde_json::json;
 
-use crate::database::{json, run, shop};
-use crate::entities::customer;
+use crate::audit::database::{json, run, shop};
+use crate::audit::entities::customer;
 
 #[tokio::test]
 async fn a_log_that_cannot_be_written_refuses_the_change() {

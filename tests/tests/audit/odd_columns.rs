@@ -7,7 +7,7 @@ use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 use serde_json::{Value as Json, json};
 
-use crate::database::{clock, json, run, shop};
+use crate::audit::database::{clock, json, run, shop};
 
 /// A database with the log, and these tables audited.
 async fn audited(sql: &str, tables: Vec<AuditedTable>) -> (Database, sea_orm::DatabaseConnection) {
@@ -286,7 +286,7 @@ async fn a_truncate_that_a_policy_hides_rows_from_is_refused() {
 
 #[tokio::test]
 async fn stamps_come_after_the_audit_as_well_as_before() {
-    use crate::entities::order;
+    use crate::audit::entities::order;
     use sea_orm_archive::prelude::*;
     let shop = shop().await;
     let owner = shop.connect().await;

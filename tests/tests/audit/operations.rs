@@ -5,7 +5,7 @@ use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 use serde_json::{Value as Json, json};
 
-use crate::database::{entries, json, run, shop};
+use crate::audit::database::{entries, json, run, shop};
 
 /// `operation key` of each entry, sorted, since the rows of one statement come in any order.
 async fn told(db: &sea_orm::DatabaseConnection, statement: &str) -> Vec<String> {
@@ -187,7 +187,7 @@ async fn a_truncate_tells_of_every_row() {
 
 #[tokio::test]
 async fn what_is_done_to_archived_rows_is_told_with_their_archival() {
-    use crate::entities::customer;
+    use crate::audit::entities::customer;
     use sea_orm_archive::prelude::*;
     let shop = shop().await;
     let db = shop.connect_as("web").await;

@@ -6,8 +6,8 @@ use sea_orm::EntityTrait;
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm_archive::prelude::*;
 
-use crate::database::{clock, run, shop};
-use crate::entities::{customer, order};
+use crate::audit::database::{clock, run, shop};
+use crate::audit::entities::{customer, order};
 
 const KEYS: [(i64, i32); 4] = [(1, 1), (1, 2), (2, 1), (2, 2)];
 

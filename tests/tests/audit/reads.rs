@@ -3,12 +3,13 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{IntoActiveModel, Set, TransactionTrait};
 use sea_orm_archive::audit::{self, AuditEntity, Operation};
+use sea_orm_archive::error::{NotFoundError, SetupError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Context, Error};
 use serde_json::json;
 
-use crate::database::{clock, run, shop};
-use crate::entities::{customer, order};
+use crate::audit::database::{clock, run, shop};
+use crate::audit::entities::{customer, order};
 
 #[tokio::test]
 async fn who_changed_this_email_and_when_and_from_what() {
@@ -112,7 +113,13 @@ async fn a_row_is_told_as_it_was() {
             let was = customer::Entity::row_as_of(7, *time).one(&db).await;
             if gone && !told.is_empty() {
                 // What is gone had a password, which nobody is told.
-                assert!(matches!(was, Err(Error::Redacted { .. })), "{was:?}");
+                assert!(
+                    matches!(
+                        was,
+                        Err(Error::NotFound(NotFoundError::RedactedColumns { .. }))
+                    ),
+                    "{was:?}"
+                );
                 continue;
             }
             told.push(was.unwrap().map(|was| {
@@ -183,7 +190,7 @@ async fn what_the_log_cannot_know_is_an_error() {
         .await
         .unwrap_err();
     assert!(
-        matches!(error, Error::NotAudited { since: Some(_), .. }),
+        matches!(error, Error::NotFound(NotFoundError::LogEntries { .. })),
         "{error}"
     );
     let error = sea_orm_archive::archival::Entity::row_as_of(7, long_ago)
@@ -191,7 +198,7 @@ async fn what_the_log_cannot_know_is_an_error() {
         .await
         .unwrap_err();
     assert!(
-        matches!(error, Error::NotAudited { since: None, .. }),
+        matches!(error, Error::Setup(SetupError::NotAudited { .. })),
         "{error}"
     );
     // What is excluded, or redacted and changed since, is not guessed.

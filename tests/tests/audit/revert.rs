@@ -3,13 +3,14 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, IntoActiveModel, Set};
 use sea_orm_archive::audit::{AuditEntity, Operation};
+use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Context, Error};
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, AuditedTable, StampSchema};
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::database::{clock, let_in, run};
+use crate::audit::database::{clock, let_in, run};
 
 mod document {
     use sea_orm::entity::prelude::*;
@@ -151,7 +152,11 @@ async fn a_change_that_was_not_seen_is_not_taken_back() {
     let refused = read[2].0.clone().revert_to(before, &db).await.unwrap_err();
     let error = Error::from(refused);
     assert!(
-        matches!(error, Error::NotThere { .. } | Error::NotAudited { .. }),
+        matches!(
+            error,
+            Error::NotFound(NotFoundError::PastRow { .. })
+                | Error::NotFound(NotFoundError::LogEntries { .. })
+        ),
         "{error}"
     );
     // What is redacted stays as it is: nobody knows what it was.
@@ -175,7 +180,7 @@ async fn a_change_that_was_not_seen_is_not_taken_back() {
     assert!(
         matches!(
             gone,
-            LockError::Gone {
+            LockError::NotFound {
                 archival: Some(_),
                 ..
             }

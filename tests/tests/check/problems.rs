@@ -1,6 +1,6 @@
 //! One problem after the other.
 
-use crate::shop::{Shop, Way::*};
+use super::shop::{Shop, Way::*};
 
 const ARCHIVE: &str = "call manager.install_archive() again";
 const AUDIT: &str = "call manager.install_audit() again";

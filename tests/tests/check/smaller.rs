@@ -2,7 +2,8 @@
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::ConnectionTrait;
-use sea_orm_archive::{Error, check};
+use sea_orm_archive::check;
+use sea_orm_archive::error::{Error, SetupError};
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
@@ -12,7 +13,10 @@ async fn check_of_an_archive_without_the_audit_log_reports_what_differs() {
     let database = Database::empty().await;
     let db = database.connect().await;
     let missing = check(&db).await.unwrap_err();
-    assert!(matches!(missing, Error::NotInstalled(_)), "{missing:?}");
+    assert!(
+        matches!(missing, Error::Setup(SetupError::NotInstalled { .. })),
+        "{missing:?}"
+    );
     let manager = SchemaManager::new(&db);
     manager.install_archive().await.unwrap();
     assert_eq!(check(&db).await.unwrap(), []);

@@ -2,12 +2,15 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
-use sea_orm_archive::{Context, Error};
+use ::blog::post;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
+use sea_orm_archive::context::WorkError;
+use sea_orm_archive::error::RefusedError;
+use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, ContextSettings};
 use sea_orm_migration::SchemaManager;
 
-use crate::database::{Known, actor, blog, known, one};
+use crate::context::database::{Known, actor, blog, known, one};
 
 #[tokio::test]
 async fn an_identity_never_stays_on_a_connection() {
@@ -108,7 +111,7 @@ async fn odd_actors_are_carried_or_refused_as_they_are() {
     ] {
         let refused = context.begin(&db).await.map(drop).unwrap_err();
         assert!(
-            matches!(&refused, Error::Context { field: f } if *f == field),
+            matches!(&refused, Error::Refused(RefusedError::ZeroByte { field: f }) if *f == field),
             "{refused}"
         );
     }
@@ -151,6 +154,98 @@ async fn work_that_deadlocks_is_done_again_and_can_be_spawned() {
         .await;
     assert!(failed.is_err());
     assert_eq!(tries.load(Ordering::SeqCst), 1);
+}
+
+/// An error of an application: with a source, and no more than ours converts into it.
+#[derive(Debug)]
+struct Failed(Error);
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("it failed")
+    }
+}
+
+impl std::error::Error for Failed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+impl<E: Into<Error>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+/// A response, which is no `std::error::Error`.
+#[derive(Debug)]
+struct Answer(anyhow::Error);
+
+impl<E: Into<anyhow::Error>> From<E> for Answer {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl WorkError<Answer> for Answer {
+    fn as_error(&self) -> &(dyn std::error::Error + 'static) {
+        self.0.as_ref()
+    }
+}
+
+/// The work is tried again after a deadlock, and any other error of it is passed on.
+async fn check_work<E, Form>(db: &DatabaseConnection)
+where
+    E: WorkError<Form> + From<DbErr> + std::fmt::Debug,
+{
+    let name = std::any::type_name::<E>();
+    let tries = AtomicU32::new(0);
+    let done: Result<(), E> = Context::new()
+        .run(db, async |txn| {
+            if tries.fetch_add(1, Ordering::SeqCst) == 0 {
+                let sql = "do $$ begin raise exception using errcode = '40P01'; end $$";
+                txn.execute_unprepared(sql).await?;
+            }
+            Ok(())
+        })
+        .await;
+    done.unwrap();
+    assert_eq!(tries.load(Ordering::SeqCst), 2, "{name}");
+    let failed: Result<(), E> = Context::new()
+        .run(db, async |txn| {
+            tries.fetch_add(1, Ordering::SeqCst);
+            let archive = post::Entity::archive_by_id(99);
+            archive.exec(txn).await.map(drop).map_err(E::from)
+        })
+        .await;
+    let error = failed.unwrap_err();
+    let found = Error::find_in(error.as_error()).unwrap();
+    assert_eq!(found.kind(), ErrorKind::NotFound, "{name}: {error:?}");
+    assert_eq!(tries.load(Ordering::SeqCst), 3, "{name}");
+}
+
+#[tokio::test]
+async fn work_returns_any_error_that_ours_converts_into() {
+    let blog = blog().await;
+    let db = blog.connect().await;
+    check_work::<Error, _>(&db).await;
+    check_work::<DbErr, _>(&db).await;
+    check_work::<anyhow::Error, _>(&db).await;
+    check_work::<Box<dyn std::error::Error + Send + Sync>, _>(&db).await;
+    check_work::<Failed, _>(&db).await;
+    check_work::<Answer, _>(&db).await;
+    // The form is inferred, and the future can be spawned.
+    let task = tokio::spawn(async move {
+        Context::new()
+            .actor("alice")
+            .run(&db, async move |txn| {
+                txn.execute_unprepared("select 1").await?;
+                anyhow::Ok(known(txn).await)
+            })
+            .await
+    });
+    assert_eq!(task.await.unwrap().unwrap(), actor("alice"));
 }
 
 #[tokio::test]

@@ -48,7 +48,5 @@ pub fn actor(actor: &str) -> Known {
 }
 
 pub async fn one(db: &DatabaseConnection, sql: &str) -> Option<String> {
-    let statement = Statement::from_string(DbBackend::Postgres, sql);
-    let row = db.query_one_raw(statement).await.unwrap().unwrap();
-    row.try_get_by_index(0).unwrap()
+    sea_orm_archive_tests::sql::one(db, sql).await
 }

@@ -12,8 +12,8 @@ use sea_orm_archive::{Error, check};
 use sea_orm_archive_tests::Database;
 use tokio::time::{sleep, timeout};
 
-use crate::database::{blog, one};
-use crate::history::{price, shop};
+use crate::context::database::{blog, one};
+use crate::context::history::{price, shop};
 
 /// Polls the future so many times, and drops it where it waits then.
 pub async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {

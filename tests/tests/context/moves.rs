@@ -2,10 +2,11 @@
 
 use ::blog::{comment, post};
 use sea_orm::{EntityTrait, TransactionTrait};
+use sea_orm_archive::error::RefusedError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Context, Error};
 
-use crate::database::{Known, blog, known};
+use crate::context::database::{Known, blog, known};
 
 #[tokio::test]
 async fn the_actor_of_the_context_archives_and_restores() {
@@ -53,7 +54,10 @@ async fn an_actor_that_the_column_cannot_keep_is_refused_and_nothing_moves() {
     let db = blog.connect().await;
     let txn = Context::new().actor("alice").begin(&db).await.unwrap();
     let refused = post::Entity::archive_by_id(1).exec(&txn).await.unwrap_err();
-    assert!(matches!(refused, Error::Actor { .. }), "{refused}");
+    assert!(
+        matches!(refused, Error::Refused(RefusedError::ActorType { .. })),
+        "{refused}"
+    );
     assert!(refused.to_string().contains("\"alice\""), "{refused}");
     assert!(
         post::Entity::find_by_id(1)

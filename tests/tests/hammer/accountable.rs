@@ -7,8 +7,8 @@ use sea_orm_archive_migration::{ArchiveSchema, StampSchema, Tenancy, TenancySche
 use sea_orm_archive_tests::{Database, assert_log_agrees};
 use sea_orm_migration::SchemaManager;
 
-use crate::load::{Load, Outcome};
-use crate::{TABLES, write};
+use crate::hammer::load::{Load, Outcome};
+use crate::hammer::{TABLES, write};
 
 /// The blog of the organisation 1, and a post of the organisation 2 with what is below it.
 async fn write_of_two(db: &DatabaseConnection) -> Result<(), DbErr> {

@@ -10,10 +10,11 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, RuntimeErr,
     SqlxError, Statement, TransactionTrait,
 };
+use sea_orm_archive::error::{ConflictError, NotFoundError, RetryError};
 use sea_orm_archive::prelude::*;
 use tokio::sync::Mutex;
 
-use crate::naive;
+use crate::hammer::naive;
 
 /// What is wrong at the end.
 #[derive(Debug, Default, PartialEq)]
@@ -237,7 +238,7 @@ async fn rows(db: &DatabaseConnection, table: &str, content: &str) -> BTreeMap<i
 }
 
 /// Archives a post and restores it again, or not, in a transaction of the caller's.
-async fn in_a_transaction(db: &DatabaseConnection, post: i64) -> Result<(), ArchiveError> {
+async fn in_a_transaction(db: &DatabaseConnection, post: i64) -> Result<(), Error> {
     let txn = db.begin().await?;
     let archived = post::Entity::archive_by_id(post).exec(&txn).await;
     match archived {
@@ -291,15 +292,15 @@ fn acknowledged<T: Affected>(done: Result<T, DbErr>) -> u64 {
 }
 
 /// What an archive or a restore may be told while others do the same.
-fn expected(done: Result<(), ArchiveError>) {
+fn expected(done: Result<(), Error>) {
     match done {
         Ok(())
         | Err(
-            ArchiveError::AlreadyArchived { .. }
-            | ArchiveError::NotFound { .. }
-            | ArchiveError::NotArchived { .. }
-            | ArchiveError::AlreadyRestored { .. }
-            | ArchiveError::Contention { .. },
+            Error::Conflict(ConflictError::AlreadyArchived { .. })
+            | Error::NotFound(NotFoundError::Row { .. })
+            | Error::Conflict(ConflictError::NotArchived { .. })
+            | Error::NotFound(NotFoundError::Archival { .. })
+            | Error::Retry(RetryError::Contention { .. }),
         ) => {}
         Err(error) => panic!("{error}"),
     }

@@ -1,12 +1,13 @@
 //! An identity with its history in the archive, and back.
 
 use sea_orm::prelude::*;
+use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable, TemporalForeignKey};
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::departments::run;
+use crate::history::departments::run;
 
 mod department {
     use sea_orm::entity::prelude::*;
@@ -148,7 +149,10 @@ async fn all_versions_go_and_come_back_with_the_rows_that_need_them() {
         .exec(&db)
         .await
         .unwrap_err();
-    assert!(matches!(error, ArchiveError::NoIdentity { .. }), "{error}");
+    assert!(
+        matches!(error, Error::NotFound(NotFoundError::Identity { .. })),
+        "{error}"
+    );
     archival.restore(&db).await.unwrap();
     assert_eq!(Names::timeline(1).all(&db).await.unwrap(), versions);
     assert_eq!(
@@ -162,7 +166,7 @@ async fn all_versions_go_and_come_back_with_the_rows_that_need_them() {
         .await
         .unwrap_err();
     assert!(
-        matches!(error, ArchiveError::LaterVersion { .. }),
+        matches!(error, Error::Conflict(ConflictError::LaterVersion { .. })),
         "{error}"
     );
     Names::cancel(1, time("2999-01-01"))
@@ -175,7 +179,7 @@ async fn all_versions_go_and_come_back_with_the_rows_that_need_them() {
         .await
         .unwrap_err();
     assert!(
-        matches!(error, ArchiveError::DependentRows { .. }),
+        matches!(error, Error::Conflict(ConflictError::DependentRows { .. })),
         "{error}"
     );
 }
@@ -187,7 +191,7 @@ async fn versions_that_rows_need_do_not_go_alone() {
     let only = Names::timeline(1).one(&db).await.unwrap().unwrap();
     let error = only.archive(&db).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::DependentRows { .. }),
+        matches!(error, Error::Conflict(ConflictError::DependentRows { .. })),
         "{error}"
     );
     assert_eq!(Names::timeline(1).all(&db).await.unwrap().len(), 1);
@@ -216,7 +220,7 @@ async fn a_restore_that_would_overlap_is_a_conflict() {
         .await
         .unwrap();
     let error = archival.restore(&db).await.unwrap_err();
-    let ArchiveError::RestoreConflict { conflicts, .. } = &error else {
+    let Error::Conflict(ConflictError::Restore { conflicts, .. }) = &error else {
         panic!("{error}");
     };
     assert!(

@@ -1,12 +1,13 @@
 //! A history of both times in the archive: superseded versions go along, and come back.
 
 use sea_orm::prelude::*;
+use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable};
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::departments::run;
+use crate::history::departments::run;
 
 mod product {
     use sea_orm::entity::prelude::*;
@@ -159,7 +160,10 @@ async fn identities_of_several_columns_are_merged() {
         .exec(&db)
         .await;
     assert!(
-        matches!(merged, Ok(_) | Err(ArchiveError::NoVersion { .. })),
+        matches!(
+            merged,
+            Ok(_) | Err(Error::NotFound(NotFoundError::Version { .. }))
+        ),
         "{merged:?}"
     );
 }
@@ -201,5 +205,8 @@ async fn days_are_those_of_the_session() {
         .exec(&db)
         .await
         .unwrap_err();
-    assert!(matches!(error, ArchiveError::Overlap { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Conflict(ConflictError::Overlap { .. })),
+        "{error}"
+    );
 }

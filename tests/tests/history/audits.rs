@@ -4,7 +4,7 @@ use sea_orm::prelude::*;
 use sea_orm::{ConnectionTrait, QueryOrder};
 use sea_orm_archive::prelude::*;
 
-use crate::departments::{department_history, departments, user_audit};
+use crate::history::departments::{department_history, departments, user_audit};
 use department_history::{Column, Entity as Names};
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! Transaction time: what was known, and when.
 
+use sea_orm::DatabaseConnection;
 use sea_orm::prelude::*;
-use sea_orm::{DatabaseConnection, DbBackend, Statement};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
-use sea_orm_archive_tests::Database;
+use sea_orm_archive_tests::{Database, sql};
 use sea_orm_migration::SchemaManager;
 
 mod price {
@@ -63,11 +63,7 @@ fn day(day: u32) -> Date {
 }
 
 async fn now(db: &DatabaseConnection) -> DateTimeUtc {
-    let sql = "select clock_timestamp() as now";
-    let row = db
-        .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
-        .await;
-    row.unwrap().unwrap().try_get("", "now").unwrap()
+    sql::one(db, "select clock_timestamp()").await
 }
 
 async fn timeline(db: &DatabaseConnection, known: Option<DateTimeUtc>) -> String {

@@ -3,10 +3,11 @@
 
 use sea_orm::prelude::*;
 use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::{Database, Session, Step};
 
-use crate::departments::{department_history, departments, run};
+use crate::history::departments::{department_history, departments, run};
 use department_history::{Column, Entity as Names};
 
 fn time(text: &str) -> DateTimeUtc {
@@ -158,7 +159,10 @@ async fn a_plan_that_is_gone_by_now_moves_nobody_else() {
     };
     let error = after(&database, hand, reschedule).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::NotScheduled { .. }),
+        matches!(
+            error,
+            Error::NotFound(NotFoundError::ScheduledVersion { .. })
+        ),
         "{error}"
     );
     assert!(timeline(&db).await.ends_with("A@7-3"));

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::model::{IDENTITIES, Instant, Model, Version};
+use crate::history::model::{IDENTITIES, Instant, Model, Version};
 
 /// How many instants are in the past, and how many in the future.
 pub const PAST: usize = 12;
@@ -22,8 +22,8 @@ pub struct Given {
 }
 
 impl Given {
-    pub fn on(&self, says: &crate::model::Says) -> crate::model::Says {
-        crate::model::Says {
+    pub fn on(&self, says: &crate::history::model::Says) -> crate::history::model::Says {
+        crate::history::model::Says {
             name: self.name.clone().unwrap_or_else(|| says.name.clone()),
             floor: self.floor.unwrap_or(says.floor),
         }

@@ -1,5 +1,6 @@
 //! What the table says, beside what the model says.
 
+use sea_orm_archive_tests::sql;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
@@ -9,9 +10,9 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Changed, ValidTime};
 use serde_json::Value as Json;
 
-use crate::calls::Call;
-use crate::model::{IDENTITIES, Instant, Model, Says, Version};
-use crate::tables::{Table, probe};
+use crate::history::calls::Call;
+use crate::history::model::{IDENTITIES, Instant, Model, Says, Version};
+use crate::history::tables::{Table, probe};
 
 pub type Checked = Result<(), String>;
 
@@ -40,17 +41,12 @@ fn current_rows<T: Table>() -> Select<T> {
 
 /// The database's clock, as the table has time.
 pub async fn now<T: Table>(db: &DatabaseConnection) -> Instant {
-    let sql = format!("select {} as now", T::Time::NOW);
-    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql));
-    let row = row.await.unwrap().unwrap();
-    T::instant(row.try_get("", "now").unwrap())
+    T::instant(sql::one(db, &format!("select {}", T::Time::NOW)).await)
 }
 
 /// The moment, as transaction time has it.
 pub async fn moment(db: &DatabaseConnection) -> DateTimeUtc {
-    let sql = "select clock_timestamp() as now";
-    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql));
-    row.await.unwrap().unwrap().try_get("", "now").unwrap()
+    sql::one(db, "select clock_timestamp()").await
 }
 
 /// Every row as it is stored: where, by which transaction, and what.
@@ -217,7 +213,7 @@ async fn look_up<T: Table>(
     for (probe, version) in rows {
         let identity = usize::try_from(probe.number - 1).unwrap();
         let at = if T::YEAR == 365 {
-            crate::tables::day(probe.day)
+            crate::history::tables::day(probe.day)
         } else {
             probe.at.timestamp_micros()
         };
@@ -231,9 +227,9 @@ async fn look_up<T: Table>(
 
 /// Writes the probes for every point that time is cut at.
 pub async fn write_probes<T: Table>(db: &DatabaseConnection, points: &[Instant]) {
-    let probes = points
-        .iter()
-        .flat_map(|at| (0..=IDENTITIES).map(|identity| crate::tables::probe::<T>(identity, *at)));
+    let probes = points.iter().flat_map(|at| {
+        (0..=IDENTITIES).map(|identity| crate::history::tables::probe::<T>(identity, *at))
+    });
     probe::Entity::insert_many(probes).exec(db).await.unwrap();
 }
 

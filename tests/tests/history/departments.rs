@@ -5,6 +5,8 @@ use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
+pub use sea_orm_archive_tests::sql::run;
+
 pub mod department_history {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveHistory;
@@ -77,10 +79,4 @@ pub async fn departments() -> Database {
         Ok(())
     })
     .await
-}
-
-pub async fn run(db: &impl ConnectionTrait, sql: &str) {
-    db.execute_unprepared(sql)
-        .await
-        .unwrap_or_else(|error| panic!("{sql}: {error}"));
 }

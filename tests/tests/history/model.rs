@@ -3,7 +3,7 @@
 //! Time is cut at every instant that a version can start or end at. A cell is what is true between
 //! two of them, and whether a version begins there.
 
-use crate::calls::{Call, Given, When};
+use crate::history::calls::{Call, Given, When};
 
 /// A time, in the unit of the table: microseconds, or days.
 pub type Instant = i64;

@@ -2,9 +2,10 @@
 
 use sea_orm::DatabaseConnection;
 use sea_orm::prelude::*;
+use sea_orm_archive::error::{ConflictError, DriftError, NotFoundError, RefusedError};
 use sea_orm_archive::prelude::*;
 
-use crate::departments::{department_history, departments, run};
+use crate::history::departments::{department_history, departments, run};
 use department_history::{Column, Entity as Names};
 
 /// The first of a month of 2024.
@@ -135,7 +136,7 @@ async fn starts_ends_and_merges() {
         .unwrap_err();
     assert_eq!(
         overlap.to_string(),
-        "department_history (department_id = 1) has a version for [\"2024-01-01 00:00:00+00\",), which overlaps \
+        "department_history {\"department_id\":1} has a version for [\"2024-01-01 00:00:00+00\",), which overlaps \
          [\"2024-02-01 00:00:00+00\",\"2024-03-01 00:00:00+00\") (department_history_department_id_tstzrange_excl): change that \
          period with `.change(..).during(..)`, or choose a period that is free"
     );
@@ -150,13 +151,19 @@ async fn starts_ends_and_merges() {
     assert_eq!(timeline(&db, 1).await, "A@1-6 C@9-");
     let later = Names::end(1).at(month(3)).exec(&db).await.unwrap_err();
     assert!(
-        matches!(later, ArchiveError::LaterVersion { .. }),
+        matches!(later, Error::Conflict(ConflictError::LaterVersion { .. })),
         "{later}"
     );
     let none = Names::end(1).at(month(7)).exec(&db).await.unwrap_err();
-    assert!(matches!(none, ArchiveError::LaterVersion { .. }), "{none}");
+    assert!(
+        matches!(none, Error::Conflict(ConflictError::LaterVersion { .. })),
+        "{none}"
+    );
     let empty = Names::end(1).at(month(9)).exec(&db).await.unwrap_err();
-    assert!(matches!(empty, ArchiveError::EmptyPeriod { .. }), "{empty}");
+    assert!(
+        matches!(empty, Error::Refused(RefusedError::EmptyPeriod { .. })),
+        "{empty}"
+    );
     Names::start(2)
         .value(Column::Name, "S")
         .from(month(2))
@@ -236,7 +243,10 @@ async fn plans_are_listed_moved_and_cancelled() {
             .exec(&db)
             .await
             .unwrap_err();
-        assert!(matches!(error, ArchiveError::EmptyPeriod { .. }), "{error}");
+        assert!(
+            matches!(error, Error::Refused(RefusedError::EmptyPeriod { .. })),
+            "{error}"
+        );
     }
     for (starts, to) in [(month(2), next(6)), (next(7), next(8)), (next(2), month(8))] {
         let error = Names::reschedule(1, starts, to)
@@ -244,14 +254,17 @@ async fn plans_are_listed_moved_and_cancelled() {
             .await
             .unwrap_err();
         assert!(
-            matches!(error, ArchiveError::NotScheduled { .. }),
+            matches!(
+                error,
+                Error::NotFound(NotFoundError::ScheduledVersion { .. })
+            ),
             "{error}"
         );
     }
 
     let error = Names::end(1).exec(&db).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::LaterVersion { .. }),
+        matches!(error, Error::Conflict(ConflictError::LaterVersion { .. })),
         "{error}"
     );
     let cancelled = Names::cancel(1, next(2)).exec(&db).await.unwrap();
@@ -264,7 +277,10 @@ async fn plans_are_listed_moved_and_cancelled() {
     assert_eq!(timeline(&db, 1).await, "A@1-2 a@2-");
     let error = Names::cancel(1, month(2)).exec(&db).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::NotScheduled { .. }),
+        matches!(
+            error,
+            Error::NotFound(NotFoundError::ScheduledVersion { .. })
+        ),
         "{error}"
     );
 
@@ -372,7 +388,7 @@ async fn what_cannot_be_is_said_and_changes_nothing() {
         .unwrap_err();
     assert_eq!(
         none.to_string(),
-        "department_history (department_id = 2) has no version that is valid at now: start one with `.start(..)`, or choose another time"
+        "department_history {\"department_id\":2} has no version that is valid at now: start one with `.start(..)`, or choose another time"
     );
     let nobody = Names::start(99)
         .value(Column::Name, "B")
@@ -381,7 +397,7 @@ async fn what_cannot_be_is_said_and_changes_nothing() {
         .unwrap_err();
     assert_eq!(
         nobody.to_string(),
-        "public.departments has no row (id = 99): insert the identity before its first version, or restore it if it was archived"
+        "public.departments has no row {\"id\":99}: insert the identity before its first version, or restore it if it was archived"
     );
     let reversed = Names::change(1)
         .value(Column::Name, "B")
@@ -390,7 +406,7 @@ async fn what_cannot_be_is_said_and_changes_nothing() {
         .await
         .unwrap_err();
     assert!(
-        matches!(reversed, ArchiveError::EmptyPeriod { .. }),
+        matches!(reversed, Error::Refused(RefusedError::EmptyPeriod { .. })),
         "{reversed}"
     );
     let past = Names::start(2)
@@ -399,7 +415,10 @@ async fn what_cannot_be_is_said_and_changes_nothing() {
         .exec(&db)
         .await
         .unwrap_err();
-    assert!(matches!(past, ArchiveError::EmptyPeriod { .. }), "{past}");
+    assert!(
+        matches!(past, Error::Refused(RefusedError::EmptyPeriod { .. })),
+        "{past}"
+    );
     for column in [
         Column::Id,
         Column::DepartmentId,
@@ -411,12 +430,21 @@ async fn what_cannot_be_is_said_and_changes_nothing() {
             .exec(&db)
             .await
             .unwrap_err();
-        assert!(matches!(error, ArchiveError::NoValue { .. }), "{error}");
+        assert!(
+            matches!(error, Error::Refused(RefusedError::ManagedColumn { .. })),
+            "{error}"
+        );
     }
     let nobody = Names::change(1).by(7).exec(&db).await.unwrap_err();
-    assert!(matches!(nobody, ArchiveError::NoValue { .. }), "{nobody}");
+    assert!(
+        matches!(nobody, Error::Refused(RefusedError::ManagedColumn { .. })),
+        "{nobody}"
+    );
     let nobody = Names::end(1).by(7).exec(&db).await.unwrap_err();
-    assert!(matches!(nobody, ArchiveError::NoValue { .. }), "{nobody}");
+    assert!(
+        matches!(nobody, Error::Refused(RefusedError::ManagedColumn { .. })),
+        "{nobody}"
+    );
     // The column holds a hundred characters, and nothing is cut off.
     let long = "x".repeat(101);
     let error = Names::change(1)
@@ -427,7 +455,7 @@ async fn what_cannot_be_is_said_and_changes_nothing() {
     assert!(error.to_string().contains("too long"), "{error}");
     let itself = Names::merge(1).into(1).exec(&db).await.unwrap_err();
     assert!(
-        matches!(itself, ArchiveError::SameIdentity { .. }),
+        matches!(itself, Error::Refused(RefusedError::SameIdentity { .. })),
         "{itself}"
     );
     assert_eq!(timeline(&db, 1).await, "A@1-");
@@ -450,7 +478,10 @@ async fn a_trigger_that_drops_a_version_stops_the_change() {
         .exec(&db)
         .await
         .unwrap_err();
-    assert!(matches!(error, ArchiveError::Trigger(_)), "{error}");
+    assert!(
+        matches!(error, Error::Drift(DriftError::Trigger { .. })),
+        "{error}"
+    );
     assert_eq!(timeline(&db, 1).await, "A@1-");
 }
 
@@ -517,7 +548,10 @@ async fn in_a_transaction_of_the_callers() {
         .exec(&transaction)
         .await
         .unwrap_err();
-    assert!(matches!(error, ArchiveError::Overlap { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Conflict(ConflictError::Overlap { .. })),
+        "{error}"
+    );
     // Two renames now, in one transaction: the clock goes on in it.
     let first = Names::change(1)
         .value(Column::Name, "E")

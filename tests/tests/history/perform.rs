@@ -2,11 +2,13 @@
 
 use sea_orm::sea_query::{PostgresQueryBuilder, QueryBuilder};
 use sea_orm::{DatabaseConnection, IdenStatic, Value};
+use sea_orm_archive::error::{ConflictError, NotFoundError, RefusedError};
 use sea_orm_archive::prelude::*;
+use serde_json::Value as Json;
 
-use crate::calls::{Call, Given, When};
-use crate::model::{IDENTITIES, Instant, Refusal, Version};
-use crate::tables::Table;
+use crate::history::calls::{Call, Given, When};
+use crate::history::model::{IDENTITIES, Instant, Refusal, Version};
+use crate::history::tables::Table;
 
 /// Gives a builder the values of a call.
 macro_rules! give {
@@ -36,7 +38,7 @@ macro_rules! at {
 pub async fn perform<T: Table>(
     db: &DatabaseConnection,
     call: &Call,
-) -> Result<Vec<Version>, ArchiveError> {
+) -> Result<Vec<Version>, Error> {
     let id = |id: &usize| T::identity(*id);
     let time = |at: &Instant| T::time(*at);
     let done = match call {
@@ -95,46 +97,50 @@ pub async fn perform<T: Table>(
 }
 
 /// An error in the model's terms, or as it is if the model knows no such thing.
-pub fn refusal<T: Table>(error: &ArchiveError, instants: &[Instant]) -> Result<Refusal, String> {
-    let number = |text: &String| {
+pub fn refusal<T: Table>(error: &Error, instants: &[Instant]) -> Result<Refusal, String> {
+    let number = |identity: &Json| {
         (0..IDENTITIES)
-            .find(|n| identity_text::<T>(*n) == *text)
+            .find(|n| identity_json::<T>(*n) == *identity)
             .ok_or_else(|| format!("{error} is of no identity"))
     };
     Ok(match error {
-        ArchiveError::Overlap { .. } => Refusal::Overlap,
-        ArchiveError::EmptyPeriod { .. } => Refusal::EmptyPeriod,
-        ArchiveError::NoVersion { identity, .. } => Refusal::NoVersion {
+        Error::Conflict(ConflictError::Overlap { .. }) => Refusal::Overlap,
+        Error::Refused(RefusedError::EmptyPeriod { .. }) => Refusal::EmptyPeriod,
+        Error::NotFound(NotFoundError::Version { identity, .. }) => Refusal::NoVersion {
             identity: number(identity)?,
         },
-        ArchiveError::LaterVersion {
+        Error::Conflict(ConflictError::LaterVersion {
             identity, starts, ..
-        } => Refusal::LaterVersion {
+        }) => Refusal::LaterVersion {
             identity: number(identity)?,
             starts: *instants
                 .iter()
                 .find(|at| text(T::time(**at).into()) == *starts)
                 .ok_or_else(|| format!("{error}: nothing starts then"))?,
         },
-        ArchiveError::NotScheduled { identity, .. } => Refusal::NotScheduled {
-            identity: number(identity)?,
-        },
-        ArchiveError::SameIdentity { .. } => Refusal::SameIdentity,
-        ArchiveError::NoIdentity { .. } => Refusal::NoIdentity,
+        Error::NotFound(NotFoundError::ScheduledVersion { identity, .. }) => {
+            Refusal::NotScheduled {
+                identity: number(identity)?,
+            }
+        }
+        Error::Refused(RefusedError::SameIdentity { .. }) => Refusal::SameIdentity,
+        Error::NotFound(NotFoundError::Identity { .. }) => Refusal::NoIdentity,
         other => return Err(format!("{other:?}")),
     })
 }
 
-/// `(site = 1, code = x)`.
-fn identity_text<T: Table>(number: usize) -> String {
+/// `{"site": 1, "code": "x"}`.
+fn identity_json<T: Table>(number: usize) -> Json {
     let values: sea_orm::sea_query::ValueTuple = T::identity(number).into();
-    let pairs: Vec<_> = T::columns()
-        .identity
-        .into_iter()
+    let value = |value: Value| {
+        let text = text(value);
+        text.parse::<i64>().map_or(Json::from(text), Json::from)
+    };
+    let names = T::columns().identity.into_iter();
+    names
         .zip(values)
-        .map(|(column, value)| format!("{} = {}", column.as_str(), text(value)))
-        .collect();
-    format!("({})", pairs.join(", "))
+        .map(|(column, of_it)| (column.as_str(), value(of_it)))
+        .collect()
 }
 
 fn text(value: Value) -> String {

@@ -14,14 +14,16 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 
-use crate::calls::{Call, Step, stories};
-use crate::compare::{
+use crate::history::calls::{Call, Step, stories};
+use crate::history::compare::{
     Checked, Rows, compare, compare_all, compare_known, compare_known_at_points, moment,
     nothing_is_forgotten, now, one_thing_is_known_at_a_time, points, rows, unknown, write_probes,
 };
-use crate::model::{IDENTITIES, Instant, Model, Refusal, Version};
-use crate::perform::{perform, refusal};
-use crate::tables::{Table, database, department_history, instants, office_history, team_history};
+use crate::history::model::{IDENTITIES, Instant, Model, Refusal, Version};
+use crate::history::perform::{perform, refusal};
+use crate::history::tables::{
+    Table, database, department_history, instants, office_history, team_history,
+};
 
 /// So many that each of the tests below takes a few seconds.
 const CASES: u32 = 60;

@@ -5,10 +5,11 @@ use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, IsolationLevel,
     TransactionTrait,
 };
+use sea_orm_archive::error::{ConflictError, NotFoundError, RetryError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::{Database, Session};
 
-use crate::departments::{department_history, departments};
+use crate::history::departments::{department_history, departments};
 use department_history::{Column, Entity as Names, Model as Version};
 
 /// Department 1, whose name is `Old` since 2024.
@@ -40,7 +41,7 @@ fn rename(id: i32, name: &str) -> sea_orm_archive::history::Change<Names> {
     Names::change(id).value(Column::Name, name)
 }
 
-type Changing = sea_orm_archive_tests::Step<Result<Version, ArchiveError>>;
+type Changing = sea_orm_archive_tests::Step<Result<Version, Error>>;
 
 /// Starts to rename department 1 on a pool.
 fn renaming(session: &Session, name: &'static str) -> Changing {
@@ -108,7 +109,10 @@ async fn what_has_ended_does_not_change() {
     Names::end(1).exec(&transaction).await.unwrap();
     transaction.commit().await.unwrap();
     let error = renaming.finish().await.unwrap_err();
-    assert!(matches!(error, ArchiveError::NoVersion { .. }), "{error}");
+    assert!(
+        matches!(error, Error::NotFound(NotFoundError::Version { .. })),
+        "{error}"
+    );
     assert_eq!(names(&db, 1).await, "Old -");
 }
 
@@ -170,7 +174,7 @@ async fn two_merges_the_other_way_round() {
         both => panic!("one of them must find that the other one has ended: {both:?}"),
     };
     assert!(
-        matches!(refused, ArchiveError::NoVersion { .. }),
+        matches!(refused, Error::NotFound(NotFoundError::Version { .. })),
         "{refused}"
     );
     let left = (names(&db, 1).await, names(&db, 2).await);
@@ -224,9 +228,9 @@ async fn of_two_starts_one_is_told_of_the_other() {
     database.wait_until_blocked_by(&second, &first).await;
     transaction.commit().await.unwrap();
     let error = starting.finish().await.unwrap_err();
-    let ArchiveError::Overlap {
+    let Error::Conflict(ConflictError::Overlap {
         existing, wanted, ..
-    } = &error
+    }) = &error
     else {
         panic!("{error}");
     };
@@ -250,7 +254,10 @@ async fn a_change_from_an_old_snapshot_is_refused() {
     assert_eq!(Names::timeline(1).all(&old).await.unwrap().len(), 1);
     rename(1, "First").exec(&first.db()).await.unwrap();
     let error = rename(1, "Second").exec(&old).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Contention { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Retry(RetryError::Contention { .. })),
+        "{error}"
+    );
     // The transaction is usable, and as old as before.
     assert_eq!(Names::timeline(1).all(&old).await.unwrap().len(), 1);
     old.commit().await.unwrap();
@@ -291,7 +298,10 @@ async fn a_version_that_is_closed_by_hand_is_not_opened_again() {
     database.wait_until_blocked_by(&changer, &hand).await;
     transaction.commit().await.unwrap();
     let error = renaming.finish().await.unwrap_err();
-    assert!(matches!(error, ArchiveError::NoVersion { .. }), "{error}");
+    assert!(
+        matches!(error, Error::NotFound(NotFoundError::Version { .. })),
+        "{error}"
+    );
     assert_eq!(names(&db, 1).await, "Old -");
 }
 

@@ -6,7 +6,7 @@ use sea_orm::prelude::*;
 use sea_orm::{DatabaseConnection, DbBackend, QueryTrait, Statement, TransactionTrait};
 use sea_orm_archive::prelude::*;
 
-use crate::departments::{department_history, departments, run, user_audit};
+use crate::history::departments::{department_history, departments, run, user_audit};
 use department_history::{Column, Entity as Names};
 
 /// The blocks that a statement touches, the second time it runs.

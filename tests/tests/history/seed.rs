@@ -2,12 +2,13 @@
 
 use sea_orm::prelude::*;
 use sea_orm::{DatabaseConnection, QueryOrder, QuerySelect, Set};
+use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable, TemporalForeignKey};
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::departments::{SCHEMA, department_history, user_audit};
+use crate::history::departments::{SCHEMA, department_history, user_audit};
 use department_history::{Column as Name, Entity as Names};
 use user_audit::{Column as Audit, Entity as Audits};
 
@@ -217,9 +218,9 @@ async fn every_department_of_an_audit_row_existed_at_the_time_of_the_change() {
         .exec(&db)
         .await
         .unwrap_err();
-    let ArchiveError::DependentRows {
+    let Error::Conflict(ConflictError::DependentRows {
         constraint, detail, ..
-    } = &error
+    }) = &error
     else {
         panic!("{error}");
     };

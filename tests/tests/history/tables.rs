@@ -9,9 +9,9 @@ use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::calls::{FUTURE, PAST};
-use crate::departments::SCHEMA;
-use crate::model::{Instant, Says, Version};
+use crate::history::calls::{FUTURE, PAST};
+use crate::history::departments::SCHEMA;
+use crate::history::model::{Instant, Says, Version};
 
 /// An entity of its own for the table of the other tests. A plan is kept for each entity, and theirs
 /// is of another database.

@@ -2,12 +2,13 @@
 
 use sea_orm::prelude::*;
 use sea_orm::{ConnectOptions, DatabaseConnection, TransactionTrait};
+use sea_orm_archive::error::{ConflictError, DriftError, NotFoundError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::departments::run;
+use crate::history::departments::run;
 
 /// A history whose identity is a short text.
 mod currency {
@@ -78,12 +79,12 @@ async fn a_longer_identity_is_another_one() {
         .exec(&db)
         .await;
     assert!(
-        matches!(tether, Err(ArchiveError::NoIdentity { .. })),
+        matches!(tether, Err(Error::NotFound(NotFoundError::Identity { .. }))),
         "{tether:?}"
     );
     let ended = Names::end("USDCoin").exec(&db).await;
     assert!(
-        matches!(ended, Err(ArchiveError::NoIdentity { .. })),
+        matches!(ended, Err(Error::NotFound(NotFoundError::Identity { .. }))),
         "{ended:?}"
     );
     assert_eq!(names(&db).await, ["dollar"]);
@@ -121,7 +122,10 @@ async fn a_constraint_over_other_columns_guards_nothing() {
     )
     .await;
     let error = rename("buck").exec(&db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Drift { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Drift(DriftError::Schema { .. })),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -161,7 +165,10 @@ async fn what_a_trigger_drops_or_moves_is_noticed() {
     )
     .await;
     let error = Names::cancel("EUR", later).exec(&db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Trigger(_)), "{error}");
+    assert!(
+        matches!(error, Error::Drift(DriftError::Trigger { .. })),
+        "{error}"
+    );
     run(
         &db,
         "create function moves() returns trigger language plpgsql as
@@ -170,7 +177,10 @@ async fn what_a_trigger_drops_or_moves_is_noticed() {
     )
     .await;
     let error = rename("buck").exec(&db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Trigger(_)), "{error}");
+    assert!(
+        matches!(error, Error::Drift(DriftError::Trigger { .. })),
+        "{error}"
+    );
     assert_eq!(names(&db).await, ["dollar"]);
 }
 
@@ -188,7 +198,7 @@ async fn a_name_that_is_taken_is_no_overlap() {
         .unwrap();
     let transaction = db.begin().await.unwrap();
     let error = rename("euro").exec(&transaction).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Database(_)), "{error}");
+    assert!(matches!(error, Error::Database(_)), "{error}");
     // And the caller's transaction is still one.
     rename("buck").exec(&transaction).await.unwrap();
     transaction.commit().await.unwrap();
@@ -208,7 +218,7 @@ async fn an_overlap_is_told_in_a_transaction_that_lives_on() {
     let transaction = db.begin().await.unwrap();
     let moved = Names::reschedule("USD", year(2600), year(2400));
     let error = moved.exec(&transaction).await.unwrap_err();
-    let ArchiveError::Overlap { existing, .. } = &error else {
+    let Error::Conflict(ConflictError::Overlap { existing, .. }) = &error else {
         panic!("{error}");
     };
     assert!(existing.contains("2024"), "{error}");
@@ -227,7 +237,7 @@ async fn a_refusal_is_of_the_table_as_it_is() {
     .await;
     let error = Names::cancel("USD", later).exec(&db).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::DependentRows { .. }),
+        matches!(error, Error::Conflict(ConflictError::DependentRows { .. })),
         "{error}"
     );
     run(&db, "drop table note").await;
@@ -273,7 +283,7 @@ async fn the_identities_are_those_of_the_schema() {
         .exec(&other)
         .await;
     assert!(
-        matches!(none, Err(ArchiveError::NoIdentity { .. })),
+        matches!(none, Err(Error::NotFound(NotFoundError::Identity { .. }))),
         "{none:?}"
     );
     rename("greenback").exec(&db).await.unwrap();

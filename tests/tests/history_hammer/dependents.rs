@@ -2,15 +2,17 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use sea_orm::DatabaseConnection;
 use sea_orm::prelude::*;
-use sea_orm::{DatabaseConnection, DbBackend, Statement};
+use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{HistorySchema, HistoryTable, TemporalForeignKey};
-use sea_orm_archive_tests::Database;
+use sea_orm_archive_tests::sql::clock;
+use sea_orm_archive_tests::{Database, sql};
 use sea_orm_migration::SchemaManager;
 
-use crate::department_history::{Column, Entity as Names};
-use crate::{CONSTRAINTS, SCHEMA};
+use crate::history_hammer::department_history::{Column, Entity as Names};
+use crate::history_hammer::{CONSTRAINTS, SCHEMA};
 
 const DEPARTMENTS: i32 = 2;
 const CALLS: i32 = 60;
@@ -52,12 +54,6 @@ fn count(of: &AtomicUsize) {
     of.fetch_add(1, Ordering::Relaxed);
 }
 
-async fn clock(db: &DatabaseConnection) -> DateTimeUtc {
-    let sql = Statement::from_string(DbBackend::Postgres, "select clock_timestamp() as now");
-    let row = db.query_one_raw(sql).await.unwrap().unwrap();
-    row.try_get("", "now").unwrap()
-}
-
 /// Writes rows of now, by direct SQL.
 async fn audit(db: &DatabaseConnection, done: &Done) {
     for call in 0..CALLS {
@@ -82,13 +78,16 @@ async fn end(db: &DatabaseConnection, done: &Done) {
         let now = clock(db).await;
         match Names::end(id).at(now).exec(db).await {
             Ok(_) => count(&done.ends),
-            Err(ArchiveError::DependentRows { .. }) => count(&done.refused_ends),
-            Err(ArchiveError::NoVersion { .. } | ArchiveError::LaterVersion { .. }) => {}
+            Err(Error::Conflict(ConflictError::DependentRows { .. })) => count(&done.refused_ends),
+            Err(
+                Error::NotFound(NotFoundError::Version { .. })
+                | Error::Conflict(ConflictError::LaterVersion { .. }),
+            ) => {}
             Err(error) => panic!("{error}"),
         }
         let name = format!("Name {call}");
         match Names::start(id).value(Column::Name, &name).exec(db).await {
-            Ok(_) | Err(ArchiveError::Overlap { .. }) => {}
+            Ok(_) | Err(Error::Conflict(ConflictError::Overlap { .. })) => {}
             Err(error) => panic!("{error}"),
         }
         match Names::change(id)
@@ -96,7 +95,7 @@ async fn end(db: &DatabaseConnection, done: &Done) {
             .exec(db)
             .await
         {
-            Ok(_) | Err(ArchiveError::NoVersion { .. }) => {}
+            Ok(_) | Err(Error::NotFound(NotFoundError::Version { .. })) => {}
             Err(error) => panic!("{error}"),
         }
     }
@@ -115,15 +114,12 @@ async fn run(database: &Database) -> i64 {
     );
     let written = done.audits.load(Ordering::Relaxed);
     assert!(written > 30, "hardly anything was written: {done:?}");
-    let check = "select count(*)::bigint as written,
-         count(*) filter (where not exists (select from department_history h where h.department_id = a.department_id
-             and h.valid_from <= a.changed_at and (h.valid_to > a.changed_at or h.valid_to is null))) as lost
+    let check = "select array[count(*), count(*) filter (where not exists (select from department_history h where h.department_id = a.department_id
+             and h.valid_from <= a.changed_at and (h.valid_to > a.changed_at or h.valid_to is null))))]
          from user_audit a";
-    let sql = Statement::from_string(DbBackend::Postgres, check);
-    let row = db.query_one_raw(sql).await.unwrap().unwrap();
-    let found: i64 = row.try_get("", "written").unwrap();
-    assert_eq!(usize::try_from(found).unwrap(), written, "{done:?}");
-    row.try_get("", "lost").unwrap()
+    let counts: Vec<i64> = sql::one(&db, check).await;
+    assert_eq!(usize::try_from(counts[0]).unwrap(), written, "{done:?}");
+    counts[1]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, SqlxError, TransactionTrait};
+use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 use tokio::sync::Mutex;
 
-use crate::department_history::{Column, Entity as Names, Model as Version};
-use crate::naive;
+use crate::history_hammer::department_history::{Column, Entity as Names, Model as Version};
+use crate::history_hammer::naive;
 
 /// What is wrong at the end.
 #[derive(Debug, Default, PartialEq)]
@@ -176,10 +177,10 @@ impl Load {
     }
 
     /// Whether a verb is done. What has ended cannot change; nothing else may happen.
-    fn expected(&self, done: Result<bool, ArchiveError>) -> bool {
+    fn expected(&self, done: Result<bool, Error>) -> bool {
         match done {
             Ok(done) => done,
-            Err(ArchiveError::NoVersion { .. }) => false,
+            Err(Error::NotFound(NotFoundError::Version { .. })) => false,
             Err(error) => {
                 eprintln!("{error}");
                 self.errors.fetch_add(1, Ordering::Relaxed);
@@ -245,7 +246,7 @@ async fn in_a_transaction(
     department: i32,
     change: sea_orm_archive::history::Change<Names>,
     keep: bool,
-) -> Result<bool, ArchiveError> {
+) -> Result<bool, Error> {
     let txn = db.begin().await?;
     Names::current_version(department).one(&txn).await?;
     let changed = change.exec(&txn).await;

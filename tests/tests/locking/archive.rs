@@ -1,18 +1,20 @@
 //! Archived and restored only as it was read.
 
 use sea_orm::{EntityTrait, TransactionTrait};
+use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::prelude::*;
+use serde_json::json;
 
-use crate::notes::{contents, note, notes, read, run};
+use crate::locking::notes::{contents, note, notes, read, run};
 
 async fn deleted(db: &impl sea_orm::ConnectionTrait) -> note::deleted::Model {
     let found = note::deleted::Entity::find_by_id(1).one(db).await;
     found.unwrap().unwrap()
 }
 
-fn is_conflict(error: &ArchiveError, versions: (i64, i64)) -> bool {
-    matches!(error, ArchiveError::VersionConflict { table, key, expected, found }
-        if table == "notes" && key == "(id = 1)" && (*expected, *found) == versions)
+fn is_conflict(error: &Error, versions: (i64, i64)) -> bool {
+    matches!(error, Error::Conflict(ConflictError::LockVersion { table, key, expected, found })
+        if table == "notes" && **key == json!({"id": 1}) && (*expected, *found) == versions)
 }
 
 #[tokio::test]
@@ -53,7 +55,7 @@ async fn another_version_is_not_archived() {
     assert!(is_conflict(&error, (3, 4)), "{error}");
     assert_eq!(
         error.to_string(),
-        "the row (id = 1) of notes was changed since it was read: it has version 4, not 3; read it again, and decide again"
+        r#"notes {"id":1} was changed since it was read: it has version 4, not 3; read it again, and decide again"#
     );
     let archive = || note::Entity::archive_by_id(1).at_version(5);
     let error = archive().exec(&db).await.unwrap_err();
@@ -104,12 +106,18 @@ async fn a_row_that_is_elsewhere() {
         .exec(&db)
         .await
         .unwrap_err();
-    assert!(matches!(error, ArchiveError::NotArchived { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Conflict(ConflictError::NotArchived { .. })),
+        "{error}"
+    );
     let stale = read(&db).await;
     note::Entity::archive_by_id(1).exec(&db).await.unwrap();
     let error = stale.archive_locked(&db).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::AlreadyArchived { .. }),
+        matches!(
+            error,
+            Error::Conflict(ConflictError::AlreadyArchived { .. })
+        ),
         "{error}"
     );
     for id in [9, 10] {
@@ -118,13 +126,19 @@ async fn a_row_that_is_elsewhere() {
             .exec(&db)
             .await
             .unwrap_err();
-        assert!(matches!(error, ArchiveError::NotFound { .. }), "{error}");
+        assert!(
+            matches!(error, Error::NotFound(NotFoundError::Row { .. })),
+            "{error}"
+        );
         let error = note::Entity::restore_by_id(id)
             .at_version(3)
             .exec(&db)
             .await
             .unwrap_err();
-        assert!(matches!(error, ArchiveError::NotFound { .. }), "{error}");
+        assert!(
+            matches!(error, Error::NotFound(NotFoundError::Row { .. })),
+            "{error}"
+        );
     }
 }
 
@@ -140,7 +154,7 @@ async fn a_restore_with_something_in_its_way() {
     assert!(is_conflict(&error, (4, 3)), "{error}");
     let error = restore(3).exec(&db).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::RestoreConflict { .. }),
+        matches!(error, Error::Conflict(ConflictError::Restore { .. })),
         "{error}"
     );
     assert_eq!(restore(3).preview(&db).await.unwrap().conflicts.len(), 1);

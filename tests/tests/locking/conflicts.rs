@@ -2,9 +2,11 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::{IntoActiveModel, TransactionTrait};
+use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::prelude::*;
+use serde_json::json;
 
-use crate::notes::{contents, note, notes, open, read, run, unarchived};
+use crate::locking::notes::{contents, note, notes, open, read, run, unarchived};
 
 #[tokio::test]
 async fn of_two_writers_one_wins_and_the_other_gets_the_row() {
@@ -17,7 +19,7 @@ async fn of_two_writers_one_wins_and_the_other_gets_the_row() {
     let error = second.update_locked(&db).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the row (id = 1) of notes was changed since it was read: it has version 4, not 3"
+        r#"notes {"id":1} was changed since it was read: it has version 4, not 3"#
     );
     match error {
         LockError::Conflict {
@@ -27,7 +29,7 @@ async fn of_two_writers_one_wins_and_the_other_gets_the_row() {
             found: 4,
             current,
         } => {
-            assert_eq!((table.as_str(), key.as_str()), ("notes", "(id = 1)"));
+            assert_eq!((table.as_str(), *key), ("notes", json!({"id": 1})));
             assert_eq!(*current, saved);
             // And goes on from there.
             let mut again = current.into_active_model();
@@ -48,7 +50,7 @@ async fn without_the_row_it_is_an_error_like_others() {
     async fn save(
         note: note::ActiveModel,
         db: &sea_orm::DatabaseConnection,
-    ) -> Result<note::Model, ArchiveError> {
+    ) -> Result<note::Model, Error> {
         Ok(note.update_locked(db).await?)
     }
     let notes = notes().await;
@@ -57,12 +59,12 @@ async fn without_the_row_it_is_an_error_like_others() {
     note.text = Set("new".to_owned());
     save(note.clone(), &db).await.unwrap();
     match save(note, &db).await.unwrap_err() {
-        ArchiveError::VersionConflict {
+        Error::Conflict(ConflictError::LockVersion {
             table,
             key,
             expected: 3,
             found: 4,
-        } => assert_eq!((table.as_str(), key.as_str()), ("notes", "(id = 1)")),
+        }) => assert_eq!((table.as_str(), *key), ("notes", json!({"id": 1}))),
         error => panic!("{error}"),
     }
 }
@@ -76,14 +78,17 @@ async fn a_row_that_was_deleted() {
     note.text = Set("new".to_owned());
     let error = note.update_locked(&db).await.unwrap_err();
     assert!(
-        matches!(error, LockError::Gone { archival: None, .. }),
+        matches!(error, LockError::NotFound { archival: None, .. }),
         "{error}"
     );
-    let error = ArchiveError::from(error);
-    assert!(matches!(error, ArchiveError::Gone { .. }), "{error}");
+    let error = Error::from(error);
+    assert!(
+        matches!(error, Error::NotFound(NotFoundError::DeletedRow { .. })),
+        "{error}"
+    );
     assert_eq!(
         error.to_string(),
-        "the row (id = 1) of notes is gone: it was deleted since it was read"
+        r#"notes {"id":1} was deleted since it was read"#
     );
 }
 
@@ -96,14 +101,17 @@ async fn a_row_that_was_archived() {
     let archival = read(&db).await.archive(&db).await.unwrap();
     let before = contents(&db).await;
     match note.clone().update_locked(&db).await.unwrap_err() {
-        LockError::Gone {
+        LockError::NotFound {
             archival: Some(id), ..
         } => assert_eq!(id, archival.id),
         error => panic!("{error}"),
     }
-    let error = ArchiveError::from(note.clone().update_locked(&db).await.unwrap_err());
+    let error = Error::from(note.clone().update_locked(&db).await.unwrap_err());
     assert!(
-        matches!(error, ArchiveError::AlreadyArchived { .. }),
+        matches!(
+            error,
+            Error::Conflict(ConflictError::AlreadyArchived { .. })
+        ),
         "{error}"
     );
     // An entity without an archive does not know.
@@ -114,7 +122,7 @@ async fn a_row_that_was_archived() {
     };
     let error = blind.update_locked(&db).await.unwrap_err();
     assert!(
-        matches!(error, LockError::Gone { archival: None, .. }),
+        matches!(error, LockError::NotFound { archival: None, .. }),
         "{error}"
     );
     assert_eq!(contents(&db).await, before);
@@ -141,7 +149,7 @@ async fn a_transaction_of_the_callers_stays_usable() {
     );
     stale.id = Set(99);
     let error = stale.update_locked(&txn).await.unwrap_err();
-    assert!(matches!(error, LockError::Gone { .. }), "{error}");
+    assert!(matches!(error, LockError::NotFound { .. }), "{error}");
     assert_eq!(read(&txn).await.text, "new");
     // A savepoint of the caller's takes the version back with it.
     let nested = txn.begin().await.unwrap();

@@ -8,7 +8,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, DatabaseConnection};
 use sea_orm_archive::prelude::*;
 
-use crate::notes::{note, notes, open, read, run};
+use crate::locking::notes::{note, notes, open, read, run};
 
 const WRITERS: usize = 8;
 const EACH: usize = 25;
@@ -105,7 +105,7 @@ async fn no_increment_is_lost_on_a_row_that_comes_and_goes() {
                         version = saved.version;
                     }
                     Err(LockError::Conflict { current, .. }) => version = current.version,
-                    Err(LockError::Gone {
+                    Err(LockError::NotFound {
                         archival: Some(_), ..
                     }) => {}
                     Err(error) => panic!("{error}"),

@@ -1,12 +1,12 @@
 //! Notes whose rows count their versions, with comments below them.
 
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, IntoActiveModel, Statement,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel};
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, integer, text, text_null, text_uniq};
+
+pub use sea_orm_archive_tests::sql::{run, texts as column};
 
 pub mod note {
     use sea_orm::entity::prelude::*;
@@ -118,23 +118,6 @@ pub async fn read(db: &impl ConnectionTrait) -> note::Model {
 /// Note 1 as it is now, to be changed.
 pub async fn open(db: &impl ConnectionTrait) -> note::ActiveModel {
     read(db).await.into_active_model()
-}
-
-pub async fn run(db: &impl ConnectionTrait, sql: &str) {
-    db.execute_unprepared(sql)
-        .await
-        .unwrap_or_else(|error| panic!("{sql}: {error}"));
-}
-
-/// The first column of a query, as text.
-pub async fn column(db: &impl ConnectionTrait, sql: &str) -> Vec<String> {
-    let rows = db
-        .query_all_raw(Statement::from_string(DbBackend::Postgres, sql))
-        .await
-        .unwrap();
-    rows.iter()
-        .map(|row| row.try_get_by_index(0).unwrap())
-        .collect()
 }
 
 /// Every note, active or archived, to compare.

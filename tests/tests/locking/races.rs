@@ -2,12 +2,14 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::{AccessMode, IsolationLevel, TransactionTrait};
+use sea_orm_archive::error::{ConflictError, RetryError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::{Database, Session};
 use sea_orm_migration::SchemaManager;
+use serde_json::json;
 
-use crate::notes::{column, contents, note, notes, open, read, run};
+use crate::locking::notes::{column, contents, note, notes, open, read, run};
 
 async fn sessions(notes: &Database) -> (Session, Session) {
     (notes.session("first").await, notes.session("second").await)
@@ -77,9 +79,9 @@ async fn at_repeatable_read() {
     let mut early = open(&first.db()).await;
     early.text = Set("first".to_owned());
     early.update_locked(&first.db()).await.unwrap();
-    let error = ArchiveError::from(late.update_locked(&txn).await.unwrap_err());
+    let error = Error::from(late.update_locked(&txn).await.unwrap_err());
     assert!(
-        matches!(&error, ArchiveError::Contention { code, .. } if code == "40001"),
+        matches!(&error, Error::Retry(RetryError::Contention { code, .. }) if code == "40001"),
         "{error}"
     );
 }
@@ -126,12 +128,12 @@ async fn a_change_commits_while_an_archive_waits() {
     notes.wait_until_blocked_by(&archiver, &writer).await;
     writing.commit().await.unwrap();
     match archiving.finish().await.unwrap_err() {
-        ArchiveError::VersionConflict {
+        Error::Conflict(ConflictError::LockVersion {
             table,
             key,
             expected: 3,
             found: 4,
-        } => assert_eq!((table.as_str(), key.as_str()), ("notes", "(id = 1)")),
+        }) => assert_eq!((table.as_str(), *key), ("notes", json!({"id": 1}))),
         error => panic!("{error}"),
     }
     assert_eq!(
@@ -184,7 +186,7 @@ async fn an_archive_commits_while_a_change_waits() {
     notes.wait_until_blocked_by(&writer, &archiver).await;
     archiving.commit().await.unwrap();
     match writing.finish().await.unwrap_err() {
-        LockError::Gone {
+        LockError::NotFound {
             archival: Some(id), ..
         } => assert_eq!(id, archival.id),
         error => panic!("{error}"),
@@ -245,11 +247,11 @@ async fn an_archived_row_is_changed_while_a_restore_waits() {
         assert!(
             matches!(
                 outcome,
-                Err(ArchiveError::VersionConflict {
+                Err(Error::Conflict(ConflictError::LockVersion {
                     expected: 3,
                     found: 4,
                     ..
-                })
+                }))
             ),
             "{outcome:?}"
         );

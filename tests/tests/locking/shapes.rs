@@ -3,13 +3,15 @@
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::{DatabaseConnection, DbErr, EntityTrait, IntoActiveModel};
+use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, ArchivedTable};
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, custom, integer, small_integer, text, uuid};
+use serde_json::json;
 
-use crate::notes::{column, run};
+use crate::locking::notes::{column, run};
 
 mod grade {
     use sea_orm::entity::prelude::*;
@@ -128,7 +130,7 @@ async fn a_key_of_several_columns_and_a_version_of_another_name() {
             current,
         } => {
             assert_eq!(table, "The School.Grades");
-            assert_eq!(key, "(tenant_id = 1, Course \"Code\" = E'a\\'b')");
+            assert_eq!(*key, json!({"tenant_id": 1, "Course \"Code\"": "a'b"}));
             assert_eq!(*current, saved);
         }
         error => panic!("{error}"),
@@ -137,17 +139,17 @@ async fn a_key_of_several_columns_and_a_version_of_another_name() {
     assert!(
         matches!(
             error,
-            ArchiveError::VersionConflict {
+            Error::Conflict(ConflictError::LockVersion {
                 expected: 0,
                 found: 1,
                 ..
-            }
+            })
         ),
         "{error}"
     );
     let archival = saved.clone().archive_locked(&db).await.unwrap();
     match grade.update_locked(&db).await.unwrap_err() {
-        LockError::Gone {
+        LockError::NotFound {
             archival: Some(id), ..
         } => assert_eq!(id, archival.id),
         error => panic!("{error}"),
@@ -159,11 +161,11 @@ async fn a_key_of_several_columns_and_a_version_of_another_name() {
     assert!(
         matches!(
             error,
-            ArchiveError::VersionConflict {
+            Error::Conflict(ConflictError::LockVersion {
                 expected: 0,
                 found: 1,
                 ..
-            }
+            })
         ),
         "{error}"
     );

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use sea_orm::ActiveValue::{NotSet, Set, Unchanged};
 use sea_orm::{EntityTrait, IntoActiveModel};
+use sea_orm_archive::error::{DriftError, RefusedError};
 use sea_orm_archive::prelude::*;
 
-use crate::notes::{contents, note, notes, open, read, run};
+use crate::locking::notes::{contents, note, notes, open, read, run};
 
 /// A column that was not changed keeps what somebody else wrote into it without counting.
 #[tokio::test]
@@ -99,7 +100,7 @@ async fn nothing_changed() {
     gone.id = Unchanged(99);
     assert!(matches!(
         gone.update_locked(&db).await,
-        Err(LockError::Gone { archival: None, .. })
+        Err(LockError::NotFound { archival: None, .. })
     ));
 }
 
@@ -123,7 +124,7 @@ async fn what_is_not_set() {
         ..open(&db).await
     };
     match without_key.update_locked(&db).await {
-        Err(LockError::Other(ArchiveError::NotSet { table, column })) => {
+        Err(LockError::Other(Error::Refused(RefusedError::UnsetColumn { table, column }))) => {
             assert_eq!((table.as_str(), column.as_str()), ("notes", "id"));
         }
         other => panic!("{other:?}"),
@@ -140,7 +141,7 @@ async fn the_last_version() {
     let mut note = open(&db).await;
     note.text = Set("new".to_owned());
     match note.update_locked(&db).await {
-        Err(LockError::Other(ArchiveError::Database(error))) => {
+        Err(LockError::Other(Error::Database(error))) => {
             assert!(error.to_string().contains("out of range"), "{error}");
         }
         other => panic!("{other:?}"),
@@ -156,8 +157,8 @@ async fn an_error_of_the_database() {
     let before = contents(&db).await;
     let mut note = open(&db).await;
     note.slug = Set("two".to_owned());
-    let error = ArchiveError::from(note.update_locked(&db).await.unwrap_err());
-    assert!(matches!(error, ArchiveError::Database(_)), "{error}");
+    let error = Error::from(note.update_locked(&db).await.unwrap_err());
+    assert!(matches!(error, Error::Database(_)), "{error}");
     assert_eq!(contents(&db).await, before);
 }
 
@@ -175,8 +176,8 @@ async fn a_trigger_that_keeps_the_row_from_being_written() {
     let mut note = open(&db).await;
     note.text = Set("new".to_owned());
     match note.update_locked(&db).await {
-        Err(LockError::Other(ArchiveError::Trigger(text))) => {
-            assert!(text.contains("(id = 1) of notes has version 3"), "{text}");
+        Err(LockError::Other(Error::Drift(DriftError::Trigger { message: text }))) => {
+            assert!(text.contains(r#"notes {"id":1} has version 3"#), "{text}");
         }
         other => panic!("{other:?}"),
     }

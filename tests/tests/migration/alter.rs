@@ -4,7 +4,7 @@ use sea_orm::DbErr;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::prelude::*;
 
-use crate::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_says, refused};
 
 /// A table `t` with an active row 1 and an archived row 2, both with n = 5 and x = 'a'.
 async fn with_rows() -> Result<Migrated, DbErr> {

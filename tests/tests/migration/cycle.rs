@@ -3,7 +3,7 @@
 use migration::{Migrator, MigratorTrait};
 use sea_orm::DbErr;
 
-use crate::database::Migrated;
+use crate::migration::database::Migrated;
 
 const TWINS: [&str; 5] = [
     "deleted_comments",

@@ -1,8 +1,7 @@
 //! A database with the archive installed, and what a test asks of it.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TryGetable};
-use sea_orm_archive_migration::ArchiveSchema;
-use sea_orm_archive_tests::Database;
+use sea_orm::{DatabaseConnection, DbErr, TryGetable};
+use sea_orm_archive_tests::{Database, sql, tables::installed};
 use sea_orm_migration::SchemaManager;
 
 /// A database of a test's own, and a connection to it.
@@ -14,10 +13,7 @@ pub struct Migrated {
 impl Migrated {
     /// With the archive, and nothing else.
     pub async fn new() -> Self {
-        let database = Database::from_template("installed", async |db| {
-            SchemaManager::new(&db).install_archive().await
-        })
-        .await;
+        let database = installed().await;
         let db = database.connect().await;
         Self { database, db }
     }
@@ -41,25 +37,17 @@ impl Migrated {
     }
 
     pub async fn run(&self, sql: &str) {
-        let done = self.db.execute_unprepared(sql).await;
-        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        sql::run(&self.db, sql).await;
     }
 
     /// The first column of every row.
     pub async fn all<T: TryGetable>(&self, sql: &str) -> Vec<T> {
-        let statement = Statement::from_string(DbBackend::Postgres, sql);
-        let rows = self.db.query_all_raw(statement).await;
-        let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
-        rows.iter()
-            .map(|row| row.try_get_by_index(0).unwrap())
-            .collect()
+        sql::all(&self.db, sql).await
     }
 
     /// The first column of the one row.
     pub async fn one<T: TryGetable>(&self, sql: &str) -> T {
-        let mut values = self.all(sql).await;
-        assert_eq!(values.len(), 1, "{sql}");
-        values.remove(0)
+        sql::one(&self.db, sql).await
     }
 
     /// The columns of a table as psql would describe them.

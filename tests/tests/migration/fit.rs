@@ -4,7 +4,7 @@
 use sea_orm::DbErr;
 use sea_orm_archive_migration::ArchiveSchema;
 
-use crate::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_says, refused};
 
 const PAIR: &str = "create table t (id int primary key, n int);
     create table deleted_t (

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_archive_migration::ArchiveSchema;
 
-use crate::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_says, refused};
 
 const OBJECTS: &str = "select relname::text from pg_class
     where relnamespace = to_regnamespace('archive') and relkind = 'r' order by 1";

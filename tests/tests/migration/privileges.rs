@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::SchemaManager;
 
-use crate::database::Migrated;
+use crate::migration::database::Migrated;
 
 /// What a role may do with a table, by the first letters.
 async fn allowed(m: &Migrated, role: &str, table: &str) -> String {

@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use sea_orm_archive_migration::{ArchiveSchema, ExistingTable};
 use sea_orm_migration::SchemaManager;
 
-use crate::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_says, refused};
 
 #[tokio::test]
 async fn both_tables_are_dropped_with_their_rows() -> Result<(), DbErr> {

@@ -4,7 +4,7 @@ use sea_orm::DbErr;
 use sea_orm_archive_migration::{ArchiveSchema, ArchivedTable};
 use sea_orm_migration::prelude::*;
 
-use crate::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_says, refused};
 
 async fn next_id(m: &Migrated) -> i64 {
     m.one("insert into t default values returning id::bigint")

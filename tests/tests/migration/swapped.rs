@@ -7,7 +7,7 @@ use sea_orm_archive_migration::{
 };
 use sea_orm_migration::schema::text;
 
-use crate::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_says, refused};
 
 const SWAP: &str = "create table other (like t including all); insert into other select * from t;
     drop table t cascade; alter table other rename to t";

@@ -3,7 +3,7 @@
 use sea_orm::DbErr;
 use sea_orm_archive_migration::ArchiveSchema;
 
-use crate::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_says, refused};
 
 /// A table with one archived row, and what somebody did to the table alone since.
 async fn changed(columns: &str, change: &str) -> Result<Migrated, DbErr> {

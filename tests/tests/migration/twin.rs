@@ -4,7 +4,7 @@ use sea_orm::{DbErr, TransactionTrait};
 use sea_orm_archive_migration::{ArchiveSchema, ArchivedTable, ExistingTable};
 use sea_orm_migration::prelude::*;
 
-use crate::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_says, refused};
 
 fn posts() -> TableCreateStatement {
     Table::create()

@@ -3,9 +3,10 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{IntoActiveModel, Set};
 use sea_orm_archive::audit;
+use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 
-use crate::company::{as_user, company, new_post, note, post};
+use crate::patterns::company::{as_user, company, new_post, note, post};
 
 #[tokio::test]
 async fn when_a_row_was_deleted_is_known() {
@@ -58,7 +59,7 @@ async fn a_unique_value_is_free_again() {
     let new = new_post("slug").insert(&txn).await.unwrap();
     let refused = post::Entity::restore_by_id(old.id).exec(&txn).await;
     assert!(
-        matches!(refused, Err(ArchiveError::RestoreConflict { .. })),
+        matches!(refused, Err(Error::Conflict(ConflictError::Restore { .. }))),
         "{refused:?}"
     );
     new.archive(&txn).await.unwrap();

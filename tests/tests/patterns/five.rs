@@ -3,10 +3,11 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{IntoActiveModel, Set};
 use sea_orm_archive::audit::Operation;
+use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 use serde_json::json;
 
-use crate::company::{as_user, company, new_post, post};
+use crate::patterns::company::{as_user, company, new_post, post};
 
 /// `created_at`, `updated_at`, `created_by`, `updated_by`.
 #[tokio::test]
@@ -141,12 +142,15 @@ async fn row_level_security() {
         assert!(ledger.is_empty());
         let refused = post::Entity::archive_by_id(post.id).exec(&txn).await;
         assert!(
-            matches!(refused, Err(ArchiveError::NotFound { .. })),
+            matches!(refused, Err(Error::NotFound(NotFoundError::Row { .. }))),
             "{refused:?}"
         );
         let refused = archival.restore(&txn).await;
         assert!(
-            matches!(refused, Err(ArchiveError::AlreadyRestored { .. })),
+            matches!(
+                refused,
+                Err(Error::NotFound(NotFoundError::Archival { .. }))
+            ),
             "{refused:?}"
         );
         txn.commit().await.unwrap();

@@ -1,7 +1,8 @@
 //! What PostgreSQL 18 answers or knows that 15 to 17 do not. On an older server the tests only say so; CI runs this
 //! binary once more against 18.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::DatabaseConnection;
+use sea_orm_archive::error::{ConflictError, DriftError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Blocker, Error};
 use sea_orm_archive_tests::Database;
@@ -9,17 +10,17 @@ use sea_orm_archive_tests::Database;
 #[allow(dead_code, reason = "not every relation of every family is used here")]
 #[path = "../tables/family.rs"]
 mod family;
-#[path = "../tables/rows.rs"]
-mod rows;
 
 use family::{BOTH_SIDES, FAMILY, cascaded, detached, restricted, silent, two_families};
-use rows::{count, dumps, installed, run, tables};
+use sea_orm_archive_tests::{
+    sql::{count, dumps, run},
+    tables::{installed, tables},
+};
 
 /// The version of the server. `PG_EXPECT` is what the caller of this binary wanted to test: an older server is no pass.
 async fn is_18(db: &DatabaseConnection) -> bool {
-    let sql = "select current_setting('server_version_num')::int / 10000 as version";
-    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql));
-    let version: i32 = row.await.unwrap().unwrap().try_get("", "version").unwrap();
+    let sql = "select current_setting('server_version_num')::int / 10000";
+    let version: i32 = sea_orm_archive_tests::sql::one(db, sql).await;
     if let Ok(expected) = std::env::var("PG_EXPECT") {
         assert_eq!(version.to_string(), expected, "another server was meant");
     }
@@ -54,7 +55,9 @@ async fn on_delete_restrict_blocks_an_archive() {
     };
     let before = dumps(&db, &BOTH_SIDES).await;
     match silent::parent::Entity::archive_by_id(1).exec(&db).await {
-        Err(Error::Blocked { blockers, .. }) => assert_eq!(blockers[..], in_the_way()),
+        Err(Error::Conflict(ConflictError::Blocked { blockers, .. })) => {
+            assert_eq!(blockers[..], in_the_way())
+        }
         other => panic!("{other:?}"),
     }
     assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
@@ -86,7 +89,7 @@ async fn declared_policy_over_a_key_that_is_not_enforced_is_refused() {
                 .await
                 .map(drop),
         ] {
-            let Err(Error::Drift { problems, .. }) = done else {
+            let Err(Error::Drift(DriftError::Schema { problems, .. })) = done else {
                 panic!("{done:?}");
             };
             let named = "public.children has the foreign key children_parent NOT ENFORCED";
@@ -107,7 +110,10 @@ async fn declared_policy_over_a_key_that_is_not_enforced_is_refused() {
         )
         .await;
         let one = restricted::parent::Entity::archive_by_id(1);
-        assert!(matches!(one.exec(&db).await, Err(Error::Blocked { .. })));
+        assert!(matches!(
+            one.exec(&db).await,
+            Err(Error::Conflict(ConflictError::Blocked { .. }))
+        ));
     }
 }
 
@@ -118,13 +124,19 @@ async fn key_that_is_no_longer_enforced_is_noticed_by_a_cached_plan() {
         return;
     };
     let archive = async || restricted::parent::Entity::archive_by_id(1).exec(&db).await;
-    assert!(matches!(archive().await, Err(Error::Blocked { .. })));
+    assert!(matches!(
+        archive().await,
+        Err(Error::Conflict(ConflictError::Blocked { .. }))
+    ));
     run(
         &db,
         "alter table children alter constraint children_parent not enforced",
     )
     .await;
-    assert!(matches!(archive().await, Err(Error::Drift { .. })));
+    assert!(matches!(
+        archive().await,
+        Err(Error::Drift(DriftError::Schema { .. }))
+    ));
     assert_eq!(count(&db, "parents").await, 2);
 }
 

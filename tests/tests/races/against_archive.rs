@@ -1,28 +1,26 @@
 //! What happens beside an archive.
 
 use blog::{comment, post};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, TransactionTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait,
+};
+use sea_orm_archive::error::{ConflictError, RetryError};
 use sea_orm_archive::prelude::*;
-use sea_orm_archive_tests::{Database, Session};
+use sea_orm_archive_tests::{Database, Session, race};
 
-use crate::blog::{At, BOTH, OnDelete, blog as database, count, find};
-use crate::naive;
+use crate::races::blog::{At, BOTH, OnDelete, blog as database, count, find};
+use crate::races::naive;
 
 /// A session has written something and not committed; an archive of post 1 waits for it, and goes on
 /// when it commits.
-async fn archive_waits_for(database: &Database, sql: &str) -> Session {
-    let (writer, archiver) = (
-        database.session("writer").await,
-        database.session("archiver").await,
-    );
-    let writing = writer.db().begin().await.unwrap();
-    writing.execute_unprepared(sql).await.unwrap();
-    let db = archiver.db();
-    let archiving = archiver.start(async move { post::Entity::archive_by_id(1).exec(&db).await });
-    database.wait_until_blocked_by(&archiver, &writer).await;
-    writing.commit().await.unwrap();
-    archiving.finish().await.unwrap();
-    archiver
+async fn archive_waits_for(database: &Database, sql: &str) -> DatabaseConnection {
+    let (_, archived) = race! { database;
+        writer holds |txn| txn.execute_unprepared(sql);
+        archiver waits for writer |db| post::Entity::archive_by_id(1).exec(db);
+        writer commits;
+    };
+    archived.unwrap();
+    database.connect().await
 }
 
 /// The same against a naive protocol, whose second half may have to wait for the writer.
@@ -60,7 +58,7 @@ const UPDATE_COMMENT: &str = "update comments set content = 'new' where id = 1";
 async fn a_child_is_inserted() {
     for on_delete in BOTH {
         let blog = database(on_delete).await;
-        let db = archive_waits_for(&blog, INSERT_COMMENT).await.db();
+        let db = archive_waits_for(&blog, INSERT_COMMENT).await;
         assert_eq!(
             find(&db, "comments", "id = 9").await,
             At::Archived,
@@ -115,7 +113,7 @@ async fn a_child_comes_too_late() {
 async fn a_grandchild_is_inserted() {
     for on_delete in BOTH {
         let blog = database(on_delete).await;
-        let db = archive_waits_for(&blog, INSERT_LIKE).await.db();
+        let db = archive_waits_for(&blog, INSERT_LIKE).await;
         assert_eq!(
             find(&db, "likes", "id = 9").await,
             At::Archived,
@@ -147,7 +145,7 @@ async fn a_grandchild_is_inserted_naive() {
 async fn a_child_is_updated() {
     for on_delete in BOTH {
         let blog = database(on_delete).await;
-        let db = archive_waits_for(&blog, UPDATE_COMMENT).await.db();
+        let db = archive_waits_for(&blog, UPDATE_COMMENT).await;
         assert_eq!(
             count(&db, "deleted_comments", "id = 1 and content = 'new'").await,
             1
@@ -184,9 +182,7 @@ async fn a_child_is_updated_naive() {
 async fn a_leaf_is_updated() {
     for on_delete in BOTH {
         let blog = database(on_delete).await;
-        let db = archive_waits_for(&blog, "update likes set user_id = 2 where id = 1")
-            .await
-            .db();
+        let db = archive_waits_for(&blog, "update likes set user_id = 2 where id = 1").await;
         assert_eq!(
             count(&db, "deleted_likes", "id = 1 and user_id = 2").await,
             1
@@ -200,9 +196,7 @@ async fn a_leaf_is_updated() {
 async fn a_child_moves_away() {
     for on_delete in BOTH {
         let blog = database(on_delete).await;
-        let db = archive_waits_for(&blog, "update comments set post_id = 2 where id = 1")
-            .await
-            .db();
+        let db = archive_waits_for(&blog, "update comments set post_id = 2 where id = 1").await;
         assert_eq!(
             find(&db, "comments", "id = 1").await,
             At::Active,
@@ -226,9 +220,7 @@ async fn a_child_moves_away() {
 async fn a_leaf_moves_away() {
     for on_delete in BOTH {
         let blog = database(on_delete).await;
-        let db = archive_waits_for(&blog, "update likes set comment_id = 2 where id = 1")
-            .await
-            .db();
+        let db = archive_waits_for(&blog, "update likes set comment_id = 2 where id = 1").await;
         assert_eq!(
             find(&db, "likes", "id = 1").await,
             At::Active,
@@ -248,7 +240,7 @@ async fn a_child_is_deleted() {
     for on_delete in BOTH {
         let blog = database(on_delete).await;
         let gone = "delete from likes where id = 1; delete from comments where id = 1";
-        let db = archive_waits_for(&blog, gone).await.db();
+        let db = archive_waits_for(&blog, gone).await;
         assert_eq!(
             find(&db, "comments", "id = 1").await,
             At::Nowhere,
@@ -284,7 +276,7 @@ async fn both_archive() {
             waiting.finish().await
         };
         match outcome {
-            Err(ArchiveError::AlreadyArchived { archival, .. }) => {
+            Err(Error::Conflict(ConflictError::AlreadyArchived { archival, .. })) => {
                 assert!(commit && archival == won.id)
             }
             Ok(archival) => assert!(!commit && archival.rows()["public.comments"] == 1),
@@ -334,7 +326,7 @@ async fn opposite_orders() {
             assert_eq!(waiting.finish().await.unwrap().len(), 0);
             2
         }
-        Err(ArchiveError::Contention { code, .. }) => {
+        Err(Error::Retry(RetryError::Contention { code, .. })) => {
             assert_eq!(code, "40P01");
             archiving.rollback().await.unwrap();
             waiting.finish().await.unwrap().len()

@@ -1,12 +1,14 @@
 //! What happens beside a restore.
 
 use blog::{comment, post, tag};
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
+use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_archive_tests::race;
 use sea_orm_migration::SchemaManager;
 
-use crate::blog::{At, OnDelete, blog as database, count, find};
+use crate::races::blog::{At, OnDelete, blog as database, count, find};
 
 const TAKE_SLUG: &str =
     "insert into posts (id, title, slug, content, author_id) values (50, 'Thief', 'one', '', 1)";
@@ -36,7 +38,7 @@ async fn the_place_is_taken() {
         if commit {
             writing.commit().await.unwrap();
             match restoring.finish().await.unwrap_err() {
-                ArchiveError::RestoreConflict { conflicts, .. } => {
+                Error::Conflict(ConflictError::Restore { conflicts, .. }) => {
                     assert_eq!(conflicts.len(), 1, "{conflicts:?}")
                 }
                 error => panic!("{error}"),
@@ -73,35 +75,24 @@ async fn the_place_is_taken_naive() {
 async fn both_restore() {
     for (commit, by_archival) in [(true, true), (true, false), (false, true), (false, false)] {
         let blog = database(OnDelete::Cascade).await;
-        let (first, second) = (blog.session("first").await, blog.session("second").await);
-        let db = second.db();
+        let db = blog.connect().await;
         let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
-        let restoring = first.db().begin().await.unwrap();
-        post::Entity::restore_by_id(1)
-            .exec(&restoring)
-            .await
-            .unwrap();
-        let waiting = second.start(async move {
-            if by_archival {
-                archival.restore(&db).await
-            } else {
-                post::Entity::restore_by_id(1).exec(&db).await
+        let restore = async move |db: &DatabaseConnection| match by_archival {
+            true => archival.restore(db).await,
+            false => post::Entity::restore_by_id(1).exec(db).await,
+        };
+        let (_, restored) = race! { blog;
+            first holds |txn| post::Entity::restore_by_id(1).exec(txn);
+            second waits for first |db| restore(db);
+            first commits if commit;
+        };
+        match restored {
+            Err(Error::NotFound(NotFoundError::Archival { .. })) => assert!(commit && by_archival),
+            Err(Error::Conflict(ConflictError::NotArchived { .. })) => {
+                assert!(commit && !by_archival)
             }
-        });
-        blog.wait_until_blocked_by(&second, &first).await;
-        if commit {
-            restoring.commit().await.unwrap();
-            let error = waiting.finish().await.unwrap_err();
-            match error {
-                ArchiveError::AlreadyRestored { .. } => assert!(by_archival),
-                ArchiveError::NotArchived { .. } => assert!(!by_archival),
-                error => panic!("{error}"),
-            }
-        } else {
-            restoring.rollback().await.unwrap();
-            waiting.finish().await.unwrap();
+            restored => assert!(!commit, "{restored:?}"),
         }
-        let db = second.db();
         for table in ["posts", "comments", "likes"] {
             assert_eq!(find(&db, table, "id = 1").await, At::Active, "{table}");
         }
@@ -112,26 +103,19 @@ async fn both_restore() {
 #[tokio::test]
 async fn the_parent_is_archived() {
     let blog = database(OnDelete::Cascade).await;
-    let (archiver, restorer) = (
-        blog.session("archiver").await,
-        blog.session("restorer").await,
-    );
-    let db = restorer.db();
+    let db = blog.connect().await;
     comment::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    let archiving = archiver.db().begin().await.unwrap();
-    let parent = post::Entity::archive_by_id(1)
-        .exec(&archiving)
-        .await
-        .unwrap();
-    let restoring =
-        restorer.start(async move { comment::Entity::restore_by_id(1).exec(&db).await });
-    blog.wait_until_blocked_by(&restorer, &archiver).await;
-    archiving.commit().await.unwrap();
-    match restoring.finish().await.unwrap_err() {
-        ArchiveError::ParentArchived { archival, .. } => assert_eq!(archival, parent.id),
+    let (parent, restored) = race! { blog;
+        archiver holds |txn| post::Entity::archive_by_id(1).exec(txn);
+        restorer waits for archiver |db| comment::Entity::restore_by_id(1).exec(db);
+        archiver commits;
+    };
+    match restored.unwrap_err() {
+        Error::Conflict(ConflictError::ParentArchived { archival, .. }) => {
+            assert_eq!(archival, parent.id)
+        }
         error => panic!("{error}"),
     }
-    let db = restorer.db();
     assert_eq!(find(&db, "comments", "id = 1").await, At::Archived);
     parent.restore(&db).await.unwrap();
     comment::Entity::restore_by_id(1).exec(&db).await.unwrap();

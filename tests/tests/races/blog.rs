@@ -2,7 +2,7 @@
 //! both posts.
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use sea_orm_archive_tests::Database;
 
 /// What the foreign keys of the blog do when a parent is deleted.
@@ -96,9 +96,5 @@ pub async fn find(db: &impl ConnectionTrait, table: &str, condition: &str) -> At
 }
 
 pub async fn count(db: &impl ConnectionTrait, table: &str, condition: &str) -> i64 {
-    let sql = format!("select count(*) as n from {table} where {condition}");
-    let row = db
-        .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
-        .await;
-    row.unwrap().unwrap().try_get("", "n").unwrap()
+    sea_orm_archive_tests::sql::count(db, &format!("{table} where {condition}")).await
 }

@@ -5,12 +5,13 @@ use blog::post;
 use sea_orm::{
     AccessMode, ConnectionTrait, DbBackend, DbErr, IsolationLevel, Statement, TransactionTrait,
 };
+use sea_orm_archive::error::{DriftError, RetryError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable};
 use sea_orm_archive_tests::{Database, Session};
 use sea_orm_migration::{SchemaManager, schema::text};
 
-use crate::blog::{At, OnDelete, blog as database, count, find};
+use crate::races::blog::{At, OnDelete, blog as database, count, find};
 
 /// A session that has archived before: its plan is kept, its statements are prepared. Six times, since
 /// PostgreSQL plans the first five executions of a prepared statement one by one.
@@ -23,12 +24,12 @@ async fn warm(archiver: &Session) {
 }
 
 /// Runs `sql` in a transaction, starts an archive of post 1, commits when it waits.
-async fn archive_while(sql: &str) -> (Database, Result<Archival, ArchiveError>) {
+async fn archive_while(sql: &str) -> (Database, Result<Archival, Error>) {
     archive_at_while("read committed", sql).await
 }
 
 /// The same, on a pool whose transactions have this isolation level.
-async fn archive_at_while(level: &str, sql: &str) -> (Database, Result<Archival, ArchiveError>) {
+async fn archive_at_while(level: &str, sql: &str) -> (Database, Result<Archival, Error>) {
     let blog = database(OnDelete::Cascade).await;
     let (changer, archiver) = (
         blog.session("changer").await,
@@ -54,7 +55,7 @@ async fn a_column_is_added() {
         let sql = format!("alter table {table} add column extra text not null default 'precious'");
         let (blog, outcome) = archive_while(&sql).await;
         match outcome.unwrap_err() {
-            ArchiveError::Drift { problems, .. } => {
+            Error::Drift(DriftError::Schema { problems, .. }) => {
                 assert!(
                     problems
                         .iter()
@@ -110,7 +111,7 @@ async fn a_child_table_is_added() {
         );
         let (blog, outcome) = archive_while(&sql).await;
         match outcome.unwrap_err() {
-            ArchiveError::UndeclaredEdge { edges, .. } => {
+            Error::Drift(DriftError::UndeclaredEdges { edges, .. }) => {
                 assert_eq!(edges[0].child, "public.precious(id)")
             }
             error => panic!("{error}"),
@@ -148,7 +149,10 @@ async fn a_table_is_rewritten() {
 async fn a_column_changes_its_type() {
     let sql = "alter table comments alter column content type varchar(2000)";
     let (blog, outcome) = archive_while(sql).await;
-    assert!(matches!(outcome.unwrap_err(), ArchiveError::Drift { .. }));
+    assert!(matches!(
+        outcome.unwrap_err(),
+        Error::Drift(DriftError::Schema { .. })
+    ));
     assert_eq!(
         find(&blog.connect().await, "comments", "id = 1").await,
         At::Active
@@ -167,7 +171,10 @@ async fn a_name_is_taken_over() -> Result<(), DbErr> {
     db.execute_unprepared("create table other.comments (id bigint primary key)")
         .await?;
     let error = post::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Drift { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Drift(DriftError::Schema { .. })),
+        "{error}"
+    );
     assert_eq!(count(&db, "public.comments", "id = 1").await, 1);
     Ok(())
 }
@@ -235,7 +242,7 @@ async fn an_old_snapshot_does_not_hide_a_change() -> Result<(), DbErr> {
             other.execute_unprepared(sql).await?;
             for _ in 0..2 {
                 let error = post::Entity::archive_by_id(1).exec(&old).await.unwrap_err();
-                let ArchiveError::Contention { code, source } = &error else {
+                let Error::Retry(RetryError::Contention { code, source }) = &error else {
                     panic!("{sql}: {error}");
                 };
                 assert_eq!(code, "40001", "{sql}");
@@ -243,7 +250,7 @@ async fn an_old_snapshot_does_not_hide_a_change() -> Result<(), DbErr> {
             }
             let preview = post::Entity::archive_by_id(1).preview(&old).await;
             assert!(
-                matches!(preview, Err(ArchiveError::Contention { .. })),
+                matches!(preview, Err(Error::Retry(RetryError::Contention { .. }))),
                 "{sql}"
             );
             old.commit().await?;
@@ -324,7 +331,10 @@ async fn an_old_snapshot_of_an_ordinary_role() -> Result<(), DbErr> {
     assert_eq!(count(&old, "tags", "id = 1").await, 1);
     other.execute_unprepared(UNSEEN[1]).await?;
     let error = post::Entity::archive_by_id(1).exec(&old).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Contention { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Retry(RetryError::Contention { .. })),
+        "{error}"
+    );
     Ok(())
 }
 
@@ -379,7 +389,10 @@ async fn an_old_snapshot_loses_no_column_of_a_history() -> Result<(), DbErr> {
         .execute_unprepared("alter table names add column boss text default 'ann'")
         .await?;
     let error = name("lost").exec(&old).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Contention { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Retry(RetryError::Contention { .. })),
+        "{error}"
+    );
     old.commit().await?;
     name("7").exec(&pool).await.unwrap();
     assert_eq!(count(&other, "names", "boss = 'ann'").await, 8);

@@ -1,9 +1,10 @@
 //! Rows that lose and get back a link while others move them, or their parent's key changes.
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
-use sea_orm_archive_tests::Database;
+use sea_orm_archive_tests::{Database, race, sql};
 use sea_orm_migration::SchemaManager;
 
 mod parent {
@@ -79,218 +80,141 @@ async fn state(db: &impl ConnectionTrait) -> String {
     let sql = "select concat_ws(' ', (select 'active ' || coalesce(parent_id, 0) from children),
                                      (select 'archived ' || coalesce(parent_id, 0) from deleted_children),
                                      (select count(*) from archive.detached_link)) as state";
-    let row = db
-        .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
-        .await;
-    row.unwrap().unwrap().try_get("", "state").unwrap()
+    sql::one(db, sql).await
+}
+
+/// A database in which `archive` has archived a row.
+async fn after(
+    archive: impl AsyncFnOnce(&DatabaseConnection) -> Result<Archival, Error>,
+) -> (Database, DatabaseConnection, Archival) {
+    let database = families().await;
+    let db = database.connect().await;
+    let archival = archive(&db).await.unwrap();
+    (database, db, archival)
+}
+
+async fn archive_parent(db: &DatabaseConnection) -> Result<Archival, Error> {
+    parent::Entity::archive_by_id(1).exec(db).await
+}
+
+async fn archive_child(db: &DatabaseConnection) -> Result<Archival, Error> {
+    child::Entity::archive_by_id(1).exec(db).await
 }
 
 /// An archived child comes back, and then its parent is archived: the child loses its link where it is.
 #[tokio::test]
 async fn the_parent_of_a_child_that_comes_back_is_archived() {
-    let database = families().await;
-    let (first, second) = (
-        database.session("restorer").await,
-        database.session("archiver").await,
-    );
-    child::Entity::archive_by_id(1)
-        .exec(&first.db())
-        .await
-        .unwrap();
-    let restoring = first.db().begin().await.unwrap();
-    child::Entity::restore_by_id(1)
-        .exec(&restoring)
-        .await
-        .unwrap();
-    let db = second.db();
-    let archiving = second.start(async move { parent::Entity::archive_by_id(1).exec(&db).await });
-    database.wait_until_blocked_by(&second, &first).await;
-    restoring.commit().await.unwrap();
-    let archival = archiving.finish().await.unwrap();
-    assert_eq!(state(&first.db()).await, "active 0 1");
-    assert_eq!(archival.restore(&first.db()).await.unwrap().relinked, 1);
-    assert_eq!(state(&first.db()).await, "active 1 0");
+    let (database, db, _) = after(archive_child).await;
+    let (_, archival) = race! { database;
+        restorer holds |txn| child::Entity::restore_by_id(1).exec(txn);
+        archiver waits for restorer |db| parent::Entity::archive_by_id(1).exec(db);
+        restorer commits;
+    };
+    assert_eq!(state(&db).await, "active 0 1");
+    assert_eq!(archival.unwrap().restore(&db).await.unwrap().relinked, 1);
+    assert_eq!(state(&db).await, "active 1 0");
 }
 
 /// The parent is archived first: the child comes back without its link, or with it if the parent stays.
 #[tokio::test]
 async fn a_child_comes_back_while_its_parent_is_archived() {
     for commit in [true, false] {
-        let database = families().await;
-        let (first, second) = (
-            database.session("archiver").await,
-            database.session("restorer").await,
-        );
-        child::Entity::archive_by_id(1)
-            .exec(&first.db())
-            .await
-            .unwrap();
-        let archiving = first.db().begin().await.unwrap();
-        let archival = parent::Entity::archive_by_id(1)
-            .exec(&archiving)
-            .await
-            .unwrap();
-        let db = second.db();
-        let restoring =
-            second.start(async move { child::Entity::restore_by_id(1).exec(&db).await });
-        database.wait_until_blocked_by(&second, &first).await;
+        let (database, db, _) = after(archive_child).await;
+        let (archival, restored) = race! { database;
+            archiver holds |txn| parent::Entity::archive_by_id(1).exec(txn);
+            restorer waits for archiver |db| child::Entity::restore_by_id(1).exec(db);
+            archiver commits if commit;
+        };
+        restored.unwrap();
         if commit {
-            archiving.commit().await.unwrap();
-        } else {
-            archiving.rollback().await.unwrap();
+            assert_eq!(state(&db).await, "active 0 1");
+            assert_eq!(archival.restore(&db).await.unwrap().relinked, 1);
         }
-        restoring.finish().await.unwrap();
-        if commit {
-            assert_eq!(state(&first.db()).await, "active 0 1");
-            assert_eq!(archival.restore(&first.db()).await.unwrap().relinked, 1);
-        }
-        assert_eq!(state(&first.db()).await, "active 1 0", "{commit}");
+        assert_eq!(state(&db).await, "active 1 0", "{commit}");
     }
 }
 
 /// Parent and child come back at the same moment: the link is put back wherever the child is by then.
 #[tokio::test]
 async fn the_parent_of_a_child_that_comes_back_comes_back() {
-    for commit in [true, false] {
-        let database = families().await;
-        let (first, second) = (
-            database.session("first").await,
-            database.session("second").await,
-        );
-        let archival = parent::Entity::archive_by_id(1)
-            .exec(&first.db())
-            .await
-            .unwrap();
-        child::Entity::archive_by_id(1)
-            .exec(&first.db())
-            .await
-            .unwrap();
-        let restoring = first.db().begin().await.unwrap();
-        child::Entity::restore_by_id(1)
-            .exec(&restoring)
-            .await
-            .unwrap();
-        let db = second.db();
-        let relinking = second.start(async move { archival.restore(&db).await });
-        database.wait_until_blocked_by(&second, &first).await;
-        let expected = if commit {
-            restoring.commit().await.unwrap();
-            "active 1 0"
-        } else {
-            restoring.rollback().await.unwrap();
-            "archived 1 0"
+    for (commit, expected) in [(true, "active 1 0"), (false, "archived 1 0")] {
+        let (database, db, archival) = after(archive_parent).await;
+        archive_child(&db).await.unwrap();
+        let (_, relinked) = race! { database;
+            first holds |txn| child::Entity::restore_by_id(1).exec(txn);
+            second waits for first |db| archival.restore(db);
+            first commits if commit;
         };
-        let restored = relinking.finish().await.unwrap();
+        let restored = relinked.unwrap();
         assert_eq!((restored.relinked, restored.not_relinked), (1, Vec::new()));
-        assert_eq!(state(&first.db()).await, expected);
+        assert_eq!(state(&db).await, expected);
     }
 }
 
 /// The child is archived while its parent comes back.
 #[tokio::test]
 async fn a_child_is_archived_while_its_parent_comes_back() {
-    let database = families().await;
-    let (first, second) = (
-        database.session("first").await,
-        database.session("second").await,
-    );
-    let archival = parent::Entity::archive_by_id(1)
-        .exec(&first.db())
-        .await
-        .unwrap();
-    let archiving = first.db().begin().await.unwrap();
-    child::Entity::archive_by_id(1)
-        .exec(&archiving)
-        .await
-        .unwrap();
-    let db = second.db();
-    let relinking = second.start(async move { archival.restore(&db).await });
-    database.wait_until_blocked_by(&second, &first).await;
-    archiving.commit().await.unwrap();
-    let restored = relinking.finish().await.unwrap();
+    let (database, db, archival) = after(archive_parent).await;
+    let (_, relinked) = race! { database;
+        first holds |txn| child::Entity::archive_by_id(1).exec(txn);
+        second waits for first |db| archival.restore(db);
+        first commits;
+    };
+    let restored = relinked.unwrap();
     assert_eq!((restored.relinked, restored.not_relinked), (1, Vec::new()));
-    assert_eq!(state(&first.db()).await, "archived 1 0");
+    assert_eq!(state(&db).await, "archived 1 0");
 }
 
 /// The row gets another link while its parent comes back: that is no error, and it keeps it.
 #[tokio::test]
 async fn a_child_gets_another_link_while_its_parent_comes_back() {
-    let database = families().await;
-    let (first, second) = (
-        database.session("first").await,
-        database.session("second").await,
-    );
-    let archival = parent::Entity::archive_by_id(1)
-        .exec(&first.db())
-        .await
-        .unwrap();
-    let writing = first.db().begin().await.unwrap();
-    writing
-        .execute_unprepared("insert into parents values (2); update children set parent_id = 2")
-        .await
-        .unwrap();
-    let db = second.db();
-    let relinking = second.start(async move { archival.restore(&db).await });
-    database.wait_until_blocked_by(&second, &first).await;
-    writing.commit().await.unwrap();
-    let restored = relinking.finish().await.unwrap();
+    let (database, db, archival) = after(archive_parent).await;
+    let link = "insert into parents values (2); update children set parent_id = 2";
+    let (_, relinked) = race! { database;
+        first holds |txn| txn.execute_unprepared(link);
+        second waits for first |db| archival.restore(db);
+        first commits;
+    };
+    let restored = relinked.unwrap();
     assert_eq!((restored.relinked, restored.not_relinked.len()), (0, 1));
-    assert_eq!(state(&first.db()).await, "active 2 0");
+    assert_eq!(state(&db).await, "active 2 0");
 }
 
 /// The key of a parent changes while its child is archived: the archived child follows.
 #[tokio::test]
 async fn a_key_changes_while_a_row_is_archived() {
     let database = families().await;
-    let (first, second) = (
-        database.session("archiver").await,
-        database.session("writer").await,
-    );
-    let archiving = first.db().begin().await.unwrap();
-    let archival = child::Entity::archive_by_id(1)
-        .exec(&archiving)
-        .await
-        .unwrap();
-    let db = second.db();
-    let writing =
-        second.start(async move { db.execute_unprepared("update parents set id = 2").await });
-    database.wait_until_blocked_by(&second, &first).await;
-    archiving.commit().await.unwrap();
-    writing.finish().await.unwrap();
-    assert_eq!(state(&first.db()).await, "archived 2 0");
-    archival.restore(&first.db()).await.unwrap();
-    assert_eq!(state(&first.db()).await, "active 2 0");
+    let db = database.connect().await;
+    let (archival, written) = race! { database;
+        archiver holds |txn| child::Entity::archive_by_id(1).exec(txn);
+        writer waits for archiver |db| db.execute_unprepared("update parents set id = 2");
+        archiver commits;
+    };
+    written.unwrap();
+    assert_eq!(state(&db).await, "archived 2 0");
+    archival.restore(&db).await.unwrap();
+    assert_eq!(state(&db).await, "active 2 0");
 }
 
 /// A row that blocks is inserted while a trigger would delete it: it is counted, since the archive waits for it.
 #[tokio::test]
 async fn a_blocking_row_is_inserted_beside_a_trigger() {
     let database = families().await;
-    let (first, second) = (
-        database.session("writer").await,
-        database.session("archiver").await,
-    );
-    first
-        .db()
-        .execute_unprepared(
-            "create function f() returns trigger language plpgsql as $$ begin delete from others; return old; end $$;
-             create trigger t before delete on parents for each row execute function f()",
-        )
-        .await
-        .unwrap();
-    let writing = first.db().begin().await.unwrap();
-    writing
-        .execute_unprepared("insert into others values (1, 1)")
-        .await
-        .unwrap();
-    let db = second.db();
-    let archiving = second.start(async move { parent::Entity::archive_by_id(1).exec(&db).await });
-    database.wait_until_blocked_by(&second, &first).await;
-    writing.commit().await.unwrap();
-    let refused = archiving.finish().await;
+    let db = database.connect().await;
+    sql::run(
+        &db,
+        "create function f() returns trigger language plpgsql as $$ begin delete from others; return old; end $$;
+         create trigger t before delete on parents for each row execute function f()",
+    )
+    .await;
+    let (_, refused) = race! { database;
+        writer holds |txn| txn.execute_unprepared("insert into others values (1, 1)");
+        archiver waits for writer |db| parent::Entity::archive_by_id(1).exec(db);
+        writer commits;
+    };
     assert!(
-        matches!(refused, Err(ArchiveError::Blocked { .. })),
+        matches!(refused, Err(Error::Conflict(ConflictError::Blocked { .. }))),
         "{refused:?}"
     );
-    assert_eq!(state(&first.db()).await, "active 1 0");
+    assert_eq!(state(&db).await, "active 1 0");
 }

@@ -7,7 +7,7 @@ use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::blog::{At, count, find};
+use crate::races::blog::{At, count, find};
 
 mod node {
     use sea_orm::entity::prelude::*;

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use sea_orm::ColumnTrait;
+use sea_orm_archive::error::{ConflictError, DriftError, NotFoundError};
 use sea_orm_archive::{
     Archival, ArchiveEntity, ArchivePreview, Conflict, Error, Executor, RestorePreview, Restored,
     archival,
 };
 
-use crate::entities::{Parts, with_entity};
-use crate::model::{Place, Refusal};
+use crate::schemas::entities::{Parts, with_entity};
+use crate::schemas::model::{Place, Refusal};
 
 /// What a call answers: an error that the model does not know is a failure.
 pub type Answer<T> = Result<Result<T, Refusal>, String>;
@@ -75,20 +76,26 @@ fn answer<T>(outcome: Result<T, Error>) -> Answer<T> {
         Err(error) => error,
     };
     Ok(Err(match error {
-        Error::NotFound { .. } => Refusal::NotFound,
-        Error::AlreadyArchived { archival, .. } => Refusal::AlreadyArchived(archival),
-        Error::KeyArchived { .. } => Refusal::KeyArchived,
-        Error::NotArchived { .. } => Refusal::NotArchived,
-        Error::AlreadyRestored { .. } => Refusal::AlreadyRestored,
-        Error::ParentArchived { archival, .. } => Refusal::ParentArchived(Some(archival)),
-        Error::Blocked { blockers, .. } => {
+        Error::NotFound(NotFoundError::Row { .. }) => Refusal::NotFound,
+        Error::Conflict(ConflictError::AlreadyArchived { archival, .. }) => {
+            Refusal::AlreadyArchived(archival)
+        }
+        Error::Conflict(ConflictError::DuplicateKey { .. }) => Refusal::KeyArchived,
+        Error::Conflict(ConflictError::NotArchived { .. }) => Refusal::NotArchived,
+        Error::NotFound(NotFoundError::Archival { .. }) => Refusal::AlreadyRestored,
+        Error::Conflict(ConflictError::ParentArchived { archival, .. }) => {
+            Refusal::ParentArchived(Some(archival))
+        }
+        Error::Conflict(ConflictError::Blocked { blockers, .. }) => {
             let blockers = blockers.into_iter();
             Refusal::Blocked(blockers.map(|b| (b.constraint, b.rows)).collect())
         }
-        Error::UndeclaredEdge { edges, .. } => {
+        Error::Drift(DriftError::UndeclaredEdges { edges, .. }) => {
             Refusal::Undeclared(edges.into_iter().map(|edge| edge.constraint).collect())
         }
-        Error::RestoreConflict { conflicts, .. } => Refusal::Conflicts(texts(&conflicts)),
+        Error::Conflict(ConflictError::Restore { conflicts, .. }) => {
+            Refusal::Conflicts(texts(&conflicts))
+        }
         other => return Err(format!("{other} ({other:?})")),
     }))
 }

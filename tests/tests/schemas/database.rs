@@ -8,8 +8,8 @@ use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 use serde_json::Value;
 
-use crate::model::{Model, Place};
-use crate::schema::{Schema, TABLES, is_composite, tables};
+use crate::schemas::model::{Model, Place};
+use crate::schemas::schema::{Schema, TABLES, is_composite, tables};
 
 /// A database with the tables of a schema, each with an archive table.
 pub async fn database(schema: &Schema) -> (Database, DatabaseConnection) {

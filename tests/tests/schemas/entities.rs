@@ -25,7 +25,7 @@ macro_rules! table {
 
             /// The key of a row, as the entity takes it.
             #[allow(unused_parens, reason = "keys of two columns need them")]
-            pub fn key(parts: crate::entities::Parts) -> ($($type),+) {
+            pub fn key(parts: crate::schemas::entities::Parts) -> ($($type),+) {
                 ($(parts.$key),+)
             }
 
@@ -34,7 +34,7 @@ macro_rules! table {
                 type DeletedBy = i64;
 
                 fn declaration() -> Declaration {
-                    crate::schema::declaration::<Self>($n)
+                    crate::schemas::schema::declaration::<Self>($n)
                 }
             }
 
@@ -79,23 +79,23 @@ macro_rules! with_entity {
     ($table:expr, $entity:ident => $body:expr) => {
         match $table {
             0 => {
-                use crate::entities::t0 as $entity;
+                use crate::schemas::entities::t0 as $entity;
                 $body
             }
             1 => {
-                use crate::entities::t1 as $entity;
+                use crate::schemas::entities::t1 as $entity;
                 $body
             }
             2 => {
-                use crate::entities::t2 as $entity;
+                use crate::schemas::entities::t2 as $entity;
                 $body
             }
             3 => {
-                use crate::entities::t3 as $entity;
+                use crate::schemas::entities::t3 as $entity;
                 $body
             }
             4 => {
-                use crate::entities::t4 as $entity;
+                use crate::schemas::entities::t4 as $entity;
                 $body
             }
             other => panic!("there is no table {other}"),

@@ -4,11 +4,11 @@ use sea_orm::ConnectionTrait;
 use sea_orm_archive::ArchiveEntity;
 use sea_orm_archive::entity::Policy;
 
-use crate::database::{database, query};
-use crate::entities::t1;
-use crate::run::{Boundaries, run};
-use crate::schema::{Edge, OnDelete, Schema, declare};
-use crate::steps::Step;
+use crate::schemas::database::{database, query};
+use crate::schemas::entities::t1;
+use crate::schemas::run::{Boundaries, run};
+use crate::schemas::schema::{Edge, OnDelete, Schema, declare};
+use crate::schemas::steps::Step;
 
 fn edge(parent: usize, child: usize, policy: Policy) -> Edge {
     Edge {

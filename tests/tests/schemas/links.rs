@@ -1,7 +1,7 @@
 //! What becomes of links: which are cut in rows that are archived already, and which are put back.
 
-use crate::model::{Cut, Link, Model, Place, Row};
-use crate::schema::{Edge, OnDelete};
+use crate::schemas::model::{Cut, Link, Model, Place, Row};
+use crate::schemas::schema::{Edge, OnDelete};
 
 impl Model {
     /// The archived rows that point at a row by one foreign key.

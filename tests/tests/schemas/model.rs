@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm_archive::entity::Policy;
 use serde_json::{Value, json};
 
-use crate::schema::{Edge, Schema, TABLES, is_composite};
+use crate::schemas::schema::{Edge, Schema, TABLES, is_composite};
 
 /// A table and the id of a row.
 pub type Place = (usize, i64);

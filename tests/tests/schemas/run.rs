@@ -6,11 +6,11 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
 use sea_orm_archive::Executor;
 use sea_orm_archive::{Archival, ArchivePreview, RestorePreview, Restored};
 
-use crate::calls;
-use crate::database::{PRINT, compare, database, owners, query};
-use crate::model::{Link, Model, Move, Place, Refusal, Return, Row};
-use crate::schema::{Schema, TABLES, declare, is_composite};
-use crate::steps::Step;
+use crate::schemas::calls;
+use crate::schemas::database::{PRINT, compare, database, owners, query};
+use crate::schemas::model::{Link, Model, Move, Place, Refusal, Return, Row};
+use crate::schemas::schema::{Schema, TABLES, declare, is_composite};
+use crate::schemas::steps::Step;
 
 /// Where transactions begin and end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sea_orm_archive::entity::{DeclaredName, Policy};
 use sea_orm_archive::{Archivable, Declaration, DeclaredEdge};
 
-use crate::entities::with_entity;
+use crate::schemas::entities::with_entity;
 
 pub const TABLES: usize = 5;
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::schema::TABLES;
+use crate::schemas::schema::TABLES;
 
 /// One step. Rows, parents and archivals are chosen by number among those that are there when the
 /// step is taken, so that a story stays one when steps are left out.

@@ -3,7 +3,7 @@
 use sea_orm_archive_migration::{ArchiveSchema, ContextSettings, StampSchema, StampedTable};
 use sea_orm_migration::prelude::ColumnType;
 
-use crate::database::{Stamped, assert_refused};
+use crate::stamps::database::{Stamped, assert_refused};
 
 async fn stamped_by(column_type: ColumnType) -> Stamped {
     let m = Stamped::tables(

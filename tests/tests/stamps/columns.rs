@@ -5,7 +5,7 @@ use sea_orm_archive_migration::{
 };
 use sea_orm_migration::prelude::*;
 
-use crate::database::{Stamped, assert_refused};
+use crate::stamps::database::{Stamped, assert_refused};
 
 /// An update that changes nothing stamps nothing, one that changes something does.
 async fn tells_changes(m: &Stamped, nothing: &str, something: &str) {

@@ -1,10 +1,12 @@
 //! A database with a stamped table, and a role that has no more rights than an application.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use sea_orm_archive::{Context, Error};
 use sea_orm_archive_migration::{ArchiveSchema, StampSchema};
-use sea_orm_archive_tests::Database;
+use sea_orm_archive_tests::{Database, tables::installed};
 use sea_orm_migration::SchemaManager;
+
+pub use sea_orm_archive_tests::sql::{run, texts as all};
 
 pub struct Stamped {
     pub database: Database,
@@ -18,10 +20,7 @@ pub struct Stamped {
 impl Stamped {
     /// With the archive, and the tables that these statements make.
     pub async fn tables(ddl: &str) -> Self {
-        let database = Database::from_template("installed", async |db| {
-            SchemaManager::new(&db).install_archive().await
-        })
-        .await;
+        let database = installed().await;
         let db = database.connect().await;
         let web = database.connect_as("web").await;
         let role = database.role("web").await;
@@ -114,28 +113,6 @@ impl Stamped {
     }
 }
 
-pub async fn run(db: &impl ConnectionTrait, sql: &str) {
-    if let Err(error) = db.execute_unprepared(sql).await {
-        panic!("{sql}: {error}");
-    }
-}
-
-pub async fn all(db: &impl ConnectionTrait, sql: &str) -> Vec<String> {
-    let rows = db
-        .query_all_raw(Statement::from_string(DbBackend::Postgres, sql))
-        .await;
-    let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
-    rows.iter()
-        .map(|row| row.try_get_by_index(0).unwrap())
-        .collect()
-}
-
-pub async fn one(db: &impl ConnectionTrait, sql: &str) -> String {
-    let mut rows = all(db, sql).await;
-    assert_eq!(rows.len(), 1, "{sql}");
-    rows.remove(0)
-}
-
 /// Checks that it is refused, with an error that says all of this.
 #[track_caller]
 pub fn assert_refused<T>(result: Result<T, DbErr>, parts: &[&str]) {
@@ -150,3 +127,7 @@ pub fn assert_refused<T>(result: Result<T, DbErr>, parts: &[&str]) {
 
 /// What runs in a context fails with an error of the archive or of the database.
 pub type Done = Result<(), Error>;
+
+pub async fn one(db: &impl ConnectionTrait, sql: &str) -> String {
+    sea_orm_archive_tests::sql::one(db, sql).await
+}

@@ -1,6 +1,6 @@
 //! A new row takes its stamps from the defaults.
 
-use crate::database::Stamped;
+use crate::stamps::database::Stamped;
 
 #[tokio::test]
 async fn a_new_row_says_who_and_when() {
@@ -48,10 +48,10 @@ async fn a_role_without_rights_in_the_archive_writes_too() {
         "insert into posts (id) values (3)",
         "update posts set title = 'x' where id in (1, 3)",
     ] {
-        crate::database::run(&other, sql).await;
+        crate::stamps::database::run(&other, sql).await;
     }
     assert_eq!(m.by(3).await, "- -");
-    crate::database::run(
+    crate::stamps::database::run(
         &other,
         "begin; set local \"app.current_user\" = '7';
          insert into posts (id) values (4); update posts set title = 'y' where id = 1; commit",

@@ -2,7 +2,7 @@
 
 use sea_orm_archive_migration::StampSchema;
 
-use crate::database::{Stamped, assert_refused};
+use crate::stamps::database::{Stamped, assert_refused};
 
 /// User 7 made post 1, and user 8 changed it.
 async fn posts(action: &str) -> Stamped {

@@ -5,7 +5,7 @@ use sea_orm_archive::Context;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, StampSchema};
 
-use crate::database::{Stamped, all, run};
+use crate::stamps::database::{Stamped, all, run};
 
 mod post {
     use sea_orm::entity::prelude::*;

@@ -2,7 +2,7 @@
 
 use sea_orm_archive_migration::StampSchema;
 
-use crate::database::{Stamped, assert_refused};
+use crate::stamps::database::{Stamped, assert_refused};
 
 async fn posts() -> Stamped {
     let m = Stamped::tables(

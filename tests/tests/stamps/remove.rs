@@ -2,7 +2,7 @@
 
 use sea_orm_archive_migration::{ArchiveSchema, StampSchema};
 
-use crate::database::{Stamped, assert_refused};
+use crate::stamps::database::{Stamped, assert_refused};
 
 const DEFAULTS: &str = "select coalesce(string_agg(attname || ' ' || pg_get_expr(adbin, adrelid), ', ' order by adnum), '')
     from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = 'posts'::regclass";

@@ -3,7 +3,7 @@
 use sea_orm_archive_migration::{ArchiveSchema, ExistingTable, StampSchema, StampedTable};
 use sea_orm_migration::prelude::*;
 
-use crate::database::{Stamped, all, assert_refused};
+use crate::stamps::database::{Stamped, all, assert_refused};
 
 /// The columns of a table as psql would describe them.
 async fn columns(m: &Stamped, table: &str) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use sea_orm_archive::Context;
 
-use crate::database::{Done, Stamped, one, run};
+use crate::stamps::database::{Done, Stamped, one, run};
 
 const LAST: &str = "select updated_at::text from posts where id = 1";
 

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
-};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use throwaway_postgres::Postgres;
 
 /// Stands before each entry of the log; the rest of the line is the database.
@@ -57,11 +55,7 @@ impl Recorder {
 
     /// Texts of the first column.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
-        let statement = Statement::from_string(DbBackend::Postgres, sql);
-        let rows = self.db.query_all_raw(statement).await.unwrap();
-        rows.iter()
-            .map(|row| row.try_get_by_index(0).unwrap())
-            .collect()
+        sea_orm_archive_tests::sql::texts(&self.db, sql).await
     }
 
     /// What is sent from here on belongs to this section of the snapshot; to none where it has no name.

@@ -1,10 +1,14 @@
 //! What is in the way of a restore: the preview and the error say the same, and nothing moves.
 
 use sea_orm::DatabaseConnection;
+use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 
-use crate::family::{BOTH_SIDES, FAMILY, cascaded, two_families};
-use crate::rows::{dumps, run, tables};
+use crate::tables::family::{BOTH_SIDES, FAMILY, cascaded, two_families};
+use sea_orm_archive_tests::{
+    sql::{dumps, run},
+    tables::tables,
+};
 
 /// What `sql` puts in the way of parent 1 with its children, archived before; the fix takes it away
 /// again.
@@ -31,7 +35,7 @@ async fn refused(db: &DatabaseConnection) -> Vec<Conflict> {
         .await
         .unwrap();
     let error = cascaded::parent::Entity::restore_by_id(1).exec(db).await;
-    let Err(ArchiveError::RestoreConflict { conflicts, .. }) = error else {
+    let Err(Error::Conflict(ConflictError::Restore { conflicts, .. })) = error else {
         panic!("{error:?}");
     };
     assert_eq!(preview.conflicts, conflicts);
@@ -182,7 +186,7 @@ async fn a_parent_that_is_missing() {
         );
         let error = child().exec(&db).await.unwrap_err();
         assert!(
-            matches!(&error, ArchiveError::ParentArchived { archival, parent_table, .. } if *archival == parent.id && parent_table == "public.parents"),
+            matches!(&error, Error::Conflict(ConflictError::ParentArchived { archival, parent_table, .. }) if *archival == parent.id && parent_table == "public.parents"),
             "{check}: {error}"
         );
         parent.restore(&db).await.unwrap();
@@ -197,7 +201,7 @@ async fn a_parent_that_is_missing() {
         let archived = dumps(&db, &BOTH_SIDES).await;
         let preview = child().preview(&db).await.unwrap();
         match child().exec(&db).await {
-            Err(ArchiveError::RestoreConflict { conflicts, .. }) => {
+            Err(Error::Conflict(ConflictError::Restore { conflicts, .. })) => {
                 assert_eq!(conflicts, preview.conflicts, "{check}");
                 assert_eq!(constraint(&conflicts), "children_parent");
                 assert!(

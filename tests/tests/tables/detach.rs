@@ -3,8 +3,11 @@
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Detachment, LostLink, LostLinkReason, archival};
 
-use crate::family::{BOTH_SIDES, FAMILY, detached, two_families};
-use crate::rows::{count, dump, dumps, run, tables};
+use crate::tables::family::{BOTH_SIDES, FAMILY, detached, two_families};
+use sea_orm_archive_tests::{
+    sql::{count, dump, dumps, run},
+    tables::tables,
+};
 
 /// A document has an author and an editor, each of whom may leave.
 mod desk {

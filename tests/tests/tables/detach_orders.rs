@@ -1,11 +1,15 @@
 //! Parents and children of a relation that says `detach`, archived and restored in every order.
 
 use sea_orm::TransactionTrait;
+use sea_orm_archive::error::{ConflictError, DriftError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{LostLink, LostLinkReason};
 
-use crate::family::{BOTH_SIDES, detached, two_families};
-use crate::rows::{count, dump, dumps, run, tables};
+use crate::tables::family::{BOTH_SIDES, detached, two_families};
+use sea_orm_archive_tests::{
+    sql::{count, dump, dumps, run},
+    tables::tables,
+};
 
 async fn families() -> (sea_orm_archive_tests::Database, sea_orm::DatabaseConnection) {
     tables(
@@ -387,7 +391,7 @@ async fn a_trigger_that_changes_an_archived_row_on_its_way_to_null_stops_the_res
         run(&db, &trigger).await;
         holding.rollback().await.unwrap();
         let refused = restoring.finish().await;
-        let Err(ArchiveError::Trigger(message)) = &refused else {
+        let Err(Error::Drift(DriftError::Trigger { message })) = &refused else {
             panic!("{body}: {refused:?}")
         };
         assert!(
@@ -412,7 +416,7 @@ async fn a_parent_that_was_deleted_for_good_is_missed_by_a_key_that_refuses() {
     )
     .await;
     let refused = child.restore(&db).await;
-    let Err(ArchiveError::RestoreConflict { conflicts, .. }) = &refused else {
+    let Err(Error::Conflict(ConflictError::Restore { conflicts, .. })) = &refused else {
         panic!("{refused:?}")
     };
     assert!(

@@ -6,8 +6,11 @@ use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::family::detached;
-use crate::rows::{count, dump, run, tables};
+use crate::tables::family::detached;
+use sea_orm_archive_tests::{
+    sql::{count, dump, run},
+    tables::tables,
+};
 
 mod city {
     use sea_orm::entity::prelude::*;

@@ -1,13 +1,17 @@
 //! Keys that change while a row is archived: what referred to the row still does, and to no other.
 
 use sea_orm::ConnectionTrait;
+use sea_orm_archive::error::DriftError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::SchemaManager;
 use sea_orm_migration::prelude::{ColumnDef, Table};
 
-use crate::family::{detached, two_families};
-use crate::rows::{count, dump, run, tables};
+use crate::tables::family::{detached, two_families};
+use sea_orm_archive_tests::{
+    sql::{count, dump, run},
+    tables::tables,
+};
 
 mod world {
     pub mod city {
@@ -209,8 +213,8 @@ async fn a_row_with_the_key_of_a_purged_one_gets_no_link() {
 }
 
 /// Whether an archive is refused with a problem that names `what` and the call that repairs.
-fn is_drift<T: std::fmt::Debug>(refused: &Result<T, ArchiveError>, what: &str) -> bool {
-    let Err(ArchiveError::Drift { problems, .. }) = refused else {
+fn is_drift<T: std::fmt::Debug>(refused: &Result<T, Error>, what: &str) -> bool {
+    let Err(Error::Drift(DriftError::Schema { problems, .. })) = refused else {
         panic!("{refused:?}")
     };
     let problems = problems.join(";");
@@ -292,7 +296,7 @@ async fn a_plan_notices_a_new_archive_table_of_a_child() {
         .await
         .unwrap();
     archival.restore(&db).await.unwrap();
-    crate::rows::twin(&db, "children").await;
+    sea_orm_archive_tests::tables::twin(&db, "children").await;
     let child = detached::child::Entity::archive_by_id(11)
         .exec(&db)
         .await

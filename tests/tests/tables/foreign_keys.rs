@@ -2,7 +2,10 @@
 
 use sea_orm_archive::prelude::*;
 
-use crate::rows::{count, dump, dumps, tables};
+use sea_orm_archive_tests::{
+    sql::{count, dump, dumps},
+    tables::tables,
+};
 
 /// A foreign key of two columns, in another order than the key it points at.
 mod composite {

@@ -3,8 +3,11 @@
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::prelude::*;
 
-use crate::family::{FAMILY, cascaded};
-use crate::rows::{count, dump, dumps, run, tables};
+use crate::tables::family::{FAMILY, cascaded};
+use sea_orm_archive_tests::{
+    sql::{count, dump, dumps, run},
+    tables::tables,
+};
 
 /// A parent and a child whose key is of one type.
 macro_rules! keyed {
@@ -91,11 +94,12 @@ macro_rules! keyed {
             }
 
             use sea_orm::entity::prelude::*;
+            use sea_orm_archive::error::ConflictError;
             use sea_orm_archive::prelude::*;
             use sea_orm_archive_migration::ExistingTable;
             use sea_orm_migration::prelude::ColumnType;
 
-            use crate::rows::{dumps, tables, twin};
+            use sea_orm_archive_tests::{sql::{dumps}, tables::{tables, twin}};
 
             /// Archives and restores the parent `key`, which is `literal` in SQL, below which are a
             /// child and a note; `others` are the literals of their keys.
@@ -124,7 +128,7 @@ macro_rules! keyed {
                 assert_eq!(archival.rows(), rows.into(), "{literal}");
                 assert!(matches!(
                     parent::Entity::archive_by_id(key.clone()).exec(&db).await,
-                    Err(ArchiveError::AlreadyArchived { archival: by, .. }) if by == archival.id
+                    Err(Error::Conflict(ConflictError::AlreadyArchived { archival: by, .. })) if by == archival.id
                 ));
                 let deleted = parent::deleted::Entity::find_by_id(key.clone()).one(&db).await.unwrap().unwrap();
                 assert_eq!(deleted.archival_id, archival.id);

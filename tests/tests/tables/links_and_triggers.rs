@@ -1,9 +1,13 @@
 //! Each link that is cut or put back is counted: where a trigger skips or changes the row, nothing moves.
 
+use sea_orm_archive::error::DriftError;
 use sea_orm_archive::prelude::*;
 
-use crate::family::{BOTH_SIDES, detached, two_families};
-use crate::rows::{count, dump, dumps, run, tables};
+use crate::tables::family::{BOTH_SIDES, detached, two_families};
+use sea_orm_archive_tests::{
+    sql::{count, dump, dumps, run},
+    tables::tables,
+};
 
 const LINKS: [&str; 5] = [
     "parents",
@@ -46,7 +50,7 @@ async fn an_archive_whose_cut_a_trigger_refuses_moves_nothing() {
         trigger(&db, "children", body).await;
         let before = dumps(&db, &LINKS).await;
         let refused = detached::parent::Entity::archive_by_id(1).exec(&db).await;
-        let Err(ArchiveError::Trigger(message)) = &refused else {
+        let Err(Error::Drift(DriftError::Trigger { message })) = &refused else {
             panic!("{body}: {refused:?}")
         };
         assert!(
@@ -78,7 +82,7 @@ async fn a_restore_whose_link_a_trigger_refuses_moves_nothing() {
             "{preview}"
         );
         let refused = archival.restore(&db).await;
-        let Err(ArchiveError::Trigger(message)) = &refused else {
+        let Err(Error::Drift(DriftError::Trigger { message })) = &refused else {
             panic!("{body}: {refused:?}")
         };
         assert!(
@@ -169,7 +173,7 @@ async fn a_key_with_other_columns_is_refused_by_name() {
     )
     .await;
     let refused = archival.restore(&db).await;
-    let Err(ArchiveError::Drift { problems, .. }) = &refused else {
+    let Err(Error::Drift(DriftError::Schema { problems, .. })) = &refused else {
         panic!("{refused:?}")
     };
     let problems = problems.join(";");

@@ -3,7 +3,10 @@
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ExistingTable;
 
-use crate::rows::{count, dumps, run, tables, twin};
+use sea_orm_archive_tests::{
+    sql::{count, dumps, run},
+    tables::{tables, twin},
+};
 
 /// Names that must be quoted, and quotes in them.
 mod odd {
@@ -293,7 +296,7 @@ async fn tables_of_other_schemas() {
 /// The same entity over two schemas of one database: what the `search_path` finds is what moves.
 #[tokio::test]
 async fn the_search_path_says_which_table() {
-    use crate::family::{cascaded, two_families};
+    use crate::tables::family::{cascaded, two_families};
 
     let (database, db) = tables(&two_families("on delete cascade"), &["parents", "children"]).await;
     run(

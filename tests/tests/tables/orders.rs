@@ -3,7 +3,10 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive::prelude::*;
 
-use crate::rows::{count, dumps, run, tables};
+use sea_orm_archive_tests::{
+    sql::{count, dumps, run},
+    tables::tables,
+};
 
 const NAMES: [&str; 3] = ["posts", "tags", "post_tags"];
 

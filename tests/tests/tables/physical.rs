@@ -2,8 +2,11 @@
 
 use sea_orm_archive::prelude::*;
 
-use crate::family::{FAMILY, cascaded};
-use crate::rows::{count, dump, dumps, run, tables, twin};
+use crate::tables::family::{FAMILY, cascaded};
+use sea_orm_archive_tests::{
+    sql::{count, dump, dumps, run},
+    tables::{tables, twin},
+};
 
 #[tokio::test]
 async fn partitions_that_are_laid_out_differently() {

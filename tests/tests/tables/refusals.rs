@@ -2,12 +2,18 @@
 
 use sea_orm::EntityTrait;
 use sea_orm_archive::Blocker;
+use sea_orm_archive::error::{ConflictError, DriftError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::SchemaManager;
 
-use crate::family::{BOTH_SIDES, FAMILY, cascaded, detached, restricted, silent, two_families};
-use crate::rows::{count, dumps, run, tables};
+use crate::tables::family::{
+    BOTH_SIDES, FAMILY, cascaded, detached, restricted, silent, two_families,
+};
+use sea_orm_archive_tests::{
+    sql::{count, dumps, run},
+    tables::tables,
+};
 
 /// Declared as it may be, a child is in the way whatever the database would do; and where nothing is
 /// declared, where the database would refuse.
@@ -42,7 +48,7 @@ async fn rows_that_are_in_the_way_are_counted() {
         }];
         assert_eq!(preview.unwrap().blocked, expected, "{what}");
         match refused.unwrap_err() {
-            ArchiveError::Blocked { table, blockers } => {
+            Error::Conflict(ConflictError::Blocked { table, blockers }) => {
                 assert_eq!(
                     (table.as_str(), &blockers[..]),
                     ("public.parents", &expected[..])
@@ -76,7 +82,10 @@ async fn one_blocked_root_holds_all() {
     let before = dumps(&db, &BOTH_SIDES).await;
     let many = restricted::parent::Entity::archive_many();
     let error = many.exec(&db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Blocked { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Conflict(ConflictError::Blocked { .. })),
+        "{error}"
+    );
     assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
 }
 
@@ -91,7 +100,7 @@ async fn what_nobody_declared_is_named() {
                 .await
                 .unwrap_err();
             let text = error.to_string();
-            let ArchiveError::UndeclaredEdge { table, edges } = error else {
+            let Error::Drift(DriftError::UndeclaredEdges { table, edges }) = error else {
                 panic!("{error}");
             };
             assert_eq!((table.as_str(), edges.len()), ("public.parents", 1));
@@ -128,7 +137,7 @@ async fn a_child_table_that_comes_later() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, ArchiveError::UndeclaredEdge { edges, .. } if edges[0].constraint == "toys_child"),
+        matches!(&error, Error::Drift(DriftError::UndeclaredEdges { edges, .. }) if edges[0].constraint == "toys_child"),
         "{error}"
     );
     assert_eq!(count(&db, "toys").await, 1);
@@ -144,7 +153,7 @@ async fn a_child_table_that_comes_later() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, ArchiveError::Blocked { blockers, .. } if blockers[0].rows == 1),
+        matches!(&error, Error::Conflict(ConflictError::Blocked { blockers, .. }) if blockers[0].rows == 1),
         "{error}"
     );
 }
@@ -309,7 +318,7 @@ async fn changed(change: &str, expected: &str, planned_before: bool) {
         ("archive", one().exec(&db).await.map(drop)),
     ] {
         match answer {
-            Err(ArchiveError::Drift { problems, .. }) => assert!(
+            Err(Error::Drift(DriftError::Schema { problems, .. })) => assert!(
                 problems.iter().any(|problem| problem.contains(expected)),
                 "{what} after {change}: {problems:?}"
             ),
@@ -364,7 +373,7 @@ async fn a_link_that_cannot_be_null_is_named() {
         run(&db, change).await;
         let before = dumps(&db, &FAMILY).await;
         match detached::parent::Entity::archive_by_id(1).exec(&db).await {
-            Err(ArchiveError::Drift { problems, .. }) => {
+            Err(Error::Drift(DriftError::Schema { problems, .. })) => {
                 assert!(problems[0].contains(expected), "{problems:?}");
             }
             other => panic!("{other:?}"),
@@ -400,7 +409,7 @@ async fn rows_that_become_hidden_later() {
     manager.sync_archived_table("children").await.unwrap();
     let before = dumps(&owner, &BOTH_SIDES).await;
     match one().exec(&db).await {
-        Err(ArchiveError::Drift { problems, .. }) => assert!(
+        Err(Error::Drift(DriftError::Schema { problems, .. })) => assert!(
             problems.iter().any(|problem| problem
                 .contains("public.children has rows that row security hides from this role")),
             "{problems:?}"
@@ -429,7 +438,7 @@ async fn triggers_below_the_root() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, ArchiveError::Trigger(message) if message.contains("keep") && message.contains("public.children")),
+        matches!(&error, Error::Drift(DriftError::Trigger { message }) if message.contains("keep") && message.contains("public.children")),
         "{error}"
     );
     assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
@@ -454,7 +463,7 @@ async fn triggers_below_the_root() {
     for error in [archival.restore(&db).await, by_key] {
         let error = error.unwrap_err();
         assert!(
-            matches!(&error, ArchiveError::Trigger(message) if message.contains("mark")),
+            matches!(&error, Error::Drift(DriftError::Trigger { message }) if message.contains("mark")),
             "{error}"
         );
     }

@@ -1,10 +1,14 @@
 //! A trigger that removes the rows that block an archive does not get to run: the rows are counted before.
 
 use sea_orm_archive::Blocker;
+use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 
-use crate::family::{BOTH_SIDES, detached, restricted, silent, two_families};
-use crate::rows::{dumps, run, tables};
+use crate::tables::family::{BOTH_SIDES, detached, restricted, silent, two_families};
+use sea_orm_archive_tests::{
+    sql::{dumps, run},
+    tables::tables,
+};
 
 /// What the function of the trigger does to the children, and when the trigger fires. A foreign key that refuses
 /// is checked by triggers whose names begin with `RI_`.
@@ -53,12 +57,15 @@ async fn restricted_rows_block_although_a_trigger_deletes_or_unlinks_them() {
                 assert_eq!(preview.blocked, [blocker(2)]);
                 let refused = restricted::parent::Entity::archive_by_id(1).exec(&db).await;
                 assert!(
-                    matches!(&refused, Err(ArchiveError::Blocked { blockers, .. }) if *blockers == [blocker(2)]),
+                    matches!(&refused, Err(Error::Conflict(ConflictError::Blocked { blockers, .. })) if *blockers == [blocker(2)]),
                     "{trigger} {does} {on_delete}: {refused:?}"
                 );
                 let refused = restricted::parent::Entity::archive_many().exec(&db).await;
                 assert!(
-                    matches!(&refused, Err(ArchiveError::Blocked { .. })),
+                    matches!(
+                        &refused,
+                        Err(Error::Conflict(ConflictError::Blocked { .. }))
+                    ),
                     "{trigger} {does} {on_delete}: {refused:?}"
                 );
                 assert_eq!(dumps(&db, &BOTH_SIDES).await, before, "{trigger} {does}");
@@ -80,7 +87,7 @@ async fn undeclared_rows_block_although_a_trigger_deletes_them() {
     let before = dumps(&db, &BOTH_SIDES).await;
     let refused = silent::parent::Entity::archive_by_id(1).exec(&db).await;
     assert!(
-        matches!(&refused, Err(ArchiveError::Blocked { blockers, .. }) if *blockers == [blocker(2)]),
+        matches!(&refused, Err(Error::Conflict(ConflictError::Blocked { blockers, .. })) if *blockers == [blocker(2)]),
         "{refused:?}"
     );
     assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
@@ -115,7 +122,10 @@ async fn a_trigger_on_a_detached_table_does_not_remove_what_blocks() {
         let before = dumps(&db, &["parents", "children", "others"]).await;
         let refused = detached::parent::Entity::archive_by_id(1).exec(&db).await;
         assert!(
-            matches!(&refused, Err(ArchiveError::Blocked { .. })),
+            matches!(
+                &refused,
+                Err(Error::Conflict(ConflictError::Blocked { .. }))
+            ),
             "{trigger}: {refused:?}"
         );
         assert_eq!(

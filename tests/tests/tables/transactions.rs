@@ -2,10 +2,14 @@
 //! does not speak too late.
 
 use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm_archive::error::{ConflictError, DriftError, NotFoundError};
 use sea_orm_archive::prelude::*;
 
-use crate::family::{BOTH_SIDES, FAMILY, cascaded, restricted, silent, two_families};
-use crate::rows::{count, dumps, run, tables};
+use crate::tables::family::{BOTH_SIDES, FAMILY, cascaded, restricted, silent, two_families};
+use sea_orm_archive_tests::{
+    sql::{count, dumps, run},
+    tables::tables,
+};
 
 async fn family(on_delete: &str) -> (sea_orm_archive_tests::Database, DatabaseConnection) {
     tables(&two_families(on_delete), &FAMILY).await
@@ -26,38 +30,47 @@ async fn every_error_leaves_the_transaction_usable() {
     let error = cascaded::parent::Entity::archive_by_id(100)
         .exec(&txn)
         .await;
-    assert!(matches!(error, Err(ArchiveError::NotFound { .. })));
+    assert!(matches!(
+        error,
+        Err(Error::NotFound(NotFoundError::Row { .. }))
+    ));
     let error = restricted::parent::Entity::archive_by_id(1)
         .exec(&txn)
         .await;
     assert!(
-        matches!(error, Err(ArchiveError::Blocked { .. })),
+        matches!(error, Err(Error::Conflict(ConflictError::Blocked { .. }))),
         "{error:?}"
     );
     let error = silent::parent::Entity::archive_by_id(1).exec(&txn).await;
     assert!(
-        matches!(error, Err(ArchiveError::UndeclaredEdge { .. })),
+        matches!(error, Err(Error::Drift(DriftError::UndeclaredEdges { .. }))),
         "{error:?}"
     );
     let error = cascaded::child::Entity::archive_by_id(22).exec(&txn).await;
     assert!(
-        matches!(error, Err(ArchiveError::KeyArchived { .. })),
+        matches!(
+            error,
+            Err(Error::Conflict(ConflictError::DuplicateKey { .. }))
+        ),
         "{error:?}"
     );
     let error = cascaded::child::Entity::restore_by_id(22).exec(&txn).await;
     assert!(
-        matches!(error, Err(ArchiveError::RestoreConflict { .. })),
+        matches!(error, Err(Error::Conflict(ConflictError::Restore { .. }))),
         "{error:?}"
     );
     let error = cascaded::child::Entity::restore_by_id(11).exec(&txn).await;
     assert!(
-        matches!(error, Err(ArchiveError::NotArchived { .. })),
+        matches!(
+            error,
+            Err(Error::Conflict(ConflictError::NotArchived { .. }))
+        ),
         "{error:?}"
     );
     run(&txn, "alter table parents add column extra int").await;
     let error = cascaded::parent::Entity::archive_by_id(1).exec(&txn).await;
     assert!(
-        matches!(error, Err(ArchiveError::Drift { .. })),
+        matches!(error, Err(Error::Drift(DriftError::Schema { .. }))),
         "{error:?}"
     );
     run(&txn, "alter table parents drop column extra").await;
@@ -101,7 +114,7 @@ async fn deferred_constraints_are_looked_at_now() {
     let txn = db.begin().await.unwrap();
     let error = silent::parent::Entity::archive_by_id(1).exec(&txn).await;
     assert!(
-        matches!(error, Err(ArchiveError::Blocked { .. })),
+        matches!(error, Err(Error::Conflict(ConflictError::Blocked { .. }))),
         "{error:?}"
     );
     txn.commit().await.unwrap();
@@ -119,12 +132,12 @@ async fn deferred_constraints_are_looked_at_now() {
     for _ in 0..2 {
         let error = child.restore(&txn).await;
         assert!(
-            matches!(error, Err(ArchiveError::RestoreConflict { .. })),
+            matches!(error, Err(Error::Conflict(ConflictError::Restore { .. }))),
             "{error:?}"
         );
         let error = cascaded::child::Entity::restore_by_id(11).exec(&txn).await;
         assert!(
-            matches!(error, Err(ArchiveError::RestoreConflict { .. })),
+            matches!(error, Err(Error::Conflict(ConflictError::Restore { .. }))),
             "{error:?}"
         );
     }
@@ -153,12 +166,15 @@ async fn a_deferred_unique_constraint_is_looked_at_now() {
     for _ in 0..2 {
         let by_key = cascaded::child::Entity::restore_by_id(11).exec(&txn).await;
         assert!(
-            matches!(by_key, Err(ArchiveError::RestoreConflict { .. })),
+            matches!(by_key, Err(Error::Conflict(ConflictError::Restore { .. }))),
             "{by_key:?}"
         );
         let by_archival = child.restore(&txn).await;
         assert!(
-            matches!(by_archival, Err(ArchiveError::RestoreConflict { .. })),
+            matches!(
+                by_archival,
+                Err(Error::Conflict(ConflictError::Restore { .. }))
+            ),
             "{by_archival:?}"
         );
     }

@@ -4,10 +4,8 @@ use sea_orm::DbErr;
 use sea_orm_archive_migration::{HistorySchema, HistoryTable};
 use sea_orm_migration::{prelude::*, schema::*};
 
-use crate::{
-    company::department_history,
-    database::{Migrated, assert_says, refused},
-};
+use crate::migration::database::{Migrated, assert_says, refused};
+use crate::temporal::company::department_history;
 
 /// As somebody would write it by hand.
 const BY_HAND: &str = "create extension if not exists btree_gist;

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_archive_migration::{HistorySchema, TemporalForeignKey};
 
-use crate::company::{FOREIGN_KEY, company, refusal};
+use crate::temporal::company::{FOREIGN_KEY, company, refusal};
 
 #[tokio::test]
 async fn a_row_without_a_version_at_its_time_is_refused() {
@@ -112,8 +112,10 @@ async fn existing_rows_are_checked_when_it_is_created() -> Result<(), DbErr> {
             .at("at")
             .references("department_history")
     };
-    let error = crate::database::refused(m.manager().create_temporal_foreign_key(visits()).await);
-    crate::database::assert_says(
+    let error = crate::migration::database::refused(
+        m.manager().create_temporal_foreign_key(visits()).await,
+    );
+    crate::migration::database::assert_says(
         &error,
         &[
             "public.visits",

@@ -1,11 +1,13 @@
 //! Departments, their history, and an audit that refers to the version valid at a time.
 
-use sea_orm::{ConnectionTrait, DbErr, RuntimeErr, SqlxError, SqlxPostgresError};
+use sea_orm::ConnectionTrait;
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable, TemporalForeignKey};
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::{SchemaManager, schema::string_len};
 
-use crate::database::Migrated;
+use crate::migration::database::Migrated;
+
+pub use sea_orm_archive_tests::sql::{Refusal, refusal};
 
 pub const FOREIGN_KEY: &str = "user_audit_department_id_changed_at_fkey";
 
@@ -51,44 +53,10 @@ pub async fn company() -> Migrated {
     Migrated { database, db }
 }
 
-/// SQLSTATE, constraint, table and message of an error of the database.
-pub struct Refusal {
-    pub code: String,
-    pub constraint: Option<String>,
-    pub table: Option<String>,
-    pub schema: Option<String>,
-    pub message: String,
-    pub detail: Option<String>,
-}
-
-/// Checks that the database refuses a statement, and returns what it says.
-#[track_caller]
-pub fn refusal<T>(result: Result<T, DbErr>) -> Refusal {
-    let Err(DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
-        result
-    else {
-        panic!("the database did not refuse it");
-    };
-    let SqlxError::Database(error) = error.as_ref() else {
-        panic!("{error}");
-    };
-    let error = error.downcast_ref::<SqlxPostgresError>();
-    Refusal {
-        code: error.code().to_owned(),
-        constraint: error.constraint().map(str::to_owned),
-        table: error.table().map(str::to_owned),
-        schema: error.schema().map(str::to_owned),
-        message: error.message().to_owned(),
-        detail: error.detail().map(str::to_owned),
-    }
-}
-
 impl Migrated {
     /// Runs a statement that the database must refuse.
     pub async fn refused(&self, sql: &str) -> Refusal {
-        let done = self.db.execute_unprepared(sql).await;
-        assert!(done.is_err(), "it was not refused: {sql}");
-        refusal(done)
+        sea_orm_archive_tests::sql::refused(&self.db, sql).await
     }
 
     /// Runs a statement that a temporal foreign key must refuse, and returns the message.

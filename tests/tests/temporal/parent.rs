@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DbErr, IsolationLevel, TransactionTrait};
 
-use crate::company::{FOREIGN_KEY, company, refusal};
+use crate::temporal::company::{FOREIGN_KEY, company, refusal};
 
 #[tokio::test]
 async fn ending_shortening_moving_and_deleting_are_refused() {

@@ -1,14 +1,12 @@
 //! Fixed interleavings: a row is written while the version that it needs goes.
 
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, ExecResult, IsolationLevel, TransactionTrait,
-};
-use sea_orm_archive_tests::{Session, Step};
+use sea_orm::{ConnectionTrait, DbErr, IsolationLevel, TransactionTrait};
+use sea_orm_archive_migration::{HistorySchema, TemporalForeignKey};
+use sea_orm_archive_tests::{race, sql::run};
+use sea_orm_migration::SchemaManager;
 
-use crate::{
-    company::{Refusal, company, refusal},
-    database::Migrated,
-};
+use crate::migration::database::{Migrated, assert_says, refused};
+use crate::temporal::company::{FOREIGN_KEY, Refusal, audit, company, refusal};
 
 const INSERT: &str = "insert into user_audit values (3, 2, '2024-05-01Z')";
 
@@ -19,33 +17,6 @@ const ENDS: [&str; 4] = [
     "update department_history set department_id = 3 where id = 3",
     "delete from department_history where id = 3",
 ];
-
-async fn begin(session: &Session, level: IsolationLevel) -> DatabaseTransaction {
-    let txn = session.db().begin_with_config(Some(level), None).await;
-    txn.unwrap()
-}
-
-/// Starts a statement that is committed at once.
-fn start(session: &Session, sql: &str) -> Step<Result<ExecResult, DbErr>> {
-    let (db, sql) = (session.db(), sql.to_owned());
-    session.start(async move { db.execute_unprepared(&sql).await })
-}
-
-/// Starts a statement in a transaction that has begun, and commits it.
-fn go_on(session: &Session, txn: DatabaseTransaction, sql: &str) -> Step<Result<(), DbErr>> {
-    let sql = sql.to_owned();
-    session.start(async move {
-        txn.execute_unprepared(&sql).await?;
-        txn.commit().await
-    })
-}
-
-async fn sessions(m: &Migrated) -> (Session, Session) {
-    (
-        m.database.session("writer").await,
-        m.database.session("ender").await,
-    )
-}
 
 /// Every row has a version at its time.
 async fn holds(m: &Migrated) {
@@ -64,17 +35,31 @@ fn assert_violates(refusal: &Refusal) {
     assert!(refusal.message.contains("temporal foreign key"));
 }
 
+/// The second statement waits for the first, and is refused.
+async fn second_is_refused(m: &Migrated, first: &'static str, second: &'static str) {
+    let (_, done) = race! { m.database;
+        early holds |txn| txn.execute_unprepared(first);
+        late waits for early |db| db.execute_unprepared(second);
+        early commits;
+    };
+    assert_violates(&refusal(done));
+}
+
+/// The second statement waits for the first, which is rolled back or is no hindrance.
+async fn second_succeeds(m: &Migrated, first: &'static str, commits: bool, second: &'static str) {
+    let (_, done) = race! { m.database;
+        early holds |txn| txn.execute_unprepared(first);
+        late waits for early |db| db.execute_unprepared(second);
+        early commits if commits;
+    };
+    done.unwrap();
+}
+
 #[tokio::test]
 async fn a_row_is_written_first() {
     for end in ENDS {
         let m = company().await;
-        let (writer, ender) = sessions(&m).await;
-        let writing = begin(&writer, IsolationLevel::ReadCommitted).await;
-        writing.execute_unprepared(INSERT).await.unwrap();
-        let ending = start(&ender, end);
-        m.database.wait_until_blocked_by(&ender, &writer).await;
-        writing.commit().await.unwrap();
-        assert_violates(&refusal(ending.finish().await));
+        second_is_refused(&m, INSERT, end).await;
         holds(&m).await;
     }
 }
@@ -82,26 +67,14 @@ async fn a_row_is_written_first() {
 #[tokio::test]
 async fn a_row_is_written_first_and_taken_back() {
     let m = company().await;
-    let (writer, ender) = sessions(&m).await;
-    let writing = begin(&writer, IsolationLevel::ReadCommitted).await;
-    writing.execute_unprepared(INSERT).await.unwrap();
-    let ending = start(&ender, ENDS[0]);
-    m.database.wait_until_blocked_by(&ender, &writer).await;
-    writing.rollback().await.unwrap();
-    ending.finish().await.unwrap();
+    second_succeeds(&m, INSERT, false, ENDS[0]).await;
 }
 
 #[tokio::test]
 async fn a_version_goes_first() {
     for end in ENDS {
         let m = company().await;
-        let (writer, ender) = sessions(&m).await;
-        let ending = begin(&ender, IsolationLevel::ReadCommitted).await;
-        ending.execute_unprepared(end).await.unwrap();
-        let writing = start(&writer, INSERT);
-        m.database.wait_until_blocked_by(&writer, &ender).await;
-        ending.commit().await.unwrap();
-        assert_violates(&refusal(writing.finish().await));
+        second_is_refused(&m, end, INSERT).await;
         holds(&m).await;
     }
 }
@@ -109,13 +82,7 @@ async fn a_version_goes_first() {
 #[tokio::test]
 async fn a_version_goes_first_and_comes_back() {
     let m = company().await;
-    let (writer, ender) = sessions(&m).await;
-    let ending = begin(&ender, IsolationLevel::ReadCommitted).await;
-    ending.execute_unprepared(ENDS[3]).await.unwrap();
-    let writing = start(&writer, INSERT);
-    m.database.wait_until_blocked_by(&writer, &ender).await;
-    ending.rollback().await.unwrap();
-    writing.finish().await.unwrap();
+    second_succeeds(&m, ENDS[3], false, INSERT).await;
     holds(&m).await;
 }
 
@@ -124,23 +91,10 @@ async fn a_version_goes_first_and_comes_back() {
 async fn a_row_is_moved() {
     let update =
         "update user_audit set department_id = 2, changed_at = '2024-05-01Z' where audit_id = 1";
-    let m = company().await;
-    let (writer, ender) = sessions(&m).await;
-    let writing = begin(&writer, IsolationLevel::ReadCommitted).await;
-    writing.execute_unprepared(update).await.unwrap();
-    let ending = start(&ender, ENDS[0]);
-    m.database.wait_until_blocked_by(&ender, &writer).await;
-    writing.commit().await.unwrap();
-    assert_violates(&refusal(ending.finish().await));
+    second_is_refused(&company().await, update, ENDS[0]).await;
 
     let m = company().await;
-    let (writer, ender) = sessions(&m).await;
-    let ending = begin(&ender, IsolationLevel::ReadCommitted).await;
-    ending.execute_unprepared(ENDS[0]).await.unwrap();
-    let writing = start(&writer, update);
-    m.database.wait_until_blocked_by(&writer, &ender).await;
-    ending.commit().await.unwrap();
-    assert_violates(&refusal(writing.finish().await));
+    second_is_refused(&m, ENDS[0], update).await;
     holds(&m).await;
 }
 
@@ -151,15 +105,11 @@ async fn an_old_snapshot_writes_after_the_version_went() {
     for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
         for end in ENDS {
             let m = company().await;
-            let (writer, ender) = sessions(&m).await;
-            let writing = begin(&writer, level).await;
-            writing
-                .execute_unprepared("select * from user_audit")
-                .await
-                .unwrap();
-            ender.db().execute_unprepared(end).await.unwrap();
-            let done = writing.execute_unprepared(INSERT).await;
-            assert_eq!(refusal(done).code, "40001", "{end}");
+            let writing = m.db.begin_with_config(Some(level), None).await.unwrap();
+            run(&writing, "select * from user_audit").await;
+            m.run(end).await;
+            let refusal = refusal(writing.execute_unprepared(INSERT).await);
+            assert_eq!(refusal.code, "40001", "{end}");
             writing.rollback().await.unwrap();
             holds(&m).await;
         }
@@ -170,18 +120,13 @@ async fn an_old_snapshot_writes_after_the_version_went() {
 async fn an_old_snapshot_waits_for_the_version_that_goes() {
     for end in ENDS {
         let m = company().await;
-        let (writer, ender) = sessions(&m).await;
-        let writing = begin(&writer, IsolationLevel::RepeatableRead).await;
-        writing
-            .execute_unprepared("select * from user_audit")
-            .await
-            .unwrap();
-        let ending = begin(&ender, IsolationLevel::ReadCommitted).await;
-        ending.execute_unprepared(end).await.unwrap();
-        let writing = go_on(&writer, writing, INSERT);
-        m.database.wait_until_blocked_by(&writer, &ender).await;
-        ending.commit().await.unwrap();
-        assert_eq!(refusal(writing.finish().await).code, "40001", "{end}");
+        let (_, _, written) = race! { m.database;
+            writer holds at IsolationLevel::RepeatableRead => |txn| txn.execute_unprepared("select * from user_audit");
+            ender holds |txn| txn.execute_unprepared(end);
+            writer then waits for ender |txn| txn.execute_unprepared(INSERT);
+            ender commits;
+        };
+        assert_eq!(refusal(written).code, "40001", "{end}");
         holds(&m).await;
     }
 }
@@ -190,21 +135,19 @@ async fn an_old_snapshot_waits_for_the_version_that_goes() {
 async fn an_old_snapshot_wrote_first() {
     for end in ENDS {
         let m = company().await;
-        let (writer, ender) = sessions(&m).await;
-        let writing = begin(&writer, IsolationLevel::RepeatableRead).await;
-        writing.execute_unprepared(INSERT).await.unwrap();
-        let ending = start(&ender, end);
-        m.database.wait_until_blocked_by(&ender, &writer).await;
-        writing.commit().await.unwrap();
-        assert_violates(&refusal(ending.finish().await));
+        let (_, ended) = race! { m.database;
+            writer holds at IsolationLevel::RepeatableRead => |txn| txn.execute_unprepared(INSERT);
+            ender waits for writer |db| db.execute_unprepared(end);
+            writer commits;
+        };
+        assert_violates(&refusal(ended));
         holds(&m).await;
     }
 }
 
 /// The period of a row is covered by two versions, of which either may go.
 #[tokio::test]
-async fn a_period_is_written_while_a_part_of_it_goes() -> Result<(), DbErr> {
-    use sea_orm_archive_migration::{HistorySchema, TemporalForeignKey};
+async fn a_period_is_written_while_a_part_of_it_goes() {
     for (level, code) in [
         (IsolationLevel::ReadCommitted, "23503"),
         (IsolationLevel::RepeatableRead, "40001"),
@@ -212,31 +155,21 @@ async fn a_period_is_written_while_a_part_of_it_goes() -> Result<(), DbErr> {
         for gone in [1, 2] {
             let m = company().await;
             m.run("delete from user_audit; create table posts (id int primary key, dep int, starts timestamptz, ends timestamptz)").await;
-            m.manager()
-                .create_temporal_foreign_key(
-                    TemporalForeignKey::new("posts", ["dep"])
-                        .during("starts", "ends")
-                        .references("department_history"),
-                )
-                .await?;
-            let (writer, ender) = sessions(&m).await;
-            let writing = begin(&writer, level).await;
-            writing.execute_unprepared("select * from posts").await?;
-            let ending = begin(&ender, IsolationLevel::ReadCommitted).await;
-            ending
-                .execute_unprepared(&format!("delete from department_history where id = {gone}"))
-                .await?;
-            let writing = go_on(
-                &writer,
-                writing,
-                "insert into posts values (1, 1, '2024-02-01Z', '2024-04-01Z')",
-            );
-            m.database.wait_until_blocked_by(&writer, &ender).await;
-            ending.commit().await?;
-            assert_eq!(refusal(writing.finish().await).code, code);
+            let key = TemporalForeignKey::new("posts", ["dep"])
+                .during("starts", "ends")
+                .references("department_history");
+            m.manager().create_temporal_foreign_key(key).await.unwrap();
+            let delete = format!("delete from department_history where id = {gone}");
+            let insert = "insert into posts values (1, 1, '2024-02-01Z', '2024-04-01Z')";
+            let (_, _, written) = race! { m.database;
+                writer holds at level => |txn| txn.execute_unprepared("select * from posts");
+                ender holds |txn| txn.execute_unprepared(&delete);
+                writer then waits for ender |txn| txn.execute_unprepared(insert);
+                ender commits;
+            };
+            assert_eq!(refusal(written).code, code);
         }
     }
-    Ok(())
 }
 
 /// Each of two statements leaves the row covered by the version that the other one takes away.
@@ -244,20 +177,11 @@ async fn a_period_is_written_while_a_part_of_it_goes() -> Result<(), DbErr> {
 async fn two_ends_at_once() {
     let m = company().await;
     m.run("delete from user_audit where audit_id = 1").await;
-    let (one, other) = sessions(&m).await;
-    let first = begin(&one, IsolationLevel::ReadCommitted).await;
     // Version 1 takes the time over from version 2, which ends no sooner for it.
-    first
-        .execute_unprepared(
-            "with later as (update department_history set valid_from = '2024-05-01Z' where id = 2 returning 1)
-             update department_history set valid_to = '2024-05-01Z' from later where id = 1",
-        )
-        .await
-        .unwrap();
-    let second = start(&other, "delete from department_history where id = 1");
-    m.database.wait_until_blocked_by(&other, &one).await;
-    first.commit().await.unwrap();
-    assert_violates(&refusal(second.finish().await));
+    let takes_over = "with later as (update department_history set valid_from = '2024-05-01Z' where id = 2 returning 1)
+        update department_history set valid_to = '2024-05-01Z' from later where id = 1";
+    let delete = "delete from department_history where id = 1";
+    second_is_refused(&m, takes_over, delete).await;
     holds(&m).await;
 }
 
@@ -266,30 +190,24 @@ async fn two_ends_at_once() {
 async fn two_ends_that_nobody_minds() {
     let m = company().await;
     m.run("delete from user_audit").await;
-    let (one, other) = sessions(&m).await;
-    let first = begin(&one, IsolationLevel::ReadCommitted).await;
-    first
-        .execute_unprepared("delete from department_history where id = 1")
-        .await
-        .unwrap();
-    let second = start(&other, "delete from department_history where id = 2");
-    m.database.wait_until_blocked_by(&other, &one).await;
-    first.commit().await.unwrap();
-    second.finish().await.unwrap();
+    let [one, other] = [
+        "delete from department_history where id = 1",
+        "delete from department_history where id = 2",
+    ];
+    second_succeeds(&m, one, true, other).await;
 }
 
 /// Rows of the same identities do not wait for each other.
 #[tokio::test]
 async fn two_rows_at_once() {
     let m = company().await;
-    let (one, other) = sessions(&m).await;
-    let first = begin(&one, IsolationLevel::ReadCommitted).await;
-    first.execute_unprepared(INSERT).await.unwrap();
-    let second = start(
-        &other,
-        "insert into user_audit values (4, 1, '2024-05-01Z'), (5, 2, '2024-05-01Z')",
-    );
-    second.finish().await.unwrap();
+    let first = m.db.begin().await.unwrap();
+    run(&first, INSERT).await;
+    let second = m.database.session("other").await;
+    let db = second.db();
+    let both = "insert into user_audit values (4, 1, '2024-05-01Z'), (5, 2, '2024-05-01Z')";
+    let inserting = second.start(async move { db.execute_unprepared(both).await });
+    inserting.finish().await.unwrap();
     first.commit().await.unwrap();
     holds(&m).await;
 }
@@ -311,17 +229,16 @@ async fn identities_are_locked_in_the_order_of_their_key() {
         let m = company().await;
         m.run("delete from user_audit; insert into department_history (id, department_id, name, valid_from, valid_to) values (0, 2, 'x', '2000-01-01Z', '2001-01-01Z')")
             .await;
-        let (blocker, waiter) = sessions(&m).await;
-        let blocking = begin(&blocker, IsolationLevel::ReadCommitted).await;
-        blocking
-            .execute_unprepared("select from departments where id = 2 for no key update")
-            .await
-            .unwrap();
-        let waiting = start(&waiter, sql);
-        m.database.wait_until_blocked_by(&waiter, &blocker).await;
-        assert_eq!(m.refused(lock).await.code, "55P03", "{sql}");
-        blocking.commit().await.unwrap();
-        waiting.finish().await.unwrap();
+        let second = "select from departments where id = 2 for no key update";
+        let refused = async || Ok::<_, DbErr>(m.refused(lock).await.code);
+        let (_, waited, code) = race! { m.database;
+            blocker holds |txn| txn.execute_unprepared(second);
+            waiter waits for blocker |db| db.execute_unprepared(sql);
+            blocker goes on |_txn| refused();
+            blocker commits;
+        };
+        assert_eq!(code, "55P03", "{sql}");
+        waited.unwrap();
     }
 }
 
@@ -330,24 +247,10 @@ async fn identities_are_locked_in_the_order_of_their_key() {
 async fn the_history_is_truncated() {
     let m = company().await;
     m.run("delete from user_audit").await;
-    let (writer, ender) = sessions(&m).await;
-    let writing = begin(&writer, IsolationLevel::ReadCommitted).await;
-    writing.execute_unprepared(INSERT).await.unwrap();
-    let ending = start(&ender, "truncate department_history");
-    m.database.wait_until_blocked_by(&ender, &writer).await;
-    writing.commit().await.unwrap();
-    assert_violates(&refusal(ending.finish().await));
+    second_is_refused(&m, INSERT, "truncate department_history").await;
 
     m.run("delete from user_audit").await;
-    let ending = begin(&ender, IsolationLevel::ReadCommitted).await;
-    ending
-        .execute_unprepared("truncate department_history")
-        .await
-        .unwrap();
-    let writing = start(&writer, INSERT);
-    m.database.wait_until_blocked_by(&writer, &ender).await;
-    ending.commit().await.unwrap();
-    assert_violates(&refusal(writing.finish().await));
+    second_is_refused(&m, "truncate department_history", INSERT).await;
     holds(&m).await;
 }
 
@@ -356,49 +259,26 @@ async fn the_history_is_truncated() {
 async fn the_identity_goes_with_its_versions() {
     let gone = "with h as (delete from department_history where department_id = 2 returning 1)
                 delete from departments where id = 2";
-    let m = company().await;
-    let (writer, ender) = sessions(&m).await;
-    let ending = begin(&ender, IsolationLevel::ReadCommitted).await;
-    ending.execute_unprepared(gone).await.unwrap();
-    let writing = start(&writer, INSERT);
-    m.database.wait_until_blocked_by(&writer, &ender).await;
-    ending.commit().await.unwrap();
-    assert_violates(&refusal(writing.finish().await));
+    second_is_refused(&company().await, gone, INSERT).await;
 
     let m = company().await;
-    let (writer, ender) = sessions(&m).await;
-    let writing = begin(&writer, IsolationLevel::ReadCommitted).await;
-    writing.execute_unprepared(INSERT).await.unwrap();
-    let ending = start(&ender, gone);
-    m.database.wait_until_blocked_by(&ender, &writer).await;
-    writing.commit().await.unwrap();
-    assert_violates(&refusal(ending.finish().await));
+    second_is_refused(&m, INSERT, gone).await;
     holds(&m).await;
 }
 
 /// A row is written while the foreign key is created: it is checked with the others.
 #[tokio::test]
 async fn a_row_is_written_while_the_foreign_key_is_created() {
-    use sea_orm_archive_migration::HistorySchema;
     let m = company().await;
     m.manager()
-        .drop_temporal_foreign_key("user_audit", crate::company::FOREIGN_KEY)
+        .drop_temporal_foreign_key("user_audit", FOREIGN_KEY)
         .await
         .unwrap();
-    let (writer, migration) = sessions(&m).await;
-    let writing = begin(&writer, IsolationLevel::ReadCommitted).await;
-    writing
-        .execute_unprepared("insert into user_audit values (9, 1, '1999-01-01Z')")
-        .await
-        .unwrap();
-    let db = migration.db();
-    let creating = migration.start(async move {
-        sea_orm_migration::SchemaManager::new(&db)
-            .create_temporal_foreign_key(crate::company::audit())
-            .await
-    });
-    m.database.wait_until_blocked_by(&migration, &writer).await;
-    writing.commit().await.unwrap();
-    let error = crate::database::refused(creating.finish().await);
-    crate::database::assert_says(&error, &[r#"{"audit_id": 9}"#]);
+    let insert = "insert into user_audit values (9, 1, '1999-01-01Z')";
+    let (_, created) = race! { m.database;
+        writer holds |txn| txn.execute_unprepared(insert);
+        migration waits for writer |db| SchemaManager::new(db).create_temporal_foreign_key(audit());
+        writer commits;
+    };
+    assert_says(&refused(created), &[r#"{"audit_id": 9}"#]);
 }

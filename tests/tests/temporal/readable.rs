@@ -3,8 +3,8 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive_migration::{HistorySchema, TemporalForeignKey};
 
-use crate::company::{Refusal, company, refusal};
-use crate::database::Migrated;
+use crate::migration::database::Migrated;
+use crate::temporal::company::{Refusal, company, refusal};
 
 /// What the database refuses; its text names table and constraint, and its code is that of a foreign key.
 async fn refused(db: &DatabaseConnection, sql: &str) -> Refusal {

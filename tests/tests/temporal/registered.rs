@@ -4,10 +4,8 @@ use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, TemporalForeignKey};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager, prelude::*};
 
-use crate::{
-    company::{FOREIGN_KEY, audit, company, department_history},
-    database::{Migrated, assert_says, refused},
-};
+use crate::migration::database::{Migrated, assert_says, refused};
+use crate::temporal::company::{FOREIGN_KEY, audit, company, department_history};
 
 const OURS: &str = "select count(*) from pg_proc where pronamespace = 'archive'::regnamespace and prorettype = 'trigger'::regtype and prosecdef
     and proname not in ('follow_key', 'mark_deleted')";

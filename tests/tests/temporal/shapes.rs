@@ -3,10 +3,8 @@
 use sea_orm::DbErr;
 use sea_orm_archive_migration::{HistorySchema, HistoryTable, TemporalForeignKey};
 
-use crate::{
-    company::{company, department_history},
-    database::{Migrated, assert_says, refused},
-};
+use crate::migration::database::{Migrated, assert_says, refused};
+use crate::temporal::company::{company, department_history};
 
 #[tokio::test]
 async fn a_period_is_covered_without_a_gap() -> Result<(), DbErr> {

@@ -6,7 +6,7 @@ use sea_orm_archive_migration::{
 };
 use sea_orm_migration::prelude::*;
 
-use crate::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_says, refused};
 
 const DEPARTMENTS: &str = r#"create table departments (id serial primary key,
         name varchar(100) collate "C" not null default 'it''s', boss int, created_at timestamptz);

@@ -4,10 +4,8 @@ use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable};
 use sea_orm_migration::{SchemaManager, prelude::*, schema::*};
 
-use crate::{
-    company::department_history,
-    database::{Migrated, assert_says, refused},
-};
+use crate::migration::database::{Migrated, assert_says, refused};
+use crate::temporal::company::department_history;
 
 const CONSTRAINTS: &str = "select name from (
         select conname::text collate \"C\" as name from pg_constraint where conrelid = 'department_history'::regclass

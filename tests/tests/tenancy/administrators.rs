@@ -2,11 +2,12 @@
 
 use sea_orm::ConnectionTrait;
 use sea_orm_archive::Context;
+use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 
-use crate::database::{EVERYTHING, Organisations, attempt, number, run, texts};
-use crate::model::{comment, post};
+use crate::tenancy::database::{EVERYTHING, Organisations, attempt, number, run, texts};
+use crate::tenancy::model::{comment, post};
 
 #[tokio::test]
 async fn an_administrator_sees_archives_and_restores_what_is_anybodys() {
@@ -60,7 +61,7 @@ async fn a_member_of_the_role_is_no_administrator() {
     );
     assert!(matches!(
         post::Entity::archive_by_id(2).exec(&txn).await,
-        Err(ArchiveError::NotFound { .. })
+        Err(Error::NotFound(NotFoundError::Row { .. }))
     ));
     drop(txn);
     // The guard asks who acts, too.
@@ -69,7 +70,10 @@ async fn a_member_of_the_role_is_no_administrator() {
     txn.commit().await.unwrap();
     let txn = Context::new().tenant(1).begin(&desk).await.unwrap();
     let error = post::Entity::archive_by_id(1).exec(&txn).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::OtherTenant { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Conflict(ConflictError::OtherTenant { .. })),
+        "{error}"
+    );
 }
 
 /// Plans are kept by what a role sees: those of a superuser, whom no policy binds, beside those of a tenant.

@@ -3,25 +3,23 @@
 use sea_orm::{ConnectionTrait, DbErr, RuntimeErr, SqlxError, SqlxPostgresError};
 use sea_orm_archive::{Finding, check};
 use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::database::{Organisations, attempt, let_write, with_roles};
+use crate::tenancy::database::{Organisations, attempt, let_write, with_roles};
 
 /// The archive and no table. What `web` and `ops` may do is granted table by table.
 pub async fn bare() -> Organisations {
-    let (database, owner, [web, ops]) = with_roles().await;
-    let manager = SchemaManager::new(&owner);
-    manager.install_archive().await.unwrap();
-    for role in [&web, &ops] {
-        manager.grant_archive(role).await.unwrap();
-    }
-    let web = database.connect_as("web").await;
-    Organisations {
-        database,
-        owner,
-        web,
-        ops,
-    }
+    let copy = Database::from_template_with_roles("bare", async |template| {
+        let (owner, [web, ops]) = with_roles(template).await;
+        let manager = SchemaManager::new(&owner);
+        manager.install_archive().await.unwrap();
+        for role in [&web, &ops] {
+            manager.grant_archive(role).await.unwrap();
+        }
+        owner.close().await.unwrap();
+    });
+    Organisations::of(copy.await).await
 }
 
 /// Lets the application and the administrator read and write every table that is there now.

@@ -6,9 +6,9 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, Tenancy, TenancySchema};
 use sea_orm_migration::{DbErr, prelude::Table};
 
-use crate::bare::{SHAPE, bare, grant, told};
-use crate::database::{EVERYTHING, Organisations, attempt, number, run, texts};
-use crate::model::{department, post, version};
+use crate::tenancy::bare::{SHAPE, bare, grant, told};
+use crate::tenancy::database::{EVERYTHING, Organisations, attempt, number, run, texts};
+use crate::tenancy::model::{department, post, version};
 
 #[tokio::test]
 async fn types_that_cut_a_tenant_off_are_refused() {
@@ -317,7 +317,7 @@ async fn a_column_that_is_renamed_by_hand() {
         .await
         .unwrap();
     // And what was made under the old one goes.
-    for table in crate::database::TABLES.into_iter().rev() {
+    for table in crate::tenancy::database::TABLES.into_iter().rev() {
         organisations
             .manager()
             .disable_tenancy(table)

@@ -8,11 +8,13 @@ use sea_orm::{
 };
 use sea_orm_archive::Context;
 use sea_orm_archive_migration::{
-    ArchiveSchema, AuditSchema, HistorySchema, HistoryTable, TemporalForeignKey, Tenancy,
-    TenancySchema,
+    ArchiveSchema, Attributed, AuditSchema, HistorySchema, HistoryTable, TemporalForeignKey,
+    Tenancy, TenancySchema,
 };
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::{SchemaManager, schema::text};
+
+pub use sea_orm_archive_tests::sql::{number, run, texts};
 
 pub const TABLES: [&str; 8] = [
     "posts",
@@ -67,7 +69,53 @@ pub struct Organisations {
 impl Organisations {
     /// The tables with their rows, archived and audited, and not yet under tenancy.
     pub async fn open() -> Self {
-        let (database, owner, [web, ops]) = with_roles().await;
+        let copy = Database::from_template_with_roles("open", async |template| {
+            Self::fill(template).await.close().await.unwrap();
+        });
+        Self::of(copy.await).await
+    }
+
+    /// The same, every table under tenancy.
+    pub async fn new() -> Self {
+        let copy = Database::from_template_with_roles("tenancy", Self::fill_and_enable);
+        Self::of(copy.await).await
+    }
+
+    /// The same with roles of its own, for a test that alters them.
+    pub async fn alone() -> Self {
+        let database = Database::empty().await;
+        Self::fill_and_enable(&database).await;
+        Self::of(database).await
+    }
+
+    async fn fill_and_enable(database: &Database) {
+        let owner = Self::fill(database).await;
+        let ops = database.role("ops").await;
+        for table in TABLES {
+            enable(&owner, table, &ops).await.unwrap();
+        }
+        owner.close().await.unwrap();
+    }
+
+    /// The sessions of a database that is filled.
+    pub async fn of(database: Database) -> Self {
+        let owner = database.role("owner").await;
+        let superuser = database.connect().await;
+        let grant = format!(
+            "grant create on database \"{}\" to \"{owner}\"",
+            database.name()
+        );
+        run(&superuser, &grant).await;
+        Self {
+            owner: database.connect_as("owner").await,
+            web: database.connect_as("web").await,
+            ops: database.role("ops").await,
+            database,
+        }
+    }
+
+    async fn fill(database: &Database) -> DatabaseConnection {
+        let (owner, [web, ops]) = with_roles(database).await;
         run(&owner, SCHEMA).await;
         let manager = SchemaManager::new(&owner);
         manager.install_archive().await.unwrap();
@@ -105,15 +153,8 @@ impl Organisations {
             manager.grant_audit(role).await.unwrap();
         }
         let_write(&owner, [&web, &ops]).await;
-        let web = database.connect_as("web").await;
-        let organisations = Self {
-            database,
-            owner,
-            web,
-            ops,
-        };
-        run(&organisations.owner, ROWS).await;
-        organisations
+        run(&owner, ROWS).await;
+        owner
     }
 
     /// Lets the roles write detached links themselves, as no grant of ours does: the policies and the restore keep the
@@ -128,13 +169,6 @@ impl Organisations {
         }
     }
 
-    /// The same, every table under tenancy.
-    pub async fn new() -> Self {
-        let organisations = Self::open().await;
-        organisations.enable().await;
-        organisations
-    }
-
     pub fn manager(&self) -> SchemaManager<'_> {
         SchemaManager::new(&self.owner)
     }
@@ -146,9 +180,12 @@ impl Organisations {
     }
 
     pub async fn enable_one(&self, table: &'static str) -> Result<(), DbErr> {
-        self.manager()
-            .enable_tenancy(Tenancy::new(table, "org_id").administrator(&self.ops))
-            .await
+        enable(&self.owner, table, &self.ops).await
+    }
+
+    /// Attributes what is from before tenancy.
+    pub async fn attribute(&self) -> Attributed {
+        self.manager().attribute_to_tenants().await.unwrap()
     }
 
     /// A transaction of the application, for a tenant.
@@ -173,28 +210,31 @@ impl Organisations {
     }
 }
 
-/// A database with nothing but its roles: a session of the owner, and the names of `web` and `ops`.
-pub async fn with_roles() -> (Database, DatabaseConnection, [String; 2]) {
-    let database = Database::from_template("btree_gist", async |db| {
-        db.execute_unprepared("create extension btree_gist").await?;
-        Ok(())
-    })
-    .await;
+async fn enable(owner: &DatabaseConnection, table: &'static str, ops: &str) -> Result<(), DbErr> {
+    SchemaManager::new(owner)
+        .enable_tenancy(Tenancy::new(table, "org_id").administrator(ops))
+        .await
+}
+
+/// Lets the roles into an empty database: a session of the owner, and the names of `web` and `ops`.
+pub async fn with_roles(database: &Database) -> (DatabaseConnection, [String; 2]) {
     let owner = database.role("owner").await;
     let web = database.role("web").await;
     let ops = database.role("ops").await;
     let desk = database.role("desk").await;
+    let superuser = database.connect().await;
     run(
-        &database.connect().await,
+        &superuser,
         &format!(
-            "grant create on database \"{}\" to \"{owner}\"; grant all on schema public to \"{owner}\";
+            "create extension btree_gist;
+             grant create on database \"{}\" to \"{owner}\"; grant all on schema public to \"{owner}\";
              grant \"{web}\", \"{ops}\" to \"{desk}\"",
             database.name()
         ),
     )
     .await;
-    let owner = database.connect_as("owner").await;
-    (database, owner, [web, ops])
+    superuser.close().await.unwrap();
+    (database.connect_as("owner").await, [web, ops])
 }
 
 /// Lets roles read and write every table that is there now.
@@ -211,12 +251,6 @@ pub async fn let_write(owner: &impl ConnectionTrait, roles: [&String; 2]) {
     }
 }
 
-pub async fn run(db: &impl ConnectionTrait, sql: &str) {
-    attempt(db, sql)
-        .await
-        .unwrap_or_else(|error| panic!("{error}: {sql}"));
-}
-
 pub async fn attempt(db: &impl ConnectionTrait, sql: &str) -> Result<u64, DbErr> {
     let done = db.execute_raw(Statement::from_string(DbBackend::Postgres, sql));
     if sql.contains(';') {
@@ -226,25 +260,6 @@ pub async fn attempt(db: &impl ConnectionTrait, sql: &str) -> Result<u64, DbErr>
             .map(|done| done.rows_affected());
     }
     done.await.map(|done| done.rows_affected())
-}
-
-/// One number: most often, how many.
-pub async fn number(db: &impl ConnectionTrait, sql: &str) -> i64 {
-    let row = db
-        .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
-        .await;
-    let row = row.unwrap_or_else(|error| panic!("{error}: {sql}"));
-    row.unwrap().try_get_by_index(0).unwrap()
-}
-
-pub async fn texts(db: &impl ConnectionTrait, sql: &str) -> Vec<String> {
-    let rows = db
-        .query_all_raw(Statement::from_string(DbBackend::Postgres, sql))
-        .await;
-    let rows = rows.unwrap_or_else(|error| panic!("{error}: {sql}"));
-    rows.iter()
-        .map(|row| row.try_get_by_index(0).unwrap())
-        .collect()
 }
 
 /// Everything that a role can see, as `table key..` by the tenants that the rows say.

@@ -5,7 +5,7 @@ use sea_orm_archive::{Finding, check};
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, Tenancy, TenancySchema};
 use sea_orm_migration::SchemaManager;
 
-use crate::database::{Organisations, TABLES, number, run, texts};
+use crate::tenancy::database::{Organisations, TABLES, number, run, texts};
 
 /// What the remedy asks for.
 #[derive(Clone, Copy)]
@@ -37,7 +37,7 @@ struct Drifting {
 
 impl Drifting {
     async fn new() -> Self {
-        let organisations = Organisations::new().await;
+        let organisations = Organisations::alone().await;
         Self {
             superuser: organisations.database.connect().await,
             web: organisations.database.role("web").await,

@@ -3,7 +3,7 @@
 
 use sea_orm_archive_migration::ArchiveSchema;
 
-use crate::database::{Organisations, attempt, number, run, texts};
+use crate::tenancy::database::{Organisations, attempt, number, run, texts};
 
 #[tokio::test]
 async fn links_of_every_tenant_follow() {

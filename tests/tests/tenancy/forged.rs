@@ -1,10 +1,11 @@
 //! What a client can set, short of another tenant's name, gives it nothing.
 
 use sea_orm::TransactionTrait;
-
-use crate::database::{EVERYTHING, Organisations, attempt, run, texts};
-use crate::model::post;
+use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
+
+use crate::tenancy::database::{EVERYTHING, Organisations, attempt, run, texts};
+use crate::tenancy::model::post;
 
 #[tokio::test]
 async fn settings_open_nothing() {
@@ -45,7 +46,7 @@ async fn settings_open_nothing() {
         };
         assert!(seen.iter().all(|row| mine.contains(row)), "{sql}: {seen:?}");
         if !sql.contains("row_security") {
-            assert!(matches!(post::Entity::archive_by_id(2).exec(&nested).await, Err(ArchiveError::NotFound { .. })), "{sql}");
+            assert!(matches!(post::Entity::archive_by_id(2).exec(&nested).await, Err(Error::NotFound(NotFoundError::Row { .. }))), "{sql}");
         }
     }
     assert!(opened >= 5, "{opened}");

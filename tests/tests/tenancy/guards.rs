@@ -1,11 +1,11 @@
 //! What a foreign key would do to rows, and in which tables: the guards stand before and after it.
 
 use sea_orm::TransactionTrait;
-
-use crate::bare::{bare, grant, refusal, told};
-use crate::database::{EVERYTHING, Organisations, attempt, number, run, texts};
-use crate::model::{department, post};
 use sea_orm_archive::prelude::*;
+
+use crate::tenancy::bare::{bare, grant, refusal, told};
+use crate::tenancy::database::{EVERYTHING, Organisations, attempt, number, run, texts};
+use crate::tenancy::model::{department, post};
 
 /// Tables of a test's own, and those of them that are under tenancy.
 async fn with(sql: &str, tables: &[&'static str]) -> Organisations {

@@ -1,12 +1,13 @@
 //! Versions are seen with their identity, and a temporal foreign key sees what the session sees.
 
 use sea_orm::TransactionTrait;
+use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{HistorySchema, HistoryTable, TenancySchema};
 use sea_orm_migration::schema::{big_integer, text};
 
-use crate::database::{EVERYTHING, Organisations, attempt, number, run, texts};
-use crate::model::{department, version};
+use crate::tenancy::database::{EVERYTHING, Organisations, attempt, number, run, texts};
+use crate::tenancy::model::{department, version};
 
 #[tokio::test]
 async fn verbs_and_reads_are_of_the_own_identities() {
@@ -51,7 +52,7 @@ async fn verbs_and_reads_are_of_the_own_identities() {
         version::Entity::merge(1).into(2).exec(&txn).await.err(),
     ] {
         assert!(
-            matches!(error, Some(ArchiveError::NoIdentity { .. })),
+            matches!(error, Some(Error::NotFound(NotFoundError::Identity { .. }))),
             "{error:?}"
         );
     }

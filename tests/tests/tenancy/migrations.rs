@@ -5,8 +5,8 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, Tenancy, TenancySchema};
 use sea_orm_migration::{DbErr, prelude::*, schema::integer_null};
 
-use crate::database::{EVERYTHING, Organisations, TABLES, attempt, number, run, texts};
-use crate::model::{comment, post};
+use crate::tenancy::database::{EVERYTHING, Organisations, TABLES, attempt, number, run, texts};
+use crate::tenancy::model::post;
 
 async fn refused(organisations: &Organisations, tenancy: impl Into<Tenancy>, says: &str) {
     match organisations.manager().enable_tenancy(tenancy).await {
@@ -62,63 +62,6 @@ async fn twice_is_once() {
     let txn = organisations.tenant(1).await;
     let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
     archival.restore(&txn).await.unwrap();
-}
-
-#[tokio::test]
-async fn what_was_archived_before_has_its_tenant() {
-    let organisations = Organisations::open().await;
-    let owner = &organisations.owner;
-    for id in [1, 2] {
-        assert_eq!(
-            post::Entity::archive_by_id(id)
-                .exec(owner)
-                .await
-                .unwrap()
-                .tenant,
-            None
-        );
-    }
-    let archival = comment::Entity::archive_many().exec(owner).await.unwrap();
-    assert_eq!(archival, []);
-    organisations.enable().await;
-    for org in [1, 2] {
-        let txn = organisations.tenant(org).await;
-        let seen = texts(&txn, EVERYTHING).await;
-        assert!(
-            seen.iter().all(|row| row.ends_with(&format!(" {org}"))),
-            "{seen:?}"
-        );
-        assert_eq!(
-            post::Entity::restore_by_id(org)
-                .exec(&txn)
-                .await
-                .unwrap()
-                .relinked,
-            1
-        );
-    }
-}
-
-#[tokio::test]
-async fn an_archived_tree_of_two_tenants_is_refused() {
-    let organisations = Organisations::open().await;
-    run(
-        &organisations.owner,
-        "insert into comments values (15, 2, 1)",
-    )
-    .await;
-    post::Entity::archive_by_id(1)
-        .exec(&organisations.owner)
-        .await
-        .unwrap();
-    organisations.enable_one("posts").await.unwrap();
-    let Err(DbErr::Migration(error)) = organisations.enable_one("comments").await else {
-        panic!()
-    };
-    assert!(
-        error.contains("1 rows") && error.contains("another tenant"),
-        "{error}"
-    );
 }
 
 #[tokio::test]

@@ -2,14 +2,14 @@
 //! they do not belong.
 
 use sea_orm::TransactionTrait;
+use sea_orm_archive::error::{ConflictError, DriftError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Conflict, Restored, archival};
-use sea_orm_archive_migration::{ArchiveSchema, Tenancy, TenancySchema};
-use sea_orm_migration::DbErr;
+use sea_orm_archive_migration::{ArchiveSchema, TenancySchema};
 
-use crate::bare::grant;
-use crate::database::{Organisations, number, run, texts};
-use crate::model::post;
+use crate::tenancy::bare::grant;
+use crate::tenancy::database::{Organisations, number, run, texts};
+use crate::tenancy::model::post;
 
 pub mod topic {
     use sea_orm::entity::prelude::*;
@@ -115,8 +115,8 @@ async fn with_topics(topics_under_tenancy: bool) -> Organisations {
 }
 
 /// What a restore said that found a parent in an archival of somebody else.
-fn waits_for(restored: Result<Restored, ArchiveError>, parent: i64) {
-    let Err(ArchiveError::RestoreConflict { conflicts, .. }) = restored else {
+fn waits_for(restored: Result<Restored, Error>, parent: i64) {
+    let Err(Error::Conflict(ConflictError::Restore { conflicts, .. })) = restored else {
         panic!("{restored:?}");
     };
     assert!(
@@ -173,43 +173,6 @@ async fn no_row_waits_in_an_archival_of_another_tenant() {
     topic.restore(&txn).await.unwrap();
     let restored = folder.restore(&txn).await.unwrap();
     assert_eq!((restored.rows["public.notes"], restored.relinked), (1, 1));
-}
-
-/// The links of a table that comes under tenancy later say whose an everybody's archival is.
-#[tokio::test]
-async fn a_link_from_before_keeps_its_row() {
-    let organisations = Organisations::open().await;
-    organisations.let_forge_links().await;
-    let archival = post::Entity::archive_by_id(2)
-        .exec(&organisations.owner)
-        .await
-        .unwrap();
-    organisations.enable_one("bookmarks").await.unwrap();
-    let txn = organisations.tenant(1).await;
-    for table in ["archive.archival", "archive.detached_link"] {
-        let seen = number(&txn, &format!("select count(*) from {table}")).await;
-        assert_eq!(seen, 0, "{table}");
-    }
-    let txn = organisations.tenant(2).await;
-    assert_eq!(archival.restore(&txn).await.unwrap().relinked, 1);
-}
-
-/// An archival that two tenants' rows were detached from can be given to neither.
-#[tokio::test]
-async fn links_of_two_tenants_are_refused() {
-    let organisations = Organisations::open().await;
-    let owner = &organisations.owner;
-    run(owner, "insert into bookmarks values (23, 1, 2)").await;
-    let archival = post::Entity::archive_by_id(2).exec(owner).await.unwrap();
-    let Err(DbErr::Migration(error)) = organisations.enable_one("bookmarks").await else {
-        panic!()
-    };
-    assert!(
-        error.contains("1 rows of public.bookmarks") && error.contains("restore those archivals"),
-        "{error}"
-    );
-    assert_eq!(archival.restore(owner).await.unwrap().relinked, 2);
-    organisations.enable_one("bookmarks").await.unwrap();
 }
 
 /// The first tenant puts links from a bookmark to an archival of somebody else: one that is everybody's, and one of its
@@ -293,6 +256,7 @@ async fn tenancy_that_comes_or_goes_makes_no_forged_link_true() {
     let (organisations, archival) = everybodys().await;
     forge(&organisations, archival.id, 26, "2").await;
     organisations.enable().await;
+    organisations.attribute().await;
     let txn = organisations.tenant(2).await;
     let nested = txn.begin().await.unwrap();
     assert_eq!(archival.clone().restore(&nested).await.unwrap().relinked, 0);
@@ -376,7 +340,7 @@ async fn a_row_in_another_tenants_archival() {
     let txn = organisations.administrator().await;
     let error = archival.clone().restore(&txn).await.unwrap_err();
     assert!(
-        matches!(&error, ArchiveError::OtherTenant { table } if table == "public.deleted_comments"),
+        matches!(&error, Error::Conflict(ConflictError::OtherTenant { table }) if table == "public.deleted_comments"),
         "{error:?}"
     );
     drop(txn);
@@ -409,41 +373,7 @@ async fn an_archival_of_nothing() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, ArchiveError::Drift { problems, .. } if problems[0].contains("names no table")),
+        matches!(&error, Error::Drift(DriftError::Schema { problems, .. }) if problems[0].contains("names no table")),
         "{error:?}"
     );
-}
-
-/// What the ledger says by one column is not what it says by another: `2` is another tenant then.
-#[tokio::test]
-async fn another_column_tells_the_ledger_anew() {
-    let organisations = Organisations::open().await;
-    let owner = &organisations.owner;
-    run(
-        owner,
-        "alter table posts add column team_id bigint not null default 0; update posts set team_id = 3 - (2 - id % 2);
-         delete from comments; delete from post_tags; delete from bookmarks; delete from invoices",
-    )
-    .await;
-    let manager = organisations.manager();
-    manager.sync_archived_table("posts").await.unwrap();
-    organisations.enable_one("posts").await.unwrap();
-    let txn = organisations.tenant(2).await;
-    let restored = post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
-    restored.restore(&txn).await.unwrap();
-    post::Entity::archive_by_id(4).exec(&txn).await.unwrap();
-    txn.commit().await.unwrap();
-    manager
-        .enable_tenancy(Tenancy::new("posts", "team_id").administrator(&organisations.ops))
-        .await
-        .unwrap();
-    let seen =
-        "select coalesce(tenant, 'everybody') || root_key::text from archive.archival order by id";
-    let txn = organisations.tenant(2).await;
-    assert_eq!(texts(&txn, seen).await, [""; 0]);
-    let txn = organisations.tenant(1).await;
-    assert_eq!(texts(&txn, seen).await, [r#"1{"id": 4}"#]);
-    post::Entity::restore_by_id(4).exec(&txn).await.unwrap();
-    let txn = organisations.administrator().await;
-    assert_eq!(texts(&txn, seen).await, [r#"{"id": 2}"#, r#"1{"id": 4}"#]);
 }

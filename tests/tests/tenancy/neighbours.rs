@@ -2,10 +2,11 @@
 
 use sea_orm::TransactionTrait;
 use sea_orm_archive::Conflict;
+use sea_orm_archive::error::{ConflictError, DriftError};
 use sea_orm_archive::prelude::*;
 
-use crate::database::{EVERYTHING, Organisations, attempt, run, texts};
-use crate::model::{comment, post};
+use crate::tenancy::database::{EVERYTHING, Organisations, attempt, run, texts};
+use crate::tenancy::model::{comment, post};
 
 /// With what an administrator put below a post of the first organisation.
 async fn with(sql: &str) -> Organisations {
@@ -28,14 +29,15 @@ async fn refused(sql: &str, table: &str) {
     for _ in 0..2 {
         let error = post::Entity::archive_by_id(1).exec(&txn).await.unwrap_err();
         assert!(
-            matches!(&error, ArchiveError::OtherTenant { table: found } if found == table),
+            matches!(&error, Error::Conflict(ConflictError::OtherTenant { table: found }) if found == table),
             "{error:?}"
         );
         let error = post::Entity::archive_many().exec(&txn).await.unwrap_err();
         assert!(
             matches!(
                 &error,
-                ArchiveError::OtherTenant { .. } | ArchiveError::Blocked { .. }
+                Error::Conflict(ConflictError::OtherTenant { .. })
+                    | Error::Conflict(ConflictError::Blocked { .. })
             ),
             "{error:?}"
         );
@@ -97,7 +99,7 @@ async fn the_administrator_archives_no_mixed_tree() {
         let txn = organisations.administrator().await;
         let error = post::Entity::archive_by_id(1).exec(&txn).await.unwrap_err();
         assert!(
-            matches!(error, ArchiveError::OtherTenant { .. }),
+            matches!(error, Error::Conflict(ConflictError::OtherTenant { .. })),
             "{error:?}"
         );
         drop(txn);
@@ -143,7 +145,7 @@ async fn a_hidden_row_in_the_place_of_an_archived_one() {
     let preview = post::Entity::restore_by_id(1).preview(&txn).await.unwrap();
     assert!(unseen(&preview.conflicts), "{preview:?}");
     match archival.restore(&txn).await.unwrap_err() {
-        ArchiveError::RestoreConflict { conflicts, .. } => {
+        Error::Conflict(ConflictError::Restore { conflicts, .. }) => {
             assert!(unseen(&conflicts), "{conflicts:?}")
         }
         error => panic!("{error}"),
@@ -152,7 +154,7 @@ async fn a_hidden_row_in_the_place_of_an_archived_one() {
     // The administrator sees who holds it.
     let txn = organisations.administrator().await;
     match archival.restore(&txn).await.unwrap_err() {
-        ArchiveError::RestoreConflict { conflicts, .. } => assert!(
+        Error::Conflict(ConflictError::Restore { conflicts, .. }) => assert!(
             matches!(&conflicts[..], [Conflict::Unique { .. }]),
             "{conflicts:?}"
         ),
@@ -181,7 +183,7 @@ async fn a_hidden_parent() {
     let before = everything(&organisations).await;
     let txn = organisations.tenant(1).await;
     match archival.restore(&txn).await.unwrap_err() {
-        ArchiveError::RestoreConflict { conflicts, .. } => assert!(
+        Error::Conflict(ConflictError::Restore { conflicts, .. }) => assert!(
             matches!(&conflicts[..], [Conflict::Violated { constraint, .. }] if constraint == "comments_post_id_fkey"),
             "{conflicts:?}"
         ),
@@ -205,7 +207,7 @@ async fn the_guard_is_needed() {
         let txn = organisations.tenant(1).await;
         let error = post::Entity::archive_by_id(1).exec(&txn).await.unwrap_err();
         assert!(
-            matches!(&error, ArchiveError::Drift { .. }),
+            matches!(&error, Error::Drift(DriftError::Schema { .. })),
             "{state}: {error}"
         );
         assert!(error.to_string().contains("enable_tenancy"), "{error}");
@@ -215,7 +217,7 @@ async fn the_guard_is_needed() {
     let txn = organisations.tenant(1).await;
     let error = post::Entity::archive_by_id(1).exec(&txn).await.unwrap_err();
     assert!(
-        matches!(&error, ArchiveError::OtherTenant { .. }),
+        matches!(&error, Error::Conflict(ConflictError::OtherTenant { .. })),
         "{error}"
     );
     drop(txn);

@@ -7,8 +7,8 @@ use sea_orm_archive_migration::{
 };
 use sea_orm_migration::schema::{big_integer, text};
 
-use crate::bare::{SHAPE, grant, refusal, told};
-use crate::database::{Organisations, attempt, number, run, texts};
+use crate::tenancy::bare::{SHAPE, grant, refusal, told};
+use crate::tenancy::database::{Organisations, attempt, number, run, texts};
 
 /// Remarks on versions and opinions on remarks, of each tenant one, active and archived.
 const REMARKS: &str = "

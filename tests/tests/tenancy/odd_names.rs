@@ -3,15 +3,15 @@
 use sea_orm_archive::check;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, TenancySchema};
 
-use crate::bare::{bare, grant};
-use crate::database::{number, run, texts};
+use crate::tenancy::bare::{bare, grant};
+use crate::tenancy::database::{number, run, texts};
 
 const TABLE: &str = "{rows}\n; -- {table}";
 const ORG: &str = "{twin} \"{name}\"\n--";
 
-/// What was archived and written down before is told by statements that name table, key and column.
+/// It is attributed by statements that name table, key and column.
 #[tokio::test]
-async fn rows_that_were_there_before_are_told_under_any_name() {
+async fn what_is_from_before_is_attributed_under_any_name() {
     let organisations = bare().await;
     let owner = &organisations.owner;
     let manager = organisations.manager();
@@ -38,6 +38,7 @@ async fn rows_that_were_there_before_are_told_under_any_name() {
     .await;
     for enabled in [1, 2] {
         manager.enable_tenancy((TABLE, ORG)).await.unwrap();
+        assert_eq!(organisations.attribute().await.entries, 2);
         assert_eq!(check(owner).await.unwrap(), []);
         let tenant = organisations.tenant(1).await;
         let keys = format!("select \"{{archival_id}}\"::text from \"{TABLE}\"");

@@ -2,7 +2,7 @@
 
 use sea_orm_archive::check;
 
-use crate::database::{Organisations, run};
+use crate::tenancy::database::{Organisations, run};
 
 #[tokio::test]
 async fn nothing_differs_when_nothing_was_changed() {

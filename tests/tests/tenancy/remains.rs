@@ -3,8 +3,8 @@
 use sea_orm_archive::archival;
 use sea_orm_archive::prelude::*;
 
-use crate::database::{Organisations, number, run};
-use crate::model::post;
+use crate::tenancy::database::{Organisations, number, run};
+use crate::tenancy::model::post;
 
 /// Whether policies hold for the owner of the schema `archive`, or not.
 const OWNERS: [&str; 2] = ["nobypassrls", "bypassrls"];
@@ -12,7 +12,7 @@ const OWNERS: [&str; 2] = ["nobypassrls", "bypassrls"];
 #[tokio::test]
 async fn a_row_of_another_tenant_stops_no_restore() {
     for owner in OWNERS {
-        let organisations = Organisations::new().await;
+        let organisations = Organisations::alone().await;
         let role = organisations.database.role("owner").await;
         let superuser = organisations.database.connect().await;
         run(&superuser, &format!("alter role \"{role}\" {owner}")).await;
@@ -45,7 +45,7 @@ async fn a_row_of_another_tenant_stops_no_restore() {
 #[tokio::test]
 async fn a_row_of_the_tenant_that_a_policy_hides_stops_the_restore() {
     for (owner, says) in OWNERS.into_iter().zip(["BYPASSRLS", "still has rows in"]) {
-        let organisations = Organisations::new().await;
+        let organisations = Organisations::alone().await;
         let role = organisations.database.role("owner").await;
         let superuser = organisations.database.connect().await;
         run(&superuser, &format!("alter role \"{role}\" {owner}")).await;

@@ -5,8 +5,8 @@ use sea_orm_archive_migration::{
     ArchiveSchema, AuditSchema, HistorySchema, HistorySplit, HistoryTable, TenancySchema,
 };
 
-use crate::bare::{SHAPE, grant};
-use crate::database::{Organisations, number, run, texts};
+use crate::tenancy::bare::{SHAPE, grant};
+use crate::tenancy::database::{Organisations, number, run, texts};
 
 #[tokio::test]
 async fn the_sequence_is_set_past_the_ids_of_every_tenant() {

@@ -5,8 +5,8 @@ use sea_orm_archive::check;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, TenancySchema};
 
-use crate::database::{Organisations, attempt, number, run, texts};
-use crate::model::post;
+use crate::tenancy::database::{Organisations, attempt, number, run, texts};
+use crate::tenancy::model::post;
 
 /// What an online schema change does: create, copy, swap the names. `away` is what becomes of the old table.
 async fn swap(organisations: &Organisations, superuser: &DatabaseConnection, away: &str) {
@@ -118,6 +118,7 @@ async fn helpers_refuse_a_swapped_table_until_all_is_put_back() {
     assert_eq!(check(&superuser).await.unwrap(), []);
     assert_eq!(leaked(&organisations).await, 0);
     // The log goes on under the table's name, and what was archived before comes back.
+    organisations.attribute().await;
     let txn = organisations.tenant(1).await;
     archival.restore(&txn).await.unwrap();
     txn.commit().await.unwrap();

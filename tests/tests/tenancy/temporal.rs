@@ -5,9 +5,9 @@ use sea_orm_archive::check;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, TemporalForeignKey, TenancySchema};
 
-use crate::bare::{SHAPE, refusal, told};
-use crate::database::{Organisations, attempt, run, texts};
-use crate::model::department;
+use crate::tenancy::bare::{SHAPE, refusal, told};
+use crate::tenancy::database::{Organisations, attempt, run, texts};
+use crate::tenancy::model::department;
 
 fn reference() -> TemporalForeignKey {
     TemporalForeignKey::new("staff", ["department_id"])

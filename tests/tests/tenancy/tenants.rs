@@ -1,11 +1,12 @@
 //! A tenant has its rows, and only those.
 
-use sea_orm::{EntityTrait, TransactionTrait};
+use sea_orm::{ColumnTrait, EntityTrait, TransactionTrait};
+use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Context, archival};
 
-use crate::database::{EVERYTHING, Organisations, TABLES, attempt, number, run, texts};
-use crate::model::{comment, post};
+use crate::tenancy::database::{EVERYTHING, Organisations, TABLES, attempt, number, run, texts};
+use crate::tenancy::model::{comment, post};
 
 /// Both archive a tree, so that there is something of each in every table.
 async fn archived() -> (Organisations, i64, i64) {
@@ -107,14 +108,17 @@ async fn without_a_tenant_nothing_is_seen_and_nothing_written() {
             .await
             .unwrap_err(),
     ] {
-        assert!(matches!(error, ArchiveError::NotFound { .. }), "{error}");
+        assert!(
+            matches!(error, Error::NotFound(NotFoundError::Row { .. })),
+            "{error}"
+        );
     }
     let error = archival::Entity::restore_by_id(archival)
         .exec(web)
         .await
         .unwrap_err();
     assert!(
-        matches!(error, ArchiveError::AlreadyRestored { .. }),
+        matches!(error, Error::NotFound(NotFoundError::Archival { .. })),
         "{error}"
     );
     assert_eq!(post::Entity::archive_many().exec(web).await.unwrap(), []);
@@ -139,7 +143,10 @@ async fn the_rows_of_another_tenant_are_not_there() {
             .await
             .unwrap_err(),
     ] {
-        assert!(matches!(error, ArchiveError::NotFound { .. }), "{error}");
+        assert!(
+            matches!(error, Error::NotFound(NotFoundError::Row { .. })),
+            "{error}"
+        );
     }
     for error in [
         archival::Entity::restore_by_id(other)
@@ -152,7 +159,7 @@ async fn the_rows_of_another_tenant_are_not_there() {
             .unwrap_err(),
     ] {
         assert!(
-            matches!(error, ArchiveError::AlreadyRestored { .. }),
+            matches!(error, Error::NotFound(NotFoundError::Archival { .. })),
             "{error}"
         );
     }
@@ -276,5 +283,19 @@ async fn one_connection_serves_them_in_turn() {
             archival.restore(&txn).await.unwrap();
             txn.commit().await.unwrap();
         }
+    }
+}
+
+#[tokio::test]
+async fn archive_preview_counts_the_rows_of_the_tenant_alone() {
+    let organisations = Organisations::new().await;
+    let both = || post::Entity::archive_many().filter(post::Column::Slug.is_in(["one", "two"]));
+    for org in [1, 2] {
+        let txn = organisations.tenant(org).await;
+        let rows = both().preview(&txn).await.unwrap().rows;
+        assert_eq!((rows["public.posts"], rows["public.comments"]), (1, 2));
+        let archivals = both().exec(&txn).await.unwrap();
+        assert_eq!(archivals.len(), 1);
+        assert_eq!(archivals[0].rows(), rows);
     }
 }

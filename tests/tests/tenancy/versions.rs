@@ -2,14 +2,15 @@
 
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ActiveModelTrait, EntityTrait, Set, TransactionTrait};
+use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Conflict, Context};
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable, TenancySchema};
 use sea_orm_migration::{DbErr, SchemaManager, schema::text};
 
-use crate::bare::{SHAPE, bare, grant, refusal, told};
-use crate::database::{EVERYTHING, Organisations, attempt, number, run, texts};
-use crate::model::{department, version};
+use crate::tenancy::bare::{SHAPE, bare, grant, refusal, told};
+use crate::tenancy::database::{EVERYTHING, Organisations, attempt, number, run, texts};
+use crate::tenancy::model::{department, version};
 
 mod known {
     //! The same versions, by entities that know whose they are.
@@ -168,7 +169,10 @@ async fn a_key_that_two_tenants_used_shows_neither_the_others_versions() {
             .exec(&txn)
             .await;
         assert!(
-            matches!(changed, Err(ArchiveError::NoIdentity { .. })),
+            matches!(
+                changed,
+                Err(Error::NotFound(NotFoundError::Identity { .. }))
+            ),
             "{changed:?}"
         );
         let ended = version::Entity::end(key).exec(&txn).await;
@@ -185,7 +189,7 @@ async fn a_key_that_two_tenants_used_shows_neither_the_others_versions() {
         ["Mine"]
     );
     match archival.restore(&txn).await.unwrap_err() {
-        ArchiveError::RestoreConflict { conflicts, .. } => assert!(
+        Error::Conflict(ConflictError::Restore { conflicts, .. }) => assert!(
             matches!(&conflicts[..], [Conflict::Unseen { table, .. }] if table == "public.departments"),
             "{conflicts:?}"
         ),
@@ -290,7 +294,7 @@ async fn another_foreign_key_of_the_history_changes_no_version_of_another_tenant
         if action == "on delete cascade" {
             let archived = managed::manager::Entity::archive_by_id(1).exec(&txn).await;
             assert!(
-                matches!(&archived, Err(ArchiveError::OtherTenant { table }) if table == "public.department_history"),
+                matches!(&archived, Err(Error::Conflict(ConflictError::OtherTenant { table })) if table == "public.department_history"),
                 "{archived:?}"
             );
         }
@@ -381,6 +385,7 @@ async fn archived_versions_get_the_tenant_of_the_identity_that_went_with_them() 
         .await
         .unwrap();
     organisations.enable().await;
+    organisations.attribute().await;
     assert_eq!(
         texts(&organisations.administrator().await, ARCHIVED).await,
         ["5 five 1", "6 six 2", "8 eight 2"]
@@ -496,13 +501,16 @@ async fn the_versions_of_an_identity_that_is_given_away_go_along() {
         .exec(&txn)
         .await;
     assert!(
-        matches!(changed, Err(ArchiveError::NoIdentity { .. })),
+        matches!(
+            changed,
+            Err(Error::NotFound(NotFoundError::Identity { .. }))
+        ),
         "{changed:?}"
     );
     // What was archived before stays with whom it was archived for, and is not put below another tenant's identity.
     let error = archival.restore(&txn).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::RestoreConflict { .. }),
+        matches!(error, Error::Conflict(ConflictError::Restore { .. })),
         "{error}"
     );
     assert_eq!(
@@ -951,7 +959,7 @@ async fn every_verb_writes_versions_of_the_tenant() {
             verbs!(self::known::version, known::version::Column::Name, &txn);
         } else {
             run(&txn, "insert into departments values (3, 1), (5, 1)").await;
-            verbs!(crate::model::version, version::Column::Name, &txn);
+            verbs!(crate::tenancy::model::version, version::Column::Name, &txn);
         }
         let timeline = ["3a 1", "3again 1", "3b 5", "5x 1"];
         assert_eq!(texts(&txn, TIMELINE).await, timeline, "{knows}");

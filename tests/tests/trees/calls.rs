@@ -8,12 +8,13 @@ use migration::{Migrator, MigratorTrait};
 use sea_orm::entity::prelude::*;
 use sea_orm::{DatabaseConnection, DatabaseExecutor, TransactionTrait};
 use sea_orm_archive::Executor;
+use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
 
-use crate::database::{contents, count, run};
+use crate::trees::database::{contents, count, run};
 
 async fn blog() -> Database {
     Database::from_template("small blog", async |db| {
@@ -119,21 +120,32 @@ async fn what_is_not_there() {
     let blog = blog().await;
     let db = blog.connect().await;
     let error = post::Entity::archive_by_id(99).exec(&db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::NotFound { .. }), "{error}");
+    assert!(
+        matches!(error, Error::NotFound(NotFoundError::Row { .. })),
+        "{error}"
+    );
     let error = post::Entity::restore_by_id(99)
         .preview(&db)
         .await
         .unwrap_err();
-    assert!(matches!(error, ArchiveError::NotFound { .. }), "{error}");
+    assert!(
+        matches!(error, Error::NotFound(NotFoundError::Row { .. })),
+        "{error}"
+    );
     let error = post::Entity::restore_by_id(1).exec(&db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::NotArchived { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Conflict(ConflictError::NotArchived { .. })),
+        "{error}"
+    );
     let archival = post_1(&db).await.archive(&db).await.unwrap();
     match post::Entity::archive_by_id(1)
         .preview(&db)
         .await
         .unwrap_err()
     {
-        ArchiveError::AlreadyArchived { archival: id, .. } => assert_eq!(id, archival.id),
+        Error::Conflict(ConflictError::AlreadyArchived { archival: id, .. }) => {
+            assert_eq!(id, archival.id)
+        }
         error => panic!("{error}"),
     }
     match comment::Entity::restore_by_id(1)
@@ -141,11 +153,11 @@ async fn what_is_not_there() {
         .await
         .unwrap_err()
     {
-        ArchiveError::ParentArchived {
+        Error::Conflict(ConflictError::ParentArchived {
             archival: id,
             parent_table,
             ..
-        } => {
+        }) => {
             assert_eq!((id, parent_table.as_str()), (archival.id, "public.posts"));
         }
         error => panic!("{error}"),
@@ -153,7 +165,7 @@ async fn what_is_not_there() {
     archival.restore(&db).await.unwrap();
     let error = archival.restore(&db).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::AlreadyRestored { .. }),
+        matches!(error, Error::NotFound(NotFoundError::Archival { .. })),
         "{error}"
     );
     let none = post::Entity::archive_many()
@@ -196,7 +208,7 @@ async fn in_a_transaction_of_the_callers() {
     .await;
     let error = post::Entity::restore_by_id(1).exec(&txn).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::RestoreConflict { .. }),
+        matches!(error, Error::Conflict(ConflictError::Restore { .. })),
         "{error}"
     );
     assert_eq!(count(&txn, "posts", "true").await, 2);

@@ -1,10 +1,11 @@
 //! Everything that can be in the way of a restore, in the preview and in the error.
 
 use sea_orm::DatabaseConnection;
+use sea_orm_archive::error::{ConflictError, DriftError};
 use sea_orm_archive::prelude::*;
 use serde_json::json;
 
-use crate::database::{contents, count, database, run};
+use crate::trees::database::{contents, count, database, run};
 
 mod room {
     use sea_orm::entity::prelude::*;
@@ -44,10 +45,10 @@ async fn conflict(constraint: &str, in_the_way: &str) -> Vec<Conflict> {
     let before = contents(&db).await;
     let preview = archival_preview(&db, archival.id).await;
     match archival.restore(&db).await.unwrap_err() {
-        ArchiveError::RestoreConflict {
+        Error::Conflict(ConflictError::Restore {
             archival: id,
             conflicts,
-        } => {
+        }) => {
             assert_eq!((id, &conflicts), (archival.id, &preview));
         }
         error => panic!("{error}"),
@@ -178,7 +179,7 @@ async fn a_new_check() {
     .await;
     let preview = archival_preview(&db, archival.id).await;
     match archival.restore(&db).await.unwrap_err() {
-        ArchiveError::RestoreConflict { conflicts, .. } => {
+        Error::Conflict(ConflictError::Restore { conflicts, .. }) => {
             assert_eq!(conflicts, preview);
             assert!(
                 matches!(&conflicts[..], [Conflict::Violated { constraint, .. }] if constraint == "lower_only"),
@@ -198,7 +199,10 @@ async fn a_key_that_is_archived() {
     room::Entity::archive_by_id(1).exec(&db).await.unwrap();
     run(&db, "insert into rooms values (1, 'Red', 1)").await;
     let error = room::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::KeyArchived { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Conflict(ConflictError::DuplicateKey { .. })),
+        "{error}"
+    );
     assert_eq!(count(&db, "rooms", "name = 'Red'").await, 1);
     assert_eq!(count(&db, "deleted_rooms", "name = 'Blue'").await, 1);
 }
@@ -216,7 +220,7 @@ async fn a_number_of_the_ledger_that_is_taken() {
     .await;
     let error = room::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
     assert!(
-        matches!(&error, ArchiveError::Database(e) if e.to_string().contains("archival_pkey")),
+        matches!(&error, Error::Database(e) if e.to_string().contains("archival_pkey")),
         "{error}"
     );
     assert_eq!(count(&db, "rooms", "id = 1").await, 1);
@@ -238,7 +242,7 @@ async fn triggers_that_interfere() {
     let archival = room::Entity::archive_by_id(1).exec(&db).await.unwrap();
     let error = archival.restore(&db).await.unwrap_err();
     assert!(
-        matches!(&error, ArchiveError::Trigger(message) if message.contains("stamp")),
+        matches!(&error, Error::Drift(DriftError::Trigger { message }) if message.contains("stamp")),
         "{error}"
     );
     assert_eq!(count(&db, "deleted_rooms", "name = 'Blue'").await, 1);
@@ -248,7 +252,7 @@ async fn triggers_that_interfere() {
     let many = room::Entity::archive_many().exec(&db).await.unwrap_err();
     for error in [one, many] {
         assert!(
-            matches!(&error, ArchiveError::Trigger(message) if message.contains("keep")),
+            matches!(&error, Error::Drift(DriftError::Trigger { message }) if message.contains("keep")),
             "{error}"
         );
     }

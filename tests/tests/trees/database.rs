@@ -1,9 +1,11 @@
 //! Databases with an archive for some tables.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;
+
+pub use sea_orm_archive_tests::sql::{run, texts as column};
 
 /// A database made by `sql`, with twins for `tables`.
 pub async fn database(
@@ -43,24 +45,6 @@ pub async fn contents(db: &DatabaseConnection) -> Vec<String> {
     all
 }
 
-/// The first column of a query, as text.
-pub async fn column(db: &impl ConnectionTrait, sql: &str) -> Vec<String> {
-    let rows = db
-        .query_all_raw(Statement::from_string(DbBackend::Postgres, sql))
-        .await
-        .unwrap();
-    rows.iter()
-        .map(|row| row.try_get_by_index(0).unwrap())
-        .collect()
-}
-
 pub async fn count(db: &impl ConnectionTrait, table: &str, condition: &str) -> i64 {
-    let sql = format!("select count(*)::text from {table} where {condition}");
-    column(db, &sql).await[0].parse().unwrap()
-}
-
-pub async fn run(db: &impl ConnectionTrait, sql: &str) {
-    db.execute_unprepared(sql)
-        .await
-        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    sea_orm_archive_tests::sql::count(db, &format!("{table} where {condition}")).await
 }

@@ -2,7 +2,7 @@
 
 use sea_orm_archive::prelude::*;
 
-use crate::database::{column, contents, count, database, run};
+use crate::trees::database::{column, contents, count, database, run};
 
 #[allow(
     clippy::duplicated_attributes,

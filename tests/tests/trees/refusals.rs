@@ -1,10 +1,11 @@
 //! What the framework does not understand, it refuses.
 
+use sea_orm_archive::error::{ConflictError, DriftError, SetupError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::SchemaManager;
 
-use crate::database::{contents, database, run};
+use crate::trees::database::{contents, database, run};
 
 mod order {
     use sea_orm::entity::prelude::*;
@@ -103,7 +104,7 @@ async fn declared_rows_block() {
     let before = contents(&db).await;
     let preview = order::Entity::archive_by_id(2).preview(&db).await.unwrap();
     match order::Entity::archive_by_id(2).exec(&db).await.unwrap_err() {
-        ArchiveError::Blocked { blockers, .. } => {
+        Error::Conflict(ConflictError::Blocked { blockers, .. }) => {
             assert_eq!(blockers, preview.blocked);
             assert_eq!(
                 (blockers[0].table.as_str(), blockers[0].rows),
@@ -127,7 +128,7 @@ async fn undeclared_rows_block() {
         run(&db, &format!("create table gifts (order_id int references orders {check}); insert into gifts values (1)")).await;
         let before = contents(&db).await;
         match order::Entity::archive_by_id(1).exec(&db).await.unwrap_err() {
-            ArchiveError::Blocked { blockers, .. } => {
+            Error::Conflict(ConflictError::Blocked { blockers, .. }) => {
                 assert_eq!(blockers[0].table, "public.gifts", "{check}")
             }
             error => panic!("{error}"),
@@ -148,7 +149,7 @@ async fn undeclared_edges_are_refused() {
         )
         .await;
         match order::Entity::archive_by_id(1).exec(&db).await.unwrap_err() {
-            ArchiveError::UndeclaredEdge { edges, .. } => {
+            Error::Drift(DriftError::UndeclaredEdges { edges, .. }) => {
                 assert_eq!(edges[0].constraint, "gifts_line_id_fkey");
                 assert_eq!(edges[0].on_delete.to_lowercase(), action);
             }
@@ -184,7 +185,7 @@ async fn drift_is_refused() {
         run(&db, change).await;
         let before = contents(&db).await;
         match order::Entity::archive_by_id(1).exec(&db).await.unwrap_err() {
-            ArchiveError::Drift { problems, .. } => {
+            Error::Drift(DriftError::Schema { problems, .. }) => {
                 assert!(problems.iter().any(|p| p.contains(expected)), "{change}: {problems:?}");
             }
             error => panic!("{change}: {error}"),
@@ -216,7 +217,7 @@ async fn hidden_rows_are_refused() {
     .await;
     let db = database.connect_as("clerk").await;
     match order::Entity::archive_by_id(1).exec(&db).await.unwrap_err() {
-        ArchiveError::Drift { problems, .. } => {
+        Error::Drift(DriftError::Schema { problems, .. }) => {
             assert!(
                 problems
                     .iter()
@@ -236,7 +237,10 @@ async fn nothing_is_installed() {
     let database = sea_orm_archive_tests::Database::empty().await;
     let db = database.connect().await;
     let error = order::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::NotInstalled(_)), "{error}");
+    assert!(
+        matches!(error, Error::Setup(SetupError::NotInstalled { .. })),
+        "{error}"
+    );
     assert!(error.to_string().contains("install_archive"));
 }
 
@@ -260,7 +264,7 @@ async fn another_version_of_the_installed_schema_is_refused_before_anything_move
         run(&db, &sql).await;
         let error = order::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
         assert!(
-            matches!(error, ArchiveError::SchemaVersion { .. }),
+            matches!(error, Error::Setup(SetupError::SchemaVersion { .. })),
             "{error}"
         );
         assert!(error.to_string().contains(remedy), "{error}");
@@ -269,5 +273,5 @@ async fn another_version_of_the_installed_schema_is_refused_before_anything_move
     let db = database.connect().await;
     run(&db, "create or replace function archive.schema_version() returns integer language sql immutable return 1999").await;
     let error = order::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Drift { .. }), "{error}");
+    assert!(matches!(error, Error::Drift(_)), "{error}");
 }

@@ -1,9 +1,10 @@
 //! The same table by two paths, trees in one table, shared rows, keys of several columns.
 
 use sea_orm::entity::prelude::*;
+use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 
-use crate::database::{column, contents, count, database, run};
+use crate::trees::database::{column, contents, count, database, run};
 
 mod project {
     use sea_orm::entity::prelude::*;
@@ -191,7 +192,9 @@ async fn a_subtree_archived_before_stays() {
         .await
         .unwrap_err()
     {
-        ArchiveError::ParentArchived { archival, .. } => assert_eq!(archival, upper.id),
+        Error::Conflict(ConflictError::ParentArchived { archival, .. }) => {
+            assert_eq!(archival, upper.id)
+        }
         error => panic!("{error}"),
     }
     upper.restore(&db).await.unwrap();
@@ -399,6 +402,6 @@ async fn partitions_identity_and_generated_columns() {
     .await;
     assert!(matches!(
         node::Entity::archive_by_id(3).exec(&db).await.unwrap_err(),
-        ArchiveError::Blocked { .. }
+        Error::Conflict(ConflictError::Blocked { .. })
     ));
 }

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::prelude::*;
 
-use crate::database::{contents, database};
+use crate::trees::database::{contents, database};
 
 mod thing {
     use sea_orm::entity::prelude::*;

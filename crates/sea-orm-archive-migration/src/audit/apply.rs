@@ -6,12 +6,13 @@ use sea_orm_archive_postgres::template::fill;
 use sea_orm_migration::DbErr;
 
 use crate::{
+    archive_table::privileges,
     audit::{
         column, function,
         options::AuditedTable,
         register::{self, Audited},
     },
-    known, name, privileges, tenancy,
+    known, name, tenancy,
     work::Work,
 };
 
@@ -28,7 +29,7 @@ pub(crate) async fn audit(work: &Work, wanted: &AuditedTable) -> Result<(), DbEr
     register::put(work, &table.id, &wanted.excluded, &wanted.redacted).await?;
     known::note(work).await?;
     refresh(work, &table).await?;
-    tenancy::tell_log(work, &table).await
+    tenancy::follow_in_log(work, &table).await.map(drop)
 }
 
 /// Audits a table no longer. Its entries stay.
@@ -234,7 +235,7 @@ async fn refuse_unfit(work: &Work, table: &Table, wanted: &AuditedTable) -> Resu
                 .to_owned(),
         );
     }
-    if let Some(active) = crate::register::active_of(work, id).await? {
+    if let Some(active) = crate::archive_table::register::active_of(work, id).await? {
         return refuse(format!(
             "is the archive table of {active}: audit that, and what happens here is told of its rows"
         ));

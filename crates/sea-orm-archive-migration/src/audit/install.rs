@@ -5,9 +5,10 @@ use sea_orm_archive_postgres::template::fill;
 use sea_orm_migration::DbErr;
 
 use crate::{
+    archive_table::privileges,
     audit::{apply, partition, register},
     name::quote,
-    privileges, tenancy,
+    tenancy,
     work::Work,
 };
 
@@ -16,7 +17,7 @@ const MONTHS: i32 = 3;
 
 /// Creates what is not there yet, replaces the functions, and makes the first partitions.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
-    crate::register::require(work).await?;
+    crate::archive_table::register::require(work).await?;
     let before = privileges::standing(work).await?;
     work.run(schema::audit::INSTALL).await?;
     work.run(schema::audit::STATEMENT).await?;

@@ -91,7 +91,7 @@ pub(crate) async fn put(
     redacted: &[String],
 ) -> Result<(), DbErr> {
     work.run(&format!(
-        "INSERT INTO archive.audited_table (relation, table_name, excluded, redacted, excluded_names, redacted_names, once_hidden, audited_since, shape,
+        "INSERT INTO archive.audited_table (relation, table_name, excluded, redacted, excluded_names, redacted_names, ever_excluded, audited_since, shape,
                                             known_names, known_place)
          VALUES ({oid}, {name} || CASE WHEN EXISTS (SELECT FROM archive.audited_table AS other
                                                     WHERE other.table_name = {name} AND other.relation <> {oid})
@@ -101,7 +101,7 @@ pub(crate) async fn put(
          ON CONFLICT (relation) DO UPDATE
          SET excluded = EXCLUDED.excluded, redacted = EXCLUDED.redacted, excluded_names = EXCLUDED.excluded_names,
              redacted_names = EXCLUDED.redacted_names, known_names = EXCLUDED.known_names, known_place = EXCLUDED.known_place,
-             once_hidden = ARRAY(SELECT DISTINCT pg_catalog.unnest(archive.audited_table.once_hidden || EXCLUDED.once_hidden))",
+             ever_excluded = ARRAY(SELECT DISTINCT pg_catalog.unnest(archive.audited_table.ever_excluded || EXCLUDED.ever_excluded))",
         oid = table.oid,
         known_names = known_names(&table.oid.to_string()),
         name = literal(&table.to_string()),

@@ -5,8 +5,8 @@ use sea_orm_archive_postgres::schema;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{
+    archive_table::index,
     history::model::History,
-    index,
     name::{derived, quote, quote_all},
     work::{Work, said},
 };

@@ -4,11 +4,9 @@ use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_migration::DbErr;
 
 use crate::{
-    context,
-    history::{
-        constraint, extension, fit, foreign_key, model::History, options::HistoryTable, register,
-    },
-    known, name, tenancy,
+    context, feature,
+    history::{constraint, extension, fit, model::History, options::HistoryTable, register},
+    known, name,
     work::Work,
 };
 
@@ -16,13 +14,12 @@ use crate::{
 /// lacks, and registers it.
 pub(crate) async fn create(work: &Work, wanted: &HistoryTable) -> Result<(), DbErr> {
     register::require(work).await?;
-    foreign_key::forget_dropped(work).await?;
-    register::forget_dropped(work).await?;
+    feature::forget_dropped(work).await?;
     let history = ensure(work, wanted, None).await?;
-    tenancy::refresh(work, &history.id).await
+    feature::changed(work, &history.id).await
 }
 
-/// As [`create`], before tenancy follows; `split` are the columns that come from the identity table.
+/// As [`create`], before other features follow; `split` are the columns that come from the identity table.
 pub(crate) async fn ensure(
     work: &Work,
     wanted: &HistoryTable,

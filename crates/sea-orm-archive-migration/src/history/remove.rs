@@ -3,6 +3,7 @@
 use sea_orm_migration::DbErr;
 
 use crate::{
+    feature,
     history::{foreign_key, register},
     known,
     work::{Work, said},
@@ -15,8 +16,7 @@ pub(crate) async fn history(work: &Work, name: &str) -> Result<(), DbErr> {
             .run_on_callers_path(&format!("DROP TABLE IF EXISTS {name}"))
             .await;
     }
-    foreign_key::forget_dropped(work).await?;
-    register::forget_dropped(work).await?;
+    feature::forget_dropped(work).await?;
     let Some(table) = work.table(name).await? else {
         return Ok(());
     };

@@ -4,12 +4,12 @@ use sea_orm_archive_postgres::catalog::{Column, Table};
 use sea_orm_migration::DbErr;
 
 use crate::{
+    archive_table::sync,
     name::{literal, quote},
     stamps::{
         options::{StampedTable, Stamps},
         register::Registered,
     },
-    sync,
     work::Work,
 };
 

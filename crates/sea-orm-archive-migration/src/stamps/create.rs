@@ -4,9 +4,9 @@ use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_migration::DbErr;
 
 use crate::{
-    audit, known,
+    archive_table::register as twins,
+    feature, known,
     name::{self, quote_all},
-    register as twins,
     stamps::{
         columns, function,
         options::StampedTable,
@@ -19,7 +19,7 @@ use crate::{
 pub(crate) async fn stamp(work: &Work, wanted: &StampedTable) -> Result<(), DbErr> {
     wanted.stamps.check()?;
     require(work).await?;
-    register::forget_dropped(work).await?;
+    feature::forget_dropped(work).await?;
     let table = work.existing_table(&name::table(&wanted.table)?).await?;
     known::follow(work, &table.id).await?;
     register::take_over(work, &table.id).await?;
@@ -43,7 +43,7 @@ pub(crate) async fn stamp(work: &Work, wanted: &StampedTable) -> Result<(), DbEr
     let table = work.existing_table(&table.id.sql()).await?;
     function::create(work, &table, &registered).await?;
     function::attach(work, &table, &registered).await?;
-    audit::refresh(work, &table).await
+    feature::changed(work, &table.id).await
 }
 
 /// Refuses to go on where `install_archive` has not run, or only that of an older version.

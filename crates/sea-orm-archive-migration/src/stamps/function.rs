@@ -10,8 +10,8 @@ use sea_orm_archive_postgres::template::{fill, function_body};
 use sea_orm_migration::DbErr;
 
 use crate::{
+    archive_table::privileges,
     name::{literal, quote},
-    privileges,
     stamps::{
         options::Stamps,
         register::{self, Registered},

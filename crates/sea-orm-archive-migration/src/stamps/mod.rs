@@ -1,15 +1,13 @@
 //! Stamps: who made a row and who changed it last, and when, said by the database.
 
-mod columns;
-mod create;
-mod function;
-mod options;
-mod register;
-mod remove;
-mod schema;
+pub(crate) mod columns;
+pub(crate) mod create;
+pub(crate) mod function;
+pub(crate) mod options;
+pub(crate) mod register;
+pub(crate) mod remove;
 
 pub use options::StampedTable;
-pub use schema::StampSchema;
 
 pub(crate) use function::{install, refresh};
 pub(crate) use register::{forget_dropped, refuse_stamped};

@@ -3,7 +3,7 @@
 use sea_orm_migration::DbErr;
 
 use crate::{
-    known,
+    feature, known,
     stamps::{columns, register},
     work::Work,
 };
@@ -13,7 +13,7 @@ pub(crate) async fn unstamp(work: &Work, name: &str) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
     }
-    register::forget_dropped(work).await?;
+    feature::forget_dropped(work).await?;
     let Some(table) = work.table(name).await? else {
         return Ok(());
     };

@@ -4,13 +4,12 @@ use sea_orm_archive_postgres::catalog::{Table, TableId};
 use sea_orm_migration::DbErr;
 
 use crate::{
-    known,
+    feature, known,
     name::{self, literal, quote},
     tenancy::{
+        archivals,
         column::{self, Compared},
-        history,
-        ledger::{self, Told},
-        log,
+        history, log,
         objects::{POLICIES, ROW_TRIGGERS, refresh_foreign_keys},
         options::Tenancy,
         register::{self, Member, Registered},
@@ -21,14 +20,14 @@ use crate::{
 
 /// Puts a table under tenancy.
 pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
-    crate::register::require(work).await?;
+    crate::archive_table::register::require(work).await?;
     if !register::is_installed(work).await? {
         return Err(DbErr::Migration(
             "the archive was installed by a version that knew no tenancy: call `manager.install_archive()` again"
                 .to_owned(),
         ));
     }
-    crate::register::forget_dropped(work).await?;
+    feature::forget_dropped(work).await?;
     register::forget_dropped(work).await?;
     let table = work.existing_table(&name::table(&wanted.table)?).await?;
     known::follow(work, &table.id).await?;
@@ -36,35 +35,22 @@ pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
     let table = work.existing_table(&table.id.sql()).await?;
     let number = verify(work, &table, wanted).await?;
     let before = register::find(work, &table.id).await?;
-    if let Some(before) = &before {
-        leave(work, &table.id, before, wanted).await?;
+    let is_first = before.is_none();
+    let left = before.filter(|before| before.column != wanted.column);
+    if let Some(before) = &left {
+        leave(work, &table.id, &before.column).await?;
     }
     register::put(work, &table.id, number, wanted).await?;
-    let members = register::members(work, &table.id).await?;
-    for member in &members {
-        refuse_other_policies(work, member, before.is_none()).await?;
-        work.unforce(&member.name).await?;
+    for member in register::members(work, table.id.oid).await? {
+        refuse_other_policies(work, &member, is_first).await?;
     }
-    let told = match before {
-        None => Told::Never,
-        Some(before) if before.column == wanted.column => Told::Before,
-        Some(_) => Told::ByAnother,
-    };
-    protect(work, &table, told).await
+    protect(work, &table, is_first || left.is_some()).await
 }
 
-/// What was made for the column of `before`, where another one is wanted now.
-async fn leave(
-    work: &Work,
-    table: &TableId,
-    before: &Registered,
-    wanted: &Tenancy,
-) -> Result<(), DbErr> {
-    register::follow(work, table, &before.column).await?;
-    if before.column == wanted.column {
-        return Ok(());
-    }
-    let members = register::members(work, table).await?;
+/// Drops what was created for another column.
+async fn leave(work: &Work, table: &TableId, column: &str) -> Result<(), DbErr> {
+    register::follow(work, table, column).await?;
+    let members = register::members(work, table.oid).await?;
     for member in &members {
         remove::unprotect(work, member).await?;
     }
@@ -79,7 +65,7 @@ pub(crate) async fn refresh(work: &Work, table: &TableId) -> Result<(), DbErr> {
     }
     register::forget_dropped(work).await?;
     for origin in register::origins(work, table).await? {
-        protect(work, &work.existing_table(&origin).await?, Told::Before).await?;
+        protect(work, &work.existing_table(&origin).await?, false).await?;
     }
     Ok(())
 }
@@ -103,22 +89,49 @@ pub(crate) async fn lift_guards(work: &Work, table: &TableId) -> Result<(), DbEr
     .await
 }
 
-async fn protect(work: &Work, table: &Table, told: Told) -> Result<(), DbErr> {
+/// Everything that tenancy adds for `table`; `is_new` where another column, or none, contained the tenant before.
+async fn protect(work: &Work, table: &Table, is_new: bool) -> Result<(), DbErr> {
     let Some(registered) = register::find(work, &table.id).await? else {
         return Ok(());
     };
     register::follow(work, &table.id, &registered.column).await?;
     temporal::refuse_unseen(work, vec![table.id.oid]).await?;
+    lift(work, table).await?;
     history::own_versions(work, &table.id, table, &registered.column).await?;
-    ledger::tell(work, &table.id, told).await?;
-    for member in register::members(work, &table.id).await? {
-        protect_member(work, &member, &registered).await?;
+    let members = register::members(work, table.id.oid).await?;
+    leave_to_administrator(work, table, &members, is_new).await?;
+    for member in &members {
+        protect_member(work, member, &registered).await?;
         register::keep(work, member.oid).await?;
     }
     shared::protect(work).await?;
     refresh_foreign_keys(work).await?;
-    known::note(work).await?;
-    log::tell_all(work, &table.id).await
+    known::note(work).await
+}
+
+/// Lets the migration see the rows of every tenant, in all that [`protect_member`] and [`shared::protect`] force again.
+async fn lift(work: &Work, table: &Table) -> Result<(), DbErr> {
+    let mut tables = shared::tables(work).await?;
+    let members = register::members(work, table.id.oid).await?;
+    tables.extend(members.into_iter().map(|member| member.name));
+    work.unforce_all(tables).await.map(drop)
+}
+
+/// Archivals and entries of the audit log from before belong to no tenant. From now on they have that of their rows.
+async fn leave_to_administrator(
+    work: &Work,
+    table: &Table,
+    members: &[Member],
+    is_new: bool,
+) -> Result<(), DbErr> {
+    archivals::clear(work, &table.id, is_new).await?;
+    for member in members.iter().filter(|member| member.is_whole()) {
+        let member = work.existing_table(&member.name).await?;
+        if log::follow(work, &member).await? || is_new {
+            log::clear(work, &member.id).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn protect_member(
@@ -248,7 +261,7 @@ async fn verify(work: &Work, table: &Table, wanted: &Tenancy) -> Result<i16, DbE
                 .to_owned(),
         );
     }
-    if let Some(active) = crate::register::active_of(work, id).await? {
+    if let Some(active) = crate::archive_table::register::active_of(work, id).await? {
         return refuse(format!(
             "is the archive table of {active}: put that under tenancy"
         ));

@@ -45,7 +45,6 @@ pub(crate) async fn own_versions(
         match own {
             Some(_) => tied.refer_already(work).await?,
             None => {
-                tied.unforce(work).await?;
                 tied.add_column(work).await?;
                 tied.default_to_the_context(work).await?;
                 tied.refer(work).await?;
@@ -68,16 +67,6 @@ struct Tied<'a> {
 }
 
 impl Tied<'_> {
-    async fn unforce(&self, work: &Work) -> Result<(), DbErr> {
-        for table in [self.table, self.history] {
-            work.unforce(&table.id.sql()).await?;
-            if let Some(twin) = &table.twin {
-                work.unforce(&twin.id.sql()).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// The column, in the history and in its archive table, filled with what the identities say.
     async fn add_column(&self, work: &Work) -> Result<(), DbErr> {
         let wanted = self.table.column(self.column).ok_or_else(|| {

@@ -1,23 +1,23 @@
 //! Tenancy: row-level security of everything that holds rows of a table.
 
-mod apply;
-mod column;
-mod history;
-mod ledger;
-mod log;
-mod objects;
-mod options;
-mod register;
-mod remove;
-mod schema;
-mod shared;
-mod temporal;
+pub(crate) mod apply;
+pub(crate) mod archivals;
+pub(crate) mod attribute;
+pub(crate) mod column;
+pub(crate) mod history;
+pub(crate) mod log;
+pub(crate) mod objects;
+pub(crate) mod options;
+pub(crate) mod register;
+pub(crate) mod remove;
+pub(crate) mod shared;
+pub(crate) mod temporal;
 
+pub use attribute::Attributed;
 pub use options::Tenancy;
-pub use schema::TenancySchema;
 
 pub(crate) use apply::{lift_guards, refresh};
-pub(crate) use log::tell as tell_log;
+pub(crate) use log::follow as follow_in_log;
 pub(crate) use objects::refresh_foreign_keys;
 pub(crate) use remove::refuse_while_enabled;
 pub(crate) use shared::{keep_functions, owner, protect as protect_shared};

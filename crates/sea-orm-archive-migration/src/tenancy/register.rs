@@ -33,6 +33,13 @@ pub(crate) struct Member {
     pub(crate) column: Option<String>,
 }
 
+impl Member {
+    /// An active table, with all of its partitions.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.is_archived && !self.is_partition
+    }
+}
+
 /// Whether the register is there.
 pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
     let sql = "SELECT pg_catalog.to_regclass('archive.tenancy_object') IS NOT NULL AS installed";
@@ -168,8 +175,19 @@ pub(crate) async fn origins(work: &Work, relation: &TableId) -> Result<Vec<Strin
     rows.iter().map(|row| row.try_get("", "name")).collect()
 }
 
-/// Every table that holds rows of `table`, itself first.
-pub(crate) async fn members(work: &Work, table: &TableId) -> Result<Vec<Member>, DbErr> {
+/// The tables under tenancy, by number.
+pub(crate) async fn tables(work: &Work) -> Result<Vec<i64>, DbErr> {
+    let rows = work
+        .rows(
+            "SELECT t.relation::oid::bigint AS oid FROM archive.tenancy AS t ORDER BY t.relation",
+            [],
+        )
+        .await?;
+    rows.iter().map(|row| row.try_get("", "oid")).collect()
+}
+
+/// Every table that holds rows of the table of this number, itself first.
+pub(crate) async fn members(work: &Work, table: i64) -> Result<Vec<Member>, DbErr> {
     let rows = work
         .rows(
             "SELECT s.relation::bigint AS oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
@@ -181,7 +199,7 @@ pub(crate) async fn members(work: &Work, table: &TableId) -> Result<Vec<Member>,
              JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
              WHERE s.origin = $1::bigint::oid
              ORDER BY s.what <> 'table', c.relispartition, s.relation",
-            [table.oid.into()],
+            [table.into()],
         )
         .await?;
     let read = |row: &QueryResult| {

@@ -7,7 +7,7 @@ use sea_orm_migration::DbErr;
 use crate::{
     known,
     tenancy::{
-        log,
+        archivals, log,
         objects::{POLICIES, ROW_TRIGGERS, refresh_foreign_keys},
         register::{self, Member},
         shared, temporal,
@@ -31,7 +31,7 @@ pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
         return Ok(());
     }
     let table = work.existing_table(&table.id.sql()).await?;
-    let members = register::members(work, &table.id).await?;
+    let members = register::members(work, table.id.oid).await?;
     for member in &members {
         unprotect(work, member).await?;
     }
@@ -40,8 +40,8 @@ pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
     temporal::refuse_left(work, members.iter().map(|member| member.oid).collect()).await?;
     refresh_foreign_keys(work).await?;
     log::forget(work, &members).await?;
-    shared::unforce(work).await?;
-    work.run(schema::tenancy::RELEASE_LEDGER).await?;
+    work.unforce_all(shared::tables(work).await?).await?;
+    archivals::release(work).await?;
     let (any, _) = register::administrator(work).await?;
     if any {
         shared::protect(work).await

@@ -102,26 +102,19 @@ async fn keep(work: &Work, table: &str) -> Result<(), DbErr> {
     register::keep(work, oid).await
 }
 
-/// Lets their owner see every row, until they are protected again.
-pub(crate) async fn unforce(work: &Work) -> Result<(), DbErr> {
-    for table in TABLES {
-        work.unforce(table).await?;
-    }
-    if audit::register::is_installed(work).await? {
-        for table in AUDIT_TABLES {
-            work.unforce(table).await?;
-        }
-    }
-    Ok(())
+/// All that exist.
+pub(crate) async fn tables(work: &Work) -> Result<Vec<String>, DbErr> {
+    let audit = audit::register::is_installed(work).await?;
+    let tables = TABLES.iter().chain(AUDIT_TABLES.iter().filter(|_| audit));
+    Ok(tables.map(|table| (*table).to_owned()).collect())
 }
 
 /// Lets everybody see them again who is granted them.
 pub(crate) async fn release(work: &Work) -> Result<(), DbErr> {
     let audit = audit::register::is_installed(work).await?;
-    let tables = TABLES.iter().chain(AUDIT_TABLES.iter().filter(|_| audit));
-    for table in tables {
+    for table in tables(work).await? {
         let mut sql = format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;\n");
-        if *table == "archive.archival" {
+        if table == "archive.archival" {
             // What keeps records from roles that may not read their tables stays without tenancy.
             sql.push_str(
                 "CREATE POLICY every_record ON archive.archival FOR SELECT USING (true);\n",

@@ -3,7 +3,7 @@
 
 use crate::ident::literal;
 use crate::model::{Basis, DetachedChild, Moved};
-use crate::sqlstate::STALE;
+use crate::sqlstate::STALE_PLAN;
 
 /// SQL: true while the tables are those that the plan was made from. Part of each statement that is planned with it.
 pub fn unchanged(basis: &Basis) -> String {
@@ -26,7 +26,7 @@ pub fn resolved(basis: &Basis) -> String {
     let expected = basis.resolved.iter().map(|(_, oid)| oid.to_string());
     format!(
         "CASE WHEN ARRAY[{}]::pg_catalog.oid[] OPERATOR(pg_catalog.=) '{{{}}}'::pg_catalog.oid[] \
-         THEN true ELSE archive.stop('{STALE}', 'the search_path finds other tables') END",
+         THEN true ELSE archive.stop('{STALE_PLAN}', 'the search_path finds other tables') END",
         found.collect::<Vec<_>>().join(", "),
         expected.collect::<Vec<_>>().join(",")
     )

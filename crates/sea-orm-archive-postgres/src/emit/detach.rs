@@ -6,7 +6,7 @@
 use super::tree::{TAG, unless_moved};
 use crate::ident::{columns, exact, joined, key_array, literal, object, quote, same_key};
 use crate::model::{DetachedChild, Plan};
-use crate::sqlstate::TRIGGER;
+use crate::sqlstate::{SERIALIZATION_FAILURE, TRIGGER};
 
 // The columns of our own beside those of the child's key.
 const TENANT: &str = "\"archive.tenant\"";
@@ -184,7 +184,7 @@ pub(super) fn guards(d: usize, child: &DetachedChild) -> Vec<String> {
         // The plan refuses triggers there, so somebody deleted a row with plain SQL meanwhile.
         guards.push(all_done(
             &format!("archived_{d}"),
-            "40001",
+            SERIALIZATION_FAILURE,
             &format!("rows of {} changed meanwhile: try again", twin.id),
         ));
     }

@@ -10,7 +10,7 @@ use crate::ident::{
     has_recorded_key, is_recorded_key, literal, object, quote, recorded_key, type_name,
 };
 use crate::model::{DetachedChild, Moved, RestorePlan};
-use crate::sqlstate::TRIGGER;
+use crate::sqlstate::{SERIALIZATION_FAILURE, TRIGGER};
 
 /// Links with these outcomes need not be remembered any more: nobody would put them back.
 const SETTLED: &str = "o.reason IS NULL OR o.reason OPERATOR(pg_catalog.=) 'other_link'";
@@ -149,10 +149,11 @@ fn named(plan: &RestorePlan, e: usize, key: &ForeignKey) -> Option<(String, Stri
 
 /// The rows of a table that links were cut from, locked.
 fn rows(d: usize, child: &DetachedChild, name: &str, table: &TableId, only: &str) -> String {
-    // Who sees the rows of every tenant does not follow a link to a row of another one.
+    // The administrator sees the rows of every tenant, and follows no link to a row of another one than the archival has.
+    // One from before tenancy has none, and its links may be to rows of several.
     let own = match &child.table.tenant {
         Some(tenant) => format!(
-            "coalesce({} OPERATOR(pg_catalog.=) (SELECT g.tenant FROM target AS g), false)",
+            "coalesce((SELECT g.tenant OPERATOR(pg_catalog.=) '' OR {} OPERATOR(pg_catalog.=) g.tenant FROM target AS g), false)",
             child.table.tenant_text("t", tenant)
         ),
         None => "true".to_owned(),
@@ -345,7 +346,7 @@ pub(super) fn guards(d: usize, child: &DetachedChild) -> Vec<String> {
 fn forgotten(d: usize) -> String {
     format!(
         "(CASE WHEN coalesce((SELECT f.links FROM forgotten_{d} AS f), 0) OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*) FROM outcome_{d} AS o WHERE {SETTLED}) \
-         THEN true ELSE archive.stop('40001', 'detached links changed meanwhile: try again') END)"
+         THEN true ELSE archive.stop('{SERIALIZATION_FAILURE}', 'detached links changed meanwhile: try again') END)"
     )
 }
 
@@ -368,7 +369,7 @@ fn settled(d: usize, child: &DetachedChild) -> String {
         child.table
     );
     format!(
-        "(CASE WHEN NOT EXISTS (SELECT FROM outcome_{d} AS o WHERE o.reason OPERATOR(pg_catalog.=) 'row_missing' AND ({})) THEN true ELSE archive.stop('40001', {}) END)",
+        "(CASE WHEN NOT EXISTS (SELECT FROM outcome_{d} AS o WHERE o.reason OPERATOR(pg_catalog.=) 'row_missing' AND ({})) THEN true ELSE archive.stop('{SERIALIZATION_FAILURE}', {}) END)",
         seen.join(" OR "),
         literal(&message)
     )

@@ -5,7 +5,7 @@ use super::relink;
 use super::tree::with;
 use crate::ident::{bare, columns, literal, object, quote};
 use crate::model::{Moved, RestorePlan};
-use crate::sqlstate::{INCOMPLETE, OTHER_PLAN, OTHER_TENANT, TRIGGER};
+use crate::sqlstate::{INCOMPLETE_ARCHIVAL, OTHER_PLAN, OTHER_TENANT, TRIGGER};
 
 /// The moving statement; its arguments are the archival's id and who restores it.
 ///
@@ -134,7 +134,7 @@ fn guards(plan: &RestorePlan) -> Vec<String> {
             root.twin.id
         );
         guards.push(format!(
-            "(CASE WHEN EXISTS (SELECT FROM taken_0) THEN true ELSE archive.stop('{INCOMPLETE}', {}) END)",
+            "(CASE WHEN EXISTS (SELECT FROM taken_0) THEN true ELSE archive.stop('{INCOMPLETE_ARCHIVAL}', {}) END)",
             literal(&message)
         ));
     }
@@ -162,7 +162,7 @@ fn guards(plan: &RestorePlan) -> Vec<String> {
 }
 
 /// Rows of another tenant that stand in this archival: somebody put them there, and only who sees the rows of every
-/// tenant would bring them back along.
+/// tenant would bring them back along. The archival of no tenant is from before tenancy, and may hold rows of several.
 fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
     let tables = plan.tables.iter().enumerate();
     tables.filter_map(|(n, moved)| {
@@ -170,7 +170,7 @@ fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
         let tenant = table.tenant.as_ref()?;
         let tenant = table.tenant_text("t", written(moved).find(|name| name == tenant)?);
         Some(format!(
-            "(CASE WHEN NOT EXISTS (SELECT FROM taken_{n} AS t, target AS g WHERE {tenant} IS DISTINCT FROM g.tenant) \
+            "(CASE WHEN NOT EXISTS (SELECT FROM taken_{n} AS t, target AS g WHERE {tenant} IS DISTINCT FROM g.tenant AND g.tenant IS DISTINCT FROM '') \
              THEN true ELSE archive.stop('{OTHER_TENANT}', {}) END)",
             literal(&moved.twin.id.to_string())
         ))

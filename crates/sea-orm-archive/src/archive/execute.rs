@@ -7,7 +7,7 @@ use super::explain::{is_blocked, key_archived, unfit_actor, unseen_child};
 use super::request::Request;
 use crate::archival::{self, Model as Archival};
 use crate::entity::Archivable;
-use crate::error::{self, Error};
+use crate::error::{self, ConflictError, Error, RetryError, unexpected_answer};
 use crate::exec::{ATTEMPTS, Executor, ask, back_off, check_backend};
 use crate::planned::{Planned, Steps, planned, replanned};
 use crate::report::{ArchivePreview, Blocker};
@@ -35,13 +35,15 @@ where
     );
     let work = async {
         let mut plan = planned::<E>(db).await?;
-        for attempt in 1.. {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
             let error = match ask(db, &request.call(&plan.plan, steps(&plan), true)).await {
                 Ok(answer) => return archivals(answer),
                 Err(error) if attempt >= ATTEMPTS => return Err(error),
                 Err(error) => error,
             };
-            if matches!(error, Error::Contention { .. }) && db.is_pool() {
+            if matches!(error, Error::Retry(RetryError::Contention { .. })) && db.is_pool() {
                 back_off(attempt).await;
             } else if let Some(new) = replanned::<E>(db, &plan, &error).await? {
                 plan = new;
@@ -52,7 +54,7 @@ where
                 }
                 let blockers = blockers::<E, C>(db, request).await?;
                 if !blockers.is_empty() {
-                    return Err(Error::Blocked { table, blockers });
+                    return Err(Error::Conflict(ConflictError::Blocked { table, blockers }));
                 }
                 if attempt >= LOOKS
                     && let Some(unseen) = unseen_child(&plan, &error)
@@ -65,15 +67,10 @@ where
                 return Err(key_archived(&plan, unfit_actor(&plan, error)));
             }
         }
-        unreachable_attempts()
     };
     let archived = work.instrument(span.clone()).await?;
     record(&span, &archived);
     Ok(archived)
-}
-
-fn unreachable_attempts<T>() -> Result<T, Error> {
-    Err(Error::Catalog("no attempt was made".to_owned()))
 }
 
 fn record(span: &tracing::Span, archived: &[Archival]) {
@@ -95,7 +92,7 @@ fn archivals(answer: Option<Json>) -> Result<Vec<Archival>, Error> {
             archivals.sort_by_key(|archival| archival.id);
             Ok(archivals)
         }
-        Some(other) => Err(Error::Catalog(format!("no list of records: {other}"))),
+        Some(other) => Err(unexpected_answer(format!("no list of records: {other}"))),
     }
 }
 
@@ -121,8 +118,7 @@ where
     let Some(answer) = answer.filter(|answer| !answer.is_null()) else {
         return Ok(None);
     };
-    let mut preview: ArchivePreview =
-        serde_json::from_value(answer).map_err(|error| Error::Catalog(error.to_string()))?;
+    let mut preview: ArchivePreview = serde_json::from_value(answer).map_err(unexpected_answer)?;
     preview.blocked.retain(|blocker| blocker.rows > 0);
     preview.detached.retain(|detachment| detachment.rows > 0);
     Ok(Some(preview))

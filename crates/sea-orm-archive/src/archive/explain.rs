@@ -1,11 +1,14 @@
 //! What an error of the database means for an archive.
 
-use crate::error::{self, Error, postgres};
+use sea_orm_archive_postgres::sqlstate;
+
+use crate::error::{self, ConflictError, Error, RefusedError, postgres};
 use crate::planned::Planned;
 
-/// A foreign key: the database found rows that point at the tree; AR003: our guard did.
+/// A foreign key found rows that refer to the tree, or our guard did.
 pub(super) fn is_blocked(error: &Error) -> bool {
-    error::code(error).is_some_and(|code| error::is_foreign_key(&code) || code == error::RESTRICTED)
+    error::code(error)
+        .is_some_and(|code| sqlstate::is_foreign_key(code) || code == sqlstate::RESTRICTED)
 }
 
 /// A foreign key whose rows row security hides: those of another tenant.
@@ -24,34 +27,35 @@ pub(super) fn unseen_child(planned: &Planned, error: &Error) -> Option<Error> {
         .chain(detached.map(|edge| &edge.key))
         .chain(plan.restrictions.iter().map(|r| &r.key));
     let key = keys.find(|key| key.name == constraint && key.child.hides_rows)?;
-    Some(Error::OtherTenant {
+    Some(Error::Conflict(ConflictError::OtherTenant {
         table: key.child.to_string(),
-    })
+    }))
 }
 
-/// 22P02, 22003 and 22007: who acts cannot be read as the type of `deleted_by`. Nothing else is read from text
-/// there.
+/// The actor cannot be read as the type of `deleted_by`. Nothing else is read from text there.
 pub(super) fn unfit_actor(planned: &Planned, error: Error) -> Error {
     let Error::Database(source) = &error else {
         return error;
     };
-    match postgres(source).filter(|e| matches!(e.code(), "22P02" | "22003" | "22007" | "22001")) {
-        Some(e) => Error::Actor {
+    match postgres(source).filter(|e| sqlstate::is_invalid_text(e.code())) {
+        Some(e) => Error::Refused(RefusedError::ActorType {
             table: planned.plan.root().table.id.to_string(),
             detail: e.message().to_owned(),
-        },
+        }),
         None => error,
     }
 }
 
-/// 23505: the key of an active row is taken in its twin. Nothing else is unique there.
+/// The key of an active row is taken in its archive table. Nothing else is unique there.
 pub(super) fn key_archived(planned: &Planned, error: Error) -> Error {
     let Error::Database(source) = &error else {
         return error;
     };
-    // A number of the ledger that somebody took by hand is none of the table's keys.
-    match postgres(source).filter(|e| e.code() == "23505" && e.schema() != Some("archive")) {
-        Some(e) => Error::KeyArchived {
+    // A collision on the archival's own id (inserted with plain SQL) is not a key of this table.
+    match postgres(source)
+        .filter(|e| e.code() == sqlstate::UNIQUE_VIOLATION && e.schema() != Some("archive"))
+    {
+        Some(e) => Error::Conflict(ConflictError::DuplicateKey {
             table: planned.plan.root().table.id.to_string(),
             constraint: e.constraint().unwrap_or_default().to_owned(),
             detail: e
@@ -59,7 +63,7 @@ pub(super) fn key_archived(planned: &Planned, error: Error) -> Error {
                 .unwrap_or_else(|| e.message())
                 .trim_end_matches('.')
                 .to_owned(),
-        },
+        }),
         None => error,
     }
 }

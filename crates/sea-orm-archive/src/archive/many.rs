@@ -8,7 +8,7 @@ use super::request::Request;
 use crate::archival::Model as Archival;
 use crate::entity::Archivable;
 use crate::error::Error;
-use crate::exec::{Executor, actor_text};
+use crate::exec::{Executor, value_text};
 use crate::report::ArchivePreview;
 
 /// Archives every row that a filter finds, each with everything below it and as an archival of its
@@ -37,7 +37,7 @@ impl<E: Archivable> ArchiveMany<E> {
 
     /// Who archives them: `deleted_by` in the twins, `archived_by` in the ledger.
     pub fn by(mut self, actor: impl Into<E::DeletedBy>) -> Self {
-        self.request.by = actor_text(actor.into().into());
+        self.request.by = value_text(&actor.into().into());
         self
     }
 

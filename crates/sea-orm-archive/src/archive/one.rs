@@ -8,7 +8,7 @@ use super::request::Request;
 use crate::archival::Model as Archival;
 use crate::entity::Archivable;
 use crate::error::Error;
-use crate::exec::{ATTEMPTS, Executor, actor_text, back_off};
+use crate::exec::{ATTEMPTS, Executor, back_off, value_text};
 use crate::lock::{AtVersion, OptimisticLock};
 use crate::report::ArchivePreview;
 use crate::row::{is_value, keeps_moving, locate};
@@ -36,7 +36,7 @@ impl<E: Archivable> ArchiveOne<E> {
 
     /// Who archives it: `deleted_by` in the twins, `archived_by` in the ledger.
     pub fn by(mut self, actor: impl Into<E::DeletedBy>) -> Self {
-        self.request.by = actor_text(actor.into().into());
+        self.request.by = value_text(&actor.into().into());
         self
     }
 
@@ -69,15 +69,17 @@ impl<E: Archivable> ArchiveOne<E> {
     /// #     impl ActiveModelBehavior for ActiveModel {}
     /// # }
     /// # use sea_orm_archive::prelude::*;
-    /// # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), ArchiveError> {
+    /// # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), Error> {
     /// note::Entity::archive_by_id(42).at_version(3).exec(&db).await?;
     /// # Ok(())
     /// # }
     /// ```
     ///
-    /// The version is looked at by the statement that locks the row, so that a change which commits
-    /// before the lock is had is noticed. Another version is an [`Error::VersionConflict`]. The rows
-    /// below it may have any version.
+    /// The version is looked at by the statement that locks the row, so that a change which commits before the lock
+    /// is had is noticed. Another version is an [`ConflictError::LockVersion`]. The rows below it may have any
+    /// version.
+    ///
+    /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
     pub fn at_version(mut self, version: E::Version) -> Self
     where
         E: OptimisticLock,
@@ -92,9 +94,16 @@ impl<E: Archivable> ArchiveOne<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::AlreadyArchived`], [`Error::Blocked`],
-    /// [`Error::UndeclaredEdge`], [`Error::Drift`], [`Error::Contention`], with
-    /// [`at_version`](Self::at_version) also [`Error::VersionConflict`]: nothing has moved then.
+    /// [`NotFoundError::Row`], [`ConflictError::AlreadyArchived`], [`ConflictError::Blocked`],
+    /// [`DriftError::UndeclaredEdges`], [`DriftError::Schema`], [`RetryError::Contention`], with
+    /// [`at_version`](Self::at_version) also [`ConflictError::LockVersion`]: nothing has moved then.
+    /// [`ConflictError::AlreadyArchived`]: crate::error::ConflictError::AlreadyArchived
+    /// [`ConflictError::Blocked`]: crate::error::ConflictError::Blocked
+    /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`DriftError::UndeclaredEdges`]: crate::error::DriftError::UndeclaredEdges
+    /// [`NotFoundError::Row`]: crate::error::NotFoundError::Row
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<Archival, Error>
     where
         C: Executor,

@@ -15,9 +15,9 @@ use sea_orm_archive_postgres::template::fill;
 
 use super::key::logged_key;
 use crate::entity::DeclaredName;
-use crate::error::Error;
+use crate::error::{Error, NotFoundError, SetupError, unexpected_answer};
 use crate::exec::check_backend;
-use crate::row::key_text;
+use crate::row::{key_json, table_name};
 
 /// A row as it was at a time. Made by [`AuditEntity::row_as_of`](super::AuditEntity::row_as_of).
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub struct RowAsOf<E: EntityTrait> {
 }
 
 /// What a row was.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct AsOf<M> {
     /// The row.
     pub row: M,
@@ -40,6 +40,7 @@ pub struct AsOf<M> {
     /// which was changed since and then renamed or dropped.
     pub unknown: Vec<String>,
     /// The columns that the database computes from others.
+    #[serde(skip)]
     pub(super) generated: Vec<String>,
 }
 
@@ -74,17 +75,18 @@ impl<E: EntityTrait> RowAsOf<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotAudited`] where the table is not audited, or was not at that time;
-    /// [`Error::Redacted`] where the row is gone, and with it columns that the log does not tell;
-    /// [`Error::NotInstalled`].
+    /// [`SetupError::NotAudited`]; [`NotFoundError::LogEntries`] where it was not audited at that time;
+    /// [`NotFoundError::RedactedColumns`] where the row is gone, and with it columns that the log does not tell;
+    /// [`SetupError::NotInstalled`].
     pub async fn one<C: ConnectionTrait>(&self, db: &C) -> Result<Option<AsOf<E::Model>>, Error> {
         check_backend(db)?;
         let watched = self.watched(db).await?;
         if self.at < watched.since {
-            return Err(Error::NotAudited {
+            return Err(NotFoundError::LogEntries {
                 table: watched.name,
-                since: Some(watched.since),
-            });
+                since: watched.since,
+            }
+            .into());
         }
         let row = db.query_one_raw(self.statement(&watched)).await?;
         let Some(row) = row else {
@@ -99,8 +101,7 @@ impl<E: EntityTrait> RowAsOf<E> {
         }
         let gone: bool = row.try_get("", "archive.gone")?;
         let redacted: serde_json::Value = row.try_get("", "archive.redacted")?;
-        let redacted: Vec<String> =
-            serde_json::from_value(redacted).map_err(|error| Error::Catalog(error.to_string()))?;
+        let redacted: Vec<String> = serde_json::from_value(redacted).map_err(unexpected_answer)?;
         let mut unknown = watched.excluded.clone();
         unknown.extend(redacted);
         unknown.sort();
@@ -112,11 +113,12 @@ impl<E: EntityTrait> RowAsOf<E> {
                 unknown,
                 generated: watched.generated.clone(),
             })),
-            Err(_) if gone && !unknown.is_empty() => Err(Error::Redacted {
+            Err(_) if gone && !unknown.is_empty() => Err(NotFoundError::RedactedColumns {
                 table: watched.name.clone(),
-                key: key_text::<E>(&self.key),
+                key: key_json::<E>(&self.key),
                 columns: unknown,
-            }),
+            }
+            .into()),
             Err(error) => Err(error.into()),
         }
     }
@@ -129,9 +131,8 @@ impl<E: EntityTrait> RowAsOf<E> {
             [table.as_str().into()],
         );
         let row = db.query_one_raw(statement).await?;
-        let row = row.ok_or_else(|| Error::NotAudited {
-            table: table.replace('"', ""),
-            since: None,
+        let row = row.ok_or_else(|| SetupError::NotAudited {
+            table: table_name::<E>(),
         })?;
         Ok(Watched {
             name: row.try_get("", "name")?,
@@ -143,7 +144,7 @@ impl<E: EntityTrait> RowAsOf<E> {
             excluded: row.try_get("", "excluded")?,
             generated: row.try_get("", "generated")?,
             equals: serde_json::from_value(row.try_get("", "equals")?)
-                .map_err(|error| Error::Catalog(error.to_string()))?,
+                .map_err(unexpected_answer)?,
         })
     }
 

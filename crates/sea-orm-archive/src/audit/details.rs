@@ -2,7 +2,7 @@
 
 use ::sea_orm::entity::prelude::*;
 
-use crate::decode::sea_orm;
+use crate::decode::{self, sea_orm};
 
 /// The details of a context: a row of `archive.audit_details`, one for each transaction and context.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize, serde::Deserialize)]
@@ -23,18 +23,10 @@ pub struct Model {
     pub details: Json,
 }
 
-/// Entries refer to it.
+/// Entries refer to it: their relation is the one that joins both.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {
-    /// The entries of the transaction.
-    #[sea_orm(has_many = "super::entry::Entity")]
-    Entries,
-}
+pub enum Relation {}
 
-impl Related<super::entry::Entity> for Entity {
-    fn to() -> RelationDef {
-        Relation::Entries.def()
-    }
-}
+decode::read_as_derived!(Model);
 
 impl ActiveModelBehavior for ActiveModel {}

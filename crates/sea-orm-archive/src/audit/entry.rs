@@ -6,7 +6,7 @@ use ::sea_orm::entity::prelude::*;
 use ::sea_orm::{IdenStatic, QueryOrder, Select};
 
 pub use super::operation::Operation;
-use crate::decode::sea_orm;
+use crate::decode::{self, sea_orm};
 
 /// What became of one row: a row of `archive.audit_entry`.
 ///
@@ -49,7 +49,7 @@ pub struct Model {
     /// its end.
     #[sea_orm(column_type = "Text", nullable)]
     pub actor: Option<String>,
-    /// Whose row it is, or for whom it was done.
+    /// The tenant of the row; without tenancy that of the context. `None` from before tenancy.
     #[sea_orm(column_type = "Text", nullable)]
     pub tenant: Option<String>,
     /// In answer to which request.
@@ -72,11 +72,19 @@ pub enum Relation {
     Details,
 }
 
+impl Related<Entity> for super::details::Entity {
+    fn to() -> RelationDef {
+        Relation::Details.def().rev()
+    }
+}
+
 impl Related<super::details::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Details.def()
     }
 }
+
+decode::read_as_derived!(Model);
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -2,6 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::decode;
+
 /// What was done to a row.
 #[derive(
     Clone,
@@ -36,3 +38,5 @@ pub enum Operation {
     #[sea_orm(string_value = "RESTORE")]
     Restore,
 }
+
+decode::as_sea_orm_does!(Operation);

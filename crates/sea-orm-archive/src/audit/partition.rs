@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
-use crate::Error;
+use crate::error::Error;
 use crate::exec::check_backend;
 
 /// Makes the log's partitions of this month and of the next `months`, 24 at most, and returns how many it made.
@@ -13,7 +13,10 @@ use crate::exec::check_backend;
 ///
 /// # Errors
 ///
-/// [`Error::NotInstalled`], and the database's own: 55P03 where another transaction reads the log for more than two seconds.
+/// [`SetupError::NotInstalled`], and the database's own: 55P03 where another transaction reads the log for more
+/// than two seconds.
+///
+/// [`SetupError::NotInstalled`]: crate::error::SetupError::NotInstalled
 pub async fn make_partitions<C: ConnectionTrait>(db: &C, months: u8) -> Result<u32, Error> {
     check_backend(db)?;
     let statement = Statement::from_sql_and_values(

@@ -9,8 +9,9 @@ use sea_orm::{
 };
 
 use super::as_of::RowAsOf;
+use crate::error::NotFoundError;
 use crate::exec::Executor;
-use crate::row::{key_of, key_text};
+use crate::row::{key_json, key_of, table_name};
 use crate::{Error, LockError, OptimisticLock, UpdateLocked};
 
 type ActiveModel<M> = <<M as ModelTrait>::Entity as EntityTrait>::ActiveModel;
@@ -29,8 +30,8 @@ pub trait RevertModel: ModelTrait<Entity: OptimisticLock> + Clone {
     /// # Errors
     ///
     /// Those of [`update_locked`]: [`LockError::Conflict`] where the row was changed since it was read,
-    /// [`LockError::Gone`]; and those of [`row_as_of`]; [`Error::NotThere`] where there was no such row at
-    /// that time. Nothing is written then.
+    /// [`LockError::NotFound`]; and those of [`row_as_of`]; [`NotFoundError::PastRow`] where there was no such row
+    /// at that time. Nothing is written then.
     ///
     /// [`row_as_of`]: super::AuditEntity::row_as_of
     /// [`update_locked`]: UpdateLocked::update_locked
@@ -68,11 +69,9 @@ where
 {
     let key = key_of(&model);
     let was = RowAsOf::<M::Entity>::new(key.clone(), at).one(db).await?;
-    let was = was.ok_or_else(|| Error::NotThere {
-        table: crate::entity::DeclaredName::of::<M::Entity>()
-            .quoted()
-            .replace('"', ""),
-        key: key_text::<M::Entity>(&key),
+    let was = was.ok_or_else(|| NotFoundError::PastRow {
+        table: table_name::<M::Entity>(),
+        key: key_json::<M::Entity>(&key),
         at,
     })?;
     let mut change = model.clone().into_active_model();

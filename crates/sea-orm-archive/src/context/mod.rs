@@ -30,15 +30,17 @@
 #[cfg(feature = "axum")]
 pub mod axum;
 mod transaction;
+mod work_error;
 
 use std::net::IpAddr;
 
 use sea_orm::Value;
 use serde_json::{Map, Value as Json};
 
-use crate::Error;
-use crate::exec::actor_text;
+pub use work_error::WorkError;
 
+use crate::error::{Error, RefusedError};
+use crate::exec::value_text;
 /// Who acts, for which tenant, from which request, and why.
 ///
 /// What is not given is nobody's and nothing's: a context replaces the one around it, it does not add
@@ -64,14 +66,14 @@ impl Context {
     /// Who acts: the id of a user, the name of a job.
     #[must_use]
     pub fn actor(mut self, actor: impl Into<Value>) -> Self {
-        self.actor = actor_text(actor.into());
+        self.actor = value_text(&actor.into());
         self
     }
 
     /// For which tenant: what the tenant's column of its rows holds.
     #[must_use]
     pub fn tenant(mut self, tenant: impl Into<Value>) -> Self {
-        self.tenant = actor_text(tenant.into());
+        self.tenant = value_text(&tenant.into());
         self
     }
 
@@ -149,11 +151,13 @@ impl Context {
         ];
         for (field, value) in fields {
             if value.as_ref().is_some_and(|text| text.contains('\0')) {
-                return Err(Error::Context { field });
+                return Err(Error::Refused(RefusedError::ZeroByte { field }));
             }
         }
         match &self.metadata {
-            Some(metadata) if has_zero(metadata) => Err(Error::Context { field: "metadata" }),
+            Some(metadata) if has_zero(metadata) => {
+                Err(Error::Refused(RefusedError::ZeroByte { field: "metadata" }))
+            }
             _ => Ok(()),
         }
     }

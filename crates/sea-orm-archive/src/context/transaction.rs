@@ -1,14 +1,12 @@
 //! Transactions that carry a context.
 
-use std::error::Error as StdError;
-
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
-    RuntimeErr, SqlxError, Statement, Value,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult, Statement,
+    Value,
 };
 
-use super::Context;
-use crate::Error;
+use super::{Context, WorkError};
+use crate::error::{Error, is_contention, unexpected_answer};
 use crate::exec::{ATTEMPTS, Executor, back_off, begin, check_backend};
 
 /// What the transaction around a nested one carries, to be put back.
@@ -27,8 +25,11 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Error::Context`] where a text holds a zero byte, [`Error::NotInstalled`], and the database's own:
-    /// for one, that the login role may not take the [`role`](Self::role).
+    /// [`RefusedError::ZeroByte`] where a text holds a zero byte, [`SetupError::NotInstalled`], and the database's
+    /// own: for one, that the login role may not take the [`role`](Self::role).
+    ///
+    /// [`RefusedError::ZeroByte`]: crate::error::RefusedError::ZeroByte
+    /// [`SetupError::NotInstalled`]: crate::error::SetupError::NotInstalled
     pub async fn begin(&self, db: &DatabaseConnection) -> Result<DatabaseTransaction, Error> {
         let (transaction, _) = self.open(db).await?;
         Ok(transaction)
@@ -45,16 +46,20 @@ impl Context {
     /// In a web handler, or any other task that may move between threads, write `async move |txn| ..`: the
     /// compiler cannot see yet that a closure which borrows from around it is `Send`.
     ///
+    /// The work returns `anyhow::Error`, `DbErr`, this crate's [`Error`], or any other [`WorkError`].
+    ///
     /// # Errors
     ///
     /// Those of `work`, and those of [`begin`](Self::begin).
-    pub async fn run<C, T, E, F>(&self, db: &C, work: F) -> Result<T, E>
+    pub async fn run<C, T, E, F, Form>(&self, db: &C, work: F) -> Result<T, E>
     where
         C: Executor,
         F: AsyncFn(&DatabaseTransaction) -> Result<T, E>,
-        E: From<Error> + StdError + 'static,
+        E: WorkError<Form>,
     {
-        for attempt in 1.. {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
             let (transaction, outer) = self.open(db).await?;
             let done = match work(&transaction).await {
                 Ok(value) => close(transaction, outer)
@@ -68,13 +73,14 @@ impl Context {
                 }
             };
             match done {
-                Err(error) if db.is_pool() && attempt < ATTEMPTS && is_contention(&error) => {
+                Err(error)
+                    if db.is_pool() && attempt < ATTEMPTS && is_contention(error.as_error()) =>
+                {
                     back_off(attempt).await;
                 }
                 done => return done,
             }
         }
-        Err(Error::Catalog("no attempt was made".to_owned()).into())
     }
 
     /// Begins a transaction or a savepoint, and remembers what the one around it carries.
@@ -120,7 +126,7 @@ impl Outer {
              pg_catalog.current_setting('role') AS role",
         );
         let row = db.query_one_raw(statement).await?;
-        let missing = || Error::Catalog("the context cannot be read".to_owned());
+        let missing = || unexpected_answer("the context cannot be read");
         let row = row.ok_or_else(missing)?;
         let text = |row: &QueryResult, name: &str| row.try_get("", name);
         Ok(Self {
@@ -165,39 +171,4 @@ async fn set(
     ))
     .await?;
     Ok(())
-}
-
-/// Whether the error is, or comes from, a deadlock or a serialization failure.
-fn is_contention(error: &(dyn StdError + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let is = if let Some(error) = error.downcast_ref::<Error>() {
-            matches!(error, Error::Contention { .. })
-        } else if let Some(error) = error.downcast_ref::<DbErr>() {
-            matches!(
-                error,
-                DbErr::Exec(RuntimeErr::SqlxError(e))
-                | DbErr::Query(RuntimeErr::SqlxError(e))
-                | DbErr::Conn(RuntimeErr::SqlxError(e)) if is_retryable(e)
-            )
-        } else if let Some(RuntimeErr::SqlxError(error)) = error.downcast_ref::<RuntimeErr>() {
-            is_retryable(error)
-        } else {
-            error.downcast_ref::<SqlxError>().is_some_and(is_retryable)
-        };
-        if is {
-            return true;
-        }
-        next = error.source();
-    }
-    false
-}
-
-fn is_retryable(error: &SqlxError) -> bool {
-    match error {
-        SqlxError::Database(error) => {
-            matches!(error.code().as_deref(), Some("40001" | "40P01"))
-        }
-        _ => false,
-    }
 }

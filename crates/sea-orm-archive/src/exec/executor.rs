@@ -12,7 +12,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTra
 /// # use sea_orm_archive::prelude::*;
 /// # use sea_orm_archive::{Executor, archival};
 /// /// Restores an archival on a pool or in a transaction of the caller.
-/// async fn undo(db: &impl Executor, archival: i64) -> Result<(), ArchiveError> {
+/// async fn undo(db: &impl Executor, archival: i64) -> Result<(), Error> {
 ///     archival::Entity::restore_by_id(archival).exec(db).await?;
 ///     Ok(())
 /// }

@@ -8,4 +8,4 @@ mod statement;
 pub(crate) use begin::begin;
 pub use executor::Executor;
 pub(crate) use retry::{ATTEMPTS, back_off, is_stale};
-pub(crate) use statement::{Sql, actor_text, ask, ask_here, check_backend, finish};
+pub(crate) use statement::{Sql, ask, ask_here, check_backend, finish, value_text};

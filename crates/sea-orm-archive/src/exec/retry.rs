@@ -2,35 +2,16 @@
 
 use std::time::Duration;
 
-use crate::Error;
-use crate::error;
+use sea_orm_archive_postgres::sqlstate;
+
+use crate::error::{self, Error};
 
 /// How often a call is tried before its error is the caller's.
 pub(crate) const ATTEMPTS: u32 = 10;
 
-/// Whether the error says that the plan is not of these tables (any more).
-///
-/// Besides our own code, it is what PostgreSQL answers when a name in a planned statement is gone or
-/// its type has changed.
+/// Whether the error may come from a plan that is not of these tables.
 pub(crate) fn is_stale(error: &Error) -> bool {
-    match error {
-        Error::NotInstalled(_) => false,
-        error => error::code(error).is_some_and(|code| {
-            matches!(
-                code.as_str(),
-                error::STALE
-                    | "3F000"
-                    | "428C9"
-                    | "42P01"
-                    | "42703"
-                    | "42704"
-                    | "42804"
-                    | "42846"
-                    | "42883"
-                    | "0A000"
-            )
-        }),
-    }
+    error::code(error).is_some_and(sqlstate::is_stale)
 }
 
 /// Waits a little before the next attempt; longer each time, and not the same for everybody.

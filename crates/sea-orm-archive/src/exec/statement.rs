@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, Value}
 use serde_json::Value as Json;
 
 use super::{Executor, begin};
-use crate::Error;
+use crate::error::{Error, SetupError};
 
 /// SQL with its bound values.
 pub(crate) struct Sql {
@@ -21,18 +21,18 @@ impl Sql {
     }
 }
 
-/// Who acts, as the text that the ledger keeps and the twin's column is read from.
+/// A value as text; `None` for NULL.
 ///
-/// Always text: the driver prepares a statement by its text alone, and would send a number to a
-/// statement that another call has prepared for a NULL of another type.
-pub(crate) fn actor_text(by: Value) -> Option<String> {
-    if by == by.as_null() {
+/// Actors and tenants are bound in this form: the driver prepares a statement by its text alone, and would send a
+/// number to a statement that another call has prepared for a NULL of another type.
+pub(crate) fn value_text(value: &Value) -> Option<String> {
+    if *value == value.as_null() {
         return None;
     }
-    Some(match by {
+    Some(match value {
         Value::String(Some(text)) => text.to_string(),
         other => PostgresQueryBuilder
-            .value_to_string(&other)
+            .value_to_string(other)
             .trim_matches('\'')
             .to_owned(),
     })
@@ -41,7 +41,7 @@ pub(crate) fn actor_text(by: Value) -> Option<String> {
 pub(crate) fn check_backend<C: ConnectionTrait>(db: &C) -> Result<(), Error> {
     match db.get_database_backend() {
         DbBackend::Postgres => Ok(()),
-        other => Err(Error::UnsupportedBackend(other)),
+        backend => Err(SetupError::UnsupportedBackend { backend }.into()),
     }
 }
 

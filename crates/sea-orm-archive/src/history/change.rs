@@ -7,12 +7,14 @@ use sea_orm::Value;
 use super::close_and_open::close_and_open;
 use super::coalesce;
 use super::entity::{History, Period, ValidTime};
+use super::pieces::{Answer, Write};
 use super::plan::HistoryPlan;
-use super::statement::{Answer, Instant, Statement, Write};
+use super::statement::{Instant, Statement};
 use super::values::{Values, takes_values};
-use super::write::{Step, Subject, Text, no_version, table, text, write};
-use crate::error::Error;
+use super::write::{Step, Subject, Text, no_version, time_text, write};
+use crate::error::{Error, RefusedError};
 use crate::exec::{Executor, Sql};
+use crate::row::table_name;
 
 /// Changes an identity from a time on. Made by
 /// [`HistoryEntity::change`](super::HistoryEntity::change).
@@ -81,8 +83,14 @@ impl<E: History> Change<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoVersion`], [`Error::NoIdentity`], [`Error::NoValue`], [`Error::DependentRows`],
-    /// [`Error::Drift`], [`Error::Contention`]: nothing has changed then.
+    /// [`NotFoundError::Version`], [`NotFoundError::Identity`], [`RefusedError::ManagedColumn`],
+    /// [`ConflictError::DependentRows`],
+    /// [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
+    /// [`ConflictError::DependentRows`]: crate::error::ConflictError::DependentRows
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`NotFoundError::Identity`]: crate::error::NotFoundError::Identity
+    /// [`NotFoundError::Version`]: crate::error::NotFoundError::Version
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
         C: Executor,
@@ -157,8 +165,9 @@ impl<E: History> ChangeDuring<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyPeriod`], [`Error::NoVersion`] where nothing is true in all of the period, or as
+    /// [`RefusedError::EmptyPeriod`], [`NotFoundError::Version`] where nothing is true in all of the period, or as
     /// [`Change::exec`]: nothing has changed then.
+    /// [`NotFoundError::Version`]: crate::error::NotFoundError::Version
     pub async fn exec<C>(self, db: &C) -> Result<Vec<E::Model>, Error>
     where
         C: Executor,
@@ -319,10 +328,10 @@ pub(super) fn check_period<E: History>(period: &Period<E::Time>) -> Result<(), E
 }
 
 pub(super) fn empty_period<E: History>(from: &E::Time, to: &E::Time) -> Error {
-    let show = |time: &E::Time| text(&time.clone().into());
-    Error::EmptyPeriod {
-        table: table::<E>(),
+    let show = |time: &E::Time| time_text(&time.clone().into());
+    Error::Refused(RefusedError::EmptyPeriod {
+        table: table_name::<E>(),
         from: show(from),
         to: show(to),
-    }
+    })
 }

@@ -9,14 +9,14 @@ use sea_orm::{
 
 use super::entity::History;
 use super::identity_values;
-use super::read::{Known, same_identity};
+use super::known::{Known, same_identity};
 use crate::row::{equals_column, equals_value};
 
 const BEFORE: &str = "before";
 const AFTER: &str = "after";
 
 /// Two versions of one identity that follow each other.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Changed<M> {
     /// What was true until then.
     pub before: M,

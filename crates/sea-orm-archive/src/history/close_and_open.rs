@@ -4,8 +4,9 @@ use sea_orm::Value;
 
 use super::entity::History;
 use super::identity::bound_identity;
+use super::pieces::stop_unwritten;
 use super::plan::HistoryPlan;
-use super::statement::{Instant, Statement, instant, stop_unwritten};
+use super::statement::{Instant, Statement, instant};
 use super::values::Values;
 use crate::exec::Sql;
 

@@ -7,11 +7,12 @@ use sea_orm::Value;
 use sea_orm_archive_postgres::ident::{columns, quote, same_key};
 
 use super::entity::History;
+use super::pieces::{Answer, Write};
 use super::plan::HistoryPlan;
-use super::statement::{Answer, Instant, Statement, Write};
+use super::statement::{Instant, Statement};
 use super::values::{Values, takes_by};
 use super::write::{Step, Subject, write};
-use crate::error::Error;
+use crate::error::{ConflictError, Error};
 use crate::exec::{Executor, Sql};
 
 /// Makes one version of neighbours with equal values. Made by
@@ -41,8 +42,11 @@ impl<E: History> Coalesce<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::DependentRows`] where a foreign key points at versions, [`Error::NoIdentity`],
-    /// [`Error::Drift`], [`Error::Contention`]: nothing has changed then.
+    /// [`ConflictError::DependentRows`] where a foreign key points at versions, [`NotFoundError::Identity`],
+    /// [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`NotFoundError::Identity`]: crate::error::NotFoundError::Identity
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<Vec<E::Model>, Error>
     where
         C: Executor,
@@ -80,11 +84,11 @@ pub(super) fn refuse_followers(plan: &HistoryPlan) -> Result<(), Error> {
         // With transaction time nothing is deleted.
         _ if plan.names.recorded.is_some() => Ok(()),
         None => Ok(()),
-        Some(key) => Err(Error::DependentRows {
+        Some(key) => Err(Error::Conflict(ConflictError::DependentRows {
             table: plan.table.id.to_string(),
             constraint: key.name.clone(),
             detail: format!("{key} points at single versions, which would be deleted"),
-        }),
+        })),
     }
 }
 

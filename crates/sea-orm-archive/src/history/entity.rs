@@ -101,7 +101,7 @@ impl ValidTime for Date {
 }
 
 /// A half-open period: from its start, to its end, which is not in it, or for ever.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Period<T> {
     /// The first instant.
     pub from: T,

@@ -6,13 +6,15 @@ use sea_orm::{ConnectionTrait, Value};
 
 use super::change::{change, check_period, last};
 use super::entity::{History, Period, ValidTime};
+use super::known;
+use super::pieces::{Answer, Write};
 use super::plan::HistoryPlan;
-use super::read;
-use super::statement::{Answer, Instant, Statement, Write};
+use super::statement::{Instant, Statement};
 use super::values::{Values, takes_by, takes_values};
-use super::write::{Step, Subject, Text, identity_text_of, table, text, write};
-use crate::error::Error;
+use super::write::{Step, Subject, Text, identity_json, time_text, write};
+use crate::error::{ConflictError, Error, NotFoundError, RefusedError};
 use crate::exec::Executor;
+use crate::row::table_name;
 
 /// Starts a version where there is none. Made by
 /// [`HistoryEntity::start`](super::HistoryEntity::start).
@@ -87,8 +89,12 @@ impl<E: History> Start<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::Overlap`] with the period of the version that is there, [`Error::EmptyPeriod`],
-    /// [`Error::NoIdentity`], [`Error::NoValue`], [`Error::Drift`], [`Error::Contention`].
+    /// [`ConflictError::Overlap`] with the period of the version that is there, [`RefusedError::EmptyPeriod`],
+    /// [`NotFoundError::Identity`], [`RefusedError::ManagedColumn`], [`DriftError::Schema`],
+    /// [`RetryError::Contention`].
+    ///
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
         C: Executor,
@@ -116,11 +122,13 @@ impl<E: History> Start<E> {
         };
         match write::<E, C>(db, &subject, steps).await {
             // From now until a time that has passed.
-            Err(Error::NoVersion { at, .. }) => Err(Error::EmptyPeriod {
-                table: table::<E>(),
-                from: at,
-                to: to.as_ref().map(text).unwrap_or_default(),
-            }),
+            Err(Error::NotFound(NotFoundError::Version { at, .. })) => {
+                Err(Error::Refused(RefusedError::EmptyPeriod {
+                    table: table_name::<E>(),
+                    from: at,
+                    to: to.as_ref().map(time_text).unwrap_or_default(),
+                }))
+            }
             written => last::<E>(written?, &subject),
         }
     }
@@ -147,10 +155,12 @@ impl<E: History> End<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::LaterVersion`] where one is scheduled to start later, [`Error::NoVersion`] where
-    /// nothing is true then, [`Error::EmptyPeriod`] where the version starts at that very time,
-    /// [`Error::DependentRows`] where rows need it to be true later, [`Error::NoIdentity`],
-    /// [`Error::Drift`], [`Error::Contention`]: nothing has changed then.
+    /// [`ConflictError::LaterVersion`] where one is scheduled to start later, [`NotFoundError::Version`] where
+    /// nothing is true then, [`RefusedError::EmptyPeriod`] where the version starts at that very time,
+    /// [`ConflictError::DependentRows`] where rows need it to be true later, [`NotFoundError::Identity`],
+    /// [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
         C: Executor,
@@ -168,7 +178,7 @@ impl<E: History> End<E> {
             Ok(vec![end(plan, &self.values, &self.identity, &from)])
         };
         match write::<E, C>(db, &subject, steps).await {
-            Err(error @ Error::NoVersion { .. }) => {
+            Err(error @ Error::NotFound(NotFoundError::Version { .. })) => {
                 Err(why_not_ended::<E, C>(db, &self.identity, self.at, error).await?)
             }
             written => last::<E>(written?, &subject),
@@ -214,22 +224,22 @@ where
 {
     let shown = at
         .as_ref()
-        .map_or("now".to_owned(), |at| text(&at.clone().into()));
-    let time = read::time::<E>(at);
-    if let Some(later) = read::first_after::<E, C>(db, identity, time.clone()).await? {
-        return Ok(Error::LaterVersion {
-            table: table::<E>(),
-            identity: identity_text_of::<E>(identity),
+        .map_or("now".to_owned(), |at| time_text(&at.clone().into()));
+    let time = known::time::<E>(at);
+    if let Some(later) = known::first_after::<E, C>(db, identity, time.clone()).await? {
+        return Ok(Error::Conflict(ConflictError::LaterVersion {
+            table: table_name::<E>(),
+            identity: identity_json::<E>(identity),
             at: shown,
-            starts: text(&later),
-        });
+            starts: time_text(&later),
+        }));
     }
-    if read::starts_at::<E, C>(db, identity, time).await? {
-        return Ok(Error::EmptyPeriod {
-            table: table::<E>(),
+    if known::starts_at::<E, C>(db, identity, time).await? {
+        return Ok(Error::Refused(RefusedError::EmptyPeriod {
+            table: table_name::<E>(),
             from: shown.clone(),
             to: shown,
-        });
+        }));
     }
     Ok(otherwise)
 }
@@ -286,10 +296,10 @@ impl<E: History> MergeInto<E> {
             to: None,
         };
         if self.ended == self.identity {
-            return Err(Error::SameIdentity {
-                table: table::<E>(),
-                identity: identity_text_of::<E>(&self.identity),
-            });
+            return Err(Error::Refused(RefusedError::SameIdentity {
+                table: table_name::<E>(),
+                identity: identity_json::<E>(&self.identity),
+            }));
         }
         // With transaction time whoever merges also recorded the end.
         let mut who = Values::<E>::default();
@@ -301,17 +311,17 @@ impl<E: History> MergeInto<E> {
             ])
         };
         match write::<E, C>(db, &subject, steps).await {
-            Err(Error::NoVersion {
+            Err(Error::NotFound(NotFoundError::Version {
                 table,
                 identity,
                 at,
-            }) => {
-                let ends = identity == identity_text_of::<E>(&self.ended);
-                let error = Error::NoVersion {
+            })) => {
+                let ends = identity == identity_json::<E>(&self.ended);
+                let error = Error::NotFound(NotFoundError::Version {
                     table,
                     identity,
                     at,
-                };
+                });
                 match ends {
                     true => Err(why_not_ended::<E, C>(db, &self.ended, self.at, error).await?),
                     false => Err(error),

@@ -29,7 +29,7 @@
 //! use sea_orm::entity::prelude::*;
 //! use sea_orm_archive::prelude::*;
 //!
-//! # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), ArchiveError> {
+//! # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), Error> {
 //! # let (march, june): (DateTimeUtc, DateTimeUtc) = Default::default();
 //! Names::start(1).value(Column::Name, "Engineering").exec(&db).await?;
 //! Names::change(1).value(Column::Name, "R & D").exec(&db).await?; // from now on
@@ -57,8 +57,10 @@ mod coalesce;
 mod entity;
 mod identity;
 mod join;
+mod known;
 mod lifecycle;
 mod names;
+mod pieces;
 mod plan;
 mod read;
 mod schedule;

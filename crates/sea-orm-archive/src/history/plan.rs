@@ -17,7 +17,7 @@ use super::entity::History;
 use super::names::version_columns;
 use crate::catalog;
 use crate::entity::DeclaredName;
-use crate::error::Error;
+use crate::error::{ConflictError, DriftError, Error, RefusedError};
 use crate::exec::{Executor, is_stale};
 use crate::plan;
 use crate::plan::Planning;
@@ -92,10 +92,10 @@ pub(crate) async fn replanned<E: History>(
     // These refusals come from the plan, so a stale plan may be the cause.
     let refused = matches!(
         error,
-        Error::NoValue { .. }
-            | Error::NotRecorded { .. }
-            | Error::DependentRows { .. }
-            | Error::Drift { .. }
+        Error::Refused(RefusedError::ManagedColumn { .. })
+            | Error::Refused(RefusedError::UnrecordedActor { .. })
+            | Error::Conflict(ConflictError::DependentRows { .. })
+            | Error::Drift(DriftError::Schema { .. })
     );
     match is_stale(error) || refused {
         true => plan::replanned::<Histories<E>>(db, old, error).await,
@@ -128,17 +128,15 @@ async fn read<E: History, C: ConnectionTrait>(db: &C) -> Result<HistoryPlan, Err
 
 async fn table<C: ConnectionTrait>(db: &C, name: &DeclaredName) -> Result<Table, Error> {
     let tables = catalog::read(db, &[name.quoted()]).await?;
-    tables
-        .into_iter()
-        .flatten()
-        .next()
-        .ok_or_else(|| Error::Drift {
-            table: name.quoted().replace('"', ""),
+    tables.into_iter().flatten().next().ok_or_else(|| {
+        Error::Drift(DriftError::Schema {
+            table: name.to_string(),
             problems: vec![
                 "there is no such table: call manager.create_history_table(..) in a migration"
                     .to_owned(),
             ],
         })
+    })
 }
 
 fn joined<E: History>(basis: Basis, table: Table) -> Result<HistoryPlan, Error> {
@@ -150,10 +148,10 @@ fn joined<E: History>(basis: Basis, table: Table) -> Result<HistoryPlan, Error> 
     let identity = identity.cloned();
     let made = made(&table, &names, &mut problems);
     let (Some(identity), true) = (identity, problems.is_empty()) else {
-        return Err(Error::Drift {
+        return Err(Error::Drift(DriftError::Schema {
             table: table.id.to_string(),
             problems,
-        });
+        }));
     };
     let in_key = |name: &str| table.key.iter().any(|key| key.name == name);
     let values = table

@@ -7,13 +7,15 @@ use sea_orm::{ConnectionTrait, Value};
 use super::change::last;
 use super::coalesce::refuse_followers;
 use super::entity::History;
+use super::known;
+use super::pieces::{Answer, Write};
 use super::plan::HistoryPlan;
-use super::read;
-use super::statement::{Answer, Instant, Statement, Write};
+use super::statement::{Instant, Statement};
 use super::values::{Values, takes_by};
-use super::write::{Step, Subject, Text, identity_text_of, table, text, write};
-use crate::error::Error;
+use super::write::{Step, Subject, Text, identity_json, time_text, write};
+use crate::error::{Error, NotFoundError, RefusedError};
 use crate::exec::Executor;
+use crate::row::table_name;
 
 /// Cancels a scheduled version. Made by [`HistoryEntity::cancel`](super::HistoryEntity::cancel).
 #[derive(Clone, Debug)]
@@ -53,9 +55,12 @@ impl<E: History> Cancel<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotScheduled`] where no version starts at that time, or it has begun;
-    /// [`Error::DependentRows`] where rows need it, or a foreign key points at single versions;
-    /// [`Error::NoIdentity`], [`Error::Drift`], [`Error::Contention`]: nothing has changed then.
+    /// [`NotFoundError::ScheduledVersion`] where no version starts at that time, or it has begun;
+    /// [`ConflictError::DependentRows`] where rows need it, or a foreign key points at single versions;
+    /// [`NotFoundError::Identity`], [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
+    /// [`ConflictError::DependentRows`]: crate::error::ConflictError::DependentRows
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
         C: Executor,
@@ -82,7 +87,9 @@ impl<E: History> Cancel<E> {
             Ok(vec![Step::required([Box::new(cancel) as Text<'_>])])
         };
         match write::<E, C>(db, &subject, steps).await {
-            Err(Error::NoVersion { .. }) => Err(not_scheduled::<E>(&self.identity, &self.starts)),
+            Err(Error::NotFound(NotFoundError::Version { .. })) => {
+                Err(not_scheduled::<E>(&self.identity, &self.starts))
+            }
             written => last::<E>(written?, &subject),
         }
     }
@@ -104,10 +111,14 @@ impl<E: History> Reschedule<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotScheduled`] where no version starts at that time, or it has begun, or the new
-    /// start has passed; [`Error::EmptyPeriod`] where it would start after its end, or before the
-    /// start of the one that it follows; [`Error::Overlap`], [`Error::DependentRows`],
-    /// [`Error::NoIdentity`], [`Error::Drift`], [`Error::Contention`]: nothing has changed then.
+    /// [`NotFoundError::ScheduledVersion`] where no version starts at that time, or it has begun, or the new start
+    /// has passed; [`RefusedError::EmptyPeriod`] where it would start after its end, or before the start of the one
+    /// that it follows; [`ConflictError::Overlap`], [`ConflictError::DependentRows`],
+    /// [`NotFoundError::Identity`], [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
+    /// [`ConflictError::DependentRows`]: crate::error::ConflictError::DependentRows
+    /// [`ConflictError::Overlap`]: crate::error::ConflictError::Overlap
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>
     where
         C: Executor,
@@ -134,26 +145,28 @@ impl<E: History> Reschedule<E> {
             Ok(vec![Step::required([Box::new(reschedule) as Text<'_>])])
         };
         match write::<E, C>(db, &subject, steps).await {
-            Err(Error::NoVersion { .. }) => Err(self.why_not_moved(db).await?),
+            Err(Error::NotFound(NotFoundError::Version { .. })) => {
+                Err(self.why_not_moved(db).await?)
+            }
             // The version that was moved starts last.
             written => last::<E>(written?, &subject),
         }
     }
 
     async fn why_not_moved<C: ConnectionTrait>(&self, db: &C) -> Result<Error, Error> {
-        let now = read::time::<E>(None);
-        let starts = read::time::<E>(Some(self.starts.clone()));
-        let new = read::time::<E>(Some(self.to.clone()));
-        let planned = read::starts_at::<E, C>(db, &self.identity, starts.clone()).await?;
+        let now = known::time::<E>(None);
+        let starts = known::time::<E>(Some(self.starts.clone()));
+        let new = known::time::<E>(Some(self.to.clone()));
+        let planned = known::starts_at::<E, C>(db, &self.identity, starts.clone()).await?;
         if planned
-            && read::later(db, starts, now.clone()).await?
-            && read::later(db, new, now).await?
+            && known::later(db, starts, now.clone()).await?
+            && known::later(db, new, now).await?
         {
-            return Ok(Error::EmptyPeriod {
-                table: table::<E>(),
-                from: text(&self.to.clone().into()),
+            return Ok(Error::Refused(RefusedError::EmptyPeriod {
+                table: table_name::<E>(),
+                from: time_text(&self.to.clone().into()),
                 to: "the start or the end of a neighbour".to_owned(),
-            });
+            }));
         }
         Ok(not_scheduled::<E>(&self.identity, &self.starts))
     }
@@ -212,9 +225,9 @@ fn moved<E: History>(plan: &HistoryPlan, statement: &Statement<'_, E>) -> Write 
 }
 
 fn not_scheduled<E: History>(identity: &[Value], starts: &E::Time) -> Error {
-    Error::NotScheduled {
-        table: table::<E>(),
-        identity: identity_text_of::<E>(identity),
-        at: text(&starts.clone().into()),
-    }
+    Error::NotFound(NotFoundError::ScheduledVersion {
+        table: table_name::<E>(),
+        identity: identity_json::<E>(identity),
+        at: time_text(&starts.clone().into()),
+    })
 }

@@ -6,7 +6,7 @@ use sea_orm_archive_postgres::ident::{quote, type_name};
 use super::entity::History;
 use super::identity::bind_as;
 use super::plan::HistoryPlan;
-use crate::error::Error;
+use crate::error::{DriftError, Error, RefusedError};
 use crate::exec::Sql;
 
 /// Columns with their new values, and who gives them.
@@ -50,25 +50,25 @@ impl<E: History> Values<E> {
     pub fn check(&self, plan: &HistoryPlan) -> Result<(), Error> {
         for name in self.names() {
             if plan.table.column(name).is_none() {
-                return Err(Error::Drift {
+                return Err(Error::Drift(DriftError::Schema {
                     table: plan.table.id.to_string(),
                     problems: vec![format!(
                         "the table has no column {name}: add it in a migration"
                     )],
-                });
+                }));
             }
             if !plan.values.iter().any(|column| column.name == name) {
-                return Err(Error::NoValue {
+                return Err(Error::Refused(RefusedError::ManagedColumn {
                     table: plan.table.id.to_string(),
                     column: name.to_owned(),
-                });
+                }));
             }
         }
         if self.by.is_some() && plan.names.recorded_by.is_none() {
-            return Err(Error::NoValue {
+            return Err(Error::Refused(RefusedError::ManagedColumn {
                 table: plan.table.id.to_string(),
                 column: "recorded_by".to_owned(),
-            });
+            }));
         }
         Ok(())
     }
@@ -77,9 +77,9 @@ impl<E: History> Values<E> {
     pub fn check_by(&self, plan: &HistoryPlan) -> Result<(), Error> {
         self.check(plan)?;
         if self.by.is_some() && plan.names.recorded.is_none() {
-            return Err(Error::NotRecorded {
+            return Err(Error::Refused(RefusedError::UnrecordedActor {
                 table: plan.table.id.to_string(),
-            });
+            }));
         }
         Ok(())
     }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use sea_orm::sea_query::{PostgresQueryBuilder, QueryBuilder};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, QueryResult, Statement, Value};
 use sea_orm_archive_postgres::ident::{quote, type_name};
+use sea_orm_archive_postgres::sqlstate;
+use serde_json::Value as Json;
 use tracing::Instrument;
 
 use super::entity::{History, ValidTime};
@@ -13,8 +14,9 @@ use super::names::version_columns;
 use super::plan::{HistoryPlan, planned, replanned};
 use super::statement::Instant;
 use crate::entity::DeclaredName;
-use crate::error::{Error, dependent_rows, is_foreign_key, postgres};
-use crate::exec::{ATTEMPTS, Executor, Sql, back_off, begin, check_backend, finish};
+use crate::error::{ConflictError, Error, NotFoundError, RetryError, dependent_rows, postgres};
+use crate::exec::{ATTEMPTS, Executor, Sql, back_off, begin, check_backend, finish, value_text};
+use crate::row::{columns_json, table_name};
 
 /// One step of a write.
 pub(super) struct Step<'a> {
@@ -74,7 +76,9 @@ where
     );
     let work = async {
         let mut plan = planned::<E>(db).await?;
-        for attempt in 1.. {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
             // A plan that was kept may refuse what the table allows by now.
             let written = match steps(&plan) {
                 Ok(steps) => once::<E, C>(db, &plan, subject, steps).await,
@@ -85,7 +89,9 @@ where
                 Err(error) => error,
             };
             match error {
-                Error::Contention { .. } if db.is_pool() && attempt < ATTEMPTS => {
+                Error::Retry(RetryError::Contention { .. })
+                    if db.is_pool() && attempt < ATTEMPTS =>
+                {
                     back_off(attempt).await;
                 }
                 error if attempt < ATTEMPTS => match replanned::<E>(db, &plan, &error).await? {
@@ -99,7 +105,6 @@ where
                 error => return Err(error),
             }
         }
-        Err(Error::Catalog("no attempt was made".to_owned()))
     };
     let written = work.instrument(span.clone()).await?;
     span.record("versions", written.iter().map(Vec::len).sum::<usize>());
@@ -144,12 +149,12 @@ where
         if !locked.iter().any(is_this) {
             let parents = plan.names.identity.iter().filter_map(|name| {
                 let column = plan.identity.columns.iter().find(|c| &c.child == name)?;
-                Some(&column.parent)
+                Some(column.parent.clone())
             });
-            return Err(Error::NoIdentity {
+            return Err(Error::NotFound(NotFoundError::Identity {
                 table: plan.identity.parent.to_string(),
-                key: identity_text(parents, identity),
-            });
+                key: columns_json(parents, identity),
+            }));
         }
     }
     let mut written = Vec::with_capacity(steps.len());
@@ -211,21 +216,22 @@ where
     let is_own = plan.table.outgoing.iter().any(|key| key.name == constraint);
     let is_guard = plan.guards.contains(&constraint);
     // One version starts when another one does; of other verbs it is a value that is taken.
-    let takes_place = source.code() == "23505" && matches!(subject.verb, "start" | "reschedule");
-    if is_foreign_key(source.code()) && !is_own {
-        return Explained::As(dependent_rows(&table::<E>(), &error).unwrap_or(error));
+    let takes_place = source.code() == sqlstate::UNIQUE_VIOLATION
+        && matches!(subject.verb, "start" | "reschedule");
+    if sqlstate::is_foreign_key(source.code()) && !is_own {
+        return Explained::As(dependent_rows(&table_name::<E>(), &error).unwrap_or(error));
     }
     if !(is_guard || takes_place) {
         return Explained::As(error);
     }
     match periods::<E, C>(db, plan, subject).await {
-        Ok(Some((wanted, existing))) => Explained::As(Error::Overlap {
-            table: table::<E>(),
-            identity: identity_text_of::<E>(subject.identity),
+        Ok(Some((wanted, existing))) => Explained::As(Error::Conflict(ConflictError::Overlap {
+            table: table_name::<E>(),
+            identity: identity_json::<E>(subject.identity),
             constraint,
             wanted,
             existing,
-        }),
+        })),
         Ok(None) if is_guard => Explained::Gone(error),
         _ => Explained::As(error),
     }
@@ -294,14 +300,9 @@ fn overlapping<E: History>(plan: &HistoryPlan, subject: &Subject<'_>) -> Sql {
     sql
 }
 
-/// The table, for messages.
-pub(super) fn table<E: History>() -> String {
-    DeclaredName::of::<E>().quoted().replace('"', "")
-}
-
-/// An identity, for messages.
-pub(super) fn identity_text_of<E: History>(identity: &[Value]) -> String {
-    identity_text(version_columns::<E>().identity.iter(), identity)
+/// An identity, for errors.
+pub(super) fn identity_json<E: History>(identity: &[Value]) -> Box<Json> {
+    columns_json(version_columns::<E>().identity, identity)
 }
 
 pub(super) fn no_version<E: History>(subject: &Subject<'_>) -> Error {
@@ -309,29 +310,17 @@ pub(super) fn no_version<E: History>(subject: &Subject<'_>) -> Error {
 }
 
 fn no_version_of<E: History>(identity: &[Value], at: &Instant) -> Error {
-    Error::NoVersion {
-        table: table::<E>(),
-        identity: identity_text_of::<E>(identity),
+    Error::NotFound(NotFoundError::Version {
+        table: table_name::<E>(),
+        identity: identity_json::<E>(identity),
         at: match at {
-            Instant::At(time) => text(time),
+            Instant::At(time) => time_text(time),
             Instant::Now | Instant::EndOf(_) => "now".to_owned(),
         },
-    }
+    })
 }
 
-/// `(department_id = 4)`.
-fn identity_text<'a>(names: impl Iterator<Item = &'a String>, identity: &[Value]) -> String {
-    let pairs: Vec<_> = names
-        .zip(identity)
-        .map(|(name, value)| format!("{name} = {}", text(value)))
-        .collect();
-    format!("({})", pairs.join(", "))
-}
-
-/// A value, for messages.
-pub(super) fn text(value: &Value) -> String {
-    PostgresQueryBuilder
-        .value_to_string(value)
-        .trim_matches('\'')
-        .to_owned()
+/// A time, for errors.
+pub(super) fn time_text(time: &Value) -> String {
+    value_text(time).unwrap_or_default()
 }

@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 
 use sea_orm::DbErr;
+use serde_json::Value as Json;
 
-use crate::Error;
+use crate::error::{ConflictError, Error, NotFoundError};
 
 /// Why [`update_locked`](crate::UpdateLocked::update_locked) did not write. `M` is the Model.
 ///
@@ -12,14 +13,12 @@ use crate::Error;
 #[derive(Debug, thiserror::Error)]
 pub enum LockError<M> {
     /// The row was changed since it was read. Web handlers answer 409, with `current`.
-    #[error(
-        "the row {key} of {table} was changed since it was read: it has version {found}, not {expected}"
-    )]
+    #[error("{table} {key} was changed since it was read: it has version {found}, not {expected}")]
     Conflict {
         /// The table.
         table: String,
         /// The key of the row.
-        key: String,
+        key: Box<Json>,
         /// The version that was read.
         expected: i64,
         /// The version that the row has now.
@@ -29,12 +28,12 @@ pub enum LockError<M> {
     },
 
     /// The row was deleted or archived since it was read. Web handlers answer 404 or 410.
-    #[error("the row {key} of {table} is gone: it was {} since it was read", how_it_went(*.archival))]
-    Gone {
+    #[error("{table} {key} was {} since it was read", removal(*.archival))]
+    NotFound {
         /// The table.
         table: String,
         /// The key of the row.
-        key: String,
+        key: Box<Json>,
         /// The archival that holds it, where the entity has an archive and the row is there.
         archival: Option<i64>,
     },
@@ -44,7 +43,7 @@ pub enum LockError<M> {
     Other(Error),
 }
 
-fn how_it_went(archival: Option<i64>) -> String {
+fn removal(archival: Option<i64>) -> String {
     match archival {
         Some(archival) => format!("archived (archival {archival})"),
         None => "deleted".to_owned(),
@@ -72,26 +71,28 @@ impl<M> From<LockError<M>> for Error {
                 expected,
                 found,
                 current: _,
-            } => Self::VersionConflict {
+            } => ConflictError::LockVersion {
                 table,
                 key,
                 expected,
                 found,
-            },
-            LockError::Gone {
+            }
+            .into(),
+            LockError::NotFound {
                 table,
                 key,
                 archival: Some(archival),
-            } => Self::AlreadyArchived {
+            } => ConflictError::AlreadyArchived {
                 table,
                 key,
                 archival,
-            },
-            LockError::Gone {
+            }
+            .into(),
+            LockError::NotFound {
                 table,
                 key,
                 archival: None,
-            } => Self::Gone { table, key },
+            } => NotFoundError::DeletedRow { table, key }.into(),
             LockError::Other(error) => error,
         }
     }

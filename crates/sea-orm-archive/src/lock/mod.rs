@@ -25,13 +25,13 @@
 //! use sea_orm::{ActiveValue::Set, IntoActiveModel};
 //! use sea_orm_archive::prelude::*;
 //!
-//! # async fn calls(db: sea_orm::DatabaseConnection, read: note::Model) -> Result<(), ArchiveError> {
+//! # async fn calls(db: sea_orm::DatabaseConnection, read: note::Model) -> Result<(), Error> {
 //! let mut note = read.clone().into_active_model();
 //! note.text = Set("better".to_owned());
 //! match note.update_locked(&db).await {
 //!     Ok(saved) => println!("version {}", saved.version),
 //!     Err(LockError::Conflict { current, .. }) => println!("409: {}", current.text),
-//!     Err(LockError::Gone { .. }) => println!("410"),
+//!     Err(LockError::NotFound { .. }) => println!("410"),
 //!     Err(LockError::Other(error)) => return Err(error),
 //! }
 //!
@@ -55,6 +55,7 @@ pub use entity::{OptimisticLock, RowVersion};
 pub use error::LockError;
 pub use update::UpdateLocked;
 pub use verbs::{ArchiveLocked, RestoreLocked};
+
 pub(crate) use version::AtVersion;
 
 #[doc(hidden)]

@@ -13,16 +13,14 @@ use sea_orm::{
     Update, Value,
 };
 use serde::Deserialize;
+use serde_json::Value as Json;
 
 use super::verbs::version_of;
-use super::version::table;
 use super::{LockError, OptimisticLock, RowVersion};
-use crate::Error;
 use crate::entity::{Declaration, DeclaredName};
+use crate::error::{DriftError, Error, RefusedError, RetryError, unexpected_answer};
 use crate::exec::{ATTEMPTS, Executor, Sql, ask, back_off, check_backend};
-use crate::row::is_value;
-use crate::row::key_text;
-use crate::row::select_row;
+use crate::row::{is_value, key_json, select_row, table_name};
 
 type Model<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
 
@@ -74,7 +72,7 @@ pub trait UpdateLocked: ActiveModelBehavior + ActiveModelTrait<Entity: Optimisti
     /// let (status, body) = match note.update_locked(&db).await {
     ///     Ok(saved) => (200, Some(saved)),
     ///     Err(LockError::Conflict { current, .. }) => (409, Some(*current)),
-    ///     Err(LockError::Gone { .. }) => (410, None),
+    ///     Err(LockError::NotFound { .. }) => (410, None),
     ///     Err(LockError::Other(_)) => (500, None),
     /// };
     /// # }
@@ -82,10 +80,10 @@ pub trait UpdateLocked: ActiveModelBehavior + ActiveModelTrait<Entity: Optimisti
     ///
     /// # Errors
     ///
-    /// [`LockError::Conflict`] with the row as it is now, [`LockError::Gone`], [`Error::NotSet`] where
-    /// the version or the key is not set, [`Error::Trigger`] where the row has the version and still is
-    /// not written, [`Error::Contention`] above READ COMMITTED; a version that can be counted on no
-    /// further is the database's error. Nothing is written then.
+    /// [`LockError::Conflict`] with the row as it is now, [`LockError::NotFound`], [`RefusedError::UnsetColumn`]
+    /// where the version or the key is not set, [`DriftError::Trigger`] where the row has the version and still is
+    /// not written, [`RetryError::Contention`] above READ COMMITTED; a version that can be counted on no further is
+    /// the database's error. Nothing is written then.
     fn update_locked<C>(
         self,
         db: &C,
@@ -132,7 +130,9 @@ where
             match row.update(model.clone(), db).await {
                 Ok(Some(saved)) => return Ok(saved),
                 Ok(None) => {}
-                Err(Error::Contention { .. }) if db.is_pool() && attempt < ATTEMPTS => {
+                Err(Error::Retry(RetryError::Contention { .. }))
+                    if db.is_pool() && attempt < ATTEMPTS =>
+                {
                     back_off(attempt).await;
                     continue;
                 }
@@ -144,8 +144,8 @@ where
             // Race: it was archived when we came and has been restored since; or something keeps it
             // from being written.
             _ if attempt < ATTEMPTS => back_off(attempt).await,
-            Some(_) => return Err(row.kept_from().into()),
-            None => return Err(row.restless().into()),
+            Some(_) => return Err(row.unchanged().into()),
+            None => return Err(row.moving_row().into()),
         }
     }
 }
@@ -157,10 +157,10 @@ fn set<A: ActiveModelTrait>(
 ) -> Result<Value, Error> {
     match model.get(column) {
         ActiveValue::Set(value) | ActiveValue::Unchanged(value) => Ok(value),
-        ActiveValue::NotSet => Err(Error::NotSet {
-            table: table::<A::Entity>(),
+        ActiveValue::NotSet => Err(Error::Refused(RefusedError::UnsetColumn {
+            table: table_name::<A::Entity>(),
             column: column.as_str().to_owned(),
-        }),
+        })),
     }
 }
 
@@ -234,9 +234,9 @@ impl<E: OptimisticLock> ReadRow<E> {
         let Some(current) = self.find().one(db).await? else {
             return match self.look(db).await? {
                 Whereabouts { active: true, .. } => Ok(None),
-                Whereabouts { archival, .. } => Err(LockError::Gone {
-                    table: table::<E>(),
-                    key: self.key_text(),
+                Whereabouts { archival, .. } => Err(LockError::NotFound {
+                    table: table_name::<E>(),
+                    key: self.key(),
                     archival,
                 }),
             };
@@ -246,8 +246,8 @@ impl<E: OptimisticLock> ReadRow<E> {
             return Ok(Some(current));
         }
         Err(LockError::Conflict {
-            table: table::<E>(),
-            key: self.key_text(),
+            table: table_name::<E>(),
+            key: self.key(),
             expected: self.expected,
             found,
             current: Box::new(current),
@@ -274,28 +274,29 @@ impl<E: OptimisticLock> ReadRow<E> {
         );
         let values = values.0;
         let found = ask(db, &Sql { text, values }).await?;
-        serde_json::from_value(found.unwrap_or_default())
-            .map_err(|error| Error::Catalog(error.to_string()))
+        serde_json::from_value(found.unwrap_or_default()).map_err(unexpected_answer)
     }
 
-    fn kept_from(&self) -> Error {
-        Error::Trigger(format!(
-            "the row {} of {} has version {}, and an update does not write it: a trigger or a row security policy keeps it from being changed",
-            self.key_text(),
-            table::<E>(),
-            self.expected,
-        ))
+    fn unchanged(&self) -> Error {
+        Error::Drift(DriftError::Trigger {
+            message: format!(
+                "{} {} has version {}, and an update does not change it: let the triggers and the row security policies of the table pass the update",
+                table_name::<E>(),
+                self.key(),
+                self.expected,
+            ),
+        })
     }
 
-    fn restless(&self) -> Error {
-        Error::Restless {
-            table: table::<E>(),
-            key: self.key_text(),
-        }
+    fn moving_row(&self) -> Error {
+        Error::Retry(RetryError::MovingRow {
+            table: table_name::<E>(),
+            key: self.key(),
+        })
     }
 
-    fn key_text(&self) -> String {
-        key_text::<E>(&self.key)
+    fn key(&self) -> Box<Json> {
+        key_json::<E>(&self.key)
     }
 }
 

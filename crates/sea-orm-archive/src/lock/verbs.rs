@@ -6,15 +6,14 @@ use sea_orm::sea_query::ValueType;
 use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait};
 
 use super::OptimisticLock;
-use super::version::table;
 use crate::archival;
 use crate::archive::ArchiveOne;
 use crate::entity::{Archivable, Restorable};
-use crate::error::Error;
+use crate::error::{DriftError, Error};
 use crate::exec::Executor;
 use crate::report::Restored;
 use crate::restore::RestoreOne;
-use crate::row::key_of;
+use crate::row::{key_of, table_name};
 
 /// What the model of an archivable entity with versions can do: `note.archive_locked(&db)`.
 pub trait ArchiveLocked: ModelTrait<Entity: Archivable + OptimisticLock> {
@@ -23,7 +22,8 @@ pub trait ArchiveLocked: ModelTrait<Entity: Archivable + OptimisticLock> {
     ///
     /// # Errors
     ///
-    /// [`Error::VersionConflict`], or as [`ArchiveOne::exec`]: nothing has moved then.
+    /// [`ConflictError::LockVersion`], or as [`ArchiveOne::exec`]: nothing has moved then.
+    /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
     fn archive_locked<C>(
         self,
         db: &C,
@@ -46,7 +46,8 @@ pub trait RestoreLocked: ModelTrait<Entity: Restorable<Active: OptimisticLock>> 
     ///
     /// # Errors
     ///
-    /// [`Error::VersionConflict`], or as [`RestoreOne::exec`]: nothing has moved then.
+    /// [`ConflictError::LockVersion`], or as [`RestoreOne::exec`]: nothing has moved then.
+    /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
     fn restore_locked<C>(self, db: &C) -> impl Future<Output = Result<Restored, Error>> + Send
     where
         C: Executor,
@@ -86,11 +87,11 @@ where
 
 /// Only entities that were put together by hand are like this.
 fn no_version<E: OptimisticLock>(problem: &str) -> Error {
-    Error::Drift {
-        table: table::<E>(),
+    Error::Drift(DriftError::Schema {
+        table: table_name::<E>(),
         problems: vec![format!(
             "`{}` is the version, and the model {problem}",
             E::version_column().as_str()
         )],
-    }
+    })
 }

@@ -5,11 +5,9 @@ use sea_orm::{EntityTrait, IdenStatic, Value};
 use sea_orm_archive_postgres::ident::quote;
 
 use super::{OptimisticLock, RowVersion};
-use crate::Error;
-use crate::entity::DeclaredName;
+use crate::error::{ConflictError, Error};
 use crate::exec::{Executor, Sql, ask};
-use crate::row::key_text;
-use crate::row::select_row;
+use crate::row::{key_json, select_row, table_name};
 
 /// The version that was read, and the column that has it, in the table and in its twin.
 #[derive(Clone, Debug)]
@@ -48,18 +46,13 @@ impl AtVersion {
         let values = values.0;
         let found = ask(db, &Sql { text, values }).await?;
         let found = found.and_then(|version| version.as_i64());
-        Ok(found
-            .filter(|found| *found != self.expected)
-            .map(|found| Error::VersionConflict {
-                table: table::<E>(),
-                key: key_text::<E>(key),
+        Ok(found.filter(|found| *found != self.expected).map(|found| {
+            Error::Conflict(ConflictError::LockVersion {
+                table: table_name::<E>(),
+                key: key_json::<E>(key),
                 expected: self.expected,
                 found,
-            }))
+            })
+        }))
     }
-}
-
-/// The table of an entity, for messages.
-pub(super) fn table<E: EntityTrait>() -> String {
-    DeclaredName::of::<E>().quoted().replace('"', "")
 }

@@ -13,10 +13,10 @@ use sea_orm_archive_postgres::model::{
 };
 
 use super::check;
-use crate::Error;
 use crate::catalog;
 use crate::entity::{Declaration, DeclaredEdge, DeclaredName, Policy};
 use crate::error::UndeclaredEdge;
+use crate::error::{DriftError, Error};
 
 /// Reads the catalog and joins it with the declaration. Two statements, and two more where rows that stay have an
 /// archive table of their own.
@@ -122,14 +122,14 @@ struct Builder {
 
 impl Builder {
     fn plan(mut self, basis: Basis) -> Result<Plan, Error> {
-        let title = self.declarations[0].table.quoted().replace('"', "");
+        let title = self.declarations[0].table.to_string();
         let declarations = std::mem::take(&mut self.declarations);
         let mut nodes: Vec<Node> = declarations.iter().filter_map(|d| self.node(d)).collect();
         if nodes.len() < declarations.len() {
-            return Err(Error::Drift {
+            return Err(Error::Drift(DriftError::Schema {
                 table: title,
                 problems: self.problems,
-            });
+            }));
         }
         let mut edges = Vec::new();
         for (parent, declaration) in declarations.iter().enumerate() {
@@ -161,16 +161,16 @@ impl Builder {
             }
         }
         if !self.problems.is_empty() {
-            return Err(Error::Drift {
+            return Err(Error::Drift(DriftError::Schema {
                 table: title,
                 problems: self.problems,
-            });
+            }));
         }
         if !self.undeclared.is_empty() {
-            return Err(Error::UndeclaredEdge {
+            return Err(Error::Drift(DriftError::UndeclaredEdges {
                 table: title,
                 edges: self.undeclared,
-            });
+            }));
         }
         finish(basis, nodes, edges, &found, title)
     }
@@ -350,13 +350,13 @@ fn finish(
     table: String,
 ) -> Result<Plan, Error> {
     let oids: Vec<i64> = nodes.iter().map(|n| n.moved.table.id.oid).collect();
-    let mut nodes = sort(nodes).map_err(|tables| Error::Drift {
+    let mut nodes = sort(nodes).map_err(|tables| Error::Drift(DriftError::Schema {
         table,
         problems: vec![format!(
             "the tables {} cascade to each other in a circle: declare one of those relations restrict or detach",
             tables.join(", ")
         )],
-    })?;
+    }))?;
     let at = |oid: i64| nodes.iter().position(|n| n.moved.table.id.oid == oid);
     let (mut detached, mut restrictions) = (Vec::<DetachedChild>::new(), Vec::new());
     let mut held = Vec::new();

@@ -10,6 +10,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use sea_orm::DatabaseExecutor;
 use sea_orm_archive_postgres::model::Basis;
+use sea_orm_archive_postgres::sqlstate;
 
 use crate::catalog;
 use crate::error::{self, Error};
@@ -74,7 +75,7 @@ pub(crate) async fn replanned<P: Planning>(
 ) -> Result<Option<Arc<P::Plan>>, Error> {
     let old = P::basis(old);
     let now = fingerprint(db, &old.names).await?;
-    if now == old.fingerprint && error::code(error).as_deref() != Some(error::STALE) {
+    if now == old.fingerprint && error::code(error) != Some(sqlstate::STALE_PLAN) {
         return Ok(None);
     }
     // Perhaps of another schema that this process works in.

@@ -6,8 +6,8 @@ use sea_orm_archive_postgres::compare::{Difference, archive_table_findings};
 use sea_orm_archive_postgres::model::{Basis, DetachedChild, Moved, Parent, RestorePlan};
 use sea_orm_archive_postgres::schema;
 
-use crate::Error;
 use crate::catalog;
+use crate::error::{DriftError, Error, NotFoundError, unexpected_answer};
 
 /// Plans from the ledger alone: the tables that it names, and the links that it remembers.
 ///
@@ -18,16 +18,16 @@ pub(crate) async fn from_ledger<C: ConnectionTrait>(
     archival: i64,
 ) -> Result<RestorePlan, Error> {
     let Some(ledger) = ledger(db, archival).await? else {
-        return Err(Error::AlreadyRestored { archival });
+        return Err(Error::NotFound(NotFoundError::Archival { archival }));
     };
     if ledger.tables.is_empty() {
-        return Err(Error::Drift {
+        return Err(Error::Drift(DriftError::Schema {
             table: ledger.root_table,
             problems: vec![
                 "the ledger names no table that holds rows of this archival: it was written by hand"
                     .to_owned(),
             ],
-        });
+        }));
     }
     let mut names = ledger.tables.clone();
     names.extend(ledger.twins);
@@ -44,13 +44,17 @@ pub(crate) async fn from_ledger<C: ConnectionTrait>(
         .flatten()
         .collect();
     let title = ledger.root_table;
-    let tables = moved(&ledger.tables, &found).map_err(|problems| Error::Drift {
-        table: title.clone(),
-        problems,
+    let tables = moved(&ledger.tables, &found).map_err(|problems| {
+        Error::Drift(DriftError::Schema {
+            table: title.clone(),
+            problems,
+        })
     })?;
-    let detached = detached(&ledger.links, &found).map_err(|problems| Error::Drift {
-        table: title,
-        problems,
+    let detached = detached(&ledger.links, &found).map_err(|problems| {
+        Error::Drift(DriftError::Schema {
+            table: title,
+            problems,
+        })
     })?;
     Ok(RestorePlan {
         basis: Basis {
@@ -90,7 +94,7 @@ async fn ledger<C: ConnectionTrait>(db: &C, archival: i64) -> Result<Option<Ledg
         return Ok(None);
     };
     let ledger: serde_json::Value = row.try_get("", "ledger")?;
-    serde_json::from_value(ledger).map_err(|error| Error::Catalog(error.to_string()))
+    serde_json::from_value(ledger).map_err(unexpected_answer)
 }
 
 fn moved(names: &[String], found: &[Table]) -> Result<Vec<Moved>, Vec<String>> {

@@ -7,8 +7,8 @@ use super::next::{Next, must_look_first, next, record, span};
 use super::resolve;
 use super::target::{Target, restored};
 use crate::entity::DeclaredName;
-use crate::error::Error;
-use crate::exec::{Executor, actor_text, ask, check_backend, is_stale};
+use crate::error::{Error, NotFoundError};
+use crate::exec::{Executor, ask, check_backend, is_stale, value_text};
 use crate::plan;
 use crate::planned::{LEDGER, PlannedRestore};
 use crate::report::{RestorePreview, Restored};
@@ -29,7 +29,7 @@ impl RestoreArchival {
 
     /// Who restores it: `restored_by` in the ledger.
     pub fn by(mut self, actor: impl Into<Value>) -> Self {
-        self.by = actor_text(actor.into());
+        self.by = value_text(&actor.into());
         self
     }
 
@@ -40,7 +40,7 @@ impl RestoreArchival {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyRestored`], or as [`RestoreOne::exec`](crate::RestoreOne::exec): nothing has moved then.
+    /// [`NotFoundError::Archival`], or as [`RestoreOne::exec`](crate::RestoreOne::exec): nothing has moved then.
     pub async fn exec<C>(self, db: &C) -> Result<Restored, Error>
     where
         C: Executor,
@@ -67,9 +67,9 @@ impl RestoreArchival {
             match next(db, ask(db, &target.call(&kept)).await, 1) {
                 Next::Done(answer) => return restored(answer),
                 Next::Nothing => {
-                    return Err(Error::AlreadyRestored {
+                    return Err(Error::NotFound(NotFoundError::Archival {
                         archival: self.archival,
-                    });
+                    }));
                 }
                 Next::OtherPlan => {}
                 Next::Carefully | Next::Again => break,

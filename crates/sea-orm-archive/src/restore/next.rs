@@ -1,9 +1,10 @@
 //! What to do after an attempt to restore.
 
+use sea_orm_archive_postgres::sqlstate;
 use serde_json::Value as Json;
 
 use crate::entity::DeclaredName;
-use crate::error::{self, Error};
+use crate::error::{self, Error, RetryError};
 use crate::exec::{ATTEMPTS, Executor};
 use crate::planned::PlannedRestore;
 use crate::report::Restored;
@@ -24,12 +25,13 @@ pub(super) fn next(db: &impl Executor, answer: Result<Option<Json>, Error>, atte
     match answer {
         Ok(Some(answer)) if !answer.is_null() => Next::Done(answer),
         Ok(_) => Next::Nothing,
-        Err(Error::Contention { .. }) if db.is_pool() && attempt < ATTEMPTS => Next::Again,
-        Err(error) => match error::code(&error).as_deref() {
-            Some(error::OTHER_PLAN) => Next::OtherPlan,
-            Some(error::OTHER_VERSION) => Next::Nothing,
-            Some("23505" | "23P01" | "23514" | "23502") => Next::Carefully,
-            Some(code) if error::is_foreign_key(code) => Next::Carefully,
+        Err(Error::Retry(RetryError::Contention { .. })) if db.is_pool() && attempt < ATTEMPTS => {
+            Next::Again
+        }
+        Err(error) => match error::code(&error) {
+            Some(sqlstate::OTHER_PLAN) => Next::OtherPlan,
+            Some(sqlstate::OTHER_VERSION) => Next::Nothing,
+            Some(code) if sqlstate::is_conflict(code) => Next::Carefully,
             _ => Next::Failed(error),
         },
     }

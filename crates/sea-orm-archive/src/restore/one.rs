@@ -9,8 +9,8 @@ use super::next::{Next, must_look_first, next, record, span};
 use super::resolve;
 use super::target::{Target, restored};
 use crate::entity::Archivable;
-use crate::error::Error;
-use crate::exec::{ATTEMPTS, Executor, actor_text, ask, back_off, check_backend};
+use crate::error::{Error, NotFoundError};
+use crate::exec::{ATTEMPTS, Executor, ask, back_off, check_backend, value_text};
 use crate::lock::{AtVersion, OptimisticLock};
 use crate::planned::{Planned, planned, replanned};
 use crate::report::{RestorePreview, Restored};
@@ -39,7 +39,7 @@ impl<E: Archivable> RestoreOne<E> {
 
     /// Who restores it: `restored_by` in the ledger.
     pub fn by(mut self, actor: impl Into<E::DeletedBy>) -> Self {
-        self.by = actor_text(actor.into().into());
+        self.by = value_text(&actor.into().into());
         self
     }
 
@@ -60,14 +60,16 @@ impl<E: Archivable> RestoreOne<E> {
     /// #     impl ActiveModelBehavior for ActiveModel {}
     /// # }
     /// # use sea_orm_archive::prelude::*;
-    /// # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), ArchiveError> {
+    /// # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), Error> {
     /// note::Entity::restore_by_id(42).at_version(3).exec(&db).await?;
     /// # Ok(())
     /// # }
     /// ```
     ///
-    /// The archived row is locked by the statement that looks at its version, which takes the privilege
-    /// UPDATE on the archive table. Another version is an [`Error::VersionConflict`].
+    /// The archived row is locked by the statement that looks at its version, which takes the privilege UPDATE on
+    /// the archive table. Another version is an [`ConflictError::LockVersion`].
+    ///
+    /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
     pub fn at_version(mut self, version: E::Version) -> Self
     where
         E: OptimisticLock,
@@ -83,10 +85,16 @@ impl<E: Archivable> RestoreOne<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::RestoreConflict`] with every conflict, [`Error::ParentArchived`] where the row went
-    /// with a parent or its parent is archived too, [`Error::NotArchived`], [`Error::NotFound`],
-    /// [`Error::Drift`], [`Error::Contention`], with [`at_version`](Self::at_version) also
-    /// [`Error::VersionConflict`]: nothing has moved then.
+    /// [`ConflictError::Restore`] with every conflict, [`ConflictError::ParentArchived`] where the row went with a
+    /// parent or its parent is archived too, [`ConflictError::NotArchived`], [`NotFoundError::Row`],
+    /// [`DriftError::Schema`], [`RetryError::Contention`], with [`at_version`](Self::at_version) also
+    /// [`ConflictError::LockVersion`]: nothing has moved then.
+    /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
+    /// [`ConflictError::NotArchived`]: crate::error::ConflictError::NotArchived
+    /// [`ConflictError::ParentArchived`]: crate::error::ConflictError::ParentArchived
+    /// [`ConflictError::Restore`]: crate::error::ConflictError::Restore
+    /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<Restored, Error>
     where
         C: Executor,
@@ -133,7 +141,8 @@ impl<E: Archivable> RestoreOne<E> {
                                 .await
                             {
                                 // Race: somebody else has restored it meanwhile.
-                                Err(Error::AlreadyRestored { .. }) if attempt < ATTEMPTS => {}
+                                Err(Error::NotFound(NotFoundError::Archival { .. }))
+                                    if attempt < ATTEMPTS => {}
                                 outcome => return outcome,
                             }
                         }

@@ -10,10 +10,13 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_archive_postgres::emit::defer::{self, ParentLink};
 use sea_orm_archive_postgres::emit::{conflict, orphan, relink};
 use sea_orm_archive_postgres::model::RestorePlan;
+use sea_orm_archive_postgres::sqlstate;
 
 use super::target::{Target, keep, restored};
 use crate::catalog;
-use crate::error::{self, Error, postgres};
+use crate::error::{
+    self, ConflictError, DriftError, Error, NotFoundError, RetryError, postgres, unexpected_answer,
+};
 use crate::exec::{ATTEMPTS, Executor, Sql, ask_here, back_off, begin, finish, is_stale};
 use crate::plan;
 use crate::planned::PlannedRestore;
@@ -43,13 +46,14 @@ where
             (Ok(found), None) => move_back(&transaction, archival, by.clone(), found).await,
             (Ok(found), Some(lock)) => match ask_here(&transaction, lock).await {
                 Ok(Some(_)) => move_back(&transaction, archival, by.clone(), found).await,
-                Ok(None) => Err(Error::AlreadyRestored { archival }),
+                Ok(None) => Err(Error::NotFound(NotFoundError::Archival { archival })),
                 Err(error) => Err(error),
             },
             (Err(error), _) => Err(error),
         };
         match finish(transaction, outcome).await {
-            Err(Error::Contention { .. }) if db.is_pool() && attempt < ATTEMPTS => {}
+            Err(Error::Retry(RetryError::Contention { .. }))
+                if db.is_pool() && attempt < ATTEMPTS => {}
             Err(error) if is_stale(&error) && attempt < ATTEMPTS => {}
             // Race: what was not in the way when we looked is when we move. The next look finds it.
             Err(error) if is_violated(&error) && attempt < looks_for(&error) => {}
@@ -83,7 +87,7 @@ async fn preview_here<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Resto
         let moved = move_back(db, archival, None, found).await;
         match moved.map_err(|error| violated(archival, &hidden, error)) {
             Ok(_) => Vec::new(),
-            Err(Error::RestoreConflict { conflicts, .. }) => conflicts,
+            Err(Error::Conflict(ConflictError::Restore { conflicts, .. })) => conflicts,
             Err(error) => return Err(error),
         }
     } else {
@@ -109,8 +113,7 @@ async fn lost_links<T: ConnectionTrait>(
     };
     let values = vec![archival.into()];
     let links = ask_here(db, &Sql { text, values }).await?;
-    serde_json::from_value(links.unwrap_or_default())
-        .map_err(|error| Error::Catalog(error.to_string()))
+    serde_json::from_value(links.unwrap_or_default()).map_err(unexpected_answer)
 }
 
 /// What a close look finds.
@@ -135,7 +138,7 @@ async fn looked<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Erro
         .await?
         .is_none_or(|claim| claim.is_null())
     {
-        return Err(Error::AlreadyRestored { archival });
+        return Err(Error::NotFound(NotFoundError::Archival { archival }));
     }
     let plan = plan::from_ledger(db, archival).await?;
     let links = parent_links(db, &plan).await?;
@@ -189,8 +192,8 @@ async fn unlink_deleted_parents<T: ConnectionTrait>(
         };
         let values = vec![archival.into()];
         let unlinked = ask_here(db, &Sql { text, values }).await?;
-        let unlinked: Vec<LostLink> = serde_json::from_value(unlinked.unwrap_or_default())
-            .map_err(|error| Error::Catalog(error.to_string()))?;
+        let unlinked: Vec<LostLink> =
+            serde_json::from_value(unlinked.unwrap_or_default()).map_err(unexpected_answer)?;
         all.extend(unlinked);
     }
     Ok(all)
@@ -219,7 +222,7 @@ async fn move_back<T: ConnectionTrait>(
     let answer = ask_here(db, &Target::archival(archival, by).call(&planned)).await;
     let answer = answer?
         .filter(|a| !a.is_null())
-        .ok_or(Error::AlreadyRestored { archival })?;
+        .ok_or(Error::NotFound(NotFoundError::Archival { archival }))?;
     keep(&planned);
     let mut restored = restored(answer)?;
     restored.waiting = found.waiting;
@@ -244,32 +247,32 @@ fn in_the_way(archival: i64, plan: &RestorePlan, conflicts: Vec<Conflict>) -> Er
                 archival: Some(parent),
                 ..
             },
-        ] if *table == root => Error::ParentArchived {
+        ] if *table == root => Error::Conflict(ConflictError::ParentArchived {
             table: table.clone(),
-            key: key.to_string(),
+            key: Box::new(key.clone()),
             parent_table: parent_table.clone(),
-            parent_key: parent_key.to_string(),
+            parent_key: Box::new(parent_key.clone()),
             archival: *parent,
-        },
-        _ => Error::RestoreConflict {
+        }),
+        _ => Error::Conflict(ConflictError::Restore {
             archival,
             conflicts,
-        },
+        }),
     }
 }
 
 /// How often to look again: a parent that is archived between look and move can be another one each time, and
 /// no look misses one that stays away. What a CHECK refuses, it refuses again.
 fn looks_for(error: &Error) -> u32 {
-    match error::code(error).as_deref() {
-        Some(code) if error::is_foreign_key(code) => ATTEMPTS,
+    match error::code(error) {
+        Some(code) if sqlstate::is_foreign_key(code) => ATTEMPTS,
         _ => LOOKS,
     }
 }
 
 /// Whether the database has refused a row.
 fn is_violated(error: &Error) -> bool {
-    error::code(error).is_some_and(|code| code.starts_with("23"))
+    error::code(error).is_some_and(sqlstate::is_constraint)
 }
 
 /// The tables of which row security hides rows from this role, as `schema.table`.
@@ -287,7 +290,7 @@ fn violated(archival: i64, hidden: &[String], error: Error) -> Error {
     let Error::Database(source) = &error else {
         return error;
     };
-    let Some(e) = postgres(source).filter(|e| e.code().starts_with("23")) else {
+    let Some(e) = postgres(source).filter(|e| sqlstate::is_constraint(e.code())) else {
         return error;
     };
     let table = [e.schema(), e.table()]
@@ -297,7 +300,9 @@ fn violated(archival: i64, hidden: &[String], error: Error) -> Error {
         .join(".");
     let constraint = e.constraint().or(e.column()).unwrap_or_default().to_owned();
     let conflict = match e.code() {
-        "23505" | "23P01" if hidden.contains(&table) => Conflict::Unseen { table, constraint },
+        code if sqlstate::is_taken(code) && hidden.contains(&table) => {
+            Conflict::Unseen { table, constraint }
+        }
         _ => Conflict::Violated {
             table,
             constraint,
@@ -307,10 +312,10 @@ fn violated(archival: i64, hidden: &[String], error: Error) -> Error {
             },
         },
     };
-    Error::RestoreConflict {
+    Error::Conflict(ConflictError::Restore {
         archival,
         conflicts: vec![conflict],
-    }
+    })
 }
 
 /// The foreign keys of the tables, with the twins of the tables they point at.
@@ -362,11 +367,13 @@ impl Deferral {
         if self.waiting.values().sum::<u64>() <= self.held {
             return Ok(());
         }
-        Err(Error::Trigger(format!(
-            "rows of {} that wait for a parent in archival {to} were put back, so nothing was restored: let no trigger of that \
+        Err(Error::Drift(DriftError::Trigger {
+            message: format!(
+                "rows of {} that wait for a parent in archival {to} were put back, so nothing was restored: let no trigger of that \
              table write its archival ids, and try again",
-            plan.tables[table].twin.id
-        )))
+                plan.tables[table].twin.id
+            ),
+        }))
     }
 }
 
@@ -379,8 +386,7 @@ async fn held<T: ConnectionTrait>(
     let text = defer::held(plan);
     let values = vec![archival.into()];
     let held = ask_here(db, &Sql { text, values }).await?;
-    serde_json::from_value(held.unwrap_or_default())
-        .map_err(|error| Error::Catalog(error.to_string()))
+    serde_json::from_value(held.unwrap_or_default()).map_err(unexpected_answer)
 }
 
 /// Defers rows whose parent is in another archival, level by level, until there are none; says whether there were any.
@@ -402,8 +408,8 @@ async fn defer<T: ConnectionTrait>(
                 values: vec![archival.into()],
             };
             let others = ask_here(db, &lock).await?.unwrap_or_default();
-            let others: Option<Vec<i64>> = serde_json::from_value(others)
-                .map_err(|error| Error::Catalog(error.to_string()))?;
+            let others: Option<Vec<i64>> =
+                serde_json::from_value(others).map_err(unexpected_answer)?;
             let Some(others) = others else { continue };
             locked.extend(others.iter().copied());
             let rows = to_others(defer::rows(plan, link, twin), archival, others);
@@ -454,8 +460,7 @@ async fn conflicts<T: ConnectionTrait>(
     let mut conflicts = Vec::new();
     for sql in plain.iter().chain(&others) {
         let found = ask_here(db, sql).await?.unwrap_or_default();
-        let found: Vec<Conflict> =
-            serde_json::from_value(found).map_err(|error| Error::Catalog(error.to_string()))?;
+        let found: Vec<Conflict> = serde_json::from_value(found).map_err(unexpected_answer)?;
         conflicts.extend(found);
     }
     Ok(conflicts)

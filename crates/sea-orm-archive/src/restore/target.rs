@@ -8,11 +8,12 @@ use sea_orm_archive_postgres::catalog::KeyColumn;
 use sea_orm_archive_postgres::emit::resolved;
 use sea_orm_archive_postgres::emit::restore::is_planned;
 use sea_orm_archive_postgres::ident::{key_object, quote};
+use sea_orm_archive_postgres::sqlstate;
 use serde_json::Value as Json;
 
 use crate::archival;
 use crate::entity::Archivable;
-use crate::error::{self, Error};
+use crate::error::{Error, unexpected_answer};
 use crate::exec::{Executor, Sql, ask};
 use crate::lock::AtVersion;
 use crate::plan;
@@ -96,7 +97,7 @@ impl Target {
                 ),
                 format!(
                     " AND CASE WHEN r.found THEN true ELSE archive.stop('{}', 'the root has another version') END",
-                    error::OTHER_VERSION
+                    sqlstate::OTHER_VERSION
                 ),
             ),
             None => Default::default(),
@@ -147,9 +148,8 @@ impl Target {
 
 pub(crate) fn restored(mut answer: Json) -> Result<Restored, Error> {
     let archival = archival::from_answer(answer["archival"].take())?;
-    let understood = |error: serde_json::Error| Error::Catalog(error.to_string());
-    answer["archival"] = serde_json::to_value(archival).map_err(understood)?;
-    serde_json::from_value(answer).map_err(understood)
+    answer["archival"] = serde_json::to_value(archival).map_err(unexpected_answer)?;
+    serde_json::from_value(answer).map_err(unexpected_answer)
 }
 
 /// Keeps a plan made from the ledger for the next archival of the same tables.

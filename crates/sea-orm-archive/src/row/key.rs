@@ -1,18 +1,37 @@
 //! Keys of rows.
 
-use sea_orm::sea_query::{IntoValueTuple, PostgresQueryBuilder, QueryBuilder};
+use sea_orm::sea_query::IntoValueTuple;
 use sea_orm::{
     EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn, PrimaryKeyTrait, Value,
 };
+use serde_json::Value as Json;
 
-/// A key, for messages.
-pub(crate) fn key_text<E: EntityTrait>(key: &[Value]) -> String {
-    let pairs: Vec<_> = key_columns::<E>()
-        .into_iter()
-        .zip(key)
-        .map(|(name, value)| format!("{name} = {}", PostgresQueryBuilder.value_to_string(value)))
-        .collect();
-    format!("({})", pairs.join(", "))
+use crate::entity::DeclaredName;
+use crate::exec::value_text;
+
+/// The key of a row, for errors.
+pub(crate) fn key_json<E: EntityTrait>(key: &[Value]) -> Box<Json> {
+    columns_json(key_columns::<E>(), key)
+}
+
+/// Columns with their values, for errors: `{"id": 42}`. What is no integer is text, which JSON holds exactly.
+pub(crate) fn columns_json(names: impl IntoIterator<Item = String>, values: &[Value]) -> Box<Json> {
+    let value = |value: &Value| -> Json {
+        let text = value_text(value);
+        match value {
+            Value::SmallInt(_) | Value::Int(_) | Value::BigInt(_) | Value::Unsigned(_) => {
+                text.and_then(|text| text.parse::<i64>().ok()).into()
+            }
+            _ => text.into(),
+        }
+    };
+    let columns = names.into_iter().zip(values.iter().map(value));
+    Box::new(columns.collect())
+}
+
+/// The table of an entity, for errors.
+pub(crate) fn table_name<E: EntityTrait>() -> String {
+    DeclaredName::of::<E>().to_string()
 }
 
 /// The names of the columns of a primary key.

@@ -5,9 +5,11 @@ use sea_orm::{EntityTrait, Iterable, PrimaryKeyToColumn, Value};
 use sea_orm_archive_postgres::ident::{key_object, literal, quote};
 use serde::Deserialize;
 
-use super::{is_value, key_text};
-use crate::Error;
+use super::{is_value, key_json, table_name};
 use crate::entity::Archivable;
+use crate::error::{
+    ConflictError, DriftError, Error, NotFoundError, RetryError, unexpected_answer,
+};
 use crate::exec::{Executor, Sql, ask};
 use crate::planned::planned;
 
@@ -58,52 +60,52 @@ where
     )
     .await?
     .unwrap_or_default();
-    serde_json::from_value(found).map_err(|error| Error::Catalog(error.to_string()))
+    serde_json::from_value(found).map_err(unexpected_answer)
 }
 
 impl Location {
     /// Why the row could not be archived; `None` where it is active now, so that it can be.
     pub fn why_not_archived<E: Archivable>(self, key: &[Value]) -> Option<Error> {
-        let (table, key) = (table::<E>(), key_text::<E>(key));
+        let (table, key) = (table_name::<E>(), key_json::<E>(key));
         match self.archived {
             _ if self.active => None,
-            Some(Archived { archival, .. }) => Some(Error::AlreadyArchived {
-                table,
-                key,
-                archival,
-            }),
-            None => Some(Error::NotFound { table, key }),
+            Some(Archived { archival, .. }) => {
+                Some(Error::Conflict(ConflictError::AlreadyArchived {
+                    table,
+                    key,
+                    archival,
+                }))
+            }
+            None => Some(Error::NotFound(NotFoundError::Row { table, key })),
         }
     }
 
     /// Why the row could not be restored; `None` where it is the root of an archival now, so that it
     /// can be.
     pub fn why_not_restored<E: Archivable>(self, key: &[Value]) -> Option<Error> {
-        let (table, key) = (table::<E>(), key_text::<E>(key));
+        let (table, key) = (table_name::<E>(), key_json::<E>(key));
         match self.archived {
             Some(Archived {
                 open: false,
                 archival,
                 ..
-            }) => Some(Error::Incomplete(format!(
-                "the row {key} of {table} is archived, and the ledger says that its archival {archival} was restored: one of the two was changed by hand"
-            ))),
+            }) => Some(Error::Drift(DriftError::IncompleteArchival {
+                message: format!(
+                    "{table} {key} is archived, and its archival {archival} is recorded as restored: one of the two was changed with plain SQL"
+                ),
+            })),
             Some(Archived { is_root: true, .. }) => None,
-            Some(found) => Some(Error::ParentArchived {
+            Some(found) => Some(Error::Conflict(ConflictError::ParentArchived {
                 table,
                 key,
                 parent_table: found.root_table,
-                parent_key: found.root_key.to_string(),
+                parent_key: Box::new(found.root_key),
                 archival: found.archival,
-            }),
-            None if self.active => Some(Error::NotArchived { table, key }),
-            None => Some(Error::NotFound { table, key }),
+            })),
+            None if self.active => Some(Error::Conflict(ConflictError::NotArchived { table, key })),
+            None => Some(Error::NotFound(NotFoundError::Row { table, key })),
         }
     }
-}
-
-fn table<E: Archivable>() -> String {
-    E::declaration().table.quoted().replace('"', "")
 }
 
 /// The row with this key.
@@ -124,8 +126,8 @@ pub(crate) fn is_root_table<E: Archivable>(archival: &str) -> String {
 
 /// A row that was gone at each attempt to move it, and there each time it was looked up.
 pub(crate) fn keeps_moving<E: Archivable>(key: &[Value]) -> Error {
-    Error::Restless {
-        table: E::declaration().table.quoted().replace('"', ""),
-        key: key_text::<E>(key),
-    }
+    Error::Retry(RetryError::MovingRow {
+        table: table_name::<E>(),
+        key: key_json::<E>(key),
+    })
 }

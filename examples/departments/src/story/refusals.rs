@@ -3,6 +3,7 @@
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, RuntimeErr,
 };
+use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 use storyteller::{Error, Narrator, ensure};
 
@@ -46,7 +47,8 @@ async fn two_names_at_once(narrator: &Narrator, db: &DatabaseConnection) -> Resu
         .until(day(1980, 1, 1))
         .exec(db)
         .await;
-    let Err(error @ ArchiveError::Overlap { .. }) = refused else {
+    let Err(error @ sea_orm_archive::Error::Conflict(ConflictError::Overlap { .. })) = refused
+    else {
         return Err("two names on one day were not refused".into());
     };
     quote(narrator, &error.to_string());
@@ -90,7 +92,9 @@ async fn an_end_with_entries_after_it(
     );
     narrator.say("CountryHistory::end(42).at(1990-01-01)");
     let end = CountryHistory::end(CZECHOSLOVAKIA).at(day(1990, 1, 1));
-    let Err(error @ ArchiveError::DependentRows { .. }) = end.exec(db).await else {
+    let Err(error @ sea_orm_archive::Error::Conflict(ConflictError::DependentRows { .. })) =
+        end.exec(db).await
+    else {
         return Err("the end of a country with entries after it was not refused".into());
     };
     quote(narrator, &error.to_string());

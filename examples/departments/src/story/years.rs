@@ -63,7 +63,7 @@ pub fn entry(person: i32, country: i32, on: Date) -> person_audit::ActiveModel {
 async fn write_down(
     db: &DatabaseConnection,
     event: &Event,
-) -> Result<country_history::Model, ArchiveError> {
+) -> Result<country_history::Model, sea_orm_archive::Error> {
     let &Event { on, country, .. } = event;
     match event.what {
         What::Starts(name) => {

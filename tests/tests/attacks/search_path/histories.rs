@@ -2,6 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::{Bitemporal, prelude::*};
 
 use super::entities::{Mood, mood_history, place_history, stay};
@@ -54,12 +55,15 @@ pub async fn history(db: &DatabaseConnection) {
         .unwrap();
     let error = Places::end("there").exec(db).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::LaterVersion { .. }),
+        matches!(error, Error::Conflict(ConflictError::LaterVersion { .. })),
         "{error}"
     );
     let error = Places::cancel("there", later).exec(db).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::NotScheduled { .. }),
+        matches!(
+            error,
+            Error::NotFound(NotFoundError::ScheduledVersion { .. })
+        ),
         "{error}"
     );
     let error = Places::reschedule("there", later, latest)
@@ -67,7 +71,10 @@ pub async fn history(db: &DatabaseConnection) {
         .await
         .unwrap_err();
     assert!(
-        matches!(error, ArchiveError::NotScheduled { .. }),
+        matches!(
+            error,
+            Error::NotFound(NotFoundError::ScheduledVersion { .. })
+        ),
         "{error}"
     );
     Places::cancel("there", latest).exec(db).await.unwrap();
@@ -82,9 +89,15 @@ pub async fn history(db: &DatabaseConnection) {
         .exec(db)
         .await
         .unwrap_err();
-    assert!(matches!(error, ArchiveError::Overlap { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Conflict(ConflictError::Overlap { .. })),
+        "{error}"
+    );
     let error = start().from(time(2)).exec(db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Overlap { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Conflict(ConflictError::Overlap { .. })),
+        "{error}"
+    );
     Places::end("there").at(time(20)).exec(db).await.unwrap();
     start().from(time(22)).exec(db).await.unwrap();
     let error = Places::change("nowhere")
@@ -92,10 +105,13 @@ pub async fn history(db: &DatabaseConnection) {
         .exec(db)
         .await
         .unwrap_err();
-    assert!(matches!(error, ArchiveError::NoIdentity { .. }), "{error}");
+    assert!(
+        matches!(error, Error::NotFound(NotFoundError::Identity { .. })),
+        "{error}"
+    );
     let error = Places::end("here").at(time(6)).exec(db).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::LaterVersion { .. }),
+        matches!(error, Error::Conflict(ConflictError::LaterVersion { .. })),
         "{error}"
     );
     // Another row needs the version.
@@ -179,7 +195,10 @@ pub async fn bitemporal(db: &DatabaseConnection) {
         .value(Column::Name, "c")
         .from(day(2));
     let error = start.until(day(3)).exec(db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Overlap { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Conflict(ConflictError::Overlap { .. })),
+        "{error}"
+    );
     let known = DateTimeUtc::from(std::time::SystemTime::now());
     let then = Moods::as_known_at(known);
     assert!(

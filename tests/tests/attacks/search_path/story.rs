@@ -2,6 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, DatabaseConnection, IntoActiveModel, Set, TransactionTrait};
+use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::{AuditEntity, Context, audit, check, prelude::*};
 use sea_orm_archive_migration::{
     ArchiveSchema, ArchivedTable, AuditSchema, AuditedTable, ContextSettings, ExistingTable,
@@ -224,27 +225,39 @@ async fn many(db: &DatabaseConnection) {
 async fn refusals(db: &DatabaseConnection) {
     run(db, "insert into locks values ('lock', 'd')").await;
     let error = code::Entity::archive_by_id("d").exec(db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Blocked { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Conflict(ConflictError::Blocked { .. })),
+        "{error}"
+    );
     let error = code::Entity::archive_by_id("z").exec(db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::NotFound { .. }), "{error}");
+    assert!(
+        matches!(error, Error::NotFound(NotFoundError::Row { .. })),
+        "{error}"
+    );
     let error = code::Entity::restore_by_id("d").exec(db).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::NotArchived { .. }), "{error}");
+    assert!(
+        matches!(error, Error::Conflict(ConflictError::NotArchived { .. })),
+        "{error}"
+    );
     let child = code::Entity::archive_by_id("b").exec(db).await.unwrap();
     let root = code::Entity::archive_by_id("a").exec(db).await.unwrap();
     let error = code::Entity::archive_by_id("a").exec(db).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::AlreadyArchived { .. }),
+        matches!(
+            error,
+            Error::Conflict(ConflictError::AlreadyArchived { .. })
+        ),
         "{error}"
     );
     let error = code::Entity::restore_by_id("b").exec(db).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::ParentArchived { .. }),
+        matches!(error, Error::Conflict(ConflictError::ParentArchived { .. })),
         "{error}"
     );
     run(db, "insert into codes values ('e', null, 'A', 'sad', 1)").await;
     let error = root.restore(db).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::RestoreConflict { .. }),
+        matches!(error, Error::Conflict(ConflictError::Restore { .. })),
         "{error}"
     );
     let preview = code::Entity::restore_by_id("a").preview(db).await.unwrap();
@@ -274,21 +287,21 @@ async fn lock(db: &DatabaseConnection) {
     assert!(matches!(error, LockError::Conflict { .. }), "{error}");
     let error = read.archive_locked(db).await.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::VersionConflict { .. }),
+        matches!(error, Error::Conflict(ConflictError::LockVersion { .. })),
         "{error}"
     );
     let archival = saved.clone().archive_locked(db).await.unwrap();
     let mut late = saved.into_active_model();
     late.title = Set("late".to_owned());
     let error = late.update_locked(db).await.unwrap_err();
-    assert!(matches!(error, LockError::Gone { .. }), "{error}");
+    assert!(matches!(error, LockError::NotFound { .. }), "{error}");
     let restore = code::Entity::restore_by_id("a")
         .at_version(1)
         .exec(db)
         .await;
     let error = restore.unwrap_err();
     assert!(
-        matches!(error, ArchiveError::VersionConflict { .. }),
+        matches!(error, Error::Conflict(ConflictError::LockVersion { .. })),
         "{error}"
     );
     code::Entity::restore_by_id("a")
@@ -379,6 +392,7 @@ async fn under_tenancy(db: &DatabaseConnection) {
         .enable_tenancy(Tenancy::new("offices", "org"))
         .await
         .unwrap();
+    manager.attribute_to_tenants().await.unwrap();
     assert_eq!(check(db).await.unwrap(), []);
     let one = Context::new().actor(7).tenant("one").request_id("r");
     let transaction = one.begin(db).await.unwrap();

@@ -48,7 +48,7 @@ impl Schema for This {
                 .enable_tenancy(Tenancy::new(table, "org_id").administrator("postgres"))
                 .await?;
         }
-        Ok(())
+        manager.attribute_to_tenants().await.map(drop)
     }
 
     async fn call(&self, recorder: &Recorder) {

@@ -9,17 +9,19 @@ use super::{
     statement::ForeignKey,
 };
 use crate::{
+    archive_table::{index, privileges},
+    feature,
     history::{model::History, register as histories},
-    index, known,
+    known,
     name::{self, derived, quote, quote_all},
-    privileges, tenancy,
+    tenancy,
     work::Work,
 };
 
 /// Creates the foreign key that `wanted` describes, unless it is there, and checks the rows.
 pub(crate) async fn create(work: &Work, wanted: &TemporalForeignKey) -> Result<(), DbErr> {
     histories::require(work).await?;
-    register::forget_dropped(work).await?;
+    feature::forget_dropped(work).await?;
     let history_name = name::table(wanted.complete()?)?;
     let child = existing_table(work, &name::table(&wanted.child)?).await?;
     let table = existing_table(work, &history_name).await?;
@@ -238,7 +240,7 @@ pub(crate) async fn drop_one(work: &Work, child: &str, name: &str) -> Result<(),
     if !histories::is_installed(work).await? {
         return Ok(());
     }
-    register::forget_dropped(work).await?;
+    feature::forget_dropped(work).await?;
     let Some(child) = work.table(child).await? else {
         return Ok(());
     };

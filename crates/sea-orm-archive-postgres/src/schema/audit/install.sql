@@ -53,17 +53,14 @@ CREATE TABLE IF NOT EXISTS archive.audited_table (
     excluded      smallint[]  NOT NULL, -- columns by number: a redacted one stays so when it is renamed
     redacted      smallint[]  NOT NULL,
     tenant        smallint,             -- the column that says whose row it is; NULL where the table is everybody's
-    told_since    timestamptz,          -- entries tell a tenant of every change of its rows since then, where that is later
-    told_until       bigint,            -- after disable_tenancy(): the last entry that tells a tenant under it
-    told_tenant      smallint,          -- and by which column, of the table or of that of the identities
-    told_tenant_name text,
+    attributed_since timestamptz,       -- under tenancy, each later entry has the tenant of its row
     audited_since timestamptz NOT NULL, -- entries tell of every change since then
     shape         text        NOT NULL, -- the columns that its trigger functions know
     twin_shape    text,                 -- the same of the twin
     excluded_names text[] NOT NULL DEFAULT '{}', -- the columns by name, too: a dump and a restore number them anew
     redacted_names text[] NOT NULL DEFAULT '{}',
     tenant_name    text,
-    once_hidden    text[] NOT NULL DEFAULT '{}', -- what was excluded at any time: entries do not tell of it
+    ever_excluded  text[] NOT NULL DEFAULT '{}', -- the columns that were excluded at any time: entries may lack them
     known_names    text[] NOT NULL DEFAULT '{}', -- the columns that there were when a helper last wrote the functions
     known_place    text                          -- and of which table of which cluster these are
 );

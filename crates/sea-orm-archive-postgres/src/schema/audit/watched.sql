@@ -4,10 +4,10 @@ SELECT r.table_name AS name,
        (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
         FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
         WHERE c.oid OPERATOR(pg_catalog.=) r.relation) AS row_type,
-       -- Of what was logged before tenancy some may be nobody's, and then the administrator alone sees all.
+       -- A tenant does not see earlier changes of its rows. The administrator sees all.
        CASE WHEN pg_catalog.row_security_active('archive.audit_entry')
                  AND NOT EXISTS (SELECT FROM archive.tenancy AS t WHERE t.administrator = current_user)
-            THEN greatest(r.audited_since, r.told_since) ELSE r.audited_since END AS since,
+            THEN greatest(r.audited_since, r.attributed_since) ELSE r.audited_since END AS since,
        (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
         FROM archive.archived_table AS a
         JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) a.twin
@@ -20,7 +20,7 @@ SELECT r.table_name AS name,
              JOIN pg_catalog.pg_attribute AS o ON o.attrelid OPERATOR(pg_catalog.=) a.active AND o.attname OPERATOR(pg_catalog.=) c.attname AND o.attnum > 0
              WHERE c.attnum > 0 AND NOT c.attisdropped ORDER BY c.attnum) AS twin_columns,
        ARRAY(SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
-             WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND (c.attnum = ANY (r.excluded) OR c.attname = ANY (r.once_hidden)) AND NOT c.attisdropped ORDER BY 1) AS excluded,
+             WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND (c.attnum = ANY (r.excluded) OR c.attname = ANY (r.ever_excluded)) AND NOT c.attisdropped ORDER BY 1) AS excluded,
        ARRAY(SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
              WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND c.attgenerated <> '' AND NOT c.attisdropped ORDER BY 1) AS generated,
        -- What compares the columns of the key.

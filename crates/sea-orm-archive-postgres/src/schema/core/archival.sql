@@ -307,7 +307,7 @@ $$;
 -- policy may have kept that row from the role, which then did not move it.
 --
 -- A row of another tenant is not one of this archival, whatever its archival id: a role can insert such a row, and the
--- restore leaves it where it is.
+-- restore leaves it where it is. An archival of no tenant ('') is from before tenancy: rows of every tenant are its own.
 --
 -- Race: the archival is locked, so no other restore defers a row to it after this looked.
 CREATE OR REPLACE FUNCTION archive.finish_restore(archival bigint, by text) RETURNS jsonb
@@ -351,7 +351,7 @@ BEGIN
         EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE t.%I = $1%s)', held.twin, held.archival_id_column,
                 -- By the output function of the type, and not by a cast that somebody defined. NULL is no other tenant.
                 CASE WHEN held.tenant_column IS NOT NULL
-                     THEN format(' AND (t.%1$I IS NULL OR format(''%%s'', t.%1$I) = $2)', held.tenant_column) END)
+                     THEN format(' AND (t.%1$I IS NULL OR format(''%%s'', t.%1$I) = $2 OR $2 = '''')', held.tenant_column) END)
             INTO remains USING archival, finished.tenant;
         IF remains THEN
             RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(

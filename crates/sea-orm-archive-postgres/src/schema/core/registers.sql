@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS archive.archival (
     tables      regclass[]  NOT NULL, -- the active tables with rows of this archival, the root's first
     restored_at timestamptz,
     restored_by text,
-    tenant      text                  -- whose rows they are; NULL where no table of the tree is under tenancy
+    tenant      text                  -- of the rows; NULL where no table of the tree is under tenancy, '' from before it
 );
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS tenant text;
 

@@ -1,5 +1,6 @@
 -- Row-level security of what all tables share: the ledger and the detached links. The tenant of an archival is that
--- of its rows; NULL is that of an archival without any, which is for everybody, and '' nobody's.
+-- of its rows; NULL is that of an archival without any, which is shared, and '' of one from before tenancy, which is the
+-- administrator's.
 ALTER TABLE archive.archival ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE archive.detached_link ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS tenancy ON archive.archival;

@@ -6,10 +6,8 @@ use std::sync::Arc;
 
 use ::axum::http::request::Parts;
 use ::axum::response::{IntoResponse, Response};
-use tower_layer::Layer;
 
 use super::request;
-use super::service::ContextService;
 use crate::Context;
 
 /// Gives every request a [`Context`], for handlers to take as an argument.
@@ -148,13 +146,5 @@ impl ContextLayer {
 impl Default for ContextLayer {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl<S> Layer<S> for ContextLayer {
-    type Service = ContextService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        ContextService::new(inner, self.clone())
     }
 }

@@ -7,7 +7,7 @@
 //! use axum::extract::{Path, Request, State};
 //! use axum::http::StatusCode;
 //! use axum::middleware::{self, Next};
-//! use axum::response::{IntoResponse, Response};
+//! use axum::response::Response;
 //! use axum::{Json, Router, routing::delete};
 //! use sea_orm::DatabaseConnection;
 //! use sea_orm_archive::{Context, ContextLayer, prelude::*};
@@ -55,38 +55,16 @@
 //!     State(db): State<DatabaseConnection>,
 //!     context: Context,
 //!     Path(id): Path<i64>,
-//! ) -> Result<Json<i64>, AppError> {
+//! ) -> Result<Json<i64>, Error> {
 //!     let archival = context
 //!         .run(&db, async move |txn| post::Entity::archive_by_id(id).exec(txn).await)
 //!         .await?;
 //!     Ok(Json(archival.id))
 //! }
-//!
-//! struct AppError(ArchiveError);
-//!
-//! impl From<ArchiveError> for AppError {
-//!     fn from(error: ArchiveError) -> Self {
-//!         Self(error)
-//!     }
-//! }
-//!
-//! impl IntoResponse for AppError {
-//!     fn into_response(self) -> Response {
-//!         use ArchiveError as E;
-//!         let status = match &self.0 {
-//!             E::NotFound { .. } => StatusCode::NOT_FOUND,
-//!             E::AlreadyArchived { .. }
-//!             | E::NotArchived { .. }
-//!             | E::Blocked { .. }
-//!             | E::RestoreConflict { .. } => StatusCode::CONFLICT,
-//!             E::Contention { .. } => StatusCode::SERVICE_UNAVAILABLE,
-//!             // What it says is for the log: it names tables and columns.
-//!             _ => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-//!         };
-//!         (status, self.0.to_string()).into_response()
-//!     }
-//! }
 //! ```
+//!
+//! An [`Error`](crate::Error) is a response: 404, 409 or 422 with its message, 500 or 503 without one, since that names
+//! tables and statements. It is in the log.
 //!
 //! Work that is spawned and outlives the request takes a clone of the context with it: nothing is kept
 //! in the task.

@@ -5,6 +5,7 @@ use std::task::{self, Poll};
 
 use ::axum::http::{HeaderMap, HeaderValue, Request};
 use ::axum::response::{IntoResponse, Response};
+use tower_layer::Layer;
 use tower_service::Service;
 
 use super::layer::ContextLayer;
@@ -21,6 +22,14 @@ pub struct ContextService<S> {
 impl<S> ContextService<S> {
     pub(super) fn new(inner: S, layer: ContextLayer) -> Self {
         Self { inner, layer }
+    }
+}
+
+impl<S> Layer<S> for ContextLayer {
+    type Service = ContextService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ContextService::new(inner, self.clone())
     }
 }
 

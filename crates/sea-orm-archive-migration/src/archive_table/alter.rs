@@ -1,0 +1,195 @@
+//! Changing a table and its twin together.
+
+use std::collections::BTreeMap;
+
+use sea_orm_archive_postgres::catalog::{Table, Twin};
+use sea_orm_migration::{
+    DbErr,
+    sea_query::{PostgresQueryBuilder, TableAlterStatement},
+};
+
+use crate::{
+    archive_table::{follow, sync},
+    name::quote,
+    work::Work,
+};
+
+/// The columns of a table by their number, which no ALTER TABLE changes: what was renamed has the
+/// same number and another name, and what was dropped and added again has another number.
+type Columns = BTreeMap<i16, String>;
+
+/// What else a statement may have changed, by name.
+#[derive(PartialEq, Eq)]
+struct Constraints(Vec<String>);
+
+/// Applies `statement` to its table, and to the twin what it did to the columns.
+///
+/// What a statement does is read from the catalog, and not from the statement: a foreign key, an
+/// identity, a default or a unique constraint is the table's own, and never reaches the twin.
+/// Returns the table as it is now.
+pub(crate) async fn apply(work: &Work, statement: &TableAlterStatement) -> Result<Table, DbErr> {
+    let name = table_of(statement)?;
+    let before = work.existing_table(&name).await?;
+    let twin = before.twin.clone().ok_or_else(|| {
+        DbErr::Migration(format!(
+            "{} has no twin: call `manager.alter_table(..)`, or `manager.archive_existing_table(..)` first",
+            before.id
+        ))
+    })?;
+    let columns_before = columns(work, &before).await?;
+    let constraints_before = constraints(work, &before).await?;
+    follow::lift(work, &before.id).await?;
+    work.execute(statement).await?;
+    let after = work.existing_table(&before.id.sql()).await?;
+    let columns_after = columns(work, &after).await?;
+    let converts = statement
+        .to_string(PostgresQueryBuilder)
+        .contains(" USING ");
+    if converts && has_changed_type(&before, &after) {
+        let only = columns_before == columns_after
+            && constraints_before == constraints(work, &after).await?;
+        convert(work, statement, &twin, only).await?;
+    } else {
+        rename_and_drop(work, &twin, &columns_before, &columns_after).await?;
+    }
+    if after.key.is_empty() {
+        return Err(DbErr::Migration(format!(
+            "{} would have no primary key any more, so no archived row could be told from another",
+            after.id
+        )));
+    }
+    sync::columns(work, &after, &twin).await?;
+    Ok(after)
+}
+
+/// The name of the statement's table as SQL text.
+///
+/// The statement does not tell, so this is what a rendering has that the same one with a known name
+/// has not. The constraint makes it render even where there is nothing else to do, which panics.
+pub(crate) fn table_of(statement: &TableAlterStatement) -> Result<String, DbErr> {
+    let mut probe = statement.clone();
+    let sql = probe.drop_constraint("").to_string(PostgresQueryBuilder);
+    let known = probe.table("t").to_string(PostgresQueryBuilder);
+    let actions = known.strip_prefix("ALTER TABLE \"t\" ").unwrap_or_default();
+    if actions.starts_with("DROP CONSTRAINT \"\"") {
+        return Err(DbErr::Migration(
+            "alter_archived_table was called with a statement that changes nothing".to_owned(),
+        ));
+    }
+    sql.strip_suffix(actions)
+        .and_then(|sql| sql.strip_prefix("ALTER TABLE "))
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(ToOwned::to_owned)
+        .ok_or_else(|| {
+            DbErr::Migration(
+                "alter_archived_table was called with a statement that names no table".to_owned(),
+            )
+        })
+}
+
+fn has_changed_type(before: &Table, after: &Table) -> bool {
+    before.columns.iter().any(|column| {
+        let now = after.column(&column.name);
+        now.is_some_and(|now| !now.same_type(column))
+    })
+}
+
+/// Applies a conversion with USING to the twin: only the statement knows the expression.
+async fn convert(
+    work: &Work,
+    statement: &TableAlterStatement,
+    twin: &Twin,
+    only: bool,
+) -> Result<(), DbErr> {
+    if !only {
+        return Err(DbErr::Migration(format!(
+            "the twin {} needs the USING of this statement, but not all the rest of it: change the type with USING in a \
+             statement of its own",
+            twin.id
+        )));
+    }
+    let mut for_twin = statement.clone();
+    for_twin.table((twin.id.schema.clone(), twin.id.table.clone()));
+    work.execute(&for_twin).await
+}
+
+async fn rename_and_drop(
+    work: &Work,
+    twin: &Twin,
+    before: &Columns,
+    after: &Columns,
+) -> Result<(), DbErr> {
+    let alter = format!("ALTER TABLE {}", twin.id.sql());
+    for (number, name) in before {
+        let name = quote(name);
+        match after.get(number).map(|now| quote(now)) {
+            None => {
+                work.run(&format!("{alter} DROP COLUMN IF EXISTS {name}"))
+                    .await?;
+            }
+            Some(now) if now != name => {
+                work.run(&format!("{alter} RENAME COLUMN {name} TO {now}"))
+                    .await?;
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn columns(work: &Work, table: &Table) -> Result<Columns, DbErr> {
+    let rows = work
+        .rows(
+            "SELECT attnum, attname::text AS name FROM pg_catalog.pg_attribute
+             WHERE attrelid = $1::bigint::oid AND attnum > 0 AND NOT attisdropped",
+            [table.id.oid.into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("", "attnum")?, row.try_get("", "name")?)))
+        .collect()
+}
+
+async fn constraints(work: &Work, table: &Table) -> Result<Constraints, DbErr> {
+    let rows = work
+        .rows(
+            "SELECT conname::text AS name FROM pg_catalog.pg_constraint WHERE conrelid = $1::bigint::oid
+             ORDER BY name",
+            [table.id.oid.into()],
+        )
+        .await?;
+    let names: Result<_, DbErr> = rows.iter().map(|row| row.try_get("", "name")).collect();
+    Ok(Constraints(names?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sea_orm_migration::sea_query::{ColumnDef, Table};
+
+    #[test]
+    fn the_table_of_a_statement_is_found_in_its_text() {
+        let column = || ColumnDef::new("t").integer().to_owned();
+        for (mut alter, name) in [
+            (Table::alter().table("t").to_owned(), r#""t""#),
+            (
+                Table::alter().table("we\"ird name").to_owned(),
+                r#""we""ird name""#,
+            ),
+            (
+                Table::alter().table(("a.b", "c")).to_owned(),
+                r#""a.b"."c""#,
+            ),
+        ] {
+            assert_eq!(table_of(alter.add_column(column())).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn a_statement_without_table_or_change_is_no_panic() {
+        assert!(table_of(&TableAlterStatement::new()).is_err());
+        assert!(table_of(Table::alter().table("t")).is_err());
+        assert!(table_of(Table::alter().drop_column("t")).is_err());
+    }
+}

@@ -1,0 +1,88 @@
+//! `archive.archived_table`: which table has which twin.
+
+use sea_orm_archive_postgres::catalog::TableId;
+use sea_orm_migration::DbErr;
+
+use crate::{archive_table::options::TwinOptions, known, work::Work};
+
+/// Refuses to go on where `install_archive` has not run.
+pub(crate) async fn require(work: &Work) -> Result<(), DbErr> {
+    if is_installed(work).await? {
+        return Ok(());
+    }
+    Err(DbErr::Migration(
+        "the archive is not installed in this database: call `manager.install_archive()` in an earlier migration"
+            .to_owned(),
+    ))
+}
+
+/// Whether the register is there.
+pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
+    let sql = "SELECT pg_catalog.to_regclass('archive.archived_table') IS NOT NULL AS installed";
+    work.row(sql, []).await?.try_get("", "installed")
+}
+
+/// Forgets the pairs of which a table was dropped and no table has its name, as `migrate fresh` does: PostgreSQL may give
+/// their numbers to other tables some day.
+pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
+    work.run(
+        "DELETE FROM archive.archived_table AS r WHERE archive.is_gone(r.active) OR archive.is_gone(r.twin)",
+    )
+    .await
+}
+
+/// Registers `twin` as the twin of `active`.
+pub(crate) async fn add(
+    work: &Work,
+    active: &TableId,
+    twin: &TableId,
+    options: &TwinOptions,
+) -> Result<(), DbErr> {
+    let [deleted_at, deleted_by, archival_id] = options.added();
+    work.run_with(
+        "INSERT INTO archive.archived_table (active, twin, deleted_at_column, deleted_by_column, archival_id_column)
+         VALUES ($1::bigint::oid, $2::bigint::oid, $3::text, $4::text, $5::text)",
+        [
+            active.oid.into(),
+            twin.oid.into(),
+            deleted_at.into(),
+            deleted_by.into(),
+            archival_id.into(),
+        ],
+    )
+    .await?;
+    known::note(work).await
+}
+
+/// Forgets the twin of `active`.
+pub(crate) async fn remove(work: &Work, active: &TableId) -> Result<(), DbErr> {
+    work.run_with(
+        "DELETE FROM archive.archived_table WHERE active = $1::bigint::oid",
+        [active.oid.into()],
+    )
+    .await
+}
+
+/// The table whose twin `table` is, where it is one.
+pub(crate) async fn active_of(work: &Work, table: &TableId) -> Result<Option<String>, DbErr> {
+    let rows = work
+        .rows(
+            "SELECT active::text AS active FROM archive.archived_table WHERE twin = $1::bigint::oid",
+            [table.oid.into()],
+        )
+        .await?;
+    rows.first()
+        .map(|row| row.try_get("", "active"))
+        .transpose()
+}
+
+/// The twins that are registered, as SQL text.
+pub(crate) async fn twins(work: &Work) -> Result<Vec<String>, DbErr> {
+    let sql = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS twin
+               FROM archive.archived_table AS r
+               JOIN pg_catalog.pg_class AS c ON c.oid = r.twin
+               JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+               ORDER BY twin";
+    let rows = work.rows(sql, []).await?;
+    rows.iter().map(|row| row.try_get("", "twin")).collect()
+}

@@ -1,0 +1,62 @@
+//! Taking a table or its twin away again.
+
+use sea_orm_archive_postgres::catalog::{Table, Twin};
+use sea_orm_migration::DbErr;
+
+use crate::{archive_table::register, feature, known, work::Work};
+
+/// Drops the table called `name` and its twin, if they exist, with all their rows.
+pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return work
+            .run_on_callers_path(&format!("DROP TABLE IF EXISTS {name}"))
+            .await;
+    }
+    let Some(active) = work.table(name).await? else {
+        return feature::forget_dropped(work).await;
+    };
+    feature::forget_dropped(work).await?;
+    known::follow(work, &active.id).await?;
+    let active = work.existing_table(&active.id.sql()).await?;
+    register::remove(work, &active.id).await?;
+    let tables: Vec<_> = std::iter::once(active.id.sql())
+        .chain(active.twin.iter().map(|twin| twin.id.sql()))
+        .collect();
+    work.run(&format!("DROP TABLE {}", tables.join(", ")))
+        .await?;
+    feature::changed(work, &active.id).await
+}
+
+/// Drops the twin of the table called `name`, if it has one, and only if it is empty.
+pub(crate) async fn twin(work: &Work, name: &str) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    let Some(active) = work.table(name).await? else {
+        return feature::forget_dropped(work).await;
+    };
+    feature::forget_dropped(work).await?;
+    known::follow(work, &active.id).await?;
+    let active = work.existing_table(&active.id.sql()).await?;
+    match &active.twin {
+        Some(twin) => drop_empty(work, &active, twin).await,
+        None => Ok(()),
+    }
+}
+
+async fn drop_empty(work: &Work, active: &Table, twin: &Twin) -> Result<(), DbErr> {
+    let name = twin.id.sql();
+    // A row that is archived after the count would be dropped uncounted.
+    work.run(&format!("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
+        .await?;
+    let rows = work.count(&name, "true").await?;
+    if rows > 0 {
+        return Err(DbErr::Migration(format!(
+            "{} still holds {rows} archived rows of {}, which dropping it would lose: restore or delete them first",
+            twin.id, active.id
+        )));
+    }
+    register::remove(work, &active.id).await?;
+    work.run(&format!("DROP TABLE {name}")).await?;
+    feature::changed(work, &active.id).await
+}

@@ -1,0 +1,38 @@
+//! What follows a table that changes: a helper that has changed a table notifies its features here, and nowhere else.
+
+use sea_orm_archive_postgres::catalog::TableId;
+use sea_orm_migration::DbErr;
+
+use crate::{
+    archive_table::{follow, register},
+    audit,
+    history::{self, foreign_key},
+    known, stamps, tenancy,
+    work::Work,
+};
+
+/// Lets every feature follow `table`, which has other columns, another archive table or another history now: the triggers on
+/// keys, the stamps, the functions of the audit log, and the policies of tenancy. Those that the table does not have do
+/// nothing.
+///
+/// The audit log comes before tenancy, which also attributes entries.
+pub(crate) async fn changed(work: &Work, table: &TableId) -> Result<(), DbErr> {
+    forget_dropped(work).await?;
+    follow::refresh(work, Some(table)).await?;
+    if let Some(table) = work.table(&table.sql()).await? {
+        stamps::refresh(work, &table).await?;
+        audit::refresh(work, &table).await?;
+        tenancy::refresh(work, &table.id).await?;
+    }
+    known::note(work).await
+}
+
+/// Forgets in every register the tables that were dropped, and whose name no table has: PostgreSQL may give their numbers to
+/// other tables some day.
+pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
+    foreign_key::forget_dropped(work).await?;
+    history::register::forget_dropped(work).await?;
+    register::forget_dropped(work).await?;
+    stamps::forget_dropped(work).await?;
+    audit::forget_dropped(work).await
+}

@@ -1,0 +1,455 @@
+//! What a migration calls.
+
+use std::{borrow::Borrow, future::Future};
+
+use sea_orm_migration::{
+    DbErr, SchemaManager,
+    sea_query::{IntoTableRef, TableAlterStatement},
+};
+
+use crate::{
+    ArchivedTable, ContextSettings, ExistingTable,
+    archive_table::{remove, verbs},
+    context, install, name,
+    work::Work,
+};
+
+/// The archive's part of a [`SchemaManager`].
+///
+/// Each method does all of its work or nothing; see [the crate](crate) for what a twin is.
+pub trait ArchiveSchema {
+    /// Creates the ledger, the registers and the functions that moves run through.
+    ///
+    /// In the database: the schema `archive`, the tables `archive.archival`, `archive.archived_table`,
+    /// `archive.detached_link`, `archive.history_table`, `archive.temporal_foreign_key`,
+    /// `archive.context_setting`, `archive.stamped_table` and `archive.fresh_look`, which stays empty, and the functions of the runtime, all with IF NOT EXISTS or
+    /// OR REPLACE. Run it again after an update of the crate: it replaces the functions. What other roles
+    /// may do with them is [`grant_archive`](Self::grant_archive)'s; run that again, too.
+    ///
+    /// # Errors
+    ///
+    /// On a database other than PostgreSQL, and where the role may not create a schema.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::ArchiveSchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.install_archive().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn install_archive(&self) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Gives the settings of the context other names than `app.current_user`, `app.current_org_id`,
+    /// `app.request_id` and `app.request_details`.
+    ///
+    /// In the database: the names are kept in `archive.context_setting`, and the functions that read and
+    /// write the settings are replaced. Programs need not be told: they call those functions.
+    ///
+    /// # Errors
+    ///
+    /// Where nothing is installed, and where a name is not two names with a dot between them.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::{ArchiveSchema, ContextSettings};
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.install_archive().await?;
+    /// manager
+    ///     .name_context_settings(ContextSettings::new().tenant("myapp.tenant_id"))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn name_context_settings(
+        &self,
+        settings: ContextSettings,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Drops what [`install_archive`](Self::install_archive) created, the ledger with it.
+    ///
+    /// Twins that are still registered stay as tables. The schema `archive` stays if it holds anything
+    /// else. Nothing happens where nothing is installed.
+    ///
+    /// # Errors
+    ///
+    /// While a registered twin holds rows: without the ledger they could not be restored. And while there
+    /// is a temporal foreign key.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::ArchiveSchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.uninstall_archive().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn uninstall_archive(&self) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Lets a role that does not own the schema `archive` archive and restore.
+    ///
+    /// In the database: USAGE on the schema, EXECUTE on its functions (but not on trigger functions and
+    /// `make_audit_partitions`), SELECT on the archival table and the registers. The rights on tables are those that the
+    /// role was granted there; an archive table has the grants of its table.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such role, or nothing is installed.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::ArchiveSchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.install_archive().await?;
+    /// manager.grant_archive("web").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn grant_archive(
+        &self,
+        role: impl Into<String>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Takes back what [`grant_archive`](Self::grant_archive) gave; its `down`.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such role.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::ArchiveSchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.revoke_archive("web").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn revoke_archive(
+        &self,
+        role: impl Into<String>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Creates a table and its twin, and registers them.
+    ///
+    /// The statement is that of `manager.create_table(..)`; IF NOT EXISTS is added to it, so a table
+    /// that is there stays as it is. For `posts` the database then runs
+    ///
+    /// ```sql
+    /// CREATE TABLE "public"."deleted_posts" (LIKE "public"."posts");
+    /// ALTER TABLE "public"."deleted_posts"
+    ///     ADD COLUMN "deleted_at" timestamp with time zone NOT NULL,
+    ///     ADD COLUMN "deleted_by" bigint,
+    ///     ADD COLUMN "archival_id" bigint NOT NULL;
+    /// ALTER TABLE "public"."deleted_posts" ADD PRIMARY KEY ("id");
+    /// CREATE INDEX ON "public"."deleted_posts" ("deleted_at");
+    /// CREATE INDEX ON "public"."deleted_posts" ("archival_id");
+    /// CREATE INDEX ON "public"."deleted_posts" ("author_id"); -- one for each foreign key
+    /// ```
+    ///
+    /// and gives the twin the owner, the grants, the row-level security and the policies of the
+    /// table. A role that may DELETE active rows may INSERT archived ones. A sequence that the key's
+    /// default draws from and that belongs to nobody belongs to the key's column afterwards.
+    ///
+    /// # Errors
+    ///
+    /// Where the table has no primary key, is a partition, is inherited from, or has a column with the
+    /// name of an added one; where `deleted_` and its name are longer than 63 bytes; where a table
+    /// has the twin's name and does not fit; and where nothing is installed.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::{ArchivedTable, ArchiveSchema};
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager
+    ///     .create_archived_table(
+    ///         Table::create()
+    ///             .table("posts")
+    ///             .col(ColumnDef::new("id").big_integer().not_null().auto_increment().primary_key())
+    ///             .col(ColumnDef::new("title").text().not_null()),
+    ///     )
+    ///     .await?;
+    ///
+    /// manager
+    ///     .create_archived_table(
+    ///         ArchivedTable::new(
+    ///             Table::create()
+    ///                 .table("invoices")
+    ///                 .col(ColumnDef::new("id").uuid().not_null().primary_key()),
+    ///         )
+    ///         .twin("invoice_archive")
+    ///         .deleted_by(ColumnType::Uuid),
+    ///     )
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn create_archived_table(
+        &self,
+        table: impl Into<ArchivedTable>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Drops a table, its twin and every row of both; the `down` of
+    /// [`create_archived_table`](Self::create_archived_table).
+    ///
+    /// In the database: one DROP TABLE for both, without CASCADE. Nothing happens where there is no
+    /// such table. What the ledger says of it stays.
+    ///
+    /// # Errors
+    ///
+    /// While a foreign key, a view or something else depends on one of the tables.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::ArchiveSchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.drop_archived_table("posts").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn drop_archived_table(
+        &self,
+        table: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Gives a table that is there already a twin, and registers them.
+    ///
+    /// The twin is that of [`create_archived_table`](Self::create_archived_table). The table itself is
+    /// locked against writes meanwhile, and not changed. A table of the twin's name that fits in every
+    /// column is taken as it is, with its rows.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such table, and as in [`create_archived_table`](Self::create_archived_table).
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::{ArchiveSchema, ExistingTable};
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.archive_existing_table("invoices").await?;
+    /// manager.archive_existing_table(("shop", "orders")).await?;
+    /// manager
+    ///     .archive_existing_table(ExistingTable::new("users").deleted_by(ColumnType::Text))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn archive_existing_table(
+        &self,
+        table: impl Into<ExistingTable>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Drops the twin of a table and keeps the table; the `down` of
+    /// [`archive_existing_table`](Self::archive_existing_table).
+    ///
+    /// Nothing happens where there is no such table or no twin.
+    ///
+    /// # Errors
+    ///
+    /// While the twin holds rows, or something depends on it.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::ArchiveSchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.unarchive_existing_table("invoices").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn unarchive_existing_table(
+        &self,
+        table: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Changes a table and its twin together.
+    ///
+    /// The statement is that of `manager.alter_table(..)`. It runs on the table; the twin then gets
+    /// what it did to the columns: added, renamed, dropped, another type, NOT NULL or not. Foreign
+    /// keys, defaults, identities, generated columns and unique constraints stay the table's own; a
+    /// new foreign key gets its index on the twin. The archived rows get what the active ones got: a
+    /// new column's default, the next ids of an identity, the value of a generated column. Dropping a
+    /// column drops what is archived in it, too.
+    ///
+    /// A type that is changed with USING is changed by the same statement in the twin, so it needs a
+    /// statement of its own. To run twice, a statement needs `add_column_if_not_exists` and
+    /// `drop_column_if_exists`, as ever.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such table, or it has no twin; where archived rows do not fit, such as a new
+    /// NOT NULL column without a default, or NOT NULL where an archived row has none; and as in
+    /// [`sync_archived_table`](Self::sync_archived_table) where the tables differed before.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::ArchiveSchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager
+    ///     .alter_archived_table(
+    ///         Table::alter()
+    ///             .table("posts")
+    ///             .add_column_if_not_exists(ColumnDef::new("views").integer().not_null().default(0)),
+    ///     )
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn alter_archived_table(
+        &self,
+        statement: impl Borrow<TableAlterStatement>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Gives the twin what its table got behind its back.
+    ///
+    /// Columns that the table got, with the value that their default gives the archived rows; other
+    /// types; NOT NULL or not; another primary key; indexes of new foreign keys; grants, row-level
+    /// security and policies that the twin lacks. Columns that the table lost are dropped where no
+    /// archived row has a value in them. A column that was renamed looks like one that was lost and
+    /// one that is new: rename it with [`alter_archived_table`](Self::alter_archived_table), or in
+    /// the twin by hand. Nothing changes where nothing differs.
+    ///
+    /// # Errors
+    ///
+    /// Where the archived rows do not fit, naming the column and how many there are: a new column
+    /// that is NOT NULL and has no default, NULL where the table has NOT NULL, a type that they do not
+    /// convert to, a lost column in which they have values. And where the table has no twin.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::ArchiveSchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.sync_archived_table("posts").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn sync_archived_table(
+        &self,
+        table: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Sets the sequence of a table's key past the ids of the table and its twin.
+    ///
+    /// For after an import that brought ids along. The next id is the first of the sequence after the
+    /// maximum over both tables (the minimum, if it counts down), or its start where both are empty.
+    /// Both tables are locked against writes meanwhile, but not against a session that has drawn an
+    /// id and not inserted it yet, or one that has drawn ids ahead (CACHE).
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such table, or its key has no sequence that belongs to it.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::ArchiveSchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.reset_id_sequence("posts").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn reset_id_sequence(
+        &self,
+        table: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+}
+
+impl ArchiveSchema for SchemaManager<'_> {
+    async fn install_archive(&self) -> Result<(), DbErr> {
+        Work::of(self, async |work| install::install(work).await).await
+    }
+
+    async fn uninstall_archive(&self) -> Result<(), DbErr> {
+        Work::of(self, async |work| install::uninstall(work).await).await
+    }
+
+    fn grant_archive(
+        &self,
+        role: impl Into<String>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let role = role.into();
+        async move { Work::of(self, async |work| install::grant(work, &role).await).await }
+    }
+
+    fn revoke_archive(
+        &self,
+        role: impl Into<String>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let role = role.into();
+        async move { Work::of(self, async |work| install::revoke(work, &role).await).await }
+    }
+
+    fn create_archived_table(
+        &self,
+        table: impl Into<ArchivedTable>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let table = table.into();
+        async move { Work::of(self, async |work| verbs::create(work, table).await).await }
+    }
+
+    fn drop_archived_table(
+        &self,
+        table: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let name = name::table(&table.into_table_ref());
+        async move {
+            let name = name?;
+            Work::of(self, async |work| remove::both(work, &name).await).await
+        }
+    }
+
+    fn archive_existing_table(
+        &self,
+        table: impl Into<ExistingTable>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let table = table.into();
+        async move {
+            Work::of(self, async |work| {
+                verbs::adopt(work, &table.table, &table.twin).await
+            })
+            .await
+        }
+    }
+
+    async fn name_context_settings(&self, settings: ContextSettings) -> Result<(), DbErr> {
+        Work::of(self, async |work| context::rename(work, &settings).await).await
+    }
+
+    fn unarchive_existing_table(
+        &self,
+        table: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let name = name::table(&table.into_table_ref());
+        async move {
+            let name = name?;
+            Work::of(self, async |work| remove::twin(work, &name).await).await
+        }
+    }
+
+    fn alter_archived_table(
+        &self,
+        statement: impl Borrow<TableAlterStatement>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let statement = statement.borrow().clone();
+        async move { Work::of(self, async |work| verbs::change(work, &statement).await).await }
+    }
+
+    fn sync_archived_table(
+        &self,
+        table: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let name = name::table(&table.into_table_ref());
+        async move {
+            let name = name?;
+            Work::of(self, async |work| verbs::synchronise(work, &name).await).await
+        }
+    }
+
+    fn reset_id_sequence(
+        &self,
+        table: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let name = name::table(&table.into_table_ref());
+        async move {
+            let name = name?;
+            Work::of(self, async |work| verbs::reset(work, &name).await).await
+        }
+    }
+}

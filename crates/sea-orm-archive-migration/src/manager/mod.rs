@@ -1,0 +1,13 @@
+//! What a migration calls: a trait for each feature, which `SchemaManager` has.
+
+mod archive;
+mod audit;
+mod history;
+mod stamps;
+mod tenancy;
+
+pub use archive::ArchiveSchema;
+pub use audit::AuditSchema;
+pub use history::HistorySchema;
+pub use stamps::StampSchema;
+pub use tenancy::TenancySchema;

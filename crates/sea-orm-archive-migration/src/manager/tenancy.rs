@@ -1,0 +1,171 @@
+//! What a migration calls for tenancy.
+
+use std::future::Future;
+
+use sea_orm_migration::{DbErr, SchemaManager, sea_query::IntoTableRef};
+
+use crate::{
+    archive_table::follow,
+    name,
+    tenancy::{
+        apply,
+        attribute::{self, Attributed},
+        options::Tenancy,
+        remove,
+    },
+    work::Work,
+};
+
+/// Tenancy's part of a [`SchemaManager`].
+pub trait TenancySchema {
+    /// Puts a table under tenancy: a row is seen and written by the tenant of the
+    /// [context](sea_orm_archive::Context) whose it is, and by the administrator.
+    ///
+    /// In the database, for `posts` with `org_id` and the administrator `ops`:
+    ///
+    /// ```sql
+    /// ALTER TABLE posts ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+    /// CREATE POLICY tenancy ON posts USING (org_id = archive.current_tenant()::bigint);
+    /// CREATE POLICY tenancy_administration ON posts TO ops USING (current_user = 'ops');
+    /// CREATE POLICY tenancy_trusted ON posts TO owner USING ((SELECT archive.acts_for_all('ops')));
+    /// CREATE TRIGGER tenancy_guard BEFORE DELETE OR UPDATE ON posts FOR EACH ROW
+    ///     WHEN ((OLD.org_id = archive.current_tenant()::bigint) IS NOT TRUE)
+    ///     EXECUTE FUNCTION archive.tenancy_guard('ops');
+    /// CREATE TRIGGER tenancy_guard_given AFTER UPDATE ON posts FOR EACH ROW
+    ///     WHEN ((NEW.org_id = archive.current_tenant()::bigint) IS NOT TRUE) ..;
+    /// CREATE TRIGGER tenancy_guard_truncate BEFORE TRUNCATE ON posts ..;
+    /// CREATE TRIGGER tenancy_guard_kept AFTER UPDATE ON deleted_posts FOR EACH ROW
+    ///     WHEN (OLD.org_id::text IS DISTINCT FROM NEW.org_id::text) ..; -- an archived row stays its tenant's
+    /// ```
+    ///
+    /// and the same policies on its partitions, its twin and its histories. A history gets the column first, where it
+    /// has it not, filled from the identities and tied to them:
+    ///
+    /// ```sql
+    /// ALTER TABLE post_names ADD COLUMN org_id bigint NOT NULL DEFAULT archive.current_tenant()::bigint;
+    /// ALTER TABLE posts ADD UNIQUE (org_id, id);
+    /// ALTER TABLE post_names ADD FOREIGN KEY (org_id, post_id) REFERENCES posts (org_id, id) ON UPDATE CASCADE;
+    /// ```
+    ///
+    /// Where the column is in the primary key, the history has one that refers to it, and nothing is added. The history
+    /// of a history has the column of that one.
+    ///
+    /// From now on archivals, detached links and entries of the audit log have the tenant of their rows, and each tenant
+    /// sees its own. Those from before have no tenant, and only the administrator sees them, until
+    /// [`attribute_to_tenants`](Self::attribute_to_tenants) attributes them. This includes those from before an earlier
+    /// [`disable_tenancy`](Self::disable_tenancy), and those under another column. It may run again with the same
+    /// column, and then makes good what was changed with plain SQL.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such table, column or role; where the column may be NULL, or is of a type that cuts values
+    /// off (`name`, `"char"`); where the table is a history, a twin or a partition; where it has other permissive
+    /// policies, which would let in more; where versions are of another tenant than their identity, or nothing says whose they are; where a temporal
+    /// foreign key refers from the table to a history that is not under tenancy, since whoever ends a version there would
+    /// not see the rows of other tenants that need it; and where another table has another administrator.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::{Tenancy, TenancySchema};
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager
+    ///     .enable_tenancy(Tenancy::new("posts", "org_id").administrator("ops"))
+    ///     .await?;
+    /// manager.enable_tenancy(("comments", "org_id")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn enable_tenancy(
+        &self,
+        tenancy: impl Into<Tenancy>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Attributes archivals and entries of the audit log from before [`enable_tenancy`](Self::enable_tenancy) to tenants,
+    /// for all tables under tenancy. Call it once, after these tables came under tenancy. There is nothing to undo in
+    /// `down`.
+    ///
+    /// - An archival belongs to the tenant of the rows that it holds, and of those that were detached from it, where all of
+    ///   them have the same one. Nothing of a restored archival is left to tell it.
+    /// - An entry belongs to the tenant of the row that has its key now, in the table or in its archive table. It stays
+    ///   the administrator's where the log shows that it may be about another row, or another tenant's: it is from before
+    ///   the last INSERT or DELETE of that key, or from before an UPDATE that changed the tenant; an entry of the key
+    ///   mentions a column that the table no longer has; the tenant column was excluded or redacted. Changes that the log
+    ///   does not contain, such as a tenant column that was replaced, cannot be seen there.
+    ///
+    /// The answer counts what was attributed, and what is left to the administrator: rows that are gone, tables that were
+    /// dropped.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::TenancySchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// for table in ["posts", "comments"] {
+    ///     manager.enable_tenancy((table, "org_id")).await?;
+    /// }
+    /// let attributed = manager.attribute_to_tenants().await?;
+    /// println!("{attributed:?}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn attribute_to_tenants(&self) -> impl Future<Output = Result<Attributed, DbErr>> + Send;
+
+    /// Takes away what [`enable_tenancy`](Self::enable_tenancy) made; its `down`.
+    ///
+    /// In the database: its policies and triggers are dropped, and what it made in histories: columns, foreign keys
+    /// and the key they refer to. Row-level security is disabled where no policy is left. Archivals that hold rows of
+    /// no other table under tenancy are everybody's again, and so are the table's entries of the log. When the table comes
+    /// under tenancy again, both have no tenant. Nothing happens where the table is not under tenancy.
+    ///
+    /// # Errors
+    ///
+    /// While a table under tenancy refers to a history of this one with a temporal foreign key: that table has to go
+    /// first.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::TenancySchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.disable_tenancy("posts").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn disable_tenancy(
+        &self,
+        table: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+}
+
+impl TenancySchema for SchemaManager<'_> {
+    fn enable_tenancy(
+        &self,
+        tenancy: impl Into<Tenancy>,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let tenancy = tenancy.into();
+        async move {
+            Work::of(self, async |work| {
+                apply::enable(work, &tenancy).await?;
+                follow::refresh(work, None).await
+            })
+            .await
+        }
+    }
+
+    async fn attribute_to_tenants(&self) -> Result<Attributed, DbErr> {
+        Work::of(self, async |work| attribute::attribute(work).await).await
+    }
+
+    fn disable_tenancy(
+        &self,
+        table: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let name = name::table(&table.into_table_ref());
+        async move {
+            let name = name?;
+            Work::of(self, async |work| {
+                remove::disable(work, &name).await?;
+                follow::refresh(work, None).await
+            })
+            .await
+        }
+    }
+}

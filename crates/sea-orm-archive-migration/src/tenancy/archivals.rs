@@ -1,0 +1,101 @@
+//! The tenants of archivals.
+
+use sea_orm_archive_postgres::catalog::{Table, TableId};
+use sea_orm_archive_postgres::schema;
+use sea_orm_archive_postgres::template::fill;
+use sea_orm_migration::DbErr;
+
+use crate::{
+    name::{literal, quote},
+    work::Work,
+};
+
+/// Leaves the archivals that hold rows of `table` or of its histories, or links that were cut there, to the
+/// administrator: of `all` of them, since what they contain is of no column or of another one, or of those without a tenant,
+/// of which a table came to hold rows since.
+pub(crate) async fn clear(work: &Work, table: &TableId, all: bool) -> Result<(), DbErr> {
+    let wanted = format!(
+        "SELECT a.id, a.tenant, '' FROM archive.archival AS a
+         WHERE a.tenant IS DISTINCT FROM '' AND ({all} OR a.tenant IS NULL) AND {}",
+        holding(table.oid)
+    );
+    give(work, &wanted, table.oid).await.map(drop)
+}
+
+/// Shares the archivals that hold nothing of a table under tenancy any more, as those tables are.
+pub(crate) async fn release(work: &Work) -> Result<(), DbErr> {
+    let wanted = format!(
+        "SELECT a.id, a.tenant, NULL::text FROM archive.archival AS a
+         WHERE a.tenant IS NOT NULL AND NOT {}",
+        holding(0)
+    );
+    give(work, &wanted, 0).await.map(drop)
+}
+
+/// Gives the archivals that are the administrator's, and were not restored, to the tenant that all their rows in `tables`
+/// belong to, each with its column of the tenant; answers how many.
+pub(crate) async fn attribute(work: &Work, tables: &[(Table, String)]) -> Result<u64, DbErr> {
+    let rows: Vec<_> = tables
+        .iter()
+        .flat_map(|(table, column)| archived_rows(table, column))
+        .collect();
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let wanted = format!(
+        "SELECT a.id, a.tenant, pg_catalog.min(r.tenant)
+         FROM archive.archival AS a JOIN ({}) AS r (id, tenant) ON r.id = a.id
+         WHERE a.tenant = '' AND a.restored_at IS NULL
+         GROUP BY a.id HAVING pg_catalog.min(r.tenant) = pg_catalog.max(r.tenant)",
+        rows.join(" UNION ALL ")
+    );
+    give(work, &wanted, 0).await
+}
+
+/// The rows of a table in archivals, and those that links were cut from, as queries of the archival and the tenant.
+fn archived_rows(table: &Table, column: &str) -> Vec<String> {
+    let mut rows = Vec::new();
+    if let Some(twin) = &table.twin {
+        rows.push(format!(
+            "SELECT d.{}, coalesce({}, '') FROM {} AS d",
+            quote(&twin.archival_id),
+            table.id.tenant_text("d", column),
+            twin.id.sql()
+        ));
+    }
+    // As the detached links record a key.
+    let key: Vec<_> = table
+        .key
+        .iter()
+        .map(|c| format!("archive.exact_text(t.{})", quote(&c.name)))
+        .collect();
+    for source in std::iter::once(&table.id).chain(table.twin.iter().map(|twin| &twin.id)) {
+        rows.push(format!(
+            "SELECT l.archival_id, coalesce({}, '')
+             FROM archive.detached_link AS l JOIN {} AS t ON l.child_key = pg_catalog.jsonb_build_array({})
+             WHERE l.child = {}::regclass AND l.tenant = '' AND NOT l.deleted",
+            table.id.tenant_text("t", column),
+            source.sql(),
+            key.join(", "),
+            literal(&table.id.sql())
+        ));
+    }
+    rows
+}
+
+/// Whether the archival `a` holds anything of this table under tenancy; 0 is that of any.
+fn holding(table: i64) -> String {
+    fill(schema::tenancy::HOLDING, [("origin", table.to_string())])
+}
+
+async fn give(work: &Work, wanted: &str, origin: i64) -> Result<u64, DbErr> {
+    let sql = fill(
+        schema::tenancy::GIVE_ARCHIVALS,
+        [
+            ("wanted", wanted.to_owned()),
+            ("origin", origin.to_string()),
+        ],
+    );
+    let given: i64 = work.row(&sql, []).await?.try_get("", "archivals")?;
+    Ok(given.unsigned_abs())
+}

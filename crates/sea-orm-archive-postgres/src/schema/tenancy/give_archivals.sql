@@ -1,0 +1,25 @@
+-- Gives archivals another tenant. What is wanted are their ids, the tenants that they have, and those that they get.
+--
+-- The links of an archival have its tenant, so they follow. One that has another tenant was written with plain SQL, and
+-- stays different. Without a tenant it looks like one from before tenancy: it is told from those by its table, which was
+-- under tenancy already, unless that is what comes under tenancy now.
+--
+-- Race: an archive or a restore of the locked tables has ended, or waits for the lock; a restore of other rows of the
+-- archival commits first, or one of both gets a deadlock.
+WITH wanted (id, before, tenant) AS ({wanted}),
+given AS (
+    UPDATE archive.archival AS a SET tenant = w.tenant FROM wanted AS w
+    WHERE a.id = w.id AND a.tenant IS NOT DISTINCT FROM w.before AND w.tenant IS DISTINCT FROM w.before
+    RETURNING w.id, w.before, w.tenant
+),
+followed AS (
+    UPDATE archive.detached_link AS l
+    SET tenant = CASE WHEN l.tenant IS NOT DISTINCT FROM g.before THEN g.tenant ELSE g.before END
+    FROM given AS g
+    WHERE l.archival_id = g.id
+      AND (l.tenant IS NOT DISTINCT FROM g.tenant
+           OR l.tenant IS NOT DISTINCT FROM g.before
+              AND (l.tenant IS NOT NULL
+                   OR NOT EXISTS (SELECT FROM archive.tenancy_scope AS s WHERE s.relation = l.child AND s.origin <> {origin}::bigint::oid)))
+)
+SELECT pg_catalog.count(*) AS archivals FROM given

@@ -1,0 +1,148 @@
+//! Rows that are in the way of a call.
+
+use serde_json::Value as Json;
+
+use super::list;
+use crate::report::{Blocker, Conflict};
+
+/// What is in the way. A key or an identity is an object of its columns: `{"id": 42}`.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConflictError {
+    /// The row is archived.
+    #[error("{table} {key} is archived, by archival {archival}: restore that first")]
+    AlreadyArchived {
+        /// The table.
+        table: String,
+        /// The key.
+        key: Box<Json>,
+        /// The archival that holds the row.
+        archival: i64,
+    },
+
+    /// The row is active, so there is nothing to restore.
+    #[error("{table} {key} is not archived: it is active")]
+    NotArchived {
+        /// The table.
+        table: String,
+        /// The key.
+        key: Box<Json>,
+    },
+
+    /// The archive table has a row with the key of an active one: a new row was given the key of an archived one.
+    #[error(
+        "{table} cannot be archived: {detail} ({constraint}). An archived row has that key; give the active row another one, or restore or delete the archived one"
+    )]
+    DuplicateKey {
+        /// The table of the root.
+        table: String,
+        /// The primary key of the archive table.
+        constraint: String,
+        /// What the database reports: the key and its values.
+        detail: String,
+    },
+
+    /// Rows that are not declared to go along refer to the tree.
+    #[error("{table} cannot be archived: {}. Archive or delete those rows first, or declare the relation `#[archive(cascade)]` or `#[archive(detach)]`", list(.blockers))]
+    Blocked {
+        /// The table of the root.
+        table: String,
+        /// What is in the way.
+        blockers: Vec<Blocker>,
+    },
+
+    /// Something took the place of archived rows.
+    #[error("archival {archival} cannot be restored: {}", list(.conflicts))]
+    Restore {
+        /// The archival.
+        archival: i64,
+        /// Every conflict.
+        conflicts: Vec<Conflict>,
+    },
+
+    /// The row was archived together with a parent, or its parent was archived too.
+    #[error(
+        "{table} {key} cannot be restored alone: it belongs to {parent_table} {parent_key}, which archival {archival} holds; restore archival {archival} first"
+    )]
+    ParentArchived {
+        /// The table of the row.
+        table: String,
+        /// The key of the row.
+        key: Box<Json>,
+        /// The table of the parent.
+        parent_table: String,
+        /// The key of the parent.
+        parent_key: Box<Json>,
+        /// The archival that holds the parent.
+        archival: i64,
+    },
+
+    /// Rows of another tenant would be changed or removed along, or are in the way; they are not shown.
+    #[error(
+        "{table} has rows of another tenant that depend on this, so nothing was changed: an administrator has to move or delete those rows first"
+    )]
+    OtherTenant {
+        /// The table that has them, as `schema.table`.
+        table: String,
+    },
+
+    /// The row was changed since it was read.
+    #[error(
+        "{table} {key} was changed since it was read: it has version {found}, not {expected}; read it again, and decide again"
+    )]
+    LockVersion {
+        /// The table.
+        table: String,
+        /// The key.
+        key: Box<Json>,
+        /// The version that was read.
+        expected: i64,
+        /// The version that the row has now.
+        found: i64,
+    },
+
+    /// A version would be valid at the same time as another one of its identity.
+    #[error(
+        "{table} {identity} has a version for {existing}, which overlaps {wanted} ({constraint}): change that period with `.change(..).during(..)`, or choose a period that is free"
+    )]
+    Overlap {
+        /// The history table.
+        table: String,
+        /// The identity.
+        identity: Box<Json>,
+        /// The constraint that two versions would violate.
+        constraint: String,
+        /// The period that was asked for, half-open.
+        wanted: String,
+        /// The period of the version that exists, half-open.
+        existing: String,
+    },
+
+    /// An identity has a version after the time at which it should end.
+    #[error(
+        "{table} {identity} cannot end at {at}: a later version starts at {starts}; end it later than that, or cancel that version while it is only scheduled"
+    )]
+    LaterVersion {
+        /// The history table.
+        table: String,
+        /// The identity.
+        identity: Box<Json>,
+        /// When it should end.
+        at: String,
+        /// When the first of the later versions starts.
+        starts: String,
+    },
+
+    /// Rows depend on the versions that would end, shrink or be deleted.
+    #[error(
+        "{table} has rows that depend on it ({constraint}): {detail}. Change or delete those rows first"
+    )]
+    DependentRows {
+        /// The history table.
+        table: String,
+        /// The foreign key that they depend through.
+        constraint: String,
+        /// What the database reports: the row, the identity and the time.
+        detail: String,
+    },
+}

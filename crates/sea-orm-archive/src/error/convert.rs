@@ -1,0 +1,111 @@
+//! Between this crate's error, SeaORM's, and whatever an application wraps them in.
+
+use std::error::Error as StdError;
+use std::iter::successors;
+use std::sync::Arc;
+
+use sea_orm::{DbErr, RuntimeErr, SqlxError, SqlxPostgresError};
+use sea_orm_archive_postgres::sqlstate;
+
+use super::{ConflictError, DriftError, Error, RetryError, SetupError, database::postgres};
+
+/// For work that returns SeaORM's own error. [`Error::find_in`] and `Error::from` give the same error back.
+///
+/// An error of the database is itself. Any other is the source of a `DbErr::TryIntoErr`, the one variant that has room
+/// for an error of another crate.
+impl From<Error> for DbErr {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Database(error) | Error::Retry(RetryError::Contention { source: error, .. }) => {
+                error
+            }
+            error => Self::TryIntoErr {
+                from: "sea_orm_archive::Error",
+                into: "DbErr",
+                source: Arc::new(error),
+            },
+        }
+    }
+}
+
+/// What it means here: the error of this crate that it carries, or else by its SQLSTATE, since names of tables and
+/// constraints can be missing.
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        if let DbErr::TryIntoErr { source, .. } = &error
+            && let Some(carried) = source.downcast_ref::<Self>()
+        {
+            return carried.clone();
+        }
+        match postgres(&error).and_then(|source| explained(&error, source)) {
+            Some(explained) => explained,
+            None => Self::Database(error),
+        }
+    }
+}
+
+fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
+    let (code, message) = (source.code(), source.message().to_owned());
+    let is_ours = || message.contains("archive.") || message.contains("\"archive\"");
+    Some(match code {
+        code if sqlstate::is_contention(code) => {
+            let (code, source) = (code.to_owned(), error.clone());
+            RetryError::Contention { code, source }.into()
+        }
+        code if sqlstate::is_undefined(code) && is_ours() => {
+            SetupError::NotInstalled { message }.into()
+        }
+        code if sqlstate::is_trigger(code) => DriftError::Trigger { message }.into(),
+        sqlstate::INCOMPLETE_ARCHIVAL => DriftError::IncompleteArchival { message }.into(),
+        sqlstate::OTHER_TENANT => {
+            let names = source.schema().zip(source.table());
+            let table = names.map(|(schema, table)| format!("{schema}.{table}"));
+            let table = table.unwrap_or(message);
+            ConflictError::OtherTenant { table }.into()
+        }
+        _ => return None,
+    })
+}
+
+impl Error {
+    /// The error of this crate, or of SeaORM, in a chain of errors: inside a `DbErr`, an `anyhow::Error` or an error of
+    /// the application that names it as its source.
+    ///
+    /// ```
+    /// use sea_orm::DbErr;
+    /// use sea_orm_archive::{Error, error::NotFoundError};
+    ///
+    /// let error = Error::from(NotFoundError::Archival { archival: 7 });
+    /// let error = DbErr::from(error);
+    /// let found = Error::find_in(&error).unwrap();
+    /// assert_eq!(found.http_status(), 404);
+    /// ```
+    pub fn find_in(error: &(dyn StdError + 'static)) -> Option<Self> {
+        chain(error).find_map(|error| {
+            if let Some(error) = error.downcast_ref::<Self>() {
+                return Some(error.clone());
+            }
+            let error = error.downcast_ref::<DbErr>().cloned().or_else(|| {
+                let error = error.downcast_ref::<RuntimeErr>().cloned();
+                error.map(DbErr::Exec)
+            });
+            error.map(Self::from)
+        })
+    }
+}
+
+/// Whether an error is, or comes from, a deadlock or a serialization failure.
+pub(crate) fn is_contention(error: &(dyn StdError + 'static)) -> bool {
+    let is_of_driver = |error: &(dyn StdError + 'static)| match error.downcast_ref() {
+        Some(SqlxError::Database(e)) => e.code().is_some_and(|c| sqlstate::is_contention(&c)),
+        _ => false,
+    };
+    Error::find_in(error).is_some_and(|error| error.is_retryable())
+        || chain(error).any(is_of_driver)
+}
+
+fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    successors(Some(error), |&error| error.source())
+}

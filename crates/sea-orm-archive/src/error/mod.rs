@@ -1,0 +1,86 @@
+//! What a verb reports when it does not do what it was asked. Nothing has changed then.
+//!
+//! An [`Error`] has a [kind](Error::kind), which most callers need alone, and in each kind the cases with their data:
+//!
+//! ```
+//! use sea_orm_archive::error::{ConflictError, ErrorKind};
+//! use sea_orm_archive::Error;
+//!
+//! fn respond(error: &Error) -> (u16, String) {
+//!     match error {
+//!         // A case with its data.
+//!         Error::Conflict(ConflictError::AlreadyArchived { archival, .. }) => {
+//!             (409, format!("restore archival {archival} first"))
+//!         }
+//!         // What the caller can do something about, by its kind.
+//!         error if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused | ErrorKind::Conflict) => {
+//!             (error.http_status(), error.to_string())
+//!         }
+//!         // The rest names tables, columns and statements: it is for the log.
+//!         error => (error.http_status(), String::new()),
+//!     }
+//! }
+//! ```
+//!
+//! With the cargo feature `axum` an [`Error`] is a response of just this form.
+
+#[cfg(feature = "axum")]
+mod axum;
+mod conflict;
+mod convert;
+mod database;
+mod drift;
+mod kind;
+mod not_found;
+mod refused;
+mod retry;
+mod setup;
+
+use sea_orm::DbErr;
+
+pub use conflict::ConflictError;
+pub use drift::{DriftError, UndeclaredEdge};
+pub use kind::ErrorKind;
+pub use not_found::NotFoundError;
+pub use refused::RefusedError;
+pub use retry::RetryError;
+pub use setup::SetupError;
+
+pub(crate) use convert::is_contention;
+pub(crate) use database::{code, dependent_rows, postgres, refused_by_trigger};
+pub(crate) use setup::unexpected_answer;
+
+/// Why a verb did not do what it was asked. Nothing has changed then.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What was named does not exist.
+    #[error(transparent)]
+    NotFound(#[from] NotFoundError),
+    /// The call itself cannot be carried out, whatever the rows are.
+    #[error(transparent)]
+    Refused(#[from] RefusedError),
+    /// Other rows are in the way.
+    #[error(transparent)]
+    Conflict(#[from] ConflictError),
+    /// Other transactions were in the way: run the transaction again.
+    #[error(transparent)]
+    Retry(#[from] RetryError),
+    /// The database is not what the entities or the crate's records expect.
+    #[error(transparent)]
+    Drift(#[from] DriftError),
+    /// A migration is missing.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// Any other error of the database.
+    #[error(transparent)]
+    Database(DbErr),
+}
+
+fn list<T: std::fmt::Display>(items: &[T]) -> String {
+    let items: Vec<_> = items.iter().map(ToString::to_string).collect();
+    items.join("; ")
+}
+
+#[cfg(test)]
+mod tests;

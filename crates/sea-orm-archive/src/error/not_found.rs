@@ -1,0 +1,106 @@
+//! What was named does not exist.
+
+use sea_orm::prelude::DateTimeUtc;
+use serde_json::Value as Json;
+
+/// What does not exist. A key or an identity is an object of its columns: `{"id": 42}`.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotFoundError {
+    /// A row, neither active nor archived.
+    #[error("{table} has no row with the key {key}, and neither has its archive table")]
+    Row {
+        /// The table.
+        table: String,
+        /// The key.
+        key: Box<Json>,
+    },
+
+    /// A row that was deleted since it was read.
+    #[error("{table} {key} was deleted since it was read")]
+    DeletedRow {
+        /// The table.
+        table: String,
+        /// The key.
+        key: Box<Json>,
+    },
+
+    /// A row at an earlier time.
+    #[error("{table} had no row {key} at {at}: ask for a later time")]
+    PastRow {
+        /// The table.
+        table: String,
+        /// The key.
+        key: Box<Json>,
+        /// The time that was asked for.
+        at: DateTimeUtc,
+    },
+
+    /// Entries of the audit log from before it recorded the table.
+    #[error("the audit log records {table} since {since}: ask for a later time")]
+    LogEntries {
+        /// The table.
+        table: String,
+        /// Since when the log records it, or since when entries are retained.
+        since: DateTimeUtc,
+    },
+
+    /// Values of a deleted row that the audit log does not contain.
+    #[error(
+        "{table} {key} was deleted, and the audit log does not contain its column(s) {}: they are excluded or redacted. Read its entries for the other columns", .columns.join(", ")
+    )]
+    RedactedColumns {
+        /// The table.
+        table: String,
+        /// The key.
+        key: Box<Json>,
+        /// The columns.
+        columns: Vec<String>,
+    },
+
+    /// An archival that can be restored.
+    #[error(
+        "archival {archival} cannot be restored: it was restored before, does not exist, or belongs to a table that this role may not read"
+    )]
+    Archival {
+        /// The id.
+        archival: i64,
+    },
+
+    /// An identity of a history.
+    #[error(
+        "{table} has no row {key}: insert the identity before its first version, or restore it if it was archived"
+    )]
+    Identity {
+        /// The table of identities.
+        table: String,
+        /// The key.
+        key: Box<Json>,
+    },
+
+    /// A version that is valid at a time.
+    #[error(
+        "{table} {identity} has no version that is valid at {at}: start one with `.start(..)`, or choose another time"
+    )]
+    Version {
+        /// The history table.
+        table: String,
+        /// The identity.
+        identity: Box<Json>,
+        /// The time, or `now`.
+        at: String,
+    },
+
+    /// A version that is scheduled to start at a time.
+    #[error(
+        "{table} {identity} has no version that is scheduled to start at {at}: a version that has started is corrected with `.correct(..)`, or ended"
+    )]
+    ScheduledVersion {
+        /// The history table.
+        table: String,
+        /// The identity.
+        identity: Box<Json>,
+        /// The start that was passed.
+        at: String,
+    },
+}

@@ -1,0 +1,77 @@
+//! Calls that cannot be carried out, whatever the rows are.
+
+use serde_json::Value as Json;
+
+/// What is wrong with a call.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefusedError {
+    /// An active model lacks its key, or the lock version that was read.
+    #[error(
+        "`{column}` of {table} is not set: change a model that was read, with `.into_active_model()`, or set `{column}` to what was read"
+    )]
+    UnsetColumn {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+
+    /// A column that the verbs of a history set themselves.
+    #[error(
+        "cannot set {column} of {table}: key, identity, period and generated columns are managed by sea-orm-archive"
+    )]
+    ManagedColumn {
+        /// The history table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+
+    /// A period ends when it starts, or before.
+    #[error("{table}: the period from {from} to {to} is empty: it must end after it starts")]
+    EmptyPeriod {
+        /// The history table.
+        table: String,
+        /// Where it starts.
+        from: String,
+        /// Where it ends.
+        to: String,
+    },
+
+    /// An identity was merged into itself.
+    #[error("{table} {identity} cannot be merged into itself: pass two identities")]
+    SameIdentity {
+        /// The history table.
+        table: String,
+        /// The identity.
+        identity: Box<Json>,
+    },
+
+    /// `.by(..)` where no version is written that could contain the actor.
+    #[error(
+        "{table} cannot record the actor: `.by(..)` is for versions that are written, and this verb only ends one; make the history bitemporal, or leave `.by(..)` out"
+    )]
+    UnrecordedActor {
+        /// The history table.
+        table: String,
+    },
+
+    /// The actor is not of the type of the column that contains it.
+    #[error(
+        "{table} cannot record the actor: {detail}. Pass `.by(..)` what the column takes, or give the column the type of the context's actor"
+    )]
+    ActorType {
+        /// The table of the root.
+        table: String,
+        /// What the database reports: the value and the type.
+        detail: String,
+    },
+
+    /// A text of a context with a zero byte, which PostgreSQL stores in no text.
+    #[error("the {field} of the context contains a zero byte: remove it")]
+    ZeroByte {
+        /// The field of the context.
+        field: &'static str,
+    },
+}

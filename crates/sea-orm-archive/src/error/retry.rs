@@ -1,0 +1,27 @@
+//! Other transactions that were in the way.
+
+use sea_orm::DbErr;
+use serde_json::Value as Json;
+
+/// What other transactions did. Outside a transaction of the caller it has been tried again already, several times.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RetryError {
+    /// A deadlock or a serialization failure.
+    #[error("another transaction was in the way ({code}): roll back and try again: {source}")]
+    Contention {
+        /// The SQLSTATE: 40P01 or 40001.
+        code: String,
+        /// The database's error.
+        source: DbErr,
+    },
+
+    /// A row that was archived and restored by others at each attempt.
+    #[error("{table} {key} could not be locked: other transactions kept moving it; try again")]
+    MovingRow {
+        /// The table.
+        table: String,
+        /// The key: an object of its columns.
+        key: Box<Json>,
+    },
+}

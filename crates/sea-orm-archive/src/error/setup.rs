@@ -1,0 +1,61 @@
+//! Migrations that are missing.
+
+use sea_orm::DbBackend;
+use sea_orm_archive_postgres::schema::{VERSION, Version};
+
+use super::Error;
+
+/// What is missing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// The database is not PostgreSQL.
+    #[error("sea-orm-archive works on PostgreSQL 15 or newer; this connection is {backend:?}")]
+    UnsupportedBackend {
+        /// The database.
+        backend: DbBackend,
+    },
+
+    /// The schema `archive` is missing or older than this crate.
+    #[error(
+        "the schema `archive` is missing or out of date: call `manager.install_archive().await?` in a migration ({message})"
+    )]
+    NotInstalled {
+        /// What the database reports.
+        message: String,
+    },
+
+    /// The schema `archive` has another version than this crate works on.
+    #[error(
+        "the schema `archive` has version {installed}, and this release of sea-orm-archive needs version {VERSION}: {}",
+        if installed.major > VERSION.major { "upgrade sea-orm-archive" } else { "call `manager.install_archive().await?` in a migration" }
+    )]
+    SchemaVersion {
+        /// The version that is installed.
+        installed: Version,
+    },
+
+    /// The table is not audited.
+    #[error(
+        "{table} is not audited: call `manager.audit_table(..)` in a migration, and it is from then on"
+    )]
+    NotAudited {
+        /// The table.
+        table: String,
+    },
+
+    /// A function of the schema `archive` returned what this version of the crate cannot read.
+    #[error(
+        "the schema `archive` answers in a form that this version of sea-orm-archive cannot read: call `manager.install_archive().await?` of the same version in a migration ({message})"
+    )]
+    UnexpectedAnswer {
+        /// What cannot be read.
+        message: String,
+    },
+}
+
+/// An answer of the database that cannot be read.
+pub(crate) fn unexpected_answer(message: impl std::fmt::Display) -> Error {
+    let message = message.to_string();
+    SetupError::UnexpectedAnswer { message }.into()
+}

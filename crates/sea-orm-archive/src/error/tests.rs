@@ -1,0 +1,260 @@
+//! The kind of every error, and its way through the errors of others.
+
+use std::error::Error as StdError;
+
+use sea_orm::{ConnAcquireErr, DbBackend, DbErr, RuntimeErr};
+use serde_json::json;
+
+use super::*;
+
+/// One error of each case, with its kind and status.
+fn every_error() -> Vec<(Error, ErrorKind, u16)> {
+    let table = || "posts".to_owned();
+    let text = || "x".to_owned();
+    let key = || Box::new(json!({"id": 42}));
+    let at = sea_orm::prelude::DateTimeUtc::default();
+    let not_found = [
+        NotFoundError::Row {
+            table: table(),
+            key: key(),
+        },
+        NotFoundError::DeletedRow {
+            table: table(),
+            key: key(),
+        },
+        NotFoundError::PastRow {
+            table: table(),
+            key: key(),
+            at,
+        },
+        NotFoundError::LogEntries {
+            table: table(),
+            since: at,
+        },
+        NotFoundError::RedactedColumns {
+            table: table(),
+            key: key(),
+            columns: vec![text()],
+        },
+        NotFoundError::Archival { archival: 7 },
+        NotFoundError::Identity {
+            table: table(),
+            key: key(),
+        },
+        NotFoundError::Version {
+            table: table(),
+            identity: key(),
+            at: text(),
+        },
+        NotFoundError::ScheduledVersion {
+            table: table(),
+            identity: key(),
+            at: text(),
+        },
+    ];
+    let refused = [
+        RefusedError::UnsetColumn {
+            table: table(),
+            column: text(),
+        },
+        RefusedError::ManagedColumn {
+            table: table(),
+            column: text(),
+        },
+        RefusedError::EmptyPeriod {
+            table: table(),
+            from: text(),
+            to: text(),
+        },
+        RefusedError::SameIdentity {
+            table: table(),
+            identity: key(),
+        },
+        RefusedError::UnrecordedActor { table: table() },
+        RefusedError::ActorType {
+            table: table(),
+            detail: text(),
+        },
+        RefusedError::ZeroByte { field: "actor" },
+    ];
+    let conflict = [
+        ConflictError::AlreadyArchived {
+            table: table(),
+            key: key(),
+            archival: 7,
+        },
+        ConflictError::NotArchived {
+            table: table(),
+            key: key(),
+        },
+        ConflictError::DuplicateKey {
+            table: table(),
+            constraint: text(),
+            detail: text(),
+        },
+        ConflictError::Blocked {
+            table: table(),
+            blockers: Vec::new(),
+        },
+        ConflictError::Restore {
+            archival: 7,
+            conflicts: Vec::new(),
+        },
+        ConflictError::ParentArchived {
+            table: table(),
+            key: key(),
+            parent_table: text(),
+            parent_key: key(),
+            archival: 7,
+        },
+        ConflictError::OtherTenant { table: table() },
+        ConflictError::LockVersion {
+            table: table(),
+            key: key(),
+            expected: 3,
+            found: 4,
+        },
+        ConflictError::Overlap {
+            table: table(),
+            identity: key(),
+            constraint: text(),
+            wanted: text(),
+            existing: text(),
+        },
+        ConflictError::LaterVersion {
+            table: table(),
+            identity: key(),
+            at: text(),
+            starts: text(),
+        },
+        ConflictError::DependentRows {
+            table: table(),
+            constraint: text(),
+            detail: text(),
+        },
+    ];
+    let retry = [
+        RetryError::Contention {
+            code: "40001".to_owned(),
+            source: DbErr::RecordNotUpdated,
+        },
+        RetryError::MovingRow {
+            table: table(),
+            key: key(),
+        },
+    ];
+    let drift = [
+        DriftError::Schema {
+            table: table(),
+            problems: vec![text()],
+        },
+        DriftError::UndeclaredEdges {
+            table: table(),
+            edges: Vec::new(),
+        },
+        DriftError::Trigger { message: text() },
+        DriftError::IncompleteArchival { message: text() },
+    ];
+    let setup = [
+        SetupError::UnsupportedBackend {
+            backend: DbBackend::Sqlite,
+        },
+        SetupError::NotInstalled { message: text() },
+        SetupError::NotAudited { table: table() },
+        SetupError::UnexpectedAnswer { message: text() },
+    ];
+    let timeout = DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
+    let database = [
+        (DbErr::RecordNotInserted, 500),
+        (DbErr::Conn(RuntimeErr::Internal(text())), 503),
+        (timeout, 503),
+    ];
+    let groups = [
+        (
+            not_found.map(Error::from).to_vec(),
+            ErrorKind::NotFound,
+            404,
+        ),
+        (refused.map(Error::from).to_vec(), ErrorKind::Refused, 422),
+        (conflict.map(Error::from).to_vec(), ErrorKind::Conflict, 409),
+        (retry.map(Error::from).to_vec(), ErrorKind::Retry, 503),
+        (drift.map(Error::from).to_vec(), ErrorKind::Drift, 500),
+        (setup.map(Error::from).to_vec(), ErrorKind::Setup, 500),
+    ];
+    let grouped = groups.into_iter().flat_map(|(errors, kind, status)| {
+        errors.into_iter().map(move |error| (error, kind, status))
+    });
+    let database = database.map(|(error, status)| (error.into(), ErrorKind::Database, status));
+    grouped.chain(database).collect()
+}
+
+#[test]
+fn every_error_has_a_kind_and_a_status() {
+    for (error, kind, status) in every_error() {
+        assert_eq!(error.kind(), kind, "{error}");
+        assert_eq!(error.http_status(), status, "{error}");
+        assert_eq!(error.is_retryable(), kind == ErrorKind::Retry, "{error}");
+    }
+    assert_eq!(json!(ErrorKind::NotFound), json!("not_found"));
+}
+
+#[test]
+fn an_error_comes_back_from_the_db_err_that_it_became() {
+    let sent = |error: &Error| match error {
+        // It becomes the error of the database, which is contention by its SQLSTATE alone.
+        Error::Retry(RetryError::Contention { source, .. }) => format!("{source:?}"),
+        Error::Database(source) => format!("{source:?}"),
+        error => format!("{error:?}"),
+    };
+    for (error, ..) in every_error() {
+        let became = DbErr::from(error.clone());
+        assert_eq!(sent(&Error::from(became.clone())), sent(&error));
+        let found = Error::find_in(&became).map(|found| sent(&found));
+        assert_eq!(found, Some(sent(&error)));
+    }
+}
+
+/// An error of the application.
+#[derive(Debug, thiserror::Error)]
+#[error("the request failed")]
+struct Failed(#[source] Box<dyn StdError + Send + Sync>);
+
+#[test]
+fn an_error_is_found_in_what_an_application_wraps_it_in() {
+    let error = || Error::from(NotFoundError::Archival { archival: 7 });
+    let found = |error: &(dyn StdError + 'static)| Error::find_in(error).map(|found| found.kind());
+    let as_anyhow = anyhow::Error::from(error()).context("while restoring");
+    assert_eq!(found(as_anyhow.as_ref()), Some(ErrorKind::NotFound));
+    let as_db_err = anyhow::Error::from(DbErr::from(error())).context("while restoring");
+    assert_eq!(found(as_db_err.as_ref()), Some(ErrorKind::NotFound));
+    let wrapped = Failed(Box::new(Failed(Box::new(DbErr::from(error())))));
+    assert_eq!(found(&wrapped), Some(ErrorKind::NotFound));
+    let of_the_driver = Failed(Box::new(RuntimeErr::Internal("x".to_owned())));
+    assert_eq!(found(&of_the_driver), Some(ErrorKind::Database));
+    assert_eq!(found(&std::fmt::Error), None);
+}
+
+/// Compiles where every answer of a verb is `Serialize`.
+#[test]
+fn every_answer_is_serialize() {
+    fn answer<T: serde::Serialize>() {}
+    type Model = crate::archival::Model;
+    answer::<crate::Archival>();
+    answer::<crate::ArchivePreview>();
+    answer::<crate::Restored>();
+    answer::<crate::RestorePreview>();
+    answer::<crate::Blocker>();
+    answer::<crate::Detachment>();
+    answer::<crate::Conflict>();
+    answer::<crate::LostLink>();
+    answer::<crate::Waiting>();
+    answer::<crate::Changed<Model>>();
+    answer::<crate::Period<sea_orm::prelude::DateTimeUtc>>();
+    answer::<crate::audit::AsOf<Model>>();
+    answer::<crate::audit::entry::Model>();
+    answer::<crate::audit::entry::Change>();
+    answer::<crate::audit::details::Model>();
+    answer::<crate::Finding>();
+    answer::<UndeclaredEdge>();
+    answer::<ErrorKind>();
+}

@@ -1,0 +1,33 @@
+//! Tables that a test makes with plain SQL, in a database with the archive.
+
+use sea_orm::DatabaseConnection;
+use sea_orm_archive_migration::{ArchiveSchema, ExistingTable};
+use sea_orm_migration::SchemaManager;
+
+use crate::{Database, sql::run};
+
+/// A database in which the archive is installed, and nothing else.
+pub async fn installed() -> Database {
+    Database::from_template("installed", async |db| {
+        SchemaManager::new(&db).install_archive().await
+    })
+    .await
+}
+
+/// A database with these tables, and an archive table for some of them.
+pub async fn tables(ddl: &str, archived: &[&str]) -> (Database, DatabaseConnection) {
+    let database = installed().await;
+    let db = database.connect().await;
+    run(&db, ddl).await;
+    for table in archived {
+        twin(&db, (*table).to_owned()).await;
+    }
+    (database, db)
+}
+
+/// Creates the archive table of a table.
+pub async fn twin(db: &DatabaseConnection, table: impl Into<ExistingTable>) {
+    let manager = SchemaManager::new(db);
+    let done = manager.archive_existing_table(table).await;
+    done.unwrap_or_else(|error| panic!("{error}"));
+}

@@ -1,0 +1,20 @@
+//! What is true of sea-orm-archive end to end, a folder for each subject. One binary, so that the workspace is linked
+//! once; `cargo test -p sea-orm-archive-tests --test end_to_end tenancy::` runs a folder.
+
+mod attacks;
+mod audit;
+mod check;
+mod chinook;
+mod context;
+mod harness;
+mod history;
+mod locking;
+mod migration;
+mod patterns;
+mod races;
+mod schemas;
+mod stamps;
+mod tables;
+mod temporal;
+mod tenancy;
+mod trees;

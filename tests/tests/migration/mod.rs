@@ -1,0 +1,14 @@
+//! What migrations do to the database.
+
+mod alter;
+mod cycle;
+pub(crate) mod database;
+mod fit;
+mod install;
+mod names;
+mod privileges;
+mod remove;
+mod sequence;
+mod swapped;
+mod sync;
+mod twin;

@@ -1,0 +1,577 @@
+//! What was recorded before tenancy belongs to the administrator, until it is attributed to tenants.
+
+use sea_orm::prelude::DateTimeUtc;
+use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder};
+use sea_orm_archive::audit::AuditEntity;
+use sea_orm_archive::error::NotFoundError;
+use sea_orm_archive::prelude::*;
+use sea_orm_archive::{Context, Error, archival};
+use sea_orm_archive_migration::{
+    ArchiveSchema, AuditSchema, AuditedTable, HistorySchema, HistoryTable, Tenancy, TenancySchema,
+};
+use sea_orm_archive_tests::sql::clock;
+
+use crate::tenancy::bare::grant;
+use crate::tenancy::database::{EVERYTHING, Organisations, TABLES, number, run, texts};
+use crate::tenancy::log::{contexts, enable_papers, told};
+use crate::tenancy::model::{bookmark, post, version};
+
+/// Likes of both organisations, odd ids of the first. Of the table that PostgreSQL has looked at there is nothing but
+/// other entries, so it thinks of one row where there are these.
+const MANY: &str = "
+    analyze archive.audit_entry; analyze likes;
+    insert into likes select n, 2 - n % 2, 12 - n % 2 from generate_series(1001, 51000) as n;
+    update likes set comment_id = comment_id + 2 where id % 10 < 2;
+    delete from likes where id % 100 in (7, 8);
+    select set_config('app.current_org_id', '2', false);
+    update likes set comment_id = 11 where id = 2001;
+    select set_config('app.current_org_id', '', false);
+    update likes set org_id = 2, comment_id = 12 where id = 3001;
+    alter table likes disable trigger user;
+    insert into likes values (60001, 1, 11);
+    alter table likes enable trigger user;
+    update likes set comment_id = 13 where id = 60001;
+    alter table likes disable trigger user;
+    delete from likes where id = 60001;
+    alter table likes enable trigger user";
+
+const OF_LIKES: &str = "from archive.audit_entry where table_name = 'public.likes'";
+
+/// Compared one by one, which is what PostgreSQL did when it was wrong about how many there are, these would take hours.
+#[tokio::test]
+async fn very_many_entries_get_their_tenants() {
+    let organisations = Organisations::open().await;
+    let owner = &organisations.owner;
+    organisations.manager().audit_table("likes").await.unwrap();
+    run(owner, MANY).await;
+    let all = number(owner, &format!("select count(*) {OF_LIKES}")).await;
+    assert!(all > 60_000, "{all}");
+    organisations.enable().await;
+    for org in [1, 2] {
+        let txn = organisations.tenant(org).await;
+        assert_eq!(
+            number(&txn, &format!("select count(*) {OF_LIKES}")).await,
+            0
+        );
+    }
+    let attributed = organisations.attribute().await;
+
+    // The row that was moved, and those that are gone.
+    let left = ["3001 INSERT", "3001 UPDATE", "3001 UPDATE", "60001 UPDATE"];
+    let deleted = 1_000 * 2;
+    assert_eq!(attributed.entries_left, deleted + left.len() as u64);
+    let mut found = attributed.entries_left as i64;
+    for org in [1, 2] {
+        let txn = organisations.tenant(org).await;
+        let own = number(&txn, &format!("select count(*) {OF_LIKES}")).await;
+        let expected = format!(
+            "select count(*) {OF_LIKES} and tenant = '{org}' and 2 - (key->>'id')::bigint % 2 = {org}
+             and key not in ('{{\"id\": 3001}}', '{{\"id\": 60001}}')"
+        );
+        assert_eq!(number(&txn, &expected).await, own);
+        found += own;
+    }
+    assert_eq!(found, all);
+    let txn = organisations.administrator().await;
+    assert_eq!(
+        number(&txn, &format!("select count(*) {OF_LIKES}")).await,
+        all
+    );
+    let told = format!(
+        "select concat(key->>'id', ' ', operation) {OF_LIKES} and tenant is null
+         and (key->>'id')::bigint % 100 not in (7, 8) order by id"
+    );
+    assert_eq!(texts(&txn, &told).await, left);
+    drop(txn);
+    let again = organisations.attribute().await;
+    assert_eq!((again.entries, again.archivals), (0, 0));
+    assert_eq!(again.entries_left, attributed.entries_left);
+}
+
+/// A version belongs to its identity's tenant, whoever wrote it, before tenancy and after.
+#[tokio::test]
+async fn entries_of_a_history_are_those_of_the_identity() {
+    let organisations = Organisations::open().await;
+    let owner = &organisations.owner;
+    organisations
+        .manager()
+        .audit_table("department_history")
+        .await
+        .unwrap();
+    let before = Context::new().tenant(2).begin(owner).await.unwrap();
+    run(&before, "update department_history set name = name || '!'").await;
+    before.commit().await.unwrap();
+    let middle = clock(owner).await;
+    organisations.enable().await;
+    organisations.attribute().await;
+    let desk = organisations.database.connect_as("desk").await;
+    let context = Context::new().tenant(2).role(&organisations.ops);
+    let after = context.begin(&desk).await.unwrap();
+    run(&after, "update department_history set name = name || '?'").await;
+    after.commit().await.unwrap();
+
+    let [one, two, nobody] = contexts(&organisations).await;
+    for (context, id, name) in [(&one, 101, "Sales!"), (&two, 102, "Secret!")] {
+        let org = id - 100;
+        assert_eq!(
+            told(context, "department_history").await,
+            [format!("UPDATE {id} {org}"), format!("UPDATE {id} {org}")]
+        );
+        let then = version::Entity::row_as_of(id, middle)
+            .one(context)
+            .await
+            .unwrap();
+        assert_eq!(then.unwrap().row.name, name);
+        let other = version::Entity::row_as_of(203 - id, middle)
+            .one(context)
+            .await
+            .unwrap();
+        assert_eq!(other, None);
+    }
+    assert!(told(&nobody, "department_history").await.is_empty());
+}
+
+/// A tenant that asks for a time of which it does not see every change is told so, and no row that leaves them out.
+#[tokio::test]
+async fn row_as_of_a_time_before_tenancy_is_refused_until_its_changes_are_attributed() {
+    let organisations = Organisations::open().await;
+    let owner = &organisations.owner;
+    let start = clock(owner).await;
+    run(owner, "update posts set slug = 'was ' || slug").await;
+    let middle = clock(owner).await;
+    run(owner, "update posts set org_id = 2 where id = 3").await;
+    let moved = clock(owner).await;
+    run(
+        owner,
+        "update posts set slug = 'is ' || id; update bookmarks set post_id = null",
+    )
+    .await;
+    let end = clock(owner).await;
+    organisations.enable().await;
+
+    let refused = async |org: i64, id: i64, at: DateTimeUtc, by: DateTimeUtc| {
+        let txn = organisations.tenant(org).await;
+        let then = post::Entity::row_as_of(id, at).one(&txn).await;
+        let Err(Error::NotFound(NotFoundError::LogEntries { since, .. })) = then else {
+            panic!("{then:?}");
+        };
+        assert!(at < since && since <= by, "{since}");
+    };
+    for (org, id) in [(1, 1), (2, 3), (2, 2)] {
+        for at in [start, middle, moved] {
+            refused(org, id, at, end).await;
+        }
+        let txn = organisations.tenant(org).await;
+        let then = post::Entity::row_as_of(id, end).one(&txn).await.unwrap();
+        assert_eq!(then.unwrap().row.slug, format!("is {id}"));
+    }
+    organisations.attribute().await;
+    for (org, id) in [(1, 1), (2, 3), (2, 2)] {
+        // What is left is that of the row which changed its tenant, up to then.
+        refused(org, id, start, moved).await;
+        refused(org, id, middle, moved).await;
+        let txn = organisations.tenant(org).await;
+        let then = post::Entity::row_as_of(id, moved).one(&txn).await.unwrap();
+        assert!(then.unwrap().row.slug.starts_with("was "));
+        // Of a table whose entries all have a tenant, all is seen.
+        let bookmark = bookmark::Entity::row_as_of(20 + org, start);
+        let then = bookmark.one(&txn).await.unwrap().unwrap();
+        assert_eq!(then.row.post_id, Some(org));
+    }
+    let txn = organisations.administrator().await;
+    for (at, slug, org) in [(start, "three", 1), (moved, "was three", 2)] {
+        let then = post::Entity::row_as_of(3, at).one(&txn).await.unwrap();
+        let row = then.unwrap().row;
+        assert_eq!((row.slug.as_str(), row.org_id), (slug, org));
+    }
+}
+
+/// A table whose entries did not always tell the column that says now whose a row is.
+struct Reused {
+    table: &'static str,
+    columns: &'static str,
+    /// What became of its column.
+    change: &'static str,
+    /// What the log was told to leave out before that, and after.
+    hides: [&'static str; 2],
+    /// What the first tenant still sees.
+    seen: &'static [&'static str],
+}
+
+const REUSED: [Reused; 10] = [
+    Reused {
+        table: "taken_over",
+        columns: "org bigint not null, org_id bigint default 1",
+        change: "drop org_id; alter table taken_over rename org to org_id",
+        hides: ["", ""],
+        seen: &["INSERT 8 1"],
+    },
+    Reused {
+        table: "renamed",
+        columns: "org bigint not null",
+        change: "rename org to org_id",
+        hides: ["", ""],
+        seen: &["INSERT 8 1"],
+    },
+    Reused {
+        table: "added",
+        columns: "other bigint default 1",
+        change: "add org_id bigint not null default 1",
+        hides: ["", ""],
+        seen: &["UPDATE 5 1", "UPDATE 5 1", "INSERT 9 1", "INSERT 8 1"],
+    },
+    Reused {
+        table: "filled",
+        columns: "org_id bigint, other bigint default 1",
+        change: "alter org_id set not null",
+        hides: ["", ""],
+        seen: &["UPDATE 5 1", "UPDATE 5 1", "INSERT 9 1", "INSERT 8 1"],
+    },
+    Reused {
+        table: "excluded",
+        columns: "org_id bigint not null",
+        change: "",
+        hides: ["exclude org_id", "exclude org_id"],
+        seen: &[],
+    },
+    Reused {
+        table: "redacted",
+        columns: "org_id bigint not null",
+        change: "",
+        hides: ["redact org_id", "redact org_id"],
+        seen: &["INSERT 9 1", "INSERT 8 1"],
+    },
+    Reused {
+        table: "once_excluded",
+        columns: "org_id bigint not null",
+        change: "",
+        hides: ["exclude org_id", ""],
+        seen: &[],
+    },
+    Reused {
+        table: "once_redacted",
+        columns: "org_id bigint not null",
+        change: "",
+        hides: ["redact org_id", ""],
+        seen: &["INSERT 9 1", "INSERT 8 1"],
+    },
+    Reused {
+        table: "excluded_renamed",
+        columns: "org bigint not null",
+        change: "rename org to org_id",
+        hides: ["exclude org", ""],
+        seen: &[],
+    },
+    Reused {
+        table: "redacted_renamed",
+        columns: "org bigint not null",
+        change: "rename org to org_id",
+        hides: ["redact org", ""],
+        seen: &["INSERT 8 1"],
+    },
+];
+
+/// `exclude` or `redact` and a column, or neither.
+fn audited(table: &'static str, hides: &'static str) -> AuditedTable {
+    match hides.split_once(' ') {
+        Some(("exclude", column)) => AuditedTable::new(table).exclude([column]),
+        Some((_, column)) => AuditedTable::new(table).redact([column]),
+        None => AuditedTable::new(table),
+    }
+}
+
+/// Key 9 was another row, of the second organisation, and the row of key 5 was that one's; both are the first's now.
+#[tokio::test]
+async fn entries_of_another_row_or_another_tenant_are_left() {
+    let organisations = Organisations::open().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    for reused in &REUSED {
+        let Reused {
+            table,
+            columns,
+            change,
+            hides: [before, after],
+            ..
+        } = *reused;
+        let column = columns.split(' ').next().unwrap();
+        let given = match table {
+            "filled" => "null",
+            _ => "2",
+        };
+        run(
+            owner,
+            &format!(
+                "create table {table} (id bigint primary key, {columns}, slug text);
+                 insert into {table} (id, {column}) values (5, {given})"
+            ),
+        )
+        .await;
+        manager.audit_table(audited(table, before)).await.unwrap();
+        run(
+            owner,
+            &format!(
+                "insert into {table} (id, {column}, slug) values (9, {given}, 'secret');
+                 update {table} set slug = 'more secret'; delete from {table} where id = 9;
+                 update {table} set {column} = 1 where id = 5"
+            ),
+        )
+        .await;
+        if !change.is_empty() {
+            run(owner, &format!("alter table {table} {change}")).await;
+        }
+        manager.audit_table(audited(table, after)).await.unwrap();
+        run(
+            owner,
+            &format!("insert into {table} (id, org_id) values (9, 1), (8, 1)"),
+        )
+        .await;
+        organisations.enable_one(table).await.unwrap();
+    }
+    grant(&organisations).await;
+    organisations.attribute().await;
+
+    let [one, two, nobody] = contexts(&organisations).await;
+    let administrator = organisations.administrator().await;
+    for Reused { table, seen, .. } in &REUSED {
+        assert_eq!(told(&one, table).await, *seen, "{table}");
+        assert!(told(&two, table).await.is_empty(), "{table}");
+        assert!(told(&nobody, table).await.is_empty(), "{table}");
+        let untold = format!(
+            "select count(*) from archive.audit_entry as e join archive.audited_table as r using (table_name)
+             where table_name = 'public.{table}' and e.tenant is null and e.at <= r.attributed_since"
+        );
+        assert!(number(&administrator, &untold).await >= 3, "{table}");
+    }
+}
+
+/// The key of a version is used again with that of its identity, and the entries do not contain a tenant.
+#[tokio::test]
+async fn entries_of_an_earlier_version_of_the_same_key_are_left() {
+    let organisations = Organisations::open().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    run(
+        owner,
+        "create table rooms (id bigint primary key, org_id bigint not null);
+         create table room_names (room_id bigint not null references rooms, name text not null,
+             valid_from timestamptz not null, valid_to timestamptz, primary key (room_id, valid_from))",
+    )
+    .await;
+    let history = HistoryTable::new("room_names").identity("room_id", "rooms");
+    manager.create_history_table(history).await.unwrap();
+    for table in ["rooms", "room_names"] {
+        manager.audit_table(table).await.unwrap();
+    }
+    run(
+        owner,
+        "insert into rooms values (5, 2); insert into room_names values (5, 'secret', '2020-01-01Z');
+         delete from room_names; delete from rooms;
+         insert into rooms values (5, 1); insert into room_names values (5, 'first', '2020-01-01Z')",
+    )
+    .await;
+    organisations.enable_one("rooms").await.unwrap();
+    grant(&organisations).await;
+    organisations.attribute().await;
+    let txn = organisations.tenant(1).await;
+    run(&txn, "update room_names set name = 'mine'").await;
+    txn.commit().await.unwrap();
+    let [one, two, _] = contexts(&organisations).await;
+    assert_eq!(told(&one, "room_names").await, ["INSERT 1", "UPDATE 1"]);
+    assert!(told(&two, "room_names").await.is_empty());
+    let all = told(&organisations.administrator().await, "room_names").await;
+    assert_eq!(all, ["INSERT -", "DELETE -", "INSERT 1", "UPDATE 1"]);
+}
+
+/// The tenants of the archivals that somebody sees, in their order.
+async fn tenants(db: &impl ConnectionTrait) -> Vec<Option<String>> {
+    let seen = archival::Entity::find()
+        .order_by_asc(archival::Column::Id)
+        .all(db)
+        .await;
+    seen.unwrap().into_iter().map(|a| a.tenant).collect()
+}
+
+fn owned<const N: usize>(tenants: [&str; N]) -> Vec<Option<String>> {
+    tenants.map(|tenant| Some(tenant.to_owned())).to_vec()
+}
+
+#[tokio::test]
+async fn archivals_belong_to_the_tenant_of_the_rows_that_they_hold() {
+    let organisations = Organisations::open().await;
+    for id in [1, 2] {
+        let archival = post::Entity::archive_by_id(id).exec(&organisations.owner);
+        assert_eq!(archival.await.unwrap().tenant, None);
+    }
+    organisations.enable().await;
+    for org in [1, 2] {
+        let txn = organisations.tenant(org).await;
+        assert_eq!(tenants(&txn).await, []);
+        let refused = post::Entity::restore_by_id(org).exec(&txn).await;
+        assert!(refused.is_err(), "{refused:?}");
+    }
+    let administrator = organisations.administrator().await;
+    assert_eq!(tenants(&administrator).await, owned(["", ""]));
+    drop(administrator);
+
+    let attributed = organisations.attribute().await;
+    assert_eq!((attributed.archivals, attributed.archivals_left), (2, 0));
+    for org in [1, 2] {
+        let txn = organisations.tenant(org).await;
+        let seen = texts(&txn, EVERYTHING).await;
+        let suffix = format!(" {org}");
+        assert!(seen.iter().all(|row| row.ends_with(&suffix)), "{seen:?}");
+        let restored = post::Entity::restore_by_id(org).exec(&txn).await;
+        assert_eq!(restored.unwrap().relinked, 1);
+    }
+}
+
+/// A tree of two tenants, and an archival that was restored: its row may have another tenant by now.
+#[tokio::test]
+async fn archivals_of_two_tenants_or_of_no_row_are_left() {
+    let organisations = Organisations::open().await;
+    let owner = &organisations.owner;
+    run(owner, "insert into comments values (15, 2, 1)").await;
+    post::Entity::archive_by_id(1).exec(owner).await.unwrap();
+    let restored = post::Entity::archive_by_id(2).exec(owner).await.unwrap();
+    restored.restore(owner).await.unwrap();
+    organisations.enable().await;
+    let attributed = organisations.attribute().await;
+    assert_eq!((attributed.archivals, attributed.archivals_left), (0, 2));
+    for org in [1, 2] {
+        assert_eq!(tenants(&organisations.tenant(org).await).await, []);
+    }
+    let txn = organisations.administrator().await;
+    assert_eq!(tenants(&txn).await, owned(["", ""]));
+    let restored = post::Entity::restore_by_id(1).exec(&txn).await.unwrap();
+    assert_eq!(restored.rows["public.comments"], 3);
+}
+
+/// Of an archival that is shared but for its links, the rows of these have the tenant.
+#[tokio::test]
+async fn archivals_belong_to_the_tenant_of_the_rows_that_were_detached() {
+    let organisations = Organisations::open().await;
+    organisations.let_forge_links().await;
+    let owner = &organisations.owner;
+    run(owner, "insert into bookmarks values (23, 1, 1), (24, 2, 1)").await;
+    let mut archivals = Vec::new();
+    for id in [2, 1] {
+        let archival = post::Entity::archive_by_id(id).exec(owner).await;
+        archivals.push(archival.unwrap());
+    }
+    organisations.enable_one("bookmarks").await.unwrap();
+    let txn = organisations.tenant(1).await;
+    for table in ["archive.archival", "archive.detached_link"] {
+        let seen = number(&txn, &format!("select count(*) from {table}")).await;
+        assert_eq!(seen, 0, "{table}");
+    }
+    drop(txn);
+    let attributed = organisations.attribute().await;
+    assert_eq!((attributed.archivals, attributed.archivals_left), (1, 1));
+    assert_eq!(tenants(&organisations.tenant(1).await).await, []);
+    let txn = organisations.tenant(2).await;
+    assert_eq!(tenants(&txn).await, owned(["2"]));
+    let [of_two, of_both] = archivals.try_into().unwrap();
+    assert_eq!(of_two.restore(&txn).await.unwrap().relinked, 1);
+    drop(txn);
+    // Links of two tenants are followed by the administrator alone.
+    let txn = organisations.administrator().await;
+    assert_eq!(of_both.restore(&txn).await.unwrap().relinked, 3);
+}
+
+/// `2` is another tenant by another column.
+#[tokio::test]
+async fn archivals_under_another_column_belong_to_the_administrator() {
+    let organisations = Organisations::open().await;
+    let owner = &organisations.owner;
+    run(
+        owner,
+        "alter table posts add column team_id bigint not null default 0; update posts set team_id = 3 - (2 - id % 2);
+         delete from comments; delete from post_tags; delete from bookmarks; delete from invoices",
+    )
+    .await;
+    let manager = organisations.manager();
+    manager.sync_archived_table("posts").await.unwrap();
+    organisations.enable_one("posts").await.unwrap();
+    let txn = organisations.tenant(2).await;
+    let restored = post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
+    restored.restore(&txn).await.unwrap();
+    post::Entity::archive_by_id(4).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    let by_team = Tenancy::new("posts", "team_id").administrator(&organisations.ops);
+    manager.enable_tenancy(by_team).await.unwrap();
+    for org in [1, 2] {
+        assert_eq!(tenants(&organisations.tenant(org).await).await, []);
+    }
+    organisations.attribute().await;
+    assert_eq!(tenants(&organisations.tenant(2).await).await, []);
+    let txn = organisations.tenant(1).await;
+    assert_eq!(tenants(&txn).await, owned(["1"]));
+    post::Entity::restore_by_id(4).exec(&txn).await.unwrap();
+    let txn = organisations.administrator().await;
+    assert_eq!(tenants(&txn).await, owned(["", "1"]));
+}
+
+/// What was recorded under an earlier tenancy is from before this one.
+#[tokio::test]
+async fn nothing_is_remembered_of_an_earlier_tenancy() {
+    let organisations = Organisations::new().await;
+    organisations.let_forge_links().await;
+    let txn = organisations.tenant(1).await;
+    let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
+    run(&txn, "insert into bookmarks values (25, 1, null)").await;
+    txn.commit().await.unwrap();
+    // A link that another tenant wrote stays one that is not the archival's.
+    let txn = organisations.tenant(2).await;
+    let forged = format!(
+        "insert into archive.detached_link (archival_id, child, child_key, edge, link, tenant)
+         select {}, 'bookmarks', '[\"25\"]', 'post_id', '{{\"post_id\": 1}}', tenant from unnest(array[null, '2']) as tenant",
+        archival.id
+    );
+    run(&txn, &forged).await;
+    txn.commit().await.unwrap();
+    let manager = organisations.manager();
+    for _ in 0..2 {
+        for table in TABLES.into_iter().rev() {
+            manager.disable_tenancy(table).await.unwrap();
+        }
+        assert_eq!(tenants(&organisations.web).await, [None]);
+        organisations.enable().await;
+        let txn = organisations.tenant(1).await;
+        assert_eq!(tenants(&txn).await, []);
+        for table in ["posts", "bookmarks"] {
+            assert!(told(&txn, table).await.is_empty());
+        }
+    }
+    organisations.attribute().await;
+    let txn = organisations.tenant(1).await;
+    assert_eq!(told(&txn, "bookmarks").await.len(), 3);
+    assert_eq!(archival.restore(&txn).await.unwrap().relinked, 1);
+}
+
+/// Whose rows there are none of any more, and tables: they are counted.
+#[tokio::test]
+async fn what_is_left_is_counted() {
+    let organisations = Organisations::open().await;
+    let (owner, manager) = (&organisations.owner, organisations.manager());
+    assert_eq!(
+        manager.attribute_to_tenants().await.unwrap(),
+        Default::default()
+    );
+    run(
+        owner,
+        "create table papers (id bigint primary key, org bigint not null)",
+    )
+    .await;
+    manager.audit_table("papers").await.unwrap();
+    run(owner, "insert into papers values (1, 1), (2, 2)").await;
+    run(
+        owner,
+        "delete from invoices where id = 32; delete from posts where id = 4",
+    )
+    .await;
+    enable_papers(&organisations, "org").await;
+    organisations.enable().await;
+    run(owner, "drop table papers").await;
+    let attributed = organisations.attribute().await;
+    // Two papers; the post that was inserted and deleted.
+    assert_eq!((attributed.entries, attributed.entries_left), (5, 4));
+}
