@@ -1,10 +1,6 @@
 //! One problem after the other.
 
-<<<<<<< HEAD
-use crate::check::shop::{Shop, Way::*};
-=======
 use super::shop::{Shop, Way::*};
->>>>>>> h4
 
 const ARCHIVE: &str = "call manager.install_archive() again";
 const AUDIT: &str = "call manager.install_audit() again";

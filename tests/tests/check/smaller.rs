@@ -2,13 +2,8 @@
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::ConnectionTrait;
-<<<<<<< HEAD
-use sea_orm_archive::error::SetupError;
-use sea_orm_archive::{Error, check};
-=======
 use sea_orm_archive::check;
 use sea_orm_archive::error::{Error, SetupError};
->>>>>>> h4
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::SchemaManager;

@@ -115,7 +115,7 @@ async fn run(database: &Database) -> i64 {
     let written = done.audits.load(Ordering::Relaxed);
     assert!(written > 30, "hardly anything was written: {done:?}");
     let check = "select array[count(*), count(*) filter (where not exists (select from department_history h where h.department_id = a.department_id
-             and h.valid_from <= a.changed_at and (h.valid_to > a.changed_at or h.valid_to is null))))]
+             and h.valid_from <= a.changed_at and (h.valid_to > a.changed_at or h.valid_to is null)))]
          from user_audit a";
     let counts: Vec<i64> = sql::one(&db, check).await;
     assert_eq!(usize::try_from(counts[0]).unwrap(), written, "{done:?}");

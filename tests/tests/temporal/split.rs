@@ -420,7 +420,8 @@ async fn the_log_follows_an_audited_table_that_is_split_and_put_together() -> Re
     assert_eq!(sea_orm_archive::check(&m.db).await.unwrap(), []);
     m.manager().unsplit_history("department_history").await?;
     assert_eq!(sea_orm_archive::check(&m.db).await.unwrap(), []);
-    m.run("update departments set name = 'R & D' where id = 1").await;
+    m.run("update departments set name = 'R & D' where id = 1")
+        .await;
     let told = "select new->>'name' from archive.audit_entry where operation = 'UPDATE'";
     assert_eq!(m.all::<String>(told).await.last().unwrap(), "R & D");
     Ok(())

@@ -86,11 +86,8 @@ const NOTES: &str = "create table notes (id bigint primary key, org_id bigint no
 async fn another_table_of_the_same_name_uncovers_nothing() {
     let organisations = Organisations::new().await;
     let (owner, manager) = (&organisations.owner, organisations.manager());
-    let grant = format!(
-        "grant all on notes to \"{}_web\", \"{}\"",
-        organisations.database.name(),
-        organisations.ops
-    );
+    let web = organisations.database.role("web").await;
+    let grant = format!("grant all on notes to \"{web}\", \"{}\"", organisations.ops);
     run(owner, NOTES).await;
     run(owner, &grant).await;
     manager.audit_table("notes").await.unwrap();

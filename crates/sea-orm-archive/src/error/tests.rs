@@ -254,11 +254,7 @@ fn every_answer_is_serialize() {
     answer::<crate::audit::entry::Model>();
     answer::<crate::audit::entry::Change>();
     answer::<crate::audit::details::Model>();
-<<<<<<< HEAD
-    answer::<sea_orm_archive_postgres::compare::Finding>();
-=======
     answer::<crate::Finding>();
->>>>>>> h4
     answer::<UndeclaredEdge>();
     answer::<ErrorKind>();
 }
