@@ -3,8 +3,8 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive::{Finding, check};
 use sea_orm_archive_migration::{
-    ArchiveSchema, AuditSchema, HistorySchema, HistoryTable, StampSchema, TemporalForeignKey,
-    Tenancy, TenancySchema,
+    ArchiveSchema, AuditSchema, HistorySchema, HistoryTable, StampSchema, StampedTable,
+    TemporalForeignKey, Tenancy, TenancySchema,
 };
 use sea_orm_archive_tests::Database;
 use sea_orm_migration::{DbErr, SchemaManager, schema::text};
@@ -38,6 +38,9 @@ pub enum Way {
     History,
     Tenancy(&'static str),
 }
+
+/// A change; object, problem and remedy of each finding; what is done about them.
+pub type Case<'a> = (&'a str, &'a [[&'a str; 3]], &'a [Way]);
 
 pub struct Shop {
     pub database: Database,
@@ -131,7 +134,7 @@ impl Shop {
             Way::Archive(table) => manager.archive_existing_table(table).await,
             Way::Stamp(table) => manager.stamp_table(table).await,
             Way::StampUpdates(table) => {
-                let stamps = sea_orm_archive_migration::StampedTable::new(table);
+                let stamps = StampedTable::new(table);
                 manager.stamp_table(stamps.without_created_by()).await
             }
             Way::Unstamp(table) => manager.unstamp_table(table).await,
@@ -143,7 +146,7 @@ impl Shop {
     }
 
     /// Each change gives exactly these findings, and none after what is done about them.
-    pub async fn each(&self, cases: &[(&str, &[[&str; 3]], &[Way])]) {
+    pub async fn each(&self, cases: &[Case<'_>]) {
         assert_eq!(self.check().await, [], "of a fresh schema");
         for (change, findings, ways) in cases {
             self.run(change).await;
