@@ -28,7 +28,11 @@ fn array(names: &BTreeSet<String>) -> String {
 fn called() -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut functions, mut operators) = (BTreeSet::new(), BTreeSet::new());
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
-    for name in ["sea-orm-archive", "sea-orm-archive-migration"] {
+    for name in [
+        "sea-orm-archive",
+        "sea-orm-archive-migration",
+        "sea-orm-archive-postgres",
+    ] {
         read(
             &crates.join(name).join("src"),
             &mut functions,
