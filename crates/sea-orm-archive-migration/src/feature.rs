@@ -7,7 +7,7 @@ use crate::{
     archive_table::{follow, register},
     audit,
     history::{self, foreign_key},
-    known, stamps, tenancy,
+    stamps, table_names, tenancy,
     work::Work,
 };
 
@@ -24,7 +24,7 @@ pub(crate) async fn changed(work: &Work, table: &TableId) -> Result<(), DbErr> {
         audit::refresh(work, &table).await?;
         tenancy::refresh(work, &table.id).await?;
     }
-    known::note(work).await
+    table_names::note(work).await
 }
 
 /// Forgets in every register the tables that were dropped, and whose name no table has: PostgreSQL may give their numbers to

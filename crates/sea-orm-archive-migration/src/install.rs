@@ -8,9 +8,8 @@ use crate::{
     archive_table::{follow, privileges, register},
     context, feature,
     history::{self, foreign_key},
-    known,
     name::{literal, quote},
-    stamps, tenancy,
+    stamps, table_names, tenancy,
     work::Work,
 };
 
@@ -18,7 +17,7 @@ use crate::{
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     let before = privileges::standing(work).await?;
     work.run(schema::core::REGISTERS).await?;
-    work.run(schema::known::INSTALL).await?;
+    work.run(schema::table_names::INSTALL).await?;
     context::install(work).await?;
     work.run(schema::core::MOVES).await?;
     work.run(&catalog_functions()).await?;
@@ -34,7 +33,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     follow::refresh(work, None).await?;
     tenancy::refresh_foreign_keys(work).await?;
     tenancy::keep_functions(work).await?;
-    known::note(work).await?;
+    table_names::note(work).await?;
     privileges::make_private(work, before).await
 }
 

@@ -94,10 +94,10 @@ mod context;
 mod feature;
 mod history;
 mod install;
-mod known;
 mod manager;
 mod name;
 mod stamps;
+mod table_names;
 mod tenancy;
 mod work;
 

@@ -7,7 +7,7 @@
 mod against_archive;
 mod against_restore;
 mod blog;
-mod definition;
 mod detached;
 mod naive;
+mod schema_changes;
 mod tree;

@@ -3,7 +3,7 @@
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::DbErr;
 
-use crate::{archive_table::options::TwinOptions, known, work::Work};
+use crate::{archive_table::options::TwinOptions, table_names, work::Work};
 
 /// Refuses to go on where `install_archive` has not run.
 pub(crate) async fn require(work: &Work) -> Result<(), DbErr> {
@@ -51,7 +51,7 @@ pub(crate) async fn add(
         ],
     )
     .await?;
-    known::note(work).await
+    table_names::note(work).await
 }
 
 /// Forgets the twin of `active`.

@@ -3,7 +3,7 @@
 use sea_orm_archive_postgres::catalog::{Table, Twin};
 use sea_orm_migration::DbErr;
 
-use crate::{archive_table::register, feature, known, work::Work};
+use crate::{archive_table::register, feature, table_names, work::Work};
 
 /// Drops the table called `name` and its twin, if they exist, with all their rows.
 pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
@@ -16,7 +16,7 @@ pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
         return feature::forget_dropped(work).await;
     };
     feature::forget_dropped(work).await?;
-    known::follow(work, &active.id).await?;
+    table_names::follow(work, &active.id).await?;
     let active = work.existing_table(&active.id.sql()).await?;
     register::remove(work, &active.id).await?;
     let tables: Vec<_> = std::iter::once(active.id.sql())
@@ -36,7 +36,7 @@ pub(crate) async fn twin(work: &Work, name: &str) -> Result<(), DbErr> {
         return feature::forget_dropped(work).await;
     };
     feature::forget_dropped(work).await?;
-    known::follow(work, &active.id).await?;
+    table_names::follow(work, &active.id).await?;
     let active = work.existing_table(&active.id.sql()).await?;
     match &active.twin {
         Some(twin) => drop_empty(work, &active, twin).await,

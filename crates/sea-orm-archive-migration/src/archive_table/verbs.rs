@@ -12,7 +12,7 @@ use crate::{
         options::{ArchivedTable, TwinOptions},
         privileges, register, sequence, sync,
     },
-    feature, known, name,
+    feature, name, table_names,
     work::Work,
 };
 
@@ -43,7 +43,7 @@ pub(crate) async fn create(work: &Work, table: ArchivedTable) -> Result<(), DbEr
 async fn existing(work: &Work, name: &str) -> Result<Table, DbErr> {
     let table = work.existing_table(name).await?;
     feature::forget_dropped(work).await?;
-    known::follow(work, &table.id).await?;
+    table_names::follow(work, &table.id).await?;
     work.existing_table(name).await
 }
 
@@ -56,7 +56,7 @@ pub(crate) async fn adopt(
     register::require(work).await?;
     let active = existing(work, &name::table(table)?).await?;
     create::ensure(work, &active, options).await?;
-    known::refuse_lost(work, &active.id).await?;
+    table_names::refuse_lost(work, &active.id).await?;
     feature::changed(work, &active.id).await
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn change(work: &Work, statement: &TableAlterStatement) -> Resu
     register::require(work).await?;
     existing(work, &alter::table_of(statement)?).await?;
     let altered = alter::apply(work, statement).await?;
-    known::refuse_lost(work, &altered.id).await?;
+    table_names::refuse_lost(work, &altered.id).await?;
     feature::changed(work, &altered.id).await
 }
 
@@ -81,7 +81,7 @@ pub(crate) async fn synchronise(work: &Work, name: &str) -> Result<(), DbErr> {
     };
     sync::columns(work, &active, twin).await?;
     privileges::add_missing(work, &active.id, &twin.id).await?;
-    known::refuse_lost(work, &active.id).await?;
+    table_names::refuse_lost(work, &active.id).await?;
     feature::changed(work, &active.id).await
 }
 

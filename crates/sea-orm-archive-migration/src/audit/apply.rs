@@ -12,7 +12,7 @@ use crate::{
         options::AuditedTable,
         register::{self, Audited},
     },
-    known, name, tenancy,
+    name, table_names, tenancy,
     work::Work,
 };
 
@@ -21,13 +21,13 @@ pub(crate) async fn audit(work: &Work, wanted: &AuditedTable) -> Result<(), DbEr
     register::require(work).await?;
     forget_dropped(work).await?;
     let table = work.existing_table(&name::table(&wanted.table)?).await?;
-    known::follow(work, &table.id).await?;
+    table_names::follow(work, &table.id).await?;
     forget(work, Some(table.id.oid)).await?;
     let table = work.existing_table(&table.id.sql()).await?;
     refuse_unfit(work, &table, wanted).await?;
     refuse_uncovered(work, &table, wanted).await?;
     register::put(work, &table.id, &wanted.excluded, &wanted.redacted).await?;
-    known::note(work).await?;
+    table_names::note(work).await?;
     refresh(work, &table).await?;
     tenancy::follow_in_log(work, &table).await.map(drop)
 }
@@ -42,7 +42,7 @@ pub(crate) async fn unaudit(work: &Work, name: &str) -> Result<(), DbErr> {
         return Ok(());
     };
     forget(work, Some(table.id.oid)).await?;
-    known::accept(work, &table.id).await?;
+    table_names::accept(work, &table.id).await?;
     let Some(audited) = register::find(work, &table.id).await? else {
         return Ok(());
     };

@@ -70,7 +70,7 @@ pub(crate) struct Written<'a> {
 impl Written<'_> {
     /// The function of the table.
     pub(crate) fn of_table(&self) -> String {
-        let body = fill_with(schema::audit::TABLE, &|place| {
+        let body = fill_with(schema::audit::TRIGGER_FUNCTION, &|place| {
             self.of_pair(place).or_else(|| self.of_rows(place))
         });
         self.create(&name(self.audited.id), &body)
@@ -85,7 +85,7 @@ impl Written<'_> {
         };
         let added = [&twin.deleted_at, &twin.deleted_by, &twin.archival_id];
         let added = added.iter().filter_map(|name| number(name));
-        let body = fill_with(schema::audit::TWIN, &|place| {
+        let body = fill_with(schema::audit::ARCHIVE_TABLE_TRIGGER_FUNCTION, &|place| {
             Some(match place {
                 "archival_id" => quote(&twin.archival_id),
                 // Not the row as a whole, which has columns of the twin's own.

@@ -6,7 +6,7 @@ use sea_orm_migration::DbErr;
 use crate::{
     context, feature,
     history::{constraint, extension, fit, model::History, options::HistoryTable, register},
-    known, name,
+    name, table_names,
     work::Work,
 };
 
@@ -39,8 +39,8 @@ pub(crate) async fn ensure(
         }
     }
     let table = work.existing_table(&name).await?;
-    known::follow(work, &table.id).await?;
-    known::follow(work, &identity.id).await?;
+    table_names::follow(work, &table.id).await?;
+    table_names::follow(work, &identity.id).await?;
     register::take_over(work, &table.id).await?;
     let history = History {
         id: table.id,

@@ -6,8 +6,8 @@ use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{
     history::model::{History, IdentityColumn, Time},
-    known,
     name::{literal, names},
+    table_names,
     work::Work,
 };
 
@@ -69,7 +69,7 @@ pub(crate) async fn put(work: &Work, history: &History) -> Result<(), DbErr> {
         split_columns = split.map_or("NULL".to_owned(), names),
     ))
     .await?;
-    known::note(work).await
+    table_names::note(work).await
 }
 
 /// Forgets `history`.

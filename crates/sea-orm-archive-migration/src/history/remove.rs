@@ -5,7 +5,7 @@ use sea_orm_migration::DbErr;
 use crate::{
     feature,
     history::{foreign_key, register},
-    known,
+    table_names,
     work::{Work, said},
 };
 
@@ -21,7 +21,7 @@ pub(crate) async fn history(work: &Work, name: &str) -> Result<(), DbErr> {
         return Ok(());
     };
     let was_replaced = register::take_over(work, &table.id).await?;
-    known::accept(work, &table.id).await?;
+    table_names::accept(work, &table.id).await?;
     if register::find(work, &table.id).await?.is_none() {
         if was_replaced {
             // The history that is meant was dropped before; what has its name is the application's.

@@ -5,13 +5,14 @@ use sea_orm_migration::DbErr;
 
 use crate::{
     archive_table::register as twins,
-    feature, known,
+    feature,
     name::{self, quote_all},
     stamps::{
         columns, function,
         options::StampedTable,
         register::{self, Registered},
     },
+    table_names,
     work::Work,
 };
 
@@ -21,7 +22,7 @@ pub(crate) async fn stamp(work: &Work, wanted: &StampedTable) -> Result<(), DbEr
     require(work).await?;
     feature::forget_dropped(work).await?;
     let table = work.existing_table(&name::table(&wanted.table)?).await?;
-    known::follow(work, &table.id).await?;
+    table_names::follow(work, &table.id).await?;
     register::take_over(work, &table.id).await?;
     refuse_unfit(work, &table).await?;
     columns::verify(work, &table, wanted).await?;

@@ -4,9 +4,9 @@ use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{
-    known,
     name::{derived, literal, names, quote},
     stamps::options::Stamps,
+    table_names,
     work::Work,
 };
 
@@ -110,7 +110,7 @@ pub(crate) async fn add(
         literal(&registered.function),
     ))
     .await?;
-    known::note(work).await?;
+    table_names::note(work).await?;
     Ok(registered)
 }
 

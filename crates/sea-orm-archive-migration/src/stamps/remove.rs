@@ -3,8 +3,9 @@
 use sea_orm_migration::DbErr;
 
 use crate::{
-    feature, known,
+    feature,
     stamps::{columns, register},
+    table_names,
     work::Work,
 };
 
@@ -18,7 +19,7 @@ pub(crate) async fn unstamp(work: &Work, name: &str) -> Result<(), DbErr> {
         return Ok(());
     };
     register::take_over(work, &table.id).await?;
-    known::accept(work, &table.id).await?;
+    table_names::accept(work, &table.id).await?;
     let Some(registered) = register::find(work, &table.id).await? else {
         return Ok(());
     };

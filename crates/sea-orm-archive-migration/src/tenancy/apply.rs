@@ -4,8 +4,9 @@ use sea_orm_archive_postgres::catalog::{Table, TableId};
 use sea_orm_migration::DbErr;
 
 use crate::{
-    feature, known,
+    feature,
     name::{self, literal, quote},
+    table_names,
     tenancy::{
         archivals,
         column::{self, Compared},
@@ -30,7 +31,7 @@ pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
     feature::forget_dropped(work).await?;
     register::forget_dropped(work).await?;
     let table = work.existing_table(&name::table(&wanted.table)?).await?;
-    known::follow(work, &table.id).await?;
+    table_names::follow(work, &table.id).await?;
     register::take_over(work, &table.id).await?;
     let table = work.existing_table(&table.id.sql()).await?;
     let number = verify(work, &table, wanted).await?;
@@ -106,7 +107,7 @@ async fn protect(work: &Work, table: &Table, is_new: bool) -> Result<(), DbErr> 
     }
     shared::protect(work).await?;
     refresh_foreign_keys(work).await?;
-    known::note(work).await
+    table_names::note(work).await
 }
 
 /// Lets the migration see the rows of every tenant, in all that [`protect_member`] and [`shared::protect`] force again.

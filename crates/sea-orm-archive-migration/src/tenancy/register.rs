@@ -4,7 +4,7 @@ use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_archive_postgres::schema;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
-use crate::{known, name::quote, tenancy::options::Tenancy, work::Work};
+use crate::{name::quote, table_names, tenancy::options::Tenancy, work::Work};
 
 /// A table under tenancy.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ pub(crate) async fn put(
         ],
     )
     .await?;
-    known::note(work).await
+    table_names::note(work).await
 }
 
 /// Writes down what the column of `table` is called now, and lets the histories follow where the column is ours there.

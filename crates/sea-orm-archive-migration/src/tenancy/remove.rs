@@ -5,7 +5,7 @@ use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
 use crate::{
-    known,
+    table_names,
     tenancy::{
         archivals, log,
         objects::{POLICIES, ROW_TRIGGERS, refresh_foreign_keys},
@@ -24,9 +24,9 @@ pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
     let Some(table) = work.table(name).await? else {
         return Ok(());
     };
-    known::follow(work, &table.id).await?;
+    table_names::follow(work, &table.id).await?;
     register::take_over(work, &table.id).await?;
-    known::accept(work, &table.id).await?;
+    table_names::accept(work, &table.id).await?;
     if register::find(work, &table.id).await?.is_none() {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! Queries that compare the catalog with what the registers say. Each answers rows (object, problem, remedy) and is run
 //! under [`SETTINGS`].
 
-use crate::schema::known;
+use crate::schema::table_names;
 use crate::template::fill;
 
 const AUDITED_TRIGGERS: &str = include_str!("audited_triggers.sql");
@@ -33,7 +33,7 @@ pub fn queries(is_audited: bool) -> Vec<String> {
         true => AUDITED_TRIGGERS,
         false => "",
     };
-    let registered = known::registered(is_audited);
+    let registered = table_names::registered(is_audited);
     let mut queries = vec![
         fill(TRIGGERS, [("audited", audited.to_owned())]),
         fill(include_str!("registers.sql"), [("registered", registered)]),

@@ -1,7 +1,7 @@
 //! The one statement that moves a tree into its twins.
 
-use super::basis::unchanged;
 use super::detach;
+use super::freshness::unchanged;
 use super::tree::{
     self, Roots, TAG, claims, found, one_root, roots, tagged_claims, typed_roots, unless_moved,
     with,

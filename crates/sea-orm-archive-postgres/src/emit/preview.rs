@@ -1,6 +1,6 @@
 //! What an archive would move, and what is in its way: the same rows, only read.
 
-use super::basis::unchanged;
+use super::freshness::unchanged;
 use super::tree::{Roots, claims, found, roots, unless_moved, with};
 use crate::catalog::ForeignKey;
 use crate::ident::{joined, literal, object};

@@ -1,13 +1,13 @@
 //! The one statement that brings an archival back.
 
-use super::basis::unchanged;
+use super::freshness::unchanged;
 use super::relink;
 use super::tree::with;
 use crate::ident::{bare, columns, literal, object, quote};
 use crate::model::{Moved, RestorePlan};
 use crate::sqlstate::{INCOMPLETE_ARCHIVAL, OTHER_PLAN, OTHER_TENANT, TRIGGER};
 
-/// The moving statement; its arguments are the archival's id and who restores it.
+/// The moving statement. `$1` is what `archive.begin_restore` returned, `$3` the id of the archival, `$4` who restores it.
 ///
 /// Races: the archival record was marked by `archive.begin_restore` in the statement before, so two restores come
 /// one after the other and the second finds it done; rows that another restore leaves to this

@@ -6,8 +6,8 @@ pub mod archive_table;
 pub mod audit;
 pub mod core;
 pub mod history;
-pub mod known;
 pub mod stamps;
+pub mod table_names;
 pub mod tenancy;
 
 pub use version::{VERSION, Version};

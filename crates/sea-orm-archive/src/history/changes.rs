@@ -9,7 +9,7 @@ use sea_orm::{
 
 use super::entity::History;
 use super::identity_values;
-use super::known::{Known, same_identity};
+use super::recorded_at::{Known, same_identity};
 use crate::row::{equals_column, equals_value};
 
 const BEFORE: &str = "before";

@@ -5,7 +5,7 @@ use sea_orm::sea_query::{Condition, Expr, JoinType};
 use sea_orm::{EntityTrait, QueryTrait, Select, SelectTwo};
 
 use super::entity::{Bitemporal, History};
-use super::known::{Known, own_name};
+use super::recorded_at::{Known, own_name};
 use crate::row::equals_column;
 
 /// What a query of any entity can do with a history: an audit row finds the department's name at its

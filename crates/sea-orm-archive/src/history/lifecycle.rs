@@ -6,9 +6,9 @@ use sea_orm::{ConnectionTrait, Value};
 
 use super::change::{change, check_period, last};
 use super::entity::{History, Period, ValidTime};
-use super::known;
 use super::pieces::{Answer, Write};
 use super::plan::HistoryPlan;
+use super::recorded_at;
 use super::statement::{Instant, Statement};
 use super::values::{Values, takes_by, takes_values};
 use super::write::{Step, Subject, Text, identity_json, time_text, write};
@@ -225,8 +225,8 @@ where
     let shown = at
         .as_ref()
         .map_or("now".to_owned(), |at| time_text(&at.clone().into()));
-    let time = known::time::<E>(at);
-    if let Some(later) = known::first_after::<E, C>(db, identity, time.clone()).await? {
+    let time = recorded_at::time::<E>(at);
+    if let Some(later) = recorded_at::first_after::<E, C>(db, identity, time.clone()).await? {
         return Ok(Error::Conflict(ConflictError::LaterVersion {
             table: table_name::<E>(),
             identity: identity_json::<E>(identity),
@@ -234,7 +234,7 @@ where
             starts: time_text(&later),
         }));
     }
-    if known::starts_at::<E, C>(db, identity, time).await? {
+    if recorded_at::starts_at::<E, C>(db, identity, time).await? {
         return Ok(Error::Refused(RefusedError::EmptyPeriod {
             table: table_name::<E>(),
             from: shown.clone(),

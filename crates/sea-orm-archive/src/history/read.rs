@@ -5,7 +5,7 @@ use sea_orm::{ColumnTrait, QueryFilter, Select};
 use super::changes::{Changes, Gaps};
 use super::entity::History;
 use super::identity_values;
-use super::known::{Known, time};
+use super::recorded_at::{Known, time};
 
 /// The versions as they were known at a time, for every read. Made by
 /// [`HistoryEntity::as_known_at`](super::HistoryEntity::as_known_at).

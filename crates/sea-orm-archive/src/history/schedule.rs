@@ -7,9 +7,9 @@ use sea_orm::{ConnectionTrait, Value};
 use super::change::last;
 use super::coalesce::refuse_followers;
 use super::entity::History;
-use super::known;
 use super::pieces::{Answer, Write};
 use super::plan::HistoryPlan;
+use super::recorded_at;
 use super::statement::{Instant, Statement};
 use super::values::{Values, takes_by};
 use super::write::{Step, Subject, Text, identity_json, time_text, write};
@@ -154,13 +154,13 @@ impl<E: History> Reschedule<E> {
     }
 
     async fn why_not_moved<C: ConnectionTrait>(&self, db: &C) -> Result<Error, Error> {
-        let now = known::time::<E>(None);
-        let starts = known::time::<E>(Some(self.starts.clone()));
-        let new = known::time::<E>(Some(self.to.clone()));
-        let planned = known::starts_at::<E, C>(db, &self.identity, starts.clone()).await?;
+        let now = recorded_at::time::<E>(None);
+        let starts = recorded_at::time::<E>(Some(self.starts.clone()));
+        let new = recorded_at::time::<E>(Some(self.to.clone()));
+        let planned = recorded_at::starts_at::<E, C>(db, &self.identity, starts.clone()).await?;
         if planned
-            && known::later(db, starts, now.clone()).await?
-            && known::later(db, new, now).await?
+            && recorded_at::later(db, starts, now.clone()).await?
+            && recorded_at::later(db, new, now).await?
         {
             return Ok(Error::Refused(RefusedError::EmptyPeriod {
                 table: table_name::<E>(),

@@ -9,9 +9,9 @@ use super::changes::{Changes, Gaps};
 use super::coalesce::Coalesce;
 use super::entity::{Bitemporal, History};
 use super::identity_values;
-use super::known::{Known, own_name, time};
 use super::lifecycle::{End, Merge, Start};
 use super::read::AsKnownAt;
+use super::recorded_at::{Known, own_name, time};
 use super::schedule::{Cancel, Reschedule};
 
 /// What a history entity can do: `department_history::Entity::change(4)`.

@@ -12,7 +12,7 @@ use sea_orm_archive_postgres::model::{
     Basis, DetachedChild, Moved, Node, Parent, Plan, Restriction, sort,
 };
 
-use super::check;
+use super::registration;
 use crate::catalog;
 use crate::entity::{Declaration, DeclaredEdge, DeclaredName, Policy};
 use crate::error::UndeclaredEdge;
@@ -194,7 +194,7 @@ impl Builder {
             ));
             return None;
         };
-        self.report(check::registration(declaration, &table, &twin_table));
+        self.report(registration::registration(declaration, &table, &twin_table));
         self.report(archive_table_findings(
             &table,
             &twin_table,

@@ -5,7 +5,7 @@
 
 mod build;
 mod cache;
-mod check;
+mod registration;
 mod restore;
 
 pub(crate) use build::build;

@@ -12,9 +12,8 @@ use crate::{
     archive_table::{index, privileges},
     feature,
     history::{model::History, register as histories},
-    known,
     name::{self, derived, quote, quote_all},
-    tenancy,
+    table_names, tenancy,
     work::Work,
 };
 
@@ -34,7 +33,7 @@ pub(crate) async fn create(work: &Work, wanted: &TemporalForeignKey) -> Result<(
     };
     verify(wanted, &child, &history, &table)?;
     let name = constraint_name(wanted, &child)?;
-    known::follow(work, &child.id).await?;
+    table_names::follow(work, &child.id).await?;
     register::take_over(work, &child.id, &name, Some(&table.id)).await?;
     let id = register_once(work, wanted, &child, &history, &name).await?;
     let foreign_key = ForeignKey {
@@ -245,7 +244,7 @@ pub(crate) async fn drop_one(work: &Work, child: &str, name: &str) -> Result<(),
         return Ok(());
     };
     register::take_over(work, &child.id, name, None).await?;
-    known::accept(work, &child.id).await?;
+    table_names::accept(work, &child.id).await?;
     let Some(found) = register::find(work, &child.id, name).await? else {
         return Ok(());
     };

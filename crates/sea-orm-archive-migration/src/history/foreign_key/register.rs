@@ -6,8 +6,8 @@ use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{
     history::register::is_installed,
-    known,
     name::{derived, literal, names, quote},
+    table_names,
     work::Work,
 };
 
@@ -119,7 +119,7 @@ pub(crate) async fn add(
         names(time)
     );
     let id = work.row(&sql, []).await?.try_get("", "id")?;
-    known::note(work).await?;
+    table_names::note(work).await?;
     Ok(id)
 }
 

@@ -21,11 +21,11 @@ pub const REVOKE: &str = include_str!("revoke.sql");
 /// The statement that a trigger runs where its own do not fit.
 pub const STATEMENT: &str = include_str!("statement.sql");
 /// The body of the trigger function of one audited table.
-pub const TABLE: &str = include_str!("table.sql");
+pub const TRIGGER_FUNCTION: &str = include_str!("trigger_function.sql");
 /// The triggers of one table.
 pub const TRIGGERS: &str = include_str!("triggers.sql");
 /// The body of the trigger function of the twin of an audited table.
-pub const TWIN: &str = include_str!("twin.sql");
+pub const ARCHIVE_TABLE_TRIGGER_FUNCTION: &str = include_str!("archive_table_trigger_function.sql");
 /// What uninstall_audit() drops.
 pub const UNINSTALL: &str = include_str!("uninstall.sql");
 /// What is registered of the table $1, which is a name as SQL text.

@@ -14,7 +14,7 @@ use crate::{audit, work::Work};
 
 /// Writes down the names of all registered tables.
 pub(crate) async fn note(work: &Work) -> Result<(), DbErr> {
-    let note = with_registered(work, schema::known::NOTE).await?;
+    let note = with_registered(work, schema::table_names::NOTE).await?;
     work.run(&note).await
 }
 
@@ -24,7 +24,7 @@ pub(crate) async fn note(work: &Work) -> Result<(), DbErr> {
 ///
 /// Whether the table fits its archive table is checked by the caller, as for any other.
 pub(crate) async fn follow(work: &Work, table: &TableId) -> Result<(), DbErr> {
-    work.run_with(schema::known::MARK, [table.oid.into()])
+    work.run_with(schema::table_names::MARK, [table.oid.into()])
         .await?;
     let rows = work
         .rows(
@@ -69,7 +69,7 @@ async fn replace(work: &Work, old: i64, new: i64) -> Result<(), DbErr> {
 
 /// Refuses to go on where `table` has the place of one of which more was registered: it would be lost silently.
 pub(crate) async fn refuse_lost(work: &Work, table: &TableId) -> Result<(), DbErr> {
-    let lost = with_registered(work, schema::known::LOST).await?;
+    let lost = with_registered(work, schema::table_names::LOST).await?;
     let rows = work.rows(&lost, [table.oid.into()]).await?;
     let (mut what, mut again, mut never) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
@@ -108,6 +108,6 @@ pub(crate) async fn accept(work: &Work, table: &TableId) -> Result<(), DbErr> {
 }
 
 async fn with_registered(work: &Work, sql: &str) -> Result<String, DbErr> {
-    let registered = schema::known::registered(audit::register::is_installed(work).await?);
+    let registered = schema::table_names::registered(audit::register::is_installed(work).await?);
     Ok(fill(sql, [("registered", registered)]))
 }
