@@ -301,3 +301,33 @@ async fn an_archival_that_is_restored_is_not_marked_again() {
         assert_eq!(number(&db, marked).await, 0, "{function}");
     }
 }
+
+/// A job that deletes archived rows of posts and may insert posts reads no archived post, and no record of one.
+#[tokio::test]
+async fn a_role_that_may_not_read_archived_rows_reads_no_record_of_them() {
+    let (database, db) = blog().await;
+    let archival = post::Entity::archive_by_id(1)
+        .reason("secret")
+        .exec(&db)
+        .await
+        .unwrap();
+    let job = database.role("tagger").await;
+    let rights = format!(
+        "grant insert on posts, comments, post_tags to \"{job}\"; grant delete on deleted_posts, deleted_comments, deleted_post_tags to \"{job}\""
+    );
+    run(&db, &rights).await;
+    let session = database.session_as("job", "tagger").await.db();
+    for function in [
+        "begin_restore({id}, 'me')",
+        "finish_restore({id}, 'me')",
+        "claim_archival({id})",
+        "links_of({id})",
+    ] {
+        let asked = format!(
+            "select archive.{}",
+            function.replace("{id}", &archival.id.to_string())
+        );
+        let error = attempt(&session, &asked).await.expect_err(&asked);
+        assert!(error.to_string().contains("SELECT"), "{asked}: {error}");
+    }
+}

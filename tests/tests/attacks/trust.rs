@@ -324,3 +324,17 @@ async fn the_end_of_a_restore_runs_no_code_of_the_owner_of_an_archive_table() {
         )
         .await;
 }
+
+#[tokio::test]
+async fn code_in_a_partition_key_is_not_trusted() {
+    let (audited, _code) = open(
+        "create table parts (id bigint) partition by range (evil.f(id))",
+        &[],
+    )
+    .await;
+    let asked = audited
+        .owner
+        .execute_unprepared("select archive.require_trusted('parts')");
+    let error = asked.await.unwrap_err().to_string();
+    assert!(error.contains("evil.f"), "{error}");
+}

@@ -4,6 +4,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
+use sea_orm_archive_tests::tables::tables;
 use sea_orm_archive_tests::{Database, race, sql};
 use sea_orm_migration::SchemaManager;
 
@@ -217,4 +218,40 @@ async fn a_blocking_row_is_inserted_beside_a_trigger() {
         "{refused:?}"
     );
     assert_eq!(state(&db).await, "active 1 0");
+}
+
+const BETWEEN: &str = "
+    create table posts (id bigint primary key); create table tags (id bigint primary key);
+    create table post_tags (post_id bigint references posts, tag_id bigint references tags, primary key (post_id, tag_id));
+    create table notes (id bigint primary key, post_id bigint, tag_id bigint,
+        foreign key (post_id, tag_id) references post_tags on delete set null)";
+
+/// The row between a post and a tag, whose note has lost its link, waits in the archival of the post.
+const WAITING: &str = "
+    insert into archive.archival (id, root_table, root_key, archived_at, row_counts, tables) overriding system value values
+        (1, 'public.posts', '{\"id\": 1}', now(), '{}', '{posts,post_tags}'), (2, 'public.tags', '{\"id\": 2}', now(), '{}', '{tags,post_tags}');
+    insert into notes values (1, null, null);
+    insert into deleted_post_tags (post_id, tag_id, deleted_at, archival_id) values (1, 2, now(), 1);
+    insert into archive.detached_link values (1, 'notes', '[\"1\"]', 'post_id, tag_id', '{\"post_id\": 1, \"tag_id\": 2}', null, false)";
+
+/// What the restore of the post does with that row: it moves to the archival of the tag, and so does the link.
+const DEFERRED: &str = "
+    select archive.claim_archival(1); select archive.defer_to(1, array[2::bigint], 'post_tags');
+    update deleted_post_tags set archival_id = 2;
+    select archive.move_links(1, 'notes', array[2::bigint], array['[\"1\"]'::jsonb], array['post_id, tag_id'])";
+
+#[tokio::test]
+async fn a_restore_counts_the_links_that_another_one_has_moved_to_its_archival() {
+    let (database, db) = tables(BETWEEN, &["posts", "tags", "post_tags"]).await;
+    sql::run(&db, WAITING).await;
+    let links = async move |db: &DatabaseConnection| {
+        let begun = "select (archive.begin_restore(2, 'second')->>'links')::bigint";
+        Ok::<i64, DbErr>(sql::one(db, begun).await)
+    };
+    let (_, links) = race! { database;
+        first holds |txn| txn.execute_unprepared(DEFERRED);
+        second waits for first |db| links(db);
+        first commits;
+    };
+    assert_eq!(links.unwrap(), 1);
 }

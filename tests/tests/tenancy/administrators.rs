@@ -6,7 +6,7 @@ use sea_orm_archive::error::{ConflictError, NotFoundError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 
-use crate::tenancy::database::{EVERYTHING, Organisations, attempt, number, run, texts};
+use crate::tenancy::database::{EVERYTHING, Organisations, TABLES, attempt, number, run, texts};
 use crate::tenancy::model::{comment, post};
 
 #[tokio::test]
@@ -121,4 +121,24 @@ async fn a_role_that_bypasses_policies_passes_guards() {
     let db = organisations.database.connect_as("backup").await;
     assert_eq!(attempt(&db, delete).await.unwrap(), 2);
     assert_eq!(number(&db, "select count(*) from likes").await, 0);
+}
+
+#[tokio::test]
+async fn an_administrator_acts_for_all_where_a_table_names_none() {
+    let organisations = Organisations::new().await;
+    for table in TABLES {
+        let unnamed = format!(
+            "update archive.tenancy set administrator = null where relation = '{table}'::regclass;
+             update archive.tenancy set tenant = tenant where relation <> '{table}'::regclass"
+        );
+        run(&organisations.database.connect().await, &unnamed).await;
+        let ops = organisations.database.connect_as("ops").await;
+        let archival = post::Entity::archive_by_id(1).exec(&ops).await.unwrap();
+        archival.restore(&ops).await.unwrap();
+        let named = format!(
+            "update archive.tenancy set administrator = '{}'",
+            organisations.ops
+        );
+        run(&organisations.database.connect().await, &named).await;
+    }
 }

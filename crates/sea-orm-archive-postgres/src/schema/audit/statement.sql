@@ -15,6 +15,7 @@ DECLARE
     left_out text[];
     secret   text[];
     tenant   text;
+    tenant_type oid; -- of that column
     keys     text[];
     b_key    text;
     a_key    text;
@@ -70,6 +71,7 @@ BEGIN
     END IF;
     -- What goes to another tenant is told as gone to the one, and as come to the other.
     IF tenant IS NOT NULL THEN
+        tenant_type := (SELECT c.atttypid FROM pg_attribute AS c WHERE c.attrelid = numbered AND c.attname = tenant AND c.attnum > 0);
         same_key := concat(same_key, ' AND ', format(as_text, 'a', tenant), ' = ', format(as_text, 'b', tenant));
     END IF;
     SELECT string_agg(format('(%L, %s)', c.attname, archive.audit_as_json('b', c.attname, c.atttypid)), ', ')
@@ -112,7 +114,7 @@ BEGIN
         coalesce('(SELECT jsonb_object_agg(v.name, v.value) FROM (VALUES ' || a_row || ') AS v (name, value))', '''{}''::jsonb'),
         coalesce(changed, ''),
         CASE WHEN tenant IS NULL THEN '$2'
-             ELSE format('CASE WHEN a.%I IS NULL THEN %s ELSE %s END', keys[1], format(as_text, 'b', tenant), format(as_text, 'a', tenant)) END,
+             ELSE format('CASE WHEN a.%I IS NULL THEN %s ELSE %s END', keys[1], archive.tenant_text('b', tenant, tenant_type), archive.tenant_text('a', tenant, tenant_type)) END,
         CASE WHEN of_twin AND EXISTS (SELECT FROM pg_attribute AS c WHERE c.attrelid = numbered AND c.attname = watched.archival
                                                                       AND c.atttypid = 'int8'::regtype)
              THEN format('CASE WHEN a.%2$I IS NULL THEN b.%1$I ELSE a.%1$I END', watched.archival, keys[1])

@@ -43,6 +43,23 @@ BEGIN
 END
 $$;
 
+-- The tenant of a row as text, as SQL, as archival records and entries contain it. The owner of a type may define a cast to
+-- text, which would run as the caller: the text of such a value is what the output function of the type writes. That
+-- function pads a char(n), and the cast of PostgreSQL's own types does not.
+CREATE OR REPLACE FUNCTION archive.tenant_text(alias text, column_name name, column_type oid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    base oid := column_type;
+BEGIN
+    WHILE EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'd') LOOP
+        base := (SELECT t.typbasetype FROM pg_type AS t WHERE t.oid = base);
+    END LOOP;
+    -- Below 16384, where the ids of users' objects begin.
+    RETURN CASE WHEN base < 16384 THEN format('%s.%I::pg_catalog.text', alias, column_name)
+                ELSE format('(CASE WHEN %1$s.%2$I IS DISTINCT FROM NULL THEN pg_catalog.format(''%%s'', %1$s.%2$I) END)', alias, column_name) END;
+END
+$$;
+
 -- The same as JSON: integers and booleans as they are, everything else as text, which any client can read.
 CREATE OR REPLACE FUNCTION archive.exact_json(value anyelement) RETURNS jsonb
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -61,7 +78,8 @@ BEGIN
         RETURN true;
     END IF;
     RETURN NOT EXISTS (SELECT FROM archive.tenancy)
-           OR archive.acts_for_all((SELECT t.administrator FROM archive.tenancy AS t LIMIT 1));
+           -- One administrator is for all tables, and some may have been put under tenancy without naming it.
+           OR archive.acts_for_all((SELECT pg_catalog.min(t.administrator::pg_catalog.text)::pg_catalog.name FROM archive.tenancy AS t));
 END
 $$;
 
@@ -80,11 +98,12 @@ END
 $$;
 
 -- Whether a role may move rows of a table into its archive table, or back. A grant on single columns counts, as it does for
--- the statements that move the rows. One expression, so that the server writes it into the query that calls it.
+-- the statements that move the rows. A restore also reads the archival record. One expression, so that the server writes it into the query that calls it.
 CREATE OR REPLACE FUNCTION archive.may_move(role name, active regclass, archive_table regclass, restoring boolean) RETURNS boolean
 LANGUAGE sql STABLE
 RETURN CASE WHEN restoring
             THEN pg_catalog.has_any_column_privilege(role, active, 'INSERT') AND pg_catalog.has_table_privilege(role, archive_table, 'DELETE')
+                 AND pg_catalog.has_any_column_privilege(role, archive_table, 'SELECT')
             ELSE pg_catalog.has_table_privilege(role, active, 'DELETE') AND pg_catalog.has_any_column_privilege(role, archive_table, 'INSERT') END;
 
 -- Stops unless the acting role may move rows of all these tables: into their archive tables, or out of them. A table that
@@ -100,7 +119,7 @@ BEGIN
     -- The privilege on a table that does not exist is NULL.
     SELECT pg_catalog.bool_and(p.allowed), pg_catalog.count(p.allowed),
            pg_catalog.min(pg_catalog.format(
-               CASE WHEN restoring THEN 'INSERT on %s and DELETE on %s' ELSE 'DELETE on %s and INSERT on %s' END, p.active, p.twin)) FILTER (WHERE NOT p.allowed)
+               CASE WHEN restoring THEN 'INSERT on %s, and SELECT and DELETE on %s' ELSE 'DELETE on %s and INSERT on %s' END, p.active, p.twin)) FILTER (WHERE NOT p.allowed)
     INTO allowed, known, lacked
     FROM (SELECT archive.may_move(role, r.active, r.twin, restoring) AS allowed, r.active, r.twin
           FROM archive.archived_table AS r
@@ -126,8 +145,12 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.unnest(tenants) AS t (tenant) WHERE NOT archive.acts_for(t.tenant))
        OR pg_catalog.array_position(tenants, NULL) IS NOT NULL
-          AND EXISTS (SELECT FROM archive.tenancy AS t
-                      WHERE t.relation::pg_catalog.oid OPERATOR(pg_catalog.=) require_tenants.relation::pg_catalog.oid) THEN
+          AND (EXISTS (SELECT FROM archive.tenancy AS t
+                       WHERE t.relation::pg_catalog.oid OPERATOR(pg_catalog.=) require_tenants.relation::pg_catalog.oid)
+               -- A history is under tenancy with the table of its identities.
+               OR EXISTS (SELECT FROM pg_catalog.pg_policy AS p
+                          WHERE p.polrelid OPERATOR(pg_catalog.=) require_tenants.relation::pg_catalog.oid
+                            AND p.polname OPERATOR(pg_catalog.=) 'tenancy'::pg_catalog.name)) THEN
         RAISE EXCEPTION USING ERRCODE = 'AR010', MESSAGE = (
             SELECT pg_catalog.concat(n.nspname, '.', c.relname)
             FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
@@ -220,7 +243,8 @@ BEGIN
        AND archived_at BETWEEN now() - interval '1 minute' AND clock_timestamp() + interval '1 minute' IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = '22008', MESSAGE = format('%s is not the time of this archive', archived_at);
     END IF;
-    IF cardinality(ids) = 1 THEN
+    -- An array may begin at another number, where its elements are not what was checked.
+    IF cardinality(ids) = 1 AND array_lower(ids, 1) = 1 AND array_lower(keys, 1) = 1 AND array_lower(counts, 1) = 1 AND array_lower(tenants, 1) = 1 THEN
         INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables, tenant)
         VALUES (ids[1], root, keys[1], archived_at, args->>'by', args->>'reason', metadata, counts[1], tables, tenants[1])
         RETURNING jsonb_build_array(archive.record_json(archival)) INTO recorded;
@@ -278,12 +302,12 @@ DECLARE
     role     name := archive.acting_role();
     restored record;
     allowed  boolean;
+    links    bigint;
 BEGIN
-    -- One query, since most restores are of a few rows.
+    -- One query for the mark and for what the catalog contains, since most restores are of a few rows.
     UPDATE archive.archival AS a SET restored_at = clock_timestamp(), restored_by = by
     WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant)
     RETURNING a.tenant, a.tables, archive.record_json(a) AS record,
-        (SELECT count(*) FROM archive.detached_link AS l WHERE l.archival_id = archival AND l.tenant IS NOT DISTINCT FROM a.tenant) AS links,
         (SELECT CASE WHEN bool_and(archive.may_move(role, r.active, r.twin, true)) THEN bool_or(c.relrowsecurity) END
          FROM archive.archived_table AS r LEFT JOIN pg_class AS c ON c.oid = r.twin
          WHERE r.active::oid = ANY (a.tables::oid[])) AS hides
@@ -294,10 +318,13 @@ BEGIN
     IF archive.require_session() AND restored.hides IS NULL THEN
         allowed := archive.require_rights(restored.tables, true);
     END IF;
+    -- Race: a restore that this one has waited for may have moved links to this archival. A query of its own has a snapshot
+    -- that sees them.
+    links := (SELECT count(*) FROM archive.detached_link AS l WHERE l.archival_id = archival AND l.tenant IS NOT DISTINCT FROM restored.tenant);
     IF restored.hides THEN
         UPDATE archive.archival AS a SET restored_at = NULL, restored_by = NULL WHERE a.id = archival;
     END IF;
-    RETURN jsonb_build_object('id', archival, 'tenant', restored.tenant, 'tables', to_jsonb(restored.tables::oid[]), 'links', restored.links)
+    RETURN jsonb_build_object('id', archival, 'tenant', restored.tenant, 'tables', to_jsonb(restored.tables::oid[]), 'links', links)
            || CASE WHEN restored.hides THEN '{}' ELSE jsonb_build_object('record', restored.record) END;
 END
 $$;
@@ -325,7 +352,7 @@ BEGIN
     END IF;
     allowed := archive.require_rights(finished.tables, true);
     FOR held IN
-        SELECT r.twin, concat(n.nspname, '.', c.relname) AS name, r.archival_id_column, o.tenant_column,
+        SELECT r.twin, concat(n.nspname, '.', c.relname) AS name, r.archival_id_column, o.tenant_column, o.tenant_type,
                has_table_privilege(c.oid, 'SELECT') AND (NOT row_security_active(c.oid)
                    -- The policies of tenancy show the owner what they show the role. Restrictive ones of the application may not.
                    OR o.tenant_column IS NOT NULL AND NOT EXISTS (
@@ -335,7 +362,7 @@ BEGIN
         FROM archive.archived_table AS r
         JOIN pg_class AS c ON c.oid = r.twin AND c.relrowsecurity JOIN pg_namespace AS n ON n.oid = c.relnamespace
         LEFT JOIN LATERAL (
-            SELECT a.attname AS tenant_column FROM archive.tenancy_scope AS s
+            SELECT a.attname AS tenant_column, a.atttypid AS tenant_type FROM archive.tenancy_scope AS s
             JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.wanted_column AND NOT a.attisdropped
             WHERE s.relation = c.oid LIMIT 1
         ) AS o ON true
@@ -349,9 +376,9 @@ BEGIN
                 archival, held.name, current_user);
         END IF;
         EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE t.%I = $1%s)', held.twin, held.archival_id_column,
-                -- By the output function of the type, and not by a cast that somebody defined. NULL is no other tenant.
+                -- NULL is no other tenant.
                 CASE WHEN held.tenant_column IS NOT NULL
-                     THEN format(' AND (t.%1$I IS NULL OR format(''%%s'', t.%1$I) = $2 OR $2 = '''')', held.tenant_column) END)
+                     THEN format(' AND (t.%I IS NULL OR %s = $2 OR $2 = '''')', held.tenant_column, archive.tenant_text('t', held.tenant_column, held.tenant_type)) END)
             INTO remains USING archival, finished.tenant;
         IF remains THEN
             RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(

@@ -83,7 +83,7 @@ $$;
 CREATE OR REPLACE FUNCTION archive.of_tenant(relation oid, alias text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN coalesce((SELECT format(' AND (l.tenant IS NULL OR l.tenant = archive.exact_text(%s.%I))', alias, a.attname)
+    RETURN coalesce((SELECT format(' AND (l.tenant IS NULL OR l.tenant = %s)', archive.tenant_text(alias, a.attname, a.atttypid))
                      FROM archive.tenancy_scope AS s
                      JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.wanted_column AND NOT a.attisdropped
                      WHERE s.relation = of_tenant.relation ORDER BY a.attname LIMIT 1), '');

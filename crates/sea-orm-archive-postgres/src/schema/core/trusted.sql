@@ -12,7 +12,7 @@ $$;
 
 -- Stops unless a query of the table and its partitions runs no code of another role. Every function that runs as its owner
 -- calls this before its first query of a table that another role may own; this reads the catalog alone. The owner of a
--- table decides what a query of it runs, from planning on: expressions of indexes, statistics and CHECK constraints, casts
+-- table decides what a query of it runs, from planning on: expressions of indexes, partition keys, statistics and CHECK constraints, casts
 -- of the types of its columns, functions of its policies, and on PostgreSQL 15 a rule that makes it a view. A trusted owner
 -- may have used a function of another role in these.
 --
@@ -53,6 +53,9 @@ BEGIN
               WHERE k.conrelid OPERATOR(pg_catalog.=) part.name AND k.contype OPERATOR(pg_catalog.=) 'c'
               UNION ALL
               SELECT s.tableoid, s.oid FROM pg_catalog.pg_statistic_ext AS s WHERE s.stxrelid OPERATOR(pg_catalog.=) part.name
+              UNION ALL
+              SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, k.partrelid FROM pg_catalog.pg_partitioned_table AS k
+              WHERE k.partrelid OPERATOR(pg_catalog.=) part.name AND k.partexprs IS NOT NULL
               UNION ALL
               SELECT y.tableoid, y.oid FROM pg_catalog.pg_policy AS y WHERE y.polrelid OPERATOR(pg_catalog.=) part.name) AS e
         JOIN pg_catalog.pg_depend AS d ON d.classid OPERATOR(pg_catalog.=) e.classid AND d.objid OPERATOR(pg_catalog.=) e.objid

@@ -15,6 +15,7 @@ DROP FUNCTION IF EXISTS archive.signature(text);
 DROP FUNCTION IF EXISTS archive.require_tenants(regclass, text[]);
 DROP FUNCTION IF EXISTS archive.require_rights(regclass[], boolean);
 DROP FUNCTION IF EXISTS archive.may_move(name, regclass, regclass, boolean);
+DROP FUNCTION IF EXISTS archive.tenant_text(text, name, oid);
 DROP FUNCTION IF EXISTS archive.stays_trusted(regclass);
 DROP FUNCTION IF EXISTS archive.require_trusted(regclass);
 DROP FUNCTION IF EXISTS archive.require_session();
