@@ -171,7 +171,8 @@ async fn a_tenant_of_a_padded_type_is_the_tenant_of_the_context() {
         team::Entity::archive_by_id(3).exec(&txn).await.unwrap();
         run(&txn, "delete from badges where id = 3").await;
         txn.commit().await.unwrap();
-        let link = "select to_jsonb(deleted) from archive.detached_link where child_key = '[\"3\"]'";
+        let link =
+            "select to_jsonb(deleted) from archive.detached_link where child_key = '[\"3\"]'";
         assert_eq!(json(&superuser, link).await, [json!(true)]);
         run(&superuser, "truncate badges").await;
         let tenants = "select to_jsonb(array_agg(distinct tenant order by tenant)) from archive.audit_entry where operation = 'TRUNCATE'";

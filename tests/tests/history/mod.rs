@@ -10,6 +10,7 @@ mod compare;
 mod departments;
 mod model;
 mod operations;
+mod operations_disturbed;
 mod perform;
 mod properties;
 mod races;

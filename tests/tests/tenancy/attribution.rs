@@ -1,24 +1,20 @@
 //! What was recorded before tenancy belongs to the administrator, until it is attributed to tenants.
 
 use sea_orm::prelude::DateTimeUtc;
-use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder};
 use sea_orm_archive::audit::AuditEntity;
 use sea_orm_archive::error::NotFoundError;
-use sea_orm_archive::prelude::*;
-use sea_orm_archive::{Context, Error, archival};
-use sea_orm_archive_migration::{
-    ArchiveSchema, AuditSchema, AuditedTable, HistorySchema, HistoryTable, Tenancy, TenancySchema,
-};
+use sea_orm_archive::{Context, Error};
+use sea_orm_archive_migration::{AuditSchema, AuditedTable, HistorySchema, HistoryTable};
 use sea_orm_archive_tests::sql::clock;
 
 use crate::tenancy::bare::grant;
-use crate::tenancy::database::{EVERYTHING, Organisations, TABLES, number, run, texts};
-use crate::tenancy::log::{contexts, enable_papers, told};
+use crate::tenancy::database::{Organisations, number, run, texts};
+use crate::tenancy::log::{contexts, told};
 use crate::tenancy::model::{bookmark, post, version};
 
 /// Likes of both organisations, odd ids of the first. Of the table that PostgreSQL has looked at there is nothing but
 /// other entries, so it thinks of one row where there are these.
-const MANY: &str = "
+pub const MANY: &str = "
     analyze archive.audit_entry; analyze likes;
     insert into likes select n, 2 - n % 2, 12 - n % 2 from generate_series(1001, 51000) as n;
     update likes set comment_id = comment_id + 2 where id % 10 < 2;
@@ -35,7 +31,7 @@ const MANY: &str = "
     delete from likes where id = 60001;
     alter table likes enable trigger user";
 
-const OF_LIKES: &str = "from archive.audit_entry where table_name = 'public.likes'";
+pub const OF_LIKES: &str = "from archive.audit_entry where table_name = 'public.likes'";
 
 /// Compared one by one, which is what PostgreSQL did when it was wrong about how many there are, these would take hours.
 #[tokio::test]
@@ -272,7 +268,7 @@ const REUSED: [Reused; 10] = [
 ];
 
 /// `exclude` or `redact` and a column, or neither.
-fn audited(table: &'static str, hides: &'static str) -> AuditedTable {
+pub fn audited(table: &'static str, hides: &'static str) -> AuditedTable {
     match hides.split_once(' ') {
         Some(("exclude", column)) => AuditedTable::new(table).exclude([column]),
         Some((_, column)) => AuditedTable::new(table).redact([column]),
@@ -379,199 +375,4 @@ async fn entries_of_an_earlier_version_of_the_same_key_are_left() {
     assert!(told(&two, "room_names").await.is_empty());
     let all = told(&organisations.administrator().await, "room_names").await;
     assert_eq!(all, ["INSERT -", "DELETE -", "INSERT 1", "UPDATE 1"]);
-}
-
-/// The tenants of the archivals that somebody sees, in their order.
-async fn tenants(db: &impl ConnectionTrait) -> Vec<Option<String>> {
-    let seen = archival::Entity::find()
-        .order_by_asc(archival::Column::Id)
-        .all(db)
-        .await;
-    seen.unwrap().into_iter().map(|a| a.tenant).collect()
-}
-
-fn owned<const N: usize>(tenants: [&str; N]) -> Vec<Option<String>> {
-    tenants.map(|tenant| Some(tenant.to_owned())).to_vec()
-}
-
-#[tokio::test]
-async fn archivals_belong_to_the_tenant_of_the_rows_that_they_hold() {
-    let organisations = Organisations::open().await;
-    for id in [1, 2] {
-        let archival = post::Entity::archive_by_id(id).exec(&organisations.owner);
-        assert_eq!(archival.await.unwrap().tenant, None);
-    }
-    organisations.enable().await;
-    for org in [1, 2] {
-        let txn = organisations.tenant(org).await;
-        assert_eq!(tenants(&txn).await, []);
-        let refused = post::Entity::restore_by_id(org).exec(&txn).await;
-        assert!(refused.is_err(), "{refused:?}");
-    }
-    let administrator = organisations.administrator().await;
-    assert_eq!(tenants(&administrator).await, owned(["", ""]));
-    drop(administrator);
-
-    let attributed = organisations.attribute().await;
-    assert_eq!((attributed.archivals, attributed.archivals_left), (2, 0));
-    for org in [1, 2] {
-        let txn = organisations.tenant(org).await;
-        let seen = texts(&txn, EVERYTHING).await;
-        let suffix = format!(" {org}");
-        assert!(seen.iter().all(|row| row.ends_with(&suffix)), "{seen:?}");
-        let restored = post::Entity::restore_by_id(org).exec(&txn).await;
-        assert_eq!(restored.unwrap().relinked, 1);
-    }
-}
-
-/// A tree of two tenants, and an archival that was restored: its row may have another tenant by now.
-#[tokio::test]
-async fn archivals_of_two_tenants_or_of_no_row_are_left() {
-    let organisations = Organisations::open().await;
-    let owner = &organisations.owner;
-    run(owner, "insert into comments values (15, 2, 1)").await;
-    post::Entity::archive_by_id(1).exec(owner).await.unwrap();
-    let restored = post::Entity::archive_by_id(2).exec(owner).await.unwrap();
-    restored.restore(owner).await.unwrap();
-    organisations.enable().await;
-    let attributed = organisations.attribute().await;
-    assert_eq!((attributed.archivals, attributed.archivals_left), (0, 2));
-    for org in [1, 2] {
-        assert_eq!(tenants(&organisations.tenant(org).await).await, []);
-    }
-    let txn = organisations.administrator().await;
-    assert_eq!(tenants(&txn).await, owned(["", ""]));
-    let restored = post::Entity::restore_by_id(1).exec(&txn).await.unwrap();
-    assert_eq!(restored.rows["public.comments"], 3);
-}
-
-/// Of an archival that is shared but for its links, the rows of these have the tenant.
-#[tokio::test]
-async fn archivals_belong_to_the_tenant_of_the_rows_that_were_detached() {
-    let organisations = Organisations::open().await;
-    organisations.let_forge_links().await;
-    let owner = &organisations.owner;
-    run(owner, "insert into bookmarks values (23, 1, 1), (24, 2, 1)").await;
-    let mut archivals = Vec::new();
-    for id in [2, 1] {
-        let archival = post::Entity::archive_by_id(id).exec(owner).await;
-        archivals.push(archival.unwrap());
-    }
-    organisations.enable_one("bookmarks").await.unwrap();
-    let txn = organisations.tenant(1).await;
-    for table in ["archive.archival", "archive.detached_link"] {
-        let seen = number(&txn, &format!("select count(*) from {table}")).await;
-        assert_eq!(seen, 0, "{table}");
-    }
-    drop(txn);
-    let attributed = organisations.attribute().await;
-    assert_eq!((attributed.archivals, attributed.archivals_left), (1, 1));
-    assert_eq!(tenants(&organisations.tenant(1).await).await, []);
-    let txn = organisations.tenant(2).await;
-    assert_eq!(tenants(&txn).await, owned(["2"]));
-    let [of_two, of_both] = archivals.try_into().unwrap();
-    assert_eq!(of_two.restore(&txn).await.unwrap().relinked, 1);
-    drop(txn);
-    // Links of two tenants are followed by the administrator alone.
-    let txn = organisations.administrator().await;
-    assert_eq!(of_both.restore(&txn).await.unwrap().relinked, 3);
-}
-
-/// `2` is another tenant by another column.
-#[tokio::test]
-async fn archivals_under_another_column_belong_to_the_administrator() {
-    let organisations = Organisations::open().await;
-    let owner = &organisations.owner;
-    run(
-        owner,
-        "alter table posts add column team_id bigint not null default 0; update posts set team_id = 3 - (2 - id % 2);
-         delete from comments; delete from post_tags; delete from bookmarks; delete from invoices",
-    )
-    .await;
-    let manager = organisations.manager();
-    manager.sync_archived_table("posts").await.unwrap();
-    organisations.enable_one("posts").await.unwrap();
-    let txn = organisations.tenant(2).await;
-    let restored = post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
-    restored.restore(&txn).await.unwrap();
-    post::Entity::archive_by_id(4).exec(&txn).await.unwrap();
-    txn.commit().await.unwrap();
-    let by_team = Tenancy::new("posts", "team_id").administrator(&organisations.ops);
-    manager.enable_tenancy(by_team).await.unwrap();
-    for org in [1, 2] {
-        assert_eq!(tenants(&organisations.tenant(org).await).await, []);
-    }
-    organisations.attribute().await;
-    assert_eq!(tenants(&organisations.tenant(2).await).await, []);
-    let txn = organisations.tenant(1).await;
-    assert_eq!(tenants(&txn).await, owned(["1"]));
-    post::Entity::restore_by_id(4).exec(&txn).await.unwrap();
-    let txn = organisations.administrator().await;
-    assert_eq!(tenants(&txn).await, owned(["", "1"]));
-}
-
-/// What was recorded under an earlier tenancy is from before this one.
-#[tokio::test]
-async fn nothing_is_remembered_of_an_earlier_tenancy() {
-    let organisations = Organisations::new().await;
-    organisations.let_forge_links().await;
-    let txn = organisations.tenant(1).await;
-    let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
-    run(&txn, "insert into bookmarks values (25, 1, null)").await;
-    txn.commit().await.unwrap();
-    // A link that another tenant wrote stays one that is not the archival's.
-    let txn = organisations.tenant(2).await;
-    let forged = format!(
-        "insert into archive.detached_link (archival_id, child, child_key, edge, link, tenant)
-         select {}, 'bookmarks', '[\"25\"]', 'post_id', '{{\"post_id\": 1}}', tenant from unnest(array[null, '2']) as tenant",
-        archival.id
-    );
-    run(&txn, &forged).await;
-    txn.commit().await.unwrap();
-    let manager = organisations.manager();
-    for _ in 0..2 {
-        for table in TABLES.into_iter().rev() {
-            manager.disable_tenancy(table).await.unwrap();
-        }
-        assert_eq!(tenants(&organisations.web).await, [None]);
-        organisations.enable().await;
-        let txn = organisations.tenant(1).await;
-        assert_eq!(tenants(&txn).await, []);
-        for table in ["posts", "bookmarks"] {
-            assert!(told(&txn, table).await.is_empty());
-        }
-    }
-    organisations.attribute().await;
-    let txn = organisations.tenant(1).await;
-    assert_eq!(told(&txn, "bookmarks").await.len(), 3);
-    assert_eq!(archival.restore(&txn).await.unwrap().relinked, 1);
-}
-
-/// Whose rows there are none of any more, and tables: they are counted.
-#[tokio::test]
-async fn what_is_left_is_counted() {
-    let organisations = Organisations::open().await;
-    let (owner, manager) = (&organisations.owner, organisations.manager());
-    assert_eq!(
-        manager.attribute_to_tenants().await.unwrap(),
-        Default::default()
-    );
-    run(
-        owner,
-        "create table papers (id bigint primary key, org bigint not null)",
-    )
-    .await;
-    manager.audit_table("papers").await.unwrap();
-    run(owner, "insert into papers values (1, 1), (2, 2)").await;
-    run(
-        owner,
-        "delete from invoices where id = 32; delete from posts where id = 4",
-    )
-    .await;
-    enable_papers(&organisations, "org").await;
-    organisations.enable().await;
-    run(owner, "drop table papers").await;
-    let attributed = organisations.attribute().await;
-    // Two papers; the post that was inserted and deleted.
-    assert_eq!((attributed.entries, attributed.entries_left), (5, 4));
 }

@@ -2,6 +2,7 @@
 
 mod administrators;
 mod attribution;
+mod attribution_of_archivals;
 mod audit;
 mod bare;
 mod columns;
@@ -26,3 +27,4 @@ mod swapped;
 mod temporal;
 mod tenants;
 mod versions;
+mod versions_of_the_application;
