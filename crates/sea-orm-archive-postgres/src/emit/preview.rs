@@ -6,7 +6,7 @@ use crate::catalog::ForeignKey;
 use crate::ident::{joined, literal, object};
 use crate::model::Plan;
 
-/// One statement that answers with an [`ArchivePreview`](crate::ArchivePreview) as JSON.
+/// One statement that answers with an `ArchivePreview` as JSON.
 pub fn statement(plan: &Plan) -> String {
     let rows: Vec<_> = plan
         .nodes

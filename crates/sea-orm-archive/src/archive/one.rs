@@ -97,6 +97,7 @@ impl<E: Archivable> ArchiveOne<E> {
     /// [`NotFoundError::Row`], [`ConflictError::AlreadyArchived`], [`ConflictError::Blocked`],
     /// [`DriftError::UndeclaredEdges`], [`DriftError::Schema`], [`RetryError::Contention`], with
     /// [`at_version`](Self::at_version) also [`ConflictError::LockVersion`]: nothing has moved then.
+    ///
     /// [`ConflictError::AlreadyArchived`]: crate::error::ConflictError::AlreadyArchived
     /// [`ConflictError::Blocked`]: crate::error::ConflictError::Blocked
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion

@@ -86,6 +86,7 @@ impl<E: History> Change<E> {
     /// [`NotFoundError::Version`], [`NotFoundError::Identity`], [`RefusedError::ManagedColumn`],
     /// [`ConflictError::DependentRows`],
     /// [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
+    ///
     /// [`ConflictError::DependentRows`]: crate::error::ConflictError::DependentRows
     /// [`DriftError::Schema`]: crate::error::DriftError::Schema
     /// [`NotFoundError::Identity`]: crate::error::NotFoundError::Identity
@@ -166,6 +167,7 @@ impl<E: History> ChangeDuring<E> {
     /// # Errors
     ///
     /// [`RefusedError::EmptyPeriod`], [`NotFoundError::Version`] where nothing is true in all of the period, or as
+    ///
     /// [`Change::exec`]: nothing has changed then.
     /// [`NotFoundError::Version`]: crate::error::NotFoundError::Version
     pub async fn exec<C>(self, db: &C) -> Result<Vec<E::Model>, Error>

@@ -44,6 +44,7 @@ impl<E: History> Coalesce<E> {
     ///
     /// [`ConflictError::DependentRows`] where a foreign key points at versions, [`NotFoundError::Identity`],
     /// [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
+    ///
     /// [`DriftError::Schema`]: crate::error::DriftError::Schema
     /// [`NotFoundError::Identity`]: crate::error::NotFoundError::Identity
     /// [`RetryError::Contention`]: crate::error::RetryError::Contention

@@ -159,6 +159,7 @@ impl<E: History> End<E> {
     /// nothing is true then, [`RefusedError::EmptyPeriod`] where the version starts at that very time,
     /// [`ConflictError::DependentRows`] where rows need it to be true later, [`NotFoundError::Identity`],
     /// [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
+    ///
     /// [`DriftError::Schema`]: crate::error::DriftError::Schema
     /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<E::Model, Error>

@@ -58,6 +58,7 @@ impl<E: History> Cancel<E> {
     /// [`NotFoundError::ScheduledVersion`] where no version starts at that time, or it has begun;
     /// [`ConflictError::DependentRows`] where rows need it, or a foreign key points at single versions;
     /// [`NotFoundError::Identity`], [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
+    ///
     /// [`ConflictError::DependentRows`]: crate::error::ConflictError::DependentRows
     /// [`DriftError::Schema`]: crate::error::DriftError::Schema
     /// [`RetryError::Contention`]: crate::error::RetryError::Contention
@@ -115,6 +116,7 @@ impl<E: History> Reschedule<E> {
     /// has passed; [`RefusedError::EmptyPeriod`] where it would start after its end, or before the start of the one
     /// that it follows; [`ConflictError::Overlap`], [`ConflictError::DependentRows`],
     /// [`NotFoundError::Identity`], [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
+    ///
     /// [`ConflictError::DependentRows`]: crate::error::ConflictError::DependentRows
     /// [`ConflictError::Overlap`]: crate::error::ConflictError::Overlap
     /// [`DriftError::Schema`]: crate::error::DriftError::Schema

@@ -23,6 +23,7 @@ pub trait ArchiveLocked: ModelTrait<Entity: Archivable + OptimisticLock> {
     /// # Errors
     ///
     /// [`ConflictError::LockVersion`], or as [`ArchiveOne::exec`]: nothing has moved then.
+    ///
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
     fn archive_locked<C>(
         self,
@@ -47,6 +48,7 @@ pub trait RestoreLocked: ModelTrait<Entity: Restorable<Active: OptimisticLock>> 
     /// # Errors
     ///
     /// [`ConflictError::LockVersion`], or as [`RestoreOne::exec`]: nothing has moved then.
+    ///
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
     fn restore_locked<C>(self, db: &C) -> impl Future<Output = Result<Restored, Error>> + Send
     where

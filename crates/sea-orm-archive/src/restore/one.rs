@@ -88,6 +88,7 @@ impl<E: Archivable> RestoreOne<E> {
     /// [`ConflictError::Restore`] with every conflict, [`ConflictError::ParentArchived`] where the row went with a
     /// parent or its parent is archived too, [`ConflictError::NotArchived`], [`NotFoundError::Row`],
     /// [`DriftError::Schema`], [`RetryError::Contention`], with [`at_version`](Self::at_version) also
+    ///
     /// [`ConflictError::LockVersion`]: nothing has moved then.
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
     /// [`ConflictError::NotArchived`]: crate::error::ConflictError::NotArchived
