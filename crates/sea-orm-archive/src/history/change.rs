@@ -167,8 +167,8 @@ impl<E: History> ChangeDuring<E> {
     /// # Errors
     ///
     /// [`RefusedError::EmptyPeriod`], [`NotFoundError::Version`] where nothing is true in all of the period, or as
-    ///
     /// [`Change::exec`]: nothing has changed then.
+    ///
     /// [`NotFoundError::Version`]: crate::error::NotFoundError::Version
     pub async fn exec<C>(self, db: &C) -> Result<Vec<E::Model>, Error>
     where

@@ -88,13 +88,14 @@ impl<E: Archivable> RestoreOne<E> {
     /// [`ConflictError::Restore`] with every conflict, [`ConflictError::ParentArchived`] where the row went with a
     /// parent or its parent is archived too, [`ConflictError::NotArchived`], [`NotFoundError::Row`],
     /// [`DriftError::Schema`], [`RetryError::Contention`], with [`at_version`](Self::at_version) also
-    ///
     /// [`ConflictError::LockVersion`]: nothing has moved then.
+    ///
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
     /// [`ConflictError::NotArchived`]: crate::error::ConflictError::NotArchived
     /// [`ConflictError::ParentArchived`]: crate::error::ConflictError::ParentArchived
     /// [`ConflictError::Restore`]: crate::error::ConflictError::Restore
     /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`NotFoundError::Row`]: crate::error::NotFoundError::Row
     /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<Restored, Error>
     where
