@@ -89,3 +89,28 @@ async fn the_guard_stands() {
         assert!(attempt(&organisations.web, sql).await.is_err(), "{sql}");
     }
 }
+
+/// A record of a table under tenancy has a tenant: an array that begins at 0 shows its element to a check of all elements,
+/// and NULL to whoever reads the first.
+#[tokio::test]
+async fn no_record_of_a_table_under_tenancy_is_written_without_a_tenant() {
+    let organisations = Organisations::new().await;
+    let txn = organisations.tenant(1).await;
+    run(
+        &txn,
+        "with d as materialized (select archive.draw_archivals(1) as d)
+         select archive.record_archivals(d, '{posts}', now(),
+             array[(d->'ids'->>0)::bigint], '{\"{}\"}', '{\"{}\"}', '[0:0]={1}') from d",
+    )
+    .await;
+    let tenants = "select coalesce(tenant, 'none') from archive.archival";
+    assert_eq!(texts(&txn, tenants).await, ["1"]);
+    let error = attempt(
+        &txn,
+        "with d as materialized (select archive.draw_archivals(1) as d)
+         select archive.record_archivals(d, '{department_history}', now(),
+             array[(d->'ids'->>0)::bigint], '{\"{}\"}', '{\"{}\"}', '{null}') from d",
+    );
+    let error = error.await.unwrap_err().to_string();
+    assert!(error.contains("department_history"), "{error}");
+}

@@ -98,19 +98,21 @@ async fn as_many_statements_for_many_rows_as_for_few() {
     db.set_metric_callback(move |_| {
         counter.fetch_add(1, Ordering::Relaxed);
     });
-    // The first round makes the plan; from then on it is cached. Another test of this binary may put the plan of another
-    // database in front of it, so the fewest of a few rounds count.
+    // The first round makes the plan; from then on it is cached. Other tests of this binary put the plans of their databases
+    // in front of it, so the fewest of many rounds count.
     for id in [1, 2] {
-        let mut counted = Vec::new();
-        for _ in 0..4 {
+        let mut fewest = (usize::MAX, usize::MAX);
+        for _ in 0..200 {
+            sent.store(0, Ordering::Relaxed);
             post::Entity::archive_by_id(id).exec(&db).await.unwrap();
-            let archive = sent.swap(0, Ordering::Relaxed);
+            fewest.0 = fewest.0.min(sent.swap(0, Ordering::Relaxed));
             post::Entity::restore_by_id(id).exec(&db).await.unwrap();
-            counted.push((archive, sent.swap(0, Ordering::Relaxed)));
+            fewest.1 = fewest.1.min(sent.swap(0, Ordering::Relaxed));
+            if fewest == (1, 1) {
+                break;
+            }
         }
-        let archives = counted.iter().map(|count| count.0).min();
-        let restores = counted.iter().map(|count| count.1).min();
-        assert_eq!((archives, restores), (Some(1), Some(1)), "{counted:?}");
+        assert_eq!(fewest, (1, 1));
     }
     assert_eq!(count(&db, "comments", "post_id = 2").await, 3000);
 }
