@@ -8,6 +8,7 @@ use sea_orm_migration::{
         ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, RuntimeErr, SqlxError,
         SqlxPostgresError, Statement, StatementBuilder, TransactionTrait, Value,
     },
+    sea_query::TableRef,
 };
 
 use crate::name;
@@ -55,6 +56,16 @@ impl Work {
         let work = Self::begin(manager).await?;
         let done = verb(&work).await;
         work.finish(done).await
+    }
+
+    /// The same for a verb on one table, which gets its name as SQL text.
+    pub(crate) async fn on<T>(
+        manager: &SchemaManager<'_>,
+        table: TableRef,
+        verb: impl AsyncFnOnce(&Self, &str) -> Result<T, DbErr>,
+    ) -> Result<T, DbErr> {
+        let table = name::table(&table)?;
+        Self::of(manager, async |work| verb(work, &table).await).await
     }
 
     async fn finish<T>(self, result: Result<T, DbErr>) -> Result<T, DbErr> {

@@ -10,7 +10,7 @@ use sea_orm_migration::{
 use crate::{
     ArchivedTable, ContextSettings, ExistingTable,
     archive_table::{remove, verbs},
-    context, install, name,
+    context, install,
     work::Work,
 };
 
@@ -365,7 +365,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let role = role.into();
-        async move { Work::of(self, async |work| install::grant(work, &role).await).await }
+        Work::of(self, async move |work| install::grant(work, &role).await)
     }
 
     fn revoke_archive(
@@ -373,7 +373,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let role = role.into();
-        async move { Work::of(self, async |work| install::revoke(work, &role).await).await }
+        Work::of(self, async move |work| install::revoke(work, &role).await)
     }
 
     fn create_archived_table(
@@ -381,18 +381,16 @@ impl ArchiveSchema for SchemaManager<'_> {
         table: impl Into<ArchivedTable>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let table = table.into();
-        async move { Work::of(self, async |work| verbs::create(work, table).await).await }
+        Work::of(self, async move |work| verbs::create(work, table).await)
     }
 
     fn drop_archived_table(
         &self,
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
-        let name = name::table(&table.into_table_ref());
-        async move {
-            let name = name?;
-            Work::of(self, async |work| remove::both(work, &name).await).await
-        }
+        Work::on(self, table.into_table_ref(), async |work, name| {
+            remove::both(work, name).await
+        })
     }
 
     fn archive_existing_table(
@@ -400,12 +398,9 @@ impl ArchiveSchema for SchemaManager<'_> {
         table: impl Into<ExistingTable>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let table = table.into();
-        async move {
-            Work::of(self, async |work| {
-                verbs::adopt(work, &table.table, &table.twin).await
-            })
-            .await
-        }
+        Work::of(self, async move |work| {
+            verbs::adopt(work, &table.table, &table.twin).await
+        })
     }
 
     async fn name_context_settings(&self, settings: ContextSettings) -> Result<(), DbErr> {
@@ -416,11 +411,9 @@ impl ArchiveSchema for SchemaManager<'_> {
         &self,
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
-        let name = name::table(&table.into_table_ref());
-        async move {
-            let name = name?;
-            Work::of(self, async |work| remove::twin(work, &name).await).await
-        }
+        Work::on(self, table.into_table_ref(), async |work, name| {
+            remove::twin(work, name).await
+        })
     }
 
     fn alter_archived_table(
@@ -428,28 +421,26 @@ impl ArchiveSchema for SchemaManager<'_> {
         statement: impl Borrow<TableAlterStatement>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let statement = statement.borrow().clone();
-        async move { Work::of(self, async |work| verbs::change(work, &statement).await).await }
+        Work::of(self, async move |work| {
+            verbs::change(work, &statement).await
+        })
     }
 
     fn sync_archived_table(
         &self,
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
-        let name = name::table(&table.into_table_ref());
-        async move {
-            let name = name?;
-            Work::of(self, async |work| verbs::synchronise(work, &name).await).await
-        }
+        Work::on(self, table.into_table_ref(), async |work, name| {
+            verbs::synchronise(work, name).await
+        })
     }
 
     fn reset_id_sequence(
         &self,
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
-        let name = name::table(&table.into_table_ref());
-        async move {
-            let name = name?;
-            Work::of(self, async |work| verbs::reset(work, &name).await).await
-        }
+        Work::on(self, table.into_table_ref(), async |work, name| {
+            verbs::reset(work, name).await
+        })
     }
 }

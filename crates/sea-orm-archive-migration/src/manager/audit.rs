@@ -6,7 +6,6 @@ use sea_orm_migration::{DbErr, SchemaManager, sea_query::IntoTableRef};
 
 use crate::{
     audit::{AuditedTable, apply, install, partition},
-    name,
     work::Work,
 };
 
@@ -163,18 +162,16 @@ impl AuditSchema for SchemaManager<'_> {
         table: impl Into<AuditedTable>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let table = table.into();
-        async move { Work::of(self, async |work| apply::audit(work, &table).await).await }
+        Work::of(self, async move |work| apply::audit(work, &table).await)
     }
 
     fn unaudit_table(
         &self,
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
-        let name = name::table(&table.into_table_ref());
-        async move {
-            let name = name?;
-            Work::of(self, async |work| apply::unaudit(work, &name).await).await
-        }
+        Work::on(self, table.into_table_ref(), async |work, name| {
+            apply::unaudit(work, name).await
+        })
     }
 
     async fn make_audit_partitions(&self, months: i32) -> Result<(), DbErr> {
@@ -186,12 +183,9 @@ impl AuditSchema for SchemaManager<'_> {
         before: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let before = before.into();
-        async move {
-            Work::of(self, async |work| {
-                partition::drop_before(work, &before).await
-            })
-            .await
-        }
+        Work::of(self, async move |work| {
+            partition::drop_before(work, &before).await
+        })
     }
 
     fn grant_audit(
@@ -199,7 +193,7 @@ impl AuditSchema for SchemaManager<'_> {
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let role = role.into();
-        async move { Work::of(self, async |work| install::grant(work, &role).await).await }
+        Work::of(self, async move |work| install::grant(work, &role).await)
     }
 
     fn revoke_audit(
@@ -207,7 +201,7 @@ impl AuditSchema for SchemaManager<'_> {
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let role = role.into();
-        async move { Work::of(self, async |work| install::revoke(work, &role).await).await }
+        Work::of(self, async move |work| install::revoke(work, &role).await)
     }
 
     fn grant_audit_maintenance(
@@ -215,12 +209,9 @@ impl AuditSchema for SchemaManager<'_> {
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let role = role.into();
-        async move {
-            Work::of(self, async |work| {
-                install::grant_maintenance(work, &role).await
-            })
-            .await
-        }
+        Work::of(self, async move |work| {
+            install::grant_maintenance(work, &role).await
+        })
     }
 
     fn revoke_audit_maintenance(
@@ -228,11 +219,8 @@ impl AuditSchema for SchemaManager<'_> {
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let role = role.into();
-        async move {
-            Work::of(self, async |work| {
-                install::revoke_maintenance(work, &role).await
-            })
-            .await
-        }
+        Work::of(self, async move |work| {
+            install::revoke_maintenance(work, &role).await
+        })
     }
 }

@@ -272,11 +272,9 @@ impl HistorySchema for SchemaManager<'_> {
         &self,
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
-        let name = name::table(&table.into_table_ref());
-        async move {
-            let name = name?;
-            Work::of(self, async |work| remove::history(work, &name).await).await
-        }
+        Work::on(self, table.into_table_ref(), async |work, name| {
+            remove::history(work, name).await
+        })
     }
 
     async fn split_into_history(&self, split: HistorySplit) -> Result<(), DbErr> {
@@ -287,11 +285,9 @@ impl HistorySchema for SchemaManager<'_> {
         &self,
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
-        let name = name::table(&table.into_table_ref());
-        async move {
-            let name = name?;
-            Work::of(self, async |work| unsplit::unsplit(work, &name).await).await
-        }
+        Work::on(self, table.into_table_ref(), async |work, name| {
+            unsplit::unsplit(work, name).await
+        })
     }
 
     async fn create_temporal_foreign_key(

@@ -5,7 +5,6 @@ use std::future::Future;
 use sea_orm_migration::{DbErr, SchemaManager, sea_query::IntoTableRef};
 
 use crate::{
-    name,
     stamps::{create, options::StampedTable, remove},
     work::Work,
 };
@@ -107,17 +106,15 @@ impl StampSchema for SchemaManager<'_> {
         table: impl Into<StampedTable>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let table = table.into();
-        async move { Work::of(self, async |work| create::stamp(work, &table).await).await }
+        Work::of(self, async move |work| create::stamp(work, &table).await)
     }
 
     fn unstamp_table(
         &self,
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
-        let name = name::table(&table.into_table_ref());
-        async move {
-            let name = name?;
-            Work::of(self, async |work| remove::unstamp(work, &name).await).await
-        }
+        Work::on(self, table.into_table_ref(), async |work, name| {
+            remove::unstamp(work, name).await
+        })
     }
 }

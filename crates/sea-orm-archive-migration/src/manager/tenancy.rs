@@ -6,7 +6,6 @@ use sea_orm_migration::{DbErr, SchemaManager, sea_query::IntoTableRef};
 
 use crate::{
     archive_table::follow,
-    name,
     tenancy::{
         apply,
         attribute::{self, Attributed},
@@ -141,13 +140,10 @@ impl TenancySchema for SchemaManager<'_> {
         tenancy: impl Into<Tenancy>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let tenancy = tenancy.into();
-        async move {
-            Work::of(self, async |work| {
-                apply::enable(work, &tenancy).await?;
-                follow::refresh(work, None).await
-            })
-            .await
-        }
+        Work::of(self, async move |work| {
+            apply::enable(work, &tenancy).await?;
+            follow::refresh(work, None).await
+        })
     }
 
     async fn attribute_to_tenants(&self) -> Result<Attributed, DbErr> {
@@ -158,14 +154,9 @@ impl TenancySchema for SchemaManager<'_> {
         &self,
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
-        let name = name::table(&table.into_table_ref());
-        async move {
-            let name = name?;
-            Work::of(self, async |work| {
-                remove::disable(work, &name).await?;
-                follow::refresh(work, None).await
-            })
-            .await
-        }
+        Work::on(self, table.into_table_ref(), async |work, name| {
+            remove::disable(work, name).await?;
+            follow::refresh(work, None).await
+        })
     }
 }
