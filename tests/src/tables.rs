@@ -20,13 +20,13 @@ pub async fn tables(ddl: &str, archived: &[&str]) -> (Database, DatabaseConnecti
     let db = database.connect().await;
     run(&db, ddl).await;
     for table in archived {
-        twin(&db, (*table).to_owned()).await;
+        archive_table(&db, (*table).to_owned()).await;
     }
     (database, db)
 }
 
 /// Creates the archive table of a table.
-pub async fn twin(db: &DatabaseConnection, table: impl Into<ExistingTable>) {
+pub async fn archive_table(db: &DatabaseConnection, table: impl Into<ExistingTable>) {
     let manager = SchemaManager::new(db);
     let done = manager.archive_existing_table(table).await;
     done.unwrap_or_else(|error| panic!("{error}"));

@@ -296,7 +296,7 @@ async fn a_plan_notices_a_new_archive_table_of_a_child() {
         .await
         .unwrap();
     archival.restore(&db).await.unwrap();
-    sea_orm_archive_tests::tables::twin(&db, "children").await;
+    sea_orm_archive_tests::tables::archive_table(&db, "children").await;
     let child = detached::child::Entity::archive_by_id(11)
         .exec(&db)
         .await

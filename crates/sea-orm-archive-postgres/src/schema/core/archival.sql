@@ -98,7 +98,8 @@ END
 $$;
 
 -- Whether a role may move rows of a table into its archive table, or back. A grant on single columns counts, as it does for
--- the statements that move the rows. A restore also reads the archival record. One expression, so that the server writes it into the query that calls it.
+-- the statements that move the rows. A restore also reads the archival record. One expression, so that the server writes
+-- it into the query that calls it.
 CREATE OR REPLACE FUNCTION archive.may_move(role name, active regclass, archive_table regclass, restoring boolean) RETURNS boolean
 LANGUAGE sql STABLE
 RETURN CASE WHEN restoring
@@ -147,10 +148,10 @@ BEGIN
        OR pg_catalog.array_position(tenants, NULL) IS NOT NULL
           AND (EXISTS (SELECT FROM archive.tenancy AS t
                        WHERE t.relation::pg_catalog.oid OPERATOR(pg_catalog.=) require_tenants.relation::pg_catalog.oid)
-               -- A history is under tenancy with the table of its identities.
-               OR EXISTS (SELECT FROM pg_catalog.pg_policy AS p
-                          WHERE p.polrelid OPERATOR(pg_catalog.=) require_tenants.relation::pg_catalog.oid
-                            AND p.polname OPERATOR(pg_catalog.=) 'tenancy'::pg_catalog.name)) THEN
+               -- A history is under tenancy with the table of its identities, and got policies with it.
+               OR EXISTS (SELECT FROM archive.tenancy_object AS o
+                          WHERE o.relation::pg_catalog.oid OPERATOR(pg_catalog.=) require_tenants.relation::pg_catalog.oid
+                            AND o.kind OPERATOR(pg_catalog.=) 'policy')) THEN
         RAISE EXCEPTION USING ERRCODE = 'AR010', MESSAGE = (
             SELECT pg_catalog.concat(n.nspname, '.', c.relname)
             FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
@@ -244,7 +245,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = '22008', MESSAGE = format('%s is not the time of this archive', archived_at);
     END IF;
     -- An array may begin at another number, where its elements are not what was checked.
-    IF cardinality(ids) = 1 AND array_lower(ids, 1) = 1 AND array_lower(keys, 1) = 1 AND array_lower(counts, 1) = 1 AND array_lower(tenants, 1) = 1 THEN
+    IF cardinality(ids) = 1 AND ARRAY[array_lower(ids, 1), array_lower(keys, 1), array_lower(counts, 1), array_lower(tenants, 1)] = '{1,1,1,1}' THEN
         INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables, tenant)
         VALUES (ids[1], root, keys[1], archived_at, args->>'by', args->>'reason', metadata, counts[1], tables, tenants[1])
         RETURNING jsonb_build_array(archive.record_json(archival)) INTO recorded;
