@@ -99,7 +99,7 @@ macro_rules! keyed {
             use sea_orm_archive_migration::ExistingTable;
             use sea_orm_migration::prelude::ColumnType;
 
-            use sea_orm_archive_tests::{sql::{dumps}, tables::{tables, twin}};
+            use sea_orm_archive_tests::{sql::{dumps}, tables::{archive_table, tables}};
 
             /// Archives and restores the parent `key`, which is `literal` in SQL, below which are a
             /// child and a note; `others` are the literals of their keys.
@@ -119,7 +119,7 @@ macro_rules! keyed {
                 )
                 .await;
                 for table in ["parents", "children"] {
-                    twin(&db, ExistingTable::new(table).deleted_by(ColumnType::Text)).await;
+                    archive_table(&db, ExistingTable::new(table).deleted_by(ColumnType::Text)).await;
                 }
                 let before = dumps(&db, &names).await;
                 let model = parent::Entity::find_by_id(key.clone()).one(&db).await.unwrap().unwrap();

@@ -5,7 +5,7 @@ use sea_orm_archive_migration::ExistingTable;
 
 use sea_orm_archive_tests::{
     sql::{count, dumps, run},
-    tables::{tables, twin},
+    tables::{archive_table, tables},
 };
 
 /// Names that must be quoted, and quotes in them.
@@ -181,14 +181,14 @@ async fn names_that_must_be_quoted() {
         &[],
     )
     .await;
-    twin(
+    archive_table(
         &db,
         ExistingTable::new("Order \"Ünï\" $1's")
             .twin("x")
             .archival_id_column("%s"),
     )
     .await;
-    twin(
+    archive_table(
         &db,
         ExistingTable::new("select")
             .deleted_at_column("When?")
@@ -251,7 +251,7 @@ async fn names_of_63_bytes() {
         &[],
     )
     .await;
-    twin(&db, ExistingTable::new(table).twin(archive)).await;
+    archive_table(&db, ExistingTable::new(table).twin(archive)).await;
     long::Entity::archive_by_id(1).exec(&db).await.unwrap();
     assert_eq!((count(&db, table).await, count(&db, archive).await), (0, 1));
     long::Entity::restore_by_id(1).exec(&db).await.unwrap();
@@ -275,8 +275,8 @@ async fn tables_of_other_schemas() {
         &["orders", "items"],
     )
     .await;
-    twin(&db, ("the Shop", "orders")).await;
-    twin(&db, ("stock", "items")).await;
+    archive_table(&db, ("the Shop", "orders")).await;
+    archive_table(&db, ("stock", "items")).await;
     let before = dumps(&db, &names).await;
     let archival = shop::order::Entity::archive_by_id(1)
         .exec(&db)
@@ -307,8 +307,8 @@ async fn the_search_path_says_which_table() {
         ),
     )
     .await;
-    twin(&db, ("other", "parents")).await;
-    twin(&db, ("other", "children")).await;
+    archive_table(&db, ("other", "parents")).await;
+    archive_table(&db, ("other", "children")).await;
     let session = database.session("mover").await;
     let mover = session.db();
     for (path, other) in [

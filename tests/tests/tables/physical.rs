@@ -5,7 +5,7 @@ use sea_orm_archive::prelude::*;
 use crate::tables::family::{FAMILY, cascaded};
 use sea_orm_archive_tests::{
     sql::{count, dump, dumps, run},
-    tables::{tables, twin},
+    tables::{archive_table, tables},
 };
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn a_twin_with_another_order_of_columns() {
     )
     .await;
     for table in FAMILY {
-        twin(&db, table).await;
+        archive_table(&db, table).await;
     }
     let before = dump(&db, "parents").await;
     cascaded::parent::Entity::archive_by_id(1)
