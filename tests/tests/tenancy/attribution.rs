@@ -376,3 +376,23 @@ async fn entries_of_an_earlier_version_of_the_same_key_are_left() {
     let all = told(&organisations.administrator().await, "room_names").await;
     assert_eq!(all, ["INSERT -", "DELETE -", "INSERT 1", "UPDATE 1"]);
 }
+
+/// It was audited under the tenant of the context, and is not audited any more when it comes under tenancy.
+#[tokio::test]
+async fn entries_of_a_table_that_is_no_longer_audited_are_left_to_the_administrator() {
+    let organisations = Organisations::open().await;
+    let manager = organisations.manager();
+    manager.audit_table("posts").await.unwrap();
+    let owner = &organisations.owner;
+    let before = Context::new().tenant(2).begin(owner).await.unwrap();
+    run(&before, "update posts set slug = 'secret' where id = 1").await;
+    before.commit().await.unwrap();
+    manager.unaudit_table("posts").await.unwrap();
+    organisations.enable().await;
+    for who in contexts(&organisations).await {
+        assert!(told(&who, "posts").await.is_empty());
+    }
+    let administrator = organisations.administrator().await;
+    let entries = told(&administrator, "posts").await;
+    assert_eq!(entries.last().map(String::as_str), Some("UPDATE 1 -"));
+}
