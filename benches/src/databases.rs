@@ -50,7 +50,7 @@ impl Kind {
                 "the same with no index that knows of `deleted_at`: a deleted post keeps its slug, deleted rows are found by reading all"
             }
             Self::RowByRow => {
-                "SeaORM row by row: a copy of each row inserted, then `cascade_delete`; no ledger, no locks"
+                "SeaORM row by row: a copy of each row inserted, then `cascade_delete`; no record, no locks"
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, JsonValue, Statement};
 
-/// The rows of a table by their keys, and those of its twin.
+/// The rows of a table by their keys, and those of its archive table.
 #[derive(Debug, Default, PartialEq)]
 struct Rows {
     active: BTreeMap<String, JsonValue>,
@@ -15,7 +15,7 @@ struct Rows {
 const PLAIN: &str = "to_jsonb(t) - '{deleted_at,deleted_by,archival_id}'::text[]";
 
 /// Checks that the log tells of every row of `tables`, entry by entry: whoever begins with nothing and does what the
-/// entries say, has what is in the tables and in their twins, and never meets an entry that makes no sense.
+/// entries say, has what is in the tables and in their archive tables, and never meets an entry that makes no sense.
 ///
 /// `db` must see all rows. Returns how many entries there are.
 ///

@@ -18,7 +18,7 @@ mod nested;
 /// `--model-extra-derives sea_orm_archive::DeriveArchive` and
 /// `--model-extra-attributes 'archive(deleted_by = "i64")'`. It adds
 ///
-/// - `deleted`, a module with a SeaORM entity over the archive table: every column of the entity,
+/// - `deleted`, a module with a SeaORM entity over the deleted entity: every column of the entity,
 ///   then `deleted_at`, `deleted_by` and `archival_id`, with a relation to the archival that took
 ///   the row along;
 /// - `From<deleted::Model> for Model`;
@@ -88,7 +88,7 @@ mod nested;
 /// | `#[archive(..)]` | default | |
 /// | --- | --- | --- |
 /// | `deleted_by = "type"` | `i64` | the type of a user's id, in the nullable column `deleted_by` |
-/// | `table_name = "name"` | `deleted_` and the table's | the archive table |
+/// | `table_name = "name"` | `deleted_` and the table's | the deleted entity |
 /// | `deleted_at_column = "name"` | `deleted_at` | the column with the time |
 /// | `deleted_by_column = "name"` | `deleted_by` | the column with the user |
 /// | `archival_id_column = "name"` | `archival_id` | the column with the archival |

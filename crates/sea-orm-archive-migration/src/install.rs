@@ -1,4 +1,4 @@
-//! The ledger, the registers and the functions of the schema `archive`.
+//! The archival table, the registers and the functions of the schema `archive`.
 
 use sea_orm_archive_postgres::schema;
 use sea_orm_archive_postgres::template::{fill, fill_with};
@@ -51,12 +51,12 @@ fn catalog_functions() -> String {
     )
 }
 
-/// Drops what [`install`] created, unless a twin still holds archived rows.
+/// Drops what [`install`] created, unless an archive table still holds archived rows.
 pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
     if register::is_installed(work).await? {
         register::forget_dropped(work).await?;
-        for twin in register::twins(work).await? {
-            refuse_rows(work, &twin).await?;
+        for archive_table in register::archive_tables(work).await? {
+            refuse_rows(work, &archive_table).await?;
         }
     }
     if history::register::is_installed(work).await? {
@@ -82,15 +82,17 @@ async fn refuse_foreign_keys(work: &Work) -> Result<(), DbErr> {
     }
 }
 
-async fn refuse_rows(work: &Work, twin: &str) -> Result<(), DbErr> {
-    work.run(&format!("LOCK TABLE {twin} IN ACCESS EXCLUSIVE MODE"))
-        .await?;
-    let rows = work.count(twin, "true").await?;
+async fn refuse_rows(work: &Work, archive_table: &str) -> Result<(), DbErr> {
+    work.run(&format!(
+        "LOCK TABLE {archive_table} IN ACCESS EXCLUSIVE MODE"
+    ))
+    .await?;
+    let rows = work.count(archive_table, "true").await?;
     if rows == 0 {
         return Ok(());
     }
     Err(DbErr::Migration(format!(
-        "{twin} still holds {rows} archived rows, which could not be restored without the ledger: restore or delete \
+        "{archive_table} still holds {rows} archived rows, which could not be restored without the archival table: restore or delete \
          them, or drop their table with `manager.drop_archived_table(..)`, first"
     )))
 }

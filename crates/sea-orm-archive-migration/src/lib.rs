@@ -1,4 +1,4 @@
-//! Migrations for sea-orm-archive: the ledger and the paired `deleted_*` tables.
+//! Migrations for sea-orm-archive: the archival table and the paired `deleted_*` tables.
 //!
 //! [`ArchiveSchema`] adds to [`SchemaManager`](sea_orm_migration::SchemaManager) what a migration
 //! needs, in the manager's own style:
@@ -31,13 +31,13 @@
 //! }
 //! ```
 //!
-//! # The twin
+//! # The archive table
 //!
-//! A table and its twin have the same columns: same names, types, collations and order, and NOT NULL
-//! where the table has it. The twin is a plain table: it has no foreign keys, no identity, no
+//! A table and its archive table have the same columns: same names, types, collations and order, and NOT NULL
+//! where the table has it. The archive table is a plain table: it has no foreign keys, no identity, no
 //! generated columns, no defaults, and no unique index but the primary key. So it takes every row
 //! that the table ever held, with its id, byte for byte. Three columns come after the table's own:
-//! `deleted_at`, `deleted_by` and `archival_id`. Only the table draws ids; the twin never does. That
+//! `deleted_at`, `deleted_by` and `archival_id`. Only the table draws ids; the archive table never does. That
 //! is what makes the ids of both one sequence.
 //!
 //! # History

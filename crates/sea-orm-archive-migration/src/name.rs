@@ -55,17 +55,17 @@ pub(crate) fn check(name: &str) -> Result<(), DbErr> {
     )))
 }
 
-/// The name of the twin of `active`, where the migration gives none.
-pub(crate) fn default_twin(active: &str) -> Result<String, DbErr> {
-    let twin = format!("deleted_{active}");
-    if twin.len() > LONGEST {
+/// The name of the archive table of `active`, where the migration gives none.
+pub(crate) fn default_archive_table(active: &str) -> Result<String, DbErr> {
+    let archive_table = format!("deleted_{active}");
+    if archive_table.len() > LONGEST {
         return Err(DbErr::Migration(format!(
-            "the table \"{active}\" needs a name for its twin: \"{twin}\" is {} bytes long, and PostgreSQL keeps \
-             {LONGEST} of them; give one with `.twin(\"..\")`, and to the entity with `#[archive(table_name = \"..\")]`",
-            twin.len()
+            "the table \"{active}\" needs a name for its archive table: \"{archive_table}\" is {} bytes long, and PostgreSQL keeps \
+             {LONGEST} of them; give one with `.archive_table(\"..\")`, and to the entity with `#[archive(table_name = \"..\")]`",
+            archive_table.len()
         )));
     }
-    Ok(twin)
+    Ok(archive_table)
 }
 
 /// A name made from another one. Where both parts are too long together, the first gives way to a
@@ -130,9 +130,9 @@ mod tests {
 
     #[test]
     fn the_limit_counts_bytes_and_not_characters() {
-        assert_eq!(default_twin(&"a".repeat(55)).unwrap().len(), 63);
-        assert!(default_twin(&"a".repeat(56)).is_err());
-        assert!(default_twin(&"ä".repeat(28)).is_err());
+        assert_eq!(default_archive_table(&"a".repeat(55)).unwrap().len(), 63);
+        assert!(default_archive_table(&"a".repeat(56)).is_err());
+        assert!(default_archive_table(&"ä".repeat(28)).is_err());
         assert!(check(&"ä".repeat(32)).is_err());
         assert!(check("").is_err());
         assert!(check("a\0b").is_err());

@@ -39,9 +39,9 @@ pub(crate) async fn follow(work: &Work, table: &TableId) -> Result<(), DbErr> {
     }
     // The archive table may have been swapped alone, or with its table.
     work.run_with(
-        "UPDATE archive.archived_table AS a SET twin = archive.successor(a.twin)
-         WHERE a.active = $1::bigint::oid AND archive.successor(a.twin) IS NOT NULL
-           AND NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = a.twin)",
+        "UPDATE archive.archived_table AS a SET archive_table = archive.successor(a.archive_table)
+         WHERE a.active = $1::bigint::oid AND archive.successor(a.archive_table) IS NOT NULL
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = a.archive_table)",
         [table.oid.into()],
     )
     .await

@@ -208,7 +208,7 @@ impl Work {
         let found = self.table(name).await?.ok_or_else(missing)?;
         if !["r", "p"].contains(&found.kind.as_str()) {
             return Err(DbErr::Migration(format!(
-                "{} is not a table: only a table, partitioned or not, can have a twin or a history",
+                "{} is not a table: only a table, partitioned or not, can have an archive table or a history",
                 found.id
             )));
         }

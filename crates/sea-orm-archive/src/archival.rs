@@ -1,4 +1,4 @@
-//! The ledger: one row for every archived tree.
+//! The archival table: one row for every archived tree.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ pub struct Model {
     pub tenant: Option<String>,
 }
 
-/// The ledger has no relations of its own: a twin points at it with `archival_id`.
+/// The archival table has no relations of its own: an archive table points at it with `archival_id`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

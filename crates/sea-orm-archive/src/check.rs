@@ -112,8 +112,13 @@ async fn of_tables<C: ConnectionTrait>(db: &C) -> Result<Vec<Finding>, Error> {
         }
         let archive: Option<String> = row.try_get("", "archive")?;
         let archive = archive.and_then(|name| tables.get(&name));
-        if let (Some(archive), Some(twin)) = (archive, &table.twin) {
-            found.extend(archive_table_findings(table, archive, twin, |_| true));
+        if let (Some(archive), Some(archive_table)) = (archive, &table.archive_table) {
+            found.extend(archive_table_findings(
+                table,
+                archive,
+                archive_table,
+                |_| true,
+            ));
         }
     }
     Ok(found)

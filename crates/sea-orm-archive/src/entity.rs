@@ -1,11 +1,11 @@
-//! What an entity declares: its twin, its added columns, and what happens to the rows below it.
+//! What an entity declares: its archive table, its added columns, and what happens to the rows below it.
 //!
 //! `DeriveArchive` writes these impls; nobody has to write them by hand. The database has the last
 //! word: a declaration is only ever joined with what the catalog says, never believed alone.
 
 use sea_orm::{EntityTrait, Identity, RelationDef, Value, sea_query::TableRef};
 
-/// An entity whose rows can be archived: moved, with everything below them, into its twin.
+/// An entity whose rows can be archived: moved, with everything below them, into its archive table.
 ///
 /// Derive it with `DeriveArchive`.
 #[diagnostic::on_unimplemented(
@@ -36,8 +36,8 @@ pub struct Declaration {
     /// The active table.
     pub table: DeclaredName,
     /// The archive table.
-    pub twin: DeclaredName,
-    /// The names of the columns that the twin adds.
+    pub archive_table: DeclaredName,
+    /// The names of the columns that the archive table adds.
     pub added: AddedColumns,
     /// The relations with a policy.
     pub edges: Vec<DeclaredEdge>,
@@ -48,13 +48,13 @@ impl Declaration {
     pub fn of<E: Archivable>() -> Self {
         Self {
             table: DeclaredName::of::<E>(),
-            twin: DeclaredName::of::<E::Deleted>(),
+            archive_table: DeclaredName::of::<E::Deleted>(),
             added: AddedColumns::default(),
             edges: Vec::new(),
         }
     }
 
-    /// Sets the names of the columns that the twin adds.
+    /// Sets the names of the columns that the archive table adds.
     #[must_use]
     pub fn added_columns(mut self, deleted_at: &str, deleted_by: &str, archival_id: &str) -> Self {
         self.added = AddedColumns {
@@ -128,7 +128,7 @@ impl From<&TableRef> for DeclaredName {
     }
 }
 
-/// The names of the columns that a twin has beyond those of its table.
+/// The names of the columns that an archive table has beyond those of its table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddedColumns {
     /// When the row was archived.

@@ -93,7 +93,7 @@ impl From<RestorePlan> for PlannedRestore {
 }
 
 /// Where the plans of restores by archival are kept.
-pub(crate) const LEDGER: &str = "archive.archival";
+pub(crate) const RESTORES: &str = "archive.archival";
 
 /// The plans of an entity's archives.
 pub(crate) struct Archives<E>(PhantomData<E>);
@@ -126,7 +126,7 @@ impl<E: Archivable> Planning for Archives<E> {
 
     /// What this entity archives can be restored by the archival, too.
     fn made(plan: &Arc<Planned>) {
-        plan::cache(LEDGER, &plan.restore);
+        plan::cache(RESTORES, &plan.restore);
     }
 }
 

@@ -41,7 +41,7 @@ impl Narrator {
         }
     }
 
-    /// Shows how many rows each table and its twin hold.
+    /// Shows how many rows each table and its archive table hold.
     pub async fn show(&self, db: &DatabaseConnection, tables: &[&str]) -> Result<(), Error> {
         println!();
         println!("   {:<12} {:>8} {:>10}", "", "active", "archived");

@@ -195,16 +195,16 @@ async fn look_up(
         deleted.deleted_at.format("%Y-%m-%d %H:%M:%S %Z"),
         deleted.deleted_by.unwrap_or_default(),
     ));
-    let ledger = deleted
+    let record = deleted
         .find_related(sea_orm_archive::archival::Entity)
         .one(db)
         .await?;
-    let ledger = ledger.ok_or("the ledger has no such archival")?;
+    let record = record.ok_or("the archival table has no such archival")?;
     narrator.say(&format!(
-        "the ledger: archival {}, because of {:?}, {}",
-        ledger.id,
-        ledger.reason.unwrap_or_default(),
-        serde_json::to_string(&ledger.row_counts)?,
+        "the archival table: archival {}, because of {:?}, {}",
+        record.id,
+        record.reason.unwrap_or_default(),
+        serde_json::to_string(&record.row_counts)?,
     ));
     let again = post::Entity::archive_by_id(post.id).exec(db).await;
     ensure(

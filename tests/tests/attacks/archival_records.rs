@@ -308,7 +308,7 @@ async fn a_role_that_may_not_read_archived_rows_reads_no_record_of_them() {
     let (database, db) = blog().await;
     let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
     let tables = format!(
-        "select r.active, r.twin from archive.archived_table r where r.active = any ((select a.tables from archive.archival a where a.id = {})::regclass[])",
+        "select r.active, r.archive_table from archive.archived_table r where r.active = any ((select a.tables from archive.archival a where a.id = {})::regclass[])",
         archival.id
     );
     let grant = |rights: &str, column: &str| {
@@ -323,7 +323,7 @@ async fn a_role_that_may_not_read_archived_rows_reads_no_record_of_them() {
             )
         }
     };
-    for (rights, column) in [("insert", "active"), ("delete", "twin")] {
+    for (rights, column) in [("insert", "active"), ("delete", "archive_table")] {
         run(&db, &grant(rights, column).await).await;
     }
     let session = database.session_as("job", "tagger").await.db();
@@ -347,6 +347,6 @@ async fn a_role_that_may_not_read_archived_rows_reads_no_record_of_them() {
         );
     }
     // SELECT alone was missing.
-    run(&db, &grant("select", "twin").await).await;
+    run(&db, &grant("select", "archive_table").await).await;
     attempt(&session, &asked[3]).await.unwrap();
 }

@@ -84,7 +84,7 @@ async fn columns_that_come_go_and_change_their_names() {
     run(&db, "update customers set email = 'f' where number = 1").await;
     assert_eq!(last(&db).await[1], json!({"number": 1}));
 
-    // Called again, or by the helper that changes table and twin, the trigger functions know the columns.
+    // Called again, or by the helper that changes table and archive table, the trigger functions know the columns.
     let manager = SchemaManager::new(&owner);
     manager.install_audit().await.unwrap();
     run(
@@ -118,7 +118,7 @@ async fn the_helpers_of_the_archive_take_the_log_along() {
     manager.drop_archived_table("orders").await.unwrap();
     let left = "select to_jsonb(count(*)) from pg_proc where pronamespace = 'archive'::regnamespace and proname like 'audit\\_2%'";
     assert_eq!(json(&owner, left).await, [json!(0)]);
-    // A table that is archived after it was audited gets a twin that is audited.
+    // A table that is archived after it was audited gets an archive table that is audited.
     run(&owner, "create table late (id int primary key, note text)").await;
     manager.audit_table("late").await.unwrap();
     manager.archive_existing_table("late").await.unwrap();

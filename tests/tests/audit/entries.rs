@@ -72,7 +72,7 @@ async fn a_row_that_is_archived_or_restored_leaves_one_entry() {
 }
 
 #[tokio::test]
-async fn the_log_says_the_same_as_the_ledger() {
+async fn the_log_says_the_same_as_the_archival_table() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     run(

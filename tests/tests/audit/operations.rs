@@ -274,7 +274,7 @@ async fn a_row_that_only_seems_to_be_archived_is_refused() {
         json(&db, "select to_jsonb(count(*)) from customers").await,
         [json!(2)]
     );
-    // A row that is put into the twin by hand, without such a claim, is told as what it is.
+    // A row that is put into the archive table by hand, without such a claim, is told as what it is.
     run(
         &db,
         "insert into deleted_customers (id, email, password, balance, joined, deleted_at, archival_id)

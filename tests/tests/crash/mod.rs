@@ -75,20 +75,20 @@ async fn count(db: &DatabaseConnection, sql: String) -> i64 {
 /// Where the post is; its comments and their likes must be all in the same place, and nothing else.
 async fn find(db: &DatabaseConnection, post: i64) -> Told {
     let mut places = Vec::new();
-    for twin in ["", "deleted_"] {
+    for archive_table in ["", "deleted_"] {
         let posts = count(
             db,
-            format!("select count(*) from {twin}posts where id = {post}"),
+            format!("select count(*) from {archive_table}posts where id = {post}"),
         )
         .await;
         let comments = count(
             db,
-            format!("select count(*) from {twin}comments where post_id = {post} and content = 'comment ' || id"),
+            format!("select count(*) from {archive_table}comments where post_id = {post} and content = 'comment ' || id"),
         )
         .await;
         let likes = count(
             db,
-            format!("select count(*) from {twin}likes where comment_id in (select id from {twin}comments where post_id = {post})"),
+            format!("select count(*) from {archive_table}likes where comment_id in (select id from {archive_table}comments where post_id = {post})"),
         )
         .await;
         places.push((posts, comments, likes));
@@ -100,8 +100,8 @@ async fn find(db: &DatabaseConnection, post: i64) -> Told {
     }
 }
 
-/// The ledger and the twins say the same.
-async fn check_ledger(db: &DatabaseConnection) {
+/// The archival table and the archive tables say the same.
+async fn check_archivals(db: &DatabaseConnection) {
     for table in ["posts", "comments", "likes"] {
         let orphans = format!(
             "select count(*) from deleted_{table} t left join archive.archival a on a.id = t.archival_id
@@ -191,7 +191,7 @@ async fn every_row_is_in_one_table_after_a_crash() {
                 *told = found;
             }
         }
-        check_ledger(&db).await;
+        check_archivals(&db).await;
         db.close().await.unwrap();
     }
     // Entry by entry from the first on: what any of the kills tore would show.

@@ -211,7 +211,7 @@ impl Load {
     }
 }
 
-/// All rows of a table and its twin.
+/// All rows of a table and its archive table.
 async fn rows(db: &DatabaseConnection, table: &str, content: &str) -> BTreeMap<i64, Vec<String>> {
     let key = if table == "post_tags" {
         "post_id"
@@ -268,7 +268,7 @@ impl Affected for sea_orm::ExecResult {
 }
 
 /// How many rows were written. A writer may find its parent archived, a like that is there already, and
-/// a deadlock; a naive archive may find a key in the twin.
+/// a deadlock; a naive archive may find a key in the archive table.
 fn acknowledged<T: Affected>(done: Result<T, DbErr>) -> u64 {
     match done {
         Ok(done) => done.affected(),

@@ -98,7 +98,7 @@ async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
         .col(small_integer("revision").default(0))
         .to_owned();
     // A name that our own statements use, too.
-    let grades = ArchivedTable::new(grades).twin("k");
+    let grades = ArchivedTable::new(grades).archive_table("k");
     manager.create_archived_table(grades).await?;
     manager.create_archived_table(documents).await?;
     run(

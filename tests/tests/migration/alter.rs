@@ -25,8 +25,8 @@ fn alter() -> TableAlterStatement {
 }
 
 #[tokio::test]
-async fn a_new_column_brings_its_default_to_archived_rows_and_not_to_the_twin() -> Result<(), DbErr>
-{
+async fn a_new_column_brings_its_default_to_archived_rows_and_not_to_the_archive_table()
+-> Result<(), DbErr> {
     let m = with_rows().await?;
     for _ in 0..2 {
         m.manager()
@@ -94,7 +94,7 @@ async fn a_new_column_without_a_value_for_archived_rows_is_refused() -> Result<(
 }
 
 #[tokio::test]
-async fn generated_and_identity_columns_are_values_in_the_twin() -> Result<(), DbErr> {
+async fn generated_and_identity_columns_are_values_in_the_archive_table() -> Result<(), DbErr> {
     let m = with_rows().await?;
     m.manager()
         .alter_archived_table(
@@ -113,11 +113,14 @@ async fn generated_and_identity_columns_are_values_in_the_twin() -> Result<(), D
                 ),
         )
         .await?;
-    let twin = m.columns("deleted_t").await;
-    assert!(twin.contains(&"doubled integer".to_owned()), "{twin:?}");
+    let archive_table = m.columns("deleted_t").await;
     assert!(
-        twin.contains(&"number bigint not null".to_owned()),
-        "{twin:?}"
+        archive_table.contains(&"doubled integer".to_owned()),
+        "{archive_table:?}"
+    );
+    assert!(
+        archive_table.contains(&"number bigint not null".to_owned()),
+        "{archive_table:?}"
     );
     assert_eq!(m.one::<i32>("select doubled from deleted_t").await, 10);
     assert_eq!(
@@ -242,7 +245,8 @@ async fn a_conversion_with_using_is_the_same_in_both() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn foreign_keys_stay_with_the_table_and_get_an_index_on_the_twin() -> Result<(), DbErr> {
+async fn foreign_keys_stay_with_the_table_and_get_an_index_on_the_archive_table()
+-> Result<(), DbErr> {
     let m = with_rows().await?;
     m.run("create table users (id int primary key); insert into users values (5)")
         .await;
@@ -261,8 +265,8 @@ async fn foreign_keys_stay_with_the_table_and_get_an_index_on_the_twin() -> Resu
         m.indexes("deleted_t").await,
         ["key id", "archival_id", "deleted_at", "n"]
     );
-    let on_twin = "select count(*) from pg_constraint where conrelid = 'deleted_t'::regclass and contype = 'f'";
-    assert_eq!(m.one::<i64>(on_twin).await, 0);
+    let on_archive_table = "select count(*) from pg_constraint where conrelid = 'deleted_t'::regclass and contype = 'f'";
+    assert_eq!(m.one::<i64>(on_archive_table).await, 0);
     m.manager()
         .alter_archived_table(alter().drop_foreign_key("t_n_fkey"))
         .await
@@ -302,7 +306,7 @@ async fn statements_that_cannot_work_are_refused() -> Result<(), DbErr> {
             .to_owned()
     };
     for (statement, says) in [
-        (add("plain"), "public.plain has no twin"),
+        (add("plain"), "public.plain has no archive table"),
         (add("missing"), "there is no table"),
         (alter(), "changes nothing"),
         (Table::alter().drop_column("x").to_owned(), "names no table"),

@@ -5,7 +5,7 @@ use sea_orm::DbErr;
 
 use crate::migration::database::Migrated;
 
-const TWINS: [&str; 5] = [
+const ARCHIVE_TABLES: [&str; 5] = [
     "deleted_comments",
     "deleted_likes",
     "deleted_post_tags",
@@ -15,9 +15,9 @@ const TWINS: [&str; 5] = [
 
 async fn is_up(m: &Migrated) {
     assert_eq!(
-        m.all::<String>("select twin::text from archive.archived_table order by 1")
+        m.all::<String>("select archive_table::text from archive.archived_table order by 1")
             .await,
-        TWINS
+        ARCHIVE_TABLES
     );
     // It is a blog that works, and a row is archived in it.
     m.run(

@@ -1,4 +1,4 @@
-//! The ledger and what goes with it.
+//! The archival table and what goes with it.
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_archive_migration::ArchiveSchema;

@@ -1,6 +1,7 @@
 //! What migrations do to the database.
 
 mod alter;
+mod archive_table;
 mod cycle;
 pub(crate) mod database;
 mod fit;
@@ -11,4 +12,3 @@ mod remove;
 mod sequence;
 mod swapped;
 mod sync;
-mod twin;

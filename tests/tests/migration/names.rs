@@ -43,9 +43,9 @@ async fn every_spelling_works_in_every_helper() -> Result<(), DbErr> {
         }
         let key = quoted(column);
         let active = quoted(name);
-        let twin = quoted(&format!("deleted_{name}"));
+        let archive_table = quoted(&format!("deleted_{name}"));
         m.run(&format!(
-            "insert into {twin} ({key}, deleted_at, archival_id) values (41, now(), 1)"
+            "insert into {archive_table} ({key}, deleted_at, archival_id) values (41, now(), 1)"
         ))
         .await;
         manager.reset_id_sequence(name.to_owned()).await?;
@@ -73,13 +73,13 @@ async fn every_spelling_works_in_every_helper() -> Result<(), DbErr> {
         manager.sync_archived_table(name.to_owned()).await?;
         let kept: i64 = m
             .one(&format!(
-                "select {} from {twin}",
+                "select {} from {archive_table}",
                 quoted(&format!("new {column}"))
             ))
             .await;
         assert_eq!(kept, 41, "{name}");
         refused(manager.unarchive_existing_table(name.to_owned()).await);
-        m.run(&format!("delete from {twin}")).await;
+        m.run(&format!("delete from {archive_table}")).await;
         manager.unarchive_existing_table(name.to_owned()).await?;
         manager.archive_existing_table(name.to_owned()).await?;
         manager.drop_archived_table(name.to_owned()).await?;
@@ -93,7 +93,7 @@ async fn every_spelling_works_in_every_helper() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_twin_stands_in_the_schema_of_its_table() -> Result<(), DbErr> {
+async fn a_archive_table_stands_in_the_schema_of_its_table() -> Result<(), DbErr> {
     let m = Migrated::with(
         r#"create schema "My Shop"; create schema other;
            create table "My Shop".orders (id int primary key);
@@ -138,9 +138,9 @@ async fn sixty_three_bytes_are_the_end() -> Result<(), DbErr> {
 
     let too_long = format!("{}é", "x".repeat(54));
     let error = refused(manager.create_archived_table(table(&too_long, "id")).await);
-    assert_says(&error, &[&too_long, "64 bytes", ".twin("]);
+    assert_says(&error, &[&too_long, "64 bytes", ".archive_table("]);
     assert!(!m.exists(&too_long).await);
-    let named = ArchivedTable::new(table(&too_long, "id")).twin("y".repeat(63));
+    let named = ArchivedTable::new(table(&too_long, "id")).archive_table("y".repeat(63));
     for _ in 0..2 {
         manager.create_archived_table(named.clone()).await?;
     }
@@ -151,10 +151,10 @@ async fn sixty_three_bytes_are_the_end() -> Result<(), DbErr> {
 
     let names = [
         ExistingTable::new("x".repeat(64)),
-        ExistingTable::new(fits.clone()).twin("y".repeat(64)),
+        ExistingTable::new(fits.clone()).archive_table("y".repeat(64)),
         ExistingTable::new(fits.clone()).deleted_at_column("y".repeat(64)),
         ExistingTable::new(fits.clone())
-            .twin("")
+            .archive_table("")
             .deleted_by_column(""),
     ];
     for name in names {

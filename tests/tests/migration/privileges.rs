@@ -18,7 +18,7 @@ async fn allowed(m: &Migrated, role: &str, table: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_grants_of_the_table_are_those_of_its_twin() -> Result<(), DbErr> {
+async fn the_grants_of_the_table_are_those_of_its_archive_table() -> Result<(), DbErr> {
     let m = Migrated::new().await;
     let [reader, writer, eraser, stranger] = [
         m.database.role("The Reader").await,
@@ -70,7 +70,7 @@ async fn default_privileges_give_nothing_that_the_table_does_not_give() -> Resul
 }
 
 #[tokio::test]
-async fn the_twin_belongs_to_the_owner_of_its_table() -> Result<(), DbErr> {
+async fn the_archive_table_belongs_to_the_owner_of_its_table() -> Result<(), DbErr> {
     let m = Migrated::new().await;
     let owner = m.database.role("owner").await;
     m.run(&format!(

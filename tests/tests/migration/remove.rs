@@ -13,7 +13,7 @@ async fn both_tables_are_dropped_with_their_rows() -> Result<(), DbErr> {
     )
     .await;
     m.manager()
-        .archive_existing_table(ExistingTable::new("t").twin("gone"))
+        .archive_existing_table(ExistingTable::new("t").archive_table("gone"))
         .await?;
     m.run("insert into gone values (7, now(), null, 1)").await;
     for _ in 0..2 {
@@ -49,7 +49,7 @@ async fn what_others_point_at_is_not_dropped() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn only_an_empty_twin_is_taken_away() -> Result<(), DbErr> {
+async fn only_an_empty_archive_table_is_taken_away() -> Result<(), DbErr> {
     let m = Migrated::with("create table t (id int primary key); insert into t values (1)").await;
     m.manager().archive_existing_table("t").await?;
     m.run("insert into deleted_t values (7, now(), null, 1), (8, now(), null, 1)")

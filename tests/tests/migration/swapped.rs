@@ -40,7 +40,7 @@ async fn archive_follows_a_swapped_table() -> Result<(), DbErr> {
             "archive" => m.manager().archive_existing_table("t").await?,
             _ => m.manager().sync_archived_table("t").await?,
         }
-        let is_t = "select active = 't'::regclass and twin = 'deleted_t'::regclass from archive.archived_table";
+        let is_t = "select active = 't'::regclass and archive_table = 'deleted_t'::regclass from archive.archived_table";
         assert!(m.one::<bool>(is_t).await);
         let holds_t = "select tables = array['t'::regclass] from archive.archival";
         assert!(m.one::<bool>(holds_t).await);

@@ -1,4 +1,4 @@
-//! What a table got behind its twin's back.
+//! What a table got behind its archive table's back.
 
 use sea_orm::DbErr;
 use sea_orm_archive_migration::ArchiveSchema;
@@ -18,7 +18,7 @@ async fn changed(columns: &str, change: &str) -> Result<Migrated, DbErr> {
 async fn sync(m: &Migrated) -> Result<(), DbErr> {
     m.manager().sync_archived_table("t").await?;
     m.manager().sync_archived_table("t").await?;
-    // The twin is then what it would be if it were made anew.
+    // The archive table is then what it would be if it were made anew.
     m.manager().archive_existing_table("t").await
 }
 
@@ -165,7 +165,7 @@ async fn a_lost_column_is_dropped_only_where_it_is_empty() -> Result<(), DbErr> 
 }
 
 #[tokio::test]
-async fn a_column_named_like_one_of_the_twins_own_is_refused() -> Result<(), DbErr> {
+async fn a_column_named_like_one_of_the_archive_tables_own_is_refused() -> Result<(), DbErr> {
     let m = changed(
         "n int",
         "alter table t add deleted_at timestamptz not null default now()",
@@ -197,7 +197,8 @@ async fn the_key_and_the_indexes_of_foreign_keys_follow() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn what_would_change_a_row_on_its_way_into_the_twin_is_taken_away() -> Result<(), DbErr> {
+async fn what_would_change_a_row_on_its_way_into_the_archive_table_is_taken_away()
+-> Result<(), DbErr> {
     let m = changed(
         "n int",
         "create table users (id int primary key);
@@ -225,7 +226,8 @@ async fn what_would_change_a_row_on_its_way_into_the_twin_is_taken_away() -> Res
 }
 
 #[tokio::test]
-async fn a_twin_that_was_renamed_or_moved_is_still_the_twin() -> Result<(), DbErr> {
+async fn a_archive_table_that_was_renamed_or_moved_is_still_the_archive_table() -> Result<(), DbErr>
+{
     let m = changed(
         "n int",
         "create schema attic; alter table deleted_t set schema attic; alter table attic.deleted_t rename to old;
@@ -242,10 +244,13 @@ async fn a_twin_that_was_renamed_or_moved_is_still_the_twin() -> Result<(), DbEr
 }
 
 #[tokio::test]
-async fn a_table_without_a_twin_is_refused() {
+async fn a_table_without_a_archive_table_is_refused() {
     let m = Migrated::with("create table t (id int primary key)").await;
     let error = refused(m.manager().sync_archived_table("t").await);
-    assert_says(&error, &["public.t has no twin", "archive_existing_table"]);
+    assert_says(
+        &error,
+        &["public.t has no archive table", "archive_existing_table"],
+    );
 }
 
 /// A composite value with a NULL in it is a value, although it is not IS NOT NULL.

@@ -135,11 +135,11 @@ async fn row_level_security() {
                 .unwrap()
                 .is_empty()
         );
-        let ledger = sea_orm_archive::archival::Entity::find()
+        let record = sea_orm_archive::archival::Entity::find()
             .all(&txn)
             .await
             .unwrap();
-        assert!(ledger.is_empty());
+        assert!(record.is_empty());
         let refused = post::Entity::archive_by_id(post.id).exec(&txn).await;
         assert!(
             matches!(refused, Err(Error::NotFound(NotFoundError::Row { .. }))),

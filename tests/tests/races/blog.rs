@@ -47,7 +47,7 @@ pub async fn blog(on_delete: OnDelete) -> Database {
 }
 
 async fn write(db: &DatabaseConnection) -> Result<(), DbErr> {
-    // Without the audit log, which wants to be told of columns that somebody adds to table and twin by hand.
+    // Without the audit log, which wants to be told of columns that somebody adds to table and archive table by hand.
     Migrator::up(db, Some(2)).await?;
     name_foreign_keys(db).await?;
     db.execute_unprepared(ROWS).await?;

@@ -6,7 +6,7 @@
 //! itself.
 
 macro_rules! table {
-    ($module:ident, $n:literal, $name:literal, $twin:literal, $($key:ident: $type:ty),+) => {
+    ($module:ident, $n:literal, $name:literal, $archive_table:literal, $($key:ident: $type:ty),+) => {
         pub mod $module {
             use sea_orm::entity::prelude::*;
             use sea_orm_archive::{Archivable, Declaration, Restorable};
@@ -42,7 +42,7 @@ macro_rules! table {
                 use sea_orm::entity::prelude::*;
 
                 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-                #[sea_orm(table_name = $twin)]
+                #[sea_orm(table_name = $archive_table)]
                 pub struct Model {
                     $(#[sea_orm(primary_key, auto_increment = false)]
                     pub $key: $type,)+

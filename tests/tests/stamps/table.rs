@@ -20,7 +20,7 @@ async fn columns(m: &Stamped, table: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_columns_of_a_table_and_its_twin() {
+async fn the_columns_of_a_table_and_its_archive_table() {
     let m =
         Stamped::tables("create table t (id int primary key); insert into t values (1), (2)").await;
     let manager = m.manager();
@@ -117,7 +117,9 @@ async fn names_of_any_spelling() {
     }
     manager.stamp_table("select").await.unwrap();
     manager
-        .archive_existing_table(ExistingTable::new(("Shop $archive$", long.clone())).twin("twin"))
+        .archive_existing_table(
+            ExistingTable::new(("Shop $archive$", long.clone())).archive_table("archive_table"),
+        )
         .await
         .unwrap();
     m.grant("\"Shop $archive$\"").await;
@@ -232,7 +234,7 @@ async fn what_cannot_be_a_stamp_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_stamped_otherwise_or_is_a_twin_is_refused() {
+async fn what_is_stamped_otherwise_or_is_a_archive_table_is_refused() {
     let m = Stamped::posts().await;
     let manager = m.manager();
     assert_refused(
@@ -245,13 +247,13 @@ async fn what_is_stamped_otherwise_or_is_a_twin_is_refused() {
     manager.archive_existing_table("t").await.unwrap();
     assert_refused(
         manager.stamp_table("deleted_t").await,
-        &["public.deleted_t is the twin of public.t"],
+        &["public.deleted_t is the archive table of public.t"],
     );
     assert_refused(
         manager
             .stamp_table(StampedTable::new("t").updated_at_column("deleted_at"))
             .await,
-        &["\"deleted_at\"", "twin"],
+        &["\"deleted_at\"", "archive_table"],
     );
     assert_eq!(columns(&m, "t").await.len(), 1);
     manager.unstamp_table("posts").await.unwrap();

@@ -135,7 +135,7 @@ macro_rules! keyed {
                 let restored = deleted.restore(&db).await.unwrap();
                 assert_eq!(restored.relinked, 1, "{literal}");
                 assert_eq!(dumps(&db, &names).await, before);
-                // The same by the key alone, and by the ledger.
+                // The same by the key alone, and by the archival table.
                 parent::Entity::archive_many()
                     .filter(parent::Column::Id.eq(key.clone()))
                     .by("somebody")

@@ -184,7 +184,7 @@ async fn names_that_must_be_quoted() {
     archive_table(
         &db,
         ExistingTable::new("Order \"Ünï\" $1's")
-            .twin("x")
+            .archive_table("x")
             .archival_id_column("%s"),
     )
     .await;
@@ -251,7 +251,7 @@ async fn names_of_63_bytes() {
         &[],
     )
     .await;
-    archive_table(&db, ExistingTable::new(table).twin(archive)).await;
+    archive_table(&db, ExistingTable::new(table).archive_table(archive)).await;
     long::Entity::archive_by_id(1).exec(&db).await.unwrap();
     assert_eq!((count(&db, table).await, count(&db, archive).await), (0, 1));
     long::Entity::restore_by_id(1).exec(&db).await.unwrap();

@@ -113,7 +113,7 @@ async fn identities_and_generated_columns() {
     assert_eq!(dumps(&db, &FAMILY).await, before);
 }
 
-/// A column that was dropped leaves a hole in the numbers of the columns; the twin has none.
+/// A column that was dropped leaves a hole in the numbers of the columns; the archive table has none.
 #[tokio::test]
 async fn a_table_that_lost_a_column_before() {
     let (_database, db) = tables(
@@ -138,9 +138,9 @@ async fn a_table_that_lost_a_column_before() {
     assert_eq!(dumps(&db, &FAMILY).await, before);
 }
 
-/// The twin has its columns in another order: each value goes to the column of its name.
+/// The archive table has its columns in another order: each value goes to the column of its name.
 #[tokio::test]
-async fn a_twin_with_another_order_of_columns() {
+async fn a_archive_table_with_another_order_of_columns() {
     let (_database, db) = tables(
         "create table parents (id bigint primary key, first text, second text);
          create table deleted_parents (second text, deleted_by bigint, archival_id bigint not null, first text, deleted_at timestamptz not null, id bigint primary key);

@@ -332,7 +332,7 @@ async fn changed(change: &str, expected: &str, planned_before: bool) {
 
 /// The way out that the error names is one.
 #[tokio::test]
-async fn a_twin_in_step_again_takes_the_new_column() {
+async fn a_archive_table_in_step_again_takes_the_new_column() {
     let (_database, db) = tables(&two_families("on delete cascade"), &FAMILY).await;
     let one = || cascaded::parent::Entity::archive_by_id(1);
     one().exec(&db).await.unwrap().restore(&db).await.unwrap();

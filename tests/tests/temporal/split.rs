@@ -214,7 +214,7 @@ async fn columns_that_cannot_move_are_refused() -> Result<(), DbErr> {
     m.manager().archive_existing_table("departments").await?;
     assert_says(
         &refused(m.manager().split_into_history(split()).await),
-        &["has a twin"],
+        &["has an archive table"],
     );
     Ok(())
 }

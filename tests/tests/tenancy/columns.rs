@@ -251,12 +251,13 @@ async fn a_column_that_is_renamed_by_hand() {
         )
         .await;
         let rest = check(owner).await.unwrap();
-        for twin in RENAMED.iter().skip_while(|t| *t != &table).skip(1) {
+        for archive_table in RENAMED.iter().skip_while(|t| *t != &table).skip(1) {
             assert!(
-                rest.iter().any(|d| d.object == format!("public.{twin}")
-                    && d.problem.contains("has no column organisation")
-                    && d.remedy.contains("rename the column here, too")),
-                "{twin}: {rest:#?}"
+                rest.iter()
+                    .any(|d| d.object == format!("public.{archive_table}")
+                        && d.problem.contains("has no column organisation")
+                        && d.remedy.contains("rename the column here, too")),
+                "{archive_table}: {rest:#?}"
             );
         }
         // Nobody sees another tenant's rows meanwhile.

@@ -65,7 +65,7 @@ async fn twice_is_once() {
 }
 
 #[tokio::test]
-async fn a_twin_that_is_made_later() {
+async fn a_archive_table_that_is_made_later() {
     let organisations = Organisations::new().await;
     organisations
         .manager()

@@ -1,6 +1,7 @@
 //! Row-level security for several tenants in one database: nothing of another tenant is seen, written, moved or lost.
 
 mod administrators;
+mod archival_records;
 mod attribution;
 mod attribution_of_archivals;
 mod audit;
@@ -12,7 +13,6 @@ mod followed;
 mod forged;
 mod guards;
 mod histories;
-mod ledger;
 mod log;
 mod migrations;
 mod mixed;

@@ -7,7 +7,7 @@ use crate::tenancy::bare::{bare, grant};
 use crate::tenancy::database::{number, run, texts};
 
 const TABLE: &str = "{rows}\n; -- {table}";
-const ORG: &str = "{twin} \"{name}\"\n--";
+const ORG: &str = "{archive_table} \"{name}\"\n--";
 
 /// It is attributed by statements that name table, key and column.
 #[tokio::test]

@@ -59,13 +59,13 @@ async fn who_when_and_why() {
         (Some(7), archival.id)
     );
     assert_eq!(deleted.deleted_at, archival.archived_at);
-    let (_, ledger) = comment::deleted::Entity::find_by_id(2)
+    let (_, record) = comment::deleted::Entity::find_by_id(2)
         .find_also_related(sea_orm_archive::archival::Entity)
         .one(&db)
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(ledger.as_ref(), Some(&archival));
+    assert_eq!(record.as_ref(), Some(&archival));
     let restored = post::Entity::restore_by_id(1)
         .by(8)
         .exec(&db)

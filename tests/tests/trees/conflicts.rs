@@ -209,7 +209,7 @@ async fn a_key_that_is_archived() {
 
 /// The number of the next archival was taken by hand: that says nothing of the row's key, and the call after it works.
 #[tokio::test]
-async fn a_number_of_the_ledger_that_is_taken() {
+async fn an_archival_id_that_is_taken() {
     let database = database("rooms", ROOMS, &["rooms"]).await;
     let db = database.connect().await;
     run(

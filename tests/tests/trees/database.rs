@@ -7,7 +7,7 @@ use sea_orm_migration::SchemaManager;
 
 pub use sea_orm_archive_tests::sql::{run, texts as column};
 
-/// A database made by `sql`, with twins for `tables`.
+/// A database made by `sql`, with archive tables for `tables`.
 pub async fn database(
     key: &'static str,
     sql: &'static str,

@@ -231,7 +231,7 @@ async fn hidden_rows_are_refused() {
     order::Entity::archive_by_id(1).exec(&owner).await.unwrap();
 }
 
-/// Without the ledger there is an answer, too.
+/// Without the archival table there is an answer, too.
 #[tokio::test]
 async fn nothing_is_installed() {
     let database = sea_orm_archive_tests::Database::empty().await;

@@ -335,7 +335,7 @@ async fn names_and_composite_keys() {
         manager.install_archive().await?;
         manager.archive_existing_table(("geo graphy", "Régions \"of\" select")).await?;
         let towns = ExistingTable::new("towns_with_a_name_that_is_as_long_as_postgresql_lets_a_name_be_");
-        manager.archive_existing_table(towns.twin("gone_towns")).await?;
+        manager.archive_existing_table(towns.archive_table("gone_towns")).await?;
         Ok(())
     })
     .await;

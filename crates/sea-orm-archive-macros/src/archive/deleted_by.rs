@@ -65,10 +65,10 @@ impl DeletedBy {
         Some(Self { ty, doubtful })
     }
 
-    /// The type in the module of the twin.
+    /// The type in the module of the deleted entity.
     ///
     /// One that may be wrong is written nowhere but in [`Self::around`], so that it is wrong once.
-    pub(super) fn in_twin(&self) -> TokenStream {
+    pub(super) fn in_deleted_entity(&self) -> TokenStream {
         match self.doubtful {
             Some(_) => quote!(::sea_orm_archive::__private::DeletedBy<super::Entity>),
             None => self.ty.to_token_stream(),

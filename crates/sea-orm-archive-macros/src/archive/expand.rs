@@ -6,9 +6,9 @@ use syn::LitStr;
 
 use super::{
     deleted_by::DeletedBy,
+    deleted_entity::{Added, DeletedEntity},
     edge::Edge,
     serde,
-    twin::{Added, Twin},
 };
 use crate::{
     attr::ItemValue,
@@ -16,16 +16,16 @@ use crate::{
     nested::one_deeper,
 };
 
-/// The impls on the entity and the module with its twin.
+/// The impls on the entity and the module with its deleted entity.
 pub(super) fn expand(
     entity: &Entity,
-    twin: &Twin,
+    deleted: &DeletedEntity,
     deleted_by: &DeletedBy,
     edges: &[Edge],
 ) -> TokenStream {
-    let archivable = archivable(twin, deleted_by, edges);
+    let archivable = archivable(deleted, deleted_by, edges);
     let from_deleted = from_deleted(entity);
-    let module = module(entity, twin, deleted_by);
+    let module = module(entity, deleted, deleted_by);
     quote! {
         #archivable
         #from_deleted
@@ -33,8 +33,8 @@ pub(super) fn expand(
     }
 }
 
-fn archivable(twin: &Twin, deleted_by: &DeletedBy, edges: &[Edge]) -> TokenStream {
-    let added = added_columns(twin);
+fn archivable(deleted: &DeletedEntity, deleted_by: &DeletedBy, edges: &[Edge]) -> TokenStream {
+    let added = added_columns(deleted);
     let edges = edges.iter().map(Edge::expand);
     deleted_by.around(|deleted_by| {
         quote! {
@@ -52,9 +52,9 @@ fn archivable(twin: &Twin, deleted_by: &DeletedBy, edges: &[Edge]) -> TokenStrea
 }
 
 /// `.added_columns(..)`, where one has another name than the default.
-fn added_columns(twin: &Twin) -> Option<TokenStream> {
-    let columns = twin.added().map(|added| &added.column);
-    let renamed = twin.added().iter().any(|added| added.renamed());
+fn added_columns(deleted: &DeletedEntity) -> Option<TokenStream> {
+    let columns = deleted.added().map(|added| &added.column);
+    let renamed = deleted.added().iter().any(|added| added.renamed());
     renamed.then(|| quote!(.added_columns(#(#columns),*)))
 }
 
@@ -70,14 +70,14 @@ fn from_deleted(entity: &Entity) -> TokenStream {
     }
 }
 
-fn module(entity: &Entity, twin: &Twin, deleted_by: &DeletedBy) -> TokenStream {
+fn module(entity: &Entity, deleted: &DeletedEntity, deleted_by: &DeletedBy) -> TokenStream {
     let vis = &entity.vis;
-    let model = model(entity, twin, deleted_by);
-    let relation = relation(twin);
-    let comparison = comparison(twin, deleted_by);
-    let serde = serde::impls(entity, twin, deleted_by);
+    let model = model(entity, deleted, deleted_by);
+    let relation = relation(deleted);
+    let comparison = comparison(deleted, deleted_by);
+    let serde = serde::impls(entity, deleted, deleted_by);
     quote! {
-        /// The archive table: every column of the entity, and when, by whom and in which archival
+        /// The deleted entity: every column of the entity, and when, by whom and in which archival
         /// the row was archived.
         #[allow(missing_docs)]
         #vis mod deleted {
@@ -111,16 +111,16 @@ fn module(entity: &Entity, twin: &Twin, deleted_by: &DeletedBy) -> TokenStream {
 }
 
 /// `deleted::Model`, from which SeaORM derives the rest of the entity.
-fn model(entity: &Entity, twin: &Twin, deleted_by: &DeletedBy) -> TokenStream {
-    let table = &twin.table;
+fn model(entity: &Entity, deleted: &DeletedEntity, deleted_by: &DeletedBy) -> TokenStream {
+    let table = &deleted.table;
     let schema = entity.schema_name.iter();
     let rename_all = entity.rename_all.iter();
     let columns = entity.columns.iter().map(column);
-    let deleted_by = deleted_by.in_twin();
+    let deleted_by = deleted_by.in_deleted_entity();
     let explicit = entity.rename_all.is_some();
-    let [at, by, archival] = twin.added().map(|added| added_field(added, explicit));
+    let [at, by, archival] = deleted.added().map(|added| added_field(added, explicit));
     quote! {
-        /// A row of the archive table.
+        /// A row of the deleted entity.
         #[derive(Clone, Debug, DeriveEntityModel)]
         #[sea_orm(
             table_name = #table
@@ -139,7 +139,7 @@ fn model(entity: &Entity, twin: &Twin, deleted_by: &DeletedBy) -> TokenStream {
     }
 }
 
-/// A field of the entity, as it is in the twin.
+/// A field of the entity, as it is in the deleted entity.
 fn column(column: &Column) -> TokenStream {
     let ident = &column.ident;
     let ty = one_deeper(column.ty.to_token_stream());
@@ -155,9 +155,9 @@ fn column(column: &Column) -> TokenStream {
     }
 }
 
-/// What SeaORM has to know of a column in the twin.
+/// What SeaORM has to know of a column in the deleted entity.
 fn keys(column: &Column) -> Option<TokenStream> {
-    // The ids of the twin are those of the entity, never new ones.
+    // The ids of the deleted entity are those of the entity, never new ones.
     let primary_key = column
         .primary_key
         .then(|| quote!(primary_key, auto_increment = false));
@@ -196,8 +196,8 @@ fn added_field(added: &Added, explicit: bool) -> TokenStream {
     quote!(#name pub #field)
 }
 
-fn relation(twin: &Twin) -> TokenStream {
-    let from = format!("Column::{}", twin.archival_id.variant);
+fn relation(deleted: &DeletedEntity) -> TokenStream {
+    let from = format!("Column::{}", deleted.archival_id.variant);
     quote! {
         /// A deleted row belongs to the archival that took it along.
         #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -222,9 +222,9 @@ fn relation(twin: &Twin) -> TokenStream {
 ///
 /// A derive does not see its neighbours. `for<'a>` keeps the compiler from deciding the bound here,
 /// so that the impl is there when the Model has the trait, and is no error when it has not.
-fn comparison(twin: &Twin, deleted_by: &DeletedBy) -> TokenStream {
-    let deleted_by = deleted_by.in_twin();
-    let fields = twin.added().map(|added| &added.field);
+fn comparison(deleted: &DeletedEntity, deleted_by: &DeletedBy) -> TokenStream {
+    let deleted_by = deleted_by.in_deleted_entity();
+    let fields = deleted.added().map(|added| &added.field);
     quote! {
         #[automatically_derived]
         impl ::core::cmp::PartialEq for Model

@@ -1,13 +1,13 @@
 //! `DeriveArchive`: parse, validate, expand.
 
 mod deleted_by;
+mod deleted_entity;
 mod edge;
 mod expand;
 mod named;
 mod options;
 mod policy;
 mod serde;
-mod twin;
 
 use proc_macro2::TokenStream;
 use syn::DeriveInput;
@@ -25,11 +25,16 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
         .and_then(|entity| {
             let options = options::Options::read(&entity, &mut errors);
             let edges = edge::read(&entity, options.edges, &mut errors);
-            let twin = twin::Twin::of(&entity, &options.names, &mut errors)?;
-            Some(expand::expand(&entity, &twin, &options.deleted_by, &edges))
+            let deleted = deleted_entity::DeletedEntity::of(&entity, &options.names, &mut errors)?;
+            Some(expand::expand(
+                &entity,
+                &deleted,
+                &options.deleted_by,
+                &edges,
+            ))
         })
         .unwrap_or_default();
-    // Beside the errors, so that what uses the twin has none of its own.
+    // Beside the errors, so that what uses the deleted entity has none of its own.
     expansion.extend(errors.into_compile_errors());
     expansion
 }

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{deleted_by::DeletedBy, twin::Twin};
+use super::{deleted_by::DeletedBy, deleted_entity::DeletedEntity};
 use crate::{
     attr::{self, ItemValue},
     entity::Entity,
@@ -11,13 +11,17 @@ use crate::{
 
 /// `Serialize` and `Deserialize` of `deleted::Model`, for an entity whose Model has them.
 ///
-/// The Model's own impls do the work, so that its `#[serde(..)]` attributes hold for the twin too.
-pub(super) fn impls(entity: &Entity, twin: &Twin, deleted_by: &DeletedBy) -> TokenStream {
-    let deleted_by = deleted_by.in_twin();
-    let fields = twin.added().map(|added| &added.field);
+/// The Model's own impls do the work, so that its `#[serde(..)]` attributes hold for the deleted entity too.
+pub(super) fn impls(
+    entity: &Entity,
+    deleted: &DeletedEntity,
+    deleted_by: &DeletedBy,
+) -> TokenStream {
+    let deleted_by = deleted_by.in_deleted_entity();
+    let fields = deleted.added().map(|added| &added.field);
     let columns = entity.columns.iter().map(|column| &column.ident);
     let columns = quote!(#(#columns: row.#columns,)*);
-    let with_added = with_added(entity, twin);
+    let with_added = with_added(entity, deleted);
     quote! {
         #with_added
 
@@ -58,8 +62,8 @@ pub(super) fn impls(entity: &Entity, twin: &Twin, deleted_by: &DeletedBy) -> Tok
 }
 
 /// The shape that serde sees; generic, so that it also compiles where the Model has no serde.
-fn with_added(entity: &Entity, twin: &Twin) -> TokenStream {
-    let [deleted_at, deleted_by, archival_id] = twin.added().map(|added| &added.field);
+fn with_added(entity: &Entity, deleted: &DeletedEntity) -> TokenStream {
+    let [deleted_at, deleted_by, archival_id] = deleted.added().map(|added| &added.field);
     // The added columns follow the rule that the Model gives its own.
     let rename_all = attr::foreign_items(&entity.attrs, "serde")
         .into_iter()

@@ -1,4 +1,4 @@
-//! Every kind of column is in the twin what it is in the entity.
+//! Every kind of column is in the deleted entity what it is in the entity.
 
 use sea_orm::{ColumnTrait, ColumnType, DbBackend, EntityTrait, Iterable, QueryFilter, QueryTrait};
 use sea_orm_archive::Archivable;
@@ -158,20 +158,28 @@ mod shadowed {
 }
 
 type Active = <everything::Entity as EntityTrait>::Column;
-type Twin = <everything::deleted::Entity as EntityTrait>::Column;
+type Deleted = <everything::deleted::Entity as EntityTrait>::Column;
 
 #[test]
 fn every_column_has_its_type_and_nullability() {
-    for (active, twin) in Active::iter().zip(Twin::iter()) {
-        let (active_def, twin_def) = (active.def(), twin.def());
+    for (active, deleted_entity) in Active::iter().zip(Deleted::iter()) {
+        let (active_def, deleted_entity_def) = (active.def(), deleted_entity.def());
         assert_eq!(
             active_def.get_column_type(),
-            twin_def.get_column_type(),
+            deleted_entity_def.get_column_type(),
             "{active:?}"
         );
-        assert_eq!(active_def.is_null(), twin_def.is_null(), "{active:?}");
-        assert_eq!(active.enum_type_name(), twin.enum_type_name(), "{active:?}");
-        assert!(!twin_def.is_unique(), "{active:?}");
+        assert_eq!(
+            active_def.is_null(),
+            deleted_entity_def.is_null(),
+            "{active:?}"
+        );
+        assert_eq!(
+            active.enum_type_name(),
+            deleted_entity.enum_type_name(),
+            "{active:?}"
+        );
+        assert!(!deleted_entity_def.is_unique(), "{active:?}");
     }
 }
 
@@ -200,14 +208,14 @@ fn values_are_bound_as_the_entity_binds_them() {
         .filter(Active::Kind.eq("x"))
         .build(DbBackend::Postgres)
         .to_string();
-    let twin = everything::deleted::Entity::find()
-        .filter(Twin::Status.eq(types::Status::Draft))
-        .filter(Twin::Kind.eq("x"))
+    let deleted_entity = everything::deleted::Entity::find()
+        .filter(Deleted::Status.eq(types::Status::Draft))
+        .filter(Deleted::Kind.eq("x"))
         .build(DbBackend::Postgres)
         .to_string();
     assert_eq!(
         filter(&active).replace("everything", "deleted_everything"),
-        filter(&twin)
+        filter(&deleted_entity)
     );
 }
 
@@ -216,13 +224,13 @@ fn deleted_by_has_the_type_of_the_attribute() {
     fn by<E: Archivable<DeletedBy = B>, B>() {}
     by::<everything::Entity, types::UserId>();
     by::<bare::Entity, i64>();
-    assert!(Twin::DeletedBy.def().is_null());
+    assert!(Deleted::DeletedBy.def().is_null());
     assert_eq!(
-        Twin::DeletedBy.def().get_column_type(),
+        Deleted::DeletedBy.def().get_column_type(),
         &ColumnType::BigInteger
     );
-    assert!(!Twin::DeletedAt.def().is_null());
-    assert!(!Twin::ArchivalId.def().is_null());
+    assert!(!Deleted::DeletedAt.def().is_null());
+    assert!(!Deleted::ArchivalId.def().is_null());
 }
 
 #[test]

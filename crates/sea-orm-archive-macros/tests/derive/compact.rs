@@ -278,7 +278,7 @@ fn via_rel_names_the_foreign_key_of_a_tree() {
 }
 
 #[test]
-fn the_twin_has_the_columns_and_three_more() {
+fn the_deleted_entity_has_the_columns_and_three_more() {
     assert_eq!(
         added_columns::<author::Entity>(),
         ["deleted_at", "deleted_by", "archival_id"]

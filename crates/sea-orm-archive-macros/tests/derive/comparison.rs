@@ -1,4 +1,4 @@
-//! A twin compares exactly where its Model does.
+//! An deleted entity compares exactly where its Model does.
 
 use sea_orm_archive::DeriveArchive;
 
@@ -73,7 +73,7 @@ fn rows_are_equal_in_the_columns_of_the_entity_and_the_added_ones() {
 }
 
 #[test]
-fn a_twin_is_eq_where_its_model_is() {
+fn a_deleted_entity_is_eq_where_its_model_is() {
     fn eq<T: Eq>() {}
     fn partial_eq<T: PartialEq>() {}
     eq::<eq::deleted::Model>();

@@ -307,7 +307,7 @@ fn policies_can_stand_on_the_struct() {
 }
 
 #[test]
-fn the_twin_has_the_columns_and_three_more() {
+fn the_deleted_entity_has_the_columns_and_three_more() {
     assert_eq!(
         added_columns::<post::Entity>(),
         ["deleted_at", "deleted_by", "archival_id"]
@@ -319,7 +319,7 @@ fn the_twin_has_the_columns_and_three_more() {
 }
 
 #[test]
-fn the_twin_finds_its_archival() {
+fn the_deleted_entity_finds_its_archival() {
     let statement = tag::deleted::Entity::find()
         .inner_join(archival::Entity)
         .build(DbBackend::Postgres)
@@ -351,5 +351,8 @@ fn the_twin_finds_its_archival() {
 fn the_declaration_names_both_tables() {
     let declaration = post::Entity::declaration();
     assert_eq!(declaration.table.quoted(), r#""blog"."posts""#);
-    assert_eq!(declaration.twin.quoted(), r#""blog"."deleted_posts""#);
+    assert_eq!(
+        declaration.archive_table.quoted(),
+        r#""blog"."deleted_posts""#
+    );
 }

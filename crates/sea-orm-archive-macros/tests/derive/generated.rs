@@ -16,8 +16,8 @@ macro_rules! both_formats {
     ($($entity:ident),*) => {$(
         #[test]
         fn $entity() {
-            assert_twin::<dense::$entity::Entity>(stringify!($entity));
-            assert_twin::<compact::$entity::Entity>(stringify!($entity));
+            assert_deleted_entity::<dense::$entity::Entity>(stringify!($entity));
+            assert_deleted_entity::<compact::$entity::Entity>(stringify!($entity));
         }
     )*};
 }
@@ -27,10 +27,10 @@ both_formats!(
 );
 
 #[track_caller]
-fn assert_twin<E: Archivable>(table: &str) {
+fn assert_deleted_entity<E: Archivable>(table: &str) {
     let declaration = E::declaration();
     assert_eq!(declaration.table.table, table);
-    assert_eq!(declaration.twin.table, format!("deleted_{table}"));
+    assert_eq!(declaration.archive_table.table, format!("deleted_{table}"));
     assert_eq!(
         added_columns::<E>(),
         ["deleted_at", "deleted_by", "archival_id"]

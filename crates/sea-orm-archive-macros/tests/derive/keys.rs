@@ -1,4 +1,4 @@
-//! Every kind of primary key is the same key in the twin, and is never made up there.
+//! Every kind of primary key is the same key in the deleted entity, and is never made up there.
 
 use sea_orm::{DbBackend, EntityTrait, Iterable, PrimaryKeyTrait, QueryTrait};
 

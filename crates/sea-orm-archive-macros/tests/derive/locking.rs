@@ -103,6 +103,9 @@ fn the_version_is_the_field_of_that_name_or_the_one_that_is_named() {
 #[test]
 fn an_archive_is_noticed() {
     let archive = dense::Entity::declared_archive().unwrap();
-    assert_eq!(archive.twin, dense::Entity::declaration().twin);
+    assert_eq!(
+        archive.archive_table,
+        dense::Entity::declaration().archive_table
+    );
     assert!(small::Entity::declared_archive().is_none());
 }

@@ -1,4 +1,4 @@
-//! The names of the archive table and of the columns it adds.
+//! The names of the deleted entity and of the columns it adds.
 
 use sea_orm::{DbBackend, QueryTrait};
 use sea_orm_archive::Archivable;

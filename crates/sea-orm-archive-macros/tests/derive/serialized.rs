@@ -1,4 +1,4 @@
-//! A twin is serialized as its Model is, with the added columns beside the others.
+//! An deleted entity is serialized as its Model is, with the added columns beside the others.
 
 use sea_orm_archive::DeriveArchive;
 use serde::{Serialize, de::DeserializeOwned};
@@ -110,7 +110,7 @@ fn what_is_written_can_be_read() {
 }
 
 #[test]
-fn a_twin_has_of_serde_what_its_model_has() {
+fn a_deleted_entity_has_of_serde_what_its_model_has() {
     fn both<T: Serialize + DeserializeOwned>() {}
     fn serialize<T: Serialize>() {}
     both::<post::deleted::Model>();

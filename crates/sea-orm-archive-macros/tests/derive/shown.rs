@@ -38,12 +38,12 @@ pub fn columns<E: EntityTrait>() -> Vec<String> {
         .collect()
 }
 
-/// The columns that the twin adds to those of the entity; the entity's own must be the first ones.
+/// The columns that the deleted entity adds to those of the entity; the entity's own must be the first ones.
 pub fn added_columns<E: Archivable>() -> Vec<String> {
     let active = columns::<E>();
-    let mut twin = columns::<E::Deleted>();
-    let added = twin.split_off(active.len());
-    assert_eq!(twin, active);
+    let mut deleted_entity = columns::<E::Deleted>();
+    let added = deleted_entity.split_off(active.len());
+    assert_eq!(deleted_entity, active);
     added
 }
 

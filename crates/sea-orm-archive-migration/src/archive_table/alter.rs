@@ -1,8 +1,8 @@
-//! Changing a table and its twin together.
+//! Changing a table and its archive table together.
 
 use std::collections::BTreeMap;
 
-use sea_orm_archive_postgres::catalog::{Table, Twin};
+use sea_orm_archive_postgres::catalog::{ArchiveTable, Table};
 use sea_orm_migration::{
     DbErr,
     sea_query::{PostgresQueryBuilder, TableAlterStatement},
@@ -22,17 +22,17 @@ type Columns = BTreeMap<i16, String>;
 #[derive(PartialEq, Eq)]
 struct Constraints(Vec<String>);
 
-/// Applies `statement` to its table, and to the twin what it did to the columns.
+/// Applies `statement` to its table, and to the archive table what it did to the columns.
 ///
 /// What a statement does is read from the catalog, and not from the statement: a foreign key, an
-/// identity, a default or a unique constraint is the table's own, and never reaches the twin.
+/// identity, a default or a unique constraint is the table's own, and never reaches the archive table.
 /// Returns the table as it is now.
 pub(crate) async fn apply(work: &Work, statement: &TableAlterStatement) -> Result<Table, DbErr> {
     let name = table_of(statement)?;
     let before = work.existing_table(&name).await?;
-    let twin = before.twin.clone().ok_or_else(|| {
+    let archive_table = before.archive_table.clone().ok_or_else(|| {
         DbErr::Migration(format!(
-            "{} has no twin: call `manager.alter_table(..)`, or `manager.archive_existing_table(..)` first",
+            "{} has no archive table: call `manager.alter_table(..)`, or `manager.archive_existing_table(..)` first",
             before.id
         ))
     })?;
@@ -48,9 +48,9 @@ pub(crate) async fn apply(work: &Work, statement: &TableAlterStatement) -> Resul
     if converts && has_changed_type(&before, &after) {
         let only = columns_before == columns_after
             && constraints_before == constraints(work, &after).await?;
-        convert(work, statement, &twin, only).await?;
+        convert(work, statement, &archive_table, only).await?;
     } else {
-        rename_and_drop(work, &twin, &columns_before, &columns_after).await?;
+        rename_and_drop(work, &archive_table, &columns_before, &columns_after).await?;
     }
     if after.key.is_empty() {
         return Err(DbErr::Migration(format!(
@@ -58,7 +58,7 @@ pub(crate) async fn apply(work: &Work, statement: &TableAlterStatement) -> Resul
             after.id
         )));
     }
-    sync::columns(work, &after, &twin).await?;
+    sync::columns(work, &after, &archive_table).await?;
     Ok(after)
 }
 
@@ -95,32 +95,35 @@ fn has_changed_type(before: &Table, after: &Table) -> bool {
     })
 }
 
-/// Applies a conversion with USING to the twin: only the statement knows the expression.
+/// Applies a conversion with USING to the archive table: only the statement knows the expression.
 async fn convert(
     work: &Work,
     statement: &TableAlterStatement,
-    twin: &Twin,
+    archive_table: &ArchiveTable,
     only: bool,
 ) -> Result<(), DbErr> {
     if !only {
         return Err(DbErr::Migration(format!(
-            "the twin {} needs the USING of this statement, but not all the rest of it: change the type with USING in a \
+            "the archive table {} needs the USING of this statement, but not all the rest of it: change the type with USING in a \
              statement of its own",
-            twin.id
+            archive_table.id
         )));
     }
-    let mut for_twin = statement.clone();
-    for_twin.table((twin.id.schema.clone(), twin.id.table.clone()));
-    work.execute(&for_twin).await
+    let mut for_archive_table = statement.clone();
+    for_archive_table.table((
+        archive_table.id.schema.clone(),
+        archive_table.id.table.clone(),
+    ));
+    work.execute(&for_archive_table).await
 }
 
 async fn rename_and_drop(
     work: &Work,
-    twin: &Twin,
+    archive_table: &ArchiveTable,
     before: &Columns,
     after: &Columns,
 ) -> Result<(), DbErr> {
-    let alter = format!("ALTER TABLE {}", twin.id.sql());
+    let alter = format!("ALTER TABLE {}", archive_table.id.sql());
     for (number, name) in before {
         let name = quote(name);
         match after.get(number).map(|now| quote(now)) {

@@ -1,42 +1,46 @@
-//! Making the twin of a table.
+//! Making the archive table of a table.
 
-use sea_orm_archive_postgres::catalog::{Table, TableId, Twin};
+use sea_orm_archive_postgres::catalog::{ArchiveTable, Table, TableId};
 use sea_orm_archive_postgres::compare::{Difference, differences, list};
 use sea_orm_migration::DbErr;
 
 use crate::{
-    archive_table::{index, options::TwinOptions, privileges, register, sequence},
+    archive_table::{index, options::ArchiveTableOptions, privileges, register, sequence},
     name::{self, quote, quote_all},
     work::Work,
 };
 
-/// Gives `active` its twin, unless it has the one that `options` describe already.
+/// Gives `active` its archive table, unless it has the one that `options` describe already.
 pub(crate) async fn ensure(
     work: &Work,
     active: &Table,
-    options: &TwinOptions,
+    options: &ArchiveTableOptions,
 ) -> Result<(), DbErr> {
     refuse_unfit(work, active, options).await?;
     register::forget_dropped(work).await?;
-    match &active.twin {
-        Some(twin) => verify_registered(work, active, twin, options).await?,
+    match &active.archive_table {
+        Some(archive_table) => verify_registered(work, active, archive_table, options).await?,
         None => {
-            let twin = find_or_create(work, active, options).await?;
-            register::add(work, &active.id, &twin, options).await?;
+            let archive_table = find_or_create(work, active, options).await?;
+            register::add(work, &active.id, &archive_table, options).await?;
         }
     }
     let registered = work.existing_table(&active.id.sql()).await?;
-    if let Some(twin) = &registered.twin {
-        index::create_missing(work, &registered, twin).await?;
-        if active.twin.is_none() {
-            privileges::copy_to_new(work, &active.id, &twin.id).await?;
+    if let Some(archive_table) = &registered.archive_table {
+        index::create_missing(work, &registered, archive_table).await?;
+        if active.archive_table.is_none() {
+            privileges::copy_to_new(work, &active.id, &archive_table.id).await?;
         }
     }
     sequence::own(work, active).await
 }
 
-/// Refuses the tables that cannot have a twin.
-async fn refuse_unfit(work: &Work, active: &Table, options: &TwinOptions) -> Result<(), DbErr> {
+/// Refuses the tables that cannot have an archive table.
+async fn refuse_unfit(
+    work: &Work,
+    active: &Table,
+    options: &ArchiveTableOptions,
+) -> Result<(), DbErr> {
     let table = &active.id;
     let refuse = |reason: String| Err(DbErr::Migration(format!("{table} {reason}")));
     if table.schema == "archive" || table.schema.starts_with("pg_") {
@@ -55,7 +59,7 @@ async fn refuse_unfit(work: &Work, active: &Table, options: &TwinOptions) -> Res
     }
     if active.has_inheritors {
         return refuse(
-            "has tables that inherit from it, whose rows a twin could not tell from its own: \
+            "has tables that inherit from it, whose rows an archive table could not tell from its own: \
                        use partitions, or archive the inheriting tables"
                 .to_owned(),
         );
@@ -67,7 +71,7 @@ async fn refuse_unfit(work: &Work, active: &Table, options: &TwinOptions) -> Res
         );
     }
     if let Some(other) = register::active_of(work, table).await? {
-        return refuse(format!("is itself the twin of {other}"));
+        return refuse(format!("is itself the archive table of {other}"));
     }
     let added = options.added();
     for (position, column) in added.iter().enumerate() {
@@ -75,9 +79,9 @@ async fn refuse_unfit(work: &Work, active: &Table, options: &TwinOptions) -> Res
         if added[..position].contains(column) {
             return refuse(format!("cannot have two added columns called \"{column}\""));
         }
-        if active.twin.is_none() && active.column(column).is_some() {
+        if active.archive_table.is_none() && active.column(column).is_some() {
             return refuse(format!(
-                "has a column \"{column}\" of its own: give the twin's another name with \
+                "has a column \"{column}\" of its own: give the archive table's another name with \
                  `.deleted_at_column(..)`, `.deleted_by_column(..)` or `.archival_id_column(..)`, and the entity \
                  the same one with `#[archive(..)]`"
             ));
@@ -86,32 +90,37 @@ async fn refuse_unfit(work: &Work, active: &Table, options: &TwinOptions) -> Res
     Ok(())
 }
 
-/// Checks that the twin that is registered is the one that is asked for.
+/// Checks that the archive table that is registered is the one that is asked for.
 async fn verify_registered(
     work: &Work,
     active: &Table,
-    twin: &Twin,
-    options: &TwinOptions,
+    archive_table: &ArchiveTable,
+    options: &ArchiveTableOptions,
 ) -> Result<(), DbErr> {
-    let name = options.twin_of(&active.id.table)?;
-    let registered = [&twin.deleted_at, &twin.deleted_by, &twin.archival_id].map(String::as_str);
-    if twin.id.table != name || registered != options.added() {
+    let name = options.archive_table_of(&active.id.table)?;
+    let registered = [
+        &archive_table.deleted_at,
+        &archive_table.deleted_by,
+        &archive_table.archival_id,
+    ]
+    .map(String::as_str);
+    if archive_table.id.table != name || registered != options.added() {
         return Err(DbErr::Migration(format!(
-            "{} has the twin {} with the columns {} already, and not \"{name}\" with {}",
+            "{} has the archive table {} with the columns {} already, and not \"{name}\" with {}",
             active.id,
-            twin.id,
+            archive_table.id,
             quote_all(registered),
             quote_all(options.added()),
         )));
     }
-    let table = work.existing_table(&twin.id.sql()).await?;
+    let table = work.existing_table(&archive_table.id.sql()).await?;
     let differences = differences(active, &table, &options.added());
     if differences.is_empty() {
         return verify_added(work, active, &table, options).await;
     }
     Err(DbErr::Migration(format!(
         "the archive table {} no longer fits {}: {}; {}",
-        twin.id,
+        archive_table.id,
         active.id,
         list(&differences),
         match differences
@@ -119,28 +128,28 @@ async fn verify_registered(
             .find(|difference| !difference.is_synced())
         {
             None => "call `manager.sync_archived_table(..)`".to_owned(),
-            Some(first) => first.finding(&active.id, &twin.id).to_string(),
+            Some(first) => first.finding(&active.id, &archive_table.id).to_string(),
         }
     )))
 }
 
-/// The table that the options call the twin, where there is one that fits; a new one otherwise.
+/// The table that the options call the archive table, where there is one that fits; a new one otherwise.
 async fn find_or_create(
     work: &Work,
     active: &Table,
-    options: &TwinOptions,
+    options: &ArchiveTableOptions,
 ) -> Result<TableId, DbErr> {
-    let name = options.twin_of(&active.id.table)?;
+    let name = options.archive_table_of(&active.id.table)?;
     name::check(&name)?;
-    let twin = format!("{}.{}", quote(&active.id.schema), quote(&name));
-    match work.table(&twin).await? {
+    let archive_table = format!("{}.{}", quote(&active.id.schema), quote(&name));
+    match work.table(&archive_table).await? {
         Some(found) => verify_found(work, active, &found, options).await?,
         None => create(work, active, &name, options).await?,
     }
-    Ok(work.existing_table(&twin).await?.id)
+    Ok(work.existing_table(&archive_table).await?.id)
 }
 
-/// Creates the twin.
+/// Creates the archive table.
 ///
 /// A plain LIKE copies names, types, collations, order and NOT NULL, and leaves out what would change
 /// a row on its way in or keep it out: identity, generation, defaults, checks and unique indexes.
@@ -148,32 +157,37 @@ async fn create(
     work: &Work,
     active: &Table,
     name: &str,
-    options: &TwinOptions,
+    options: &ArchiveTableOptions,
 ) -> Result<(), DbErr> {
     let schema = &active.id.schema;
-    let twin = format!("{}.{}", quote(schema), quote(name));
+    let archive_table = format!("{}.{}", quote(schema), quote(name));
     let key = quote_all(active.key.iter().map(|column| column.name.as_str()));
-    work.run(&format!("CREATE TABLE {twin} (LIKE {})", active.id.sql()))
-        .await?;
+    work.run(&format!(
+        "CREATE TABLE {archive_table} (LIKE {})",
+        active.id.sql()
+    ))
+    .await?;
     work.execute(&options.add_columns(schema, name)).await?;
-    work.run(&format!("ALTER TABLE {twin} ADD PRIMARY KEY ({key})"))
-        .await
+    work.run(&format!(
+        "ALTER TABLE {archive_table} ADD PRIMARY KEY ({key})"
+    ))
+    .await
 }
 
-/// Refuses a table that has the twin's name and is not its twin.
+/// Refuses a table that has the archive table's name and is not its archive table.
 async fn verify_found(
     work: &Work,
     active: &Table,
     found: &Table,
-    options: &TwinOptions,
+    options: &ArchiveTableOptions,
 ) -> Result<(), DbErr> {
     let mut differences = differences(active, found, &options.added());
     // Those that it lacks it gets with the grants.
     differences.retain(|difference| !matches!(difference, Difference::RowSecurity));
     if !differences.is_empty() {
         return Err(DbErr::Migration(format!(
-            "there is a {} already, and it does not fit as the twin of {}: {}; rename it, change it to fit, or give \
-             the twin another name with `.twin(\"..\")`",
+            "there is a {} already, and it does not fit as the archive table of {}: {}; rename it, change it to fit, or give \
+             the archive table another name with `.archive_table(\"..\")`",
             found.id,
             active.id,
             list(&differences)
@@ -181,19 +195,19 @@ async fn verify_found(
     }
     if let Some(other) = register::active_of(work, &found.id).await? {
         return Err(DbErr::Migration(format!(
-            "{} is the twin of {other} and cannot be that of {} too: give it another one with `.twin(\"..\")`",
+            "{} is the archive table of {other} and cannot be that of {} too: give it another one with `.archive_table(\"..\")`",
             found.id, active.id
         )));
     }
     verify_added(work, active, found, options).await
 }
 
-/// Checks the three columns that a twin adds.
+/// Checks the three columns that an archive table adds.
 async fn verify_added(
     work: &Work,
     active: &Table,
-    twin: &Table,
-    options: &TwinOptions,
+    archive_table: &Table,
+    options: &ArchiveTableOptions,
 ) -> Result<(), DbErr> {
     let types = [
         "timestamp with time zone".to_owned(),
@@ -202,7 +216,7 @@ async fn verify_added(
     ];
     for ((name, sql_type), not_null) in options.added().iter().zip(types).zip([true, false, true]) {
         let type_oid = work.type_oid(&sql_type).await?;
-        let fits = twin.column(name).is_some_and(|column| {
+        let fits = archive_table.column(name).is_some_and(|column| {
             Some(column.type_oid) == type_oid
                 && column.not_null == not_null
                 && !column.generated
@@ -210,8 +224,8 @@ async fn verify_added(
         });
         if !fits {
             return Err(DbErr::Migration(format!(
-                "{} does not fit as the twin of {}: it needs a column \"{name}\" {sql_type}{}",
-                twin.id,
+                "{} does not fit as the archive table of {}: it needs a column \"{name}\" {sql_type}{}",
+                archive_table.id,
                 active.id,
                 if not_null { " NOT NULL" } else { ", nullable" }
             )));

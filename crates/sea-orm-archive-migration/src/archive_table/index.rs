@@ -1,31 +1,38 @@
 //! The indexes that restore and moderators look up archived rows by.
 
-use sea_orm_archive_postgres::catalog::{Table, Twin};
+use sea_orm_archive_postgres::catalog::{ArchiveTable, Table};
 use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
 use crate::{name::quote_all, work::Work};
 
-/// Creates the indexes that the twin of `active` lacks.
+/// Creates the indexes that the archive table of `active` lacks.
 ///
 /// PostgreSQL chooses their names: one made from the names of table and columns could be taken, or
 /// be cut off at 63 bytes into one that is. Whether an index is there is a question of its columns.
-pub(crate) async fn create_missing(work: &Work, active: &Table, twin: &Twin) -> Result<(), DbErr> {
-    for columns in wanted(active, twin) {
-        if !exists(work, twin.id.oid, &columns).await? {
+pub(crate) async fn create_missing(
+    work: &Work,
+    active: &Table,
+    archive_table: &ArchiveTable,
+) -> Result<(), DbErr> {
+    for columns in wanted(active, archive_table) {
+        if !exists(work, archive_table.id.oid, &columns).await? {
             let names = quote_all(columns.iter().map(String::as_str));
-            work.run(&format!("CREATE INDEX ON {} ({names})", twin.id.sql()))
-                .await?;
+            work.run(&format!(
+                "CREATE INDEX ON {} ({names})",
+                archive_table.id.sql()
+            ))
+            .await?;
         }
     }
     Ok(())
 }
 
 /// When it was archived, with what, and the foreign keys: the comments of a post that is gone.
-fn wanted(active: &Table, twin: &Twin) -> Vec<Vec<String>> {
+fn wanted(active: &Table, archive_table: &ArchiveTable) -> Vec<Vec<String>> {
     let mut wanted = vec![
-        vec![twin.deleted_at.clone()],
-        vec![twin.archival_id.clone()],
+        vec![archive_table.deleted_at.clone()],
+        vec![archive_table.archival_id.clone()],
     ];
     let foreign_keys = active.outgoing.iter().map(|foreign_key| {
         let columns = foreign_key.columns.iter();

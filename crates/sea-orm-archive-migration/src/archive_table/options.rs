@@ -1,4 +1,4 @@
-//! What a migration says of a table and its twin.
+//! What a migration says of a table and its archive table.
 
 use sea_orm_migration::{
     DbErr,
@@ -10,9 +10,9 @@ use sea_orm_migration::{
 
 use crate::name;
 
-/// A table that is created together with its twin.
+/// A table that is created together with its archive table.
 ///
-/// It is made from a [`TableCreateStatement`]; the twin is called `deleted_` and the table's name, and
+/// It is made from a [`TableCreateStatement`]; the archive table is called `deleted_` and the table's name, and
 /// `deleted_by` is a bigint, where nothing else is said.
 ///
 /// ```
@@ -25,7 +25,7 @@ use crate::name;
 ///         .col(ColumnDef::new("id").uuid().not_null().primary_key())
 ///         .col(ColumnDef::new("deleted_at").date()),
 /// )
-/// .twin("invoice_archive")
+/// .archive table("invoice_archive")
 /// .deleted_at_column("archived_at")
 /// .deleted_by(ColumnType::Uuid);
 /// ```
@@ -34,10 +34,10 @@ use crate::name;
 pub struct ArchivedTable {
     pub(crate) create: TableCreateStatement,
     pub(crate) sequence: Option<TableRef>,
-    pub(crate) twin: TwinOptions,
+    pub(crate) archive_table: ArchiveTableOptions,
 }
 
-/// A table that is there already and gets a twin.
+/// A table that is there already and gets an archive table.
 ///
 /// It is made from anything that names a table.
 ///
@@ -51,12 +51,12 @@ pub struct ArchivedTable {
 #[must_use]
 pub struct ExistingTable {
     pub(crate) table: TableRef,
-    pub(crate) twin: TwinOptions,
+    pub(crate) archive_table: ArchiveTableOptions,
 }
 
-/// What the twin and its added columns are called.
+/// What the archive table and its added columns are called.
 #[derive(Clone, Debug)]
-pub(crate) struct TwinOptions {
+pub(crate) struct ArchiveTableOptions {
     pub(crate) name: Option<String>,
     pub(crate) deleted_at: String,
     pub(crate) deleted_by: String,
@@ -64,7 +64,7 @@ pub(crate) struct TwinOptions {
     pub(crate) archival_id: String,
 }
 
-impl Default for TwinOptions {
+impl Default for ArchiveTableOptions {
     fn default() -> Self {
         Self {
             name: None,
@@ -76,12 +76,12 @@ impl Default for TwinOptions {
     }
 }
 
-impl TwinOptions {
-    /// The name of the twin of the table called `active`.
-    pub(crate) fn twin_of(&self, active: &str) -> Result<String, DbErr> {
+impl ArchiveTableOptions {
+    /// The name of the archive table of the table called `active`.
+    pub(crate) fn archive_table_of(&self, active: &str) -> Result<String, DbErr> {
         match &self.name {
-            Some(twin) => Ok(twin.clone()),
-            None => name::default_twin(active),
+            Some(archive_table) => Ok(archive_table.clone()),
+            None => name::default_archive_table(active),
         }
     }
 
@@ -90,10 +90,10 @@ impl TwinOptions {
         [&self.deleted_at, &self.deleted_by, &self.archival_id]
     }
 
-    /// The statement that adds these columns to `twin`.
-    pub(crate) fn add_columns(&self, schema: &str, twin: &str) -> TableAlterStatement {
+    /// The statement that adds these columns to `archive_table`.
+    pub(crate) fn add_columns(&self, schema: &str, archive_table: &str) -> TableAlterStatement {
         Table::alter()
-            .table((schema.to_owned(), twin.to_owned()))
+            .table((schema.to_owned(), archive_table.to_owned()))
             .add_column(
                 ColumnDef::new(self.deleted_at.clone())
                     .timestamp_with_time_zone()
@@ -130,7 +130,7 @@ impl ArchivedTable {
         Self {
             create: create.borrow().clone(),
             sequence: None,
-            twin: TwinOptions::default(),
+            archive_table: ArchiveTableOptions::default(),
         }
     }
 
@@ -164,50 +164,50 @@ impl ExistingTable {
     pub fn new(table: impl IntoTableRef) -> Self {
         Self {
             table: table.into_table_ref(),
-            twin: TwinOptions::default(),
+            archive_table: ArchiveTableOptions::default(),
         }
     }
 }
 
 /// The options that a new table and an existing one share.
-macro_rules! twin_options {
+macro_rules! archive_table_options {
     ($table:ident) => {
         impl $table {
-            /// Calls the twin this; it stands in the schema of its table.
-            pub fn twin(mut self, name: impl Into<String>) -> Self {
-                self.twin.name = Some(name.into());
+            /// Calls the archive table this; it stands in the schema of its table.
+            pub fn archive_table(mut self, name: impl Into<String>) -> Self {
+                self.archive_table.name = Some(name.into());
                 self
             }
 
             /// Gives the column of who archived a row this type; it is a bigint otherwise.
             pub fn deleted_by(mut self, column_type: ColumnType) -> Self {
-                self.twin.deleted_by_type = column_type;
+                self.archive_table.deleted_by_type = column_type;
                 self
             }
 
             /// Calls the column of when a row was archived this, and not `deleted_at`.
             pub fn deleted_at_column(mut self, name: impl Into<String>) -> Self {
-                self.twin.deleted_at = name.into();
+                self.archive_table.deleted_at = name.into();
                 self
             }
 
             /// Calls the column of who archived a row this, and not `deleted_by`.
             pub fn deleted_by_column(mut self, name: impl Into<String>) -> Self {
-                self.twin.deleted_by = name.into();
+                self.archive_table.deleted_by = name.into();
                 self
             }
 
             /// Calls the column of the archival that a row belongs to this, and not `archival_id`.
             pub fn archival_id_column(mut self, name: impl Into<String>) -> Self {
-                self.twin.archival_id = name.into();
+                self.archive_table.archival_id = name.into();
                 self
             }
         }
     };
 }
 
-twin_options!(ArchivedTable);
-twin_options!(ExistingTable);
+archive_table_options!(ArchivedTable);
+archive_table_options!(ExistingTable);
 
 impl From<TableCreateStatement> for ArchivedTable {
     fn from(create: TableCreateStatement) -> Self {
@@ -239,10 +239,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_added_columns_of_a_twin() {
-        let mut options = TwinOptions {
+    fn the_added_columns_of_a_archive_table() {
+        let mut options = ArchiveTableOptions {
             deleted_by_type: ColumnType::string(Some(40)),
-            ..TwinOptions::default()
+            ..ArchiveTableOptions::default()
         };
         options.deleted_at = "gone \"at\"".to_owned();
         let sql = options.add_columns("shop", "deleted_orders");

@@ -7,42 +7,46 @@ use sea_orm_migration::DbErr;
 
 use crate::{name::quote, work::Work};
 
-/// Gives the new twin the table's grants and no others, its row-level security, and its owner.
+/// Gives the new archive table the table's grants and no others, its row-level security, and its owner.
 pub(crate) async fn copy_to_new(
     work: &Work,
     active: &TableId,
-    twin: &TableId,
+    archive_table: &TableId,
 ) -> Result<(), DbErr> {
-    work.run_each(schema::archive_table::REVOKES, [twin.oid.into()])
+    work.run_each(schema::archive_table::REVOKES, [archive_table.oid.into()])
         .await?;
-    add_missing(work, active, twin).await?;
-    // Last: from here on the twin may belong to somebody else.
-    copy_owner(work, active, twin).await
+    add_missing(work, active, archive_table).await?;
+    // Last: from here on the archive table may belong to somebody else.
+    copy_owner(work, active, archive_table).await
 }
 
-/// Gives the twin the grants, the row-level security and the policies of its table that it lacks.
+/// Gives the archive table the grants, the row-level security and the policies of its table that it lacks.
 ///
-/// What somebody gave to the twin alone stays, such as a moderator's policy.
+/// What somebody gave to the archive table alone stays, such as a moderator's policy.
 pub(crate) async fn add_missing(
     work: &Work,
     active: &TableId,
-    twin: &TableId,
+    archive_table: &TableId,
 ) -> Result<(), DbErr> {
-    let tables = || [active.oid.into(), twin.oid.into()];
+    let tables = || [active.oid.into(), archive_table.oid.into()];
     work.run_each(schema::archive_table::GRANTS, tables())
         .await?;
     work.run_each(schema::archive_table::ROW_SECURITY, tables())
         .await?;
-    copy_policies(work, active, twin).await
+    copy_policies(work, active, archive_table).await
 }
 
-/// Creates the policies of `active` on `twin`.
+/// Creates the policies of `active` on `archive_table`.
 ///
 /// A policy with a subquery calls the columns of its table by the table's name, `posts.author_id`, and
-/// PostgreSQL writes it so. For as long as it takes to create the policies the twin therefore carries
+/// PostgreSQL writes it so. For as long as it takes to create the policies the archive table therefore carries
 /// that name, out of the way in the schema `archive`; a policy keeps what it means when its table is
 /// renamed.
-async fn copy_policies(work: &Work, active: &TableId, twin: &TableId) -> Result<(), DbErr> {
+async fn copy_policies(
+    work: &Work,
+    active: &TableId,
+    archive_table: &TableId,
+) -> Result<(), DbErr> {
     let staged = format!("archive.{}", quote(&active.table));
     let policies = work
         .rows(
@@ -53,10 +57,10 @@ async fn copy_policies(work: &Work, active: &TableId, twin: &TableId) -> Result<
     if policies.is_empty() {
         return Ok(());
     }
-    let (name, schema) = (quote(&twin.table), quote(&twin.schema));
+    let (name, schema) = (quote(&archive_table.table), quote(&archive_table.schema));
     work.run(&format!(
         "ALTER TABLE {} SET SCHEMA archive; ALTER TABLE archive.{name} RENAME TO {};",
-        twin.sql(),
+        archive_table.sql(),
         quote(&active.table)
     ))
     .await?;
@@ -72,14 +76,14 @@ async fn copy_policies(work: &Work, active: &TableId, twin: &TableId) -> Result<
     .await
 }
 
-async fn copy_owner(work: &Work, active: &TableId, twin: &TableId) -> Result<(), DbErr> {
+async fn copy_owner(work: &Work, active: &TableId, archive_table: &TableId) -> Result<(), DbErr> {
     work.run_each(
         "SELECT pg_catalog.format('ALTER TABLE %I.%I OWNER TO %I', n.nspname, t.relname, pg_catalog.pg_get_userbyid(a.relowner))
                     AS statement
          FROM pg_catalog.pg_class AS a, pg_catalog.pg_class AS t
          JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
          WHERE a.oid = $1::bigint::oid AND t.oid = $2::bigint::oid AND a.relowner <> t.relowner",
-        [active.oid.into(), twin.oid.into()],
+        [active.oid.into(), archive_table.oid.into()],
     )
     .await
 }

@@ -1,9 +1,9 @@
-//! `archive.archived_table`: which table has which twin.
+//! `archive.archived_table`: which table has which archive table.
 
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::DbErr;
 
-use crate::{archive_table::options::TwinOptions, table_names, work::Work};
+use crate::{archive_table::options::ArchiveTableOptions, table_names, work::Work};
 
 /// Refuses to go on where `install_archive` has not run.
 pub(crate) async fn require(work: &Work) -> Result<(), DbErr> {
@@ -26,25 +26,25 @@ pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
 /// their numbers to other tables some day.
 pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     work.run(
-        "DELETE FROM archive.archived_table AS r WHERE archive.is_gone(r.active) OR archive.is_gone(r.twin)",
+        "DELETE FROM archive.archived_table AS r WHERE archive.is_gone(r.active) OR archive.is_gone(r.archive_table)",
     )
     .await
 }
 
-/// Registers `twin` as the twin of `active`.
+/// Registers `archive_table` as the archive table of `active`.
 pub(crate) async fn add(
     work: &Work,
     active: &TableId,
-    twin: &TableId,
-    options: &TwinOptions,
+    archive_table: &TableId,
+    options: &ArchiveTableOptions,
 ) -> Result<(), DbErr> {
     let [deleted_at, deleted_by, archival_id] = options.added();
     work.run_with(
-        "INSERT INTO archive.archived_table (active, twin, deleted_at_column, deleted_by_column, archival_id_column)
+        "INSERT INTO archive.archived_table (active, archive_table, deleted_at_column, deleted_by_column, archival_id_column)
          VALUES ($1::bigint::oid, $2::bigint::oid, $3::text, $4::text, $5::text)",
         [
             active.oid.into(),
-            twin.oid.into(),
+            archive_table.oid.into(),
             deleted_at.into(),
             deleted_by.into(),
             archival_id.into(),
@@ -54,7 +54,7 @@ pub(crate) async fn add(
     table_names::note(work).await
 }
 
-/// Forgets the twin of `active`.
+/// Forgets the archive table of `active`.
 pub(crate) async fn remove(work: &Work, active: &TableId) -> Result<(), DbErr> {
     work.run_with(
         "DELETE FROM archive.archived_table WHERE active = $1::bigint::oid",
@@ -63,11 +63,11 @@ pub(crate) async fn remove(work: &Work, active: &TableId) -> Result<(), DbErr> {
     .await
 }
 
-/// The table whose twin `table` is, where it is one.
+/// The table whose archive table `table` is, where it is one.
 pub(crate) async fn active_of(work: &Work, table: &TableId) -> Result<Option<String>, DbErr> {
     let rows = work
         .rows(
-            "SELECT active::text AS active FROM archive.archived_table WHERE twin = $1::bigint::oid",
+            "SELECT active::text AS active FROM archive.archived_table WHERE archive_table = $1::bigint::oid",
             [table.oid.into()],
         )
         .await?;
@@ -76,13 +76,15 @@ pub(crate) async fn active_of(work: &Work, table: &TableId) -> Result<Option<Str
         .transpose()
 }
 
-/// The twins that are registered, as SQL text.
-pub(crate) async fn twins(work: &Work) -> Result<Vec<String>, DbErr> {
-    let sql = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS twin
+/// The archive tables that are registered, as SQL text.
+pub(crate) async fn archive_tables(work: &Work) -> Result<Vec<String>, DbErr> {
+    let sql = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS archive_table
                FROM archive.archived_table AS r
-               JOIN pg_catalog.pg_class AS c ON c.oid = r.twin
+               JOIN pg_catalog.pg_class AS c ON c.oid = r.archive_table
                JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-               ORDER BY twin";
+               ORDER BY archive_table";
     let rows = work.rows(sql, []).await?;
-    rows.iter().map(|row| row.try_get("", "twin")).collect()
+    rows.iter()
+        .map(|row| row.try_get("", "archive_table"))
+        .collect()
 }

@@ -1,11 +1,11 @@
-//! Taking a table or its twin away again.
+//! Taking a table or its archive table away again.
 
-use sea_orm_archive_postgres::catalog::{Table, Twin};
+use sea_orm_archive_postgres::catalog::{ArchiveTable, Table};
 use sea_orm_migration::DbErr;
 
 use crate::{archive_table::register, feature, table_names, work::Work};
 
-/// Drops the table called `name` and its twin, if they exist, with all their rows.
+/// Drops the table called `name` and its archive table, if they exist, with all their rows.
 pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return work
@@ -20,15 +20,20 @@ pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
     let active = work.existing_table(&active.id.sql()).await?;
     register::remove(work, &active.id).await?;
     let tables: Vec<_> = std::iter::once(active.id.sql())
-        .chain(active.twin.iter().map(|twin| twin.id.sql()))
+        .chain(
+            active
+                .archive_table
+                .iter()
+                .map(|archive_table| archive_table.id.sql()),
+        )
         .collect();
     work.run(&format!("DROP TABLE {}", tables.join(", ")))
         .await?;
     feature::changed(work, &active.id).await
 }
 
-/// Drops the twin of the table called `name`, if it has one, and only if it is empty.
-pub(crate) async fn twin(work: &Work, name: &str) -> Result<(), DbErr> {
+/// Drops the archive table of the table called `name`, if it has one, and only if it is empty.
+pub(crate) async fn archive_table(work: &Work, name: &str) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
     }
@@ -38,14 +43,18 @@ pub(crate) async fn twin(work: &Work, name: &str) -> Result<(), DbErr> {
     feature::forget_dropped(work).await?;
     table_names::follow(work, &active.id).await?;
     let active = work.existing_table(&active.id.sql()).await?;
-    match &active.twin {
-        Some(twin) => drop_empty(work, &active, twin).await,
+    match &active.archive_table {
+        Some(archive_table) => drop_empty(work, &active, archive_table).await,
         None => Ok(()),
     }
 }
 
-async fn drop_empty(work: &Work, active: &Table, twin: &Twin) -> Result<(), DbErr> {
-    let name = twin.id.sql();
+async fn drop_empty(
+    work: &Work,
+    active: &Table,
+    archive_table: &ArchiveTable,
+) -> Result<(), DbErr> {
+    let name = archive_table.id.sql();
     // A row that is archived after the count would be dropped uncounted.
     work.run(&format!("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
         .await?;
@@ -53,7 +62,7 @@ async fn drop_empty(work: &Work, active: &Table, twin: &Twin) -> Result<(), DbEr
     if rows > 0 {
         return Err(DbErr::Migration(format!(
             "{} still holds {rows} archived rows of {}, which dropping it would lose: restore or delete them first",
-            twin.id, active.id
+            archive_table.id, active.id
         )));
     }
     register::remove(work, &active.id).await?;

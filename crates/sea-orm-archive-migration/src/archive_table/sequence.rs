@@ -1,4 +1,4 @@
-//! The sequence of ids that a table and its twin share.
+//! The sequence of ids that a table and its archive table share.
 //!
 //! Only the table draws from it; archived rows keep the ids that they have. So it belongs to the
 //! table's column, and goes with the table.
@@ -48,7 +48,12 @@ pub(crate) async fn reset(work: &Work, active: &Table) -> Result<(), DbErr> {
         }));
     }
     let tables: Vec<String> = std::iter::once(active.id.sql())
-        .chain(active.twin.iter().map(|twin| twin.id.sql()))
+        .chain(
+            active
+                .archive_table
+                .iter()
+                .map(|archive_table| archive_table.id.sql()),
+        )
         .collect();
     // The owner counts every tenant's ids.
     let forced = work.unforce_all(tables.clone()).await?;

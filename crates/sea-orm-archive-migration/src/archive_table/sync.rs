@@ -1,8 +1,8 @@
-//! Giving the twin what its table got behind its back.
+//! Giving the archive table what its table got behind its back.
 
 use std::collections::HashMap;
 
-use sea_orm_archive_postgres::catalog::{Column, Table, Twin};
+use sea_orm_archive_postgres::catalog::{ArchiveTable, Column, Table};
 use sea_orm_archive_postgres::compare::{Difference, differences};
 use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
@@ -13,22 +13,33 @@ use crate::{
     work::Work,
 };
 
-/// How a column of the table is added to its twin.
+/// How a column of the table is added to its archive table.
 struct Definition {
     sql_type: String,
     /// What fills it for the rows that are archived already.
     source: Option<String>,
 }
 
-/// Changes the twin until its columns, its key and its indexes are those that `active` needs.
-pub(crate) async fn columns(work: &Work, active: &Table, twin: &Twin) -> Result<(), DbErr> {
-    let added = [&twin.deleted_at, &twin.deleted_by, &twin.archival_id].map(String::as_str);
-    refuse_clash(active, twin, &added)?;
-    let table = work.existing_table(&twin.id.sql()).await?;
+/// Changes the archive table until its columns, its key and its indexes are those that `active` needs.
+pub(crate) async fn columns(
+    work: &Work,
+    active: &Table,
+    archive_table: &ArchiveTable,
+) -> Result<(), DbErr> {
+    let added = [
+        &archive_table.deleted_at,
+        &archive_table.deleted_by,
+        &archive_table.archival_id,
+    ]
+    .map(String::as_str);
+    refuse_clash(active, archive_table, &added)?;
+    let table = work.existing_table(&archive_table.id.sql()).await?;
     let definitions = definitions(work, active).await?;
     let mut differences = differences(active, &table, &added);
     if let Some(difference) = differences.iter().find(|found| !found.is_synced()) {
-        let problem = difference.finding(&active.id, &twin.id).to_string();
+        let problem = difference
+            .finding(&active.id, &archive_table.id)
+            .to_string();
         return Err(DbErr::Migration(problem));
     }
     differences.sort_by_key(order);
@@ -36,7 +47,7 @@ pub(crate) async fn columns(work: &Work, active: &Table, twin: &Twin) -> Result<
         resolve(work, active, &table, difference, &definitions).await?;
     }
     drop_defaults(work, &table, active).await?;
-    index::create_missing(work, active, twin).await
+    index::create_missing(work, active, archive_table).await
 }
 
 /// Room first, then types, then columns, generated ones after those that they are made of, and what
@@ -58,17 +69,17 @@ fn order(difference: &Difference) -> u8 {
 async fn resolve(
     work: &Work,
     active: &Table,
-    twin: &Table,
+    archive_table: &Table,
     difference: &Difference,
     definitions: &HashMap<String, Definition>,
 ) -> Result<(), DbErr> {
-    let alter = format!("ALTER TABLE {}", twin.id.sql());
+    let alter = format!("ALTER TABLE {}", archive_table.id.sql());
     match difference {
         Difference::ForeignKey(name) => {
             work.run(&format!("{alter} DROP CONSTRAINT {}", quote(name)))
                 .await
         }
-        Difference::Extra(column) => drop_empty(work, active, twin, column).await,
+        Difference::Extra(column) => drop_empty(work, active, archive_table, column).await,
         Difference::NotPlain(column) => {
             let name = quote(&column.name);
             let generator = if column.generated {
@@ -81,11 +92,11 @@ async fn resolve(
         }
         Difference::Type { active: column, .. } => {
             let definition = &definitions[&column.name];
-            change_type(work, active, twin, column, definition).await
+            change_type(work, active, archive_table, column, definition).await
         }
         Difference::Missing(column) => {
             let definition = &definitions[&column.name];
-            add(work, active, twin, column, definition).await
+            add(work, active, archive_table, column, definition).await
         }
         Difference::NotNull {
             column,
@@ -98,8 +109,8 @@ async fn resolve(
         Difference::NotNull {
             column,
             not_null: true,
-        } => set_not_null(work, active, twin, column).await,
-        Difference::Key(columns) => change_key(work, twin, columns).await,
+        } => set_not_null(work, active, archive_table, column).await,
+        Difference::Key(columns) => change_key(work, archive_table, columns).await,
         Difference::Persistence => work.run(&format!("{alter} SET LOGGED")).await,
         // Row security comes with the grants; the rest was refused.
         _ => Ok(()),
@@ -110,22 +121,22 @@ async fn resolve(
 async fn add(
     work: &Work,
     active: &Table,
-    twin: &Table,
+    archive_table: &Table,
     column: &Column,
     definition: &Definition,
 ) -> Result<(), DbErr> {
-    let rows = work.count(&twin.id.sql(), "true").await?;
+    let rows = work.count(&archive_table.id.sql(), "true").await?;
     if column.not_null && definition.source.is_none() && rows > 0 {
         return Err(DbErr::Migration(format!(
             "{active} has a column \"{name}\" that is NOT NULL and has no default, so nothing says what it is in \
-             the {rows} rows of {twin}: add it with a default, or add it to {twin} and fill it there, then call \
+             the {rows} rows of {archive_table}: add it with a default, or add it to {archive_table} and fill it there, then call \
              `manager.sync_archived_table(..)`",
             active = active.id,
-            twin = twin.id,
+            archive_table = archive_table.id,
             name = column.name,
         )));
     }
-    let alter = format!("ALTER TABLE {}", twin.id.sql());
+    let alter = format!("ALTER TABLE {}", archive_table.id.sql());
     let (name, sql_type) = (quote(&column.name), &definition.sql_type);
     let source = definition.source.as_deref().unwrap_or_default();
     let not_null = if column.not_null { "NOT NULL" } else { "" };
@@ -146,68 +157,79 @@ async fn add(
 async fn change_type(
     work: &Work,
     active: &Table,
-    twin: &Table,
+    archive_table: &Table,
     column: &Column,
     definition: &Definition,
 ) -> Result<(), DbErr> {
     let (name, sql_type) = (quote(&column.name), &definition.sql_type);
-    let twin_name = twin.id.sql();
+    let archive_table_name = archive_table.id.sql();
     work.run(&format!(
-        "ALTER TABLE {twin_name} ALTER COLUMN {name} TYPE {sql_type}"
+        "ALTER TABLE {archive_table_name} ALTER COLUMN {name} TYPE {sql_type}"
     ))
     .await
     .map_err(|error| {
         DbErr::Migration(format!(
             "the column \"{}\" of {} is {sql_type} now, and what is archived in {} does not become that by itself; \
-             convert it with ALTER TABLE {twin_name} ALTER COLUMN {name} TYPE {sql_type} USING ..: {error}",
-            column.name, active.id, twin.id
+             convert it with ALTER TABLE {archive_table_name} ALTER COLUMN {name} TYPE {sql_type} USING ..: {error}",
+            column.name, active.id, archive_table.id
         ))
     })
 }
 
 /// Drops a column that the table no longer has, unless that would lose something.
-async fn drop_empty(work: &Work, active: &Table, twin: &Table, column: &str) -> Result<(), DbErr> {
+async fn drop_empty(
+    work: &Work,
+    active: &Table,
+    archive_table: &Table,
+    column: &str,
+) -> Result<(), DbErr> {
     let name = quote(column);
     // A composite value with a NULL in it is not IS NOT NULL.
     let kept = work
-        .count(&twin.id.sql(), &format!("{name} IS DISTINCT FROM NULL"))
+        .count(
+            &archive_table.id.sql(),
+            &format!("{name} IS DISTINCT FROM NULL"),
+        )
         .await?;
     if kept > 0 {
         return Err(DbErr::Migration(format!(
             "{} has no column \"{column}\" any more, but {kept} rows of {} have a value there, which dropping it \
-             would lose: save or clear it, or drop the column from the twin, or give it back to the table",
-            active.id, twin.id
+             would lose: save or clear it, or drop the column from the archive table, or give it back to the table",
+            active.id, archive_table.id
         )));
     }
-    work.run(&format!("ALTER TABLE {} DROP COLUMN {name}", twin.id.sql()))
-        .await
+    work.run(&format!(
+        "ALTER TABLE {} DROP COLUMN {name}",
+        archive_table.id.sql()
+    ))
+    .await
 }
 
 async fn set_not_null(
     work: &Work,
     active: &Table,
-    twin: &Table,
+    archive_table: &Table,
     column: &str,
 ) -> Result<(), DbErr> {
     let name = quote(column);
     let empty = work
-        .count(&twin.id.sql(), &format!("{name} IS NULL"))
+        .count(&archive_table.id.sql(), &format!("{name} IS NULL"))
         .await?;
     if empty > 0 {
         return Err(DbErr::Migration(format!(
             "the column \"{column}\" of {} is NOT NULL now, but {empty} rows of {} are NULL there and could not be \
              restored: fill them in {} first",
-            active.id, twin.id, twin.id
+            active.id, archive_table.id, archive_table.id
         )));
     }
     work.run(&format!(
         "ALTER TABLE {} ALTER COLUMN {name} SET NOT NULL",
-        twin.id.sql()
+        archive_table.id.sql()
     ))
     .await
 }
 
-async fn change_key(work: &Work, twin: &Table, columns: &[String]) -> Result<(), DbErr> {
+async fn change_key(work: &Work, archive_table: &Table, columns: &[String]) -> Result<(), DbErr> {
     // Dropping a column of the key may have dropped the key with it.
     work.run_each(
         "SELECT pg_catalog.format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, c.relname, k.conname) AS statement
@@ -215,19 +237,19 @@ async fn change_key(work: &Work, twin: &Table, columns: &[String]) -> Result<(),
          JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid
          JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
          WHERE k.conrelid = $1::bigint::oid AND k.contype = 'p'",
-        [twin.id.oid.into()],
+        [archive_table.id.oid.into()],
     )
     .await?;
     let key = quote_all(columns.iter().map(String::as_str));
     work.run(&format!(
         "ALTER TABLE {} ADD PRIMARY KEY ({key})",
-        twin.id.sql()
+        archive_table.id.sql()
     ))
     .await
 }
 
-/// A default on the twin could only ever put a value where an archived row has none.
-async fn drop_defaults(work: &Work, twin: &Table, active: &Table) -> Result<(), DbErr> {
+/// A default on the archive table could only ever put a value where an archived row has none.
+async fn drop_defaults(work: &Work, archive_table: &Table, active: &Table) -> Result<(), DbErr> {
     let columns: Vec<_> = active.columns.iter().map(|c| c.name.clone()).collect();
     work.run_each(
         "SELECT pg_catalog.format('ALTER TABLE %I.%I ALTER COLUMN %I DROP DEFAULT', n.nspname, c.relname, a.attname)
@@ -237,17 +259,17 @@ async fn drop_defaults(work: &Work, twin: &Table, active: &Table) -> Result<(), 
          JOIN pg_catalog.pg_class AS c ON c.oid = d.adrelid
          JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
          WHERE d.adrelid = $1::bigint::oid AND a.attname::text = ANY ($2)",
-        [twin.id.oid.into(), columns.into()],
+        [archive_table.id.oid.into(), columns.into()],
     )
     .await
 }
 
-fn refuse_clash(active: &Table, twin: &Twin, added: &[&str]) -> Result<(), DbErr> {
+fn refuse_clash(active: &Table, archive_table: &ArchiveTable, added: &[&str]) -> Result<(), DbErr> {
     match added.iter().find(|name| active.column(name).is_some()) {
         None => Ok(()),
         Some(name) => Err(DbErr::Migration(format!(
-            "{} cannot have a column \"{name}\": its twin {} has one of its own of that name",
-            active.id, twin.id
+            "{} cannot have a column \"{name}\": its archive table {} has one of its own of that name",
+            active.id, archive_table.id
         ))),
     }
 }

@@ -9,7 +9,7 @@ use sea_orm_migration::{
 use crate::{
     archive_table::{
         alter, create,
-        options::{ArchivedTable, TwinOptions},
+        options::{ArchiveTableOptions, ArchivedTable},
         privileges, register, sequence, sync,
     },
     feature, name, table_names,
@@ -21,7 +21,7 @@ pub(crate) async fn create(work: &Work, table: ArchivedTable) -> Result<(), DbEr
     let ArchivedTable {
         mut create,
         sequence,
-        twin,
+        archive_table,
     } = table;
     register::require(work).await?;
     let Some(active) = create.get_table_name().cloned() else {
@@ -36,7 +36,7 @@ pub(crate) async fn create(work: &Work, table: ArchivedTable) -> Result<(), DbEr
             .await?;
     }
     work.execute(create.if_not_exists()).await?;
-    adopt(work, &active, &twin).await
+    adopt(work, &active, &archive_table).await
 }
 
 /// The table called `name`. Where it has the place of one that was archived and dropped, it is that one from now on.
@@ -51,7 +51,7 @@ async fn existing(work: &Work, name: &str) -> Result<Table, DbErr> {
 pub(crate) async fn adopt(
     work: &Work,
     table: &TableRef,
-    options: &TwinOptions,
+    options: &ArchiveTableOptions,
 ) -> Result<(), DbErr> {
     register::require(work).await?;
     let active = existing(work, &name::table(table)?).await?;
@@ -73,14 +73,14 @@ pub(crate) async fn change(work: &Work, statement: &TableAlterStatement) -> Resu
 pub(crate) async fn synchronise(work: &Work, name: &str) -> Result<(), DbErr> {
     register::require(work).await?;
     let active = existing(work, name).await?;
-    let Some(twin) = &active.twin else {
+    let Some(archive_table) = &active.archive_table else {
         return Err(DbErr::Migration(format!(
-            "{} has no twin: call `manager.archive_existing_table(..)` first",
+            "{} has no archive table: call `manager.archive_existing_table(..)` first",
             active.id
         )));
     };
-    sync::columns(work, &active, twin).await?;
-    privileges::add_missing(work, &active.id, &twin.id).await?;
+    sync::columns(work, &active, archive_table).await?;
+    privileges::add_missing(work, &active.id, &archive_table.id).await?;
     table_names::refuse_lost(work, &active.id).await?;
     feature::changed(work, &active.id).await
 }

@@ -53,7 +53,7 @@ pub(crate) async fn unaudit(work: &Work, name: &str) -> Result<(), DbErr> {
 }
 
 /// Writes the trigger functions of `table` anew, where it is audited: for the columns, the partitions and the
-/// twin that it has now.
+/// archive table that it has now.
 pub(crate) async fn refresh(work: &Work, table: &Table) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
@@ -104,10 +104,16 @@ async fn watch(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbEr
     for relation in with_partitions(work, &table.id.sql()).await? {
         attach(work, &relation, &name).await?;
     }
-    if let Some(twin) = &table.twin {
-        let columns = column::columns(work, twin.id.oid).await?;
-        work.run(&written.of_twin(twin, &columns)).await?;
-        attach(work, &twin.id.sql(), &function::twin_name(audited.id)).await?;
+    if let Some(archive_table) = &table.archive_table {
+        let columns = column::columns(work, archive_table.id.oid).await?;
+        work.run(&written.of_archive_table(archive_table, &columns))
+            .await?;
+        attach(
+            work,
+            &archive_table.id.sql(),
+            &function::archive_table_name(audited.id),
+        )
+        .await?;
     }
     privileges::make_triggers_private(work).await?;
     register::put_shapes(work, audited).await
@@ -147,7 +153,7 @@ async fn attach(work: &Work, relation: &str, function: &str) -> Result<(), DbErr
 
 /// With CASCADE, which takes the triggers along.
 async fn drop_functions(work: &Work, id: i32) -> Result<(), DbErr> {
-    for function in [function::name(id), function::twin_name(id)] {
+    for function in [function::name(id), function::archive_table_name(id)] {
         work.run(&format!("DROP FUNCTION IF EXISTS {function}() CASCADE"))
             .await?;
     }

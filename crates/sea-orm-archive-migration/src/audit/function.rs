@@ -1,6 +1,6 @@
 //! The trigger function of an audited table, written for its columns.
 
-use sea_orm_archive_postgres::catalog::{Table, Twin};
+use sea_orm_archive_postgres::catalog::{ArchiveTable, Table};
 use sea_orm_archive_postgres::schema;
 use sea_orm_archive_postgres::template::fill_with;
 
@@ -17,9 +17,9 @@ pub(crate) fn name(id: i32) -> String {
     format!("archive.audit_{id}")
 }
 
-/// The function of its twin.
-pub(crate) fn twin_name(id: i32) -> String {
-    format!("archive.audit_{id}_twin")
+/// The function of its archive table.
+pub(crate) fn archive_table_name(id: i32) -> String {
+    format!("archive.audit_{id}_archive_table")
 }
 
 /// What stands in an entry, in this order.
@@ -76,19 +76,27 @@ impl Written<'_> {
         self.create(&name(self.audited.id), &body)
     }
 
-    /// The function of the twin, whose own columns are `columns`.
-    pub(crate) fn of_twin(&self, twin: &Twin, columns: &[Column]) -> String {
+    /// The function of the archive table, whose own columns are `columns`.
+    pub(crate) fn of_archive_table(
+        &self,
+        archive_table: &ArchiveTable,
+        columns: &[Column],
+    ) -> String {
         let number = |name: &str| columns.iter().find(|c| c.name == name).map(|c| c.number);
         let same = |numbers: &[i16]| -> Vec<i16> {
             let here = self.columns.iter().filter(|c| numbers.contains(&c.number));
             here.filter_map(|c| number(&c.name)).collect()
         };
-        let added = [&twin.deleted_at, &twin.deleted_by, &twin.archival_id];
+        let added = [
+            &archive_table.deleted_at,
+            &archive_table.deleted_by,
+            &archive_table.archival_id,
+        ];
         let added = added.iter().filter_map(|name| number(name));
         let body = fill_with(schema::audit::ARCHIVE_TABLE_TRIGGER_FUNCTION, &|place| {
             Some(match place {
-                "archival_id" => quote(&twin.archival_id),
-                // Not the row as a whole, which has columns of the twin's own.
+                "archival_id" => quote(&archive_table.archival_id),
+                // Not the row as a whole, which has columns of the archive table's own.
                 "whole_b" => self.whole_by_columns("b"),
                 "tenant_number" => {
                     let tenant = self.audited.tenant.map(|tenant| same(&[tenant]));
@@ -106,7 +114,7 @@ impl Written<'_> {
                 place => return self.of_rows(place),
             })
         });
-        self.create(&twin_name(self.audited.id), &body)
+        self.create(&archive_table_name(self.audited.id), &body)
     }
 
     fn create(&self, function: &str, body: &str) -> String {
@@ -125,7 +133,7 @@ impl Written<'_> {
 
     /// What any of the bodies speaks of: the rows `b` (before) and `a` (after).
     fn of_rows(&self, place: &str) -> Option<String> {
-        let moves = |text: &str| match self.table.twin {
+        let moves = |text: &str| match self.table.archive_table {
             Some(_) => fill_with(text, &|place| self.of_rows(place)),
             None => String::new(),
         };

@@ -130,7 +130,7 @@ fn known_names(oid: &str) -> String {
     )
 }
 
-/// Stores which columns the trigger functions know, of the table and of its twin, which of them are redacted, and that of
+/// Stores which columns the trigger functions know, of the table and of its archive table, which of them are redacted, and that of
 /// the tenant.
 pub(crate) async fn put_shapes(work: &Work, audited: &Audited) -> Result<(), DbErr> {
     let sql = format!(
@@ -141,7 +141,7 @@ pub(crate) async fn put_shapes(work: &Work, audited: &Audited) -> Result<(), DbE
                               WHERE c.attrelid = r.relation AND c.attname = ANY ($3) AND NOT c.attisdropped ORDER BY c.attnum),
              known_names = {}, known_place = archive.audit_place(r.relation),
              tenant_name = (SELECT c.attname FROM pg_catalog.pg_attribute AS c WHERE c.attrelid = r.relation AND c.attnum = $2),
-             twin_shape = (SELECT archive.audit_shape(a.twin) FROM archive.archived_table AS a WHERE a.active = r.relation)
+             archive_table_shape = (SELECT archive.audit_shape(a.archive_table) FROM archive.archived_table AS a WHERE a.active = r.relation)
          WHERE r.id = $1",
         known_names("r.relation")
     );

@@ -83,9 +83,9 @@ fn verify_columns(wanted: &HistorySplit, identity: &Table) -> Result<(), DbErr> 
             "is split by no columns: name those that move with `.columns([..])`".to_owned(),
         );
     }
-    if identity.twin.is_some() {
+    if identity.archive_table.is_some() {
         return refuse(
-            "has a twin, whose rows would keep the columns: split it before it is archived"
+            "has an archive table, whose rows would keep the columns: split it before it is archived"
                 .to_owned(),
         );
     }

@@ -16,9 +16,9 @@ use crate::{
 
 /// The archive's part of a [`SchemaManager`].
 ///
-/// Each method does all of its work or nothing; see [the crate](crate) for what a twin is.
+/// Each method does all of its work or nothing; see [the crate](crate) for what an archive table is.
 pub trait ArchiveSchema {
-    /// Creates the ledger, the registers and the functions that moves run through.
+    /// Creates the archival table, the registers and the functions that moves run through.
     ///
     /// In the database: the schema `archive`, the tables `archive.archival`, `archive.archived_table`,
     /// `archive.detached_link`, `archive.history_table`, `archive.temporal_foreign_key`,
@@ -66,14 +66,14 @@ pub trait ArchiveSchema {
         settings: ContextSettings,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Drops what [`install_archive`](Self::install_archive) created, the ledger with it.
+    /// Drops what [`install_archive`](Self::install_archive) created, the archival table with it.
     ///
-    /// Twins that are still registered stay as tables. The schema `archive` stays if it holds anything
+    /// Archive tables that are still registered stay as tables. The schema `archive` stays if it holds anything
     /// else. Nothing happens where nothing is installed.
     ///
     /// # Errors
     ///
-    /// While a registered twin holds rows: without the ledger they could not be restored. And while there
+    /// While a registered archive table holds rows: without the archival table they could not be restored. And while there
     /// is a temporal foreign key.
     ///
     /// ```no_run
@@ -129,7 +129,7 @@ pub trait ArchiveSchema {
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Creates a table and its twin, and registers them.
+    /// Creates a table and its archive table, and registers them.
     ///
     /// The statement is that of `manager.create_table(..)`; IF NOT EXISTS is added to it, so a table
     /// that is there stays as it is. For `posts` the database then runs
@@ -146,7 +146,7 @@ pub trait ArchiveSchema {
     /// CREATE INDEX ON "public"."deleted_posts" ("author_id"); -- one for each foreign key
     /// ```
     ///
-    /// and gives the twin the owner, the grants, the row-level security and the policies of the
+    /// and gives the archive table the owner, the grants, the row-level security and the policies of the
     /// table. A role that may DELETE active rows may INSERT archived ones. A sequence that the key's
     /// default draws from and that belongs to nobody belongs to the key's column afterwards.
     ///
@@ -154,7 +154,7 @@ pub trait ArchiveSchema {
     ///
     /// Where the table has no primary key, is a partition, is inherited from, or has a column with the
     /// name of an added one; where `deleted_` and its name are longer than 63 bytes; where a table
-    /// has the twin's name and does not fit; and where nothing is installed.
+    /// has the archive table's name and does not fit; and where nothing is installed.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::{ArchivedTable, ArchiveSchema};
@@ -176,7 +176,7 @@ pub trait ArchiveSchema {
     ///                 .table("invoices")
     ///                 .col(ColumnDef::new("id").uuid().not_null().primary_key()),
     ///         )
-    ///         .twin("invoice_archive")
+    ///         .archive table("invoice_archive")
     ///         .deleted_by(ColumnType::Uuid),
     ///     )
     ///     .await?;
@@ -188,11 +188,11 @@ pub trait ArchiveSchema {
         table: impl Into<ArchivedTable>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Drops a table, its twin and every row of both; the `down` of
+    /// Drops a table, its archive table and every row of both; the `down` of
     /// [`create_archived_table`](Self::create_archived_table).
     ///
     /// In the database: one DROP TABLE for both, without CASCADE. Nothing happens where there is no
-    /// such table. What the ledger says of it stays.
+    /// such table. What the archival table says of it stays.
     ///
     /// # Errors
     ///
@@ -211,10 +211,10 @@ pub trait ArchiveSchema {
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Gives a table that is there already a twin, and registers them.
+    /// Gives a table that is there already an archive table, and registers them.
     ///
-    /// The twin is that of [`create_archived_table`](Self::create_archived_table). The table itself is
-    /// locked against writes meanwhile, and not changed. A table of the twin's name that fits in every
+    /// The archive table is that of [`create_archived_table`](Self::create_archived_table). The table itself is
+    /// locked against writes meanwhile, and not changed. A table of the archive table's name that fits in every
     /// column is taken as it is, with its rows.
     ///
     /// # Errors
@@ -238,14 +238,14 @@ pub trait ArchiveSchema {
         table: impl Into<ExistingTable>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Drops the twin of a table and keeps the table; the `down` of
+    /// Drops the archive table of a table and keeps the table; the `down` of
     /// [`archive_existing_table`](Self::archive_existing_table).
     ///
-    /// Nothing happens where there is no such table or no twin.
+    /// Nothing happens where there is no such table or no archive table.
     ///
     /// # Errors
     ///
-    /// While the twin holds rows, or something depends on it.
+    /// While the archive table holds rows, or something depends on it.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::ArchiveSchema;
@@ -260,22 +260,22 @@ pub trait ArchiveSchema {
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Changes a table and its twin together.
+    /// Changes a table and its archive table together.
     ///
-    /// The statement is that of `manager.alter_table(..)`. It runs on the table; the twin then gets
+    /// The statement is that of `manager.alter_table(..)`. It runs on the table; the archive table then gets
     /// what it did to the columns: added, renamed, dropped, another type, NOT NULL or not. Foreign
     /// keys, defaults, identities, generated columns and unique constraints stay the table's own; a
-    /// new foreign key gets its index on the twin. The archived rows get what the active ones got: a
+    /// new foreign key gets its index on the archive table. The archived rows get what the active ones got: a
     /// new column's default, the next ids of an identity, the value of a generated column. Dropping a
     /// column drops what is archived in it, too.
     ///
-    /// A type that is changed with USING is changed by the same statement in the twin, so it needs a
+    /// A type that is changed with USING is changed by the same statement in the archive table, so it needs a
     /// statement of its own. To run twice, a statement needs `add_column_if_not_exists` and
     /// `drop_column_if_exists`, as ever.
     ///
     /// # Errors
     ///
-    /// Where there is no such table, or it has no twin; where archived rows do not fit, such as a new
+    /// Where there is no such table, or it has no archive table; where archived rows do not fit, such as a new
     /// NOT NULL column without a default, or NOT NULL where an archived row has none; and as in
     /// [`sync_archived_table`](Self::sync_archived_table) where the tables differed before.
     ///
@@ -298,20 +298,20 @@ pub trait ArchiveSchema {
         statement: impl Borrow<TableAlterStatement>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Gives the twin what its table got behind its back.
+    /// Gives the archive table what its table got behind its back.
     ///
     /// Columns that the table got, with the value that their default gives the archived rows; other
     /// types; NOT NULL or not; another primary key; indexes of new foreign keys; grants, row-level
-    /// security and policies that the twin lacks. Columns that the table lost are dropped where no
+    /// security and policies that the archive table lacks. Columns that the table lost are dropped where no
     /// archived row has a value in them. A column that was renamed looks like one that was lost and
     /// one that is new: rename it with [`alter_archived_table`](Self::alter_archived_table), or in
-    /// the twin by hand. Nothing changes where nothing differs.
+    /// the archive table by hand. Nothing changes where nothing differs.
     ///
     /// # Errors
     ///
     /// Where the archived rows do not fit, naming the column and how many there are: a new column
     /// that is NOT NULL and has no default, NULL where the table has NOT NULL, a type that they do not
-    /// convert to, a lost column in which they have values. And where the table has no twin.
+    /// convert to, a lost column in which they have values. And where the table has no archive table.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::ArchiveSchema;
@@ -326,7 +326,7 @@ pub trait ArchiveSchema {
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Sets the sequence of a table's key past the ids of the table and its twin.
+    /// Sets the sequence of a table's key past the ids of the table and its archive table.
     ///
     /// For after an import that brought ids along. The next id is the first of the sequence after the
     /// maximum over both tables (the minimum, if it counts down), or its start where both are empty.
@@ -399,7 +399,7 @@ impl ArchiveSchema for SchemaManager<'_> {
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         let table = table.into();
         Work::of(self, async move |work| {
-            verbs::adopt(work, &table.table, &table.twin).await
+            verbs::adopt(work, &table.table, &table.archive_table).await
         })
     }
 
@@ -412,7 +412,7 @@ impl ArchiveSchema for SchemaManager<'_> {
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
         Work::on(self, table.into_table_ref(), async |work, name| {
-            remove::twin(work, name).await
+            remove::archive_table(work, name).await
         })
     }
 

@@ -52,7 +52,7 @@ pub trait AuditSchema {
     ///
     /// In the database: a trigger function of its own, `archive.audit_` and a number, SECURITY DEFINER with a
     /// pinned `search_path`, and four statement triggers on the table, on each of its partitions, and on its
-    /// twin: AFTER INSERT, UPDATE and DELETE with transition tables, and BEFORE TRUNCATE. The table is locked
+    /// archive table: AFTER INSERT, UPDATE and DELETE with transition tables, and BEFORE TRUNCATE. The table is locked
     /// against writes meanwhile, and not changed.
     ///
     /// An entry of an UPDATE holds the old and new values of the columns that changed, of an INSERT the new row,
@@ -67,7 +67,7 @@ pub trait AuditSchema {
     /// # Errors
     ///
     /// Where there is no such table, or no log; where the table has no primary key, is a partition, is inherited
-    /// from, or is a twin; where a column to exclude or redact is not there, or is of the key.
+    /// from, or is an archive table; where a column to exclude or redact is not there, or is of the key.
     ///
     /// See [`install_audit`](Self::install_audit) for an example.
     fn audit_table(

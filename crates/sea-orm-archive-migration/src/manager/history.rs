@@ -128,7 +128,7 @@ pub trait HistorySchema {
     ///
     /// Where a column is part of the key, generated, or needed by something that PostgreSQL would drop
     /// with it or stop at, such as an index, a constraint or a view, naming it; where a start is NULL,
-    /// naming the row, or has another type than the history's; where the table has a twin; and as in
+    /// naming the row, or has another type than the history's; where the table has an archive table; and as in
     /// [`create_history_table`](Self::create_history_table).
     ///
     /// ```no_run

@@ -27,7 +27,7 @@ pub trait StampSchema {
     ///     ADD COLUMN "created_at" timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
     ///     ADD COLUMN "created_by" bigint,
     ///     ADD COLUMN "updated_at" timestamp with time zone NOT NULL DEFAULT pg_catalog.now(),
-    ///     ADD COLUMN "updated_by" bigint; -- and the same in the twin, where there is one
+    ///     ADD COLUMN "updated_by" bigint; -- and the same in the archive table, where there is one
     /// ALTER TABLE "public"."posts"
     ///     ALTER COLUMN "created_by" SET DEFAULT archive.actor_as(NULL::pg_catalog.int8),
     ///     ALTER COLUMN "updated_by" SET DEFAULT archive.actor_as(NULL::pg_catalog.int8);
@@ -48,9 +48,9 @@ pub trait StampSchema {
     ///
     /// # Errors
     ///
-    /// Where there is no such table, or it is a partition, a twin, or inherited from; where a column of these names
+    /// Where there is no such table, or it is a partition, an archive table, or inherited from; where a column of these names
     /// has another type, such as a timestamp without its time zone, or is generated; where the table is stamped in
-    /// other columns; where it has a trigger `zz_stamp` of its own; where a column has the name of one that the twin
+    /// other columns; where it has a trigger `zz_stamp` of its own; where a column has the name of one that the archive table
     /// adds; and where nothing is installed.
     ///
     /// ```no_run
@@ -77,7 +77,7 @@ pub trait StampSchema {
     /// Stops stamping a table; the `down` of [`stamp_table`](Self::stamp_table).
     ///
     /// In the database: the trigger and its function go, and so do the defaults that came with them. The columns
-    /// stay, in the twin too, since they hold data; drop them with
+    /// stay, in the archive table too, since they hold data; drop them with
     /// [`alter_archived_table`](crate::ArchiveSchema::alter_archived_table) where that is meant. A `created_at` that
     /// is NOT NULL has no default then, so an INSERT has to bring it. Nothing happens where there is no such table,
     /// or it is not stamped.

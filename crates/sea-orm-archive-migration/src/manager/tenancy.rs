@@ -37,7 +37,7 @@ pub trait TenancySchema {
     ///     WHEN (OLD.org_id::text IS DISTINCT FROM NEW.org_id::text) ..; -- an archived row stays its tenant's
     /// ```
     ///
-    /// and the same policies on its partitions, its twin and its histories. A history gets the column first, where it
+    /// and the same policies on its partitions, its archive table and its histories. A history gets the column first, where it
     /// has it not, filled from the identities and tied to them:
     ///
     /// ```sql
@@ -58,7 +58,7 @@ pub trait TenancySchema {
     /// # Errors
     ///
     /// Where there is no such table, column or role; where the column may be NULL, or is of a type that cuts values
-    /// off (`name`, `"char"`); where the table is a history, a twin or a partition; where it has other permissive
+    /// off (`name`, `"char"`); where the table is a history, an archive table or a partition; where it has other permissive
     /// policies, which would let in more; where versions are of another tenant than their identity, or nothing says whose they are; where a temporal
     /// foreign key refers from the table to a history that is not under tenancy, since whoever ends a version there would
     /// not see the rows of other tenants that need it; and where another table has another administrator.

@@ -77,7 +77,7 @@ fn refuse_computed(table: &Table, column: &Column) -> Result<(), DbErr> {
     )))
 }
 
-/// Adds the columns that are missing, to the twin as well, and says which.
+/// Adds the columns that are missing, to the archive table as well, and says which.
 ///
 /// The times come with their default, which the rows that are there need. The actors come without: whoever
 /// migrates did not make those rows.
@@ -109,9 +109,9 @@ pub(crate) async fn add_missing(
         actions.join(", ")
     ))
     .await?;
-    if let Some(twin) = &table.twin {
+    if let Some(archive_table) = &table.archive_table {
         let now = work.existing_table(&table.id.sql()).await?;
-        sync::columns(work, &now, twin).await?;
+        sync::columns(work, &now, archive_table).await?;
     }
     Ok(added)
 }

@@ -4,7 +4,7 @@ use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_migration::DbErr;
 
 use crate::{
-    archive_table::register as twins,
+    archive_table::register as archive_tables,
     feature,
     name::{self, quote_all},
     stamps::{
@@ -49,7 +49,7 @@ pub(crate) async fn stamp(work: &Work, wanted: &StampedTable) -> Result<(), DbEr
 
 /// Refuses to go on where `install_archive` has not run, or only that of an older version.
 async fn require(work: &Work) -> Result<(), DbErr> {
-    twins::require(work).await?;
+    archive_tables::require(work).await?;
     if register::is_installed(work).await? {
         return Ok(());
     }
@@ -78,9 +78,9 @@ async fn refuse_unfit(work: &Work, table: &Table) -> Result<(), DbErr> {
              stamp the inheriting tables",
         );
     }
-    if let Some(active) = twins::active_of(work, id).await? {
+    if let Some(active) = archive_tables::active_of(work, id).await? {
         return refuse(&format!(
-            "is the twin of {active}, whose rows it keeps as they were: stamp {active}, and the twin takes the columns over"
+            "is the archive table of {active}, whose rows it keeps as they were: stamp {active}, and the archive table takes the columns over"
         ));
     }
     Ok(())

@@ -58,7 +58,7 @@ async fn leave(work: &Work, table: &TableId, column: &str) -> Result<(), DbErr> 
     remove::unmake(work, table, &members).await
 }
 
-/// Makes the policies and guards anew for what `table` is to tables under tenancy now: it may have got a twin, other
+/// Makes the policies and guards anew for what `table` is to tables under tenancy now: it may have got an archive table, other
 /// columns, or be a new history of one.
 pub(crate) async fn refresh(work: &Work, table: &TableId) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
@@ -166,7 +166,7 @@ async fn protect_member(
     work.run(&sql).await
 }
 
-/// Nothing refers to a twin, so no foreign key changes its rows; but they stay with their archival.
+/// Nothing refers to an archive table, so no foreign key changes its rows; but they stay with their archival.
 fn row_triggers(member: &Member, column: &Compared, administrator: &str) -> String {
     let guard = format!("archive.tenancy_guard({administrator})");
     // An UPDATE that moves a row to another partition ends as an INSERT there.
@@ -323,7 +323,7 @@ async fn verify_administrator(work: &Work, table: &Table, wanted: &Tenancy) -> R
     match others.first() {
         None => Ok(()),
         Some(other) => Err(DbErr::Migration(format!(
-            "{} cannot have the administrator \"{role}\": that of the other tables is \"{}\", and all share the ledger \
+            "{} cannot have the administrator \"{role}\": that of the other tables is \"{}\", and all share the archival table \
              and the audit log; name the same role",
             table.id,
             other.try_get::<String>("", "role")?

@@ -55,12 +55,12 @@ pub(crate) async fn attribute(work: &Work, tables: &[(Table, String)]) -> Result
 /// The rows of a table in archivals, and those that links were cut from, as queries of the archival and the tenant.
 fn archived_rows(table: &Table, column: &str) -> Vec<String> {
     let mut rows = Vec::new();
-    if let Some(twin) = &table.twin {
+    if let Some(archive_table) = &table.archive_table {
         rows.push(format!(
             "SELECT d.{}, coalesce({}, '') FROM {} AS d",
-            quote(&twin.archival_id),
+            quote(&archive_table.archival_id),
             table.id.tenant_text("d", column),
-            twin.id.sql()
+            archive_table.id.sql()
         ));
     }
     // As the detached links record a key.
@@ -69,7 +69,12 @@ fn archived_rows(table: &Table, column: &str) -> Vec<String> {
         .iter()
         .map(|c| format!("archive.exact_text(t.{})", quote(&c.name)))
         .collect();
-    for source in std::iter::once(&table.id).chain(table.twin.iter().map(|twin| &twin.id)) {
+    for source in std::iter::once(&table.id).chain(
+        table
+            .archive_table
+            .iter()
+            .map(|archive_table| &archive_table.id),
+    ) {
         rows.push(format!(
             "SELECT l.archival_id, coalesce({}, '')
              FROM archive.detached_link AS l JOIN {} AS t ON l.child_key = pg_catalog.jsonb_build_array({})

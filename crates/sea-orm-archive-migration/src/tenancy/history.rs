@@ -76,11 +76,11 @@ impl Tied<'_> {
             ))
         })?;
         self.fill(work, self.history, wanted, None).await?;
-        let Some(twin) = &self.history.twin else {
+        let Some(archive_table) = &self.history.archive_table else {
             return Ok(());
         };
-        let found = work.existing_table(&twin.id.sql()).await?;
-        self.fill(work, &found, wanted, Some(&twin.archival_id))
+        let found = work.existing_table(&archive_table.id.sql()).await?;
+        self.fill(work, &found, wanted, Some(&archive_table.archival_id))
             .await
     }
 
@@ -191,14 +191,14 @@ impl Tied<'_> {
         let mut sources =
             format!("SELECT i.{column} AS tenant FROM {active} AS i WHERE {is_identity}");
         let mut together = "NULL".to_owned();
-        if let Some(twin) = &self.table.twin {
-            let name = twin.id.sql();
+        if let Some(archive_table) = &self.table.archive_table {
+            let name = archive_table.id.sql();
             sources.push_str(&format!(
                 " UNION ALL SELECT i.{column} FROM {name} AS i WHERE {is_identity}"
             ));
             let archival = format!(
                 " AND i.{} = ${}",
-                quote(&twin.archival_id),
+                quote(&archive_table.archival_id),
                 self.refers.len() + 1
             );
             together = self.of_identity(&name, &archival);

@@ -63,7 +63,12 @@ pub(crate) async fn attribute(work: &Work, table: &Table, column: &str) -> Resul
         })
         .collect();
     let rows: Vec<_> = std::iter::once(&table.id)
-        .chain(table.twin.iter().map(|twin| &twin.id))
+        .chain(
+            table
+                .archive_table
+                .iter()
+                .map(|archive_table| &archive_table.id),
+        )
         .map(|source| {
             format!(
                 "SELECT pg_catalog.jsonb_build_object({}), coalesce({}, '') FROM {} AS t",

@@ -31,7 +31,7 @@ impl Tenancy {
     }
 
     /// Lets this role of the database see and change the rows of every tenant. One is for all tables, since they
-    /// share the ledger and the audit log.
+    /// share the archival table and the audit log.
     pub fn administrator(mut self, role: impl Into<String>) -> Self {
         self.administrator = Some(role.into());
         self

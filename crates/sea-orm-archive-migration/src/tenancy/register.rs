@@ -14,14 +14,14 @@ pub(crate) struct Registered {
     pub(crate) administrator: Option<String>,
 }
 
-/// A table that holds rows of one under tenancy: itself, a partition, a twin, a history.
+/// A table that holds rows of one under tenancy: itself, a partition, an archive table, a history.
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) oid: i64,
     /// As SQL text.
     pub(crate) name: String,
     pub(crate) owner: String,
-    /// `table`, `history`, `twin` or `partition`.
+    /// `table`, `history`, `archive_table` or `partition`.
     pub(crate) what: String,
     pub(crate) is_archived: bool,
     /// Partitions get the row triggers of their table from PostgreSQL.
@@ -192,7 +192,7 @@ pub(crate) async fn members(work: &Work, table: i64) -> Result<Vec<Member>, DbEr
         .rows(
             "SELECT s.relation::bigint AS oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
                     pg_catalog.pg_get_userbyid(c.relowner)::text AS owner, s.what, c.relispartition AS is_partition,
-                    c.relkind = 'p' AS is_partitioned, s.what = 'twin' AS is_archived, s.wanted_column::text AS wanted_column,
+                    c.relkind = 'p' AS is_partitioned, s.what = 'archive_table' AS is_archived, s.wanted_column::text AS wanted_column,
                     s.tenant_column::text AS tenant_column
              FROM archive.tenancy_scope AS s
              JOIN pg_catalog.pg_class AS c ON c.oid = s.relation

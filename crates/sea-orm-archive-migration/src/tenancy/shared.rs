@@ -1,4 +1,4 @@
-//! What all tables share: the ledger, the detached links and the audit log.
+//! What all tables share: the archival table, the detached links and the audit log.
 
 use sea_orm_archive_postgres::schema;
 use sea_orm_archive_postgres::template::fill;

@@ -4,8 +4,8 @@ mod table;
 mod unique;
 
 pub use table::{
-    Column, Exclusion, ForeignKey, ForeignKeyColumn, Form, KeyColumn, OnDelete, RowTrigger, Table,
-    TableId, Twin,
+    ArchiveTable, Column, Exclusion, ForeignKey, ForeignKeyColumn, Form, KeyColumn, OnDelete,
+    RowTrigger, Table, TableId,
 };
 pub use unique::{IndexPart, UniqueIndex};
 

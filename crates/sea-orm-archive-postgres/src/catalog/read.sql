@@ -223,13 +223,13 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
         SELECT coalesce(jsonb_agg(f.described ORDER BY f.conname, f.oid), '[]')
         FROM foreign_key AS f WHERE f.enforced AND f.conrelid = c.oid
     ),
-    'twin', (
+    'archive_table', (
         SELECT jsonb_build_object(
-                   'oid', r.twin::oid::bigint, 'schema', tn.nspname, 'table', tc.relname,
+                   'oid', r.archive_table::oid::bigint, 'schema', tn.nspname, 'table', tc.relname,
                    'deleted_at', r.deleted_at_column, 'deleted_by', r.deleted_by_column,
                    'archival_id', r.archival_id_column)
         FROM archive.archived_table AS r
-        JOIN pg_class AS tc ON tc.oid = r.twin JOIN pg_namespace AS tn ON tn.oid = tc.relnamespace
+        JOIN pg_class AS tc ON tc.oid = r.archive_table JOIN pg_namespace AS tn ON tn.oid = tc.relnamespace
         WHERE r.active = c.oid
     )
 ) END ORDER BY asked.ord), '[]') AS tables

@@ -45,7 +45,7 @@ pub struct Table {
     /// The foreign keys that it holds, but for those that are NOT ENFORCED.
     pub outgoing: Vec<ForeignKey>,
     /// Its archive table, where one is registered.
-    pub twin: Option<Twin>,
+    pub archive_table: Option<ArchiveTable>,
 }
 
 impl Table {
@@ -344,7 +344,7 @@ impl std::fmt::Display for OnDelete {
 
 /// The archive table of a table, as it is registered.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Twin {
+pub struct ArchiveTable {
     /// Which table it is.
     #[serde(flatten)]
     pub id: TableId,

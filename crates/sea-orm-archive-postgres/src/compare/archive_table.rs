@@ -2,17 +2,22 @@
 
 use super::difference::{Difference, differences};
 use super::finding::Finding;
-use crate::catalog::{Form, Table, Twin};
+use crate::catalog::{ArchiveTable, Form, Table};
 
 /// Everything that keeps rows of `table` from being archived, from staying archived, or from coming back. Of the
 /// differences between the two tables those that `counts` accepts.
 pub fn archive_table_findings(
     table: &Table,
     archive: &Table,
-    twin: &Twin,
+    archive_table: &ArchiveTable,
     counts: impl Fn(&Difference) -> bool,
 ) -> Vec<Finding> {
-    let added = [&twin.deleted_at, &twin.deleted_by, &twin.archival_id].map(String::as_str);
+    let added = [
+        &archive_table.deleted_at,
+        &archive_table.deleted_by,
+        &archive_table.archival_id,
+    ]
+    .map(String::as_str);
     let mut found = table_findings(table);
     found.extend(added_columns(table, archive, &added));
     let differences = differences(table, archive, &added);

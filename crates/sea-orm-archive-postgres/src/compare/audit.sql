@@ -5,7 +5,7 @@ SELECT format('%s.%s', n.nspname, c.relname) AS object,
 FROM (
     SELECT r.relation::oid AS relation, r.shape FROM archive.audited_table AS r
     UNION ALL
-    SELECT a.twin::oid, r.twin_shape FROM archive.audited_table AS r JOIN archive.archived_table AS a ON a.active = r.relation
+    SELECT a.archive_table::oid, r.archive_table_shape FROM archive.audited_table AS r JOIN archive.archived_table AS a ON a.active = r.relation
 ) AS d
 JOIN pg_class AS c ON c.oid = d.relation
 JOIN pg_namespace AS n ON n.oid = c.relnamespace

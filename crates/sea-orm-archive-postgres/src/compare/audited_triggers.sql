@@ -5,7 +5,7 @@
         FROM archive.audited_table AS r
         CROSS JOIN LATERAL (SELECT r.relation::oid UNION SELECT p.relid::oid FROM pg_partition_tree(r.relation) AS p) AS m (relation)
         UNION ALL
-        SELECT a.twin, concat('audit_', r.id, '_twin')
+        SELECT a.archive_table, concat('audit_', r.id, '_archive_table')
         FROM archive.audited_table AS r JOIN archive.archived_table AS a ON a.active = r.relation
     ) AS p
     CROSS JOIN (VALUES

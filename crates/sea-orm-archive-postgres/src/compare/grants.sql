@@ -9,19 +9,19 @@ WITH granted AS (
     CROSS JOIN aclexplode(a.attacl) AS acl WHERE acl.grantee <> c.relowner
 ),
 pair AS (
-    SELECT a.oid AS active, t.oid AS twin, a.relname AS active_name, a.relowner AS active_owner, t.relowner AS twin_owner,
+    SELECT a.oid AS active, t.oid AS archive_table, a.relname AS active_name, a.relowner AS active_owner, t.relowner AS archive_table_owner,
            EXISTS (SELECT FROM archive.tenancy_scope AS s WHERE s.relation = a.oid) AS has_tenants
-    FROM archive.archived_table AS r JOIN pg_class AS a ON a.oid = r.active JOIN pg_class AS t ON t.oid = r.twin
+    FROM archive.archived_table AS r JOIN pg_class AS a ON a.oid = r.active JOIN pg_class AS t ON t.oid = r.archive_table
 ),
 due AS (
-    SELECT p.twin, g.grantee, g.privilege, g.column_name FROM pair AS p JOIN granted AS g ON g.relation = p.active
-    WHERE g.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE') AND g.grantee <> p.twin_owner
+    SELECT p.archive_table, g.grantee, g.privilege, g.column_name FROM pair AS p JOIN granted AS g ON g.relation = p.active
+    WHERE g.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE') AND g.grantee <> p.archive_table_owner
     UNION
-    SELECT p.twin, g.grantee, 'INSERT', NULL FROM pair AS p JOIN granted AS g ON g.relation = p.active
-    WHERE g.privilege = 'DELETE' AND g.grantee <> p.twin_owner
+    SELECT p.archive_table, g.grantee, 'INSERT', NULL FROM pair AS p JOIN granted AS g ON g.relation = p.active
+    WHERE g.privilege = 'DELETE' AND g.grantee <> p.archive_table_owner
 ),
 given AS (
-    SELECT g.relation AS twin, g.grantee, g.privilege, g.column_name FROM granted AS g JOIN pair AS p ON p.twin = g.relation
+    SELECT g.relation AS archive_table, g.grantee, g.privilege, g.column_name FROM granted AS g JOIN pair AS p ON p.archive_table = g.relation
 ),
 differences AS (
     SELECT d.*, true AS is_due FROM (SELECT * FROM due EXCEPT SELECT * FROM given) AS d
@@ -30,17 +30,17 @@ differences AS (
 )
 SELECT format('%s.%s', n.nspname, c.relname) AS object, d.problem, d.remedy
 FROM (
-    SELECT p.twin, format(CASE WHEN d.is_due THEN 'does not give %s%s to %s, which its table does'
+    SELECT p.archive_table, format(CASE WHEN d.is_due THEN 'does not give %s%s to %s, which its table does'
                                ELSE 'gives %s%s to %s, which its table does not' END,
                           d.privilege, ' (' || d.column_name || ')',
                           CASE d.grantee WHEN 0 THEN 'PUBLIC' ELSE d.grantee::regrole::text END) AS problem,
            CASE WHEN d.is_due THEN format('call manager.sync_archived_table(%s)', to_json(p.active_name::text)) ELSE 'revoke it' END AS remedy
-    FROM differences AS d JOIN pair AS p ON p.twin = d.twin
+    FROM differences AS d JOIN pair AS p ON p.archive_table = d.archive_table
     WHERE d.is_due OR p.has_tenants
     UNION ALL
-    SELECT p.twin, format('belongs to %s, and its table to %s', p.twin_owner::regrole, p.active_owner::regrole),
-           format('ALTER TABLE %s OWNER TO %s', p.twin::regclass, p.active_owner::regrole)
-    FROM pair AS p WHERE p.twin_owner <> p.active_owner
+    SELECT p.archive_table, format('belongs to %s, and its table to %s', p.archive_table_owner::regrole, p.active_owner::regrole),
+           format('ALTER TABLE %s OWNER TO %s', p.archive_table::regclass, p.active_owner::regrole)
+    FROM pair AS p WHERE p.archive_table_owner <> p.active_owner
 ) AS d
-JOIN pg_class AS c ON c.oid = d.twin
+JOIN pg_class AS c ON c.oid = d.archive_table
 JOIN pg_namespace AS n ON n.oid = c.relnamespace

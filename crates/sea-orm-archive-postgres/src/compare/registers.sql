@@ -11,21 +11,21 @@ swapped AS (
     WHERE r.again <> 'enable_tenancy'
       AND (k.replaced
            OR EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.relation)
-           OR EXISTS (SELECT FROM archive.archived_table AS a JOIN pg_class AS c ON c.oid = a.twin WHERE a.active = r.relation))
+           OR EXISTS (SELECT FROM archive.archived_table AS a JOIN pg_class AS c ON c.oid = a.archive_table WHERE a.active = r.relation))
       AND NOT EXISTS (SELECT FROM registered AS n
                       WHERE n.relation = archive.successor(r.relation) AND n.again = r.again AND n.name = r.name)
     UNION ALL
-    SELECT archive.successor(r.active), format('is another table than the one of this name that has the archive table %s', r.twin),
+    SELECT archive.successor(r.active), format('is another table than the one of this name that has the archive table %s', r.archive_table),
            'call manager.archive_existing_table(..) for it'
     FROM archive.archived_table AS r
-    WHERE EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.twin)
+    WHERE EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.archive_table)
       AND NOT EXISTS (SELECT FROM archive.archived_table AS n WHERE n.active = archive.successor(r.active))
 ),
 lost AS (
     SELECT r.active::oid AS relation, 'has lost its archive table' AS problem,
            'call manager.archive_existing_table(..) again, and restore the rows from a backup' AS remedy
     FROM archive.archived_table AS r
-    WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.twin)
+    WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.archive_table)
     UNION ALL
     SELECT k.child::oid, format('has the temporal foreign key %I to a history that was dropped', k.name),
            'call manager.drop_temporal_foreign_key(..)'

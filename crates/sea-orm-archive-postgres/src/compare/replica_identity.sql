@@ -2,7 +2,7 @@
 -- each such statement. A partition has its own, and is published with its partitioned table.
 WITH written (relation, deletes, updates) AS (
     SELECT r.relation, true, true
-    FROM archive.archived_table AS a CROSS JOIN LATERAL (VALUES (a.active::oid), (a.twin::oid)) AS r (relation)
+    FROM archive.archived_table AS a CROSS JOIN LATERAL (VALUES (a.active::oid), (a.archive_table::oid)) AS r (relation)
     UNION
     SELECT h.history::oid, true, true FROM archive.history_table AS h
     UNION

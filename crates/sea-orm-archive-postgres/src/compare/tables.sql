@@ -2,7 +2,7 @@
 SELECT format('%I.%I', an.nspname, a.relname) AS name, format('%I.%I', tn.nspname, t.relname) AS archive, NULL::jsonb AS history
 FROM archive.archived_table AS r
 JOIN pg_class AS a ON a.oid = r.active JOIN pg_namespace AS an ON an.oid = a.relnamespace
-JOIN pg_class AS t ON t.oid = r.twin JOIN pg_namespace AS tn ON tn.oid = t.relnamespace
+JOIN pg_class AS t ON t.oid = r.archive_table JOIN pg_namespace AS tn ON tn.oid = t.relnamespace
 UNION ALL
 SELECT format('%I.%I', n.nspname, c.relname), NULL, jsonb_build_object(
     'identity', r.identity_columns, 'valid_from', r.valid_from, 'valid_to', r.valid_to, 'recorded_by', r.recorded_by,

@@ -61,16 +61,16 @@ unprotected AS (
     CROSS JOIN again
     WHERE NOT (c.relrowsecurity AND c.relforcerowsecurity)
 ),
--- What there must be, whether or not it was ever made: a partition, a twin or a history may have come since.
+-- What there must be, whether or not it was ever made: a partition, an archive table or a history may have come since.
 wanted AS (
     SELECT relation, 'policy' AS kind, 'tenancy'::name AS name FROM scope
     UNION
     SELECT relation, 'policy', 'tenancy' FROM shared WHERE NOT is_partition
     UNION
     SELECT relation, 'trigger', g.name FROM scope CROSS JOIN (VALUES ('tenancy_guard'), ('tenancy_guard_given')) AS g (name)
-    WHERE what <> 'twin'
+    WHERE what <> 'archive_table'
     UNION
-    SELECT relation, 'trigger', 'tenancy_guard_kept' FROM scope WHERE what = 'twin'
+    SELECT relation, 'trigger', 'tenancy_guard_kept' FROM scope WHERE what = 'archive_table'
     UNION
     SELECT relation, 'trigger', 'tenancy_guard_truncate' FROM scope
     UNION

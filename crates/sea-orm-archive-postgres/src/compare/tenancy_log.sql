@@ -12,5 +12,5 @@ UNION ALL
 SELECT f.oid::regprocedure::text, format('runs as %s, and the log belongs to %s', f.proowner::regrole, c.relowner::regrole),
        'give both to one role, and call manager.install_audit() again'
 FROM pg_proc AS f JOIN pg_class AS c ON c.oid = 'archive.audit_entry'::regclass
-WHERE f.pronamespace = 'archive'::regnamespace AND f.proname ~ '^audit_[0-9]+(_twin)?$' AND f.proowner <> c.relowner
+WHERE f.pronamespace = 'archive'::regnamespace AND f.proname ~ '^audit_[0-9]+(_archive_table)?$' AND f.proowner <> c.relowner
 ORDER BY 1, 2

@@ -1,4 +1,4 @@
-//! The one statement that moves a tree into its twins.
+//! The one statement that moves a tree into its archive tables.
 
 use super::detach;
 use super::freshness::unchanged;
@@ -101,18 +101,18 @@ fn moved(n: usize, node: &Node) -> String {
 
 fn kept(n: usize, node: &Node) -> String {
     let moved = &node.moved;
-    let twin = &moved.twin;
+    let archive_table = &moved.archive_table;
     let names = || moved.table.columns.iter().map(|c| c.name.as_str());
     format!(
         "kept_{n} AS (INSERT INTO {} ({}, {}, {}, {}) SELECT {}, $2, $4::{}, m.{TAG} FROM moved_{n} AS m RETURNING {} AS {TAG})",
-        twin.id.sql(),
+        archive_table.id.sql(),
         bare(names()),
-        quote(&twin.deleted_at),
-        quote(&twin.deleted_by),
-        quote(&twin.archival_id),
+        quote(&archive_table.deleted_at),
+        quote(&archive_table.deleted_by),
+        quote(&archive_table.archival_id),
         columns("m", names()),
         type_name(&moved.deleted_by_type),
-        quote(&twin.archival_id),
+        quote(&archive_table.archival_id),
     )
 }
 

@@ -58,11 +58,11 @@ fn taken(moved: &Moved, index: &UniqueIndex) -> String {
     ]);
     let archived = format!(
         "t.{} OPERATOR(pg_catalog.=) $1",
-        quote(&moved.twin.archival_id)
+        quote(&moved.archive_table.archival_id)
     );
     format!(
         "SELECT {conflict} FROM ({}) AS d JOIN ({}) AS a ON {}",
-        side(moved, index, &moved.twin.id.sql(), Some(&archived)),
+        side(moved, index, &moved.archive_table.id.sql(), Some(&archived)),
         side(moved, index, &moved.table.id.sql(), None),
         on.join(" AND "),
     )
@@ -113,7 +113,7 @@ fn side(moved: &Moved, index: &UniqueIndex, table: &str, only: Option<&str>) -> 
 fn missing(plan: &RestorePlan, link: &ParentLink) -> String {
     let moved = &plan.tables[link.table];
     let key = &link.key;
-    let tag = quote(&moved.twin.archival_id);
+    let tag = quote(&moved.archive_table.archival_id);
     let values: Vec<_> = key
         .columns
         .iter()
@@ -129,27 +129,29 @@ fn missing(plan: &RestorePlan, link: &ParentLink) -> String {
         .iter()
         .map(|c| format!("d.{} IS NOT NULL", quote(&c.child)))
         .collect();
-    let (archival, twin, with_it) = match &link.twin {
-        Some(twin) => (
-            format!("p.{}", quote(&twin.archival_id)),
+    let (archival, archive_table, with_it) = match &link.archive_table {
+        Some(archive_table) => (
+            format!("p.{}", quote(&archive_table.archival_id)),
             format!(
                 " LEFT JOIN {} AS p ON {}",
-                twin.id.sql(),
+                archive_table.id.sql(),
                 joined(key, "p", "d")
             ),
             format!(
                 " AND NOT EXISTS (SELECT FROM {} AS s WHERE s.{} OPERATOR(pg_catalog.=) $1 AND {})",
-                twin.id.sql(),
-                quote(&twin.archival_id),
+                archive_table.id.sql(),
+                quote(&archive_table.archival_id),
                 joined(key, "s", "d")
             ),
         ),
         None => ("NULL::bigint".to_owned(), String::new(), String::new()),
     };
     // A parent that row security hides may be there; the database knows, and says so when the rows move.
-    let seen = match (&link.twin, key.parent.hides_rows) {
+    let seen = match (&link.archive_table, key.parent.hides_rows) {
         (_, false) => String::new(),
-        (Some(twin), true) => format!(" AND p.{} IS NOT NULL", quote(&twin.archival_id)),
+        (Some(archive_table), true) => {
+            format!(" AND p.{} IS NOT NULL", quote(&archive_table.archival_id))
+        }
         (None, true) => " AND false".to_owned(),
     };
     let conflict = object(&[
@@ -162,8 +164,8 @@ fn missing(plan: &RestorePlan, link: &ParentLink) -> String {
         ("archival".to_owned(), archival),
     ]);
     format!(
-        "SELECT {conflict} FROM {} AS d{twin} WHERE d.{tag} OPERATOR(pg_catalog.=) $1 AND {} AND NOT EXISTS (SELECT FROM {} AS x WHERE {}){with_it}{seen}",
-        moved.twin.id.sql(),
+        "SELECT {conflict} FROM {} AS d{archive_table} WHERE d.{tag} OPERATOR(pg_catalog.=) $1 AND {} AND NOT EXISTS (SELECT FROM {} AS x WHERE {}){with_it}{seen}",
+        moved.archive_table.id.sql(),
         set.join(" AND "),
         key.parent.sql(),
         joined(key, "x", "d"),

@@ -1,6 +1,6 @@
 //! Rows that cannot come back yet, because another parent of theirs is archived too.
 //!
-//! They stay in their twin and change hands: from the archival that is being restored to the one
+//! They stay in their archive table and change hands: from the archival that is being restored to the one
 //! that holds the missing parent, whose restore brings them. Never to one of another tenant, whose restore would not
 //! see them: such a parent is missing.
 
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::restore::written;
 use super::rewrite::{is_rewritten, stop_unless_rewritten};
 use super::tree::TAG;
-use crate::catalog::{ForeignKey, Twin};
+use crate::catalog::{ArchiveTable, ForeignKey};
 use crate::ident::{columns, joined, key_object, literal, object, quote, same_key, type_name};
 use crate::model::{DetachedChild, Moved, RestorePlan};
 
@@ -21,7 +21,7 @@ pub struct ParentLink {
     /// The foreign key.
     pub key: ForeignKey,
     /// The archive table of the parent, where it has one.
-    pub twin: Option<Twin>,
+    pub archive_table: Option<ArchiveTable>,
 }
 
 /// Locks the archivals that rows will be deferred to, and notes there that they hold such rows; answers with their ids.
@@ -29,18 +29,18 @@ pub struct ParentLink {
 ///
 /// Race: one of them may be restored at this moment. Its restore holds the same lock, so either it is
 /// over when the next statement looks, and the parent is back, or it begins after the rows have come.
-pub fn lock(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
+pub fn lock(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) -> String {
     let moved = &plan.tables[link.table];
     format!(
         "SELECT pg_catalog.to_jsonb(o.others) AS result, archive.defer_to($1, o.others, {}::pg_catalog.regclass) \
          FROM (SELECT pg_catalog.array_agg(DISTINCT p.{}) AS others FROM {} AS t JOIN {} AS p ON {} WHERE {} \
          HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0) AS o",
         literal(&moved.table.id.sql()),
-        quote(&twin.archival_id),
-        moved.twin.id.sql(),
-        twin.id.sql(),
+        quote(&archive_table.archival_id),
+        moved.archive_table.id.sql(),
+        archive_table.id.sql(),
         joined(&link.key, "p", "t"),
-        waits(plan, link, twin),
+        waits(plan, link, archive_table),
     )
 }
 
@@ -50,13 +50,13 @@ pub fn lock(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
 /// Races: a parent that was archived since the lock is in an archival that is neither locked nor knows the table, and
 /// would not bring the row back: its rows wait for the next round. A row that changes at the same moment is locked, and
 /// looked at again as it is then.
-pub fn rows(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
+pub fn rows(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) -> String {
     let moved = &plan.tables[link.table];
-    let table = moved.twin.id.sql();
-    let tag = quote(&moved.twin.archival_id);
-    let parent_tag = quote(&twin.archival_id);
+    let table = moved.archive_table.id.sql();
+    let tag = quote(&moved.archive_table.archival_id);
+    let parent_tag = quote(&archive_table.archival_id);
     let given = format!("w.{TAG}");
-    let new = [(moved.twin.archival_id.as_str(), given.clone())];
+    let new = [(moved.archive_table.archival_id.as_str(), given.clone())];
     let key = moved.table.key.iter().map(|c| c.name.as_str());
     let names: BTreeSet<_> = written(moved).chain(key).collect();
     format!(
@@ -66,10 +66,10 @@ pub fn rows(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
          given AS (UPDATE {table} AS t SET {tag} = {given} FROM waiting AS w WHERE {} RETURNING {given} AS archival, {} AS done) \
          SELECT g.archival, pg_catalog.count(*) AS rows FROM given AS g WHERE {} GROUP BY g.archival ORDER BY g.archival",
         columns("t", names),
-        twin.id.sql(),
+        archive_table.id.sql(),
         joined(&link.key, "p", "t"),
         same_tenant("a"),
-        waits(plan, link, twin),
+        waits(plan, link, archive_table),
         same_key(&moved.table.key, "w", "t"),
         is_rewritten(moved, "w", &new),
         stop_unless_rewritten(moved, "g.done", "that has to wait for another parent"),
@@ -84,8 +84,8 @@ pub fn held(plan: &RestorePlan) -> String {
         .map(|moved| {
             let count = format!(
                 "(SELECT pg_catalog.count(*) FROM {} AS t WHERE t.{} OPERATOR(pg_catalog.=) $1)",
-                moved.twin.id.sql(),
-                quote(&moved.twin.archival_id)
+                moved.archive_table.id.sql(),
+                quote(&moved.archive_table.archival_id)
             );
             (moved.table.id.to_string(), count)
         })
@@ -93,7 +93,7 @@ pub fn held(plan: &RestorePlan) -> String {
     format!("SELECT {} AS result", object(&counts))
 }
 
-/// What `row` is of the ledger has the tenant of the archival that is restored.
+/// What `row` is of the archival table has the tenant of the archival that is restored.
 fn same_tenant(row: &str) -> String {
     format!(
         "{row}.tenant IS NOT DISTINCT FROM (SELECT s.tenant FROM archive.archival AS s WHERE s.id = $1)"
@@ -102,7 +102,7 @@ fn same_tenant(row: &str) -> String {
 
 /// The row `t` is of this archival and not its root; its parent `p` is of another, and no active row
 /// has taken the parent's place.
-fn waits(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
+fn waits(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) -> String {
     let moved = &plan.tables[link.table];
     let root = if link.table == 0 {
         format!(
@@ -114,8 +114,8 @@ fn waits(plan: &RestorePlan, link: &ParentLink, twin: &Twin) -> String {
     };
     format!(
         "t.{} = $1 AND p.{} <> $1{root} AND NOT EXISTS (SELECT FROM {} AS x WHERE {})",
-        quote(&moved.twin.archival_id),
-        quote(&twin.archival_id),
+        quote(&moved.archive_table.archival_id),
+        quote(&archive_table.archival_id),
         link.key.parent.sql(),
         joined(&link.key, "x", "t"),
     )
@@ -159,9 +159,9 @@ fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String
          FROM archive.links_of($1) AS l JOIN {} AS p ON {} JOIN archive.archival AS a ON a.id OPERATOR(pg_catalog.=) p.{tag} AND {} \
          WHERE {own} AND p.{tag} OPERATOR(pg_catalog.=) ANY ($2) HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
         literal(&child.table.sql()),
-        parent.twin.id.sql(),
+        parent.archive_table.id.sql(),
         pairs.join(" AND "),
         same_tenant("a"),
-        tag = quote(&parent.twin.archival_id),
+        tag = quote(&parent.archive_table.archival_id),
     )
 }

@@ -31,9 +31,9 @@ pub(super) fn cut(
 ) -> Vec<String> {
     let mut parts = vec![links(plan, d, child, moved)];
     parts.extend(update(child, &format!("{d}"), d, &child.table.sql(), false));
-    if let Some(twin) = &child.twin {
+    if let Some(archive_table) = &child.archive_table {
         let name = format!("archived_{d}");
-        parts.extend(update(child, &name, d, &twin.id.sql(), true));
+        parts.extend(update(child, &name, d, &archive_table.id.sql(), true));
     }
     parts
 }
@@ -47,7 +47,10 @@ fn links(plan: &Plan, d: usize, child: &DetachedChild, moved: &dyn Fn(usize) -> 
     let tenant =
         tenant.map(|tenant| format!(", {} AS {TENANT}", child.table.tenant_text("t", tenant)));
     let tenant = tenant.unwrap_or_default();
-    let archived = child.twin.iter().map(|twin| (twin.id.sql(), true));
+    let archived = child
+        .archive_table
+        .iter()
+        .map(|archive_table| (archive_table.id.sql(), true));
     let tables: Vec<_> = std::iter::once((child.table.sql(), false))
         .chain(archived)
         .collect();
@@ -180,12 +183,12 @@ pub(super) fn guards(d: usize, child: &DetachedChild) -> Vec<String> {
         ),
         remembered,
     ];
-    if let Some(twin) = &child.twin {
+    if let Some(archive_table) = &child.archive_table {
         // The plan refuses triggers there, so somebody deleted a row with plain SQL meanwhile.
         guards.push(all_done(
             &format!("archived_{d}"),
             SERIALIZATION_FAILURE,
-            &format!("rows of {} changed meanwhile: try again", twin.id),
+            &format!("rows of {} changed meanwhile: try again", archive_table.id),
         ));
     }
     guards

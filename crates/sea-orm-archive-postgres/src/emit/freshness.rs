@@ -35,10 +35,13 @@ pub fn resolved(basis: &Basis) -> String {
 /// What `archive.run` sets `archive.moving` to, but for the transaction: `:,16400,` for a table or archive table whose
 /// rows move, `~16500,` for one whose links are cut or put back.
 pub fn moving<'a>(moved: impl Iterator<Item = &'a Moved>, detached: &[DetachedChild]) -> String {
-    let tables = moved.map(|m| format!("{},{},", m.table.id.oid, m.twin.id.oid));
+    let tables = moved.map(|m| format!("{},{},", m.table.id.oid, m.archive_table.id.oid));
     let linked = detached.iter().map(|child| {
-        let twin = child.twin.as_ref().map(|twin| format!("~{},", twin.id.oid));
-        format!("~{},{}", child.table.oid, twin.unwrap_or_default())
+        let archive_table = child
+            .archive_table
+            .as_ref()
+            .map(|archive_table| format!("~{},", archive_table.id.oid));
+        format!("~{},{}", child.table.oid, archive_table.unwrap_or_default())
     });
     format!(":,{}", tables.chain(linked).collect::<String>())
 }

@@ -50,7 +50,8 @@ pub fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
             joined(key, "x", "t")
         )
     };
-    let parents = std::iter::once(key.parent.sql()).chain(link.twin.iter().map(|t| t.id.sql()));
+    let parents =
+        std::iter::once(key.parent.sql()).chain(link.archive_table.iter().map(|t| t.id.sql()));
     let orphaned: Vec<_> = set.into_iter().chain(parents.map(no_parent)).collect();
     // What the row contained is read before the UPDATE: RETURNING shows the NULL.
     let row = crate::ident::same_key(&moved.table.key, "t", "o");
@@ -61,12 +62,12 @@ pub fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
         ("link".to_owned(), values("o")),
         ("reason".to_owned(), literal("parent_deleted")),
     ]);
-    let table = moved.twin.id.sql();
+    let table = moved.archive_table.id.sql();
     Some(format!(
         "WITH orphans AS MATERIALIZED (SELECT t.* FROM {table} AS t WHERE t.{} = $1 AND {} FOR NO KEY UPDATE OF t), \
          unlinked AS (UPDATE {table} AS t SET {} FROM orphans AS o WHERE {row} RETURNING {lost} AS link, {} AS done) \
          SELECT coalesce(pg_catalog.jsonb_agg(u.link), '[]'::pg_catalog.jsonb) AS result FROM unlinked AS u WHERE {}",
-        quote(&moved.twin.archival_id),
+        quote(&moved.archive_table.archival_id),
         orphaned.join(" AND "),
         assigned.join(", "),
         is_rewritten(moved, "o", &nulled),

@@ -51,12 +51,12 @@ pub(super) fn outcomes(plan: &RestorePlan, d: usize, child: &DetachedChild) -> V
     let mut parts = vec![links(plan, d, child)];
     parts.push(rows(d, child, "active", &child.table, ""));
     let mut places = vec![format!("SELECT * FROM active_{d}")];
-    if let Some(twin) = &child.twin {
+    if let Some(archive_table) = &child.archive_table {
         let others = format!(
             " AND t.{} <> (SELECT g.id FROM target AS g)",
-            quote(&twin.archival_id)
+            quote(&archive_table.archival_id)
         );
-        parts.push(rows(d, child, "archived", &twin.id, &others));
+        parts.push(rows(d, child, "archived", &archive_table.id, &others));
         places.push(format!("SELECT * FROM archived_{d}"));
     }
     if let Some(n) = taken_as(plan, child) {
@@ -234,8 +234,8 @@ pub(super) fn assignments(child: &DetachedChild) -> Vec<(String, String)> {
 /// Puts the links back, in the table and in its archive table, and forgets those that are settled.
 pub(super) fn put_back(d: usize, child: &DetachedChild) -> Vec<String> {
     let mut parts = update(d, child, "active", &child.table);
-    if let Some(twin) = &child.twin {
-        parts.extend(update(d, child, "archived", &twin.id));
+    if let Some(archive_table) = &child.archive_table {
+        parts.extend(update(d, child, "archived", &archive_table.id));
     }
     parts.push(forget(d, child));
     parts
@@ -336,7 +336,7 @@ pub(super) fn guards(d: usize, child: &DetachedChild) -> Vec<String> {
         )
     };
     let mut guards = vec![all_done("active"), settled(d, child), forgotten(d)];
-    if child.twin.is_some() {
+    if child.archive_table.is_some() {
         guards.push(all_done("archived"));
     }
     guards
@@ -357,11 +357,11 @@ fn settled(d: usize, child: &DetachedChild) -> String {
         "EXISTS (SELECT FROM {} AS t WHERE {at})",
         child.table.sql()
     )];
-    seen.extend(child.twin.as_ref().map(|twin| {
+    seen.extend(child.archive_table.as_ref().map(|archive_table| {
         format!(
             "EXISTS (SELECT FROM {} AS t WHERE {at} AND t.{} <> (SELECT g.id FROM target AS g))",
-            twin.id.sql(),
-            quote(&twin.archival_id)
+            archive_table.id.sql(),
+            quote(&archive_table.archival_id)
         )
     }));
     let message = format!(
@@ -443,8 +443,8 @@ pub fn preview(plan: &RestorePlan) -> Option<String> {
     for (n, moved) in plan.tables.iter().enumerate() {
         parts.push(format!(
             "taken_{n} AS (SELECT t.* FROM {} AS t, target AS g WHERE t.{} = g.id)",
-            moved.twin.id.sql(),
-            quote(&moved.twin.archival_id)
+            moved.archive_table.id.sql(),
+            quote(&moved.archive_table.archival_id)
         ));
     }
     for (d, child) in plan.detached.iter().enumerate() {

@@ -96,8 +96,8 @@ pub(super) fn written(moved: &Moved) -> impl Iterator<Item = &str> {
 fn taken(n: usize, moved: &Moved) -> String {
     format!(
         "taken_{n} AS (DELETE FROM {} AS t USING target AS g WHERE t.{} = g.id RETURNING {})",
-        moved.twin.id.sql(),
-        quote(&moved.twin.archival_id),
+        moved.archive_table.id.sql(),
+        quote(&moved.archive_table.archival_id),
         columns("t", written(moved))
     )
 }
@@ -131,7 +131,7 @@ fn guards(plan: &RestorePlan) -> Vec<String> {
     if let Some(root) = plan.tables.first() {
         let message = format!(
             "{} no longer holds the root of this archival, so nothing was restored: the row was removed from the archive table by hand",
-            root.twin.id
+            root.archive_table.id
         );
         guards.push(format!(
             "(CASE WHEN EXISTS (SELECT FROM taken_0) THEN true ELSE archive.stop('{INCOMPLETE_ARCHIVAL}', {}) END)",
@@ -172,7 +172,7 @@ fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
         Some(format!(
             "(CASE WHEN NOT EXISTS (SELECT FROM taken_{n} AS t, target AS g WHERE {tenant} IS DISTINCT FROM g.tenant AND g.tenant IS DISTINCT FROM '') \
              THEN true ELSE archive.stop('{OTHER_TENANT}', {}) END)",
-            literal(&moved.twin.id.to_string())
+            literal(&moved.archive_table.id.to_string())
         ))
     })
 }

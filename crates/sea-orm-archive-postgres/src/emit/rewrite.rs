@@ -10,7 +10,7 @@ use crate::sqlstate::TRIGGER;
 /// row `before` had them.
 pub(super) fn is_rewritten(moved: &Moved, before: &str, new: &[(&str, String)]) -> String {
     let (is, wanted): (Vec<_>, Vec<_>) = written(moved)
-        .chain([moved.twin.archival_id.as_str()])
+        .chain([moved.archive_table.archival_id.as_str()])
         .map(|name| {
             let column = quote(name);
             let value = new.iter().find(|(other, _)| *other == name);
@@ -32,7 +32,7 @@ pub(super) fn is_rewritten(moved: &Moved, before: &str, new: &[(&str, String)]) 
 /// SQL: true where `done` is, and otherwise an error that names the triggers that may have done it; `what` says what the
 /// row was on its way to.
 pub(super) fn stop_unless_rewritten(moved: &Moved, done: &str, what: &str) -> String {
-    let archive_table = &moved.twin.id;
+    let archive_table = &moved.archive_table.id;
     format!(
         "CASE WHEN {done} THEN true ELSE archive.stop('{TRIGGER}', pg_catalog.concat('a trigger changed a row of ', {}, {}, (\
          SELECT ' (' OPERATOR(pg_catalog.||) pg_catalog.string_agg(g.tgname::pg_catalog.text, ', ' ORDER BY g.tgname) OPERATOR(pg_catalog.||) ')' \

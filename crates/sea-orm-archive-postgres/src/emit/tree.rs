@@ -299,7 +299,7 @@ fn lock_detached(plan: &Plan, d: usize, which: Roots) -> String {
         .collect();
     let active = linked_rows(plan, d, &child.table.sql());
     let parts = std::iter::once(roots(plan, which)).chain(claims(plan, needed));
-    let Some(twin) = &child.twin else {
+    let Some(archive_table) = &child.archive_table else {
         return with(
             parts,
             &format!("SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) FROM ({active}) AS t"),
@@ -309,7 +309,7 @@ fn lock_detached(plan: &Plan, d: usize, which: Roots) -> String {
         format!("active AS MATERIALIZED ({active})"),
         format!(
             "archived AS MATERIALIZED ({})",
-            linked_rows(plan, d, &twin.id.sql())
+            linked_rows(plan, d, &archive_table.id.sql())
         ),
     ];
     with(

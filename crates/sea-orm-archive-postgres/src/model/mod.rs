@@ -4,7 +4,7 @@ mod order;
 
 pub use order::sort;
 
-use crate::catalog::{ForeignKey, ForeignKeyColumn, KeyColumn, Table, TableId, Twin};
+use crate::catalog::{ArchiveTable, ForeignKey, ForeignKeyColumn, KeyColumn, Table, TableId};
 
 /// How the rows of one tree move.
 #[derive(Clone, Debug)]
@@ -40,14 +40,14 @@ pub struct Basis {
     pub resolved: Vec<(String, i64)>,
 }
 
-/// A table and its twin.
+/// A table and its archive table.
 #[derive(Clone, Debug)]
 pub struct Moved {
     /// The table.
     pub table: Table,
     /// Its archive table.
-    pub twin: Twin,
-    /// The type of the twin's `deleted_by`.
+    pub archive_table: ArchiveTable,
+    /// The type of the archive table's `deleted_by`.
     pub deleted_by_type: String,
 }
 
@@ -84,7 +84,7 @@ pub struct DetachedChild {
     /// Its primary key.
     pub key: Vec<KeyColumn>,
     /// Its archive table, where the link is put back if the row has been archived since.
-    pub twin: Option<Twin>,
+    pub archive_table: Option<ArchiveTable>,
     /// The foreign keys whose links are cut.
     pub edges: Vec<Parent>,
     /// The node of the same table: rows that move keep their links.

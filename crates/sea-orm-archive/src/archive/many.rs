@@ -35,25 +35,25 @@ impl<E: Archivable> ArchiveMany<E> {
         self
     }
 
-    /// Who archives them: `deleted_by` in the twins, `archived_by` in the ledger.
+    /// Who archives them: `deleted_by` in the archive tables, `archived_by` in the archival table.
     pub fn by(mut self, actor: impl Into<E::DeletedBy>) -> Self {
         self.request.by = value_text(&actor.into().into());
         self
     }
 
-    /// Why, for the ledger.
+    /// Why, for the archival table.
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.request.reason = Some(reason.into());
         self
     }
 
-    /// Anything else for the ledger.
+    /// Anything else for the archival table.
     pub fn metadata(mut self, metadata: Json) -> Self {
         self.request.metadata = Some(metadata);
         self
     }
 
-    /// Moves all of them in one statement, and returns the ledger's row of each.
+    /// Moves all of them in one statement, and returns the archival record of each.
     ///
     /// A root that lies below another one (in a table that refers to itself) goes with that one. No
     /// match is no error: the answer is empty.

@@ -34,19 +34,19 @@ impl<E: Archivable> ArchiveOne<E> {
         Self { key, request }
     }
 
-    /// Who archives it: `deleted_by` in the twins, `archived_by` in the ledger.
+    /// Who archives it: `deleted_by` in the archive tables, `archived_by` in the archival table.
     pub fn by(mut self, actor: impl Into<E::DeletedBy>) -> Self {
         self.request.by = value_text(&actor.into().into());
         self
     }
 
-    /// Why, for the ledger.
+    /// Why, for the archival table.
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.request.reason = Some(reason.into());
         self
     }
 
-    /// Anything else for the ledger.
+    /// Anything else for the archival table.
     pub fn metadata(mut self, metadata: Json) -> Self {
         self.request.metadata = Some(metadata);
         self
@@ -88,7 +88,7 @@ impl<E: Archivable> ArchiveOne<E> {
         self
     }
 
-    /// Moves the row and everything below it into the twins, and returns the ledger's row.
+    /// Moves the row and everything below it into the archive tables, and returns the archival record.
     ///
     /// One statement, one round trip, one transaction; in a transaction of the caller's a savepoint.
     ///

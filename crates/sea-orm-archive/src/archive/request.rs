@@ -16,7 +16,7 @@ use crate::lock::AtVersion;
 use crate::planned::Steps;
 use crate::row::key_columns;
 
-/// Which roots, and what the ledger shall say of them.
+/// Which roots, and what the archival table shall say of them.
 #[derive(Clone, Debug)]
 pub(super) struct Request<E: Archivable> {
     entity: PhantomData<E>,

@@ -51,8 +51,8 @@ struct Watched {
     row_type: String,
     since: DateTimeUtc,
     columns: Vec<String>,
-    twin: Option<String>,
-    twin_columns: Vec<String>,
+    archive_table: Option<String>,
+    archive_table_columns: Vec<String>,
     excluded: Vec<String>,
     generated: Vec<String>,
     /// The operator that compares each column of the key.
@@ -139,8 +139,8 @@ impl<E: EntityTrait> RowAsOf<E> {
             row_type: row.try_get("", "row_type")?,
             since: row.try_get("", "since")?,
             columns: row.try_get("", "columns")?,
-            twin: row.try_get("", "twin")?,
-            twin_columns: row.try_get("", "twin_columns")?,
+            archive_table: row.try_get("", "archive_table")?,
+            archive_table_columns: row.try_get("", "archive_table_columns")?,
             excluded: row.try_get("", "excluded")?,
             generated: row.try_get("", "generated")?,
             equals: serde_json::from_value(row.try_get("", "equals")?)
@@ -157,10 +157,10 @@ impl<E: EntityTrait> RowAsOf<E> {
         values.0.push(self.at.into());
         let at = format!("${}", values.0.len());
         let table = DeclaredName::of::<E>().quoted();
-        let twin = match &watched.twin {
-            Some(twin) => format!(
-                "UNION ALL SELECT {}, true FROM {twin} AS t, asked WHERE {}",
-                row_of(&watched.twin_columns),
+        let archive_table = match &watched.archive_table {
+            Some(archive_table) => format!(
+                "UNION ALL SELECT {}, true FROM {archive_table} AS t, asked WHERE {}",
+                row_of(&watched.archive_table_columns),
                 is_asked::<E>(watched)
             ),
             None => String::new(),
@@ -169,7 +169,7 @@ impl<E: EntityTrait> RowAsOf<E> {
             schema::audit::AS_OF,
             [
                 ("columns", columns::<E>()),
-                ("twin", twin),
+                ("archive_table", archive_table),
                 ("row", row_of(&watched.columns)),
                 ("is_asked", is_asked::<E>(watched)),
                 ("table_name", literal(&table)),

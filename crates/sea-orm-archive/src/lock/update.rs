@@ -308,17 +308,17 @@ struct Whereabouts {
     archival: Option<i64>,
 }
 
-/// The archival of an archived row. The twin has the columns of the table, and goes by its name here.
+/// The archival of an archived row. The archive table has the columns of the table, and goes by its name here.
 fn archived<E: EntityTrait>(declaration: &Declaration, key: &[Value]) -> SelectStatement {
-    let DeclaredName { schema, table } = &declaration.twin;
-    let twin = match schema {
+    let DeclaredName { schema, table } = &declaration.archive_table;
+    let archive_table = match schema {
         Some(schema) => (Alias::new(schema), Alias::new(table)).into_table_ref(),
         None => Alias::new(table).into_table_ref(),
     };
     let mut select = Query::select();
     select
         .column(Alias::new(&declaration.added.archival_id))
-        .from_as(twin, Alias::new(E::default().table_name()));
+        .from_as(archive_table, Alias::new(E::default().table_name()));
     for (column, value) in E::PrimaryKey::iter().zip(key) {
         select.and_where(is_value(column.into_column(), value));
     }

@@ -9,7 +9,7 @@ use crate::error::{ConflictError, Error};
 use crate::exec::{Executor, Sql, ask};
 use crate::row::{key_json, select_row, table_name};
 
-/// The version that was read, and the column that has it, in the table and in its twin.
+/// The version that was read, and the column that has it, in the table and in its archive table.
 #[derive(Clone, Debug)]
 pub(crate) struct AtVersion {
     column: String,
@@ -31,7 +31,7 @@ impl AtVersion {
         Expr::col((T::default(), Alias::new(&self.column))).eq(self.value.clone())
     }
 
-    /// The conflict, where the row of `T`, which is `E` or its twin, has another version by now.
+    /// The conflict, where the row of `T`, which is `E` or its archive table, has another version by now.
     pub async fn conflict<E, T, C>(&self, db: &C, key: &[Value]) -> Result<Option<Error>, Error>
     where
         E: EntityTrait,

@@ -88,7 +88,7 @@ fn names(declarations: &[Declaration]) -> Vec<DeclaredName> {
     let mut names: Vec<DeclaredName> = Vec::new();
     for declaration in declarations {
         let children = declaration.edges.iter().map(|edge| &edge.child);
-        for name in [&declaration.table, &declaration.twin]
+        for name in [&declaration.table, &declaration.archive_table]
             .into_iter()
             .chain(children)
         {
@@ -103,12 +103,14 @@ fn names(declarations: &[Declaration]) -> Vec<DeclaredName> {
 /// The archive tables of children that stay and are no part of the tree: rows there lose their link too.
 fn archive_tables_of_children(found: &HashMap<DeclaredName, Table>) -> Vec<DeclaredName> {
     let known = |oid: i64| found.values().any(|table| table.id.oid == oid);
-    let twins = found.values().filter_map(|table| table.twin.as_ref());
-    twins
-        .filter(|twin| !known(twin.id.oid))
-        .map(|twin| DeclaredName {
-            schema: Some(twin.id.schema.clone()),
-            table: twin.id.table.clone(),
+    let archive_tables = found
+        .values()
+        .filter_map(|table| table.archive_table.as_ref());
+    archive_tables
+        .filter(|archive_table| !known(archive_table.id.oid))
+        .map(|archive_table| DeclaredName {
+            schema: Some(archive_table.id.schema.clone()),
+            table: archive_table.id.table.clone(),
         })
         .collect()
 }
@@ -154,7 +156,8 @@ impl Builder {
                 let parent = &nodes[*parent].moved.table.id;
                 self.report(unfollowed_links(key, parent));
                 let child = found.get(&key.child.oid);
-                let archived = child.and_then(|c| Some((c, found.get(&c.twin.as_ref()?.id.oid)?)));
+                let archived =
+                    child.and_then(|c| Some((c, found.get(&c.archive_table.as_ref()?.id.oid)?)));
                 if let Some((child, archive)) = archived {
                     self.report(link_findings(key, child, archive));
                 }
@@ -184,27 +187,32 @@ impl Builder {
     /// The node of a declared table, unless something is wrong with it.
     fn node(&mut self, declaration: &Declaration) -> Option<Node> {
         let table = self.existing(&declaration.table)?;
-        let twin_table = self.found.get(&declaration.twin).cloned();
-        let (Some(twin_table), Some(twin)) = (twin_table, table.twin.clone()) else {
+        let archive_table = self.found.get(&declaration.archive_table).cloned();
+        let (Some(archive_table), Some(registered)) = (archive_table, table.archive_table.clone())
+        else {
             self.problems.push(format!(
                 "{} has no archive table {}: call manager.archive_existing_table({:?}) in a migration",
                 table.id,
-                declaration.twin.quoted(),
+                declaration.archive_table.quoted(),
                 table.id.table
             ));
             return None;
         };
-        self.report(registration::registration(declaration, &table, &twin_table));
+        self.report(registration::registration(
+            declaration,
+            &table,
+            &archive_table,
+        ));
         self.report(archive_table_findings(
             &table,
-            &twin_table,
-            &twin,
+            &archive_table,
+            &registered,
             Difference::stops_moves,
         ));
-        let deleted_by = twin_table.column(&twin.deleted_by)?;
+        let deleted_by = archive_table.column(&registered.deleted_by)?;
         let moved = Moved {
             table,
-            twin,
+            archive_table: registered,
             deleted_by_type: deleted_by.sql_type.clone(),
         };
         self.report(hidden_rows(&moved.table.incoming));
@@ -405,10 +413,13 @@ fn finish(
 fn has_triggers(nodes: &[Node], detached: &[DetachedChild], found: &HashMap<i64, Table>) -> bool {
     let table = |oid: i64| found.get(&oid);
     nodes.iter().any(|node| {
-        let archive_table = table(node.moved.twin.id.oid);
+        let archive_table = table(node.moved.archive_table.id.oid);
         node.moved.table.acts_on_delete() || archive_table.is_some_and(Table::acts_on_insert)
     }) || detached.iter().any(|child| {
-        let archive_table = child.twin.as_ref().and_then(|twin| table(twin.id.oid));
+        let archive_table = child
+            .archive_table
+            .as_ref()
+            .and_then(|archive_table| table(archive_table.id.oid));
         let tables = [table(child.table.oid), archive_table];
         tables.into_iter().flatten().any(Table::acts_on_update)
     })
@@ -425,7 +436,7 @@ fn detach(
         Some(child) => child.edges.push(edge),
         None => all.push(DetachedChild {
             key: edge.key.child_key.clone().unwrap_or_default(),
-            twin: found.get(&table.oid).and_then(|t| t.twin.clone()),
+            archive_table: found.get(&table.oid).and_then(|t| t.archive_table.clone()),
             triggers: found
                 .get(&table.oid)
                 .map(Table::intercepting_updates)

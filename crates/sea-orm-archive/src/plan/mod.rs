@@ -10,4 +10,4 @@ mod restore;
 
 pub(crate) use build::build;
 pub(crate) use cache::{Planning, cache, cached, planned, replanned};
-pub(crate) use restore::from_ledger;
+pub(crate) use restore::from_record;

@@ -11,7 +11,7 @@ pub(super) fn registration(
     declared: &Table,
 ) -> Vec<Finding> {
     let id = &table.id;
-    let Some(twin) = &table.twin else {
+    let Some(archive_table) = &table.archive_table else {
         return vec![Finding::new(
             id,
             "has no archive table",
@@ -22,18 +22,18 @@ pub(super) fn registration(
         )];
     };
     let mut found = Vec::new();
-    if twin.id.oid != declared.id.oid {
+    if archive_table.id.oid != declared.id.oid {
         let problem = format!(
             "has an entity that declares the archive table {}, and the migrations created {}",
-            declared.id, twin.id
+            declared.id, archive_table.id
         );
         found.push(Finding::new(id, problem, "give both the same table_name"));
     }
     let added = &declaration.added;
     for (attribute, registered) in [
-        (&added.deleted_at, &twin.deleted_at),
-        (&added.deleted_by, &twin.deleted_by),
-        (&added.archival_id, &twin.archival_id),
+        (&added.deleted_at, &archive_table.deleted_at),
+        (&added.deleted_by, &archive_table.deleted_by),
+        (&added.archival_id, &archive_table.archival_id),
     ] {
         if attribute != registered {
             let problem = format!(

@@ -9,33 +9,33 @@ use sea_orm_archive_postgres::schema;
 use crate::catalog;
 use crate::error::{DriftError, Error, NotFoundError, unexpected_answer};
 
-/// Plans from the ledger alone: the tables that it names, and the links that it remembers.
+/// Plans from the archival table alone: the tables that it names, and the links that it remembers.
 ///
 /// An archival can hold rows that its entity never declared: rows that another restore left behind
 /// because this archival holds a parent of theirs.
-pub(crate) async fn from_ledger<C: ConnectionTrait>(
+pub(crate) async fn from_record<C: ConnectionTrait>(
     db: &C,
     archival: i64,
 ) -> Result<RestorePlan, Error> {
-    let Some(ledger) = ledger(db, archival).await? else {
+    let Some(record) = record(db, archival).await? else {
         return Err(Error::NotFound(NotFoundError::Archival { archival }));
     };
-    if ledger.tables.is_empty() {
+    if record.tables.is_empty() {
         return Err(Error::Drift(DriftError::Schema {
-            table: ledger.root_table,
+            table: record.root_table,
             problems: vec![
-                "the ledger names no table that holds rows of this archival: it was written by hand"
+                "the archival table names no table that holds rows of this archival: it was written by hand"
                     .to_owned(),
             ],
         }));
     }
-    let mut names = ledger.tables.clone();
-    names.extend(ledger.twins);
-    let children: Vec<String> = ledger.links.iter().map(|link| link.child.clone()).collect();
+    let mut names = record.tables.clone();
+    names.extend(record.archive_tables);
+    let children: Vec<String> = record.links.iter().map(|link| link.child.clone()).collect();
     names.extend(
         children
             .into_iter()
-            .filter(|child| !ledger.tables.contains(child)),
+            .filter(|child| !record.tables.contains(child)),
     );
     let fingerprint = catalog::fingerprint(db, &names).await?;
     let found: Vec<Table> = catalog::read(db, &names)
@@ -43,14 +43,14 @@ pub(crate) async fn from_ledger<C: ConnectionTrait>(
         .into_iter()
         .flatten()
         .collect();
-    let title = ledger.root_table;
-    let tables = moved(&ledger.tables, &found).map_err(|problems| {
+    let title = record.root_table;
+    let tables = moved(&record.tables, &found).map_err(|problems| {
         Error::Drift(DriftError::Schema {
             table: title.clone(),
             problems,
         })
     })?;
-    let detached = detached(&ledger.links, &found).map_err(|problems| {
+    let detached = detached(&record.links, &found).map_err(|problems| {
         Error::Drift(DriftError::Schema {
             table: title,
             problems,
@@ -67,12 +67,12 @@ pub(crate) async fn from_ledger<C: ConnectionTrait>(
     })
 }
 
-/// What the ledger says of one archival.
+/// What the archival table says of one archival.
 #[derive(serde::Deserialize)]
-struct Ledger {
+struct Record {
     root_table: String,
     tables: Vec<String>,
-    twins: Vec<String>,
+    archive_tables: Vec<String>,
     links: Vec<Link>,
 }
 
@@ -84,7 +84,7 @@ struct Link {
     key_columns: Option<usize>,
 }
 
-async fn ledger<C: ConnectionTrait>(db: &C, archival: i64) -> Result<Option<Ledger>, Error> {
+async fn record<C: ConnectionTrait>(db: &C, archival: i64) -> Result<Option<Record>, Error> {
     let statement = Statement::from_sql_and_values(
         DbBackend::Postgres,
         schema::core::ARCHIVAL_OF_RESTORE,
@@ -93,8 +93,8 @@ async fn ledger<C: ConnectionTrait>(db: &C, archival: i64) -> Result<Option<Ledg
     let Some(row) = db.query_one_raw(statement).await? else {
         return Ok(None);
     };
-    let ledger: serde_json::Value = row.try_get("", "ledger")?;
-    serde_json::from_value(ledger).map_err(unexpected_answer)
+    let record: serde_json::Value = row.try_get("", "record")?;
+    serde_json::from_value(record).map_err(unexpected_answer)
 }
 
 fn moved(names: &[String], found: &[Table]) -> Result<Vec<Moved>, Vec<String>> {
@@ -102,21 +102,25 @@ fn moved(names: &[String], found: &[Table]) -> Result<Vec<Moved>, Vec<String>> {
     let mut tables = Vec::new();
     for name in names {
         let table = found.iter().find(|table| table.id.sql() == *name);
-        let twin = table.and_then(|table| table.twin.as_ref());
-        let twin_table = twin.and_then(|twin| found.iter().find(|t| t.id.oid == twin.id.oid));
-        let (Some(table), Some(twin), Some(twin_table)) = (table, twin, twin_table) else {
+        let registered = table.and_then(|table| table.archive_table.as_ref());
+        let archive_table =
+            registered.and_then(|registered| found.iter().find(|t| t.id.oid == registered.id.oid));
+        let (Some(table), Some(registered), Some(archive_table)) =
+            (table, registered, archive_table)
+        else {
             problems.push(format!(
                 "{} holds rows of this archival but has no archive table any more: call manager.archive_existing_table(..) for it",
                 name.replace('"', "")
             ));
             continue;
         };
-        let found = archive_table_findings(table, twin_table, twin, Difference::stops_moves);
+        let found =
+            archive_table_findings(table, archive_table, registered, Difference::stops_moves);
         problems.extend(found.iter().map(ToString::to_string));
-        let deleted_by = twin_table.column(&twin.deleted_by);
+        let deleted_by = archive_table.column(&registered.deleted_by);
         tables.push(Moved {
             table: table.clone(),
-            twin: twin.clone(),
+            archive_table: registered.clone(),
             deleted_by_type: deleted_by.map(|c| c.sql_type.clone()).unwrap_or_default(),
         });
     }
@@ -157,7 +161,7 @@ fn detached(links: &[Link], found: &[Table]) -> Result<Vec<DetachedChild>, Vec<S
             None => children.push(DetachedChild {
                 table: table.id.clone(),
                 key: table.key.clone(),
-                twin: table.twin.clone(),
+                archive_table: table.archive_table.clone(),
                 edges: vec![edge],
                 moved_as: None,
                 triggers: table.intercepting_updates(),

@@ -10,7 +10,7 @@ use crate::entity::DeclaredName;
 use crate::error::{Error, NotFoundError};
 use crate::exec::{Executor, ask, check_backend, is_stale, value_text};
 use crate::plan;
-use crate::planned::{LEDGER, PlannedRestore};
+use crate::planned::{PlannedRestore, RESTORES};
 use crate::report::{RestorePreview, Restored};
 
 /// Restores everything that an archival moved. Made by
@@ -27,7 +27,7 @@ impl RestoreArchival {
         Self { archival, by: None }
     }
 
-    /// Who restores it: `restored_by` in the ledger.
+    /// Who restores it: `restored_by` in the archival table.
     pub fn by(mut self, actor: impl Into<Value>) -> Self {
         self.by = value_text(&actor.into());
         self
@@ -35,7 +35,7 @@ impl RestoreArchival {
 
     /// Moves back everything that this archival holds, and puts the detached links back.
     ///
-    /// The tables are those that the ledger names, so it works without their entities. A restore of
+    /// The tables are those that the archival table names, so it works without their entities. A restore of
     /// other archivals of the same tables is planned once.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl RestoreArchival {
         C: Executor,
     {
         let target = Target::archival(self.archival, self.by.clone());
-        for kept in plan::cached::<PlannedRestore>(LEDGER) {
+        for kept in plan::cached::<PlannedRestore>(RESTORES) {
             if must_look_first(db, &kept) {
                 continue;
             }

@@ -37,7 +37,7 @@ impl<E: Archivable> RestoreOne<E> {
         }
     }
 
-    /// Who restores it: `restored_by` in the ledger.
+    /// Who restores it: `restored_by` in the archival table.
     pub fn by(mut self, actor: impl Into<E::DeletedBy>) -> Self {
         self.by = value_text(&actor.into().into());
         self

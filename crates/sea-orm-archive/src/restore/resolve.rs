@@ -140,7 +140,7 @@ async fn looked<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Erro
     {
         return Err(Error::NotFound(NotFoundError::Archival { archival }));
     }
-    let plan = plan::from_ledger(db, archival).await?;
+    let plan = plan::from_record(db, archival).await?;
     let links = parent_links(db, &plan).await?;
     let parents_deleted = unlink_deleted_parents(db, &plan, &links, archival).await?;
     let mut deferral = Deferral::of(held(db, &plan, archival).await?);
@@ -318,7 +318,7 @@ fn violated(archival: i64, hidden: &[String], error: Error) -> Error {
     })
 }
 
-/// The foreign keys of the tables, with the twins of the tables they point at.
+/// The foreign keys of the tables, with the archive tables of the tables they point at.
 async fn parent_links<T: ConnectionTrait>(
     db: &T,
     plan: &RestorePlan,
@@ -339,7 +339,7 @@ async fn parent_links<T: ConnectionTrait>(
         ParentLink {
             table,
             key: key.clone(),
-            twin: parent.and_then(|p| p.twin.clone()),
+            archive_table: parent.and_then(|p| p.archive_table.clone()),
         }
     });
     Ok(links.collect())
@@ -371,7 +371,7 @@ impl Deferral {
             message: format!(
                 "rows of {} that wait for a parent in archival {to} were put back, so nothing was restored: let no trigger of that \
              table write its archival ids, and try again",
-                plan.tables[table].twin.id
+                plan.tables[table].archive_table.id
             ),
         }))
     }
@@ -402,9 +402,11 @@ async fn defer<T: ConnectionTrait>(
     loop {
         let mut deferred = false;
         for link in links {
-            let Some(twin) = &link.twin else { continue };
+            let Some(archive_table) = &link.archive_table else {
+                continue;
+            };
             let lock = Sql {
-                text: defer::lock(plan, link, twin),
+                text: defer::lock(plan, link, archive_table),
                 values: vec![archival.into()],
             };
             let others = ask_here(db, &lock).await?.unwrap_or_default();
@@ -412,7 +414,7 @@ async fn defer<T: ConnectionTrait>(
                 serde_json::from_value(others).map_err(unexpected_answer)?;
             let Some(others) = others else { continue };
             locked.extend(others.iter().copied());
-            let rows = to_others(defer::rows(plan, link, twin), archival, others);
+            let rows = to_others(defer::rows(plan, link, archive_table), archival, others);
             for row in db.query_all_raw(rows).await? {
                 let (to, rows): (i64, i64) =
                     (row.try_get("", "archival")?, row.try_get("", "rows")?);

@@ -17,7 +17,7 @@ use crate::error::{Error, unexpected_answer};
 use crate::exec::{Executor, Sql, ask};
 use crate::lock::AtVersion;
 use crate::plan;
-use crate::planned::{LEDGER, PlannedRestore};
+use crate::planned::{PlannedRestore, RESTORES};
 use crate::report::Restored;
 use crate::row::{is_root_table, select_row};
 
@@ -31,7 +31,7 @@ pub(crate) struct Target {
     by: Option<String>,
 }
 
-/// A query for a row of a twin if it has a certain version, with the values of the [`Target`].
+/// A query for a row of an archive table if it has a certain version, with the values of the [`Target`].
 struct AtVersionRow {
     row: String,
     archival_id: String,
@@ -152,7 +152,7 @@ pub(crate) fn restored(mut answer: Json) -> Result<Restored, Error> {
     serde_json::from_value(answer).map_err(unexpected_answer)
 }
 
-/// Keeps a plan made from the ledger for the next archival of the same tables.
+/// Keeps a plan made from the archival table for the next archival of the same tables.
 pub(crate) fn keep(planned: &Arc<PlannedRestore>) {
-    plan::cache(LEDGER, planned);
+    plan::cache(RESTORES, planned);
 }

@@ -1,4 +1,4 @@
-//! The ledger, once for the database.
+//! The archival table, once for the database.
 
 use sea_orm_archive_migration::prelude::*;
 use sea_orm_migration::prelude::*;

@@ -64,8 +64,9 @@ async fn migrate(db: &DatabaseConnection, role: &str) {
     manager.install_archive().await.unwrap();
     manager.install_audit().await.unwrap();
     for table in ["codes", "parts", "labels"] {
-        let twin = ExistingTable::new(table).deleted_by(ColumnType::String(StringLen::N(20)));
-        manager.archive_existing_table(twin).await.unwrap();
+        let archive_table =
+            ExistingTable::new(table).deleted_by(ColumnType::String(StringLen::N(20)));
+        manager.archive_existing_table(archive_table).await.unwrap();
     }
     for table in ["emails", "offices", "moods"] {
         manager.archive_existing_table(table).await.unwrap();

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 
-/// The types of the tables, and a twin of everything that the crates call by name.
+/// The types of the tables, and an archive table of everything that the crates call by name.
 pub async fn set(db: &DatabaseConnection) -> Result<(), DbErr> {
     db.execute_unprepared(
         "create extension citext; create type mood as enum ('sad', 'happy'); create domain code as varchar(20)",
@@ -24,7 +24,7 @@ fn array(names: &BTreeSet<String>) -> String {
 }
 
 /// Everything that looks like a call or an operator in the sources, which contain every statement that is sent and
-/// every function that is installed. What PostgreSQL has none of that name of, gets no twin.
+/// every function that is installed. What PostgreSQL has none of that name of, gets no archive table.
 fn called() -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut functions, mut operators) = (BTreeSet::new(), BTreeSet::new());
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");

@@ -1,4 +1,4 @@
--- For every function and operator of $1 and $2 a twin in the schema "hostile" that raises an error: of exactly the
+-- For every function and operator of $1 and $2 an archive table in the schema "hostile" that raises an error: of exactly the
 -- types of a call where PostgreSQL's own would have to convert an argument, or is polymorphic.
 create schema hostile;
 grant usage on schema hostile to public;

@@ -1,4 +1,4 @@
-//! Two misspelled options are two errors, and whatever uses the twin is none.
+//! Two misspelled options are two errors, and whatever uses the archive table is none.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::DeriveArchive;

@@ -1,5 +1,5 @@
--- The columns of the table $1 as SQL that would add them to its twin, read with an empty search_path.
--- A twin's column is plain. What fills it for rows that are already archived is "source": what a
+-- The columns of the table $1 as SQL that would add them to its archive table, read with an empty search_path.
+-- An archive table's column is plain. What fills it for rows that are already archived is "source": what a
 -- generated column computes, the sequence of an identity column, or the default.
 SELECT a.attname::text AS column_name,
        format_type(a.atttypid, a.atttypmod)

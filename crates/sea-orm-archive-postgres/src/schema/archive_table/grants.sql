@@ -1,6 +1,6 @@
--- The grants of the table $1 as statements that give the same on its twin $2.
+-- The grants of the table $1 as statements that give the same on its archive table $2.
 --
--- Whoever may delete an active row may archive it, and that writes to the twin: DELETE brings INSERT
+-- Whoever may delete an active row may archive it, and that writes to the archive table: DELETE brings INSERT
 -- along. TRUNCATE, REFERENCES and TRIGGER are left out; nothing that archives or restores needs them.
 WITH granted AS (
     SELECT acl.grantee, acl.privilege_type AS privilege, acl.is_grantable, NULL::name AS column_name

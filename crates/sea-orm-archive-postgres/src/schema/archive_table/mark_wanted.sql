@@ -27,7 +27,7 @@ detachable AS (
 mark_place AS (
     SELECT c.relation, c.draws FROM detachable AS c
     UNION ALL
-    SELECT r.twin::oid, c.draws FROM detachable AS c JOIN archive.archived_table AS r ON r.active OPERATOR(pg_catalog.=) c.relation
+    SELECT r.archive_table::oid, c.draws FROM detachable AS c JOIN archive.archived_table AS r ON r.active OPERATOR(pg_catalog.=) c.relation
 ),
 mark_wanted AS (
     SELECT p.relation, 'archive_mark_truncated'::name AS trigger, 'TRUNCATE ON' AS event, '' AS rows FROM mark_place AS p

@@ -1,6 +1,6 @@
 //! The archive table of a table.
 
-/// The columns of the table $1 as SQL that would add them to its twin, read with an empty search_path.
+/// The columns of the table $1 as SQL that would add them to its archive table, read with an empty search_path.
 pub const DEFINITIONS: &str = include_str!("definitions.sql");
 /// Statements that put archive.mark_deleted() on the tables that links are cut from and on their archive tables, and take it away from where no link is cut any more.
 pub const DELETE_TRIGGERS: &str = concat!(
@@ -8,7 +8,7 @@ pub const DELETE_TRIGGERS: &str = concat!(
     include_str!("mark_wanted.sql"),
     include_str!("delete_triggers.sql")
 );
-/// The grants of the table $1 as statements that give the same on its twin $2.
+/// The grants of the table $1 as statements that give the same on its archive table $2.
 pub const GRANTS: &str = include_str!("grants.sql");
 /// Whether a whole, valid B-tree of the table $1 begins with the columns $2, in their order.
 pub const HAS_INDEX: &str = include_str!("has_index.sql");
@@ -26,5 +26,5 @@ pub const POLICIES: &str = include_str!("policies.sql");
 pub const RESET_SEQUENCE: &str = include_str!("reset_sequence.sql");
 /// Statements that take from everybody but its owner what default privileges gave on the new table $1.
 pub const REVOKES: &str = include_str!("revokes.sql");
-/// Statements that enable on the twin $2 the row-level security that the table $1 has.
+/// Statements that enable on the archive table $2 the row-level security that the table $1 has.
 pub const ROW_SECURITY: &str = include_str!("row_security.sql");

@@ -1,4 +1,4 @@
--- Statements that enable on the twin $2 the row-level security that the table $1 has.
+-- Statements that enable on the archive table $2 the row-level security that the table $1 has.
 SELECT format('ALTER TABLE %I.%I %s ROW LEVEL SECURITY', n.nspname, t.relname, wanted.action) AS statement
 FROM pg_class AS a
 CROSS JOIN pg_class AS t

@@ -1,4 +1,4 @@
--- The body of the trigger function of the twin of an audited table: what arrives there was archived, what leaves
+-- The body of the trigger function of the archive table of an audited table: what arrives there was archived, what leaves
 -- it was restored, and anything else that happens there was done by hand.
 #variable_conflict use_column
 DECLARE

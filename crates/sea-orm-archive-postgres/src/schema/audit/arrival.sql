@@ -1,5 +1,5 @@
             IF {moving} THEN
-                -- They come back: the twin's trigger has recorded them already, when it saw them leave.
+                -- They come back: the archive table's trigger has recorded them already, when it saw them leave.
                 SELECT {digest} INTO v_digest FROM (SELECT {image_of_a} AS image FROM new_rows AS a) AS d;
                 DELETE FROM archive.audit_handover AS h
                 WHERE h.id = (SELECT min(o.id) FROM archive.audit_handover AS o
@@ -18,7 +18,7 @@
                                     AND o.images IS NOT NULL AND o.keys = v_keys)
                     RETURNING h.images INTO v_images;
                     IF FOUND THEN
-                        -- The rows whose image did not leave the twin: links were put back on the way, or the database
+                        -- The rows whose image did not leave the archive table: links were put back on the way, or the database
                         -- computes generated columns in another way now.
                         INSERT INTO archive.audit_entry ({target})
                         SELECT (SELECT clock_timestamp()), {transaction}, 'UPDATE', {name}, {key_of_a}, NULL, {whole_a}, {redacted},

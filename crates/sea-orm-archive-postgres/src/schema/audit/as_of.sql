@@ -19,7 +19,7 @@ told AS MATERIALIZED (
 ),
 now_there AS MATERIALIZED (
     SELECT {row} AS row, false AS archived FROM {table} AS t, asked WHERE {is_asked}
-    {twin}
+    {archive_table}
 ),
 base AS MATERIALIZED (
     SELECT b.old AS row, true AS gone, b.archival_id IS NOT NULL AS archived FROM boundary AS b WHERE b.operation <> 'INSERT'

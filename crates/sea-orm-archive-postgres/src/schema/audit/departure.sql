@@ -1,5 +1,5 @@
             IF {moving} THEN
-                -- They are being archived: the twin's trigger records them. It fires before this one where a
+                -- They are being archived: the archive table's trigger records them. It fires before this one where a
                 -- foreign key cascades to this table, and after it otherwise.
                 SELECT count(*), {digest} INTO v_rows, v_digest FROM (SELECT {image_of_b} AS image FROM old_rows AS b) AS d;
                 DELETE FROM archive.audit_handover AS h

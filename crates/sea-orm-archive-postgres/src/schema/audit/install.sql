@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS archive.audited_table (
     attributed_since timestamptz,       -- under tenancy, each later entry has the tenant of its row
     audited_since timestamptz NOT NULL, -- entries tell of every change since then
     shape         text        NOT NULL, -- the columns that its trigger functions know
-    twin_shape    text,                 -- the same of the twin
+    archive_table_shape    text,                 -- the same of the archive table
     excluded_names text[] NOT NULL DEFAULT '{}', -- the columns by name, too: a dump and a restore number them anew
     redacted_names text[] NOT NULL DEFAULT '{}',
     tenant_name    text,
@@ -68,7 +68,7 @@ ALTER TABLE archive.audited_table
     ADD COLUMN IF NOT EXISTS known_names text[] NOT NULL DEFAULT '{}',
     ADD COLUMN IF NOT EXISTS known_place text;
 
--- Rows on their way between a table and its twin: they left the one and were not seen in the other yet.
+-- Rows on their way between a table and its archive table: they left the one and were not seen in the other yet.
 --
 -- A move announces itself in a setting, which anybody can set. So the first of the two triggers, on the table that rows
 -- leave and on the one that they arrive in, writes down SHA-256 of the images of all rows, and the second looks for just
@@ -176,15 +176,15 @@ RETURN (SELECT pg_catalog.md5(pg_catalog.string_agg(
             || coalesce((SELECT i.indkey::text FROM pg_catalog.pg_index AS i WHERE i.indrelid = watched AND i.indisprimary), ''))
         FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = watched AND a.attnum > 0 AND NOT a.attisdropped);
 
--- Whether a table, or its twin, still has the columns that its trigger function was written for.
+-- Whether a table, or its archive table, still has the columns that its trigger function was written for.
 --
 -- IMMUTABLE is not what it is, and on purpose: see archive.unchanged(). PostgreSQL plans the trigger's statement
 -- anew after every change of the table, and asks then; otherwise it costs nothing. The function knows the table by
 -- its place in the register, which another name does not change, nor a dump and a restore.
-CREATE OR REPLACE FUNCTION archive.audit_fits(audited integer, of_twin boolean) RETURNS boolean
+CREATE OR REPLACE FUNCTION archive.audit_fits(audited integer, of_archive_table boolean) RETURNS boolean
 LANGUAGE sql IMMUTABLE
-RETURN (SELECT CASE WHEN of_twin
-                    THEN r.twin_shape = (SELECT archive.audit_shape(a.twin) FROM archive.archived_table AS a WHERE a.active = r.relation)
+RETURN (SELECT CASE WHEN of_archive_table
+                    THEN r.archive_table_shape = (SELECT archive.audit_shape(a.archive_table) FROM archive.archived_table AS a WHERE a.active = r.relation)
                     ELSE r.shape = archive.audit_shape(r.relation) END
         FROM archive.audited_table AS r WHERE r.id = audited);
 

@@ -24,7 +24,7 @@ pub const STATEMENT: &str = include_str!("statement.sql");
 pub const TRIGGER_FUNCTION: &str = include_str!("trigger_function.sql");
 /// The triggers of one table.
 pub const TRIGGERS: &str = include_str!("triggers.sql");
-/// The body of the trigger function of the twin of an audited table.
+/// The body of the trigger function of the archive table of an audited table.
 pub const ARCHIVE_TABLE_TRIGGER_FUNCTION: &str = include_str!("archive_table_trigger_function.sql");
 /// What uninstall_audit() drops.
 pub const UNINSTALL: &str = include_str!("uninstall.sql");

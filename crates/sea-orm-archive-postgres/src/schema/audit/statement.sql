@@ -1,11 +1,11 @@
--- The statement that a trigger runs where its own do not fit: on the twin, before a TRUNCATE, and where the table
+-- The statement that a trigger runs where its own do not fit: on the archive table, before a TRUNCATE, and where the table
 -- got other columns since the trigger function was written. It reads every column that exists; see archive.audit_hidden()
 -- for those that it hides.
 --
 -- Its arguments: $1 what entries call the table, $2 tenant, $3 actor, $4 request id, $5 user, $6 details.
 DROP FUNCTION IF EXISTS archive.audit_statement(text, oid, integer, boolean, smallint[], smallint[], smallint);
 CREATE OR REPLACE FUNCTION archive.audit_statement(
-    operation text, relation oid, audited integer, of_twin boolean, excluded smallint[], tenant_number smallint
+    operation text, relation oid, audited integer, of_archive_table boolean, excluded smallint[], tenant_number smallint
 ) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -26,18 +26,18 @@ DECLARE
     source   text;
     as_text  text := 'CASE WHEN %1$s.%2$I IS DISTINCT FROM NULL THEN format(''%%s'', %1$s.%2$I) END';
 BEGIN
-    SELECT r.*, a.twin, a.archival_id_column AS archival,
+    SELECT r.*, a.archive_table, a.archival_id_column AS archival,
            ARRAY[a.deleted_at_column, a.deleted_by_column, a.archival_id_column]::text[] AS added
     INTO watched
     FROM archive.audited_table AS r
     LEFT JOIN archive.archived_table AS a ON a.active = r.relation
     WHERE r.id = audited;
-    numbered := CASE WHEN of_twin THEN watched.twin ELSE watched.relation END;
+    numbered := CASE WHEN of_archive_table THEN watched.archive_table ELSE watched.relation END;
     SELECT array_agg(c.attname::text) INTO names
     FROM pg_attribute AS c WHERE c.attrelid = numbered AND c.attnum > 0 AND NOT c.attisdropped;
-    secret := archive.audit_hidden(audited, of_twin);
+    secret := archive.audit_hidden(audited, of_archive_table);
     SELECT coalesce(array_agg(c.attname::text) FILTER (
-               WHERE c.attname = ANY (watched.excluded_names) OR of_twin AND c.attname = ANY (watched.added)
+               WHERE c.attname = ANY (watched.excluded_names) OR of_archive_table AND c.attname = ANY (watched.added)
                   OR c.attnum = ANY (excluded) AND NOT watched.excluded_names <@ names), '{}'),
            coalesce(min(c.attname::text) FILTER (WHERE c.attname = watched.tenant_name),
                     min(c.attname::text) FILTER (WHERE c.attnum = tenant_number))
@@ -115,7 +115,7 @@ BEGIN
         coalesce(changed, ''),
         CASE WHEN tenant IS NULL THEN '$2'
              ELSE format('CASE WHEN a.%I IS NULL THEN %s ELSE %s END', keys[1], archive.tenant_text('b', tenant, tenant_type), archive.tenant_text('a', tenant, tenant_type)) END,
-        CASE WHEN of_twin AND EXISTS (SELECT FROM pg_attribute AS c WHERE c.attrelid = numbered AND c.attname = watched.archival
+        CASE WHEN of_archive_table AND EXISTS (SELECT FROM pg_attribute AS c WHERE c.attrelid = numbered AND c.attname = watched.archival
                                                                       AND c.atttypid = 'int8'::regtype)
              THEN format('CASE WHEN a.%2$I IS NULL THEN b.%1$I ELSE a.%1$I END', watched.archival, keys[1])
              -- A cast of another type would run as the owner of the log.
@@ -281,17 +281,17 @@ BEGIN
 END
 $$;
 
--- The redacted columns of a table, or of its twin, by name: by the names that they had when a helper last wrote the
+-- The redacted columns of a table, or of its archive table, by name: by the names that they had when a helper last wrote the
 -- functions; by their numbers, which another name does not change, where they are those of this table; whatever cannot be
--- attributed; and what the database computes from any of them. Of the twin also what the table does not have.
-CREATE OR REPLACE FUNCTION archive.audit_hidden(audited integer, of_twin boolean) RETURNS text[]
+-- attributed; and what the database computes from any of them. Of the archive table also what the table does not have.
+CREATE OR REPLACE FUNCTION archive.audit_hidden(audited integer, of_archive_table boolean) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     watched record;
     numbers smallint[];
     hidden  text[];
 BEGIN
-    SELECT r.relation::oid AS relation, r.redacted_names, a.twin::oid AS twin,
+    SELECT r.relation::oid AS relation, r.redacted_names, a.archive_table::oid AS archive_table,
            ARRAY[a.deleted_at_column, a.deleted_by_column, a.archival_id_column]::text[] AS added,
            CASE WHEN r.known_place <> archive.audit_place(r.relation) THEN '{}' ELSE r.redacted END AS redacted
     INTO watched
@@ -315,10 +315,10 @@ BEGIN
             WHERE d.adrelid = watched.relation AND p.refobjsubid = ANY (numbers) AND d.adnum <> ALL (numbers));
         EXIT WHEN cardinality(numbers) = cardinality(hidden);
     END LOOP;
-    IF of_twin THEN
+    IF of_archive_table THEN
         RETURN ARRAY(
             SELECT c.attname::text FROM pg_attribute AS c
-            WHERE c.attrelid = watched.twin AND c.attnum > 0 AND NOT c.attisdropped
+            WHERE c.attrelid = watched.archive_table AND c.attnum > 0 AND NOT c.attisdropped
               AND (c.attname = ANY (hidden || watched.redacted_names)
                    OR c.attname <> ALL (watched.added)
                       AND NOT EXISTS (SELECT FROM pg_attribute AS o

@@ -10,15 +10,15 @@ SELECT r.table_name AS name,
             THEN greatest(r.audited_since, r.attributed_since) ELSE r.audited_since END AS since,
        (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
         FROM archive.archived_table AS a
-        JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) a.twin
+        JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) a.archive_table
         JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-        WHERE a.active OPERATOR(pg_catalog.=) r.relation) AS twin,
+        WHERE a.active OPERATOR(pg_catalog.=) r.relation) AS archive_table,
        ARRAY(SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
              WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND c.attnum > 0 AND NOT c.attisdropped ORDER BY c.attnum) AS columns,
        ARRAY(SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
-             JOIN archive.archived_table AS a ON a.active OPERATOR(pg_catalog.=) r.relation AND a.twin OPERATOR(pg_catalog.=) c.attrelid
+             JOIN archive.archived_table AS a ON a.active OPERATOR(pg_catalog.=) r.relation AND a.archive_table OPERATOR(pg_catalog.=) c.attrelid
              JOIN pg_catalog.pg_attribute AS o ON o.attrelid OPERATOR(pg_catalog.=) a.active AND o.attname OPERATOR(pg_catalog.=) c.attname AND o.attnum > 0
-             WHERE c.attnum > 0 AND NOT c.attisdropped ORDER BY c.attnum) AS twin_columns,
+             WHERE c.attnum > 0 AND NOT c.attisdropped ORDER BY c.attnum) AS archive_table_columns,
        ARRAY(SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
              WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND (c.attnum = ANY (r.excluded) OR c.attname = ANY (r.ever_excluded)) AND NOT c.attisdropped ORDER BY 1) AS excluded,
        ARRAY(SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c

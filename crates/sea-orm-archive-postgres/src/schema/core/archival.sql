@@ -20,10 +20,10 @@ CREATE POLICY readers ON archive.archival AS RESTRICTIVE FOR SELECT
     USING (current_user OPERATOR(pg_catalog.=) {owner} OR EXISTS (
         SELECT FROM archive.archived_table AS r
         WHERE r.active OPERATOR(pg_catalog.=) archival.tables[1]::oid
-          AND (pg_catalog.has_table_privilege(r.twin, 'SELECT') OR EXISTS (
+          AND (pg_catalog.has_table_privilege(r.archive_table, 'SELECT') OR EXISTS (
               SELECT FROM pg_catalog.pg_attribute AS a
-              WHERE a.attrelid OPERATOR(pg_catalog.=) r.twin::oid AND a.attname OPERATOR(pg_catalog.=) r.archival_id_column
-                AND pg_catalog.has_column_privilege(r.twin, a.attnum, 'SELECT')))));
+              WHERE a.attrelid OPERATOR(pg_catalog.=) r.archive_table::oid AND a.attname OPERATOR(pg_catalog.=) r.archival_id_column
+                AND pg_catalog.has_column_privilege(r.archive_table, a.attnum, 'SELECT')))));
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_policy
@@ -120,9 +120,9 @@ BEGIN
     -- The privilege on a table that does not exist is NULL.
     SELECT pg_catalog.bool_and(p.allowed), pg_catalog.count(p.allowed),
            pg_catalog.min(pg_catalog.format(
-               CASE WHEN restoring THEN 'INSERT on %s, and SELECT and DELETE on %s' ELSE 'DELETE on %s and INSERT on %s' END, p.active, p.twin)) FILTER (WHERE NOT p.allowed)
+               CASE WHEN restoring THEN 'INSERT on %s, and SELECT and DELETE on %s' ELSE 'DELETE on %s and INSERT on %s' END, p.active, p.archive_table)) FILTER (WHERE NOT p.allowed)
     INTO allowed, known, lacked
-    FROM (SELECT archive.may_move(role, r.active, r.twin, restoring) AS allowed, r.active, r.twin
+    FROM (SELECT archive.may_move(role, r.active, r.archive_table, restoring) AS allowed, r.active, r.archive_table
           FROM archive.archived_table AS r
           WHERE r.active::pg_catalog.oid OPERATOR(pg_catalog.=) ANY (tables::pg_catalog.oid[])) AS p;
     IF archive.require_session() AND allowed AND (restoring OR known OPERATOR(pg_catalog.=) pg_catalog.cardinality(tables)) THEN
@@ -234,7 +234,7 @@ DECLARE
     recorded jsonb;
 BEGIN
     -- One query, since most archivals are of a few rows; what it does not allow is inspected for the error.
-    SELECT bool_and(archive.may_move(role, r.active, r.twin, false)) AND count(*) = cardinality(tables) AND NOT EXISTS (SELECT FROM archive.tenancy)
+    SELECT bool_and(archive.may_move(role, r.active, r.archive_table, false)) AND count(*) = cardinality(tables) AND NOT EXISTS (SELECT FROM archive.tenancy)
     INTO allowed
     FROM archive.archived_table AS r WHERE r.active::oid = ANY (tables::oid[]);
     IF allowed IS NOT TRUE THEN
@@ -309,8 +309,8 @@ BEGIN
     UPDATE archive.archival AS a SET restored_at = clock_timestamp(), restored_by = by
     WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant)
     RETURNING a.tenant, a.tables, archive.record_json(a) AS record,
-        (SELECT CASE WHEN bool_and(archive.may_move(role, r.active, r.twin, true)) THEN bool_or(c.relrowsecurity) END
-         FROM archive.archived_table AS r LEFT JOIN pg_class AS c ON c.oid = r.twin
+        (SELECT CASE WHEN bool_and(archive.may_move(role, r.active, r.archive_table, true)) THEN bool_or(c.relrowsecurity) END
+         FROM archive.archived_table AS r LEFT JOIN pg_class AS c ON c.oid = r.archive_table
          WHERE r.active::oid = ANY (a.tables::oid[])) AS hides
     INTO restored;
     IF NOT FOUND THEN
@@ -353,7 +353,7 @@ BEGIN
     END IF;
     allowed := archive.require_rights(finished.tables, true);
     FOR held IN
-        SELECT r.twin, concat(n.nspname, '.', c.relname) AS name, r.archival_id_column, o.tenant_column, o.tenant_type,
+        SELECT r.archive_table, concat(n.nspname, '.', c.relname) AS name, r.archival_id_column, o.tenant_column, o.tenant_type,
                has_table_privilege(c.oid, 'SELECT') AND (NOT row_security_active(c.oid)
                    -- The policies of tenancy show the owner what they show the role. Restrictive ones of the application may not.
                    OR o.tenant_column IS NOT NULL AND NOT EXISTS (
@@ -361,7 +361,7 @@ BEGIN
                        WHERE p.polrelid = c.oid AND NOT p.polpermissive AND p.polcmd IN ('r', '*')
                          AND EXISTS (SELECT FROM unnest(p.polroles) AS g WHERE g = 0 OR pg_has_role(g, 'USAGE')))) AS is_seen
         FROM archive.archived_table AS r
-        JOIN pg_class AS c ON c.oid = r.twin AND c.relrowsecurity JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        JOIN pg_class AS c ON c.oid = r.archive_table AND c.relrowsecurity JOIN pg_namespace AS n ON n.oid = c.relnamespace
         LEFT JOIN LATERAL (
             SELECT a.attname AS tenant_column, a.atttypid AS tenant_type FROM archive.tenancy_scope AS s
             JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.wanted_column AND NOT a.attisdropped
@@ -370,13 +370,13 @@ BEGIN
         WHERE r.active::oid = ANY (finished.tables::oid[])
         ORDER BY array_position(finished.tables::oid[], r.active::oid)
     LOOP
-        allowed := archive.require_trusted(held.twin);
+        allowed := archive.require_trusted(held.archive_table);
         IF NOT held.is_seen THEN
             RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
                 'row-level security may keep rows of archival %s in %s, and hide them from the owner of the schema archive: give the role %I SELECT on that table and BYPASSRLS',
                 archival, held.name, current_user);
         END IF;
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE t.%I = $1%s)', held.twin, held.archival_id_column,
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE t.%I = $1%s)', held.archive_table, held.archival_id_column,
                 -- NULL is no other tenant.
                 CASE WHEN held.tenant_column IS NOT NULL
                      THEN format(' AND (t.%I IS NULL OR %s = $2 OR $2 = '''')', held.tenant_column, archive.tenant_text('t', held.tenant_column, held.tenant_type)) END)

@@ -1,4 +1,4 @@
--- What an archival holds: its tables, their twins, and the links that it cut, by name.
+-- What an archival holds: its tables, their archive tables, and the links that it cut, by name.
 SELECT pg_catalog.jsonb_build_object(
     'root_table', a.root_table,
     'tables', (
@@ -6,11 +6,11 @@ SELECT pg_catalog.jsonb_build_object(
         FROM pg_catalog.unnest(a.tables) WITH ORDINALITY AS t(id, ord)
         JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) t.id JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     ),
-    'twins', (
+    'archive_tables', (
         SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.format('"%s"."%s"', pg_catalog.replace(n.nspname::pg_catalog.text, '"', '""'), pg_catalog.replace(c.relname::pg_catalog.text, '"', '""')) ORDER BY t.ord), '[]')
         FROM pg_catalog.unnest(a.tables) WITH ORDINALITY AS t(id, ord)
         JOIN archive.archived_table AS r ON r.active OPERATOR(pg_catalog.=) t.id
-        JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) r.twin JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+        JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) r.archive_table JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     ),
     'links', (
         SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
@@ -20,5 +20,5 @@ SELECT pg_catalog.jsonb_build_object(
               FROM archive.links_of(a.id)) AS l
         JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) l.child JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     )
-) AS ledger
+) AS record
 FROM archive.archival AS a WHERE a.id = $1 AND a.restored_at IS NULL

@@ -46,7 +46,7 @@ $$;
 CREATE OR REPLACE FUNCTION archive.is_recorded(relation oid, changed int2[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH below AS (
-        SELECT c.conrelid, r.twin, string_agg(
+        SELECT c.conrelid, r.archive_table, string_agg(
                    CASE WHEN archive.converts(pa.atttypid, ca.atttypid) OR archive.converts(pa.atttypid, ta.atttypid) THEN 'true'
                         ELSE format('t.%I OPERATOR(%s.%s) s.%I', pa.attname, o.oprnamespace::regnamespace, o.oprname, ca.attname) END, ' AND ') AS same
         FROM pg_constraint AS c
@@ -54,10 +54,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         CROSS JOIN LATERAL unnest(c.conkey, c.confkey, c.conpfeqop) AS k(child, parent, operator)
         JOIN pg_attribute AS ca ON ca.attrelid = c.conrelid AND ca.attnum = k.child
         JOIN pg_attribute AS pa ON pa.attrelid = c.confrelid AND pa.attnum = k.parent
-        LEFT JOIN pg_attribute AS ta ON ta.attrelid = r.twin AND ta.attname = ca.attname AND NOT ta.attisdropped
+        LEFT JOIN pg_attribute AS ta ON ta.attrelid = r.archive_table AND ta.attname = ca.attname AND NOT ta.attisdropped
         JOIN pg_operator AS o ON o.oid = k.operator
         WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid = relation AND c.confkey && changed
-        GROUP BY c.oid, c.conrelid, r.twin
+        GROUP BY c.oid, c.conrelid, r.archive_table
     ), own AS (
         SELECT string_agg(format('archive.exact_text(t.%I)', a.attname), ', ' ORDER BY k.ord) AS key
         FROM pg_index AS i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, ord)
@@ -66,8 +66,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         HAVING bool_or(k.attnum = ANY (changed))
     ), place AS (
         -- What is hidden from the owner may be there.
-        SELECT CASE WHEN archive.require_trusted(b.twin) AND row_security_active(b.twin::oid) AND NOT archive.sees_every_row(b.twin::oid) THEN 'true'
-                    ELSE format('EXISTS (SELECT FROM %s AS s WHERE %s)', b.twin, b.same) END AS condition FROM below AS b WHERE b.twin IS NOT NULL
+        SELECT CASE WHEN archive.require_trusted(b.archive_table) AND row_security_active(b.archive_table::oid) AND NOT archive.sees_every_row(b.archive_table::oid) THEN 'true'
+                    ELSE format('EXISTS (SELECT FROM %s AS s WHERE %s)', b.archive_table, b.same) END AS condition FROM below AS b WHERE b.archive_table IS NOT NULL
         UNION ALL
         SELECT format('EXISTS (SELECT FROM archive.detached_link AS l WHERE l.archival_id = t.%I AND l.child = %s::oid)', r.archival_id_column, b.conrelid::oid)
         FROM below AS b JOIN archive.archived_table AS r ON r.active = relation
@@ -117,23 +117,23 @@ DECLARE
     new_key   jsonb;
 BEGIN
     FOR reference IN
-        SELECT format('%I.%I', n.nspname, t.relname) AS archive_table, c.conrelid, c.condeferrable, r.twin,
+        SELECT format('%I.%I', n.nspname, t.relname) AS archive_table_name, c.conrelid, c.condeferrable, r.archive_table,
                string_agg(format('($1).%I OPERATOR(%s.%s) t.%I', pa.attname, o.oprnamespace::regnamespace, o.oprname, ca.attname), ' AND ') AS same,
                string_agg(format('%I = ($2).%I', ca.attname, pa.attname), ', ') AS assigned,
                string_agg(format('CASE WHEN record_image_ne(ROW(($1).%1$I), ROW(($2).%1$I)) THEN %2$s END', pa.attname, k.child), ', ') AS differing,
                bool_or(archive.converts(pa.atttypid, ca.atttypid) OR archive.converts(pa.atttypid, ta.atttypid)) AS converts
         FROM pg_constraint AS c
         JOIN archive.archived_table AS r ON r.active = c.conrelid
-        JOIN pg_class AS t ON t.oid = r.twin JOIN pg_namespace AS n ON n.oid = t.relnamespace
+        JOIN pg_class AS t ON t.oid = r.archive_table JOIN pg_namespace AS n ON n.oid = t.relnamespace
         CROSS JOIN LATERAL unnest(c.conkey, c.confkey, c.conpfeqop) AS k(child, parent, operator)
         JOIN pg_attribute AS ca ON ca.attrelid = c.conrelid AND ca.attnum = k.child
         JOIN pg_attribute AS pa ON pa.attrelid = c.confrelid AND pa.attnum = k.parent
-        LEFT JOIN pg_attribute AS ta ON ta.attrelid = r.twin AND ta.attname = ca.attname AND NOT ta.attisdropped
+        LEFT JOIN pg_attribute AS ta ON ta.attrelid = r.archive_table AND ta.attname = ca.attname AND NOT ta.attisdropped
         JOIN pg_operator AS o ON o.oid = k.operator
         WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid IN (changed, TG_RELID)
           -- The tenant of an archived version stays that of its archival.
           AND NOT EXISTS (SELECT FROM archive.tenancy_object AS x WHERE x.relation = c.conrelid AND x.kind = 'constraint' AND x.name = c.conname)
-        GROUP BY c.oid, n.nspname, t.relname, r.twin
+        GROUP BY c.oid, n.nspname, t.relname, r.archive_table
         ORDER BY c.oid
     LOOP
         EXECUTE format('SELECT array_remove(ARRAY[%s]::int2[], NULL)', reference.differing) INTO differing USING OLD, NEW;
@@ -150,36 +150,36 @@ BEGIN
         IF reference.condeferrable AND archive.require_trusted(reference.conrelid) THEN
             EXECUTE format('SELECT FROM %s AS t WHERE %s FOR KEY SHARE', reference.conrelid::regclass, reference.same) USING OLD;
         END IF;
-        PERFORM archive.require_trusted(reference.twin), set_config('row_security', CASE WHEN archive.sees_every_row(reference.twin) THEN 'on' ELSE 'off' END, true);
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE %s)', reference.archive_table, reference.same) INTO found_one USING OLD;
+        PERFORM archive.require_trusted(reference.archive_table), set_config('row_security', CASE WHEN archive.sees_every_row(reference.archive_table) THEN 'on' ELSE 'off' END, true);
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE %s)', reference.archive_table_name, reference.same) INTO found_one USING OLD;
         CONTINUE WHEN NOT found_one;
-        IF reference.converts OR archive.runs_other_code(reference.twin) THEN
+        IF reference.converts OR archive.runs_other_code(reference.archive_table) THEN
             RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
                 'archived rows of %s refer to this row of %s, and its key cannot change: a trigger on the archive table, its condition, a rule, a CHECK, an index or a conversion of its key belongs to another role than the schema archive, or may; restore the rows first, or change that',
-                reference.archive_table, TG_RELID::regclass);
+                reference.archive_table_name, TG_RELID::regclass);
         END IF;
         -- As the plan does: the key of a row that is skipped or changed back would be that of another row later.
         SELECT string_agg(quote_ident(g.tgname), ', ') INTO recorded FROM pg_trigger AS g
-        WHERE g.tgrelid = reference.twin AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 19 = 19
+        WHERE g.tgrelid = reference.archive_table AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 19 = 19
           AND g.tgfoid IS DISTINCT FROM to_regproc('archive.tenancy_guard')::oid;
         IF recorded IS NOT NULL THEN
             RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
                 'archived rows of %s refer to this row of %s, and its key cannot change: the trigger %s may skip or change them: make it an AFTER trigger, or drop it',
-                reference.archive_table, TG_RELID::regclass, recorded);
+                reference.archive_table_name, TG_RELID::regclass, recorded);
         END IF;
         recorded := archive.is_recorded(reference.conrelid, differing);
         IF recorded IS NOT NULL THEN
             PERFORM set_config('row_security', 'on', true);
-            EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE %s AND (%s))', reference.archive_table, reference.same, recorded)
+            EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE %s AND (%s))', reference.archive_table_name, reference.same, recorded)
                 INTO found_one USING OLD;
             PERFORM set_config('row_security', 'off', true);
             IF found_one THEN
                 RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
                     'archived rows of %s refer to this row of %s, and its key cannot change: it is part of their own key, which other archived rows, detached links or their archival record; restore those rows first',
-                    reference.archive_table, TG_RELID::regclass);
+                    reference.archive_table_name, TG_RELID::regclass);
             END IF;
         END IF;
-        EXECUTE format('UPDATE %s AS t SET %s WHERE %s', reference.archive_table, reference.assigned, reference.same) USING OLD, NEW;
+        EXECUTE format('UPDATE %s AS t SET %s WHERE %s', reference.archive_table_name, reference.assigned, reference.same) USING OLD, NEW;
     END LOOP;
 
     -- Links of every tenant are the owner's to see; archived rows above are not, where row-level security hides them.
@@ -219,7 +219,7 @@ $$;
 CREATE OR REPLACE FUNCTION archive.mark_deleted() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    marked   oid := coalesce((SELECT r.active::oid FROM archive.archived_table AS r WHERE r.twin = TG_RELID), TG_RELID);
+    marked   oid := coalesce((SELECT r.active::oid FROM archive.archived_table AS r WHERE r.archive_table = TG_RELID), TG_RELID);
     other    regclass; -- the archive table of the table that is truncated, or its table
     recorded text;
 BEGIN
@@ -236,7 +236,7 @@ BEGIN
                        'WHERE l.child = %s AND l.child_key = %s AND NOT l.deleted%s', marked, recorded, archive.of_tenant(TG_RELID, 'r'));
     ELSE
         SELECT c.oid INTO other FROM archive.archived_table AS t
-        JOIN pg_class AS c ON c.oid = CASE WHEN t.twin = TG_RELID THEN t.active ELSE t.twin END WHERE t.active = marked;
+        JOIN pg_class AS c ON c.oid = CASE WHEN t.archive_table = TG_RELID THEN t.active ELSE t.archive_table END WHERE t.active = marked;
         IF other IS NOT NULL AND archive.require_trusted(other) AND row_security_active(other) THEN
             RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
                 'links were cut from rows of %s, and which of them are deleted by a TRUNCATE of %s is hidden from the owner of the schema archive by row-level security: delete the rows instead, or give that role BYPASSRLS',

@@ -53,7 +53,7 @@ BEGIN
            ), 0)
          # coalesce((
                SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
-                   ROW(active, twin, deleted_at_column, deleted_by_column, archival_id_column), 7))
+                   ROW(active, archive_table, deleted_at_column, deleted_by_column, archival_id_column), 7))
                FROM archive.archived_table WHERE active OPERATOR(pg_catalog.=) ANY (tables)
            ), 0)
          # coalesce((
@@ -183,7 +183,7 @@ $$;
 -- here is qualified. Expressions are assigned rather than performed, which PL/pgSQL does without running a query.
 --
 -- Who acts is said by the caller, or by the context. Where the caller says it, the context says the same while
--- the statements run, so that what triggers write down agrees with the ledger.
+-- the statements run, so that what triggers write down agrees with the archival table.
 CREATE OR REPLACE FUNCTION archive.run(names text[], steps text[], settles boolean[], moving text, args jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE STRICT AS $$
 DECLARE

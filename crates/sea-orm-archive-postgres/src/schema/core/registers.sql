@@ -1,4 +1,4 @@
--- What install_archive() creates: the ledger, the registers of twins, histories and temporal foreign keys,
+-- What install_archive() creates: the archival table, the registers of archive tables, histories and temporal foreign keys,
 -- the detached links, the table of the fresh look, and the functions that moves run through. Every statement may run again: `migrate fresh` drops tables of
 -- the application, but neither this schema nor its functions.
 
@@ -30,10 +30,10 @@ CREATE TABLE IF NOT EXISTS archive.archival (
 );
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS tenant text;
 
--- Which table has which twin, and what the added columns are called.
+-- Which table has which archive table, and what the added columns are called.
 CREATE TABLE IF NOT EXISTS archive.archived_table (
     active             regclass PRIMARY KEY,
-    twin               regclass NOT NULL UNIQUE,
+    archive_table               regclass NOT NULL UNIQUE,
     deleted_at_column  name     NOT NULL,
     deleted_by_column  name     NOT NULL,
     archival_id_column name     NOT NULL

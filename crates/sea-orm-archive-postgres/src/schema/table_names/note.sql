@@ -8,7 +8,7 @@ WITH registered AS (
 known AS (
     SELECT r.relation FROM registered AS r
     UNION SELECT a.active FROM archive.archived_table AS a
-    UNION SELECT a.twin FROM archive.archived_table AS a
+    UNION SELECT a.archive_table FROM archive.archived_table AS a
     UNION SELECT h.identity FROM archive.history_table AS h
     UNION SELECT o.relation FROM archive.tenancy_object AS o WHERE o.kind = 'policy'
     UNION

@@ -47,7 +47,7 @@ WITH RECURSIVE whole AS (
 paired AS (
     SELECT w.relation, w.origin, w.what, w.wanted_column, w.wanted_type, w.identity, w.identity_column FROM whole AS w
     UNION ALL
-    SELECT r.twin::oid, w.origin, 'twin', w.wanted_column, w.wanted_type, NULL, NULL
+    SELECT r.archive_table::oid, w.origin, 'archive_table', w.wanted_column, w.wanted_type, NULL, NULL
     FROM whole AS w JOIN archive.archived_table AS r ON r.active = w.relation
 ),
 member AS (

@@ -1,4 +1,4 @@
--- Row-level security of what all tables share: the ledger and the detached links. The tenant of an archival is that
+-- Row-level security of what all tables share: the archival table and the detached links. The tenant of an archival is that
 -- of its rows; NULL is that of an archival without any, which is shared, and '' of one from before tenancy, which is the
 -- administrator's.
 ALTER TABLE archive.archival ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;

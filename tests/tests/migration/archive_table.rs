@@ -1,4 +1,4 @@
-//! What a twin is made of.
+//! What an archive table is made of.
 
 use sea_orm::{DbErr, TransactionTrait};
 use sea_orm_archive_migration::{ArchiveSchema, ArchivedTable, ExistingTable};
@@ -27,7 +27,8 @@ fn posts() -> TableCreateStatement {
 }
 
 #[tokio::test]
-async fn a_new_table_has_a_twin_with_the_same_columns_and_three_more() -> Result<(), DbErr> {
+async fn a_new_table_has_a_archive_table_with_the_same_columns_and_three_more() -> Result<(), DbErr>
+{
     let m = Migrated::new().await;
     m.manager().create_archived_table(posts()).await?;
     assert_eq!(
@@ -57,7 +58,7 @@ async fn a_new_table_has_a_twin_with_the_same_columns_and_three_more() -> Result
 }
 
 #[tokio::test]
-async fn a_twin_is_registered_with_the_names_of_its_columns() -> Result<(), DbErr> {
+async fn a_archive_table_is_registered_with_the_names_of_its_columns() -> Result<(), DbErr> {
     let m = Migrated::new().await;
     let invoices = ArchivedTable::new(
         Table::create()
@@ -65,7 +66,7 @@ async fn a_twin_is_registered_with_the_names_of_its_columns() -> Result<(), DbEr
             .col(ColumnDef::new("id").uuid().not_null().primary_key())
             .col(ColumnDef::new("deleted_at").date()),
     )
-    .twin("invoice_archive")
+    .archive_table("invoice_archive")
     .deleted_by(ColumnType::Uuid)
     .deleted_at_column("gone_at")
     .deleted_by_column("gone_by")
@@ -83,7 +84,7 @@ async fn a_twin_is_registered_with_the_names_of_its_columns() -> Result<(), DbEr
         ]
     );
     assert_eq!(
-        m.all::<String>("select concat_ws(' ', active, twin, deleted_at_column, deleted_by_column, archival_id_column)
+        m.all::<String>("select concat_ws(' ', active, archive_table, deleted_at_column, deleted_by_column, archival_id_column)
                          from archive.archived_table")
             .await,
         ["invoices invoice_archive gone_at gone_by gone_with"]
@@ -123,7 +124,7 @@ async fn the_type_of_deleted_by_may_be_one_that_postgresql_has_to_look_up() -> R
 }
 
 #[tokio::test]
-async fn what_would_change_a_row_or_keep_it_out_is_not_in_the_twin() -> Result<(), DbErr> {
+async fn what_would_change_a_row_or_keep_it_out_is_not_in_the_archive_table() -> Result<(), DbErr> {
     let m = Migrated::with(
         r#"create table authors (id int primary key);
            create table posts (
@@ -214,7 +215,7 @@ async fn a_composite_key_keeps_its_order_and_serves_the_foreign_key_it_begins_wi
 }
 
 #[tokio::test]
-async fn the_twin_of_a_partitioned_table_is_a_plain_table() -> Result<(), DbErr> {
+async fn the_archive_table_of_a_partitioned_table_is_a_plain_table() -> Result<(), DbErr> {
     let m = Migrated::with(
         "create table events (id bigint, at date, what text, primary key (id, at)) partition by range (at);
          create table events_2025 partition of events for values from ('2025-01-01') to ('2026-01-01')",
@@ -244,7 +245,7 @@ async fn the_twin_of_a_partitioned_table_is_a_plain_table() -> Result<(), DbErr>
 }
 
 #[tokio::test]
-async fn tables_that_cannot_have_a_twin_are_refused() {
+async fn tables_that_cannot_have_a_archive_table_are_refused() {
     let m = Migrated::with(
         "create table keyless (id int);
          create table parent (id int primary key);
@@ -286,7 +287,7 @@ async fn tables_that_cannot_have_a_twin_are_refused() {
 }
 
 #[tokio::test]
-async fn a_twin_has_no_twin() -> Result<(), DbErr> {
+async fn a_archive_table_has_no_archive_table() -> Result<(), DbErr> {
     let m = Migrated::with("create table t (id int primary key)").await;
     m.manager().archive_existing_table("t").await?;
     let error = refused(
@@ -296,13 +297,16 @@ async fn a_twin_has_no_twin() -> Result<(), DbErr> {
     );
     assert_says(
         &error,
-        &["public.deleted_t", "is itself the twin of public.t"],
+        &[
+            "public.deleted_t",
+            "is itself the archive table of public.t",
+        ],
     );
     Ok(())
 }
 
 #[tokio::test]
-async fn a_table_of_the_twins_name_that_does_not_fit_is_left_alone() {
+async fn a_table_of_the_archive_tables_name_that_does_not_fit_is_left_alone() {
     let m = Migrated::with(
         "create table a (id int primary key, n int not null, x text, parent int);
          create table deleted_a (
@@ -321,7 +325,7 @@ async fn a_table_of_the_twins_name_that_does_not_fit_is_left_alone() {
             "\"id\" is bigint and not integer",
             "\"n\" is generated or an identity",
             "foreign key \"deleted_a_parent_fkey\"",
-            ".twin(",
+            ".archive_table(",
         ],
     );
     assert_eq!(m.columns("deleted_a").await, before);
@@ -333,7 +337,7 @@ async fn a_table_of_the_twins_name_that_does_not_fit_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_new_table_is_not_created_when_its_twin_cannot_be() {
+async fn a_new_table_is_not_created_when_its_archive_table_cannot_be() {
     let m = Migrated::with("create table deleted_posts (id int primary key)").await;
     let error = refused(m.manager().create_archived_table(posts()).await);
     assert_says(&error, &["public.deleted_posts"]);
@@ -341,7 +345,7 @@ async fn a_new_table_is_not_created_when_its_twin_cannot_be() {
 }
 
 #[tokio::test]
-async fn a_twin_made_by_hand_is_taken_with_its_rows_if_it_fits() -> Result<(), DbErr> {
+async fn a_archive_table_made_by_hand_is_taken_with_its_rows_if_it_fits() -> Result<(), DbErr> {
     let m = Migrated::with(
         "create table a (id int primary key, n int);
          create table deleted_a (
@@ -360,7 +364,7 @@ async fn a_twin_made_by_hand_is_taken_with_its_rows_if_it_fits() -> Result<(), D
 }
 
 #[tokio::test]
-async fn a_twin_made_by_hand_may_not_be_unique_where_archived_rows_are_not() {
+async fn a_archive_table_made_by_hand_may_not_be_unique_where_archived_rows_are_not() {
     let m = Migrated::with(
         "create table a (id int primary key, slug text unique);
          create table deleted_a (
@@ -373,22 +377,28 @@ async fn a_twin_made_by_hand_may_not_be_unique_where_archived_rows_are_not() {
 }
 
 #[tokio::test]
-async fn two_tables_cannot_share_a_twin() -> Result<(), DbErr> {
+async fn two_tables_cannot_share_a_archive_table() -> Result<(), DbErr> {
     let m =
         Migrated::with("create table a (id int primary key); create table b (id int primary key)")
             .await;
     m.manager().archive_existing_table("a").await?;
-    let shared = ExistingTable::new("b").twin("deleted_a");
+    let shared = ExistingTable::new("b").archive_table("deleted_a");
     let error = refused(m.manager().archive_existing_table(shared).await);
     assert_says(
         &error,
-        &["public.deleted_a is the twin of public.a", "public.b"],
+        &[
+            "public.deleted_a is the archive table of public.a",
+            "public.b",
+        ],
     );
-    let renamed = ExistingTable::new("a").twin("gone_a");
+    let renamed = ExistingTable::new("a").archive_table("gone_a");
     let error = refused(m.manager().archive_existing_table(renamed).await);
     assert_says(
         &error,
-        &["public.a has the twin public.deleted_a", "\"gone_a\""],
+        &[
+            "public.a has the archive table public.deleted_a",
+            "\"gone_a\"",
+        ],
     );
     Ok(())
 }

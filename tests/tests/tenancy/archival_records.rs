@@ -1,4 +1,4 @@
-//! The ledger and the detached links: whose an archival is, and what somebody else wrote into them.
+//! The archival table and the detached links: whose an archival is, and what somebody else wrote into them.
 
 use sea_orm::{EntityTrait, IsolationLevel, TransactionTrait};
 use sea_orm_archive::archival;
@@ -13,7 +13,7 @@ const FORGED: &str =
     "insert into archive.detached_link (archival_id, child, child_key, edge, link, tenant)
     select archival_id, child, '[\"25\"]', edge, link,";
 
-/// Whoever may archive may write into the ledger: a link that another tenant puts to an archival is not followed.
+/// Whoever may archive may write into the archival table: a link that another tenant puts to an archival is not followed.
 #[tokio::test]
 async fn a_forged_link_is_not_followed() {
     let organisations = Organisations::new().await;

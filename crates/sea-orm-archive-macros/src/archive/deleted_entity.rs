@@ -1,4 +1,4 @@
-//! The twin: the names of its table and of the columns that it adds, checked against the entity.
+//! The deleted entity: the names of its table and of the columns that it adds, checked against the entity.
 
 use proc_macro2::{Ident, Span};
 use quote::format_ident;
@@ -11,15 +11,15 @@ use crate::{
     naming::{self, LONGEST_NAME},
 };
 
-/// The names of the archive table.
-pub(super) struct Twin {
+/// The names of the deleted entity.
+pub(super) struct DeletedEntity {
     pub(super) table: LitStr,
     pub(super) deleted_at: Added,
     pub(super) deleted_by: Added,
     pub(super) archival_id: Added,
 }
 
-/// A column that only the twin has.
+/// A column that only the deleted entity has.
 pub(super) struct Added {
     default: &'static str,
     /// The field of `deleted::Model`.
@@ -30,7 +30,7 @@ pub(super) struct Added {
     pub(super) column: LitStr,
 }
 
-impl Twin {
+impl DeletedEntity {
     /// The added columns, in their order.
     pub(super) fn added(&self) -> [&Added; 3] {
         [&self.deleted_at, &self.deleted_by, &self.archival_id]
@@ -65,7 +65,7 @@ impl Twin {
     }
 }
 
-/// The archive table's name: as given, or `deleted_` and the table's.
+/// The deleted entity's name: as given, or `deleted_` and the table's.
 fn table(entity: &Entity, names: &Names, errors: &mut Errors) -> Option<LitStr> {
     let Some(active) = &entity.table_name else {
         errors.on(
