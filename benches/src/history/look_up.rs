@@ -103,7 +103,7 @@ async fn look_up(
     id: i64,
     at: DateTimeUtc,
 ) -> Fallible<Option<department_history::Model>> {
-    let query = department_history::Entity::version_at(id, at);
+    let query = department_history::Entity::find_version_at(id, at);
     Ok(query.one(db).await?)
 }
 

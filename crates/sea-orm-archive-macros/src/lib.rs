@@ -305,8 +305,8 @@ pub fn derive_history(input: TokenStream) -> TokenStream {
 ///
 /// It stands beside `DeriveEntityModel` on the Model of an entity, in the dense format, in the
 /// compact one, and in what `sea-orm-cli generate entity` writes. It adds `OptimisticLock` for the
-/// entity, and with it `update_locked` for its active model; where the entity derives `DeriveArchive`
-/// too, also `archive_locked`, `restore_locked` and `at_version`.
+/// entity, and with it `update_if_unchanged` for its active model; where the entity derives `DeriveArchive`
+/// too, also `archive_if_unchanged`, `restore_if_unchanged` and `at_version`.
 ///
 /// ```
 /// mod note {
@@ -330,7 +330,7 @@ pub fn derive_history(input: TokenStream) -> TokenStream {
 /// # fn main() {
 /// use sea_orm_archive::OptimisticLock;
 ///
-/// assert!(matches!(note::Entity::version_column(), note::Column::Revision));
+/// assert!(matches!(note::Entity::lock_version_column(), note::Column::Revision));
 /// # }
 /// ```
 ///

@@ -77,7 +77,9 @@ pub use history::{
     Bitemporal, Changed, History, HistoryColumns, HistoryEntity, JoinVersion, Period,
     RecordedColumns, ValidTime,
 };
-pub use lock::{ArchiveLocked, LockError, OptimisticLock, RestoreLocked, UpdateLocked};
+pub use lock::{
+    ArchiveIfUnchanged, OptimisticLock, RestoreIfUnchanged, UpdateError, UpdateIfUnchanged,
+};
 pub use report::{
     ArchivePreview, Blocker, Conflict, Detachment, LostLink, LostLinkReason, RestorePreview,
     Restored, Waiting,
@@ -90,10 +92,10 @@ pub use verbs::{ArchiveEntity, ArchiveModel, RestoreModel};
 /// Everything that a program needs to archive and restore.
 pub mod prelude {
     pub use crate::{
-        Archivable, Archival, ArchiveEntity, ArchiveLocked, ArchiveModel, AuditEntity, Conflict,
-        Context, DeriveArchive, DeriveHistory, DeriveOptimisticLock, Error, ErrorKind, History,
-        HistoryEntity, JoinVersion, LockError, OptimisticLock, Period, Restorable, RestoreLocked,
-        RestoreModel, RevertModel, UpdateLocked,
+        Archivable, Archival, ArchiveEntity, ArchiveIfUnchanged, ArchiveModel, AuditEntity,
+        Conflict, Context, DeriveArchive, DeriveHistory, DeriveOptimisticLock, Error, ErrorKind,
+        History, HistoryEntity, JoinVersion, OptimisticLock, Period, Restorable,
+        RestoreIfUnchanged, RestoreModel, RevertModel, UpdateError, UpdateIfUnchanged,
     };
 }
 

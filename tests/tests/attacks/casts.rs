@@ -307,7 +307,7 @@ async fn values_of_user_types_are_recorded_as_text_and_read_back() {
         json!({"feeling": "low", "feelings": "{low,high}", "pair": "(low,1)", "numbers": [1, 2], "amount": 1.50})
     );
     assert_eq!(entries[1][4]["pair"], json!(null));
-    let was = note::Entity::row_as_of(1, then).one(db).await.unwrap();
+    let was = note::Entity::find_as_of(1, then).one(db).await.unwrap();
     let was = was.unwrap().row;
     assert_eq!((was.feeling, was.n), (note::Feeling::Low, 1));
     assert_eq!(was.feelings, [note::Feeling::Low, note::Feeling::High]);

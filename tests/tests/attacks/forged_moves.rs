@@ -58,7 +58,7 @@ async fn open() -> Audited {
 }
 
 async fn balance_as_of(audited: &Audited, at: DateTimeUtc) -> i32 {
-    let account = account::Entity::row_as_of(1, at).one(&audited.web).await;
+    let account = account::Entity::find_as_of(1, at).one(&audited.web).await;
     account.unwrap().unwrap().row.balance
 }
 

@@ -255,7 +255,7 @@ async fn no_statement_takes_a_type_of_the_temporary_schema() {
     conflicts(db).await;
     assert_uncalled(&watcher, "a refusal").await;
     lock(db).await;
-    assert_uncalled(&watcher, "update_locked").await;
+    assert_uncalled(&watcher, "update_if_unchanged").await;
     history(db).await;
     assert_uncalled(&watcher, "a history").await;
     read_the_log(db).await;
@@ -329,14 +329,14 @@ async fn lock(db: &DatabaseConnection) {
         .unwrap();
     let mut change = read.clone().into_active_model();
     change.title = Set("changed".to_owned());
-    let saved = change.clone().update_locked(db).await.unwrap();
-    let error = change.update_locked(db).await.unwrap_err();
-    assert!(matches!(error, LockError::Conflict { .. }), "{error}");
-    saved.clone().archive_locked(db).await.unwrap();
-    let gone = saved.into_active_model().update_locked(db).await;
+    let saved = change.clone().update_if_unchanged(db).await.unwrap();
+    let error = change.update_if_unchanged(db).await.unwrap_err();
+    assert!(matches!(error, UpdateError::Conflict { .. }), "{error}");
+    saved.clone().archive_if_unchanged(db).await.unwrap();
+    let gone = saved.into_active_model().update_if_unchanged(db).await;
     assert!(gone.is_err());
     item::Entity::restore_by_id("a")
-        .at_version(1)
+        .at_lock_version(1)
         .exec(db)
         .await
         .unwrap();
@@ -346,9 +346,9 @@ async fn history(db: &DatabaseConnection) {
     use item_history::{Column, Entity as Names};
     let day = |day| Date::from_ymd_opt(2024, 1, day).unwrap();
     let start = Names::start("a").value(Column::Name, "one").by("me");
-    start.from(day(1)).exec(db).await.unwrap();
+    start.valid_from(day(1)).exec(db).await.unwrap();
     let change = || Names::change("a").value(Column::Name, "two").by("me");
-    change().from(day(5)).exec(db).await.unwrap();
+    change().valid_from(day(5)).exec(db).await.unwrap();
     change().during(day(7)..day(9)).exec(db).await.unwrap();
     Names::correct("a", day(2))
         .value(Column::Name, "two")
@@ -357,7 +357,7 @@ async fn history(db: &DatabaseConnection) {
         .unwrap();
     Names::coalesce("a").by("me").exec(db).await.unwrap();
     let overlap = Names::start("a").value(Column::Name, "three");
-    let error = overlap.from(day(2)).exec(db).await.unwrap_err();
+    let error = overlap.valid_from(day(2)).exec(db).await.unwrap_err();
     assert!(
         matches!(error, Error::Conflict(ConflictError::Overlap { .. })),
         "{error}"
@@ -365,23 +365,23 @@ async fn history(db: &DatabaseConnection) {
     let later = Date::from_ymd_opt(2200, 1, 1).unwrap();
     let latest = Date::from_ymd_opt(2300, 1, 1).unwrap();
     let planned = Names::change("a").value(Column::Name, "planned");
-    planned.from(later).exec(db).await.unwrap();
+    planned.valid_from(later).exec(db).await.unwrap();
     Names::reschedule("a", later, latest)
         .exec(db)
         .await
         .unwrap();
     Names::cancel("a", latest).exec(db).await.unwrap();
     Names::end("a").at(day(20)).exec(db).await.unwrap();
-    assert!(!Names::timeline("a").all(db).await.unwrap().is_empty());
-    Names::changes(Column::Name)
-        .from("one")
-        .to("two")
+    assert!(!Names::find_timeline("a").all(db).await.unwrap().is_empty());
+    Names::find_changes(Column::Name)
+        .from_value("one")
+        .to_value("two")
         .all(db)
         .await
         .unwrap();
-    Names::gaps().all(db).await.unwrap();
+    Names::find_gaps().all(db).await.unwrap();
     let now = DateTimeUtc::from(std::time::SystemTime::now());
-    let known = Names::as_known_at(now).version_at("a", day(2));
+    let known = Names::as_known_at(now).find_version_at("a", day(2));
     assert!(known.one(db).await.unwrap().is_some());
 }
 
@@ -394,13 +394,13 @@ async fn read_the_log(db: &DatabaseConnection) {
         .unwrap();
     let mut change = read.into_active_model();
     change.title = Set("other".to_owned());
-    let saved = change.update_locked(db).await.unwrap();
+    let saved = change.update_if_unchanged(db).await.unwrap();
     assert!(!item::Entity::find_audit().all(db).await.unwrap().is_empty());
     let entries = item::Entity::find_audit_by_id("b").all(db).await.unwrap();
     assert!(!entries.is_empty());
     let changes = item::Entity::find_changes_of("b", item::Column::Title);
     assert!(!changes.all(db).await.unwrap().is_empty());
-    let then = item::Entity::row_as_of("b", start).one(db).await.unwrap();
+    let then = item::Entity::find_as_of("b", start).one(db).await.unwrap();
     assert_eq!(then.unwrap().row.title, "B");
     assert_eq!(saved.revert_to(start, db).await.unwrap().title, "B");
     audit::make_partitions(db, 1).await.unwrap();

@@ -274,7 +274,7 @@ async fn what_was_hidden_or_had_another_name_is_not_guessed() {
         .audit_table(AuditedTable::new("customers").redact(["password"]))
         .await
         .unwrap();
-    let was = customer::Entity::row_as_of(1, then)
+    let was = customer::Entity::find_as_of(1, then)
         .one(&owner)
         .await
         .unwrap()

@@ -122,7 +122,7 @@ async fn old_months_are_dropped_and_the_log_says_since_when_it_tells() {
     let left = "select to_jsonb(date_trunc('day', at at time zone 'UTC')) from archive.audit_entry where database_user = 'old'";
     assert_eq!(json(&owner, left).await, [json!("2025-03-15T00:00:00")]);
     let before = "2025-02-20T00:00:00Z".parse().unwrap();
-    let error = customer::Entity::row_as_of(1, before)
+    let error = customer::Entity::find_as_of(1, before)
         .one(&db)
         .await
         .unwrap_err();

@@ -58,7 +58,10 @@ async fn a_row_is_told_as_it_was_under_any_name() {
         "update \"{key} {at}\" set \"{columns}\n{name}\" = 'new'",
     )
     .await;
-    let row = places::Entity::row_as_of(1, before).one(&db).await.unwrap();
+    let row = places::Entity::find_as_of(1, before)
+        .one(&db)
+        .await
+        .unwrap();
     assert_eq!(row.unwrap().row.name, "{at}");
 }
 

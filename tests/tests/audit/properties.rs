@@ -66,7 +66,7 @@ async fn check(seed: u64) {
     let steps: Vec<_> = history.iter().map(|(_, _, done)| done.as_str()).collect();
     for (n, (at, snapshot, _)) in history.iter().enumerate() {
         for key in KEYS {
-            let told = order::Entity::row_as_of(key, *at).one(&db).await.unwrap();
+            let told = order::Entity::find_as_of(key, *at).one(&db).await.unwrap();
             let told = told.map(|was| (was.row.total, was.archived));
             assert_eq!(
                 told,

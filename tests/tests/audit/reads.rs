@@ -110,7 +110,7 @@ async fn a_row_is_told_as_it_was() {
         }
         let mut told = Vec::new();
         for time in &times {
-            let was = customer::Entity::row_as_of(7, *time).one(&db).await;
+            let was = customer::Entity::find_as_of(7, *time).one(&db).await;
             if gone && !told.is_empty() {
                 // What is gone had a password, which nobody is told.
                 assert!(
@@ -168,7 +168,7 @@ async fn a_row_that_is_gone_is_told_from_its_last_entry() {
     let third = clock(&db).await;
     run(&db, "insert into orders values (1, 1, 'NaN')").await;
     let was = async |at| {
-        order::Entity::row_as_of((1, 1), at)
+        order::Entity::find_as_of((1, 1), at)
             .one(&db)
             .await
             .unwrap()
@@ -185,7 +185,7 @@ async fn what_the_log_cannot_know_is_an_error() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     let long_ago = "2000-01-01T00:00:00Z".parse().unwrap();
-    let error = customer::Entity::row_as_of(7, long_ago)
+    let error = customer::Entity::find_as_of(7, long_ago)
         .one(&db)
         .await
         .unwrap_err();
@@ -193,7 +193,7 @@ async fn what_the_log_cannot_know_is_an_error() {
         matches!(error, Error::NotFound(NotFoundError::LogEntries { .. })),
         "{error}"
     );
-    let error = sea_orm_archive::archival::Entity::row_as_of(7, long_ago)
+    let error = sea_orm_archive::archival::Entity::find_as_of(7, long_ago)
         .one(&db)
         .await
         .unwrap_err();
@@ -205,14 +205,14 @@ async fn what_the_log_cannot_know_is_an_error() {
     run(&db, "insert into customers (id, email) values (7, 'a@x')").await;
     let then = clock(&db).await;
     run(&db, "update customers set password = 'new' where id = 7").await;
-    let was = customer::Entity::row_as_of(7, then)
+    let was = customer::Entity::find_as_of(7, then)
         .one(&db)
         .await
         .unwrap()
         .unwrap();
     assert_eq!(was.unknown, ["password", "seen_at"]);
     let now = clock(&db).await;
-    let was = customer::Entity::row_as_of(7, now)
+    let was = customer::Entity::find_as_of(7, now)
         .one(&db)
         .await
         .unwrap()

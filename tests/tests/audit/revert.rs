@@ -71,7 +71,7 @@ async fn write(
         change.title = Set((*title).to_owned());
         change.body = Set(body.map(str::to_owned));
         let txn = Context::new().actor(*user).begin(db).await.unwrap();
-        change.update_locked(&txn).await.unwrap();
+        change.update_if_unchanged(&txn).await.unwrap();
         txn.commit().await.unwrap();
         read.push(read_now(db).await);
     }
@@ -145,7 +145,7 @@ async fn a_change_that_was_not_seen_is_not_taken_back() {
         .await
         .unwrap_err();
     match refused {
-        LockError::Conflict { current, .. } => assert_eq!(current.title, "second"),
+        UpdateError::Conflict { current, .. } => assert_eq!(current.title, "second"),
         other => panic!("{other}"),
     }
     let before: DateTimeUtc = read[0].1 - std::time::Duration::from_secs(1);
@@ -180,7 +180,7 @@ async fn a_change_that_was_not_seen_is_not_taken_back() {
     assert!(
         matches!(
             gone,
-            LockError::NotFound {
+            UpdateError::NotFound {
                 archival: Some(_),
                 ..
             }

@@ -107,7 +107,7 @@ async fn company() -> Database {
         }
         db.execute_unprepared("insert into departments values (1), (2)").await?;
         for id in [1, 2] {
-            let start = Names::start(id).value(Column::Name, "A").from(time("2020-01-01"));
+            let start = Names::start(id).value(Column::Name, "A").valid_from(time("2020-01-01"));
             start.exec(&db).await.map_err(|error| DbErr::Custom(error.to_string()))?;
         }
         db.execute_unprepared("insert into user_audit (department_id, changed_at) values (1, '2021-01-01'), (1, '2023-01-01'), (2, '2023-01-01')")
@@ -124,7 +124,7 @@ async fn all_versions_go_and_come_back_with_the_rows_that_need_them() {
     for name in ["B", "C"] {
         Names::change(1)
             .value(Column::Name, name)
-            .from(time(if name == "B" {
+            .valid_from(time(if name == "B" {
                 "2022-01-01"
             } else {
                 "2999-01-01"
@@ -134,12 +134,12 @@ async fn all_versions_go_and_come_back_with_the_rows_that_need_them() {
             .unwrap();
     }
     let (versions, audits) = (
-        Names::timeline(1).all(&db).await.unwrap(),
+        Names::find_timeline(1).all(&db).await.unwrap(),
         audit::Entity::find().all(&db).await.unwrap(),
     );
     assert_eq!(versions.len(), 3);
     let archival = Departments::archive_by_id(1).exec(&db).await.unwrap();
-    assert!(Names::timeline(1).all(&db).await.unwrap().is_empty());
+    assert!(Names::find_timeline(1).all(&db).await.unwrap().is_empty());
     assert_eq!(
         version::deleted::Entity::find().count(&db).await.unwrap(),
         3
@@ -154,7 +154,7 @@ async fn all_versions_go_and_come_back_with_the_rows_that_need_them() {
         "{error}"
     );
     archival.restore(&db).await.unwrap();
-    assert_eq!(Names::timeline(1).all(&db).await.unwrap(), versions);
+    assert_eq!(Names::find_timeline(1).all(&db).await.unwrap(), versions);
     assert_eq!(
         audit::Entity::find().all(&db).await.unwrap().len(),
         audits.len()
@@ -188,13 +188,13 @@ async fn all_versions_go_and_come_back_with_the_rows_that_need_them() {
 async fn versions_that_rows_need_do_not_go_alone() {
     let company = company().await;
     let db = company.connect().await;
-    let only = Names::timeline(1).one(&db).await.unwrap().unwrap();
+    let only = Names::find_timeline(1).one(&db).await.unwrap().unwrap();
     let error = only.archive(&db).await.unwrap_err();
     assert!(
         matches!(error, Error::Conflict(ConflictError::DependentRows { .. })),
         "{error}"
     );
-    assert_eq!(Names::timeline(1).all(&db).await.unwrap().len(), 1);
+    assert_eq!(Names::find_timeline(1).all(&db).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -208,14 +208,14 @@ async fn a_restore_that_would_overlap_is_a_conflict() {
         .unwrap();
     let later = Names::start(2)
         .value(Column::Name, "L")
-        .from(time("2025-01-01"))
+        .valid_from(time("2025-01-01"))
         .exec(&db)
         .await
         .unwrap();
     let archival = Names::archive_by_id(later.id).exec(&db).await.unwrap();
     Names::start(2)
         .value(Column::Name, "M")
-        .from(time("2024-06-01"))
+        .valid_from(time("2024-06-01"))
         .exec(&db)
         .await
         .unwrap();

@@ -100,13 +100,13 @@ async fn what_was_corrected_comes_back_too() {
     let nine = || id("it's", 9);
     Prices::start(nine())
         .value(Column::Cents, 100_i64)
-        .from(day(1))
+        .valid_from(day(1))
         .exec(&db)
         .await
         .unwrap();
     Prices::change(nine())
         .value(Column::Cents, 200_i64)
-        .from(day(5))
+        .valid_from(day(5))
         .by("ann")
         .exec(&db)
         .await
@@ -128,7 +128,10 @@ async fn what_was_corrected_comes_back_too() {
     let mut back = Prices::find().all(&db).await.unwrap();
     back.sort_by_key(|price| all.iter().position(|old| old.id == price.id));
     assert_eq!(back, all);
-    assert_eq!(Prices::timeline(nine()).all(&db).await.unwrap().len(), 2);
+    assert_eq!(
+        Prices::find_timeline(nine()).all(&db).await.unwrap().len(),
+        2
+    );
 }
 
 /// Whoever locks several identities takes them in the order of their key, 9 before 10 and `b` first.
@@ -138,17 +141,17 @@ async fn identities_of_several_columns_are_merged() {
     let db = database.connect().await;
     for (shop, number) in [("it's", 9), ("it's", 10), ("b", 1)] {
         let start = Prices::start(id(shop, number)).value(Column::Cents, i64::from(number));
-        start.from(day(1)).exec(&db).await.unwrap();
+        start.valid_from(day(1)).exec(&db).await.unwrap();
     }
     let (one, other) = (db.clone(), db.clone());
     let (first, second) = tokio::join!(
         Prices::merge(id("it's", 10))
-            .into(id("it's", 9))
+            .into_identity(id("it's", 9))
             .at(day(3))
             .by("x")
             .exec(&one),
         Prices::merge(id("it's", 9))
-            .into(id("it's", 10))
+            .into_identity(id("it's", 10))
             .at(day(4))
             .by("y")
             .exec(&other),
@@ -156,7 +159,7 @@ async fn identities_of_several_columns_are_merged() {
     // Either may be first; then the other finds that one of the two has ended, or is merged into.
     assert!(first.is_ok() || second.is_ok());
     let merged = Prices::merge(id("b", 1))
-        .into(id("it's", 9))
+        .into_identity(id("it's", 9))
         .exec(&db)
         .await;
     assert!(
@@ -186,14 +189,14 @@ async fn days_are_those_of_the_session() {
     let other = other.exec(&west.db()).await.unwrap();
     assert!(price.valid_from > other.valid_from);
     assert!(
-        Prices::current_version(id("b", 1))
+        Prices::find_current_version(id("b", 1))
             .one(&db)
             .await
             .unwrap()
             .is_some()
     );
     assert!(
-        Prices::current_version(id("b", 1))
+        Prices::find_current_version(id("b", 1))
             .one(&west.db())
             .await
             .unwrap()
@@ -201,7 +204,7 @@ async fn days_are_those_of_the_session() {
     );
     let error = Prices::start(id("b", 1))
         .value(Column::Cents, 1_i64)
-        .from(day(1))
+        .valid_from(day(1))
         .exec(&db)
         .await
         .unwrap_err();

@@ -14,9 +14,9 @@ async fn what_was_merged_is_still_called_what_it_was() {
     let month = |n: u32| -> DateTimeUtc { format!("2024-{n:02}-01T00:00:00Z").parse().unwrap() };
     for (id, name) in [(1, "Sales"), (2, "Marketing")] {
         let start = Names::start(id).value(Column::Name, name);
-        start.from(month(2)).exec(&db).await.unwrap();
+        start.valid_from(month(2)).exec(&db).await.unwrap();
     }
-    let merge = Names::merge(1).into(2).at(month(6));
+    let merge = Names::merge(1).into_identity(2).at(month(6));
     merge.exec(&db).await.unwrap();
     db.execute_unprepared(
         "insert into user_audit (user_id, department_id, changed_by, changed_at) values

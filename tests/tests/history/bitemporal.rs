@@ -68,8 +68,8 @@ async fn now(db: &DatabaseConnection) -> DateTimeUtc {
 
 async fn timeline(db: &DatabaseConnection, known: Option<DateTimeUtc>) -> String {
     let versions = match known {
-        None => Price::timeline(1),
-        Some(known) => Price::as_known_at(known).timeline(1),
+        None => Price::find_timeline(1),
+        Some(known) => Price::as_known_at(known).find_timeline(1),
     };
     let show = |day: Date| day.format("%-d").to_string();
     let versions: Vec<_> = versions
@@ -97,7 +97,7 @@ async fn what_was_corrected_is_kept() {
     let empty = now(&db).await;
     Price::start(1)
         .value(Column::Cents, 100_i64)
-        .from(day(1))
+        .valid_from(day(1))
         .by("ann")
         .exec(&db)
         .await
@@ -105,7 +105,7 @@ async fn what_was_corrected_is_kept() {
     let first = now(&db).await;
     Price::change(1)
         .value(Column::Cents, 200_i64)
-        .from(day(10))
+        .valid_from(day(10))
         .by("bob")
         .exec(&db)
         .await
@@ -135,10 +135,15 @@ async fn what_was_corrected_is_kept() {
     );
     assert_eq!(timeline(&db, None).await, "90eve@1-6 200@6-10 200bob@10-");
     let known = Price::as_known_at(second);
-    let then = known.version_at(1, day(7)).one(&db).await.unwrap().unwrap();
+    let then = known
+        .find_version_at(1, day(7))
+        .one(&db)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(then.cents, 100);
     assert_eq!(
-        Price::version_at(1, day(7))
+        Price::find_version_at(1, day(7))
             .one(&db)
             .await
             .unwrap()
@@ -146,23 +151,26 @@ async fn what_was_corrected_is_kept() {
             .cents,
         200
     );
-    assert_eq!(known.valid_at(day(20)).all(&db).await.unwrap().len(), 1);
     assert_eq!(
-        known.changes(Column::Cents).all(&db).await.unwrap()[0]
+        known.find_valid_at(day(20)).all(&db).await.unwrap().len(),
+        1
+    );
+    assert_eq!(
+        known.find_changes(Column::Cents).all(&db).await.unwrap()[0]
             .after
             .valid_from,
         day(10)
     );
     assert_eq!(
-        Price::changes(Column::Cents).all(&db).await.unwrap()[0]
+        Price::find_changes(Column::Cents).all(&db).await.unwrap()[0]
             .after
             .valid_from,
         day(6)
     );
-    assert!(known.gaps().all(&db).await.unwrap().is_empty());
+    assert!(known.find_gaps().all(&db).await.unwrap().is_empty());
     assert_eq!(
         known
-            .scheduled_after(1, day(9))
+            .find_scheduled_after(1, day(9))
             .all(&db)
             .await
             .unwrap()
@@ -179,7 +187,7 @@ async fn who_did_it_is_in_every_version() {
     let db = database.connect().await;
     Price::start(1)
         .value(Column::Cents, 1_i64)
-        .from(day(1))
+        .valid_from(day(1))
         .by("ann")
         .exec(&db)
         .await

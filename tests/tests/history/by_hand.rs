@@ -29,7 +29,7 @@ async fn company() -> (Database, DatabaseConnection) {
 }
 
 async fn timeline(db: &DatabaseConnection) -> String {
-    let versions = Names::timeline(1).all(db).await.unwrap();
+    let versions = Names::find_timeline(1).all(db).await.unwrap();
     let month = |time: DateTimeUtc| time.format("%-m").to_string();
     let show = |v: department_history::Model| {
         let to = v.valid_to.map(month).unwrap_or_default();
@@ -133,7 +133,7 @@ async fn a_change_is_not_told_of_what_another_one_opened() {
         let db = session.db();
         session.start(async move {
             let change = Names::change(1).value(Column::Name, "NEW");
-            change.from(time("2024-10")).exec(&db).await
+            change.valid_from(time("2024-10")).exec(&db).await
         })
     };
     let changed = after(&database, hand, change).await.unwrap();
@@ -146,7 +146,7 @@ async fn a_plan_that_is_gone_by_now_moves_nobody_else() {
     let (database, db) = company().await;
     let plan = Names::change(1)
         .value(Column::Name, "PLAN")
-        .from(time("2999-03"));
+        .valid_from(time("2999-03"));
     plan.exec(&db).await.unwrap();
     let hand = "delete from department_history where name = 'PLAN'";
     let reschedule = |session: &Session| {

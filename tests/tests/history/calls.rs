@@ -284,7 +284,7 @@ fn nth_meeting(model: &Model, id: usize, nth: Option<u8>) -> Option<Instant> {
     if id >= IDENTITIES {
         return None;
     }
-    let versions = model.timeline(id);
+    let versions = model.find_timeline(id);
     let meet = |pair: &&[Version]| pair[0].to == Some(pair[1].from);
     let meetings: Vec<_> = versions.windows(2).filter(meet).collect();
     let nth = usize::from(nth?).checked_rem(meetings.len())?;

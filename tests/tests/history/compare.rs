@@ -97,7 +97,7 @@ pub async fn one_thing_is_known_at_a_time<T: Table>(
     for end in ends {
         let mut known = Vec::new();
         for identity in 0..IDENTITIES {
-            let timeline = T::then(end).timeline(T::identity(identity));
+            let timeline = T::then(end).find_timeline(T::identity(identity));
             known.extend(versions::<T>(db, timeline).await?);
         }
         let overlap = known.windows(2).find(|pair| {
@@ -147,16 +147,16 @@ pub async fn compare<T: Table>(
     found.sort_by_key(|version| (version.identity, version.from));
     same("all", found, model.all())?;
     for identity in call.identities().filter(|identity| *identity < IDENTITIES) {
-        let select = T::timeline(T::identity(identity));
+        let select = T::find_timeline(T::identity(identity));
         let found = versions::<T>(db, select).await?;
-        same(("timeline", identity), found, model.timeline(identity))?;
+        same(("timeline", identity), found, model.find_timeline(identity))?;
     }
     if let Some(at) = call.instant() {
         one_point::<T>(db, model, at).await?;
     }
     let points = points(model);
     one_point::<T>(db, model, points[turn * 7 % points.len()]).await?;
-    let found = pairs::<T>(T::gaps().all(db).await)?;
+    let found = pairs::<T>(T::find_gaps().all(db).await)?;
     same("gaps", found, gaps(model, None))?;
     match turn % 4 {
         0 => changes_of_names::<T>(db, model, turn).await,
@@ -169,17 +169,17 @@ pub async fn compare<T: Table>(
 /// At the end of a story, every instant.
 pub async fn compare_all<T: Table>(db: &DatabaseConnection, model: &Model) -> Checked {
     for identity in 0..IDENTITIES {
-        let select = T::timeline(T::identity(identity));
+        let select = T::find_timeline(T::identity(identity));
         let found = versions::<T>(db, select).await?;
-        same(("timeline", identity), found, model.timeline(identity))?;
+        same(("timeline", identity), found, model.find_timeline(identity))?;
     }
     look_up::<T>(db, model, None).await
 }
 
 async fn one_point<T: Table>(db: &DatabaseConnection, model: &Model, at: Instant) -> Checked {
     for identity in 0..IDENTITIES {
-        let select = T::version_at(T::identity(identity), T::time(at));
-        let expected = model.version_at(identity, at);
+        let select = T::find_version_at(T::identity(identity), T::time(at));
+        let expected = model.find_version_at(identity, at);
         let found = versions::<T>(db, select).await?;
         same(
             ("version at", identity, at),
@@ -187,7 +187,7 @@ async fn one_point<T: Table>(db: &DatabaseConnection, model: &Model, at: Instant
             expected.into_iter().collect(),
         )?;
     }
-    let mut found = versions::<T>(db, T::valid_at(T::time(at))).await?;
+    let mut found = versions::<T>(db, T::find_valid_at(T::time(at))).await?;
     found.sort_by_key(|version| version.identity);
     same(("valid at", at), found, valid_at(model, at))
 }
@@ -218,7 +218,7 @@ async fn look_up<T: Table>(
             probe.at.timestamp_micros()
         };
         let expected = (identity < IDENTITIES)
-            .then(|| model.version_at(identity, at))
+            .then(|| model.find_version_at(identity, at))
             .flatten();
         same(("look-up", identity, at), version.map(T::version), expected)?;
     }
@@ -246,7 +246,7 @@ fn neighbours(model: &Model, identity: Option<usize>) -> Pairs {
     let identities = identity.map_or(0..IDENTITIES, |one| one..one + 1);
     let mut pairs = Vec::new();
     for identity in identities {
-        let versions = model.timeline(identity);
+        let versions = model.find_timeline(identity);
         pairs.extend(versions.windows(2).map(|w| (w[0].clone(), w[1].clone())));
     }
     pairs.sort_by_key(|(before, after)| (after.from, before.identity));
@@ -282,19 +282,19 @@ async fn changes_of_names<T: Table>(
     turn: usize,
 ) -> Checked {
     let name = |says: &Says| says.name.clone();
-    let found = pairs::<T>(T::changes(T::NAME).all(db).await)?;
+    let found = pairs::<T>(T::find_changes(T::NAME).all(db).await)?;
     same("changes", found, changes(model, None, name, None, None))?;
     let identity = turn % IDENTITIES;
-    let one = T::changes(T::NAME).of(T::identity(identity));
+    let one = T::find_changes(T::NAME).of(T::identity(identity));
     let found = pairs::<T>(one.all(db).await)?;
     let expected = changes(model, Some(identity), name, None, None);
     same("changes of one", found, expected)?;
     for value in ["A", "B", "C"] {
         let text = value.to_owned();
-        let found = pairs::<T>(T::changes(T::NAME).from(value).all(db).await)?;
+        let found = pairs::<T>(T::find_changes(T::NAME).from_value(value).all(db).await)?;
         let expected = changes(model, None, name, Some(&text), None);
         same(("changes from", value), found, expected)?;
-        let found = pairs::<T>(T::changes(T::NAME).to(value).all(db).await)?;
+        let found = pairs::<T>(T::find_changes(T::NAME).to_value(value).all(db).await)?;
         let expected = changes(model, None, name, None, Some(&text));
         same(("changes to", value), found, expected)?;
     }
@@ -307,38 +307,38 @@ async fn changes_of_floors<T: Table>(
     turn: usize,
 ) -> Checked {
     let floor = |says: &Says| says.floor;
-    let found = pairs::<T>(T::changes(T::FLOOR).all(db).await)?;
+    let found = pairs::<T>(T::find_changes(T::FLOOR).all(db).await)?;
     same("changes", found, changes(model, None, floor, None, None))?;
     let identity = turn % IDENTITIES;
     for value in [None, Some(1), Some(2)] {
-        let of = || T::changes(T::FLOOR).of(T::identity(identity));
-        let found = pairs::<T>(of().from(value).all(db).await)?;
+        let of = || T::find_changes(T::FLOOR).of(T::identity(identity));
+        let found = pairs::<T>(of().from_value(value).all(db).await)?;
         let expected = changes(model, Some(identity), floor, Some(&value), None);
         same(("changes from", value), found, expected)?;
-        let found = pairs::<T>(of().to(value).all(db).await)?;
+        let found = pairs::<T>(of().to_value(value).all(db).await)?;
         let expected = changes(model, Some(identity), floor, None, Some(&value));
         same(("changes to", value), found, expected)?;
     }
-    let found = pairs::<T>(T::gaps().of(T::identity(identity)).all(db).await)?;
+    let found = pairs::<T>(T::find_gaps().of(T::identity(identity)).all(db).await)?;
     same("gaps of one", found, gaps(model, Some(identity)))
 }
 
 async fn what_is_planned<T: Table>(db: &DatabaseConnection, model: &Model) -> Checked {
     let now = now::<T>(db).await;
     for identity in 0..IDENTITIES {
-        let found = versions::<T>(db, T::scheduled(T::identity(identity))).await?;
-        let mut expected = model.timeline(identity);
+        let found = versions::<T>(db, T::find_scheduled(T::identity(identity))).await?;
+        let mut expected = model.find_timeline(identity);
         expected.retain(|version| version.from > now);
         same(("scheduled", identity), found, expected)?;
-        let found = versions::<T>(db, T::current_version(T::identity(identity))).await?;
-        let expected = model.version_at(identity, now);
+        let found = versions::<T>(db, T::find_current_version(T::identity(identity))).await?;
+        let expected = model.find_version_at(identity, now);
         same(
             ("current version", identity),
             found,
             expected.into_iter().collect(),
         )?;
     }
-    let mut found = versions::<T>(db, T::current()).await?;
+    let mut found = versions::<T>(db, T::find_current()).await?;
     found.sort_by_key(|version| version.identity);
     same("current", found, valid_at(model, now))
 }
@@ -351,14 +351,14 @@ pub async fn compare_known<T: Table>(
 ) -> Checked {
     let then = || T::then(known);
     for identity in 0..IDENTITIES {
-        let found = versions::<T>(db, then().timeline(T::identity(identity))).await?;
+        let found = versions::<T>(db, then().find_timeline(T::identity(identity))).await?;
         same(
             ("known timeline", identity),
             found,
-            model.timeline(identity),
+            model.find_timeline(identity),
         )?;
     }
-    let found = pairs::<T>(then().gaps().all(db).await)?;
+    let found = pairs::<T>(then().find_gaps().all(db).await)?;
     same("known gaps", found, gaps(model, None))
 }
 
@@ -376,23 +376,23 @@ pub async fn compare_known_at_points<T: Table>(
     let points = points(model);
     let at = points[turn * 5 % points.len()];
     let identity = turn % IDENTITIES;
-    let found = then().version_at(T::identity(identity), T::time(at));
+    let found = then().find_version_at(T::identity(identity), T::time(at));
     let found = versions::<T>(db, found).await?;
-    let expected = model.version_at(identity, at);
+    let expected = model.find_version_at(identity, at);
     same(
         ("known version", identity, at),
         found,
         expected.into_iter().collect(),
     )?;
-    let found = then().scheduled_after(T::identity(identity), T::time(at));
+    let found = then().find_scheduled_after(T::identity(identity), T::time(at));
     let found = versions::<T>(db, found).await?;
-    let mut expected = model.timeline(identity);
+    let mut expected = model.find_timeline(identity);
     expected.retain(|version| version.from > at);
     same(("known to be planned", identity, at), found, expected)?;
-    let mut found = versions::<T>(db, then().valid_at(T::time(at))).await?;
+    let mut found = versions::<T>(db, then().find_valid_at(T::time(at))).await?;
     found.sort_by_key(|version| version.identity);
     same(("known to be valid", at), found, valid_at(model, at))?;
-    let found = pairs::<T>(then().changes(T::NAME).all(db).await)?;
+    let found = pairs::<T>(then().find_changes(T::NAME).all(db).await)?;
     let expected = changes(model, None, |says| says.name.clone(), None, None);
     same("known changes", found, expected)
 }

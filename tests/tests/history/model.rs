@@ -93,7 +93,7 @@ impl Model {
         }
     }
 
-    pub fn timeline(&self, identity: usize) -> Vec<Version> {
+    pub fn find_timeline(&self, identity: usize) -> Vec<Version> {
         let cells = &self.cells[identity];
         let starts = (0..cells.len()).filter(|&n| begins(cells, n));
         starts
@@ -103,11 +103,11 @@ impl Model {
 
     pub fn all(&self) -> Vec<Version> {
         (0..IDENTITIES)
-            .flat_map(|identity| self.timeline(identity))
+            .flat_map(|identity| self.find_timeline(identity))
             .collect()
     }
 
-    pub fn version_at(&self, identity: usize, at: Instant) -> Option<Version> {
+    pub fn find_version_at(&self, identity: usize, at: Instant) -> Option<Version> {
         let cell = self.instants.iter().rposition(|&instant| instant <= at)?;
         self.version(identity, cell)
     }
@@ -241,7 +241,11 @@ impl Model {
         let overlaps = |version: &Version| {
             to.is_none_or(|to| version.from < to) && version.to.is_none_or(|to| from < to)
         };
-        Ok(self.timeline(id).into_iter().filter(overlaps).collect())
+        Ok(self
+            .find_timeline(id)
+            .into_iter()
+            .filter(overlaps)
+            .collect())
     }
 
     fn correct(&mut self, id: usize, at: Instant, given: &Given) -> Done {
@@ -253,7 +257,7 @@ impl Model {
     }
 
     fn end_at(&mut self, id: usize, at: Instant) -> Done {
-        if let Some(later) = self.timeline(id).into_iter().find(|v| v.from > at) {
+        if let Some(later) = self.find_timeline(id).into_iter().find(|v| v.from > at) {
             return Err(Refusal::LaterVersion {
                 identity: id,
                 starts: later.from,
@@ -324,11 +328,11 @@ impl Model {
     }
 
     fn coalesce(&mut self, id: usize) -> Vec<Version> {
-        let old = self.timeline(id);
+        let old = self.find_timeline(id);
         for n in 0..self.instants.len() {
             join(&mut self.cells[id], n);
         }
-        let mut new = self.timeline(id);
+        let mut new = self.find_timeline(id);
         new.retain(|version| !old.contains(version));
         new
     }

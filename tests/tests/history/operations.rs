@@ -16,7 +16,7 @@ pub fn month(month: u32) -> DateTimeUtc {
 /// The timeline, as `name@from-to`, in months.
 pub async fn timeline(db: &DatabaseConnection, id: i32) -> String {
     let show = |time: DateTimeUtc| time.format("%-m").to_string();
-    let versions = Names::timeline(id).all(db).await.unwrap();
+    let versions = Names::find_timeline(id).all(db).await.unwrap();
     let versions: Vec<_> = versions
         .into_iter()
         .map(|v| {
@@ -34,7 +34,7 @@ pub async fn timeline(db: &DatabaseConnection, id: i32) -> String {
 pub async fn started(db: &DatabaseConnection) {
     Names::start(1)
         .value(Column::Name, "A")
-        .from(month(1))
+        .valid_from(month(1))
         .exec(db)
         .await
         .unwrap();
@@ -47,7 +47,7 @@ async fn a_change_from_a_time_on() {
     started(&db).await;
     let now = Names::change(1)
         .value(Column::Name, "B")
-        .from(month(3))
+        .valid_from(month(3))
         .exec(&db)
         .await
         .unwrap();
@@ -56,7 +56,7 @@ async fn a_change_from_a_time_on() {
     // Only the version that is valid then: what comes later stays.
     Names::change(1)
         .value(Column::Name, "C")
-        .from(month(2))
+        .valid_from(month(2))
         .exec(&db)
         .await
         .unwrap();
@@ -64,7 +64,7 @@ async fn a_change_from_a_time_on() {
     // At the same instant it is the same version.
     Names::change(1)
         .value(Column::Name, "D")
-        .from(month(2))
+        .valid_from(month(2))
         .exec(&db)
         .await
         .unwrap();
@@ -72,7 +72,7 @@ async fn a_change_from_a_time_on() {
     // The same values are no change.
     let same = Names::change(1)
         .value(Column::Name, "B")
-        .from(month(5))
+        .valid_from(month(5))
         .exec(&db)
         .await
         .unwrap();
@@ -87,7 +87,7 @@ async fn a_change_for_a_period() {
     started(&db).await;
     Names::change(1)
         .value(Column::Name, "B")
-        .from(month(4))
+        .valid_from(month(4))
         .exec(&db)
         .await
         .unwrap();
@@ -129,8 +129,8 @@ async fn starts_ends_and_merges() {
     started(&db).await;
     let overlap = Names::start(1)
         .value(Column::Name, "B")
-        .from(month(2))
-        .until(month(3))
+        .valid_from(month(2))
+        .valid_to(month(3))
         .exec(&db)
         .await
         .unwrap_err();
@@ -144,7 +144,7 @@ async fn starts_ends_and_merges() {
     assert_eq!(ended.valid_to, Some(month(6)));
     Names::start(1)
         .value(Column::Name, "C")
-        .from(month(9))
+        .valid_from(month(9))
         .exec(&db)
         .await
         .unwrap();
@@ -166,12 +166,12 @@ async fn starts_ends_and_merges() {
     );
     Names::start(2)
         .value(Column::Name, "S")
-        .from(month(2))
+        .valid_from(month(2))
         .exec(&db)
         .await
         .unwrap();
     let merged = Names::merge(2)
-        .into(1)
+        .into_identity(1)
         .at(month(10))
         .value(Column::Name, "C and S")
         .exec(&db)
@@ -180,12 +180,12 @@ async fn starts_ends_and_merges() {
     assert_eq!(merged.name, "C and S");
     assert_eq!(timeline(&db, 2).await, "S@2-10");
     assert_eq!(timeline(&db, 1).await, "A@1-6 C@9-10 C and S@10-");
-    let gaps = Names::gaps().all(&db).await.unwrap();
+    let gaps = Names::find_gaps().all(&db).await.unwrap();
     assert_eq!(gaps.len(), 1);
     assert_eq!(gaps[0].before.valid_to, Some(month(6)));
-    let changes = Names::changes(Column::Name)
+    let changes = Names::find_changes(Column::Name)
         .of(1)
-        .from("C")
+        .from_value("C")
         .all(&db)
         .await
         .unwrap();
@@ -206,16 +206,16 @@ async fn plans_are_listed_moved_and_cancelled() {
     let change = |name: &str, from| {
         Names::change(1)
             .value(Column::Name, name)
-            .from(from)
+            .valid_from(from)
             .exec(&db)
     };
     change("B", next(3)).await.unwrap();
     change("C", next(6)).await.unwrap();
     assert_eq!(timeline(&db, 1).await, "A@1-3 B@3-6 C@6-");
-    let scheduled = Names::scheduled(1).all(&db).await.unwrap();
+    let scheduled = Names::find_scheduled(1).all(&db).await.unwrap();
     assert_eq!(scheduled.len(), 2);
     assert_eq!(
-        Names::current_version(1)
+        Names::find_current_version(1)
             .one(&db)
             .await
             .unwrap()
@@ -287,7 +287,7 @@ async fn plans_are_listed_moved_and_cancelled() {
     // A scheduled start has nothing before it that could go on.
     Names::start(2)
         .value(Column::Name, "S")
-        .from(next(1))
+        .valid_from(next(1))
         .exec(&db)
         .await
         .unwrap();
@@ -303,7 +303,7 @@ async fn corrections_and_neighbours_that_say_the_same() {
     let change = |name: &str, from| {
         Names::change(1)
             .value(Column::Name, name)
-            .from(from)
+            .valid_from(from)
             .exec(&db)
     };
     change("B", month(3)).await.unwrap();
@@ -335,25 +335,25 @@ async fn values_carry_over_and_null_is_a_value() {
     };
     Names::start(1)
         .set(version)
-        .from(month(1))
+        .valid_from(month(1))
         .exec(&db)
         .await
         .unwrap();
     let renamed = Names::change(1)
         .value(Column::Name, "B")
-        .from(month(2))
+        .valid_from(month(2))
         .exec(&db)
         .await
         .unwrap();
     assert_eq!(renamed.floor, Some(4));
     let moved = Names::change(1)
         .value(Column::Floor, None::<i32>)
-        .from(month(3))
+        .valid_from(month(3))
         .exec(&db)
         .await
         .unwrap();
     assert_eq!((moved.name.as_str(), moved.floor), ("B", None));
-    let changes = Names::changes(Column::Floor).all(&db).await.unwrap();
+    let changes = Names::find_changes(Column::Floor).all(&db).await.unwrap();
     assert_eq!(changes.len(), 1);
     assert_eq!(
         (changes[0].before.floor, changes[0].after.floor),
@@ -363,13 +363,13 @@ async fn values_carry_over_and_null_is_a_value() {
     for _ in 0..2 {
         Names::change(1)
             .value(Column::Floor, 5_i64)
-            .from(month(4))
+            .valid_from(month(4))
             .exec(&db)
             .await
             .unwrap();
         Names::change(1)
             .value(Column::Floor, 6_i32)
-            .from(month(4))
+            .valid_from(month(4))
             .exec(&db)
             .await
             .unwrap();
@@ -411,7 +411,7 @@ async fn what_cannot_be_is_said_and_changes_nothing() {
     );
     let past = Names::start(2)
         .value(Column::Name, "B")
-        .until(month(2))
+        .valid_to(month(2))
         .exec(&db)
         .await
         .unwrap_err();
@@ -453,7 +453,11 @@ async fn what_cannot_be_is_said_and_changes_nothing() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("too long"), "{error}");
-    let itself = Names::merge(1).into(1).exec(&db).await.unwrap_err();
+    let itself = Names::merge(1)
+        .into_identity(1)
+        .exec(&db)
+        .await
+        .unwrap_err();
     assert!(
         matches!(itself, Error::Refused(RefusedError::SameIdentity { .. })),
         "{itself}"

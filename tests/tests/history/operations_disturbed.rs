@@ -21,7 +21,7 @@ async fn a_trigger_that_drops_a_version_stops_the_change() {
     .await;
     let error = Names::change(1)
         .value(Column::Name, "B")
-        .from(month(3))
+        .valid_from(month(3))
         .exec(&db)
         .await
         .unwrap_err();
@@ -79,19 +79,19 @@ async fn in_a_transaction_of_the_callers() {
     let transaction = db.begin().await.unwrap();
     Names::change(1)
         .value(Column::Name, "B")
-        .from(month(2))
+        .valid_from(month(2))
         .exec(&transaction)
         .await
         .unwrap();
     Names::change(1)
         .value(Column::Name, "C")
-        .from(month(2))
+        .valid_from(month(2))
         .exec(&transaction)
         .await
         .unwrap();
     let error = Names::start(1)
         .value(Column::Name, "D")
-        .from(month(5))
+        .valid_from(month(5))
         .exec(&transaction)
         .await
         .unwrap_err();

@@ -48,15 +48,15 @@ pub async fn perform<T: Table>(
             until,
             given,
         } => {
-            let mut start = at!(give!(T::start(id(n)), given), from, from);
+            let mut start = at!(give!(T::start(id(n)), given), valid_from, from);
             if let Some(until) = until {
-                start = start.until(time(until));
+                start = start.valid_to(time(until));
             }
             vec![start.exec(db).await?]
         }
         Call::Change { id: n, from, given } => {
             let change = give!(T::change(id(n)), given);
-            vec![at!(change, from, from).exec(db).await?]
+            vec![at!(change, valid_from, from).exec(db).await?]
         }
         Call::During {
             id: n,
@@ -83,7 +83,7 @@ pub async fn perform<T: Table>(
             at,
             given,
         } => {
-            let merge = give!(T::merge(id(ended)).into(id(into)), given);
+            let merge = give!(T::merge(id(ended)).into_identity(id(into)), given);
             vec![at!(merge, at, at).exec(db).await?]
         }
         Call::Cancel { id: n, starts } => vec![T::cancel(id(n), time(starts)).exec(db).await?],

@@ -287,7 +287,7 @@ impl<'a, T: Table> Story<'a, T> {
                 && pair[0].says == pair[1].says
                 && (from..=to).contains(&pair[1].from)
         };
-        let timeline = self.model.timeline(id);
+        let timeline = self.model.find_timeline(id);
         match timeline.windows(2).find(equal) {
             None => Ok(()),
             Some(pair) => Err(format!("{pair:?} should be one version")),

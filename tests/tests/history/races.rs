@@ -22,7 +22,7 @@ async fn named() -> (Database, DatabaseConnection) {
 
 fn start(id: i32, name: &str) -> sea_orm_archive::history::Start<Names> {
     let since = "2024-01-01T00:00:00Z".parse().unwrap();
-    Names::start(id).value(Column::Name, name).from(since)
+    Names::start(id).value(Column::Name, name).valid_from(since)
 }
 
 /// A transaction that holds the lock of a department, as a verb takes it.
@@ -51,7 +51,7 @@ fn renaming(session: &Session, name: &'static str) -> Changing {
 
 /// The names of a department in order, with what is between them and after them: `-` for none.
 async fn names(db: &DatabaseConnection, id: i32) -> String {
-    let versions = Names::timeline(id).all(db).await.unwrap();
+    let versions = Names::find_timeline(id).all(db).await.unwrap();
     let mut said = String::new();
     for (n, version) in versions.iter().enumerate() {
         let next = versions.get(n + 1).map(|next| next.valid_from);
@@ -163,8 +163,8 @@ async fn two_merges_the_other_way_round() {
     let transaction = holding(&holder, 1).await;
     lock(&transaction, 2).await;
     let pools = (one.db(), other.db());
-    let there = one.start(async move { Names::merge(1).into(2).exec(&pools.0).await });
-    let back = other.start(async move { Names::merge(2).into(1).exec(&pools.1).await });
+    let there = one.start(async move { Names::merge(1).into_identity(2).exec(&pools.0).await });
+    let back = other.start(async move { Names::merge(2).into_identity(1).exec(&pools.1).await });
     database.wait_until_blocked(&one).await;
     database.wait_until_blocked(&other).await;
     transaction.commit().await.unwrap();
@@ -201,7 +201,7 @@ async fn a_deadlock_does_not_reach_the_caller() {
     // Who begins to wait last finds the deadlock: the gate lets the merger be that.
     let closed = holding(&gate, 2).await;
     let pool = merger.db();
-    let merging = merger.start(async move { Names::merge(1).into(2).exec(&pool).await });
+    let merging = merger.start(async move { Names::merge(1).into_identity(2).exec(&pool).await });
     database.wait_until_blocked_by(&merger, &gate).await;
     let locking = hand.start(async move {
         lock(&by_hand, 1).await;
@@ -251,7 +251,7 @@ async fn a_change_from_an_old_snapshot_is_refused() {
     let pool = second.db();
     let old = pool.begin_with_config(isolation, Some(AccessMode::ReadWrite));
     let old = old.await.unwrap();
-    assert_eq!(Names::timeline(1).all(&old).await.unwrap().len(), 1);
+    assert_eq!(Names::find_timeline(1).all(&old).await.unwrap().len(), 1);
     rename(1, "First").exec(&first.db()).await.unwrap();
     let error = rename(1, "Second").exec(&old).await.unwrap_err();
     assert!(
@@ -259,7 +259,7 @@ async fn a_change_from_an_old_snapshot_is_refused() {
         "{error}"
     );
     // The transaction is usable, and as old as before.
-    assert_eq!(Names::timeline(1).all(&old).await.unwrap().len(), 1);
+    assert_eq!(Names::find_timeline(1).all(&old).await.unwrap().len(), 1);
     old.commit().await.unwrap();
     assert_eq!(names(&db, 1).await, "Old First");
 }
@@ -320,7 +320,7 @@ async fn several_identities_are_locked_in_the_order_of_their_key() {
     );
     let holding = holding(&holder, 0).await;
     let pool = merger.db();
-    let merging = merger.start(async move { Names::merge(1).into(0).exec(&pool).await });
+    let merging = merger.start(async move { Names::merge(1).into_identity(0).exec(&pool).await });
     database.wait_until_blocked_by(&merger, &holder).await;
     let free = "select from departments where id = 1 for no key update nowait";
     db.execute_unprepared(free).await.unwrap();

@@ -54,12 +54,12 @@ async fn the_version_at_a_time_costs_the_same_however_many_there_are() {
     run(&db, "vacuum analyze department_history").await;
     let time = "2000-01-01T01:00:30Z".parse::<DateTimeUtc>().unwrap();
     for (id, time) in [(1, time), (2, time), (2, time + MONTH)] {
-        let query = Names::version_at(id, time)
+        let query = Names::find_version_at(id, time)
             .build(DbBackend::Postgres)
             .to_string();
         let (blocks, plan) = blocks(&db, &query).await;
         assert!(blocks <= 4, "{blocks} blocks for {id}: {plan}");
-        let found = Names::version_at(id, time).all(&db).await.unwrap();
+        let found = Names::find_version_at(id, time).all(&db).await.unwrap();
         assert_eq!(found.len(), 1);
         assert!(found[0].valid_from <= time && found[0].valid_to.is_none_or(|to| to > time));
     }
@@ -86,7 +86,7 @@ async fn a_change_costs_the_same_however_many_versions_there_are() {
         let before = rows_read(&transaction).await;
         Names::change(2)
             .value(Column::Name, format!("new {call}"))
-            .from(time + Duration::from_secs(call))
+            .valid_from(time + Duration::from_secs(call))
             .exec(&transaction)
             .await
             .unwrap();

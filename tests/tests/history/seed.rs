@@ -45,7 +45,7 @@ async fn company() -> Database {
     for (id, name) in [(ENGINEERING, "Engineering"), (SALES, "Sales")] {
         Names::start(id)
             .value(Name::Name, name)
-            .from(time("2020-01-01"))
+            .valid_from(time("2020-01-01"))
             .exec(&db)
             .await
             .unwrap();
@@ -80,7 +80,7 @@ async fn audit(
 async fn rename(db: &DatabaseConnection, id: i32, name: &str, from: &str) {
     Names::change(id)
         .value(Name::Name, name)
-        .from(time(from))
+        .valid_from(time(from))
         .exec(db)
         .await
         .unwrap();
@@ -125,7 +125,7 @@ async fn show_me_everyone_who_was_in_engineering_on_jan_1_2024() {
     // Called something else since, and before that day another department had the name.
     rename(&db, ENGINEERING, "Engineering & AI", "2024-03-01").await;
     let day = time("2024-01-01");
-    let engineering = Names::valid_at(day)
+    let engineering = Names::find_valid_at(day)
         .filter(Name::Name.eq("Engineering"))
         .one(&db)
         .await
@@ -142,7 +142,7 @@ async fn show_me_everyone_who_was_in_engineering_on_jan_1_2024() {
         .unwrap();
     assert_eq!(people, [BOB]);
     assert!(
-        Names::current()
+        Names::find_current()
             .filter(Name::Name.eq("Engineering"))
             .one(&db)
             .await
@@ -170,15 +170,22 @@ async fn show_me_who_renamed_the_engineering_department_and_when() {
     let db = company.connect().await;
     rename(&db, ENGINEERING, "Engineering & AI", "2024-03-01").await;
     rename(&db, SALES, "Growth", "2024-04-01").await;
-    let renames = Names::changes(Name::Name)
-        .from("Engineering")
+    let renames = Names::find_changes(Name::Name)
+        .from_value("Engineering")
         .all(&db)
         .await
         .unwrap();
     assert_eq!(renames.len(), 1);
     assert_eq!(renames[0].after.name, "Engineering & AI");
     assert_eq!(renames[0].after.valid_from, time("2024-03-01"));
-    assert_eq!(Names::changes(Name::Name).all(&db).await.unwrap().len(), 2);
+    assert_eq!(
+        Names::find_changes(Name::Name)
+            .all(&db)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -248,7 +255,7 @@ async fn renamed_ended_future_dated_merged() {
         .await
         .unwrap();
     assert!(
-        Names::current_version(SALES)
+        Names::find_current_version(SALES)
             .one(&db)
             .await
             .unwrap()
@@ -258,7 +265,7 @@ async fn renamed_ended_future_dated_merged() {
     // Future-dated: queries respect it.
     rename(&db, ENGINEERING, "Everything", "2999-01-01").await;
     assert_eq!(
-        Names::current_version(ENGINEERING)
+        Names::find_current_version(ENGINEERING)
             .one(&db)
             .await
             .unwrap()
@@ -266,7 +273,7 @@ async fn renamed_ended_future_dated_merged() {
             .name,
         "Engineering"
     );
-    let then = Names::version_at(ENGINEERING, time("2999-06-01"))
+    let then = Names::find_version_at(ENGINEERING, time("2999-06-01"))
         .one(&db)
         .await
         .unwrap();
@@ -278,13 +285,13 @@ async fn renamed_ended_future_dated_merged() {
     // Merged: one or two writes, and the audit rows are never touched.
     Names::start(3)
         .value(Name::Name, "Research")
-        .from(time("2021-01-01"))
+        .valid_from(time("2021-01-01"))
         .exec(&db)
         .await
         .unwrap();
     let rows = Audits::find().all(&db).await.unwrap();
     Names::merge(3)
-        .into(ENGINEERING)
+        .into_identity(ENGINEERING)
         .at(time("2025-01-01"))
         .value(Name::Name, "R & D")
         .exec(&db)
@@ -292,7 +299,7 @@ async fn renamed_ended_future_dated_merged() {
         .unwrap();
     assert_eq!(Audits::find().all(&db).await.unwrap(), rows);
     assert_eq!(
-        Names::version_at(3, time("2024-12-31"))
+        Names::find_version_at(3, time("2024-12-31"))
             .one(&db)
             .await
             .unwrap()
@@ -301,7 +308,7 @@ async fn renamed_ended_future_dated_merged() {
         "Research"
     );
     assert!(
-        Names::version_at(3, time("2025-01-01"))
+        Names::find_version_at(3, time("2025-01-01"))
             .one(&db)
             .await
             .unwrap()

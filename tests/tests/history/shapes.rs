@@ -92,21 +92,21 @@ async fn everything_odd_at_once() {
         .value(Column::Tags, vec!["a".to_owned(), "b'\"".to_owned()])
         .value(Column::Rate, Decimal::new(15, 1))
         .value(Column::Notes, serde_json::json!({ "a": [1, null] }))
-        .from(day(1))
+        .valid_from(day(1))
         .exec(&db)
         .await
         .unwrap();
     // 1.5 and 1.50 are one rate.
     let same = Rank::change(id())
         .value(Column::Rate, Decimal::new(15, 1))
-        .from(day(3))
+        .valid_from(day(3))
         .exec(&db)
         .await
         .unwrap();
     assert_eq!(same.since, day(1));
     let high = Rank::change(id())
         .value(Column::Grade, Grade::High)
-        .from(day(3))
+        .valid_from(day(3))
         .exec(&db)
         .await
         .unwrap();
@@ -121,13 +121,13 @@ async fn everything_odd_at_once() {
         .exec(&db)
         .await
         .unwrap();
-    let timeline = Rank::timeline(id()).all(&db).await.unwrap();
+    let timeline = Rank::find_timeline(id()).all(&db).await.unwrap();
     let starts: Vec<_> = timeline.iter().map(|v| v.since).collect();
     assert_eq!(starts, [day(1), day(2), day(5)]);
     assert_eq!(timeline[1].until, Some(day(5)));
-    let to_high = Rank::changes(Column::Grade)
+    let to_high = Rank::find_changes(Column::Grade)
         .of(id())
-        .to(Grade::High)
+        .to_value(Grade::High)
         .all(&db)
         .await
         .unwrap();
@@ -144,7 +144,7 @@ async fn everything_odd_at_once() {
         .await
         .unwrap();
     assert_eq!(today.since, again.since);
-    assert_eq!(Rank::timeline(id()).all(&db).await.unwrap().len(), 4);
+    assert_eq!(Rank::find_timeline(id()).all(&db).await.unwrap().len(), 4);
     Rank::end(id())
         .at(day(5) + (day(5) - day(1)) * 1000)
         .exec(&db)

@@ -67,7 +67,7 @@ fn rename(name: &str) -> sea_orm_archive::history::Change<Names> {
 }
 
 async fn names(db: &impl ConnectionTrait) -> Vec<String> {
-    let versions = Names::timeline("USD").all(db).await.unwrap();
+    let versions = Names::find_timeline("USD").all(db).await.unwrap();
     versions.into_iter().map(|v| v.name).collect()
 }
 
@@ -101,7 +101,11 @@ async fn a_collation_that_takes_two_spellings_for_one() {
     rename("DOLLAR").exec(&db).await.unwrap();
     assert_eq!(names(&db).await, ["dollar", "DOLLAR"]);
     assert_eq!(
-        Names::changes(Column::Name).all(&db).await.unwrap().len(),
+        Names::find_changes(Column::Name)
+            .all(&db)
+            .await
+            .unwrap()
+            .len(),
         1
     );
 }
@@ -154,7 +158,7 @@ async fn what_a_trigger_drops_or_moves_is_noticed() {
     let later: DateTimeUtc = "2999-01-01T00:00:00Z".parse().unwrap();
     Names::start("EUR")
         .value(Column::Name, "euro")
-        .from(later)
+        .valid_from(later)
         .exec(&db)
         .await
         .unwrap();
@@ -211,7 +215,7 @@ async fn an_overlap_is_told_in_a_transaction_that_lives_on() {
     Names::end("USD").at(year(2500)).exec(&db).await.unwrap();
     Names::start("USD")
         .value(Column::Name, "plan")
-        .from(year(2600))
+        .valid_from(year(2600))
         .exec(&db)
         .await
         .unwrap();
@@ -229,7 +233,7 @@ async fn an_overlap_is_told_in_a_transaction_that_lives_on() {
 async fn a_refusal_is_of_the_table_as_it_is() {
     let (_database, db) = dollar("referred dollar", EXCLUDE).await;
     let later: DateTimeUtc = "2999-01-01T00:00:00Z".parse().unwrap();
-    rename("plan").from(later).exec(&db).await.unwrap();
+    rename("plan").valid_from(later).exec(&db).await.unwrap();
     run(
         &db,
         "create table note (version int references currency_name on delete cascade)",

@@ -200,7 +200,7 @@ impl Load {
                 .iter()
                 .filter(|r| r.department == department)
                 .collect();
-            let versions = Names::timeline(department).all(db).await.unwrap();
+            let versions = Names::find_timeline(department).all(db).await.unwrap();
             outcome.check(&of_it, &versions, ends.load(Ordering::Relaxed));
         }
         assert!(
@@ -248,7 +248,7 @@ async fn in_a_transaction(
     keep: bool,
 ) -> Result<bool, Error> {
     let txn = db.begin().await?;
-    Names::current_version(department).one(&txn).await?;
+    Names::find_current_version(department).one(&txn).await?;
     let changed = change.exec(&txn).await;
     if keep {
         txn.commit().await?;

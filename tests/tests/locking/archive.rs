@@ -22,12 +22,12 @@ async fn the_version_that_was_read_is_archived_and_restored() {
     let notes = notes().await;
     let db = notes.connect().await;
     let before = contents(&db).await;
-    read(&db).await.archive_locked(&db).await.unwrap();
+    read(&db).await.archive_if_unchanged(&db).await.unwrap();
     assert_eq!(deleted(&db).await.version, 3);
-    deleted(&db).await.restore_locked(&db).await.unwrap();
+    deleted(&db).await.restore_if_unchanged(&db).await.unwrap();
     assert_eq!(contents(&db).await, before);
     let archival = note::Entity::archive_by_id(1)
-        .at_version(3)
+        .at_lock_version(3)
         .by(7)
         .reason("read")
         .exec(&db)
@@ -36,7 +36,7 @@ async fn the_version_that_was_read_is_archived_and_restored() {
     assert_eq!(archival.archived_by.as_deref(), Some("7"));
     let restored = note::Entity::restore_by_id(1)
         .by(8)
-        .at_version(3)
+        .at_lock_version(3)
         .exec(&db)
         .await
         .unwrap();
@@ -51,20 +51,20 @@ async fn another_version_is_not_archived() {
     let stale = read(&db).await;
     run(&db, "update notes set version = 4 where id = 1").await;
     let before = contents(&db).await;
-    let error = stale.archive_locked(&db).await.unwrap_err();
+    let error = stale.archive_if_unchanged(&db).await.unwrap_err();
     assert!(is_conflict(&error, (3, 4)), "{error}");
     assert_eq!(
         error.to_string(),
         r#"notes {"id":1} was changed since it was read: it has version 4, not 3; read it again, and decide again"#
     );
-    let archive = || note::Entity::archive_by_id(1).at_version(5);
+    let archive = || note::Entity::archive_by_id(1).at_lock_version(5);
     let error = archive().exec(&db).await.unwrap_err();
     assert!(is_conflict(&error, (5, 4)), "{error}");
     let error = archive().preview(&db).await.unwrap_err();
     assert!(is_conflict(&error, (5, 4)), "{error}");
     assert_eq!(contents(&db).await, before);
     // The last word counts, and then the row goes.
-    let archive = archive().at_version(4);
+    let archive = archive().at_lock_version(4);
     let preview = archive.clone().preview(&db).await.unwrap();
     assert_eq!(preview.rows["public.comments"], 1);
     archive.exec(&db).await.unwrap();
@@ -82,16 +82,16 @@ async fn another_version_is_not_restored() {
     run(&db, "update notes set version = 4 where id = 1").await;
     read(&db).await.archive(&db).await.unwrap();
     let archived = contents(&db).await;
-    let error = stale.restore_locked(&db).await.unwrap_err();
+    let error = stale.restore_if_unchanged(&db).await.unwrap_err();
     assert!(is_conflict(&error, (3, 4)), "{error}");
-    let restore = |version| note::Entity::restore_by_id(1).at_version(version);
+    let restore = |version| note::Entity::restore_by_id(1).at_lock_version(version);
     let error = restore(5).exec(&db).await.unwrap_err();
     assert!(is_conflict(&error, (5, 4)), "{error}");
     let error = restore(5).preview(&db).await.unwrap_err();
     assert!(is_conflict(&error, (5, 4)), "{error}");
     assert_eq!(contents(&db).await, archived);
     assert_eq!(restore(4).preview(&db).await.unwrap().conflicts, []);
-    restore(5).at_version(4).exec(&db).await.unwrap();
+    restore(5).at_lock_version(4).exec(&db).await.unwrap();
     run(&db, "update notes set version = 3 where id = 1").await;
     assert_eq!(contents(&db).await, before);
 }
@@ -102,7 +102,7 @@ async fn a_row_that_is_elsewhere() {
     let notes = notes().await;
     let db = notes.connect().await;
     let error = note::Entity::restore_by_id(1)
-        .at_version(9)
+        .at_lock_version(9)
         .exec(&db)
         .await
         .unwrap_err();
@@ -112,7 +112,7 @@ async fn a_row_that_is_elsewhere() {
     );
     let stale = read(&db).await;
     note::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    let error = stale.archive_locked(&db).await.unwrap_err();
+    let error = stale.archive_if_unchanged(&db).await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -122,7 +122,7 @@ async fn a_row_that_is_elsewhere() {
     );
     for id in [9, 10] {
         let error = note::Entity::archive_by_id(id)
-            .at_version(3)
+            .at_lock_version(3)
             .exec(&db)
             .await
             .unwrap_err();
@@ -131,7 +131,7 @@ async fn a_row_that_is_elsewhere() {
             "{error}"
         );
         let error = note::Entity::restore_by_id(id)
-            .at_version(3)
+            .at_lock_version(3)
             .exec(&db)
             .await
             .unwrap_err();
@@ -149,7 +149,7 @@ async fn a_restore_with_something_in_its_way() {
     let db = notes.connect().await;
     note::Entity::archive_by_id(1).exec(&db).await.unwrap();
     run(&db, "update notes set slug = 'one' where id = 2").await;
-    let restore = |version| note::Entity::restore_by_id(1).at_version(version);
+    let restore = |version| note::Entity::restore_by_id(1).at_lock_version(version);
     let error = restore(4).exec(&db).await.unwrap_err();
     assert!(is_conflict(&error, (4, 3)), "{error}");
     let error = restore(3).exec(&db).await.unwrap_err();
@@ -170,14 +170,18 @@ async fn in_a_transaction_of_the_callers() {
     let txn = db.begin().await.unwrap();
     let mut stale = read(&txn).await;
     stale.version = 2;
-    let error = stale.archive_locked(&txn).await.unwrap_err();
+    let error = stale.archive_if_unchanged(&txn).await.unwrap_err();
     assert!(is_conflict(&error, (2, 3)), "{error}");
-    read(&txn).await.archive_locked(&txn).await.unwrap();
+    read(&txn).await.archive_if_unchanged(&txn).await.unwrap();
     let mut stale = deleted(&txn).await;
     stale.version = 2;
-    let error = stale.restore_locked(&txn).await.unwrap_err();
+    let error = stale.restore_if_unchanged(&txn).await.unwrap_err();
     assert!(is_conflict(&error, (2, 3)), "{error}");
-    deleted(&txn).await.restore_locked(&txn).await.unwrap();
+    deleted(&txn)
+        .await
+        .restore_if_unchanged(&txn)
+        .await
+        .unwrap();
     txn.commit().await.unwrap();
     assert_eq!(contents(&db).await, before);
 }

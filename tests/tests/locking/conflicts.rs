@@ -15,14 +15,14 @@ async fn of_two_writers_one_wins_and_the_other_gets_the_row() {
     let (mut first, mut second) = (open(&db).await, open(&db).await);
     first.text = Set("first".to_owned());
     second.color = Set(None);
-    let saved = first.update_locked(&db).await.unwrap();
-    let error = second.update_locked(&db).await.unwrap_err();
+    let saved = first.update_if_unchanged(&db).await.unwrap();
+    let error = second.update_if_unchanged(&db).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         r#"notes {"id":1} was changed since it was read: it has version 4, not 3"#
     );
     match error {
-        LockError::Conflict {
+        UpdateError::Conflict {
             table,
             key,
             expected: 3,
@@ -34,7 +34,7 @@ async fn of_two_writers_one_wins_and_the_other_gets_the_row() {
             // And goes on from there.
             let mut again = current.into_active_model();
             again.color = Set(None);
-            let saved = again.update_locked(&db).await.unwrap();
+            let saved = again.update_if_unchanged(&db).await.unwrap();
             assert_eq!(
                 (saved.text.as_str(), saved.color, saved.version),
                 ("first", None, 5)
@@ -51,7 +51,7 @@ async fn without_the_row_it_is_an_error_like_others() {
         note: note::ActiveModel,
         db: &sea_orm::DatabaseConnection,
     ) -> Result<note::Model, Error> {
-        Ok(note.update_locked(db).await?)
+        Ok(note.update_if_unchanged(db).await?)
     }
     let notes = notes().await;
     let db = notes.connect().await;
@@ -76,9 +76,9 @@ async fn a_row_that_was_deleted() {
     let mut note = open(&db).await;
     run(&db, "delete from notes where id = 1").await;
     note.text = Set("new".to_owned());
-    let error = note.update_locked(&db).await.unwrap_err();
+    let error = note.update_if_unchanged(&db).await.unwrap_err();
     assert!(
-        matches!(error, LockError::NotFound { archival: None, .. }),
+        matches!(error, UpdateError::NotFound { archival: None, .. }),
         "{error}"
     );
     let error = Error::from(error);
@@ -100,13 +100,13 @@ async fn a_row_that_was_archived() {
     note.text = Set("new".to_owned());
     let archival = read(&db).await.archive(&db).await.unwrap();
     let before = contents(&db).await;
-    match note.clone().update_locked(&db).await.unwrap_err() {
-        LockError::NotFound {
+    match note.clone().update_if_unchanged(&db).await.unwrap_err() {
+        UpdateError::NotFound {
             archival: Some(id), ..
         } => assert_eq!(id, archival.id),
         error => panic!("{error}"),
     }
-    let error = Error::from(note.clone().update_locked(&db).await.unwrap_err());
+    let error = Error::from(note.clone().update_if_unchanged(&db).await.unwrap_err());
     assert!(
         matches!(
             error,
@@ -120,15 +120,15 @@ async fn a_row_that_was_archived() {
         text: Set("new".to_owned()),
         version: Set(3),
     };
-    let error = blind.update_locked(&db).await.unwrap_err();
+    let error = blind.update_if_unchanged(&db).await.unwrap_err();
     assert!(
-        matches!(error, LockError::NotFound { archival: None, .. }),
+        matches!(error, UpdateError::NotFound { archival: None, .. }),
         "{error}"
     );
     assert_eq!(contents(&db).await, before);
     // It comes back with its version, and can be written.
     archival.restore(&db).await.unwrap();
-    assert_eq!(note.update_locked(&db).await.unwrap().version, 4);
+    assert_eq!(note.update_if_unchanged(&db).await.unwrap().version, 4);
 }
 
 #[tokio::test]
@@ -141,26 +141,30 @@ async fn a_transaction_of_the_callers_stays_usable() {
     let mut note = stale.clone();
     note.text = Set("new".to_owned());
     stale.text = Set("newer".to_owned());
-    assert_eq!(note.update_locked(&txn).await.unwrap().version, 4);
-    let error = stale.clone().update_locked(&txn).await.unwrap_err();
+    assert_eq!(note.update_if_unchanged(&txn).await.unwrap().version, 4);
+    let error = stale.clone().update_if_unchanged(&txn).await.unwrap_err();
     assert!(
-        matches!(error, LockError::Conflict { found: 4, .. }),
+        matches!(error, UpdateError::Conflict { found: 4, .. }),
         "{error}"
     );
     stale.id = Set(99);
-    let error = stale.update_locked(&txn).await.unwrap_err();
-    assert!(matches!(error, LockError::NotFound { .. }), "{error}");
+    let error = stale.update_if_unchanged(&txn).await.unwrap_err();
+    assert!(matches!(error, UpdateError::NotFound { .. }), "{error}");
     assert_eq!(read(&txn).await.text, "new");
     // A savepoint of the caller's takes the version back with it.
     let nested = txn.begin().await.unwrap();
     let mut note = open(&nested).await;
     note.text = Set("nested".to_owned());
     assert_eq!(
-        note.clone().update_locked(&nested).await.unwrap().version,
+        note.clone()
+            .update_if_unchanged(&nested)
+            .await
+            .unwrap()
+            .version,
         5
     );
     nested.rollback().await.unwrap();
-    assert_eq!(note.update_locked(&txn).await.unwrap().version, 5);
+    assert_eq!(note.update_if_unchanged(&txn).await.unwrap().version, 5);
     txn.rollback().await.unwrap();
     assert_eq!(contents(&db).await, before);
 }

@@ -23,9 +23,9 @@ enum Way {
 impl Way {
     async fn write(self, note: note::ActiveModel, db: &DatabaseConnection) -> bool {
         match self {
-            Self::Locked => match note.update_locked(db).await {
+            Self::Locked => match note.update_if_unchanged(db).await {
                 Ok(_) => true,
-                Err(LockError::Conflict { .. }) => false,
+                Err(UpdateError::Conflict { .. }) => false,
                 Err(error) => panic!("{error}"),
             },
             Self::Unlocked => note.update(db).await.is_ok(),
@@ -99,13 +99,13 @@ async fn no_increment_is_lost_on_a_row_that_comes_and_goes() {
                     version: Set(version),
                     ..Default::default()
                 };
-                match note.update_locked(&db).await {
+                match note.update_if_unchanged(&db).await {
                     Ok(saved) => {
                         written.fetch_add(1, Ordering::Relaxed);
                         version = saved.version;
                     }
-                    Err(LockError::Conflict { current, .. }) => version = current.version,
-                    Err(LockError::NotFound {
+                    Err(UpdateError::Conflict { current, .. }) => version = current.version,
+                    Err(UpdateError::NotFound {
                         archival: Some(_), ..
                     }) => {}
                     Err(error) => panic!("{error}"),

@@ -16,16 +16,16 @@ async fn sessions(notes: &Database) -> (Session, Session) {
 }
 
 /// The first writer holds the row, the second one has read the same version and waits.
-async fn second_waits(commits: bool) -> (Session, Result<note::Model, LockError<note::Model>>) {
+async fn second_waits(commits: bool) -> (Session, Result<note::Model, UpdateError<note::Model>>) {
     let notes = notes().await;
     let (first, second) = sessions(&notes).await;
     let (mut one, mut two) = (open(&first.db()).await, open(&second.db()).await);
     one.text = Set("first".to_owned());
     two.text = Set("second".to_owned());
     let writing = first.db().begin().await.unwrap();
-    one.update_locked(&writing).await.unwrap();
+    one.update_if_unchanged(&writing).await.unwrap();
     let db = second.db();
-    let waiting = second.start(async move { two.update_locked(&db).await });
+    let waiting = second.start(async move { two.update_if_unchanged(&db).await });
     notes.wait_until_blocked_by(&second, &first).await;
     if commits {
         writing.commit().await.unwrap();
@@ -36,7 +36,7 @@ async fn second_waits(commits: bool) -> (Session, Result<note::Model, LockError<
     let row = read(&second.db()).await;
     match &outcome {
         Ok(saved) => assert_eq!(*saved, row),
-        Err(LockError::Conflict { current, .. }) => assert_eq!(**current, row),
+        Err(UpdateError::Conflict { current, .. }) => assert_eq!(**current, row),
         Err(error) => panic!("{error}"),
     }
     (second, outcome)
@@ -46,7 +46,7 @@ async fn second_waits(commits: bool) -> (Session, Result<note::Model, LockError<
 async fn the_first_one_commits() {
     let (_, outcome) = second_waits(true).await;
     match outcome.unwrap_err() {
-        LockError::Conflict {
+        UpdateError::Conflict {
             expected: 3,
             found: 4,
             current,
@@ -78,8 +78,8 @@ async fn at_repeatable_read() {
     late.text = Set("second".to_owned());
     let mut early = open(&first.db()).await;
     early.text = Set("first".to_owned());
-    early.update_locked(&first.db()).await.unwrap();
-    let error = Error::from(late.update_locked(&txn).await.unwrap_err());
+    early.update_if_unchanged(&first.db()).await.unwrap();
+    let error = Error::from(late.update_if_unchanged(&txn).await.unwrap_err());
     assert!(
         matches!(&error, Error::Retry(RetryError::Contention { code, .. }) if code == "40001"),
         "{error}"
@@ -100,14 +100,14 @@ async fn at_repeatable_read_on_a_pool() {
     one.text = Set("first".to_owned());
     two.text = Set("second".to_owned());
     let writing = first.db().begin().await.unwrap();
-    one.update_locked(&writing).await.unwrap();
+    one.update_if_unchanged(&writing).await.unwrap();
     let db = second.db();
-    let waiting = second.start(async move { two.update_locked(&db).await });
+    let waiting = second.start(async move { two.update_if_unchanged(&db).await });
     notes.wait_until_blocked_by(&second, &first).await;
     writing.commit().await.unwrap();
     let error = waiting.finish().await.unwrap_err();
     assert!(
-        matches!(error, LockError::Conflict { found: 4, .. }),
+        matches!(error, UpdateError::Conflict { found: 4, .. }),
         "{error}"
     );
 }
@@ -122,9 +122,9 @@ async fn a_change_commits_while_an_archive_waits() {
     let mut note = open(&writer.db()).await;
     note.text = Set("new".to_owned());
     let writing = writer.db().begin().await.unwrap();
-    note.update_locked(&writing).await.unwrap();
+    note.update_if_unchanged(&writing).await.unwrap();
     let db = archiver.db();
-    let archiving = archiver.start(async move { read.archive_locked(&db).await });
+    let archiving = archiver.start(async move { read.archive_if_unchanged(&db).await });
     notes.wait_until_blocked_by(&archiver, &writer).await;
     writing.commit().await.unwrap();
     match archiving.finish().await.unwrap_err() {
@@ -155,9 +155,9 @@ async fn a_change_rolls_back_while_an_archive_waits() {
     let mut note = open(&writer.db()).await;
     note.text = Set("new".to_owned());
     let writing = writer.db().begin().await.unwrap();
-    note.update_locked(&writing).await.unwrap();
+    note.update_if_unchanged(&writing).await.unwrap();
     let db = archiver.db();
-    let archiving = archiver.start(async move { read.archive_locked(&db).await });
+    let archiving = archiver.start(async move { read.archive_if_unchanged(&db).await });
     notes.wait_until_blocked_by(&archiver, &writer).await;
     writing.rollback().await.unwrap();
     archiving.finish().await.unwrap();
@@ -179,14 +179,17 @@ async fn an_archive_commits_while_a_change_waits() {
     let mut note = open(&writer.db()).await;
     note.text = Set("new".to_owned());
     let archiving = archiver.db().begin().await.unwrap();
-    let archival = read(&archiving).await.archive_locked(&archiving).await;
+    let archival = read(&archiving)
+        .await
+        .archive_if_unchanged(&archiving)
+        .await;
     let archival = archival.unwrap();
     let db = writer.db();
-    let writing = writer.start(async move { note.update_locked(&db).await });
+    let writing = writer.start(async move { note.update_if_unchanged(&db).await });
     notes.wait_until_blocked_by(&writer, &archiver).await;
     archiving.commit().await.unwrap();
     match writing.finish().await.unwrap_err() {
-        LockError::NotFound {
+        UpdateError::NotFound {
             archival: Some(id), ..
         } => assert_eq!(id, archival.id),
         error => panic!("{error}"),
@@ -233,7 +236,7 @@ async fn an_archived_row_is_changed_while_a_restore_waits() {
         let writing = writer.db().begin().await.unwrap();
         run(&writing, "update deleted_drafts set version = 4").await;
         let db = restorer.db();
-        let restore = draft::Entity::restore_by_id(1).at_version(3);
+        let restore = draft::Entity::restore_by_id(1).at_lock_version(3);
         let restoring = restorer.start(async move {
             if careful {
                 restore.exec(&db.begin().await?).await

@@ -119,10 +119,10 @@ async fn a_key_of_several_columns_and_a_version_of_another_name() {
     let read = read.unwrap().unwrap();
     let mut grade = read.clone().into_active_model();
     grade.grade = Set(1);
-    let saved = grade.clone().update_locked(&db).await.unwrap();
+    let saved = grade.clone().update_if_unchanged(&db).await.unwrap();
     assert_eq!((saved.grade, saved.r#type), (1, 1));
-    match grade.clone().update_locked(&db).await.unwrap_err() {
-        LockError::Conflict {
+    match grade.clone().update_if_unchanged(&db).await.unwrap_err() {
+        UpdateError::Conflict {
             table,
             key,
             expected: 0,
@@ -135,7 +135,7 @@ async fn a_key_of_several_columns_and_a_version_of_another_name() {
         }
         error => panic!("{error}"),
     }
-    let error = read.archive_locked(&db).await.unwrap_err();
+    let error = read.archive_if_unchanged(&db).await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -147,9 +147,9 @@ async fn a_key_of_several_columns_and_a_version_of_another_name() {
         ),
         "{error}"
     );
-    let archival = saved.clone().archive_locked(&db).await.unwrap();
-    match grade.update_locked(&db).await.unwrap_err() {
-        LockError::NotFound {
+    let archival = saved.clone().archive_if_unchanged(&db).await.unwrap();
+    match grade.update_if_unchanged(&db).await.unwrap_err() {
+        UpdateError::NotFound {
             archival: Some(id), ..
         } => assert_eq!(id, archival.id),
         error => panic!("{error}"),
@@ -157,7 +157,7 @@ async fn a_key_of_several_columns_and_a_version_of_another_name() {
     let deleted = grade::deleted::Entity::find_by_id(key()).one(&db).await;
     let mut deleted = deleted.unwrap().unwrap();
     deleted.r#type = 0;
-    let error = deleted.clone().restore_locked(&db).await.unwrap_err();
+    let error = deleted.clone().restore_if_unchanged(&db).await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -170,7 +170,7 @@ async fn a_key_of_several_columns_and_a_version_of_another_name() {
         "{error}"
     );
     deleted.r#type = 1;
-    deleted.restore_locked(&db).await.unwrap();
+    deleted.restore_if_unchanged(&db).await.unwrap();
     // The other rows were left alone.
     assert_eq!(
         column(
@@ -199,11 +199,15 @@ async fn the_last_version_of_a_big_and_of_a_small_number() {
     };
     let mut grade = find().await.unwrap().unwrap().into_active_model();
     grade.grade = Set(1);
-    let saved = grade.update_locked(&db).await.unwrap();
+    let saved = grade.update_if_unchanged(&db).await.unwrap();
     assert_eq!(saved.r#type, i64::MAX);
     let mut grade = saved.clone().into_active_model();
     grade.grade = Set(3);
-    let error = grade.update_locked(&db).await.unwrap_err().to_string();
+    let error = grade
+        .update_if_unchanged(&db)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("out of range"), "{error}");
     assert_eq!(find().await.unwrap().unwrap(), saved);
     let document = document::Entity::find_by_id(Uuid::from_u128(1));
@@ -214,7 +218,11 @@ async fn the_last_version_of_a_big_and_of_a_small_number() {
         .unwrap()
         .into_active_model();
     document.mood = Set(document::Mood::Final);
-    let error = document.update_locked(&db).await.unwrap_err().to_string();
+    let error = document
+        .update_if_unchanged(&db)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("out of range"), "{error}");
 }
 
@@ -232,7 +240,7 @@ async fn columns_with_types_of_their_own() {
     let mut document = read.clone().into_active_model();
     document.mood = Set(document::Mood::Final);
     document.address = Set("::1".to_owned());
-    let saved = document.clone().update_locked(&db).await.unwrap();
+    let saved = document.clone().update_if_unchanged(&db).await.unwrap();
     let expected = document::Model {
         id,
         mood: document::Mood::Final,
@@ -240,14 +248,14 @@ async fn columns_with_types_of_their_own() {
         revision: 1,
     };
     assert_eq!(saved, expected);
-    match document.update_locked(&db).await.unwrap_err() {
-        LockError::Conflict { current, .. } => assert_eq!(*current, saved),
+    match document.update_if_unchanged(&db).await.unwrap_err() {
+        UpdateError::Conflict { current, .. } => assert_eq!(*current, saved),
         error => panic!("{error}"),
     }
     let archive = document::Entity::archive_by_id(id);
-    archive.at_version(1).exec(&db).await.unwrap();
+    archive.at_lock_version(1).exec(&db).await.unwrap();
     let restore = document::Entity::restore_by_id(id);
-    restore.at_version(1).exec(&db).await.unwrap();
+    restore.at_lock_version(1).exec(&db).await.unwrap();
     let again = document::Entity::find_by_id(id).one(&db).await.unwrap();
     assert_eq!(again, Some(saved));
     let other = document::Entity::find_by_id(Uuid::from_u128(2))

@@ -17,7 +17,7 @@ async fn only_what_changed_is_written_and_the_version_is_counted() {
     let mut note = open(&db).await;
     run(&db, "update notes set color = 'blue' where id = 1").await;
     note.text = Set("new".to_owned());
-    let saved = note.update_locked(&db).await.unwrap();
+    let saved = note.update_if_unchanged(&db).await.unwrap();
     assert_eq!((saved.version, saved.text.as_str()), (4, "new"));
     assert_eq!(saved.color.as_deref(), Some("blue"));
     assert_eq!(saved, read(&db).await);
@@ -37,7 +37,7 @@ async fn one_statement_without_a_transaction() {
         version: Unchanged(3),
         ..Default::default()
     };
-    note.update_locked(&db).await.unwrap();
+    note.update_if_unchanged(&db).await.unwrap();
     assert_eq!(
         *sent.lock().unwrap(),
         [
@@ -57,11 +57,11 @@ async fn a_version_that_is_set_is_the_one_that_was_read() {
         version: Set(version),
         ..Default::default()
     };
-    let saved = request(3).update_locked(&db).await.unwrap();
+    let saved = request(3).update_if_unchanged(&db).await.unwrap();
     assert_eq!(saved.version, 4);
     for version in [3, 5, -1, i32::MAX] {
-        match request(version).update_locked(&db).await {
-            Err(LockError::Conflict {
+        match request(version).update_if_unchanged(&db).await {
+            Err(UpdateError::Conflict {
                 expected,
                 found: 4,
                 current,
@@ -77,18 +77,18 @@ async fn nothing_changed() {
     let notes = notes().await;
     let db = notes.connect().await;
     let before = contents(&db).await;
-    let same = open(&db).await.update_locked(&db).await.unwrap();
+    let same = open(&db).await.update_if_unchanged(&db).await.unwrap();
     assert_eq!(same, read(&db).await);
     // A version that is set is no change either.
     let mut note = open(&db).await;
     note.version = Set(3);
-    assert_eq!(note.update_locked(&db).await.unwrap(), same);
+    assert_eq!(note.update_if_unchanged(&db).await.unwrap(), same);
     assert_eq!(contents(&db).await, before);
 
     let stale = open(&db).await;
     run(&db, "update notes set text = 'new', version = 9").await;
-    match stale.update_locked(&db).await {
-        Err(LockError::Conflict {
+    match stale.update_if_unchanged(&db).await {
+        Err(UpdateError::Conflict {
             expected: 3,
             found: 9,
             current,
@@ -99,8 +99,8 @@ async fn nothing_changed() {
     let mut gone = open(&db).await;
     gone.id = Unchanged(99);
     assert!(matches!(
-        gone.update_locked(&db).await,
-        Err(LockError::NotFound { archival: None, .. })
+        gone.update_if_unchanged(&db).await,
+        Err(UpdateError::NotFound { archival: None, .. })
     ));
 }
 
@@ -114,7 +114,7 @@ async fn what_is_not_set() {
         text: Set("new".to_owned()),
         ..Default::default()
     };
-    let error = without_version.update_locked(&db).await.unwrap_err();
+    let error = without_version.update_if_unchanged(&db).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "`version` of notes is not set: change a model that was read, with `.into_active_model()`, or set `version` to what was read"
@@ -123,8 +123,8 @@ async fn what_is_not_set() {
         id: NotSet,
         ..open(&db).await
     };
-    match without_key.update_locked(&db).await {
-        Err(LockError::Other(Error::Refused(RefusedError::UnsetColumn { table, column }))) => {
+    match without_key.update_if_unchanged(&db).await {
+        Err(UpdateError::Other(Error::Refused(RefusedError::UnsetColumn { table, column }))) => {
             assert_eq!((table.as_str(), column.as_str()), ("notes", "id"));
         }
         other => panic!("{other:?}"),
@@ -140,8 +140,8 @@ async fn the_last_version() {
     let before = contents(&db).await;
     let mut note = open(&db).await;
     note.text = Set("new".to_owned());
-    match note.update_locked(&db).await {
-        Err(LockError::Other(Error::Database(error))) => {
+    match note.update_if_unchanged(&db).await {
+        Err(UpdateError::Other(Error::Database(error))) => {
             assert!(error.to_string().contains("out of range"), "{error}");
         }
         other => panic!("{other:?}"),
@@ -157,7 +157,7 @@ async fn an_error_of_the_database() {
     let before = contents(&db).await;
     let mut note = open(&db).await;
     note.slug = Set("two".to_owned());
-    let error = Error::from(note.update_locked(&db).await.unwrap_err());
+    let error = Error::from(note.update_if_unchanged(&db).await.unwrap_err());
     assert!(matches!(error, Error::Database(_)), "{error}");
     assert_eq!(contents(&db).await, before);
 }
@@ -175,8 +175,8 @@ async fn a_trigger_that_keeps_the_row_from_being_written() {
     .await;
     let mut note = open(&db).await;
     note.text = Set("new".to_owned());
-    match note.update_locked(&db).await {
-        Err(LockError::Other(Error::Drift(DriftError::Trigger { message: text }))) => {
+    match note.update_if_unchanged(&db).await {
+        Err(UpdateError::Other(Error::Drift(DriftError::Trigger { message: text }))) => {
             assert!(text.contains(r#"notes {"id":1} has version 3"#), "{text}");
         }
         other => panic!("{other:?}"),
@@ -237,7 +237,7 @@ async fn the_hooks_of_an_update_are_called() {
         .unwrap();
     let mut note = read.clone().into_active_model();
     note.text = Set("new".to_owned());
-    let saved = note.update_locked(&db).await.unwrap();
+    let saved = note.update_if_unchanged(&db).await.unwrap();
     assert_eq!(saved.text, "new, insert = false");
     assert_eq!(saved.color.as_deref(), Some("before, insert = false"));
     assert_eq!(saved.version, 4);
@@ -246,10 +246,10 @@ async fn the_hooks_of_an_update_are_called() {
     let before = contents(&db).await;
     let mut note = read.clone().into_active_model();
     note.text = Set(String::new());
-    let error = note.update_locked(&db).await.unwrap_err();
+    let error = note.update_if_unchanged(&db).await.unwrap_err();
     assert_eq!(error.to_string(), "Custom Error: a note says something");
-    match read.into_active_model().update_locked(&db).await {
-        Err(LockError::Conflict { current, .. }) => assert_eq!(current.text, "new"),
+    match read.into_active_model().update_if_unchanged(&db).await {
+        Err(UpdateError::Conflict { current, .. }) => assert_eq!(current.text, "new"),
         other => panic!("{other:?}"),
     }
     assert_eq!(contents(&db).await, before);

@@ -96,14 +96,14 @@ async fn optimistic_locking() {
     };
     assert_eq!(
         with_title("first")
-            .update_locked(&txn)
+            .update_if_unchanged(&txn)
             .await
             .unwrap()
             .version,
         2
     );
-    match with_title("second").update_locked(&txn).await {
-        Err(LockError::Conflict { current, .. }) => assert_eq!(current.title, "first"),
+    match with_title("second").update_if_unchanged(&txn).await {
+        Err(UpdateError::Conflict { current, .. }) => assert_eq!(current.title, "first"),
         other => panic!("{other:?}"),
     }
 }

@@ -113,12 +113,12 @@ async fn entries_of_a_history_are_those_of_the_identity() {
             told(context, "department_history").await,
             [format!("UPDATE {id} {org}"), format!("UPDATE {id} {org}")]
         );
-        let then = version::Entity::row_as_of(id, middle)
+        let then = version::Entity::find_as_of(id, middle)
             .one(context)
             .await
             .unwrap();
         assert_eq!(then.unwrap().row.name, name);
-        let other = version::Entity::row_as_of(203 - id, middle)
+        let other = version::Entity::find_as_of(203 - id, middle)
             .one(context)
             .await
             .unwrap();
@@ -147,7 +147,7 @@ async fn row_as_of_a_time_before_tenancy_is_refused_until_its_changes_are_attrib
 
     let refused = async |org: i64, id: i64, at: DateTimeUtc, by: DateTimeUtc| {
         let txn = organisations.tenant(org).await;
-        let then = post::Entity::row_as_of(id, at).one(&txn).await;
+        let then = post::Entity::find_as_of(id, at).one(&txn).await;
         let Err(Error::NotFound(NotFoundError::LogEntries { since, .. })) = then else {
             panic!("{then:?}");
         };
@@ -158,7 +158,7 @@ async fn row_as_of_a_time_before_tenancy_is_refused_until_its_changes_are_attrib
             refused(org, id, at, end).await;
         }
         let txn = organisations.tenant(org).await;
-        let then = post::Entity::row_as_of(id, end).one(&txn).await.unwrap();
+        let then = post::Entity::find_as_of(id, end).one(&txn).await.unwrap();
         assert_eq!(then.unwrap().row.slug, format!("is {id}"));
     }
     organisations.attribute().await;
@@ -167,16 +167,16 @@ async fn row_as_of_a_time_before_tenancy_is_refused_until_its_changes_are_attrib
         refused(org, id, start, moved).await;
         refused(org, id, middle, moved).await;
         let txn = organisations.tenant(org).await;
-        let then = post::Entity::row_as_of(id, moved).one(&txn).await.unwrap();
+        let then = post::Entity::find_as_of(id, moved).one(&txn).await.unwrap();
         assert!(then.unwrap().row.slug.starts_with("was "));
         // Of a table whose entries all have a tenant, all is seen.
-        let bookmark = bookmark::Entity::row_as_of(20 + org, start);
+        let bookmark = bookmark::Entity::find_as_of(20 + org, start);
         let then = bookmark.one(&txn).await.unwrap().unwrap();
         assert_eq!(then.row.post_id, Some(org));
     }
     let txn = organisations.administrator().await;
     for (at, slug, org) in [(start, "three", 1), (moved, "was three", 2)] {
-        let then = post::Entity::row_as_of(3, at).one(&txn).await.unwrap();
+        let then = post::Entity::find_as_of(3, at).one(&txn).await.unwrap();
         let row = then.unwrap().row;
         assert_eq!((row.slug.as_str(), row.org_id), (slug, org));
     }

@@ -440,7 +440,14 @@ async fn another_column() {
         .exec(&txn)
         .await
         .unwrap();
-    assert_eq!(version::Entity::current().all(&txn).await.unwrap().len(), 1);
+    assert_eq!(
+        version::Entity::find_current()
+            .all(&txn)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     drop(txn);
     manager.disable_tenancy("departments").await.unwrap();
     assert_eq!(texts(owner, SHAPE).await, shape);

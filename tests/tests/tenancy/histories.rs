@@ -13,16 +13,23 @@ use crate::tenancy::model::{department, version};
 async fn verbs_and_reads_are_of_the_own_identities() {
     let organisations = Organisations::new().await;
     let txn = organisations.tenant(1).await;
-    assert_eq!(version::Entity::current().all(&txn).await.unwrap().len(), 1);
+    assert_eq!(
+        version::Entity::find_current()
+            .all(&txn)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     assert!(
-        version::Entity::current_version(2)
+        version::Entity::find_current_version(2)
             .one(&txn)
             .await
             .unwrap()
             .is_none()
     );
     assert!(
-        version::Entity::timeline(2)
+        version::Entity::find_timeline(2)
             .all(&txn)
             .await
             .unwrap()
@@ -34,7 +41,11 @@ async fn verbs_and_reads_are_of_the_own_identities() {
         .await;
     changed.unwrap();
     assert_eq!(
-        version::Entity::timeline(1).all(&txn).await.unwrap().len(),
+        version::Entity::find_timeline(1)
+            .all(&txn)
+            .await
+            .unwrap()
+            .len(),
         2
     );
     for error in [
@@ -49,7 +60,11 @@ async fn verbs_and_reads_are_of_the_own_identities() {
             .exec(&txn)
             .await
             .err(),
-        version::Entity::merge(1).into(2).exec(&txn).await.err(),
+        version::Entity::merge(1)
+            .into_identity(2)
+            .exec(&txn)
+            .await
+            .err(),
     ] {
         assert!(
             matches!(error, Some(Error::NotFound(NotFoundError::Identity { .. }))),
@@ -108,7 +123,14 @@ async fn an_identity_goes_into_the_archive_with_its_versions() {
         archival.restore(&txn).await.unwrap().rows["public.department_history"],
         1
     );
-    assert_eq!(version::Entity::current().all(&txn).await.unwrap().len(), 1);
+    assert_eq!(
+        version::Entity::find_current()
+            .all(&txn)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]

@@ -61,13 +61,13 @@ async fn a_table_that_is_not_under_tenancy_is_told_to_everybody() {
         let changes = changes.all(&context).await.unwrap();
         assert_eq!(changes.len(), 4);
         for (entry, org) in changes.iter().zip([2, 12, 22, 32]) {
-            let then = bookmark::Entity::row_as_of(22, entry.at)
+            let then = bookmark::Entity::find_as_of(22, entry.at)
                 .one(&context)
                 .await
                 .unwrap();
             assert_eq!(then.unwrap().row.org_id, org);
         }
-        let then = bookmark::Entity::row_as_of(21, start)
+        let then = bookmark::Entity::find_as_of(21, start)
             .one(&context)
             .await
             .unwrap();
@@ -183,7 +183,7 @@ async fn the_entries_of_a_table_that_leaves_tenancy_are_everybodys() {
         assert_eq!(all[4..], told_last);
         assert_eq!(told(&context, "department_history").await, ["UPDATE 101 1"]);
         for (id, slug, org) in [(1, "one", 1), (2, "two", 2), (3, "three", 1)] {
-            let then = post::Entity::row_as_of(id, start)
+            let then = post::Entity::find_as_of(id, start)
                 .one(&context)
                 .await
                 .unwrap();

@@ -155,7 +155,7 @@ async fn a_key_that_two_tenants_used_shows_neither_the_others_versions() {
     )
     .await;
     for key in [5, 6] {
-        let timeline = version::Entity::timeline(key).all(&txn).await.unwrap();
+        let timeline = version::Entity::find_timeline(key).all(&txn).await.unwrap();
         assert!(timeline.is_empty(), "{key}: {timeline:?}");
         for sql in [
             "update department_history set name = 'x'",
@@ -205,7 +205,7 @@ async fn a_key_that_two_tenants_used_shows_neither_the_others_versions() {
     let txn = organisations.tenant(1).await;
     let restored = archival.restore(&txn).await.unwrap();
     assert_eq!(restored.rows["public.department_history"], 1);
-    let timeline = version::Entity::timeline(5).all(&txn).await.unwrap();
+    let timeline = version::Entity::find_timeline(5).all(&txn).await.unwrap();
     assert_eq!(timeline[0].name, "Mine");
 }
 
@@ -230,7 +230,7 @@ async fn a_cascade_that_comes_later_is_not_refused() {
         run(&txn, &department(key, 1, "Gone")).await;
         let delete = format!("delete from departments where id = {key}");
         assert_eq!(attempt(&txn, &delete).await.unwrap(), 1, "after {by}");
-        let left = version::Entity::timeline(key).all(&txn).await.unwrap();
+        let left = version::Entity::find_timeline(key).all(&txn).await.unwrap();
         assert!(left.is_empty(), "{left:?}");
         txn.commit().await.unwrap();
     }
@@ -398,7 +398,14 @@ async fn archived_versions_get_the_tenant_of_the_identity_that_went_with_them() 
         .await
         .unwrap();
     assert_eq!(restored.rows["public.department_history"], 1);
-    assert_eq!(version::Entity::current().all(&txn).await.unwrap().len(), 4);
+    assert_eq!(
+        version::Entity::find_current()
+            .all(&txn)
+            .await
+            .unwrap()
+            .len(),
+        4
+    );
 }
 
 #[tokio::test]
@@ -452,7 +459,7 @@ async fn the_versions_of_an_identity_that_is_given_away_go_along() {
     let txn = organisations.tenant(1).await;
     let changed = version::Entity::change(1).value(version::Column::Name, "R & D");
     changed
-        .from(at("2021-01-01T00:00:00Z"))
+        .valid_from(at("2021-01-01T00:00:00Z"))
         .exec(&txn)
         .await
         .unwrap();
@@ -490,7 +497,7 @@ async fn the_versions_of_an_identity_that_is_given_away_go_along() {
 
     let txn = organisations.tenant(1).await;
     assert!(
-        version::Entity::current()
+        version::Entity::find_current()
             .one(&txn)
             .await
             .unwrap()
@@ -523,7 +530,11 @@ async fn the_versions_of_an_identity_that_is_given_away_go_along() {
     let changed = version::Entity::change(1).value(version::Column::Name, "Ours");
     changed.exec(&txn).await.unwrap();
     assert_eq!(
-        version::Entity::timeline(1).all(&txn).await.unwrap().len(),
+        version::Entity::find_timeline(1)
+            .all(&txn)
+            .await
+            .unwrap()
+            .len(),
         2
     );
     let archival = department::Entity::archive_by_id(1)

@@ -211,7 +211,14 @@ async fn a_history_that_has_the_column_already() {
         let before = texts(owner, SHAPE).await;
         organisations.enable_one("departments").await.unwrap();
         let txn = organisations.tenant(2).await;
-        assert_eq!(version::Entity::current().all(&txn).await.unwrap().len(), 1);
+        assert_eq!(
+            version::Entity::find_current()
+                .all(&txn)
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
         drop(txn);
         // What was there before stays.
         organisations
@@ -357,19 +364,19 @@ macro_rules! verbs {
         let day = |day: u32| at(&format!("2024-01-{day:02}T00:00:00Z"));
         let year = |year: u32| at(&format!("{year}-01-01T00:00:00Z"));
         Versions::start(3)
-            .from(day(1))
+            .valid_from(day(1))
             .value(name, "a")
             .exec(txn)
             .await
             .unwrap();
         Versions::start(5)
-            .from(day(1))
+            .valid_from(day(1))
             .value(name, "x")
             .exec(txn)
             .await
             .unwrap();
         Versions::change(3)
-            .from(day(5))
+            .valid_from(day(5))
             .value(name, "b")
             .exec(txn)
             .await
@@ -387,7 +394,7 @@ macro_rules! verbs {
             .unwrap();
         Versions::coalesce(3).exec(txn).await.unwrap();
         Versions::change(3)
-            .from(year(2090))
+            .valid_from(year(2090))
             .value(name, "never")
             .exec(txn)
             .await
@@ -398,14 +405,14 @@ macro_rules! verbs {
             .unwrap();
         Versions::cancel(3, year(2091)).exec(txn).await.unwrap();
         Versions::merge(5)
-            .into(3)
+            .into_identity(3)
             .at(day(6))
             .exec(txn)
             .await
             .unwrap();
         Versions::end(3).at(year(2025)).exec(txn).await.unwrap();
         Versions::start(3)
-            .from(year(2026))
+            .valid_from(year(2026))
             .value(name, "again")
             .exec(txn)
             .await

@@ -19,7 +19,7 @@ pub(super) fn expand(version: Option<Version<'_>>) -> TokenStream {
         impl ::sea_orm_archive::OptimisticLock for Entity {
             type Version = #ty;
 
-            fn version_column() -> Column {
+            fn lock_version_column() -> Column {
                 #column
             }
 

@@ -70,7 +70,7 @@ compact!(keyword_as_written, "r#type", r#type, i32);
 compact!(alias, "revision", revision, self::Revision);
 
 fn version<E: OptimisticLock>() -> (String, &'static str) {
-    let column = E::version_column();
+    let column = E::lock_version_column();
     (
         column.as_str().to_owned(),
         std::any::type_name::<E::Version>(),

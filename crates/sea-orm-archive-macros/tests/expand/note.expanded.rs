@@ -1,7 +1,7 @@
 #[automatically_derived]
 impl ::sea_orm_archive::OptimisticLock for Entity {
     type Version = i32;
-    fn version_column() -> Column {
+    fn lock_version_column() -> Column {
         Column::Version
     }
     fn declared_archive() -> ::core::option::Option<

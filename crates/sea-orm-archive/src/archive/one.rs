@@ -9,7 +9,7 @@ use crate::archival::Model as Archival;
 use crate::entity::Archivable;
 use crate::error::Error;
 use crate::exec::{ATTEMPTS, Executor, back_off, value_text};
-use crate::lock::{AtVersion, OptimisticLock};
+use crate::lock::{AtLockVersion, OptimisticLock};
 use crate::report::ArchivePreview;
 use crate::row::{is_value, keeps_moving, locate};
 
@@ -70,7 +70,7 @@ impl<E: Archivable> ArchiveOne<E> {
     /// # }
     /// # use sea_orm_archive::prelude::*;
     /// # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), Error> {
-    /// note::Entity::archive_by_id(42).at_version(3).exec(&db).await?;
+    /// note::Entity::archive_by_id(42).at_lock_version(3).exec(&db).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -80,11 +80,11 @@ impl<E: Archivable> ArchiveOne<E> {
     /// version.
     ///
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
-    pub fn at_version(mut self, version: E::Version) -> Self
+    pub fn at_lock_version(mut self, version: E::Version) -> Self
     where
         E: OptimisticLock,
     {
-        self.request.version = Some(AtVersion::of::<E>(version));
+        self.request.version = Some(AtLockVersion::of::<E>(version));
         self
     }
 
@@ -96,7 +96,7 @@ impl<E: Archivable> ArchiveOne<E> {
     ///
     /// [`NotFoundError::Row`], [`ConflictError::AlreadyArchived`], [`ConflictError::Blocked`],
     /// [`DriftError::UndeclaredEdges`], [`DriftError::Schema`], [`RetryError::Contention`], with
-    /// [`at_version`](Self::at_version) also [`ConflictError::LockVersion`]: nothing has moved then.
+    /// [`at_version`](Self::at_lock_version) also [`ConflictError::LockVersion`]: nothing has moved then.
     ///
     /// [`ConflictError::AlreadyArchived`]: crate::error::ConflictError::AlreadyArchived
     /// [`ConflictError::Blocked`]: crate::error::ConflictError::Blocked

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use crate::entity::Archivable;
 use crate::exec::Sql;
-use crate::lock::AtVersion;
+use crate::lock::AtLockVersion;
 use crate::planned::Steps;
 use crate::row::key_columns;
 
@@ -21,7 +21,7 @@ use crate::row::key_columns;
 pub(super) struct Request<E: Archivable> {
     entity: PhantomData<E>,
     pub roots: SelectStatement,
-    pub version: Option<AtVersion>,
+    pub version: Option<AtLockVersion>,
     pub by: Option<String>,
     pub reason: Option<String>,
     pub metadata: Option<Json>,

@@ -19,10 +19,10 @@ use crate::error::{Error, NotFoundError, SetupError, unexpected_answer};
 use crate::exec::check_backend;
 use crate::row::{key_json, table_name};
 
-/// A row as it was at a time. Made by [`AuditEntity::row_as_of`](super::AuditEntity::row_as_of).
+/// A row as it was at a time. Made by [`AuditEntity::find_as_of`](super::AuditEntity::find_as_of).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is asked before `.one(&db)`"]
-pub struct RowAsOf<E: EntityTrait> {
+pub struct FindAsOf<E: EntityTrait> {
     key: Vec<Value>,
     at: DateTimeUtc,
     entity: PhantomData<E>,
@@ -59,7 +59,7 @@ struct Watched {
     equals: HashMap<String, String>,
 }
 
-impl<E: EntityTrait> RowAsOf<E> {
+impl<E: EntityTrait> FindAsOf<E> {
     pub(super) fn new(key: Vec<Value>, at: DateTimeUtc) -> Self {
         Self {
             key,

@@ -4,7 +4,7 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveEnum, EntityTrait, IdenStatic, QueryFilter, QueryOrder, Select};
 use sea_orm_archive_postgres::ident::literal;
 
-use super::as_of::RowAsOf;
+use super::as_of::FindAsOf;
 use super::entry;
 use super::key::logged_key;
 use crate::entity::DeclaredName;
@@ -56,8 +56,8 @@ pub trait AuditEntity: EntityTrait {
     }
 
     /// The row with this primary key as it was at a time.
-    fn row_as_of(key: impl Into<Key<Self>>, at: sea_orm::prelude::DateTimeUtc) -> RowAsOf<Self> {
-        RowAsOf::new(key_values(key.into()), at)
+    fn find_as_of(key: impl Into<Key<Self>>, at: sea_orm::prelude::DateTimeUtc) -> FindAsOf<Self> {
+        FindAsOf::new(key_values(key.into()), at)
     }
 }
 

@@ -27,7 +27,7 @@
 //! audit::Entity::find_by_request("7f3a").all(&db).await?;
 //!
 //! // The row as it was.
-//! let before = customer::Entity::row_as_of(7, since).one(&db).await?;
+//! let before = customer::Entity::find_as_of(7, since).one(&db).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -41,7 +41,7 @@ mod operation;
 mod partition;
 mod revert;
 
-pub use as_of::{AsOf, RowAsOf};
+pub use as_of::{AsOf, FindAsOf};
 pub use entry::{Change, Column, Entity, Model as Entry, Operation};
 pub use find::AuditEntity;
 pub use partition::make_partitions;

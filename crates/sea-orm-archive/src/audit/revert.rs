@@ -8,11 +8,11 @@ use sea_orm::{
     ModelTrait, PrimaryKeyToColumn,
 };
 
-use super::as_of::RowAsOf;
+use super::as_of::FindAsOf;
 use crate::error::NotFoundError;
 use crate::exec::Executor;
 use crate::row::{key_json, key_of, table_name};
-use crate::{Error, LockError, OptimisticLock, UpdateLocked};
+use crate::{Error, OptimisticLock, UpdateError, UpdateIfUnchanged};
 
 type ActiveModel<M> = <<M as ModelTrait>::Entity as EntityTrait>::ActiveModel;
 
@@ -22,24 +22,24 @@ type ActiveModel<M> = <<M as ModelTrait>::Entity as EntityTrait>::ActiveModel;
 pub trait RevertModel: ModelTrait<Entity: OptimisticLock> + Clone {
     /// Gives the row the values that it had at a time, and returns it.
     ///
-    /// It is a change like any other, over the version of this model: [`row_as_of`], then
-    /// [`update_locked`] of the columns that are different. The version is counted on, the log tells of it,
+    /// It is a change like any other, over the version of this model: [`find_as_of`], then
+    /// [`update_if_unchanged`] of the columns that are different. The version is counted on, the log tells of it,
     /// stamps say who reverted. Columns that the log does not tell of that time stay as they are, and so do
     /// generated ones. A row that was archived then is not archived by this.
     ///
     /// # Errors
     ///
-    /// Those of [`update_locked`]: [`LockError::Conflict`] where the row was changed since it was read,
-    /// [`LockError::NotFound`]; and those of [`row_as_of`]; [`NotFoundError::PastRow`] where there was no such row
+    /// Those of [`update_if_unchanged`]: [`UpdateError::Conflict`] where the row was changed since it was read,
+    /// [`UpdateError::NotFound`]; and those of [`find_as_of`]; [`NotFoundError::PastRow`] where there was no such row
     /// at that time. Nothing is written then.
     ///
-    /// [`row_as_of`]: super::AuditEntity::row_as_of
-    /// [`update_locked`]: UpdateLocked::update_locked
+    /// [`find_as_of`]: super::AuditEntity::find_as_of
+    /// [`update_if_unchanged`]: UpdateIfUnchanged::update_if_unchanged
     fn revert_to<C>(
         self,
         at: DateTimeUtc,
         db: &C,
-    ) -> impl Future<Output = Result<Self, LockError<Self>>> + Send
+    ) -> impl Future<Output = Result<Self, UpdateError<Self>>> + Send
     where
         Self: IntoActiveModel<ActiveModel<Self>>
             + ModelTrait<Entity: EntityTrait<Model = Self>>
@@ -51,7 +51,7 @@ pub trait RevertModel: ModelTrait<Entity: OptimisticLock> + Clone {
     {
         async move {
             let change = changed_back(self, at, db).await?;
-            change.update_locked(db).await
+            change.update_if_unchanged(db).await
         }
     }
 }
@@ -68,7 +68,7 @@ where
     C: ConnectionTrait,
 {
     let key = key_of(&model);
-    let was = RowAsOf::<M::Entity>::new(key.clone(), at).one(db).await?;
+    let was = FindAsOf::<M::Entity>::new(key.clone(), at).one(db).await?;
     let was = was.ok_or_else(|| NotFoundError::PastRow {
         table: table_name::<M::Entity>(),
         key: key_json::<M::Entity>(&key),
@@ -78,7 +78,7 @@ where
     for column in <M::Entity as EntityTrait>::Column::iter() {
         let name = column.as_str();
         let stays = <M::Entity as EntityTrait>::PrimaryKey::from_column(column).is_some()
-            || name == M::Entity::version_column().as_str()
+            || name == M::Entity::lock_version_column().as_str()
             || was.unknown.iter().chain(&was.generated).any(|n| n == name);
         let then = was.row.get(column);
         if !stays && then != model.get(column) {

@@ -56,7 +56,7 @@ impl<E: History> Change<E> {
     }
 
     /// Since when the new values are true; without it they are from now on.
-    pub fn from(mut self, time: E::Time) -> Self {
+    pub fn valid_from(mut self, time: E::Time) -> Self {
         self.from = Instant::At(time.into());
         self
     }
@@ -132,7 +132,7 @@ pub(super) fn change<'a, E: History>(
 fn from_then_on<E: History>(plan: &HistoryPlan, values: &Values<E>, subject: &Subject<'_>) -> Sql {
     let statement = Statement::new(plan, values, subject.identity, subject.from, None);
     let (from, to) = (statement.from(), statement.to());
-    let source = statement.version_at(&values.differ(plan));
+    let source = statement.version_valid_at(&values.differ(plan));
     statement.write(&Write::shrinking(
         source,
         vec![
@@ -152,7 +152,7 @@ fn read_at<'a, E: History>(
     let plan = Arc::clone(plan);
     Box::new(move || {
         let statement = Statement::new(&plan, values, subject.identity, subject.from, None);
-        let version = statement.version_at(&statement.agrees());
+        let version = statement.version_valid_at(&statement.agrees());
         statement.read(&version)
     })
 }
@@ -302,7 +302,7 @@ impl<E: History> Correct<E> {
 fn whole_version<E: History>(plan: &HistoryPlan, values: &Values<E>, subject: &Subject<'_>) -> Sql {
     let statement = Statement::new(plan, values, subject.identity, subject.from, None);
     let (from, to) = (statement.from(), statement.to());
-    let source = statement.version_at(&values.differ(plan));
+    let source = statement.version_valid_at(&values.differ(plan));
     statement.write(&Write::shrinking(
         source,
         vec![format!("SELECT s.{from}, s.{to}, true, true, false")],

@@ -62,13 +62,13 @@ impl<E: History> Changes<E> {
     }
 
     /// From this value only: who renamed Engineering?
-    pub fn from(mut self, value: impl Into<Value>) -> Self {
+    pub fn from_value(mut self, value: impl Into<Value>) -> Self {
         self.from = Some(value.into());
         self
     }
 
     /// To this value only.
-    pub fn to(mut self, value: impl Into<Value>) -> Self {
+    pub fn to_value(mut self, value: impl Into<Value>) -> Self {
         self.to = Some(value.into());
         self
     }

@@ -74,13 +74,13 @@ impl<E: History> Start<E> {
     }
 
     /// Since when it is true; without it, from now on. In the future: a scheduled version.
-    pub fn from(mut self, time: E::Time) -> Self {
+    pub fn valid_from(mut self, time: E::Time) -> Self {
         self.from = Some(time);
         self
     }
 
     /// Until when it is true, that time not included; without it, for ever.
-    pub fn until(mut self, time: E::Time) -> Self {
+    pub fn valid_to(mut self, time: E::Time) -> Self {
         self.until = Some(time);
         self
     }
@@ -202,7 +202,7 @@ fn end<'a, E: History>(
             "h.{from} < p.\"from\" AND NOT EXISTS (SELECT FROM {} AND h.{from} > p.\"from\")",
             statement.versions()
         );
-        let source = statement.version_at(&last);
+        let source = statement.version_valid_at(&last);
         let pieces = vec![format!("SELECT s.{from}, p.\"from\", false, true, false")];
         statement.write(&Write::shrinking(source, pieces, Answer::Written))
     };
@@ -254,7 +254,7 @@ impl<E: History> Merge<E> {
     }
 
     /// The identity that goes on. Its values stay, but for those that are given.
-    pub fn into(self, identity: impl Into<E::Identity>) -> MergeInto<E> {
+    pub fn into_identity(self, identity: impl Into<E::Identity>) -> MergeInto<E> {
         MergeInto {
             ended: self.identity,
             identity: super::identity_values::<E>(identity),

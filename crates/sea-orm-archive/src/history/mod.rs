@@ -36,8 +36,8 @@
 //! Names::change(1).value(Column::Name, "Lab").during(march..june).exec(&db).await?;
 //! Names::end(1).at(june).exec(&db).await?;
 //!
-//! let then = Names::version_at(1, march).one(&db).await?;
-//! let all = Names::valid_at(march).filter(Column::Name.starts_with("R")).all(&db).await?;
+//! let then = Names::find_version_at(1, march).one(&db).await?;
+//! let all = Names::find_valid_at(march).filter(Column::Name.starts_with("R")).all(&db).await?;
 //! let renames = Names::changes(Column::Name).from("Engineering").all(&db).await?;
 //! # Ok(())
 //! # }

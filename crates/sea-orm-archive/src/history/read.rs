@@ -16,34 +16,43 @@ pub struct AsKnownAt<E: History> {
 
 impl<E: History> AsKnownAt<E> {
     /// The version of an identity that was thought to be valid at a time.
-    pub fn version_at(&self, identity: impl Into<E::Identity>, at: E::Time) -> Select<E> {
+    pub fn find_version_at(&self, identity: impl Into<E::Identity>, at: E::Time) -> Select<E> {
         self.known
-            .version_at(&identity_values::<E>(identity), time::<E>(Some(at)))
+            .find_version_at(&identity_values::<E>(identity), time::<E>(Some(at)))
     }
 
     /// The versions of all identities that were thought to be valid at a time.
-    pub fn valid_at(&self, at: E::Time) -> Select<E> {
-        self.known.valid_at(time::<E>(Some(at)))
+    pub fn find_valid_at(&self, at: E::Time) -> Select<E> {
+        self.known.find_valid_at(time::<E>(Some(at)))
     }
 
-    /// The versions of an identity as they were known, in order.
-    pub fn timeline(&self, identity: impl Into<E::Identity>) -> Select<E> {
-        self.known.timeline(&identity_values::<E>(identity))
+    /// The versions of an identity as they were known, in no order.
+    pub fn find_versions(&self, identity: impl Into<E::Identity>) -> Select<E> {
+        self.known.find_versions(&identity_values::<E>(identity))
+    }
+
+    /// [`find_versions`](Self::find_versions), the oldest first.
+    pub fn find_timeline(&self, identity: impl Into<E::Identity>) -> Select<E> {
+        self.known.find_timeline(&identity_values::<E>(identity))
     }
 
     /// The versions of an identity that were going to start after a time.
-    pub fn scheduled_after(&self, identity: impl Into<E::Identity>, after: E::Time) -> Select<E> {
-        self.timeline(identity)
+    pub fn find_scheduled_after(
+        &self,
+        identity: impl Into<E::Identity>,
+        after: E::Time,
+    ) -> Select<E> {
+        self.find_timeline(identity)
             .filter(E::columns().valid_from.gt(after))
     }
 
     /// What was known to change in a column.
-    pub fn changes(&self, column: E::Column) -> Changes<E> {
+    pub fn find_changes(&self, column: E::Column) -> Changes<E> {
         Changes::new(self.known.clone(), column)
     }
 
     /// The gaps that were known.
-    pub fn gaps(&self) -> Gaps<E> {
+    pub fn find_gaps(&self) -> Gaps<E> {
         Gaps::new(self.known.clone())
     }
 }

@@ -73,7 +73,7 @@ impl<E: History> Known<E> {
 
     /// The version that is valid at a time, by the cheap look-up: the last that starts no later, if
     /// it has not ended. One step down the btree on the identity and the start.
-    pub fn version_at(&self, identity: &[Value], at: Expr) -> Select<E> {
+    pub fn find_version_at(&self, identity: &[Value], at: Expr) -> Select<E> {
         let conditions = same_identity::<E>(&own_name::<E>(), identity);
         let mut select = E::find();
         QueryTrait::query(&mut select)
@@ -102,7 +102,7 @@ impl<E: History> Known<E> {
             .take()
     }
 
-    pub fn valid_at(&self, at: Expr) -> Select<E> {
+    pub fn find_valid_at(&self, at: Expr) -> Select<E> {
         let own = own_name::<E>();
         let valid_from = Expr::col((own.clone(), E::columns().valid_from));
         self.select()
@@ -110,9 +110,13 @@ impl<E: History> Known<E> {
             .filter(not_ended::<E>(&own, at))
     }
 
-    pub fn timeline(&self, identity: &[Value]) -> Select<E> {
+    pub fn find_versions(&self, identity: &[Value]) -> Select<E> {
         self.select()
             .filter(same_identity::<E>(&own_name::<E>(), identity))
+    }
+
+    pub fn find_timeline(&self, identity: &[Value]) -> Select<E> {
+        self.find_versions(identity)
             .order_by_asc(E::columns().valid_from)
     }
 }
@@ -151,7 +155,7 @@ where
 {
     let valid_from = E::columns().valid_from;
     let later = Known::<E>::now()
-        .timeline(identity)
+        .find_timeline(identity)
         .filter(Expr::col((own_name::<E>(), valid_from)).gt(at))
         .select_only()
         .column(valid_from)
@@ -169,7 +173,7 @@ where
     C: ConnectionTrait,
 {
     let found = Known::<E>::now()
-        .timeline(identity)
+        .find_timeline(identity)
         .filter(Expr::col((own_name::<E>(), E::columns().valid_from)).eq(at))
         .select_only()
         .column(E::columns().valid_from)

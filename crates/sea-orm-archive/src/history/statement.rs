@@ -107,7 +107,7 @@ impl<'a, E: History> Statement<'a, E> {
     }
 
     /// The version at the start of the period, where `condition` holds.
-    pub fn version_at(&self, condition: &str) -> String {
+    pub fn version_valid_at(&self, condition: &str) -> String {
         let (from, to) = (self.from(), self.to());
         let of_identity = self.of_identity();
         format!(

@@ -39,7 +39,7 @@ pub trait HistoryEntity: History {
         End::new(identity_values::<Self>(identity))
     }
 
-    /// Ends one identity, which goes on in another: `merge(sales).into(marketing)`.
+    /// Ends one identity, which goes on in another: `merge(sales).into_identity(marketing)`.
     fn merge(identity: impl Into<Self::Identity>) -> Merge<Self> {
         Merge::new(identity_values::<Self>(identity))
     }
@@ -66,43 +66,48 @@ pub trait HistoryEntity: History {
     /// The version of an identity that is valid at a time: `.one(&db)`.
     ///
     /// One step down the btree on the identity and the start, however many versions there are.
-    fn version_at(identity: impl Into<Self::Identity>, at: Self::Time) -> Select<Self> {
-        Known::now().version_at(&identity_values::<Self>(identity), time::<Self>(Some(at)))
+    fn find_version_at(identity: impl Into<Self::Identity>, at: Self::Time) -> Select<Self> {
+        Known::now().find_version_at(&identity_values::<Self>(identity), time::<Self>(Some(at)))
     }
 
     /// The version of an identity that is valid now: `.one(&db)`.
-    fn current_version(identity: impl Into<Self::Identity>) -> Select<Self> {
-        Known::now().version_at(&identity_values::<Self>(identity), time::<Self>(None))
+    fn find_current_version(identity: impl Into<Self::Identity>) -> Select<Self> {
+        Known::now().find_version_at(&identity_values::<Self>(identity), time::<Self>(None))
     }
 
     /// The versions of all identities that are valid at a time, to filter and join on.
-    fn valid_at(at: Self::Time) -> Select<Self> {
-        Known::now().valid_at(time::<Self>(Some(at)))
+    fn find_valid_at(at: Self::Time) -> Select<Self> {
+        Known::now().find_valid_at(time::<Self>(Some(at)))
     }
 
     /// The versions of all identities that are valid now, to filter and join on.
-    fn current() -> Select<Self> {
-        Known::now().valid_at(time::<Self>(None))
+    fn find_current() -> Select<Self> {
+        Known::now().find_valid_at(time::<Self>(None))
     }
 
-    /// The versions of an identity, in order: past, present and planned.
-    fn timeline(identity: impl Into<Self::Identity>) -> Select<Self> {
-        Known::now().timeline(&identity_values::<Self>(identity))
+    /// The versions of an identity, past, present and scheduled, in no order: for any order of the caller's.
+    fn find_versions(identity: impl Into<Self::Identity>) -> Select<Self> {
+        Known::now().find_versions(&identity_values::<Self>(identity))
+    }
+
+    /// [`find_versions`](Self::find_versions), the oldest first.
+    fn find_timeline(identity: impl Into<Self::Identity>) -> Select<Self> {
+        Known::now().find_timeline(&identity_values::<Self>(identity))
     }
 
     /// The versions of an identity that start later than now, in order.
-    fn scheduled(identity: impl Into<Self::Identity>) -> Select<Self> {
+    fn find_scheduled(identity: impl Into<Self::Identity>) -> Select<Self> {
         let starts = Expr::col((own_name::<Self>(), Self::columns().valid_from));
-        Self::timeline(identity).filter(starts.gt(time::<Self>(None)))
+        Self::find_timeline(identity).filter(starts.gt(time::<Self>(None)))
     }
 
-    /// What changed in a column, when, from what to what: `changes(Column::Name).from("Engineering")`.
-    fn changes(column: Self::Column) -> Changes<Self> {
+    /// What changed in a column, when, from what to what: `find_changes(Column::Name).from_value("Engineering")`.
+    fn find_changes(column: Self::Column) -> Changes<Self> {
         Changes::new(Known::now(), column)
     }
 
     /// Where nothing was true between two versions of an identity.
-    fn gaps() -> Gaps<Self> {
+    fn find_gaps() -> Gaps<Self> {
         Gaps::new(Known::now())
     }
 

@@ -18,10 +18,10 @@ use crate::entity::{Archivable, Declaration};
 )]
 pub trait OptimisticLock: EntityTrait {
     /// The type of the version: that of its field.
-    type Version: RowVersion;
+    type Version: LockVersionType;
 
     /// The column that counts the versions of a row.
-    fn version_column() -> Self::Column;
+    fn lock_version_column() -> Self::Column;
 
     /// What the entity declares about its archive, where it has one: a row that is gone is looked for
     /// there.
@@ -36,7 +36,7 @@ pub trait OptimisticLock: EntityTrait {
     label = "not a number that is counted on",
     note = "use `i32`, or `i64` for rows that change more than two thousand million times"
 )]
-pub trait RowVersion:
+pub trait LockVersionType:
     Into<Value> + ValueType + Copy + Debug + Display + Send + Sync + 'static
 {
     /// The version as a number of any size, for messages.
@@ -45,7 +45,7 @@ pub trait RowVersion:
 
 macro_rules! numbers {
     ($($number:ty),+) => {$(
-        impl RowVersion for $number {
+        impl LockVersionType for $number {
             fn number(self) -> i64 {
                 self.into()
             }

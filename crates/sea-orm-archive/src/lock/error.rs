@@ -7,11 +7,11 @@ use serde_json::Value as Json;
 
 use crate::error::{ConflictError, Error, NotFoundError};
 
-/// Why [`update_locked`](crate::UpdateLocked::update_locked) did not write. `M` is the Model.
+/// Why [`update_if_unchanged`](crate::UpdateIfUnchanged::update_if_unchanged) did not write. `M` is the Model.
 ///
 /// It becomes an [`Error`] by `?`, without the row.
 #[derive(Debug, thiserror::Error)]
-pub enum LockError<M> {
+pub enum UpdateError<M> {
     /// The row was changed since it was read. Web handlers answer 409, with `current`.
     #[error("{table} {key} was changed since it was read: it has version {found}, not {expected}")]
     Conflict {
@@ -50,22 +50,22 @@ fn removal(archival: Option<i64>) -> String {
     }
 }
 
-impl<M> From<Error> for LockError<M> {
+impl<M> From<Error> for UpdateError<M> {
     fn from(error: Error) -> Self {
         Self::Other(error)
     }
 }
 
-impl<M> From<DbErr> for LockError<M> {
+impl<M> From<DbErr> for UpdateError<M> {
     fn from(error: DbErr) -> Self {
         Self::Other(error.into())
     }
 }
 
-impl<M> From<LockError<M>> for Error {
-    fn from(error: LockError<M>) -> Self {
+impl<M> From<UpdateError<M>> for Error {
+    fn from(error: UpdateError<M>) -> Self {
         match error {
-            LockError::Conflict {
+            UpdateError::Conflict {
                 table,
                 key,
                 expected,
@@ -78,7 +78,7 @@ impl<M> From<LockError<M>> for Error {
                 found,
             }
             .into(),
-            LockError::NotFound {
+            UpdateError::NotFound {
                 table,
                 key,
                 archival: Some(archival),
@@ -88,12 +88,12 @@ impl<M> From<LockError<M>> for Error {
                 archival,
             }
             .into(),
-            LockError::NotFound {
+            UpdateError::NotFound {
                 table,
                 key,
                 archival: None,
             } => NotFoundError::DeletedRow { table, key }.into(),
-            LockError::Other(error) => error,
+            UpdateError::Other(error) => error,
         }
     }
 }

@@ -28,15 +28,15 @@
 //! # async fn calls(db: sea_orm::DatabaseConnection, read: note::Model) -> Result<(), Error> {
 //! let mut note = read.clone().into_active_model();
 //! note.text = Set("better".to_owned());
-//! match note.update_locked(&db).await {
+//! match note.update_if_unchanged(&db).await {
 //!     Ok(saved) => println!("version {}", saved.version),
-//!     Err(LockError::Conflict { current, .. }) => println!("409: {}", current.text),
-//!     Err(LockError::NotFound { .. }) => println!("410"),
-//!     Err(LockError::Other(error)) => return Err(error),
+//!     Err(UpdateError::Conflict { current, .. }) => println!("409: {}", current.text),
+//!     Err(UpdateError::NotFound { .. }) => println!("410"),
+//!     Err(UpdateError::Other(error)) => return Err(error),
 //! }
 //!
-//! read.archive_locked(&db).await?;
-//! note::Entity::restore_by_id(42).at_version(3).exec(&db).await?;
+//! read.archive_if_unchanged(&db).await?;
+//! note::Entity::restore_by_id(42).at_lock_version(3).exec(&db).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -51,12 +51,12 @@ mod update;
 mod verbs;
 mod version;
 
-pub use entity::{OptimisticLock, RowVersion};
-pub use error::LockError;
-pub use update::UpdateLocked;
-pub use verbs::{ArchiveLocked, RestoreLocked};
+pub use entity::{LockVersionType, OptimisticLock};
+pub use error::UpdateError;
+pub use update::UpdateIfUnchanged;
+pub use verbs::{ArchiveIfUnchanged, RestoreIfUnchanged};
 
-pub(crate) use version::AtVersion;
+pub(crate) use version::AtLockVersion;
 
 #[doc(hidden)]
 pub use entity::{Archive, NoArchive};

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::verbs::version_of;
-use super::{LockError, OptimisticLock, RowVersion};
+use super::{LockVersionType, OptimisticLock, UpdateError};
 use crate::entity::{Declaration, DeclaredName};
 use crate::error::{DriftError, Error, RefusedError, RetryError, unexpected_answer};
 use crate::exec::{ATTEMPTS, Executor, Sql, ask, back_off, check_backend};
@@ -24,8 +24,10 @@ use crate::row::{is_value, key_json, select_row, table_name};
 
 type Model<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
 
-/// What the active model of an entity with versions can do: `note.update_locked(&db)`.
-pub trait UpdateLocked: ActiveModelBehavior + ActiveModelTrait<Entity: OptimisticLock> {
+/// What the active model of an entity with versions can do: `note.update_if_unchanged(&db)`.
+pub trait UpdateIfUnchanged:
+    ActiveModelBehavior + ActiveModelTrait<Entity: OptimisticLock>
+{
     /// Writes the columns that are `Set`, over the version that was read, and counts it on.
     ///
     /// The version that was read is what the active model has in its version column: `Unchanged` from
@@ -69,25 +71,25 @@ pub trait UpdateLocked: ActiveModelBehavior + ActiveModelTrait<Entity: Optimisti
     ///     text: Set("better".to_owned()),
     ///     version: Set(3),
     /// };
-    /// let (status, body) = match note.update_locked(&db).await {
+    /// let (status, body) = match note.update_if_unchanged(&db).await {
     ///     Ok(saved) => (200, Some(saved)),
-    ///     Err(LockError::Conflict { current, .. }) => (409, Some(*current)),
-    ///     Err(LockError::NotFound { .. }) => (410, None),
-    ///     Err(LockError::Other(_)) => (500, None),
+    ///     Err(UpdateError::Conflict { current, .. }) => (409, Some(*current)),
+    ///     Err(UpdateError::NotFound { .. }) => (410, None),
+    ///     Err(UpdateError::Other(_)) => (500, None),
     /// };
     /// # }
     /// ```
     ///
     /// # Errors
     ///
-    /// [`LockError::Conflict`] with the row as it is now, [`LockError::NotFound`], [`RefusedError::UnsetColumn`]
+    /// [`UpdateError::Conflict`] with the row as it is now, [`UpdateError::NotFound`], [`RefusedError::UnsetColumn`]
     /// where the version or the key is not set, [`DriftError::Trigger`] where the row has the version and still is
     /// not written, [`RetryError::Contention`] above READ COMMITTED; a version that can be counted on no further is
     /// the database's error. Nothing is written then.
-    fn update_locked<C>(
+    fn update_if_unchanged<C>(
         self,
         db: &C,
-    ) -> impl Future<Output = Result<Model<Self>, LockError<Model<Self>>>> + Send
+    ) -> impl Future<Output = Result<Model<Self>, UpdateError<Model<Self>>>> + Send
     where
         Self: Send,
         Model<Self>: IntoActiveModel<Self>,
@@ -97,9 +99,9 @@ pub trait UpdateLocked: ActiveModelBehavior + ActiveModelTrait<Entity: Optimisti
     }
 }
 
-impl<A: ActiveModelBehavior + ActiveModelTrait<Entity: OptimisticLock>> UpdateLocked for A {}
+impl<A: ActiveModelBehavior + ActiveModelTrait<Entity: OptimisticLock>> UpdateIfUnchanged for A {}
 
-async fn update<A, C>(model: A, db: &C) -> Result<Model<A>, LockError<Model<A>>>
+async fn update<A, C>(model: A, db: &C) -> Result<Model<A>, UpdateError<Model<A>>>
 where
     A: ActiveModelBehavior + ActiveModelTrait<Entity: OptimisticLock> + Send,
     Model<A>: IntoActiveModel<A>,
@@ -107,13 +109,17 @@ where
 {
     check_backend(db)?;
     // Before the hook: a hook may count versions itself, and does not know which one was read.
-    let version = set(&model, A::Entity::version_column())?;
+    let version = set(&model, A::Entity::lock_version_column())?;
     let model = model.before_save(db, false).await?;
     let saved = write(model, version, db).await?;
     Ok(A::after_save(saved, db, false).await?)
 }
 
-async fn write<A, C>(mut model: A, version: Value, db: &C) -> Result<Model<A>, LockError<Model<A>>>
+async fn write<A, C>(
+    mut model: A,
+    version: Value,
+    db: &C,
+) -> Result<Model<A>, UpdateError<Model<A>>>
 where
     A: ActiveModelTrait<Entity: OptimisticLock> + Send,
     Model<A>: IntoActiveModel<A>,
@@ -121,7 +127,7 @@ where
 {
     let row = ReadRow::<A::Entity>::of(&model, version)?;
     // It is counted, not written.
-    model.not_set(A::Entity::version_column());
+    model.not_set(A::Entity::lock_version_column());
     let changes = changes(&model);
     let mut attempt = 0;
     loop {
@@ -207,7 +213,7 @@ impl<E: OptimisticLock> ReadRow<E> {
         for key in E::PrimaryKey::iter() {
             model.not_set(key.into_column());
         }
-        let version = E::version_column();
+        let version = E::lock_version_column();
         let next = Expr::col(Alias::new(version.as_str())).add(1);
         let update = Update::many(E::default())
             .set(model)
@@ -227,25 +233,25 @@ impl<E: OptimisticLock> ReadRow<E> {
     }
 
     /// The row with the version that was read; `None` where it was gone and is back.
-    async fn current<C>(&self, db: &C) -> Result<Option<E::Model>, LockError<E::Model>>
+    async fn current<C>(&self, db: &C) -> Result<Option<E::Model>, UpdateError<E::Model>>
     where
         C: Executor,
     {
         let Some(current) = self.find().one(db).await? else {
             return match self.look(db).await? {
                 Whereabouts { active: true, .. } => Ok(None),
-                Whereabouts { archival, .. } => Err(LockError::NotFound {
+                Whereabouts { archival, .. } => Err(UpdateError::NotFound {
                     table: table_name::<E>(),
                     key: self.key(),
                     archival,
                 }),
             };
         };
-        let found = version_of::<_, E>(&current, E::version_column())?.number();
+        let found = version_of::<_, E>(&current, E::lock_version_column())?.number();
         if found == self.expected {
             return Ok(Some(current));
         }
-        Err(LockError::Conflict {
+        Err(UpdateError::Conflict {
             table: table_name::<E>(),
             key: self.key(),
             expected: self.expected,

@@ -15,52 +15,52 @@ use crate::report::Restored;
 use crate::restore::RestoreOne;
 use crate::row::{key_of, table_name};
 
-/// What the model of an archivable entity with versions can do: `note.archive_locked(&db)`.
-pub trait ArchiveLocked: ModelTrait<Entity: Archivable + OptimisticLock> {
+/// What the model of an archivable entity with versions can do: `note.archive_if_unchanged(&db)`.
+pub trait ArchiveIfUnchanged: ModelTrait<Entity: Archivable + OptimisticLock> {
     /// Archives this row, and everything below it, unless it was changed since it was read. See
-    /// [`ArchiveOne::at_version`].
+    /// [`ArchiveOne::at_lock_version`].
     ///
     /// # Errors
     ///
     /// [`ConflictError::LockVersion`], or as [`ArchiveOne::exec`]: nothing has moved then.
     ///
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
-    fn archive_locked<C>(
+    fn archive_if_unchanged<C>(
         self,
         db: &C,
     ) -> impl Future<Output = Result<archival::Model, Error>> + Send
     where
         C: Executor,
     {
-        let version = version_of::<_, Self::Entity>(&self, Self::Entity::version_column());
+        let version = version_of::<_, Self::Entity>(&self, Self::Entity::lock_version_column());
         let archive = ArchiveOne::<Self::Entity>::new(key_of(&self));
-        async move { archive.at_version(version?).exec(db).await }
+        async move { archive.at_lock_version(version?).exec(db).await }
     }
 }
 
-impl<M: ModelTrait<Entity: Archivable + OptimisticLock>> ArchiveLocked for M {}
+impl<M: ModelTrait<Entity: Archivable + OptimisticLock>> ArchiveIfUnchanged for M {}
 
-/// What the model of a deleted entity with versions can do: `deleted_note.restore_locked(&db)`.
-pub trait RestoreLocked: ModelTrait<Entity: Restorable<Active: OptimisticLock>> {
+/// What the model of a deleted entity with versions can do: `deleted_note.restore_if_unchanged(&db)`.
+pub trait RestoreIfUnchanged: ModelTrait<Entity: Restorable<Active: OptimisticLock>> {
     /// Restores this row, and everything that was archived with it, unless another version of it is
-    /// archived by now. See [`RestoreOne::at_version`].
+    /// archived by now. See [`RestoreOne::at_lock_version`].
     ///
     /// # Errors
     ///
     /// [`ConflictError::LockVersion`], or as [`RestoreOne::exec`]: nothing has moved then.
     ///
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
-    fn restore_locked<C>(self, db: &C) -> impl Future<Output = Result<Restored, Error>> + Send
+    fn restore_if_unchanged<C>(self, db: &C) -> impl Future<Output = Result<Restored, Error>> + Send
     where
         C: Executor,
     {
         let version = archived_version(&self);
         let restore = RestoreOne::<Active<Self>>::new(key_of(&self));
-        async move { restore.at_version(version?).exec(db).await }
+        async move { restore.at_lock_version(version?).exec(db).await }
     }
 }
 
-impl<M: ModelTrait<Entity: Restorable<Active: OptimisticLock>>> RestoreLocked for M {}
+impl<M: ModelTrait<Entity: Restorable<Active: OptimisticLock>>> RestoreIfUnchanged for M {}
 
 type Active<M> = <<M as ModelTrait>::Entity as Restorable>::Active;
 type Column<M> = <<M as ModelTrait>::Entity as EntityTrait>::Column;
@@ -80,7 +80,7 @@ fn archived_version<M>(model: &M) -> Result<<Active<M> as OptimisticLock>::Versi
 where
     M: ModelTrait<Entity: Restorable<Active: OptimisticLock>>,
 {
-    let active = <Active<M>>::version_column();
+    let active = <Active<M>>::lock_version_column();
     let column = Column::<M>::iter()
         .find(|column| column.as_str() == active.as_str())
         .ok_or_else(|| no_version::<Active<M>>("has no such column"))?;
@@ -93,7 +93,7 @@ fn no_version<E: OptimisticLock>(problem: &str) -> Error {
         table: table_name::<E>(),
         problems: vec![format!(
             "`{}` is the version, and the model {problem}",
-            E::version_column().as_str()
+            E::lock_version_column().as_str()
         )],
     })
 }

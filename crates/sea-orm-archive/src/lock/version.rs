@@ -4,23 +4,23 @@ use sea_orm::sea_query::{Alias, Expr, ExprTrait, PostgresQueryBuilder};
 use sea_orm::{EntityTrait, IdenStatic, Value};
 use sea_orm_archive_postgres::ident::quote;
 
-use super::{OptimisticLock, RowVersion};
+use super::{LockVersionType, OptimisticLock};
 use crate::error::{ConflictError, Error};
 use crate::exec::{Executor, Sql, ask};
 use crate::row::{key_json, select_row, table_name};
 
 /// The version that was read, and the column that has it, in the table and in its archive table.
 #[derive(Clone, Debug)]
-pub(crate) struct AtVersion {
+pub(crate) struct AtLockVersion {
     column: String,
     value: Value,
     expected: i64,
 }
 
-impl AtVersion {
+impl AtLockVersion {
     pub fn of<E: OptimisticLock>(version: E::Version) -> Self {
         Self {
-            column: E::version_column().as_str().to_owned(),
+            column: E::lock_version_column().as_str().to_owned(),
             value: version.into(),
             expected: version.number(),
         }

@@ -11,7 +11,7 @@ use super::target::{Target, restored};
 use crate::entity::Archivable;
 use crate::error::{Error, NotFoundError};
 use crate::exec::{ATTEMPTS, Executor, ask, back_off, check_backend, value_text};
-use crate::lock::{AtVersion, OptimisticLock};
+use crate::lock::{AtLockVersion, OptimisticLock};
 use crate::planned::{Planned, planned, replanned};
 use crate::report::{RestorePreview, Restored};
 use crate::row::{keeps_moving, locate};
@@ -22,7 +22,7 @@ use crate::row::{keeps_moving, locate};
 #[must_use = "nothing is restored before `.exec(&db)`"]
 pub struct RestoreOne<E: Archivable> {
     key: Vec<Value>,
-    version: Option<AtVersion>,
+    version: Option<AtLockVersion>,
     by: Option<String>,
     entity: PhantomData<E>,
 }
@@ -61,7 +61,7 @@ impl<E: Archivable> RestoreOne<E> {
     /// # }
     /// # use sea_orm_archive::prelude::*;
     /// # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), Error> {
-    /// note::Entity::restore_by_id(42).at_version(3).exec(&db).await?;
+    /// note::Entity::restore_by_id(42).at_lock_version(3).exec(&db).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -70,11 +70,11 @@ impl<E: Archivable> RestoreOne<E> {
     /// the archive table. Another version is an [`ConflictError::LockVersion`].
     ///
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
-    pub fn at_version(mut self, version: E::Version) -> Self
+    pub fn at_lock_version(mut self, version: E::Version) -> Self
     where
         E: OptimisticLock,
     {
-        self.version = Some(AtVersion::of::<E>(version));
+        self.version = Some(AtLockVersion::of::<E>(version));
         self
     }
 
@@ -87,7 +87,7 @@ impl<E: Archivable> RestoreOne<E> {
     ///
     /// [`ConflictError::Restore`] with every conflict, [`ConflictError::ParentArchived`] where the row went with a
     /// parent or its parent is archived too, [`ConflictError::NotArchived`], [`NotFoundError::Row`],
-    /// [`DriftError::Schema`], [`RetryError::Contention`], with [`at_version`](Self::at_version) also
+    /// [`DriftError::Schema`], [`RetryError::Contention`], with [`at_version`](Self::at_lock_version) also
     /// [`ConflictError::LockVersion`]: nothing has moved then.
     ///
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion

@@ -15,7 +15,7 @@ use crate::archival;
 use crate::entity::Archivable;
 use crate::error::{Error, unexpected_answer};
 use crate::exec::{Executor, Sql, ask};
-use crate::lock::AtVersion;
+use crate::lock::AtLockVersion;
 use crate::plan;
 use crate::planned::{PlannedRestore, RESTORES};
 use crate::report::Restored;
@@ -26,13 +26,13 @@ pub(crate) struct Target {
     find: String,
     /// The root at the version that is wanted, to be locked after the archival: nobody changes it
     /// before it moves.
-    at_version: Option<AtVersionRow>,
+    at_version: Option<AtLockVersionRow>,
     values: Vec<Value>,
     by: Option<String>,
 }
 
 /// A query for a row of an archive table if it has a certain version, with the values of the [`Target`].
-struct AtVersionRow {
+struct AtLockVersionRow {
     row: String,
     archival_id: String,
 }
@@ -54,7 +54,7 @@ impl Target {
     pub(super) fn root<E: Archivable>(
         key_columns: &[KeyColumn],
         key: &[Value],
-        version: Option<&AtVersion>,
+        version: Option<&AtLockVersion>,
         by: Option<String>,
     ) -> Self {
         let mut row = select_row::<E::Deleted>(key);
@@ -70,7 +70,7 @@ impl Target {
                 is_root_table::<E>("a"),
                 key_object(key_columns, "d"),
             ),
-            at_version: version.map(|_| AtVersionRow {
+            at_version: version.map(|_| AtLockVersionRow {
                 row,
                 archival_id: quote(&E::declaration().added.archival_id),
             }),
@@ -90,7 +90,7 @@ impl Target {
         let by = sql.bind(self.by.clone());
         // The archival is marked by now: a root that is not found stops the statement, which takes the mark back.
         let (root, at_version) = match &self.at_version {
-            Some(AtVersionRow { row, archival_id }) => (
+            Some(AtLockVersionRow { row, archival_id }) => (
                 format!(
                     " LEFT JOIN LATERAL (SELECT true AS found FROM ({row}) AS d \
                      WHERE d.{archival_id} OPERATOR(pg_catalog.=) (c.claim OPERATOR(pg_catalog.->>) 'id')::bigint FOR UPDATE) AS r ON true"
@@ -116,7 +116,7 @@ impl Target {
 
     /// The lock of the root at its version, for a transaction that has locked the archival.
     pub(super) fn lock_root(&self) -> Option<Sql> {
-        let AtVersionRow { row, .. } = self.at_version.as_ref()?;
+        let AtLockVersionRow { row, .. } = self.at_version.as_ref()?;
         Some(Sql {
             text: format!(
                 "SELECT pg_catalog.to_jsonb(true) AS result FROM ({row} FOR UPDATE) AS d"

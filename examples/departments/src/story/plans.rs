@@ -13,7 +13,7 @@ const LATER: Date = day(3000, 1, 1);
 
 /// Schedules it, moves it, and cancels it.
 pub async fn tell(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
-    let before = CountryHistory::timeline(SLOVAKIA).all(db).await?;
+    let before = CountryHistory::find_timeline(SLOVAKIA).all(db).await?;
     narrator.say("When the sea comes to Slovakia:\n\n");
     narrator.say(
         "CountryHistory::change(421).value(Column::Name, \"Slovakia by the Sea\").from(2999-01-01)",
@@ -21,12 +21,14 @@ pub async fn tell(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Er
     CountryHistory::change(SLOVAKIA)
         .value(Column::Name, "Slovakia by the Sea")
         .by("a joke")
-        .from(FIRST)
+        .valid_from(FIRST)
         .exec(db)
         .await?;
     show(narrator, db).await?;
     ensure(scheduled(db).await? == [FIRST], "it is planned for 2999")?;
-    let today = CountryHistory::current_version(SLOVAKIA).one(db).await?;
+    let today = CountryHistory::find_current_version(SLOVAKIA)
+        .one(db)
+        .await?;
     ensure(
         today.is_some_and(|version| version.name == "Slovakia"),
         "it is called Slovakia until then",
@@ -42,7 +44,7 @@ pub async fn tell(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Er
     narrator.say("\nCountryHistory::cancel(421, 3000-01-01)");
     CountryHistory::cancel(SLOVAKIA, LATER).exec(db).await?;
     show(narrator, db).await?;
-    let after = CountryHistory::timeline(SLOVAKIA).all(db).await?;
+    let after = CountryHistory::find_timeline(SLOVAKIA).all(db).await?;
     ensure(
         before == after,
         "a plan that was called off leaves nothing behind",
@@ -53,12 +55,12 @@ pub async fn tell(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Er
 
 /// When the versions begin that have not begun.
 async fn scheduled(db: &DatabaseConnection) -> Result<Vec<Date>, Error> {
-    let planned = CountryHistory::scheduled(SLOVAKIA).all(db).await?;
+    let planned = CountryHistory::find_scheduled(SLOVAKIA).all(db).await?;
     Ok(planned.iter().map(|version| version.valid_from).collect())
 }
 
 async fn show(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
-    for version in CountryHistory::timeline(SLOVAKIA).all(db).await? {
+    for version in CountryHistory::find_timeline(SLOVAKIA).all(db).await? {
         let until = version.valid_to.map(|day| format!(" until {day}"));
         narrator.say(&format!(
             "    {} from {}{}",

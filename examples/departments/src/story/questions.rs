@@ -45,10 +45,10 @@ pub async fn everybody_in_burma(narrator: &Narrator, db: &DatabaseConnection) ->
     const NEW_YEAR: Date = day(1988, 1, 1);
     narrator.say("\nWho was in \"Burma\" on 1 January 1988? The name is one of that day:\n\n");
     narrator.say(
-        "CountryHistory::valid_at(1988-01-01).filter(Column::Name.eq(\"Burma\"))
+        "CountryHistory::find_valid_at(1988-01-01).filter(Column::Name.eq(\"Burma\"))
     .join(..)    // to the country, and to the entries and their people\n\n",
     );
-    let people: Vec<String> = CountryHistory::valid_at(NEW_YEAR)
+    let people: Vec<String> = CountryHistory::find_valid_at(NEW_YEAR)
         .filter(Column::Name.eq("Burma"))
         .join(
             JoinType::InnerJoin,
@@ -71,7 +71,7 @@ pub async fn everybody_in_burma(narrator: &Narrator, db: &DatabaseConnection) ->
         people == ["Ada", "Bob"],
         "Ada and Bob were in Burma on 1 January 1988",
     )?;
-    let found = CountryHistory::current()
+    let found = CountryHistory::find_current()
         .filter(Column::Name.eq("Burma"))
         .count(db)
         .await?;
@@ -122,8 +122,8 @@ pub async fn who_renamed_zaire(narrator: &Narrator, db: &DatabaseConnection) -> 
         "\nWho renamed Zaire, and when? Two versions of one country that follow each other:\n\n",
     );
     narrator.say("CountryHistory::changes(Column::Name).from(\"Zaire\")\n\n");
-    let changes = CountryHistory::changes(Column::Name)
-        .from("Zaire")
+    let changes = CountryHistory::find_changes(Column::Name)
+        .from_value("Zaire")
         .all(db)
         .await?;
     let [change] = changes.as_slice() else {
@@ -138,7 +138,9 @@ pub async fn who_renamed_zaire(narrator: &Narrator, db: &DatabaseConnection) -> 
         (by, change.after.valid_from) == ("Laurent-Désiré Kabila", day(1997, 5, 17)),
         "Kabila renamed Zaire on 17 May 1997",
     )?;
-    let changes = CountryHistory::changes(Column::Name).of(CONGO).to("Zaire");
+    let changes = CountryHistory::find_changes(Column::Name)
+        .of(CONGO)
+        .to_value("Zaire");
     let named = changes
         .all(db)
         .await?
@@ -158,7 +160,7 @@ pub async fn who_renamed_zaire(narrator: &Narrator, db: &DatabaseConnection) -> 
 
 /// Renames leave the log alone, and so do ends and merges.
 pub async fn then_and_today(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
-    let current = CountryHistory::current().all(db).await?;
+    let current = CountryHistory::find_current().all(db).await?;
     let names: BTreeMap<_, _> = current
         .into_iter()
         .map(|version| (version.country_id, version.name))
@@ -197,8 +199,8 @@ and Czechoslovakia ended; their entries still find what they were called.",
 
 /// Where nothing was true between two versions.
 pub async fn gaps(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
-    narrator.say("CountryHistory::gaps()\n\n");
-    let gaps = CountryHistory::gaps().all(db).await?;
+    narrator.say("CountryHistory::find_gaps()\n\n");
+    let gaps = CountryHistory::find_gaps().all(db).await?;
     for gap in &gaps {
         let from = gap.before.valid_to.ok_or("a gap begins with an end")?;
         narrator.say(&format!(

@@ -43,8 +43,8 @@ async fn two_names_at_once(narrator: &Narrator, db: &DatabaseConnection) -> Resu
     narrator.say("CountryHistory::start(95).value(Column::Name, \"Birma\").from(1970-01-01).until(1980-01-01)");
     let refused = CountryHistory::start(BURMA)
         .value(Column::Name, "Birma")
-        .from(day(1970, 1, 1))
-        .until(day(1980, 1, 1))
+        .valid_from(day(1970, 1, 1))
+        .valid_to(day(1980, 1, 1))
         .exec(db)
         .await;
     let Err(error @ sea_orm_archive::Error::Conflict(ConflictError::Overlap { .. })) = refused

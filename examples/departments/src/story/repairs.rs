@@ -33,7 +33,7 @@ pub async fn a_day(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), E
         called == ["Cabo Verde"],
         "Carol's entry says Cabo Verde after the correction",
     )?;
-    let timeline = CountryHistory::timeline(CAPE_VERDE).all(db).await?;
+    let timeline = CountryHistory::find_timeline(CAPE_VERDE).all(db).await?;
     let starts: Vec<_> = timeline.iter().map(|version| version.valid_from).collect();
     ensure(
         starts.len() == 2 && starts.last() == Some(&CABO_VERDE),
@@ -60,7 +60,7 @@ pub async fn a_spelling(narrator: &Narrator, db: &DatabaseConnection) -> Result<
         .by("its government")
         .exec(db)
         .await?;
-    let timeline = CountryHistory::timeline(TURKEY).all(db).await?;
+    let timeline = CountryHistory::find_timeline(TURKEY).all(db).await?;
     let names: Vec<_> = timeline
         .iter()
         .map(|version| version.name.as_str())

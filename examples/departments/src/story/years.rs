@@ -68,15 +68,15 @@ async fn write_down(
     match event.what {
         What::Starts(name) => {
             let start = CountryHistory::start(country).value(Column::Name, name);
-            start.from(on).exec(db).await
+            start.valid_from(on).exec(db).await
         }
         What::Renamed(name, by) => {
             let change = CountryHistory::change(country).value(Column::Name, name);
-            change.by(by).from(on).exec(db).await
+            change.by(by).valid_from(on).exec(db).await
         }
         What::Ends => CountryHistory::end(country).at(on).exec(db).await,
         What::MergesInto(other) => {
-            let merge = CountryHistory::merge(country).into(other);
+            let merge = CountryHistory::merge(country).into_identity(other);
             merge.at(on).exec(db).await
         }
     }

@@ -128,11 +128,11 @@ async fn tell_as_it_was(
         .all(db)
         .await?;
     let at = changes.last().ok_or("no entry of the change")?.at - Duration::from_micros(1);
-    let was = post::Entity::row_as_of(post, at)
+    let was = post::Entity::find_as_of(post, at)
         .one(db)
         .await?
         .ok_or("there was no post")?;
-    narrator.say("post::Entity::row_as_of(.., then).one(&db)");
+    narrator.say("post::Entity::find_as_of(.., then).one(&db)");
     narrator.say(&format!("now {:?}, then {:?}", after.title, was.row.title));
     ensure(was.row == before && !was.archived, "it is told as it was")?;
     before.into_active_model().reset_all().update(db).await?;

@@ -19,7 +19,7 @@ pub async fn history(db: &DatabaseConnection) {
     use place_history::{Column, Entity as Places};
     Places::change("here")
         .value(Column::Name, "second")
-        .from(time(5))
+        .valid_from(time(5))
         .exec(db)
         .await
         .unwrap();
@@ -44,11 +44,14 @@ pub async fn history(db: &DatabaseConnection) {
     let latest = "2300-01-01T00:00:00Z".parse::<DateTimeUtc>().unwrap();
     Places::change("there")
         .value(Column::Name, "planned")
-        .from(later)
+        .valid_from(later)
         .exec(db)
         .await
         .unwrap();
-    assert_eq!(Places::scheduled("there").all(db).await.unwrap().len(), 1);
+    assert_eq!(
+        Places::find_scheduled("there").all(db).await.unwrap().len(),
+        1
+    );
     Places::reschedule("there", later, latest)
         .exec(db)
         .await
@@ -84,8 +87,8 @@ pub async fn history(db: &DatabaseConnection) {
             .value(Column::Feeling, Mood::Sad)
     };
     let error = start()
-        .from(time(2))
-        .until(time(3))
+        .valid_from(time(2))
+        .valid_to(time(3))
         .exec(db)
         .await
         .unwrap_err();
@@ -93,13 +96,13 @@ pub async fn history(db: &DatabaseConnection) {
         matches!(error, Error::Conflict(ConflictError::Overlap { .. })),
         "{error}"
     );
-    let error = start().from(time(2)).exec(db).await.unwrap_err();
+    let error = start().valid_from(time(2)).exec(db).await.unwrap_err();
     assert!(
         matches!(error, Error::Conflict(ConflictError::Overlap { .. })),
         "{error}"
     );
     Places::end("there").at(time(20)).exec(db).await.unwrap();
-    start().from(time(22)).exec(db).await.unwrap();
+    start().valid_from(time(22)).exec(db).await.unwrap();
     let error = Places::change("nowhere")
         .value(Column::Name, "x")
         .exec(db)
@@ -119,32 +122,35 @@ pub async fn history(db: &DatabaseConnection) {
     let error = db.execute_unprepared(end).await.unwrap_err().to_string();
     assert!(error.contains("violates temporal foreign key"), "{error}");
     Places::merge("there")
-        .into("here")
+        .into_identity("here")
         .value(Column::Name, "both")
         .exec(db)
         .await
         .unwrap();
 
     assert!(
-        Places::version_at("here", time(6))
+        Places::find_version_at("here", time(6))
             .one(db)
             .await
             .unwrap()
             .is_some()
     );
     assert!(
-        Places::current_version("here")
+        Places::find_current_version("here")
             .one(db)
             .await
             .unwrap()
             .is_some()
     );
-    assert_eq!(Places::valid_at(time(6)).all(db).await.unwrap().len(), 2);
-    assert!(!Places::current().all(db).await.unwrap().is_empty());
-    assert!(Places::timeline("here").all(db).await.unwrap().len() > 1);
+    assert_eq!(
+        Places::find_valid_at(time(6)).all(db).await.unwrap().len(),
+        2
+    );
+    assert!(!Places::find_current().all(db).await.unwrap().is_empty());
+    assert!(Places::find_timeline("here").all(db).await.unwrap().len() > 1);
     for column in [Column::Name, Column::Feeling] {
         assert!(
-            !Places::changes(column)
+            !Places::find_changes(column)
                 .of("here")
                 .all(db)
                 .await
@@ -152,23 +158,23 @@ pub async fn history(db: &DatabaseConnection) {
                 .is_empty()
         );
     }
-    Places::changes(Column::Feeling)
-        .from(Mood::Sad.to_value())
-        .to(Mood::Happy.to_value())
+    Places::find_changes(Column::Feeling)
+        .from_value(Mood::Sad.to_value())
+        .to_value(Mood::Happy.to_value())
         .all(db)
         .await
         .unwrap();
     assert_eq!(
-        Places::changes(Column::Name)
-            .from("second")
-            .to("both")
+        Places::find_changes(Column::Name)
+            .from_value("second")
+            .to_value("both")
             .all(db)
             .await
             .unwrap()
             .len(),
         1
     );
-    assert_eq!(Places::gaps().all(db).await.unwrap().len(), 1);
+    assert_eq!(Places::find_gaps().all(db).await.unwrap().len(), 1);
     let stays = stay::Entity::find()
         .find_also_version_at::<Places>([stay::Column::PlaceId], stay::Column::Since)
         .all(db)
@@ -182,9 +188,9 @@ pub async fn bitemporal(db: &DatabaseConnection) {
     fn is_bitemporal<E: Bitemporal>() {}
     is_bitemporal::<Moods>();
     let start = Moods::start(Mood::Sad).value(Column::Name, "a").by("me");
-    start.from(day(1)).exec(db).await.unwrap();
+    start.valid_from(day(1)).exec(db).await.unwrap();
     let change = Moods::change(Mood::Sad).value(Column::Name, "b").by("me");
-    change.from(day(5)).exec(db).await.unwrap();
+    change.valid_from(day(5)).exec(db).await.unwrap();
     Moods::correct(Mood::Sad, day(2))
         .value(Column::Name, "b")
         .exec(db)
@@ -193,8 +199,8 @@ pub async fn bitemporal(db: &DatabaseConnection) {
     Moods::coalesce(Mood::Sad).by("me").exec(db).await.unwrap();
     let start = Moods::start(Mood::Sad)
         .value(Column::Name, "c")
-        .from(day(2));
-    let error = start.until(day(3)).exec(db).await.unwrap_err();
+        .valid_from(day(2));
+    let error = start.valid_to(day(3)).exec(db).await.unwrap_err();
     assert!(
         matches!(error, Error::Conflict(ConflictError::Overlap { .. })),
         "{error}"
@@ -202,20 +208,30 @@ pub async fn bitemporal(db: &DatabaseConnection) {
     let known = DateTimeUtc::from(std::time::SystemTime::now());
     let then = Moods::as_known_at(known);
     assert!(
-        then.version_at(Mood::Sad, day(2))
+        then.find_version_at(Mood::Sad, day(2))
             .one(db)
             .await
             .unwrap()
             .is_some()
     );
-    assert_eq!(then.timeline(Mood::Sad).all(db).await.unwrap().len(), 1);
+    assert_eq!(
+        then.find_timeline(Mood::Sad).all(db).await.unwrap().len(),
+        1
+    );
     assert!(
-        then.changes(Column::Name)
+        then.find_changes(Column::Name)
             .of(Mood::Sad)
             .all(db)
             .await
             .unwrap()
             .is_empty()
     );
-    assert!(then.gaps().of(Mood::Sad).all(db).await.unwrap().is_empty());
+    assert!(
+        then.find_gaps()
+            .of(Mood::Sad)
+            .all(db)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }

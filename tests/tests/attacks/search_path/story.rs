@@ -282,22 +282,22 @@ async fn lock(db: &DatabaseConnection) {
     let mut change = read.clone().into_active_model();
     change.title = Set("changed".to_owned());
     change.feeling = Set(Mood::Happy);
-    let saved = change.clone().update_locked(db).await.unwrap();
+    let saved = change.clone().update_if_unchanged(db).await.unwrap();
     assert_eq!(saved.version, 2);
-    let error = change.update_locked(db).await.unwrap_err();
-    assert!(matches!(error, LockError::Conflict { .. }), "{error}");
-    let error = read.archive_locked(db).await.unwrap_err();
+    let error = change.update_if_unchanged(db).await.unwrap_err();
+    assert!(matches!(error, UpdateError::Conflict { .. }), "{error}");
+    let error = read.archive_if_unchanged(db).await.unwrap_err();
     assert!(
         matches!(error, Error::Conflict(ConflictError::LockVersion { .. })),
         "{error}"
     );
-    let archival = saved.clone().archive_locked(db).await.unwrap();
+    let archival = saved.clone().archive_if_unchanged(db).await.unwrap();
     let mut late = saved.into_active_model();
     late.title = Set("late".to_owned());
-    let error = late.update_locked(db).await.unwrap_err();
-    assert!(matches!(error, LockError::NotFound { .. }), "{error}");
+    let error = late.update_if_unchanged(db).await.unwrap_err();
+    assert!(matches!(error, UpdateError::NotFound { .. }), "{error}");
     let restore = code::Entity::restore_by_id("a")
-        .at_version(1)
+        .at_lock_version(1)
         .exec(db)
         .await;
     let error = restore.unwrap_err();
@@ -306,7 +306,7 @@ async fn lock(db: &DatabaseConnection) {
         "{error}"
     );
     code::Entity::restore_by_id("a")
-        .at_version(2)
+        .at_lock_version(2)
         .exec(db)
         .await
         .unwrap();
@@ -324,7 +324,7 @@ async fn read_the_log(db: &DatabaseConnection) {
     };
     let mut change = code(db).await.into_active_model();
     change.parent_id = Set(Some("c".to_owned()));
-    change.update_locked(db).await.unwrap();
+    change.update_if_unchanged(db).await.unwrap();
     assert!(!code::Entity::find_audit().all(db).await.unwrap().is_empty());
     assert!(
         !code::Entity::find_audit_by_id("a")
@@ -349,28 +349,28 @@ async fn read_the_log(db: &DatabaseConnection) {
     );
     let changes = code::Entity::find_changes_of("a", code::Column::ParentId);
     assert_eq!(changes.all(db).await.unwrap().len(), 1);
-    let row = code::Entity::row_as_of("a", start)
+    let row = code::Entity::find_as_of("a", start)
         .one(db)
         .await
         .unwrap()
         .unwrap();
     assert_eq!(row.row.parent_id, None);
     assert!(
-        part::Entity::row_as_of(Mood::Sad, start)
+        part::Entity::find_as_of(Mood::Sad, start)
             .one(db)
             .await
             .unwrap()
             .is_some()
     );
     assert!(
-        number::Entity::row_as_of(1, start)
+        number::Entity::find_as_of(1, start)
             .one(db)
             .await
             .unwrap()
             .is_some()
     );
     assert!(
-        email::Entity::row_as_of("a@example.org", start)
+        email::Entity::find_as_of("a@example.org", start)
             .one(db)
             .await
             .unwrap()

@@ -56,7 +56,7 @@ impl Schema for This {
             .all(db)
             .await
             .unwrap();
-        post::Entity::row_as_of(1, sea_orm::prelude::DateTimeUtc::MAX_UTC)
+        post::Entity::find_as_of(1, sea_orm::prelude::DateTimeUtc::MAX_UTC)
             .one(db)
             .await
             .unwrap();

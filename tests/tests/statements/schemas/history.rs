@@ -70,14 +70,14 @@ impl Schema for This {
         recorder.section("start").await;
         Entity::start(1)
             .value(Column::Name, "a")
-            .from(day(1))
+            .valid_from(day(1))
             .exec(db)
             .await
             .unwrap();
         recorder.section("change").await;
         Entity::change(1)
             .value(Column::Name, "b")
-            .from(day(10))
+            .valid_from(day(10))
             .exec(db)
             .await
             .unwrap();
@@ -90,8 +90,8 @@ impl Schema for This {
         recorder.section("end").await;
         Entity::end(1).at(day(20)).exec(db).await.unwrap();
         recorder.section("reads").await;
-        Entity::timeline(1).all(db).await.unwrap();
-        Entity::version_at(1, day(3)).one(db).await.unwrap();
+        Entity::find_timeline(1).all(db).await.unwrap();
+        Entity::find_version_at(1, day(3)).one(db).await.unwrap();
         recorder.section("").await;
     }
 }

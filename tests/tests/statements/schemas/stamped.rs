@@ -38,12 +38,12 @@ impl Schema for This {
         recorder.section("at a version").await;
         let db = recorder.db();
         post::Entity::archive_by_id(1)
-            .at_version(0)
+            .at_lock_version(0)
             .exec(db)
             .await
             .unwrap();
         post::Entity::restore_by_id(1)
-            .at_version(0)
+            .at_lock_version(0)
             .exec(db)
             .await
             .unwrap();

@@ -18,7 +18,7 @@ mod note {
 
 use sea_orm_archive::prelude::*;
 
-fn is_archived_locked<M: ArchiveLocked>(_: M) {}
+fn is_archived_locked<M: ArchiveIfUnchanged>(_: M) {}
 
 fn archive(note: note::Model) {
     is_archived_locked(note);

@@ -19,15 +19,15 @@ use sea_orm::DatabaseConnection;
 use sea_orm_archive::prelude::*;
 
 async fn archive(db: DatabaseConnection) {
-    let _ = note::Entity::archive_by_id(1).at_version(1).exec(&db).await;
+    let _ = note::Entity::archive_by_id(1).at_lock_version(1).exec(&db).await;
 }
 
 async fn restore(db: DatabaseConnection) {
-    let _ = note::Entity::restore_by_id(1).at_version(1).exec(&db).await;
+    let _ = note::Entity::restore_by_id(1).at_lock_version(1).exec(&db).await;
 }
 
 async fn update(db: DatabaseConnection, note: note::ActiveModel) {
-    let _ = note.update_locked(&db).await;
+    let _ = note.update_if_unchanged(&db).await;
 }
 
 fn main() {}
