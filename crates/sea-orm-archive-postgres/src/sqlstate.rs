@@ -49,6 +49,9 @@ const LOG_OUTDATED: &str = "AR011";
 /// The archived root does not have the version that the caller passed.
 pub const OTHER_VERSION: &str = "AR012";
 
+/// The table is not audited.
+pub const NOT_AUDITED: &str = "AR013";
+
 /// The transaction may succeed when it is run again.
 pub fn is_contention(code: &str) -> bool {
     matches!(code, SERIALIZATION_FAILURE | DEADLOCK_DETECTED)

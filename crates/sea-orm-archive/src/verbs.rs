@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use sea_orm::ModelTrait;
+use sea_orm::{EntityTrait, ModelTrait, QueryFilter, QueryOrder, Related, SelectTwoRequired};
 
 use crate::archival;
 use crate::archive::{ArchiveMany, ArchiveOne};
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::exec::Executor;
 use crate::report::Restored;
 use crate::restore::{RestoreArchival, RestoreOne};
-use crate::row::{Key, key_of, key_values};
+use crate::row::{Key, is_root, key_of, key_values};
 
 /// What an archivable entity can do: `post::Entity::archive_by_id(42)`.
 pub trait ArchiveEntity: Archivable {
@@ -28,6 +28,46 @@ pub trait ArchiveEntity: Archivable {
     /// Restores the row with this primary key, and everything that was archived with it.
     fn restore_by_id(key: impl Into<Key<Self>>) -> RestoreOne<Self> {
         RestoreOne::new(key_values(key.into()))
+    }
+
+    /// The deleted list: every row of this table that was archived itself, and not below another row, with its archival
+    /// record, which contains who archived it, when, and why. The newest archival comes first.
+    ///
+    /// A `Select` to filter, page and count; one statement.
+    ///
+    /// ```no_run
+    /// # mod post {
+    /// #     use sea_orm::entity::prelude::*;
+    /// #     #[sea_orm::model]
+    /// #     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, sea_orm_archive::DeriveArchive)]
+    /// #     #[sea_orm(table_name = "posts")]
+    /// #     #[archive(deleted_by = "i64")]
+    /// #     pub struct Model {
+    /// #         #[sea_orm(primary_key)]
+    /// #         pub id: i64,
+    /// #         pub title: String,
+    /// #     }
+    /// #     impl ActiveModelBehavior for ActiveModel {}
+    /// # }
+    /// use sea_orm::PaginatorTrait;
+    /// use sea_orm_archive::prelude::*;
+    ///
+    /// # async fn list(db: &sea_orm::DatabaseConnection) -> Result<(), sea_orm::DbErr> {
+    /// let page = post::Entity::find_deleted_roots().paginate(db, 50).fetch_page(0).await?;
+    /// for (post, archival) in page {
+    ///     println!("{} by {:?}: {:?}", post.title, archival.archived_by, archival.reason);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn find_deleted_roots() -> SelectTwoRequired<Self::Deleted, archival::Entity>
+    where
+        Self::Deleted: Related<archival::Entity>,
+    {
+        Self::Deleted::find()
+            .find_both_related(archival::Entity)
+            .filter(is_root::<Self>())
+            .order_by_desc(archival::Column::Id)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What goes wrong around the log, and what becomes of the write.
 
+use sea_orm::QueryOrder;
 use sea_orm::{ConnectionTrait, EntityTrait, TransactionTrait};
 use sea_orm_archive::Context;
 use sea_orm_archive::audit::{self, AuditEntity};
@@ -77,6 +78,7 @@ async fn a_missing_partition_neither_loses_nor_refuses_a_write() {
     assert_eq!(json(&owner, in_default).await, [json!(2)]);
     assert_eq!(
         customer::Entity::find_audit_by_id(1)
+            .order_by_asc(sea_orm_archive::audit::Column::Id)
             .all(&db)
             .await
             .unwrap()
@@ -90,6 +92,7 @@ async fn a_missing_partition_neither_loses_nor_refuses_a_write() {
     assert_eq!(json(&owner, partitions).await, made[..3]);
     assert_eq!(json(&owner, in_default).await, [json!(0)]);
     let entries = customer::Entity::find_audit_by_id(1)
+        .order_by_asc(sea_orm_archive::audit::Column::Id)
         .all(&db)
         .await
         .unwrap();
@@ -155,6 +158,7 @@ async fn odd_actors_are_told_and_refuse_nothing() {
     for actor in &odd[..3] {
         assert_eq!(
             audit::Entity::find_by_actor(*actor)
+                .order_by_asc(sea_orm_archive::audit::Column::Id)
                 .all(&db)
                 .await
                 .unwrap()
@@ -164,6 +168,7 @@ async fn odd_actors_are_told_and_refuse_nothing() {
         );
     }
     let last = customer::Entity::find_audit_by_id(3)
+        .order_by_asc(sea_orm_archive::audit::Column::Id)
         .all(&db)
         .await
         .unwrap()
@@ -278,6 +283,7 @@ async fn a_partition_is_made_while_somebody_writes() {
     assert_eq!(json(&owner, in_default).await, [json!(0)]);
     assert_eq!(
         customer::Entity::find_audit_by_id(1)
+            .order_by_asc(sea_orm_archive::audit::Column::Id)
             .all(&owner)
             .await
             .unwrap()

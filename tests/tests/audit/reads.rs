@@ -1,5 +1,6 @@
 //! Reading the log as SeaORM reads anything.
 
+use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
 use sea_orm::{IntoActiveModel, Set, TransactionTrait};
 use sea_orm_archive::audit::{self, AuditEntity, Operation};
@@ -37,6 +38,7 @@ async fn who_changed_this_email_and_when_and_from_what() {
     run(&db, "update customers set name = 'Ann' where id = 7").await;
 
     let changes = customer::Entity::find_changes_of(7, customer::Column::Email)
+        .order_by_asc(sea_orm_archive::audit::Column::Id)
         .all(&db)
         .await
         .unwrap();
@@ -58,31 +60,50 @@ async fn who_changed_this_email_and_when_and_from_what() {
     assert_eq!(details.details, json!({"reason": "ticket 5"}));
 
     let all = customer::Entity::find_audit_by_id(7)
+        .order_by_asc(sea_orm_archive::audit::Column::Id)
         .all(&db)
         .await
         .unwrap();
     assert_eq!(all.len(), 3);
     let by_actor = audit::Entity::find_by_actor("support")
+        .order_by_asc(sea_orm_archive::audit::Column::Id)
         .all(&db)
         .await
         .unwrap();
     assert_eq!(by_actor, std::slice::from_ref(entry));
     assert_eq!(
-        audit::Entity::find_by_request("r1").all(&db).await.unwrap(),
-        by_actor
-    );
-    assert_eq!(
-        audit::Entity::find_by_transaction(entry.transaction_id)
+        audit::Entity::find_by_request("r1")
+            .order_by_asc(sea_orm_archive::audit::Column::Id)
             .all(&db)
             .await
             .unwrap(),
         by_actor
     );
     assert_eq!(
-        customer::Entity::find_audit().all(&db).await.unwrap().len(),
+        audit::Entity::find_by_transaction(entry.transaction_id)
+            .order_by_asc(sea_orm_archive::audit::Column::Id)
+            .all(&db)
+            .await
+            .unwrap(),
+        by_actor
+    );
+    assert_eq!(
+        customer::Entity::find_audit()
+            .order_by_asc(sea_orm_archive::audit::Column::Id)
+            .all(&db)
+            .await
+            .unwrap()
+            .len(),
         4
     );
-    assert_eq!(order::Entity::find_audit().all(&db).await.unwrap(), []);
+    assert_eq!(
+        order::Entity::find_audit()
+            .order_by_asc(sea_orm_archive::audit::Column::Id)
+            .all(&db)
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 #[tokio::test]
@@ -219,6 +240,7 @@ async fn what_the_log_cannot_know_is_an_error() {
         .unwrap();
     assert_eq!(was.unknown, ["seen_at"]);
     let entry = customer::Entity::find_audit_by_id(7)
+        .order_by_asc(sea_orm_archive::audit::Column::Id)
         .all(&db)
         .await
         .unwrap()
@@ -264,4 +286,77 @@ async fn details_are_written_down_once_for_a_transaction() {
             .iter()
             .all(|entry| entry.actor.as_deref() == Some("1"))
     );
+}
+
+/// An empty list would read as "nothing happened".
+#[tokio::test]
+async fn every_read_of_the_log_refuses_a_table_that_is_not_audited() {
+    let shop = shop().await;
+    let owner = shop.connect().await;
+    run(
+        &owner,
+        "create table entries (id bigint primary key, title text)",
+    )
+    .await;
+    let db = shop.connect_as("web").await;
+    let reads = [
+        entry::Entity::find_audit(),
+        entry::Entity::find_audit_by_id(1),
+        entry::Entity::find_changes_of(1, entry::Column::Title),
+        entry::Entity::find_audit().order_by_desc(audit::Column::Id),
+    ];
+    for read in reads {
+        let count = read.clone().count(&db).await.map(|_| ());
+        let first = read.clone().one(&db).await.map(|_| ());
+        let page = read
+            .clone()
+            .paginate(&db, 10)
+            .fetch_page(0)
+            .await
+            .map(|_| ());
+        for answer in [read.all(&db).await.map(|_| ()), count, first, page] {
+            let error = Error::from(answer.unwrap_err());
+            assert!(
+                matches!(&error, Error::Setup(SetupError::NotAudited { table }) if table == "entries"),
+                "{error}"
+            );
+        }
+    }
+}
+
+/// The newest first, in pages: the order is the caller's.
+#[tokio::test]
+async fn entries_come_in_the_order_that_is_asked_for() {
+    let shop = shop().await;
+    let db = shop.connect_as("web").await;
+    for id in 1..=3 {
+        run(
+            &db,
+            &format!("insert into customers (id, email) values ({id}, '{id}@x')"),
+        )
+        .await;
+    }
+    let newest = customer::Entity::find_audit()
+        .order_by_desc(audit::Column::Id)
+        .paginate(&db, 2)
+        .fetch_page(0)
+        .await
+        .unwrap();
+    let keys: Vec<_> = newest.iter().map(|entry| entry.key["id"].clone()).collect();
+    assert_eq!(keys, [json!(3), json!(2)]);
+}
+
+mod entry {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "entries")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub title: Option<String>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
 }

@@ -1,5 +1,6 @@
 //! A row goes back to what it was, over the version that was read.
 
+use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, IntoActiveModel, Set};
 use sea_orm_archive::audit::{AuditEntity, Operation};
@@ -107,6 +108,7 @@ async fn it_is_a_change_of_its_own() {
         "who reverted it, and not who had written it"
     );
     let last = document::Entity::find_audit_by_id(1)
+        .order_by_asc(sea_orm_archive::audit::Column::Id)
         .all(&db)
         .await
         .unwrap()

@@ -1,5 +1,6 @@
 //! The checklist, but for retention and erasure.
 
+use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
 use sea_orm::{IntoActiveModel, Set};
 use sea_orm_archive::audit;
@@ -81,6 +82,7 @@ async fn the_log_says_who_and_what_and_when_from_where() {
     let txn = context.begin(&db).await.unwrap();
     let post = new_post("a").insert(&txn).await.unwrap();
     let entry = post::Entity::find_audit_by_id(post.id)
+        .order_by_asc(sea_orm_archive::audit::Column::Id)
         .one(&txn)
         .await
         .unwrap()
@@ -112,6 +114,7 @@ async fn old_and_new_values_are_kept() {
         .await
         .unwrap();
     let told = post::Entity::find_audit_by_id(post.id)
+        .order_by_asc(sea_orm_archive::audit::Column::Id)
         .all(&txn)
         .await
         .unwrap();

@@ -1,5 +1,6 @@
 //! The five patterns.
 
+use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
 use sea_orm::{IntoActiveModel, Set};
 use sea_orm_archive::audit::Operation;
@@ -38,6 +39,7 @@ async fn full_audit_log() {
     change.title = Set("T".to_owned());
     change.update(&txn).await.unwrap();
     let told = post::Entity::find_changes_of(post.id, post::Column::Title)
+        .order_by_asc(sea_orm_archive::audit::Column::Id)
         .all(&txn)
         .await
         .unwrap();
@@ -130,6 +132,7 @@ async fn row_level_security() {
         );
         assert!(
             post::Entity::find_audit()
+                .order_by_asc(sea_orm_archive::audit::Column::Id)
                 .all(&txn)
                 .await
                 .unwrap()
@@ -159,7 +162,11 @@ async fn row_level_security() {
         assert!(new_post("c").insert(&txn).await.is_err());
     }
     let txn = as_user(&db, 7).await;
-    let told = post::Entity::find_audit().all(&txn).await.unwrap();
+    let told = post::Entity::find_audit()
+        .order_by_asc(sea_orm_archive::audit::Column::Id)
+        .all(&txn)
+        .await
+        .unwrap();
     let told: Vec<_> = told.into_iter().map(|entry| entry.operation).collect();
     assert_eq!(
         told,

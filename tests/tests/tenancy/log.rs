@@ -1,5 +1,6 @@
 //! Who finds which entry of the audit log: those from before tenancy, under it, and of tables without it.
 
+use sea_orm::QueryOrder;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use sea_orm_archive::Context;
 use sea_orm_archive::audit::AuditEntity;
@@ -58,7 +59,11 @@ async fn a_table_that_is_not_under_tenancy_is_told_to_everybody() {
     for context in contexts(&organisations).await {
         assert_eq!(told(&context, "bookmarks").await, all);
         let changes = bookmark::Entity::find_changes_of(22, bookmark::Column::OrgId);
-        let changes = changes.all(&context).await.unwrap();
+        let changes = changes
+            .order_by_asc(sea_orm_archive::audit::Column::Id)
+            .all(&context)
+            .await
+            .unwrap();
         assert_eq!(changes.len(), 4);
         for (entry, org) in changes.iter().zip([2, 12, 22, 32]) {
             let then = bookmark::Entity::find_as_of(22, entry.at)

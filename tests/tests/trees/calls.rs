@@ -81,6 +81,58 @@ async fn who_when_and_why() {
     );
 }
 
+/// Comments that went below a post, and rows of posts that were restored, are not in the list.
+#[tokio::test]
+async fn the_deleted_list_has_roots_with_their_archivals_newest_first() {
+    let blog = blog().await;
+    let db = blog.connect().await;
+    run(
+        &db,
+        "insert into comments (id, post_id, author_id, content) values (3, 2, 1, ''), (4, 2, 1, '')",
+    )
+    .await;
+    for comment in [3, 4] {
+        comment::Entity::archive_by_id(comment)
+            .by(7)
+            .exec(&db)
+            .await
+            .unwrap();
+    }
+    for (post, reason) in [(2, "spam"), (1, "old")] {
+        post::Entity::archive_by_id(post)
+            .by(8)
+            .reason(reason)
+            .exec(&db)
+            .await
+            .unwrap();
+    }
+    let posts = post::Entity::find_deleted_roots().all(&db).await.unwrap();
+    let listed: Vec<_> = posts
+        .iter()
+        .map(|(post, archival)| {
+            (
+                post.id,
+                archival.archived_by.as_deref(),
+                archival.reason.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        listed,
+        [(1, Some("8"), Some("old")), (2, Some("8"), Some("spam"))]
+    );
+    let comments = comment::Entity::find_deleted_roots();
+    let pages = comments.clone().paginate(&db, 1);
+    assert_eq!(pages.num_pages().await.unwrap(), 2);
+    assert_eq!(pages.fetch_page(0).await.unwrap()[0].0.id, 4);
+    assert_eq!(pages.fetch_page(1).await.unwrap()[0].0.id, 3);
+    let filtered = comments.filter(comment::deleted::Column::Id.eq(3));
+    assert_eq!(filtered.all(&db).await.unwrap().len(), 1);
+    post::Entity::restore_by_id(1).exec(&db).await.unwrap();
+    let posts = post::Entity::find_deleted_roots().all(&db).await.unwrap();
+    assert_eq!(posts.len(), 1);
+}
+
 /// One each: an archive and a restore are one round trip, and what they ask the server to run does
 /// not depend on the rows either.
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ::sea_orm::entity::prelude::*;
-use ::sea_orm::{IdenStatic, QueryOrder, Select};
+use ::sea_orm::{IdenStatic, Select};
 
 pub use super::operation::Operation;
 use crate::decode::{self, sea_orm};
@@ -137,36 +137,28 @@ impl Model {
 }
 
 impl Entity {
-    /// What an actor did, the oldest first. Give a window with
+    /// What an actor did, in no order. Give a window with
     /// `.filter(audit::Column::At.between(from, to))`.
     pub fn find_by_actor(actor: impl Into<String>) -> Select<Self> {
-        Self::find()
-            .filter(Column::Actor.eq(actor.into()))
-            .order_by_asc(Column::At)
-            .order_by_asc(Column::Id)
+        Self::find().filter(Column::Actor.eq(actor.into()))
     }
 
-    /// What one request did, in all tables, the oldest first.
+    /// What one request did, in all tables, in no order.
     pub fn find_by_request(request_id: impl Into<String>) -> Select<Self> {
-        Self::find()
-            .filter(Column::RequestId.eq(request_id.into()))
-            .order_by_asc(Column::Id)
+        Self::find().filter(Column::RequestId.eq(request_id.into()))
     }
 
-    /// What one transaction did, in all tables, the oldest first.
+    /// What one transaction did, in all tables, in no order.
     pub fn find_by_transaction(transaction_id: i64) -> Select<Self> {
-        Self::find()
-            .filter(Column::TransactionId.eq(transaction_id))
-            .order_by_asc(Column::Id)
+        Self::find().filter(Column::TransactionId.eq(transaction_id))
     }
 
-    /// Which rows an archival moved, out and back, the oldest first.
+    /// Which rows an archival moved, out and back, in no order.
     pub fn find_by_archival(archival: &crate::archival::Model) -> Select<Self> {
         // A move cannot be older than its archival, which spares the partitions before it.
         Self::find()
             .filter(Column::ArchivalId.eq(archival.id))
             .filter(Column::At.gte(archival.archived_at))
-            .order_by_asc(Column::Id)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Entries of one table, of one row, of one column.
 
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ActiveEnum, EntityTrait, IdenStatic, QueryFilter, QueryOrder, Select};
+use sea_orm::{ActiveEnum, EntityTrait, IdenStatic, QueryFilter, Select};
 use sea_orm_archive_postgres::ident::literal;
 
 use super::as_of::FindAsOf;
@@ -12,15 +12,24 @@ use crate::row::{Key, key_values};
 
 /// What the entity of an audited table can be asked: `customer::Entity::find_audit_by_id(7)`.
 pub trait AuditEntity: EntityTrait {
-    /// The entries of this table, the oldest first.
+    /// The entries of this table, in no order: `.order_by_desc(audit::Column::Id)` gives the newest first.
+    ///
+    /// # Errors
+    ///
+    /// The query of a table that is not audited fails: [`Error::from`](crate::Error) makes
+    /// [`SetupError::NotAudited`](crate::error::SetupError::NotAudited) of its `DbErr`.
     fn find_audit() -> Select<entry::Entity> {
+        // A condition without a column is evaluated once, and before anything is read.
         entry::Entity::find()
+            .filter(Expr::cust(format!(
+                "archive.require_audited({})",
+                literal(&DeclaredName::of::<Self>().quoted())
+            )))
             .filter(column(entry::Column::TableName).eq(logical_name::<Self>()))
-            .order_by_asc(entry::Column::Id)
     }
 
-    /// The entries of the row with this primary key, the oldest first: what it was inserted with, each change,
-    /// and how it went, archived or deleted.
+    /// The entries of the row with this primary key, in no order: its INSERT, each change, and its DELETE, ARCHIVE or
+    /// RESTORE. Errors as [`find_audit`](Self::find_audit).
     fn find_audit_by_id(key: impl Into<Key<Self>>) -> Select<entry::Entity> {
         let key = logged_key::<Self>(&key_values(key.into()));
         Self::find_audit()
@@ -33,11 +42,11 @@ pub trait AuditEntity: EntityTrait {
             .filter(column(entry::Column::Key).eq(key))
     }
 
-    /// The entries of a row in which this column changed, or came or went with the row, the oldest first: who
-    /// changed this customer's email, when, and from what.
+    /// The entries of a row in which this column changed, and those of its INSERT and DELETE, in no order. Errors as
+    /// [`find_audit`](Self::find_audit).
     ///
-    /// [`Entry::change_of`](entry::Model::change_of) tells the values of each. A row that was archived or restored
-    /// has not changed.
+    /// [`Entry::change_of`](entry::Model::change_of) returns the values of each. An archive or a restore changes no
+    /// column.
     fn find_changes_of(key: impl Into<Key<Self>>, column: Self::Column) -> Select<entry::Entity> {
         let has = |json: entry::Column| {
             Expr::cust_with_exprs(

@@ -57,6 +57,7 @@ fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
         }
         code if sqlstate::is_trigger(code) => DriftError::Trigger { message }.into(),
         sqlstate::INCOMPLETE_ARCHIVAL => DriftError::IncompleteArchival { message }.into(),
+        sqlstate::NOT_AUDITED => SetupError::NotAudited { table: message }.into(),
         sqlstate::OTHER_TENANT => {
             let names = source.schema().zip(source.table());
             let table = names.map(|(schema, table)| format!("{schema}.{table}"));

@@ -1,11 +1,11 @@
 //! Where a row is: active, archived, or in neither table.
 
 use sea_orm::sea_query::{Expr, PostgresQueryBuilder, Query, SelectStatement};
-use sea_orm::{EntityTrait, Iterable, PrimaryKeyToColumn, Value};
-use sea_orm_archive_postgres::ident::{key_object, literal, quote};
+use sea_orm::{EntityName, EntityTrait, Iterable, PrimaryKeyToColumn, Value};
+use sea_orm_archive_postgres::ident::{key_object, literal, object, quote};
 use serde::Deserialize;
 
-use super::{is_value, key_json, table_name};
+use super::{is_value, key_columns, key_json, table_name};
 use crate::entity::Archivable;
 use crate::error::{
     ConflictError, DriftError, Error, NotFoundError, RetryError, unexpected_answer,
@@ -122,6 +122,23 @@ pub(crate) fn select_row<E: EntityTrait>(key: &[Value]) -> SelectStatement {
 pub(crate) fn is_root_table<E: Archivable>(archival: &str) -> String {
     let table = literal(&E::declaration().table.quoted());
     format!("{archival}.tables[1] OPERATOR(pg_catalog.=) pg_catalog.to_regclass({table})")
+}
+
+/// The condition that a row of the archive table is the root of the archival that it is joined with.
+pub(crate) fn is_root<E: Archivable>() -> Expr {
+    let table = EntityName::table_name(&E::Deleted::default()).to_owned();
+    let key: Vec<_> = key_columns::<E>()
+        .into_iter()
+        .map(|name| {
+            let value = format!("archive.exact_json({}.{})", quote(&table), quote(&name));
+            (name, value)
+        })
+        .collect();
+    Expr::cust(format!(
+        "{} AND \"archival\".root_key OPERATOR(pg_catalog.=) {}",
+        is_root_table::<E>("\"archival\""),
+        object(&key)
+    ))
 }
 
 /// A row that was gone at each attempt to move it, and there each time it was looked up.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use blog::{post, user};
+use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, DatabaseConnection, IntoActiveModel};
 use sea_orm_archive::audit::{self, AuditEntity};
@@ -49,8 +50,9 @@ async fn change_an_address(narrator: &Narrator, db: &DatabaseConnection) -> Resu
             })
             .await?;
     }
-    narrator.say("user::Entity::find_changes_of(carol, user::Column::Email).all(&db)");
+    narrator.say("user::Entity::find_changes_of(carol, user::Column::Email).order_by_asc(sea_orm_archive::audit::Column::Id).all(&db)");
     let changes = user::Entity::find_changes_of(id, user::Column::Email)
+        .order_by_asc(sea_orm_archive::audit::Column::Id)
         .all(db)
         .await?;
     for entry in &changes {
@@ -68,7 +70,10 @@ async fn change_an_address(narrator: &Narrator, db: &DatabaseConnection) -> Resu
     let last = changes.last().ok_or("no entry")?;
     ensure(last.actor.as_deref() == Some("support"), "it was support")?;
     let request = last.request_id.clone().unwrap_or_default();
-    let whole = audit::Entity::find_by_request(request).all(db).await?;
+    let whole = audit::Entity::find_by_request(request)
+        .order_by_asc(sea_orm_archive::audit::Column::Id)
+        .all(db)
+        .await?;
     ensure(
         whole == std::slice::from_ref(last),
         "that request did nothing else",
@@ -81,8 +86,11 @@ async fn tell_of_the_post(
     post: i64,
 ) -> Result<(), Error> {
     narrator.chapter("And what became of the first post?");
-    narrator.say("post::Entity::find_audit_by_id(..).all(&db)");
-    let entries = post::Entity::find_audit_by_id(post).all(db).await?;
+    narrator.say("post::Entity::find_audit_by_id(..).order_by_asc(sea_orm_archive::audit::Column::Id).all(&db)");
+    let entries = post::Entity::find_audit_by_id(post)
+        .order_by_asc(sea_orm_archive::audit::Column::Id)
+        .all(db)
+        .await?;
     for entry in &entries {
         narrator.say(&format!(
             "{}  {:<8} by {:<8} {}",
@@ -125,6 +133,7 @@ async fn tell_as_it_was(
     change.title = Set("Another title".to_owned());
     let after = change.update(db).await?;
     let changes = post::Entity::find_changes_of(post, post::Column::Title)
+        .order_by_asc(sea_orm_archive::audit::Column::Id)
         .all(db)
         .await?;
     let at = changes.last().ok_or("no entry of the change")?.at - Duration::from_micros(1);

@@ -163,6 +163,16 @@ BEGIN
 END
 $$;
 
+-- Stops where a table, by its name as SQL, is not audited: an empty answer would read as "nothing happened". It runs on
+-- the search_path of the caller, which finds the table.
+CREATE OR REPLACE FUNCTION archive.require_audited(audited text) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM archive.audited_table AS r WHERE r.relation OPERATOR(pg_catalog.=) pg_catalog.to_regclass(audited))
+        OR archive.stop('AR013', pg_catalog.array_to_string(pg_catalog.parse_ident(audited), '.'));
+END
+$$;
+
 -- The columns of a table, as a text that changes with them, and with what generated columns are computed from.
 CREATE OR REPLACE FUNCTION archive.audit_shape(watched oid) RETURNS text
 LANGUAGE sql STABLE

@@ -19,6 +19,7 @@ DROP FUNCTION IF EXISTS archive.audit_refuse_hidden(oid);
 DROP FUNCTION IF EXISTS archive.audit_settings(boolean);
 DROP FUNCTION IF EXISTS archive.audit_put_back(text[]);
 DROP FUNCTION IF EXISTS archive.audit_shape(oid);
+DROP FUNCTION IF EXISTS archive.require_audited(text);
 DROP FUNCTION IF EXISTS archive.audit_details();
 DROP FUNCTION IF EXISTS archive.audit_text(text);
 DROP FUNCTION IF EXISTS archive.refuse_lost_rows();
