@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use sea_orm::{EntityTrait, ModelTrait, QueryFilter, QueryOrder, Related, SelectTwoRequired};
+use sea_orm::{EntityTrait, ModelTrait, QueryFilter, QueryOrder, Related, SelectTwo};
 
 use crate::archival;
 use crate::archive::{ArchiveMany, ArchiveOne};
@@ -33,7 +33,7 @@ pub trait ArchiveEntity: Archivable {
     /// The deleted list: every row of this table that was archived itself, and not below another row, with its archival
     /// record, which contains who archived it, when, and why. The newest archival comes first.
     ///
-    /// A `Select` to filter, page and count; one statement.
+    /// A `Select` of two entities, to filter, page and count; one statement. The archival is always `Some`.
     ///
     /// ```no_run
     /// # mod post {
@@ -55,17 +55,19 @@ pub trait ArchiveEntity: Archivable {
     /// # async fn list(db: &sea_orm::DatabaseConnection) -> Result<(), sea_orm::DbErr> {
     /// let page = post::Entity::find_deleted_roots().paginate(db, 50).fetch_page(0).await?;
     /// for (post, archival) in page {
-    ///     println!("{} by {:?}: {:?}", post.title, archival.archived_by, archival.reason);
+    ///     if let Some(archival) = archival {
+    ///         println!("{} by {:?}: {:?}", post.title, archival.archived_by, archival.reason);
+    ///     }
     /// }
     /// # Ok(())
     /// # }
     /// ```
-    fn find_deleted_roots() -> SelectTwoRequired<Self::Deleted, archival::Entity>
+    fn find_deleted_roots() -> SelectTwo<Self::Deleted, archival::Entity>
     where
         Self::Deleted: Related<archival::Entity>,
     {
         Self::Deleted::find()
-            .find_both_related(archival::Entity)
+            .find_also_related(archival::Entity)
             .filter(is_root::<Self>())
             .order_by_desc(archival::Column::Id)
     }

@@ -342,7 +342,10 @@ async fn entries_come_in_the_order_that_is_asked_for() {
         .fetch_page(0)
         .await
         .unwrap();
-    let keys: Vec<_> = newest.iter().map(|entry| entry.key["id"].clone()).collect();
+    let keys: Vec<_> = newest
+        .iter()
+        .map(|entry| entry.key.clone().unwrap()["id"].clone())
+        .collect();
     assert_eq!(keys, [json!(3), json!(2)]);
 }
 

@@ -110,6 +110,7 @@ async fn the_deleted_list_has_roots_with_their_archivals_newest_first() {
     let listed: Vec<_> = posts
         .iter()
         .map(|(post, archival)| {
+            let archival = archival.as_ref().unwrap();
             (
                 post.id,
                 archival.archived_by.as_deref(),
