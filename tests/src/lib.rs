@@ -35,6 +35,7 @@
 mod cluster;
 mod database;
 mod log;
+pub mod page;
 mod race;
 mod session;
 pub mod sql;

@@ -253,7 +253,7 @@ async fn what_is_stamped_otherwise_or_is_a_archive_table_is_refused() {
         manager
             .stamp_table(StampedTable::new("t").updated_at_column("deleted_at"))
             .await,
-        &["\"deleted_at\"", "archive_table"],
+        &["\"deleted_at\"", "archive table"],
     );
     assert_eq!(columns(&m, "t").await.len(), 1);
     manager.unstamp_table("posts").await.unwrap();

@@ -1,0 +1,22 @@
+use sea_orm::entity::prelude::*;
+use sea_orm_archive::DeriveArchive;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+#[sea_orm(table_name = "posts")]
+#[archive(deleted_by = "i64")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub author_id: i64,
+    pub title: String,
+    #[sea_orm(unique)]
+    pub slug: String,
+    #[sea_orm(belongs_to, from = "author_id", to = "id")]
+    pub author: BelongsTo<super::user::Entity>,
+    #[sea_orm(has_many)]
+    #[archive(cascade)]
+    pub comments: HasMany<super::comment::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,23 @@
+//! The code of the guide. Each page of `docs/guide/` has a module of the same name here. A test checks that every block
+//! of Rust on the page is in that module, runs it on an empty database, and compares what it prints with the page.
+
+pub mod blog;
+
+use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm_migration::{MigrationTrait, SchemaManager};
+
+/// What a page prints, line by line.
+#[derive(Debug, Default)]
+pub struct Output(pub String);
+
+impl Output {
+    /// Prints a line.
+    pub fn line(&mut self, line: impl std::fmt::Display) {
+        self.0.push_str(&format!("{line}\n"));
+    }
+}
+
+/// Runs a migration, as `sea-orm-cli migrate up` does.
+pub async fn up(db: &DatabaseConnection, migration: &impl MigrationTrait) -> Result<(), DbErr> {
+    migration.up(&SchemaManager::new(db)).await
+}

@@ -1,0 +1,58 @@
+//! The code on each page is compiled, runs on an empty database, and prints what the page shows.
+
+use std::path::Path;
+
+use guide::Output;
+use sea_orm_archive_tests::{Database, page::Page};
+
+/// A test for each page: the Markdown, the module, and what the module prints.
+macro_rules! pages {
+    ($($page:ident $file:literal),* $(,)?) => {
+        $(#[tokio::test]
+        async fn $page() -> anyhow::Result<()> {
+            let page = Page::new($file, include_str!(concat!("../../../docs/guide/", $file)));
+            let sources = sources(stringify!($page))?;
+            let sources: Vec<_> = sources.iter().map(String::as_str).collect();
+            page.assert_compiled(&sources);
+            let database = Database::empty().await;
+            let db = database.connect().await;
+            let mut output = Output::default();
+            guide::$page::run(&db, &mut output).await?;
+            page.assert_printed(&output.0);
+            Ok(())
+        })*
+
+        const PAGES: &[&str] = &[$($file),*];
+    };
+}
+
+pages! {
+}
+
+/// The module of a page, and those that it shares with others.
+fn sources(page: &str) -> std::io::Result<Vec<String>> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![src.join("blog"), src.join(page)];
+    let mut sources = Vec::new();
+    sources.extend(std::fs::read_to_string(src.join(format!("{page}.rs"))));
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let path = entry?.path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => sources.push(std::fs::read_to_string(path)?),
+            }
+        }
+    }
+    Ok(sources)
+}
+
+#[test]
+fn every_page_of_the_guide_is_compiled() -> std::io::Result<()> {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide");
+    for entry in std::fs::read_dir(guide)? {
+        let name = entry?.file_name().into_string().unwrap_or_default();
+        assert!(name == "README.md" || PAGES.contains(&name.as_str()), "{name} has no module");
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+use sea_orm_archive_migration::prelude::*;
+use sea_orm_migration::{prelude::*, schema::*};
+
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(CreateBlog)]
+    }
+}
+
+pub struct CreateBlog;
+
+impl MigrationName for CreateBlog {
+    fn name(&self) -> &str {
+        "m20260101_000001_create_blog"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for CreateBlog {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.install_archive().await?; // once for a database
+        manager
+            .create_archived_table(
+                Table::create()
+                    .table("posts")
+                    .col(big_pk_auto("id"))
+                    .col(text("title"))
+                    .col(text_uniq("slug")),
+            )
+            .await?;
+        manager
+            .create_archived_table(
+                Table::create()
+                    .table("comments")
+                    .col(big_pk_auto("id"))
+                    .col(big_integer("post_id"))
+                    .col(text("content"))
+                    .foreign_key(
+                        ForeignKey::create()
+                            .from("comments", "post_id")
+                            .to("posts", "id"),
+                    ),
+            )
+            .await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_archived_table("comments").await?;
+        manager.drop_archived_table("posts").await?;
+        manager.uninstall_archive().await
+    }
+}
