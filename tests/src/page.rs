@@ -31,7 +31,8 @@ impl Page {
                 }
                 None => {
                     let open = blocks.last_mut().filter(|_| is_open);
-                    open.into_iter().for_each(|block| block.lines.push(line.to_owned()));
+                    open.into_iter()
+                        .for_each(|block| block.lines.push(line.to_owned()));
                 }
             }
         }
@@ -44,12 +45,21 @@ impl Page {
     /// Panics unless each block of Rust or TOML is in one of these files, line by line. Indentation and empty lines do not
     /// count, and a line `// ...` stands for any lines that the page leaves out.
     pub fn assert_compiled(&self, sources: &[&str]) {
-        let sources: Vec<_> = sources.iter().map(|source| trimmed(source.lines())).collect();
-        for block in self.blocks.iter().filter(|b| ["rust", "toml"].contains(&b.language.as_str())) {
+        let sources: Vec<_> = sources
+            .iter()
+            .map(|source| trimmed(source.lines()))
+            .collect();
+        for block in self
+            .blocks
+            .iter()
+            .filter(|b| ["rust", "toml"].contains(&b.language.as_str()))
+        {
             let wanted = trimmed(block.lines.iter().map(String::as_str));
             let parts: Vec<_> = wanted.split(|line| line == "// ...").collect();
             assert!(
-                sources.iter().any(|source| contains_in_order(source, &parts)),
+                sources
+                    .iter()
+                    .any(|source| contains_in_order(source, &parts)),
                 "{}:{}: no compiled file has these lines:\n{}",
                 self.name,
                 block.line,

@@ -89,13 +89,15 @@ pub use sea_orm_archive_macros::{DeriveArchive, DeriveHistory, DeriveOptimisticL
 pub use sea_orm_archive_postgres::compare::Finding;
 pub use verbs::{ArchiveEntity, ArchiveModel, RestoreModel};
 
-/// Everything that a program needs to archive and restore.
+/// The traits, derives and types that most programs use.
+///
+/// [`Context`](crate::Context) is left out: `use anyhow::Context` would hide it, or it would hide anyhow's.
 pub mod prelude {
     pub use crate::{
         Archivable, Archival, ArchiveEntity, ArchiveIfUnchanged, ArchiveModel, AuditEntity,
-        Conflict, Context, DeriveArchive, DeriveHistory, DeriveOptimisticLock, Error, ErrorKind,
-        History, HistoryEntity, JoinVersion, OptimisticLock, Period, Restorable,
-        RestoreIfUnchanged, RestoreModel, RevertModel, UpdateError, UpdateIfUnchanged,
+        Conflict, DeriveArchive, DeriveHistory, DeriveOptimisticLock, Error, ErrorKind, History,
+        HistoryEntity, JoinVersion, OptimisticLock, Period, Restorable, RestoreIfUnchanged,
+        RestoreModel, RevertModel, UpdateError, UpdateIfUnchanged,
     };
 }
 

@@ -40,6 +40,18 @@ pub enum StartError {
     #[error("DATABASE_URL should look like postgres://user:password@host:5432/database")]
     BadDatabaseUrl,
 
+    /// Nothing answers at the address of `DATABASE_URL`.
+    #[error(
+        "cannot reach the PostgreSQL server of DATABASE_URL at {address}: {source}\n\n\
+         Start it, correct DATABASE_URL, or unset it to use a throwaway server"
+    )]
+    Unreachable {
+        /// Host and port, or the path of the socket.
+        address: String,
+        /// What the operating system reports.
+        source: io::Error,
+    },
+
     /// PostgreSQL refuses to run as root, and nobody else could be found to run it.
     #[error(
         "PostgreSQL refuses to run as root; user namespaces are not allowed here (`unshare --user`), \

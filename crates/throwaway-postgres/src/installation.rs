@@ -78,7 +78,7 @@ fn candidates(path: Option<OsString>) -> impl Iterator<Item = PathBuf> {
         .flatten()
         .chain(std::iter::once_with(pg_config).flatten())
         .chain(std::iter::once_with(usual_folders).flatten())
-        .chain(std::iter::once_with(|| versions_below(&fetch::shelf(), "")).flatten())
+        .chain(std::iter::once_with(|| versions_below(&fetch::fetched(), "")).flatten())
 }
 
 fn pg_config() -> Option<PathBuf> {

@@ -1,6 +1,12 @@
 //! The server that `DATABASE_URL` names, or a throwaway one.
 
-use std::{env, path::Path};
+use std::{
+    env, io,
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    os::unix::net::UnixStream,
+    path::Path,
+    time::Duration,
+};
 
 use url::Url;
 
@@ -27,13 +33,14 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If `DATABASE_URL` is no PostgreSQL address, or as for [`Postgres::start`].
+    /// If `DATABASE_URL` is no PostgreSQL address, or nothing answers there within seconds; or as for [`Postgres::start`].
     pub fn from_env_or_start() -> Result<Self, StartError> {
         match env::var("DATABASE_URL") {
-            Ok(url) if !url.trim().is_empty() => Ok(Self {
-                url: parse(url.trim())?,
-                started: None,
-            }),
+            Ok(url) if !url.trim().is_empty() => {
+                let url = parse(url.trim())?;
+                reach(&url)?;
+                Ok(Self { url, started: None })
+            }
             _ => Postgres::start().map(Self::from),
         }
     }
@@ -71,6 +78,49 @@ impl From<Postgres> for Server {
             started: Some(postgres),
         }
     }
+}
+
+/// Connects once: a pool would try again for half a minute, and then report a time-out.
+fn reach(url: &Url) -> Result<(), StartError> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let port = url.port().unwrap_or(5432);
+    let socket = url.query_pairs().find(|(name, _)| name == "host");
+    let socket = socket
+        .map(|(_, host)| host.into_owned())
+        .filter(|host| host.starts_with('/'));
+    let (address, reached) = match (socket, url.host_str()) {
+        (Some(folder), _) => {
+            let path = Path::new(&folder).join(format!(".s.PGSQL.{port}"));
+            (
+                path.display().to_string(),
+                UnixStream::connect(&path).map(drop),
+            )
+        }
+        // sqlx reads a host that is a path as the folder of a socket.
+        (None, Some(host)) if !host.starts_with("%2F") => (
+            format!("{host}:{port}"),
+            (host.trim_matches(['[', ']']), port)
+                .to_socket_addrs()
+                .and_then(|addresses| connect_to_any(addresses, PATIENCE)),
+        ),
+        _ => return Ok(()),
+    };
+    reached.map_err(|source| StartError::Unreachable { address, source })
+}
+
+/// Connects to the first address that answers.
+fn connect_to_any(
+    addresses: impl Iterator<Item = SocketAddr>,
+    patience: Duration,
+) -> io::Result<()> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, patience) {
+            Ok(_) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// The address of a server on a Unix socket.

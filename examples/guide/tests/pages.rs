@@ -26,8 +26,7 @@ macro_rules! pages {
     };
 }
 
-pages! {
-}
+pages! {}
 
 /// The module of a page, and those that it shares with others.
 fn sources(page: &str) -> std::io::Result<Vec<String>> {
@@ -52,7 +51,10 @@ fn every_page_of_the_guide_is_compiled() -> std::io::Result<()> {
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide");
     for entry in std::fs::read_dir(guide)? {
         let name = entry?.file_name().into_string().unwrap_or_default();
-        assert!(name == "README.md" || PAGES.contains(&name.as_str()), "{name} has no module");
+        assert!(
+            name == "README.md" || PAGES.contains(&name.as_str()),
+            "{name} has no module"
+        );
     }
     Ok(())
 }

@@ -2,8 +2,15 @@
 
 use std::time::Duration;
 
-use axum::{Json, Router, extract::{Path, State}, http::StatusCode, routing::delete};
-use sea_orm::{ActiveValue::Set, DatabaseConnection, IntoActiveModel, QueryOrder, entity::prelude::*};
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::StatusCode,
+    routing::delete,
+};
+use sea_orm::{
+    ActiveValue::Set, DatabaseConnection, IntoActiveModel, QueryOrder, entity::prelude::*,
+};
 use sea_orm_archive::audit;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Context, ContextLayer};
@@ -17,7 +24,9 @@ pub mod document {
     use sea_orm_archive::{DeriveArchive, DeriveOptimisticLock};
 
     #[sea_orm::model]
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive, DeriveOptimisticLock)]
+    #[derive(
+        Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive, DeriveOptimisticLock,
+    )]
     #[sea_orm(table_name = "documents")]
     pub struct Model {
         #[sea_orm(primary_key)]
@@ -65,15 +74,30 @@ pub mod department_history {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-pub async fn archive(db: DatabaseConnection, post: post::Model, deleted_post: post::deleted::Model) -> Result<(), Error> {
+pub async fn archive(
+    db: DatabaseConnection,
+    post: post::Model,
+    deleted_post: post::deleted::Model,
+) -> Result<(), Error> {
     // archive
     post.archive(&db).await?;
-    let archival = post::Entity::archive_by_id(42).by(7).reason("spam").exec(&db).await?;
-    post::Entity::archive_many().filter(post::Column::Title.contains("casino")).by(7).exec(&db).await?;
+    let archival = post::Entity::archive_by_id(42)
+        .by(7)
+        .reason("spam")
+        .exec(&db)
+        .await?;
+    post::Entity::archive_many()
+        .filter(post::Column::Title.contains("casino"))
+        .by(7)
+        .exec(&db)
+        .await?;
 
     // what is deleted: a SeaORM entity like any other
     post::deleted::Entity::find_by_id(42).one(&db).await?;
-    post::Entity::find_deleted_roots().paginate(&db, 50).fetch_page(0).await?; // who, when, why
+    post::Entity::find_deleted_roots()
+        .paginate(&db, 50)
+        .fetch_page(0)
+        .await?; // who, when, why
 
     // restore
     deleted_post.restore(&db).await?;
@@ -89,29 +113,61 @@ pub async fn archive(db: DatabaseConnection, post: post::Model, deleted_post: po
 pub async fn policies(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.archive_existing_table("comments").await?; // for a table that exists already
     manager
-        .alter_archived_table(Table::alter().table("posts").add_column(text_null("subtitle")))
+        .alter_archived_table(
+            Table::alter()
+                .table("posts")
+                .add_column(text_null("subtitle")),
+        )
         .await?; // a later change, in both tables
     manager.grant_archive("web").await?; // for a role that does not own the tables
     Ok(())
 }
 
-pub async fn history(db: DatabaseConnection, march: DateTimeUtc, june: DateTimeUtc, new_year: DateTimeUtc) -> Result<(), Error> {
+pub async fn history(
+    db: DatabaseConnection,
+    march: DateTimeUtc,
+    june: DateTimeUtc,
+    new_year: DateTimeUtc,
+) -> Result<(), Error> {
     use department_history::{Column, Entity as Departments};
 
-    Departments::start(1).value(Column::Name, "Engineering").exec(&db).await?;
-    Departments::change(1).value(Column::Name, "R & D").exec(&db).await?; // from now on
-    Departments::change(1).value(Column::Name, "R & D").valid_from(march).exec(&db).await?;
-    Departments::change(1).value(Column::Name, "R & D").during(march..june).exec(&db).await?;
-    Departments::correct(1, march).value(Column::Name, "R and D").exec(&db).await?; // it was wrong
+    Departments::start(1)
+        .value(Column::Name, "Engineering")
+        .exec(&db)
+        .await?;
+    Departments::change(1)
+        .value(Column::Name, "R & D")
+        .exec(&db)
+        .await?; // from now on
+    Departments::change(1)
+        .value(Column::Name, "R & D")
+        .valid_from(march)
+        .exec(&db)
+        .await?;
+    Departments::change(1)
+        .value(Column::Name, "R & D")
+        .during(march..june)
+        .exec(&db)
+        .await?;
+    Departments::correct(1, march)
+        .value(Column::Name, "R and D")
+        .exec(&db)
+        .await?; // it was wrong
     Departments::end(1).at(new_year).exec(&db).await?;
 
     Departments::find_current_version(1).one(&db).await?;
     Departments::find_version_at(1, march).one(&db).await?;
     Departments::find_valid_at(march).all(&db).await?; // all departments, as they were then
     Departments::find_timeline(1).all(&db).await?; // oldest first
-    Departments::find_changes(Column::Name).from_value("Engineering").all(&db).await?;
+    Departments::find_changes(Column::Name)
+        .from_value("Engineering")
+        .all(&db)
+        .await?;
     user_audit::Entity::find()
-        .find_also_version_at::<Departments>([user_audit::Column::DepartmentId], user_audit::Column::ChangedAt)
+        .find_also_version_at::<Departments>(
+            [user_audit::Column::DepartmentId],
+            user_audit::Column::ChangedAt,
+        )
         .all(&db)
         .await?; // each row with the version at its time
     Ok(())
@@ -128,13 +184,34 @@ pub async fn history_table(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     Ok(())
 }
 
-pub async fn log(db: DatabaseConnection, yesterday: DateTimeUtc, document: document::Model) -> Result<(), UpdateError<document::Model>> {
-    document::Entity::find_audit().order_by_desc(audit::Column::Id).paginate(&db, 50).fetch_page(0).await?;
-    document::Entity::find_audit_by_id(42).order_by_asc(audit::Column::Id).all(&db).await?;
-    for entry in document::Entity::find_changes_of(42, document::Column::Title).all(&db).await? {
-        println!("{:?} {:?}", entry.actor, entry.change_of(document::Column::Title)); // from what to what
+pub async fn log(
+    db: DatabaseConnection,
+    yesterday: DateTimeUtc,
+    document: document::Model,
+) -> Result<(), UpdateError<document::Model>> {
+    document::Entity::find_audit()
+        .order_by_desc(audit::Column::Id)
+        .paginate(&db, 50)
+        .fetch_page(0)
+        .await?;
+    document::Entity::find_audit_by_id(42)
+        .order_by_asc(audit::Column::Id)
+        .all(&db)
+        .await?;
+    for entry in document::Entity::find_changes_of(42, document::Column::Title)
+        .all(&db)
+        .await?
+    {
+        println!(
+            "{:?} {:?}",
+            entry.actor,
+            entry.change_of(document::Column::Title)
+        ); // from what to what
     }
-    audit::Entity::find_by_actor("7").filter(audit::Column::At.gte(yesterday)).all(&db).await?;
+    audit::Entity::find_by_actor("7")
+        .filter(audit::Column::At.gte(yesterday))
+        .all(&db)
+        .await?;
     document::Entity::find_as_of(42, yesterday).one(&db).await?; // the row as it was
     document.revert_to(yesterday, &db).await?; // a change of its own; needs DeriveOptimisticLock
     Ok(())
@@ -143,7 +220,9 @@ pub async fn log(db: DatabaseConnection, yesterday: DateTimeUtc, document: docum
 pub async fn log_tables(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.install_audit().await?;
     manager.audit_table("documents").await?;
-    manager.audit_table(AuditedTable::new("users").redact(["password_hash"])).await?;
+    manager
+        .audit_table(AuditedTable::new("users").redact(["password_hash"]))
+        .await?;
     manager.grant_audit("web").await?; // may read the log
     Ok(())
 }
@@ -159,9 +238,15 @@ pub async fn who(db: DatabaseConnection) -> Result<(), Error> {
     Ok(())
 }
 
-async fn delete_post(State(db): State<DatabaseConnection>, context: Context, Path(id): Path<i64>) -> Result<Json<i64>, Error> {
+async fn delete_post(
+    State(db): State<DatabaseConnection>,
+    context: Context,
+    Path(id): Path<i64>,
+) -> Result<Json<i64>, Error> {
     let archival = context
-        .run(&db, async move |txn| post::Entity::archive_by_id(id).exec(txn).await)
+        .run(&db, async move |txn| {
+            post::Entity::archive_by_id(id).exec(txn).await
+        })
         .await?; // 404, 409 or 422 with a message, where that is what it means
     Ok(Json(archival.id))
 }
@@ -176,13 +261,19 @@ pub fn app(db: DatabaseConnection) -> Router {
     Router::new()
         .route("/posts/{id}", delete(delete_post))
         .layer(ContextLayer::new().try_identify(|parts, context| {
-            let user = parts.extensions.get::<User>().ok_or(StatusCode::UNAUTHORIZED)?;
+            let user = parts
+                .extensions
+                .get::<User>()
+                .ok_or(StatusCode::UNAUTHORIZED)?;
             Ok::<_, StatusCode>(context.actor(user.id).tenant(user.tenant_id))
         }))
         .with_state(db)
 }
 
-pub async fn lost_updates(db: DatabaseConnection, document: document::Model) -> Result<StatusCode, Error> {
+pub async fn lost_updates(
+    db: DatabaseConnection,
+    document: document::Model,
+) -> Result<StatusCode, Error> {
     let mut change = document.clone().into_active_model();
     change.title = Set("New title".to_owned());
     let status = match change.update_if_unchanged(&db).await {

@@ -38,7 +38,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The deleted list: what was archived itself, with who and why, the newest first.
     for (post, archival) in post::Entity::find_deleted_roots().all(&db).await? {
         let reason = archival.and_then(|archival| archival.reason);
-        println!("deleted: {:?} by {:?}, {reason:?}", post.title, post.deleted_by);
+        println!(
+            "deleted: {:?} by {:?}, {reason:?}",
+            post.title, post.deleted_by
+        );
     }
 
     // Everything of that archival comes back, with its ids.

@@ -1,7 +1,8 @@
 //! A database for one telling of a story.
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
+    Statement,
 };
 use throwaway_postgres::Server;
 
@@ -23,9 +24,8 @@ impl Scratch {
         let prefix = format!("{PREFIX}{program}_");
         remove_leftovers(&admin, &prefix).await?;
         let name = format!("{prefix}{}", std::process::id());
-        admin
-            .execute_unprepared(&format!(r#"CREATE DATABASE "{name}""#))
-            .await?;
+        let create = format!(r#"CREATE DATABASE "{name}""#);
+        admin.execute_unprepared(&create).await.map_err(explain)?;
         Ok(Self {
             admin,
             url: server.url(&name),
@@ -39,6 +39,25 @@ impl Scratch {
 
     pub async fn remove(self) -> Result<(), Error> {
         drop_database(&self.admin, &self.name).await
+    }
+}
+
+/// The one error that a reader can expect: what to grant.
+fn explain(error: DbErr) -> Error {
+    const INSUFFICIENT_PRIVILEGE: &str = "42501";
+    let code = match &error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) => {
+            error.as_database_error().and_then(|e| e.code())
+        }
+        _ => None,
+    };
+    match code.as_deref() {
+        Some(INSUFFICIENT_PRIVILEGE) => {
+            "the role of DATABASE_URL may not create databases: grant that with \
+             `ALTER ROLE <name> CREATEDB`, or unset DATABASE_URL to use a throwaway server"
+                .into()
+        }
+        _ => error.into(),
     }
 }
 

@@ -13,27 +13,43 @@ pub use narrator::{Narrator, ensure};
 /// Whatever went wrong, as a sentence.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// The `main` of a program: reads `--sql` from its arguments, makes a database, tells the story, and
-/// removes the database.
+/// The `main` of a program: reads its arguments, creates a database, runs the story, and drops the database.
 pub fn main(
     program: &str,
     story: impl AsyncFnOnce(&Narrator, &DatabaseConnection) -> Result<(), Error>,
 ) -> ExitCode {
-    let narrator = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
-        [] => Narrator::new(false),
-        [sql] if sql == "--sql" => Narrator::new(true),
-        _ => {
-            eprintln!("usage: cargo run -p {program} [-- --sql]");
-            return ExitCode::from(2);
+    let mut prints_sql = false;
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--sql" => prints_sql = true,
+            "-h" | "--help" => {
+                println!("{}", usage(program));
+                return ExitCode::SUCCESS;
+            }
+            unknown => {
+                eprintln!("unknown argument `{unknown}`\n\n{}", usage(program));
+                return ExitCode::from(2);
+            }
         }
-    };
-    match run(&narrator, program, story) {
+    }
+    match run(&Narrator::new(prints_sql), program, story) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("\nThe story ended early: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn usage(program: &str) -> String {
+    format!(
+        "Usage: cargo run -p {program} [-- OPTION]\n\n\
+         Options:\n  \
+         --sql       print the SQL statements of the story too\n  \
+         -h, --help  print this help\n\n\
+         DATABASE_URL names the server to use, as in postgres://user:password@localhost:5432/postgres: the program\n\
+         creates a database there and drops it at the end. Without DATABASE_URL it starts a server of its own."
+    )
 }
 
 fn run(

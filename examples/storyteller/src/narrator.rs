@@ -1,6 +1,7 @@
 //! How the story looks on a terminal.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use sea_orm::sea_query::Value;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
@@ -9,23 +10,35 @@ use crate::Error;
 
 /// Prints the story, and the SQL with it where that was asked for.
 pub struct Narrator {
-    sql: bool,
+    wants_sql: bool,
+    prints_sql: Arc<AtomicBool>,
     chapter: AtomicU32,
 }
 
 impl Narrator {
     pub(crate) fn new(sql: bool) -> Self {
         Self {
-            sql,
+            wants_sql: sql,
+            prints_sql: Arc::default(),
             chapter: AtomicU32::new(0),
         }
     }
 
-    /// Prints every statement from here on, if it was asked to.
     pub(crate) fn listen(&self, db: &mut DatabaseConnection) {
-        if self.sql {
-            db.set_metric_callback(|info| print_sql(info.statement));
+        if self.wants_sql {
+            let prints_sql = Arc::clone(&self.prints_sql);
+            db.set_metric_callback(move |info| {
+                if prints_sql.load(Ordering::Relaxed) {
+                    print_sql(info.statement);
+                }
+            });
         }
+    }
+
+    /// Prints the statements from here on, where the reader asked for SQL. The migrations come before it: most of what they
+    /// send reads the catalog.
+    pub fn print_sql_from_here(&self) {
+        self.prints_sql.store(true, Ordering::Relaxed);
     }
 
     /// Begins a chapter.

@@ -17,6 +17,7 @@ const TABLES: [&str; 5] = ["posts", "comments", "likes", "post_tags", "tags"];
 pub async fn tell(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
     narrator.chapter("The migrations make a blog, and an archive table for each table of it.");
     Migrator::up(db, None).await?;
+    narrator.print_sql_from_here();
     let alice = write_a_blog(narrator, db).await?;
     let before = Blog::read(db).await?;
     narrator.show(db, &TABLES).await?;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use ::blog::post;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
+use sea_orm_archive::Context;
 use sea_orm_archive::context::WorkError;
 use sea_orm_archive::error::RefusedError;
 use sea_orm_archive::prelude::*;

@@ -1,6 +1,7 @@
 //! A history takes who says so from the context.
 
 use sea_orm::ConnectionTrait;
+use sea_orm_archive::Context;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable};
 use sea_orm_archive_tests::Database;

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
 use axum::{Json, Router};
 use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait};
+use sea_orm_archive::Context;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{ContextLayer, Error};
 use sea_orm_archive_tests::Session;

@@ -3,6 +3,7 @@
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
 use sea_orm::{IntoActiveModel, Set};
+use sea_orm_archive::Context;
 use sea_orm_archive::audit::Operation;
 use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;

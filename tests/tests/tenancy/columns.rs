@@ -1,6 +1,7 @@
 //! The column that says whose a row is: its type, its number and its name.
 
 use sea_orm::TransactionTrait;
+use sea_orm_archive::Context;
 use sea_orm_archive::check;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, Tenancy, TenancySchema};

@@ -18,6 +18,7 @@ use crate::migration::{Migrator, MigratorTrait};
 pub async fn tell(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
     narrator.chapter("The migrations make the tables.");
     Migrator::up(db, None).await?;
+    narrator.print_sql_from_here();
     introduce(narrator);
 
     narrator.chapter("The years go by, and Rita writes them down.");

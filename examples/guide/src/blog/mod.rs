@@ -33,7 +33,11 @@ impl MigrationTrait for CreateBlog {
                     .col(big_integer("author_id"))
                     .col(text("title"))
                     .col(text_uniq("slug"))
-                    .foreign_key(ForeignKey::create().from("posts", "author_id").to("users", "id")),
+                    .foreign_key(
+                        ForeignKey::create()
+                            .from("posts", "author_id")
+                            .to("users", "id"),
+                    ),
             )
             .await?;
         manager
@@ -43,7 +47,11 @@ impl MigrationTrait for CreateBlog {
                     .col(big_pk_auto("id"))
                     .col(big_integer("post_id"))
                     .col(text("content"))
-                    .foreign_key(ForeignKey::create().from("comments", "post_id").to("posts", "id")),
+                    .foreign_key(
+                        ForeignKey::create()
+                            .from("comments", "post_id")
+                            .to("posts", "id"),
+                    ),
             )
             .await
     }
@@ -51,7 +59,9 @@ impl MigrationTrait for CreateBlog {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.drop_archived_table("comments").await?;
         manager.drop_archived_table("posts").await?;
-        manager.drop_table(Table::drop().table("users").to_owned()).await?;
+        manager
+            .drop_table(Table::drop().table("users").to_owned())
+            .await?;
         manager.uninstall_archive().await
     }
 }

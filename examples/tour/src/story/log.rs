@@ -6,6 +6,7 @@ use blog::{post, user};
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, DatabaseConnection, IntoActiveModel};
+use sea_orm_archive::Context;
 use sea_orm_archive::audit::{self, AuditEntity};
 use sea_orm_archive::prelude::*;
 
@@ -50,28 +51,31 @@ async fn change_an_address(narrator: &Narrator, db: &DatabaseConnection) -> Resu
             })
             .await?;
     }
-    narrator.say("user::Entity::find_changes_of(carol, user::Column::Email).order_by_asc(sea_orm_archive::audit::Column::Id).all(&db)");
+    narrator.say("user::Entity::find_changes_of(carol, user::Column::Email).order_by_asc(audit::Column::Id).all(&db)");
     let changes = user::Entity::find_changes_of(id, user::Column::Email)
-        .order_by_asc(sea_orm_archive::audit::Column::Id)
+        .order_by_asc(audit::Column::Id)
         .all(db)
         .await?;
     for entry in &changes {
         let change = entry
             .change_of(user::Column::Email)
             .ok_or("no change of the email")?;
+        let new = change.new.unwrap_or_default();
+        let change = match entry.operation {
+            audit::Operation::Insert => format!("the row was inserted, with {new}"),
+            _ => format!("{} -> {new}", change.old.unwrap_or_default()),
+        };
         narrator.say(&format!(
-            "{}  {:<8} {} -> {}",
+            "{}  {:<8} {change}",
             entry.at.format("%H:%M:%S%.3f"),
-            entry.actor.as_deref().unwrap_or("nobody"),
-            change.old.unwrap_or_default(),
-            change.new.unwrap_or_default(),
+            entry.actor.as_deref().unwrap_or("-"),
         ));
     }
     let last = changes.last().ok_or("no entry")?;
     ensure(last.actor.as_deref() == Some("support"), "it was support")?;
     let request = last.request_id.clone().unwrap_or_default();
     let whole = audit::Entity::find_by_request(request)
-        .order_by_asc(sea_orm_archive::audit::Column::Id)
+        .order_by_asc(audit::Column::Id)
         .all(db)
         .await?;
     ensure(
@@ -86,9 +90,9 @@ async fn tell_of_the_post(
     post: i64,
 ) -> Result<(), Error> {
     narrator.chapter("And what became of the first post?");
-    narrator.say("post::Entity::find_audit_by_id(..).order_by_asc(sea_orm_archive::audit::Column::Id).all(&db)");
+    narrator.say("post::Entity::find_audit_by_id(..).order_by_asc(audit::Column::Id).all(&db)");
     let entries = post::Entity::find_audit_by_id(post)
-        .order_by_asc(sea_orm_archive::audit::Column::Id)
+        .order_by_asc(audit::Column::Id)
         .all(db)
         .await?;
     for entry in &entries {
@@ -133,7 +137,7 @@ async fn tell_as_it_was(
     change.title = Set("Another title".to_owned());
     let after = change.update(db).await?;
     let changes = post::Entity::find_changes_of(post, post::Column::Title)
-        .order_by_asc(sea_orm_archive::audit::Column::Id)
+        .order_by_asc(audit::Column::Id)
         .all(db)
         .await?;
     let at = changes.last().ok_or("no entry of the change")?.at - Duration::from_micros(1);
