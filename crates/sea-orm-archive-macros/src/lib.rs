@@ -301,12 +301,12 @@ pub fn derive_history(input: TokenStream) -> TokenStream {
     history::derive(input.into()).into()
 }
 
-/// Makes the rows of an entity count their versions, so that nobody overwrites what they have not read.
+/// Gives an entity a lock version: a counter that each update raises, so that a change over an older state is refused.
 ///
 /// It stands beside `DeriveEntityModel` on the Model of an entity, in the dense format, in the
 /// compact one, and in what `sea-orm-cli generate entity` writes. It adds `OptimisticLock` for the
 /// entity, and with it `update_if_unchanged` for its active model; where the entity derives `DeriveArchive`
-/// too, also `archive_if_unchanged`, `restore_if_unchanged` and `at_version`.
+/// too, also `archive_if_unchanged`, `restore_if_unchanged` and `at_lock_version`.
 ///
 /// ```
 /// mod note {
@@ -316,7 +316,7 @@ pub fn derive_history(input: TokenStream) -> TokenStream {
 ///     #[sea_orm::model]
 ///     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveOptimisticLock)]
 ///     #[sea_orm(table_name = "notes")]
-///     #[optimistic_lock(version = "revision")]
+///     #[optimistic_lock(field = "revision")]
 ///     pub struct Model {
 ///         #[sea_orm(primary_key)]
 ///         pub id: i64,
@@ -340,19 +340,19 @@ pub fn derive_history(input: TokenStream) -> TokenStream {
 ///
 /// | `#[optimistic_lock(..)]` | default | the field with |
 /// | --- | --- | --- |
-/// | `version = "field"` | `version` | the number of the row's version |
+/// | `field = ".."` | `lock_version` | the lock version |
 ///
 /// It stands on the struct and not on the field, like the options of `DeriveHistory`: so it is the same
 /// in every format, and `sea-orm-cli generate entity` can write it, with
 /// `--model-extra-derives sea_orm_archive::DeriveOptimisticLock` and
-/// `--model-extra-attributes 'optimistic_lock(version = "revision")'`.
+/// `--model-extra-attributes 'optimistic_lock(field = "revision")'`.
 ///
 /// # The field
 ///
 /// - Its type is `i32`, `i64` or `i16`, never an `Option`.
 /// - It is a column, is not of the primary key, and is written by no one else: a column that the
 ///   database generates is refused.
-/// - What the first version of a row is, its migration says, with a default: `0`, for instance.
+/// - The migration gives the column a default: `0`, for instance.
 ///
 /// # What it expands to
 ///

@@ -25,6 +25,7 @@ mod item {
     use sea_orm_archive::{DeriveArchive, DeriveOptimisticLock};
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel, DeriveArchive, DeriveOptimisticLock)]
+    #[optimistic_lock(field = "version")]
     #[sea_orm(table_name = "items")]
     #[archive(
         deleted_by = "String",

@@ -23,6 +23,7 @@ mod document {
     )]
     #[sea_orm(table_name = "documents")]
     #[archive(deleted_by = "i64")]
+    #[optimistic_lock(field = "version")]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,

@@ -17,6 +17,7 @@ pub mod note {
         Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive, DeriveOptimisticLock,
     )]
     #[sea_orm(table_name = "notes")]
+    #[optimistic_lock(field = "version")]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
@@ -57,6 +58,7 @@ pub mod unarchived {
     use sea_orm_archive::DeriveOptimisticLock;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveOptimisticLock)]
+    #[optimistic_lock(field = "version")]
     #[sea_orm(table_name = "notes")]
     pub struct Model {
         #[sea_orm(primary_key)]

@@ -203,6 +203,7 @@ mod draft {
 
     #[sea_orm::model]
     #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive, DeriveOptimisticLock)]
+    #[optimistic_lock(field = "version")]
     #[sea_orm(table_name = "drafts")]
     pub struct Model {
         #[sea_orm(primary_key)]

@@ -22,7 +22,7 @@ mod grade {
     )]
     #[sea_orm(schema_name = "The School", table_name = "Grades")]
     #[archive(table_name = "k")]
-    #[optimistic_lock(version = "r#type")]
+    #[optimistic_lock(field = "r#type")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub tenant_id: i32,
@@ -57,7 +57,7 @@ mod document {
         Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive, DeriveOptimisticLock,
     )]
     #[sea_orm(table_name = "documents")]
-    #[optimistic_lock(version = "revision")]
+    #[optimistic_lock(field = "revision")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: Uuid,

@@ -191,6 +191,7 @@ mod hooked {
 
     #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveOptimisticLock)]
+    #[optimistic_lock(field = "version")]
     #[sea_orm(table_name = "notes")]
     pub struct Model {
         #[sea_orm(primary_key)]

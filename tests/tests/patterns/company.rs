@@ -18,6 +18,7 @@ pub mod post {
     )]
     #[sea_orm(table_name = "posts")]
     #[archive(deleted_by = "i64")]
+    #[optimistic_lock(field = "version")]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,

@@ -17,7 +17,7 @@ pub(super) fn expand(version: Option<Version<'_>>) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl ::sea_orm_archive::OptimisticLock for Entity {
-            type Version = #ty;
+            type LockVersion = #ty;
 
             fn lock_version_column() -> Column {
                 #column

@@ -10,11 +10,11 @@ use crate::{
 };
 
 /// The attribute, as its errors show it.
-pub(super) const EXAMPLE: &str = "version = \"revision\"";
+pub(super) const EXAMPLE: &str = "field = \"revision\"";
 
 /// The options, as they are written: whether the field exists is not looked at yet.
 pub(super) struct Options {
-    pub(super) version: Option<LitStr>,
+    pub(super) field: Option<LitStr>,
     /// Something written makes no sense, and so may be what seems to be missing.
     pub(super) garbled: bool,
 }
@@ -24,20 +24,20 @@ impl Options {
         let items = attr::items(&entity.attrs, "optimistic_lock", EXAMPLE, errors);
         misplaced(entity, errors);
         let mut options = Self {
-            version: None,
+            field: None,
             garbled: !errors.is_empty(),
         };
         let mut seen = false;
         for item in items {
-            if item.key() != "version" {
+            if item.key() != "field" {
                 errors.on(&item.name, unknown(&item));
                 options.garbled = true;
             } else if seen {
-                errors.on(&item, "`version` is given twice: keep one");
+                errors.on(&item, "`field` is given twice: leave one");
             } else {
                 seen = true;
-                options.version = item.string(EXAMPLE, errors);
-                options.garbled |= options.version.is_none();
+                options.field = item.string(EXAMPLE, errors);
+                options.garbled |= options.field.is_none();
             }
         }
         options
@@ -69,7 +69,7 @@ fn misplaced(entity: &Entity, errors: &mut Errors) {
                 attr,
                 format!(
                     "this stands on the struct and names the field: write \
-                     `#[optimistic_lock(version = \"{field}\")]` there"
+                     `#[optimistic_lock(field = \"{field}\")]` there"
                 ),
             );
         }

@@ -18,18 +18,18 @@ pub(super) struct Version<'a> {
     pub(super) ty: &'a Type,
 }
 
-/// Finds the field that the option names, or the one called `version`; `None` after an error.
+/// Finds the field that the option names, or the one called `lock_version`; `None` after an error.
 pub(super) fn find<'a>(
     entity: &'a Entity,
     options: &Options,
     errors: &mut Errors,
 ) -> Option<Version<'a>> {
-    let column = match &options.version {
+    let column = match &options.field {
         Some(name) => named(entity, name, errors)?,
         None => by_its_name(entity, options, errors)?,
     };
     // Errors about the field stand where it was named, or on the field itself.
-    let place = match &options.version {
+    let place = match &options.field {
         Some(name) => name.span(),
         None => column.ident.span(),
     };
@@ -72,26 +72,26 @@ fn named<'a>(entity: &'a Entity, option: &LitStr, errors: &mut Errors) -> Option
     None
 }
 
-/// The field that is called `version`.
+/// The field that is called `lock_version`.
 fn by_its_name<'a>(
     entity: &'a Entity,
     options: &Options,
     errors: &mut Errors,
 ) -> Option<&'a Column> {
-    if let Some(column) = column(entity, "version") {
+    if let Some(column) = column(entity, "lock_version") {
         return is_column(column, column.ident.span(), errors);
     }
-    if let Some(relation) = relation(entity, "version") {
+    if let Some(relation) = relation(entity, "lock_version") {
         errors.on(
             &relation.ident,
-            "`version` is a relation: name the field that counts the versions of a row with \
-             `#[optimistic_lock(version = \"..\")]`",
+            "`lock_version` is a relation: name the field of the lock version with \
+             `#[optimistic_lock(field = \"..\")]`",
         );
     } else if !options.garbled {
         errors.on(
             entity.place(),
-            "a row counts its versions: add `pub version: i32`, or name your field with \
-             `#[optimistic_lock(version = \"..\")]`",
+            "the entity has no lock version: add `pub lock_version: i32`, or name your field with \
+             `#[optimistic_lock(field = \"..\")]`",
         );
     }
     None
@@ -114,7 +114,7 @@ fn is_column<'a>(column: &'a Column, place: Span, errors: &mut Errors) -> Option
     }
     let field = naming::plain(&column.ident);
     let message = format!(
-        "`{field}` is in no table, and a version is kept with its row: remove \
+        "`{field}` is not a column, and the lock version is stored in the table: remove \
          `#[sea_orm(ignore)]`, or name another field"
     );
     errors.push(syn::Error::new(place, message));
@@ -126,8 +126,8 @@ fn no_key(column: &Column, place: Span, errors: &mut Errors) {
     if column.primary_key {
         let field = naming::plain(&column.ident);
         let message = format!(
-            "`{field}` is of the primary key, which says which row it is and never changes: count \
-             versions in a field of its own, as in `pub version: i32`"
+            "`{field}` is of the primary key, which identifies the row and never changes: add a \
+             field for the lock version, `pub lock_version: i32`"
         );
         errors.push(syn::Error::new(place, message));
     }
@@ -138,9 +138,9 @@ fn written_as_it_is(column: &Column, errors: &mut Errors) {
     let field = naming::plain(&column.ident);
     for item in attr::foreign_items(&column.attrs, "sea_orm") {
         let why = match item.key().as_str() {
-            "nullable" => "is never NULL, since NULL is no version",
+            "nullable" => "is never NULL",
             "select_as" | "save_as" => "is read and written as the number it is",
-            "unique" | "unique_key" => "is no key: many rows have the same version",
+            "unique" | "unique_key" => "is not a key: many rows have the same lock version",
             "extra" if is_generated(&item) => "is counted by each update, not by the database",
             _ => continue,
         };
@@ -164,9 +164,7 @@ fn never_null<'a>(column: &'a Column, errors: &mut Errors) -> &'a Type {
     let field = naming::plain(&column.ident);
     errors.on(
         &column.ty,
-        format!(
-            "`{field}` is never NULL, since NULL is no version: write the type inside the `Option`"
-        ),
+        format!("`{field}` is never NULL: write the type inside the `Option`"),
     );
     inner
 }

@@ -1,4 +1,4 @@
-//! The version column of an entity, in every format.
+//! The lock version column of an entity, in every format.
 
 use sea_orm::IdenStatic;
 use sea_orm_archive::{Archivable, OptimisticLock};
@@ -15,13 +15,13 @@ mod dense {
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
-        pub version: i32,
+        pub lock_version: i32,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// A compact entity with its version in one field or another.
+/// A compact entity with its lock version in one field or another.
 macro_rules! compact {
     ($name:ident, $option:literal, $(#[$column:meta])* $field:ident, $type:ty) => {
         mod $name {
@@ -33,7 +33,7 @@ macro_rules! compact {
 
             #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveOptimisticLock)]
             #[sea_orm(table_name = "notes", rename_all = "camelCase")]
-            #[optimistic_lock(version = $option)]
+            #[optimistic_lock(field = $option)]
             pub struct Model {
                 #[sea_orm(primary_key)]
                 pub id: i64,
@@ -49,7 +49,7 @@ macro_rules! compact {
     };
 }
 
-compact!(small, "version", version, i16);
+compact!(small, "lock_version", lock_version, i16);
 compact!(big, "row_version", row_version, i64);
 compact!(
     of_another_name,
@@ -69,34 +69,40 @@ compact!(keyword, "type", r#type, i32);
 compact!(keyword_as_written, "r#type", r#type, i32);
 compact!(alias, "revision", revision, self::Revision);
 
-fn version<E: OptimisticLock>() -> (String, &'static str) {
+fn lock_version<E: OptimisticLock>() -> (String, &'static str) {
     let column = E::lock_version_column();
     (
         column.as_str().to_owned(),
-        std::any::type_name::<E::Version>(),
+        std::any::type_name::<E::LockVersion>(),
     )
 }
 
 #[test]
 fn the_version_is_the_field_of_that_name_or_the_one_that_is_named() {
     let named = |name: &str, ty| (name.to_owned(), ty);
-    assert_eq!(version::<dense::Entity>(), named("version", "i32"));
-    assert_eq!(version::<small::Entity>(), named("version", "i16"));
-    assert_eq!(version::<big::Entity>(), named("rowVersion", "i64"));
     assert_eq!(
-        version::<of_another_name::Entity>(),
+        lock_version::<dense::Entity>(),
+        named("lock_version", "i32")
+    );
+    assert_eq!(
+        lock_version::<small::Entity>(),
+        named("lockVersion", "i16")
+    );
+    assert_eq!(lock_version::<big::Entity>(), named("rowVersion", "i64"));
+    assert_eq!(
+        lock_version::<of_another_name::Entity>(),
         named("rev no.", "i32")
     );
     assert_eq!(
-        version::<of_another_variant::Entity>(),
+        lock_version::<of_another_variant::Entity>(),
         named("revision", "i32")
     );
-    assert_eq!(version::<keyword::Entity>(), named("type", "i32"));
+    assert_eq!(lock_version::<keyword::Entity>(), named("type", "i32"));
     assert_eq!(
-        version::<keyword_as_written::Entity>(),
+        lock_version::<keyword_as_written::Entity>(),
         named("type", "i32")
     );
-    assert_eq!(version::<alias::Entity>(), named("revision", "i64"));
+    assert_eq!(lock_version::<alias::Entity>(), named("revision", "i64"));
 }
 
 /// Whichever derive comes first.

@@ -1,8 +1,8 @@
 #[automatically_derived]
 impl ::sea_orm_archive::OptimisticLock for Entity {
-    type Version = i32;
+    type LockVersion = i32;
     fn lock_version_column() -> Column {
-        Column::Version
+        Column::LockVersion
     }
     fn declared_archive() -> ::core::option::Option<
         ::sea_orm_archive::entity::Declaration,

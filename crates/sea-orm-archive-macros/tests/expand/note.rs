@@ -5,5 +5,5 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
     pub text: String,
-    pub version: i32,
+    pub lock_version: i32,
 }

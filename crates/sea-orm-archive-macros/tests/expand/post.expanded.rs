@@ -44,7 +44,7 @@ impl ::core::convert::From<deleted::Model> for Model {
         }
     }
 }
-/// The archive table: every column of the entity, and when, by whom and in which archival
+/// The deleted entity: every column of the entity, and when, by whom and in which archival
 /// the row was archived.
 #[allow(missing_docs)]
 pub mod deleted {
@@ -59,7 +59,7 @@ pub mod deleted {
             RelationTrait,
         },
     };
-    /// A row of the archive table.
+    /// A row of the deleted entity.
     #[derive(Clone, Debug, DeriveEntityModel)]
     #[sea_orm(table_name = "deleted_posts")]
     pub struct Model {

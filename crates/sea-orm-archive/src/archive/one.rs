@@ -64,7 +64,7 @@ impl<E: Archivable> ArchiveOne<E> {
     /// #     pub struct Model {
     /// #         #[sea_orm(primary_key)]
     /// #         pub id: i64,
-    /// #         pub version: i32,
+    /// #         pub lock_version: i32,
     /// #     }
     /// #     impl ActiveModelBehavior for ActiveModel {}
     /// # }
@@ -80,7 +80,7 @@ impl<E: Archivable> ArchiveOne<E> {
     /// version.
     ///
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
-    pub fn at_lock_version(mut self, version: E::Version) -> Self
+    pub fn at_lock_version(mut self, version: E::LockVersion) -> Self
     where
         E: OptimisticLock,
     {

@@ -1,4 +1,4 @@
-//! What a derive says of an entity whose rows count their versions.
+//! What `DeriveOptimisticLock` declares about an entity.
 
 use std::fmt::{Debug, Display};
 use std::marker::PhantomData;
@@ -8,19 +8,19 @@ use sea_orm::{EntityTrait, Value};
 
 use crate::entity::{Archivable, Declaration};
 
-/// An entity whose rows count their versions, so that nobody overwrites what they have not read.
+/// An entity with a lock version: a counter that each update raises, so that a change over an older state is refused.
 ///
 /// Derive it with `DeriveOptimisticLock`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no version to lock by",
-    label = "the rows of this entity do not count their versions",
-    note = "derive `DeriveOptimisticLock` on its Model, and add `pub version: i32`"
+    message = "`{Self}` has no lock version",
+    label = "this entity has no field for the lock version",
+    note = "derive `DeriveOptimisticLock` on its Model, and add `pub lock_version: i32`"
 )]
 pub trait OptimisticLock: EntityTrait {
-    /// The type of the version: that of its field.
-    type Version: LockVersionType;
+    /// The type of the lock version: that of its field.
+    type LockVersion: LockVersionType;
 
-    /// The column that counts the versions of a row.
+    /// The column of the lock version.
     fn lock_version_column() -> Self::Column;
 
     /// What the entity declares about its archive, where it has one: a row that is gone is looked for
@@ -30,16 +30,16 @@ pub trait OptimisticLock: EntityTrait {
     }
 }
 
-/// A type that a version can have.
+/// A type that a lock version can have.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a type for a version",
-    label = "not a number that is counted on",
+    message = "`{Self}` is not a type for a lock version",
+    label = "not an integer",
     note = "use `i32`, or `i64` for rows that change more than two thousand million times"
 )]
 pub trait LockVersionType:
     Into<Value> + ValueType + Copy + Debug + Display + Send + Sync + 'static
 {
-    /// The version as a number of any size, for messages.
+    /// The lock version as a number of any size, for messages.
     fn number(self) -> i64;
 }
 

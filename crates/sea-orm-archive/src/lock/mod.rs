@@ -16,7 +16,7 @@
 //!         #[sea_orm(primary_key)]
 //!         pub id: i64,
 //!         pub text: String,
-//!         pub version: i32,
+//!         pub lock_version: i32,
 //!     }
 //!
 //!     impl ActiveModelBehavior for ActiveModel {}
@@ -29,7 +29,7 @@
 //! let mut note = read.clone().into_active_model();
 //! note.text = Set("better".to_owned());
 //! match note.update_if_unchanged(&db).await {
-//!     Ok(saved) => println!("version {}", saved.version),
+//!     Ok(saved) => println!("lock version {}", saved.lock_version),
 //!     Err(UpdateError::Conflict { current, .. }) => println!("409: {}", current.text),
 //!     Err(UpdateError::NotFound { .. }) => println!("410"),
 //!     Err(UpdateError::Other(error)) => return Err(error),

@@ -39,9 +39,9 @@ pub trait UpdateIfUnchanged:
     /// One statement:
     ///
     /// ```sql
-    /// UPDATE "notes" SET "text" = $1, "version" = "version" + 1
-    /// WHERE ("notes"."id" OPERATOR(pg_catalog.=) $2) AND "notes"."version" = $3
-    /// RETURNING "id", "text", "version"
+    /// UPDATE "notes" SET "text" = $1, "lock_version" = "lock_version" + 1
+    /// WHERE ("notes"."id" OPERATOR(pg_catalog.=) $2) AND "notes"."lock_version" = $3
+    /// RETURNING "id", "text", "lock_version"
     /// ```
     ///
     /// Only if that finds no row, a second one reads the row that is in the way. A transaction of the
@@ -57,7 +57,7 @@ pub trait UpdateIfUnchanged:
     /// #         #[sea_orm(primary_key)]
     /// #         pub id: i64,
     /// #         pub text: String,
-    /// #         pub version: i32,
+    /// #         pub lock_version: i32,
     /// #     }
     /// #     impl ActiveModelBehavior for ActiveModel {}
     /// # }
@@ -192,7 +192,7 @@ impl<E: OptimisticLock> ReadRow<E> {
         for column in E::PrimaryKey::iter() {
             key.push(set(model, column.into_column())?);
         }
-        let read = <E::Version as ValueType>::try_from(version.clone());
+        let read = <E::LockVersion as ValueType>::try_from(version.clone());
         let read = read.map_err(|error| DbErr::Type(error.to_string()))?;
         Ok(Self {
             key,

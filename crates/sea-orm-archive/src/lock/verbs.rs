@@ -66,17 +66,17 @@ type Active<M> = <<M as ModelTrait>::Entity as Restorable>::Active;
 type Column<M> = <<M as ModelTrait>::Entity as EntityTrait>::Column;
 
 /// The version that a model has.
-pub(super) fn version_of<M, E>(model: &M, column: Column<M>) -> Result<E::Version, Error>
+pub(super) fn version_of<M, E>(model: &M, column: Column<M>) -> Result<E::LockVersion, Error>
 where
     M: ModelTrait,
     E: OptimisticLock,
 {
-    <E::Version as ValueType>::try_from(model.get(column))
+    <E::LockVersion as ValueType>::try_from(model.get(column))
         .map_err(|_| no_version::<E>("has another type there"))
 }
 
 /// The version that a deleted model has, in the column that has the name of the active one.
-fn archived_version<M>(model: &M) -> Result<<Active<M> as OptimisticLock>::Version, Error>
+fn archived_version<M>(model: &M) -> Result<<Active<M> as OptimisticLock>::LockVersion, Error>
 where
     M: ModelTrait<Entity: Restorable<Active: OptimisticLock>>,
 {

@@ -18,7 +18,7 @@ pub(crate) struct AtLockVersion {
 }
 
 impl AtLockVersion {
-    pub fn of<E: OptimisticLock>(version: E::Version) -> Self {
+    pub fn of<E: OptimisticLock>(version: E::LockVersion) -> Self {
         Self {
             column: E::lock_version_column().as_str().to_owned(),
             value: version.into(),

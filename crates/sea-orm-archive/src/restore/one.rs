@@ -55,7 +55,7 @@ impl<E: Archivable> RestoreOne<E> {
     /// #     pub struct Model {
     /// #         #[sea_orm(primary_key)]
     /// #         pub id: i64,
-    /// #         pub version: i32,
+    /// #         pub lock_version: i32,
     /// #     }
     /// #     impl ActiveModelBehavior for ActiveModel {}
     /// # }
@@ -70,7 +70,7 @@ impl<E: Archivable> RestoreOne<E> {
     /// the archive table. Another version is an [`ConflictError::LockVersion`].
     ///
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
-    pub fn at_lock_version(mut self, version: E::Version) -> Self
+    pub fn at_lock_version(mut self, version: E::LockVersion) -> Self
     where
         E: OptimisticLock,
     {

@@ -27,6 +27,7 @@ pub mod code {
         cascade(super::part::Entity),
         detach(super::label::Entity)
     )]
+    #[optimistic_lock(field = "version")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: String,

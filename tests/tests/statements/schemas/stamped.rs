@@ -7,7 +7,7 @@ use sea_orm_migration::{DbErr, SchemaManager};
 use super::{Schema, entity, moves};
 use crate::recorder::Recorder;
 
-entity!(#[derive(DeriveArchive, DeriveOptimisticLock)] post "posts" {
+entity!(#[derive(DeriveArchive, DeriveOptimisticLock)] #[optimistic_lock(field = "version")] post "posts" {
     pub title: String,
     pub version: i32,
 });

@@ -9,7 +9,7 @@ mod a {
         #[sea_orm(primary_key)]
         pub id: i64,
         #[sea_orm(extra = "GENERATED ALWAYS AS (1) STORED")]
-        pub version: i32,
+        pub lock_version: i32,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -25,7 +25,7 @@ mod b {
         #[sea_orm(primary_key)]
         pub id: i64,
         #[sea_orm(save_as = "text", select_as = "integer")]
-        pub version: i32,
+        pub lock_version: i32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -45,7 +45,7 @@ mod c {
         #[sea_orm(primary_key)]
         pub id: i64,
         #[sea_orm(unique)]
-        pub version: i32,
+        pub lock_version: i32,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -61,7 +61,7 @@ mod d {
         #[sea_orm(primary_key)]
         pub id: i64,
         #[sea_orm(nullable)]
-        pub version: i32,
+        pub lock_version: i32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -5,11 +5,11 @@ mod a {
     #[sea_orm::model]
     #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
     #[sea_orm(table_name = "notes")]
-    #[optimistic_lock(version = "version", version = "version")]
+    #[optimistic_lock(field = "lock_version", field = "lock_version")]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
-        pub version: i32,
+        pub lock_version: i32,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -21,12 +21,12 @@ mod b {
 
     #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
     #[sea_orm(table_name = "notes")]
-    #[optimistic_lock(version = "version")]
-    #[optimistic_lock(version = "id")]
+    #[optimistic_lock(field = "lock_version")]
+    #[optimistic_lock(field = "id")]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
-        pub version: i32,
+        pub lock_version: i32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,4 +1,4 @@
-//! What has a version and no archive cannot be archived.
+//! What has a lock version and no archive cannot be archived.
 
 mod note {
     use sea_orm::entity::prelude::*;
@@ -10,7 +10,7 @@ mod note {
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
-        pub version: i32,
+        pub lock_version: i32,
     }
 
     impl ActiveModelBehavior for ActiveModel {}

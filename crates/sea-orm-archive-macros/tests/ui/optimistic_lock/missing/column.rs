@@ -8,7 +8,7 @@ mod a {
         #[sea_orm(primary_key)]
         pub id: i64,
         #[sea_orm(ignore)]
-        pub version: i32,
+        pub lock_version: i32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -23,7 +23,7 @@ mod b {
 
     #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
     #[sea_orm(table_name = "notes")]
-    #[optimistic_lock(version = "revision")]
+    #[optimistic_lock(field = "revision")]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,

@@ -4,7 +4,7 @@ mod a {
 
     #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
     #[sea_orm(table_name = "notes")]
-    #[optimistic_lock(version = "revison")]
+    #[optimistic_lock(field = "revison")]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
@@ -23,7 +23,7 @@ mod b {
 
     #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
     #[sea_orm(table_name = "notes")]
-    #[optimistic_lock(version = "rev")]
+    #[optimistic_lock(field = "rev")]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
@@ -44,7 +44,7 @@ mod c {
     #[sea_orm::model]
     #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
     #[sea_orm(table_name = "notes")]
-    #[optimistic_lock(version = "Type")]
+    #[optimistic_lock(field = "Type")]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,

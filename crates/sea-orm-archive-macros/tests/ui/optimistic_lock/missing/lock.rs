@@ -1,4 +1,4 @@
-//! What has no version cannot be archived, restored or written by it.
+//! What has no lock version cannot be archived, restored or written by it.
 
 mod note {
     use sea_orm::entity::prelude::*;

@@ -9,7 +9,7 @@ mod a {
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
-        pub version: i32,
+        pub lock_version: i32,
     }
 
     impl ActiveModelBehavior for ActiveModel {}

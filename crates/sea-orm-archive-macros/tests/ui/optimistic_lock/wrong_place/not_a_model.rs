@@ -5,7 +5,7 @@ pub enum Model {}
 
 #[derive(DeriveOptimisticLock)]
 pub struct Note {
-    pub version: i32,
+    pub lock_version: i32,
 }
 
 #[derive(DeriveOptimisticLock)]

@@ -8,7 +8,7 @@ mod a {
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
-        #[optimistic_lock(version)]
+        #[optimistic_lock(field)]
         pub revision: i32,
     }
 
@@ -25,7 +25,7 @@ mod b {
         #[sea_orm(primary_key)]
         pub id: i64,
         #[optimistic_lock]
-        pub version: i32,
+        pub lock_version: i32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

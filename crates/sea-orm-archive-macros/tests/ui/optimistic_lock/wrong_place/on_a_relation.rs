@@ -10,7 +10,7 @@ mod a {
         pub id: i64,
         pub version_id: i64,
         #[sea_orm(belongs_to, from = "version_id", to = "id")]
-        pub version: BelongsTo<super::version::Entity>,
+        pub lock_version: BelongsTo<super::lock_version::Entity>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -23,19 +23,19 @@ mod b {
     #[sea_orm::model]
     #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
     #[sea_orm(table_name = "notes")]
-    #[optimistic_lock(version = "version")]
+    #[optimistic_lock(field = "lock_version")]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
         pub version_id: i64,
         #[sea_orm(belongs_to, from = "version_id", to = "id")]
-        pub version: BelongsTo<super::version::Entity>,
+        pub lock_version: BelongsTo<super::lock_version::Entity>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-mod version {
+mod lock_version {
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]

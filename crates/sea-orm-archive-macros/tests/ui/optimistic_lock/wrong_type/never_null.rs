@@ -8,7 +8,7 @@ mod a {
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
-        pub version: Option<i32>,
+        pub lock_version: Option<i32>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -20,7 +20,7 @@ mod b {
 
     #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
     #[sea_orm(table_name = "notes")]
-    #[optimistic_lock(version = "revision")]
+    #[optimistic_lock(field = "revision")]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,

@@ -8,7 +8,7 @@ mod a {
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
-        pub version: String,
+        pub lock_version: String,
     }
 
     impl ActiveModelBehavior for ActiveModel {}

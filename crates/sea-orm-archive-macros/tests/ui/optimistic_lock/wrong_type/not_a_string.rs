@@ -4,7 +4,7 @@ mod a {
 
     #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
     #[sea_orm(table_name = "notes")]
-    #[optimistic_lock(version = revision)]
+    #[optimistic_lock(field = revision)]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
@@ -23,11 +23,11 @@ mod b {
 
     #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
     #[sea_orm(table_name = "notes")]
-    #[optimistic_lock(version)]
+    #[optimistic_lock(field)]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
-        pub version: i32,
+        pub lock_version: i32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -47,7 +47,7 @@ mod c {
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
-        pub version: i32,
+        pub lock_version: i32,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -59,11 +59,11 @@ mod d {
 
     #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
     #[sea_orm(table_name = "notes")]
-    #[optimistic_lock[version]]
+    #[optimistic_lock[lock_version]]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
-        pub version: i32,
+        pub lock_version: i32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -78,11 +78,11 @@ mod e {
 
     #[derive(Clone, Debug, DeriveEntityModel, DeriveOptimisticLock)]
     #[sea_orm(table_name = "notes")]
-    #[optimistic_lock("version")]
+    #[optimistic_lock("lock_version")]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
-        pub version: i32,
+        pub lock_version: i32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -7,7 +7,7 @@ mod a {
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
-        pub version: u32,
+        pub lock_version: u32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
