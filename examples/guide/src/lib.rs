@@ -1,7 +1,24 @@
 //! The code of the guide. Each page of `docs/guide/` has a module of the same name here. A test checks that every block
 //! of Rust on the page is in that module, runs it on an empty database, and compares what it prints with the page.
 
+pub mod archive_and_restore;
+pub mod audit;
+pub mod background_jobs;
 pub mod blog;
+pub mod check;
+pub mod conflicts;
+pub mod context_and_axum;
+pub mod deleted_list;
+pub mod errors_and_http;
+pub mod from_deleted_at;
+pub mod history;
+pub mod lost_updates;
+pub mod migrations_under_traffic;
+pub mod poolers;
+pub mod roles_and_grants;
+pub mod stamps;
+pub mod tenants;
+pub mod testing;
 
 use sea_orm::{DatabaseConnection, DbErr};
 use sea_orm_migration::{MigrationTrait, SchemaManager};

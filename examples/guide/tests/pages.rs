@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use guide::Output;
+use sea_orm::ConnectionTrait;
 use sea_orm_archive_tests::{Database, page::Page};
 
 /// A test for each page: the Markdown, the module, and what the module prints.
@@ -15,9 +16,17 @@ macro_rules! pages {
             let sources: Vec<_> = sources.iter().map(String::as_str).collect();
             page.assert_compiled(&sources);
             let database = Database::empty().await;
-            let db = database.connect().await;
+            // As an application does: the role owns its tables, and is no superuser.
+            let role = database.role("app").await;
+            let grants = format!(
+                "ALTER ROLE {role} CREATEROLE; GRANT ALL ON SCHEMA public TO {role}; GRANT CREATE ON DATABASE {} TO {role}",
+                database.name(),
+            );
+            database.connect().await.execute_unprepared(&grants).await?;
+            let db = database.connect_as("app").await;
             let mut output = Output::default();
             guide::$page::run(&db, &mut output).await?;
+            println!("{}", output.0);
             page.assert_printed(&output.0);
             Ok(())
         })*
@@ -26,7 +35,25 @@ macro_rules! pages {
     };
 }
 
-pages! {}
+pages! {
+    archive_and_restore "archive-and-restore.md",
+    from_deleted_at "from-deleted-at.md",
+    deleted_list "deleted-list.md",
+    conflicts "conflicts.md",
+    errors_and_http "errors-and-http.md",
+    context_and_axum "context-and-axum.md",
+    background_jobs "background-jobs.md",
+    audit "audit.md",
+    stamps "stamps.md",
+    history "history.md",
+    lost_updates "lost-updates.md",
+    tenants "tenants.md",
+    roles_and_grants "roles-and-grants.md",
+    check "check.md",
+    migrations_under_traffic "migrations-under-traffic.md",
+    poolers "poolers.md",
+    testing "testing.md",
+}
 
 /// The module of a page, and those that it shares with others.
 fn sources(page: &str) -> std::io::Result<Vec<String>> {

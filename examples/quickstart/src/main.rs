@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Everything of that archival comes back, with its ids.
     let restored = post::Entity::restore_by_id(post.id).exec(&db).await?;
-    println!("restored: {:?}", restored.archival.rows());
+    println!("restored: {:?}", restored.rows);
     println!("comments: {}", comment::Entity::find().count(&db).await?);
     Ok(())
 }

@@ -310,7 +310,7 @@ async fn output_in_the_guide_is_what_check_reports() {
     )
     .await;
     let found: Vec<_> = shop.check().await.iter().map(ToString::to_string).collect();
-    let guide = include_str!("../../../docs/check.md");
+    let guide = include_str!("../../../docs/internals/check.md");
     let output = found.join("\n");
     assert!(guide.contains(&output), "{output}");
 }

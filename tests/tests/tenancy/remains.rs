@@ -1,10 +1,12 @@
 //! Rows with the id of another tenant's archival: its restore neither brings them back nor waits for them.
 
-use sea_orm_archive::archival;
 use sea_orm_archive::prelude::*;
+use sea_orm_archive::{Context, archival};
+use sea_orm_archive_migration::{ArchiveSchema, TenancySchema};
 
+use crate::tenancy::bare::{bare, grant};
 use crate::tenancy::database::{Organisations, number, run};
-use crate::tenancy::model::post;
+use crate::tenancy::model::{comment, post};
 
 /// Whether policies hold for the owner of the schema `archive`, or not.
 const OWNERS: [&str; 2] = ["nobypassrls", "bypassrls"];
@@ -62,4 +64,42 @@ async fn a_row_of_the_tenant_that_a_policy_hides_stops_the_restore() {
             "{refused}"
         );
     }
+}
+
+/// The archival says the tenant without the blanks that `char(n)` is padded with: its rows are of this tenant all the same.
+#[tokio::test]
+async fn a_row_of_a_padded_tenant_that_a_policy_keeps_stops_the_restore() {
+    let organisations = bare().await;
+    let owner = &organisations.owner;
+    run(
+        owner,
+        "create table comments (id bigint primary key, org_id char(4) not null, post_id bigint not null);
+         create table likes (id bigint primary key, org_id char(4) not null, comment_id bigint not null references comments on delete cascade)",
+    )
+    .await;
+    let manager = organisations.manager();
+    for table in ["comments", "likes"] {
+        manager.archive_existing_table(table).await.unwrap();
+        manager.enable_tenancy((table, "org_id")).await.unwrap();
+    }
+    grant(&organisations).await;
+    let rows = "insert into comments values (11, 'ab', 1); insert into likes values (111, 'ab', 11), (112, 'ab', 11)";
+    let policy = "create policy mine on deleted_likes as restrictive for delete using (id <> 111)";
+    let context = Context::new().tenant("ab");
+    let txn = context.begin(&organisations.web).await.unwrap();
+    run(&txn, rows).await;
+    let archival = comment::Entity::archive_by_id(11).exec(&txn).await.unwrap();
+    assert_eq!(archival.tenant.as_deref(), Some("ab"));
+    txn.commit().await.unwrap();
+    run(owner, policy).await;
+    let txn = context.begin(&organisations.web).await.unwrap();
+    let refused = archival.restore(&txn).await.unwrap_err().to_string();
+    assert!(
+        refused.contains("still has rows in public.deleted_likes"),
+        "{refused}"
+    );
+    run(owner, "drop policy mine on deleted_likes").await;
+    let restored = archival.restore(&txn).await.unwrap();
+    assert_eq!(restored.rows["public.likes"], 2);
+    txn.commit().await.unwrap();
 }

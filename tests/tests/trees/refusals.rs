@@ -5,7 +5,7 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::SchemaManager;
 
-use crate::trees::database::{contents, database, run};
+use crate::trees::database::{contents, count, database, run};
 
 mod order {
     use sea_orm::entity::prelude::*;
@@ -242,6 +242,25 @@ async fn nothing_is_installed() {
         "{error}"
     );
     assert!(error.to_string().contains("install_archive"));
+}
+
+/// The answer would be that all is well, and the row in neither table.
+#[tokio::test]
+async fn archival_whose_root_was_removed_by_hand_is_not_restored() {
+    let database = database("orders", ORDERS, &["orders", "lines"]).await;
+    let db = database.connect().await;
+    run(&db, "insert into orders values (3)").await;
+    let archival = order::Entity::archive_by_id(3).exec(&db).await.unwrap();
+    run(&db, "delete from deleted_orders").await;
+    let error = archival.restore(&db).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Drift(DriftError::IncompleteArchival { .. })),
+        "{error}"
+    );
+    let message = error.to_string();
+    assert!(message.contains("public.deleted_orders"), "{message}");
+    let open = count(&db, "archive.archival", "restored_at is null").await;
+    assert_eq!(open, 1);
 }
 
 /// A runtime that is newer than the schema would call what is not there yet, or not what it expects.

@@ -84,10 +84,7 @@ fn the_version_is_the_field_of_that_name_or_the_one_that_is_named() {
         lock_version::<dense::Entity>(),
         named("lock_version", "i32")
     );
-    assert_eq!(
-        lock_version::<small::Entity>(),
-        named("lockVersion", "i16")
-    );
+    assert_eq!(lock_version::<small::Entity>(), named("lockVersion", "i16"));
     assert_eq!(lock_version::<big::Entity>(), named("rowVersion", "i64"));
     assert_eq!(
         lock_version::<of_another_name::Entity>(),

@@ -2,7 +2,7 @@
 //!
 //! Each table has a function of its own, with the names of its columns in it: one function for all of them would
 //! have to reach the columns through jsonb, which costs two to three times as much for each row. The figures are in
-//! `docs/stamps.md`.
+//! `docs/internals/stamps.md`.
 
 use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_archive_postgres::schema;

@@ -4,6 +4,7 @@ pub mod comment;
 pub mod post;
 pub mod user;
 
+use sea_orm::{ActiveValue::Set, DatabaseConnection, entity::prelude::*};
 use sea_orm_archive_migration::prelude::*;
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -64,4 +65,32 @@ impl MigrationTrait for CreateBlog {
             .await?;
         manager.uninstall_archive().await
     }
+}
+
+/// Creates the blog with a user, Ann, and two posts with two comments each.
+pub async fn fill(db: &DatabaseConnection) -> Result<(), DbErr> {
+    crate::up(db, &CreateBlog).await?;
+    let user = user::ActiveModel {
+        name: Set("Ann".to_owned()),
+        ..Default::default()
+    };
+    let user = user.insert(db).await?;
+    for slug in ["first", "second"] {
+        let post = post::ActiveModel {
+            author_id: Set(user.id),
+            title: Set(format!("The {slug} post")),
+            slug: Set(slug.to_owned()),
+            ..Default::default()
+        };
+        let post = post.insert(db).await?;
+        for content in ["Yes", "No"] {
+            let comment = comment::ActiveModel {
+                post_id: Set(post.id),
+                content: Set(content.to_owned()),
+                ..Default::default()
+            };
+            comment.insert(db).await?;
+        }
+    }
+    Ok(())
 }

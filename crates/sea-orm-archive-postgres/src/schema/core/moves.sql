@@ -236,3 +236,14 @@ BEGIN
     RETURN result;
 END
 $$;
+
+-- Whether the current transaction moves rows of this table, or cuts or puts back links of its rows: for triggers of the
+-- application, in their condition or in their function. Like the setting that it reads it is a hint and no proof.
+--
+-- The archive table of a moved table is moving, too, and so is each partition.
+CREATE OR REPLACE FUNCTION archive.is_moving(relation regclass) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN coalesce(
+    pg_catalog.starts_with(pg_catalog.current_setting('archive.moving', true), pg_catalog.concat(pg_catalog.pg_current_xact_id_if_assigned(), ':'))
+    AND pg_catalog.strpos(pg_catalog.translate(pg_catalog.current_setting('archive.moving', true), '~', ','),
+            pg_catalog.concat(',', coalesce(pg_catalog.pg_partition_root(relation), relation)::oid, ',')) > 0, false);

@@ -50,6 +50,7 @@ DROP FUNCTION IF EXISTS archive.describe_tables(oid[]);
 DROP FUNCTION IF EXISTS archive.describe_unique_indexes(oid[]);
 DROP FUNCTION IF EXISTS archive.answer(text, bigint);
 DROP FUNCTION IF EXISTS archive.schema_version();
+DROP FUNCTION IF EXISTS archive.is_moving(regclass);
 DROP FUNCTION IF EXISTS archive.run(text[], text[], boolean[], text, jsonb);
 DROP FUNCTION IF EXISTS archive.unchanged(bigint, text[]);
 DROP FUNCTION IF EXISTS archive.refuse_old_snapshot(text[]);

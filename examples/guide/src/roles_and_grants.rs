@@ -1,0 +1,26 @@
+//! Roles and grants.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use sea_orm_archive_migration::prelude::*;
+use sea_orm_migration::SchemaManager;
+
+use crate::Output;
+
+async fn grant(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    manager.grant_archive("web").await?; // archive, restore, preview, histories
+    manager.grant_audit("auditor").await?; // read the audit log
+    manager.grant_audit_maintenance("jobs").await?; // create its partitions
+    Ok(())
+}
+
+pub async fn run(db: &DatabaseConnection, _output: &mut Output) -> anyhow::Result<()> {
+    let manager = SchemaManager::new(db);
+    manager.install_archive().await?;
+    manager.install_audit().await?;
+    db.execute_unprepared("create role web; create role auditor; create role jobs; grant web, auditor, jobs to current_user")
+        .await?;
+    grant(&manager).await?;
+    db.execute_unprepared("drop owned by web, auditor, jobs; drop role web, auditor, jobs")
+        .await?;
+    Ok(())
+}
