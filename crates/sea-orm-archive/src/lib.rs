@@ -54,6 +54,8 @@ mod deleted_by;
 pub mod entity;
 pub mod error;
 mod exec;
+#[cfg(all(doc, not(doctest)))]
+pub mod guide;
 pub mod history;
 pub mod lock;
 mod plan;
@@ -91,7 +93,7 @@ pub use verbs::{ArchiveEntity, ArchiveModel, RestoreModel};
 
 /// The traits, derives and types that most programs use.
 ///
-/// [`Context`](crate::Context) is left out: `use anyhow::Context` would hide it, or it would hide anyhow's.
+/// [`Context`] is left out: `use anyhow::Context` would hide it, or it would hide anyhow's.
 pub mod prelude {
     pub use crate::{
         Archivable, Archival, ArchiveEntity, ArchiveIfUnchanged, ArchiveModel, AuditEntity,

@@ -1,0 +1,31 @@
+//! The guide, one page a task. Each page is `docs/guide/` of the repository, where its code is compiled and run by a test.
+
+// The links of a page are defined here before the page defines them as files: the first definition counts.
+macro_rules! pages {
+    ($($page:ident $file:literal,)*) => {$(
+        #[doc = include_str!("guide_links.md")]
+        #[doc = include_str!(concat!("../guide/", $file))]
+        pub mod $page {}
+    )*};
+}
+
+pages! {
+    archive_and_restore "archive-and-restore.md",
+    from_deleted_at "from-deleted-at.md",
+    deleted_list "deleted-list.md",
+    conflicts "conflicts.md",
+    errors_and_http "errors-and-http.md",
+    context_and_axum "context-and-axum.md",
+    background_jobs "background-jobs.md",
+    audit "audit.md",
+    stamps "stamps.md",
+    history "history.md",
+    lost_updates "lost-updates.md",
+    tenants "tenants.md",
+    roles_and_grants "roles-and-grants.md",
+    check "check.md",
+    migrations_under_traffic "migrations-under-traffic.md",
+    poolers "poolers.md",
+    testing "testing.md",
+    glossary "glossary.md",
+}
