@@ -88,7 +88,7 @@ mod nested;
 /// | `#[archive(..)]` | default | |
 /// | --- | --- | --- |
 /// | `deleted_by = "type"` | `i64` | the type of a user's id, in the nullable column `deleted_by` |
-/// | `table_name = "name"` | `deleted_` and the table's | the deleted entity |
+/// | `table_name = "name"` | `deleted_` and the table's | the archive table |
 /// | `deleted_at_column = "name"` | `deleted_at` | the column with the time |
 /// | `deleted_by_column = "name"` | `deleted_by` | the column with the user |
 /// | `archival_id_column = "name"` | `archival_id` | the column with the archival |

@@ -49,5 +49,16 @@ macro_rules! snapshots {
 }
 
 snapshots!(
-    tree, detach, composite, guarded, audited, tenants, stamped, history
+    tree,
+    detach,
+    composite,
+    guarded,
+    audited,
+    tenants,
+    stamped,
+    history,
+    partitioned,
+    computed,
+    quoted,
+    shared_child
 );

@@ -6,9 +6,13 @@ use crate::recorder::Recorder;
 
 pub mod audited;
 pub mod composite;
+pub mod computed;
 pub mod detach;
 pub mod guarded;
 pub mod history;
+pub mod partitioned;
+pub mod quoted;
+pub mod shared_child;
 pub mod stamped;
 pub mod tenants;
 pub mod tree;
