@@ -105,8 +105,18 @@ pub async fn archive(
     archival.restore(&db).await?;
 
     // look first: nothing moves
-    post::Entity::archive_by_id(42).preview(&db).await?; // what would move, what blocks it
-    post::Entity::restore_by_id(42).preview(&db).await?; // every conflict
+    let preview = post::Entity::archive_by_id(42).preview(&db).await?;
+    println!("{:?}", preview.rows); // what would move
+    for blocker in preview.blocked {
+        println!("{blocker}");
+    }
+    for conflict in post::Entity::restore_by_id(42)
+        .preview(&db)
+        .await?
+        .conflicts
+    {
+        println!("{conflict}");
+    }
     Ok(())
 }
 
@@ -212,7 +222,9 @@ pub async fn log(
         .filter(audit::Column::At.gte(yesterday))
         .all(&db)
         .await?;
-    document::Entity::find_as_of(42, yesterday).one(&db).await?; // the row as it was
+    if let Some(past) = document::Entity::find_as_of(42, yesterday).one(&db).await? {
+        println!("{}", past.row.title); // the row as it was
+    }
     document.revert_to(yesterday, &db).await?; // a change of its own; needs DeriveOptimisticLock
     Ok(())
 }
