@@ -1,4 +1,4 @@
-//! The last resort: a PostgreSQL from the internet.
+//! Fetching a PostgreSQL from the internet, where none is installed.
 
 use std::{
     env,
@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Fetches one and returns its folder of programs, or says why that did not work.
+/// Fetches one and returns the folder of its programs, or the reason why that failed.
 pub(crate) fn fetch() -> Result<PathBuf, String> {
     eprintln!(
         "No PostgreSQL 15 or newer is installed here: fetching one. \
@@ -20,27 +20,27 @@ pub(crate) fn fetch() -> Result<PathBuf, String> {
         .arg("--target-dir")
         .arg(target().join("fetch"))
         .arg("--")
-        .arg(shelf())
+        .arg(servers_folder())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("cargo does not run: {error}"))?;
     // The folder of its programs, or the reason why there is none.
-    let said = String::from_utf8_lossy(&output.stdout);
-    match said.trim() {
-        "" => Err("cargo could not build what fetches it, see above".to_owned()),
+    let printed = String::from_utf8_lossy(&output.stdout);
+    match printed.trim() {
+        "" => Err("cargo could not build the program that fetches it, see above".to_owned()),
         bindir if output.status.success() => Ok(PathBuf::from(bindir)),
         reason => Err(reason.to_owned()),
     }
 }
 
-/// Where fetched servers are kept, a folder for each version. `cargo clean` takes it away.
-pub(crate) fn shelf() -> PathBuf {
+/// The folder of fetched servers, with a folder for each version. `cargo clean` removes it.
+pub(crate) fn servers_folder() -> PathBuf {
     target().join("servers")
 }
 
-/// Below the workspace's own `target`, wherever the rest is built: an environment that moves the
-/// build may throw it away each time.
+/// Always in the `target` folder of the workspace: an environment that sets another target folder
+/// may delete it after each build.
 fn target() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/throwaway-postgres")
 }

@@ -1,4 +1,4 @@
-//! The version column of an entity, in every format.
+//! The lock version column of an entity, in every format.
 
 use sea_orm::IdenStatic;
 use sea_orm_archive::{Archivable, OptimisticLock};
@@ -21,7 +21,7 @@ mod dense {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// A compact entity with its version in one field or another.
+/// An entity in the compact format, with the lock version in the given field.
 macro_rules! compact {
     ($name:ident, $option:literal, $(#[$column:meta])* $field:ident, $type:ty) => {
         mod $name {
@@ -50,7 +50,7 @@ macro_rules! compact {
 }
 
 compact!(small, "version", version, i16);
-compact!(big, "row_version", row_version, i64);
+compact!(big, "lock_version", lock_version, i64);
 compact!(
     of_another_name,
     "revision",
@@ -69,39 +69,39 @@ compact!(keyword, "type", r#type, i32);
 compact!(keyword_as_written, "r#type", r#type, i32);
 compact!(alias, "revision", revision, self::Revision);
 
-fn version<E: OptimisticLock>() -> (String, &'static str) {
+fn lock_version<E: OptimisticLock>() -> (String, &'static str) {
     let column = E::lock_version_column();
     (
         column.as_str().to_owned(),
-        std::any::type_name::<E::Version>(),
+        std::any::type_name::<E::LockVersion>(),
     )
 }
 
 #[test]
-fn the_version_is_the_field_of_that_name_or_the_one_that_is_named() {
-    let named = |name: &str, ty| (name.to_owned(), ty);
-    assert_eq!(version::<dense::Entity>(), named("version", "i32"));
-    assert_eq!(version::<small::Entity>(), named("version", "i16"));
-    assert_eq!(version::<big::Entity>(), named("rowVersion", "i64"));
+fn the_lock_version_is_the_field_version_or_the_one_that_the_option_names() {
+    let column = |name: &str, ty| (name.to_owned(), ty);
+    assert_eq!(lock_version::<dense::Entity>(), column("version", "i32"));
+    assert_eq!(lock_version::<small::Entity>(), column("version", "i16"));
+    assert_eq!(lock_version::<big::Entity>(), column("lockVersion", "i64"));
     assert_eq!(
-        version::<of_another_name::Entity>(),
-        named("rev no.", "i32")
+        lock_version::<of_another_name::Entity>(),
+        column("rev no.", "i32")
     );
     assert_eq!(
-        version::<of_another_variant::Entity>(),
-        named("revision", "i32")
+        lock_version::<of_another_variant::Entity>(),
+        column("revision", "i32")
     );
-    assert_eq!(version::<keyword::Entity>(), named("type", "i32"));
+    assert_eq!(lock_version::<keyword::Entity>(), column("type", "i32"));
     assert_eq!(
-        version::<keyword_as_written::Entity>(),
-        named("type", "i32")
+        lock_version::<keyword_as_written::Entity>(),
+        column("type", "i32")
     );
-    assert_eq!(version::<alias::Entity>(), named("revision", "i64"));
+    assert_eq!(lock_version::<alias::Entity>(), column("revision", "i64"));
 }
 
-/// Whichever derive comes first.
+/// Independent of the order of the derives.
 #[test]
-fn an_archive_is_noticed() {
+fn the_archive_of_the_entity_is_declared() {
     let archive = dense::Entity::declared_archive().unwrap();
     assert_eq!(
         archive.archive_table,

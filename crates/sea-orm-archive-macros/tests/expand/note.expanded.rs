@@ -1,6 +1,6 @@
 #[automatically_derived]
 impl ::sea_orm_archive::OptimisticLock for Entity {
-    type Version = i32;
+    type LockVersion = i32;
     fn lock_version_column() -> Column {
         Column::Version
     }

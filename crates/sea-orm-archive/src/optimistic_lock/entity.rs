@@ -1,4 +1,4 @@
-//! What a derive says of an entity whose rows count their versions.
+//! What a derive declares for an entity with a lock version.
 
 use std::fmt::{Debug, Display};
 use std::marker::PhantomData;
@@ -8,38 +8,38 @@ use sea_orm::{EntityTrait, Value};
 
 use crate::entity::{Archivable, Declaration};
 
-/// An entity whose rows count their versions, so that nobody overwrites what they have not read.
+/// An entity with a lock version, a column that each update increments, so that no update overwrites a change
+/// that its caller has not read.
 ///
 /// Derive it with `DeriveOptimisticLock`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no version to lock by",
-    label = "the rows of this entity do not count their versions",
+    message = "`{Self}` has no lock version",
+    label = "this entity has no lock version column",
     note = "derive `DeriveOptimisticLock` on its Model, and add `pub version: i32`"
 )]
 pub trait OptimisticLock: EntityTrait {
-    /// The type of the version: that of its field.
-    type Version: LockVersionType;
+    /// The type of the lock version: that of its field.
+    type LockVersion: LockVersionType;
 
-    /// The column that counts the versions of a row.
+    /// The column of the lock version.
     fn lock_version_column() -> Self::Column;
 
-    /// What the entity declares about its archive, where it has one: a row that is gone is looked for
-    /// there.
+    /// What the entity declares about its archive, where it has one: a row that is missing is searched for there.
     fn declared_archive() -> Option<Declaration> {
         None
     }
 }
 
-/// A type that a version can have.
+/// A type that a lock version can have.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a type for a version",
-    label = "not a number that is counted on",
+    message = "`{Self}` is not a type for a lock version",
+    label = "not a signed integer",
     note = "use `i32`, or `i64` for rows that change more than two thousand million times"
 )]
 pub trait LockVersionType:
     Into<Value> + ValueType + Copy + Debug + Display + Send + Sync + 'static
 {
-    /// The version as a number of any size, for messages.
+    /// The lock version as an `i64`, for messages.
     fn number(self) -> i64;
 }
 
@@ -56,7 +56,7 @@ macro_rules! numbers {
 numbers!(i16, i32, i64);
 
 /// `Archive::<E>::declaration()`: an inherent function where `E` is archivable, and that of
-/// [`NoArchive`] where it is not. A derive cannot see which others stand beside it; the compiler can.
+/// [`NoArchive`] where it is not. A derive cannot see which other derives the entity has; the compiler can.
 #[derive(Debug)]
 pub struct Archive<E>(PhantomData<E>);
 
@@ -67,9 +67,9 @@ impl<E: Archivable> Archive<E> {
     }
 }
 
-/// The answer where there is no inherent one.
+/// The function where there is no inherent one.
 pub trait NoArchive {
-    /// Nothing.
+    /// No declaration.
     fn declaration() -> Option<Declaration> {
         None
     }
