@@ -1,5 +1,5 @@
-//! `cargo bench -p sea-orm-archive-benches`, with `-- --quick` for a look that proves nothing, and
-//! with `-- --history` for valid time alone or `-- --audit` for the audit log alone.
+//! `cargo bench -p sea-orm-archive-benches`. With `-- --quick` it only checks that the benchmarks run.
+//! With `-- --history` it measures only valid time, with `-- --audit` only the audit log.
 
 use sea_orm_archive_benches::{Fallible, Parts, Size, run};
 

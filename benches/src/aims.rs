@@ -1,9 +1,9 @@
-//! What was aimed at, and whether it was met.
+//! The aims of the benchmarks, and whether they are met.
 
-/// Ratios so near to a tie that the next run may say otherwise.
+/// A ratio this close to 1 may be below 1 in the next run.
 const TIE: f64 = 1.05;
 
-/// What has to be true of a case.
+/// The aims of a case.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Aims {
     /// At most this many times the floor.
@@ -15,27 +15,27 @@ pub(crate) struct Aims {
 }
 
 impl Aims {
-    /// No or few rows: there the number of round trips decides.
+    /// No or few rows. The number of round trips dominates the time.
     pub const SMALL: Self = Self {
         floor: 1.5,
         soft: TIE,
         rows: None,
     };
 
-    /// From 1,000 rows on.
+    /// 1,000 rows or more.
     pub const SETS: Self = Self {
         floor: 1.1,
         soft: 1.0,
         rows: None,
     };
 
-    /// At 1,000 rows.
+    /// 1,000 rows.
     pub const MIDDLING: Self = Self {
         rows: Some(8.0),
         ..Self::SETS
     };
 
-    /// Which of these the ratios (product to rival) fall short of.
+    /// Lists the aims that the ratios (product to rival) miss.
     pub fn judge(self, floor: Option<f64>, soft: Option<f64>, rows: Option<f64>) -> String {
         let mut short = Vec::new();
         if floor.is_some_and(|ratio| ratio > self.floor) {

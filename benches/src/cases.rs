@@ -11,24 +11,24 @@ use crate::table::{self, ratio, time};
 use crate::target::Target;
 use crate::{Fallible, Size};
 
-/// One line of the claims.
+/// One case of the benchmark.
 pub(crate) struct Case {
     pub name: String,
     pub aims: Aims,
-    /// What the rounds are about, one after the other.
+    /// The targets of the rounds, in order.
     pub targets: Vec<Target>,
-    /// What plans are warmed up with.
+    /// The targets that warm up the plans.
     pub warm: Vec<Target>,
-    /// The same rows move in every round, so what they leave behind is removed in between.
+    /// Whether to vacuum between the rounds, because every round moves the same rows.
     pub vacuum: bool,
-    /// In how many rounds row by row takes part: it needs long.
+    /// The number of rounds for row by row, which is slow.
     pub rows_rounds: usize,
 }
 
 /// Picks the times of one operation.
 type Times = fn(&Samples) -> &Vec<Duration>;
 
-/// What came out, a [`Samples`] for each rival.
+/// The results: [`Samples`] for each rival.
 pub(crate) struct Outcome {
     pub case: Case,
     pub samples: Vec<(Kind, Samples)>,
@@ -40,7 +40,7 @@ impl Outcome {
         median(of(samples))
     }
 
-    /// The cells of one operation.
+    /// The cells of the table for one operation.
     fn row(&self, operation: &str, of: Times) -> Vec<String> {
         let times = Kind::ALL.map(|kind| self.median(kind, of));
         let [product, rest @ ..] = times;
@@ -95,7 +95,7 @@ fn cases(size: &Size) -> Vec<Case> {
     };
     let (each, warm_each) = ten_times(false);
     let (at_once, warm_at_once) = ten_times(true);
-    let again = warm_ten[..2].to_vec();
+    let few_warm = warm_ten[..2].to_vec();
     vec![
         Case {
             name: "no comment".to_owned(),
@@ -117,7 +117,7 @@ fn cases(size: &Size) -> Vec<Case> {
             name: format!("{} comments", size.middling),
             aims: Aims::MIDDLING,
             targets: layout.middling.ids().map(Target::Post).collect(),
-            warm: again.clone(),
+            warm: few_warm.clone(),
             vacuum: false,
             rows_rounds: 7,
         },
@@ -125,7 +125,7 @@ fn cases(size: &Size) -> Vec<Case> {
             name: format!("{} comments", size.large),
             aims: Aims::SETS,
             targets: vec![Target::Post(layout.large.first); size.large_rounds],
-            warm: again,
+            warm: few_warm,
             vacuum: true,
             rows_rounds: 0,
         },
@@ -148,7 +148,7 @@ fn cases(size: &Size) -> Vec<Case> {
     ]
 }
 
-/// Round by round, each rival in its turn, and another one first each time.
+/// Measures each rival in each round. Another rival starts each time.
 pub(crate) async fn measure(rivals: &[Rival], case: Case) -> Fallible<Outcome> {
     eprintln!("{} ...", case.name);
     let mut samples: Vec<_> = rivals
@@ -165,7 +165,7 @@ pub(crate) async fn measure(rivals: &[Rival], case: Case) -> Fallible<Outcome> {
             if case.vacuum || round == 0 {
                 vacuum(&rival.db).await?;
             }
-            // Vacuum throws plans away.
+            // VACUUM invalidates cached plans.
             if case.vacuum || round == 0 {
                 for warm in &case.warm {
                     rival.warm(*warm).await?;

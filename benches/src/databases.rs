@@ -8,7 +8,7 @@ use throwaway_postgres::Postgres;
 
 use crate::{Fallible, Size};
 
-/// Who competes.
+/// The rivals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Archive,
@@ -41,13 +41,13 @@ impl Kind {
         match self {
             Self::Archive => "sea-orm-archive: `archive_by_id`, `archive_many`, `restore_by_id`",
             Self::Floor => {
-                "the same move by hand, prepared: BEGIN, SELECT FOR UPDATE, one statement that deletes and inserts, COMMIT"
+                "the same move in plain SQL, prepared: BEGIN, SELECT FOR UPDATE, one statement that deletes and inserts, COMMIT"
             }
             Self::SoftDelete => {
                 "`deleted_at` with its indexes: BEGIN, two `update_many`, COMMIT; slugs are unique among the active, deleted rows are found by `deleted_at`"
             }
             Self::SoftDeleteBare => {
-                "the same with no index that knows of `deleted_at`: a deleted post keeps its slug, deleted rows are found by reading all"
+                "the same without an index on `deleted_at`: a deleted post blocks its slug, deleted rows are found by a full scan"
             }
             Self::RowByRow => {
                 "SeaORM row by row: a copy of each row inserted, then `cascade_delete`; no record, no locks"
@@ -66,11 +66,11 @@ impl Kind {
     }
 }
 
-/// Which posts are for what.
+/// The posts of each case.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
-    /// Posts without a comment, and with ten: those that plans are warmed up with, those of the
-    /// rounds, and those of the rounds through the slow line.
+    /// Posts without comments and with ten comments: those that warm up the plans, those of the
+    /// rounds, and those of the rounds with latency.
     pub none: Range,
     pub ten: Range,
     pub middling: Range,
@@ -102,8 +102,8 @@ pub(crate) const AUTHOR: i64 = 7;
 pub(crate) const WARM_AUTHOR: i64 = 8;
 const OTHER_AUTHOR: i64 = 9;
 
-/// Rounds that nobody counts: PostgreSQL plans a prepared statement anew five times before it may
-/// keep a plan.
+/// Rounds that are not measured: PostgreSQL plans a prepared statement five times before it may
+/// cache a generic plan.
 pub(crate) const WARM_UP: usize = 8;
 
 impl Layout {
@@ -126,7 +126,7 @@ impl Layout {
         }
     }
 
-    /// Each range with the comments of its posts and their author.
+    /// Each range, with the number of comments of its posts and their author.
     fn contents(&self, size: &Size) -> [(Range, i64, i64); 6] {
         [
             (self.none, 0, OTHER_AUTHOR),
@@ -139,7 +139,7 @@ impl Layout {
     }
 }
 
-/// One connection; all else as SeaORM has it, the ping before each use included.
+/// One connection with the defaults of SeaORM, including the ping before each use.
 pub(crate) async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options
@@ -149,7 +149,7 @@ pub(crate) async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     Database::connect(options).await
 }
 
-/// Makes the databases and fills them.
+/// Creates the databases and fills them.
 pub(crate) async fn create(server: &Postgres, size: &Size) -> Fallible {
     let admin = connect(&server.url("postgres")).await?;
     for kind in [Kind::Archive, Kind::SoftDelete, Kind::SoftDeleteBare] {
@@ -175,7 +175,7 @@ pub(crate) async fn create(server: &Postgres, size: &Size) -> Fallible {
     Ok(())
 }
 
-/// The tables as the migration helper makes them.
+/// The tables as the migration helper creates them.
 pub(crate) async fn archived(db: &DatabaseConnection) -> Result<(), DbErr> {
     let manager = SchemaManager::new(db);
     manager.install_archive().await?;
@@ -233,7 +233,7 @@ pub(crate) async fn archived(db: &DatabaseConnection) -> Result<(), DbErr> {
         .await
 }
 
-/// The same tables with a `deleted_at`.
+/// The same tables with a column `deleted_at`.
 async fn soft_delete(db: &DatabaseConnection, indexed: bool) -> Result<(), DbErr> {
     let unique = if indexed {
         "WHERE deleted_at IS NULL"
@@ -286,7 +286,7 @@ async fn fill(db: &DatabaseConnection, size: &Size) -> Result<(), DbErr> {
     vacuum(db).await
 }
 
-/// Outside the clock, and the same for every rival.
+/// The time of this is not measured. It is the same for every rival.
 pub(crate) async fn vacuum(db: &DatabaseConnection) -> Result<(), DbErr> {
     db.execute_unprepared("VACUUM ANALYZE").await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! The same two tables twice: archived, and with a `deleted_at`.
+//! The same two tables twice: with an archive, and with a column `deleted_at`.
 
 pub mod post {
     use sea_orm::entity::prelude::*;

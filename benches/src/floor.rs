@@ -1,4 +1,4 @@
-//! The same move, written by hand for these two tables.
+//! The same move in plain SQL for these two tables.
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement,
@@ -77,7 +77,7 @@ async fn ids(db: &DatabaseTransaction, sql: &str, values: [Value; 1]) -> Fallibl
 
 async fn run(db: &DatabaseTransaction, sql: &str, values: [Value; 1]) -> Fallible {
     if ids(db, sql, values).await?.is_empty() {
-        return Err("nothing was moved".into());
+        return Err("no row was moved".into());
     }
     Ok(())
 }

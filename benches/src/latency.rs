@@ -1,4 +1,4 @@
-//! The same small trees with a line in between that takes its time.
+//! The small trees over a connection with latency.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -19,7 +19,7 @@ use crate::table;
 use crate::target::Target;
 use crate::{Fallible, Size};
 
-/// How long anything is on its way, in each direction.
+/// The latency in each direction.
 const ONE_WAY: Duration = Duration::from_micros(250);
 
 pub(crate) async fn run(server: &Postgres, size: &Size) -> Fallible {
@@ -64,9 +64,9 @@ pub(crate) async fn run(server: &Postgres, size: &Size) -> Fallible {
     for case in [none, ten, middling] {
         outcomes.push(cases::measure(&rivals, case).await?);
     }
-    println!("## Archive and restore through a line with half a millisecond of latency\n");
+    println!("## Archive and restore over a connection with half a millisecond of latency\n");
     println!(
-        "A pool's `SELECT 1` takes {:.3} ms, ping before use included; on the Unix socket {:.3} ms.\n",
+        "`SELECT 1` through the pool takes {:.3} ms, including the ping before use, and {:.3} ms on the Unix socket.\n",
         far * 1e3,
         near * 1e3
     );
@@ -84,9 +84,9 @@ async fn round_trip(db: &DatabaseConnection) -> Fallible<f64> {
     Ok(median(&samples).unwrap_or_default())
 }
 
-/// Counts what the client sends: each request that waits for an answer is one packet on the line.
+/// Counts the requests of the client. Each request that waits for an answer is one packet.
 async fn round_trips(rivals: &[Rival], line: &Line, target: Target) -> Fallible {
-    println!("## Requests for one post with ten comments, the pool's two pings included\n");
+    println!("## Requests for one post with ten comments, including the two pings of the pool\n");
     const TIMES: u64 = 5;
     let mut rows = Vec::new();
     for rival in rivals {
@@ -123,13 +123,13 @@ async fn settle(line: &Line) {
     }
 }
 
-/// A proxy that delivers everything a little later, and delays nothing that follows.
+/// A proxy that delays every packet by the same time, without blocking the packets after it.
 struct Line {
     address: SocketAddr,
     requests: Arc<AtomicU64>,
 }
 
-/// What is on its way, and when it arrives.
+/// Bytes on their way, and the time when they arrive.
 type Parcel = (Instant, Vec<u8>);
 
 impl Line {
@@ -140,7 +140,7 @@ impl Line {
         let counter = Arc::clone(&requests);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                // A connection that fails is closed, and whoever wanted it sees that.
+                // If this fails, the connection is closed, which the client reports as an error.
                 let _ = join(client, to, &counter);
             }
         });
@@ -191,7 +191,7 @@ fn deliver(mut to: TcpStream, parcels: &Receiver<Parcel>) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// Sleeping alone comes some 60 microseconds late, so the last part is spent awake.
+/// Sleeping ends some 60 microseconds late, so the last part is a busy loop.
 fn wait_until(due: Instant) {
     let early = Duration::from_micros(100);
     if let Some(left) = due.checked_duration_since(Instant::now() + early) {

@@ -1,9 +1,9 @@
-//! The claims of sea-orm-archive, measured against their rivals in one run.
+//! Measures sea-orm-archive and its rivals in one run.
 //!
-//! Every rival has a database of its own on one server, with the same rows, and a pool of one
-//! connection with the settings that SeaORM gives by default. In each round every rival archives the
-//! same post and restores it, one after the other, and the order changes from round to round: what
-//! disturbs the machine disturbs all of them.
+//! Every rival has its own database on one server, with the same rows, and a pool of one connection
+//! with the default settings of SeaORM. In each round every rival archives and restores the same post,
+//! one after the other. The order changes from round to round, so that a disturbance of the machine
+//! affects all of them.
 
 mod aims;
 mod audit;
@@ -30,14 +30,14 @@ use throwaway_postgres::Postgres;
 
 use crate::databases::{Kind, connect};
 
-/// What a measurement returns: any error ends the run.
+/// The result of a measurement. Any error ends the run.
 pub type Fallible<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Runs everything and prints the tables.
+/// Runs the benchmarks and prints the tables.
 ///
 /// # Errors
 ///
-/// If the server does not start, or any statement of any rival fails.
+/// If the server does not start, or if a statement of a rival fails.
 pub fn run(size: Size, parts: Parts) -> Fallible {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -45,7 +45,7 @@ pub fn run(size: Size, parts: Parts) -> Fallible {
     runtime.block_on(measure(&size, parts))
 }
 
-/// What is measured.
+/// The parts to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parts {
     /// Archive, history and the audit log.
@@ -63,7 +63,7 @@ async fn measure(size: &Size, parts: Parts) -> Fallible {
         .setting("max_wal_size", "8GB")
         .setting("checkpoint_timeout", "1h")
         .start()?;
-    introduce(&server).await?;
+    print_setup(&server).await?;
     if parts == Parts::All {
         databases::create(&server, size).await?;
         cases::run(&server, size).await?;
@@ -79,8 +79,8 @@ async fn measure(size: &Size, parts: Parts) -> Fallible {
     Ok(())
 }
 
-/// Says what is measured on what.
-async fn introduce(server: &Postgres) -> Fallible {
+/// Prints the settings of the server, and the rivals.
+async fn print_setup(server: &Postgres) -> Fallible {
     let db = connect(&server.url("postgres")).await?;
     let sql =
         "SELECT string_agg(name || ' = ' || current_setting(name), ', ' ORDER BY name) AS settings

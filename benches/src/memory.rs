@@ -1,14 +1,14 @@
-//! How much the memory of this process grows; where the kernel does not say, nothing is known.
+//! The growth of the memory of this process, if the kernel reports it.
 
 use std::fs;
 
-/// Forgets the highest mark and returns where the process stands now, in kB.
+/// Resets the peak of the resident memory, and returns the current value in kB.
 pub(crate) fn reset() -> Option<u64> {
     fs::write("/proc/self/clear_refs", "5").ok()?;
     status("VmRSS:")
 }
 
-/// How far the highest mark since is above `before`, in kB.
+/// How far the peak since the reset is above `before`, in kB.
 pub(crate) fn growth(before: u64) -> Option<u64> {
     Some(status("VmHWM:")?.saturating_sub(before))
 }

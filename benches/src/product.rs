@@ -1,4 +1,4 @@
-//! sea-orm-archive.
+//! The operations with sea-orm-archive.
 
 use sea_orm::{ColumnTrait, DatabaseConnection};
 use sea_orm_archive::ArchiveEntity;
@@ -22,7 +22,7 @@ pub(crate) async fn archive(db: &DatabaseConnection, target: Target) -> Fallible
     Ok(())
 }
 
-/// There is no way to restore many archivals in one call.
+/// sea-orm-archive has no call that restores many archivals.
 pub(crate) async fn restore(db: &DatabaseConnection, target: Target) -> Fallible {
     match target {
         Target::Post(id) => {

@@ -1,4 +1,4 @@
-//! What reading costs once nine in ten posts are deleted.
+//! The cost of reads when nine in ten posts are deleted.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::rival::median;
 use crate::table::{self, ratio, time};
 use crate::{Fallible, Size};
 
-/// Who is asked.
+/// The schemas to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Schema {
     Archived,
@@ -36,16 +36,16 @@ impl Schema {
     }
 }
 
-/// What is asked.
+/// The queries.
 #[derive(Clone, Copy, Debug)]
-enum Question {
+enum Benchmark {
     AuthorsRows,
     AuthorsCount,
     Count,
     Scan,
 }
 
-impl Question {
+impl Benchmark {
     const ALL: [(Self, &'static str); 4] = [
         (Self::AuthorsRows, "an author's posts"),
         (Self::AuthorsCount, "an author's count"),
@@ -53,8 +53,8 @@ impl Question {
         (Self::Scan, "scan of all"),
     ];
 
-    /// Asks; answers with the number of rows or characters, which is the same everywhere.
-    async fn ask<E>(
+    /// Runs the query, and returns the number of rows or characters, which is the same in every schema.
+    async fn run<E>(
         self,
         db: &DatabaseConnection,
         active: Select<E>,
@@ -106,7 +106,7 @@ pub(crate) async fn run(server: &Postgres, size: &Size) -> Fallible {
     for vacuum in ["VACUUM ANALYZE", "VACUUM FULL ANALYZE"] {
         for (_, db) in &databases {
             db.execute_unprepared(vacuum).await?;
-            // FULL writes the table anew without its visibility map.
+            // FULL rewrites the table without a visibility map.
             db.execute_unprepared("VACUUM posts").await?;
         }
         println!("After {vacuum}:\n");
@@ -115,7 +115,7 @@ pub(crate) async fn run(server: &Postgres, size: &Size) -> Fallible {
     Ok(())
 }
 
-/// All posts were there before nine in ten of them were deleted, one author's like another's.
+/// Inserts all posts, then deletes nine in ten of each author.
 async fn prepare(db: &DatabaseConnection, schema: Schema, size: &Size) -> Fallible {
     let index = match schema {
         Schema::Archived => {
@@ -158,7 +158,7 @@ async fn prepare(db: &DatabaseConnection, schema: Schema, size: &Size) -> Fallib
 
 const AUTHORS: i64 = 200;
 
-/// Nine in ten of each author's.
+/// Nine in ten posts of each author.
 const DELETED: &str = "id / 200 % 10 <> 0";
 
 async fn create(db: &DatabaseConnection) -> Result<(), DbErr> {
@@ -174,7 +174,7 @@ async fn create(db: &DatabaseConnection) -> Result<(), DbErr> {
 
 async fn measure(databases: &[(Schema, DatabaseConnection)], size: &Size) -> Fallible {
     let mut rows = Vec::new();
-    for (question, name) in Question::ALL {
+    for (benchmark, name) in Benchmark::ALL {
         let mut samples = vec![Vec::new(); databases.len()];
         for round in 0..size.read_rounds + 6 {
             let author = round as i64 % AUTHORS;
@@ -183,8 +183,8 @@ async fn measure(databases: &[(Schema, DatabaseConnection)], size: &Size) -> Fal
                 let n = (turn + round) % databases.len();
                 let (schema, db) = &databases[n];
                 let start = Instant::now();
-                answers.push(ask(db, *schema, question, author).await?);
-                // The first ones are for plans and caches.
+                answers.push(run_query(db, *schema, benchmark, author).await?);
+                // The first rounds warm up plans and caches.
                 if round >= 6 {
                     samples[n].push(start.elapsed());
                 }
@@ -216,19 +216,19 @@ async fn measure(databases: &[(Schema, DatabaseConnection)], size: &Size) -> Fal
     Ok(())
 }
 
-async fn ask(
+async fn run_query(
     db: &DatabaseConnection,
     schema: Schema,
-    question: Question,
+    benchmark: Benchmark,
     author: i64,
 ) -> Result<u64, DbErr> {
     if schema == Schema::Archived {
         use post::Column::{AuthorId, Content};
-        return question
-            .ask(db, post::Entity::find(), AuthorId, Content, author)
+        return benchmark
+            .run(db, post::Entity::find(), AuthorId, Content, author)
             .await;
     }
     use soft_post::Column::{AuthorId, Content, DeletedAt};
     let active = soft_post::Entity::find().filter(DeletedAt.is_null());
-    question.ask(db, active, AuthorId, Content, author).await
+    benchmark.run(db, active, AuthorId, Content, author).await
 }

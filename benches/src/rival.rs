@@ -1,4 +1,4 @@
-//! A rival with its connection.
+//! A rival, with its connection.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ pub(crate) struct Rival {
     pub db: DatabaseConnection,
 }
 
-/// What one rival has needed.
+/// The times and the memory of one rival.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Samples {
     pub archive: Vec<Duration>,
@@ -43,7 +43,7 @@ impl Rival {
         }
     }
 
-    /// There and back, with the clock on.
+    /// Archives and restores, and measures both.
     pub async fn measure(&self, target: Target, samples: &mut Samples) -> Fallible {
         let before = memory::reset();
         let start = Instant::now();
@@ -58,7 +58,7 @@ impl Rival {
         Ok(())
     }
 
-    /// There and back, for the plans.
+    /// Archives and restores, to warm up the plans.
     pub async fn warm(&self, target: Target) -> Fallible {
         self.archive(target).await?;
         self.restore(target).await

@@ -1,4 +1,4 @@
-//! SeaORM, one row after the other.
+//! The operations with plain SeaORM, one row after the other.
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,

@@ -1,36 +1,36 @@
-//! How much is measured.
+//! The size of the benchmarks.
 
-/// How many rows, and how often.
+/// The number of rows and of rounds.
 #[derive(Clone, Debug)]
 pub struct Size {
-    /// Posts that nothing happens to, with four comments each.
+    /// Posts that are never archived, with four comments each.
     pub(crate) background: i64,
-    /// The posts of the small cases: each is archived in one round.
+    /// The posts of the small cases. Each is archived in one round.
     pub(crate) small_rounds: usize,
-    /// The comments of a middling post, and how many such posts there are.
+    /// The comments of a middling post, and the number of such posts.
     pub(crate) middling: i64,
     pub(crate) middling_rounds: usize,
-    /// The comments of the large post, which is archived again and again.
+    /// The comments of the large post, which is archived in every round.
     pub(crate) large: i64,
     pub(crate) large_rounds: usize,
-    /// The posts of the one author, with ten comments each.
+    /// The posts of one author, with ten comments each.
     pub(crate) posts: i64,
     pub(crate) posts_rounds: usize,
-    /// The rounds through the slow line.
+    /// The rounds with latency.
     pub(crate) far_rounds: usize,
-    /// The posts that are read, and how often each question is asked.
+    /// The posts of the read benchmarks, and the rounds of each query.
     pub(crate) read_posts: i64,
     pub(crate) read_rounds: usize,
-    /// The identities that change, and how often one is changed.
+    /// The identities that change, and the number of changes.
     pub(crate) departments: i64,
     pub(crate) change_rounds: usize,
-    /// The versions of the one identity, of the bulk load, and as many audit rows.
+    /// The versions of one identity, those of the bulk load, and the number of audit rows.
     pub(crate) versions: i64,
-    pub(crate) look_up_rounds: usize,
+    pub(crate) version_at_rounds: usize,
     pub(crate) join_rounds: usize,
     pub(crate) load_rounds: usize,
-    /// The rows of the table that is audited, and how often they are changed: in batches, all at once, first
-    /// thing in a session, and by an archive.
+    /// The rows of the audited table, and the rounds of changes: in batches, all at once, first in a session,
+    /// and by an archive.
     pub(crate) audited: i64,
     pub(crate) audit_rounds: usize,
     pub(crate) audit_bulk_rounds: usize,
@@ -39,7 +39,7 @@ pub struct Size {
 }
 
 impl Size {
-    /// What the claims are about; some seven minutes.
+    /// The size for measurements. It takes about seven minutes.
     pub const FULL: Self = Self {
         background: 5_000,
         small_rounds: 200,
@@ -55,7 +55,7 @@ impl Size {
         departments: 100,
         change_rounds: 400,
         versions: 100_000,
-        look_up_rounds: 300,
+        version_at_rounds: 300,
         join_rounds: 5,
         load_rounds: 3,
         audited: 100_000,
@@ -65,7 +65,7 @@ impl Size {
         audit_archives: 15,
     };
 
-    /// Whether it runs at all; some seconds.
+    /// Checks only that the benchmarks run. It takes some seconds.
     pub const QUICK: Self = Self {
         background: 100,
         small_rounds: 3,
@@ -81,7 +81,7 @@ impl Size {
         departments: 10,
         change_rounds: 3,
         versions: 1_000,
-        look_up_rounds: 3,
+        version_at_rounds: 3,
         join_rounds: 1,
         load_rounds: 1,
         audited: 1_000,

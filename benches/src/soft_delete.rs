@@ -1,4 +1,4 @@
-//! `deleted_at`, by two `update_many` in a transaction.
+//! Soft delete: two `update_many` of `deleted_at` in a transaction.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -14,7 +14,7 @@ pub(crate) async fn archive(db: &DatabaseConnection, target: Target) -> Fallible
     mark(db, target, Expr::current_timestamp(), true).await
 }
 
-/// Brings back whatever of these was deleted, whenever it was: easier than what an archive promises.
+/// Restores all deleted rows of the target, whenever they were deleted. A restore from an archive is stricter.
 pub(crate) async fn restore(db: &DatabaseConnection, target: Target) -> Fallible {
     let null = || Expr::val(None::<sea_orm::prelude::DateTimeUtc>);
     match target {
@@ -64,7 +64,7 @@ async fn mark(db: &DatabaseConnection, target: Target, value: Expr, active: bool
     comments.exec(&transaction).await?;
     transaction.commit().await?;
     match marked.rows_affected {
-        0 => Err("nothing was marked".into()),
+        0 => Err("no row was marked".into()),
         _ => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! A table that reads well as plain text and as Markdown.
+//! Prints tables that are readable as plain text and as Markdown.
 
 /// Prints the rows under their titles, each column as wide as its widest cell.
 pub(crate) fn print(titles: &[&str], rows: &[Vec<String>]) {
@@ -24,7 +24,7 @@ pub(crate) fn print(titles: &[&str], rows: &[Vec<String>]) {
     println!();
 }
 
-/// A time in milliseconds, or that there is none.
+/// A time in milliseconds, or `-`.
 pub(crate) fn time(seconds: Option<f64>) -> String {
     match seconds.map(|seconds| seconds * 1e3) {
         None => "-".to_owned(),
@@ -34,7 +34,7 @@ pub(crate) fn time(seconds: Option<f64>) -> String {
     }
 }
 
-/// A ratio, or that there is none.
+/// A ratio, or `-`.
 pub(crate) fn ratio(ratio: Option<f64>) -> String {
     ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"))
 }

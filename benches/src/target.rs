@@ -1,8 +1,8 @@
-//! What is archived and restored.
+//! The rows to archive and restore.
 
 use crate::databases::Range;
 
-/// What is archived and restored.
+/// The rows to archive and restore.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {
     Post(i64),

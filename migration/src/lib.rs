@@ -1,8 +1,8 @@
 //! The migrations of the example blog.
 //!
-//! The first one installs the archive, the second one creates the blog: posts, their comments, the
-//! likes of these and the tags of a post can be archived, each with what is below it. Users are
-//! there to write them. The third one audits all of it.
+//! The first one installs the archive. The second one creates the blog: users, and the archived
+//! tables of posts, their comments, the likes of comments, and tags. The third one audits all
+//! tables.
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};

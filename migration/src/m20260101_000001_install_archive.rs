@@ -1,4 +1,4 @@
-//! The archival table, once for the database.
+//! Installs the archive, once for each database.
 
 use sea_orm_archive_migration::prelude::*;
 use sea_orm_migration::prelude::*;

@@ -1,4 +1,4 @@
-//! Users, posts, comments, likes and tags.
+//! Creates users, posts, comments, likes and tags.
 
 use sea_orm_archive_migration::prelude::*;
 use sea_orm_migration::{
@@ -18,7 +18,7 @@ impl MigrationTrait for Migration {
         manager.create_archived_table(likes()).await?;
         manager.create_archived_table(tags()).await?;
         manager.create_archived_table(post_tags()).await?;
-        for index in lookups() {
+        for index in foreign_key_indexes() {
             manager.create_index(index).await?;
         }
         Ok(())
@@ -155,8 +155,8 @@ fn created_at(column: impl IntoIden) -> ColumnDef {
         .to_owned()
 }
 
-/// The foreign keys that no unique index begins with.
-fn lookups() -> [IndexCreateStatement; 4] {
+/// Indexes for the foreign keys that no unique index begins with.
+fn foreign_key_indexes() -> [IndexCreateStatement; 4] {
     let index = |name: &'static str| Index::create().name(name).if_not_exists().to_owned();
     [
         index("comments_post_id_idx")

@@ -1,4 +1,4 @@
-//! Who changes what in the blog is written down, and users get an address.
+//! Audits the tables of the blog, and adds an e-mail address to users.
 
 use sea_orm_archive_migration::prelude::*;
 use sea_orm_migration::{prelude::*, schema::text_null};

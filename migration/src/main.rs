@@ -1,4 +1,4 @@
-//! Runs the migrations: what `sea-orm-cli migrate` calls, and `cargo run -p migration -- up`.
+//! Runs the migrations, for `sea-orm-cli migrate` and `cargo run -p migration -- up`.
 
 use sea_orm_migration::cli;
 

@@ -1,4 +1,4 @@
-//! The one server of a test binary, and the databases that are made on it.
+//! The PostgreSQL server of a test binary, and the databases on it.
 
 use std::{
     collections::HashMap,
@@ -22,35 +22,35 @@ use tokio::{
 
 use crate::{Database, database::Role};
 
-/// How long a test waits for what should happen at once, on a machine that is busy.
+/// How long a test waits for something that should happen at once, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the names of all our databases and roles begin with.
+/// The prefix of the names of all test databases and roles.
 const PREFIX: &str = "archive_test_";
 
-/// Where a template is asked for, and its name there.
+/// The source line that requests a template, and the name of the template there.
 pub(crate) type TemplateKey = (&'static Location<'static>, &'static str);
 
-/// The database that is copied, and its roles.
+/// The name of the database to copy, and its roles.
 type Template = (String, HashMap<String, Role>);
 
 /// A server, and a connection to it that outlives every test.
 pub(crate) struct Cluster {
     server: Server,
-    /// Every `#[tokio::test]` has a runtime that ends with it. What tests share lives on this one.
+    /// Every `#[tokio::test]` has its own runtime, which ends with the test. Tasks that tests share run on this one.
     runtime: Runtime,
     admin: DatabaseConnection,
-    /// The beginning of the names of this process's databases and roles.
+    /// The prefix of the databases and roles of this process.
     prefix: String,
     next: AtomicU32,
     templates: Mutex<HashMap<TemplateKey, Arc<OnceCell<Template>>>>,
 }
 
-/// The failure is kept too: without PostgreSQL the first test says so, and the others say the same
-/// without looking for it again.
+/// A failure is stored too: without PostgreSQL every test reports the error of the first one,
+/// without searching for an installation again.
 static CLUSTER: OnceCell<Result<Cluster, String>> = OnceCell::const_new();
 
-/// The server of this process; the first caller starts it.
+/// The server of this process. The first caller starts it.
 pub(crate) async fn cluster() -> &'static Cluster {
     let started = CLUSTER
         .get_or_init(|| async {
@@ -69,9 +69,9 @@ pub(crate) async fn cluster() -> &'static Cluster {
     }
 }
 
-/// A pool of a few connections, for the runtime of the caller. It is for servers that a test
-/// started itself; on the server of all tests, [`Database::connect`](crate::Database::connect)
-/// is shorter.
+/// A pool of up to eight connections, for the runtime of the caller. Use it for a server that the
+/// test started itself; for the shared server, [`Database::connect`](crate::Database::connect) is
+/// shorter.
 pub async fn connect(url: &str) -> DatabaseConnection {
     connect_with(url, |options| options.max_connections(8))
         .await
@@ -87,14 +87,14 @@ pub(crate) async fn connect_with(
         .sqlx_logging(false)
         .min_connections(0)
         .acquire_timeout(PATIENCE)
-        // Nothing here lasts long enough for a connection to go stale.
+        // Tests are too short for a connection to become stale.
         .test_before_acquire(false);
     set(&mut options);
     sea_orm::Database::connect(options).await
 }
 
 impl Cluster {
-    /// Runs in a thread of its own: starting a server and a runtime both block.
+    /// Call it in a thread of its own: starting a server and a runtime both block.
     fn start() -> Result<Self, Box<dyn std::error::Error>> {
         let server = Server::from_env_or_start()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -104,7 +104,7 @@ impl Cluster {
         let prefix = format!("{PREFIX}{:08x}_", random() as u32);
         let name = prefix.clone();
         let admin = runtime.block_on(connect_with(&server.admin_url(), |options| {
-            // The name says that this process lives, to others that look for leftovers.
+            // While a session with this name exists, other processes do not remove our databases as leftovers.
             options
                 .set_application_name(name)
                 .min_connections(1)
@@ -137,7 +137,7 @@ impl Cluster {
         self.server.url_as(database, role, password)
     }
 
-    /// Runs statements that belong to no test's database.
+    /// Runs statements outside the databases of the tests.
     pub(crate) async fn execute(&self, sql: String) {
         let admin = self.admin.clone();
         let work = async move {
@@ -147,7 +147,7 @@ impl Cluster {
         self.wait(work).await;
     }
 
-    /// The first row of a query that belongs to no test's database.
+    /// The first row of a query that runs outside the databases of the tests.
     pub(crate) async fn query(&self, statement: Statement) -> Option<QueryResult> {
         let admin = self.admin.clone();
         let work = async move {
@@ -165,13 +165,13 @@ impl Cluster {
         }
     }
 
-    /// Makes a database, a copy of another one or an empty one.
+    /// Creates a database: a copy of `template`, or an empty one.
     pub(crate) async fn create_database(&self, template: Option<&str>) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}{number}", self.prefix);
         let template = template.unwrap_or("template1");
-        // Copied files have the cache with which the first session of a database starts at once. On a server that waits
-        // for its disk their checkpoints cost more than that.
+        // Copying files also copies the relation cache file, so that the first session starts faster. On a server
+        // that syncs to disk, the checkpoints of `file_copy` cost more than that saves.
         let strategy = match self.server.throwaway() {
             Some(_) => "file_copy",
             None => "wal_log",
@@ -192,8 +192,8 @@ impl Cluster {
         });
     }
 
-    /// The database to copy for a key; the first caller fills it. If that one fails or its test
-    /// ends, the next caller begins anew.
+    /// The database to copy for a key. The first caller fills it. If that caller fails or its test
+    /// ends before, the next caller starts over.
     pub(crate) async fn template(
         &self,
         key: TemplateKey,
@@ -216,8 +216,8 @@ impl Cluster {
         let template = Database::empty().await;
         fill(&template).await;
         let (name, roles) = template.into_template();
-        // PostgreSQL looks ten times a second whether the last session is gone before it copies a
-        // database. We look more often, and nobody may come back.
+        // Before it copies a database, PostgreSQL checks ten times a second whether the last session has
+        // ended. Checking more often here is faster. New connections are refused meanwhile.
         self.execute(format!(
             "alter database \"{name}\" with allow_connections false"
         ))
@@ -238,7 +238,7 @@ impl Cluster {
         (name, roles)
     }
 
-    /// Makes a role that can log in, and returns its password.
+    /// Creates a role that can log in, and returns its password.
     pub(crate) async fn create_role(&self, name: &str) -> String {
         let password = format!("{:016x}", random());
         self.execute(format!(
@@ -249,12 +249,12 @@ impl Cluster {
     }
 }
 
-/// Random enough to tell processes apart and to keep others out for the time of a test.
+/// Random enough to distinguish processes, and for the passwords of roles that live for one test.
 fn random() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }
 
-/// Removes databases and roles. A test is over by now, so a failure is only told.
+/// Removes databases and roles. The test has ended by then, so a failure is only printed.
 async fn remove(admin: &DatabaseConnection, databases: &[String], roles: &[String]) {
     let databases = databases
         .iter()
@@ -269,8 +269,8 @@ async fn remove(admin: &DatabaseConnection, databases: &[String], roles: &[Strin
     }
 }
 
-/// Removes what test processes left on a server that stays: this one, by its prefix, or all that
-/// were killed, so that no session says that they live.
+/// Removes the databases and roles that test processes left on a permanent server: those with
+/// `prefix`, or those of every process that no longer has a session.
 async fn remove_leftovers(admin: &DatabaseConnection, prefix: Option<&str>) {
     let condition = match prefix {
         Some(prefix) => format!("starts_with(name, '{prefix}')"),
@@ -298,8 +298,8 @@ async fn remove_leftovers(admin: &DatabaseConnection, prefix: Option<&str>) {
     remove(admin, &names[0], &names[1]).await;
 }
 
-/// Runs when the process exits. The main thread has no thread-local variables any more, so all it
-/// does is wait for another one.
+/// Runs when the process exits. The thread-local variables of the main thread are destroyed by then,
+/// so another thread does the work and this function waits for it.
 extern "C" fn remove_ours() {
     static DONE: AtomicBool = AtomicBool::new(false);
     let Some(Ok(cluster)) = CLUSTER.get() else {

@@ -1,4 +1,4 @@
-//! A database of a test's own.
+//! A database that belongs to one test.
 
 use std::{
     collections::HashMap,
@@ -14,18 +14,18 @@ use crate::{
     cluster::{Cluster, PATIENCE, cluster, connect, connect_with},
 };
 
-/// A database that one test has for itself; it goes when this is dropped.
+/// A database that belongs to one test. Dropping this value drops the database.
 ///
-/// Connections belong to the runtime of the test that made them: they are not shared between
-/// tests, and neither is this.
+/// Connections belong to the runtime of the test that opened them. Do not share them, or this value,
+/// between tests.
 pub struct Database {
     cluster: &'static Cluster,
     name: String,
-    /// The roles that this test may log in as, by the name the test knows.
+    /// The roles of this test, by the name that the test uses.
     roles: Mutex<HashMap<String, Role>>,
 }
 
-/// A role on the server. That of a template is the same in every copy.
+/// A role on the server. All copies of a template use the roles of the template.
 #[derive(Clone)]
 pub(crate) struct Role {
     name: String,
@@ -34,8 +34,8 @@ pub(crate) struct Role {
 }
 
 impl Database {
-    /// A copy of the template `key` of the calling line, which `fill` migrates for the first test that asks. Every other
-    /// test of the binary gets a copy of what that one made, so one key always goes with one `fill`.
+    /// A copy of the template `key` of the calling line. `fill` migrates the template once, for the first test of the
+    /// binary that requests it, so always pass the same `fill` with one key.
     #[track_caller]
     pub fn from_template(
         key: &'static str,
@@ -51,14 +51,15 @@ impl Database {
         })
     }
 
-    /// The same with what belongs or is granted to roles: those that `fill` asks the template for are the roles of every
-    /// copy. A test that alters a role needs a database that is no copy. Rights on the database itself are not copied.
+    /// Like [`Self::from_template`], for templates with roles: every copy uses the roles that `fill` requests from the
+    /// template, with their ownership and grants. A test that alters a role must use a database that is not a copy.
+    /// Privileges on the database itself are not copied.
     #[track_caller]
     pub fn from_template_with_roles(
         key: &'static str,
         fill: impl AsyncFnOnce(&Self),
     ) -> impl Future<Output = Self> {
-        // Two folders may have a template of one name.
+        // Templates of two folders may have the same name.
         let key = (Location::caller(), key);
         async move {
             let cluster = cluster().await;
@@ -71,7 +72,7 @@ impl Database {
         }
     }
 
-    /// A database with nothing in it.
+    /// An empty database.
     pub async fn empty() -> Self {
         let cluster = cluster().await;
         Self {
@@ -81,7 +82,7 @@ impl Database {
         }
     }
 
-    /// What copies are made of; it stays as long as the server.
+    /// Turns the database into a template, which exists as long as the server.
     pub(crate) fn into_template(mut self) -> (String, HashMap<String, Role>) {
         let mut roles = std::mem::take(self.roles.get_mut());
         for role in roles.values_mut() {
@@ -97,7 +98,7 @@ impl Database {
         &self.name
     }
 
-    /// Its address, for programs that a test runs.
+    /// Its connection URL, for programs that a test runs.
     pub fn url(&self) -> String {
         self.cluster.url(&self.name)
     }
@@ -107,9 +108,9 @@ impl Database {
         connect(&self.url()).await
     }
 
-    /// The name on the server of an ordinary role that this test calls `role`: roles belong to
-    /// the whole server, so `reader` of two tests are two roles. It is made when it is first
-    /// asked for, and may do what is granted to it.
+    /// The server-wide name of the ordinary role that this test calls `role`. Roles belong to the
+    /// whole server, so `reader` is a different role in every test. The first call creates the role,
+    /// which has only the privileges that the test grants.
     pub async fn role(&self, role: &str) -> String {
         self.login(role).await.0
     }
@@ -139,7 +140,7 @@ impl Database {
         (role.name.clone(), role.password.clone())
     }
 
-    /// A session: one connection, always the same, with a name for the messages.
+    /// A session: one fixed connection, with a name for the messages.
     pub async fn session(&self, name: &str) -> Session {
         Session::open(name, &self.url()).await
     }
@@ -155,19 +156,18 @@ impl Database {
     ///
     /// # Panics
     ///
-    /// If it ends or goes on without waiting: the race that the test is about did not happen.
+    /// If the step ends or continues without waiting: the race that the test is about did not happen.
     pub async fn wait_until_blocked(&self, session: &Session) {
-        if let Err(why) = self.blockers(session).await {
-            panic!("session {session} waits for no lock: {why}");
+        if let Err(reason) = self.blockers(session).await {
+            panic!("session {session} waits for no lock: {reason}");
         }
     }
 
-    /// Waits until a step of `waiter` waits for a lock, and checks that it is `holder` it waits
-    /// for.
+    /// Waits until a step of `waiter` waits for a lock, and checks that `holder` blocks it.
     ///
     /// # Panics
     ///
-    /// As for [`Self::wait_until_blocked`], and if somebody else holds the lock.
+    /// As for [`Self::wait_until_blocked`], and if `holder` does not block the step.
     pub async fn wait_until_blocked_by(&self, waiter: &Session, holder: &Session) {
         match self.blockers(waiter).await {
             Ok(blockers) if blockers.contains(&holder.pid()) => {}
@@ -175,15 +175,15 @@ impl Database {
                 "session {waiter} does not wait for {holder}: {}",
                 self.waits().await
             ),
-            Err(why) => panic!("session {waiter} does not wait for {holder}: {why}"),
+            Err(reason) => panic!("session {waiter} does not wait for {holder}: {reason}"),
         }
     }
 
-    /// The sessions that a step of this one waits for, or why it waits for none.
+    /// The process ids that a step of `session` waits for, or the reason why it waits for none.
     async fn blockers(&self, session: &Session) -> Result<Vec<i32>, String> {
         let start = Instant::now();
         loop {
-            // In this order: a step that ends between the two is seen as ended the next time.
+            // Race: the step may end between the two reads. In this order, the next round detects that it has ended.
             let running = session.is_running();
             let activity = self.activity(session).await;
             if activity.waits_for_lock && !activity.blockers.is_empty() {
@@ -199,7 +199,7 @@ impl Database {
         }
     }
 
-    /// Which sessions of this database wait for which, for a message.
+    /// For messages: which sessions of this database wait for which.
     pub(crate) async fn waits(&self) -> String {
         let statement = Statement::from_sql_and_values(
             DbBackend::Postgres,
@@ -235,12 +235,12 @@ impl Database {
         match self.cluster.query(statement).await.map(read) {
             Some(Ok(activity)) => activity,
             Some(Err(error)) => panic!("{error}"),
-            None => panic!("session {session} is gone"),
+            None => panic!("session {session} has been closed"),
         }
     }
 }
 
-/// What a session does at a moment.
+/// What a session is doing now.
 struct Activity {
     waits_for_lock: bool,
     blockers: Vec<i32>,
@@ -260,7 +260,7 @@ impl Session {
     async fn open(name: &str, url: &str) -> Self {
         let db = connect_with(url, |options| {
             options
-                // So that the server can report who waits for whom.
+                // `waits` reports sessions by this name.
                 .set_application_name(name.to_owned())
                 .max_connections(1)
                 .idle_timeout(None)

@@ -1,8 +1,8 @@
-//! What is true of sea-orm-archive end to end, and what it takes to say so: a database per test,
-//! and sessions that run in a fixed order.
+//! Helpers of the end-to-end tests of sea-orm-archive: a database per test, and sessions that run
+//! in a fixed order.
 //!
-//! Every binary below `tests/` has one PostgreSQL server, the one of `DATABASE_URL` or a throwaway
-//! one, and every test has a [`Database`] of its own on it, copied from a template that was
+//! Every binary below `tests/` uses one PostgreSQL server: that of `DATABASE_URL`, or a throwaway
+//! server. Every test has its own [`Database`] on that server, copied from a template that was
 //! migrated once:
 //!
 //! ```no_run
@@ -26,11 +26,11 @@
 //! }
 //! ```
 //!
-//! A race is a test of named [`Session`]s whose steps run in an order that is written down: start
-//! a statement in one, [wait](Database::wait_until_blocked) until it really waits for a lock of
-//! the other, let the other go on. No test sleeps and hopes.
+//! A race is a test of named [`Session`]s whose steps run in a defined order: start a statement in
+//! one session, [wait](Database::wait_until_blocked) until it is blocked by a lock of the other,
+//! then let the other continue. No test relies on sleeping.
 //!
-//! Everything here panics when it fails, since whoever calls it is a test.
+//! All helpers panic when they fail, because only tests call them.
 
 mod cluster;
 mod database;

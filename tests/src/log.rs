@@ -1,36 +1,39 @@
-//! Whether the audit log tells what happened.
+//! Replays the audit log and compares the result with the tables.
 
 use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, JsonValue, Statement};
 
-/// The rows of a table by their keys, and those of its archive table.
+/// The rows of a table and of its archive table, by key.
 #[derive(Debug, Default, PartialEq)]
 struct Rows {
     active: BTreeMap<String, JsonValue>,
     archived: BTreeMap<String, JsonValue>,
 }
 
-/// An archived row as it was.
+/// An archived row without the columns that the archive adds.
 const PLAIN: &str = "to_jsonb(t) - '{deleted_at,deleted_by,archival_id}'::text[]";
 
-/// Checks that the log tells of every row of `tables`, entry by entry: whoever begins with nothing and does what the
-/// entries say, has what is in the tables and in their archive tables, and never meets an entry that makes no sense.
+/// Checks that the audit log is complete: replaying its entries from empty tables must yield the rows of `tables` and
+/// of their archive tables, and every entry must fit the rows before it.
 ///
-/// `db` must see all rows. Returns how many entries there are.
+/// `db` must see all rows. Returns the number of entries.
 ///
 /// # Panics
 ///
-/// If it does not, with the entry or the rows that differ.
+/// If the log and the tables differ. The message contains the entry or the rows.
 pub async fn assert_log_agrees(db: &DatabaseConnection, tables: &[&str]) -> usize {
     let mut entries = 0;
     for table in tables {
-        let (told, count) = replayed(db, table).await;
-        let found = Rows {
+        let (from_log, count) = replayed(db, table).await;
+        let from_tables = Rows {
             active: rows(db, table, "to_jsonb(t)", table).await,
             archived: rows(db, table, PLAIN, &format!("deleted_{table}")).await,
         };
-        assert_eq!(told, found, "the log of {table} tells something else");
+        assert_eq!(
+            from_log, from_tables,
+            "the log of {table} differs from its rows"
+        );
         entries += count;
     }
     entries
@@ -45,7 +48,7 @@ async fn replayed(db: &DatabaseConnection, table: &str) -> (Rows, usize) {
     let mut rows = Rows::default();
     for entry in &entries {
         let key = entry[1].to_string();
-        let took = match entry[0].as_str().unwrap_or_default() {
+        let applied = match entry[0].as_str().unwrap_or_default() {
             "INSERT" => rows.active.insert(key, entry[2].clone()).is_none(),
             "DELETE" => rows.active.remove(&key).is_some(),
             "UPDATE" => match rows.active.get_mut(&key) {
@@ -69,8 +72,8 @@ async fn replayed(db: &DatabaseConnection, table: &str) -> (Rows, usize) {
             _ => false,
         };
         assert!(
-            took,
-            "this entry of {table} makes no sense here: {entry}, {rows:?}"
+            applied,
+            "this entry of {table} does not fit the rows before it: {entry}, {rows:?}"
         );
     }
     (rows, entries.len())

@@ -7,25 +7,25 @@ use tokio::time::timeout;
 
 use crate::{Database, Session, Step};
 
-/// How long a step of a race may take that should wait for nobody.
+/// How long a step that should not wait for a lock may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the steps of sessions in the order in which they are written, and returns what they returned.
 ///
-/// | step | what it does | its value |
+/// | step | effect | value |
 /// | --- | --- | --- |
-/// | `a holds \|txn\| step;` | opens session `a`, runs the step in a transaction and leaves that open | of the step, which must succeed |
+/// | `a holds \|txn\| step;` | opens session `a`, runs the step in a transaction and leaves the transaction open | the value of the step, which must succeed |
 /// | `a holds at level => \|txn\| step;` | the same at an isolation level | the same |
 /// | `a goes on \|txn\| step;` | one more step in the transaction of `a` | the same |
 /// | `b waits for a \|db\| step;` | opens session `b`, starts the step and checks that it waits for a lock of `a` | the `Result` of the step |
 /// | `b then waits for a \|txn\| step;` | the same in the transaction that `b` holds, which it commits | the same |
 /// | `a commits;` `a rolls back;` `a commits if condition;` | ends the transaction of `a` | none |
 ///
-/// Steps are futures of a `Result`. One that waits takes what it names with it. The values come as one tuple, in the
-/// order of the steps, when every step has ended.
+/// Steps are futures of a `Result`. A step that waits moves the variables that it uses. The macro returns the values as
+/// one tuple, in the order of the steps, when every step has ended.
 ///
-/// A step that ends although it should wait fails the test at once, and a step that does not end does after ten seconds:
-/// the message has the sessions, and which of them waits for which.
+/// A step that ends although it should wait fails the test at once. A step that does not end fails the test after ten
+/// seconds. The message names the sessions, and which session waits for which.
 ///
 /// ```no_run
 /// # use sea_orm::ConnectionTrait;
@@ -97,7 +97,7 @@ macro_rules! race {
     }};
 }
 
-/// What the steps of [`race!`](crate::race!) are made of.
+/// The building blocks of [`race!`](crate::race!).
 #[doc(hidden)]
 pub struct Race<'a> {
     database: &'a Database,
@@ -148,7 +148,7 @@ impl<'a> Race<'a> {
         }
     }
 
-    /// The value of a step that must succeed, and wait for nobody.
+    /// The value of a step that must succeed without waiting for another session.
     pub async fn must_end<T, E: Display>(
         &self,
         holder: &Holder,

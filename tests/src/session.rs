@@ -1,4 +1,4 @@
-//! Sessions whose steps run in an order that the test writes down.
+//! Sessions whose steps run in an order that the test defines.
 
 use std::{
     fmt,
@@ -15,7 +15,7 @@ use tokio::{task::JoinHandle, time::timeout};
 
 use crate::cluster::PATIENCE;
 
-/// One connection to a database, always the same.
+/// One fixed connection to a database.
 ///
 /// ```no_run
 /// # use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
@@ -63,8 +63,8 @@ impl Session {
         }
     }
 
-    /// Its connection. While a transaction of it is open, the connection is in use: what asks for
-    /// it again waits.
+    /// Its connection. While a transaction of it is open, the connection is in use: acquiring it
+    /// again waits.
     pub fn db(&self) -> DatabaseConnection {
         self.db.clone()
     }
@@ -108,7 +108,7 @@ impl fmt::Display for Session {
     }
 }
 
-/// Counts a step as running until it ends, in whichever way.
+/// Counts a step as running until it returns, panics or is aborted.
 struct Running(Arc<AtomicUsize>);
 
 impl Running {
@@ -124,7 +124,7 @@ impl Drop for Running {
     }
 }
 
-/// A step of a [`Session`] that was started.
+/// A step that a [`Session`] has started.
 #[must_use = "a step that is not finished may not have happened"]
 pub struct Step<T> {
     session: String,
@@ -136,13 +136,13 @@ impl<T> Step<T> {
     ///
     /// # Panics
     ///
-    /// If it does not end, or panicked itself.
+    /// If the step does not end, or if it panicked.
     pub async fn finish(self) -> T {
         let done = self.ended_within(PATIENCE).await;
         done.unwrap_or_else(|session| panic!("the step of session {session} does not end"))
     }
 
-    /// What it returned, or the name of its session if it has not ended by then.
+    /// The value of the step, or the name of its session if the step has not ended in time.
     pub(crate) async fn ended_within(mut self, patience: Duration) -> Result<T, String> {
         match timeout(patience, &mut self.task).await {
             Ok(Ok(done)) => Ok(done),
@@ -154,7 +154,7 @@ impl<T> Step<T> {
         }
     }
 
-    /// Whether it has ended already.
+    /// Whether the step has ended.
     pub fn is_finished(&self) -> bool {
         self.task.is_finished()
     }

@@ -1,4 +1,4 @@
-//! SQL as a test writes it: what fails panics with the statement.
+//! SQL helpers for tests. They panic with the statement when it fails.
 
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, JsonValue, RuntimeErr, SqlxError, SqlxPostgresError,
@@ -30,7 +30,7 @@ pub async fn one<T: TryGetable>(db: &impl ConnectionTrait, sql: &str) -> T {
     values.remove(0)
 }
 
-/// The one number that a query gives: most often a count.
+/// The one number that a query returns, usually a count.
 pub async fn number(db: &impl ConnectionTrait, sql: &str) -> i64 {
     one(db, sql).await
 }
@@ -45,17 +45,17 @@ pub async fn json(db: &impl ConnectionTrait, sql: &str) -> Vec<JsonValue> {
     all(db, sql).await
 }
 
-/// How many rows there are in `from`: a table, with a WHERE if need be.
+/// The number of rows of `from`: a table, optionally with a WHERE.
 pub async fn count(db: &impl ConnectionTrait, from: &str) -> i64 {
     number(db, &format!("select count(*) from {from}")).await
 }
 
-/// The time of the server, now.
+/// The current time of the server.
 pub async fn clock(db: &impl ConnectionTrait) -> DateTimeUtc {
     one(db, "select clock_timestamp()").await
 }
 
-/// Every row of a table as PostgreSQL writes it, down to the last byte.
+/// Every row of a table in the text form of PostgreSQL.
 pub async fn dump(db: &impl ConnectionTrait, table: &str) -> Vec<String> {
     let sql =
         format!("select \"the row\"::text collate \"C\" from {table} as \"the row\" order by 1");
@@ -71,9 +71,9 @@ pub async fn dumps(db: &impl ConnectionTrait, tables: &[&str]) -> Vec<Vec<String
     all
 }
 
-/// How PostgreSQL refused a statement.
+/// The error with which PostgreSQL refused a statement.
 #[derive(Debug)]
-#[allow(missing_docs, reason = "named as the fields of the protocol")]
+#[allow(missing_docs, reason = "named like the fields of the protocol")]
 pub struct Refusal {
     pub code: String,
     pub constraint: Option<String>,
@@ -83,13 +83,13 @@ pub struct Refusal {
     pub detail: Option<String>,
 }
 
-/// Checks that the database refuses a statement, and returns what it says.
+/// Checks that the database refused a statement, and returns the error.
 #[track_caller]
 pub fn refusal<T>(result: Result<T, DbErr>) -> Refusal {
     let Err(DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
         result
     else {
-        panic!("the database did not refuse it");
+        panic!("the database did not refuse the statement");
     };
     let SqlxError::Database(error) = error.as_ref() else {
         panic!("{error}");
@@ -108,6 +108,6 @@ pub fn refusal<T>(result: Result<T, DbErr>) -> Refusal {
 /// Runs a statement that must be refused.
 pub async fn refused(db: &impl ConnectionTrait, sql: &str) -> Refusal {
     let done = db.execute_unprepared(sql).await;
-    assert!(done.is_err(), "it was not refused: {sql}");
+    assert!(done.is_err(), "the database did not refuse {sql}");
     refusal(done)
 }

@@ -1,4 +1,4 @@
-//! Tables that a test makes with plain SQL, in a database with the archive.
+//! Tables that a test creates with plain SQL, in a database with the archive installed.
 
 use sea_orm::DatabaseConnection;
 use sea_orm_archive_migration::{ArchiveSchema, ExistingTable};

@@ -1,5 +1,5 @@
-//! What is true of sea-orm-archive end to end, a folder for each subject. One binary, so that the workspace is linked
-//! once; `cargo test -p sea-orm-archive-tests --test end_to_end tenancy::` runs a folder.
+//! End-to-end tests of sea-orm-archive, a folder for each subject. One binary, so that the workspace is linked once;
+//! `cargo test -p sea-orm-archive-tests --test end_to_end tenancy::` runs a folder.
 
 mod attacks;
 mod audit;

@@ -1,5 +1,5 @@
-//! Many sessions at once, and servers that are killed: tests that keep every core busy, in a binary of their own so that
-//! they do not take the time of tests that wait for a lock.
+//! Many sessions at once, and servers that are killed. These tests use every core, so they are a binary of their own:
+//! they would slow down tests that wait for a lock.
 
 mod crash;
 mod hammer;

@@ -1,4 +1,4 @@
--- A table of 15 columns, about 400 bytes a row.
+-- A table of 15 columns, with about 400 bytes per row.
 CREATE TABLE account (
     id         bigint PRIMARY KEY,
     email      text,

@@ -1,4 +1,4 @@
-//! What the log adds to an archive.
+//! The cost that the audit log adds to an archive.
 
 use throwaway_postgres::Postgres;
 
@@ -60,11 +60,13 @@ pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
             }
         }
     }
-    println!("## A post with {COMMENTS} comments: ms of the backend (on the wall in brackets)\n");
+    println!(
+        "## A post with {COMMENTS} comments: ms of CPU time of the backend (wall time in brackets)\n"
+    );
     let mut rows = Vec::new();
     for (name, costs) in ["archive", "restore"].iter().zip(&costs) {
         let (without, with) = (median(&costs[0]), median(&costs[1]));
-        let told = |cost: Option<super::clock::Cost>| {
+        let cell = |cost: Option<super::clock::Cost>| {
             cost.map_or_else(
                 || "-".to_owned(),
                 |cost| format!("{:.1} ({:.1})", cost.cpu * 1e3, cost.wall * 1e3),
@@ -72,8 +74,8 @@ pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
         };
         rows.push(vec![
             (*name).to_owned(),
-            told(without),
-            told(with),
+            cell(without),
+            cell(with),
             ratio(
                 with.zip(without)
                     .map(|(with, without)| with.cpu / without.cpu),

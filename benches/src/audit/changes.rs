@@ -1,4 +1,4 @@
-//! One change at a time, and all rows at once.
+//! The cost of one change, and of a change of all rows.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -13,19 +13,19 @@ use crate::databases::WARM_UP;
 use crate::table::{self, ratio};
 use crate::{Fallible, Size};
 
-/// Statements of a client between two looks at the clock.
+/// Statements of a client between two readings of the clock.
 const BATCH: usize = 25;
-/// The same of a loop in the server.
+/// The same for a loop in the server.
 const LOOP: usize = 100;
 
 struct Case {
     name: &'static str,
     sql: &'static str,
-    /// At most this many times the blog's overhead.
+    /// The overhead must be at most this multiple of that of the blog post.
     aim: Option<f64>,
 }
 
-/// `$1` is the row, `$2` something new.
+/// `$1` is the id of the row, `$2` a new text.
 const SINGLE: [Case; 5] = [
     Case {
         name: "UPDATE, 1 column",
@@ -79,7 +79,7 @@ const BULK: [Case; 4] = [
     },
 ];
 
-type Open = Vec<(Logger, DatabaseConnection)>;
+type Loggers = Vec<(Logger, DatabaseConnection)>;
 
 pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
     eprintln!("audit: changes ...");
@@ -93,7 +93,7 @@ pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
     first_call(server, size).await
 }
 
-async fn single(loggers: &Open, size: &Size) -> Fallible {
+async fn single(loggers: &Loggers, size: &Size) -> Fallible {
     for (_, db) in loggers {
         for (n, case) in SINGLE.iter().enumerate() {
             create_loop(db, n, case).await?;
@@ -102,7 +102,7 @@ async fn single(loggers: &Open, size: &Size) -> Fallible {
     let mut costs = vec![vec![Vec::new(); loggers.len()]; SINGLE.len()];
     let mut next = 0;
     for round in 0..size.audit_rounds + 1 {
-        // The first is for the plans, which are kept from the sixth time on.
+        // The first round warms up the plans: PostgreSQL caches a generic plan from the sixth execution on.
         let batch = if round == 0 { 3 * WARM_UP } else { BATCH };
         for turn in 0..loggers.len() {
             let n = (turn + round) % loggers.len();
@@ -110,8 +110,9 @@ async fn single(loggers: &Open, size: &Size) -> Fallible {
             for (case, costs) in costs.iter_mut().enumerate() {
                 let first = next + LOOP as i64;
                 let cost = Cost {
-                    cpu: looped(db, case, next, size.audited).await?,
-                    wall: sent(db, case, first..first + batch as i64, size.audited).await?,
+                    cpu: cpu_time_in_loop(db, case, next, size.audited).await?,
+                    wall: wall_time_of_client(db, case, first..first + batch as i64, size.audited)
+                        .await?,
                 };
                 if round > 0 {
                     costs[n].push(cost);
@@ -121,7 +122,7 @@ async fn single(loggers: &Open, size: &Size) -> Fallible {
         next += (LOOP + batch) as i64;
     }
     print(
-        "## One row: us of the backend in a loop in the server, and what the log adds (on the wall, for a client, in brackets)",
+        "## One row: us of CPU time in a loop in the server, and the overhead of the log (wall time of a client in brackets)",
         1e6,
         loggers,
         &SINGLE,
@@ -130,13 +131,13 @@ async fn single(loggers: &Open, size: &Size) -> Fallible {
     Ok(())
 }
 
-/// Rows in no order, none of them twice in a round.
+/// The id of the n-th row, in a scattered order that repeats no row within a round.
 fn row(n: i64, rows: i64) -> i64 {
     1 + n * 7919 % rows
 }
 
-/// A procedure that runs the statement for some rows, each in a transaction of its own: what it computes is the
-/// statement's, and not that of waking up a client.
+/// Creates a procedure that runs the statement for several rows, each in its own transaction. Its CPU time does not
+/// include the communication with a client.
 async fn create_loop(db: &DatabaseConnection, number: usize, case: &Case) -> Fallible {
     let sql = case.sql.replace("$1", "v_id").replace("$2", "v_text");
     db.execute_unprepared(&format!(
@@ -157,16 +158,21 @@ async fn create_loop(db: &DatabaseConnection, number: usize, case: &Case) -> Fal
     Ok(())
 }
 
-/// The seconds that the backend computes for one of the statements in a loop.
-async fn looped(db: &DatabaseConnection, case: usize, first: i64, rows: i64) -> Fallible<f64> {
+/// The CPU time of one statement in the loop, in seconds.
+async fn cpu_time_in_loop(
+    db: &DatabaseConnection,
+    case: usize,
+    first: i64,
+    rows: i64,
+) -> Fallible<f64> {
     let clock = Clock::start(db).await?;
     db.execute_unprepared(&format!("CALL change_{case}({first}, {LOOP}, {rows})"))
         .await?;
     Ok(clock.stop(db, LOOP).await?.cpu)
 }
 
-/// The seconds that a client waits for one of its statements.
-async fn sent(
+/// The wall time of one statement of a client, in seconds.
+async fn wall_time_of_client(
     db: &DatabaseConnection,
     case: usize,
     numbers: Range<i64>,
@@ -181,7 +187,7 @@ async fn sent(
     Ok(clock.stop(db, batch).await?.wall)
 }
 
-async fn bulk(loggers: &Open, size: &Size) -> Fallible {
+async fn bulk(loggers: &Loggers, size: &Size) -> Fallible {
     eprintln!("audit: bulk ...");
     let mut costs = vec![vec![Vec::new(); loggers.len()]; BULK.len()];
     for round in 0..size.audit_bulk_rounds {
@@ -197,7 +203,7 @@ async fn bulk(loggers: &Open, size: &Size) -> Fallible {
         }
     }
     let title = format!(
-        "## {} rows in one statement: ms of the backend, and what the log adds (on the wall in brackets)",
+        "## {} rows in one statement: ms of CPU time, and the overhead of the log (wall time in brackets)",
         size.audited
     );
     print(&title, 1e3, loggers, &BULK, &costs);
@@ -223,13 +229,13 @@ async fn clear(logger: Logger, db: &DatabaseConnection) -> Fallible {
     Ok(())
 }
 
-fn print(title: &str, unit: f64, loggers: &Open, cases: &[Case], costs: &[Vec<Vec<Cost>>]) {
+fn print(title: &str, unit: f64, loggers: &Loggers, cases: &[Case], costs: &[Vec<Vec<Cost>>]) {
     println!("{title}\n");
     let mut titles = vec![""];
     for (logger, _) in loggers {
         titles.push(logger.name());
         if matches!(logger, Logger::Product | Logger::Native) {
-            titles.push("of blog's");
+            titles.push("of blog");
         }
     }
     titles.push("aim");
@@ -277,8 +283,8 @@ fn print(title: &str, unit: f64, loggers: &Open, cases: &[Case], costs: &[Vec<Ve
     table::print(&titles, &rows);
 }
 
-/// After the same updates of two columns.
-async fn storage(loggers: &Open, size: &Size) -> Fallible {
+/// Prints the size of the log after an update of two columns of every row.
+async fn storage(loggers: &Loggers, size: &Size) -> Fallible {
     println!("## Bytes for an UPDATE of 2 columns\n");
     let mut rows = Vec::new();
     let mut totals = Vec::new();
@@ -323,11 +329,11 @@ async fn storage(loggers: &Open, size: &Size) -> Fallible {
             _ => String::new(),
         });
     }
-    table::print(&["", "heap", "indexes", "both", "of blog's", "aim"], &rows);
+    table::print(&["", "heap", "indexes", "both", "of blog", "aim"], &rows);
     Ok(())
 }
 
-/// A session compiles a trigger function when it first calls it.
+/// Measures the first UPDATE of a session, in which the trigger function is compiled.
 async fn first_call(server: &Postgres, size: &Size) -> Fallible {
     let mut samples = vec![Vec::new(); Logger::ALL.len()];
     for round in 0..size.audit_sessions {
@@ -341,14 +347,14 @@ async fn first_call(server: &Postgres, size: &Size) -> Fallible {
         }
     }
     let milliseconds = |samples: &[Cost]| median(samples).map_or(0.0, |cost| cost.wall * 1e3);
-    let told: Vec<_> = Logger::ALL
+    let times: Vec<_> = Logger::ALL
         .iter()
         .zip(&samples)
         .map(|(logger, samples)| format!("{} {:.1}", logger.name(), milliseconds(samples)))
         .collect();
     println!(
-        "The first UPDATE of a session, ms on the wall: {}\n",
-        told.join(", ")
+        "The first UPDATE of a session, wall time in ms: {}\n",
+        times.join(", ")
     );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Time on the wall, and time that the one backend was computing.
+//! Wall time, and CPU time of the backend.
 
 use std::time::Instant;
 
@@ -6,14 +6,14 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 use crate::Fallible;
 
-/// What something took, in seconds.
+/// The cost of an operation, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cost {
     pub wall: f64,
     pub cpu: f64,
 }
 
-/// A clock that runs.
+/// A running clock.
 pub(super) struct Clock {
     cpu: f64,
     start: Instant,
@@ -22,15 +22,15 @@ pub(super) struct Clock {
 impl Clock {
     pub async fn start(db: &DatabaseConnection) -> Fallible<Self> {
         Ok(Self {
-            cpu: computed(db).await?,
+            cpu: cpu_time(db).await?,
             start: Instant::now(),
         })
     }
 
-    /// The cost of one of `count` equal things.
+    /// The cost of one of `count` equal operations.
     pub async fn stop(self, db: &DatabaseConnection, count: usize) -> Fallible<Cost> {
         let wall = self.start.elapsed().as_secs_f64();
-        let cpu = computed(db).await? - self.cpu;
+        let cpu = cpu_time(db).await? - self.cpu;
         Ok(Cost {
             wall: wall / count as f64,
             cpu: cpu / count as f64,
@@ -38,8 +38,8 @@ impl Clock {
     }
 }
 
-/// How long the backend has been on a processor: the first number of Linux's schedstat, in nanoseconds.
-async fn computed(db: &DatabaseConnection) -> Fallible<f64> {
+/// The CPU time of the backend in seconds: the first number of schedstat on Linux, in nanoseconds.
+async fn cpu_time(db: &DatabaseConnection) -> Fallible<f64> {
     let sql = "SELECT split_part(pg_read_file('/proc/self/schedstat', 0, 100), ' ', 1)::float8 / 1e9 AS seconds";
     let row = db
         .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
@@ -48,7 +48,7 @@ async fn computed(db: &DatabaseConnection) -> Fallible<f64> {
     Ok(row.try_get("", "seconds")?)
 }
 
-/// The median of the wall times and that of the times on the processor.
+/// The median of the wall times, and that of the CPU times.
 pub(super) fn median(costs: &[Cost]) -> Option<Cost> {
     Some(Cost {
         wall: middle(costs.iter().map(|cost| cost.wall))?,

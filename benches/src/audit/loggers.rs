@@ -1,4 +1,4 @@
-//! Who writes down what changes, each in a database of its own.
+//! The loggers of changes, each in its own database.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema};
@@ -19,7 +19,7 @@ pub(super) enum Logger {
 const COLUMNS: &str = "id, email, name, status, country, city, street, phone, notes, balance, credit, created_at, \
                        updated_at, active, version";
 
-/// What the product reads of the context, and nothing that it does not.
+/// The same parts of the context as the product reads.
 const CONTEXT: &str = "nullif(current_setting('app.current_user', true), ''), \
                        nullif(current_setting('app.current_org_id', true), ''), \
                        nullif(current_setting('app.request_id', true), ''), session_user::text";
@@ -45,7 +45,7 @@ impl Logger {
         }
     }
 
-    /// The log, as SQL.
+    /// The table of the log.
     pub fn log(self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -97,7 +97,7 @@ impl Logger {
         Ok(db)
     }
 
-    /// A session that knows who acts.
+    /// A session with the context set.
     pub async fn connect(self, server: &Postgres) -> Fallible<DatabaseConnection> {
         let db = connect(&server.url(self.database())).await?;
         db.execute_unprepared(
@@ -117,7 +117,7 @@ async fn install(db: &DatabaseConnection) -> Fallible {
     Ok(())
 }
 
-/// The indexes of the product's log, on the shadow table; a native key needs no hash.
+/// The indexes of the product's log, for the shadow table. A native key needs no hash.
 async fn same_indexes(db: &DatabaseConnection) -> Fallible<String> {
     let sql = "SELECT string_agg(replace(replace(replace(indexdef, 'archive.audit_entry ', 'shadow.account '),
                                                  'ON ONLY', 'ON'), '(key_hash)', '(id)'), '; ') || ';' AS text

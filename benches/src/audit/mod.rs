@@ -1,4 +1,4 @@
-//! The audit log: what a change costs with it, against the design of a blog post and against native rows.
+//! The audit log: the cost of a change, against the design of a blog post and against native rows.
 
 mod archive;
 mod changes;

@@ -1,5 +1,5 @@
--- Rows as they were, in the columns of the table itself: the same context, partitions and indexes as the product,
--- no JSON. It knows nothing of columns that are added, excluded or redacted, nor of archives.
+-- Copies of rows in native columns: the same context, partitions and indexes as the product, without JSON. It does
+-- not support added, excluded or redacted columns, nor archives.
 CREATE SCHEMA shadow;
 CREATE TABLE shadow.account (
     entry          bigint NOT NULL GENERATED ALWAYS AS IDENTITY,

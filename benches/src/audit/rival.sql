@@ -1,6 +1,6 @@
--- The usual design of a blog post, word for word but for two things that do not work there: the primary key is
--- read from `id` (the post writes `NEW.pk_value_from_first_col`, in a block that hides the error), and for a
--- DELETE from the old row. Its block with EXCEPTION stays, since it is what the post tells people to copy.
+-- The design of a typical blog post, copied literally except for two errors: the primary key is read from `id` (the
+-- post has `NEW.pk_value_from_first_col`, in a block that hides the error), and for a DELETE from the old row. The
+-- block with EXCEPTION is unchanged, because readers copy it from the post.
 CREATE SCHEMA audit;
 CREATE TYPE audit.operation AS ENUM ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE');
 CREATE TABLE audit.audit_log (

@@ -8,11 +8,11 @@ WITH target AS MATERIALIZED (
 ), moved_comments AS (
     DELETE FROM comments AS t USING target WHERE t.post_id = target.post
     RETURNING t.id, t.post_id, t.author_id, t.content, t.created_at, target.archival
-), kept_posts AS (
+), inserted_posts AS (
     INSERT INTO deleted_posts (id, title, slug, content, author_id, created_at, archival_id, deleted_at, deleted_by)
     SELECT m.*, clock.at, 1 FROM moved_posts AS m, clock
     RETURNING archival_id
-), kept_comments AS (
+), inserted_comments AS (
     INSERT INTO deleted_comments (id, post_id, author_id, content, created_at, archival_id, deleted_at, deleted_by)
     SELECT m.*, clock.at, 1 FROM moved_comments AS m, clock
     RETURNING archival_id
@@ -22,6 +22,6 @@ SELECT target.archival, 'public.posts', jsonb_build_object('id', target.post), c
        jsonb_build_object('public.posts', 1, 'public.comments', coalesce(c.n, 0)),
        ARRAY['posts'::regclass, 'comments'::regclass]
 FROM target CROSS JOIN clock
-JOIN kept_posts ON kept_posts.archival_id = target.archival
-LEFT JOIN (SELECT archival_id, count(*) AS n FROM kept_comments GROUP BY archival_id) AS c ON c.archival_id = target.archival
+JOIN inserted_posts ON inserted_posts.archival_id = target.archival
+LEFT JOIN (SELECT archival_id, count(*) AS n FROM inserted_comments GROUP BY archival_id) AS c ON c.archival_id = target.archival
 RETURNING id

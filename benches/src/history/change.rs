@@ -1,4 +1,4 @@
-//! A change from now on, against the same by hand.
+//! A change from now on, against the same in plain SQL.
 
 use std::time::Instant;
 
@@ -14,19 +14,19 @@ use crate::rival::median;
 use crate::table::{self, ratio, time};
 use crate::{Fallible, Size};
 
-/// Who changes.
+/// The rivals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Product,
-    Hand,
-    HandUnguarded,
+    PlainSql,
+    PlainSqlUnguarded,
 }
 
 impl Kind {
     const ALL: [(Self, &'static str); 3] = [
         (Self::Product, "change_product"),
-        (Self::Hand, "change_hand"),
-        (Self::HandUnguarded, "change_unguarded"),
+        (Self::PlainSql, "change_plain_sql"),
+        (Self::PlainSqlUnguarded, "change_unguarded"),
     ];
 
     async fn change(self, db: &DatabaseConnection, id: i64, name: &str) -> Fallible {
@@ -37,12 +37,12 @@ impl Kind {
                 .await?;
             return Ok(());
         }
-        by_hand(db, id, name).await
+        change_in_plain_sql(db, id, name).await
     }
 }
 
-/// The same lock, then close and open, prepared.
-async fn by_hand(db: &DatabaseConnection, id: i64, name: &str) -> Fallible {
+/// Takes the same lock, closes the version and opens the next one, with prepared statements.
+async fn change_in_plain_sql(db: &DatabaseConnection, id: i64, name: &str) -> Fallible {
     let transaction = db.begin().await?;
     let lock = "SELECT 1 FROM departments WHERE id = $1 FOR NO KEY UPDATE";
     transaction
@@ -72,7 +72,7 @@ pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
     eprintln!("history: changes ...");
     let mut rivals = Vec::new();
     for (kind, name) in Kind::ALL {
-        let db = database(server, name, kind != Kind::HandUnguarded).await?;
+        let db = database(server, name, kind != Kind::PlainSqlUnguarded).await?;
         let departments = format!("generate_series(1, {})", size.departments);
         db.execute_unprepared(&format!(
             "INSERT INTO departments SELECT * FROM {departments}"
@@ -100,18 +100,18 @@ pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
     let guard = times[1].zip(times[2]).map(|(with, without)| with / without);
     let short: Vec<_> = to(1)
         .filter(|ratio| *ratio > 1.15)
-        .map(|_| "by hand > 1.15".to_owned())
+        .map(|_| "plain SQL > 1.15".to_owned())
         .into_iter()
         .collect();
     println!("## A change from now on: median ms, and product / rival\n");
     table::print(
         &[
             "product",
-            "lock, close, open by hand",
+            "lock, close, open in plain SQL",
             "ratio",
             "the same without the guard",
             "ratio",
-            "guard / no guard, by hand",
+            "guard / no guard, plain SQL",
             "aim",
         ],
         &[vec![

@@ -1,4 +1,4 @@
-//! Every audit row with the version that was valid at its time.
+//! A join of every audit row with the version that was valid at its time.
 
 use std::time::Instant;
 
@@ -60,7 +60,7 @@ pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
             }
         }
         if answers.iter().any(|answer| *answer != size.versions) {
-            return Err(format!("the joins find {answers:?}").into());
+            return Err(format!("the joins return {answers:?} rows").into());
         }
     }
     let times: Vec<_> = samples.iter().map(|samples| median(samples)).collect();
@@ -95,7 +95,7 @@ pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
     Ok(())
 }
 
-/// Runs the join without sending its rows: the names that it finds are counted.
+/// Runs the join and counts the names that it finds, so that no rows are sent.
 async fn count(db: &DatabaseConnection, query: &str) -> Fallible<i64> {
     let sql = format!("SELECT count(j.\"B_name\") AS found FROM ({query}) AS j");
     let row = db

@@ -10,16 +10,16 @@ use crate::rival::median;
 use crate::table::{self, ratio, time};
 use crate::{Fallible, Size};
 
-const WAYS: [&str; 3] = ["load_unguarded", "load_guarded", "load_then_guard"];
+const METHODS: [&str; 3] = ["load_unguarded", "load_guarded", "load_then_guard"];
 
 pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
     eprintln!("history: bulk load ...");
     let departments = format!("generate_series(1, {})", size.departments);
     let load = versions(&departments, size.versions / size.departments);
-    let mut samples = vec![Vec::new(); WAYS.len()];
+    let mut samples = vec![Vec::new(); METHODS.len()];
     let mut databases = Vec::new();
-    for way in WAYS {
-        let db = database(server, way, way == "load_guarded").await?;
+    for method in METHODS {
+        let db = database(server, method, method == "load_guarded").await?;
         db.execute_unprepared(&format!(
             "INSERT INTO departments SELECT * FROM {departments}"
         ))
@@ -27,11 +27,11 @@ pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
         databases.push(db);
     }
     for round in 0..size.load_rounds {
-        for turn in 0..WAYS.len() {
-            let n = (turn + round) % WAYS.len();
+        for turn in 0..METHODS.len() {
+            let n = (turn + round) % METHODS.len();
             let db = &databases[n];
             db.execute_unprepared("TRUNCATE department_history").await?;
-            if WAYS[n] == "load_then_guard" {
+            if METHODS[n] == "load_then_guard" {
                 db.execute_unprepared(
                     "ALTER TABLE department_history DROP CONSTRAINT IF EXISTS guard",
                 )
@@ -39,7 +39,7 @@ pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
             }
             let start = Instant::now();
             db.execute_unprepared(&load).await?;
-            if WAYS[n] == "load_then_guard" {
+            if METHODS[n] == "load_then_guard" {
                 db.execute_unprepared(GUARD).await?;
             }
             samples[n].push(start.elapsed());

@@ -1,4 +1,4 @@
-//! Departments and their names.
+//! The tables of departments and their names.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive_migration::ArchiveSchema;
@@ -45,12 +45,12 @@ pub(super) mod user_audit {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// What guards the versions.
+/// The exclusion constraint on the versions.
 pub(super) const GUARD: &str =
     "ALTER TABLE department_history ADD CONSTRAINT guard EXCLUDE USING gist
     (department_id WITH =, tstzrange(valid_from, coalesce(valid_to, 'infinity'), '[)') WITH &&)";
 
-/// A database with the tables, and the guard where it is asked for.
+/// A database with the tables, and with the guard if `guarded`.
 pub(super) async fn database(
     server: &Postgres,
     name: &str,
@@ -88,7 +88,7 @@ pub(super) async fn database(
     Ok(db)
 }
 
-/// Versions of an hour each, the last of them still valid.
+/// An INSERT of versions of one hour each. The last one is still valid.
 pub(super) fn versions(departments: &str, count: i64) -> String {
     format!(
         "INSERT INTO department_history (department_id, name, floor, valid_from, valid_to)

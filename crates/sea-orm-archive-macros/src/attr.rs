@@ -1,7 +1,7 @@
-//! The grammar that all our attributes share: `#[name(word, key = "value", list(..))]`.
+//! The grammar of all attributes of this crate: `#[name(word, key = "value", list(..))]`.
 //!
-//! An attribute is split at its commas before anything in it is understood, so that one item that
-//! makes no sense does not hide what is wrong with the next.
+//! An attribute is split at its commas before its items are parsed, so that an invalid item does not
+//! hide the errors of the next one.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -17,7 +17,7 @@ pub(crate) struct Item {
     pub(crate) value: ItemValue,
 }
 
-/// What an item says after its name.
+/// The part of an item after its name.
 pub(crate) enum ItemValue {
     /// `name`
     Word,
@@ -64,7 +64,7 @@ impl ToTokens for Item {
 
 /// The items of every `#[name(..)]` among the attributes, in order.
 ///
-/// What cannot be read as an item is recorded as an error that ends with the example.
+/// Tokens that are not an item are recorded as an error that ends with the example.
 pub(crate) fn items(
     attrs: &[Attribute],
     name: &str,
@@ -97,7 +97,7 @@ pub(crate) fn items(
     items
 }
 
-/// The items of attributes that another macro owns and checks: what cannot be read is skipped.
+/// The items of attributes that another macro owns and checks: tokens that are not an item are skipped.
 pub(crate) fn foreign_items(attrs: &[Attribute], name: &str) -> Vec<Item> {
     attrs
         .iter()
@@ -110,8 +110,8 @@ pub(crate) fn foreign_items(attrs: &[Attribute], name: &str) -> Vec<Item> {
 
 /// Splits at the commas outside of brackets; one comma at the end is allowed.
 ///
-/// An empty part (two commas in a row) becomes the comma that ends it, which is no item and so has
-/// its error on the right span.
+/// An empty part (two commas in a row) becomes the comma that ends it. That is not an item, so the
+/// error is reported on the span of the comma.
 pub(crate) fn split(tokens: TokenStream) -> Vec<TokenStream> {
     let mut parts = Vec::new();
     let mut part: Vec<TokenTree> = Vec::new();
@@ -133,7 +133,7 @@ pub(crate) fn split(tokens: TokenStream) -> Vec<TokenStream> {
     parts
 }
 
-/// Reads one item, or gives the tokens back.
+/// Parses one item, or returns the tokens.
 pub(crate) fn item(tokens: TokenStream) -> Result<Item, TokenStream> {
     let mut rest = tokens.clone().into_iter();
     let Some(TokenTree::Ident(name)) = rest.next() else {

@@ -1,6 +1,6 @@
 //! What a derive needs to know about a SeaORM entity: its table, columns and relation fields.
 //!
-//! `#[sea_orm(..)]` belongs to SeaORM, which checks it: what cannot be read here is skipped.
+//! `#[sea_orm(..)]` belongs to SeaORM, which checks it: what cannot be parsed here is skipped.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
@@ -18,7 +18,7 @@ use crate::{
 /// The form in which the entity is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// `ModelEx` of `#[sea_orm::model]`: relations are fields, and `Relation` is made from them.
+    /// `ModelEx` of `#[sea_orm::model]`: relations are fields, and SeaORM generates `Relation` from them.
     Dense,
     /// `ModelEx` of `#[sea_orm::compact_model]`: relation fields over a hand-written `Relation`.
     DenseOverRelation,
@@ -40,7 +40,7 @@ pub(crate) struct Entity {
     pub(crate) relations: Vec<Relation>,
 }
 
-/// A field over a column, or one that is in no table (`#[sea_orm(ignore)]`).
+/// A field for a column, or a field that is not a column (`#[sea_orm(ignore)]`).
 pub(crate) struct Column {
     pub(crate) ident: Ident,
     pub(crate) ty: Type,
@@ -85,10 +85,10 @@ pub(crate) struct RelationKeys {
 }
 
 impl Entity {
-    /// Reads the struct; `None` where another run of the derive sees more.
+    /// Parses the struct. `None` if another run of the derive gets more fields.
     ///
     /// `#[sea_orm::model]` copies the derive to `Model` (columns only, marked `model_ex`) and to
-    /// `ModelEx` (every field): only the second has it all.
+    /// `ModelEx` (every field). Only the second run expands.
     pub(crate) fn read(input: DeriveInput, errors: &mut Errors) -> Option<Self> {
         let container = attr::foreign_items(&input.attrs, "sea_orm");
         if container.iter().any(|item| item.key() == "model_ex") {
@@ -115,7 +115,7 @@ impl Entity {
         if input.ident != "Model" && input.ident != "ModelEx" {
             errors.on(
                 &input.ident,
-                "SeaORM wants this struct to be called `Model`",
+                "SeaORM requires the name `Model` for this struct",
             );
             return None;
         }
@@ -138,10 +138,10 @@ impl Entity {
         Some(entity)
     }
 
-    /// Where an error about the whole struct stands.
+    /// The tokens for an error about the whole struct.
     ///
-    /// SeaORM writes the name `ModelEx` itself, with the span of `#[sea_orm::model]`; beside it only
-    /// the visibility is the author's.
+    /// SeaORM generates the name `ModelEx` with the span of `#[sea_orm::model]`, so there only the
+    /// visibility has a span in the code of the user.
     pub(crate) fn place(&self) -> TokenStream {
         match &self.vis {
             Visibility::Inherited => self.ident.to_token_stream(),
@@ -150,7 +150,7 @@ impl Entity {
         }
     }
 
-    /// Adds a field; `None` where SeaORM cannot make an entity with it either.
+    /// Adds a field. `None` if SeaORM refuses it too.
     fn add(&mut self, field: Field, errors: &mut Errors) -> Option<()> {
         let ident = field.ident?;
         let Some((kind, target)) = relation_type(&field.ty) else {
@@ -183,14 +183,14 @@ impl Entity {
 }
 
 impl Column {
-    /// Whether the field is in no table.
+    /// Whether the field is not a column.
     pub(crate) fn ignored(&self) -> bool {
         has(&self.keys, "ignore")
     }
 
     /// The variant of `Column`; `None` for a name that SeaORM refuses too.
     pub(crate) fn variant_ident(&self) -> Option<Ident> {
-        // The one keyword among the names that SeaORM makes of fields, and its answer to it.
+        // SeaORM renames the one variant that would be a keyword.
         let variant = match self.variant.as_str() {
             "Self" => "Self_",
             variant => variant,
@@ -198,8 +198,8 @@ impl Column {
         naming::ident(variant, self.ident.span())
     }
 
-    /// What of `#[sea_orm(..)]` says how a column is read and written, whichever table it is in.
-    /// The rest is about one table: its keys, indexes and defaults.
+    /// The keys of `#[sea_orm(..)]` that define how a column is read and written in any table. The
+    /// other keys are about one table: its keys, indexes and defaults.
     const KEYS: [&'static str; 7] = [
         "column_name",
         "column_type",
@@ -280,7 +280,7 @@ fn relation_type(ty: &Type) -> Option<(RelationKind, Type)> {
     };
     let target = match argument.and_then(generic) {
         Some((option, Some(entity))) if option == "Option" => entity.clone(),
-        // Without an argument it is no relation either; SeaORM says so.
+        // SeaORM refuses a relation without an argument.
         _ => argument.cloned().unwrap_or_else(|| parse_quote!(Entity)),
     };
     Some((kind, target))
@@ -310,7 +310,7 @@ pub(crate) fn option(ty: &Type) -> Option<&Type> {
     }
 }
 
-/// The name of a type without arguments, whatever path leads to it.
+/// The last name in the path of a type without arguments.
 pub(crate) fn last_name(ty: &Type) -> Option<String> {
     match generic(bare(ty)) {
         Some((name, None)) => Some(name),
@@ -318,7 +318,7 @@ pub(crate) fn last_name(ty: &Type) -> Option<String> {
     }
 }
 
-/// The type inside of parentheses, and of what a macro put around it.
+/// The type without parentheses, and without the groups that macros add.
 fn bare(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => bare(&group.elem),

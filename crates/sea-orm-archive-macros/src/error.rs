@@ -5,8 +5,8 @@ use quote::ToTokens;
 
 /// The errors found so far.
 ///
-/// A misuse is recorded and the expansion goes on without it, so that the user sees every misuse
-/// in one build and nothing that only follows from one.
+/// A misuse is recorded, and the expansion continues without it. So one build reports every misuse,
+/// and no errors that only follow from one.
 #[derive(Default)]
 #[must_use]
 pub(crate) struct Errors(Option<syn::Error>);
@@ -30,7 +30,7 @@ impl Errors {
         self.0.is_none()
     }
 
-    /// The errors as `compile_error!` items; nothing where there are none.
+    /// The errors as `compile_error!` items. Empty without errors.
     pub(crate) fn into_compile_errors(self) -> TokenStream {
         self.0
             .map(syn::Error::into_compile_error)

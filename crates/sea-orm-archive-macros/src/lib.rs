@@ -11,22 +11,23 @@ mod lock;
 mod naming;
 mod nested;
 
-/// Gives an entity its archive: the deleted entity, and what archiving does to the rows below it.
+/// Makes an entity archivable: generates the deleted entity, and declares what archiving does to
+/// the rows that reference a row.
 ///
-/// It stands beside `DeriveEntityModel` on the Model of an entity, in the dense format, in the
-/// compact one, and in what `sea-orm-cli generate entity` writes with
+/// Add it next to `DeriveEntityModel` on the Model of an entity. It supports the dense format, the
+/// compact format, and the entities that `sea-orm-cli generate entity` writes with
 /// `--model-extra-derives sea_orm_archive::DeriveArchive` and
-/// `--model-extra-attributes 'archive(deleted_by = "i64")'`. It adds
+/// `--model-extra-attributes 'archive(deleted_by = "i64")'`. It generates
 ///
-/// - `deleted`, a module with a SeaORM entity over the deleted entity: every column of the entity,
-///   then `deleted_at`, `deleted_by` and `archival_id`, with a relation to the archival that took
-///   the row along;
+/// - `deleted`, a module with the deleted entity, the SeaORM entity over the archive table: every
+///   column of the entity, then `deleted_at`, `deleted_by` and `archival_id`, with a relation to
+///   the archival that archived the row;
 /// - `From<deleted::Model> for Model`;
-/// - `Archivable` for the entity, which says what it is called and which relations have a policy.
+/// - `Archivable` for the entity, which declares the names and the relations with a policy.
 ///
-/// `deleted::Model` is `Clone` and `Debug`, and is `PartialEq`, `Eq`, `Serialize` and `Deserialize`
-/// where the Model is; serde writes it as it writes the Model, with the added columns beside the
-/// others.
+/// `deleted::Model` implements `Clone` and `Debug`, and it implements `PartialEq`, `Eq`,
+/// `Serialize` and `Deserialize` if the Model does. Its serialized form is that of the Model, with
+/// the added columns as additional fields.
 ///
 /// ```
 /// mod post {
@@ -88,39 +89,41 @@ mod nested;
 /// | `#[archive(..)]` | default | |
 /// | --- | --- | --- |
 /// | `deleted_by = "type"` | `i64` | the type of a user's id, in the nullable column `deleted_by` |
-/// | `table_name = "name"` | `deleted_` and the table's | the archive table |
+/// | `table_name = "name"` | `deleted_` and the name of the table | the archive table |
 /// | `deleted_at_column = "name"` | `deleted_at` | the column with the time |
 /// | `deleted_by_column = "name"` | `deleted_by` | the column with the user |
 /// | `archival_id_column = "name"` | `archival_id` | the column with the archival |
 /// | `cascade(path)`, `detach(path)`, `restrict(path)` | | the policy of a child entity, see below |
 ///
-/// The fields of `deleted::Model` keep their names when their columns have others; only where the
-/// entity has a field of that name itself is the added one called after its column.
+/// These options rename the columns, not the fields of `deleted::Model`. Only if the entity has a
+/// field of that name is the added field named after its column.
 ///
 /// # On a relation field (dense format)
 ///
-/// A policy stands on the field that leads to the children:
+/// Write a policy on the field of the relation to the children:
 ///
-/// | | the rows on the other side |
+/// | | the child rows |
 /// | --- | --- |
 /// | `#[archive(cascade)]` | are archived too; their entity must derive `DeriveArchive` |
 /// | `#[archive(detach)]` | stay, with NULL in their foreign key until the restore |
 /// | `#[archive(restrict)]` | block the archive |
 ///
-/// - `HasMany` and `HasOne`: the foreign key of the other entity. Where there are several, SeaORM
-///   asks for `relation_enum` and `via_rel`, which tell them apart here too.
-/// - `HasMany` with `via = "post_tag"`: the foreign key of the junction. It is the rows of the
-///   junction that are archived, detached or in the way, and `post_tag::Entity` that derives this.
-/// - `self_ref` with `via`: the junction's foreign key to the row that follows, or with `reverse`
-///   to the one that is followed.
-/// - `self_ref` with `from` and `to`, as `sea-orm-cli` writes a tree: the rows that point at this
-///   row through that key. The policy may stand on the `HasMany` with `relation_reverse` instead.
+/// - `HasMany` and `HasOne`: the policy applies to the foreign key of the other entity. If it has
+///   several, SeaORM requires `relation_enum` and `via_rel`, and the derive uses them too.
+/// - `HasMany` with `via = "post_tag"`: the policy applies to the foreign key of the junction. The
+///   rows of the junction are archived or detached, or block the archive, and `post_tag::Entity`
+///   derives `DeriveArchive`.
+/// - `self_ref` with `via`: the policy applies to the junction's foreign key to the row that
+///   follows, or with `reverse` to the row that is followed.
+/// - `self_ref` with `from` and `to`, as `sea-orm-cli` writes a tree: the policy applies to the
+///   rows that reference this row through that key. You can also write it on the `HasMany` with
+///   `relation_reverse`.
 ///
-/// A `BelongsTo` to another entity takes no policy: this row is the child there.
+/// A `BelongsTo` to another entity takes no policy, because this row is the child.
 ///
 /// # On the struct (compact format)
 ///
-/// A derive does not see the `Relation` enum, so that a policy names the child entity instead:
+/// A derive cannot read the `Relation` enum, so a policy names the child entity instead:
 ///
 /// ```
 /// # mod post {
@@ -189,22 +192,22 @@ mod nested;
 /// # fn main() {}
 /// ```
 ///
-/// The path alone means the child's `Related<Entity>`; several may share one policy, as in
-/// `cascade(super::comment::Entity, super::post_tag::Entity)`. Where the child has several foreign
-/// keys to this entity, and in a tree, `via_rel` names the variant of the child's `Relation` with
-/// the key. Of a many-to-many relation it is the junction that is named.
+/// The path alone means the child's `Related<Entity>`. Several children can share one policy, as in
+/// `cascade(super::comment::Entity, super::post_tag::Entity)`. If the child has several foreign keys
+/// to this entity, and in a tree, `via_rel` names the variant of the child's `Relation` with the
+/// key. For a many-to-many relation, name the junction.
 ///
-/// The dense format takes this form too.
+/// This form also works in the dense format.
 ///
 /// # What it expands to
 ///
-/// Of this entity
+/// For this entity
 ///
 /// ```ignore
 #[doc = include_str!("../tests/expand/post.rs")]
 /// ```
 ///
-/// the derive makes
+/// the derive generates
 ///
 /// ```ignore
 #[doc = include_str!("../tests/expand/post.expanded.rs")]
@@ -214,12 +217,12 @@ pub fn derive_archive(input: TokenStream) -> TokenStream {
     archive::derive(input.into()).into()
 }
 
-/// Makes an entity a history: each of its rows is a version, which says what was true of an identity
-/// from one time to another.
+/// Makes an entity a history: each of its rows is a version, which states what was true of an
+/// identity during a period.
 ///
-/// It stands beside `DeriveEntityModel` on the Model of the versions, in the dense format or in the
-/// compact one, and beside `DeriveArchive` where versions are archived too. It adds `History` for
-/// the entity, which says which columns are the identity, the period and the rest.
+/// Add it next to `DeriveEntityModel` on the Model of the versions, in the dense or in the compact
+/// format, and next to `DeriveArchive` if versions are archived too. It implements `History` for the
+/// entity, which names the columns of the identity, of valid time and of transaction time.
 ///
 /// ```
 /// mod department_history {
@@ -256,57 +259,60 @@ pub fn derive_archive(input: TokenStream) -> TokenStream {
 ///
 /// # On the struct
 ///
-/// Options name fields, whatever their columns are called:
+/// Options name fields, not columns:
 ///
 /// | `#[history(..)]` | default | the field with |
 /// | --- | --- | --- |
-/// | `identity = "field"` | must be given | what lasts and has versions |
-/// | `identity("field", "field")` | | the same, of several fields |
+/// | `identity = "field"` | required | the identity: what has versions |
+/// | `identity("field", "field")` | | an identity of several fields |
 /// | `valid_from = "field"` | `valid_from` | the start of a version |
-/// | `valid_to = "field"` | `valid_to` | its end, itself not included |
-/// | `recorded_by = "field"` | none | who made a version |
-/// | `bitemporal` | | transaction time is kept too, in the next two |
+/// | `valid_to = "field"` | `valid_to` | the end of a version, exclusive |
+/// | `recorded_by = "field"` | none | who wrote a version |
+/// | `bitemporal` | | transaction time is recorded too, in the next two fields |
 /// | `recorded_from = "field"` | `recorded_from` | when a version was written |
-/// | `recorded_to = "field"` | `recorded_to` | when another one took its place |
+/// | `recorded_to = "field"` | `recorded_to` | when another version replaced it |
 ///
 /// # The fields
 ///
-/// - The identity is never NULL. It is not the whole primary key either: each version is a row of
-///   its own. Nor are identity and valid time in a bitemporal history, which keeps what it corrects.
-/// - Valid time is told in `DateTimeUtc`, `DateTimeWithTimeZone`, `DateTimeLocal` or `Date`.
+/// - The identity is never NULL. It cannot be the whole primary key, because each version is a row.
+///   In a bitemporal history the identity and the valid time cannot be the whole primary key either,
+///   because corrected versions stay in the table.
+/// - The type of valid time is `DateTimeUtc`, `DateTimeWithTimeZone`, `DateTimeLocal` or `Date`.
 /// - `valid_to` is an `Option` of the type of `valid_from`: it is NULL while a version is still true.
-/// - Transaction time is told in instants, so that a `Date` will not do, and `recorded_to` is an
-///   `Option` in the same way: it is NULL while a version stands.
-/// - The field with who made a version has any type, and is that only if `recorded_by` says so.
-/// - A field has one of these meanings, and is a column.
+/// - The type of transaction time is an instant, not a `Date`. `recorded_to` is an `Option` of the
+///   type of `recorded_from`: it is NULL until another version replaces this one.
+/// - The field for who wrote a version has any type. It exists only if `recorded_by` names it.
+/// - Each of these fields is a column, and has one of these meanings.
 ///
 /// # What it expands to
 ///
-/// Of this entity
+/// For this entity
 ///
 /// ```ignore
 #[doc = include_str!("../tests/expand/department_history.rs")]
 /// ```
 ///
-/// the derive makes
+/// the derive generates
 ///
 /// ```ignore
 #[doc = include_str!("../tests/expand/department_history.expanded.rs")]
 /// ```
 ///
-/// Where the end of a period is not written with the same type as its start, or transaction time not
-/// with one of SeaORM's names, the compiler is asked whether the types are right.
+/// If the end of a period is not written with the same type name as its start, or transaction time
+/// not with one of SeaORM's type names, the derive adds code with which the compiler checks the types.
 #[proc_macro_derive(DeriveHistory, attributes(history, sea_orm))]
 pub fn derive_history(input: TokenStream) -> TokenStream {
     history::derive(input.into()).into()
 }
 
-/// Gives an entity a lock version: a counter that each update raises, so that a change over an older state is refused.
+/// Adds optimistic locking to an entity: `update_if_unchanged` increments a lock version, and the
+/// `.._if_unchanged` methods fail if another write has incremented it since the row was read.
 ///
-/// It stands beside `DeriveEntityModel` on the Model of an entity, in the dense format, in the
-/// compact one, and in what `sea-orm-cli generate entity` writes. It adds `OptimisticLock` for the
-/// entity, and with it `update_if_unchanged` for its active model; where the entity derives `DeriveArchive`
-/// too, also `archive_if_unchanged`, `restore_if_unchanged` and `at_lock_version`.
+/// Add it next to `DeriveEntityModel` on the Model of an entity. It supports the dense format, the
+/// compact format, and the entities that `sea-orm-cli generate entity` writes. It implements
+/// `OptimisticLock` for the entity, which gives its active model `update_if_unchanged`. If the entity
+/// also derives `DeriveArchive`, it gets `archive_if_unchanged`, `restore_if_unchanged` and
+/// `at_lock_version` too.
 ///
 /// ```
 /// mod note {
@@ -336,13 +342,13 @@ pub fn derive_history(input: TokenStream) -> TokenStream {
 ///
 /// # On the struct
 ///
-/// The option names a field, whatever its column is called:
+/// The option names a field, not a column:
 ///
 /// | `#[optimistic_lock(..)]` | default | the field with |
 /// | --- | --- | --- |
 /// | `field = ".."` | `lock_version` | the lock version |
 ///
-/// It stands on the struct and not on the field, like the options of `DeriveHistory`: so it is the same
+/// Write it on the struct and not on the field, like the options of `DeriveHistory`. So it is the same
 /// in every format, and `sea-orm-cli generate entity` can write it, with
 /// `--model-extra-derives sea_orm_archive::DeriveOptimisticLock` and
 /// `--model-extra-attributes 'optimistic_lock(field = "revision")'`.
@@ -350,26 +356,25 @@ pub fn derive_history(input: TokenStream) -> TokenStream {
 /// # The field
 ///
 /// - Its type is `i32`, `i64` or `i16`, never an `Option`.
-/// - It is a column, is not of the primary key, and is written by no one else: a column that the
-///   database generates is refused.
-/// - The migration gives the column a default: `0`, for instance.
+/// - It is a column, and not part of the primary key. A column that the database generates is refused.
+/// - The migration sets the first lock version of a row with a column default, for example `0`.
 ///
 /// # What it expands to
 ///
-/// Of this entity
+/// For this entity
 ///
 /// ```ignore
 #[doc = include_str!("../tests/expand/note.rs")]
 /// ```
 ///
-/// the derive makes
+/// the derive generates
 ///
 /// ```ignore
 #[doc = include_str!("../tests/expand/note.expanded.rs")]
 /// ```
 ///
-/// `declared_archive` is the compiler's answer to whether the entity is archivable too: a derive does
-/// not see which others stand beside it.
+/// `declared_archive` lets the compiler decide whether the entity is archivable too, because a derive
+/// cannot read the other derives of the struct.
 #[proc_macro_derive(DeriveOptimisticLock, attributes(optimistic_lock, sea_orm))]
 pub fn derive_optimistic_lock(input: TokenStream) -> TokenStream {
     lock::derive(input.into()).into()

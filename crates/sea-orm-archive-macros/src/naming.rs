@@ -1,11 +1,11 @@
-//! The names that sea-orm-macros gives to columns and relations, which the derives have to know.
+//! The names that sea-orm-macros gives to columns and relations.
 
 use heck::{
     ToKebabCase, ToLowerCamelCase, ToShoutySnakeCase, ToSnakeCase, ToTitleCase, ToUpperCamelCase,
 };
 use proc_macro2::{Ident, Span};
 
-/// The longest name that PostgreSQL keeps; a longer one is cut without a word.
+/// The maximum length of a name in bytes. PostgreSQL truncates a longer name without an error.
 pub(crate) const LONGEST_NAME: usize = 63;
 
 /// An identifier as text, without `r#`.
@@ -14,7 +14,7 @@ pub(crate) fn plain(ident: &Ident) -> String {
     text.strip_prefix("r#").map(str::to_owned).unwrap_or(text)
 }
 
-/// Text as an identifier, where it is one.
+/// Text as an identifier, if it is one.
 pub(crate) fn ident(text: &str, span: Span) -> Option<Ident> {
     let mut ident = syn::parse_str::<Ident>(text).ok()?;
     ident.set_span(span);
@@ -40,7 +40,7 @@ pub(crate) fn column(field: &str, rename_all: Option<&str>) -> String {
         Some("title_case") => variant.to_title_case(),
         Some("lowercase") => variant.to_lowercase(),
         Some("UPPERCASE") => variant.to_uppercase(),
-        // Whatever else is written there is for SeaORM to refuse.
+        // SeaORM refuses other values.
         _ => field.to_snake_case(),
     }
 }

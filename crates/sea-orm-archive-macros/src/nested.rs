@@ -1,13 +1,13 @@
-//! Tokens written for one module, moved into a module inside it.
+//! Adapts tokens written for one module to a module inside it.
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::quote_spanned;
 
-/// Makes relative paths mean the same one module deeper: `super::X` becomes `super::super::X` and
-/// `self::X` becomes `super::X`.
+/// Adapts relative paths to a module that is one level deeper: `super::X` becomes
+/// `super::super::X`, and `self::X` becomes `super::X`.
 ///
-/// A path starts at a `super` or `self` that no `::` precedes. Names without either come in with
-/// the nested module's `use super::*`; `crate::X` and `::x::X` mean the same everywhere.
+/// A path starts at a `super` or `self` that no `::` precedes. The nested module has `use super::*`
+/// for names without a path. `crate::X` and `::x::X` mean the same in every module.
 pub(crate) fn one_deeper(tokens: TokenStream) -> TokenStream {
     let mut deeper = TokenStream::new();
     let mut after_colon = false;
@@ -40,8 +40,8 @@ mod tests {
     use quote::quote;
 
     #[track_caller]
-    fn assert_deeper(written: TokenStream, meant: TokenStream) {
-        assert_eq!(one_deeper(written).to_string(), meant.to_string());
+    fn assert_deeper(written: TokenStream, expected: TokenStream) {
+        assert_eq!(one_deeper(written).to_string(), expected.to_string());
     }
 
     #[test]
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_inside_generics_and_tuples_gain_one_too() {
+    fn paths_inside_generics_and_tuples_gain_a_level() {
         assert_deeper(
             quote!(Option<Vec<super::Status>>),
             quote!(Option<Vec<super::super::Status>>),
@@ -71,13 +71,13 @@ mod tests {
     }
 
     #[test]
-    fn absolute_paths_and_names_stay() {
-        for stays in [
+    fn absolute_paths_and_names_do_not_change() {
+        for unchanged in [
             quote!(crate::super_status::Status),
             quote!(::chrono::NaiveDate),
             quote!(Option<Json>),
         ] {
-            assert_deeper(stays.clone(), stays);
+            assert_deeper(unchanged.clone(), unchanged);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What needs no compiler: the text of the expansion, and that nothing panics.
+//! Tests without the compiler: the text of the expansion, and that no derive panics.
 
 use std::{env, fs, path::Path};
 
@@ -8,14 +8,14 @@ use quote::quote;
 
 type Derive = fn(TokenStream) -> TokenStream;
 
-/// Every derive of the crate, by its attribute.
+/// Every derive of the crate, with its attribute.
 const DERIVES: [(&str, Derive); 3] = [
     ("archive", crate::archive::derive),
     ("history", crate::history::derive),
     ("optimistic_lock", crate::lock::derive),
 ];
 
-/// Compares with the file of the documentation; `UPDATE_EXPANSION=1` writes it anew.
+/// Compares the expansion with the file in the documentation. `UPDATE_EXPANSION=1` rewrites the file.
 #[track_caller]
 fn assert_expands(name: &str, derive: Derive) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expand");
@@ -28,7 +28,7 @@ fn assert_expands(name: &str, derive: Derive) {
     assert_eq!(fs::read_to_string(path).unwrap(), expansion);
 }
 
-/// The expansion on the `ModelEx` that `#[sea_orm::model]` makes of the struct, formatted.
+/// The formatted expansion for the `ModelEx` that `#[sea_orm::model]` generates.
 fn expand_model(model: &str, derive: Derive) -> String {
     let mut model: syn::ItemStruct = syn::parse_str(model).unwrap();
     model.ident = Ident::new("ModelEx", Span::call_site());
@@ -37,14 +37,14 @@ fn expand_model(model: &str, derive: Derive) -> String {
 }
 
 #[test]
-fn the_documented_expansion_is_what_the_derive_writes() {
+fn the_documented_expansion_is_current() {
     assert_expands("post", crate::archive::derive);
     assert_expands("department_history", crate::history::derive);
     assert_expands("note", crate::lock::derive);
 }
 
 #[test]
-fn the_documentation_shows_its_own_example() {
+fn the_documentation_includes_every_example() {
     let documented = include_str!("lib.rs");
     for name in ["post", "department_history", "note"] {
         for file in [format!("{name}.rs"), format!("{name}.expanded.rs")] {
@@ -57,7 +57,7 @@ fn the_documentation_shows_its_own_example() {
 }
 
 #[test]
-fn only_the_run_that_sees_every_field_writes_something() {
+fn the_run_without_relation_fields_expands_to_nothing() {
     let columns_only = quote! {
         #[sea_orm(table_name = "posts")]
         #[archive(no_such_option)]
@@ -74,7 +74,7 @@ fn only_the_run_that_sees_every_field_writes_something() {
     }
 }
 
-/// Words that mean something somewhere in an attribute.
+/// Words with a meaning in some attribute.
 const WORDS: [&str; 36] = [
     "deleted_by",
     "table_name",
@@ -114,7 +114,7 @@ const WORDS: [&str; 36] = [
     "nullable",
 ];
 
-/// Texts that mean something somewhere in a string.
+/// Strings with a meaning in some attribute.
 const TEXTS: [&str; 23] = [
     "",
     "i64",
@@ -171,12 +171,12 @@ fn delimiter() -> impl Strategy<Value = proc_macro2::Delimiter> {
     ])
 }
 
-/// Any tokens at all.
+/// Random tokens.
 fn tokens() -> impl Strategy<Value = TokenStream> {
     prop::collection::vec(token(), 0..8).prop_map(TokenStream::from_iter)
 }
 
-/// An option as somebody might write it, right or wrong.
+/// An option, valid or not.
 fn option() -> impl Strategy<Value = TokenStream> {
     let word =
         || prop::sample::select(&WORDS[..]).prop_map(|word| Ident::new(word, Span::call_site()));
@@ -267,7 +267,7 @@ fn model() -> impl Strategy<Value = TokenStream> {
         })
 }
 
-/// A history as its author may call things, in whichever order the fields are.
+/// A valid history with renamed fields, in random order.
 fn history() -> impl Strategy<Value = TokenStream> {
     let shown = prop::sample::select(vec!["identity = \"item\"", "identity(\"item\", \"type\")"]);
     let fields = Just(vec![
@@ -277,7 +277,7 @@ fn history() -> impl Strategy<Value = TokenStream> {
         "pub valid_from: Date",
         "pub until: Option<self::Date>",
         "pub author: Option<i64>",
-        "#[sea_orm(enum_name = \"Told\")] pub recorded_from: DateTimeUtc",
+        "#[sea_orm(enum_name = \"Recorded\")] pub recorded_from: DateTimeUtc",
         "pub recorded_to: Option<DateTimeUtc>",
     ])
     .prop_shuffle();
@@ -301,7 +301,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn whatever_is_written_the_answer_is_code(model in model()) {
+    fn any_model_expands_to_valid_code(model in model()) {
         for (attribute, derive) in DERIVES {
             let expansion = derive(model.clone());
             let parsed = syn::parse2::<syn::File>(expansion.clone());
@@ -310,7 +310,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_no_struct_is_answered_too(tokens in tokens()) {
+    fn any_tokens_expand_to_valid_code(tokens in tokens()) {
         for (attribute, derive) in DERIVES {
             let expansion = derive(tokens.clone());
             prop_assert!(syn::parse2::<syn::File>(expansion).is_ok(), "{attribute}");
@@ -318,7 +318,7 @@ proptest! {
     }
 
     #[test]
-    fn a_history_is_right_in_any_order(model in history()) {
+    fn the_fields_of_a_history_may_have_any_order(model in history()) {
         let expansion = crate::history::derive(model).to_string();
         prop_assert!(!expansion.contains("compile_error"), "{expansion}");
         prop_assert!(!expansion.contains("unreachable"), "{expansion}");

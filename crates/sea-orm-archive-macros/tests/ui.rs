@@ -1,7 +1,7 @@
-//! What a misuse looks like to its author: one error each, on the right words.
+//! Checks that each misuse of a derive is reported as one error, on the right tokens.
 
 #[test]
-fn misuse_is_an_error_that_says_what_to_write() {
+fn misuse_is_an_error_with_a_fix() {
     let cases = trybuild::TestCases::new();
     cases.compile_fail("tests/ui/*/*.rs");
     cases.compile_fail("tests/ui/history/*/*.rs");

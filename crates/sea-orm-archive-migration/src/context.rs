@@ -1,4 +1,4 @@
-//! What the settings are called that say who acts.
+//! The names of the settings that carry the context: actor, tenant and request.
 
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_archive_postgres::schema;
@@ -8,9 +8,9 @@ use crate::{archive_table::register, name::literal, stamps, tenancy, work::Work}
 
 /// The names of the settings that carry the context of a transaction.
 ///
-/// They are those that most policies and triggers written by hand read already: `app.current_user`,
-/// `app.current_org_id`, `app.request_id` and `app.request_details`. Change those that are called
-/// something else in your database.
+/// The defaults are the names that most existing policies and triggers read: `app.current_user`,
+/// `app.current_org_id`, `app.request_id` and `app.request_details`. Change those that have other
+/// names in your database.
 ///
 /// ```
 /// use sea_orm_archive_migration::ContextSettings;
@@ -24,38 +24,38 @@ pub struct ContextSettings {
 }
 
 impl ContextSettings {
-    /// The settings as they are called now.
+    /// The settings under the names that they have now.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Who acts.
+    /// The setting of the actor.
     pub fn actor(self, name: impl Into<String>) -> Self {
-        self.called("actor", name)
+        self.with_name("actor", name)
     }
 
-    /// For which tenant.
+    /// The setting of the tenant.
     pub fn tenant(self, name: impl Into<String>) -> Self {
-        self.called("tenant", name)
+        self.with_name("tenant", name)
     }
 
-    /// In answer to which request.
+    /// The setting of the id of the request.
     pub fn request_id(self, name: impl Into<String>) -> Self {
-        self.called("request_id", name)
+        self.with_name("request_id", name)
     }
 
-    /// The rest of what is known of the request, as a JSON object.
+    /// The setting of the other details of the request, which are a JSON object.
     pub fn details(self, name: impl Into<String>) -> Self {
-        self.called("details", name)
+        self.with_name("details", name)
     }
 
-    fn called(mut self, meaning: &'static str, name: impl Into<String>) -> Self {
+    fn with_name(mut self, meaning: &'static str, name: impl Into<String>) -> Self {
         self.names.push((meaning, name.into()));
         self
     }
 }
 
-/// Creates the functions that read and write the settings, under the names that are registered.
+/// Creates the functions that read and write the settings under the registered names.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     let mut functions = schema::core::CONTEXT.to_owned();
     let rows = work
@@ -82,10 +82,10 @@ pub(crate) async fn rename(work: &Work, settings: &ContextSettings) -> Result<()
     }
     install(work).await?;
     stamps::install(work).await?;
-    tenancy::keep_functions(work).await
+    tenancy::record_functions(work).await
 }
 
-/// Gives a column that has no default the actor of the context, as the column's type.
+/// Sets the actor of the context, as the type of the column, as the default of a column that has none.
 pub(crate) async fn default_to_actor(
     work: &Work,
     table: &TableId,
@@ -105,7 +105,7 @@ pub(crate) async fn default_to_actor(
     .await
 }
 
-/// Takes the defaults away that [`default_to_actor`] gave to histories: what they call goes.
+/// Drops the defaults that [`default_to_actor`] set on histories: the function that they call will be dropped.
 pub(crate) async fn drop_defaults(work: &Work) -> Result<(), DbErr> {
     work.run_each(
         "SELECT pg_catalog.format('ALTER TABLE %I.%I ALTER COLUMN %I DROP DEFAULT', n.nspname, c.relname, a.attname) AS statement
@@ -120,7 +120,7 @@ pub(crate) async fn drop_defaults(work: &Work) -> Result<(), DbErr> {
     .await
 }
 
-/// PostgreSQL takes a setting of one's own by two names with a dot between them.
+/// The name of a custom setting in PostgreSQL has two parts with a dot between them.
 fn check(name: &str) -> Result<(), DbErr> {
     let is_identifier = |part: &str| {
         let mut characters = part.chars();
@@ -143,7 +143,7 @@ mod tests {
     use super::check;
 
     #[test]
-    fn a_setting_has_two_names() {
+    fn a_setting_needs_two_names_with_a_dot() {
         for good in ["app.current_user", "_a.b2"] {
             assert!(check(good).is_ok(), "{good}");
         }

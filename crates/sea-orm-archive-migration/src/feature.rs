@@ -1,4 +1,4 @@
-//! What follows a table that changes: a helper that has changed a table notifies its features here, and nowhere else.
+//! The features that follow a change of a table: a helper that has changed a table notifies them here, and nowhere else.
 
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::DbErr;
@@ -11,11 +11,11 @@ use crate::{
     work::Work,
 };
 
-/// Lets every feature follow `table`, which has other columns, another archive table or another history now: the triggers on
-/// keys, the stamps, the functions of the audit log, and the policies of tenancy. Those that the table does not have do
+/// Lets every feature follow `table`, whose columns, archive table or histories have changed: the triggers on keys, the
+/// stamps, the functions of the audit log, and the policies of tenancy. A feature that the table does not use does
 /// nothing.
 ///
-/// The audit log comes before tenancy, which also attributes entries.
+/// The audit log comes before tenancy, because tenancy also attributes entries.
 pub(crate) async fn changed(work: &Work, table: &TableId) -> Result<(), DbErr> {
     forget_dropped(work).await?;
     follow::refresh(work, Some(table)).await?;
@@ -27,8 +27,8 @@ pub(crate) async fn changed(work: &Work, table: &TableId) -> Result<(), DbErr> {
     table_names::note(work).await
 }
 
-/// Forgets in every register the tables that were dropped, and whose name no table has: PostgreSQL may give their numbers to
-/// other tables some day.
+/// Removes from every register the tables that were dropped and whose name no table has: PostgreSQL may give their oids
+/// to other tables later.
 pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     foreign_key::forget_dropped(work).await?;
     history::register::forget_dropped(work).await?;

@@ -13,9 +13,9 @@ use crate::{
     work::Work,
 };
 
-/// Creates what is not there yet, and replaces the functions.
+/// Creates what does not exist yet, and replaces the functions.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
-    let before = privileges::standing(work).await?;
+    let before = privileges::objects(work).await?;
     work.run(schema::core::REGISTERS).await?;
     work.run(schema::table_names::INSTALL).await?;
     context::install(work).await?;
@@ -32,7 +32,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     feature::forget_dropped(work).await?;
     follow::refresh(work, None).await?;
     tenancy::refresh_foreign_keys(work).await?;
-    tenancy::keep_functions(work).await?;
+    tenancy::record_functions(work).await?;
     table_names::note(work).await?;
     privileges::make_private(work, before).await
 }
@@ -70,12 +70,12 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
     work.run(schema::core::UNINSTALL).await
 }
 
-/// The functions that check a temporal foreign key would stay, and nothing would know of them.
+/// Refuses while a temporal foreign key exists: its functions would stay, and no register would list them.
 async fn refuse_foreign_keys(work: &Work) -> Result<(), DbErr> {
     match foreign_key::live(work).await?.first() {
         None => Ok(()),
         Some(found) => Err(DbErr::Migration(format!(
-            "{} has the temporal foreign key \"{}\", which the archive looks after: drop it first, with \
+            "{} has the temporal foreign key \"{}\", which needs functions of the archive: drop it first, with \
              `manager.drop_temporal_foreign_key(..)`",
             found.child, found.name
         ))),
@@ -101,7 +101,7 @@ async fn refuse_rows(work: &Work, archive_table: &str) -> Result<(), DbErr> {
 pub(crate) async fn grant(work: &Work, role: &str) -> Result<(), DbErr> {
     register::require(work).await?;
     work.run(&for_role(schema::core::GRANT, role)).await?;
-    // Of all functions, which it was given, these are not for it.
+    // GRANT gave EXECUTE on all functions of the schema: take back the trigger functions.
     privileges::make_triggers_private(work).await
 }
 

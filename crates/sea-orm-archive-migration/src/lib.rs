@@ -35,15 +35,15 @@
 //!
 //! A table and its archive table have the same columns: same names, types, collations and order, and NOT NULL
 //! where the table has it. The archive table is a plain table: it has no foreign keys, no identity, no
-//! generated columns, no defaults, and no unique index but the primary key. So it takes every row
-//! that the table ever held, with its id, byte for byte. Three columns come after the table's own:
-//! `deleted_at`, `deleted_by` and `archival_id`. Only the table draws ids; the archive table never does. That
-//! is what makes the ids of both one sequence.
+//! generated columns, no defaults, and no unique index except the primary key. So it accepts every row of the
+//! table, unchanged to the byte, with its id. Three columns come after the columns of the table:
+//! `deleted_at`, `deleted_by` and `archival_id`. Only the table draws ids from the sequence; the archive table
+//! never does. So an id is unique across both tables.
 //!
 //! # History
 //!
-//! [`HistorySchema`] makes the tables of valid time: one that keeps the versions of an identity, what
-//! was true of it and when, and foreign keys to the version that was valid at a time.
+//! [`HistorySchema`] creates the tables of valid time: history tables, which store the versions of an identity
+//! with their valid time, and foreign keys to the version that was valid at a time.
 //!
 //! ```no_run
 //! use sea_orm_archive_migration::prelude::*;
@@ -69,8 +69,8 @@
 //!
 //! # Stamps
 //!
-//! [`StampSchema`] lets the database say who made a row, who changed it last, and when. Who acts comes from the
-//! context of the transaction; what a client sends instead counts for nothing in an update.
+//! [`StampSchema`] lets the database record who created a row, who changed it last, and when. The actor comes
+//! from the context of the transaction; an update ignores stamps that a client sends.
 //!
 //! ```no_run
 //! use sea_orm_archive_migration::prelude::*;
@@ -85,8 +85,8 @@
 //!
 //! Every helper either does all of its work or nothing, inside a migration's transaction or outside
 //! of one, and may run again after it has succeeded. An error is a
-//! [`DbErr::Migration`](sea_orm_migration::DbErr) that names the table and the way out, or what the
-//! database said.
+//! [`DbErr::Migration`](sea_orm_migration::DbErr) that names the table and what to do, or the error of the
+//! database.
 
 mod archive_table;
 mod audit;

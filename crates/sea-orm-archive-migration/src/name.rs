@@ -1,10 +1,10 @@
-//! Names: quoted, and never longer than PostgreSQL keeps them.
+//! Names: quoted, and never longer than the limit of PostgreSQL.
 
 use sea_orm_archive::entity::DeclaredName;
 pub(crate) use sea_orm_archive_postgres::ident::{literal, quote};
 use sea_orm_migration::{DbErr, sea_query::TableRef};
 
-/// PostgreSQL cuts a longer name off without an error.
+/// In bytes. PostgreSQL truncates a longer name without an error.
 const LONGEST: usize = 63;
 
 /// Several names as SQL text, with commas.
@@ -27,7 +27,7 @@ pub(crate) fn table(table: &TableRef) -> Result<String, DbErr> {
     Ok(name.quoted())
 }
 
-/// Whether the name of a table, which is SQL text, says its schema.
+/// Whether the name of a table, which is SQL text, contains its schema.
 pub(crate) fn has_schema(name: &str) -> bool {
     let mut quoted = false;
     name.chars().any(|character| {
@@ -36,7 +36,7 @@ pub(crate) fn has_schema(name: &str) -> bool {
     })
 }
 
-/// Refuses a name that PostgreSQL would cut off or does not take at all.
+/// Refuses a name that PostgreSQL would truncate or does not accept.
 pub(crate) fn check(name: &str) -> Result<(), DbErr> {
     let reason = if name.is_empty() {
         "is empty".to_owned()
@@ -44,7 +44,7 @@ pub(crate) fn check(name: &str) -> Result<(), DbErr> {
         "contains a zero byte".to_owned()
     } else if name.len() > LONGEST {
         format!(
-            "is {} bytes long, and PostgreSQL keeps {LONGEST} of them",
+            "is {} bytes long, and PostgreSQL truncates names to {LONGEST}",
             name.len()
         )
     } else {
@@ -55,26 +55,26 @@ pub(crate) fn check(name: &str) -> Result<(), DbErr> {
     )))
 }
 
-/// The name of the archive table of `active`, where the migration gives none.
+/// The name of the archive table of `active` where the migration gives none.
 pub(crate) fn default_archive_table(active: &str) -> Result<String, DbErr> {
     let archive_table = format!("deleted_{active}");
     if archive_table.len() > LONGEST {
         return Err(DbErr::Migration(format!(
-            "the table \"{active}\" needs a name for its archive table: \"{archive_table}\" is {} bytes long, and PostgreSQL keeps \
-             {LONGEST} of them; give one with `.archive_table(\"..\")`, and to the entity with `#[archive(table_name = \"..\")]`",
+            "the table \"{active}\" needs a name for its archive table: \"{archive_table}\" is {} bytes long, and PostgreSQL \
+             truncates names to {LONGEST}; give one with `.archive_table(\"..\")`, and to the entity with `#[archive(table_name = \"..\")]`",
             archive_table.len()
         )));
     }
     Ok(archive_table)
 }
 
-/// A name made from another one. Where both parts are too long together, the first gives way to a
-/// number that is made from all of it, so that names that begin alike stay apart.
+/// A name derived from another one. Where both parts are too long together, the first is truncated and a hash of
+/// all of it is added, so that names with the same beginning stay distinct.
 pub(crate) fn derived(base: &str, suffix: &str) -> String {
     if base.len() + suffix.len() <= LONGEST {
         return format!("{base}{suffix}");
     }
-    // FNV-1a: the same in every build, unlike the standard library's.
+    // FNV-1a: the same in every build, unlike the hash of the standard library.
     let hash = base.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     });
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn derived_names_fit_and_stay_apart() {
+    fn derived_names_fit_and_stay_distinct() {
         assert_eq!(
             derived("department_history", "_period_excl"),
             "department_history_period_excl"
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dot_in_quotes_is_no_schema() {
+    fn a_dot_in_quotes_does_not_separate_a_schema() {
         for name in [r#""a"."b""#, r#""a"".""b"."c""#, "archive.audit_entry"] {
             assert!(has_schema(name), "{name}");
         }

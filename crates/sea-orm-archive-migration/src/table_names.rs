@@ -1,9 +1,10 @@
-//! `archive.known_table`: what the tables of all registers are called, so that one that was swapped for another of the
-//! same name is found again.
+//! `archive.known_table`: the names of the tables of all registers, to recognize a table that was replaced by another
+//! one of the same name.
 //!
-//! A register forgets a table only where no table has its name any more (`archive.is_gone`). Where another one has it, the
-//! helper that archives, audits, stamps or protects that one follows or takes over, and those that change a pair of tables
-//! refuse until all that was lost is put back or dropped on purpose.
+//! A register forgets a dropped table only where no other table has its name (`archive.is_dropped`). Where another table
+//! has the name, the helpers that archive, audit, stamp or put it under tenancy follow or take over what is registered.
+//! Helpers that change a table together with its archive table refuse until everything that the replacement lost is
+//! added again or dropped on purpose.
 
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_archive_postgres::schema;
@@ -12,17 +13,16 @@ use sea_orm_migration::DbErr;
 
 use crate::{audit, work::Work};
 
-/// Writes down the names of all registered tables.
+/// Stores the names of all registered tables.
 pub(crate) async fn note(work: &Work) -> Result<(), DbErr> {
     let note = with_registered(work, schema::table_names::NOTE).await?;
     work.run(&note).await
 }
 
-/// Lets the archive follow `table` where it has the place of a table that was dropped: the pair of active and archive
-/// table, the identity of histories, the archivals and the detached links are those of `table` now, so that what was
-/// archived can be restored.
+/// Where `table` replaced a dropped table of the same name, assigns to it what is registered of that table: the archive
+/// table, the identity of histories, the archivals and the detached links. So what was archived can be restored.
 ///
-/// Whether the table fits its archive table is checked by the caller, as for any other.
+/// The caller checks whether the table fits its archive table, as for any other table.
 pub(crate) async fn follow(work: &Work, table: &TableId) -> Result<(), DbErr> {
     work.run_with(schema::table_names::MARK, [table.oid.into()])
         .await?;
@@ -37,7 +37,7 @@ pub(crate) async fn follow(work: &Work, table: &TableId) -> Result<(), DbErr> {
     for row in rows {
         replace(work, row.try_get("", "relation")?, table.oid).await?;
     }
-    // The archive table may have been swapped alone, or with its table.
+    // The archive table may have been replaced alone, or together with its table.
     work.run_with(
         "UPDATE archive.archived_table AS a SET archive_table = archive.successor(a.archive_table)
          WHERE a.active = $1::bigint::oid AND archive.successor(a.archive_table) IS NOT NULL
@@ -47,9 +47,9 @@ pub(crate) async fn follow(work: &Work, table: &TableId) -> Result<(), DbErr> {
     .await
 }
 
-/// Puts the number `new` where `old` is, which no table has any more.
+/// Replaces the oid `old`, which no table has now, with `new`.
 async fn replace(work: &Work, old: i64, new: i64) -> Result<(), DbErr> {
-    // Under tenancy they are forced to show their owner the rows of one tenant.
+    // Under tenancy, row-level security is forced on these tables: their owner sees the rows of one tenant.
     let shared = ["archive.archival", "archive.detached_link"].map(str::to_owned);
     let forced = work.unforce_all(shared.to_vec()).await?;
     for sql in [
@@ -67,7 +67,7 @@ async fn replace(work: &Work, old: i64, new: i64) -> Result<(), DbErr> {
     work.force_all(forced).await
 }
 
-/// Refuses to go on where `table` has the place of one of which more was registered: it would be lost silently.
+/// Refuses where `table` replaced a table of which more is registered than `table` has: that would be lost silently.
 pub(crate) async fn refuse_lost(work: &Work, table: &TableId) -> Result<(), DbErr> {
     let lost = with_registered(work, schema::table_names::LOST).await?;
     let rows = work.rows(&lost, [table.oid.into()]).await?;
@@ -95,8 +95,8 @@ pub(crate) async fn refuse_lost(work: &Work, table: &TableId) -> Result<(), DbEr
     )))
 }
 
-/// Leaves what was registered of a table with that table, under its new name, where `table` has its old one: the caller
-/// drops on purpose what `table` does not have.
+/// Where `table` has the old name of a registered table that was renamed, stores the new name of that table: what is
+/// registered stays with it. The caller drops on purpose what `table` does not have.
 pub(crate) async fn accept(work: &Work, table: &TableId) -> Result<(), DbErr> {
     work.run_with(
         "UPDATE archive.known_table AS k SET schema_name = n.nspname, table_name = c.relname

@@ -16,20 +16,20 @@ use crate::name;
 /// All of a helper's work or nothing: a savepoint in the migration's transaction, or a transaction
 /// of its own where the migration has none.
 ///
-/// Its statements run with a `search_path` of their own. On the caller's, a function or operator of anybody with
-/// CREATE on one of its schemas, of exactly the types of a call, would be called instead of PostgreSQL's.
+/// Its statements run with their own `search_path`. On the caller's, a role with CREATE on one of the schemas could
+/// define a function or operator for exactly the types of a call, which would run instead of PostgreSQL's.
 pub(crate) struct Work {
     db: DatabaseTransaction,
     row_security: String,
-    /// The caller's.
+    /// The `search_path` of the caller.
     search_path: String,
 }
 
 const SEARCH_PATH: &str = "pg_catalog, pg_temp";
 
 impl Work {
-    /// Begins, with `row_security` off: a count of archived rows that a policy would shorten is an
-    /// error then, and not a smaller number.
+    /// Begins with `row_security` off: where a policy would hide rows from a count, that is an error, and not a
+    /// smaller number.
     async fn begin(manager: &SchemaManager<'_>) -> Result<Self, DbErr> {
         let backend = manager.get_database_backend();
         if backend != DbBackend::Postgres {
@@ -48,7 +48,7 @@ impl Work {
         Ok(work)
     }
 
-    /// Does the work of one verb: commits what succeeded, and undoes what did not.
+    /// Runs one verb: commits if it succeeds, rolls back if it fails.
     pub(crate) async fn of<T>(
         manager: &SchemaManager<'_>,
         verb: impl AsyncFnOnce(&Self) -> Result<T, DbErr>,
@@ -58,7 +58,7 @@ impl Work {
         work.finish(done).await
     }
 
-    /// The same for a verb on one table, which gets its name as SQL text.
+    /// The same for a verb on one table, which is passed the name as SQL text.
     pub(crate) async fn on<T>(
         manager: &SchemaManager<'_>,
         table: TableRef,
@@ -77,7 +77,7 @@ impl Work {
                 Ok(value)
             }
             Err(error) => {
-                // The error that stopped the work says more than one of the rollback would.
+                // The error that stopped the work is more useful than an error of the rollback.
                 let _ = self.db.rollback().await;
                 Err(error)
             }
@@ -91,8 +91,8 @@ impl Work {
         self.set("search_path", SEARCH_PATH).await.map(drop)
     }
 
-    /// Runs statements that name what the author of the migration named, or that fire triggers of the application:
-    /// on the caller's `search_path`. So every function and operator in them is qualified.
+    /// Runs statements that contain names of the author of the migration, or that fire triggers of the application,
+    /// on the caller's `search_path`. So every function and operator in them has to be qualified.
     pub(crate) async fn run_on_callers_path(&self, sql: &str) -> Result<(), DbErr> {
         self.set("search_path", &self.search_path).await?;
         self.run(sql).await?;
@@ -115,8 +115,9 @@ impl Work {
         self.db.execute_unprepared(sql).await.map(drop)
     }
 
-    /// Runs statements on the caller's `search_path`, with `row_security` on: the triggers that they run may write where policies hide rows, such as to the
-    /// log. Whether rows were hidden from the statement itself is for the caller to find out.
+    /// Runs statements on the caller's `search_path`, with `row_security` on: the triggers that they fire may write to
+    /// tables whose policies hide rows, such as the log. The caller has to check whether policies hid rows from the
+    /// statement itself.
     pub(crate) async fn run_under_policies(&self, sql: &str) -> Result<(), DbErr> {
         let before = self.set("row_security", "on").await?;
         self.run_on_callers_path(sql).await?;
@@ -143,7 +144,7 @@ impl Work {
         self.db.query_all_raw(statement).await
     }
 
-    /// The one row of a query that always has one.
+    /// The row of a query that always returns one.
     pub(crate) async fn row<const N: usize>(
         &self,
         sql: &str,
@@ -164,7 +165,7 @@ impl Work {
         found.try_get("", "type_oid")
     }
 
-    /// Runs the statements that a query writes, in its column "statement".
+    /// Runs the statements that a query returns in its column "statement".
     pub(crate) async fn run_each<const N: usize>(
         &self,
         sql: &str,
@@ -187,7 +188,7 @@ impl Work {
         Ok(tables.into_iter().next().flatten())
     }
 
-    /// A name as SQL text with its schema. One without is looked up on the caller's `search_path`.
+    /// A name as SQL text with its schema. A name without one is resolved on the caller's `search_path`.
     async fn qualified(&self, name: &str) -> Result<Option<String>, DbErr> {
         if name::has_schema(name) {
             return Ok(Some(name.to_owned()));
@@ -202,7 +203,7 @@ impl Work {
         rows.first().map(|row| row.try_get("", "name")).transpose()
     }
 
-    /// The table of this name, which is SQL text, locked so that nobody changes it until the end.
+    /// The table of this name, which is SQL text, locked so that no other transaction writes to it until the end.
     pub(crate) async fn existing_table(&self, name: &str) -> Result<Table, DbErr> {
         let missing = || DbErr::Migration(format!("there is no table {name}"));
         let found = self.table(name).await?.ok_or_else(missing)?;
@@ -231,8 +232,8 @@ impl Work {
         Ok(rows)
     }
 
-    /// Lets the owner of `table`, where that is who migrates, see its rows in spite of FORCE ROW LEVEL SECURITY;
-    /// says whether that was in the way. The lock that it takes lets nobody else see it.
+    /// Removes FORCE ROW LEVEL SECURITY from `table` where the migrating role owns it and would not see its rows.
+    /// Returns whether it did. The lock on the table prevents other sessions from using that.
     pub(crate) async fn unforce(&self, table: &str) -> Result<bool, DbErr> {
         let rows = self
             .rows(
@@ -250,7 +251,7 @@ impl Work {
         Ok(true)
     }
 
-    /// The same for several tables; those whose owner has to be put under policies again.
+    /// The same for several tables. Returns those to pass to [`force_all`](Self::force_all) afterwards.
     pub(crate) async fn unforce_all(&self, tables: Vec<String>) -> Result<Vec<String>, DbErr> {
         let mut lifted = Vec::new();
         for table in tables {
@@ -275,7 +276,7 @@ impl Work {
         Ok(())
     }
 
-    /// Sets a setting until the end of the transaction, and says what it was before.
+    /// Sets a setting until the end of the transaction, and returns its value from before.
     pub(crate) async fn set(&self, setting: &str, value: &str) -> Result<String, DbErr> {
         let before = self
             .row(
@@ -293,8 +294,8 @@ impl Work {
     }
 }
 
-/// What the database said, with the detail that names the rows.
-pub(crate) fn said(error: &DbErr) -> String {
+/// The message of the database, with the detail that names the rows.
+pub(crate) fn database_message(error: &DbErr) -> String {
     let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) =
         error
     else {

@@ -1,4 +1,4 @@
-//! Names, literals and the small pieces that statements are made of.
+//! Names, literals and other small parts of statements.
 
 use std::borrow::Cow;
 
@@ -19,11 +19,11 @@ pub fn literal(text: &str) -> String {
     }
 }
 
-/// A type as a statement names it, from how the catalog spells it.
+/// A type as a statement names it, from its name in the catalog.
 ///
-/// A type in the temporary schema of the session comes before that of `pg_catalog`: whoever had the session before can
-/// have left a domain `text` there, whose CHECK runs as whoever has it now. PostgreSQL's grammar knows some names as
-/// keywords, which mean its own types, and takes some of these with no schema before them.
+/// A type in the temporary schema of the session precedes that of `pg_catalog`: an earlier user of the session can have left
+/// a domain `text` there, whose CHECK runs as the present user. Some names are keywords of PostgreSQL's grammar, which always
+/// mean built-in types, and some of these are not allowed with a schema.
 pub fn type_name(sql_type: &str) -> Cow<'_, str> {
     const KEYWORDS: [&str; 13] = [
         "bigint",
@@ -48,7 +48,7 @@ pub fn type_name(sql_type: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether the catalog spells this as a type of PostgreSQL's own: nobody else defines a cast of it.
+/// Whether this name in the catalog is that of a built-in type: no role defines a cast of it.
 pub fn is_own_type(sql_type: &str) -> bool {
     !sql_type.contains('.')
 }
@@ -68,7 +68,7 @@ pub fn bare<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     columns.join(", ")
 }
 
-/// `a."id" = b."id"`, with the operator of the key's own index.
+/// `a."id" = b."id"`, with the operator of the index of the key.
 pub fn same_key(key: &[KeyColumn], left: &str, right: &str) -> String {
     let pairs: Vec<_> = key
         .iter()
@@ -80,7 +80,7 @@ pub fn same_key(key: &[KeyColumn], left: &str, right: &str) -> String {
     pairs.join(" AND ")
 }
 
-/// `p."id" = t."post_id"`, with the operator that the foreign key is checked with.
+/// `p."id" = t."post_id"`, with the operator of the foreign key.
 pub fn joined(key: &ForeignKey, parent: &str, child: &str) -> String {
     let pairs: Vec<_> = key
         .columns
@@ -97,7 +97,7 @@ pub fn joined(key: &ForeignKey, parent: &str, child: &str) -> String {
     pairs.join(" AND ")
 }
 
-/// A jsonb object of names and SQL values, however many: a function call takes a hundred arguments.
+/// A jsonb object of any number of names and SQL values: a function call takes at most a hundred arguments.
 pub fn object(pairs: &[(String, String)]) -> String {
     let objects: Vec<_> = pairs
         .chunks(40)
@@ -128,10 +128,10 @@ pub fn key_object(key: &[KeyColumn], alias: &str) -> String {
     object(&pairs)
 }
 
-/// A value as an argument of `jsonb_build_object`, exact whatever the settings of the session; read back with
+/// A value as an argument of `jsonb_build_object`, exact and independent of the settings of the session. It is read back with
 /// `->>` and a cast to its type.
 ///
-/// The output function of the type writes it, and no cast that somebody defined.
+/// The output function of the type writes it, not a cast that a role may have defined.
 pub fn exact(form: Form, value: &str) -> String {
     match form {
         Form::Json => value.to_owned(),
@@ -147,9 +147,9 @@ fn exact_text(form: Form, value: &str) -> String {
     }
 }
 
-/// A row's key as the detached links record it: a jsonb array of texts in the order of the key.
+/// The key of a row in the form of the detached links: a jsonb array of texts in the order of the key.
 ///
-/// By position, so that a renamed column changes nothing. `archive.follow_key()` writes the same.
+/// It is positional, so that a rename of a column does not matter. `archive.follow_key()` writes the same form.
 pub fn key_array(key: &[KeyColumn], alias: &str) -> String {
     let values: Vec<_> = key
         .iter()
@@ -158,7 +158,7 @@ pub fn key_array(key: &[KeyColumn], alias: &str) -> String {
     format!("pg_catalog.jsonb_build_array({})", values.join(", "))
 }
 
-/// The row of `row` has the key that a detached link recorded in `array`.
+/// The condition that `row` has the key that a detached link recorded in `array`.
 pub fn has_recorded_key(key: &[KeyColumn], row: &str, array: &str) -> String {
     let pairs: Vec<_> = key
         .iter()
@@ -175,7 +175,7 @@ pub fn has_recorded_key(key: &[KeyColumn], row: &str, array: &str) -> String {
     pairs.join(" AND ")
 }
 
-/// A recorded key with the names that the columns have now, for reports.
+/// A recorded key with the present names of the columns, for reports.
 pub fn recorded_key(key: &[KeyColumn], array: &str) -> String {
     let pairs: Vec<_> = key
         .iter()
@@ -188,7 +188,7 @@ pub fn recorded_key(key: &[KeyColumn], array: &str) -> String {
     object(&pairs)
 }
 
-/// True where a recorded key has as many columns as `key`.
+/// The condition that a recorded key has as many columns as `key`.
 pub fn is_recorded_key(key: &[KeyColumn], array: &str) -> String {
     format!(
         "CASE WHEN pg_catalog.jsonb_typeof({array}) OPERATOR(pg_catalog.=) 'array' \
@@ -202,14 +202,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_literals_of_any_spelling() {
+    fn names_and_literals_with_special_characters_are_quoted() {
         assert_eq!(quote(r#"we"ird"#), r#""we""ird""#);
         assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(literal(r"a\'b"), r"E'a\\''b'");
     }
 
     #[test]
-    fn types_are_those_of_pg_catalog() {
+    fn built_in_types_are_qualified_with_pg_catalog() {
         for own in [
             "text",
             "uuid",

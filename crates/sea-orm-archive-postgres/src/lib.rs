@@ -1,7 +1,7 @@
-//! Everything that sea-orm-archive sends to PostgreSQL, as text: names, statements, the installed schema.
+//! The SQL that sea-orm-archive sends to PostgreSQL, as text: names, statements, the installed schema.
 //!
-//! The runtime and the migrations stand on this crate. It has no entities, no verbs and no connection: it writes SQL from
-//! descriptions of tables, and says what each error code of ours means. An application does not use it.
+//! The runtime and the migrations use this crate. It has no entities, no verbs and no connection: it writes SQL from
+//! descriptions of tables and classifies the framework's error codes. An application does not use it.
 
 pub mod catalog;
 pub mod compare;

@@ -28,9 +28,9 @@ const DATATYPE_MISMATCH: &str = "42804";
 const CANNOT_COERCE: &str = "42846";
 const UNDEFINED_FUNCTION: &str = "42883";
 
-/// The tables have changed since the plan was made.
+/// The tables have changed since the plan was built.
 pub const STALE_PLAN: &str = "AR001";
-/// The archival holds more, or something else, than the plan restores.
+/// The archival holds other tables or links than the plan restores.
 pub const OTHER_PLAN: &str = "AR002";
 /// A declared `restrict` has rows.
 pub const RESTRICTED: &str = "AR003";
@@ -46,8 +46,8 @@ const LOG_WITHOUT_KEY: &str = "AR009";
 pub const OTHER_TENANT: &str = "AR010";
 /// The audit log does not know the columns of a table whose rows move.
 const LOG_OUTDATED: &str = "AR011";
-/// The archived root does not have the version that the caller passed.
-pub const OTHER_VERSION: &str = "AR012";
+/// The archived root does not have the lock version that the caller passed.
+pub const OTHER_LOCK_VERSION: &str = "AR012";
 
 /// The table is not audited.
 pub const NOT_AUDITED: &str = "AR013";
@@ -77,7 +77,7 @@ pub fn is_conflict(code: &str) -> bool {
     is_taken(code) || is_foreign_key(code) || matches!(code, CHECK_VIOLATION | NOT_NULL_VIOLATION)
 }
 
-/// A text is no value of the type that it is cast to.
+/// A text is not a value of the type that it is cast to.
 pub fn is_invalid_text(code: &str) -> bool {
     matches!(
         code,
@@ -104,7 +104,7 @@ pub fn is_trigger(code: &str) -> bool {
     )
 }
 
-/// The plan may not be of these tables: our own code, and what PostgreSQL reports when a name in a planned statement no
+/// The plan may be stale: the framework's own code, and the codes of PostgreSQL for a name in a planned statement that no
 /// longer exists or has another type.
 pub fn is_stale(code: &str) -> bool {
     is_undefined(code)

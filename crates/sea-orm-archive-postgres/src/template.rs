@@ -1,9 +1,9 @@
-//! SQL with places in it that are filled: `{name}`.
+//! SQL templates with places: `{name}`.
 //!
-//! Every place has a value, and every value that is listed has a place: a test that fills a template with a misspelt name
-//! fails. In a release the place stays as it is, and PostgreSQL refuses the statement.
+//! Every place must have a value, and every value must have a place: in debug builds a misspelt name panics. In a release
+//! build the place is left unfilled, and PostgreSQL refuses the statement.
 
-/// Puts values in the place of `{names}`.
+/// Replaces each place `{name}` by its value.
 pub fn fill<const N: usize>(template: &str, places: [(&str, String); N]) -> String {
     for (name, _) in &places {
         debug_assert!(
@@ -17,7 +17,7 @@ pub fn fill<const N: usize>(template: &str, places: [(&str, String); N]) -> Stri
     })
 }
 
-/// The same with a function that knows the value of each place. What a value holds is left alone, even where it looks like
+/// The same with a function that returns the value of each place. A value is inserted unchanged, even where it contains
 /// another `{name}`.
 pub fn fill_with(template: &str, value: &dyn Fn(&str) -> Option<String>) -> String {
     let mut filled = String::with_capacity(template.len() * 2);
@@ -52,7 +52,7 @@ fn is_name(text: &str) -> bool {
             .all(|byte| byte == b'_' || byte.is_ascii_lowercase())
 }
 
-/// The text of a function, whose `{body}` become quotes that nothing in it ends: a table may be called anything.
+/// The text of a function, with `{body}` replaced by a dollar quote that does not occur in it: a table may have any name.
 pub fn function_body(template: &str, value: &dyn Fn(&str) -> Option<String>) -> String {
     let mut quotes = "$archive$".to_owned();
     loop {
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_filled_in_is_not_filled_again() {
+    fn places_in_a_value_are_not_filled() {
         let filled = fill(
             "{a} '{}' {b}",
             [("a", "{b}".to_owned()), ("b", "B".to_owned())],
@@ -82,18 +82,18 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "no value for {b}")]
-    fn a_place_without_a_value_fails() {
+    fn place_without_a_value_panics() {
         fill("{a} {b}", [("a", "1".to_owned())]);
     }
 
     #[test]
     #[should_panic(expected = "no place {b}")]
-    fn a_value_without_a_place_fails() {
+    fn value_without_a_place_panics() {
         fill("{a}", [("a", "1".to_owned()), ("b", "2".to_owned())]);
     }
 
     #[test]
-    fn nothing_ends_the_body_of_a_function() {
+    fn dollar_quote_does_not_occur_in_the_body_of_a_function() {
         let body = function_body("{body} {table} {body}", &|_| Some("$archive$".to_owned()));
         assert_eq!(body, "$_archive$ $archive$ $_archive$");
     }

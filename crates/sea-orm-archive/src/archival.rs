@@ -7,9 +7,10 @@ use ::sea_orm::entity::prelude::*;
 use crate::decode::{self, sea_orm};
 use crate::error::{Error, unexpected_answer};
 
-/// One recorded move of one tree: a row of `archive.archival`.
+/// The archival record of one archived tree: a row of `archive.archival`.
 ///
-/// JSON that serde_json cannot hold is read as a string with its text; of an object, the member that it cannot hold.
+/// JSON that serde_json cannot represent is read as a string with its text; in an object only the member
+/// concerned is.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize, serde::Deserialize)]
 #[sea_orm(schema_name = "archive", table_name = "archival")]
 pub struct Model {
@@ -29,10 +30,10 @@ pub struct Model {
     /// Why.
     #[sea_orm(column_type = "Text", nullable)]
     pub reason: Option<String>,
-    /// Whatever the caller wanted to keep with it.
+    /// What the caller passed to `metadata`.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub metadata: Option<Json>,
-    /// How many rows of which table went, as an object of `schema.table` and count.
+    /// The number of archived rows of each table, as an object of `schema.table` and count.
     #[sea_orm(column_type = "JsonBinary")]
     pub row_counts: Json,
     /// When it was restored; `None` while it is archived.
@@ -40,14 +41,14 @@ pub struct Model {
     /// Who restored it, as text.
     #[sea_orm(column_type = "Text", nullable)]
     pub restored_by: Option<String>,
-    /// The tenant of the rows; `None` where no table of the tree is under tenancy, empty where they went into the archive
-    /// before it came under tenancy.
+    /// The tenant of the rows; `None` where no table of the tree is under tenancy, empty where the rows were archived
+    /// before the tables came under tenancy.
     #[sea_orm(column_type = "Text", nullable)]
     #[serde(default)]
     pub tenant: Option<String>,
 }
 
-/// The archival table has no relations of its own: an archive table points at it with `archival_id`.
+/// The archival table has no relations of its own: archive tables refer to it with `archival_id`.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -56,7 +57,7 @@ decode::read_as_derived!(Model);
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// How many rows of which table went, by `schema.table`.
+    /// The number of archived rows of each table, by `schema.table`.
     pub fn rows(&self) -> BTreeMap<String, u64> {
         let counts = self.row_counts.as_object().into_iter().flatten();
         counts
@@ -65,7 +66,7 @@ impl Model {
     }
 }
 
-/// A record as `archive.record_json` answers it.
+/// An archival record as `archive.record_json` returns it.
 #[derive(serde::Deserialize)]
 struct Record {
     id: i64,
@@ -81,7 +82,8 @@ struct Record {
     tenant: Option<String>,
 }
 
-/// The record in the answer to a call that has been committed: what callers put into it cannot make this fail.
+/// Reads the record that a committed call returned. The call cannot be undone, so no value of a caller makes
+/// this fail.
 pub(crate) fn from_answer(answer: Json) -> Result<Model, Error> {
     let record: Record = serde_json::from_value(answer).map_err(unexpected_answer)?;
     Ok(Model {

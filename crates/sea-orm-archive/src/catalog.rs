@@ -8,7 +8,7 @@ use crate::error::{Error, SetupError, unexpected_answer};
 
 /// Reads the tables that `names` resolve to, in their order; `None` where there is no such table.
 ///
-/// A name is SQL text, quoted as needed: `"Posts"`, `shop.orders`. One statement, whatever the
+/// A name is SQL text, quoted as needed: `"Posts"`, `shop.orders`. One statement, for any
 /// number of tables.
 ///
 /// # Errors
@@ -30,8 +30,8 @@ pub async fn read<C: ConnectionTrait>(
     serde_json::from_value(tables).map_err(unexpected_answer)
 }
 
-/// The number that changes when a table among `names` changes. Whoever plans asks for it, so it is here that the version of
-/// the installed schema is compared.
+/// The number that changes when a table among `names` changes. Every plan reads it, so the version of the installed
+/// schema is checked here.
 pub(crate) async fn fingerprint<C: ConnectionTrait>(
     db: &C,
     names: &[String],
@@ -42,13 +42,13 @@ pub(crate) async fn fingerprint<C: ConnectionTrait>(
         [names.to_vec().into()],
     );
     let Some(row) = db.query_one_raw(statement).await? else {
-        return Err(unexpected_answer("archive.fingerprint gave no row"));
+        return Err(unexpected_answer("archive.fingerprint returned no row"));
     };
     check_version(row.try_get("", "version")?)?;
     Ok(row.try_get("", "fingerprint")?)
 }
 
-/// Refuses a schema that this runtime does not work on.
+/// Refuses an installed schema `archive` of a version that this release does not support.
 pub(crate) fn check_version(installed: i32) -> Result<(), Error> {
     let installed = Version::from(installed);
     match VERSION.works_on(installed) {

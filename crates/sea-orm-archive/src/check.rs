@@ -1,4 +1,4 @@
-//! Whether everything is as the migrations created it.
+//! Compares the database with what the migrations registered.
 
 use std::collections::HashMap;
 
@@ -12,20 +12,20 @@ use crate::catalog;
 use crate::error::{Error, unexpected_answer};
 use crate::exec::{Executor, begin, check_backend};
 
-/// Compares the database with what the migrations registered there, and returns everything that differs, sorted by object;
-/// nothing where nothing differs.
+/// Compares the database with what the migrations registered there, and returns every difference, sorted by object.
 ///
-/// A policy that is dropped, a trigger that is disabled, a column that only the table got: none of it is an error when it
-/// happens. This finds it, for operators, for a deployment and for tests:
+/// PostgreSQL reports no error when a policy is dropped, a trigger is disabled, or a column is added to the
+/// table and not to its archive table. Operators, deployments and tests find such differences with this
+/// function:
 ///
 /// - archive tables: columns, types, constraints, grants, owner, policies, row-level security;
 /// - triggers of sea-orm-archive: missing, disabled, changed, or left behind;
-/// - histories and temporal foreign keys: columns, the constraint that keeps versions apart, triggers;
+/// - histories and temporal foreign keys: columns, the constraint against overlapping versions, triggers;
 /// - stamps: columns, defaults, triggers;
-/// - the audit log, where it is installed: trigger functions that do not know the columns of their table, their owner;
-/// - tenancy: columns, policies, guards, forced row-level security, grants on the log, roles above policies;
-/// - tables in a publication whose rows cannot be moved for want of a replica identity;
-/// - tables that were swapped for others of the same name.
+/// - the audit log, where it is installed: trigger functions that lack columns of their table, their owner;
+/// - tenancy: columns, policies, guards, forced row-level security, grants on the log, roles that bypass policies;
+/// - tables in a publication whose rows cannot be moved because the table has no replica identity;
+/// - tables that were replaced by others of the same name.
 ///
 /// ```no_run
 /// # async fn run(db: sea_orm::DatabaseConnection) -> Result<(), sea_orm_archive::Error> {
@@ -36,7 +36,7 @@ use crate::exec::{Executor, begin, check_backend};
 /// # }
 /// ```
 ///
-/// It reads the catalog and the registers in one transaction, and changes nothing:
+/// The function reads the catalog and the registers in one transaction, and changes nothing:
 ///
 /// ```sql
 /// SELECT archive.describe(..);                                            -- archive tables and histories
@@ -49,9 +49,9 @@ use crate::exec::{Executor, begin, check_backend};
 ///
 /// # Errors
 ///
-/// [`SetupError::NotInstalled`] where `install_archive` has not run, [`SetupError::SchemaVersion`] where it has to run again,
-/// [`Error::Database`] otherwise, for one where the role was not given `grant_archive` (and `grant_audit`, where the log is
-/// installed).
+/// [`SetupError::NotInstalled`] where `install_archive` has not run, [`SetupError::SchemaVersion`] where it has
+/// to run again, [`Error::Database`] otherwise, for example where the role lacks `grant_archive` (or
+/// `grant_audit`, where the log is installed).
 ///
 /// [`SetupError::NotInstalled`]: crate::error::SetupError::NotInstalled
 /// [`SetupError::SchemaVersion`]: crate::error::SetupError::SchemaVersion
@@ -87,7 +87,7 @@ async fn findings<C: ConnectionTrait>(db: &C) -> Result<Vec<Finding>, Error> {
     Ok(found)
 }
 
-/// What is compared as a plan compares it: archive tables and histories.
+/// The findings on archive tables and histories, which a plan checks in the same way.
 async fn of_tables<C: ConnectionTrait>(db: &C) -> Result<Vec<Finding>, Error> {
     let registered = rows(db, registered::TABLES).await?;
     let mut names: Vec<String> = Vec::new();

@@ -1,24 +1,24 @@
-//! Reads rows of the framework's own tables, whatever values callers have put there.
+//! Reads rows of the crate's own tables, with any value that callers stored there.
 //!
-//! PostgreSQL stores JSON that `serde_json` cannot hold: a number beyond f64, a nesting deeper than 128. One such value
-//! in one row must not make a query of all rows fail, nor the answer to a move that has been committed.
+//! PostgreSQL stores JSON that `serde_json` cannot represent: a number beyond f64, nesting deeper than 128.
+//! Such a value in one row must not fail a query of all rows, nor the result of a move that has been committed.
 
 use ::sea_orm::prelude::{DateTime, DateTimeUtc, Json};
 use ::sea_orm::{QueryResult, TryGetError, TryGetableFromJson};
 use serde_json::value::RawValue;
 
-/// A JSON text. What cannot be held becomes a string with its text: a member of the object if the text is an object,
-/// otherwise all of it.
+/// Parses JSON. What `serde_json` cannot represent becomes a string with its text: the member concerned if the
+/// text is an object, otherwise the whole text.
 pub(crate) fn json(text: &str) -> Json {
-    if let Ok(held) = serde_json::from_str(text) {
-        return held;
+    if let Ok(value) = serde_json::from_str(text) {
+        return value;
     }
-    let held_or_text =
+    let value_or_text =
         |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.to_owned()));
     match serde_json::from_str::<Members>(text) {
         Ok(members) => members
             .into_iter()
-            .map(|(name, value)| (name, held_or_text(value.get())))
+            .map(|(name, value)| (name, value_or_text(value.get())))
             .collect(),
         Err(_) => Json::String(text.to_owned()),
     }
@@ -26,34 +26,35 @@ pub(crate) fn json(text: &str) -> Json {
 
 type Members = std::collections::BTreeMap<String, Box<RawValue>>;
 
-/// A time as PostgreSQL writes it into JSON, in UTC. A time that chrono does not know is the nearest that it knows.
+/// Parses a time as PostgreSQL writes it into JSON, in UTC. A time outside the range of chrono becomes the
+/// nearest in it.
 pub(crate) fn time(text: &str) -> DateTimeUtc {
     let (digits, is_before_christ) = match text.strip_suffix(" BC") {
         Some(digits) => (digits, true),
         None => (text, false),
     };
-    let read = || {
+    let parse = || {
         let (year, rest) = digits.split_once('-')?;
         let year: i32 = year.parse().ok()?;
         // 1 BC is the year 0.
         let year = if is_before_christ { 1 - year } else { year };
         format!("{year:+05}-{rest}").parse::<DateTime>().ok()
     };
-    match read() {
+    match parse() {
         Some(time) => time.and_utc(),
         None if is_before_christ || text.starts_with('-') => DateTimeUtc::MIN_UTC,
         None => DateTimeUtc::MAX_UTC,
     }
 }
 
-/// A column of JSON. It is scanned, and neither a number nor a nesting makes that fail.
+/// A column of JSON as raw text: serde_json only scans it, so no number and no nesting makes that fail.
 #[derive(serde::Deserialize)]
 #[serde(transparent)]
 struct JsonText(Box<RawValue>);
 
 impl TryGetableFromJson for JsonText {}
 
-/// A column as a field of a model, by name.
+/// Reads a column, by name, as a field of a model.
 pub(crate) trait Decode: Sized {
     fn decode(row: &QueryResult, prefix: &str, column: &str) -> Result<Self, TryGetError>;
 }
@@ -88,20 +89,20 @@ impl<T: Decode> Decode for Option<T> {
     }
 }
 
-/// What `sea_orm` means to `DeriveEntityModel` in the modules of these tables: SeaORM, but the derived model is read
-/// through [`Decode`]. So the entity stays what the derive makes of it, and its fields stay what they are.
+/// Replaces the name `sea_orm` for `DeriveEntityModel` in the modules of these tables: SeaORM, except that the
+/// derived model is read through [`Decode`]. The derived entity and the types of its fields are unchanged.
 pub(crate) mod sea_orm {
     use super::Decode;
     pub(crate) use ::sea_orm::*;
 
-    /// What the derive implements in the place of SeaORM's trait of this name.
+    /// The trait that the derive implements instead of SeaORM's trait of this name.
     pub(crate) trait FromQueryResult: Sized {
         fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr>;
         fn from_query_result_nullable(row: &QueryResult, prefix: &str)
         -> Result<Self, TryGetError>;
     }
 
-    /// A row, as the derived code reads it.
+    /// A row, as the derived code reads it: through [`Decode`].
     pub(crate) struct QueryResult<'a>(pub(crate) &'a ::sea_orm::QueryResult);
 
     impl QueryResult<'_> {
@@ -115,7 +116,7 @@ pub(crate) mod sea_orm {
     }
 }
 
-/// Reads a model by what the derive has made of it.
+/// Implements SeaORM's `FromQueryResult` for a model with the code that the derive generated.
 macro_rules! read_as_derived {
     ($model:ty) => {
         impl ::sea_orm::FromQueryResult for $model {
@@ -145,7 +146,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn json_that_cannot_be_held_is_its_text() {
+    fn json_beyond_serde_json_is_read_as_its_text() {
         let number = format!("1{}", "0".repeat(400));
         let nested = format!("{}{}", "[".repeat(200), "]".repeat(200));
         assert_eq!(super::json(&number), json!(number));
@@ -158,24 +159,15 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_chrono_does_not_know_is_the_nearest() {
-        let written = |text| time(text).to_string();
+    fn time_beyond_chrono_is_read_as_the_nearest_one() {
+        let shown = |text| time(text).to_string();
         assert_eq!(
-            written("2024-05-01T12:00:00.25"),
+            shown("2024-05-01T12:00:00.25"),
             "2024-05-01 12:00:00.250 UTC"
         );
-        assert_eq!(
-            written("200000-01-01T00:00:00"),
-            "+200000-01-01 00:00:00 UTC"
-        );
-        assert_eq!(
-            written("0044-03-15T00:00:00 BC"),
-            "-0043-03-15 00:00:00 UTC"
-        );
-        assert_eq!(
-            written("0045-02-29T00:00:00 BC"),
-            "-0044-02-29 00:00:00 UTC"
-        );
+        assert_eq!(shown("200000-01-01T00:00:00"), "+200000-01-01 00:00:00 UTC");
+        assert_eq!(shown("0044-03-15T00:00:00 BC"), "-0043-03-15 00:00:00 UTC");
+        assert_eq!(shown("0045-02-29T00:00:00 BC"), "-0044-02-29 00:00:00 UTC");
         assert_eq!(time("294276-01-01T00:00:00"), DateTimeUtc::MAX_UTC);
         assert_eq!(time("infinity"), DateTimeUtc::MAX_UTC);
         assert_eq!(time("-infinity"), DateTimeUtc::MIN_UTC);

@@ -1,8 +1,8 @@
-//! Whether a type can be that of the column `deleted_by`, for `DeriveArchive` to ask.
+//! Whether a type can be that of the column `deleted_by`, for the code that `DeriveArchive` generates.
 //!
-//! The attribute may name any type, and SeaORM answers one that is no value with pages of errors
-//! about everything it derives. So the derive asks first, says it once, and lets SeaORM go on with
-//! a type that is a value.
+//! The attribute may name any type. For a type that is no value, SeaORM reports pages of errors about
+//! everything that it derives. So the derive checks first, reports one error, and passes SeaORM a type that is
+//! a value.
 
 use std::{fmt::Debug, marker::PhantomData};
 
@@ -11,7 +11,8 @@ use sea_orm::{
     sea_query::{Nullable, ValueType},
 };
 
-/// The type of `deleted_by` in the archive of `E`; SeaORM reads no `<E as Archivable>::DeletedBy`.
+/// The type of `deleted_by` in the archive of `E`, as a path that SeaORM's derives parse: they do not parse
+/// `<E as Archivable>::DeletedBy`.
 pub type DeletedBy<E> = <E as crate::Archivable>::DeletedBy;
 
 /// `Column::<T>::IS_ONE`: an inherent constant where `T` can be a column, and that of
@@ -27,7 +28,7 @@ where
     pub const IS_ONE: bool = true;
 }
 
-/// The answer where there is no inherent one.
+/// The constant where there is no inherent one.
 pub trait Otherwise {
     /// It cannot.
     const IS_ONE: bool = false;

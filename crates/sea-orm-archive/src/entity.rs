@@ -1,7 +1,7 @@
 //! What an entity declares: its archive table, its added columns, and what happens to the rows below it.
 //!
-//! `DeriveArchive` writes these impls; nobody has to write them by hand. The database has the last
-//! word: a declaration is only ever joined with what the catalog says, never believed alone.
+//! `DeriveArchive` implements these traits. A declaration is always compared with the catalog of the database, and
+//! refused where the two differ.
 
 use sea_orm::{EntityTrait, Identity, RelationDef, Value, sea_query::TableRef};
 
@@ -20,7 +20,7 @@ pub trait Archivable: EntityTrait {
     /// The type of `deleted_by`: who archived the row.
     type DeletedBy: Into<Value> + Clone + std::fmt::Debug + Send + Sync + 'static;
 
-    /// What the attributes of the entity say.
+    /// What the attributes of the entity declare.
     fn declaration() -> Declaration;
 }
 
@@ -73,7 +73,7 @@ impl Declaration {
     }
 }
 
-/// A table as an entity names it: without a schema it is what the connection's `search_path` finds.
+/// A table as an entity names it. A name without a schema is resolved by the `search_path` of the connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeclaredName {
     /// The schema, where the entity gives one.
@@ -118,8 +118,8 @@ impl From<&TableRef> for DeclaredName {
                 schema: name.0.as_ref().map(|schema| schema.1.to_string()),
                 table: name.1.to_string(),
             },
-            // A relation is always between tables; anything else names no table and is refused
-            // with the catalog's answer, which has no such table.
+            // A relation is always between tables. Anything else becomes an empty name, which is refused because
+            // the catalog has no such table.
             _ => Self {
                 schema: None,
                 table: String::new(),
@@ -149,12 +149,12 @@ impl Default for AddedColumns {
     }
 }
 
-/// What archiving a row does to the rows that point at it.
+/// What archiving a row does to the rows that refer to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
     /// They are archived with it.
     Cascade,
-    /// They stay, their foreign key becomes NULL, and restore puts it back.
+    /// They stay active. Their foreign key becomes NULL, and the restore sets it again.
     Detach,
     /// They block the archive.
     Restrict,
@@ -163,15 +163,15 @@ pub enum Policy {
 /// A relation of an entity with the policy that its attribute gives.
 #[derive(Clone, Debug)]
 pub struct DeclaredEdge {
-    /// The field or variant that the policy stands on, for messages.
+    /// The field or variant that has the policy, for messages.
     pub name: &'static str,
     /// What archiving does to the rows on the other side.
     pub policy: Policy,
-    /// The table that holds the foreign key.
+    /// The table that has the foreign key.
     pub child: DeclaredName,
     /// The columns of the foreign key, in the child.
     pub child_columns: Vec<String>,
-    /// The columns that it points at.
+    /// The columns that it refers to.
     pub parent_columns: Vec<String>,
     /// The declaration of the child, where it is archived too.
     pub child_declaration: Option<fn() -> Declaration>,
@@ -200,8 +200,8 @@ impl DeclaredEdge {
     }
 
     fn new(name: &'static str, policy: Policy, relation: RelationDef) -> Self {
-        // `is_owner` is documented the wrong way round: it is true from the parent to the child,
-        // and false from the child, which holds the foreign key.
+        // SeaORM documents `is_owner` the wrong way round: it is true from the parent to the child, and false from
+        // the child, which has the foreign key.
         let relation = if relation.is_owner {
             relation
         } else {

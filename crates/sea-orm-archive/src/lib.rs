@@ -1,5 +1,4 @@
-//! Archive tables for SeaORM: delete a row and its children into paired tables, and get exactly
-//! them back.
+//! Archive tables for SeaORM: move a row and its children into archive tables, and restore exactly those rows.
 //!
 //! ```no_run
 //! mod post {
@@ -33,15 +32,15 @@
 //! # }
 //! ```
 //!
-//! What changes instead of being deleted has a history: a table of versions, each with the period in
-//! which it was true. See [`history`].
+//! Data that changes over time has a history: a table of versions, each with the period in which it was true. See
+//! [`history`].
 //!
-//! A row that counts its versions is written, archived and restored only as it was read. See [`lock`].
+//! A row with a lock version is updated, archived and restored only if it was not changed since it was read. See
+//! [`optimistic_lock`].
 //!
-//! The tables are made in migrations, by the crate `sea-orm-archive-migration`. What a derive adds to
-//! an entity is shown at [`DeriveArchive`]; the verbs are those of [`ArchiveEntity`], [`ArchiveModel`]
-//! and [`RestoreModel`], and of [`HistoryEntity`]; what can go wrong is [`Error`], and nothing has moved
-//! when it does.
+//! The crate `sea-orm-archive-migration` creates the tables in migrations. [`DeriveArchive`] shows what a
+//! derive adds to an entity. The verbs are those of [`ArchiveEntity`], [`ArchiveModel`], [`RestoreModel`] and
+//! [`HistoryEntity`]. A verb that returns an [`Error`] has moved nothing.
 
 pub mod archival;
 mod archive;
@@ -57,7 +56,7 @@ mod exec;
 #[cfg(all(doc, not(doctest)))]
 pub mod guide;
 pub mod history;
-pub mod lock;
+pub mod optimistic_lock;
 mod plan;
 mod planned;
 mod report;
@@ -79,7 +78,7 @@ pub use history::{
     Bitemporal, Changed, History, HistoryColumns, HistoryEntity, JoinVersion, Period,
     RecordedColumns, ValidTime,
 };
-pub use lock::{
+pub use optimistic_lock::{
     ArchiveIfUnchanged, OptimisticLock, RestoreIfUnchanged, UpdateError, UpdateIfUnchanged,
 };
 pub use report::{
@@ -106,7 +105,7 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::deleted_by::{Choose, Column, DeletedBy, If, Otherwise};
-    pub use crate::lock::{Archive, NoArchive};
+    pub use crate::optimistic_lock::{Archive, NoArchive};
     pub use sea_orm;
     pub use sea_orm_archive_postgres::template::fill;
     pub use serde;

@@ -1,4 +1,4 @@
-//! A plan with the statements written from it, made once and kept.
+//! A plan with the statements generated from it, cached together.
 
 use std::any::TypeId;
 use std::hash::{DefaultHasher, Hasher};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sea_orm::DatabaseExecutor;
 use sea_orm_archive_postgres::emit;
 use sea_orm_archive_postgres::emit::Roots;
-use sea_orm_archive_postgres::model::{Basis, Plan, RestorePlan};
+use sea_orm_archive_postgres::model::{Freshness, Plan, RestorePlan};
 
 use crate::entity::Archivable;
 use crate::error::Error;
@@ -16,8 +16,8 @@ use crate::exec::{Executor, Sql, is_stale};
 use crate::plan;
 use crate::plan::Planning;
 
-/// What `archive.run` is told: statements, the names that they are prepared under, which are repeated until they
-/// settle, and what the last one moves.
+/// The arguments of `archive.run`: statements, the names that they are prepared under, which of them are
+/// repeated until their result does not change, and what the last one moves.
 #[derive(Clone, Debug)]
 pub(crate) struct Steps {
     names: Vec<String>,
@@ -27,7 +27,7 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// Steps, each with whether it is repeated; `moving` is empty where nothing moves.
+    /// Creates steps, each with whether it is repeated; `moving` is empty where nothing moves.
     fn new(steps: Vec<(String, bool)>, moving: String) -> Self {
         let (statements, settles): (Vec<_>, _) = steps.into_iter().unzip();
         let names: Vec<_> = statements.iter().map(|sql| prepared_name(sql)).collect();
@@ -42,7 +42,7 @@ impl Steps {
         }
     }
 
-    /// Writes the call of `archive.run` with these steps and the arguments that the query `args` answers.
+    /// Writes the call of `archive.run` with these steps, and with the arguments that the query `args` returns.
     pub fn call(&self, sql: &mut Sql, args: &str) {
         let names = sql.bind(self.names.clone());
         let statements = sql.bind(self.statements.clone());
@@ -54,18 +54,19 @@ impl Steps {
     }
 }
 
-/// What every step is told: its arguments, the time of the move, the id of the (first) archival, and who acts.
+/// The types of the parameters of each step: the arguments, the time of the move, the id of the (first) archival, and
+/// the actor.
 const PARAMETERS: &str = "pg_catalog.jsonb, timestamp with time zone, bigint, pg_catalog.text";
 
-/// The same for the same statement. Where two statements have one name, the second replaces the first: `archive.run`
-/// compares the texts.
+/// The name of a prepared statement, a hash of its text. Where two statements have the same name, the second replaces
+/// the first: `archive.run` compares the texts.
 fn prepared_name(sql: &str) -> String {
     let mut hasher = DefaultHasher::new();
     hasher.write(sql.as_bytes());
     format!("archive_{:016x}", hasher.finish())
 }
 
-/// All that an entity's archives and restores run.
+/// The plan of an entity with the steps of its archives, previews and restores.
 #[derive(Debug)]
 pub(crate) struct Planned {
     pub plan: Plan,
@@ -75,7 +76,7 @@ pub(crate) struct Planned {
     pub restore: Arc<PlannedRestore>,
 }
 
-/// All that a restore runs.
+/// The plan of a restore with its steps.
 #[derive(Clone, Debug)]
 pub(crate) struct PlannedRestore {
     pub plan: RestorePlan,
@@ -92,7 +93,7 @@ impl From<RestorePlan> for PlannedRestore {
     }
 }
 
-/// Where the plans of restores by archival are kept.
+/// The name in the cache under which the plans of restores by archival are.
 pub(crate) const RESTORES: &str = "archive.archival";
 
 /// The plans of an entity's archives.
@@ -105,8 +106,8 @@ impl<E: Archivable> Planning for Archives<E> {
         format!("{:?}", TypeId::of::<E>())
     }
 
-    fn basis(plan: &Planned) -> &Basis {
-        &plan.plan.basis
+    fn freshness(plan: &Planned) -> &Freshness {
+        &plan.plan.freshness
     }
 
     async fn read(db: &DatabaseExecutor<'_>) -> Result<Planned, Error> {
@@ -124,8 +125,8 @@ impl<E: Archivable> Planning for Archives<E> {
         })
     }
 
-    /// What this entity archives can be restored by the archival, too.
-    fn made(plan: &Arc<Planned>) {
+    /// What this entity archives can also be restored by the id of the archival.
+    fn created(plan: &Arc<Planned>) {
         plan::cache(RESTORES, &plan.restore);
     }
 }

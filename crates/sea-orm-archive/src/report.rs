@@ -1,4 +1,4 @@
-//! What a preview says: what would move, what is in the way.
+//! What previews and restores return: the rows that move, and what is in the way.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub struct ArchivePreview {
     pub roots: u64,
     /// How many rows of which table would move, by `schema.table`.
     pub rows: BTreeMap<String, u64>,
-    /// What blocks it. Empty: nothing does.
+    /// The rows that block the archive; empty where none do.
     pub blocked: Vec<Blocker>,
     /// The links that would be set to NULL until the restore.
     pub detached: Vec<Detachment>,
@@ -23,9 +23,9 @@ pub struct ArchivePreview {
 pub struct Blocker {
     /// The table of the rows, as `schema.table`.
     pub table: String,
-    /// The foreign key by which they point at the tree.
+    /// The foreign key by which they refer to the tree.
     pub constraint: String,
-    /// How many they are.
+    /// How many rows there are.
     pub rows: u64,
 }
 
@@ -38,7 +38,7 @@ impl std::fmt::Display for Blocker {
         } = self;
         write!(
             f,
-            "{rows} row(s) of {table} point at it (constraint {constraint})"
+            "{rows} row(s) of {table} refer to it (constraint {constraint})"
         )
     }
 }
@@ -59,18 +59,19 @@ pub struct Detachment {
 pub struct RestorePreview {
     /// The archival that would be restored.
     pub archival: i64,
-    /// How many rows of which table would come back, by `schema.table`.
+    /// How many rows of which table would be restored, by `schema.table`.
     pub rows: BTreeMap<String, u64>,
-    /// Rows that would stay archived until another of their parents is back.
+    /// Rows that would stay archived until another of their parents is restored.
     pub waiting: Vec<Waiting>,
-    /// What is in the way. Empty: nothing is.
+    /// What is in the way of the restore; empty where nothing is.
     pub conflicts: Vec<Conflict>,
-    /// Links that would not be put back.
+    /// Detached links that the restore would not set again.
     #[serde(default)]
     pub not_relinked: Vec<LostLink>,
 }
 
-/// A foreign key that was set to NULL while its parent was away, and that a restore does not set again.
+/// A foreign key that was set to NULL while its parent was archived or deleted, and that a restore does not set
+/// again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LostLink {
     /// The table of the row that had the link, as `schema.table`.
@@ -81,18 +82,19 @@ pub struct LostLink {
     pub key: Value,
     /// The columns of the foreign key and what they contained.
     pub link: Value,
-    /// Why it is not put back.
+    /// Why it is not set again.
     pub reason: LostLinkReason,
 }
 
-/// Why a link is not put back.
+/// Why a link is not set again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LostLinkReason {
-    /// The row refers to another parent by now, or to none by other columns of the key. The link is dropped.
+    /// The row refers to another parent now, or a column of the foreign key that cannot be NULL has another
+    /// value now. The link is dropped.
     OtherLink,
-    /// The row was deleted for good, and another row with its key does not get the link, which stays in
+    /// The row was deleted for good, and another row has its key. That row does not get the link, which stays in
     /// `archive.detached_link`.
     RowDeleted,
     /// No row has the key, in the table or in its archive table, or row-level security hides it. The link stays in
@@ -102,10 +104,10 @@ pub enum LostLinkReason {
     KeyTaken,
     /// The row belongs to another tenant. The link stays in `archive.detached_link`.
     OtherTenant,
-    /// The archival holds no row that the link names. The link stays in `archive.detached_link`.
+    /// The archival has no row that the link refers to. The link stays in `archive.detached_link`.
     ParentMissing,
-    /// The parent of an archived row was deleted for good, and the foreign key is ON DELETE SET NULL: the row comes
-    /// back with NULL.
+    /// The parent of an archived row was deleted for good, and the foreign key is ON DELETE SET NULL: the row is
+    /// restored with NULL.
     ParentDeleted,
 }
 
@@ -114,9 +116,9 @@ pub enum LostLinkReason {
 pub struct Waiting {
     /// The table of the rows, as `schema.table`.
     pub table: String,
-    /// The archival that holds the parent they wait for, and them from now on.
+    /// The archival of the parent that they wait for; they now belong to it, too.
     pub archival: i64,
-    /// How many they are.
+    /// How many rows there are.
     pub rows: u64,
 }
 
@@ -125,7 +127,7 @@ pub struct Waiting {
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Conflict {
-    /// An active row holds the values that a unique index or an exclusion constraint guards.
+    /// An active row has the values that a unique index or an exclusion constraint guards.
     Unique {
         /// The table, as `schema.table`.
         table: String,
@@ -147,7 +149,7 @@ pub enum Conflict {
         /// The key.
         key: Value,
     },
-    /// A row that the archived one points at is not there.
+    /// A row that the archived one refers to does not exist in the active table.
     MissingParent {
         /// The table of the archived row, as `schema.table`.
         table: String,
@@ -155,28 +157,28 @@ pub enum Conflict {
         constraint: String,
         /// The key of the archived row.
         key: Value,
-        /// The table that it points at.
+        /// The table that it refers to.
         parent_table: String,
-        /// The columns and values that it points at.
+        /// The columns and values that it refers to.
         parent_key: Value,
-        /// The archival that holds the missing row; `None` where it is in no archive table.
+        /// The archival of the missing row; `None` where it is in no archive table.
         archival: Option<i64>,
     },
-    /// A row that row-level security hides, of another tenant for one, holds what a unique index or an exclusion
-    /// constraint guards. It is not shown.
+    /// A row that row-level security hides, for example one of another tenant, has the values that a unique
+    /// index or an exclusion constraint guards. It is not shown.
     Unseen {
         /// The table, as `schema.table`.
         table: String,
         /// The index, which has the name of its constraint.
         constraint: String,
     },
-    /// A constraint that the archived rows do not satisfy (any more).
+    /// A constraint that the archived rows do not satisfy.
     Violated {
         /// The table, as the database names it.
         table: String,
         /// The name of the constraint or column.
         constraint: String,
-        /// What the database says.
+        /// What the database reports.
         message: String,
     },
 }
@@ -218,13 +220,13 @@ impl std::fmt::Display for Conflict {
                     Some(archival) => write!(f, "restore archival {archival} first"),
                     None => write!(
                         f,
-                        "it is in no archive table that can be seen: insert it again"
+                        "no archive table that this role may read has it: insert it again"
                     ),
                 }
             }
             Self::Unseen { table, constraint } => write!(
                 f,
-                "{table}: a row that this role may not see holds the place of an archived one ({constraint}); give the archived row other values, or ask an administrator"
+                "{table}: a row that this role may not see has the values of an archived one ({constraint}); give the archived row other values, or ask an administrator"
             ),
             Self::Violated {
                 table,
@@ -245,14 +247,14 @@ impl std::fmt::Display for Conflict {
 pub struct Restored {
     /// The archival, with `restored_at` set.
     pub archival: crate::archival::Model,
-    /// How many rows of which table came back, by `schema.table`.
+    /// How many rows of which table were restored, by `schema.table`.
     pub rows: BTreeMap<String, u64>,
-    /// How many detached links were put back.
+    /// How many detached links were set again.
     pub relinked: u64,
-    /// Links that were not put back.
+    /// Detached links that were not set again.
     #[serde(default)]
     pub not_relinked: Vec<LostLink>,
-    /// Rows that stay archived until another of their parents is back.
+    /// Rows that stay archived until another of their parents is restored.
     #[serde(default)]
     pub waiting: Vec<Waiting>,
 }

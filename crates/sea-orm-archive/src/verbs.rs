@@ -1,4 +1,4 @@
-//! The verbs, where a SeaORM user looks for them: on the entity and on the model.
+//! The verbs, as methods of the entity and of the model.
 
 use std::future::Future;
 
@@ -13,7 +13,7 @@ use crate::report::Restored;
 use crate::restore::{RestoreArchival, RestoreOne};
 use crate::row::{Key, is_root, key_of, key_values};
 
-/// What an archivable entity can do: `post::Entity::archive_by_id(42)`.
+/// The verbs of an archivable entity: `post::Entity::archive_by_id(42)`.
 pub trait ArchiveEntity: Archivable {
     /// Archives the row with this primary key, and everything below it.
     fn archive_by_id(key: impl Into<Key<Self>>) -> ArchiveOne<Self> {
@@ -30,10 +30,11 @@ pub trait ArchiveEntity: Archivable {
         RestoreOne::new(key_values(key.into()))
     }
 
-    /// The deleted list: every row of this table that was archived itself, and not below another row, with its archival
-    /// record, which contains who archived it, when, and why. The newest archival comes first.
+    /// The list of deleted rows: every archived row of this table that is the root of its archival, with the archival
+    /// record (who archived it, when, and why). The newest archival comes first.
     ///
-    /// A `Select` of two entities, to filter, page and count; one statement. The archival is always `Some`.
+    /// Returns a `Select` of two entities that can be filtered, paged and counted; one statement. The archival
+    /// is always `Some`.
     ///
     /// ```no_run
     /// # mod post {
@@ -75,7 +76,7 @@ pub trait ArchiveEntity: Archivable {
 
 impl<E: Archivable> ArchiveEntity for E {}
 
-/// What the model of an archivable entity can do: `post.archive(&db)`.
+/// The verb of the model of an archivable entity: `post.archive(&db)`.
 pub trait ArchiveModel: ModelTrait<Entity: Archivable> {
     /// Archives this row, and everything below it. See [`ArchiveOne::exec`].
     fn archive<C>(self, db: &C) -> impl Future<Output = Result<archival::Model, Error>> + Send
@@ -89,7 +90,7 @@ pub trait ArchiveModel: ModelTrait<Entity: Archivable> {
 
 impl<M: ModelTrait<Entity: Archivable>> ArchiveModel for M {}
 
-/// What the model of a deleted entity can do: `deleted_post.restore(&db)`.
+/// The verb of the model of a deleted entity: `deleted_post.restore(&db)`.
 pub trait RestoreModel: ModelTrait<Entity: Restorable> {
     /// Restores this row, and everything that was archived with it. See [`RestoreOne::exec`].
     fn restore<C>(self, db: &C) -> impl Future<Output = Result<Restored, Error>> + Send

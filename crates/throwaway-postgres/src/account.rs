@@ -1,16 +1,16 @@
-//! Who runs the server: PostgreSQL refuses to be run by root.
+//! The account that runs the server: PostgreSQL refuses to run as root.
 
 use std::process::{Command, Stdio};
 
 use crate::StartError;
 
-/// Who runs `initdb` and `postgres`.
+/// The account that runs `initdb` and `postgres`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Account {
-    /// Whoever we are: not root.
+    /// The account of this process, which is not root.
     Ourselves,
-    /// Root, under another id in a user namespace of its own: files stay root's, and no other
-    /// account is needed.
+    /// Root, under another id in a new user namespace: root owns the files, and no other account
+    /// is needed.
     Namespace,
     /// Another account, where containers forbid user namespaces.
     Other {
@@ -35,7 +35,7 @@ impl Account {
         Self::other().ok_or(StartError::OnlyRoot)
     }
 
-    /// An account without privileges that every system, or nearly every one, has.
+    /// An account without privileges that nearly every system has.
     pub(crate) fn other() -> Option<Self> {
         ["postgres", "nobody"].into_iter().find_map(|name| {
             Some(Self::Other {
@@ -45,7 +45,7 @@ impl Account {
         })
     }
 
-    /// What goes before a program that may not be run by root.
+    /// The command prefix for a program that root may not run.
     pub(crate) fn wrapper(&self) -> &'static [&'static str] {
         match self {
             Self::Namespace => &UNSHARE,

@@ -1,43 +1,43 @@
-//! Why there is no server.
+//! The error of starting a server.
 
 use std::{fmt, io, path::PathBuf};
 
 /// Why a server could not be started.
 ///
-/// Its `Debug` is its `Display`: a `main` that returns it, or a test that unwraps it, prints what
-/// to do and not a structure.
+/// Its `Debug` is its `Display`, so that a `main` that returns it, or a test that unwraps it,
+/// prints what to do.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// No PostgreSQL is installed, and none could be fetched.
     #[error(
         "no PostgreSQL 15 or newer was found{}, and fetching one from the internet failed: {fetch}\n\n\
-         Any one of these will do:\n  \
+         Do one of these:\n  \
          - install PostgreSQL 15 or newer with the system's package manager \
          (apt install postgresql, dnf install postgresql-server, brew install postgresql@17)\n  \
          - set PG_BINDIR to the folder that has its initdb and postgres\n  \
          - set DATABASE_URL to a server that is running, such as \
          postgres://user:password@localhost/postgres; its user must be allowed to create databases",
-        passed_over(.too_old)
+        skipped(.too_old)
     )]
     NotFound {
-        /// Installations that were passed over: each folder and the version in it.
+        /// Installations that were skipped: each folder and its version.
         too_old: Vec<(PathBuf, u32)>,
-        /// Why none could be fetched.
+        /// The reason why none could be fetched.
         fetch: String,
     },
 
-    /// `PG_BINDIR` names a folder that holds no usable PostgreSQL.
+    /// `PG_BINDIR` is a folder without a usable PostgreSQL.
     #[error("PG_BINDIR is {}: {reason}", .bindir.display())]
     BadBindir {
-        /// What `PG_BINDIR` says.
+        /// The value of `PG_BINDIR`.
         bindir: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         reason: String,
     },
 
     /// `DATABASE_URL` is not the address of a PostgreSQL server.
-    #[error("DATABASE_URL should look like postgres://user:password@host:5432/database")]
+    #[error("DATABASE_URL should have the form postgres://user:password@host:5432/database")]
     BadDatabaseUrl,
 
     /// Nothing answers at the address of `DATABASE_URL`.
@@ -52,19 +52,19 @@ pub enum StartError {
         source: io::Error,
     },
 
-    /// PostgreSQL refuses to run as root, and nobody else could be found to run it.
+    /// PostgreSQL refuses to run as root, and no other account was found to run it.
     #[error(
         "PostgreSQL refuses to run as root; user namespaces are not allowed here (`unshare --user`), \
          and there is neither an account `postgres` nor `nobody`"
     )]
     OnlyRoot,
 
-    /// A command of the server's life failed.
+    /// A command to the server failed.
     #[error("{command} of the throwaway PostgreSQL failed; its log ends with:\n{log}")]
     Server {
         /// `initdb`, `start`, `stop` or `kill9`.
         command: &'static str,
-        /// The last lines of its log.
+        /// The last lines of the log.
         log: String,
     },
 
@@ -85,7 +85,7 @@ impl From<io::Error> for StartError {
     }
 }
 
-fn passed_over(too_old: &[(PathBuf, u32)]) -> String {
+fn skipped(too_old: &[(PathBuf, u32)]) -> String {
     if too_old.is_empty() {
         return String::new();
     }

@@ -1,4 +1,4 @@
-//! Where PostgreSQL is installed on this machine.
+//! Finding a PostgreSQL installation on this machine.
 
 use std::{
     env,
@@ -13,7 +13,7 @@ use crate::{StartError, fetch};
 /// The oldest version that the project supports.
 const OLDEST: u32 = 15;
 
-/// A PostgreSQL that can be started.
+/// A PostgreSQL installation that can be started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Installation {
     /// The folder of `initdb` and `postgres`.
@@ -23,8 +23,7 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// The installation to use: what `PG_BINDIR` names, or the first that is found, or a fetched
-    /// one.
+    /// The installation to use: the one in `PG_BINDIR`, or the first one found, or a fetched one.
     pub(crate) fn find() -> Result<Self, StartError> {
         if let Some(bindir) = env::var_os("PG_BINDIR").filter(|bindir| !bindir.is_empty()) {
             return Self::named(bindir.into());
@@ -38,20 +37,20 @@ impl Installation {
             .map_err(|fetch| StartError::NotFound { too_old, fetch })
     }
 
-    /// Somebody said to use this one, so a problem with it is an error and not a reason to take
-    /// another.
+    /// The installation in `PG_BINDIR`. A problem with it is an error and not a reason to use
+    /// another one.
     fn named(bindir: PathBuf) -> Result<Self, StartError> {
         let reason = match version_in(&bindir) {
             Some(version) if version >= OLDEST => return Ok(Self { bindir, version }),
             Some(version) => {
-                format!("PostgreSQL {version} is there, and {OLDEST} or newer is needed")
+                format!("it contains PostgreSQL {version}, and {OLDEST} or newer is needed")
             }
-            None => "there is no initdb and postgres in it that run".to_owned(),
+            None => "it contains no initdb and postgres that run".to_owned(),
         };
         Err(StartError::BadBindir { bindir, reason })
     }
 
-    /// The first candidate that is new enough; those that are too old are remembered.
+    /// The first candidate that is new enough. Older ones are added to `too_old`.
     fn first(
         candidates: impl IntoIterator<Item = PathBuf>,
         too_old: &mut Vec<(PathBuf, u32)>,
@@ -68,10 +67,10 @@ impl Installation {
 }
 
 fn does_not_run() -> String {
-    "what was fetched does not run here".to_owned()
+    "the fetched PostgreSQL does not run here".to_owned()
 }
 
-/// The folders to look into, best first. It is lazy: `pg_config` runs only if `PATH` had nothing.
+/// The folders to search, best first. It is lazy: `pg_config` runs only if `PATH` has none.
 fn candidates(path: Option<OsString>) -> impl Iterator<Item = PathBuf> {
     let path = path.map(|path| env::split_paths(&path).collect::<Vec<_>>());
     path.into_iter()
@@ -92,8 +91,8 @@ fn pg_config() -> Option<PathBuf> {
     Some(PathBuf::from(bindir.trim())).filter(|bindir| bindir.is_absolute())
 }
 
-/// Where Debian, Red Hat's own repository, Homebrew and Postgres.app put PostgreSQL, outside of
-/// `PATH`.
+/// Folders outside of `PATH` where Debian, the PostgreSQL repository for Red Hat, Homebrew and
+/// Postgres.app install PostgreSQL.
 fn usual_folders() -> Vec<PathBuf> {
     [
         ("/usr/lib/postgresql", ""),
@@ -125,7 +124,7 @@ fn versions_below(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     found.into_iter().map(|(_, bindir)| bindir).collect()
 }
 
-/// The major version of the server in a folder, if there is one that can make a cluster.
+/// The major version of the server in a folder, if there is one with an initdb.
 fn version_in(bindir: &Path) -> Option<u32> {
     if !bindir.join("initdb").is_file() {
         return None;
@@ -156,14 +155,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn majors() {
+    fn major_version_is_the_leading_number() {
         assert_eq!(major("17.2"), Some(17));
         assert_eq!(major("18beta1"), Some(18));
         assert_eq!(major("(PostgreSQL)"), None);
         assert_eq!(major("latest"), None);
     }
 
-    /// A folder with an initdb and a postgres that only know their version.
+    /// Creates a folder with an initdb and a postgres that only print their version.
     fn pretend(parent: &Path, name: &str, version: &str) -> PathBuf {
         let bindir = parent.join(name).join("bin");
         fs::create_dir_all(&bindir).unwrap();
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn old_versions_are_passed_over_and_said() {
+    fn old_versions_are_skipped_and_reported() {
         let parent = env::temp_dir().join(format!("installations-{}", std::process::id()));
         let old = pretend(&parent, "9.6", "9.6.24");
         let new = pretend(&parent, "17", "17.2 (Debian 17.2-1)");

@@ -1,4 +1,4 @@
-//! One throwaway server.
+//! A throwaway server.
 
 use std::{
     fs::OpenOptions,
@@ -18,35 +18,35 @@ use crate::{
     watcher::Watcher,
 };
 
-/// What every throwaway server has.
+/// The settings of every throwaway server.
 const ALWAYS: [(&str, &str); 3] = [
     ("max_connections", "200"),
-    // Shared memory in files of its own folder: nothing is left in /dev/shm after a kill.
+    // Shared memory is in files in its folder: nothing is left in /dev/shm after a kill.
     ("dynamic_shared_memory_type", "mmap"),
     ("timezone", "UTC"),
 ];
 
-/// What a server has that may lose its data when the machine does, as nobody wants it back.
+/// The settings of a server that is not durable: a crash may lose its data.
 const FAST: [(&str, &str); 9] = [
     ("fsync", "off"),
     ("synchronous_commit", "off"),
     ("full_page_writes", "off"),
     ("wal_level", "minimal"),
     ("max_wal_senders", "0"),
-    // Its log takes memory, and checkpoints cost nothing.
+    // The WAL takes memory, and checkpoints cost nothing.
     ("max_wal_size", "128MB"),
-    // The queries are small and each is planned anew in many databases.
+    // The queries are small and are planned again in many databases.
     ("jit", "off"),
     ("max_logical_replication_workers", "0"),
-    // A worker that visits a database keeps it from being copied, a tenth of a second each time.
+    // A worker in a database delays copying it by a tenth of a second.
     ("autovacuum", "off"),
 ];
 
-/// A running PostgreSQL that goes, with all its data, when this is dropped or when the process
-/// ends in whichever way.
+/// A running PostgreSQL. It is stopped, and all its data is removed, when this is dropped or when
+/// the process ends in any way.
 ///
-/// The superuser is `postgres`, without a password: the socket is in a folder that only the
-/// account that started it can reach.
+/// The superuser is `postgres`, without a password: only the account that started the server can
+/// access the folder of the socket.
 ///
 /// ```
 /// use throwaway_postgres::Postgres;
@@ -58,7 +58,7 @@ const FAST: [(&str, &str); 9] = [
 /// ```
 #[derive(Debug)]
 pub struct Postgres {
-    /// Locked for as long as a command runs: the answers come in the order of the commands.
+    /// Locked while a command runs: the answers come in the order of the commands.
     watcher: Mutex<Watcher>,
     folder: PathBuf,
     address: Url,
@@ -68,7 +68,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server that is quick and not durable, reached by a Unix socket.
+    /// Starts a server that is fast and not durable, on a Unix socket.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl Postgres {
         Self::builder().start()
     }
 
-    /// Starts with another kind of server in mind.
+    /// Options for another kind of server.
     ///
     /// ```
     /// use throwaway_postgres::Postgres;
@@ -108,7 +108,7 @@ impl Postgres {
         &self.address
     }
 
-    /// Where it listens on this machine, if [`Builder::tcp`] was asked for.
+    /// The TCP address on which it listens, if [`Builder::tcp`] was called.
     pub fn tcp_address(&self) -> Option<SocketAddr> {
         self.tcp
             .then(|| SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))
@@ -130,18 +130,18 @@ impl Postgres {
         self.version
     }
 
-    /// Kills the server and every one of its processes with SIGKILL, as a power cut would. The
-    /// data stays; [`Self::restart`] recovers from it.
+    /// Kills the server and all its processes with SIGKILL, as a power failure would. The data
+    /// stays; [`Self::restart`] recovers from it.
     ///
     /// # Errors
     ///
-    /// If the shell that owns the server is gone.
+    /// If the shell that owns the server has ended.
     pub fn kill9(&self) -> Result<(), StartError> {
         self.watcher().ask("kill9").map(drop)
     }
 
-    /// Starts the server on its data again, after [`Self::kill9`], or stops it in good order
-    /// first. Addresses stay the same. Returns when it accepts connections: recovery is over.
+    /// Starts the server on its data again, after [`Self::kill9`]. A running server is stopped
+    /// cleanly first. Addresses stay the same. Returns when it accepts connections, after recovery.
     ///
     /// # Errors
     ///
@@ -170,8 +170,8 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Keeps what was committed through a crash, with PostgreSQL's own defaults. Without this,
-    /// nothing waits for the disk.
+    /// Preserves committed data in a crash, with the defaults of PostgreSQL. Without this, nothing
+    /// waits for the disk.
     #[must_use]
     pub fn durable(mut self) -> Self {
         self.durable = true;
@@ -187,7 +187,7 @@ impl Builder {
         self
     }
 
-    /// A line of `postgresql.conf`. It wins over what the builder would set itself.
+    /// Adds a line to `postgresql.conf`. It overrides the settings of the builder.
     #[must_use]
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((name.into(), value.into()));
@@ -218,8 +218,8 @@ impl Builder {
         })
     }
 
-    /// Somebody else can take the port between our look and the server's start, so a start that
-    /// fails gets another port.
+    /// Race: another process can take the port between `free_port` and the start of the server, so
+    /// a start that fails is repeated on another port.
     fn start_on_a_free_port(&self, watcher: &mut Watcher) -> Result<u16, StartError> {
         let attempts = if self.tcp { 5 } else { 1 };
         let mut attempt = 1;
@@ -233,7 +233,7 @@ impl Builder {
         }
     }
 
-    /// Appends to `postgresql.conf`, where the last line about a setting wins.
+    /// Appends to `postgresql.conf`, in which the last line of a setting wins.
     fn configure(&self, folder: &Path, port: u16) -> Result<(), StartError> {
         let place = [
             ("port", port.to_string()),
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn dropping_it_leaves_nothing() {
+    fn drop_stops_the_server_and_removes_its_folder() {
         let postgres = Postgres::start().unwrap();
         let folder = postgres.folder().to_owned();
         assert!(postgres.version() >= 15);
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn it_comes_back_after_a_kill() {
+    fn restart_recovers_after_a_kill() {
         let postgres = Postgres::builder().durable().tcp().start().unwrap();
         let address = postgres.tcp_address().unwrap();
         std::net::TcpStream::connect(address).unwrap();
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_setting_is_said() {
+    fn start_error_contains_the_log_about_a_bad_setting() {
         let error = Postgres::builder()
             .setting("work_mem", "it's a lot")
             .start()
@@ -310,9 +310,9 @@ mod tests {
         assert!(error.to_string().contains("work_mem"), "{error}");
     }
 
-    /// What root does where containers forbid user namespaces.
+    /// For root in containers that forbid user namespaces.
     #[test]
-    fn another_account_runs_it() {
+    fn root_runs_the_server_as_another_account() {
         if Account::find().unwrap() == Account::Ourselves {
             return;
         }

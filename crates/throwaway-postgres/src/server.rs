@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::{Postgres, StartError};
 
-/// A server to make scratch databases on.
+/// A server for scratch databases.
 ///
 /// ```
 /// use throwaway_postgres::Server;
@@ -29,7 +29,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// The server of `DATABASE_URL`, if that is set; else a throwaway one is started.
+    /// The server of `DATABASE_URL`, if that is set; otherwise starts a throwaway one.
     ///
     /// # Errors
     ///
@@ -45,8 +45,8 @@ impl Server {
         }
     }
 
-    /// The address to connect to before any database of one's own exists: `DATABASE_URL` as it
-    /// is, or the database `postgres`.
+    /// The address to connect to before a scratch database exists: `DATABASE_URL` unchanged, or
+    /// the database `postgres`.
     pub fn admin_url(&self) -> String {
         match self.url.path() {
             "" | "/" => self.url("postgres"),
@@ -64,8 +64,8 @@ impl Server {
         with_role(&self.url, database, role, password)
     }
 
-    /// The throwaway server, or `None` if `DATABASE_URL` named one. What is left on a server that
-    /// somebody else runs has to be removed by hand.
+    /// The throwaway server, or `None` if `DATABASE_URL` is set. On the server of `DATABASE_URL`
+    /// the caller has to drop the scratch databases.
     pub fn throwaway(&self) -> Option<&Postgres> {
         self.started.as_ref()
     }
@@ -152,7 +152,7 @@ pub(crate) fn with_database(url: &Url, database: &str) -> String {
 pub(crate) fn with_role(url: &Url, database: &str, role: &str, password: &str) -> String {
     let mut url = url.clone();
     if !url.has_host() {
-        // A name has to be there; the parameter `host` is what counts.
+        // The URL needs a host, but clients use the parameter `host`.
         let _ = url.set_host(Some("localhost"));
     }
     let _ = url.set_username(role).and(url.set_password(Some(password)));
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_given_address_keeps_all_but_its_database() {
+    fn url_replaces_only_the_database_of_a_given_address() {
         let url = parse("postgres://me:s%40crt@db.example:6543/app?sslmode=require").unwrap();
         assert_eq!(
             with_database(&url, "scratch"),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn short_addresses() {
+    fn addresses_without_database_or_host_are_completed() {
         let bare = parse("postgresql://localhost").unwrap();
         assert_eq!(with_database(&bare, "a"), "postgresql://localhost/a");
         let server = Server {
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_any_name() {
+    fn folder_of_the_socket_is_encoded_in_the_address() {
         let url = socket_url(Path::new("/tmp/with space&"), 5432).unwrap();
         assert_eq!(
             with_database(&url, "a"),

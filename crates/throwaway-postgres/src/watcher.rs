@@ -1,4 +1,4 @@
-//! The small `sh` that owns the server for us and outlives us by a moment.
+//! The `sh` that owns the server. It outlives this process briefly, to stop the server.
 
 use std::{
     fs,
@@ -12,18 +12,19 @@ use crate::{StartError, account::Account};
 
 const SCRIPT: &str = include_str!("watcher.sh");
 
-/// The line to `watcher.sh`: commands go in, answers come out, and closing it ends the server.
+/// A running `watcher.sh`: it reads commands and writes answers, and closing its input ends the
+/// server.
 #[derive(Debug)]
 pub(crate) struct Watcher {
     shell: Child,
-    /// `None` once we closed it.
+    /// `None` once it was closed.
     commands: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     folder: PathBuf,
 }
 
 impl Watcher {
-    /// Starts the shell, which makes the folder: on a disk if the server is `durable`.
+    /// Starts the shell, which creates the folder: on a disk if the server is `durable`.
     pub(crate) fn spawn(
         bindir: &Path,
         account: &Account,
@@ -36,12 +37,12 @@ impl Watcher {
             .args(account.wrapper())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // Ours may be a pipe that somebody reads to its end: nothing that outlives us, even
-            // for a moment, may hold it open.
+            // Ours may be a pipe whose reader waits for its end: a process that outlives this one
+            // must not hold it open.
             .stderr(Stdio::null())
             // Ctrl-C goes to the whole group of the foreground process.
             .process_group(0)
-            // Messages in English, and no surprise from the caller's environment.
+            // Messages in English, and independent of the environment of the caller.
             .env("LC_ALL", "C")
             .env("DURABLE", if durable { "yes" } else { "" })
             .env("TZ", "UTC");
@@ -55,7 +56,7 @@ impl Watcher {
         }
         let mut shell = command.spawn()?;
         let commands = shell.stdin.take();
-        let answers = BufReader::new(shell.stdout.take().ok_or_else(gone)?);
+        let answers = BufReader::new(shell.stdout.take().ok_or_else(pipe_closed)?);
         let mut watcher = Self {
             shell,
             commands,
@@ -66,15 +67,15 @@ impl Watcher {
         Ok(watcher)
     }
 
-    /// The folder of data, socket and log.
+    /// The folder with data, socket and log.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Sends a command and waits for it to be done. The answer is the id of the server, if one
-    /// runs.
+    /// Sends a command and waits until it is done. The answer is the process id of the server, if
+    /// one runs.
     pub(crate) fn ask(&mut self, command: &'static str) -> Result<String, StartError> {
-        let commands = self.commands.as_mut().ok_or_else(gone)?;
+        let commands = self.commands.as_mut().ok_or_else(pipe_closed)?;
         commands.write_all(format!("{command}\n").as_bytes())?;
         self.answer(command)
     }
@@ -84,9 +85,9 @@ impl Watcher {
         self.answers.read_line(&mut answer)?;
         match answer.trim_end_matches('\n').split_once(' ') {
             Some(("ok", answer)) => Ok(answer.to_owned()),
-            Some(("failed", why)) => Err(StartError::Server {
+            Some(("failed", reason)) => Err(StartError::Server {
                 command,
-                log: why.to_owned(),
+                log: reason.to_owned(),
             }),
             _ => Err(StartError::Server {
                 command,
@@ -103,15 +104,15 @@ impl Watcher {
     }
 }
 
-fn gone() -> io::Error {
+fn pipe_closed() -> io::Error {
     io::ErrorKind::BrokenPipe.into()
 }
 
 impl Drop for Watcher {
-    /// Closes the pipe and waits until server and folder are gone.
+    /// Closes the pipe and waits until the server has stopped and the folder is removed.
     fn drop(&mut self) {
         drop(self.commands.take());
-        // There is nobody to tell, and the shell cleans up whether or not we see it end.
+        // An error cannot be returned here, and the shell cleans up in any case.
         let _ = self.shell.wait();
     }
 }

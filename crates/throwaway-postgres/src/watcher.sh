@@ -2,17 +2,17 @@
 #
 #   sh -c "$(cat watcher.sh)" watcher BIN [WRAPPER..]
 #
-# BIN is the folder of initdb and postgres; WRAPPER is put before both, for root, which may run
-# neither. Commands come in on standard input, a line each, and each is answered by one line on
-# standard output. The server is a child of this shell and of nobody else, so however its owner
-# ends (returns, panics, Ctrl-C, kill -9), the kernel closes the pipe, `read` sees the end of
-# file, and the server and its folder go. Work that is under way then (initdb) is finished first:
-# nothing is ever left half done with nobody to clean it up.
+# BIN is the folder of initdb and postgres. WRAPPER is a command prefix for both, for root, which
+# may run neither. Each line on standard input is a command, and the answer is one line on
+# standard output. The server is a child of this shell. When the owner ends in any way (returns,
+# panics, Ctrl-C, kill -9), the kernel closes the pipe, `read` gets the end of file, and this
+# shell stops the server and removes its folder. A running command (initdb) is finished first, so
+# that nothing is left behind.
 
 bin=$1
 shift
 
-# The owner's Ctrl-C is for the owner. A closed standard output (PIPE) must not end us either.
+# Ctrl-C of the owner must not end this shell, nor a closed standard output (PIPE).
 trap '' INT TERM HUP PIPE
 umask 077
 cd / || exit 1
@@ -20,13 +20,13 @@ cd / || exit 1
 folder=
 server=
 
-# A server that may lose its data has it in memory, where there is room and TMPDIR does not name a place. CREATE DATABASE
-# and DROP DATABASE, which every test runs, write and remove 300 files: a fifth of the time that they take on a disk.
+# A server that is not durable has its data in memory, if there is room and TMPDIR is not set. CREATE DATABASE and
+# DROP DATABASE, which every test runs, write and remove 300 files: in memory that takes a fifth of the time.
 memory() {
     df -Pk /dev/shm 2>/dev/null | awk '$1 == "tmpfs" && $4 >= 2 * 1024 * 1024 { print "/dev/shm" }'
 }
 
-# The name of a Unix socket has about 100 bytes: a long TMPDIR is passed over.
+# The path of a Unix socket is limited to about 100 bytes: a long TMPDIR is skipped.
 make_folder() {
     # shellcheck disable=SC2046 # one word or none
     for parent in $([ -n "$DURABLE$TMPDIR" ] || memory) "${TMPDIR:-/tmp}" /tmp; do
@@ -47,7 +47,7 @@ initdb() {
     return 1
 }
 
-# A file left by a killed server says ready too, so the id in it must be ours.
+# The file of a killed server contains "ready" too, so the process id in it is compared.
 ready() {
     [ "$(sed -n '1p;8p' "$folder/data/postmaster.pid" 2>/dev/null | tr -d ' \n')" = "${server}ready" ]
 }
@@ -66,8 +66,8 @@ start() {
     done
 }
 
-# Asks the server to end with signal $1, and waits. Signals can be missed by a server that has
-# not set up its handlers yet: after ten seconds it is killed.
+# Sends signal $1 to end the server, and waits. A server that has not set up its handlers yet
+# misses signals: after ten seconds it is killed.
 end() {
     kill -"$1" "$server" 2>/dev/null
     attempts=0
@@ -83,16 +83,16 @@ end() {
     server=
 }
 
-# An orphan that nobody reaps (a container without an init) stays a zombie: it is gone too.
-gone() {
+# Whether a process has ended. An orphan in a container without an init stays a zombie, which counts as ended.
+has_ended() {
     kill -0 "$1" 2>/dev/null || return 0
     state=$(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null || ps -o stat= -p "$1")
     case $state in Z* | '') return 0 ;; esac
     return 1
 }
 
-# Kills the server and all its children at once, as a power cut would. It is stopped first, so
-# that no child is born after the list of children is read.
+# Kills the server and all its children at once, as a power failure would. Race: it is stopped first,
+# so that it starts no child after the list of children is read.
 kill9() {
     kill -STOP "$server" 2>/dev/null
     children=$(cat "/proc/$server/task/$server/children" 2>/dev/null ||
@@ -103,15 +103,15 @@ kill9() {
     server=
     for child in $children; do
         attempts=0
-        until gone "$child" || [ "$attempts" -gt 500 ]; do
+        until has_ended "$child" || [ "$attempts" -gt 500 ]; do
             attempts=$((attempts + 1))
             sleep 0.01
         done
     done
 }
 
-# What a killed server leaves outside its folder: one small segment of shared memory, whose id
-# is the second word of the seventh line.
+# A killed server leaves a small segment of shared memory outside its folder. Its id is the second
+# word of the seventh line.
 remove_shared_memory() {
     segment=$(sed -n '7p' "$folder/data/postmaster.pid" 2>/dev/null | awk '{ print $2 }')
     [ -z "$segment" ] || ipcrm -m "$segment" 2>/dev/null

@@ -1,7 +1,8 @@
-//! However the process that started a server ends, the server and its folder go.
+//! In whatever way the process that started a server ends, the server is stopped and its folder
+//! removed.
 //!
-//! The processes here are the binary of this package, and each gets a temporary folder of its
-//! own: when that is empty and nothing runs in it, nothing was left.
+//! The processes here run the binary of this package. Each has a separate temporary folder: when
+//! that is empty and no process mentions it, nothing was left.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -62,7 +63,7 @@ impl Owner {
 
     /// Sends a signal to the process alone, or to its whole group, as a terminal does.
     fn signal(&self, signal: &str, group: bool) {
-        // What is started under `nohup` or in the background is told to live on: it inherits that.
+        // A process that was started with `nohup` or in the background inherits ignored signals.
         let signal = if is_ignored(signal) { "TERM" } else { signal };
         let sign = if group { "-" } else { "" };
         let target = format!("{sign}{}", self.process.id());
@@ -88,8 +89,8 @@ impl Owner {
     fn leaves_nothing(mut self) {
         self.process.wait().unwrap();
         let empty = || fs::read_dir(&self.temporary).unwrap().next().is_none();
-        wait(empty, "the folder to go");
-        wait(|| !self.runs_a_server(), "the server to go");
+        wait(empty, "the folder to be removed");
+        wait(|| !self.runs_a_server(), "the server to end");
         fs::remove_dir(&self.temporary).unwrap();
     }
 }
@@ -106,21 +107,21 @@ fn wait(condition: impl Fn() -> bool, what: &str) {
 }
 
 #[test]
-fn after_kill_9() {
+fn server_ends_after_kill_9_of_its_owner() {
     let owner = Owner::spawn().ready();
     owner.signal("KILL", false);
     owner.leaves_nothing();
 }
 
 #[test]
-fn after_ctrl_c() {
+fn server_ends_after_ctrl_c() {
     let owner = Owner::spawn().ready();
     owner.signal("INT", true);
     owner.leaves_nothing();
 }
 
 #[test]
-fn after_a_hangup_and_a_termination() {
+fn server_ends_after_hangup_and_termination() {
     for signal in ["HUP", "TERM"] {
         let owner = Owner::spawn().ready();
         owner.signal(signal, true);
@@ -129,7 +130,7 @@ fn after_a_hangup_and_a_termination() {
 }
 
 #[test]
-fn after_a_kill_in_the_middle_of_initdb() {
+fn owner_killed_during_initdb_leaves_nothing() {
     for (file, signal) in [
         ("", "KILL"),
         ("data/PG_VERSION", "INT"),
@@ -142,7 +143,7 @@ fn after_a_kill_in_the_middle_of_initdb() {
 }
 
 #[test]
-fn after_a_kill_in_the_middle_of_the_start() {
+fn owner_killed_during_the_start_leaves_nothing() {
     for file in ["data/postmaster.pid", ".s.PGSQL.5432"] {
         let owner = Owner::spawn().until(file);
         owner.signal("KILL", false);
@@ -151,7 +152,7 @@ fn after_a_kill_in_the_middle_of_the_start() {
 }
 
 #[test]
-fn several_at_once() {
+fn several_owners_killed_at_once_leave_nothing() {
     let owners: Vec<Owner> = (0..4).map(|_| Owner::spawn()).collect();
     let owners: Vec<Owner> = owners.into_iter().map(Owner::ready).collect();
     for owner in &owners {

@@ -1,4 +1,4 @@
-//! What is said of a post.
+//! Comments on posts.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::DeriveArchive;
@@ -14,17 +14,17 @@ pub struct Model {
     pub id: i64,
     /// The post it is about.
     pub post_id: i64,
-    /// Who said it.
+    /// The user who wrote it.
     pub author_id: i64,
     /// The text.
     #[sea_orm(column_type = "Text")]
     pub content: String,
-    /// When.
+    /// When it was written.
     pub created_at: DateTimeUtc,
     /// The post it is about.
     #[sea_orm(belongs_to, from = "post_id", to = "id")]
     pub post: BelongsTo<super::post::Entity>,
-    /// Who liked it: archived with it.
+    /// The likes of the comment, which are archived with it.
     #[sea_orm(has_many)]
     #[archive(cascade)]
     pub likes: HasMany<super::like::Entity>,

@@ -1,8 +1,8 @@
 //! The entities of the example blog.
 //!
-//! A post is archived with its comments, their likes, and the rows that tie it to its tags; a tag
-//! with the rows that tie it to its posts. Users are not archived: as long as somebody has written
-//! something, the database keeps them.
+//! Archiving a post also archives its comments, their likes, and its rows in `post_tags`. Archiving a
+//! tag also archives its rows in `post_tags`. Users cannot be archived: the database refuses to delete
+//! a user who has written something.
 
 pub mod comment;
 pub mod like;

@@ -1,4 +1,4 @@
-//! Who likes a comment.
+//! Likes of comments.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::DeriveArchive;
@@ -14,9 +14,9 @@ pub struct Model {
     pub id: i64,
     /// The comment that is liked.
     pub comment_id: i64,
-    /// Who likes it.
+    /// The user who likes it.
     pub user_id: i64,
-    /// Since when.
+    /// When the user liked it.
     pub created_at: DateTimeUtc,
     /// The comment that is liked.
     #[sea_orm(belongs_to, from = "comment_id", to = "id")]

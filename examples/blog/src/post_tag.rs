@@ -1,10 +1,10 @@
-//! Which post has which tag.
+//! The tags of posts.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::DeriveArchive;
 
-/// A post and a tag of it. A row with an archived post or tag waits in its archive until both are
-/// back.
+/// A tag of a post. If the post and the tag are both archived, the row stays archived until both are
+/// restored.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
 #[sea_orm(table_name = "post_tags")]

@@ -1,4 +1,4 @@
-//! What a post is about.
+//! Tags.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::DeriveArchive;
@@ -12,10 +12,10 @@ pub struct Model {
     /// The id.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The name, unique.
+    /// The name, which is unique.
     #[sea_orm(column_type = "Text", unique)]
     pub name: String,
-    /// The posts that have it: the rows of `post_tags` are archived with it, the posts stay.
+    /// The posts with the tag. Its rows in `post_tags` are archived with it, the posts are not.
     #[sea_orm(has_many, via = "post_tag")]
     #[archive(cascade)]
     pub posts: HasMany<super::post::Entity>,

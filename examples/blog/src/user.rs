@@ -1,4 +1,4 @@
-//! Who writes.
+//! Users.
 
 use sea_orm::entity::prelude::*;
 
@@ -10,15 +10,15 @@ pub struct Model {
     /// The id.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The name, unique.
+    /// The name, which is unique.
     #[sea_orm(column_type = "Text", unique)]
     pub name: String,
-    /// The address.
+    /// The email address.
     #[sea_orm(column_type = "Text", nullable)]
     pub email: Option<String>,
-    /// When the user came.
+    /// When the user registered.
     pub created_at: DateTimeUtc,
-    /// What the user wrote.
+    /// The posts of the user.
     #[sea_orm(has_many)]
     pub posts: HasMany<super::post::Entity>,
 }

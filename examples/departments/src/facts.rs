@@ -1,12 +1,12 @@
-//! What happened. The names and their days are true, but for two mistakes of the clerk's; the people
-//! are invented.
+//! The data of the example. The names and dates of countries are true, except for two deliberate
+//! mistakes. The people are invented.
 //!
-//! A country is here from its independence on, or from the day of the United Nations, 24 October 1945,
-//! if it was there before. Its name is the short one by which it was known.
+//! A country starts with its independence, or on 24 October 1945, the founding day of the United
+//! Nations, if it is older. Its name is the usual short name.
 
 use sea_orm::prelude::Date;
 
-/// A day, known when this is compiled.
+/// A day, as a constant.
 pub const fn day(year: i32, month: u32, day: u32) -> Date {
     Date::from_ymd_opt(year, month, day).expect("a day of the calendar")
 }
@@ -15,18 +15,18 @@ pub const fn day(year: i32, month: u32, day: u32) -> Date {
 pub struct Event {
     pub on: Date,
     pub country: i32,
-    pub what: What,
+    pub kind: EventKind,
 }
 
-/// What happened.
-pub enum What {
-    /// It is there, and called this.
+/// The kind of an event.
+pub enum EventKind {
+    /// The country starts, with this name.
     Starts(&'static str),
-    /// It is called this from then on; who, or what, decided it.
+    /// The country gets this name. The second value is who or what decided it.
     Renamed(&'static str, &'static str),
-    /// It is no more.
+    /// The country ends.
     Ends,
-    /// It goes on in another one.
+    /// The country is merged into another one.
     MergesInto(i32),
 }
 
@@ -53,7 +53,7 @@ pub const CZECHIA: i32 = 420;
 pub const SLOVAKIA: i32 = 421;
 pub const SYRIA: i32 = 963;
 
-/// Every country, by the number that one dials.
+/// Every country, by its calling code.
 pub const COUNTRIES: [i32; 15] = [
     GDR,
     CZECHOSLOVAKIA,
@@ -77,7 +77,7 @@ pub const BOB: i32 = 2;
 pub const CAROL: i32 = 3;
 pub const DAVE: i32 = 4;
 pub const EVE: i32 = 5;
-/// The clerk, who writes everything down.
+/// The clerk, who writes the entries of the log.
 pub const RITA: i32 = 6;
 
 pub const PEOPLE: [(i32, &str); 6] = [
@@ -89,16 +89,16 @@ pub const PEOPLE: [(i32, &str); 6] = [
     (RITA, "Rita"),
 ];
 
-/// The last Friday of Zaire.
+/// The day before Zaire was renamed.
 pub const FRIDAY: Date = day(1997, 5, 16);
-/// The day on which Cape Verde asked to be called Cabo Verde.
+/// The day on which Cape Verde changed its name to Cabo Verde.
 pub const CABO_VERDE: Date = day(2013, 10, 24);
-/// The day that Rita wrote down, a month late.
+/// The day that Rita recorded, which is a month too late.
 pub const CABO_VERDE_LATE: Date = day(2013, 11, 24);
-/// The day from which the United Nations say Türkiye.
+/// The day on which the United Nations changed the name of Turkey to Türkiye.
 pub const TURKIYE: Date = day(2022, 6, 1);
 
-/// What happened to the countries.
+/// The events of the countries.
 pub const EVENTS: &[Event] = &[
     starts(1945, 10, 24, TURKEY, "Turkey"),
     starts(1945, 10, 24, CZECHOSLOVAKIA, "Czechoslovakia"),
@@ -107,7 +107,7 @@ pub const EVENTS: &[Event] = &[
     starts(1948, 2, 4, CEYLON, "Ceylon"),
     starts(1949, 5, 23, GERMANY, "Federal Republic of Germany"),
     starts(1949, 10, 7, GDR, "German Democratic Republic"),
-    // A part of the United Arab Republic, until it left.
+    // From 1958 to 1961 Syria was part of the United Arab Republic.
     ends(1958, 2, 22, SYRIA),
     starts(1960, 8, 1, DAHOMEY, "Dahomey"),
     starts(1960, 8, 5, UPPER_VOLTA, "Upper Volta"),
@@ -133,7 +133,7 @@ pub const EVENTS: &[Event] = &[
     Event {
         on: day(1990, 10, 3),
         country: GDR,
-        what: What::MergesInto(GERMANY),
+        kind: EventKind::MergesInto(GERMANY),
     },
     starts(1991, 9, 8, MACEDONIA, "Macedonia"),
     ends(1993, 1, 1, CZECHOSLOVAKIA),
@@ -145,7 +145,7 @@ pub const EVENTS: &[Event] = &[
         "Democratic Republic of the Congo",
         "Laurent-Désiré Kabila",
     ),
-    // Rita's first mistake.
+    // Rita's first mistake: the day.
     renamed(CABO_VERDE_LATE, CAPE_VERDE, "Cabo Verde", "its government"),
     renamed(day(2018, 4, 19), SWAZILAND, "Eswatini", "King Mswati III"),
     renamed(
@@ -154,11 +154,11 @@ pub const EVENTS: &[Event] = &[
         "North Macedonia",
         "the Prespa Agreement",
     ),
-    // And her second.
+    // Her second mistake: the spelling.
     renamed(TURKIYE, TURKEY, "Turkiye", "its government"),
 ];
 
-/// Who moved where.
+/// The moves of the people.
 pub const MOVES: &[Move] = &[
     moved(1970, 1, 10, DAVE, CEYLON),
     moved(1979, 7, 2, ADA, BURMA),
@@ -180,7 +180,7 @@ const fn starts(year: i32, month: u32, on: u32, country: i32, name: &'static str
     Event {
         on: day(year, month, on),
         country,
-        what: What::Starts(name),
+        kind: EventKind::Starts(name),
     }
 }
 
@@ -188,7 +188,7 @@ const fn renamed(on: Date, country: i32, name: &'static str, by: &'static str) -
     Event {
         on,
         country,
-        what: What::Renamed(name, by),
+        kind: EventKind::Renamed(name, by),
     }
 }
 
@@ -196,7 +196,7 @@ const fn ends(year: i32, month: u32, on: u32, country: i32) -> Event {
     Event {
         on: day(year, month, on),
         country,
-        what: What::Ends,
+        kind: EventKind::Ends,
     }
 }
 

@@ -1,7 +1,7 @@
-//! The story of valid-time history, told by a program: `cargo run -p departments`, with `-- --sql` to
-//! see the SQL that runs.
+//! An example of valid-time history: `cargo run -p departments`. Add `-- --sql` to print the SQL
+//! statements.
 //!
-//! The departments are countries here, because everybody can check what those were called, and when.
+//! The example uses countries as departments, because their names and dates are easy to check.
 
 mod country;
 mod country_history;
@@ -15,5 +15,5 @@ mod story;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    storyteller::main("departments", story::tell)
+    storyteller::main("departments", story::run)
 }

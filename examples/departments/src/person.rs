@@ -1,4 +1,4 @@
-//! Who moves about.
+//! People.
 
 use sea_orm::entity::prelude::*;
 

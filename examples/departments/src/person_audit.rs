@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// An entry of the log. It has the country and a day, and not what the country was called.
+/// An entry of the log. It contains the country and the day, but not the name of the country.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "person_audit")]
@@ -10,18 +10,18 @@ pub struct Model {
     /// The id.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// Who moved.
+    /// The person who moved.
     pub person_id: i32,
-    /// To which country: it existed on that day, and the database sees to that.
+    /// The new country. The database checks that it has a version on that day.
     pub country_id: i32,
-    /// Who wrote it down.
+    /// The person who wrote the entry.
     pub changed_by: i32,
-    /// When.
+    /// The day of the move.
     pub changed_on: Date,
-    /// Who moved.
+    /// The person who moved.
     #[sea_orm(belongs_to, from = "person_id", to = "id")]
     pub person: BelongsTo<super::person::Entity>,
-    /// To which country.
+    /// The new country.
     #[sea_orm(belongs_to, from = "country_id", to = "id")]
     pub country: BelongsTo<super::country::Entity>,
 }

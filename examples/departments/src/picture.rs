@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// What is drawn of a version: from a year to another one, or on and on.
+/// A version in the timeline: from a year to another one, or without an end.
 pub struct Bar<'a> {
     pub label: &'a str,
     pub from: i32,
@@ -18,7 +18,7 @@ pub fn axis(years: &Range<i32>) -> String {
     finish(row)
 }
 
-/// A row of bars: each begins with `|` and its label, and one that goes on and on ends with `>`.
+/// A row of bars. Each bar begins with `|` and its label. A bar without an end ends with `>`.
 pub fn row(bars: &[Bar<'_>], years: &Range<i32>) -> String {
     let mut row = blank(years);
     for bar in bars {
@@ -28,13 +28,13 @@ pub fn row(bars: &[Bar<'_>], years: &Range<i32>) -> String {
             continue;
         };
         let mut drawn: Vec<char> = "|".chars().chain(bar.label.chars()).collect();
-        let room = if bar.to.is_none() {
+        let label_width = if bar.to.is_none() {
             width.saturating_sub(1)
         } else {
             width
         };
-        if drawn.len() > room {
-            drawn.truncate(room.saturating_sub(1));
+        if drawn.len() > label_width {
+            drawn.truncate(label_width.saturating_sub(1));
             drawn.push('…');
         }
         drawn.resize(width, '-');
@@ -52,8 +52,8 @@ fn blank(years: &Range<i32>) -> Vec<char> {
 
 fn write(row: &mut [char], at: i32, text: &str) {
     let from = usize::try_from(at).unwrap_or(0);
-    for (place, letter) in row.iter_mut().skip(from).zip(text.chars()) {
-        *place = letter;
+    for (cell, letter) in row.iter_mut().skip(from).zip(text.chars()) {
+        *cell = letter;
     }
 }
 
@@ -75,10 +75,10 @@ mod tests {
         assert_eq!(axis(&years), "     1990      2000");
         let bars = [bar("A", 1980, Some(1990)), bar("Bé", 1990, Some(1997))];
         assert_eq!(row(&bars, &years), "|A---|Bé----");
-        // A gap stays empty, and a label that is too long is cut.
+        // A gap is empty, and a label that is too long is truncated.
         let bars = [bar("Dahomey", 1986, Some(1990)), bar("Benin", 2000, None)];
         assert_eq!(row(&bars, &years), " |Da…          |Benin--->");
-        // Nothing outside of the years is drawn.
+        // Versions outside the years are not drawn.
         let bars = [bar("A", 1900, Some(1980)), bar("B", 2050, None)];
         assert_eq!(row(&bars, &years), "");
     }

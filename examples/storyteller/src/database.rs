@@ -1,4 +1,4 @@
-//! A database for one telling of a story.
+//! The database of one run of an example program.
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
@@ -8,10 +8,10 @@ use throwaway_postgres::Server;
 
 use crate::Error;
 
-/// What the names of our databases begin with.
+/// The prefix of the names of the databases.
 const PREFIX: &str = "sea_orm_archive_";
 
-/// A scratch database; nothing else on the server is touched.
+/// A scratch database. The program changes nothing else on the server.
 pub struct Scratch {
     admin: DatabaseConnection,
     name: String,
@@ -69,7 +69,7 @@ async fn connect(url: String) -> Result<DatabaseConnection, Error> {
     Ok(Database::connect(options).await?)
 }
 
-/// A program that was killed could not remove its database: the next run does, unless it is in use.
+/// Removes the databases of earlier runs that were killed, unless they are in use.
 async fn remove_leftovers(admin: &DatabaseConnection, prefix: &str) -> Result<(), Error> {
     let query = "SELECT datname::text AS name FROM pg_catalog.pg_database AS d \
                  WHERE starts_with(datname::text, $1) \

@@ -1,5 +1,5 @@
-//! How the example programs tell their stories: each in a database of its own, on the server of
-//! `DATABASE_URL` or on a throwaway one, with an error if anything is not as it says.
+//! Runs the example programs. Each program uses its own database, on the server of `DATABASE_URL` or
+//! on a throwaway server. It prints its steps, and fails if a result differs from what it prints.
 
 mod database;
 mod narrator;
@@ -10,7 +10,7 @@ use sea_orm::DatabaseConnection;
 
 pub use narrator::{Narrator, ensure};
 
-/// Whatever went wrong, as a sentence.
+/// Any error of an example program.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// The `main` of a program: reads its arguments, creates a database, runs the story, and drops the database.
@@ -35,7 +35,7 @@ pub fn main(
     match run(&Narrator::new(prints_sql), program, story) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("\nThe story ended early: {error}");
+            eprintln!("\nThe program failed: {error}");
             ExitCode::FAILURE
         }
     }
@@ -63,21 +63,21 @@ fn run(
         .build()?;
     runtime.block_on(async {
         let scratch = database::Scratch::create(&server, program).await?;
-        let told = tokio::select! {
-            told = tell(narrator, &scratch, story) => told,
+        let result = tokio::select! {
+            result = run_story(narrator, &scratch, story) => result,
             _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
         };
         scratch.remove().await?;
-        told
+        result
     })
 }
 
-async fn tell(
+async fn run_story(
     narrator: &Narrator,
     scratch: &database::Scratch,
     story: impl AsyncFnOnce(&Narrator, &DatabaseConnection) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut db = scratch.connect().await?;
-    narrator.listen(&mut db);
+    narrator.print_statements(&mut db);
     story(narrator, &db).await
 }

@@ -1,4 +1,4 @@
-//! How the story looks on a terminal.
+//! The output of the example programs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 use crate::Error;
 
-/// Prints the story, and the SQL with it where that was asked for.
+/// Prints the steps of a program, and its SQL statements if `--sql` is given.
 pub struct Narrator {
     wants_sql: bool,
     prints_sql: Arc<AtomicBool>,
@@ -24,7 +24,8 @@ impl Narrator {
         }
     }
 
-    pub(crate) fn listen(&self, db: &mut DatabaseConnection) {
+    /// Prints the statements of a connection, from `print_sql_from_here` on.
+    pub(crate) fn print_statements(&self, db: &mut DatabaseConnection) {
         if self.wants_sql {
             let prints_sql = Arc::clone(&self.prints_sql);
             db.set_metric_callback(move |info| {
@@ -41,20 +42,20 @@ impl Narrator {
         self.prints_sql.store(true, Ordering::Relaxed);
     }
 
-    /// Begins a chapter.
+    /// Prints the title of the next chapter.
     pub fn chapter(&self, title: &str) {
         let number = self.chapter.fetch_add(1, Ordering::Relaxed) + 1;
         println!("\n{number}. {title}");
     }
 
-    /// Tells something, line by line.
-    pub fn say(&self, text: &str) {
+    /// Prints a text, with each line indented.
+    pub fn print(&self, text: &str) {
         for line in text.lines() {
             println!("{}", format!("   {line}").trim_end());
         }
     }
 
-    /// Shows how many rows each table and its archive table hold.
+    /// Prints how many rows each table and its archive table have.
     pub async fn show(&self, db: &DatabaseConnection, tables: &[&str]) -> Result<(), Error> {
         println!();
         println!("   {:<12} {:>8} {:>10}", "", "active", "archived");
@@ -70,12 +71,12 @@ impl Narrator {
     }
 }
 
-/// A fact that the story tells must be one.
-pub fn ensure(fact: bool, what: &str) -> Result<(), Error> {
-    if fact {
+/// Returns an error if a statement of the program is not true.
+pub fn ensure(is_true: bool, statement: &str) -> Result<(), Error> {
+    if is_true {
         Ok(())
     } else {
-        Err(format!("it is not true that {what}").into())
+        Err(format!("not true: {statement}").into())
     }
 }
 
@@ -87,12 +88,12 @@ async fn count(db: &DatabaseConnection, table: &str) -> Result<i64, Error> {
     let row = db
         .query_one_raw(query)
         .await?
-        .ok_or("a count without a row")?;
+        .ok_or("the count returned no row")?;
     Ok(row.try_get("", "n")?)
 }
 
-/// A call of `archive.run` carries the statements that it runs: they are what a reader wants to see.
-/// A statement that begins with a comment is a long one about the catalog, and the comment tells it.
+/// Prints a statement. For a call of `archive.run`, also prints the statements that it runs. For a long
+/// catalog query, which begins with a comment, prints only the comment.
 fn print_sql(statement: &Statement) {
     let print = |sql: &str| println!("      | {}", sql.replace('\n', "\n      | "));
     if statement.sql.starts_with("SELECT archive.run(") {

@@ -1,10 +1,9 @@
-//! The story of sea-orm-archive, told by a program: `cargo run -p tour`, with `-- --sql` to see the
-//! SQL that runs.
+//! A tour of sea-orm-archive: `cargo run -p tour`. Add `-- --sql` to print the SQL statements.
 
 mod story;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    storyteller::main("tour", story::tell)
+    storyteller::main("tour", story::run)
 }

@@ -1,4 +1,4 @@
-//! The story itself.
+//! The steps of the tour.
 
 use blog::{comment, like, post, post_tag, tag, user};
 use migration::{Migrator, MigratorTrait};
@@ -13,9 +13,11 @@ mod log;
 
 const TABLES: [&str; 5] = ["posts", "comments", "likes", "post_tags", "tags"];
 
-/// Tells it from the migrations to the rows that are back.
-pub async fn tell(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
-    narrator.chapter("The migrations make a blog, and an archive table for each table of it.");
+/// Runs the tour: migrates, archives a post, restores it, and reads the audit log.
+pub async fn run(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
+    narrator.chapter(
+        "The migrations create a blog, with archive tables for posts, comments, likes and tags.",
+    );
     Migrator::up(db, None).await?;
     narrator.print_sql_from_here();
     let alice = write_a_blog(narrator, db).await?;
@@ -28,22 +30,22 @@ pub async fn tell(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Er
         .await?;
     let post = post.ok_or("the post is missing")?;
     let archival = archive(narrator, db, &post, alice).await?;
-    look_up(narrator, db, &post, &archival).await?;
-    let thief = take_the_slug(narrator, db, &post).await?;
-    meet_the_conflict(narrator, db, &post, &thief).await?;
-    restore(narrator, db, &post, thief).await?;
+    read_the_archived_post(narrator, db, &post, &archival).await?;
+    let replacement = reuse_the_slug(narrator, db, &post).await?;
+    try_to_restore(narrator, db, &post, &replacement).await?;
+    restore(narrator, db, &post, replacement).await?;
 
-    narrator.chapter("Is everything what it was?");
+    narrator.chapter("Are all rows the same as before?");
     let after = Blog::read(db).await?;
-    ensure(before == after, "every row is equal to what it was")?;
+    ensure(before == after, "every row is the same as before")?;
     narrator
-        .say("Every post, comment, like and tag is equal to what it was, ids and times included.");
-    log::tell(narrator, db, &archival).await?;
-    narrator.say("\nThat was the tour.");
+        .print("Every post, comment, like and tag is the same as before, including ids and times.");
+    log::run(narrator, db, &archival).await?;
+    narrator.print("\nThis is the end of the tour.");
     Ok(())
 }
 
-/// Everything that can be archived, to compare.
+/// All rows of the tables with an archive, to compare before and after.
 #[derive(PartialEq)]
 struct Blog {
     posts: Vec<post::Model>,
@@ -150,15 +152,18 @@ async fn archive(
     post: &post::Model,
     by: user::Model,
 ) -> Result<Archival, Error> {
-    narrator.chapter("Alice archives her first post. What would go along?");
+    narrator.chapter(
+        "Alice archives her first post. The preview counts the rows that will be archived.",
+    );
     let preview = post::Entity::archive_by_id(post.id).preview(db).await?;
     for (table, rows) in &preview.rows {
-        narrator.say(&format!("{rows} row(s) of {table}"));
+        narrator.print(&format!("{rows} row(s) of {table}"));
     }
-    ensure(preview.blocked.is_empty(), "nothing blocks it")?;
+    ensure(preview.blocked.is_empty(), "nothing blocks the archive")?;
 
-    narrator
-        .say("\npost::Entity::archive_by_id(..).by(alice).reason(\"a second thought\").exec(&db)");
+    narrator.print(
+        "\npost::Entity::archive_by_id(..).by(alice).reason(\"a second thought\").exec(&db)",
+    );
     let archival = post::Entity::archive_by_id(post.id)
         .by(by.id)
         .reason("a second thought")
@@ -166,30 +171,30 @@ async fn archive(
         .await?;
     ensure(
         archival.rows() == preview.rows,
-        "what moved is what the preview said",
+        "the archived rows are those of the preview",
     )?;
     narrator.show(db, &TABLES).await?;
-    narrator.say(
-        "No query has to remember a filter: what is archived is in another table.\n\
-         The tag stays; the row that tied the post to it went along.",
+    narrator.print(
+        "Queries need no filter, because archived rows are in another table.\n\
+         The tag is not archived. The row of post_tags between the post and the tag is.",
     );
     Ok(archival)
 }
 
-async fn look_up(
+async fn read_the_archived_post(
     narrator: &Narrator,
     db: &DatabaseConnection,
     post: &post::Model,
     archival: &Archival,
 ) -> Result<(), Error> {
-    narrator.chapter("A moderator looks at what was archived.");
+    narrator.chapter("A moderator reads the archived post.");
     let deleted = post::deleted::Entity::find_by_id(post.id).one(db).await?;
     let deleted = deleted.ok_or("the archived post cannot be found")?;
     ensure(
         deleted.archival_id == archival.id,
-        "the archived post knows its archival",
+        "the archived post references its archival",
     )?;
-    narrator.say(&format!(
+    narrator.print(&format!(
         "post::deleted::Entity::find_by_id({}): {:?}, archived at {} by user {}",
         post.id,
         deleted.title,
@@ -200,9 +205,9 @@ async fn look_up(
         .find_related(sea_orm_archive::archival::Entity)
         .one(db)
         .await?;
-    let record = record.ok_or("the archival table has no such archival")?;
-    narrator.say(&format!(
-        "the archival table: archival {}, because of {:?}, {}",
+    let record = record.ok_or("the archival record is missing")?;
+    narrator.print(&format!(
+        "archive.archival: id {}, reason {:?}, rows {}",
         record.id,
         record.reason.unwrap_or_default(),
         serde_json::to_string(&record.row_counts)?,
@@ -215,46 +220,51 @@ async fn look_up(
                 ConflictError::AlreadyArchived { .. }
             ))
         ),
-        "it cannot be archived twice",
+        "the post cannot be archived twice",
     )
 }
 
-async fn take_the_slug(
+async fn reuse_the_slug(
     narrator: &Narrator,
     db: &DatabaseConnection,
     post: &post::Model,
 ) -> Result<post::Model, Error> {
-    narrator.chapter("Alice writes a new post with the same slug: it is free.");
+    narrator.chapter(
+        "Alice writes a new post with the same slug. The archived post does not block it.",
+    );
     let alice = user::Entity::find_by_id(post.author_id)
         .one(db)
         .await?
         .ok_or("alice is missing")?;
-    let thief = new_post(&post.slug, &alice).insert(db).await?;
-    ensure(thief.id != post.id, "an id is never given twice")?;
-    narrator.say(&format!(
-        "The new post has the id {}; {} stays the archived one's.",
-        thief.id, post.id
+    let replacement = new_post(&post.slug, &alice).insert(db).await?;
+    ensure(
+        replacement.id != post.id,
+        "the id of an archived post is not reused",
+    )?;
+    narrator.print(&format!(
+        "The new post has the id {}. The id {} still belongs to the archived post.",
+        replacement.id, post.id
     ));
-    Ok(thief)
+    Ok(replacement)
 }
 
-async fn meet_the_conflict(
+async fn try_to_restore(
     narrator: &Narrator,
     db: &DatabaseConnection,
     post: &post::Model,
-    thief: &post::Model,
+    replacement: &post::Model,
 ) -> Result<(), Error> {
-    narrator.chapter("Now she wants the old one back.");
+    narrator.chapter("Alice tries to restore the first post. Its slug is taken.");
     let preview = post::Entity::restore_by_id(post.id).preview(db).await?;
     for conflict in &preview.conflicts {
-        narrator.say(&format!("in the way: {conflict}"));
+        narrator.print(&format!("conflict: {conflict}"));
     }
-    let holder = serde_json::json!({ "id": thief.id });
-    let told = preview
+    let expected = serde_json::json!({ "id": replacement.id });
+    let reported = preview
         .conflicts
         .iter()
-        .any(|conflict| matches!(conflict, Conflict::Unique { holder: who, .. } if *who == holder));
-    ensure(told, "the preview names the post in the way")?;
+        .any(|conflict| matches!(conflict, Conflict::Unique { holder, .. } if *holder == expected));
+    ensure(reported, "the preview reports the post with the same slug")?;
     let refused = post::Entity::restore_by_id(post.id).exec(db).await;
     ensure(
         matches!(
@@ -263,9 +273,9 @@ async fn meet_the_conflict(
                 ConflictError::Restore { .. }
             ))
         ),
-        "a restore into a taken slug is refused",
+        "a restore is refused if the slug is taken",
     )?;
-    narrator.say("The restore is refused with the same words, and nothing has moved:");
+    narrator.print("The restore fails with the same conflict. No row has been restored:");
     narrator.show(db, &TABLES).await
 }
 
@@ -273,18 +283,18 @@ async fn restore(
     narrator: &Narrator,
     db: &DatabaseConnection,
     post: &post::Model,
-    thief: post::Model,
+    replacement: post::Model,
 ) -> Result<(), Error> {
-    narrator.chapter("The new post is deleted for good, and the old one restored.");
-    thief.delete(db).await?;
-    narrator.say("post::Entity::restore_by_id(..).by(alice).exec(&db)");
+    narrator.chapter("The new post is deleted permanently, and the first post is restored.");
+    replacement.delete(db).await?;
+    narrator.print("post::Entity::restore_by_id(..).by(alice).exec(&db)");
     let restored = post::Entity::restore_by_id(post.id)
         .by(post.author_id)
         .exec(db)
         .await?;
     ensure(
         restored.rows == restored.archival.rows(),
-        "all that went came back",
+        "all archived rows are restored",
     )?;
     narrator.show(db, &TABLES).await
 }

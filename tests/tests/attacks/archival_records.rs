@@ -1,4 +1,4 @@
-//! Archival records and detached links of tables on which a role has no rights.
+//! Attacks on archival records and detached links of tables on which a role has no rights.
 
 use blog::post;
 use sea_orm::EntityTrait;
@@ -8,7 +8,7 @@ use sea_orm_archive::prelude::*;
 
 use crate::attacks::blog::{attempt, blog, number, run};
 
-/// What `tagger` tries against the record of an archived post, with what PostgreSQL or a function of ours answers.
+/// The attacks of `tagger` on the record of an archived post, with a fragment of each error.
 const ATTEMPTS: [(&str, &str); 30] = [
     ("select archive.claim_archival({id})", "may not restore this"),
     ("select archive.begin_restore({id}, 'me')", "may not restore this"),
@@ -24,7 +24,7 @@ const ATTEMPTS: [(&str, &str); 30] = [
     ("select nextval('archive.archival_id_seq')", "permission denied"),
     ("select setval('archive.archival_id_seq', 1)", "permission denied"),
     ("select * from archive.signing_key", "permission denied"),
-    // Ids that nobody drew, and ids with the signature of others.
+    // Ids that were not drawn, and ids with the signature of others.
     (
         "select archive.record_archivals('{\"ids\": [{id}], \"signature\": \"\"}', '{tags}', now(),
              '{{id}}', '{\"{}\"}', '{\"{}\"}', '{null}')",
@@ -55,7 +55,7 @@ const ATTEMPTS: [(&str, &str); 30] = [
              array[(d->'ids'->>0)::bigint], '{\"{}\"}', '{\"{}\"}', '{null}') from d",
         "may not archive this",
     ),
-    // A record without an element for its id, and one of another time than now.
+    // A record without an element for its id, and one with another time than now.
     (
         "with d as materialized (select archive.draw_archivals(1) as d)
          select archive.record_archivals(d, '{tags}', now(),
@@ -68,9 +68,9 @@ const ATTEMPTS: [(&str, &str); 30] = [
              array[(d->'ids'->>0)::bigint], '{\"{}\"}', '{\"{}\"}', '{null}') from d",
         "is not the time of this archive",
     ),
-    // A table that the post's archival gets to hold, so that its restore fails.
+    // A table added to the archival of the post, so that its restore fails.
     ("select archive.defer_to({id}, '{{id}}', 'posts')", "may not restore this"),
-    // Links that somebody else's restore would write into rows, and links that it would miss.
+    // Links that the restore of another role would write into rows, and links that would be missing from it.
     (
         "select archive.record_links(archive.draw_archivals(1), 'comments', array[{id}], '{\"[1]\"}', '{post_id}', '{\"{}\"}', '{null}')",
         "drawn by archive.draw_archivals() in the same transaction",
@@ -80,13 +80,13 @@ const ATTEMPTS: [(&str, &str); 30] = [
          select archive.record_links(d, 'comments', array[(d->'ids'->>0)::bigint], '{\"[1]\"}', '{post_id}', array['{\"post_id\": 2}'::jsonb], '{null}') from d",
         "it needs UPDATE on post_id",
     ),
-    // A link of no column, which needs no right on any.
+    // A link without columns, which needs no right on any.
     (
         "with d as materialized (select archive.draw_archivals(1) as d)
          select archive.record_links(d, 'comments', array[(d->'ids'->>0)::bigint], '{\"[1]\"}', '{post_id}', '{\"{}\"}', '{null}') from d",
         "at least one column",
     ),
-    // Links that are none of a foreign key, on a table on which it has the rights: one watches the row that it names.
+    // Links without a foreign key, on a table with rights: a link would show changes of the row that it names.
     (
         "with d as materialized (select archive.draw_archivals(1) as d)
          select archive.record_links(d, 'post_tags', array[(d->'ids'->>0)::bigint], '{\"[1, 1]\"}', '{x}', array['{\"tag_id\": 2}'::jsonb], '{null}') from d",
@@ -129,7 +129,7 @@ async fn a_role_changes_no_record_of_tables_on_which_it_has_no_rights() {
         .await,
         1
     );
-    // The next ids are there for those who archive.
+    // The next ids are left for other archives.
     post::Entity::archive_by_id(2).exec(&web).await.unwrap();
     archival.restore(&web).await.unwrap();
 }
@@ -156,7 +156,7 @@ async fn a_role_reads_no_record_of_tables_that_it_may_not_read() {
     );
 }
 
-/// The answer is read after the commit: nothing that callers put into a record may keep it from being read.
+/// The result is read after the commit, so no value that a caller passes may make the read fail.
 #[tokio::test]
 async fn metadata_that_serde_json_cannot_hold_is_text() {
     let (database, db) = blog().await;
@@ -177,7 +177,7 @@ async fn metadata_that_serde_json_cannot_hold_is_text() {
     }
 }
 
-/// The expression of an index runs as the owner of its table, in a session of whoever maintains the table.
+/// The expression of an index runs as the owner of its table, in the session of the role that maintains the table.
 #[tokio::test]
 async fn code_that_maintenance_runs_does_not_act_as_the_maintainer() {
     let (database, db) = blog().await;
@@ -191,7 +191,7 @@ async fn code_that_maintenance_runs_does_not_act_as_the_maintainer() {
         "create table {tagger}.bait (id int);
          create function {tagger}.act(int) returns int immutable language plpgsql as $$
          begin
-             perform archive.finish_restore({}, 'nobody');
+             perform archive.finish_restore({}, 'mallory');
              return 1;
          exception when others then
              return 2;
@@ -215,7 +215,7 @@ async fn code_that_maintenance_runs_does_not_act_as_the_maintainer() {
 }
 
 #[tokio::test]
-async fn an_archival_whose_rows_a_policy_hides_is_not_marked_as_restored() {
+async fn archival_with_rows_hidden_by_a_policy_is_not_marked_as_restored() {
     let (database, db) = blog().await;
     let web = database.connect_as("web").await;
     let archival = post::Entity::archive_by_id(1).exec(&web).await.unwrap();
@@ -240,19 +240,19 @@ async fn an_archival_whose_rows_a_policy_hides_is_not_marked_as_restored() {
     archival.restore(&web).await.unwrap();
 }
 
-/// The ids of one archive of several rows are signed: for these ids, in one transaction.
+/// The ids of one archive of several rows are signed, for these ids and this transaction.
 #[tokio::test]
-async fn the_ids_of_several_archivals_are_those_that_the_transaction_has_drawn() {
+async fn ids_of_several_archivals_must_be_drawn_in_the_same_transaction() {
     let (database, _db) = blog().await;
     let session = database.session_as("tagger", "tagger").await;
     for attack in [
         "select archive.record_archivals(archive.draw_archivals(2), '{tags}', now(),
              '{4711,4712}', '{\"{}\",\"{}\"}', '{\"{}\",\"{}\"}', '{null,null}')",
         "begin;
-         create temporary table kept as select archive.draw_archivals(2) as d;
+         create temporary table drawn as select archive.draw_archivals(2) as d;
          commit;
          select archive.record_archivals(d, '{tags}', now(), array(select i::bigint from jsonb_array_elements_text(d->'ids') as i),
-             '{\"{}\",\"{}\"}', '{\"{}\",\"{}\"}', '{null,null}') from kept",
+             '{\"{}\",\"{}\"}', '{\"{}\",\"{}\"}', '{null,null}') from drawn",
     ] {
         let error = attempt(&session.db(), attack).await.expect_err(attack);
         assert!(
@@ -262,9 +262,9 @@ async fn the_ids_of_several_archivals_are_those_that_the_transaction_has_drawn()
     }
 }
 
-/// A pooled session remembers the id that its earlier user has drawn: no link is added to that archival.
+/// A pooled session still has the id that its earlier user has drawn: no link can be added to that archival.
 #[tokio::test]
-async fn the_next_user_of_a_session_adds_no_link_to_the_archival_of_the_last_one() {
+async fn next_user_of_a_session_cannot_add_a_link_to_the_archival_of_the_last_one() {
     let (database, db) = blog().await;
     let session = database.session("pooled").await.db();
     run(
@@ -287,9 +287,9 @@ async fn the_next_user_of_a_session_adds_no_link_to_the_archival_of_the_last_one
     );
 }
 
-/// Who restored an archival is recorded once.
+/// The actor of a restore is recorded once.
 #[tokio::test]
-async fn an_archival_that_is_restored_is_not_marked_again() {
+async fn restored_archival_is_not_marked_again() {
     let (database, db) = blog().await;
     let web = database.connect_as("web").await;
     let archival = post::Entity::archive_by_id(1).exec(&web).await.unwrap();
@@ -302,9 +302,9 @@ async fn an_archival_that_is_restored_is_not_marked_again() {
     }
 }
 
-/// A job that deletes archived rows and may insert active ones reads no archived row, and no record of one.
+/// A role that may delete archived rows and insert active ones, but not read archived rows.
 #[tokio::test]
-async fn a_role_that_may_not_read_archived_rows_reads_no_record_of_them() {
+async fn role_that_may_not_read_archived_rows_reads_no_record_of_them() {
     let (database, db) = blog().await;
     let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
     let tables = format!(
@@ -333,20 +333,20 @@ async fn a_role_that_may_not_read_archived_rows_reads_no_record_of_them() {
         "finish_restore({id}, 'me')",
         "begin_restore({id}, 'me')",
     ];
-    let asked = functions.map(|f| {
+    let calls = functions.map(|f| {
         format!(
             "select archive.{}",
             f.replace("{id}", &archival.id.to_string())
         )
     });
-    for asked in &asked {
-        let error = attempt(&session, asked).await.expect_err(asked);
+    for call in &calls {
+        let error = attempt(&session, call).await.expect_err(call);
         assert!(
             error.to_string().contains("may not restore this"),
-            "{asked}: {error}"
+            "{call}: {error}"
         );
     }
-    // SELECT alone was missing.
+    // Only SELECT was missing.
     run(&db, &grant("select", "archive_table").await).await;
-    attempt(&session, &asked[3]).await.unwrap();
+    attempt(&session, &calls[3]).await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! What reading the audit log and maintaining it each allow.
+//! The grants to read the audit log and to maintain it.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
 use sea_orm_archive::audit;
@@ -15,14 +15,14 @@ async fn open() -> (Audited, DatabaseConnection) {
         &["notes"],
     )
     .await;
-    let keeper = audited.database.role("keeper").await;
+    let maintainer = audited.database.role("maintainer").await;
     audited
         .manager()
-        .grant_audit_maintenance(&keeper)
+        .grant_audit_maintenance(&maintainer)
         .await
         .unwrap();
-    let keeper = audited.database.connect_as("keeper").await;
-    (audited, keeper)
+    let maintainer = audited.database.connect_as("maintainer").await;
+    (audited, maintainer)
 }
 
 async fn denied(db: &impl ConnectionTrait, sql: &str) {
@@ -34,8 +34,8 @@ const MAKE: &str = "select archive.make_audit_partitions(4)";
 
 #[tokio::test]
 async fn reading_and_maintaining_the_log_are_two_grants() {
-    let (audited, keeper) = open().await;
-    // The application archives, and reads the log.
+    let (audited, maintainer) = open().await;
+    // The application archives, and reads the log, and may not maintain it.
     denied(&audited.web, MAKE).await;
     let archiver = audited.database.role("archiver").await;
     audited.manager().grant_archive(&archiver).await.unwrap();
@@ -47,36 +47,36 @@ async fn reading_and_maintaining_the_log_are_two_grants() {
         "audited_table",
         "audit_entry_default",
     ] {
-        denied(&keeper, &format!("select from archive.{log}")).await;
+        denied(&maintainer, &format!("select from archive.{log}")).await;
     }
-    assert_eq!(audit::make_partitions(&keeper, 4).await.unwrap(), 1);
-    // Each is taken back by itself.
+    assert_eq!(audit::make_partitions(&maintainer, 4).await.unwrap(), 1);
+    // Each grant can be revoked alone.
     let (web, name) = (
         audited.database.role("web").await,
-        audited.database.role("keeper").await,
+        audited.database.role("maintainer").await,
     );
     let manager = audited.manager();
     manager.grant_audit(&name).await.unwrap();
     manager.revoke_audit(&name).await.unwrap();
-    denied(&keeper, "select from archive.audit_entry").await;
-    assert_eq!(audit::make_partitions(&keeper, 4).await.unwrap(), 0);
+    denied(&maintainer, "select from archive.audit_entry").await;
+    assert_eq!(audit::make_partitions(&maintainer, 4).await.unwrap(), 0);
     manager.grant_audit_maintenance(&web).await.unwrap();
     manager.revoke_audit_maintenance(&web).await.unwrap();
     denied(&audited.web, MAKE).await;
     run(&audited.web, "select from archive.audit_entry").await;
     manager.revoke_audit_maintenance(&name).await.unwrap();
-    denied(&keeper, MAKE).await;
-    // A second install gives nothing back.
+    denied(&maintainer, MAKE).await;
+    // A second install does not grant it again.
     manager.install_audit().await.unwrap();
-    denied(&keeper, MAKE).await;
+    denied(&maintainer, MAKE).await;
 }
 
 #[tokio::test]
-async fn a_maintainer_makes_partitions_for_two_years_and_no_more() {
-    let (audited, keeper) = open().await;
-    assert!(audit::make_partitions(&keeper, 25).await.is_err());
+async fn maintainer_creates_partitions_for_at_most_two_years() {
+    let (audited, maintainer) = open().await;
+    assert!(audit::make_partitions(&maintainer, 25).await.is_err());
     for _ in 0..2 {
-        audit::make_partitions(&keeper, 24).await.unwrap();
+        audit::make_partitions(&maintainer, 24).await.unwrap();
     }
     let partitions = "select to_jsonb(count(*)) from pg_inherits where inhparent = 'archive.audit_entry'::regclass";
     assert_eq!(json(&audited.owner, partitions).await, [json!(26)]);
@@ -89,17 +89,20 @@ const LOCKS: &str = "
         select inhrelid from pg_inherits where inhparent = 'archive.audit_entry'::regclass union select 'archive.audit_entry'::regclass::oid) group by 1 order by 1";
 
 #[tokio::test]
-async fn maintenance_that_makes_nothing_takes_no_lock() {
-    let (audited, _keeper) = open().await;
-    let keeper = audited.database.session_as("keeper", "keeper").await;
-    let locks = LOCKS.replace("PID", &keeper.pid().to_string());
-    let txn = keeper.db().begin().await.unwrap();
+async fn maintenance_that_creates_nothing_acquires_no_lock() {
+    let (audited, _maintainer) = open().await;
+    let maintainer = audited
+        .database
+        .session_as("maintainer", "maintainer")
+        .await;
+    let locks = LOCKS.replace("PID", &maintainer.pid().to_string());
+    let txn = maintainer.db().begin().await.unwrap();
     run(&txn, "select archive.make_audit_partitions(3)").await;
     assert_eq!(
         json(&audited.owner, &locks).await,
         Vec::<serde_json::Value>::new()
     );
-    // What it takes where something is missing.
+    // It acquires locks if a partition is missing.
     run(&txn, MAKE).await;
     let taken = json(&audited.owner, &locks).await;
     assert!(
@@ -107,7 +110,7 @@ async fn maintenance_that_makes_nothing_takes_no_lock() {
             && taken.contains(&json!("the log ShareUpdateExclusiveLock")),
         "{taken:?}"
     );
-    // No month that was there before is locked, and so none of its writes waits.
+    // The existing months are not locked, so writes to them do not wait.
     run(
         &audited.web,
         "set lock_timeout = '2s'; insert into notes values (1, 'a'); update notes set note = 'b'; delete from notes",
@@ -117,21 +120,25 @@ async fn maintenance_that_makes_nothing_takes_no_lock() {
     assert_eq!(audited.entries().await.len(), 3);
 }
 
-/// A reader holds nothing up: maintenance gives up after two seconds, and with it those that wait behind it go on.
+/// Race: maintenance waits for an open read, and other statements wait behind it. Maintenance gives up after two
+/// seconds, so that they continue.
 #[tokio::test]
-async fn an_open_read_holds_up_neither_reads_nor_writes() {
-    let (audited, _keeper) = open().await;
+async fn open_read_does_not_block_reads_or_writes_through_waiting_maintenance() {
+    let (audited, _maintainer) = open().await;
     let reader = audited.database.session_as("reader", "web").await;
-    let keeper = audited.database.session_as("keeper", "keeper").await;
+    let maintainer = audited
+        .database
+        .session_as("maintainer", "maintainer")
+        .await;
     let reading = reader.db().begin().await.unwrap();
     run(&reading, "select count(*) from archive.audit_entry").await;
-    let db = keeper.db();
-    let making = keeper.start(async move { audit::make_partitions(&db, 4).await });
+    let db = maintainer.db();
+    let creating = maintainer.start(async move { audit::make_partitions(&db, 4).await });
     audited
         .database
-        .wait_until_blocked_by(&keeper, &reader)
+        .wait_until_blocked_by(&maintainer, &reader)
         .await;
-    // These come while it waits.
+    // These start while it waits.
     run(
         &audited.web,
         "set lock_timeout = '10s'; insert into notes values (1, 'a')",
@@ -142,18 +149,18 @@ async fn an_open_read_holds_up_neither_reads_nor_writes() {
         "set lock_timeout = '10s'; select count(*) from archive.audit_entry",
     )
     .await;
-    let error = making.finish().await.unwrap_err().to_string();
+    let error = creating.finish().await.unwrap_err().to_string();
     assert!(
         error.contains("holds a lock") && error.contains("make_audit_partitions"),
         "{error}"
     );
     reading.commit().await.unwrap();
-    let db = keeper.db();
+    let db = maintainer.db();
     assert_eq!(audit::make_partitions(&db, 4).await.unwrap(), 1);
 }
 
 #[tokio::test]
-async fn revoking_the_archive_leaves_what_the_other_grants_gave() {
+async fn revoke_archive_preserves_the_audit_grants() {
     let (database, db) = crate::attacks::blog::blog().await;
     let manager = SchemaManager::new(&db);
     manager.install_audit().await.unwrap();

@@ -1,5 +1,5 @@
-//! Tables that are archived and audited. Roles are as they should be: `owner` migrates and owns everything, `web` is
-//! the application; neither is a superuser.
+//! Tables that are archived and audited. `owner` migrates and owns everything, `web` is the application. Neither is a
+//! superuser.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, AuditedTable};
@@ -16,7 +16,7 @@ pub struct Audited {
 }
 
 impl Audited {
-    /// A database with the log, and nothing that is audited yet.
+    /// A database with the log, and no audited table yet.
     pub async fn empty() -> Self {
         let database = Database::empty().await;
         let role = database.role("owner").await;
@@ -84,7 +84,7 @@ impl Audited {
     }
 }
 
-/// SQL that sets `archive.moving` as a move of `table` does, with links put back where `linked` is set.
+/// SQL that sets `archive.moving` as a move of `table` does; as one that restores links, if `linked` is set.
 pub fn pretend_to_move(table: &str, linked: bool) -> String {
     let linked = if linked {
         ", '~', 'deleted_TABLE'::regclass::oid, ',', '~', 'TABLE'::regclass::oid, ','"

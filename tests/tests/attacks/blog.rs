@@ -1,4 +1,4 @@
-//! The blog, with roles that own nothing.
+//! The blog, with roles that own no table.
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};

@@ -1,4 +1,4 @@
-//! Casts that the owner of a type defines, and the functions that run as their owner.
+//! Casts that the owner of a type defines must not run in functions that run as another role.
 
 use sea_orm::{ConnectionTrait, EntityTrait};
 use sea_orm_archive::AuditEntity;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::attacks::audited::{Audited, json, pretend_to_move, run};
 
-/// Types of a role that owns nothing else.
+/// The types of a role that owns nothing else.
 const TYPES: &str = "
     create type types.mood as enum ('low', 'high');
     create type types.pair as (mood types.mood, n int);
@@ -19,12 +19,12 @@ const TYPES: &str = "
     create domain types.checked as types.mood check (value is not null);
     grant usage on type types.mood, types.pair, types.moods, types.checked to public;";
 
-/// What runs as somebody else forges entries, deletes them, and grants itself a table.
+/// If a cast runs as another role, it deletes entries, forges one, and grants access to a table.
 const CASTS: &str = "
     create sequence types.ran_as_owner; grant usage on sequence types.ran_as_owner to public;
     create function types.attack(what text) returns text language plpgsql as $$
     begin
-        -- No rollback takes this back.
+        -- A sequence is never rolled back.
         if current_user like '%owner' then perform nextval('types.ran_as_owner'); end if;
         begin
             delete from archive.audit_entry;
@@ -64,7 +64,7 @@ const TABLES: &str = "
     create table grades (mood types.mood primary key);
     create table marks (id int primary key, mood types.mood not null, at timestamptz not null);";
 
-/// How the casts are taken. Where one to text is the only one that is implicit, it is the best that an operator finds.
+/// The contexts of the casts. If only the cast to text is implicit, an operator prefers it.
 const KINDS: [&str; 3] = ["assignment", "implicit", "implicit to text"];
 
 fn casts(kind: &str) -> String {
@@ -139,16 +139,16 @@ async fn write_all(db: &impl ConnectionTrait, owner: &impl ConnectionTrait) {
         run(
             db,
             &format!(
-                "begin; {pretend} with gone as (delete from {table} returning *)
-                     insert into deleted_{table} ({columns}, deleted_at, archival_id) select *, now(), 1 from gone; commit;
+                "begin; {pretend} with moved as (delete from {table} returning *)
+                     insert into deleted_{table} ({columns}, deleted_at, archival_id) select *, now(), 1 from moved; commit;
                  update deleted_{table} set deleted_at = now(), {change};
-                 begin; {pretend} with gone as (delete from deleted_{table} returning {columns}) insert into {table} ({columns}) select * from gone; commit;
+                 begin; {pretend} with moved as (delete from deleted_{table} returning {columns}) insert into {table} ({columns}) select * from moved; commit;
                  delete from notes; delete from kinds; delete from teams"
             ),
         )
         .await;
     }
-    // With columns that the trigger functions do not know.
+    // With a column that was added after the trigger functions were generated.
     for table in ["notes", "kinds", "teams"] {
         run(owner, &format!("alter table {table} add extra int")).await;
     }
@@ -160,9 +160,9 @@ async fn no_cast_of_another_role_runs_as_the_owner_of_the_log() {
     for kind in KINDS {
         let audited = open().await;
         let types = audited.database.connect_as("mallory").await;
-        // Under the settings of a session that names its tenant, which is a mood here.
+        // The session sets its tenant, which is a mood here.
         let owner = audited.database.role("owner").await;
-        // Its policies are compiled once, before or after there are casts.
+        // Its policies are created once, before or after the casts.
         let tenancy = || Tenancy::new("teams", "mood").administrator(&owner);
         if kind != "assignment" {
             audited.manager().enable_tenancy(tenancy()).await.unwrap();
@@ -239,7 +239,7 @@ async fn no_cast_of_another_role_runs_as_the_owner_of_a_temporal_foreign_key() {
             "truncate grade_history",
         ] {
             let error = audited.web.execute_unprepared(refused).await.unwrap_err();
-            // Where an operator is not clear to PostgreSQL any more, the write is refused as well.
+            // If the casts make an operator ambiguous, PostgreSQL itself refuses the write.
             assert!(
                 error.to_string().contains("temporal foreign key")
                     || kind != "assignment" && error.to_string().contains("not unique"),
@@ -315,14 +315,14 @@ async fn values_of_user_types_are_recorded_as_text_and_read_back() {
     assert_eq!(now.feeling, note::Feeling::High);
     let changes = note::Entity::find_changes_of(1, note::Column::Feelings);
     assert_eq!(changes.all(db).await.unwrap().len(), 2);
-    // What the row is now is read in the same way as what it was.
+    // The earlier value can be converted back to its type.
     let read = "select to_jsonb((jsonb_populate_record(null::entries, old)).pair) from archive.audit_entry where operation = 'UPDATE' and old ? 'pair'";
     assert_eq!(json(db, read).await, [json!({"feeling": "low", "n": 1})]);
 }
 
-/// The owner of an audited table is not the owner of the log, and changes the types of its columns.
+/// The owner of an audited table, who is not the owner of the log, changes the types of its columns.
 #[tokio::test]
-async fn no_type_of_the_owner_of_an_archive_table_runs_its_code_as_the_owner_of_the_log() {
+async fn no_type_of_the_owner_of_an_archive_table_runs_code_as_the_owner_of_the_log() {
     let audited = Audited::new(
         "create table tags (id int primary key)",
         vec![AuditedTable::new("tags")],
@@ -363,7 +363,7 @@ async fn no_type_of_the_owner_of_an_archive_table_runs_its_code_as_the_owner_of_
     assert_eq!(entries.len(), 2, "{entries:?}");
 }
 
-/// Who reads the log asks for a row by its key, and does not run the checks of the table's columns for that.
+/// A read of the log by key must not run the CHECK constraints of the column types.
 #[tokio::test]
 async fn no_check_of_a_table_owner_runs_as_a_reader_of_the_log() {
     let audited = Audited::new(

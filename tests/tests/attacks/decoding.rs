@@ -1,4 +1,4 @@
-//! A value that the client cannot hold does not keep others from reading.
+//! A value that the client cannot represent must not make reads fail.
 
 use blog::post;
 use sea_orm::prelude::DateTimeUtc;
@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use crate::attacks::audited::{self, Audited};
 use crate::attacks::blog::{blog, run};
 
-/// JSON beyond what `serde_json` holds: a number, and a nesting.
+/// JSON that `serde_json` cannot represent: a number, and a nesting.
 fn beyond() -> [String; 2] {
     [
         format!("1{}", "0".repeat(400)),
@@ -19,7 +19,7 @@ fn beyond() -> [String; 2] {
     ]
 }
 
-/// Writes a record without an archive, as a role with the rights for one may: metadata, key and counts are what it passes.
+/// Writes an archival record without an archive, as a role with the rights may. It passes metadata, key and counts.
 async fn record(db: &impl sea_orm::ConnectionTrait, value: &str) {
     let recorded = format!(
         "with drawn as materialized (select archive.draw_archivals(1) as drawn)
@@ -46,7 +46,7 @@ async fn records_with_json_that_serde_json_cannot_hold_are_listed_and_restored()
         assert_eq!(last.metadata, Some(json!({"n": value, "by": "web"})));
         assert_eq!(last.row_counts["x"], json!(value));
         assert_eq!(last.rows()["public.posts"], 1);
-        // The answer to a restore has the same.
+        // The result of a restore has the same value.
         run(
             &db,
             &format!("update archive.archival set metadata = '{value}', row_counts = row_counts || '{{\"x\": {value}}}' where id = {}", archived.id),
@@ -61,19 +61,19 @@ async fn records_with_json_that_serde_json_cannot_hold_are_listed_and_restored()
         .await;
         run(
             &web,
-            "with gone as (delete from comments where post_id = 1 returning *)
+            "with moved as (delete from comments where post_id = 1 returning *)
              insert into deleted_comments (id, post_id, author_id, content, created_at, deleted_at, archival_id)
-             select id, post_id, author_id, content, created_at, now(), 1 from gone;
-             with gone as (delete from posts where id = 1 returning *)
+             select id, post_id, author_id, content, created_at, now(), 1 from moved;
+             with moved as (delete from posts where id = 1 returning *)
              insert into deleted_posts (id, title, slug, content, author_id, created_at, deleted_at, archival_id)
-             select id, title, slug, content, author_id, created_at, now(), 1 from gone",
+             select id, title, slug, content, author_id, created_at, now(), 1 from moved",
         )
         .await;
     }
 }
 
 #[tokio::test]
-async fn a_restore_answers_whatever_time_its_record_has() {
+async fn restore_returns_a_record_with_any_time() {
     let (database, db) = blog().await;
     let web = database.connect_as("web").await;
     let time = |text: &str| text.parse::<DateTimeUtc>().unwrap();

@@ -1,4 +1,4 @@
-//! Keys keep their exact value, whatever the settings of the session.
+//! Keys have their exact value, regardless of the settings of the session.
 
 use sea_orm::ConnectionTrait;
 use sea_orm::entity::prelude::*;
@@ -11,7 +11,7 @@ use sea_orm_migration::SchemaManager;
 
 use crate::attacks::blog::{number, run};
 
-/// A table whose rows are below rows of the same kind, and rows of notes that refer to them: the key is of any type.
+/// An entity for `things` and one for `notes` that refer to them, with a key of the given type.
 macro_rules! keyed {
     ($name:ident, $key:ty) => {
         mod $name {
@@ -97,7 +97,7 @@ async fn things(sql_type: &str, keys: &str) -> Database {
     database
 }
 
-/// A session that writes the text of values in its own way.
+/// A session with settings that change the text of values.
 async fn session(database: &Database, settings: &str) -> Session {
     let session = database.session(settings).await;
     run(&session.db(), settings).await;
@@ -105,7 +105,7 @@ async fn session(database: &Database, settings: &str) -> Session {
 }
 
 const ROUNDED: &str = "set extra_float_digits = -10";
-/// Two numbers that are one with fewer digits.
+/// Two numbers that are equal with fewer digits.
 const NEAR: [f64; 2] = [0.1, 0.100_000_000_000_000_02];
 
 #[tokio::test]
@@ -222,9 +222,9 @@ async fn a_key_is_the_same_in_every_time_zone() {
     }
 }
 
-/// The answer comes after the commit: a key that the client cannot read as a number is text.
+/// The result is read after the commit, so it must not fail: a key that the client cannot read as a number is text.
 #[tokio::test]
-async fn a_key_of_any_size_is_answered() {
+async fn key_of_any_size_is_returned() {
     let database = things("numeric", "array[10::numeric ^ 400, 1.50]").await;
     let db = database.connect().await;
     let archived = numeric::Entity::archive_many().exec(&db).await.unwrap();
@@ -251,7 +251,7 @@ async fn a_key_of_money_is_refused() {
 }
 
 #[tokio::test]
-async fn a_link_that_names_no_row_of_the_archival_is_not_put_back() {
+async fn link_to_a_row_outside_of_the_archival_is_not_restored() {
     let database = things("numeric", "array[1, 2]").await;
     let db = database.connect().await;
     let archived = numeric::Entity::archive_by_id(Decimal::ONE)

@@ -1,4 +1,4 @@
-//! A changed row is not recorded as a move between a table and its archive table.
+//! A changed row must not be logged as a move between a table and its archive table.
 
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm_archive::AuditEntity;
@@ -84,7 +84,7 @@ async fn a_changed_row_with_the_same_64_bit_hash_is_not_recorded_as_archived() {
 }
 
 #[tokio::test]
-async fn a_row_does_not_vanish_behind_another_key_of_the_same_64_bit_hash() {
+async fn row_with_another_key_and_the_same_64_bit_hash_is_not_logged_as_moved() {
     let audited = open().await;
     let session = audited.database.session_as("mallory", "web").await;
     let same = format!(
@@ -97,7 +97,7 @@ async fn a_row_does_not_vanish_behind_another_key_of_the_same_64_bit_hash() {
     );
     let error = refused(&session.db(), &archived).await;
     assert!(error.contains("seemed to move"), "{error}");
-    // And on the way back.
+    // The same for a restore.
     run(
         &session.db(),
         "insert into deleted_tags (name, deleted_at, archival_id) values ('Ann', now(), 1); delete from tags",
@@ -119,8 +119,8 @@ async fn a_changed_row_is_not_recorded_as_restored() {
     run(
         &db,
         &format!(
-            "begin; {} with gone as (delete from accounts returning *)
-             insert into deleted_accounts (id, owner, balance, deleted_at, archival_id) select *, now(), 1 from gone; commit",
+            "begin; {} with moved as (delete from accounts returning *)
+             insert into deleted_accounts (id, owner, balance, deleted_at, archival_id) select *, now(), 1 from moved; commit",
             pretend_to_move("accounts", false)
         ),
     )
@@ -132,10 +132,10 @@ async fn a_changed_row_is_not_recorded_as_restored() {
             pretend_to_move("accounts", linked)
         )
     };
-    // A move that puts no links back changes no row.
+    // A move that restores no links changes no row.
     let error = refused(&db, &forged(false)).await;
     assert!(error.contains("seemed to move"), "{error}");
-    // One that does is recorded with the values before and after it, whoever makes it.
+    // A move that does is logged with the values before and after it, regardless of the role.
     run(&db, &format!("begin; {}; commit", forged(true))).await;
     let last = audited.entries().await[5..].to_vec();
     let row = |balance: i32| json!({"id": 1, "owner": "Ann", "balance": balance});
@@ -155,21 +155,21 @@ async fn a_changed_row_is_not_recorded_as_restored() {
 }
 
 #[tokio::test]
-async fn a_restore_records_new_values_of_rows_that_got_a_link_alone() {
+async fn restore_logs_new_values_only_for_rows_with_a_restored_link() {
     let audited = open().await;
     let session = audited.database.session_as("restorer", "web").await;
     let db = session.db();
     run(
         &db,
         &format!(
-            "begin; {} with gone as (delete from posts returning *)
-             insert into deleted_posts (id, title, password, reviewer_id, deleted_at, archival_id) select *, now(), 1 from gone; commit",
+            "begin; {} with moved as (delete from posts returning *)
+             insert into deleted_posts (id, title, password, reviewer_id, deleted_at, archival_id) select *, now(), 1 from moved; commit",
             pretend_to_move("posts", false)
         ),
     )
     .await;
     let before = audited.entries().await.len();
-    // As a restore does it: in one statement, the link of one row put back on the way.
+    // As a restore does it: one statement moves the rows, and restores the link of one.
     run(
         &db,
         &format!(
@@ -188,11 +188,11 @@ async fn a_restore_records_new_values_of_rows_that_got_a_link_alone() {
         updated,
         [&json!(["UPDATE", "public.posts", {"id": 2}, null, new, ["password"]])]
     );
-    let unfinished = "select to_jsonb(count(*)) from archive.audit_handover";
+    let unfinished = "select to_jsonb(count(*)) from archive.audit_move";
     assert_eq!(json(&audited.owner, unfinished).await, [json!(0)]);
 }
 
-/// The image of a row is the same on both sides, whatever the session does between them.
+/// The image of a row is the same on both sides, regardless of what the session does between them.
 #[tokio::test]
 async fn settings_between_the_two_sides_neither_hide_nor_forge_a_change() {
     let audited = Audited::new(
@@ -213,14 +213,14 @@ async fn settings_between_the_two_sides_neither_hide_nor_forge_a_change() {
     run(
         &db,
         &format!(
-            "begin; create temporary table gone on commit drop as select * from facts; {moves} delete from facts;
+            "begin; create temporary table moved on commit drop as select * from facts; {moves} delete from facts;
              set local extra_float_digits = -15; set local timezone = 'X+20'; set local quote_all_identifiers = on;
-             {into} from gone; commit"
+             {into} from moved; commit"
         ),
     )
     .await;
     run(&db, "begin; set local timezone = 'X+3'; insert into facts select id, f, t, m, c, e, es from deleted_facts; delete from deleted_facts; commit").await;
-    // What shows as the same text, and is not the same.
+    // Values with the same text that are not equal.
     for (between, forged) in [
         (
             "set local extra_float_digits = -15",
@@ -232,17 +232,17 @@ async fn settings_between_the_two_sides_neither_hide_nor_forge_a_change() {
         ),
     ] {
         let attempt = format!(
-            "create temporary table gone on commit drop as select * from facts; {moves} delete from facts;
-             {between}; {into} from (select {forged} from gone) as f"
+            "create temporary table moved on commit drop as select * from facts; {moves} delete from facts;
+             {between}; {into} from (select {forged} from moved) as f"
         );
         let error = refused(&db, &attempt).await;
         assert!(error.contains("seemed to move"), "{between}: {error}");
     }
 }
 
-/// A setting outlives its user where sessions are pooled.
+/// A setting outlives its user if sessions are pooled.
 #[tokio::test]
-async fn a_move_that_an_earlier_user_of_the_session_announced_is_none() {
+async fn move_announced_by_an_earlier_user_of_the_session_does_not_count() {
     let notes = "create table people (id int primary key);
          create table notes (id int primary key, person_id int references people on delete set null)";
     let audited = Audited::new(
@@ -276,9 +276,9 @@ async fn a_move_that_an_earlier_user_of_the_session_announced_is_none() {
     );
 }
 
-/// A row that never existed goes round: it arrives in the archive table unannounced, comes back from there as if it were
-/// restored, and leaves the table as if it were archived. Each step accounts for another, and no entry has its values but
-/// those of what leaves the archive table.
+/// A row that never existed moves in a circle: it is inserted into the archive table without a move, leaves it as if
+/// restored, and leaves the table as if archived. Each step matches another one, so that only the entry of the row
+/// that leaves the archive table has its values.
 #[tokio::test]
 async fn a_row_that_never_existed_is_not_recorded_by_a_round_of_moves() {
     let audited = open().await;
@@ -402,10 +402,10 @@ async fn a_row_that_never_existed_is_not_recorded_by_a_round_of_moves() {
         assert_eq!(audited.entries().await, before, "{order}");
         assert_eq!(balance_as_of(&audited, then).await, 100, "{order}");
     }
-    // A row may go and come back in one transaction, and one more time.
+    // A row may be archived and restored in one transaction, and again.
     let round = goes_back.join("; ");
     run(&db, &format!("begin; {on}; {round}; {round}; commit")).await;
-    // An archive cuts links of rows that other archivals hold, maybe before the rows that it archives have left the table.
+    // An archive detaches rows of other archivals, possibly before its own rows have left the table.
     run(
         &db,
         &format!(

@@ -1,6 +1,5 @@
-//! Attacks from the database side, each played as the role that would try it: forged entries of the audit log,
-//! code of one role that runs with the rights of another, values that a role may not read, and archival records
-//! that are not its own.
+//! Attacks from the database side, each run as the role that would attempt it: forged entries of the audit log, code
+//! of one role that runs with the rights of another, values that a role may not read, and archival records of others.
 
 mod archival_records;
 mod audit_grants;

@@ -1,4 +1,4 @@
-//! Prepared statements that an earlier user of a session left behind.
+//! Prepared statements that an earlier user of a session has left in it.
 
 use blog::post;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -6,7 +6,7 @@ use sea_orm_archive::prelude::*;
 
 use crate::attacks::blog::{blog, number, run};
 
-/// Replaces every prepared statement of ours by one that changes other rows and answers nothing.
+/// Replaces every prepared statement of ours by one that changes other rows and returns nothing.
 const REPLACE: &str = "do $$
     declare
         called text;
@@ -19,7 +19,7 @@ const REPLACE: &str = "do $$
     end $$";
 
 #[tokio::test]
-async fn a_statement_of_the_same_name_is_not_run() {
+async fn replaced_prepared_statement_is_not_run() {
     let (database, db) = blog().await;
     let session = database.session_as("web", "web").await;
     let archival = post::Entity::archive_by_id(1)
@@ -40,7 +40,7 @@ async fn a_statement_of_the_same_name_is_not_run() {
         0
     );
     assert_eq!(number(&db, "select count(*) from posts").await, 2);
-    // What is ours is prepared once.
+    // Our own statements are prepared once.
     let prepared = "select count(*) from pg_prepared_statements where name like 'archive\\_%'";
     let before = number(&session.db(), prepared).await;
     post::Entity::archive_by_id(1)
@@ -50,10 +50,10 @@ async fn a_statement_of_the_same_name_is_not_run() {
     assert_eq!(number(&session.db(), prepared).await, before);
 }
 
-/// A driver prepares the text of a step, PREPARE and all, under the name of the step: to execute that is not to execute
-/// the step.
+/// A driver prepares the whole text of a step, including PREPARE, under the name of the step. Executing that is not
+/// executing the step.
 #[tokio::test]
-async fn what_a_driver_prepared_is_not_run() {
+async fn statement_prepared_by_the_driver_is_not_run_as_a_step() {
     let (database, _db) = blog().await;
     let session = database.session("pooled").await.db();
     // sqlx numbers its statements, this one included.

@@ -1,4 +1,4 @@
-//! The values of redacted columns, and what depends on them.
+//! Values of redacted columns, and of columns that depend on them, must not be logged.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_archive::prelude::*;
@@ -20,7 +20,7 @@ async fn open() -> Audited {
     .await
 }
 
-/// Every way in which the log writes values, in `columns` of the table and of its archive table.
+/// Runs every kind of statement that logs values, on the table and on its archive table.
 async fn write(audited: &Audited, password: &str, extra: &str) {
     let db = &audited.web;
     run(
@@ -51,7 +51,7 @@ async fn assert_hidden(audited: &Audited, when: &str) {
 }
 
 #[tokio::test]
-async fn a_column_that_is_computed_from_a_redacted_one_is_redacted_whenever_it_comes() {
+async fn generated_column_over_a_redacted_one_is_redacted_even_if_added_later() {
     let audited = open().await;
     write(&audited, "password", "note = 'n'").await;
     run(
@@ -75,7 +75,7 @@ async fn a_column_that_is_computed_from_a_redacted_one_is_redacted_whenever_it_c
         json(&audited.owner, last).await,
         [json!([false, ["password", "loud"]])]
     );
-    // What its table is refused with when it is audited again.
+    // Auditing the table again without that column is refused.
     let again = AuditedTable::new("users").redact(["password"]);
     let error = audited.manager().audit_table(again).await.unwrap_err();
     assert!(
@@ -84,7 +84,7 @@ async fn a_column_that_is_computed_from_a_redacted_one_is_redacted_whenever_it_c
     );
 }
 
-/// What a dump and a restore make of the table: the same names in the same order, other numbers, another table.
+/// Simulates a dump and a restore: another table, whose columns have the same names and order, and other numbers.
 async fn dump_and_restore(audited: &Audited, columns: &str) {
     let functions = "select to_jsonb(tgfoid::regproc::text) from pg_trigger where tgrelid = 'users'::regclass and tgname = 'archive_audit_insert'";
     let function = json(&audited.owner, functions).await[0]
@@ -130,9 +130,9 @@ async fn a_redacted_column_that_was_renamed_is_redacted_after_a_dump_and_a_resto
     assert_eq!(
         json(&audited.owner, last).await,
         [json!(["n", ["passphrase"]])],
-        "what the log knows is recorded"
+        "columns that are not redacted are recorded"
     );
-    // A helper does not guess, and says what to call.
+    // The helper does not guess: the error names the call that is needed.
     let error = audited
         .manager()
         .install_audit()
@@ -152,9 +152,9 @@ async fn a_redacted_column_that_was_renamed_is_redacted_after_a_dump_and_a_resto
     assert_hidden(&audited, "named again").await;
 }
 
-/// A new column took the name of the redacted one: both are redacted.
+/// A new column has the name of the redacted one, which was renamed: both are redacted.
 #[tokio::test]
-async fn a_column_that_gave_its_name_away_is_redacted_after_a_dump_and_a_restore() {
+async fn renamed_redacted_column_and_its_namesake_are_redacted_after_a_dump_and_a_restore() {
     let audited = open().await;
     run(
         &audited.owner,
@@ -170,9 +170,9 @@ async fn a_column_that_gave_its_name_away_is_redacted_after_a_dump_and_a_restore
     assert_hidden(&audited, "restored").await;
 }
 
-/// A helper that writes the functions anew learns the name that a column has now.
+/// A helper that generates the functions again records the current name of a column.
 #[tokio::test]
-async fn a_rename_that_a_helper_saw_survives_a_dump_and_a_restore() {
+async fn rename_recorded_by_a_helper_survives_a_dump_and_a_restore() {
     let audited = open().await;
     run(
         &audited.owner,
@@ -187,7 +187,7 @@ async fn a_rename_that_a_helper_saw_survives_a_dump_and_a_restore() {
     audited.manager().install_audit().await.unwrap();
     write(&audited, "passphrase", "note = 'n'").await;
     assert_hidden(&audited, "installed again").await;
-    // A column that comes later is recorded.
+    // A column added later is recorded.
     run(&audited.owner, "alter table users add phone text").await;
     run(
         &audited.web,
@@ -201,9 +201,9 @@ async fn a_rename_that_a_helper_saw_survives_a_dump_and_a_restore() {
     );
 }
 
-/// Entries contain the key.
+/// Entries contain the key, so it cannot be redacted.
 #[tokio::test]
-async fn a_redacted_column_that_becomes_the_key_refuses_writes() {
+async fn writes_are_refused_if_a_redacted_column_becomes_the_key() {
     let audited = open().await;
     run(
         &audited.owner,
@@ -270,9 +270,9 @@ mod desk {
     }
 }
 
-/// Whoever archives the parent knows its children. The log does not tell it, nor do readers of the log see the links.
+/// The role that archives the parent can see its children. The log and its readers must not learn the foreign key.
 #[tokio::test]
-async fn the_log_does_not_contain_a_redacted_foreign_key_that_is_cut_and_put_back() {
+async fn redacted_foreign_key_is_not_logged_by_detach_and_restore() {
     let audited = Audited::new(
         "create table people (id bigint primary key);
          create table files (id bigint primary key, informant_id bigint references people on delete set null)",

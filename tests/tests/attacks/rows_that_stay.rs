@@ -1,4 +1,4 @@
-//! Rows that a restore would leave in an archive table, or put somewhere else, and answer that all is well.
+//! A restore must not report success while a row stays in an archive table or is restored as another row.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::attacks::blog::{blog, number, run};
 
-/// Policies that keep an archived comment from `web`: altogether, or from DELETE alone.
+/// Policies that hide an archived comment from `web`: from every statement, or from DELETE alone.
 const HIDING: [&str; 2] = [
     "create policy mine on deleted_comments using (content <> 'first') with check (true)",
     "create policy every on deleted_comments using (true);
@@ -24,7 +24,7 @@ const HIDING: [&str; 2] = [
 const OPEN: &str = "select count(*) from archive.archival where restored_at is null";
 
 #[tokio::test]
-async fn a_restore_leaves_no_row_behind_that_a_policy_keeps_from_the_role() {
+async fn restore_is_refused_while_a_policy_hides_an_archived_row_from_the_role() {
     for policies in HIDING {
         let (database, db) = blog().await;
         let web = database.connect_as("web").await;
@@ -57,10 +57,10 @@ async fn a_restore_leaves_no_row_behind_that_a_policy_keeps_from_the_role() {
     }
 }
 
-/// The owner of the schema `archive` is no superuser, and policies that the application made hold for it as well: a row
-/// that they hide from both would stay.
+/// The owner of the schema `archive` is no superuser, so the application's policies apply to it too: a row that they
+/// hide from both roles would stay archived.
 #[tokio::test]
-async fn an_owner_from_whom_policies_hide_rows_restores_nothing() {
+async fn restore_is_refused_if_policies_hide_rows_from_the_owner_too() {
     let (database, owner) = owned().await;
     let web = database.connect_as("web").await;
     let archival = post::Entity::archive_by_id(1).exec(&web).await.unwrap();
@@ -117,10 +117,10 @@ async fn owned() -> (Database, DatabaseConnection) {
     (database, owner)
 }
 
-/// The owner of an archive table enables row-level security on it, so that the schema's owner looks for rows that remain:
-/// the expression of an index would run as that role, from planning on.
+/// The owner of an archive table enables row-level security on it, so the owner of the schema checks it for remaining
+/// rows. The expression of an index would run as that role, even while the check is planned.
 #[tokio::test]
-async fn the_owner_of_an_archive_table_runs_nothing_where_remaining_rows_are_looked_for() {
+async fn check_for_remaining_rows_runs_no_code_of_the_owner_of_an_archive_table() {
     let (database, db) = blog().await;
     let web = database.connect_as("web").await;
     let archival = post::Entity::archive_by_id(1).exec(&web).await.unwrap();
@@ -168,17 +168,17 @@ async fn trigger(db: &DatabaseConnection, when: &str, body: &str) {
     run(db, &sql).await;
 }
 
-/// Row triggers that fire before an archived row is updated: the row stays with the archival that is being restored, goes
-/// to one that nobody restores, or comes back as another row.
+/// Row triggers that fire before an archived row is updated: the row stays with the archival that is being restored,
+/// moves to an archival that does not exist, or becomes another row.
 const REWRITING: [&str; 3] = [
     "new.archival_id := old.archival_id; return new;",
     "new.archival_id := 4711; return new;",
     "new.tag_id := 2; return new;",
 ];
 
-/// The trigger is created after the restore was planned, while it waits for the archival of the tag.
+/// Race: the trigger is created after the restore was planned, while it waits for the archival of the tag.
 #[tokio::test]
-async fn a_row_that_is_not_deferred_as_asked_stops_the_restore() {
+async fn restore_fails_if_a_trigger_changes_how_a_row_is_deferred() {
     for body in REWRITING {
         let (database, db, [post, tag]) = deferring().await;
         let (holder, restorer) = (
@@ -212,7 +212,7 @@ async fn a_row_that_is_not_deferred_as_asked_stops_the_restore() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_put_back_each_time_it_is_deferred_stops_the_restore() {
+async fn restore_fails_if_a_trigger_reverts_the_deferral_of_a_row() {
     let (database, db, [post, _]) = deferring().await;
     let web = database.connect_as("web").await;
     let back = format!(
@@ -220,7 +220,7 @@ async fn a_row_that_is_put_back_each_time_it_is_deferred_stops_the_restore() {
         post.id
     );
     trigger(&db, "after", &back).await;
-    // A restore that never ends would hold locks for ever.
+    // An endless restore would hold its locks forever.
     let refused = timeout(Duration::from_secs(60), post.restore(&web)).await;
     let refused = refused.expect("the restore ends");
     let Err(Error::Drift(DriftError::Trigger { message })) = &refused else {

@@ -1,9 +1,9 @@
 //! Functions and operators of another schema of the search path.
 //!
-//! PostgreSQL takes the function or operator whose argument types fit a call best, from whatever schema of the path.
-//! A role with CREATE on the last one has code of its own called wherever those of `pg_catalog` take a conversion or
-//! are polymorphic. So every test here runs with such a schema, with a function or operator of exactly the types that
-//! a call may have for everything that the crates call.
+//! PostgreSQL calls the function or operator whose argument types fit best, from any schema of the path. A role with
+//! CREATE on the last schema can have its own code called wherever those of `pg_catalog` convert an argument or are
+//! polymorphic. Every test here runs with such a schema: for each function and operator that the crates call it has
+//! one with exactly the argument types that the call may have.
 
 mod entities;
 mod histories;
@@ -34,7 +34,7 @@ async fn trapped() -> Database {
     database
 }
 
-/// Also where an error of it was caught: a sequence is never rolled back.
+/// This detects caught errors too: a sequence is never rolled back.
 async fn assert_nothing_was_called(db: &DatabaseConnection) {
     let calls = "select is_called from hostile.calls";
     assert!(!sql::one::<bool>(db, calls).await);
@@ -64,10 +64,10 @@ async fn no_statement_calls_code_of_a_later_schema_as_owner() {
     assert_nothing_was_called(&superuser).await;
 }
 
-/// The path is pinned for our own statements only: what a trigger of the application names without a schema, it finds
-/// where the caller's other statements find it.
+/// The path is pinned for our own statements only. A name without a schema in a trigger of the application resolves
+/// as it does in the caller's other statements.
 #[tokio::test]
-async fn triggers_of_the_application_keep_the_callers_search_path() {
+async fn triggers_of_the_application_run_with_the_callers_search_path() {
     let database = Database::empty().await;
     let db = database.connect().await;
     let path = format!(
@@ -111,9 +111,9 @@ async fn triggers_of_the_application_keep_the_callers_search_path() {
     );
 }
 
-/// The same for the functions that policies call: the query for the conflicts of a restore asks them, too.
+/// The same for the functions that policies call: the query for the conflicts of a restore evaluates them too.
 #[tokio::test]
-async fn policies_of_the_application_keep_the_callers_search_path() {
+async fn policies_of_the_application_run_with_the_callers_search_path() {
     let (database, db) = blog().await;
     run(
         &db,
@@ -139,7 +139,7 @@ async fn policies_of_the_application_keep_the_callers_search_path() {
         matches!(error, Error::Conflict(ConflictError::Restore { .. })),
         "{error}"
     );
-    // An expression is written down for our path. What to do is said where a policy cannot be asked there.
+    // The query for an index expression runs with our path. If a policy fails there, the error contains the remedy.
     run(
         &db,
         "create unique index on posts (lower(slug)) where slug <> 'free'",
@@ -158,8 +158,7 @@ async fn policies_of_the_application_keep_the_callers_search_path() {
     assert_eq!(conflicts.len(), 2);
 }
 
-/// The functions that describe tables are newer than the rest: a database without them is told apart from one without
-/// the table.
+/// The functions that describe tables are newer than the rest. Their absence must not be reported as a missing table.
 #[tokio::test]
 async fn a_database_installed_by_an_earlier_version_is_reported() {
     let database = Database::empty().await;

@@ -1,8 +1,8 @@
 //! Types in the temporary schema of a session.
 //!
-//! That schema comes before all others for the names of types and tables, and outlives the user of a pooled session: a
-//! domain `text` that somebody left there, with a CHECK of their own, is what `::text` means to whoever has the session
-//! next. So here every type of `pg_catalog`, and the row type of every table, has such a domain.
+//! That schema precedes all others for the names of types and tables, and outlives the user of a pooled session: if a
+//! user leaves a domain `text` with a CHECK there, `::text` means that domain to the next user. Here every type of
+//! `pg_catalog`, and the row type of every table, has such a domain.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{DatabaseConnection, IntoActiveModel, Set};
@@ -19,7 +19,7 @@ use sea_orm_migration::schema::text;
 
 use crate::attacks::blog::run;
 
-/// Archived, versioned, stamped and audited; keys and links of types that are no keywords.
+/// Archived, versioned, stamped and audited; keys and links of types with names that are no keywords.
 mod item {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::{DeriveArchive, DeriveOptimisticLock};
@@ -36,7 +36,7 @@ mod item {
         #[sea_orm(primary_key, auto_increment = false)]
         pub code: String,
         pub title: String,
-        pub made: DateTimeUtc,
+        pub produced_at: DateTimeUtc,
         pub version: i32,
     }
 
@@ -153,7 +153,7 @@ mod item_history {
 }
 
 const TABLES: &str = "
-    create table items (code text primary key, title text not null unique, made timestamptz not null default now(),
+    create table items (code text primary key, title text not null unique, produced_at timestamptz not null default now(),
         version int not null default 0);
     create table parts (id uuid primary key, item_code text not null references items on delete cascade);
     create table labels (id uuid primary key, item_code text references items on delete set null);
@@ -163,7 +163,7 @@ const TABLES: &str = "
     insert into labels values ('00000000-0000-0000-0000-00000000000a', 'a'), ('00000000-0000-0000-0000-00000000000b', 'b');
     insert into offices values ('x', 'one')";
 
-/// Called in every CHECK. A sequence is never rolled back, and tells of a call whose error was caught.
+/// Called in every CHECK. A sequence is never rolled back, so it records a call even if its error was caught.
 const RECORDER: &str = "
     create schema hostile;
     create sequence hostile.calls;
@@ -175,7 +175,7 @@ const RECORDER: &str = "
     end $$;
     grant usage on schema hostile to public";
 
-/// What somebody leaves behind.
+/// The domains that the earlier user leaves in the session.
 const DOMAINS: &str = "do $$
     declare
         kind pg_catalog.record;
@@ -225,11 +225,11 @@ async fn calls(db: &DatabaseConnection) -> bool {
 }
 
 async fn assert_uncalled(db: &DatabaseConnection, by: &str) {
-    assert!(!calls(db).await, "{by} called a CHECK of a stranger");
+    assert!(!calls(db).await, "{by} called a CHECK of another role");
 }
 
 #[tokio::test]
-async fn no_statement_takes_a_type_of_the_temporary_schema() {
+async fn no_statement_uses_a_type_of_the_temporary_schema() {
     let database = Database::empty().await;
     set_up(&database).await;
     let evil = database.role("evil").await;
@@ -263,7 +263,7 @@ async fn no_statement_takes_a_type_of_the_temporary_schema() {
     assert_uncalled(&watcher, "the audit log").await;
     assert_eq!(check(db).await.unwrap(), []);
     assert_uncalled(&watcher, "check").await;
-    // The trap is one: the same words without a schema run it.
+    // The trap works: a type without a schema calls it.
     run(db, "select 'x'::text").await;
     assert!(calls(&watcher).await);
 }
@@ -298,7 +298,7 @@ async fn many(db: &DatabaseConnection) {
     }
 }
 
-/// What is refused is refused after queries of its own.
+/// Each kind of refusal needs queries of its own.
 async fn conflicts(db: &DatabaseConnection) {
     let error = item::Entity::archive_by_id("z").exec(db).await.unwrap_err();
     assert!(
@@ -334,8 +334,8 @@ async fn lock(db: &DatabaseConnection) {
     let error = change.update_if_unchanged(db).await.unwrap_err();
     assert!(matches!(error, UpdateError::Conflict { .. }), "{error}");
     saved.clone().archive_if_unchanged(db).await.unwrap();
-    let gone = saved.into_active_model().update_if_unchanged(db).await;
-    assert!(gone.is_err());
+    let archived = saved.into_active_model().update_if_unchanged(db).await;
+    assert!(archived.is_err());
     item::Entity::restore_by_id("a")
         .at_lock_version(1)
         .exec(db)

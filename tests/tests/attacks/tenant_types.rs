@@ -1,4 +1,4 @@
-//! The owner of the type that tells tenants apart defines casts of it, which run as nobody else.
+//! The owner of the type of the tenant column defines casts for it, which must not run as another role.
 
 use sea_orm::DatabaseConnection;
 use sea_orm_archive::Context;
@@ -89,7 +89,7 @@ async fn ran(audited: &Audited) -> bool {
 /// Archives, previews and restores, as the application for one tenant.
 async fn moves(db: &DatabaseConnection) {
     let txn = Context::new().tenant("eu").begin(db).await.unwrap();
-    // A row that stays in its archive table loses its link, too.
+    // An archived row is detached as well.
     let badge = badge::Entity::archive_by_id(4).exec(&txn).await.unwrap();
     let team = team::Entity::archive_by_id(3).exec(&txn).await.unwrap();
     let preview = team::Entity::restore_by_id(3).preview(&txn).await.unwrap();
@@ -110,13 +110,13 @@ async fn no_cast_of_the_type_of_tenants_runs_as_another_role() {
     for kind in ["assignment", "implicit"] {
         let audited = open("create type types.region as enum ('eu', 'us')").await;
         let web = audited.database.connect_as("web").await;
-        // An archival that holds a row and a link of each tenant, from before.
+        // From before tenancy: an archival with a row and a link, for each tenant.
         for id in [1, 2] {
             team::Entity::archive_by_id(id).exec(&web).await.unwrap();
         }
         let types = audited.database.connect_as("mallory").await;
         let casts = CASTS.replace("KIND", kind);
-        // PostgreSQL refuses the policies where a cast is implicit: the operator is not unique then.
+        // PostgreSQL refuses the policies if a cast is implicit: the operator is not unique then.
         let earlier = kind == "assignment";
         if earlier {
             run(&types, &casts).await;
@@ -145,7 +145,7 @@ async fn no_cast_of_the_type_of_tenants_runs_as_another_role() {
     }
 }
 
-/// The text of a value of PostgreSQL's own types, and of domains over them, has no blanks at its end.
+/// The text of a tenant of a built-in type, or of a domain over one, has no trailing blanks.
 #[tokio::test]
 async fn a_tenant_of_a_padded_type_is_the_tenant_of_the_context() {
     for region in [
@@ -165,7 +165,7 @@ async fn a_tenant_of_a_padded_type_is_the_tenant_of_the_context() {
         let tenants = "select to_jsonb(tenant) from archive.archival";
         assert_eq!(json(&superuser, tenants).await, [json!("eu")]);
         moves(&web).await;
-        // The entries of a TRUNCATE, and the link of a row that is deleted for good.
+        // The entries of a TRUNCATE, and the link of a deleted row.
         manager.audit_table("badges").await.unwrap();
         run(
             &superuser,

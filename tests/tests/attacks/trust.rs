@@ -1,5 +1,4 @@
-//! Tables of another role than the owner of the archive: what such a role makes run when its table is queried does not
-//! run as the owner of a function of ours.
+//! Code that the owner of a table attaches to it must not run as the owner of our functions when they query it.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive_migration::{AuditedTable, HistorySchema, HistoryTable, TemporalForeignKey};
@@ -7,12 +6,12 @@ use serde_json::json;
 
 use crate::attacks::audited::{Audited, json, run};
 
-/// The code of mallory. A call with a constant argument runs when a query is planned.
+/// The code of mallory. A call with a constant argument runs while a query is planned.
 const CODE: &str = "
     create sequence evil.ran_as_owner; grant usage on sequence evil.ran_as_owner to public;
     create function evil.f(v bigint) returns bigint immutable language plpgsql as $$
     begin
-        -- No rollback takes this back.
+        -- A sequence is never rolled back.
         if current_user like '%owner' then perform nextval('evil.ran_as_owner'); end if;
         return v;
     end $$;
@@ -55,7 +54,7 @@ impl Audited {
         .await;
     }
 
-    /// That the application may not do this, and that nothing of mallory ran as the owner.
+    /// Asserts that the application's statement is refused, and that no code of mallory ran as the owner.
     async fn refuses(&self, sql: &str, reason: &str) {
         let answer = self.web.execute_unprepared(sql).await;
         let ran = "select to_jsonb(is_called) from evil.ran_as_owner";
@@ -87,7 +86,7 @@ async fn a_truncate_runs_no_code_of_the_owner_of_the_table() {
     }
 }
 
-/// The links of rows that a TRUNCATE deletes are those of rows that are not in the other table.
+/// To mark the links of the rows that it deletes, a TRUNCATE queries the other table.
 #[tokio::test]
 async fn a_truncate_runs_no_code_of_the_owner_of_the_other_table() {
     let tables = "create table parents (id bigint primary key);
@@ -123,7 +122,7 @@ async fn a_key_that_is_followed_runs_no_code_of_the_owner_of_the_other_table() {
     }
 }
 
-/// Its owner is trusted, and has used a function that belongs to another role.
+/// The owner of the table is trusted, and uses a function of another role in it.
 #[tokio::test]
 async fn no_function_of_another_role_runs_in_a_query_of_a_trusted_table() {
     for (place, sql) in [
@@ -149,7 +148,7 @@ async fn no_function_of_another_role_runs_in_a_query_of_a_trusted_table() {
         let (audited, _) = open(CITIES, &["cities"]).await;
         run(&audited.owner, ROW).await;
         run(&audited.owner, &sql.replace("TABLE", "deleted_cities")).await;
-        // The owner has called it while it was created.
+        // Creating it has called the function as the owner.
         run(
             &audited.database.connect().await,
             "select setval('evil.ran_as_owner', 1, false)",
@@ -163,7 +162,7 @@ async fn no_function_of_another_role_runs_in_a_query_of_a_trusted_table() {
     }
 }
 
-/// PostgreSQL 15 makes an empty table a view, where it has a rule for that.
+/// PostgreSQL 15 converts an empty table to a view when it gets an ON SELECT rule.
 #[tokio::test]
 async fn an_archive_table_that_became_a_view_is_not_queried() {
     let (audited, mallory) = open(CITIES, &["cities"]).await;
@@ -188,19 +187,19 @@ async fn an_archive_table_that_became_a_view_is_not_queried() {
                 where attrelid = 'deleted_cities'::regclass and attname = 'deleted_by'";
     let kind = json(&mallory, kind).await;
     let kind = kind[0].as_str().unwrap();
-    let made = mallory
+    let created = mallory
         .execute_unprepared(&rule.replace("DELETED_BY", kind))
         .await;
     let version = "select to_jsonb(current_setting('server_version_num')::int)";
     if json(&mallory, version).await[0].as_i64() >= Some(160_000) {
-        made.expect_err("a view only by CREATE VIEW");
+        created.expect_err("a view only by CREATE VIEW");
         return;
     }
-    made.unwrap();
-    audited.refuses(CHANGE, "is not a table any more").await;
+    created.unwrap();
+    audited.refuses(CHANGE, "is no longer a table").await;
 }
 
-/// Where the key that follows is part of the rows' own key, archived rows further below are looked for.
+/// If the followed key is part of the rows' own key, archived rows further below are checked.
 #[tokio::test]
 async fn a_key_that_is_followed_converts_no_column_of_a_table_further_below() {
     let tables = "create table roots (id bigint primary key, number bigint unique);
@@ -275,7 +274,7 @@ async fn a_temporal_foreign_key_runs_no_code_of_the_owners_of_its_tables() {
             ),
         )
         .await;
-        // The session has planned the queries of the triggers before.
+        // This session has cached the plans of the triggers.
         run(&audited.web, "insert into marks values (2, 1, '2021-01-01Z'); update grade_history set valid_from = '2020-02-01Z'").await;
         let before = audited.database.session_as("web", "web").await.db();
         run(&before, "insert into marks values (3, 1, '2021-01-01Z'); update grade_history set valid_from = '2020-03-01Z'").await;
@@ -295,7 +294,7 @@ const INSERT: &str = "insert into marks values (9, 1, '2021-01-01Z')";
 const SHORTEN: &str = "update grade_history set valid_from = '2022-01-01Z'";
 const DELETE: &str = "delete from grade_history";
 
-/// The owner of an archive table retypes its archival id, so that a comparison with it runs a cast of that owner.
+/// The owner of an archive table changes the type of `archival_id`, so that a comparison runs a cast of that owner.
 #[tokio::test]
 async fn the_end_of_a_restore_runs_no_code_of_the_owner_of_an_archive_table() {
     let (audited, mallory) = open(CITIES, &["cities"]).await;
@@ -332,9 +331,9 @@ async fn code_in_a_partition_key_is_not_trusted() {
         &[],
     )
     .await;
-    let asked = audited
+    let query = audited
         .owner
         .execute_unprepared("select archive.require_trusted('parts')");
-    let error = asked.await.unwrap_err().to_string();
+    let error = query.await.unwrap_err().to_string();
     assert!(error.contains("evil.f"), "{error}");
 }

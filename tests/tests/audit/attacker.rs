@@ -1,11 +1,11 @@
-//! A client that may send any SQL as the application's role, and wants the log to say something else.
+//! A client that can send any SQL as the application's role can neither change nor forge the log.
 
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::audit::database::{json, run, shop};
 
-/// What is tried, and refused with these words.
+/// Statements of the client, and a fragment of the error that refuses each.
 const REFUSED: [(&str, &str); 22] = [
     (
         "update archive.audit_entry set actor = 'somebody else'",
@@ -36,7 +36,7 @@ const REFUSED: [(&str, &str); 22] = [
         "permission denied",
     ),
     (
-        "insert into archive.audit_handover (transaction_id, audited, operation, rows, digest) values (1, 1, 'LEFT', 0, '')",
+        "insert into archive.audit_move (transaction_id, audited, operation, rows, digest) values (1, 1, 'LEFT', 0, '')",
         "permission denied",
     ),
     ("delete from archive.audited_table", "permission denied"),
@@ -59,7 +59,7 @@ const REFUSED: [(&str, &str); 22] = [
         "create or replace function archive.audit_1() returns trigger language plpgsql as 'begin return null; end'",
         "permission denied",
     ),
-    // The trigger functions on a table of the client's own would write whatever it holds.
+    // On a table of the client the trigger functions would log forged rows.
     (
         "create temporary table customers (like public.customers);
          create trigger mine after insert on customers referencing new table as new_rows
@@ -81,17 +81,17 @@ async fn entries_can_be_neither_changed_nor_forged() {
     run(&db, "insert into customers (id, email) values (1, 'a')").await;
     let all = "select to_jsonb(e) from archive.audit_entry as e order by id";
     let before = json(&db, all).await;
-    for (attempt, says) in REFUSED {
+    for (attempt, message) in REFUSED {
         let attempt = format!("select set_config('app.request_details', '{{}}', true); {attempt}");
         let refused = db.execute_unprepared(&attempt).await;
         let error = refused.expect_err(&attempt).to_string();
-        assert!(error.contains(says), "{attempt}: {error}");
+        assert!(error.contains(message), "{attempt}: {error}");
     }
     assert_eq!(json(&db, all).await, before);
 }
 
 #[tokio::test]
-async fn no_search_path_and_no_temporary_object_catches_an_entry() {
+async fn search_path_and_temporary_objects_cannot_redirect_an_entry() {
     let shop = shop().await;
     let role = shop.role("web").await;
     run(
@@ -122,9 +122,9 @@ async fn no_search_path_and_no_temporary_object_catches_an_entry() {
     run(&db, "delete from customers").await;
     let caught = "select pg_catalog.to_jsonb((select pg_catalog.count(*) from trap.audit_entry) + (select pg_catalog.count(*) from pg_temp.audit_entry))";
     assert_eq!(json(&db, caught).await, [json!(0)]);
-    let told = "select pg_catalog.jsonb_build_array(operation, old->'email', new->'email', actor, at > '2020-01-01') from archive.audit_entry order by id";
+    let logged = "select pg_catalog.jsonb_build_array(operation, old->'email', new->'email', actor, at > '2020-01-01') from archive.audit_entry order by id";
     assert_eq!(
-        json(&db, told).await,
+        json(&db, logged).await,
         [
             json!(["INSERT", null, "a", "alice", true]),
             json!(["UPDATE", "a", "b", "alice", true]),
@@ -134,7 +134,7 @@ async fn no_search_path_and_no_temporary_object_catches_an_entry() {
 }
 
 #[tokio::test]
-async fn who_logged_in_is_told_whatever_role_is_played() {
+async fn entry_has_the_login_role_after_set_role() {
     let shop = shop().await;
     let (web, other) = (shop.role("web").await, shop.role("other").await);
     run(
@@ -147,12 +147,12 @@ async fn who_logged_in_is_told_whatever_role_is_played() {
     run(&db, &format!("set role \"{other}\"")).await;
     run(&db, "insert into customers (email) values ('a')").await;
     run(&db, "reset role").await;
-    let told = "select to_jsonb(database_user) from archive.audit_entry";
-    assert_eq!(json(&db, told).await, [json!(web)]);
+    let logged = "select to_jsonb(database_user) from archive.audit_entry";
+    assert_eq!(json(&db, logged).await, [json!(web)]);
 }
 
 #[tokio::test]
-async fn a_superuser_that_plays_replica_is_told_of_too() {
+async fn changes_of_a_superuser_in_replica_mode_are_logged() {
     let shop = shop().await;
     let session = shop.session("replica").await;
     let db = session.db();

@@ -1,5 +1,5 @@
-//! Default privileges that somebody set before: what is made later is given away when it is made, and nobody is told.
-//! Nothing of the archive goes with it, neither for the application's role nor for everybody.
+//! Default privileges that were set earlier: PostgreSQL grants them on each object at its creation, without a notice.
+//! No object of the archive may be left with such a grant, neither to the application's role nor to PUBLIC.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, SqlxError};
 use sea_orm_archive_migration::{
@@ -17,8 +17,8 @@ const SHOP: &str = "
     create table departments (id bigint primary key);
     create table staff (id bigint primary key, department_id bigint not null, hired_at timestamptz not null);";
 
-/// What others than the owner may do in the schema of the archive, and with it. `actor_as`, for one, is everybody's:
-/// it is the default of a column.
+/// The privileges of roles other than the owner on the schema of the archive and its objects. Ordinary functions are
+/// left out: PUBLIC may call them, such as `actor_as`, which is the default of a column.
 const GIVEN: &str = "
     select to_jsonb(concat_ws(' ', g.name, acl.privilege_type, acl.grantee::regrole)) from (
         select oid::regclass::text as name, relowner as owner, relacl as acl from pg_class where relnamespace = 'archive'::regnamespace
@@ -29,7 +29,7 @@ const GIVEN: &str = "
                   where pronamespace = 'archive'::regnamespace and (prosecdef or prorettype = 'trigger'::regtype)
     ) as g, aclexplode(g.acl) as acl where acl.grantee <> g.owner order by 1";
 
-/// Every statement that writes to one of these, or that puts a trigger on it; but those that `grant_archive` allows.
+/// Every statement that writes to one of these or creates a trigger on it, except those that `grant_archive` allows.
 const WRITES: &str = "
     select to_jsonb(w.statement) from pg_class as c, lateral (
         select quote_ident(attname) as name from pg_attribute
@@ -58,7 +58,7 @@ struct Shop {
 }
 
 impl Shop {
-    /// A database whose owner, an ordinary role, gives away everything that it makes.
+    /// A database whose owner, an ordinary role, grants everything that it creates to others by default.
     async fn open() -> Self {
         let database = Database::empty().await;
         let admin = database.connect().await;
@@ -105,7 +105,7 @@ impl Shop {
         SchemaManager::new(&self.owner)
     }
 
-    /// Everything that the library makes, each of which takes back what it gave.
+    /// Creates every kind of object of the library, and checks after each that no such grant is left.
     async fn install(&self) {
         let manager = self.manager();
         manager.install_archive().await.unwrap();
@@ -177,14 +177,14 @@ fn code(refused: &DbErr) -> Option<String> {
 }
 
 #[tokio::test]
-async fn nothing_is_given_away_when_it_is_made() {
+async fn default_privileges_are_revoked_from_new_objects() {
     let shop = Shop::open().await;
     shop.install().await;
     assert_eq!(sea_orm_archive::check(&shop.owner).await.unwrap(), []);
 }
 
 #[tokio::test]
-async fn the_application_writes_nothing_and_borrows_no_trigger() {
+async fn application_can_neither_write_to_the_log_nor_use_its_trigger_functions() {
     let shop = Shop::open().await;
     shop.install().await;
     shop.grant().await;
@@ -194,7 +194,7 @@ async fn the_application_writes_nothing_and_borrows_no_trigger() {
         "create table mine (id bigint); create function forge() returns trigger language plpgsql as 'begin return null; end'",
     )
     .await;
-    // A partition that it makes itself is no more its own.
+    // A partition that the application creates does not belong to it either.
     run(&web, "select archive.make_audit_partitions(9)").await;
     run(
         &web,
@@ -216,7 +216,7 @@ async fn the_application_writes_nothing_and_borrows_no_trigger() {
 }
 
 #[tokio::test]
-async fn a_second_install_keeps_what_was_granted() {
+async fn second_install_preserves_the_grants() {
     let shop = Shop::open().await;
     shop.install().await;
     shop.grant().await;
@@ -227,9 +227,9 @@ async fn a_second_install_keeps_what_was_granted() {
     assert_eq!(shop.given().await, before);
 }
 
-/// As an older version left it, which took nothing back.
+/// As an earlier release left it, which revoked nothing.
 #[tokio::test]
-async fn a_second_install_takes_back_what_lets_others_write() {
+async fn second_install_revokes_what_lets_others_write() {
     let shop = Shop::open().await;
     shop.install().await;
     shop.grant().await;
@@ -237,10 +237,10 @@ async fn a_second_install_takes_back_what_lets_others_write() {
     run(
         &shop.owner,
         &format!(
-            "grant insert, trigger on archive.audit_entry, archive.audit_details to public; grant all on archive.audit_handover to \"{web}\";
+            "grant insert, trigger on archive.audit_entry, archive.audit_details to public; grant all on archive.audit_move to \"{web}\";
              grant update (excluded) on archive.audited_table to \"{web}\"; grant truncate on archive.archived_table to \"{web}\" with grant option;
              grant all on archive.audit_entry_default to \"{web}\"; grant update on sequence archive.audit_entry_id_seq to \"{web}\";
-             grant execute on function archive.audit_1() to \"{web}\"; grant select, insert, delete on archive.fresh_look to \"{web}\"",
+             grant execute on function archive.audit_1() to \"{web}\"; grant select, insert, delete on archive.snapshot_probe to \"{web}\"",
             web = shop.web
         ),
     )

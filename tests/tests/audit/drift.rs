@@ -1,4 +1,4 @@
-//! A table that somebody else changes is audited all the same.
+//! A table that is changed with plain SQL stays audited.
 
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema};
 use sea_orm_migration::SchemaManager;
@@ -13,12 +13,12 @@ async fn last(db: &sea_orm::DatabaseConnection) -> Json {
 }
 
 #[tokio::test]
-async fn columns_that_come_go_and_change_their_names() {
+async fn added_dropped_and_renamed_columns_are_logged() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     let owner = shop.connect().await;
     let key = json!({"id": 1});
-    // The statements of this session are planned before the table changes.
+    // The statements of this session are planned before the table is altered.
     run(
         &db,
         "insert into customers (id, email) values (1, 'a'), (2, 'b')",
@@ -37,10 +37,10 @@ async fn columns_that_come_go_and_change_their_names() {
     assert_eq!(
         last(&db).await[3],
         json!({"phone": "1"}),
-        "what is excluded stays so"
+        "an excluded column stays excluded"
     );
 
-    // A redacted column stays so under another name.
+    // A redacted column stays redacted under another name.
     run(
         &owner,
         "alter table customers rename password to passphrase",
@@ -79,12 +79,12 @@ async fn columns_that_come_go_and_change_their_names() {
     let all = json(&db, "select to_jsonb(e) from archive.audit_entry as e").await;
     assert!(!all.iter().any(|entry| entry.to_string().contains("hidden")));
 
-    // A renamed key names the row by its new name.
+    // An entry has the new name of a renamed key column.
     run(&owner, "alter table customers rename id to number").await;
     run(&db, "update customers set email = 'f' where number = 1").await;
     assert_eq!(last(&db).await[1], json!({"number": 1}));
 
-    // Called again, or by the helper that changes table and archive table, the trigger functions know the columns.
+    // `install_audit` generates the trigger functions again, with the current columns.
     let manager = SchemaManager::new(&owner);
     manager.install_audit().await.unwrap();
     run(
@@ -101,7 +101,7 @@ async fn columns_that_come_go_and_change_their_names() {
 }
 
 #[tokio::test]
-async fn the_helpers_of_the_archive_take_the_log_along() {
+async fn archive_helpers_update_the_audit_triggers() {
     let shop = shop().await;
     let owner = shop.connect().await;
     let manager = SchemaManager::new(&owner);
@@ -118,7 +118,7 @@ async fn the_helpers_of_the_archive_take_the_log_along() {
     manager.drop_archived_table("orders").await.unwrap();
     let left = "select to_jsonb(count(*)) from pg_proc where pronamespace = 'archive'::regnamespace and proname like 'audit\\_2%'";
     assert_eq!(json(&owner, left).await, [json!(0)]);
-    // A table that is archived after it was audited gets an archive table that is audited.
+    // The archive table of an audited table is audited as well.
     run(&owner, "create table late (id int primary key, note text)").await;
     manager.audit_table("late").await.unwrap();
     manager.archive_existing_table("late").await.unwrap();
@@ -135,7 +135,7 @@ async fn the_helpers_of_the_archive_take_the_log_along() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_gone_is_an_error_that_says_what_to_do() {
+async fn dropped_primary_key_is_an_error_with_a_remedy() {
     let shop = shop().await;
     let owner = shop.connect().await;
     run(
@@ -157,7 +157,7 @@ async fn a_key_that_is_gone_is_an_error_that_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_audited_is_refused_with_the_way_out() {
+async fn table_that_cannot_be_audited_is_refused_with_the_reason() {
     use sea_orm_archive_migration::AuditedTable;
     let shop = shop().await;
     let owner = shop.connect().await;
@@ -170,7 +170,7 @@ async fn what_cannot_be_audited_is_refused_with_the_way_out() {
             .as_str(),
     )
     .await;
-    for (table, says) in [
+    for (table, message) in [
         (AuditedTable::new("nokey"), "no primary key"),
         (AuditedTable::new("base"), "inherit"),
         (AuditedTable::new("part"), "is a partition"),
@@ -199,7 +199,7 @@ async fn what_cannot_be_audited_is_refused_with_the_way_out() {
         ),
     ] {
         let error = manager.audit_table(table).await.unwrap_err().to_string();
-        assert!(error.contains(says), "{says}: {error}");
+        assert!(error.contains(message), "{message}: {error}");
     }
     let error = manager.uninstall_audit().await.unwrap_err().to_string();
     assert!(error.contains("unaudit_table"), "{error}");
@@ -216,28 +216,28 @@ async fn what_cannot_be_audited_is_refused_with_the_way_out() {
             .to_string()
             .contains("install_audit")
     );
-    // What is left is as it was: no trigger, no function.
+    // No trigger is left on the tables.
     run(&owner, "insert into customers (id, email) values (1, 'a')").await;
 }
 
 #[tokio::test]
-async fn a_table_that_is_renamed_or_moved_goes_on_under_its_first_name() {
+async fn renamed_or_moved_table_is_logged_under_its_first_name() {
     let shop = shop().await;
     let owner = shop.connect().await;
     run(&owner, "insert into customers (id, email) values (1, 'a')").await;
     run(&owner, "create schema crm; alter table customers rename to clients; alter table clients set schema crm").await;
-    // A session that has no function compiled yet.
+    // A session that has not compiled the trigger functions yet.
     let session = shop.session("later").await;
     let db = session.db();
     run(&db, "update crm.clients set email = 'b'").await;
     run(&db, "delete from crm.clients").await;
-    let told =
+    let logged =
         "select jsonb_build_array(operation, table_name) from archive.audit_entry order by id";
     assert_eq!(
-        json(&owner, told).await,
+        json(&owner, logged).await,
         ["INSERT", "UPDATE", "DELETE"].map(|operation| json!([operation, "public.customers"]))
     );
-    // And a new table of that name has entries of its own.
+    // A new table of that name has entries of its own.
     run(&owner, "create table customers (id int primary key)").await;
     let manager = SchemaManager::new(&owner);
     manager.audit_table("customers").await.unwrap();
@@ -247,7 +247,7 @@ async fn a_table_that_is_renamed_or_moved_goes_on_under_its_first_name() {
 }
 
 #[tokio::test]
-async fn what_was_hidden_or_had_another_name_is_not_guessed() {
+async fn hidden_or_renamed_columns_are_reported_as_unknown() {
     use crate::audit::database::clock;
     use crate::audit::entities::customer;
     use sea_orm_archive::audit::AuditEntity;
@@ -283,7 +283,7 @@ async fn what_was_hidden_or_had_another_name_is_not_guessed() {
         (was.row.email.as_str(), was.unknown),
         ("a", vec!["name".to_owned(), "seen_at".to_owned()])
     );
-    // The name of that time is told under a name that is gone.
+    // The log has values of that column under its earlier name, which no column has now.
     run(&owner, "update customers set name = 'v3'; alter table customers rename name to called; alter table customers add name text").await;
     run(&owner, "alter table customers drop column name").await;
     let statement = "select to_jsonb(count(*)) from archive.audit_entry where old ? 'name'";

@@ -1,4 +1,4 @@
-//! What each kind of change leaves in the log.
+//! The entries of each kind of change.
 
 use sea_orm_archive::prelude::*;
 use serde_json::{Value as Json, json};
@@ -7,7 +7,7 @@ use crate::audit::database::{entries, json, run, shop};
 use crate::audit::entities::customer;
 
 #[tokio::test]
-async fn a_change_tells_what_changed_and_nothing_else() {
+async fn entry_has_only_the_columns_that_changed() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     run(&db, "insert into customers (id, email) values (1, 'a@x')").await;
@@ -24,7 +24,7 @@ async fn a_change_tells_what_changed_and_nothing_else() {
     run(&db, "delete from customers where id = 1").await;
     let row = json!({"id": 1, "email": "a@x", "name": null, "balance": 0.00, "tags": null, "settings": null, "note": null,
                      "joined": "2026-01-01T00:00:00+00:00"});
-    let gone = json!({"id": 1, "email": "b@x", "name": "Ann", "balance": 1.50, "tags": null, "settings": null, "note": null,
+    let deleted = json!({"id": 1, "email": "b@x", "name": "Ann", "balance": 1.50, "tags": null, "settings": null, "note": null,
                       "joined": "2026-01-01T00:00:00+00:00"});
     let key = json!({"id": 1});
     assert_eq!(
@@ -33,13 +33,13 @@ async fn a_change_tells_what_changed_and_nothing_else() {
             json!(["INSERT", "public.customers", key, null, row]),
             json!(["UPDATE", "public.customers", key, {"email": "a@x"}, {"email": "b@x"}]),
             json!(["UPDATE", "public.customers", key, {"name": null, "balance": 0.00}, {"name": "Ann", "balance": 1.50}]),
-            json!(["DELETE", "public.customers", key, gone, null]),
+            json!(["DELETE", "public.customers", key, deleted, null]),
         ]
     );
 }
 
 #[tokio::test]
-async fn a_row_that_is_archived_or_restored_leaves_one_entry() {
+async fn archive_and_restore_log_one_entry_per_row() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     run(&db, "insert into customers (id, email) values (1, 'a@x'), (2, 'b@x');
@@ -67,12 +67,12 @@ async fn a_row_that_is_archived_or_restored_leaves_one_entry() {
     }
     expected.sort_by_key(ToString::to_string);
     assert_eq!(moves, expected);
-    let unfinished = "select to_jsonb(count(*)) from archive.audit_handover";
+    let unfinished = "select to_jsonb(count(*)) from archive.audit_move";
     assert_eq!(json(&shop.connect().await, unfinished).await, [json!(0)]);
 }
 
 #[tokio::test]
-async fn the_log_says_the_same_as_the_archival_table() {
+async fn entries_have_the_actor_of_the_archive_and_of_the_restore() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     run(
@@ -90,10 +90,10 @@ async fn the_log_says_the_same_as_the_archival_table() {
         .exec(&db)
         .await
         .unwrap();
-    let told = "select jsonb_build_array(operation, actor) from archive.audit_entry where operation <> 'INSERT' order by operation, actor";
+    let logged = "select jsonb_build_array(operation, actor) from archive.audit_entry where operation <> 'INSERT' order by operation, actor";
     let [archived, restored] = [json!(["ARCHIVE", "7"]), json!(["RESTORE", "8"])];
     assert_eq!(
-        json(&db, told).await,
+        json(&db, logged).await,
         [archived.clone(), archived, restored.clone(), restored]
     );
 }

@@ -1,4 +1,4 @@
-//! What goes wrong around the log, and what becomes of the write.
+//! Faults of the log and of its input, and their effect on the write.
 
 use sea_orm::QueryOrder;
 use sea_orm::{ConnectionTrait, EntityTrait, TransactionTrait};
@@ -13,12 +13,12 @@ use crate::audit::database::{json, run, shop};
 use crate::audit::entities::customer;
 
 #[tokio::test]
-async fn a_log_that_cannot_be_written_refuses_the_change() {
+async fn change_is_refused_if_the_log_cannot_be_written() {
     let shop = shop().await;
     let owner = shop.connect().await;
     let db = shop.connect_as("web").await;
     run(&db, "insert into customers (id, email) values (1, 'a')").await;
-    // As a full disk answers.
+    // Simulates a full disk.
     run(
         &owner,
         "create function full_disk() returns trigger language plpgsql as
@@ -49,23 +49,23 @@ async fn a_log_that_cannot_be_written_refuses_the_change() {
         json(&db, "select jsonb_build_array(id, email) from customers").await,
         [json!([1, "a"])]
     );
-    // What is no change needs no log.
+    // An update that changes nothing is not logged.
     run(&db, "update customers set email = email").await;
     run(&owner, "drop function full_disk() cascade").await;
     customer::Entity::archive_by_id(1).exec(&db).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_missing_partition_neither_loses_nor_refuses_a_write() {
+async fn write_without_a_partition_is_neither_lost_nor_refused() {
     let shop = shop().await;
     let owner = shop.connect().await;
     let db = shop.connect_as("web").await;
     let manager = SchemaManager::new(&owner);
     let partitions = "select to_jsonb(c.relname) from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
                       where i.inhparent = 'archive.audit_entry'::regclass and c.relname <> 'audit_entry_default' order by c.relname";
-    let made = json(&owner, partitions).await;
-    assert_eq!(made.len(), 4, "this month and three more: {made:?}");
-    for partition in &made {
+    let created = json(&owner, partitions).await;
+    assert_eq!(created.len(), 4, "this month and three more: {created:?}");
+    for partition in &created {
         run(
             &owner,
             &format!("drop table archive.{}", partition.as_str().unwrap()),
@@ -85,11 +85,11 @@ async fn a_missing_partition_neither_loses_nor_refuses_a_write() {
             .len(),
         2
     );
-    // The application makes up for it, and what was written meanwhile moves.
+    // The application creates the partitions, and the rows of the default partition move into them.
     assert_eq!(audit::make_partitions(&db, 1).await.unwrap(), 2);
     assert_eq!(audit::make_partitions(&db, 1).await.unwrap(), 0);
     manager.make_audit_partitions(2).await.unwrap();
-    assert_eq!(json(&owner, partitions).await, made[..3]);
+    assert_eq!(json(&owner, partitions).await, created[..3]);
     assert_eq!(json(&owner, in_default).await, [json!(0)]);
     let entries = customer::Entity::find_audit_by_id(1)
         .order_by_asc(sea_orm_archive::audit::Column::Id)
@@ -105,7 +105,7 @@ async fn a_missing_partition_neither_loses_nor_refuses_a_write() {
 }
 
 #[tokio::test]
-async fn old_months_are_dropped_and_the_log_says_since_when_it_tells() {
+async fn row_as_of_a_dropped_month_is_an_error_with_the_start_of_the_log() {
     let shop = shop().await;
     let owner = shop.connect().await;
     let db = shop.connect_as("web").await;
@@ -134,7 +134,7 @@ async fn old_months_are_dropped_and_the_log_says_since_when_it_tells() {
 }
 
 #[tokio::test]
-async fn odd_actors_are_told_and_refuse_nothing() {
+async fn odd_actors_are_logged() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     let megabyte: String = (0..1 << 18)
@@ -174,11 +174,11 @@ async fn odd_actors_are_told_and_refuse_nothing() {
         .unwrap()
         .pop()
         .unwrap();
-    let told = last.actor.unwrap();
-    // Cut, so that an index takes it, and told from others that begin alike.
+    let actor = last.actor.unwrap();
+    // Shortened to fit into an index, with a hash that distinguishes it from others with the same prefix.
     assert!(
-        told.len() < 200 && told.starts_with(&megabyte[..80]) && told.contains("md5"),
-        "{told}"
+        actor.len() < 200 && actor.starts_with(&megabyte[..80]) && actor.contains("md5"),
+        "{actor}"
     );
     let details = audit::details::Entity::find_by_id(last.details_id.unwrap())
         .one(&db)
@@ -189,7 +189,7 @@ async fn odd_actors_are_told_and_refuse_nothing() {
 }
 
 #[tokio::test]
-async fn settings_that_are_absent_or_nonsense_refuse_nothing() {
+async fn absent_or_invalid_settings_refuse_no_change() {
     let shop = shop().await;
     let session = shop.session_as("client", "web").await;
     let db = session.db();
@@ -212,18 +212,18 @@ async fn settings_that_are_absent_or_nonsense_refuse_nothing() {
     run(&db, "set datestyle = 'sql, dmy'; set timezone = 'Asia/Kolkata'; set extra_float_digits = -15; set bytea_output = 'escape'").await;
     run(&db, "insert into orders values (1, 1, 0.1)").await;
     run(&db, "update orders set total = 1.0 / 3").await;
-    let told = "select jsonb_build_array(e.operation, e.actor, d.details) from archive.audit_entry as e
+    let logged = "select jsonb_build_array(e.operation, e.actor, d.details) from archive.audit_entry as e
                 left join archive.audit_details as d on d.id = e.details_id where table_name = 'public.customers' order by e.id";
-    let told = json(&db, told).await;
-    assert_eq!(told.len(), 6);
-    assert_eq!(told[0], json!(["INSERT", null, null]));
-    assert_eq!(told[1], json!(["UPDATE", null, "this is no JSON"]));
+    let logged = json(&db, logged).await;
+    assert_eq!(logged.len(), 6);
+    assert_eq!(logged[0], json!(["INSERT", null, null]));
+    assert_eq!(logged[1], json!(["UPDATE", null, "this is no JSON"]));
     let exact = "select new->'total' from archive.audit_entry where table_name = 'public.orders' order by id desc limit 1";
     assert_eq!(json(&db, exact).await, [json!(0.333_333_333_333_333_3)]);
 }
 
 #[tokio::test]
-async fn values_of_any_size_and_key_are_told() {
+async fn long_values_and_keys_are_logged() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     let long = "select string_agg(md5(n::text), '') from generate_series(1, 100000) as n";
@@ -237,23 +237,23 @@ async fn values_of_any_size_and_key_are_told() {
         "update customers set email = email || 'x', tags = array['a', null]",
     )
     .await;
-    let told = "select to_jsonb(length(old->>'email')) from archive.audit_entry where operation = 'UPDATE'";
-    assert_eq!(json(&db, told).await, [json!(3_200_000)]);
+    let logged = "select to_jsonb(length(old->>'email')) from archive.audit_entry where operation = 'UPDATE'";
+    assert_eq!(json(&db, logged).await, [json!(3_200_000)]);
     let owner = shop.connect().await;
     let manager = SchemaManager::new(&owner);
     run(&owner, "create table slugs (slug text primary key, n int)").await;
     manager.audit_table("slugs").await.unwrap();
-    // A key as long as a primary key takes.
+    // The longest key that a primary key allows.
     run(&owner, "insert into slugs values (repeat('ä', 1300), 1)").await;
     run(&owner, "update slugs set n = 2").await;
-    let told = "select to_jsonb(length(key->>'slug')) from archive.audit_entry where table_name = 'public.slugs'";
-    assert_eq!(json(&owner, told).await, [json!(1300), json!(1300)]);
+    let logged = "select to_jsonb(length(key->>'slug')) from archive.audit_entry where table_name = 'public.slugs'";
+    assert_eq!(json(&owner, logged).await, [json!(1300), json!(1300)]);
 }
 
-/// Race: a write goes to the default partition while the partition of its month is made. Without the lock of the
-/// default partition its row would be in nobody's range, and the partition could not be attached.
+/// Race: a write goes to the default partition while the partition of its month is created. Without the lock on the
+/// default partition its row would stay there, and the new partition could not be attached.
 #[tokio::test]
-async fn a_partition_is_made_while_somebody_writes() {
+async fn partition_can_be_created_during_a_write_of_its_month() {
     let shop = shop().await;
     let owner = shop.connect().await;
     run(
@@ -264,9 +264,9 @@ async fn a_partition_is_made_while_somebody_writes() {
             loop execute format('drop table %s', p); end loop; end $$",
     )
     .await;
-    let (writer, maker) = (
+    let (writer, creator) = (
         shop.session_as("writer", "web").await,
-        shop.session_as("maker", "web").await,
+        shop.session_as("creator", "web").await,
     );
     let writing = writer.db().begin().await.unwrap();
     run(
@@ -274,11 +274,11 @@ async fn a_partition_is_made_while_somebody_writes() {
         "insert into customers (id, email) values (1, 'a')",
     )
     .await;
-    let db = maker.db();
-    let making = maker.start(async move { audit::make_partitions(&db, 0).await });
-    shop.wait_until_blocked_by(&maker, &writer).await;
+    let db = creator.db();
+    let creating = creator.start(async move { audit::make_partitions(&db, 0).await });
+    shop.wait_until_blocked_by(&creator, &writer).await;
     writing.commit().await.unwrap();
-    assert_eq!(making.finish().await.unwrap(), 1);
+    assert_eq!(creating.finish().await.unwrap(), 1);
     let in_default = "select to_jsonb(count(*)) from archive.audit_entry_default";
     assert_eq!(json(&owner, in_default).await, [json!(0)]);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Who changed which row, when, and from what to what.
+//! The audit log: who changed which row, when, and from what to what.
 
 mod attacker;
 mod database;

@@ -1,4 +1,4 @@
-//! Columns whose names, values or whereabouts are unusual.
+//! Columns with unusual names, values or numbers.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_archive::AuditEntity;
@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use crate::audit::database::{clock, json, run, shop};
 
-/// A database with the log, and these tables audited.
+/// A database with the log and the tables that `sql` creates; `tables` are audited.
 async fn audited(sql: &str, tables: Vec<AuditedTable>) -> (Database, sea_orm::DatabaseConnection) {
     let database = Database::empty().await;
     let db = database.connect().await;
@@ -23,11 +23,11 @@ async fn audited(sql: &str, tables: Vec<AuditedTable>) -> (Database, sea_orm::Da
     (database, db)
 }
 
-async fn told(db: &impl ConnectionTrait) -> Vec<Json> {
+async fn all_entries(db: &impl ConnectionTrait) -> Vec<Json> {
     json(db, "select jsonb_build_array(operation, old, new, redacted) from archive.audit_entry order by id").await
 }
 
-/// Called like the places in our statements.
+/// Named like the placeholders in our statements.
 mod places {
     use sea_orm::entity::prelude::*;
 
@@ -45,7 +45,7 @@ mod places {
 }
 
 #[tokio::test]
-async fn a_row_is_told_as_it_was_under_any_name() {
+async fn row_as_of_a_time_is_read_under_any_name() {
     let (_database, db) = audited(
         "create table \"{key} {at}\" (\"{table}\" int primary key, \"{columns}\n{name}\" text)",
         vec![AuditedTable::new("{key} {at}")],
@@ -65,9 +65,9 @@ async fn a_row_is_told_as_it_was_under_any_name() {
     assert_eq!(row.unwrap().row.name, "{at}");
 }
 
-/// `to_jsonb(a)` is the column `a`, where a table has one.
+/// In `to_jsonb(a)` a column `a` of the table has precedence over the alias `a`.
 #[tokio::test]
-async fn columns_that_are_called_as_rows_are_in_our_statements() {
+async fn columns_named_like_our_table_aliases_are_logged() {
     let sql = "create table t (id int primary key, a text, b text, w text, t text, k text, d text, v text, x int)";
     let (_database, db) = audited(sql, vec![AuditedTable::new("t").redact(["d"])]).await;
     run(&db, "insert into t values (1, 'a', 'b', 'w', 't', 'k', 'd', 'v', 1), (2, 'a', 'b', 'w', 't', 'k', 'd', 'v', 1)").await;
@@ -77,25 +77,25 @@ async fn columns_that_are_called_as_rows_are_in_our_statements() {
     run(&db, "update t set y = 4").await;
     run(&db, "truncate t").await;
     let row = |id: i64| json!({"id": id, "a": "a", "b": "b", "w": "w", "t": "t", "k": "k", "v": "v", "x": 1});
-    let told = told(&db).await;
-    assert_eq!(told[0], json!(["INSERT", null, row(1), ["d"]]));
-    assert_eq!(told[1], json!(["INSERT", null, row(2), ["d"]]));
-    assert_eq!(told[2], json!(["UPDATE", {"x": 1}, {"x": 2}, null]));
-    assert_eq!(told[4], json!(["UPDATE", {"y": null}, {"y": 3}, null]));
-    assert_eq!(told[7][0], "TRUNCATE");
+    let logged = all_entries(&db).await;
+    assert_eq!(logged[0], json!(["INSERT", null, row(1), ["d"]]));
+    assert_eq!(logged[1], json!(["INSERT", null, row(2), ["d"]]));
+    assert_eq!(logged[2], json!(["UPDATE", {"x": 1}, {"x": 2}, null]));
+    assert_eq!(logged[4], json!(["UPDATE", {"y": null}, {"y": 3}, null]));
+    assert_eq!(logged[7][0], "TRUNCATE");
     assert_eq!(
-        (&told[7][1]["a"], &told[7][1]["y"]),
+        (&logged[7][1]["a"], &logged[7][1]["y"]),
         (&json!("a"), &json!(4))
     );
 }
 
-/// A dump and a restore give columns other numbers, and a new column can take the name of an old one.
+/// A dump and a restore renumber columns, and a new column can have the name of a dropped one.
 #[tokio::test]
-async fn a_redacted_column_stays_so_by_name_and_by_number() {
+async fn column_stays_redacted_by_name_and_by_number() {
     let sql = "create table t (junk int, id int primary key, password text, z text); alter table t drop junk";
     let (_database, db) = audited(sql, vec![AuditedTable::new("t").redact(["password"])]).await;
     run(&db, "insert into t values (1, 'hidden 1', 'z')").await;
-    // As after a restore: what was the third column is the second one.
+    // A wrong column number, as after a dump and a restore.
     run(&db, "update archive.audited_table set redacted = '{4}'").await;
     let manager = SchemaManager::new(&db);
     for again in [false, true] {
@@ -123,7 +123,7 @@ async fn a_redacted_column_stays_so_by_name_and_by_number() {
     }
     run(&db, "truncate t").await;
     assert!(
-        !told(&db)
+        !all_entries(&db)
             .await
             .iter()
             .any(|entry| entry.to_string().contains("hidden"))
@@ -131,7 +131,7 @@ async fn a_redacted_column_stays_so_by_name_and_by_number() {
 }
 
 #[tokio::test]
-async fn a_column_that_tells_a_redacted_one_is_refused() {
+async fn generated_column_over_a_redacted_one_must_be_redacted() {
     let sql = "create table t (id int primary key, secret text, loud text generated always as (upper(secret)) stored)";
     let (_database, db) = audited(sql, vec![]).await;
     let manager = SchemaManager::new(&db);
@@ -150,7 +150,7 @@ async fn a_column_that_tells_a_redacted_one_is_refused() {
 }
 
 #[tokio::test]
-async fn json_that_jsonb_does_not_keep_is_told_as_text() {
+async fn json_that_jsonb_cannot_store_is_logged_as_text() {
     let sql = "create domain doc as json; create table t (id int primary key, j json, d doc, many json[])";
     let (_database, db) = audited(sql, vec![AuditedTable::new("t")]).await;
     let odd = [r#"{"a": "\u0000"}"#, "1e400000", r#""\ud800""#];
@@ -170,15 +170,15 @@ async fn json_that_jsonb_does_not_keep_is_told_as_text() {
     run(&db, "alter table t add x int").await;
     run(&db, "update t set x = 1").await;
     run(&db, "truncate t").await;
-    let told = told(&db).await;
-    assert_eq!(told[0][2]["j"], json!(odd[0]));
-    assert_eq!(told[2][2], json!({"j": odd[0]}));
-    assert_eq!(told.last().unwrap()[0], "TRUNCATE");
+    let logged = all_entries(&db).await;
+    assert_eq!(logged[0][2]["j"], json!(odd[0]));
+    assert_eq!(logged[2][2], json!({"j": odd[0]}));
+    assert_eq!(logged.last().unwrap()[0], "TRUNCATE");
 }
 
-/// What the trigger functions do not know they read in another way, and miss nothing there.
+/// The trigger functions read columns that were added later in another way, which must detect every change too.
 #[tokio::test]
-async fn columns_that_came_later_tell_every_change_of_their_bytes() {
+async fn columns_added_later_log_every_change_of_their_bytes() {
     let (database, _db) = audited(
         "create table t (id int primary key)",
         vec![AuditedTable::new("t")],
@@ -197,12 +197,15 @@ async fn columns_that_came_later_tell_every_change_of_their_bytes() {
     ] {
         run(&db, &format!("update t set {change}")).await;
     }
-    let told = told(&db).await;
-    assert_eq!(told.len(), 6, "{told:?}");
-    assert_eq!(told[2], json!(["UPDATE", {"f": 100.1}, {"f": 100.2}, null]));
-    assert_eq!(told[5][1], json!({"at": "1970-01-01T00:00:00+00:00"}));
+    let logged = all_entries(&db).await;
+    assert_eq!(logged.len(), 6, "{logged:?}");
+    assert_eq!(
+        logged[2],
+        json!(["UPDATE", {"f": 100.1}, {"f": 100.2}, null])
+    );
+    assert_eq!(logged[5][1], json!({"at": "1970-01-01T00:00:00+00:00"}));
     run(&db, "reset all").await;
-    // The text of a time does not depend on the session either where the function knows it.
+    // Nor does the text of a time depend on the session once the function contains the column.
     SchemaManager::new(&db).audit_table("t").await.unwrap();
     run(&db, "set timezone = 'X+20'").await;
     run(&db, "update t set at = 'epoch'").await;
@@ -215,7 +218,7 @@ async fn columns_that_came_later_tell_every_change_of_their_bytes() {
 }
 
 #[tokio::test]
-async fn a_collation_or_a_key_that_changes_is_noticed() {
+async fn changed_collation_or_key_is_detected() {
     let sql =
         "create collation ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
                create table t (id int primary key, name text, u int unique not null)";
@@ -224,7 +227,7 @@ async fn a_collation_or_a_key_that_changes_is_noticed() {
     run(&db, "alter table t alter name type text collate ci").await;
     run(&db, "update t set name = 'A'").await;
     assert_eq!(
-        told(&db).await[1],
+        all_entries(&db).await[1],
         json!(["UPDATE", {"name": "a"}, {"name": "A"}, null])
     );
     run(&db, "alter table t drop constraint t_pkey").await;
@@ -247,7 +250,7 @@ async fn a_collation_or_a_key_that_changes_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_truncate_tells_of_partitions_that_came_later() {
+async fn truncate_logs_rows_of_partitions_added_later() {
     let sql = "create table t (id int primary key) partition by range (id); create table t1 partition of t for values from (0) to (10)";
     let (_database, db) = audited(sql, vec![AuditedTable::new("t")]).await;
     run(&db, "create table t2 partition of t for values from (10) to (20) partition by range (id);
@@ -261,9 +264,9 @@ async fn a_truncate_tells_of_partitions_that_came_later() {
     assert_eq!(keys, [json!({"id": 1}), json!({"id": 11})]);
 }
 
-/// A policy that hides rows from the owner, too, would hide them from the log.
+/// A policy that hides rows from the owner would hide them from the log.
 #[tokio::test]
-async fn a_truncate_that_a_policy_hides_rows_from_is_refused() {
+async fn truncate_of_rows_that_a_policy_hides_is_refused() {
     let database = Database::empty().await;
     let role = database.role("owner").await;
     run(&database.connect().await, &format!("grant create on database \"{}\" to \"{role}\"; grant all on schema public to \"{role}\"", database.name())).await;
@@ -288,7 +291,7 @@ async fn a_truncate_that_a_policy_hides_rows_from_is_refused() {
 }
 
 #[tokio::test]
-async fn stamps_come_after_the_audit_as_well_as_before() {
+async fn table_can_be_stamped_after_it_is_audited() {
     use crate::audit::entities::order;
     use sea_orm_archive::prelude::*;
     let shop = shop().await;
@@ -306,7 +309,7 @@ async fn stamps_come_after_the_audit_as_well_as_before() {
     )
     .await;
     assert_eq!(last, [json!("ARCHIVE")]);
-    // What somebody else adds to both tables is refused until the log knows it, with the way out.
+    // A column added to both tables with plain SQL: a restore is refused until `audit_table` is called again.
     run(
         &owner,
         "alter table orders add extra int; alter table deleted_orders add extra int",

@@ -1,4 +1,4 @@
-//! Every way to change a row is told, whoever takes it.
+//! Every kind of statement that changes a row is logged.
 
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema};
 use sea_orm_archive_tests::Database;
@@ -7,11 +7,11 @@ use serde_json::{Value as Json, json};
 
 use crate::audit::database::{entries, json, run, shop};
 
-/// `operation key` of each entry, sorted, since the rows of one statement come in any order.
-async fn told(db: &sea_orm::DatabaseConnection, statement: &str) -> Vec<String> {
+/// Runs the statement. Returns its entries as `operation table key`, sorted, since they have no order.
+async fn log_of(db: &sea_orm::DatabaseConnection, statement: &str) -> Vec<String> {
     let before = entries(db).await.len();
     run(db, statement).await;
-    let mut told: Vec<_> = entries(db).await[before..]
+    let mut logged: Vec<_> = entries(db).await[before..]
         .iter()
         .map(|entry| {
             format!(
@@ -22,8 +22,8 @@ async fn told(db: &sea_orm::DatabaseConnection, statement: &str) -> Vec<String> 
             )
         })
         .collect();
-    told.sort();
-    // What one statement does to a table in one way has one time.
+    logged.sort();
+    // All entries of one statement, table and operation have one time.
     let times = format!(
         "select to_jsonb(count(distinct at)) from (select * from archive.audit_entry order by id offset {before}) as e
          where table_name = 'public.customers' group by operation"
@@ -32,11 +32,11 @@ async fn told(db: &sea_orm::DatabaseConnection, statement: &str) -> Vec<String> 
         json(db, &times).await.iter().all(|times| *times == 1),
         "{statement}"
     );
-    told
+    logged
 }
 
 #[tokio::test]
-async fn bulk_statements_cascades_and_what_they_do_to_each_other() {
+async fn bulk_statements_and_cascades_log_every_row() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     let customers = |operation: &str, ids: &[i64]| -> Vec<String> {
@@ -45,7 +45,7 @@ async fn bulk_statements_cascades_and_what_they_do_to_each_other() {
             .collect()
     };
     assert_eq!(
-        told(
+        log_of(
             &db,
             "insert into customers (id, email) select n, 'c' || n from generate_series(1, 5) as n"
         )
@@ -53,35 +53,35 @@ async fn bulk_statements_cascades_and_what_they_do_to_each_other() {
         customers("INSERT", &[1, 2, 3, 4, 5])
     );
     assert_eq!(
-        told(&db, "update customers set email = 'x' where id <= 2").await,
+        log_of(&db, "update customers set email = 'x' where id <= 2").await,
         customers("UPDATE", &[1, 2])
     );
-    // Nothing changes: nothing is told.
+    // Nothing changes: nothing is logged.
     assert_eq!(
-        told(&db, "update customers set email = email").await,
+        log_of(&db, "update customers set email = email").await,
         [""; 0]
     );
     assert_eq!(
-        told(&db, "update customers set seen_at = now()").await,
+        log_of(&db, "update customers set seen_at = now()").await,
         [""; 0]
     );
     assert_eq!(
-        told(&db, "update customers set email = 'y' where false").await,
+        log_of(&db, "update customers set email = 'y' where false").await,
         [""; 0]
     );
-    // Equal, and other bytes.
+    // Equal values with other bytes.
     run(&db, "insert into orders values (5, 9, '0')").await;
     assert_eq!(
-        told(&db, "update orders set total = '-0'").await,
+        log_of(&db, "update orders set total = '-0'").await,
         ["UPDATE public.orders {\"customer_id\":5,\"number\":9}"]
     );
     run(&db, "delete from orders").await;
     assert_eq!(
-        told(&db, "insert into customers (id, email) values (5, 'z'), (6, 'z') on conflict (id) do update set email = excluded.email").await,
+        log_of(&db, "insert into customers (id, email) values (5, 'z'), (6, 'z') on conflict (id) do update set email = excluded.email").await,
         [customers("INSERT", &[6]), customers("UPDATE", &[5])].concat()
     );
     assert_eq!(
-        told(
+        log_of(
             &db,
             "merge into customers as c using (values (4), (5), (7)) as v (id) on c.id = v.id
              when matched and c.id = 4 then delete when matched then update set name = 'merged'
@@ -99,13 +99,13 @@ async fn bulk_statements_cascades_and_what_they_do_to_each_other() {
     let orders = [(1, 1), (1, 2), (2, 1), (2, 2)]
         .map(|(c, n)| format!("DELETE public.orders {{\"customer_id\":{c},\"number\":{n}}}"));
     assert_eq!(
-        told(&db, "delete from customers where id <= 2").await,
+        log_of(&db, "delete from customers where id <= 2").await,
         [customers("DELETE", &[1, 2]), orders.to_vec()].concat()
     );
 }
 
 #[tokio::test]
-async fn another_key_is_another_row() {
+async fn update_of_the_key_is_logged_as_delete_and_insert() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     run(
@@ -113,19 +113,19 @@ async fn another_key_is_another_row() {
         "insert into customers (id, email) values (1, 'a'), (2, 'b'), (3, 'c')",
     )
     .await;
-    let told_of = told(
+    let logged = log_of(
         &db,
         "update customers set id = 10, email = 'x' where id = 1",
     )
     .await;
     assert_eq!(
-        told_of,
+        logged,
         [
             "DELETE public.customers {\"id\":1}",
             "INSERT public.customers {\"id\":10}"
         ]
     );
-    // Whole rows go and come, of several as of one.
+    // The entries have whole rows, with several rows as with one.
     run(
         &db,
         "insert into customers (id, email, balance, tags, note) values (4, 'd', 1.50, '{x}', '{\"a\": 1}'), (5, 'e', 2, null, null)",
@@ -133,7 +133,7 @@ async fn another_key_is_another_row() {
     .await;
     let rows = "select to_jsonb(c) - '{password,seen_at}'::text[] from customers as c where id % 20 in (4, 5) order by id";
     let before = json(&db, rows).await;
-    told(
+    log_of(
         &db,
         "update customers set id = id + 20, email = email || '!' where id in (4, 5)",
     )
@@ -146,7 +146,7 @@ async fn another_key_is_another_row() {
     };
     assert_eq!(json(&db, &of("DELETE", "old")).await, before);
     assert_eq!(json(&db, &of("INSERT", "new")).await, json(&db, rows).await);
-    // Two rows that change places: what is told of each key is what became of that key.
+    // Two rows that swap their keys: each key is logged with an UPDATE from its old row to its new one.
     run(
         &shop.connect().await,
         "alter table customers drop constraint customers_pkey cascade, add primary key (id) deferrable",
@@ -166,27 +166,27 @@ async fn another_key_is_another_row() {
 }
 
 #[tokio::test]
-async fn a_truncate_tells_of_every_row() {
+async fn truncate_logs_every_row() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     run(&db, "insert into customers (id, email) values (1, 'a'), (2, 'b'); insert into orders values (1, 1)").await;
     assert_eq!(
-        told(&db, "truncate customers, orders").await,
+        log_of(&db, "truncate customers, orders").await,
         [
             "TRUNCATE public.customers {\"id\":1}",
             "TRUNCATE public.customers {\"id\":2}",
             "TRUNCATE public.orders {\"customer_id\":1,\"number\":1}",
         ]
     );
-    // That it happened to an empty table is told, too.
+    // The truncate of an empty table is logged too.
     assert_eq!(
-        told(&db, "truncate orders").await,
+        log_of(&db, "truncate orders").await,
         ["TRUNCATE public.orders null"]
     );
 }
 
 #[tokio::test]
-async fn what_is_done_to_archived_rows_is_told_with_their_archival() {
+async fn changes_of_archived_rows_are_logged_with_their_archival() {
     use crate::audit::entities::customer;
     use sea_orm_archive::prelude::*;
     let shop = shop().await;
@@ -208,7 +208,7 @@ async fn what_is_done_to_archived_rows_is_told_with_their_archival() {
     )
     .await;
     run(&db, "delete from deleted_customers where id = 2").await;
-    let told = json(
+    let logged = json(
         &db,
         "select jsonb_build_array(operation, key, old, new->'email', redacted, archival_id) from archive.audit_entry
          where operation in ('UPDATE', 'DELETE') order by id",
@@ -217,24 +217,24 @@ async fn what_is_done_to_archived_rows_is_told_with_their_archival() {
     let [first, second] =
         [1, 2].map(|id| archived.iter().find(|a| a.root_key["id"] == id).unwrap().id);
     assert_eq!(
-        told[0],
+        logged[0],
         json!(["UPDATE", {"id": 1}, {"email": "a"}, "edited", null, first])
     );
     assert_eq!(
-        told[1],
+        logged[1],
         json!(["UPDATE", {"id": 1}, null, null, ["password"], first])
     );
-    assert_eq!(told[2][0], "DELETE");
+    assert_eq!(logged[2][0], "DELETE");
     assert_eq!(
-        (&told[2][2]["email"], &told[2][5]),
+        (&logged[2][2]["email"], &logged[2][5]),
         (&json!("b"), &json!(second))
     );
-    assert_eq!(told[2][2].get("password"), None);
-    assert_eq!(told.len(), 3);
+    assert_eq!(logged[2][2].get("password"), None);
+    assert_eq!(logged.len(), 3);
 }
 
 #[tokio::test]
-async fn a_row_that_only_seems_to_be_archived_is_refused() {
+async fn forged_move_is_refused() {
     let shop = shop().await;
     let forger = shop.session_as("forger", "web").await;
     let db = &forger.db();
@@ -243,17 +243,17 @@ async fn a_row_that_only_seems_to_be_archived_is_refused() {
         "insert into customers (id, email) values (1, 'a'), (2, 'b')",
     )
     .await;
-    // A client that says it is moving rows, and deletes them.
+    // The client sets `archive.moving` itself, and deletes rows.
     let forged = "begin; select set_config('archive.moving', format('%s:,%s,%s,', pg_current_xact_id(), 'customers'::regclass::oid, 'deleted_customers'::regclass::oid), true);";
     let refused = [
         "delete from customers where id = 1",
-        // Another row arrives, or the same with other values, or with less of them.
+        // Another row arrives, or the same row with other values, or only one of two.
         "delete from customers where id = 1; insert into deleted_customers (id, email, password, balance, joined, deleted_at, archival_id)
          values (1, 'forged', 'secret', 0, '2026-01-01T00:00:00Z', now(), 1)",
         "delete from customers; insert into deleted_customers (id, email, password, balance, joined, deleted_at, archival_id)
          values (1, 'a', 'secret', 0, '2026-01-01T00:00:00Z', now(), 1)",
         "delete from customers; set constraints all immediate",
-        // Something arrives that never left.
+        // A row arrives that never left.
         "insert into deleted_customers (id, email, password, balance, joined, deleted_at, archival_id)
          values (9, 'a', 'secret', 0, '2026-01-01T00:00:00Z', now(), 1)",
     ];
@@ -274,7 +274,7 @@ async fn a_row_that_only_seems_to_be_archived_is_refused() {
         json(&db, "select to_jsonb(count(*)) from customers").await,
         [json!(2)]
     );
-    // A row that is put into the archive table by hand, without such a claim, is told as what it is.
+    // A row inserted into the archive table with plain SQL, without the setting, is logged as an INSERT.
     run(
         &db,
         "insert into deleted_customers (id, email, password, balance, joined, deleted_at, archival_id)
@@ -333,7 +333,7 @@ async fn tables_of_every_kind_can_be_audited() {
         "insert into tree values (1, null, 'r'), (2, 1, 'c'), (3, 2, 'g')",
     )
     .await;
-    let cascade = told(&db, "delete from tree where id = 1").await;
+    let cascade = log_of(&db, "delete from tree where id = 1").await;
     assert_eq!(
         cascade,
         [1, 2, 3].map(|id| format!("DELETE public.tree {{\"id\":{id}}}"))
@@ -346,12 +346,12 @@ async fn tables_of_every_kind_can_be_audited() {
     .await;
     let key = |id: i64, region: &str| format!("{{\"id\":{id},\"region\":\"{region}\"}}");
     assert_eq!(
-        told(&db, "update parts set note = 'c' where id = 2").await,
+        log_of(&db, "update parts set note = 'c' where id = 2").await,
         [format!("UPDATE public.parts {}", key(2, "us"))]
     );
-    // To another partition.
+    // The row moves to another partition.
     assert_eq!(
-        told(&db, "update parts set region = 'us' where id = 1").await,
+        log_of(&db, "update parts set region = 'us' where id = 1").await,
         [
             format!("DELETE public.parts {}", key(1, "eu")),
             format!("INSERT public.parts {}", key(1, "us"))
@@ -359,15 +359,15 @@ async fn tables_of_every_kind_can_be_audited() {
     );
     // By the partition's own name.
     assert_eq!(
-        told(&db, "update parts_us set note = 'd' where id = 2").await,
+        log_of(&db, "update parts_us set note = 'd' where id = 2").await,
         [format!("UPDATE public.parts {}", key(2, "us"))]
     );
     assert_eq!(
-        told(&db, "delete from parts_us where id = 2").await,
+        log_of(&db, "delete from parts_us where id = 2").await,
         [format!("DELETE public.parts {}", key(2, "us"))]
     );
     assert_eq!(
-        told(&db, "truncate parts").await,
+        log_of(&db, "truncate parts").await,
         [
             "TRUNCATE public.parts null".to_owned(),
             format!("TRUNCATE public.parts {}", key(1, "us")),

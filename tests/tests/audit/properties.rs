@@ -1,4 +1,4 @@
-//! Whatever becomes of a few rows, each is told as it was at every time.
+//! After random changes of a few rows, each is read as it was at every time.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::audit::entities::{customer, order};
 
 const KEYS: [(i64, i32); 4] = [(1, 1), (1, 2), (2, 1), (2, 2)];
 
-/// The total of each order that there is, and whether it is archived.
+/// The total of each order, and whether it is archived.
 type Snapshot = BTreeMap<(i64, i32), (f64, bool)>;
 
 #[tokio::test]
-async fn every_row_is_told_as_it_was_at_every_time() {
+async fn every_row_as_of_a_time_is_what_it_was() {
     for seed in 0..3 {
         check(seed).await;
     }
@@ -44,7 +44,7 @@ async fn check(seed: u64) {
             3 => format!("update orders set total = {step} where customer_id = {customer}"),
             4 => format!("update orders set total = {step}.5 where number = {number}"),
             5 => format!("delete from orders where customer_id = {customer} and number = {number}"),
-            // Another key is another row.
+            // An update of the key.
             6 => format!("update orders set number = 3 - number where customer_id = {customer} and not exists
                           (select from deleted_orders as d where d.customer_id = {customer})
                           and (select count(*) from orders as o where o.customer_id = {customer}) = 1"),
@@ -66,10 +66,10 @@ async fn check(seed: u64) {
     let steps: Vec<_> = history.iter().map(|(_, _, done)| done.as_str()).collect();
     for (n, (at, snapshot, _)) in history.iter().enumerate() {
         for key in KEYS {
-            let told = order::Entity::find_as_of(key, *at).one(&db).await.unwrap();
-            let told = told.map(|was| (was.row.total, was.archived));
+            let found = order::Entity::find_as_of(key, *at).one(&db).await.unwrap();
+            let found = found.map(|was| (was.row.total, was.archived));
             assert_eq!(
-                told,
+                found,
                 snapshot.get(&key).copied(),
                 "seed {seed}, {key:?} after step {n} of {steps:#?}"
             );

@@ -1,4 +1,4 @@
-//! Reading the log as SeaORM reads anything.
+//! Reads of the log with SeaORM.
 
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
@@ -13,7 +13,7 @@ use crate::audit::database::{clock, run, shop};
 use crate::audit::entities::{customer, order};
 
 #[tokio::test]
-async fn who_changed_this_email_and_when_and_from_what() {
+async fn changes_of_a_column_have_their_actor_and_both_values() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     run(
@@ -107,7 +107,7 @@ async fn who_changed_this_email_and_when_and_from_what() {
 }
 
 #[tokio::test]
-async fn a_row_is_told_as_it_was() {
+async fn row_as_of_a_time_is_what_it_was() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     let mut times = vec![clock(&db).await];
@@ -125,15 +125,15 @@ async fn a_row_is_told_as_it_was() {
     archival.restore(&db).await.unwrap();
     times.push(clock(&db).await);
 
-    for gone in [false, true] {
-        if gone {
+    for deleted in [false, true] {
+        if deleted {
             run(&db, "delete from customers where id = 7").await;
         }
-        let mut told = Vec::new();
+        let mut rows = Vec::new();
         for time in &times {
             let was = customer::Entity::find_as_of(7, *time).one(&db).await;
-            if gone && !told.is_empty() {
-                // What is gone had a password, which nobody is told.
+            if deleted && !rows.is_empty() {
+                // The deleted row had a password, which the log does not contain.
                 assert!(
                     matches!(
                         was,
@@ -143,7 +143,7 @@ async fn a_row_is_told_as_it_was() {
                 );
                 continue;
             }
-            told.push(was.unwrap().map(|was| {
+            rows.push(was.unwrap().map(|was| {
                 (
                     was.row.email,
                     was.row.balance.to_string(),
@@ -152,7 +152,7 @@ async fn a_row_is_told_as_it_was() {
                 )
             }));
         }
-        if gone {
+        if deleted {
             continue;
         }
         let row = |email: &str, balance: &str, name: Option<&str>, archived| {
@@ -164,7 +164,7 @@ async fn a_row_is_told_as_it_was() {
             ))
         };
         assert_eq!(
-            told,
+            rows,
             [
                 None,
                 row("a@x", "1.00", None, false),
@@ -178,7 +178,7 @@ async fn a_row_is_told_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_gone_is_told_from_its_last_entry() {
+async fn row_as_of_a_time_before_its_deletion_is_read_from_the_log() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     run(&db, "insert into customers (id, email) values (1, 'a@x'); insert into orders values (1, 1, 0.1)").await;
@@ -202,7 +202,7 @@ async fn a_row_that_is_gone_is_told_from_its_last_entry() {
 }
 
 #[tokio::test]
-async fn what_the_log_cannot_know_is_an_error() {
+async fn row_as_of_a_time_that_the_log_does_not_cover_is_an_error() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     let long_ago = "2000-01-01T00:00:00Z".parse().unwrap();
@@ -222,7 +222,7 @@ async fn what_the_log_cannot_know_is_an_error() {
         matches!(error, Error::Setup(SetupError::NotAudited { .. })),
         "{error}"
     );
-    // What is excluded, or redacted and changed since, is not guessed.
+    // Columns that are excluded, or redacted and changed since, are unknown.
     run(&db, "insert into customers (id, email) values (7, 'a@x')").await;
     let then = clock(&db).await;
     run(&db, "update customers set password = 'new' where id = 7").await;
@@ -251,7 +251,7 @@ async fn what_the_log_cannot_know_is_an_error() {
 }
 
 #[tokio::test]
-async fn details_are_written_down_once_for_a_transaction() {
+async fn details_are_stored_once_per_transaction() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     let context = Context::new()
@@ -324,9 +324,9 @@ async fn every_read_of_the_log_refuses_a_table_that_is_not_audited() {
     }
 }
 
-/// The newest first, in pages: the order is the caller's.
+/// The caller passes the order: here the newest first, in pages.
 #[tokio::test]
-async fn entries_come_in_the_order_that_is_asked_for() {
+async fn entries_are_read_in_the_order_of_the_caller() {
     let shop = shop().await;
     let db = shop.connect_as("web").await;
     for id in 1..=3 {

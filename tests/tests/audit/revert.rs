@@ -1,4 +1,4 @@
-//! A row goes back to what it was, over the version that was read.
+//! Reverting a row to an earlier state, with a check of the lock version that was read.
 
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
@@ -61,7 +61,7 @@ async fn office() -> Database {
     office
 }
 
-/// Writes the document as each of these users, and returns what was read after each, and when.
+/// Updates the document as each of these users. Returns the row after each update, with the time.
 async fn write(
     db: &DatabaseConnection,
     changes: &[(i64, &str, Option<&str>)],
@@ -90,7 +90,7 @@ async fn read_now(db: &DatabaseConnection) -> (document::Model, DateTimeUtc) {
 }
 
 #[tokio::test]
-async fn it_is_a_change_of_its_own() {
+async fn revert_is_an_update_by_its_own_actor() {
     let office = office().await;
     let db = office.connect_as("web").await;
     let read = write(&db, &[(7, "first", Some("text")), (8, "second", None)]).await;
@@ -106,7 +106,7 @@ async fn it_is_a_change_of_its_own() {
     assert_eq!(
         back.updated_by,
         Some(9),
-        "who reverted it, and not who had written it"
+        "the actor of the revert, not of the earlier update"
     );
     let last = document::Entity::find_audit_by_id(1)
         .order_by_asc(sea_orm_archive::audit::Column::Id)
@@ -121,13 +121,13 @@ async fn it_is_a_change_of_its_own() {
     );
     let change = last.change_of(document::Column::Title).unwrap();
     assert_eq!(change.new, Some(serde_json::json!("first")));
-    // And can be taken back itself.
+    // A revert can be reverted.
     let forth = back.revert_to(then, &db).await.unwrap();
     assert_eq!(
         (forth.title.as_str(), forth.body.as_deref()),
         ("second", None)
     );
-    // To what it is already: nothing is written.
+    // Reverting to the current state writes nothing.
     let same = forth
         .clone()
         .revert_to(clock(&db).await, &db)
@@ -137,7 +137,7 @@ async fn it_is_a_change_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_change_that_was_not_seen_is_not_taken_back() {
+async fn revert_with_a_stale_lock_version_is_a_conflict() {
     let office = office().await;
     let db = office.connect_as("web").await;
     let read = write(&db, &[(7, "first", None), (8, "second", None)]).await;
@@ -162,7 +162,7 @@ async fn a_change_that_was_not_seen_is_not_taken_back() {
         ),
         "{error}"
     );
-    // What is redacted stays as it is: nobody knows what it was.
+    // A redacted column is left unchanged, since the log does not contain its values.
     run(
         &db,
         "update documents set secret = 'new', version = version + 1",
@@ -179,15 +179,15 @@ async fn a_change_that_was_not_seen_is_not_taken_back() {
         ("first", Some("new"))
     );
     document::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    let gone = back.revert_to(read[0].1, &db).await.unwrap_err();
+    let archived = back.revert_to(read[0].1, &db).await.unwrap_err();
     assert!(
         matches!(
-            gone,
+            archived,
             UpdateError::NotFound {
                 archival: Some(_),
                 ..
             }
         ),
-        "{gone}"
+        "{archived}"
     );
 }

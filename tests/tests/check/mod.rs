@@ -1,4 +1,4 @@
-//! `sea_orm_archive::check`: each problem is made by SQL, is the only finding, and is gone after its remedy.
+//! `sea_orm_archive::check`: SQL causes each problem; check reports that problem alone, and nothing after its remedy.
 
 mod problems;
 mod shop;

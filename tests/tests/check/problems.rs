@@ -1,4 +1,4 @@
-//! One problem after the other.
+//! The problems that check reports, one after the other.
 
 use super::shop::{Shop, Way::*};
 
@@ -45,10 +45,10 @@ async fn triggers_that_are_missing_are_reported() {
          &[["public.department_history", "has no trigger staff_department_id_hired_at_fkey_1_delete", TEMPORAL]], &[TemporalForeignKey]),
         ("drop trigger staff_department_id_hired_at_fkey_1_truncate on department_history",
          &[["public.department_history", "has no trigger staff_department_id_hired_at_fkey_1_truncate", TEMPORAL]], &[TemporalForeignKey]),
-        ("drop trigger tell_state on archive.fresh_look",
-         &[["archive.fresh_look", "has no trigger tell_state", ARCHIVE]], &[InstallArchive]),
-        ("drop trigger refuse_lost_rows on archive.audit_handover",
-         &[["archive.audit_handover", "has no trigger refuse_lost_rows", AUDIT]], &[InstallAudit]),
+        ("drop trigger report_state on archive.snapshot_probe",
+         &[["archive.snapshot_probe", "has no trigger report_state", ARCHIVE]], &[InstallArchive]),
+        ("drop trigger refuse_lost_rows on archive.audit_move",
+         &[["archive.audit_move", "has no trigger refuse_lost_rows", AUDIT]], &[InstallAudit]),
     ])
     .await;
 }
@@ -75,11 +75,11 @@ async fn triggers_in_another_mode_are_reported() {
         ("alter table staff disable trigger staff_department_id_hired_at_fkey_1_insert",
          &[["public.staff", "has the trigger staff_department_id_hired_at_fkey_1_insert disabled", "ALTER TABLE public.staff ENABLE TRIGGER staff_department_id_hired_at_fkey_1_insert"]],
          &[Remedy]),
-        ("alter table archive.audit_handover disable trigger refuse_lost_rows",
-         &[["archive.audit_handover", "has the trigger refuse_lost_rows disabled", "ALTER TABLE archive.audit_handover ENABLE ALWAYS TRIGGER refuse_lost_rows"]],
+        ("alter table archive.audit_move disable trigger refuse_lost_rows",
+         &[["archive.audit_move", "has the trigger refuse_lost_rows disabled", "ALTER TABLE archive.audit_move ENABLE ALWAYS TRIGGER refuse_lost_rows"]],
          &[Remedy]),
-        ("alter table archive.fresh_look disable trigger tell_state",
-         &[["archive.fresh_look", "has the trigger tell_state disabled", "ALTER TABLE archive.fresh_look ENABLE TRIGGER tell_state"]],
+        ("alter table archive.snapshot_probe disable trigger report_state",
+         &[["archive.snapshot_probe", "has the trigger report_state disabled", "ALTER TABLE archive.snapshot_probe ENABLE TRIGGER report_state"]],
          &[Remedy]),
     ])
     .await;
@@ -162,7 +162,7 @@ async fn rights_that_an_archive_table_does_not_share_are_reported() {
          &[["public.deleted_notes", "does not give UPDATE (body) to PUBLIC, which its table does", sync]], &[Sync("notes")]),
         ("grant select on deleted_comments to WEB",
          &[["public.deleted_comments", "gives SELECT to WEB, which its table does not", "revoke it"]], &[Sql("revoke select on deleted_comments from WEB")]),
-        // To read archived rows alone is a right of its own, but under tenancy.
+        // SELECT on the archive table alone is allowed, except under tenancy.
         ("grant select on deleted_orders to WEB", &[], &[]),
         ("drop policy own on deleted_notes",
          &[["public.deleted_notes", "has no policy own, which its table has", sync]], &[Sync("notes")]),
@@ -188,8 +188,8 @@ async fn rights_that_an_archive_table_does_not_share_are_reported() {
     let wanted = "public.deleted_notes belongs to WEB, and its table to BOSS: ALTER TABLE public.deleted_notes OWNER TO BOSS";
     assert_eq!(found, [shop.named(wanted)]);
     own(found[0].split_once(": ").unwrap().1.to_owned()).await;
-    // What an owner has is granted to nobody, so the new owner's grants are gone.
-    shop.go(Sync("notes"), &[]).await;
+    // Grants to a role are lost while it owns the table: sync grants them again.
+    shop.fix(Sync("notes"), &[]).await;
     assert_eq!(shop.check().await, []);
 }
 
@@ -209,7 +209,7 @@ async fn stamps_histories_and_the_log_are_reported_without_their_columns() {
          &[Unstamp("orders"), StampUpdates("orders"), InstallAudit]),
         ("alter table department_history rename valid_to to ended_at",
          &[["public.department_history", "has no column valid_to", lost],
-           ["public.department_history", "has nothing that keeps two versions of one identity apart", "call manager.create_history_table(..) in a migration, or add EXCLUDE USING gist (\"department_id\" WITH =, tstzrange(\"valid_from\", \"valid_to\") WITH &&)"]],
+           ["public.department_history", "has no constraint that refuses overlapping versions of one identity", "call manager.create_history_table(..) in a migration, or add EXCLUDE USING gist (\"department_id\" WITH =, tstzrange(\"valid_from\", \"valid_to\") WITH &&)"]],
          &[Sql("alter table department_history rename ended_at to valid_to")]),
         ("alter table department_history alter valid_to set not null",
          &[["public.department_history", "has a column valid_to that is NOT NULL, so no version is open", "let it be NULL"]],
@@ -218,7 +218,7 @@ async fn stamps_histories_and_the_log_are_reported_without_their_columns() {
          &[["public.department_history", "has no foreign key from (department_id) to a table of identities, whose rows a change must lock", "add one"]],
          &[History]),
         ("alter table department_history drop constraint department_history_period_excl",
-         &[["public.department_history", "has nothing that keeps two versions of one identity apart", "call manager.create_history_table(..) in a migration, or add EXCLUDE USING gist (\"department_id\" WITH =, tstzrange(\"valid_from\", \"valid_to\") WITH &&)"]],
+         &[["public.department_history", "has no constraint that refuses overlapping versions of one identity", "call manager.create_history_table(..) in a migration, or add EXCLUDE USING gist (\"department_id\" WITH =, tstzrange(\"valid_from\", \"valid_to\") WITH &&)"]],
          &[History]),
         ("alter table staff rename hired_at to since",
          &[["public.staff", "has no column hired_at, which the temporal foreign key staff_department_id_hired_at_fkey needs", "add it again, or call manager.drop_temporal_foreign_key(..)"]],
@@ -245,7 +245,7 @@ async fn tables_in_a_publication_without_a_replica_identity_are_reported() {
          &[["public.orders_low", lacks, "ALTER TABLE public.orders_low REPLICA IDENTITY DEFAULT"]], &[Remedy]),
         ("alter table bookmarks replica identity nothing",
          &[["public.bookmarks", lacks, "ALTER TABLE public.bookmarks REPLICA IDENTITY DEFAULT"]], &[Remedy]),
-        // Nothing of the framework writes there.
+        // sea-orm-archive does not write to this table.
         ("alter table staff replica identity nothing", &[], &[]),
         ("alter publication changes set (publish = 'insert'); alter table posts replica identity nothing", &[], &[]),
         ("alter publication changes set (publish = 'update')",
@@ -277,11 +277,11 @@ async fn tables_in_a_publication_without_a_replica_identity_are_reported() {
     assert_eq!(shop.check().await, []);
 }
 
-/// The rest of tenancy is in the tests of tenancy.
+/// Other problems of tenancy are tested in `tenancy`.
 #[tokio::test]
 async fn tables_that_lost_tenancy_are_reported() {
     let shop = Shop::new().await;
-    let again = "call manager.enable_tenancy(..) again, which makes it anew";
+    let again = "call manager.enable_tenancy(..) again, which creates it again";
     shop.each(&[
         (
             "drop policy tenancy on deleted_comments",

@@ -21,10 +21,10 @@ const TABLES: &str = "
     create table departments (id bigint primary key);
     create table staff (id bigint primary key, department_id bigint not null, hired_at timestamptz not null);";
 
-/// How a problem is put right.
+/// How a problem is fixed.
 #[derive(Clone, Copy)]
 pub enum Way {
-    /// The remedy is SQL.
+    /// The remedy of the finding is SQL that can be run.
     Remedy,
     Sql(&'static str),
     InstallArchive,
@@ -39,7 +39,7 @@ pub enum Way {
     Tenancy(&'static str),
 }
 
-/// A change; object, problem and remedy of each finding; what is done about them.
+/// A change; the object, problem and remedy of each expected finding; the fixes.
 pub type Case<'a> = (&'a str, &'a [[&'a str; 3]], &'a [Way]);
 
 pub struct Shop {
@@ -115,7 +115,7 @@ impl Shop {
         check(&self.owner).await.unwrap()
     }
 
-    pub async fn go(&self, way: Way, found: &[Finding]) {
+    pub async fn fix(&self, way: Way, found: &[Finding]) {
         let manager = self.manager();
         let done = match way {
             Way::Remedy => {
@@ -145,7 +145,7 @@ impl Shop {
         done.unwrap_or_else(|error| panic!("{error}: {found:#?}"));
     }
 
-    /// Each change gives exactly these findings, and none after what is done about them.
+    /// Checks that each change leads to exactly these findings, and that none is left after the fixes.
     pub async fn each(&self, cases: &[Case<'_>]) {
         assert_eq!(self.check().await, [], "of a fresh schema");
         for (change, findings, ways) in cases {
@@ -165,7 +165,7 @@ impl Shop {
             findings.sort();
             assert_eq!(found, findings, "{change}");
             for way in *ways {
-                self.go(*way, &found).await;
+                self.fix(*way, &found).await;
             }
             assert_eq!(self.check().await, [], "after {change}");
         }

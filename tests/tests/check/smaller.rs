@@ -1,4 +1,4 @@
-//! Schemas with less than the shop: features that are not installed are left out.
+//! Schemas without some of the features: check does not report features that are not installed.
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::ConnectionTrait;

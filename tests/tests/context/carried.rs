@@ -1,4 +1,4 @@
-//! A context is on its transaction and nowhere else.
+//! A context is set on its own transaction alone.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,9 +14,9 @@ use sea_orm_migration::SchemaManager;
 use crate::context::database::{Known, actor, blog, known, one};
 
 #[tokio::test]
-async fn an_identity_never_stays_on_a_connection() {
+async fn context_never_stays_on_a_connection() {
     let blog = blog().await;
-    // One connection: whatever stays on it, the next request would have.
+    // One connection: the next user would see a context that was not reset.
     let db = blog.session("pool of one").await.db();
     let alice = Context::new().actor("alice").tenant(4).request_id("r1");
 
@@ -50,7 +50,7 @@ async fn an_identity_never_stays_on_a_connection() {
 }
 
 #[tokio::test]
-async fn a_context_says_all_or_nothing() {
+async fn nested_context_replaces_the_outer_one_and_then_restores_it() {
     let blog = blog().await;
     let db = blog.connect().await;
     let full = Context::new()
@@ -69,7 +69,7 @@ async fn a_context_says_all_or_nothing() {
         serde_json::json!({"client_address": "10.0.0.1", "user_agent": "curl", "reason": "spam",
                            "metadata": {"ticket": "it's \"quoted\""}})
     );
-    // An inner one adds nothing to the outer one: it takes its place, and gives it back.
+    // The inner context is not merged with the outer one.
     Context::new()
         .actor("job")
         .run(&txn, async |txn| {
@@ -88,7 +88,7 @@ async fn a_context_says_all_or_nothing() {
 }
 
 #[tokio::test]
-async fn odd_actors_are_carried_or_refused_as_they_are() {
+async fn unusual_actors_are_set_unchanged_or_refused() {
     let blog = blog().await;
     let db = blog.connect().await;
     let megabyte = "x".repeat(1 << 20);
@@ -116,18 +116,18 @@ async fn odd_actors_are_carried_or_refused_as_they_are() {
             "{refused}"
         );
     }
-    // Nobody is not an empty somebody.
+    // The empty text is no actor.
     let txn = Context::new().actor("").begin(&db).await.unwrap();
     assert_eq!(known(&txn).await, Known::default());
 }
 
 #[tokio::test]
-async fn work_that_deadlocks_is_done_again_and_can_be_spawned() {
+async fn work_is_retried_after_a_deadlock_and_can_be_spawned() {
     let blog = blog().await;
     let db = blog.connect().await;
     let tries = std::sync::Arc::new(AtomicU32::new(0));
     let counted = tries.clone();
-    // In a task of its own, as a web server runs it: the future is Send.
+    // In a spawned task, as a web server runs it: the future must be Send.
     let task = tokio::spawn(async move {
         Context::new()
             .actor("alice")
@@ -142,7 +142,7 @@ async fn work_that_deadlocks_is_done_again_and_can_be_spawned() {
     });
     assert_eq!(task.await.unwrap().unwrap(), actor("alice"));
     assert_eq!(tries.load(Ordering::SeqCst), 2);
-    // In a transaction of the caller's nothing is tried again: it is lost already.
+    // A deadlock has already ended the caller's transaction, so nothing is retried in it.
     let db = blog.connect().await;
     let txn = db.begin().await.unwrap();
     let tries = AtomicU32::new(0);
@@ -157,7 +157,7 @@ async fn work_that_deadlocks_is_done_again_and_can_be_spawned() {
     assert_eq!(tries.load(Ordering::SeqCst), 1);
 }
 
-/// An error of an application: with a source, and no more than ours converts into it.
+/// An error of an application, with a source. `Error` and what converts into `Error` convert into it.
 #[derive(Debug)]
 struct Failed(Error);
 
@@ -179,7 +179,7 @@ impl<E: Into<Error>> From<E> for Failed {
     }
 }
 
-/// A response, which is no `std::error::Error`.
+/// A response that does not implement `std::error::Error`.
 #[derive(Debug)]
 struct Answer(anyhow::Error);
 
@@ -195,7 +195,7 @@ impl WorkError<Answer> for Answer {
     }
 }
 
-/// The work is tried again after a deadlock, and any other error of it is passed on.
+/// The work is retried after a deadlock; any other error is returned.
 async fn check_work<E, Form>(db: &DatabaseConnection)
 where
     E: WorkError<Form> + From<DbErr> + std::fmt::Debug,
@@ -227,7 +227,7 @@ where
 }
 
 #[tokio::test]
-async fn work_returns_any_error_that_ours_converts_into() {
+async fn work_returns_any_error_type_that_error_converts_into() {
     let blog = blog().await;
     let db = blog.connect().await;
     check_work::<Error, _>(&db).await;
@@ -250,13 +250,13 @@ async fn work_returns_any_error_that_ours_converts_into() {
 }
 
 #[tokio::test]
-async fn the_settings_can_be_called_something_else() {
+async fn context_settings_can_be_renamed() {
     let blog = blog().await;
     let db = blog.connect().await;
     let manager = SchemaManager::new(&db);
     let settings = ContextSettings::new().actor("mine.who").tenant("mine.org");
     manager.name_context_settings(settings).await.unwrap();
-    // A later install keeps the names.
+    // A later install does not reset the names.
     manager.install_archive().await.unwrap();
     let txn = Context::new()
         .actor("alice")

@@ -18,7 +18,7 @@ pub async fn blog() -> Database {
     .await
 }
 
-/// What the database knows of the context.
+/// The context as the database reads it.
 #[derive(Debug, Default, PartialEq, FromQueryResult)]
 pub struct Known {
     pub actor: Option<String>,

@@ -1,4 +1,4 @@
-//! A call that is dropped while it waits, wherever that is, leaves no pooled connection in a transaction.
+//! A call that is dropped while it waits leaves no pooled connection in a transaction, at whatever point it waits.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use crate::context::database::{blog, one};
 use crate::context::history::{price, shop};
 
-/// Polls the future so many times, and drops it where it waits then.
+/// Polls the future `times` times, and drops it if it still waits then.
 pub async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = times;
@@ -32,8 +32,8 @@ pub async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
     .await
 }
 
-/// Waits until no session of the database is in a transaction; what is left open never ends. The driver may have closed
-/// the connection on which a call was dropped, and opened another.
+/// Waits until no session of the database is in a transaction; a transaction that is left open never ends. The driver may
+/// have closed the connection on which a call was dropped, and opened another.
 async fn none_in_transaction(onlooker: &DatabaseConnection) {
     let sql = "select count(*)::text from pg_stat_activity
                where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'";
@@ -42,7 +42,7 @@ async fn none_in_transaction(onlooker: &DatabaseConnection) {
     }
 }
 
-/// Drops the call after each number of polls, and lets the next user of the only connection write.
+/// Drops the call after each number of polls, then writes on the same connection: the write must be committed.
 async fn dropped_everywhere<T>(
     database: &Database,
     call: impl AsyncFn(&DatabaseConnection) -> Result<T, Error>,
@@ -53,7 +53,7 @@ async fn dropped_everywhere<T>(
         .execute_unprepared("create table written (n int)")
         .await
         .unwrap();
-    // The plan is cached: what comes first is BEGIN.
+    // Caches the plan, so that the first statement of later calls is BEGIN.
     let _ = call(&db).await;
     let mut dropped = 0;
     for times in (1..=6).cycle().take(60) {
@@ -91,7 +91,7 @@ async fn dropped_check_leaves_no_connection_in_a_transaction() {
     dropped_everywhere(&blog, async |db| check(db).await).await;
 }
 
-/// A blog whose archived post cannot come back: its slug is taken.
+/// A blog whose archived post cannot be restored, because its slug is taken.
 async fn slug_taken() -> Database {
     let blog = blog().await;
     let db = blog.connect().await;

@@ -1,4 +1,4 @@
-//! A history takes who says so from the context.
+//! A history records the actor of the context.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_archive::Context;
@@ -56,7 +56,7 @@ pub async fn shop() -> Database {
 }
 
 #[tokio::test]
-async fn the_actor_of_the_context_is_who_says_so() {
+async fn recorded_by_is_the_actor_of_the_context() {
     let shop = shop().await;
     let db = shop.connect().await;
     let manager = SchemaManager::new(&db);
@@ -75,21 +75,21 @@ async fn the_actor_of_the_context_is_who_says_so() {
         .await
         .unwrap();
     assert_eq!(changed.who.as_deref().map(str::trim_end), Some("bob"));
-    let said = price::Entity::change(1)
+    let by_carol = price::Entity::change(1)
         .value(price::Column::Price, 7)
         .by("carol")
         .exec(&txn)
         .await
         .unwrap();
-    assert_eq!(said.who.as_deref().map(str::trim_end), Some("carol"));
+    assert_eq!(by_carol.who.as_deref().map(str::trim_end), Some("carol"));
     txn.commit().await.unwrap();
-    let nobody = price::Entity::change(1)
+    let without_actor = price::Entity::change(1)
         .value(price::Column::Price, 8)
         .exec(&db)
         .await
         .unwrap();
-    assert_eq!(nobody.who, None);
-    // The default goes with what it calls.
+    assert_eq!(without_actor.who, None);
+    // The default of `who` calls a function of the archive and is dropped with it.
     manager.uninstall_archive().await.unwrap();
     db.execute_unprepared("insert into price_history (product_id, price, valid_from, valid_to, recorded_from) values (1, 1, '2000-01-01', '2000-01-02', now())")
         .await

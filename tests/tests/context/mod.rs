@@ -1,4 +1,4 @@
-//! Who acts is set on a transaction, read by the database, and gone with it.
+//! A context: set on a transaction, read by the database, reset when the transaction ends.
 
 mod carried;
 mod database;

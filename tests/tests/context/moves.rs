@@ -9,7 +9,7 @@ use sea_orm_archive::{Context, Error};
 use crate::context::database::{Known, blog, known};
 
 #[tokio::test]
-async fn the_actor_of_the_context_archives_and_restores() {
+async fn archive_and_restore_record_the_actor_of_the_context() {
     let blog = blog().await;
     let db = blog.connect().await;
     let txn = Context::new().actor(7).begin(&db).await.unwrap();
@@ -26,7 +26,7 @@ async fn the_actor_of_the_context_archives_and_restores() {
 }
 
 #[tokio::test]
-async fn who_says_it_is_believed_and_the_context_is_as_before() {
+async fn actor_passed_with_by_wins_and_leaves_the_context_unchanged() {
     let blog = blog().await;
     let db = blog.connect().await;
     let txn = Context::new().actor(7).begin(&db).await.unwrap();
@@ -49,7 +49,7 @@ async fn who_says_it_is_believed_and_the_context_is_as_before() {
 }
 
 #[tokio::test]
-async fn an_actor_that_the_column_cannot_keep_is_refused_and_nothing_moves() {
+async fn actor_that_does_not_fit_the_column_is_refused_and_nothing_moves() {
     let blog = blog().await;
     let db = blog.connect().await;
     let txn = Context::new().actor("alice").begin(&db).await.unwrap();

@@ -1,4 +1,4 @@
-//! A context goes with its request: through axum, one connection and whatever goes wrong.
+//! Each request has its own context: through axum, on one connection, and when requests fail or are cancelled.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -30,7 +30,7 @@ struct User {
     tenant: String,
 }
 
-/// An authentication that has to wait for something, as one that asks a database does.
+/// An authentication that waits, as one that queries a database does.
 async fn authenticate(mut request: Request, next: Next) -> Response {
     tokio::task::yield_now().await;
     if let Some(user) = user(request.headers()) {
@@ -64,7 +64,7 @@ async fn who(State(db): State<DatabaseConnection>, context: Context) -> Result<R
     Ok(json_of(known).into_response())
 }
 
-/// Writes, checks that its own is what was written, and then ends in the way that is asked for.
+/// Writes its context to a table, and then ends as `how` requests.
 async fn write(
     State(db): State<DatabaseConnection>,
     context: Context,
@@ -104,7 +104,7 @@ async fn archive_post(
     Ok(Json(archival.archived_by))
 }
 
-/// Who comes without a name is turned away.
+/// Refuses a request without a user.
 fn layer() -> ContextLayer {
     ContextLayer::new().try_identify(|parts, context| {
         let user = parts.extensions.get::<User>();
@@ -137,7 +137,7 @@ fn asking(path: &str, headers: &[(&str, &str)]) -> Request {
         .unwrap()
 }
 
-/// As user `i` asks, who is of a tenant of their own.
+/// A request of user `i`, each of whom has a tenant of its own.
 fn of_user(i: usize, path: &str) -> Request {
     let (user, tenant, id) = (format!("u{i}"), format!("t{i}"), format!("r{i}"));
     let headers = [
@@ -153,7 +153,7 @@ async fn text(response: Response) -> String {
     String::from_utf8(bytes.into()).unwrap()
 }
 
-/// The id that the response says, and what the database knew.
+/// The request id of the response, and the context that the database read.
 async fn asked(app: &Router, request: Request) -> (String, Value) {
     let response = app.clone().oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
@@ -169,7 +169,7 @@ async fn written(db: &DatabaseConnection) {
 }
 
 #[tokio::test]
-async fn a_handler_takes_the_context_of_its_request() {
+async fn handler_has_the_context_of_its_request() {
     let blog = blog().await;
     let db = blog.connect().await;
     let app = app(&db, layer());
@@ -199,7 +199,7 @@ async fn a_handler_takes_the_context_of_its_request() {
     let deleted = post::deleted::Entity::find_by_id(1).one(&db).await.unwrap();
     assert_eq!(deleted.unwrap().deleted_by, Some(7));
 
-    // The error of a verb is the response, with what the client can act on.
+    // The error of a call becomes the response, with a message for the client.
     let user = [("x-user", "7"), ("x-tenant", "acme")];
     for (id, status, message) in [
         (1, StatusCode::CONFLICT, r#"posts {"id":1} is archived"#),
@@ -228,7 +228,7 @@ async fn a_handler_takes_the_context_of_its_request() {
 }
 
 #[tokio::test]
-async fn without_the_layer_a_handler_says_what_is_missing() {
+async fn handler_without_the_layer_reports_what_to_add() {
     let blog = blog().await;
     let db = blog.connect().await;
     let app = Router::new().route("/who", get(who)).with_state(db);
@@ -242,7 +242,7 @@ async fn without_the_layer_a_handler_says_what_is_missing() {
 }
 
 #[tokio::test]
-async fn odd_headers_are_replaced_or_cut() {
+async fn invalid_request_ids_are_replaced_and_long_user_agents_are_cut() {
     let blog = blog().await;
     let db = blog.connect().await;
     let app = app(&db, ContextLayer::new());
@@ -265,7 +265,7 @@ async fn odd_headers_are_replaced_or_cut() {
 }
 
 #[tokio::test]
-async fn where_a_request_comes_from_it_does_not_say_itself() {
+async fn client_address_is_not_read_from_forged_headers() {
     let blog = blog().await;
     let db = blog.connect().await;
     let client = |layer: ContextLayer, forwarded: Option<&'static str>| {
@@ -288,18 +288,18 @@ async fn where_a_request_comes_from_it_does_not_say_itself() {
 }
 
 #[tokio::test]
-async fn the_application_has_the_last_word_on_the_id() {
+async fn request_id_of_the_application_wins() {
     let blog = blog().await;
     let db = blog.connect().await;
     let own = |id: &'static str| ContextLayer::new().identify(move |_, c| c.request_id(id));
     let request = || asking("/who", &[("x-request-id", "theirs")]);
     let (id, known) = asked(&app(&db, own("ours")), request()).await;
     assert_eq!((&*id, &known["request_id"]), ("ours", &json!("ours")));
-    // One layer around another: both say the same id, a fresh one too.
+    // Two nested layers use the same id, also a generated one.
     let twice = app(&db, ContextLayer::new()).layer(ContextLayer::new());
     let (id, known) = asked(&twice, asking("/who", &[])).await;
     assert_eq!(known["request_id"], id);
-    // What fits into no header is in none, and reaches the database all the same.
+    // An id that is not a valid header value is passed to the database only.
     let response = app(&db, own("a\nb")).oneshot(request()).await.unwrap();
     assert!(!response.headers().contains_key("x-request-id"));
     assert!(text(response).await.contains("\"a\\nb\""));
@@ -309,7 +309,7 @@ async fn the_application_has_the_last_word_on_the_id() {
 async fn no_request_sees_the_context_of_another() {
     const REQUESTS: usize = 240;
     let blog = blog().await;
-    // One connection: whatever stays on it, the next request would have.
+    // One connection: the next request would see a context that was not reset.
     let session = blog.session("pool of one").await;
     let db = session.db();
     written(&db).await;
@@ -330,7 +330,7 @@ async fn no_request_sees_the_context_of_another() {
                     return "panicked";
                 }
                 "cancelled" => {
-                    // While it waits for the connection, or while it is at work.
+                    // While it waits for the connection, or while it runs.
                     let asked = app.oneshot(of_user(i, "/write/slow"));
                     return match timeout(Duration::from_millis(i as u64 * 5), asked).await {
                         Err(_) => "cancelled",
@@ -367,7 +367,7 @@ async fn no_request_sees_the_context_of_another() {
     assert!(count("cancelled") > 0, "nothing was cancelled: {ends:?}");
 
     assert_eq!(known(&db).await, Known::default());
-    // Every row is of one request, and none is of one that failed.
+    // Every row has the context of one request, and no row is of a request that failed.
     let mixed = "select count(*)::text from written
                  where ltrim(actor, 'u') <> ltrim(tenant, 't') or ltrim(actor, 'u') <> ltrim(request_id, 'r')
                     or actor is null or tenant is null or request_id is null
@@ -376,14 +376,14 @@ async fn no_request_sees_the_context_of_another() {
     let answered = count("well") + count("slow");
     let rows = one(&db, "select count(*)::text from written").await;
     let rows: usize = rows.unwrap().parse().unwrap();
-    // A COMMIT that was under way when it was cancelled may have come through.
+    // A COMMIT that was sent before the request was cancelled may have succeeded.
     assert!(
         (answered..=answered + count("cancelled")).contains(&rows),
         "{rows} rows of {ends:?}"
     );
 }
 
-/// Waits until the server says that the session has nothing open; what is left open never ends.
+/// Waits until the server reports the session as idle; a transaction that is left open never ends.
 async fn idle(session: &Session, onlooker: &DatabaseConnection) {
     let pid = session.pid();
     let sql = format!("select state from pg_stat_activity where pid = {pid}");
@@ -393,14 +393,14 @@ async fn idle(session: &Session, onlooker: &DatabaseConnection) {
 }
 
 #[tokio::test]
-async fn a_request_can_be_cancelled_wherever_it_waits() {
+async fn request_cancelled_at_any_wait_leaves_no_transaction_open() {
     let blog = blog().await;
     let session = blog.session("pool of one").await;
     let (db, onlooker) = (session.db(), blog.connect().await);
     written(&db).await;
     let app = app(&db, layer());
     let mut cancelled = 0;
-    // How often it waits differs: often enough to have been everywhere, the answer to BEGIN included.
+    // The number of waits varies: so many rounds cancel at every wait, the one for the answer to BEGIN included.
     for times in (1..=9).cycle().take(45) {
         let request = of_user(times, "/write/slow");
         if polled(app.clone().oneshot(request), times).await.is_none() {

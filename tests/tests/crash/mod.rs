@@ -1,4 +1,4 @@
-//! The server is killed in the middle of archives and restores, and started again.
+//! Kills the server during archives and restores, and starts it again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,43 +17,43 @@ const POSTS: i64 = 5;
 const COMMENTS: i64 = 30;
 const KILLS: u64 = 20;
 
-/// What a worker was told of one of its posts.
+/// The last state of a post that a call acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Told {
+enum Known {
     Active,
     Archived,
-    /// The call had not returned when the server died: it has happened, or it has not.
-    Nothing,
+    /// The call had not returned when the server was killed: it was committed, or it was not.
+    Unknown,
 }
 
-/// Archives and restores its own posts in turn until the server is gone. A pool that finds its connection closed between
-/// two calls opens another: such a worker ends once the server is back.
+/// Archives and restores its own posts in turn until the server is killed. A pool that finds its connection closed between
+/// two calls opens another: such a worker ends once the server runs again.
 async fn work(
     db: DatabaseConnection,
     worker: i64,
-    mut told: Vec<Told>,
+    mut known_states: Vec<Known>,
     started: Arc<Barrier>,
     is_back: Arc<AtomicBool>,
-) -> (Vec<Told>, u64) {
+) -> (Vec<Known>, u64) {
     let mut calls = 0;
     loop {
         for nth in 0..POSTS {
             let (id, place) = (worker * POSTS + nth + 1, usize::try_from(nth).unwrap());
-            let done = match told[place] {
-                Told::Active => post::Entity::archive_by_id(id)
+            let done = match known_states[place] {
+                Known::Active => post::Entity::archive_by_id(id)
                     .exec(&db)
                     .await
-                    .map(|_| Told::Archived),
+                    .map(|_| Known::Archived),
                 _ => post::Entity::restore_by_id(id)
                     .exec(&db)
                     .await
-                    .map(|_| Told::Active),
+                    .map(|_| Known::Active),
             };
             match done {
-                Ok(now) => told[place] = now,
+                Ok(now) => known_states[place] = now,
                 Err(Error::Database(_)) => {
-                    told[place] = Told::Nothing;
-                    return (told, calls);
+                    known_states[place] = Known::Unknown;
+                    return (known_states, calls);
                 }
                 Err(error) => panic!("{error}"),
             }
@@ -62,7 +62,7 @@ async fn work(
                 started.wait().await;
             }
             if is_back.load(Ordering::SeqCst) {
-                return (told, calls);
+                return (known_states, calls);
             }
         }
     }
@@ -72,8 +72,8 @@ async fn count(db: &DatabaseConnection, sql: String) -> i64 {
     sql::number(db, &sql).await
 }
 
-/// Where the post is; its comments and their likes must be all in the same place, and nothing else.
-async fn find(db: &DatabaseConnection, post: i64) -> Told {
+/// Whether the post is active or archived. Its comments and their likes must all be so too.
+async fn find(db: &DatabaseConnection, post: i64) -> Known {
     let mut places = Vec::new();
     for archive_table in ["", "deleted_"] {
         let posts = count(
@@ -94,13 +94,13 @@ async fn find(db: &DatabaseConnection, post: i64) -> Told {
         places.push((posts, comments, likes));
     }
     match places.as_slice() {
-        [(1, COMMENTS, COMMENTS), (0, 0, 0)] => Told::Active,
-        [(0, 0, 0), (1, COMMENTS, COMMENTS)] => Told::Archived,
+        [(1, COMMENTS, COMMENTS), (0, 0, 0)] => Known::Active,
+        [(0, 0, 0), (1, COMMENTS, COMMENTS)] => Known::Archived,
         other => panic!("post {post} is torn: {other:?}"),
     }
 }
 
-/// The archival table and the archive tables say the same.
+/// Checks that every archived row has an open archival, and every open archival its root.
 async fn check_archivals(db: &DatabaseConnection) {
     for table in ["posts", "comments", "likes"] {
         let orphans = format!(
@@ -141,27 +141,27 @@ async fn every_row_is_in_one_table_after_a_crash() {
     .unwrap();
     db.close().await.unwrap();
 
-    let mut told = vec![
-        vec![Told::Active; usize::try_from(POSTS).unwrap()];
+    let mut known_states = vec![
+        vec![Known::Active; usize::try_from(POSTS).unwrap()];
         usize::try_from(WORKERS).unwrap()
     ];
     let mut interrupted = 0;
     for round in 0..KILLS {
         let db = connect(&url).await;
-        // However slow the machine is, everybody has begun when the server's time runs.
+        // However slow the machine is, every worker has begun before the wait below.
         let started = Arc::new(Barrier::new(usize::try_from(WORKERS).unwrap() + 1));
         let is_back = Arc::new(AtomicBool::new(false));
         let workers: Vec<_> = (0..WORKERS)
-            .zip(told.clone())
-            .map(|(worker, told)| {
+            .zip(known_states.clone())
+            .map(|(worker, known_states)| {
                 let (started, is_back) = (Arc::clone(&started), Arc::clone(&is_back));
-                tokio::spawn(work(db.clone(), worker, told, started, is_back))
+                tokio::spawn(work(db.clone(), worker, known_states, started, is_back))
             })
             .collect();
         tokio::time::timeout(Duration::from_secs(60), started.wait())
             .await
             .expect("a worker has not begun");
-        // Not a wait for anything: how long the server has to live.
+        // How long the server runs before it is killed.
         tokio::time::sleep(Duration::from_millis(60 + 37 * (round % 7))).await;
         let killed = Arc::clone(&server);
         tokio::task::spawn_blocking(move || killed.kill9().and_then(|()| killed.restart()))
@@ -170,34 +170,34 @@ async fn every_row_is_in_one_table_after_a_crash() {
             .unwrap();
         is_back.store(true, Ordering::SeqCst);
         for (worker, work) in workers.into_iter().enumerate() {
-            let (heard, calls) = work.await.unwrap();
-            assert!(calls > 0, "the server died before anything had happened");
-            told[worker] = heard;
+            let (states, calls) = work.await.unwrap();
+            assert!(calls > 0, "the server was killed before the first call");
+            known_states[worker] = states;
         }
         db.close().await.unwrap();
 
         let db = connect(&url).await;
-        for (worker, posts) in told.iter_mut().enumerate() {
-            for (nth, told) in posts.iter_mut().enumerate() {
+        for (worker, posts) in known_states.iter_mut().enumerate() {
+            for (nth, known) in posts.iter_mut().enumerate() {
                 let post = i64::try_from(worker).unwrap() * POSTS + i64::try_from(nth).unwrap() + 1;
                 let found = find(&db, post).await;
-                match *told {
-                    Told::Nothing => interrupted += 1,
-                    known => assert_eq!(
-                        known, found,
-                        "what was acknowledged of post {post} is undone"
+                match *known {
+                    Known::Unknown => interrupted += 1,
+                    acknowledged => assert_eq!(
+                        acknowledged, found,
+                        "an acknowledged call on post {post} was undone"
                     ),
                 }
-                *told = found;
+                *known = found;
             }
         }
         check_archivals(&db).await;
         db.close().await.unwrap();
     }
-    // Entry by entry from the first on: what any of the kills tore would show.
+    // Compares every entry from the first on, so that a partly written call of any round is detected.
     assert_log_agrees(&connect(&url).await, &["posts", "comments", "likes"]).await;
     assert!(
         interrupted > 0,
-        "the server never died in the middle of a call"
+        "the server was never killed in the middle of a call"
     );
 }

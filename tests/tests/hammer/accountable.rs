@@ -1,4 +1,4 @@
-//! The same load with all that says who did it: audited, stamped, under tenancy, as a role that owns nothing.
+//! The same load on audited and stamped tables under tenancy, as a role that owns no table.
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
@@ -10,9 +10,9 @@ use sea_orm_migration::SchemaManager;
 use crate::hammer::load::{Load, Outcome};
 use crate::hammer::{TABLES, write};
 
-/// The blog of the organisation 1, and a post of the organisation 2 with what is below it.
+/// The blog of organisation 1, and a post of organisation 2 with its comments and likes.
 async fn write_of_two(db: &DatabaseConnection) -> Result<(), DbErr> {
-    // The tables are as they are to be before they are audited: the log tells of rows, and not of new columns.
+    // All columns are added before the tables are audited: the log records changes of rows, not new columns.
     Migrator::up(db, Some(2)).await?;
     let manager = SchemaManager::new(db);
     for table in TABLES {
@@ -42,7 +42,7 @@ async fn write_of_two(db: &DatabaseConnection) -> Result<(), DbErr> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_and_the_log_tells_of_everything() {
+async fn no_row_is_lost_and_the_log_records_every_change() {
     let blog = Database::from_template("accountable", async |db| write_of_two(&db).await).await;
     let db = blog.connect().await;
     let role = blog.role("web").await;
@@ -63,7 +63,7 @@ async fn nothing_is_lost_and_the_log_tells_of_everything() {
     assert_eq!(outcome, Outcome::default());
     assert!(
         assert_log_agrees(&db, &TABLES).await > 200,
-        "hardly anything was told"
+        "too few entries were logged"
     );
     let theirs = "do $$ begin
         assert (select count(*) from posts where org_id = 2) = 1;

@@ -1,4 +1,4 @@
-//! The load, and what is left of it.
+//! The load, and the check of the tables after it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use tokio::sync::Mutex;
 
 use crate::hammer::naive;
 
-/// What is wrong at the end.
+/// How many rows are wrong at the end.
 #[derive(Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Acknowledged rows that are in neither table.
     pub lost: usize,
-    /// Rows with an older content than the last one that was acknowledged.
+    /// Rows with an older content than the last acknowledged one.
     pub stale: usize,
     /// Rows that are in both tables.
     pub duplicated: usize,
@@ -29,7 +29,7 @@ pub struct Outcome {
 
 pub struct Load {
     naive: bool,
-    /// New comments and likes: by id, the content that was acknowledged last.
+    /// The last acknowledged content of each new comment, by id.
     comments: Mutex<BTreeMap<i64, i64>>,
     likes: Mutex<Vec<i64>>,
     next: AtomicI64,
@@ -80,7 +80,7 @@ impl Load {
         self.check(db).await
     }
 
-    /// Writes a comment, a like on any comment, or a new content, and notes it once it is committed.
+    /// Writes a comment, a like on any comment, or a new content, and records it once it is committed.
     async fn write(&self, db: &DatabaseConnection, random: i64) {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let author = random % 20 + 1;
@@ -109,7 +109,7 @@ impl Load {
                 let Some(comment) = self.any_comment(random / 4).await else {
                     return;
                 };
-                // The lock is held until the update is acknowledged: the order of updates is known.
+                // The mutex is held until the update is acknowledged, so that the order of updates is known.
                 let mut comments = self.comments.lock().await;
                 let content = comments[&comment] + 1;
                 let sql = format!("update comments set content = '{content}' where id = {comment}");
@@ -204,7 +204,7 @@ impl Load {
             assert_eq!(posts.len(), 6);
             assert!(
                 self.comments.lock().await.len() > 50,
-                "hardly anything was written"
+                "too few comments were written"
             );
         }
         outcome
@@ -237,7 +237,7 @@ async fn rows(db: &DatabaseConnection, table: &str, content: &str) -> BTreeMap<i
     found
 }
 
-/// Archives a post and restores it again, or not, in a transaction of the caller's.
+/// Archives a post in a transaction of the caller, and commits it or rolls it back.
 async fn in_a_transaction(db: &DatabaseConnection, post: i64) -> Result<(), Error> {
     let txn = db.begin().await?;
     let archived = post::Entity::archive_by_id(post).exec(&txn).await;
@@ -248,7 +248,7 @@ async fn in_a_transaction(db: &DatabaseConnection, post: i64) -> Result<(), Erro
     archived.map(drop)
 }
 
-/// A naive archive says only that it is done.
+/// The result of a naive archive, which does not count rows.
 pub struct Done;
 
 trait Affected {
@@ -267,8 +267,8 @@ impl Affected for sea_orm::ExecResult {
     }
 }
 
-/// How many rows were written. A writer may find its parent archived, a like that is there already, and
-/// a deadlock; a naive archive may find a key in the archive table.
+/// How many rows were written. These errors are expected: the parent is archived, the like exists already, a deadlock,
+/// and, in a naive archive, a key that exists in the archive table.
 fn acknowledged<T: Affected>(done: Result<T, DbErr>) -> u64 {
     match done {
         Ok(done) => done.affected(),
@@ -291,7 +291,7 @@ fn acknowledged<T: Affected>(done: Result<T, DbErr>) -> u64 {
     }
 }
 
-/// What an archive or a restore may be told while others do the same.
+/// Panics on an error that a concurrent archive or restore does not explain.
 fn expected(done: Result<(), Error>) {
     match done {
         Ok(())

@@ -1,5 +1,5 @@
-//! Writers, archivers and restorers at once, for the races that nobody has thought of. At the end every
-//! write that was acknowledged is looked for.
+//! Writers, archivers and restorers at once, to find races that no other test covers. At the end every acknowledged
+//! write must be in exactly one table.
 
 mod accountable;
 mod load;
@@ -10,7 +10,7 @@ use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use sea_orm_archive_tests::{Database, assert_log_agrees};
 
-/// The tables that are archived; all of them are audited.
+/// The tables with archive tables; all of them are audited.
 const TABLES: [&str; 5] = ["posts", "comments", "likes", "tags", "post_tags"];
 
 async fn write(db: &DatabaseConnection) -> Result<(), DbErr> {
@@ -25,7 +25,7 @@ async fn write(db: &DatabaseConnection) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// The same blog with foreign keys that do nothing on their own.
+/// The same blog with foreign keys that are ON DELETE NO ACTION.
 async fn write_no_action(db: &DatabaseConnection) -> Result<(), DbErr> {
     write(db).await?;
     db.execute_unprepared(
@@ -47,7 +47,7 @@ async fn cascade() -> Database {
     Database::from_template("cascade", async |db| write(&db).await).await
 }
 
-/// Under ON DELETE CASCADE a lost row is lost silently.
+/// With ON DELETE CASCADE the database would delete a row without an error.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_under_cascade() {
     let blog = cascade().await;
@@ -56,7 +56,7 @@ async fn nothing_is_lost_under_cascade() {
     assert_log_agrees(&blog.connect().await, &TABLES).await;
 }
 
-/// Under NO ACTION it would be an error that nobody asked for.
+/// With NO ACTION the call would fail with an error of the database.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_under_no_action() {
     let blog = Database::from_template("no action", async |db| write_no_action(&db).await).await;
@@ -64,9 +64,9 @@ async fn nothing_is_lost_under_no_action() {
     assert_eq!(outcome, Outcome::default());
 }
 
-/// The same load finds what is wrong with an archive that copies first and deletes then.
+/// The same load detects the race of an archive that copies first and deletes then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_naive_archive_is_caught() {
+async fn naive_archive_loses_rows_under_the_same_load() {
     let mut found = Outcome::default();
     for _ in 0..10 {
         let blog = cascade().await;
@@ -75,5 +75,8 @@ async fn a_naive_archive_is_caught() {
             break;
         }
     }
-    assert!(found.lost + found.stale > 0, "the hammer does not bite");
+    assert!(
+        found.lost + found.stale > 0,
+        "the load did not lose a row of a naive archive"
+    );
 }

@@ -1,4 +1,4 @@
-//! What most people would write: copy, then delete, in a transaction.
+//! The obvious, wrong implementation: copy, then delete, in a transaction.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
 

@@ -1,4 +1,4 @@
-//! The harness itself: databases are separate, templates are copied, a blocked session is seen.
+//! The test harness itself: databases are separate, templates are copied, blocked sessions are detected.
 
 use std::{
     fs,
@@ -44,7 +44,7 @@ async fn add(db: &impl ConnectionTrait, id: i64) -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn two_databases_do_not_see_each_other() -> Result<(), DbErr> {
+async fn databases_of_one_template_are_separate() -> Result<(), DbErr> {
     let (one, other) = (shop().await, shop().await);
     let (db_of_one, db_of_other) = (one.connect().await, other.connect().await);
     add(&db_of_one, 2).await?;
@@ -55,7 +55,7 @@ async fn two_databases_do_not_see_each_other() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_template_is_filled_once() -> Result<(), DbErr> {
+async fn template_is_filled_once() -> Result<(), DbErr> {
     let shops = tokio::join!(shop(), shop(), shop(), shop());
     for shop in [shops.0, shops.1, shops.2, shops.3] {
         assert_eq!(count(&shop.connect().await).await?, 1);
@@ -65,7 +65,7 @@ async fn a_template_is_filled_once() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn an_empty_database_is_empty() -> Result<(), DbErr> {
+async fn empty_database_has_no_tables() -> Result<(), DbErr> {
     let database = Database::empty().await;
     let db = database.connect().await;
     assert!(count(&db).await.is_err());
@@ -73,12 +73,12 @@ async fn an_empty_database_is_empty() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_dropped_database_is_gone() {
+async fn dropped_database_is_removed_with_its_connections() {
     let database = Database::empty().await;
     let db = database.connect().await;
     let address = database.url();
     drop(database);
-    // It goes in the background, with its connections.
+    // It is dropped in the background, and its connections are closed.
     while db.execute_unprepared("select 1").await.is_ok() {
         tokio::task::yield_now().await;
     }
@@ -86,7 +86,7 @@ async fn a_dropped_database_is_gone() {
 }
 
 #[tokio::test]
-async fn a_role_may_do_what_is_granted_to_it() -> Result<(), DbErr> {
+async fn role_has_only_the_rights_granted_to_it() -> Result<(), DbErr> {
     let (one, other) = (shop().await, shop().await);
     let role = one.role("reader").await;
     assert_ne!(role, other.role("reader").await);
@@ -103,7 +103,7 @@ async fn a_role_may_do_what_is_granted_to_it() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_blocked_session_is_seen() -> Result<(), DbErr> {
+async fn blocked_session_is_detected() -> Result<(), DbErr> {
     let shop = shop().await;
     let (writer, archiver) = (shop.session("writer").await, shop.session("archiver").await);
 
@@ -131,7 +131,7 @@ async fn a_blocked_session_is_seen() -> Result<(), DbErr> {
 
 #[tokio::test]
 #[should_panic(expected = "no step of it is running")]
-async fn a_session_that_does_not_wait_is_seen_too() {
+async fn wait_for_a_session_that_does_not_block_panics() {
     let shop = shop().await;
     let session = shop.session("reader").await;
     let db = session.db();
@@ -171,9 +171,9 @@ async fn add_chair(shop: &Database) {
     .await;
 }
 
-/// A transaction that has read waits later, and commits then.
+/// A step of a transaction that has read before can wait, and the transaction commits afterwards.
 #[tokio::test]
-async fn transaction_of_a_race_can_wait_too() {
+async fn later_step_of_a_transaction_can_wait() {
     let shop = shop().await;
     let [rename, delete] = ["update items set name = 'sofa'", "delete from items"];
     let (_, _, deleted) = race! { shop;
@@ -209,7 +209,8 @@ async fn race_reports_a_step_that_waits_although_it_should_end() {
 }
 
 #[tokio::test]
-async fn a_durable_server_keeps_what_was_committed() -> Result<(), Box<dyn std::error::Error>> {
+async fn durable_server_retains_committed_rows_after_a_crash()
+-> Result<(), Box<dyn std::error::Error>> {
     let server = Postgres::builder().durable().start()?;
     let db = connect(&server.url("postgres")).await;
     db.execute_unprepared("create table items (id bigint primary key, name text)")
@@ -226,7 +227,7 @@ async fn a_durable_server_keeps_what_was_committed() -> Result<(), Box<dyn std::
     Ok(())
 }
 
-/// Each example of the guide is the code of the file that its first line names.
+/// Each example of the guide must be code of the file named in its first line.
 #[test]
 fn examples_of_the_guide_are_code_of_tests() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -238,7 +239,7 @@ fn examples_of_the_guide_are_code_of_tests() {
         let source = fs::read_to_string(root.join("..").join(file)).unwrap();
         assert!(
             source.contains(code.trim()),
-            "{file} has no longer:\n{code}"
+            "{file} no longer contains:\n{code}"
         );
         examples += 1;
     }

@@ -1,4 +1,4 @@
-//! An identity with its history in the archive, and back.
+//! Archive and restore of an identity with its history.
 
 use sea_orm::prelude::*;
 use sea_orm_archive::error::{ConflictError, NotFoundError};
@@ -118,7 +118,7 @@ async fn company() -> Database {
 }
 
 #[tokio::test]
-async fn all_versions_go_and_come_back_with_the_rows_that_need_them() {
+async fn identity_is_archived_and_restored_with_all_versions_and_dependent_rows() {
     let company = company().await;
     let db = company.connect().await;
     for name in ["B", "C"] {
@@ -159,7 +159,7 @@ async fn all_versions_go_and_come_back_with_the_rows_that_need_them() {
         audit::Entity::find().all(&db).await.unwrap().len(),
         audits.len()
     );
-    // The constraints hold as before.
+    // The constraints are still enforced.
     let error = Names::end(1)
         .at(time("2022-06-01"))
         .exec(&db)
@@ -185,7 +185,7 @@ async fn all_versions_go_and_come_back_with_the_rows_that_need_them() {
 }
 
 #[tokio::test]
-async fn versions_that_rows_need_do_not_go_alone() {
+async fn archive_of_a_version_that_a_row_needs_is_refused() {
     let company = company().await;
     let db = company.connect().await;
     let only = Names::find_timeline(1).one(&db).await.unwrap().unwrap();
@@ -198,7 +198,7 @@ async fn versions_that_rows_need_do_not_go_alone() {
 }
 
 #[tokio::test]
-async fn a_restore_that_would_overlap_is_a_conflict() {
+async fn restore_of_an_overlapping_version_is_a_conflict() {
     let company = company().await;
     let db = company.connect().await;
     Names::end(2)

@@ -1,4 +1,4 @@
-//! A history of both times in the archive: superseded versions go along, and come back.
+//! Archive and restore of a bitemporal history: superseded versions are archived and restored too.
 
 use sea_orm::prelude::*;
 use sea_orm_archive::error::{ConflictError, NotFoundError};
@@ -94,7 +94,7 @@ fn id(shop: &str, number: i32) -> (String, i32) {
 }
 
 #[tokio::test]
-async fn what_was_corrected_comes_back_too() {
+async fn superseded_versions_are_restored_too() {
     let database = shops().await;
     let db = database.connect().await;
     let nine = || id("it's", 9);
@@ -134,9 +134,9 @@ async fn what_was_corrected_comes_back_too() {
     );
 }
 
-/// Whoever locks several identities takes them in the order of their key, 9 before 10 and `b` first.
+/// Race: opposite merges of composite identities. Both lock in the order of the keys: `b` first, 9 before 10.
 #[tokio::test]
-async fn identities_of_several_columns_are_merged() {
+async fn opposite_merges_of_composite_identities_do_not_deadlock() {
     let database = shops().await;
     let db = database.connect().await;
     for (shop, number) in [("it's", 9), ("it's", 10), ("b", 1)] {
@@ -156,7 +156,7 @@ async fn identities_of_several_columns_are_merged() {
             .by("y")
             .exec(&other),
     );
-    // Either may be first; then the other finds that one of the two has ended, or is merged into.
+    // Either may be first; the other may find that one of the two identities has ended.
     assert!(first.is_ok() || second.is_ok());
     let merged = Prices::merge(id("b", 1))
         .into_identity(id("it's", 9))
@@ -171,9 +171,9 @@ async fn identities_of_several_columns_are_merged() {
     );
 }
 
-/// A date is that of the session: the same call in two time zones.
+/// The current date is that of the session: the same call in two time zones.
 #[tokio::test]
-async fn days_are_those_of_the_session() {
+async fn current_date_is_that_of_the_sessions_time_zone() {
     let database = shops().await;
     let east = database.session("east").await;
     let db = east.db();

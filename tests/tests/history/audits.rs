@@ -1,4 +1,4 @@
-//! Rows of other tables, and what an identity was called at their time.
+//! Rows of other tables, joined to the version of an identity at their time.
 
 use sea_orm::prelude::*;
 use sea_orm::{ConnectionTrait, QueryOrder};
@@ -8,7 +8,7 @@ use crate::history::departments::{department_history, departments, user_audit};
 use department_history::{Column, Entity as Names};
 
 #[tokio::test]
-async fn what_was_merged_is_still_called_what_it_was() {
+async fn rows_before_a_merge_still_join_the_merged_identity() {
     let database = departments().await;
     let db = database.connect().await;
     let month = |n: u32| -> DateTimeUtc { format!("2024-{n:02}-01T00:00:00Z").parse().unwrap() };

@@ -91,7 +91,7 @@ async fn timeline(db: &DatabaseConnection, known: Option<DateTimeUtc>) -> String
 }
 
 #[tokio::test]
-async fn what_was_corrected_is_kept() {
+async fn superseded_versions_stay_readable_as_known_then() {
     let database = prices().await;
     let db = database.connect().await;
     let empty = now(&db).await;
@@ -111,7 +111,7 @@ async fn what_was_corrected_is_kept() {
         .await
         .unwrap();
     let second = now(&db).await;
-    // Four days late: it was 200 from the sixth on.
+    // Recorded late: the price was 200 from the sixth on already.
     Price::change(1)
         .value(Column::Cents, 200_i64)
         .during(day(6)..day(10))
@@ -177,12 +177,12 @@ async fn what_was_corrected_is_kept() {
             .len(),
         1
     );
-    // Nothing is ever gone.
+    // No row was deleted.
     assert_eq!(Price::find().count(&db).await.unwrap(), 6);
 }
 
 #[tokio::test]
-async fn who_did_it_is_in_every_version() {
+async fn every_version_has_the_actor_that_wrote_it() {
     let database = prices().await;
     let db = database.connect().await;
     Price::start(1)

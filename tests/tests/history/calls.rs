@@ -1,10 +1,10 @@
-//! The calls that are made, and how they are chosen.
+//! The calls, and the strategies that choose them.
 
 use proptest::prelude::*;
 
 use crate::history::model::{IDENTITIES, Instant, Model, Version};
 
-/// How many instants are in the past, and how many in the future.
+/// The number of instants in the past, and in the future.
 pub const PAST: usize = 12;
 pub const FUTURE: usize = 6;
 
@@ -14,7 +14,7 @@ pub enum When {
     Now,
 }
 
-/// The values that a call gives; the others carry over.
+/// The values that a call sets; the others carry over.
 #[derive(Clone, Debug)]
 pub struct Given {
     pub name: Option<String>,
@@ -22,10 +22,10 @@ pub struct Given {
 }
 
 impl Given {
-    pub fn on(&self, says: &crate::history::model::Says) -> crate::history::model::Says {
-        crate::history::model::Says {
-            name: self.name.clone().unwrap_or_else(|| says.name.clone()),
-            floor: self.floor.unwrap_or(says.floor),
+    pub fn on(&self, values: &crate::history::model::Values) -> crate::history::model::Values {
+        crate::history::model::Values {
+            name: self.name.clone().unwrap_or_else(|| values.name.clone()),
+            floor: self.floor.unwrap_or(values.floor),
         }
     }
 }
@@ -108,7 +108,7 @@ impl Call {
         std::iter::once(one).chain(other)
     }
 
-    /// When it is for, unless that is now.
+    /// The time that it applies to, unless that is now.
     pub fn instant(&self) -> Option<Instant> {
         match self {
             Self::Start {
@@ -131,7 +131,7 @@ impl Call {
         }
     }
 
-    /// Whether the period is empty, whatever is in the table.
+    /// Whether the period of the call is empty.
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Start {
@@ -147,7 +147,7 @@ impl Call {
     }
 }
 
-/// One step: instants by their number, so that a story stays one when steps are left out.
+/// One step. Instants are numbers, so that a story stays valid when proptest removes steps.
 #[derive(Clone, Debug)]
 pub enum Step {
     Start {
@@ -165,7 +165,7 @@ pub enum Step {
         id: usize,
         from: usize,
         length: Option<isize>,
-        /// Where versions meet: it starts and ends there instead.
+        /// The numbers of places where versions meet: the period starts and ends there instead.
         near: (Option<u8>, Option<u8>),
         given: Given,
     },
@@ -198,7 +198,7 @@ pub enum Step {
     },
 }
 
-/// A version that is planned, of whichever identity; or any instant.
+/// A scheduled version of any identity, or any instant.
 #[derive(Clone, Debug)]
 pub struct Planned {
     nth: Option<u8>,
@@ -206,7 +206,7 @@ pub struct Planned {
 }
 
 impl Step {
-    /// The call on what is there. `fixed` are the instants that the story tells of.
+    /// The call, for the current state of the model. `fixed` are the instants of the story.
     pub fn call(&self, model: &Model, fixed: &[Instant]) -> Call {
         let at = |n: usize| fixed[n];
         let when = |n: Option<usize>| n.map_or(When::Now, |n| When::At(fixed[n]));
@@ -279,7 +279,7 @@ impl Step {
     }
 }
 
-/// Where two versions of an identity meet, if that is asked for.
+/// The instant of the `nth` place where two versions of an identity meet.
 fn nth_meeting(model: &Model, id: usize, nth: Option<u8>) -> Option<Instant> {
     if id >= IDENTITIES {
         return None;
@@ -321,7 +321,7 @@ fn when() -> impl Strategy<Value = Option<usize>> {
     prop::option::weighted(0.85, 0..PAST + FUTURE)
 }
 
-/// How long a period is; now and then it is empty.
+/// The length of a period; sometimes it is empty.
 fn length() -> impl Strategy<Value = Option<isize>> {
     prop::option::weighted(0.8, prop_oneof![1 => -1..1_isize, 12 => 1..9_isize])
 }
@@ -378,7 +378,7 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A first version of an identity, most often a long one.
+/// A first version of an identity, mostly a long one.
 fn first(id: usize) -> impl Strategy<Value = Step> {
     let length = prop::option::weighted(0.4, 6..14_isize);
     (0..8_usize, length, given()).prop_map(move |(from, length, mut given)| {
@@ -392,7 +392,7 @@ fn first(id: usize) -> impl Strategy<Value = Step> {
     })
 }
 
-/// First some versions, then anything: about twelve steps.
+/// A first version of each identity, then any steps: about twelve in all.
 pub fn stories() -> impl Strategy<Value = Vec<Step>> {
     let first = (first(0), first(1), first(2));
     let then = prop::collection::vec(steps(), 0..=18);

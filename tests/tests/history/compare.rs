@@ -1,4 +1,4 @@
-//! What the table says, beside what the model says.
+//! Compares the table with the model.
 
 use sea_orm_archive_tests::sql;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use sea_orm_archive::{Changed, ValidTime};
 use serde_json::Value as Json;
 
 use crate::history::calls::Call;
-use crate::history::model::{IDENTITIES, Instant, Model, Says, Version};
+use crate::history::model::{IDENTITIES, Instant, Model, Values, Version};
 use crate::history::tables::{Table, probe};
 
 pub type Checked = Result<(), String>;
@@ -39,17 +39,17 @@ fn current_rows<T: Table>() -> Select<T> {
     }
 }
 
-/// The database's clock, as the table has time.
+/// The database's clock, in the unit of the table.
 pub async fn now<T: Table>(db: &DatabaseConnection) -> Instant {
     T::instant(sql::one(db, &format!("select {}", T::Time::NOW)).await)
 }
 
-/// The moment, as transaction time has it.
+/// The database's clock, as transaction time.
 pub async fn moment(db: &DatabaseConnection) -> DateTimeUtc {
     sql::one(db, "select clock_timestamp()").await
 }
 
-/// Every row as it is stored: where, by which transaction, and what.
+/// Every row by its id: its place, the transaction that wrote it, and its values.
 pub type Rows = BTreeMap<i64, (String, Json)>;
 
 pub async fn rows<T: Table>(db: &DatabaseConnection) -> Rows {
@@ -68,25 +68,25 @@ pub async fn rows<T: Table>(db: &DatabaseConnection) -> Rows {
     rows.await.unwrap().into_iter().map(get).collect()
 }
 
-/// With transaction time every row stays what it was, but that its end is told once.
-pub fn nothing_is_forgotten(before: &Rows, after: &Rows) -> Checked {
+/// With transaction time a row changes only once: its `recorded_to` is set.
+pub fn rows_are_only_superseded(before: &Rows, after: &Rows) -> Checked {
     for (id, (_, old)) in before {
         let Some((_, new)) = after.get(id) else {
-            return Err(format!("{old} is gone"));
+            return Err(format!("{old} was deleted"));
         };
         let mut ended = old.clone();
         if old["recorded_to"].is_null() {
             ended["recorded_to"] = new["recorded_to"].clone();
         }
         if ended != *new {
-            return Err(format!("{old} has become {new}"));
+            return Err(format!("{old} was changed to {new}"));
         }
     }
     Ok(())
 }
 
-/// At the very moment at which one version takes the place of another, only one of them is known.
-pub async fn one_thing_is_known_at_a_time<T: Table>(
+/// At the moment at which one version supersedes another, only one of them is read.
+pub async fn known_versions_do_not_overlap<T: Table>(
     db: &DatabaseConnection,
     rows: &Rows,
 ) -> Checked {
@@ -111,7 +111,7 @@ pub async fn one_thing_is_known_at_a_time<T: Table>(
     Ok(())
 }
 
-/// Times at which versions start or end that the model does not know of yet.
+/// The times at which versions start or end that are no instants of the model yet.
 pub async fn unknown<T: Table>(db: &DatabaseConnection, model: &Model) -> Vec<Instant> {
     let all = versions::<T>(db, T::find()).await.unwrap();
     let ends = all
@@ -136,7 +136,7 @@ pub fn points(model: &Model) -> Vec<Instant> {
     points
 }
 
-/// What a call may have changed, and in turn a part of all the rest.
+/// Compares what a call may have changed, and, in turn, a part of the other reads.
 pub async fn compare<T: Table>(
     db: &DatabaseConnection,
     model: &Model,
@@ -161,19 +161,19 @@ pub async fn compare<T: Table>(
     match turn % 4 {
         0 => changes_of_names::<T>(db, model, turn).await,
         1 => changes_of_floors::<T>(db, model, turn).await,
-        2 => what_is_planned::<T>(db, model).await,
-        _ => look_up::<T>(db, model, None).await,
+        2 => compare_scheduled::<T>(db, model).await,
+        _ => compare_joined::<T>(db, model, None).await,
     }
 }
 
-/// At the end of a story, every instant.
+/// Compares every instant, at the end of a story.
 pub async fn compare_all<T: Table>(db: &DatabaseConnection, model: &Model) -> Checked {
     for identity in 0..IDENTITIES {
         let select = T::find_timeline(T::identity(identity));
         let found = versions::<T>(db, select).await?;
         same(("timeline", identity), found, model.find_timeline(identity))?;
     }
-    look_up::<T>(db, model, None).await
+    compare_joined::<T>(db, model, None).await
 }
 
 async fn one_point<T: Table>(db: &DatabaseConnection, model: &Model, at: Instant) -> Checked {
@@ -197,8 +197,8 @@ fn valid_at(model: &Model, at: Instant) -> Vec<Version> {
     versions.filter(|version| version.is_valid_at(at)).collect()
 }
 
-/// The version at each instant and between them, for each identity.
-async fn look_up<T: Table>(
+/// Compares the version at each instant and between them, for each identity, in one join.
+async fn compare_joined<T: Table>(
     db: &DatabaseConnection,
     model: &Model,
     known: Option<DateTimeUtc>,
@@ -220,12 +220,12 @@ async fn look_up<T: Table>(
         let expected = (identity < IDENTITIES)
             .then(|| model.find_version_at(identity, at))
             .flatten();
-        same(("look-up", identity, at), version.map(T::version), expected)?;
+        same(("joined", identity, at), version.map(T::version), expected)?;
     }
     Ok(())
 }
 
-/// Writes the probes for every point that time is cut at.
+/// Writes a probe of each identity for every point.
 pub async fn write_probes<T: Table>(db: &DatabaseConnection, points: &[Instant]) {
     let probes = points.iter().flat_map(|at| {
         (0..=IDENTITIES).map(|identity| crate::history::tables::probe::<T>(identity, *at))
@@ -241,7 +241,7 @@ fn pairs<T: Table>(found: Result<Vec<Changed<T::Model>>, DbErr>) -> Result<Pairs
     Ok(found.into_iter().map(pair).collect())
 }
 
-/// Neighbours of one identity, or of all, in the order of time.
+/// Pairs of consecutive versions of one identity, or of all, in the order of time.
 fn neighbours(model: &Model, identity: Option<usize>) -> Pairs {
     let identities = identity.map_or(0..IDENTITIES, |one| one..one + 1);
     let mut pairs = Vec::new();
@@ -262,13 +262,13 @@ fn gaps(model: &Model, identity: Option<usize>) -> Pairs {
 fn changes<V: PartialEq>(
     model: &Model,
     identity: Option<usize>,
-    value: impl Fn(&Says) -> V,
+    value: impl Fn(&Values) -> V,
     from: Option<&V>,
     to: Option<&V>,
 ) -> Pairs {
     let mut pairs = neighbours(model, identity);
     pairs.retain(|(before, after)| {
-        let (before, after) = (value(&before.says), value(&after.says));
+        let (before, after) = (value(&before.values), value(&after.values));
         before != after
             && from.is_none_or(|from| before == *from)
             && to.is_none_or(|to| after == *to)
@@ -281,7 +281,7 @@ async fn changes_of_names<T: Table>(
     model: &Model,
     turn: usize,
 ) -> Checked {
-    let name = |says: &Says| says.name.clone();
+    let name = |values: &Values| values.name.clone();
     let found = pairs::<T>(T::find_changes(T::NAME).all(db).await)?;
     same("changes", found, changes(model, None, name, None, None))?;
     let identity = turn % IDENTITIES;
@@ -306,7 +306,7 @@ async fn changes_of_floors<T: Table>(
     model: &Model,
     turn: usize,
 ) -> Checked {
-    let floor = |says: &Says| says.floor;
+    let floor = |values: &Values| values.floor;
     let found = pairs::<T>(T::find_changes(T::FLOOR).all(db).await)?;
     same("changes", found, changes(model, None, floor, None, None))?;
     let identity = turn % IDENTITIES;
@@ -323,7 +323,7 @@ async fn changes_of_floors<T: Table>(
     same("gaps of one", found, gaps(model, Some(identity)))
 }
 
-async fn what_is_planned<T: Table>(db: &DatabaseConnection, model: &Model) -> Checked {
+async fn compare_scheduled<T: Table>(db: &DatabaseConnection, model: &Model) -> Checked {
     let now = now::<T>(db).await;
     for identity in 0..IDENTITIES {
         let found = versions::<T>(db, T::find_scheduled(T::identity(identity))).await?;
@@ -343,7 +343,7 @@ async fn what_is_planned<T: Table>(db: &DatabaseConnection, model: &Model) -> Ch
     same("current", found, valid_at(model, now))
 }
 
-/// What was known at a moment is what the model was then.
+/// Compares reads as known at a moment with the model of that moment.
 pub async fn compare_known<T: Table>(
     db: &DatabaseConnection,
     known: DateTimeUtc,
@@ -362,7 +362,7 @@ pub async fn compare_known<T: Table>(
     same("known gaps", found, gaps(model, None))
 }
 
-/// The same, for the reads at a time.
+/// The same for the reads at a time.
 pub async fn compare_known_at_points<T: Table>(
     db: &DatabaseConnection,
     known: DateTimeUtc,
@@ -370,7 +370,7 @@ pub async fn compare_known_at_points<T: Table>(
     turn: usize,
 ) -> Checked {
     if turn.is_multiple_of(3) {
-        look_up::<T>(db, model, Some(known)).await?;
+        compare_joined::<T>(db, model, Some(known)).await?;
     }
     let then = || T::then(known);
     let points = points(model);
@@ -388,11 +388,11 @@ pub async fn compare_known_at_points<T: Table>(
     let found = versions::<T>(db, found).await?;
     let mut expected = model.find_timeline(identity);
     expected.retain(|version| version.from > at);
-    same(("known to be planned", identity, at), found, expected)?;
+    same(("known scheduled", identity, at), found, expected)?;
     let mut found = versions::<T>(db, then().find_valid_at(T::time(at))).await?;
     found.sort_by_key(|version| version.identity);
-    same(("known to be valid", at), found, valid_at(model, at))?;
+    same(("known valid at", at), found, valid_at(model, at))?;
     let found = pairs::<T>(then().find_changes(T::NAME).all(db).await)?;
-    let expected = changes(model, None, |says| says.name.clone(), None, None);
+    let expected = changes(model, None, |values| values.name.clone(), None, None);
     same("known changes", found, expected)
 }

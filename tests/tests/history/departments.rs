@@ -1,4 +1,4 @@
-//! Departments and their names, as the seed of the project has them.
+//! Departments and their names, in the tables of the requirements (see `seed`).
 
 use sea_orm::ConnectionTrait;
 use sea_orm_archive_migration::ArchiveSchema;
@@ -46,7 +46,7 @@ pub mod user_audit {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The tables with the constraints that the seed gives them.
+/// The tables, with the constraints of the requirements.
 pub const SCHEMA: &str = "
     create extension if not exists btree_gist;
     create table users (id serial primary key, email text not null);

@@ -1,10 +1,9 @@
-//! Valid time, end to end: what the verbs write, and what is read.
+//! Valid time, end to end: what the verbs write, and what reads return.
 
 mod archived;
 mod archived_both;
 mod audits;
 mod bitemporal;
-mod by_hand;
 mod calls;
 mod compare;
 mod departments;
@@ -12,6 +11,7 @@ mod model;
 mod operations;
 mod operations_disturbed;
 mod perform;
+mod plain_sql;
 mod properties;
 mod races;
 mod reads;

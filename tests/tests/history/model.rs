@@ -1,7 +1,7 @@
-//! What is true of a few identities, unit by unit of time, as the documentation of the verbs has it.
+//! A model of the timelines of a few identities, as the documentation of the verbs describes their effect.
 //!
-//! Time is cut at every instant that a version can start or end at. A cell is what is true between
-//! two of them, and whether a version begins there.
+//! Time is divided at every instant at which a version can start or end. A cell holds the values between two such
+//! instants, and whether a version starts with it.
 
 use crate::history::calls::{Call, Given, When};
 
@@ -12,7 +12,7 @@ pub type Instant = i64;
 pub const IDENTITIES: usize = 3;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Says {
+pub struct Values {
     pub name: String,
     pub floor: Option<i32>,
 }
@@ -22,7 +22,7 @@ pub struct Version {
     pub identity: usize,
     pub from: Instant,
     pub to: Option<Instant>,
-    pub says: Says,
+    pub values: Values,
 }
 
 impl Version {
@@ -45,7 +45,7 @@ pub enum Refusal {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Cell {
-    says: Says,
+    values: Values,
     starts: bool,
 }
 
@@ -55,19 +55,19 @@ type Cells = Vec<Option<Cell>>;
 pub struct Model {
     instants: Vec<Instant>,
     cells: Vec<Cells>,
-    /// With transaction time: neighbours are not merged by the way.
-    keeps: bool,
+    /// With transaction time a change does not merge equal neighbours.
+    bitemporal: bool,
 }
 
 type Done = Result<Vec<Version>, Refusal>;
 
 impl Model {
-    pub fn new(instants: Vec<Instant>, keeps: bool) -> Self {
+    pub fn new(instants: Vec<Instant>, bitemporal: bool) -> Self {
         let cells = vec![vec![None; instants.len()]; IDENTITIES];
         Self {
             instants,
             cells,
-            keeps,
+            bitemporal,
         }
     }
 
@@ -75,7 +75,7 @@ impl Model {
         &self.instants
     }
 
-    /// Cuts time at one more instant; nothing else is true for that.
+    /// Divides time at one more instant, without a change of any version.
     pub fn cut(&mut self, at: Instant) {
         let Err(place) = self.instants.binary_search(&at) else {
             return;
@@ -112,7 +112,7 @@ impl Model {
         self.version(identity, cell)
     }
 
-    /// The version that the cell is a part of.
+    /// The version that contains the cell.
     fn version(&self, identity: usize, cell: usize) -> Option<Version> {
         let cells = &self.cells[identity];
         let (from, to) = extent(cells, cell)?;
@@ -120,22 +120,22 @@ impl Model {
             identity,
             from: self.instants[from],
             to: self.instants.get(to).copied(),
-            says: cells[cell].clone()?.says,
+            values: cells[cell].clone()?.values,
         })
     }
 
     /// The cell that starts at an instant.
     fn cell(&self, at: Instant) -> usize {
         let found = self.instants.binary_search(&at);
-        found.expect("time is cut at every instant of a call")
+        found.expect("time is divided at every instant of a call")
     }
 
-    /// The cell that a period ends before.
+    /// The first cell after a period.
     fn end(&self, to: Option<Instant>) -> usize {
         to.map_or(self.instants.len(), |to| self.cell(to))
     }
 
-    /// What is true after a call, and what it answers. `now` is when it is made.
+    /// The model after a call, and the result of the call. `now` is the time of the call.
     pub fn after(&self, call: &Call, now: Instant) -> Result<(Self, Vec<Version>), Refusal> {
         let mut model = self.clone();
         let time = |when: When| match when {
@@ -193,17 +193,17 @@ impl Model {
         if self.cells[id][period.clone()].iter().any(Option::is_some) {
             return Err(Refusal::Overlap);
         }
-        let says = Says {
+        let values = Values {
             name: given.name.clone().unwrap_or_default(),
             floor: given.floor.flatten(),
         };
         for n in period.clone() {
             self.cells[id][n] = Some(Cell {
-                says: says.clone(),
+                values: values.clone(),
                 starts: n == period.start,
             });
         }
-        // What follows is another version, whatever it says.
+        // The next version stays a version of its own, also with equal values.
         if let Some(Some(next)) = self.cells[id].get_mut(period.end) {
             next.starts = true;
         }
@@ -214,7 +214,7 @@ impl Model {
         let cell = self.cell(from);
         let cells = &mut self.cells[id];
         let (_, end) = extent(cells, cell).ok_or(Refusal::NoVersion { identity: id })?;
-        let old = cells[cell].as_ref().expect("a version").says.clone();
+        let old = cells[cell].as_ref().expect("a version").values.clone();
         if given.on(&old) != old {
             give(&mut cells[cell..end], given);
             begin(cells, cell);
@@ -228,7 +228,7 @@ impl Model {
         if cells[start..end].iter().all(Option::is_none) {
             return Err(Refusal::NoVersion { identity: id });
         }
-        if self.keeps {
+        if self.bitemporal {
             split(cells, start, end, given);
         } else {
             begin(cells, start);
@@ -281,12 +281,12 @@ impl Model {
         }
         let was = self.version(id, cell);
         let (start, end) = extent(cells, cell).expect("one begins here");
-        self.go_on(id, start, end);
+        self.extend_before(id, start, end);
         Ok(was.into_iter().collect())
     }
 
-    /// What is true before a cell goes on up to another one; so does nothing.
-    fn go_on(&mut self, id: usize, start: usize, end: usize) {
+    /// Extends the version before `start` up to `end`; a gap is extended too.
+    fn extend_before(&mut self, id: usize, start: usize, end: usize) {
         let cells = &mut self.cells[id];
         let before = cells[start - 1].clone().map(|cell| Cell {
             starts: false,
@@ -302,7 +302,7 @@ impl Model {
             return Err(Refusal::NotScheduled { identity: id });
         }
         let (_, end) = extent(cells, old).expect("one begins here");
-        // The one before it, where they meet.
+        // The start of the version before it, if the two meet.
         let before = extent(cells, old - 1).map(|(start, _)| start);
         if new >= end || before.is_some_and(|start| new <= start) {
             return Err(Refusal::EmptyPeriod);
@@ -312,7 +312,7 @@ impl Model {
         }
         if new > old {
             let moved = cells[old].clone();
-            self.go_on(id, old, new);
+            self.extend_before(id, old, new);
             self.cells[id][new] = moved;
         } else if new < old {
             let cells = &mut self.cells[id];
@@ -338,7 +338,7 @@ impl Model {
     }
 }
 
-/// Gives what is true in a period the values; versions that say so already stay as they are.
+/// Sets the values in a period, and splits versions at its bounds; versions with these values already are not split.
 fn split(cells: &mut Cells, start: usize, end: usize, given: &Given) {
     let mut n = start;
     while n < end {
@@ -346,7 +346,7 @@ fn split(cells: &mut Cells, start: usize, end: usize, given: &Given) {
             n += 1;
             continue;
         };
-        let old = cells[n].as_ref().expect("a version").says.clone();
+        let old = cells[n].as_ref().expect("a version").values.clone();
         if given.on(&old) != old {
             begin(cells, first.max(start));
             if end < after {
@@ -363,7 +363,7 @@ fn begins(cells: &Cells, n: usize) -> bool {
     cells[n].as_ref().is_some_and(|cell| cell.starts)
 }
 
-/// The first cell of the version that a cell is a part of, and the first one after it.
+/// The first cell of the version that contains a cell, and the first cell after that version.
 fn extent(cells: &Cells, n: usize) -> Option<(usize, usize)> {
     cells[n].as_ref()?;
     let start = (0..=n).rev().find(|&n| begins(cells, n))?;
@@ -372,18 +372,18 @@ fn extent(cells: &Cells, n: usize) -> Option<(usize, usize)> {
     Some((start, start + 1 + more))
 }
 
-/// Begins a version with the cell, if anything is true there.
+/// Starts a version with the cell, unless it is empty.
 fn begin(cells: &mut Cells, n: usize) {
     if let Some(Some(cell)) = cells.get_mut(n) {
         cell.starts = true;
     }
 }
 
-/// Joins the cell to the one before it, if they say the same.
+/// Joins the cell to the version before it, if both have the same values.
 fn join(cells: &mut Cells, n: usize) {
     let before = n.checked_sub(1).and_then(|before| cells[before].clone());
     if let (Some(before), Some(Some(cell))) = (before, cells.get_mut(n))
-        && before.says == cell.says
+        && before.values == cell.values
     {
         cell.starts = false;
     }
@@ -391,6 +391,6 @@ fn join(cells: &mut Cells, n: usize) {
 
 fn give(cells: &mut [Option<Cell>], given: &Given) {
     for cell in cells.iter_mut().flatten() {
-        cell.says = given.on(&cell.says);
+        cell.values = given.on(&cell.values);
     }
 }

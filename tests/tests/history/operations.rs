@@ -1,4 +1,4 @@
-//! Each verb, by its effect on the whole timeline.
+//! Each verb, and its effect on the whole timeline.
 
 use sea_orm::DatabaseConnection;
 use sea_orm::prelude::*;
@@ -8,7 +8,7 @@ use sea_orm_archive::prelude::*;
 use crate::history::departments::{department_history, departments};
 use department_history::{Column, Entity as Names};
 
-/// The first of a month of 2024.
+/// The first day of a month of 2024.
 pub fn month(month: u32) -> DateTimeUtc {
     format!("2024-{month:02}-01T00:00:00Z").parse().unwrap()
 }
@@ -41,7 +41,7 @@ pub async fn started(db: &DatabaseConnection) {
 }
 
 #[tokio::test]
-async fn a_change_from_a_time_on() {
+async fn change_from_a_time_ends_with_the_version_valid_then() {
     let database = departments().await;
     let db = database.connect().await;
     started(&db).await;
@@ -53,7 +53,7 @@ async fn a_change_from_a_time_on() {
         .unwrap();
     assert_eq!((now.name.as_str(), now.valid_from), ("B", month(3)));
     assert_eq!(timeline(&db, 1).await, "A@1-3 B@3-");
-    // Only the version that is valid then: what comes later stays.
+    // Only the version that is valid then is changed; later versions stay.
     Names::change(1)
         .value(Column::Name, "C")
         .valid_from(month(2))
@@ -61,7 +61,7 @@ async fn a_change_from_a_time_on() {
         .await
         .unwrap();
     assert_eq!(timeline(&db, 1).await, "A@1-2 C@2-3 B@3-");
-    // At the same instant it is the same version.
+    // A change at the start of a version changes that version.
     Names::change(1)
         .value(Column::Name, "D")
         .valid_from(month(2))
@@ -69,7 +69,7 @@ async fn a_change_from_a_time_on() {
         .await
         .unwrap();
     assert_eq!(timeline(&db, 1).await, "A@1-2 D@2-3 B@3-");
-    // The same values are no change.
+    // Equal values write no version.
     let same = Names::change(1)
         .value(Column::Name, "B")
         .valid_from(month(5))
@@ -81,7 +81,7 @@ async fn a_change_from_a_time_on() {
 }
 
 #[tokio::test]
-async fn a_change_for_a_period() {
+async fn change_for_a_period_merges_equal_neighbours() {
     let database = departments().await;
     let db = database.connect().await;
     started(&db).await;
@@ -123,7 +123,7 @@ async fn a_change_for_a_period() {
 }
 
 #[tokio::test]
-async fn starts_ends_and_merges() {
+async fn starts_ends_and_merges_change_the_timeline() {
     let database = departments().await;
     let db = database.connect().await;
     started(&db).await;
@@ -193,13 +193,13 @@ async fn starts_ends_and_merges() {
     assert_eq!(changes[0].after.name, "C and S");
 }
 
-/// The first of a month of a year that is still to come.
+/// The first day of a month of a future year.
 pub fn next(month: u32) -> DateTimeUtc {
     format!("2999-{month:02}-01T00:00:00Z").parse().unwrap()
 }
 
 #[tokio::test]
-async fn plans_are_listed_moved_and_cancelled() {
+async fn scheduled_versions_are_listed_moved_and_cancelled() {
     let database = departments().await;
     let db = database.connect().await;
     started(&db).await;
@@ -223,7 +223,7 @@ async fn plans_are_listed_moved_and_cancelled() {
             .name,
         "A"
     );
-    // What changes now lasts until the plan begins.
+    // A change now is valid until the scheduled version starts.
     change("a", month(2)).await.unwrap();
     assert_eq!(timeline(&db, 1).await, "A@1-2 a@2-3 B@3-6 C@6-");
 
@@ -284,7 +284,7 @@ async fn plans_are_listed_moved_and_cancelled() {
         "{error}"
     );
 
-    // A scheduled start has nothing before it that could go on.
+    // A cancelled start has no earlier version that could be extended.
     Names::start(2)
         .value(Column::Name, "S")
         .valid_from(next(1))
@@ -296,7 +296,7 @@ async fn plans_are_listed_moved_and_cancelled() {
 }
 
 #[tokio::test]
-async fn corrections_and_neighbours_that_say_the_same() {
+async fn correction_leaves_equal_neighbours_until_coalesce() {
     let database = departments().await;
     let db = database.connect().await;
     started(&db).await;
@@ -325,7 +325,7 @@ async fn corrections_and_neighbours_that_say_the_same() {
 }
 
 #[tokio::test]
-async fn values_carry_over_and_null_is_a_value() {
+async fn values_carry_over_and_can_be_set_to_null() {
     let database = departments().await;
     let db = database.connect().await;
     let version = department_history::ActiveModel {
@@ -359,7 +359,7 @@ async fn values_carry_over_and_null_is_a_value() {
         (changes[0].before.floor, changes[0].after.floor),
         (Some(4), None)
     );
-    // An i64 for a column of i32 is not sent to a statement that was prepared for an i32.
+    // An i64 value must not be sent to a statement that was prepared with an i32.
     for _ in 0..2 {
         Names::change(1)
             .value(Column::Floor, 5_i64)
@@ -377,7 +377,7 @@ async fn values_carry_over_and_null_is_a_value() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_said_and_changes_nothing() {
+async fn refused_calls_report_why_and_change_nothing() {
     let database = departments().await;
     let db = database.connect().await;
     started(&db).await;
@@ -390,13 +390,13 @@ async fn what_cannot_be_is_said_and_changes_nothing() {
         none.to_string(),
         "department_history {\"department_id\":2} has no version that is valid at now: start one with `.start(..)`, or choose another time"
     );
-    let nobody = Names::start(99)
+    let no_identity = Names::start(99)
         .value(Column::Name, "B")
         .exec(&db)
         .await
         .unwrap_err();
     assert_eq!(
-        nobody.to_string(),
+        no_identity.to_string(),
         "public.departments has no row {\"id\":99}: insert the identity before its first version, or restore it if it was archived"
     );
     let reversed = Names::change(1)
@@ -435,17 +435,23 @@ async fn what_cannot_be_is_said_and_changes_nothing() {
             "{error}"
         );
     }
-    let nobody = Names::change(1).by(7).exec(&db).await.unwrap_err();
+    let no_actor_column = Names::change(1).by(7).exec(&db).await.unwrap_err();
     assert!(
-        matches!(nobody, Error::Refused(RefusedError::ManagedColumn { .. })),
-        "{nobody}"
+        matches!(
+            no_actor_column,
+            Error::Refused(RefusedError::ManagedColumn { .. })
+        ),
+        "{no_actor_column}"
     );
-    let nobody = Names::end(1).by(7).exec(&db).await.unwrap_err();
+    let no_actor_column = Names::end(1).by(7).exec(&db).await.unwrap_err();
     assert!(
-        matches!(nobody, Error::Refused(RefusedError::ManagedColumn { .. })),
-        "{nobody}"
+        matches!(
+            no_actor_column,
+            Error::Refused(RefusedError::ManagedColumn { .. })
+        ),
+        "{no_actor_column}"
     );
-    // The column holds a hundred characters, and nothing is cut off.
+    // The column holds a hundred characters: a longer value is refused, not cut.
     let long = "x".repeat(101);
     let error = Names::change(1)
         .value(Column::Name, long)

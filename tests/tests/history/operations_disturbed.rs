@@ -1,4 +1,4 @@
-//! Changes that a trigger, another column or a transaction of the caller meets.
+//! Changes beside triggers and new columns, and in a transaction of the caller.
 
 use sea_orm::prelude::*;
 use sea_orm_archive::error::{ConflictError, DriftError};
@@ -9,7 +9,7 @@ use crate::history::operations::*;
 use department_history::{Column, Entity as Names};
 
 #[tokio::test]
-async fn a_trigger_that_drops_a_version_stops_the_change() {
+async fn trigger_that_skips_a_version_fails_the_change() {
     let database = departments().await;
     let db = database.connect().await;
     started(&db).await;
@@ -32,9 +32,9 @@ async fn a_trigger_that_drops_a_version_stops_the_change() {
     assert_eq!(timeline(&db, 1).await, "A@1-");
 }
 
-/// No schema change loses a column, also of a version that is split.
+/// A column that is added with plain SQL is copied to new versions, also where a version is split.
 #[tokio::test]
-async fn a_column_added_behind_our_back_is_carried_over() {
+async fn column_added_with_plain_sql_carries_over() {
     let database = departments().await;
     let db = database.connect().await;
     started(&db).await;
@@ -71,7 +71,7 @@ async fn a_column_added_behind_our_back_is_carried_over() {
 }
 
 #[tokio::test]
-async fn in_a_transaction_of_the_callers() {
+async fn change_in_a_transaction_of_the_caller_is_rolled_back_with_it() {
     use sea_orm::TransactionTrait;
     let database = departments().await;
     let db = database.connect().await;
@@ -99,7 +99,7 @@ async fn in_a_transaction_of_the_callers() {
         matches!(error, Error::Conflict(ConflictError::Overlap { .. })),
         "{error}"
     );
-    // Two renames now, in one transaction: the clock goes on in it.
+    // Two changes in one transaction have different times.
     let first = Names::change(1)
         .value(Column::Name, "E")
         .exec(&transaction)

@@ -1,4 +1,4 @@
-//! Making a call, and what it answers in the model's terms.
+//! Runs a call, and converts its result to the types of the model.
 
 use sea_orm::sea_query::{PostgresQueryBuilder, QueryBuilder};
 use sea_orm::{DatabaseConnection, IdenStatic, Value};
@@ -10,7 +10,7 @@ use crate::history::calls::{Call, Given, When};
 use crate::history::model::{IDENTITIES, Instant, Refusal, Version};
 use crate::history::tables::Table;
 
-/// Gives a builder the values of a call.
+/// Sets the values of a call on a builder.
 macro_rules! give {
     ($builder:expr, $given:expr) => {{
         let Given { name, floor } = $given;
@@ -25,7 +25,7 @@ macro_rules! give {
     }};
 }
 
-/// Says when a builder is for, unless it is now.
+/// Sets the time of a builder, unless it is now.
 macro_rules! at {
     ($builder:expr, $method:ident, $when:expr) => {
         match $when {
@@ -96,7 +96,7 @@ pub async fn perform<T: Table>(
     Ok(done.into_iter().map(T::version).collect())
 }
 
-/// An error in the model's terms, or as it is if the model knows no such thing.
+/// The refusal of the model that an error corresponds to; the text of the error if there is none.
 pub fn refusal<T: Table>(error: &Error, instants: &[Instant]) -> Result<Refusal, String> {
     let number = |identity: &Json| {
         (0..IDENTITIES)

@@ -1,11 +1,9 @@
 //! Random calls of every verb on a few identities, against a model in memory.
 //!
-//! After every call, done or refused, all that can be read is what the model says, at every instant
-//! that versions start or end at and between them. Some instants are in the past, some in the far
-//! future, and now is between them.
+//! After every call, also a refused one, the reads must return what the model contains, at every instant at which
+//! versions start or end and between them. Some instants are in the past, and some in the far future.
 //!
-//! The cases are the same in every run. `HISTORY_SEED` chooses others, and `HISTORY_CASES` more of
-//! them.
+//! The cases are the same in every run. `HISTORY_SEED` chooses others, `HISTORY_CASES` their number.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,8 +14,9 @@ use sea_orm::{ConnectionTrait, DatabaseConnection};
 
 use crate::history::calls::{Call, Step, stories};
 use crate::history::compare::{
-    Checked, Rows, compare, compare_all, compare_known, compare_known_at_points, moment,
-    nothing_is_forgotten, now, one_thing_is_known_at_a_time, points, rows, unknown, write_probes,
+    Checked, Rows, compare, compare_all, compare_known, compare_known_at_points,
+    known_versions_do_not_overlap, moment, now, points, rows, rows_are_only_superseded, unknown,
+    write_probes,
 };
 use crate::history::model::{IDENTITIES, Instant, Model, Refusal, Version};
 use crate::history::perform::{perform, refusal};
@@ -25,10 +24,10 @@ use crate::history::tables::{
     Table, database, department_history, instants, office_history, team_history,
 };
 
-/// So many that each of the tests below takes a few seconds.
+/// With this number each of the tests below takes a few seconds.
 const CASES: u32 = 60;
 
-/// How often which verb had which outcome.
+/// How often each verb had each outcome.
 type Outcomes = BTreeMap<(&'static str, &'static str), usize>;
 
 fn from_env(name: &str) -> Option<u32> {
@@ -69,28 +68,28 @@ fn hold<T: Table>(seed: u32) {
     let outcomes = outcomes.into_inner();
     println!("{outcomes:?}");
     if cases >= CASES {
-        everything_happened(&outcomes, cases);
+        assert_every_outcome_occurred(&outcomes, cases);
     }
 }
 
 #[test]
-fn instants_are_as_the_model_has_them() {
+fn history_of_instants_agrees_with_the_model() {
     hold::<department_history::Entity>(1);
 }
 
 #[test]
-fn days_of_a_composite_identity_are_as_the_model_has_them() {
+fn history_of_days_with_a_composite_identity_agrees_with_the_model() {
     hold::<office_history::Entity>(2);
 }
 
-/// Besides, what was known between the calls stays known.
+/// Reads as known between the calls must return the same at the end.
 #[test]
-fn both_times_are_as_the_model_has_them() {
+fn bitemporal_history_agrees_with_the_model() {
     hold::<team_history::Entity>(3);
 }
 
-/// So that no verb is left out by chance, and of many cases no refusal either.
-fn everything_happened(outcomes: &Outcomes, cases: u32) {
+/// Checks that every verb was called, and, with many cases, that every refusal occurred.
+fn assert_every_outcome_occurred(outcomes: &Outcomes, cases: u32) {
     const VERBS: [&str; 9] = [
         "start",
         "change",
@@ -129,12 +128,12 @@ fn everything_happened(outcomes: &Outcomes, cases: u32) {
     }
 }
 
-/// One story, from an empty table on.
+/// One story, which starts with an empty table.
 struct Story<'a, T: Table> {
     db: &'a DatabaseConnection,
     fixed: Vec<Instant>,
     model: Model,
-    /// What the model was, and when: between the steps.
+    /// The model between the steps, each with its time.
     known: Vec<(DateTimeUtc, Model)>,
     /// The rows after the last step.
     rows: Rows,
@@ -164,7 +163,7 @@ impl<'a, T: Table> Story<'a, T> {
         let empty = format!("truncate {}, probe", T::default().table_name());
         self.db.execute_unprepared(&empty).await.unwrap();
         write_probes::<T>(self.db, &points(&self.model)).await;
-        self.remember().await;
+        self.record_state().await;
         for (turn, step) in steps.iter().enumerate() {
             let call = step.call(&self.model, &self.fixed);
             let at = |error| format!("step {turn}, {call:?}: {error}");
@@ -172,7 +171,7 @@ impl<'a, T: Table> Story<'a, T> {
             compare::<T>(self.db, &self.model, &call, turn)
                 .await
                 .map_err(at)?;
-            self.remember().await;
+            self.record_state().await;
             if Self::is_bitemporal() {
                 let (moment, model) = &self.known[turn / 2];
                 compare_known::<T>(self.db, *moment, model)
@@ -181,17 +180,17 @@ impl<'a, T: Table> Story<'a, T> {
             }
         }
         compare_all::<T>(self.db, &self.model).await?;
-        self.everything_is_still_known().await
+        self.compare_all_known().await
     }
 
-    async fn remember(&mut self) {
+    async fn record_state(&mut self) {
         if Self::is_bitemporal() {
             let moment = moment(self.db).await;
             self.known.push((moment, self.model.clone()));
         }
     }
 
-    async fn everything_is_still_known(&self) -> Checked {
+    async fn compare_all_known(&self) -> Checked {
         for (step, (moment, model)) in self.known.iter().enumerate() {
             let at = |error| format!("as known after {step} steps: {error}");
             compare_known::<T>(self.db, *moment, model)
@@ -201,12 +200,12 @@ impl<'a, T: Table> Story<'a, T> {
             points.map_err(at)?;
         }
         if Self::is_bitemporal() {
-            one_thing_is_known_at_a_time::<T>(self.db, &self.rows).await?;
+            known_versions_do_not_overlap::<T>(self.db, &self.rows).await?;
         }
         Ok(())
     }
 
-    /// Makes a call, and lets the model do the same.
+    /// Executes a call in the database and in the model, and compares the results.
     async fn take(&mut self, call: &Call) -> Checked {
         let before = now::<T>(self.db).await;
         let done = perform::<T>(self.db, call).await;
@@ -227,11 +226,11 @@ impl<'a, T: Table> Story<'a, T> {
         }
         let new = expected.map_or_else(|_| cut.clone(), |(model, _)| model);
         if Self::is_bitemporal() {
-            nothing_is_forgotten(&rows_before, &rows_after)?;
+            rows_are_only_superseded(&rows_before, &rows_after)?;
         }
         let moves = matches!(call, Call::Reschedule { .. }) && found.is_ok();
         if new == cut {
-            // A version may be moved to where it is; else there is nothing to write.
+            // A version may be rescheduled to its own start; any other call without an effect must write nothing.
             if !moves && rows_before != rows_after {
                 return Err(format!("{rows_before:?} were written: {rows_after:?}"));
             }
@@ -244,7 +243,7 @@ impl<'a, T: Table> Story<'a, T> {
         self.neighbours_differ(call)
     }
 
-    /// When a call was made: the one new time that it has written, or just before it.
+    /// The time of a call: the one new time that it wrote, or, without one, the time before it.
     async fn when(&self, before: Instant) -> Result<Instant, String> {
         let unknown = unknown::<T>(self.db, &self.model).await;
         if unknown.is_empty() {
@@ -273,7 +272,7 @@ impl<'a, T: Table> Story<'a, T> {
         *self.outcomes.entry((call.verb(), outcome)).or_default() += 1;
     }
 
-    /// No two versions that meet and say the same, where the verb promises it.
+    /// Checks that no two versions with equal values meet, for verbs that merge such versions.
     fn neighbours_differ(&self, call: &Call) -> Checked {
         let (id, from, to) = match call {
             Call::During { id, from, to, .. } if !Self::is_bitemporal() => {
@@ -284,7 +283,7 @@ impl<'a, T: Table> Story<'a, T> {
         };
         let equal = |pair: &&[Version]| {
             pair[0].to == Some(pair[1].from)
-                && pair[0].says == pair[1].says
+                && pair[0].values == pair[1].values
                 && (from..=to).contains(&pair[1].from)
         };
         let timeline = self.model.find_timeline(id);
@@ -295,5 +294,5 @@ impl<'a, T: Table> Story<'a, T> {
     }
 }
 
-/// So that every identity has a row in each table.
+/// Each table of identities has three rows.
 const _: () = assert!(IDENTITIES == 3);

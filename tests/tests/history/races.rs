@@ -1,5 +1,4 @@
-//! Two sessions, in the one order in which a wrong protocol loses a version, or puts it in the wrong
-//! place.
+//! Races of two sessions, in the one order in which a wrong protocol loses a version or writes it with wrong times.
 
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, IsolationLevel,
@@ -12,7 +11,7 @@ use sea_orm_archive_tests::{Database, Session};
 use crate::history::departments::{department_history, departments};
 use department_history::{Column, Entity as Names, Model as Version};
 
-/// Department 1, whose name is `Old` since 2024.
+/// Department 1, named `Old` since 2024.
 async fn named() -> (Database, DatabaseConnection) {
     let database = departments().await;
     let db = database.connect().await;
@@ -49,21 +48,21 @@ fn renaming(session: &Session, name: &'static str) -> Changing {
     session.start(async move { rename(1, name).exec(&db).await })
 }
 
-/// The names of a department in order, with what is between them and after them: `-` for none.
+/// The names of a department in order; `-` is a period without a version.
 async fn names(db: &DatabaseConnection, id: i32) -> String {
     let versions = Names::find_timeline(id).all(db).await.unwrap();
-    let mut said = String::new();
+    let mut text = String::new();
     for (n, version) in versions.iter().enumerate() {
         let next = versions.get(n + 1).map(|next| next.valid_from);
         let until = if version.valid_to == next { "" } else { " -" };
-        said += &format!("{}{until} ", version.name);
+        text += &format!("{}{until} ", version.name);
     }
-    said.trim_end().to_owned()
+    text.trim_end().to_owned()
 }
 
-/// The second one waits before it reads the clock, and builds on the first one.
+/// Race: two changes. The second waits before it reads the clock, and sees the first.
 #[tokio::test]
-async fn of_two_changes_the_second_is_later() {
+async fn second_of_two_changes_starts_later() {
     let (database, db) = named().await;
     let (first, second) = (
         database.session("first").await,
@@ -79,9 +78,9 @@ async fn of_two_changes_the_second_is_later() {
     assert_eq!(names(&db, 1).await, "Old First Second");
 }
 
-/// The same for a transaction that began long before.
+/// The same in a transaction that began before the other change.
 #[tokio::test]
-async fn a_change_is_not_as_old_as_its_transaction() {
+async fn change_starts_when_it_is_called_not_when_its_transaction_began() {
     let (database, db) = named().await;
     let (first, second) = (
         database.session("first").await,
@@ -97,7 +96,7 @@ async fn a_change_is_not_as_old_as_its_transaction() {
 }
 
 #[tokio::test]
-async fn what_has_ended_does_not_change() {
+async fn change_that_waited_for_an_end_finds_no_version() {
     let (database, db) = named().await;
     let (ender, changer) = (
         database.session("ender").await,
@@ -117,7 +116,7 @@ async fn what_has_ended_does_not_change() {
 }
 
 #[tokio::test]
-async fn what_has_changed_ends_as_it_is() {
+async fn end_that_waited_for_a_change_ends_the_new_version() {
     let (database, db) = named().await;
     let (changer, ender) = (
         database.session("changer").await,
@@ -135,7 +134,7 @@ async fn what_has_changed_ends_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_change_that_is_rolled_back_never_was() {
+async fn change_that_waited_for_a_rolled_back_one_ignores_it() {
     let (database, db) = named().await;
     let (first, second) = (
         database.session("first").await,
@@ -150,9 +149,9 @@ async fn a_change_that_is_rolled_back_never_was() {
     assert_eq!(names(&db, 1).await, "Old Second");
 }
 
-/// Each waits for the one that has both, and then they lock in one order.
+/// Race: two opposite merges wait for a session that holds both identities. Then both lock in the order of the keys.
 #[tokio::test]
-async fn two_merges_the_other_way_round() {
+async fn opposite_merges_do_not_deadlock() {
     let (database, db) = named().await;
     start(2, "Other").exec(&db).await.unwrap();
     let holder = database.session("holder").await;
@@ -186,26 +185,26 @@ async fn two_merges_the_other_way_round() {
     assert_eq!((left.0.as_str(), left.1.as_str()), expected);
 }
 
-/// Somebody else locks the versions first and the department then, and the server chooses the verb.
+/// Race: another session locks the versions first and the department then. The server ends the verb, which is retried.
 #[tokio::test]
-async fn a_deadlock_does_not_reach_the_caller() {
+async fn deadlock_on_a_pool_is_retried() {
     let (database, db) = named().await;
     start(2, "Other").exec(&db).await.unwrap();
     let hand = database.session("hand").await;
     let gate = database.session("gate").await;
     let merger = database.session("merger").await;
-    let by_hand = hand.db().begin().await.unwrap();
+    let writer = hand.db().begin().await.unwrap();
     let versions = "set local deadlock_timeout = '1h';
                     select from department_history where department_id = 1 for update";
-    by_hand.execute_unprepared(versions).await.unwrap();
-    // Who begins to wait last finds the deadlock: the gate lets the merger be that.
+    writer.execute_unprepared(versions).await.unwrap();
+    // The session that begins to wait last detects the deadlock. The gate makes the merger that session.
     let closed = holding(&gate, 2).await;
     let pool = merger.db();
     let merging = merger.start(async move { Names::merge(1).into_identity(2).exec(&pool).await });
     database.wait_until_blocked_by(&merger, &gate).await;
     let locking = hand.start(async move {
-        lock(&by_hand, 1).await;
-        by_hand.commit().await
+        lock(&writer, 1).await;
+        writer.commit().await
     });
     database.wait_until_blocked_by(&hand, &merger).await;
     closed.commit().await.unwrap();
@@ -215,7 +214,7 @@ async fn a_deadlock_does_not_reach_the_caller() {
 }
 
 #[tokio::test]
-async fn of_two_starts_one_is_told_of_the_other() {
+async fn second_of_two_starts_reports_the_overlap() {
     let (database, db) = named().await;
     let (first, second) = (
         database.session("first").await,
@@ -239,9 +238,9 @@ async fn of_two_starts_one_is_told_of_the_other() {
     assert_eq!(names(&db, 2).await, "First");
 }
 
-/// Its snapshot does not have the version that it would have to close.
+/// Its snapshot does not show the version that it would have to end.
 #[tokio::test]
-async fn a_change_from_an_old_snapshot_is_refused() {
+async fn change_under_an_old_snapshot_is_refused() {
     let (database, db) = named().await;
     let (first, second) = (
         database.session("first").await,
@@ -258,15 +257,15 @@ async fn a_change_from_an_old_snapshot_is_refused() {
         matches!(error, Error::Retry(RetryError::Contention { .. })),
         "{error}"
     );
-    // The transaction is usable, and as old as before.
+    // The transaction is usable, and its snapshot is the same.
     assert_eq!(Names::find_timeline(1).all(&old).await.unwrap().len(), 1);
     old.commit().await.unwrap();
     assert_eq!(names(&db, 1).await, "Old First");
 }
 
-/// On a pool it is tried again, with a new snapshot.
+/// On a pool the call is retried, with a new snapshot.
 #[tokio::test]
-async fn a_change_on_a_pool_gets_a_new_snapshot() {
+async fn change_on_a_pool_is_retried_with_a_new_snapshot() {
     let (database, db) = named().await;
     let (first, second) = (
         database.session("first").await,
@@ -283,9 +282,9 @@ async fn a_change_on_a_pool_gets_a_new_snapshot() {
     assert_eq!(names(&db, 1).await, "Old First Second");
 }
 
-/// Somebody closes the version by hand, without the lock of the department.
+/// Race: another session ends the version with plain SQL, without the lock of the department.
 #[tokio::test]
-async fn a_version_that_is_closed_by_hand_is_not_opened_again() {
+async fn version_ended_with_plain_sql_meanwhile_is_not_changed() {
     let (database, db) = named().await;
     let (hand, changer) = (
         database.session("hand").await,
@@ -305,12 +304,12 @@ async fn a_version_that_is_closed_by_hand_is_not_opened_again() {
     assert_eq!(names(&db, 1).await, "Old -");
 }
 
-/// A merge takes the lower key first, wherever the rows lie: whoever waits for that one holds nothing
-/// that the triggers of a temporal foreign key, or another merge, could be waiting for.
+/// A merge locks the lower key first, whatever the physical order of the rows. While it waits for that lock, it holds no
+/// lock that another merge or a trigger of a temporal foreign key could wait for.
 #[tokio::test]
-async fn several_identities_are_locked_in_the_order_of_their_key() {
+async fn merge_locks_identities_in_the_order_of_their_keys() {
     let (database, db) = named().await;
-    // The lower key lies behind the other one.
+    // The lower key is physically stored after the other one.
     let late = "insert into departments values (0)";
     db.execute_unprepared(late).await.unwrap();
     start(0, "Other").exec(&db).await.unwrap();

@@ -1,4 +1,4 @@
-//! Reads: what they cost, and what they join.
+//! The costs of reads, and joins.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use sea_orm_archive::prelude::*;
 use crate::history::departments::{department_history, departments, run, user_audit};
 use department_history::{Column, Entity as Names};
 
-/// The blocks that a statement touches, the second time it runs.
+/// The number of blocks that a statement reads in its second run, and its plan.
 async fn blocks(db: &DatabaseConnection, query: &str) -> (i64, String) {
     let mut plan = serde_json::Value::Null;
     for _ in 0..2 {
@@ -44,10 +44,10 @@ async fn versions(db: &DatabaseConnection, id: i32, count: i32) {
 }
 
 #[tokio::test]
-async fn the_version_at_a_time_costs_the_same_however_many_there_are() {
+async fn cost_of_find_version_at_does_not_depend_on_the_number_of_versions() {
     let database = departments().await;
     let db = database.connect().await;
-    // The exclusion constraint would take most of the test's time, and the look-up does not use it.
+    // Writing the index of the exclusion constraint takes most of the test's time, and the read does not use it.
     run(&db, "alter table department_history drop constraint department_history_department_id_tstzrange_excl").await;
     versions(&db, 1, 90).await;
     versions(&db, 2, 100_000).await;
@@ -68,7 +68,7 @@ async fn the_version_at_a_time_costs_the_same_however_many_there_are() {
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
 
 #[tokio::test]
-async fn a_change_costs_the_same_however_many_versions_there_are() {
+async fn cost_of_a_change_does_not_depend_on_the_number_of_versions() {
     let database = departments().await;
     let db = database.connect().await;
     run(&db, "alter table department_history drop constraint department_history_department_id_tstzrange_excl").await;
@@ -80,7 +80,7 @@ async fn a_change_costs_the_same_however_many_versions_there_are() {
     )
     .await;
     let time = "2000-01-01T01:00:30Z".parse::<DateTimeUtc>().unwrap();
-    // More often than the driver plans anew for each call.
+    // More calls than those for which PostgreSQL plans a prepared statement each time.
     for call in 0..8 {
         let transaction = db.begin().await.unwrap();
         let before = rows_read(&transaction).await;
@@ -96,7 +96,7 @@ async fn a_change_costs_the_same_however_many_versions_there_are() {
     }
 }
 
-/// How many rows of the table this session has read since it last told the server's statistics.
+/// How many rows of the table this transaction has read.
 async fn rows_read(db: &impl ConnectionTrait) -> i64 {
     let read = "select (seq_tup_read + idx_tup_fetch)::bigint as rows from pg_stat_xact_user_tables
                 where relname = 'department_history'";
@@ -108,7 +108,7 @@ async fn rows_read(db: &impl ConnectionTrait) -> i64 {
 }
 
 #[tokio::test]
-async fn a_join_to_the_version_at_a_time() {
+async fn join_to_the_version_at_a_time_is_lateral_and_can_be_filtered() {
     let database = departments().await;
     let db = database.connect().await;
     versions(&db, 1, 90).await;

@@ -1,4 +1,4 @@
-//! The seed of this part of the project, as it says: its queries, its constraints, its edge cases.
+//! The requirements from which this part of the project started: queries, constraints and edge cases, in their words.
 
 use sea_orm::prelude::*;
 use sea_orm::{DatabaseConnection, QueryOrder, QuerySelect, Set};
@@ -21,7 +21,7 @@ fn time(text: &str) -> DateTimeUtc {
     format!("{text}T00:00:00Z").parse().unwrap()
 }
 
-/// The seed's own tables, taken as they are, and the constraint that it could not write.
+/// The tables of the requirements, and the temporal foreign key that plain SQL cannot express.
 async fn company() -> Database {
     let database = Database::from_template("company", async |db| {
         db.execute_unprepared(SCHEMA).await?;
@@ -86,7 +86,7 @@ async fn rename(db: &DatabaseConnection, id: i32, name: &str, from: &str) {
         .unwrap();
 }
 
-/// Every audit row with the name that its department had at its time.
+/// Every audit row, with the name of its department at its time.
 async fn log(db: &DatabaseConnection) -> Vec<String> {
     Audits::find()
         .find_also_version_at::<Names>([Audit::DepartmentId], Audit::ChangedAt)
@@ -122,7 +122,7 @@ async fn show_me_bobs_history_of_department_changes() {
 async fn show_me_everyone_who_was_in_engineering_on_jan_1_2024() {
     let company = company().await;
     let db = company.connect().await;
-    // Called something else since, and before that day another department had the name.
+    // The department was renamed after that day.
     rename(&db, ENGINEERING, "Engineering & AI", "2024-03-01").await;
     let day = time("2024-01-01");
     let engineering = Names::find_valid_at(day)
@@ -219,7 +219,7 @@ async fn every_department_of_an_audit_row_existed_at_the_time_of_the_change() {
         .await
         .unwrap_err();
     assert!(too_early.to_string().contains("2019-12-31"), "{too_early}");
-    // And the other way round: what a row depends on stays.
+    // A version that a row depends on cannot be ended or deleted.
     let error = Names::end(ENGINEERING)
         .at(time("2024-01-01"))
         .exec(&db)
@@ -245,10 +245,10 @@ async fn every_department_of_an_audit_row_existed_at_the_time_of_the_change() {
 }
 
 #[tokio::test]
-async fn renamed_ended_future_dated_merged() {
+async fn edge_cases_ended_future_dated_and_merged_departments() {
     let company = company().await;
     let db = company.connect().await;
-    // Deleted: `valid_to` is set, and the id stays valid for ever.
+    // Deleted: `valid_to` is set; the id stays valid.
     Names::end(SALES)
         .at(time("2024-01-01"))
         .exec(&db)
@@ -262,7 +262,7 @@ async fn renamed_ended_future_dated_merged() {
             .is_none()
     );
     assert_eq!(log(&db).await[0], "1 Sales");
-    // Future-dated: queries respect it.
+    // Future-dated: queries do not return it before its start.
     rename(&db, ENGINEERING, "Everything", "2999-01-01").await;
     assert_eq!(
         Names::find_current_version(ENGINEERING)
@@ -282,7 +282,7 @@ async fn renamed_ended_future_dated_merged() {
         .exec(&db)
         .await
         .unwrap();
-    // Merged: one or two writes, and the audit rows are never touched.
+    // Merged: the audit rows are not changed.
     Names::start(3)
         .value(Name::Name, "Research")
         .valid_from(time("2021-01-01"))
@@ -316,7 +316,7 @@ async fn renamed_ended_future_dated_merged() {
     );
 }
 
-/// Two names at once, by any way that a client has.
+/// The constraints refuse overlapping versions and invalid periods that plain SQL writes.
 #[tokio::test]
 async fn no_two_names_are_valid_at_once() {
     let company = company().await;

@@ -84,7 +84,7 @@ fn id() -> (String, i16) {
 }
 
 #[tokio::test]
-async fn everything_odd_at_once() {
+async fn history_with_composite_identity_dates_enums_arrays_and_odd_names() {
     let database = ranks().await;
     let db = database.connect().await;
     Rank::start(id())
@@ -96,7 +96,7 @@ async fn everything_odd_at_once() {
         .exec(&db)
         .await
         .unwrap();
-    // 1.5 and 1.50 are one rate.
+    // 1.5 and 1.50 are equal.
     let same = Rank::change(id())
         .value(Column::Rate, Decimal::new(15, 1))
         .valid_from(day(3))
@@ -132,7 +132,7 @@ async fn everything_odd_at_once() {
         .await
         .unwrap();
     assert_eq!(to_high[0].after.since, day(5));
-    // Twice on one day is one version of that day.
+    // Two changes on one day write one version.
     let today = Rank::change(id())
         .value(Column::Rate, Decimal::ONE)
         .exec(&db)

@@ -1,5 +1,5 @@
-//! The tables that every property holds on: of instants, of days with an identity of two columns, and
-//! of both times.
+//! The tables of the properties: one with instants, one with days and an identity of two columns, and one with valid and
+//! transaction time.
 
 use sea_orm::prelude::*;
 use sea_orm::{ConnectionTrait, DatabaseConnection, SelectTwo};
@@ -11,10 +11,9 @@ use sea_orm_migration::SchemaManager;
 
 use crate::history::calls::{FUTURE, PAST};
 use crate::history::departments::SCHEMA;
-use crate::history::model::{Instant, Says, Version};
+use crate::history::model::{Instant, Values, Version};
 
-/// An entity of its own for the table of the other tests. A plan is kept for each entity, and theirs
-/// is of another database.
+/// Another entity for the table of the other tests. Plans are cached by entity, and theirs belong to other databases.
 pub mod department_history {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveHistory;
@@ -81,7 +80,7 @@ pub mod team_history {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Identities and times that the version is looked up for in one query.
+/// Identities and times, which one query joins to their versions.
 pub mod probe {
     use sea_orm::entity::prelude::*;
 
@@ -154,14 +153,14 @@ pub async fn database() -> (Database, DatabaseConnection) {
     (database, db)
 }
 
-/// A table of versions, and how the model speaks of it.
+/// A table of versions, and the conversions between its types and those of the model.
 pub trait Table: HistoryEntity {
     const NAME: Self::Column;
     const FLOOR: Self::Column;
     /// The columns of a probe with the identity, and the one with the time.
     const IDENTITY: &[probe::Column];
     const AT: probe::Column;
-    /// How long a year is.
+    /// The length of a year.
     const YEAR: Instant;
 
     fn identity(number: usize) -> Self::Identity;
@@ -169,18 +168,18 @@ pub trait Table: HistoryEntity {
     fn instant(time: Self::Time) -> Instant;
     fn version(model: Self::Model) -> Version;
 
-    /// What was known: asked of tables that keep it only.
+    /// Reads as known at a time, for tables with transaction time.
     fn then(_: DateTimeUtc) -> AsKnownAt<Self> {
-        unreachable!("this table does not keep what was known")
+        unreachable!("this table has no transaction time")
     }
 
-    /// The probes with what was known of them.
+    /// The probes joined to the versions known at a time.
     fn then_beside(_: Select<probe::Entity>, _: DateTimeUtc) -> SelectTwo<probe::Entity, Self> {
-        unreachable!("this table does not keep what was known")
+        unreachable!("this table has no transaction time")
     }
 }
 
-/// The instants of the stories: years of this century up to 2012, and of the next one from 2100 on.
+/// The instants of the stories: years from 2001 to 2012, and years from 2101 on.
 pub fn instants<T: Table>() -> Vec<Instant> {
     let years = (31..31 + PAST).chain(131..131 + FUTURE);
     years
@@ -218,7 +217,7 @@ macro_rules! of_instants {
                     identity: usize::try_from(model.$identity).unwrap() - 1,
                     from: Self::instant(model.valid_from),
                     to: model.valid_to.map(Self::instant),
-                    says: Says {
+                    values: Values {
                         name: model.name,
                         floor: model.floor,
                     },
@@ -278,7 +277,7 @@ impl Table for office_history::Entity {
             identity: OFFICES.iter().position(|known| *known == office).unwrap(),
             from: Self::instant(model.valid_from),
             to: model.valid_to.map(Self::instant),
-            says: Says {
+            values: Values {
                 name: model.name,
                 floor: model.floor,
             },
@@ -290,7 +289,7 @@ impl Table for office_history::Entity {
 pub fn probe<T: Table>(number: usize, at: Instant) -> probe::ActiveModel {
     use sea_orm::ActiveValue::Set;
     let (site, code) = OFFICES[number];
-    // The column of the other type of time is not looked at.
+    // The column of the other type of time is not read.
     let days = T::YEAR == 365;
     probe::ActiveModel {
         number: Set(i32::try_from(number).unwrap() + 1),
@@ -306,7 +305,7 @@ pub fn probe<T: Table>(number: usize, at: Instant) -> probe::ActiveModel {
     }
 }
 
-/// A day as the model has it.
+/// A day, as an instant of the model.
 pub fn day(day: Date) -> Instant {
     day.signed_duration_since(EPOCH).num_days()
 }

@@ -1,4 +1,4 @@
-//! Tables that would make a verb write the wrong row, or say that it wrote one: refused, or right.
+//! Tables where a verb could write a wrong row or report one that it did not write: it refuses them or works correctly.
 
 use sea_orm::prelude::*;
 use sea_orm::{ConnectOptions, DatabaseConnection, TransactionTrait};
@@ -35,7 +35,7 @@ use currency::{Column, Entity as Names};
 
 const EXCLUDE: &str = "exclude using gist (code with =, tstzrange(valid_from, valid_to) with &&)";
 
-/// The dollar, in tables with more columns and constraints.
+/// A currency, the dollar, in a table with additional columns and constraints.
 async fn dollar(key: &'static str, more: &'static str) -> (Database, DatabaseConnection) {
     let database = Database::from_template(key, async |db| {
         db.execute_unprepared(&format!(
@@ -72,7 +72,7 @@ async fn names(db: &impl ConnectionTrait) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_longer_identity_is_another_one() {
+async fn identity_longer_than_the_column_is_not_found() {
     let (_database, db) = dollar("guarded dollar", EXCLUDE).await;
     let tether = Names::change("USDT")
         .value(Column::Name, "Tether")
@@ -91,7 +91,7 @@ async fn a_longer_identity_is_another_one() {
 }
 
 #[tokio::test]
-async fn a_collation_that_takes_two_spellings_for_one() {
+async fn nondeterministic_collation_does_not_hide_a_change() {
     let (_database, db) = dollar("spelled dollar", EXCLUDE).await;
     run(
         &db,
@@ -111,7 +111,7 @@ async fn a_collation_that_takes_two_spellings_for_one() {
 }
 
 #[tokio::test]
-async fn for_ever_in_the_words_of_postgresql() {
+async fn version_that_ends_at_infinity_is_open() {
     let (_database, db) = dollar("infinite dollar", EXCLUDE).await;
     run(&db, "update currency_name set valid_to = 'infinity'").await;
     let changed = rename("buck").exec(&db).await.unwrap();
@@ -119,7 +119,7 @@ async fn for_ever_in_the_words_of_postgresql() {
 }
 
 #[tokio::test]
-async fn a_constraint_over_other_columns_guards_nothing() {
+async fn exclusion_constraint_over_other_columns_is_refused() {
     let (_database, db) = dollar(
         "unguarded dollar",
         "valid_to_planned timestamptz, exclude using gist (code with =, tstzrange(valid_from, valid_to_planned) with &&)",
@@ -133,7 +133,7 @@ async fn a_constraint_over_other_columns_guards_nothing() {
 }
 
 #[tokio::test]
-async fn times_that_are_rounded_are_refused() {
+async fn time_columns_that_round_are_refused() {
     let (_database, db) = dollar("rounded dollar", EXCLUDE).await;
     run(&db, "alter table currency_name alter column valid_from type timestamptz(0), alter column valid_to type timestamptz(0)").await;
     let error = rename("buck").exec(&db).await.unwrap_err();
@@ -141,7 +141,7 @@ async fn times_that_are_rounded_are_refused() {
 }
 
 #[tokio::test]
-async fn a_column_with_a_name_of_ours_is_refused() {
+async fn column_with_a_reserved_name_is_refused() {
     let (_database, db) = dollar("marked dollar", EXCLUDE).await;
     run(
         &db,
@@ -153,7 +153,7 @@ async fn a_column_with_a_name_of_ours_is_refused() {
 }
 
 #[tokio::test]
-async fn what_a_trigger_drops_or_moves_is_noticed() {
+async fn trigger_that_skips_or_moves_a_version_is_detected() {
     let (_database, db) = dollar("triggered dollar", EXCLUDE).await;
     let later: DateTimeUtc = "2999-01-01T00:00:00Z".parse().unwrap();
     Names::start("EUR")
@@ -189,7 +189,7 @@ async fn what_a_trigger_drops_or_moves_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_taken_is_no_overlap() {
+async fn unique_violation_is_no_overlap() {
     let (_database, db) = dollar(
         "unique dollar",
         "unique (name), exclude using gist (code with =, tstzrange(valid_from, valid_to) with &&)",
@@ -203,13 +203,13 @@ async fn a_name_that_is_taken_is_no_overlap() {
     let transaction = db.begin().await.unwrap();
     let error = rename("euro").exec(&transaction).await.unwrap_err();
     assert!(matches!(error, Error::Database(_)), "{error}");
-    // And the caller's transaction is still one.
+    // The caller's transaction is still usable.
     rename("buck").exec(&transaction).await.unwrap();
     transaction.commit().await.unwrap();
 }
 
 #[tokio::test]
-async fn an_overlap_is_told_in_a_transaction_that_lives_on() {
+async fn overlap_error_leaves_the_callers_transaction_usable() {
     let (_database, db) = dollar("planned dollar", EXCLUDE).await;
     let year = |year: i32| -> DateTimeUtc { format!("{year}-01-01T00:00:00Z").parse().unwrap() };
     Names::end("USD").at(year(2500)).exec(&db).await.unwrap();
@@ -230,7 +230,7 @@ async fn an_overlap_is_told_in_a_transaction_that_lives_on() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_of_the_table_as_it_is() {
+async fn dropped_foreign_key_no_longer_blocks_a_cancel() {
     let (_database, db) = dollar("referred dollar", EXCLUDE).await;
     let later: DateTimeUtc = "2999-01-01T00:00:00Z".parse().unwrap();
     rename("plan").valid_from(later).exec(&db).await.unwrap();
@@ -249,7 +249,7 @@ async fn a_refusal_is_of_the_table_as_it_is() {
 }
 
 #[tokio::test]
-async fn the_table_of_identities_gets_another_name() {
+async fn renamed_identity_table_is_followed() {
     let (_database, db) = dollar("renamed dollar", EXCLUDE).await;
     rename("buck").exec(&db).await.unwrap();
     run(
@@ -265,7 +265,7 @@ async fn the_table_of_identities_gets_another_name() {
 
 /// Two schemas with the same tables, chosen by the `search_path` of the connection.
 #[tokio::test]
-async fn the_identities_are_those_of_the_schema() {
+async fn identities_are_read_in_the_schema_of_the_search_path() {
     let (database, db) = dollar("two dollars", EXCLUDE).await;
     run(
         &db,
@@ -293,10 +293,10 @@ async fn the_identities_are_those_of_the_schema() {
     rename("greenback").exec(&db).await.unwrap();
 }
 
-/// A table of the same name appears earlier in the `search_path`: no table of the plan has changed, so
-/// PostgreSQL does not plan anew, and the name has to be looked up in each call.
+/// A table of the same name is created in a schema that is earlier in the `search_path`. No table of the plan has
+/// changed, so PostgreSQL does not plan again: each call has to resolve the name.
 #[tokio::test]
-async fn a_name_is_taken_over() {
+async fn table_created_earlier_in_the_search_path_is_used() {
     let (database, db) = dollar("taken dollar", EXCLUDE).await;
     run(&db, "create schema b").await;
     let session = database.session("caller").await;

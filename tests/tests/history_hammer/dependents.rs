@@ -1,4 +1,4 @@
-//! Rows that need a version, written while versions end: at the end each of them has one.
+//! Rows that need a version, written while versions end. At the end each of them must have a version at its time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,7 +17,7 @@ use crate::history_hammer::{CONSTRAINTS, SCHEMA};
 const DEPARTMENTS: i32 = 2;
 const CALLS: i32 = 60;
 
-/// Whether the database knows of the temporal foreign key.
+/// A company with a history; `guarded` creates a temporal foreign key to it.
 async fn company(key: &'static str, guarded: bool) -> Database {
     Database::from_template(key, async |db| {
         db.execute_unprepared(SCHEMA).await?;
@@ -54,7 +54,7 @@ fn count(of: &AtomicUsize) {
     of.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Writes rows of now, by direct SQL.
+/// Inserts rows with the current time, with plain SQL.
 async fn audit(db: &DatabaseConnection, done: &Done) {
     for call in 0..CALLS {
         let sql = format!(
@@ -71,7 +71,7 @@ async fn audit(db: &DatabaseConnection, done: &Done) {
     }
 }
 
-/// Ends a department as of a moment ago, and starts it again; or renames it.
+/// Ends each department at a time just before the call, starts it again and renames it.
 async fn end(db: &DatabaseConnection, done: &Done) {
     for call in 0..CALLS {
         let id = call % DEPARTMENTS + 1;
@@ -101,7 +101,7 @@ async fn end(db: &DatabaseConnection, done: &Done) {
     }
 }
 
-/// How many rows have no version at their time.
+/// The number of rows without a version at their time.
 async fn run(database: &Database) -> i64 {
     let db = database.connect().await;
     let done = Done::default();
@@ -113,7 +113,7 @@ async fn run(database: &Database) -> i64 {
         audit(&db, &done)
     );
     let written = done.audits.load(Ordering::Relaxed);
-    assert!(written > 30, "hardly anything was written: {done:?}");
+    assert!(written > 30, "too few rows were written: {done:?}");
     let check = "select array[count(*), count(*) filter (where not exists (select from department_history h where h.department_id = a.department_id
              and h.valid_from <= a.changed_at and (h.valid_to > a.changed_at or h.valid_to is null)))]
          from user_audit a";
@@ -123,14 +123,14 @@ async fn run(database: &Database) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_row_has_a_version() {
+async fn temporal_foreign_key_leaves_no_row_without_a_version() {
     let database = company("guarded company", true).await;
     assert_eq!(run(&database).await, 0);
 }
 
-/// The same load, where nothing but a foreign key to the identity is in the way.
+/// The same load without the temporal foreign key: only a foreign key to the identity exists.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_key_rows_lose_their_version() {
+async fn rows_lose_their_version_without_the_temporal_foreign_key() {
     let mut lost = 0;
     for _ in 0..10 {
         let database = company("unguarded company", false).await;
@@ -139,5 +139,5 @@ async fn without_the_key_rows_lose_their_version() {
             break;
         }
     }
-    assert!(lost > 0, "the hammer does not bite");
+    assert!(lost > 0, "the load did not leave a row without a version");
 }

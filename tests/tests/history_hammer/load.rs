@@ -1,4 +1,4 @@
-//! The load, and what is left of it.
+//! The load, and the check of the versions after it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
@@ -11,22 +11,22 @@ use tokio::sync::Mutex;
 use crate::history_hammer::department_history::{Column, Entity as Names, Model as Version};
 use crate::history_hammer::naive;
 
-/// What is wrong at the end.
+/// How many versions are wrong at the end.
 #[derive(Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Acknowledged renames without a version.
     pub lost: usize,
     /// Acknowledged renames with several versions.
     pub doubled: usize,
-    /// Versions that nobody was told of.
-    pub unasked: usize,
-    /// Renames that were acknowledged before others began, and start later.
+    /// Versions without an acknowledged rename.
+    pub unacknowledged: usize,
+    /// Renames that were acknowledged before another one began, but start later.
     pub disordered: usize,
-    /// Versions that last longer than until the next one.
+    /// Versions that end after the next one starts.
     pub overlaps: usize,
-    /// Gaps without an end and a start, or the other way round.
+    /// The difference between the number of gaps and the number of ends.
     pub gaps: usize,
-    /// Errors that are none of the caller's business.
+    /// Unexpected errors.
     pub errors: usize,
 }
 
@@ -36,7 +36,7 @@ impl Outcome {
     }
 }
 
-/// A rename that was acknowledged, and when, by a clock that ticks at each call and each answer.
+/// An acknowledged rename. Its times are of a clock that ticks at each call and each result.
 struct Rename {
     department: i32,
     name: String,
@@ -164,7 +164,7 @@ impl Load {
         self.expected(start.exec(db).await.map(|_| true))
     }
 
-    /// Whether a naive write is done; an error of a constraint is counted.
+    /// Whether a naive write succeeded; an error of a constraint is counted.
     fn refused(&self, done: Result<(), DbErr>) -> bool {
         let Err(error) = done else {
             return true;
@@ -176,7 +176,7 @@ impl Load {
         false
     }
 
-    /// Whether a verb is done. What has ended cannot change; nothing else may happen.
+    /// Whether a verb succeeded. The only expected error is that the department has ended.
     fn expected(&self, done: Result<bool, Error>) -> bool {
         match done {
             Ok(done) => done,
@@ -205,7 +205,7 @@ impl Load {
         }
         assert!(
             self.naive || renames.len() > 150,
-            "hardly anything was renamed: {}",
+            "too few renames: {}",
             renames.len()
         );
         outcome
@@ -222,9 +222,9 @@ impl Outcome {
         self.lost += starts.iter().filter(|starts| starts.is_empty()).count();
         self.doubled += starts.iter().filter(|starts| starts.len() > 1).count();
         let acknowledged = |version: &&Version| renames.iter().any(|r| r.name == version.name);
-        let told = versions.iter().filter(acknowledged).count();
-        // The first one was there before.
-        self.unasked += versions.len() - 1 - told;
+        let known = versions.iter().filter(acknowledged).count();
+        // The first version existed before the load.
+        self.unacknowledged += versions.len() - 1 - known;
         for (one, one_starts) in renames.iter().zip(&starts) {
             for (other, other_starts) in renames.iter().zip(&starts) {
                 if one.done < other.began && one_starts.first() >= other_starts.first() {
@@ -240,22 +240,22 @@ impl Outcome {
     }
 }
 
-/// Renames in a transaction of the caller's that has read before, and says whether it was kept.
+/// Renames in a transaction of the caller that has read before; returns whether it was committed.
 async fn in_a_transaction(
     db: &DatabaseConnection,
     department: i32,
     change: sea_orm_archive::history::Change<Names>,
-    keep: bool,
+    commit: bool,
 ) -> Result<bool, Error> {
     let txn = db.begin().await?;
     Names::find_current_version(department).one(&txn).await?;
     let changed = change.exec(&txn).await;
-    if keep {
+    if commit {
         txn.commit().await?;
     } else {
         txn.rollback().await?;
     }
-    changed.map(|_| keep)
+    changed.map(|_| commit)
 }
 
 /// The SQLSTATE of an error.

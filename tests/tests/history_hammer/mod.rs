@@ -1,5 +1,5 @@
-//! Many rename the same few departments at once, for the races that nobody has thought of. At the end
-//! every rename that was acknowledged is looked for, in its place.
+//! Many sessions rename the same few departments at once, to find races that no other test covers. At the end every
+//! acknowledged rename must have one version, in the right order.
 
 mod dependents;
 mod load;
@@ -60,7 +60,7 @@ async fn guarded() -> Database {
     .await
 }
 
-/// A table whose constraints say nothing of periods.
+/// A table without constraints on periods.
 async fn unguarded() -> Database {
     Database::from_template("unguarded", async |db| {
         db.execute_unprepared(SCHEMA).await.map(drop)
@@ -69,15 +69,15 @@ async fn unguarded() -> Database {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_rename_is_in_its_place() {
+async fn every_acknowledged_rename_has_one_version_in_order() {
     let database = guarded().await;
     let outcome = Load::of_the_product().run(&database.connect().await).await;
     assert_eq!(outcome, Outcome::default());
 }
 
-/// The same load finds what is wrong with closing and opening without a lock.
+/// The same load detects the race of a rename that closes and opens versions without a lock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_naive_rename_is_caught() {
+async fn naive_rename_writes_wrong_versions_under_the_same_load() {
     let mut found = Outcome::default();
     for _ in 0..10 {
         let database = unguarded().await;
@@ -88,12 +88,15 @@ async fn a_naive_rename_is_caught() {
             break;
         }
     }
-    assert!(found.versions_are_wrong(), "the hammer does not bite");
+    assert!(
+        found.versions_are_wrong(),
+        "the load did not lead to a wrong version of a naive rename"
+    );
 }
 
-/// Constraints keep the table right, and the callers get errors instead.
+/// With constraints the versions are correct, but the callers get errors.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_naive_rename_is_refused_by_constraints() {
+async fn constraints_refuse_some_naive_renames() {
     let mut found = Outcome::default();
     for _ in 0..10 {
         let database = guarded().await;
@@ -104,6 +107,9 @@ async fn a_naive_rename_is_refused_by_constraints() {
             break;
         }
     }
-    assert!(found.errors > 0, "the hammer does not bite");
+    assert!(
+        found.errors > 0,
+        "the load did not lead to an error of a naive rename"
+    );
     assert_eq!(found.overlaps, 0);
 }

@@ -1,4 +1,4 @@
-//! What most people would write: close the open version and insert the next one, in a transaction.
+//! The obvious, wrong implementation: close the open version and insert the next one, in a transaction.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
 

@@ -1,4 +1,4 @@
-//! Archived and restored only as it was read.
+//! Archive and restore of a row only if its lock version is the one that was read.
 
 use sea_orm::{EntityTrait, TransactionTrait};
 use sea_orm_archive::error::{ConflictError, NotFoundError};
@@ -12,13 +12,13 @@ async fn deleted(db: &impl sea_orm::ConnectionTrait) -> note::deleted::Model {
     found.unwrap().unwrap()
 }
 
-fn is_conflict(error: &Error, versions: (i64, i64)) -> bool {
+fn is_conflict(error: &Error, lock_versions: (i64, i64)) -> bool {
     matches!(error, Error::Conflict(ConflictError::LockVersion { table, key, expected, found })
-        if table == "notes" && **key == json!({"id": 1}) && (*expected, *found) == versions)
+        if table == "notes" && **key == json!({"id": 1}) && (*expected, *found) == lock_versions)
 }
 
 #[tokio::test]
-async fn the_version_that_was_read_is_archived_and_restored() {
+async fn row_with_the_lock_version_read_is_archived_and_restored() {
     let notes = notes().await;
     let db = notes.connect().await;
     let before = contents(&db).await;
@@ -45,7 +45,7 @@ async fn the_version_that_was_read_is_archived_and_restored() {
 }
 
 #[tokio::test]
-async fn another_version_is_not_archived() {
+async fn row_with_another_lock_version_is_not_archived() {
     let notes = notes().await;
     let db = notes.connect().await;
     let stale = read(&db).await;
@@ -55,7 +55,7 @@ async fn another_version_is_not_archived() {
     assert!(is_conflict(&error, (3, 4)), "{error}");
     assert_eq!(
         error.to_string(),
-        r#"notes {"id":1} was changed since it was read: it has version 4, not 3; read it again, and decide again"#
+        r#"notes {"id":1} was changed since it was read: it has lock version 4, not 3; read it again, and decide again"#
     );
     let archive = || note::Entity::archive_by_id(1).at_lock_version(5);
     let error = archive().exec(&db).await.unwrap_err();
@@ -63,7 +63,7 @@ async fn another_version_is_not_archived() {
     let error = archive().preview(&db).await.unwrap_err();
     assert!(is_conflict(&error, (5, 4)), "{error}");
     assert_eq!(contents(&db).await, before);
-    // The last word counts, and then the row goes.
+    // The last call of `at_lock_version` wins.
     let archive = archive().at_lock_version(4);
     let preview = archive.clone().preview(&db).await.unwrap();
     assert_eq!(preview.rows["public.comments"], 1);
@@ -71,20 +71,20 @@ async fn another_version_is_not_archived() {
 }
 
 #[tokio::test]
-async fn another_version_is_not_restored() {
+async fn row_with_another_lock_version_is_not_restored() {
     let notes = notes().await;
     let db = notes.connect().await;
     let before = contents(&db).await;
     let archival = read(&db).await.archive(&db).await.unwrap();
     let stale = deleted(&db).await;
-    // Somebody restores the note, changes it, and archives it again.
+    // The note is restored, changed, and archived again.
     archival.restore(&db).await.unwrap();
     run(&db, "update notes set version = 4 where id = 1").await;
     read(&db).await.archive(&db).await.unwrap();
     let archived = contents(&db).await;
     let error = stale.restore_if_unchanged(&db).await.unwrap_err();
     assert!(is_conflict(&error, (3, 4)), "{error}");
-    let restore = |version| note::Entity::restore_by_id(1).at_lock_version(version);
+    let restore = |lock_version| note::Entity::restore_by_id(1).at_lock_version(lock_version);
     let error = restore(5).exec(&db).await.unwrap_err();
     assert!(is_conflict(&error, (5, 4)), "{error}");
     let error = restore(5).preview(&db).await.unwrap_err();
@@ -96,9 +96,9 @@ async fn another_version_is_not_restored() {
     assert_eq!(contents(&db).await, before);
 }
 
-/// Where the row is says more than which version it has.
+/// A row that is active, archived or missing is reported before its lock version is compared.
 #[tokio::test]
-async fn a_row_that_is_elsewhere() {
+async fn row_in_the_other_table_or_none_is_reported_first() {
     let notes = notes().await;
     let db = notes.connect().await;
     let error = note::Entity::restore_by_id(1)
@@ -142,14 +142,14 @@ async fn a_row_that_is_elsewhere() {
     }
 }
 
-/// What is in the way of a restore is told of the right version only.
+/// Conflicts are reported only if the lock version is the expected one.
 #[tokio::test]
-async fn a_restore_with_something_in_its_way() {
+async fn stale_lock_version_is_reported_before_other_conflicts() {
     let notes = notes().await;
     let db = notes.connect().await;
     note::Entity::archive_by_id(1).exec(&db).await.unwrap();
     run(&db, "update notes set slug = 'one' where id = 2").await;
-    let restore = |version| note::Entity::restore_by_id(1).at_lock_version(version);
+    let restore = |lock_version| note::Entity::restore_by_id(1).at_lock_version(lock_version);
     let error = restore(4).exec(&db).await.unwrap_err();
     assert!(is_conflict(&error, (4, 3)), "{error}");
     let error = restore(3).exec(&db).await.unwrap_err();
@@ -163,7 +163,7 @@ async fn a_restore_with_something_in_its_way() {
 }
 
 #[tokio::test]
-async fn in_a_transaction_of_the_callers() {
+async fn stale_lock_version_leaves_the_callers_transaction_usable() {
     let notes = notes().await;
     let db = notes.connect().await;
     let before = contents(&db).await;

@@ -1,4 +1,4 @@
-//! What the one who comes second is told.
+//! The error of the second of two writers.
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::{IntoActiveModel, TransactionTrait};
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::locking::notes::{contents, note, notes, open, read, run, unarchived};
 
 #[tokio::test]
-async fn of_two_writers_one_wins_and_the_other_gets_the_row() {
+async fn second_of_two_writers_gets_the_current_row() {
     let notes = notes().await;
     let db = notes.connect().await;
     let (mut first, mut second) = (open(&db).await, open(&db).await);
@@ -19,7 +19,7 @@ async fn of_two_writers_one_wins_and_the_other_gets_the_row() {
     let error = second.update_if_unchanged(&db).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        r#"notes {"id":1} was changed since it was read: it has version 4, not 3"#
+        r#"notes {"id":1} was changed since it was read: it has lock version 4, not 3"#
     );
     match error {
         UpdateError::Conflict {
@@ -31,7 +31,7 @@ async fn of_two_writers_one_wins_and_the_other_gets_the_row() {
         } => {
             assert_eq!((table.as_str(), *key), ("notes", json!({"id": 1})));
             assert_eq!(*current, saved);
-            // And goes on from there.
+            // It can be changed and saved again.
             let mut again = current.into_active_model();
             again.color = Set(None);
             let saved = again.update_if_unchanged(&db).await.unwrap();
@@ -44,9 +44,9 @@ async fn of_two_writers_one_wins_and_the_other_gets_the_row() {
     }
 }
 
-/// For those who do not look at the row.
+/// For callers that do not need the row.
 #[tokio::test]
-async fn without_the_row_it_is_an_error_like_others() {
+async fn update_error_converts_into_error() {
     async fn save(
         note: note::ActiveModel,
         db: &sea_orm::DatabaseConnection,
@@ -70,7 +70,7 @@ async fn without_the_row_it_is_an_error_like_others() {
 }
 
 #[tokio::test]
-async fn a_row_that_was_deleted() {
+async fn deleted_row_is_reported_as_not_found() {
     let notes = notes().await;
     let db = notes.connect().await;
     let mut note = open(&db).await;
@@ -93,7 +93,7 @@ async fn a_row_that_was_deleted() {
 }
 
 #[tokio::test]
-async fn a_row_that_was_archived() {
+async fn archived_row_is_reported_with_its_archival() {
     let notes = notes().await;
     let db = notes.connect().await;
     let mut note = open(&db).await;
@@ -114,25 +114,25 @@ async fn a_row_that_was_archived() {
         ),
         "{error}"
     );
-    // An entity without an archive does not know.
-    let blind = unarchived::ActiveModel {
+    // An entity that is not archivable does not report the archival.
+    let unarchived = unarchived::ActiveModel {
         id: Set(1),
         text: Set("new".to_owned()),
         version: Set(3),
     };
-    let error = blind.update_if_unchanged(&db).await.unwrap_err();
+    let error = unarchived.update_if_unchanged(&db).await.unwrap_err();
     assert!(
         matches!(error, UpdateError::NotFound { archival: None, .. }),
         "{error}"
     );
     assert_eq!(contents(&db).await, before);
-    // It comes back with its version, and can be written.
+    // The row is restored with its lock version, and can be written.
     archival.restore(&db).await.unwrap();
     assert_eq!(note.update_if_unchanged(&db).await.unwrap().version, 4);
 }
 
 #[tokio::test]
-async fn a_transaction_of_the_callers_stays_usable() {
+async fn conflict_leaves_the_callers_transaction_usable() {
     let notes = notes().await;
     let db = notes.connect().await;
     let before = contents(&db).await;
@@ -151,7 +151,7 @@ async fn a_transaction_of_the_callers_stays_usable() {
     let error = stale.update_if_unchanged(&txn).await.unwrap_err();
     assert!(matches!(error, UpdateError::NotFound { .. }), "{error}");
     assert_eq!(read(&txn).await.text, "new");
-    // A savepoint of the caller's takes the version back with it.
+    // A rolled back savepoint of the caller resets the lock version.
     let nested = txn.begin().await.unwrap();
     let mut note = open(&nested).await;
     note.text = Set("nested".to_owned());

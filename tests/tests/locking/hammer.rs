@@ -13,7 +13,7 @@ use crate::locking::notes::{note, notes, open, read, run};
 const WRITERS: usize = 8;
 const EACH: usize = 25;
 
-/// How the number is written: `false` where the writer has to read again.
+/// How the number is written. `write` returns `false` if the writer has to read again.
 #[derive(Clone, Copy)]
 enum Way {
     Locked,
@@ -33,7 +33,7 @@ impl Way {
     }
 }
 
-/// What the number is at the end, and the version.
+/// The number at the end, and the lock version.
 async fn count(way: Way) -> (usize, i32) {
     let notes = notes().await;
     let db = notes.connect().await;
@@ -61,14 +61,14 @@ async fn count(way: Way) -> (usize, i32) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_increment_is_lost() {
+async fn optimistic_lock_loses_no_increment() {
     let all = WRITERS * EACH;
     assert_eq!(count(Way::Locked).await, (all, i32::try_from(all).unwrap()));
 }
 
-/// The same load finds what is wrong without the lock.
+/// The same load loses increments without the optimistic lock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_lock_increments_are_lost() {
+async fn increments_are_lost_without_the_optimistic_lock() {
     let mut least = usize::MAX;
     for _ in 0..10 {
         least = count(Way::Unlocked).await.0;
@@ -76,13 +76,16 @@ async fn without_the_lock_increments_are_lost() {
             break;
         }
     }
-    assert!(least < WRITERS * EACH, "the hammer does not bite");
+    assert!(
+        least < WRITERS * EACH,
+        "the load did not lose an increment without the lock"
+    );
 }
 
-/// A note that is archived and restored all the time: every increment that was acknowledged is there,
-/// and nobody is told that it was deleted.
+/// A note that is archived and restored again and again: no acknowledged increment is lost, and no writer gets the error
+/// that the note was deleted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_increment_is_lost_on_a_row_that_comes_and_goes() {
+async fn no_increment_is_lost_on_a_row_that_moves_repeatedly() {
     let notes = notes().await;
     let db = notes.connect().await;
     run(&db, "update notes set version = 0 where id = 1").await;

@@ -1,4 +1,4 @@
-//! Nobody overwrites what they have not read: versions of rows, under one writer and under many.
+//! Optimistic locking: no writer overwrites a change that it has not read, with one writer and with many.
 
 mod archive;
 mod conflicts;

@@ -1,4 +1,4 @@
-//! Notes whose rows count their versions, with comments below them.
+//! Notes with a lock version in the column `version`, with comments below them.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel};
 use sea_orm_archive_migration::ArchiveSchema;
@@ -52,7 +52,7 @@ pub mod comment {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The table of the notes, for those who know of no archive.
+/// An entity over the table of the notes that is not archivable.
 pub mod unarchived {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveOptimisticLock;
@@ -73,7 +73,7 @@ pub mod unarchived {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Note 1 in version 3, with a comment, and note 2 in version 0.
+/// Note 1 with lock version 3 and a comment, and note 2 with lock version 0.
 pub async fn notes() -> Database {
     Database::from_template("notes", async |db| migrate(&db).await).await
 }
@@ -112,17 +112,17 @@ async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Note 1, as it is now.
+/// Reads note 1.
 pub async fn read(db: &impl ConnectionTrait) -> note::Model {
     note::Entity::find_by_id(1).one(db).await.unwrap().unwrap()
 }
 
-/// Note 1 as it is now, to be changed.
+/// Reads note 1, as an active model.
 pub async fn open(db: &impl ConnectionTrait) -> note::ActiveModel {
     read(db).await.into_active_model()
 }
 
-/// Every note, active or archived, to compare.
+/// Every active and archived note and comment, as text to compare.
 pub async fn contents(db: &impl ConnectionTrait) -> Vec<String> {
     let sql = "select 'active ' || t::text from notes t
                union all select 'comment ' || t::text from comments t

@@ -1,4 +1,4 @@
-//! Fixed interleavings: who comes second waits for who came first, and then decides.
+//! Races in fixed interleavings: the second session waits for the first, then checks the lock version.
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::{AccessMode, IsolationLevel, TransactionTrait};
@@ -15,7 +15,7 @@ async fn sessions(notes: &Database) -> (Session, Session) {
     (notes.session("first").await, notes.session("second").await)
 }
 
-/// The first writer holds the row, the second one has read the same version and waits.
+/// Race: two writers have read the same lock version. The first holds the row, and the second waits.
 async fn second_waits(commits: bool) -> (Session, Result<note::Model, UpdateError<note::Model>>) {
     let notes = notes().await;
     let (first, second) = sessions(&notes).await;
@@ -43,7 +43,7 @@ async fn second_waits(commits: bool) -> (Session, Result<note::Model, UpdateErro
 }
 
 #[tokio::test]
-async fn the_first_one_commits() {
+async fn second_writer_gets_a_conflict_if_the_first_commits() {
     let (_, outcome) = second_waits(true).await;
     match outcome.unwrap_err() {
         UpdateError::Conflict {
@@ -57,15 +57,15 @@ async fn the_first_one_commits() {
 }
 
 #[tokio::test]
-async fn the_first_one_rolls_back() {
+async fn second_writer_succeeds_if_the_first_rolls_back() {
     let (_, outcome) = second_waits(false).await;
     let saved = outcome.unwrap();
     assert_eq!((saved.text.as_str(), saved.version), ("second", 4));
 }
 
-/// Above READ COMMITTED the database itself refuses, and the transaction has to begin again.
+/// Above READ COMMITTED the database refuses the update, and the caller has to retry the transaction.
 #[tokio::test]
-async fn at_repeatable_read() {
+async fn conflict_at_repeatable_read_is_a_retry_error() {
     let notes = notes().await;
     let (first, second) = sessions(&notes).await;
     let level = Some(IsolationLevel::RepeatableRead);
@@ -86,9 +86,9 @@ async fn at_repeatable_read() {
     );
 }
 
-/// On a pool it begins again by itself, and finds the conflict.
+/// On a pool the call is retried, and reports the conflict.
 #[tokio::test]
-async fn at_repeatable_read_on_a_pool() {
+async fn call_at_repeatable_read_on_a_pool_is_retried_and_reports_the_conflict() {
     let notes = notes().await;
     let (first, second) = sessions(&notes).await;
     run(
@@ -112,10 +112,9 @@ async fn at_repeatable_read_on_a_pool() {
     );
 }
 
-/// A note is changed while an archive of what was read waits for it: the archive looks again at the
-/// row as it is then, and leaves it.
+/// Race: a note is changed while an archive of it waits. The archive checks the lock version again, and refuses.
 #[tokio::test]
-async fn a_change_commits_while_an_archive_waits() {
+async fn archive_that_waited_for_a_change_is_refused() {
     let notes = notes().await;
     let (writer, archiver) = sessions(&notes).await;
     let read = read(&archiver.db()).await;
@@ -146,9 +145,9 @@ async fn a_change_commits_while_an_archive_waits() {
     );
 }
 
-/// The same, and the change is taken back: the archive goes on.
+/// The same if the change is rolled back: the archive succeeds.
 #[tokio::test]
-async fn a_change_rolls_back_while_an_archive_waits() {
+async fn archive_that_waited_for_a_rolled_back_change_succeeds() {
     let notes = notes().await;
     let (writer, archiver) = sessions(&notes).await;
     let read = read(&archiver.db()).await;
@@ -171,9 +170,9 @@ async fn a_change_rolls_back_while_an_archive_waits() {
     );
 }
 
-/// An archive comes first: the writer finds the row gone, and is told where it is.
+/// Race: a note is archived while a change of it waits. The error of the change contains the archival.
 #[tokio::test]
-async fn an_archive_commits_while_a_change_waits() {
+async fn change_that_waited_for_an_archive_reports_the_archival() {
     let notes = notes().await;
     let (archiver, writer) = sessions(&notes).await;
     let mut note = open(&writer.db()).await;
@@ -196,7 +195,7 @@ async fn an_archive_commits_while_a_change_waits() {
     }
 }
 
-/// Drafts, which only one test knows: the plan of their restore is of its own tables.
+/// An entity for one test, so that the cached plan of its restore belongs to the tables of that test.
 mod draft {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::{DeriveArchive, DeriveOptimisticLock};
@@ -214,12 +213,11 @@ mod draft {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Somebody repairs an archived row by hand while it is restored: the restore waits, looks again, and
-/// leaves it. On the fast way; and on the careful one, which a deferrable constraint takes in a
-/// transaction of the caller's.
+/// Race: an archived row is changed with plain SQL while a restore of it waits. The restore checks the lock version again,
+/// and refuses. In one statement, and step by step, as with a deferrable constraint in a transaction of the caller.
 #[tokio::test]
-async fn an_archived_row_is_changed_while_a_restore_waits() {
-    for careful in [false, true] {
+async fn restore_that_waited_for_a_change_of_the_archived_row_is_refused() {
+    for in_transaction in [false, true] {
         let notes = notes().await;
         let (writer, restorer) = sessions(&notes).await;
         run(
@@ -239,7 +237,7 @@ async fn an_archived_row_is_changed_while_a_restore_waits() {
         let db = restorer.db();
         let restore = draft::Entity::restore_by_id(1).at_lock_version(3);
         let restoring = restorer.start(async move {
-            if careful {
+            if in_transaction {
                 restore.exec(&db.begin().await?).await
             } else {
                 restore.exec(&db).await

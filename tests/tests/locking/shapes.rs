@@ -1,4 +1,4 @@
-//! Keys of several columns and of other types, names of any spelling, columns with types of their own.
+//! Composite keys, keys of other types, names that need quoting, and columns of user-defined types.
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
@@ -29,7 +29,7 @@ mod grade {
         #[sea_orm(primary_key, auto_increment = false, column_name = "Course \"Code\"")]
         pub code: String,
         pub grade: i32,
-        #[sea_orm(column_name = "Row Version")]
+        #[sea_orm(column_name = "Lock Version")]
         pub r#type: i64,
     }
 
@@ -87,7 +87,7 @@ async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
         .col(integer("tenant_id"))
         .col(text("Course \"Code\""))
         .col(integer("grade"))
-        .col(big_integer("Row Version").default(0))
+        .col(big_integer("Lock Version").default(0))
         .primary_key(Index::create().col("tenant_id").col("Course \"Code\""))
         .to_owned();
     let documents = Table::create()
@@ -97,7 +97,7 @@ async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
         .col(custom("address", "inet"))
         .col(small_integer("revision").default(0))
         .to_owned();
-    // A name that our own statements use, too.
+    // A name that statements of sea-orm-archive use as an alias, too.
     let grades = ArchivedTable::new(grades).archive_table("k");
     manager.create_archived_table(grades).await?;
     manager.create_archived_table(documents).await?;
@@ -111,7 +111,7 @@ async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_key_of_several_columns_and_a_version_of_another_name() {
+async fn composite_key_and_another_name_of_the_lock_version() {
     let shapes = shapes().await;
     let db = shapes.connect().await;
     let key = || (1, "a'b".to_owned());
@@ -171,7 +171,7 @@ async fn a_key_of_several_columns_and_a_version_of_another_name() {
     );
     deleted.r#type = 1;
     deleted.restore_if_unchanged(&db).await.unwrap();
-    // The other rows were left alone.
+    // The other rows were not changed.
     assert_eq!(
         column(
             &db,
@@ -183,12 +183,12 @@ async fn a_key_of_several_columns_and_a_version_of_another_name() {
 }
 
 #[tokio::test]
-async fn the_last_version_of_a_big_and_of_a_small_number() {
+async fn greatest_lock_version_of_bigint_and_smallint_is_not_exceeded() {
     let shapes = shapes().await;
     let db = shapes.connect().await;
     run(
         &db,
-        "update \"The School\".\"Grades\" set \"Row Version\" = 9223372036854775806;
+        "update \"The School\".\"Grades\" set \"Lock Version\" = 9223372036854775806;
          update documents set revision = 32767",
     )
     .await;
@@ -228,7 +228,7 @@ async fn the_last_version_of_a_big_and_of_a_small_number() {
 
 /// A uuid, an enum of the database, and a column that is read and written as another type.
 #[tokio::test]
-async fn columns_with_types_of_their_own() {
+async fn columns_of_type_uuid_enum_and_inet() {
     let shapes = shapes().await;
     let db = shapes.connect().await;
     let id = Uuid::from_u128(1);

@@ -1,4 +1,4 @@
-//! What is written, and what is not.
+//! What an update writes.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,9 +9,9 @@ use sea_orm_archive::prelude::*;
 
 use crate::locking::notes::{contents, note, notes, open, read, run};
 
-/// A column that was not changed keeps what somebody else wrote into it without counting.
+/// A column that was not set is not written: a change by another writer that did not count stays.
 #[tokio::test]
-async fn only_what_changed_is_written_and_the_version_is_counted() {
+async fn only_changed_columns_and_the_lock_version_are_written() {
     let notes = notes().await;
     let db = notes.connect().await;
     let mut note = open(&db).await;
@@ -25,7 +25,7 @@ async fn only_what_changed_is_written_and_the_version_is_counted() {
 }
 
 #[tokio::test]
-async fn one_statement_without_a_transaction() {
+async fn update_is_one_statement_without_a_transaction() {
     let notes = notes().await;
     let mut db = notes.connect().await;
     let sent = Arc::new(Mutex::new(Vec::new()));
@@ -46,9 +46,9 @@ async fn one_statement_without_a_transaction() {
     );
 }
 
-/// The version of a request, which read the row long ago.
+/// The lock version of a request, which read the row before.
 #[tokio::test]
-async fn a_version_that_is_set_is_the_one_that_was_read() {
+async fn lock_version_that_is_set_is_the_expected_one() {
     let notes = notes().await;
     let db = notes.connect().await;
     let request = |version| note::ActiveModel {
@@ -73,13 +73,13 @@ async fn a_version_that_is_set_is_the_one_that_was_read() {
 }
 
 #[tokio::test]
-async fn nothing_changed() {
+async fn unchanged_model_checks_the_lock_version_and_writes_nothing() {
     let notes = notes().await;
     let db = notes.connect().await;
     let before = contents(&db).await;
     let same = open(&db).await.update_if_unchanged(&db).await.unwrap();
     assert_eq!(same, read(&db).await);
-    // A version that is set is no change either.
+    // Setting the lock version is not a change.
     let mut note = open(&db).await;
     note.version = Set(3);
     assert_eq!(note.update_if_unchanged(&db).await.unwrap(), same);
@@ -96,16 +96,16 @@ async fn nothing_changed() {
         }) => assert_eq!(current.text, "new"),
         other => panic!("{other:?}"),
     }
-    let mut gone = open(&db).await;
-    gone.id = Unchanged(99);
+    let mut missing = open(&db).await;
+    missing.id = Unchanged(99);
     assert!(matches!(
-        gone.update_if_unchanged(&db).await,
+        missing.update_if_unchanged(&db).await,
         Err(UpdateError::NotFound { archival: None, .. })
     ));
 }
 
 #[tokio::test]
-async fn what_is_not_set() {
+async fn unset_key_or_lock_version_is_refused() {
     let notes = notes().await;
     let db = notes.connect().await;
     let before = contents(&db).await;
@@ -133,7 +133,7 @@ async fn what_is_not_set() {
 }
 
 #[tokio::test]
-async fn the_last_version() {
+async fn greatest_lock_version_is_not_exceeded() {
     let notes = notes().await;
     let db = notes.connect().await;
     run(&db, "update notes set version = 2147483647").await;
@@ -149,9 +149,9 @@ async fn the_last_version() {
     assert_eq!(contents(&db).await, before);
 }
 
-/// A value that no other row may have is the database's to refuse, as in any update.
+/// A unique violation is an error of the database, as in any update.
 #[tokio::test]
-async fn an_error_of_the_database() {
+async fn unique_violation_is_an_error_of_the_database() {
     let notes = notes().await;
     let db = notes.connect().await;
     let before = contents(&db).await;
@@ -162,28 +162,31 @@ async fn an_error_of_the_database() {
     assert_eq!(contents(&db).await, before);
 }
 
-/// The row has the version and is not written: no conflict, and nobody waits for ever.
+/// The row has the expected lock version but is not written: this is reported as a trigger, not as a conflict.
 #[tokio::test]
-async fn a_trigger_that_keeps_the_row_from_being_written() {
+async fn trigger_that_skips_the_update_is_reported() {
     let notes = notes().await;
     let db = notes.connect().await;
     run(
         &db,
-        "create function keep() returns trigger language plpgsql as 'begin return null; end';
-         create trigger keep before update on notes for each row execute function keep()",
+        "create function skip_row() returns trigger language plpgsql as 'begin return null; end';
+         create trigger skip_row before update on notes for each row execute function skip_row()",
     )
     .await;
     let mut note = open(&db).await;
     note.text = Set("new".to_owned());
     match note.update_if_unchanged(&db).await {
         Err(UpdateError::Other(Error::Drift(DriftError::Trigger { message: text }))) => {
-            assert!(text.contains(r#"notes {"id":1} has version 3"#), "{text}");
+            assert!(
+                text.contains(r#"notes {"id":1} has lock version 3"#),
+                "{text}"
+            );
         }
         other => panic!("{other:?}"),
     }
 }
 
-/// Notes with hooks, one of which counts versions itself.
+/// Notes with hooks, one of which increments the lock version itself.
 mod hooked {
     use sea_orm::ActiveValue::Set;
     use sea_orm::entity::prelude::*;
@@ -208,7 +211,7 @@ mod hooked {
             C: ConnectionTrait,
         {
             if self.text.try_as_ref().is_some_and(String::is_empty) {
-                return Err(DbErr::Custom("a note says something".to_owned()));
+                return Err(DbErr::Custom("a note needs a text".to_owned()));
             }
             self.color = Set(Some(format!("before, insert = {insert}")));
             self.version = Set(self.version.take().unwrap_or_default() + 1);
@@ -228,7 +231,7 @@ mod hooked {
 }
 
 #[tokio::test]
-async fn the_hooks_of_an_update_are_called() {
+async fn hooks_of_an_update_are_called() {
     let notes = notes().await;
     let db = notes.connect().await;
     let read = hooked::Entity::find_by_id(1)
@@ -243,12 +246,12 @@ async fn the_hooks_of_an_update_are_called() {
     assert_eq!(saved.color.as_deref(), Some("before, insert = false"));
     assert_eq!(saved.version, 4);
 
-    // What a hook refuses is not written, and a conflict is not told to the other one.
+    // If `before_save` refuses, nothing is written; after a conflict, `after_save` is not called.
     let before = contents(&db).await;
     let mut note = read.clone().into_active_model();
     note.text = Set(String::new());
     let error = note.update_if_unchanged(&db).await.unwrap_err();
-    assert_eq!(error.to_string(), "Custom Error: a note says something");
+    assert_eq!(error.to_string(), "Custom Error: a note needs a text");
     match read.into_active_model().update_if_unchanged(&db).await {
         Err(UpdateError::Conflict { current, .. }) => assert_eq!(current.text, "new"),
         other => panic!("{other:?}"),

@@ -1,10 +1,10 @@
-//! Both tables change together.
+//! `alter_archived_table` alters a table and its archive table together.
 
 use sea_orm::DbErr;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::prelude::*;
 
-use crate::migration::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_mentions, refused};
 
 /// A table `t` with an active row 1 and an archived row 2, both with n = 5 and x = 'a'.
 async fn with_rows() -> Result<Migrated, DbErr> {
@@ -25,7 +25,7 @@ fn alter() -> TableAlterStatement {
 }
 
 #[tokio::test]
-async fn a_new_column_brings_its_default_to_archived_rows_and_not_to_the_archive_table()
+async fn new_column_fills_archived_rows_with_its_default_but_the_archive_table_has_no_default()
 -> Result<(), DbErr> {
     let m = with_rows().await?;
     for _ in 0..2 {
@@ -52,7 +52,7 @@ async fn a_new_column_brings_its_default_to_archived_rows_and_not_to_the_archive
 }
 
 #[tokio::test]
-async fn a_default_that_comes_later_is_not_for_archived_rows() -> Result<(), DbErr> {
+async fn default_set_later_is_not_written_to_archived_rows() -> Result<(), DbErr> {
     let m = with_rows().await?;
     m.manager()
         .alter_archived_table(alter().add_column(ColumnDef::new("y").integer()))
@@ -73,7 +73,8 @@ async fn a_default_that_comes_later_is_not_for_archived_rows() -> Result<(), DbE
 }
 
 #[tokio::test]
-async fn a_new_column_without_a_value_for_archived_rows_is_refused() -> Result<(), DbErr> {
+async fn new_not_null_column_without_a_default_is_refused_if_there_are_archived_rows()
+-> Result<(), DbErr> {
     let m = with_rows().await?;
     m.run("delete from t").await;
     let before = (m.columns("t").await, m.columns("deleted_t").await);
@@ -82,7 +83,7 @@ async fn a_new_column_without_a_value_for_archived_rows_is_refused() -> Result<(
             .alter_archived_table(alter().add_column(ColumnDef::new("y").integer().not_null()))
             .await,
     );
-    assert_says(
+    assert_mentions(
         &error,
         &["public.t", "\"y\"", "1 rows of public.deleted_t", "default"],
     );
@@ -94,7 +95,8 @@ async fn a_new_column_without_a_value_for_archived_rows_is_refused() -> Result<(
 }
 
 #[tokio::test]
-async fn generated_and_identity_columns_are_values_in_the_archive_table() -> Result<(), DbErr> {
+async fn generated_and_identity_columns_are_plain_columns_in_the_archive_table() -> Result<(), DbErr>
+{
     let m = with_rows().await?;
     m.manager()
         .alter_archived_table(
@@ -136,7 +138,7 @@ async fn generated_and_identity_columns_are_values_in_the_archive_table() -> Res
 }
 
 #[tokio::test]
-async fn a_column_is_renamed_and_keeps_what_is_archived() -> Result<(), DbErr> {
+async fn renamed_column_is_renamed_in_both_tables() -> Result<(), DbErr> {
     let m = with_rows().await?;
     m.manager()
         .alter_archived_table(alter().rename_column("x", "y"))
@@ -151,13 +153,13 @@ async fn a_column_is_renamed_and_keeps_what_is_archived() -> Result<(), DbErr> {
             .alter_archived_table(alter().rename_column("y", "deleted_at"))
             .await,
     );
-    assert_says(&error, &["deleted_at"]);
+    assert_mentions(&error, &["deleted_at"]);
     assert_eq!(m.one::<String>("select y from t").await, "a");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_dropped_column_is_dropped_from_both() -> Result<(), DbErr> {
+async fn dropped_column_is_dropped_from_both_tables() -> Result<(), DbErr> {
     let m = with_rows().await?;
     for _ in 0..2 {
         m.manager()
@@ -170,7 +172,7 @@ async fn a_dropped_column_is_dropped_from_both() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_column_that_is_dropped_and_added_again_is_a_new_one() -> Result<(), DbErr> {
+async fn column_dropped_and_added_again_has_the_new_type_and_default() -> Result<(), DbErr> {
     let m = with_rows().await?;
     m.manager()
         .alter_archived_table(
@@ -184,7 +186,7 @@ async fn a_column_that_is_dropped_and_added_again_is_a_new_one() -> Result<(), D
 }
 
 #[tokio::test]
-async fn types_and_not_null_follow() -> Result<(), DbErr> {
+async fn type_and_not_null_change_in_both_tables() -> Result<(), DbErr> {
     let m = with_rows().await?;
     m.manager()
         .alter_archived_table(
@@ -207,13 +209,13 @@ async fn types_and_not_null_follow() -> Result<(), DbErr> {
             .alter_archived_table(alter().modify_column(ColumnDef::new("n").not_null()))
             .await,
     );
-    assert_says(&error, &["\"n\"", "public.t", "1 rows of public.deleted_t"]);
+    assert_mentions(&error, &["\"n\"", "public.t", "1 rows of public.deleted_t"]);
     assert_eq!(m.columns("t").await[1], "n bigint");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_conversion_with_using_is_the_same_in_both() -> Result<(), DbErr> {
+async fn using_converts_the_rows_of_both_tables() -> Result<(), DbErr> {
     let m = with_rows().await?;
     let convert = || {
         let mut column = ColumnDef::new("x");
@@ -229,10 +231,7 @@ async fn a_conversion_with_using_is_the_same_in_both() -> Result<(), DbErr> {
             )
             .await,
     );
-    assert_says(
-        &error,
-        &["public.deleted_t", "USING", "statement of its own"],
-    );
+    assert_mentions(&error, &["public.deleted_t", "USING", "separate statement"]);
     m.manager()
         .alter_archived_table(alter().modify_column(convert()))
         .await?;
@@ -245,8 +244,7 @@ async fn a_conversion_with_using_is_the_same_in_both() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn foreign_keys_stay_with_the_table_and_get_an_index_on_the_archive_table()
--> Result<(), DbErr> {
+async fn new_foreign_key_creates_only_an_index_on_the_archive_table() -> Result<(), DbErr> {
     let m = with_rows().await?;
     m.run("create table users (id int primary key); insert into users values (5)")
         .await;
@@ -273,14 +271,14 @@ async fn foreign_keys_stay_with_the_table_and_get_an_index_on_the_archive_table(
 }
 
 #[tokio::test]
-async fn a_table_keeps_its_key() -> Result<(), DbErr> {
+async fn primary_key_can_be_replaced_but_not_dropped() -> Result<(), DbErr> {
     let m = with_rows().await?;
     let error = refused(
         m.manager()
             .alter_archived_table(alter().drop_constraint("t_pkey"))
             .await,
     );
-    assert_says(&error, &["public.t", "no primary key"]);
+    assert_mentions(&error, &["public.t", "no primary key"]);
     let mut wider = alter();
     wider.drop_constraint("t_pkey").add_column(
         ColumnDef::new("part")
@@ -295,7 +293,7 @@ async fn a_table_keeps_its_key() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn statements_that_cannot_work_are_refused() -> Result<(), DbErr> {
+async fn statements_without_a_table_or_a_change_are_refused() -> Result<(), DbErr> {
     let m = with_rows().await?;
     m.run("create table plain (id int primary key)").await;
     let manager = m.manager();
@@ -305,16 +303,16 @@ async fn statements_that_cannot_work_are_refused() -> Result<(), DbErr> {
             .add_column(ColumnDef::new("y").integer())
             .to_owned()
     };
-    for (statement, says) in [
+    for (statement, expected) in [
         (add("plain"), "public.plain has no archive table"),
         (add("missing"), "there is no table"),
         (alter(), "changes nothing"),
         (Table::alter().drop_column("x").to_owned(), "names no table"),
         (TableAlterStatement::new(), "changes nothing"),
     ] {
-        assert_says(
+        assert_mentions(
             &refused(manager.alter_archived_table(statement).await),
-            &[says],
+            &[expected],
         );
     }
     Ok(())

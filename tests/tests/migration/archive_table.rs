@@ -1,10 +1,10 @@
-//! What an archive table is made of.
+//! The columns, indexes and constraints of an archive table.
 
 use sea_orm::{DbErr, TransactionTrait};
 use sea_orm_archive_migration::{ArchiveSchema, ArchivedTable, ExistingTable};
 use sea_orm_migration::prelude::*;
 
-use crate::migration::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_mentions, refused};
 
 fn posts() -> TableCreateStatement {
     Table::create()
@@ -27,8 +27,7 @@ fn posts() -> TableCreateStatement {
 }
 
 #[tokio::test]
-async fn a_new_table_has_a_archive_table_with_the_same_columns_and_three_more() -> Result<(), DbErr>
-{
+async fn archive_table_of_a_new_table_has_the_same_columns_and_three_more() -> Result<(), DbErr> {
     let m = Migrated::new().await;
     m.manager().create_archived_table(posts()).await?;
     assert_eq!(
@@ -58,7 +57,7 @@ async fn a_new_table_has_a_archive_table_with_the_same_columns_and_three_more() 
 }
 
 #[tokio::test]
-async fn a_archive_table_is_registered_with_the_names_of_its_columns() -> Result<(), DbErr> {
+async fn archive_table_is_registered_with_the_names_of_its_columns() -> Result<(), DbErr> {
     let m = Migrated::new().await;
     let invoices = ArchivedTable::new(
         Table::create()
@@ -68,9 +67,9 @@ async fn a_archive_table_is_registered_with_the_names_of_its_columns() -> Result
     )
     .archive_table("invoice_archive")
     .deleted_by(ColumnType::Uuid)
-    .deleted_at_column("gone_at")
-    .deleted_by_column("gone_by")
-    .archival_id_column("gone_with");
+    .deleted_at_column("removed_at")
+    .deleted_by_column("removed_by")
+    .archival_id_column("removed_with");
     m.manager().create_archived_table(invoices.clone()).await?;
     m.manager().create_archived_table(invoices).await?;
     assert_eq!(
@@ -78,22 +77,22 @@ async fn a_archive_table_is_registered_with_the_names_of_its_columns() -> Result
         [
             "id uuid not null",
             "deleted_at date",
-            "gone_at timestamp with time zone not null",
-            "gone_by uuid",
-            "gone_with bigint not null",
+            "removed_at timestamp with time zone not null",
+            "removed_by uuid",
+            "removed_with bigint not null",
         ]
     );
     assert_eq!(
         m.all::<String>("select concat_ws(' ', active, archive_table, deleted_at_column, deleted_by_column, archival_id_column)
                          from archive.archived_table")
             .await,
-        ["invoices invoice_archive gone_at gone_by gone_with"]
+        ["invoices invoice_archive removed_at removed_by removed_with"]
     );
     Ok(())
 }
 
 #[tokio::test]
-async fn the_type_of_deleted_by_may_be_one_that_postgresql_has_to_look_up() -> Result<(), DbErr> {
+async fn deleted_by_may_have_a_domain_or_a_type_with_a_length() -> Result<(), DbErr> {
     let m = Migrated::with(
         "create table a (id int primary key); create table b (id int primary key); create domain account as text;",
     )
@@ -119,12 +118,13 @@ async fn the_type_of_deleted_by_may_be_one_that_postgresql_has_to_look_up() -> R
         .manager()
         .archive_existing_table(ExistingTable::new("a").deleted_by(ColumnType::Uuid))
         .await;
-    assert_says(&refused(other), &["deleted_a", "deleted_by", "uuid"]);
+    assert_mentions(&refused(other), &["deleted_a", "deleted_by", "uuid"]);
     Ok(())
 }
 
 #[tokio::test]
-async fn what_would_change_a_row_or_keep_it_out_is_not_in_the_archive_table() -> Result<(), DbErr> {
+async fn archive_table_has_no_defaults_constraints_identity_or_generated_columns()
+-> Result<(), DbErr> {
     let m = Migrated::with(
         r#"create table authors (id int primary key);
            create table posts (
@@ -174,10 +174,10 @@ async fn what_would_change_a_row_or_keep_it_out_is_not_in_the_archive_table() ->
 }
 
 #[tokio::test]
-async fn columns_that_were_dropped_leave_no_hole() -> Result<(), DbErr> {
+async fn dropped_columns_are_not_in_the_archive_table() -> Result<(), DbErr> {
     let m = Migrated::with(
-        "create table t (gone int, id int primary key, also_gone int, b text);
-         alter table t drop gone, drop also_gone",
+        "create table t (dropped int, id int primary key, also_dropped int, b text);
+         alter table t drop dropped, drop also_dropped",
     )
     .await;
     m.manager().archive_existing_table("t").await?;
@@ -189,7 +189,7 @@ async fn columns_that_were_dropped_leave_no_hole() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_composite_key_keeps_its_order_and_serves_the_foreign_key_it_begins_with()
+async fn composite_key_has_the_same_order_and_is_the_index_of_a_foreign_key_that_it_begins_with()
 -> Result<(), DbErr> {
     let m = Migrated::with(
         "create table posts (tenant int, id int, primary key (tenant, id));
@@ -215,7 +215,7 @@ async fn a_composite_key_keeps_its_order_and_serves_the_foreign_key_it_begins_wi
 }
 
 #[tokio::test]
-async fn the_archive_table_of_a_partitioned_table_is_a_plain_table() -> Result<(), DbErr> {
+async fn archive_table_of_a_partitioned_table_is_not_partitioned() -> Result<(), DbErr> {
     let m = Migrated::with(
         "create table events (id bigint, at date, what text, primary key (id, at)) partition by range (at);
          create table events_2025 partition of events for values from ('2025-01-01') to ('2026-01-01')",
@@ -233,7 +233,7 @@ async fn the_archive_table_of_a_partitioned_table_is_a_plain_table() -> Result<(
         ["key id, at", "archival_id", "deleted_at"]
     );
     let error = refused(m.manager().archive_existing_table("events_2025").await);
-    assert_says(
+    assert_mentions(
         &error,
         &[
             "public.events_2025",
@@ -245,7 +245,7 @@ async fn the_archive_table_of_a_partitioned_table_is_a_plain_table() -> Result<(
 }
 
 #[tokio::test]
-async fn tables_that_cannot_have_a_archive_table_are_refused() {
+async fn table_without_a_key_inherited_table_or_view_is_refused() {
     let m = Migrated::with(
         "create table keyless (id int);
          create table parent (id int primary key);
@@ -254,7 +254,7 @@ async fn tables_that_cannot_have_a_archive_table_are_refused() {
          create view seen as select 1 as id;",
     )
     .await;
-    for (table, says) in [
+    for (table, expected) in [
         ("keyless", ["public.keyless", "no primary key"]),
         ("parent", ["public.parent", "inherit"]),
         ("clash", ["\"archival_id\"", ".archival_id_column(..)"]),
@@ -262,7 +262,7 @@ async fn tables_that_cannot_have_a_archive_table_are_refused() {
         ("missing", ["missing", "there is no table"]),
     ] {
         let error = refused(m.manager().archive_existing_table(table).await);
-        assert_says(&error, &says);
+        assert_mentions(&error, &expected);
         assert!(!m.exists(&format!("deleted_{table}")).await);
     }
     let error = refused(
@@ -270,7 +270,7 @@ async fn tables_that_cannot_have_a_archive_table_are_refused() {
             .archive_existing_table(("archive", "archival"))
             .await,
     );
-    assert_says(
+    assert_mentions(
         &error,
         &["archive.archival", "not a table of the application"],
     );
@@ -278,7 +278,7 @@ async fn tables_that_cannot_have_a_archive_table_are_refused() {
         .manager()
         .archive_existing_table(TableRef::SubQuery(Box::default(), "q".into_iden()))
         .await;
-    assert_says(&refused(query), &["named by its name"]);
+    assert_mentions(&refused(query), &["named by its name"]);
     assert_eq!(
         m.one::<i64>("select count(*) from archive.archived_table")
             .await,
@@ -287,7 +287,7 @@ async fn tables_that_cannot_have_a_archive_table_are_refused() {
 }
 
 #[tokio::test]
-async fn a_archive_table_has_no_archive_table() -> Result<(), DbErr> {
+async fn archive_table_of_an_archive_table_is_refused() -> Result<(), DbErr> {
     let m = Migrated::with("create table t (id int primary key)").await;
     m.manager().archive_existing_table("t").await?;
     let error = refused(
@@ -295,7 +295,7 @@ async fn a_archive_table_has_no_archive_table() -> Result<(), DbErr> {
             .archive_existing_table(ExistingTable::new("deleted_t").archival_id_column("a"))
             .await,
     );
-    assert_says(
+    assert_mentions(
         &error,
         &[
             "public.deleted_t",
@@ -306,7 +306,7 @@ async fn a_archive_table_has_no_archive_table() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_table_of_the_archive_tables_name_that_does_not_fit_is_left_alone() {
+async fn existing_table_that_does_not_fit_is_refused_and_not_changed() {
     let m = Migrated::with(
         "create table a (id int primary key, n int not null, x text, parent int);
          create table deleted_a (
@@ -316,7 +316,7 @@ async fn a_table_of_the_archive_tables_name_that_does_not_fit_is_left_alone() {
     .await;
     let before = m.columns("deleted_a").await;
     let error = refused(m.manager().archive_existing_table("a").await);
-    assert_says(
+    assert_mentions(
         &error,
         &[
             "public.deleted_a",
@@ -337,15 +337,15 @@ async fn a_table_of_the_archive_tables_name_that_does_not_fit_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_new_table_is_not_created_when_its_archive_table_cannot_be() {
+async fn new_table_is_not_created_if_its_archive_table_is_refused() {
     let m = Migrated::with("create table deleted_posts (id int primary key)").await;
     let error = refused(m.manager().create_archived_table(posts()).await);
-    assert_says(&error, &["public.deleted_posts"]);
+    assert_mentions(&error, &["public.deleted_posts"]);
     assert!(!m.exists("posts").await);
 }
 
 #[tokio::test]
-async fn a_archive_table_made_by_hand_is_taken_with_its_rows_if_it_fits() -> Result<(), DbErr> {
+async fn existing_archive_table_that_fits_is_adopted_with_its_rows() -> Result<(), DbErr> {
     let m = Migrated::with(
         "create table a (id int primary key, n int);
          create table deleted_a (
@@ -364,7 +364,7 @@ async fn a_archive_table_made_by_hand_is_taken_with_its_rows_if_it_fits() -> Res
 }
 
 #[tokio::test]
-async fn a_archive_table_made_by_hand_may_not_be_unique_where_archived_rows_are_not() {
+async fn existing_archive_table_with_a_unique_index_is_refused() {
     let m = Migrated::with(
         "create table a (id int primary key, slug text unique);
          create table deleted_a (
@@ -373,38 +373,38 @@ async fn a_archive_table_made_by_hand_may_not_be_unique_where_archived_rows_are_
     )
     .await;
     let error = refused(m.manager().archive_existing_table("a").await);
-    assert_says(&error, &["unique index deleted_a_slug_key", "rename it"]);
+    assert_mentions(&error, &["unique index deleted_a_slug_key", "rename it"]);
 }
 
 #[tokio::test]
-async fn two_tables_cannot_share_a_archive_table() -> Result<(), DbErr> {
+async fn two_tables_with_one_archive_table_are_refused() -> Result<(), DbErr> {
     let m =
         Migrated::with("create table a (id int primary key); create table b (id int primary key)")
             .await;
     m.manager().archive_existing_table("a").await?;
     let shared = ExistingTable::new("b").archive_table("deleted_a");
     let error = refused(m.manager().archive_existing_table(shared).await);
-    assert_says(
+    assert_mentions(
         &error,
         &[
             "public.deleted_a is the archive table of public.a",
             "public.b",
         ],
     );
-    let renamed = ExistingTable::new("a").archive_table("gone_a");
+    let renamed = ExistingTable::new("a").archive_table("removed_a");
     let error = refused(m.manager().archive_existing_table(renamed).await);
-    assert_says(
+    assert_mentions(
         &error,
         &[
             "public.a has the archive table public.deleted_a",
-            "\"gone_a\"",
+            "\"removed_a\"",
         ],
     );
     Ok(())
 }
 
 #[tokio::test]
-async fn a_helper_that_fails_leaves_a_transaction_usable() -> Result<(), DbErr> {
+async fn failed_helper_leaves_the_transaction_usable() -> Result<(), DbErr> {
     let m = Migrated::with("create table keyless (id int)").await;
     let transaction = m.db.begin().await?;
     let manager = SchemaManager::new(&transaction);
@@ -416,7 +416,7 @@ async fn a_helper_that_fails_leaves_a_transaction_usable() -> Result<(), DbErr> 
 }
 
 #[tokio::test]
-async fn settings_are_as_they_were_afterwards() -> Result<(), DbErr> {
+async fn helpers_reset_the_settings_of_the_session() -> Result<(), DbErr> {
     let m = Migrated::with("create schema shop; create table shop.t (id int primary key)").await;
     let transaction = m.db.begin().await?;
     transaction

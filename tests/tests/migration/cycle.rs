@@ -1,4 +1,4 @@
-//! The migrations of the example, up and down and up again.
+//! The migrations of the example: up, down and up again.
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::DbErr;
@@ -19,7 +19,7 @@ async fn is_up(m: &Migrated) {
             .await,
         ARCHIVE_TABLES
     );
-    // It is a blog that works, and a row is archived in it.
+    // Writes an active and an archived row.
     m.run(
         "with u as (insert into users (name) values ('Ada') returning id),
               p as (insert into posts (title, slug, content, author_id) select 't', 's', 'c', id from u returning *)
@@ -42,7 +42,7 @@ async fn is_down(m: &Migrated) {
 }
 
 #[tokio::test]
-async fn up_and_down() -> Result<(), DbErr> {
+async fn up_and_down_can_be_repeated() -> Result<(), DbErr> {
     let m = Migrated::empty().await;
     for _ in 0..2 {
         Migrator::up(&m.db, None).await?;
@@ -56,7 +56,7 @@ async fn up_and_down() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn fresh_and_refresh_and_reset_twice_in_a_row() -> Result<(), DbErr> {
+async fn fresh_refresh_and_reset_can_be_repeated() -> Result<(), DbErr> {
     let m = Migrated::empty().await;
     Migrator::fresh(&m.db).await?;
     is_up(&m).await;
@@ -77,7 +77,7 @@ async fn fresh_and_refresh_and_reset_twice_in_a_row() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_role_that_is_no_superuser_can_migrate() -> Result<(), DbErr> {
+async fn role_that_is_no_superuser_can_migrate() -> Result<(), DbErr> {
     let m = Migrated::empty().await;
     let role = m.database.role("migrator").await;
     m.run(&format!(

@@ -1,31 +1,31 @@
-//! A database with the archive installed, and what a test asks of it.
+//! A database with the archive installed, and queries for tests.
 
 use sea_orm::{DatabaseConnection, DbErr, TryGetable};
 use sea_orm_archive_tests::{Database, sql, tables::installed};
 use sea_orm_migration::SchemaManager;
 
-/// A database of a test's own, and a connection to it.
+/// A database for one test, and a connection to it.
 pub struct Migrated {
     pub database: Database,
     pub db: DatabaseConnection,
 }
 
 impl Migrated {
-    /// With the archive, and nothing else.
+    /// A database with the archive, without tables.
     pub async fn new() -> Self {
         let database = installed().await;
         let db = database.connect().await;
         Self { database, db }
     }
 
-    /// With nothing.
+    /// An empty database.
     pub async fn empty() -> Self {
         let database = Database::empty().await;
         let db = database.connect().await;
         Self { database, db }
     }
 
-    /// With the archive, and what these statements make.
+    /// A database with the archive and the objects that these statements create.
     pub async fn with(sql: &str) -> Self {
         let migrated = Self::new().await;
         migrated.run(sql).await;
@@ -50,7 +50,7 @@ impl Migrated {
         sql::one(&self.db, sql).await
     }
 
-    /// The columns of a table as psql would describe them.
+    /// The columns of a table, described as in psql.
     pub async fn columns(&self, table: &str) -> Vec<String> {
         self.all(&format!(
             "select concat_ws(' ', attname, format_type(atttypid, atttypmod),
@@ -64,7 +64,7 @@ impl Migrated {
         .await
     }
 
-    /// The columns of each index of a table, the key's first.
+    /// The columns of each index of a table, the primary key first.
     pub async fn indexes(&self, table: &str) -> Vec<String> {
         self.all(&format!(
             "select concat(case when indisprimary then 'key ' when indisunique then 'unique ' end, (
@@ -83,7 +83,7 @@ impl Migrated {
     }
 }
 
-/// What an error says.
+/// The text of the error; panics if there is none.
 pub fn refused<T>(result: Result<T, DbErr>) -> String {
     match result {
         Ok(_) => panic!("it was not refused"),
@@ -91,10 +91,10 @@ pub fn refused<T>(result: Result<T, DbErr>) -> String {
     }
 }
 
-/// Checks that an error says all of this.
+/// Checks that an error contains all of these texts.
 #[track_caller]
-pub fn assert_says(error: &str, parts: &[&str]) {
+pub fn assert_mentions(error: &str, parts: &[&str]) {
     for part in parts {
-        assert!(error.contains(part), "{error:?} does not say {part:?}");
+        assert!(error.contains(part), "{error:?} does not contain {part:?}");
     }
 }

@@ -1,10 +1,10 @@
-//! What an archive table may not have, whether it was created with plain SQL or changed later: adopt, sync and the check
-//! before a move (`tables::refusals`) have one rule.
+//! Objects that an archive table must not have, whether it was created with plain SQL or changed later. Adoption, sync and
+//! the check before a move (`tables::refusals`) use one rule.
 
 use sea_orm::DbErr;
 use sea_orm_archive_migration::ArchiveSchema;
 
-use crate::migration::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_mentions, refused};
 
 const PAIR: &str = "create table t (id int primary key, n int);
     create table deleted_t (
@@ -12,7 +12,7 @@ const PAIR: &str = "create table t (id int primary key, n int);
     create table other (like deleted_t);
     create function skip() returns trigger language plpgsql as 'begin return null; end'";
 
-/// What is done to the archive table, and what the error names.
+/// Changes of the archive table, and the text of the error.
 const UNFIT: [(&str, &str); 10] = [
     (
         "alter table deleted_t add constraint calm check (n > 0)",
@@ -62,26 +62,27 @@ async fn archive_table_that_could_lose_or_refuse_a_row_is_not_adopted() {
     for (change, names) in UNFIT.into_iter().chain([unlogged]) {
         let m = Migrated::with(&format!("{PAIR}; {change}")).await;
         let error = refused(m.manager().archive_existing_table("t").await);
-        assert_says(&error, &["public.deleted_t", names, "rename it"]);
+        assert_mentions(&error, &["public.deleted_t", names, "rename it"]);
     }
 }
 
 #[tokio::test]
-async fn archive_table_that_came_to_lose_or_refuse_a_row_is_refused_by_sync() -> Result<(), DbErr> {
+async fn archive_table_changed_so_that_it_could_lose_or_refuse_a_row_is_refused_by_sync()
+-> Result<(), DbErr> {
     for (change, names) in UNFIT {
         let m = Migrated::with(PAIR).await;
         m.manager().archive_existing_table("t").await?;
         m.run(change).await;
         let error = refused(m.manager().sync_archived_table("t").await);
-        assert_says(&error, &["public.deleted_t does not fit public.t", names]);
+        assert_mentions(&error, &["public.deleted_t does not fit public.t", names]);
         let error = refused(m.manager().archive_existing_table("t").await);
-        assert_says(&error, &["public.deleted_t no longer fits public.t", names]);
+        assert_mentions(&error, &["public.deleted_t no longer fits public.t", names]);
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn sync_makes_an_unlogged_archive_table_logged_and_keeps_its_rows() -> Result<(), DbErr> {
+async fn sync_sets_an_unlogged_archive_table_logged_without_losing_rows() -> Result<(), DbErr> {
     let m = Migrated::with(PAIR).await;
     m.manager().archive_existing_table("t").await?;
     m.run(
@@ -89,7 +90,7 @@ async fn sync_makes_an_unlogged_archive_table_logged_and_keeps_its_rows() -> Res
     )
     .await;
     let error = refused(m.manager().archive_existing_table("t").await);
-    assert_says(&error, &["UNLOGGED", "sync_archived_table"]);
+    assert_mentions(&error, &["UNLOGGED", "sync_archived_table"]);
     m.manager().sync_archived_table("t").await?;
     let persistence = "select relpersistence::text from pg_class where oid = 'deleted_t'::regclass";
     assert_eq!(m.one::<String>(persistence).await, "p");
@@ -97,7 +98,7 @@ async fn sync_makes_an_unlogged_archive_table_logged_and_keeps_its_rows() -> Res
     Ok(())
 }
 
-/// That its own rows may be lost was decided where it was created; what is archived is not.
+/// UNLOGGED was chosen for the rows of the table itself, not for archived rows.
 #[tokio::test]
 async fn archive_table_of_an_unlogged_table_is_logged() -> Result<(), DbErr> {
     let m = Migrated::with("create unlogged table t (id int primary key)").await;
@@ -120,5 +121,5 @@ async fn temporary_table_is_not_archived() {
     .unwrap();
     let manager = sea_orm_migration::SchemaManager::new(&db);
     let error = refused(manager.archive_existing_table("t").await);
-    assert_says(&error, &["cannot be archived"]);
+    assert_mentions(&error, &["cannot be archived"]);
 }

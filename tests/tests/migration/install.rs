@@ -1,15 +1,15 @@
-//! The archival table and what goes with it.
+//! Installing and uninstalling the schema `archive`.
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_archive_migration::ArchiveSchema;
 
-use crate::migration::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_mentions, refused};
 
 const OBJECTS: &str = "select relname::text from pg_class
     where relnamespace = to_regnamespace('archive') and relkind = 'r' order by 1";
 
 #[tokio::test]
-async fn install_and_uninstall_may_run_again() -> Result<(), DbErr> {
+async fn install_and_uninstall_can_be_repeated() -> Result<(), DbErr> {
     let m = Migrated::empty().await;
     let manager = m.manager();
     for _ in 0..2 {
@@ -22,10 +22,10 @@ async fn install_and_uninstall_may_run_again() -> Result<(), DbErr> {
                 "archived_table",
                 "context_setting",
                 "detached_link",
-                "fresh_look",
                 "history_table",
                 "known_table",
                 "signing_key",
+                "snapshot_probe",
                 "stamped_table",
                 "temporal_foreign_key",
                 "tenancy",
@@ -43,7 +43,7 @@ async fn install_and_uninstall_may_run_again() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn uninstall_leaves_what_others_put_beside_it() -> Result<(), DbErr> {
+async fn uninstall_leaves_objects_of_the_application() -> Result<(), DbErr> {
     let m = Migrated::with("create table archive.mine (id int)").await;
     m.manager().uninstall_archive().await?;
     assert_eq!(m.all::<String>(OBJECTS).await, ["mine"]);
@@ -51,14 +51,14 @@ async fn uninstall_leaves_what_others_put_beside_it() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_ledger_that_archived_rows_need_is_not_dropped() -> Result<(), DbErr> {
+async fn archival_table_that_archived_rows_need_is_not_dropped() -> Result<(), DbErr> {
     let m = Migrated::with("create table t (id int primary key)").await;
     let manager = m.manager();
     manager.archive_existing_table("t").await?;
     m.run("insert into deleted_t values (1, now(), null, 1)")
         .await;
     let error = refused(manager.uninstall_archive().await);
-    assert_says(
+    assert_mentions(
         &error,
         &["public.deleted_t", "1 archived rows", "restore or delete"],
     );
@@ -76,7 +76,7 @@ async fn a_ledger_that_archived_rows_need_is_not_dropped() -> Result<(), DbErr> 
 }
 
 #[tokio::test]
-async fn without_install_the_helpers_say_what_to_call() {
+async fn helpers_report_that_install_is_missing() {
     let m = Migrated::empty().await;
     m.run("create table t (id int primary key)").await;
     let manager = m.manager();
@@ -86,12 +86,12 @@ async fn without_install_the_helpers_say_what_to_call() {
         manager.reset_id_sequence("t").await,
         manager.grant_archive("postgres").await,
     ] {
-        assert_says(&refused(result), &["not installed", "install_archive"]);
+        assert_mentions(&refused(result), &["not installed", "install_archive"]);
     }
 }
 
 #[tokio::test]
-async fn tables_that_are_gone_are_forgotten() -> Result<(), DbErr> {
+async fn registration_of_dropped_tables_is_deleted() -> Result<(), DbErr> {
     let m =
         Migrated::with("create table a (id int primary key); create table b (id int primary key)")
             .await;
@@ -107,7 +107,7 @@ async fn tables_that_are_gone_are_forgotten() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_granted_role_reads_archival_records_and_writes_none() -> Result<(), DbErr> {
+async fn granted_role_reads_archival_records_and_writes_none() -> Result<(), DbErr> {
     let m = Migrated::new().await;
     let role = m.database.role("We b; --").await;
     let as_role = m.database.connect_as("We b; --").await;
@@ -142,6 +142,6 @@ async fn a_granted_role_reads_archival_records_and_writes_none() -> Result<(), D
             .await
             .is_err()
     );
-    refused(m.manager().grant_archive("nobody of this name").await);
+    refused(m.manager().grant_archive("no role of this name").await);
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! Names of any spelling.
+//! Names that need quoting, and long names.
 
 use sea_orm::DbErr;
 use sea_orm_archive_migration::{ArchiveSchema, ArchivedTable, ExistingTable};
 use sea_orm_migration::prelude::*;
 
-use crate::migration::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_mentions, refused};
 
 fn table(name: &str, column: &str) -> TableCreateStatement {
     Table::create()
@@ -24,7 +24,7 @@ fn quoted(name: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_spelling_works_in_every_helper() -> Result<(), DbErr> {
+async fn every_helper_quotes_names() -> Result<(), DbErr> {
     let m = Migrated::new().await;
     let manager = m.manager();
     for (name, column) in [
@@ -71,13 +71,13 @@ async fn every_spelling_works_in_every_helper() -> Result<(), DbErr> {
             )
             .await?;
         manager.sync_archived_table(name.to_owned()).await?;
-        let kept: i64 = m
+        let archived: i64 = m
             .one(&format!(
                 "select {} from {archive_table}",
                 quoted(&format!("new {column}"))
             ))
             .await;
-        assert_eq!(kept, 41, "{name}");
+        assert_eq!(archived, 41, "{name}");
         refused(manager.unarchive_existing_table(name.to_owned()).await);
         m.run(&format!("delete from {archive_table}")).await;
         manager.unarchive_existing_table(name.to_owned()).await?;
@@ -93,7 +93,7 @@ async fn every_spelling_works_in_every_helper() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_archive_table_stands_in_the_schema_of_its_table() -> Result<(), DbErr> {
+async fn archive_table_is_created_in_the_schema_of_its_table() -> Result<(), DbErr> {
     let m = Migrated::with(
         r#"create schema "My Shop"; create schema other;
            create table "My Shop".orders (id int primary key);
@@ -127,7 +127,7 @@ async fn a_archive_table_stands_in_the_schema_of_its_table() -> Result<(), DbErr
 }
 
 #[tokio::test]
-async fn sixty_three_bytes_are_the_end() -> Result<(), DbErr> {
+async fn names_longer_than_63_bytes_are_refused() -> Result<(), DbErr> {
     let m = Migrated::new().await;
     let manager = m.manager();
     let fits = format!("{}é", "x".repeat(53));
@@ -138,7 +138,7 @@ async fn sixty_three_bytes_are_the_end() -> Result<(), DbErr> {
 
     let too_long = format!("{}é", "x".repeat(54));
     let error = refused(manager.create_archived_table(table(&too_long, "id")).await);
-    assert_says(&error, &[&too_long, "64 bytes", ".archive_table("]);
+    assert_mentions(&error, &[&too_long, "64 bytes", ".archive_table("]);
     assert!(!m.exists(&too_long).await);
     let named = ArchivedTable::new(table(&too_long, "id")).archive_table("y".repeat(63));
     for _ in 0..2 {
@@ -164,7 +164,7 @@ async fn sixty_three_bytes_are_the_end() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn long_names_that_begin_alike_get_their_own_indexes() -> Result<(), DbErr> {
+async fn long_names_with_the_same_prefix_get_different_index_names() -> Result<(), DbErr> {
     let m = Migrated::new().await;
     let column = |n: u8| format!("{}{n}", "c".repeat(60));
     m.run(&format!(

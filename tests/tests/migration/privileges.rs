@@ -1,4 +1,4 @@
-//! Whoever may see and move active rows may see and move archived ones, and nobody else.
+//! A role may read and move archived rows exactly if it may read and move active ones.
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_archive_migration::ArchiveSchema;
@@ -6,7 +6,7 @@ use sea_orm_migration::SchemaManager;
 
 use crate::migration::database::Migrated;
 
-/// What a role may do with a table, by the first letters.
+/// The privileges of a role on a table, by their first letters.
 async fn allowed(m: &Migrated, role: &str, table: &str) -> String {
     m.one(&format!(
         "select coalesce(string_agg(left(privilege, 1), '' order by position), '')
@@ -18,7 +18,7 @@ async fn allowed(m: &Migrated, role: &str, table: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_grants_of_the_table_are_those_of_its_archive_table() -> Result<(), DbErr> {
+async fn archive_table_has_the_grants_of_its_table() -> Result<(), DbErr> {
     let m = Migrated::new().await;
     let [reader, writer, eraser, stranger] = [
         m.database.role("The Reader").await,
@@ -55,7 +55,7 @@ async fn the_grants_of_the_table_are_those_of_its_archive_table() -> Result<(), 
 }
 
 #[tokio::test]
-async fn default_privileges_give_nothing_that_the_table_does_not_give() -> Result<(), DbErr> {
+async fn default_privileges_do_not_add_rights_on_the_archive_table() -> Result<(), DbErr> {
     let m = Migrated::new().await;
     let role = m.database.role("curious").await;
     m.run(&format!(
@@ -70,7 +70,7 @@ async fn default_privileges_give_nothing_that_the_table_does_not_give() -> Resul
 }
 
 #[tokio::test]
-async fn the_archive_table_belongs_to_the_owner_of_its_table() -> Result<(), DbErr> {
+async fn archive_table_belongs_to_the_owner_of_its_table() -> Result<(), DbErr> {
     let m = Migrated::new().await;
     let owner = m.database.role("owner").await;
     m.run(&format!(
@@ -87,7 +87,7 @@ async fn the_archive_table_belongs_to_the_owner_of_its_table() -> Result<(), DbE
 }
 
 #[tokio::test]
-async fn a_row_that_a_policy_hides_is_hidden_when_it_is_archived() -> Result<(), DbErr> {
+async fn policies_are_copied_to_the_archive_table() -> Result<(), DbErr> {
     let m = Migrated::new().await;
     let role = m.database.role("tenant").await;
     m.run(&format!(
@@ -148,7 +148,7 @@ async fn a_row_that_a_policy_hides_is_hidden_when_it_is_archived() -> Result<(),
 }
 
 #[tokio::test]
-async fn rows_that_a_policy_hides_from_the_migration_are_not_overlooked() -> Result<(), DbErr> {
+async fn archive_table_with_rows_that_a_policy_hides_is_not_dropped() -> Result<(), DbErr> {
     let m = Migrated::new().await;
     let role = m.database.role("owner").await;
     m.manager().grant_archive(role.clone()).await?;

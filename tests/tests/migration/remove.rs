@@ -1,25 +1,26 @@
-//! The `down` of everything.
+//! The helpers for `down`: dropping archive tables.
 
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use sea_orm_archive_migration::{ArchiveSchema, ExistingTable};
 use sea_orm_migration::SchemaManager;
 
-use crate::migration::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_mentions, refused};
 
 #[tokio::test]
-async fn both_tables_are_dropped_with_their_rows() -> Result<(), DbErr> {
+async fn table_and_archive_table_are_dropped_with_their_rows() -> Result<(), DbErr> {
     let m = Migrated::with(
         "create table t (id int generated always as identity primary key); insert into t default values",
     )
     .await;
     m.manager()
-        .archive_existing_table(ExistingTable::new("t").archive_table("gone"))
+        .archive_existing_table(ExistingTable::new("t").archive_table("removed"))
         .await?;
-    m.run("insert into gone values (7, now(), null, 1)").await;
+    m.run("insert into removed values (7, now(), null, 1)")
+        .await;
     for _ in 0..2 {
         m.manager().drop_archived_table("t").await?;
     }
-    assert!(!m.exists("t").await && !m.exists("gone").await);
+    assert!(!m.exists("t").await && !m.exists("removed").await);
     assert_eq!(
         m.one::<i64>("select count(*) from archive.archived_table")
             .await,
@@ -29,13 +30,13 @@ async fn both_tables_are_dropped_with_their_rows() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn what_others_point_at_is_not_dropped() -> Result<(), DbErr> {
+async fn table_with_dependent_objects_is_not_dropped() -> Result<(), DbErr> {
     let m = Migrated::with(
         "create table t (id int primary key); create table child (t_id int references t)",
     )
     .await;
     m.manager().archive_existing_table("t").await?;
-    assert_says(
+    assert_mentions(
         &refused(m.manager().drop_archived_table("t").await),
         &["depend"],
     );
@@ -49,13 +50,13 @@ async fn what_others_point_at_is_not_dropped() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn only_an_empty_archive_table_is_taken_away() -> Result<(), DbErr> {
+async fn only_an_empty_archive_table_is_dropped() -> Result<(), DbErr> {
     let m = Migrated::with("create table t (id int primary key); insert into t values (1)").await;
     m.manager().archive_existing_table("t").await?;
     m.run("insert into deleted_t values (7, now(), null, 1), (8, now(), null, 1)")
         .await;
     let error = refused(m.manager().unarchive_existing_table("t").await);
-    assert_says(
+    assert_mentions(
         &error,
         &[
             "public.deleted_t",
@@ -75,7 +76,7 @@ async fn only_an_empty_archive_table_is_taken_away() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn without_the_archive_there_is_nothing_to_take_away() -> Result<(), DbErr> {
+async fn down_helpers_succeed_without_the_archive() -> Result<(), DbErr> {
     let m = Migrated::empty().await;
     m.run("create table t (id int primary key)").await;
     m.manager().unarchive_existing_table("t").await?;
@@ -87,7 +88,7 @@ async fn without_the_archive_there_is_nothing_to_take_away() -> Result<(), DbErr
 }
 
 #[tokio::test]
-async fn a_row_that_is_archived_meanwhile_is_not_dropped_uncounted() -> Result<(), DbErr> {
+async fn archive_table_with_a_row_archived_meanwhile_is_not_dropped() -> Result<(), DbErr> {
     let m = Migrated::with("create table t (id int primary key)").await;
     m.manager().archive_existing_table("t").await?;
     let archiver = m.database.session("archiver").await;
@@ -98,14 +99,14 @@ async fn a_row_that_is_archived_meanwhile_is_not_dropped_uncounted() -> Result<(
         .execute_unprepared("insert into deleted_t values (1, now(), null, 1)")
         .await?;
     let db = migration.db();
-    let taking_away =
+    let unarchiving =
         migration.start(async move { SchemaManager::new(&db).unarchive_existing_table("t").await });
     m.database
         .wait_until_blocked_by(&migration, &archiver)
         .await;
     archiving.commit().await?;
-    let error = refused(taking_away.finish().await);
-    assert_says(&error, &["public.deleted_t", "1 archived rows"]);
+    let error = refused(unarchiving.finish().await);
+    assert_mentions(&error, &["public.deleted_t", "1 archived rows"]);
     assert_eq!(m.one::<i64>("select count(*) from deleted_t").await, 1);
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! A table that is swapped for another of the same name (create, copy, drop, rename): the helpers follow, take over or
-//! refuse, and forget nothing while a table has the name.
+//! A table is swapped for another of the same name (create, copy, drop, rename). The helpers follow the name, or refuse,
+//! and delete no registration while a table has the name.
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_archive_migration::{
@@ -7,12 +7,12 @@ use sea_orm_archive_migration::{
 };
 use sea_orm_migration::schema::text;
 
-use crate::migration::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_mentions, refused};
 
 const SWAP: &str = "create table other (like t including all); insert into other select * from t;
     drop table t cascade; alter table other rename to t";
 
-/// A table with a row archived as archival 1, one that refers to it, and a link of that which was detached.
+/// A table with a row archived by archival 1, a table that refers to it, and a detached link of the latter.
 async fn archived() -> Result<Migrated, DbErr> {
     let m = Migrated::with(
         "create table t (id int primary key, n int); create table notes (id int primary key, t int references t);
@@ -61,14 +61,15 @@ async fn detached_links_follow_a_swapped_child() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// It is followed under its name, and what does not fit is refused as for any other table.
+/// The new table is found by its name; it must fit its archive table, as any other table.
 #[tokio::test]
-async fn swapped_table_that_does_not_fit_is_refused_with_the_way_out() -> Result<(), DbErr> {
+async fn swapped_table_that_does_not_fit_is_refused_until_it_is_synchronised() -> Result<(), DbErr>
+{
     let m = archived().await?;
     m.run(&format!("{SWAP}; alter table t add extra text"))
         .await;
     let error = refused(m.manager().archive_existing_table("t").await);
-    assert_says(
+    assert_mentions(
         &error,
         &["no longer fits", "\"extra\"", "sync_archived_table"],
     );
@@ -96,7 +97,7 @@ async fn swap_for_a_partitioned_table_is_followed() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn swapped_table_that_was_stamped_and_audited_is_refused_until_it_is_again()
+async fn swapped_table_that_was_stamped_and_audited_is_refused_until_it_is_so_again()
 -> Result<(), DbErr> {
     let m = archived().await?;
     m.manager().install_audit().await?;
@@ -109,20 +110,20 @@ async fn swapped_table_that_was_stamped_and_audited_is_refused_until_it_is_again
         m.manager().archive_existing_table("t").await,
         m.manager().sync_archived_table("t").await,
     ] {
-        assert_says(&refused(done), &both);
+        assert_mentions(&refused(done), &both);
     }
-    // Helpers for other tables forget nothing.
+    // Helpers for other tables delete no registration of this one.
     m.manager().install_archive().await?;
     m.manager().stamp_table("notes").await?;
     let error = refused(m.manager().archive_existing_table("t").await);
-    assert_says(&error, &both);
-    assert_says(
+    assert_mentions(&error, &both);
+    assert_mentions(
         &error,
         &["`manager.audit_table(..)`", "`manager.unstamp_table(..)`"],
     );
     m.manager().stamp_table("t").await?;
     let error = refused(m.manager().archive_existing_table("t").await);
-    assert_says(&error, &["was audited"]);
+    assert_mentions(&error, &["was audited"]);
     m.manager().audit_table("t").await?;
     m.manager().archive_existing_table("t").await?;
     m.run("insert into t (id) values (3)").await;
@@ -134,7 +135,7 @@ async fn swapped_table_that_was_stamped_and_audited_is_refused_until_it_is_again
 }
 
 #[tokio::test]
-async fn what_a_swapped_table_had_is_dropped_on_purpose() -> Result<(), DbErr> {
+async fn audit_and_stamps_of_a_swapped_table_can_be_dropped() -> Result<(), DbErr> {
     let m = archived().await?;
     m.manager().install_audit().await?;
     m.manager().audit_table("t").await?;
@@ -149,9 +150,9 @@ async fn what_a_swapped_table_had_is_dropped_on_purpose() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// It keeps what was registered; the table that has its old name since then has not.
+/// The renamed table stays registered; the new table with its old name is not.
 #[tokio::test]
-async fn table_in_the_place_of_a_renamed_one_is_refused() -> Result<(), DbErr> {
+async fn new_table_with_the_name_of_a_renamed_one_is_refused() -> Result<(), DbErr> {
     let m = archived().await?;
     m.manager().stamp_table("t").await?;
     m.manager().sync_archived_table("t").await?;
@@ -160,13 +161,13 @@ async fn table_in_the_place_of_a_renamed_one_is_refused() -> Result<(), DbErr> {
     )
     .await;
     let error = refused(m.manager().archive_existing_table("t").await);
-    assert_says(&error, &["public.deleted_t"]);
+    assert_mentions(&error, &["public.deleted_t"]);
     Ok(())
 }
 
-/// As last seen: a rename with plain SQL is seen while the table exists.
+/// The stored name is updated at the next helper call, while the table exists.
 #[tokio::test]
-async fn rename_with_plain_sql_is_followed_by_the_names() -> Result<(), DbErr> {
+async fn swap_after_a_rename_with_plain_sql_is_followed() -> Result<(), DbErr> {
     let m = archived().await?;
     m.run("alter table t rename to u").await;
     m.manager().sync_archived_table("u").await?;
@@ -184,7 +185,7 @@ async fn rename_with_plain_sql_is_followed_by_the_names() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn dropped_table_without_a_successor_is_forgotten() -> Result<(), DbErr> {
+async fn registrations_of_a_dropped_table_are_deleted() -> Result<(), DbErr> {
     let m = archived().await?;
     m.manager().stamp_table("t").await?;
     m.run("drop table t cascade; drop table deleted_t").await;
@@ -195,9 +196,9 @@ async fn dropped_table_without_a_successor_is_forgotten() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// As `migrate fresh` does it, where the tables are older than the archive: all is dropped, and all is called again.
+/// As with `migrate fresh`: all tables are dropped, and all helpers are called again.
 #[tokio::test]
-async fn migrations_that_run_again_take_over_what_was_registered() -> Result<(), DbErr> {
+async fn migrations_that_run_again_reuse_the_registrations() -> Result<(), DbErr> {
     let m = Migrated::empty().await;
     for _ in 0..3 {
         m.run(

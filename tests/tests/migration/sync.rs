@@ -1,11 +1,11 @@
-//! What a table got behind its archive table's back.
+//! `sync_archived_table` applies changes that were made to a table with plain SQL to its archive table.
 
 use sea_orm::DbErr;
 use sea_orm_archive_migration::ArchiveSchema;
 
-use crate::migration::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_mentions, refused};
 
-/// A table with one archived row, and what somebody did to the table alone since.
+/// A table with one archived row, after `change` altered the table with plain SQL.
 async fn changed(columns: &str, change: &str) -> Result<Migrated, DbErr> {
     let m = Migrated::with(&format!("create table t (id int primary key, {columns})")).await;
     m.manager().archive_existing_table("t").await?;
@@ -18,24 +18,24 @@ async fn changed(columns: &str, change: &str) -> Result<Migrated, DbErr> {
 async fn sync(m: &Migrated) -> Result<(), DbErr> {
     m.manager().sync_archived_table("t").await?;
     m.manager().sync_archived_table("t").await?;
-    // The archive table is then what it would be if it were made anew.
+    // The archive table now fits as if it were created again.
     m.manager().archive_existing_table("t").await
 }
 
 #[tokio::test]
-async fn nothing_changes_where_nothing_differs() -> Result<(), DbErr> {
+async fn sync_of_equal_tables_changes_nothing() -> Result<(), DbErr> {
     let m = changed("n int", "select 1").await?;
     let before = m.columns("deleted_t").await;
-    let version = "select xmin::text from pg_class where oid = 'deleted_t'::regclass";
-    let unchanged: String = m.one(version).await;
+    let catalog_row = "select xmin::text from pg_class where oid = 'deleted_t'::regclass";
+    let unchanged: String = m.one(catalog_row).await;
     sync(&m).await?;
     assert_eq!(m.columns("deleted_t").await, before);
-    assert_eq!(m.one::<String>(version).await, unchanged);
+    assert_eq!(m.one::<String>(catalog_row).await, unchanged);
     Ok(())
 }
 
 #[tokio::test]
-async fn new_columns_come_with_what_their_table_fills_them_with() -> Result<(), DbErr> {
+async fn new_columns_are_filled_as_in_their_table() -> Result<(), DbErr> {
     let m = changed(
         "n int",
         r#"create schema other;
@@ -72,10 +72,11 @@ async fn new_columns_come_with_what_their_table_fills_them_with() -> Result<(), 
 }
 
 #[tokio::test]
-async fn a_new_column_that_nothing_fills_is_refused_until_somebody_does() -> Result<(), DbErr> {
+async fn new_not_null_column_without_a_default_is_refused_until_it_is_filled() -> Result<(), DbErr>
+{
     let m = changed("n int", "alter table t add must int not null").await?;
     let error = refused(sync(&m).await);
-    assert_says(
+    assert_mentions(
         &error,
         &[
             "public.t",
@@ -93,7 +94,7 @@ async fn a_new_column_that_nothing_fills_is_refused_until_somebody_does() -> Res
 }
 
 #[tokio::test]
-async fn types_and_not_null_follow() -> Result<(), DbErr> {
+async fn type_collation_and_not_null_are_synchronised() -> Result<(), DbErr> {
     let m = Migrated::with(
         "create table t (id int primary key, n int, x text not null, y text collate \"C\")",
     )
@@ -124,10 +125,10 @@ async fn types_and_not_null_follow() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn not_null_where_archived_rows_have_none_is_refused() -> Result<(), DbErr> {
+async fn not_null_is_refused_if_archived_rows_have_null() -> Result<(), DbErr> {
     let m = changed("n int", "alter table t alter n set not null").await?;
     let error = refused(sync(&m).await);
-    assert_says(
+    assert_mentions(
         &error,
         &["\"n\"", "public.t", "1 rows of public.deleted_t", "fill"],
     );
@@ -136,10 +137,10 @@ async fn not_null_where_archived_rows_have_none_is_refused() -> Result<(), DbErr
 }
 
 #[tokio::test]
-async fn a_type_that_archived_rows_do_not_convert_to_is_refused() -> Result<(), DbErr> {
+async fn type_that_archived_rows_do_not_convert_to_is_refused() -> Result<(), DbErr> {
     let m = changed("n text", "alter table t alter n type int using n::int").await?;
     let error = refused(sync(&m).await);
-    assert_says(
+    assert_mentions(
         &error,
         &["\"n\"", "public.t", "public.deleted_t", "integer", "USING"],
     );
@@ -149,29 +150,34 @@ async fn a_type_that_archived_rows_do_not_convert_to_is_refused() -> Result<(), 
 }
 
 #[tokio::test]
-async fn a_lost_column_is_dropped_only_where_it_is_empty() -> Result<(), DbErr> {
-    let m = changed("n int, kept int", "alter table t drop n, drop kept").await?;
-    m.run("update deleted_t set kept = 1").await;
+async fn dropped_column_is_dropped_only_if_it_is_empty_in_archived_rows() -> Result<(), DbErr> {
+    let m = changed("n int, filled int", "alter table t drop n, drop filled").await?;
+    m.run("update deleted_t set filled = 1").await;
     let error = refused(sync(&m).await);
-    assert_says(
+    assert_mentions(
         &error,
-        &["public.t", "\"kept\"", "1 rows of public.deleted_t", "lose"],
+        &[
+            "public.t",
+            "\"filled\"",
+            "1 rows of public.deleted_t",
+            "lose",
+        ],
     );
     assert_eq!(m.columns("deleted_t").await.len(), 6);
-    m.run("update deleted_t set kept = null").await;
+    m.run("update deleted_t set filled = null").await;
     sync(&m).await?;
     assert_eq!(m.columns("deleted_t").await.len(), 4);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_column_named_like_one_of_the_archive_tables_own_is_refused() -> Result<(), DbErr> {
+async fn new_column_with_the_name_of_an_archive_column_is_refused() -> Result<(), DbErr> {
     let m = changed(
         "n int",
         "alter table t add deleted_at timestamptz not null default now()",
     )
     .await?;
-    assert_says(
+    assert_mentions(
         &refused(sync(&m).await),
         &["public.t", "\"deleted_at\"", "public.deleted_t"],
     );
@@ -179,7 +185,7 @@ async fn a_column_named_like_one_of_the_archive_tables_own_is_refused() -> Resul
 }
 
 #[tokio::test]
-async fn the_key_and_the_indexes_of_foreign_keys_follow() -> Result<(), DbErr> {
+async fn primary_key_and_indexes_of_foreign_keys_are_synchronised() -> Result<(), DbErr> {
     let m = changed(
         "n int",
         "create table users (id int primary key);
@@ -197,8 +203,8 @@ async fn the_key_and_the_indexes_of_foreign_keys_follow() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn what_would_change_a_row_on_its_way_into_the_archive_table_is_taken_away()
--> Result<(), DbErr> {
+async fn identity_defaults_and_foreign_keys_of_the_archive_table_are_dropped() -> Result<(), DbErr>
+{
     let m = changed(
         "n int",
         "create table users (id int primary key);
@@ -226,8 +232,7 @@ async fn what_would_change_a_row_on_its_way_into_the_archive_table_is_taken_away
 }
 
 #[tokio::test]
-async fn a_archive_table_that_was_renamed_or_moved_is_still_the_archive_table() -> Result<(), DbErr>
-{
+async fn renamed_and_moved_archive_table_is_still_synchronised() -> Result<(), DbErr> {
     let m = changed(
         "n int",
         "create schema attic; alter table deleted_t set schema attic; alter table attic.deleted_t rename to old;
@@ -244,18 +249,18 @@ async fn a_archive_table_that_was_renamed_or_moved_is_still_the_archive_table() 
 }
 
 #[tokio::test]
-async fn a_table_without_a_archive_table_is_refused() {
+async fn table_without_an_archive_table_is_refused() {
     let m = Migrated::with("create table t (id int primary key)").await;
     let error = refused(m.manager().sync_archived_table("t").await);
-    assert_says(
+    assert_mentions(
         &error,
         &["public.t has no archive table", "archive_existing_table"],
     );
 }
 
-/// A composite value with a NULL in it is a value, although it is not IS NOT NULL.
+/// For a composite value with one NULL field IS NOT NULL is false, but dropping it would lose a value.
 #[tokio::test]
-async fn half_a_pair_is_not_dropped() -> Result<(), DbErr> {
+async fn column_with_a_partly_null_composite_value_is_not_dropped() -> Result<(), DbErr> {
     let m = Migrated::with(
         "create type pair as (a int, b int); create table t (id int primary key, p pair)",
     )
@@ -266,6 +271,6 @@ async fn half_a_pair_is_not_dropped() -> Result<(), DbErr> {
     )
     .await;
     let error = refused(m.manager().sync_archived_table("t").await);
-    assert_says(&error, &["\"p\"", "1 rows of public.deleted_t"]);
+    assert_mentions(&error, &["\"p\"", "1 rows of public.deleted_t"]);
     Ok(())
 }

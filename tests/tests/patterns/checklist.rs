@@ -1,4 +1,4 @@
-//! The checklist, but for retention and erasure.
+//! The checklist, without retention and erasure.
 
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
@@ -11,7 +11,7 @@ use sea_orm_archive::prelude::*;
 use crate::patterns::company::{as_user, company, new_post, note, post};
 
 #[tokio::test]
-async fn when_a_row_was_deleted_is_known() {
+async fn time_of_deletion_is_stored() {
     let company = company().await;
     let db = company.connect_as("web").await;
     let txn = as_user(&db, 7).await;
@@ -31,16 +31,16 @@ async fn when_a_row_was_deleted_is_known() {
 }
 
 #[tokio::test]
-async fn no_query_has_to_remember_a_filter() {
+async fn queries_need_no_filter_for_deleted_rows() {
     let company = company().await;
     let db = company.connect_as("web").await;
     let txn = as_user(&db, 7).await;
-    let gone = new_post("a").insert(&txn).await.unwrap();
-    let stays = new_post("b").insert(&txn).await.unwrap();
-    gone.archive(&txn).await.unwrap();
+    let archived = new_post("a").insert(&txn).await.unwrap();
+    let active = new_post("b").insert(&txn).await.unwrap();
+    archived.archive(&txn).await.unwrap();
     assert_eq!(
         post::Entity::find().all(&txn).await.unwrap(),
-        std::slice::from_ref(&stays)
+        std::slice::from_ref(&active)
     );
     assert_eq!(post::Entity::find().count(&txn).await.unwrap(), 1);
     let joined = note::Entity::find()
@@ -52,7 +52,7 @@ async fn no_query_has_to_remember_a_filter() {
 }
 
 #[tokio::test]
-async fn a_unique_value_is_free_again() {
+async fn unique_value_of_a_deleted_row_can_be_used_again() {
     let company = company().await;
     let db = company.connect_as("web").await;
     let txn = as_user(&db, 7).await;
@@ -72,7 +72,7 @@ async fn a_unique_value_is_free_again() {
 }
 
 #[tokio::test]
-async fn the_log_says_who_and_what_and_when_from_where() {
+async fn log_records_actor_operation_time_and_client() {
     let company = company().await;
     let db = company.connect_as("web").await;
     let context = Context::new()
@@ -102,7 +102,7 @@ async fn the_log_says_who_and_what_and_when_from_where() {
 }
 
 #[tokio::test]
-async fn old_and_new_values_are_kept() {
+async fn log_stores_old_and_new_values() {
     let company = company().await;
     let db = company.connect_as("web").await;
     let txn = as_user(&db, 7).await;
@@ -114,12 +114,12 @@ async fn old_and_new_values_are_kept() {
         .exec(&txn)
         .await
         .unwrap();
-    let told = post::Entity::find_audit_by_id(post.id)
+    let entries = post::Entity::find_audit_by_id(post.id)
         .order_by_asc(sea_orm_archive::audit::Column::Id)
         .all(&txn)
         .await
         .unwrap();
-    let slugs: Vec<_> = told
+    let slugs: Vec<_> = entries
         .iter()
         .map(|entry| {
             let change = entry.change_of(post::Column::Slug).unwrap();
@@ -135,7 +135,7 @@ async fn old_and_new_values_are_kept() {
 }
 
 #[tokio::test]
-async fn what_points_at_a_row_goes_and_comes_with_it() {
+async fn dependent_rows_are_archived_and_restored_with_their_row() {
     let company = company().await;
     let db = company.connect_as("web").await;
     let txn = as_user(&db, 7).await;
@@ -154,7 +154,7 @@ async fn what_points_at_a_row_goes_and_comes_with_it() {
 }
 
 #[tokio::test]
-async fn what_was_archived_long_ago_can_be_found_and_comes_back() {
+async fn deleted_rows_can_be_found_by_time_and_restored() {
     let company = company().await;
     let db = company.connect_as("web").await;
     let txn = as_user(&db, 7).await;

@@ -1,4 +1,4 @@
-//! Posts of two organisations, and their notes.
+//! Posts of two organisations, with a lock version, and their notes.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction};
 use sea_orm_archive::Context;
@@ -59,7 +59,7 @@ pub mod note {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The database, whose role `web` is the application's.
+/// The database. The role `web` is that of the application.
 pub async fn company() -> Database {
     let company = Database::from_template("company", async |db| {
         db.execute_unprepared(
@@ -94,7 +94,7 @@ pub async fn company() -> Database {
     company
 }
 
-/// A transaction of a user of the organisation 1.
+/// A transaction of a user of organisation 1.
 pub async fn as_user(db: &DatabaseConnection, user: i64) -> DatabaseTransaction {
     let context = Context::new().actor(user).tenant(1);
     context.begin(db).await.unwrap()

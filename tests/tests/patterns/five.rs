@@ -39,24 +39,24 @@ async fn full_audit_log() {
     let mut change = post.clone().into_active_model();
     change.title = Set("T".to_owned());
     change.update(&txn).await.unwrap();
-    let told = post::Entity::find_changes_of(post.id, post::Column::Title)
+    let entries = post::Entity::find_changes_of(post.id, post::Column::Title)
         .order_by_asc(sea_orm_archive::audit::Column::Id)
         .all(&txn)
         .await
         .unwrap();
-    assert_eq!(told.len(), 2);
-    let change = told[1].change_of(post::Column::Title).unwrap();
+    assert_eq!(entries.len(), 2);
+    let change = entries[1].change_of(post::Column::Title).unwrap();
     assert_eq!(
         (change.old, change.new),
         (Some(json!("")), Some(json!("T")))
     );
     assert_eq!(
-        (told[1].actor.as_deref(), told[1].tenant.as_deref()),
+        (entries[1].actor.as_deref(), entries[1].tenant.as_deref()),
         (Some("7"), Some("1"))
     );
 }
 
-/// Deleting what can come back: another table, and not a column.
+/// A deleted row can be restored. It is in another table, not marked by a column.
 #[tokio::test]
 async fn soft_delete() {
     let company = company().await;
@@ -85,7 +85,7 @@ async fn soft_delete() {
     );
 }
 
-/// The second of two writers is told, and gets the row as it is.
+/// The second of two writers gets a conflict with the current row.
 #[tokio::test]
 async fn optimistic_locking() {
     let company = company().await;
@@ -111,7 +111,7 @@ async fn optimistic_locking() {
     }
 }
 
-/// One organisation's rows are not there for another one, nor for nobody.
+/// Rows of an organisation are invisible to another one, and without a tenant.
 #[tokio::test]
 async fn row_level_security() {
     let company = company().await;
@@ -158,19 +158,19 @@ async fn row_level_security() {
             "{refused:?}"
         );
         txn.commit().await.unwrap();
-        // An error ends the transaction, so it comes last.
+        // The error ends the transaction, so this step is the last one.
         let txn = stranger.begin(&db).await.unwrap();
         assert!(new_post("c").insert(&txn).await.is_err());
     }
     let txn = as_user(&db, 7).await;
-    let told = post::Entity::find_audit()
+    let entries = post::Entity::find_audit()
         .order_by_asc(sea_orm_archive::audit::Column::Id)
         .all(&txn)
         .await
         .unwrap();
-    let told: Vec<_> = told.into_iter().map(|entry| entry.operation).collect();
+    let entries: Vec<_> = entries.into_iter().map(|entry| entry.operation).collect();
     assert_eq!(
-        told,
+        entries,
         [Operation::Insert, Operation::Insert, Operation::Archive]
     );
 }

@@ -258,7 +258,7 @@ async fn an_old_snapshot_does_not_hide_a_change() -> Result<(), DbErr> {
                 assert_eq!(find(&other, table, &format!("id = {id}")).await, At::Active);
             }
             assert_eq!(count(&other, "precious", "id = 1").await, 1);
-            assert_eq!(count(&other, "archive.fresh_look", "true").await, 0);
+            assert_eq!(count(&other, "archive.snapshot_probe", "true").await, 0);
         }
     }
     Ok(())

@@ -102,7 +102,7 @@ async fn names_of_any_spelling() {
     let long = "ä".repeat(31) + "x";
     let m = Stamped::tables("create schema \"Shop $archive$\"").await;
     m.run(&format!(
-        "create table \"Shop $archive$\".\"{long}\" (\"we\"\"ird\" int, \"{{keep}}\" text, primary key (\"we\"\"ird\", \"{{keep}}\"));
+        "create table \"Shop $archive$\".\"{long}\" (\"we\"\"ird\" int, \"{{preserve}}\" text, primary key (\"we\"\"ird\", \"{{preserve}}\"));
          create table \"select\" (id int primary key, \"New\" int)"
     ))
     .await;

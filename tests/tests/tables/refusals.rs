@@ -202,7 +202,7 @@ const CHANGES: [(&str, &str); 26] = [
     ),
     (
         "alter table children drop constraint children_parent",
-        "no foreign key points from public.children(parent_id) at public.parents(id)",
+        "no foreign key from public.children(parent_id) refers to public.parents(id)",
     ),
     (
         "create table heirs () inherits (parents)",

@@ -115,7 +115,7 @@ async fn existing_rows_are_checked_when_it_is_created() -> Result<(), DbErr> {
     let error = crate::migration::database::refused(
         m.manager().create_temporal_foreign_key(visits()).await,
     );
-    crate::migration::database::assert_says(
+    crate::migration::database::assert_mentions(
         &error,
         &[
             "public.visits",

@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, TemporalForeignKey};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager, prelude::*};
 
-use crate::migration::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_mentions, refused};
 use crate::temporal::company::{FOREIGN_KEY, audit, company, department_history};
 
 const OURS: &str = "select count(*) from pg_proc where pronamespace = 'archive'::regnamespace and prorettype = 'trigger'::regtype and prosecdef
@@ -19,7 +19,7 @@ async fn it_may_be_created_twice_and_dropped_twice() -> Result<(), DbErr> {
             assert_eq!(m.one::<i64>(OURS).await, 5);
             assert_eq!(
                 m.all::<String>(
-                    "select regexp_replace(tgname, '[0-9]+', 'N') collate \"C\" from pg_trigger where tgname <> 'tell_state' and not tgisinternal order by 1"
+                    "select regexp_replace(tgname, '[0-9]+', 'N') collate \"C\" from pg_trigger where tgname <> 'report_state' and not tgisinternal order by 1"
                 )
                 .await,
                 ["delete", "insert", "shorten", "truncate", "update"]
@@ -33,7 +33,7 @@ async fn it_may_be_created_twice_and_dropped_twice() -> Result<(), DbErr> {
             assert_eq!(m.one::<i64>(OURS).await, 0);
             assert_eq!(m.indexes("user_audit").await, ["key audit_id"]);
             assert_eq!(
-                m.one::<i64>("select count(*) from pg_trigger where tgname <> 'tell_state' and not tgisinternal")
+                m.one::<i64>("select count(*) from pg_trigger where tgname <> 'report_state' and not tgisinternal")
                     .await,
                 0
             );
@@ -69,7 +69,7 @@ async fn another_one_of_the_same_name_is_refused() -> Result<(), DbErr> {
             .create_temporal_foreign_key(other.clone().name(FOREIGN_KEY))
             .await,
     );
-    assert_says(&error, &["user_audit", FOREIGN_KEY, ".name("]);
+    assert_mentions(&error, &["user_audit", FOREIGN_KEY, ".name("]);
     // Two of one table, and two of one name.
     m.run("delete from user_audit where audit_id = 1").await;
     m.manager().create_temporal_foreign_key(other).await?;
@@ -96,7 +96,7 @@ async fn another_one_of_the_same_name_is_refused() -> Result<(), DbErr> {
 async fn a_history_that_is_referred_to_stays() -> Result<(), DbErr> {
     let m = company().await;
     let error = refused(m.manager().drop_history_table("department_history").await);
-    assert_says(
+    assert_mentions(
         &error,
         &[
             "public.user_audit",
@@ -105,7 +105,7 @@ async fn a_history_that_is_referred_to_stays() -> Result<(), DbErr> {
         ],
     );
     let error = refused(m.manager().uninstall_archive().await);
-    assert_says(
+    assert_mentions(
         &error,
         &[
             "public.user_audit",

@@ -3,7 +3,7 @@
 use sea_orm::DbErr;
 use sea_orm_archive_migration::{HistorySchema, HistoryTable, TemporalForeignKey};
 
-use crate::migration::database::{Migrated, assert_says, refused};
+use crate::migration::database::{Migrated, assert_mentions, refused};
 use crate::temporal::company::{company, department_history};
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn every_partition_is_checked_and_those_of_tomorrow_too() -> Result<(), Db
             )
             .await,
     );
-    assert_says(&error, &["public.visits_1", "is a partition"]);
+    assert_mentions(&error, &["public.visits_1", "is a partition"]);
     m.manager()
         .drop_temporal_foreign_key("visits", "visits_dep_at_fkey")
         .await?;
@@ -271,7 +271,7 @@ async fn types_must_be_the_same_on_both_sides() -> Result<(), DbErr> {
             "no table",
         ),
     ] {
-        assert_says(
+        assert_mentions(
             &refused(m.manager().create_temporal_foreign_key(foreign_key).await),
             &[says],
         );

@@ -1,4 +1,4 @@
-//! An administrator sees all, by acting as a role and not by saying so.
+//! The administrator is a database role that sees all tenants; no setting can claim it.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_archive::Context;
@@ -10,7 +10,7 @@ use crate::tenancy::database::{EVERYTHING, Organisations, TABLES, attempt, numbe
 use crate::tenancy::model::{comment, post};
 
 #[tokio::test]
-async fn an_administrator_sees_archives_and_restores_what_is_anybodys() {
+async fn administrator_sees_archives_and_restores_rows_of_every_tenant() {
     let organisations = Organisations::new().await;
     let ops = organisations.database.connect_as("ops").await;
     let txn = organisations.administrator().await;
@@ -23,7 +23,7 @@ async fn an_administrator_sees_archives_and_restores_what_is_anybodys() {
     let txn = organisations.tenant(1).await;
     assert!(post::Entity::restore_by_id(2).exec(&txn).await.is_err());
     drop(txn);
-    // The tenant finds what was archived for it, and in the log by whom.
+    // The tenant can restore what the administrator archived, and the log names the actor.
     let txn = organisations.tenant(2).await;
     assert_eq!(
         texts(&txn, "select distinct actor || operation || tenant from archive.audit_entry where archival_id is not null").await,
@@ -47,9 +47,9 @@ async fn an_administrator_sees_archives_and_restores_what_is_anybodys() {
     );
 }
 
-/// `desk` may become the administrator, and is nobody until it does.
+/// `desk` may take the administrator's role, and has no rights of it until it does.
 #[tokio::test]
-async fn a_member_of_the_role_is_no_administrator() {
+async fn member_of_the_role_is_no_administrator_before_set_role() {
     let organisations = Organisations::new().await;
     let desk = organisations.database.connect_as("desk").await;
     assert_eq!(texts(&desk, EVERYTHING).await, Vec::<String>::new());
@@ -64,7 +64,7 @@ async fn a_member_of_the_role_is_no_administrator() {
         Err(Error::NotFound(NotFoundError::Row { .. }))
     ));
     drop(txn);
-    // The guard asks who acts, too.
+    // The guard checks the acting role too.
     let txn = organisations.administrator().await;
     run(&txn, "insert into comments values (15, 2, 1)").await;
     txn.commit().await.unwrap();
@@ -76,9 +76,9 @@ async fn a_member_of_the_role_is_no_administrator() {
     );
 }
 
-/// Plans are kept by what a role sees: those of a superuser, whom no policy binds, beside those of a tenant.
+/// Plans are cached by what a role sees: those of a superuser, who bypasses policies, beside those of a tenant.
 #[tokio::test]
-async fn roles_take_turns() {
+async fn superuser_and_tenants_archive_and_restore_in_turn() {
     let organisations = Organisations::new().await;
     let superuser = organisations.database.connect().await;
     for _ in 0..3 {
@@ -98,7 +98,7 @@ async fn roles_take_turns() {
     superuser.execute_unprepared("select 1").await.unwrap();
 }
 
-/// Whom no policy binds, no guard stops.
+/// Guards do not apply to a role that bypasses policies.
 #[tokio::test]
 async fn a_role_that_bypasses_policies_passes_guards() {
     let organisations = Organisations::new().await;
@@ -124,7 +124,7 @@ async fn a_role_that_bypasses_policies_passes_guards() {
 }
 
 #[tokio::test]
-async fn an_administrator_acts_for_all_where_a_table_names_none() {
+async fn administrator_archives_a_tree_with_a_table_that_names_none() {
     let organisations = Organisations::new().await;
     for table in TABLES {
         let unnamed = format!(

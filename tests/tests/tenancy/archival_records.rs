@@ -1,4 +1,4 @@
-//! The archival table and the detached links: whose an archival is, and what somebody else wrote into them.
+//! The archival table and the detached links: the tenant of an archival, and forged records.
 
 use sea_orm::{EntityTrait, IsolationLevel, TransactionTrait};
 use sea_orm_archive::archival;
@@ -13,15 +13,15 @@ const FORGED: &str =
     "insert into archive.detached_link (archival_id, child, child_key, edge, link, tenant)
     select archival_id, child, '[\"25\"]', edge, link,";
 
-/// Whoever may archive may write into the archival table: a link that another tenant puts to an archival is not followed.
+/// A role with write access can forge links: a link that another tenant adds to an archival is not followed.
 #[tokio::test]
-async fn a_forged_link_is_not_followed() {
+async fn link_forged_by_another_tenant_is_not_followed() {
     let organisations = Organisations::new().await;
     organisations.let_forge_links().await;
     let txn = organisations.tenant(1).await;
     run(&txn, "insert into bookmarks values (25, 1, null)").await;
     let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
-    // The tenant itself may: it is its own bookmark.
+    // The tenant itself may add a link to its own bookmark.
     let own = format!("{FORGED} tenant from archive.detached_link");
     let nested = txn.begin().await.unwrap();
     run(&nested, &own).await;
@@ -45,7 +45,7 @@ async fn a_forged_link_is_not_followed() {
     for tenant in ["null", "'2'"] {
         run(&stranger, &format!("{link}{tenant})")).await;
     }
-    // Links that no foreign key knows would make the restore fail for ever.
+    // Followed links without a foreign key would make every restore fail.
     run(&stranger, &format!(
         "insert into archive.detached_link (archival_id, child, child_key, edge, link)
          values ({0}, 'bookmarks', '{{}}', 'no such edge', '{{}}'), ({0}, 'pg_class', '{{}}', 'oid', '{{}}')",
@@ -68,9 +68,9 @@ async fn a_forged_link_is_not_followed() {
     );
 }
 
-/// Nobody gives an archival away, takes one, or writes one for another tenant.
+/// A tenant can neither change the tenant of an archival, nor take one, nor record one for another tenant.
 #[tokio::test]
-async fn an_archival_stays_with_its_tenant() {
+async fn tenant_of_an_archival_cannot_be_changed_or_forged() {
     let organisations = Organisations::new().await;
     let txn = organisations.tenant(1).await;
     post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
@@ -110,9 +110,9 @@ async fn an_archival_stays_with_its_tenant() {
     assert!(error.to_string().contains("public.posts"), "{error}");
 }
 
-/// A table that is taken out of tenancy is everybody's, and so is what was archived of it.
+/// A table that leaves tenancy is shared, and so are its archivals.
 #[tokio::test]
-async fn without_tenancy_every_archival_is_everybodys_again() {
+async fn archivals_are_shared_after_tenancy_is_disabled() {
     let organisations = Organisations::new().await;
     let mut archivals = Vec::new();
     for org in [1, 2] {
@@ -124,7 +124,7 @@ async fn without_tenancy_every_archival_is_everybodys_again() {
     for table in ["posts", "comments", "likes", "post_tags"] {
         manager.disable_tenancy(table).await.unwrap();
     }
-    // A bookmark is still a tenant's, and so are the links that were cut from it, and their archival.
+    // `bookmarks` is still under tenancy, so its detached links and their archival still have a tenant.
     let seen = archival::Entity::find().all(&organisations.web).await;
     assert_eq!(seen.unwrap(), []);
     manager.disable_tenancy("bookmarks").await.unwrap();
@@ -140,10 +140,10 @@ async fn without_tenancy_every_archival_is_everybodys_again() {
     }
 }
 
-/// Above READ COMMITTED an archive looks at the catalog through a table of the archive on which the application's
-/// role has no rights of its own, and sees what its snapshot hides.
+/// Above READ COMMITTED an archive detects schema changes that its snapshot hides, with a snapshot probe on which the
+/// application's role has no rights.
 #[tokio::test]
-async fn an_ordinary_role_archives_with_an_old_snapshot() {
+async fn role_without_rights_on_the_snapshot_probe_archives_with_an_old_snapshot() {
     let organisations = Organisations::new().await;
     for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
         let txn = organisations.web.begin_with_config(Some(level), None);
@@ -151,7 +151,7 @@ async fn an_ordinary_role_archives_with_an_old_snapshot() {
         run(&txn, "set local app.current_org_id = '1'").await;
         let error = attempt(
             &txn.begin().await.unwrap(),
-            "delete from archive.fresh_look",
+            "delete from archive.snapshot_probe",
         )
         .await;
         assert!(error.unwrap_err().to_string().contains("permission denied"));
@@ -177,9 +177,9 @@ async fn an_ordinary_role_archives_with_an_old_snapshot() {
     assert_eq!(number(&old, "select count(*) from likes").await, 1);
 }
 
-/// The column that says whose a row is may be let be NULL by hand: what is archived is the tenant's all the same.
+/// NOT NULL of the tenant column was dropped with plain SQL: the archival has the tenant of the row nevertheless.
 #[tokio::test]
-async fn a_column_that_may_be_null_still_tells_the_tenant() {
+async fn archival_of_a_nullable_tenant_column_has_the_tenant() {
     let organisations = Organisations::new().await;
     for table in ["posts", "comments", "likes", "post_tags", "bookmarks"] {
         let sql = format!("alter table {table} alter column org_id drop not null");

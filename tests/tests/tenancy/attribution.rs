@@ -9,11 +9,11 @@ use sea_orm_archive_tests::sql::clock;
 
 use crate::tenancy::bare::grant;
 use crate::tenancy::database::{Organisations, number, run, texts};
-use crate::tenancy::log::{contexts, told};
+use crate::tenancy::log::{contexts, visible_entries};
 use crate::tenancy::model::{bookmark, post, version};
 
-/// Likes of both organisations, odd ids of the first. Of the table that PostgreSQL has looked at there is nothing but
-/// other entries, so it thinks of one row where there are these.
+/// Likes of both organisations, odd ids of the first. ANALYZE ran before the likes were logged, so PostgreSQL estimates
+/// one row where there are very many.
 pub const MANY: &str = "
     analyze archive.audit_entry; analyze likes;
     insert into likes select n, 2 - n % 2, 12 - n % 2 from generate_series(1001, 51000) as n;
@@ -33,7 +33,7 @@ pub const MANY: &str = "
 
 pub const OF_LIKES: &str = "from archive.audit_entry where table_name = 'public.likes'";
 
-/// Compared one by one, which is what PostgreSQL did when it was wrong about how many there are, these would take hours.
+/// With a nested loop, which PostgreSQL chose because of its wrong estimate, this would take hours.
 #[tokio::test]
 async fn very_many_entries_get_their_tenants() {
     let organisations = Organisations::open().await;
@@ -52,7 +52,7 @@ async fn very_many_entries_get_their_tenants() {
     }
     let attributed = organisations.attribute().await;
 
-    // The row that was moved, and those that are gone.
+    // Without a tenant: the row that was moved, and the deleted rows.
     let left = ["3001 INSERT", "3001 UPDATE", "3001 UPDATE", "60001 UPDATE"];
     let deleted = 1_000 * 2;
     assert_eq!(attributed.entries_left, deleted + left.len() as u64);
@@ -73,20 +73,20 @@ async fn very_many_entries_get_their_tenants() {
         number(&txn, &format!("select count(*) {OF_LIKES}")).await,
         all
     );
-    let told = format!(
+    let without_tenant = format!(
         "select concat(key->>'id', ' ', operation) {OF_LIKES} and tenant is null
          and (key->>'id')::bigint % 100 not in (7, 8) order by id"
     );
-    assert_eq!(texts(&txn, &told).await, left);
+    assert_eq!(texts(&txn, &without_tenant).await, left);
     drop(txn);
     let again = organisations.attribute().await;
     assert_eq!((again.entries, again.archivals), (0, 0));
     assert_eq!(again.entries_left, attributed.entries_left);
 }
 
-/// A version belongs to its identity's tenant, whoever wrote it, before tenancy and after.
+/// An entry of a history belongs to the tenant of the identity, regardless of its writer, before tenancy and after.
 #[tokio::test]
-async fn entries_of_a_history_are_those_of_the_identity() {
+async fn entries_of_a_history_belong_to_the_tenant_of_the_identity() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     organisations
@@ -106,11 +106,11 @@ async fn entries_of_a_history_are_those_of_the_identity() {
     run(&after, "update department_history set name = name || '?'").await;
     after.commit().await.unwrap();
 
-    let [one, two, nobody] = contexts(&organisations).await;
+    let [one, two, without_tenant] = contexts(&organisations).await;
     for (context, id, name) in [(&one, 101, "Sales!"), (&two, 102, "Secret!")] {
         let org = id - 100;
         assert_eq!(
-            told(context, "department_history").await,
+            visible_entries(context, "department_history").await,
             [format!("UPDATE {id} {org}"), format!("UPDATE {id} {org}")]
         );
         let then = version::Entity::find_as_of(id, middle)
@@ -124,10 +124,14 @@ async fn entries_of_a_history_are_those_of_the_identity() {
             .unwrap();
         assert_eq!(other, None);
     }
-    assert!(told(&nobody, "department_history").await.is_empty());
+    assert!(
+        visible_entries(&without_tenant, "department_history")
+            .await
+            .is_empty()
+    );
 }
 
-/// A tenant that asks for a time of which it does not see every change is told so, and no row that leaves them out.
+/// A tenant that reads a row as of a time gets an error, and no incomplete row, if it cannot see every change since.
 #[tokio::test]
 async fn row_as_of_a_time_before_tenancy_is_refused_until_its_changes_are_attributed() {
     let organisations = Organisations::open().await;
@@ -163,13 +167,13 @@ async fn row_as_of_a_time_before_tenancy_is_refused_until_its_changes_are_attrib
     }
     organisations.attribute().await;
     for (org, id) in [(1, 1), (2, 3), (2, 2)] {
-        // What is left is that of the row which changed its tenant, up to then.
+        // The row that changed its tenant stays without attribution up to that change.
         refused(org, id, start, moved).await;
         refused(org, id, middle, moved).await;
         let txn = organisations.tenant(org).await;
         let then = post::Entity::find_as_of(id, moved).one(&txn).await.unwrap();
         assert!(then.unwrap().row.slug.starts_with("was "));
-        // Of a table whose entries all have a tenant, all is seen.
+        // Of a table whose entries all have a tenant, the tenant sees every change.
         let bookmark = bookmark::Entity::find_as_of(20 + org, start);
         let then = bookmark.one(&txn).await.unwrap().unwrap();
         assert_eq!(then.row.post_id, Some(org));
@@ -182,13 +186,13 @@ async fn row_as_of_a_time_before_tenancy_is_refused_until_its_changes_are_attrib
     }
 }
 
-/// A table whose entries did not always tell the column that says now whose a row is.
+/// A table whose entries did not always contain what is now the tenant column.
 struct Reused {
     table: &'static str,
     columns: &'static str,
-    /// What became of its column.
+    /// How its column changed.
     change: &'static str,
-    /// What the log was told to leave out before that, and after.
+    /// What the log leaves out before that, and after.
     hides: [&'static str; 2],
     /// What the first tenant still sees.
     seen: &'static [&'static str],
@@ -196,9 +200,9 @@ struct Reused {
 
 const REUSED: [Reused; 10] = [
     Reused {
-        table: "taken_over",
+        table: "replaced",
         columns: "org bigint not null, org_id bigint default 1",
-        change: "drop org_id; alter table taken_over rename org to org_id",
+        change: "drop org_id; alter table replaced rename org to org_id",
         hides: ["", ""],
         seen: &["INSERT 8 1"],
     },
@@ -276,9 +280,9 @@ pub fn audited(table: &'static str, hides: &'static str) -> AuditedTable {
     }
 }
 
-/// Key 9 was another row, of the second organisation, and the row of key 5 was that one's; both are the first's now.
+/// Key 9 was another row, of the second organisation, which had the row of key 5 too. Both belong to the first now.
 #[tokio::test]
-async fn entries_of_another_row_or_another_tenant_are_left() {
+async fn entries_of_another_row_or_another_tenant_stay_without_a_tenant() {
     let organisations = Organisations::open().await;
     let (owner, manager) = (&organisations.owner, organisations.manager());
     for reused in &REUSED {
@@ -326,23 +330,26 @@ async fn entries_of_another_row_or_another_tenant_are_left() {
     grant(&organisations).await;
     organisations.attribute().await;
 
-    let [one, two, nobody] = contexts(&organisations).await;
+    let [one, two, without_tenant] = contexts(&organisations).await;
     let administrator = organisations.administrator().await;
     for Reused { table, seen, .. } in &REUSED {
-        assert_eq!(told(&one, table).await, *seen, "{table}");
-        assert!(told(&two, table).await.is_empty(), "{table}");
-        assert!(told(&nobody, table).await.is_empty(), "{table}");
-        let untold = format!(
+        assert_eq!(visible_entries(&one, table).await, *seen, "{table}");
+        assert!(visible_entries(&two, table).await.is_empty(), "{table}");
+        assert!(
+            visible_entries(&without_tenant, table).await.is_empty(),
+            "{table}"
+        );
+        let left = format!(
             "select count(*) from archive.audit_entry as e join archive.audited_table as r using (table_name)
              where table_name = 'public.{table}' and e.tenant is null and e.at <= r.attributed_since"
         );
-        assert!(number(&administrator, &untold).await >= 3, "{table}");
+        assert!(number(&administrator, &left).await >= 3, "{table}");
     }
 }
 
-/// The key of a version is used again with that of its identity, and the entries do not contain a tenant.
+/// The keys of a version and its identity are used again, and the entries do not contain a tenant.
 #[tokio::test]
-async fn entries_of_an_earlier_version_of_the_same_key_are_left() {
+async fn entries_of_an_earlier_version_of_the_same_key_stay_without_a_tenant() {
     let organisations = Organisations::open().await;
     let (owner, manager) = (&organisations.owner, organisations.manager());
     run(
@@ -371,13 +378,16 @@ async fn entries_of_an_earlier_version_of_the_same_key_are_left() {
     run(&txn, "update room_names set name = 'mine'").await;
     txn.commit().await.unwrap();
     let [one, two, _] = contexts(&organisations).await;
-    assert_eq!(told(&one, "room_names").await, ["INSERT 1", "UPDATE 1"]);
-    assert!(told(&two, "room_names").await.is_empty());
-    let all = told(&organisations.administrator().await, "room_names").await;
+    assert_eq!(
+        visible_entries(&one, "room_names").await,
+        ["INSERT 1", "UPDATE 1"]
+    );
+    assert!(visible_entries(&two, "room_names").await.is_empty());
+    let all = visible_entries(&organisations.administrator().await, "room_names").await;
     assert_eq!(all, ["INSERT -", "DELETE -", "INSERT 1", "UPDATE 1"]);
 }
 
-/// It was audited under the tenant of the context, and is not audited any more when it comes under tenancy.
+/// The table was audited with the tenant of the context, and is no longer audited when it comes under tenancy.
 #[tokio::test]
 async fn entries_of_a_table_that_is_no_longer_audited_are_left_to_the_administrator() {
     let organisations = Organisations::open().await;
@@ -390,9 +400,9 @@ async fn entries_of_a_table_that_is_no_longer_audited_are_left_to_the_administra
     manager.unaudit_table("posts").await.unwrap();
     organisations.enable().await;
     for who in contexts(&organisations).await {
-        assert!(told(&who, "posts").await.is_empty());
+        assert!(visible_entries(&who, "posts").await.is_empty());
     }
     let administrator = organisations.administrator().await;
-    let entries = told(&administrator, "posts").await;
+    let entries = visible_entries(&administrator, "posts").await;
     assert_eq!(entries.last().map(String::as_str), Some("UPDATE 1 -"));
 }

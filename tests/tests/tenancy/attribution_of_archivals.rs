@@ -6,10 +6,10 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, Tenancy, TenancySchema};
 
 use crate::tenancy::database::{EVERYTHING, Organisations, TABLES, number, run, texts};
-use crate::tenancy::log::{enable_papers, told};
+use crate::tenancy::log::{enable_papers, visible_entries};
 use crate::tenancy::model::post;
 
-/// The tenants of the archivals that somebody sees, in their order.
+/// The tenants of the archivals that the session sees, by id.
 async fn tenants(db: &impl ConnectionTrait) -> Vec<Option<String>> {
     let seen = archival::Entity::find()
         .order_by_asc(archival::Column::Id)
@@ -52,9 +52,9 @@ async fn archivals_belong_to_the_tenant_of_the_rows_that_they_hold() {
     }
 }
 
-/// A tree of two tenants, and an archival that was restored: its row may have another tenant by now.
+/// A tree of two tenants, and a restored archival: its row may have another tenant by now.
 #[tokio::test]
-async fn archivals_of_two_tenants_or_of_no_row_are_left() {
+async fn archivals_of_two_tenants_or_without_rows_stay_without_a_tenant() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     run(owner, "insert into comments values (15, 2, 1)").await;
@@ -73,7 +73,7 @@ async fn archivals_of_two_tenants_or_of_no_row_are_left() {
     assert_eq!(restored.rows["public.comments"], 3);
 }
 
-/// Of an archival that is shared but for its links, the rows of these have the tenant.
+/// An archival whose archived rows are shared gets the tenant of the rows of its detached links.
 #[tokio::test]
 async fn archivals_belong_to_the_tenant_of_the_rows_that_were_detached() {
     let organisations = Organisations::open().await;
@@ -100,12 +100,12 @@ async fn archivals_belong_to_the_tenant_of_the_rows_that_were_detached() {
     let [of_two, of_both] = archivals.try_into().unwrap();
     assert_eq!(of_two.restore(&txn).await.unwrap().relinked, 1);
     drop(txn);
-    // Links of two tenants are followed by the administrator alone.
+    // Only the administrator restores links of two tenants.
     let txn = organisations.administrator().await;
     assert_eq!(of_both.restore(&txn).await.unwrap().relinked, 3);
 }
 
-/// `2` is another tenant by another column.
+/// Tenant 2 of one column is not tenant 2 of another column.
 #[tokio::test]
 async fn archivals_under_another_column_belong_to_the_administrator() {
     let organisations = Organisations::open().await;
@@ -138,16 +138,16 @@ async fn archivals_under_another_column_belong_to_the_administrator() {
     assert_eq!(tenants(&txn).await, owned(["", "1"]));
 }
 
-/// What was recorded under an earlier tenancy is from before this one.
+/// Records from an earlier tenancy count as records from before this one.
 #[tokio::test]
-async fn nothing_is_remembered_of_an_earlier_tenancy() {
+async fn records_of_an_earlier_tenancy_have_no_tenant_until_attributed() {
     let organisations = Organisations::new().await;
     organisations.let_forge_links().await;
     let txn = organisations.tenant(1).await;
     let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
     run(&txn, "insert into bookmarks values (25, 1, null)").await;
     txn.commit().await.unwrap();
-    // A link that another tenant wrote stays one that is not the archival's.
+    // A link that another tenant forged never counts as a link of the archival.
     let txn = organisations.tenant(2).await;
     let forged = format!(
         "insert into archive.detached_link (archival_id, child, child_key, edge, link, tenant)
@@ -166,18 +166,18 @@ async fn nothing_is_remembered_of_an_earlier_tenancy() {
         let txn = organisations.tenant(1).await;
         assert_eq!(tenants(&txn).await, []);
         for table in ["posts", "bookmarks"] {
-            assert!(told(&txn, table).await.is_empty());
+            assert!(visible_entries(&txn, table).await.is_empty());
         }
     }
     organisations.attribute().await;
     let txn = organisations.tenant(1).await;
-    assert_eq!(told(&txn, "bookmarks").await.len(), 3);
+    assert_eq!(visible_entries(&txn, "bookmarks").await.len(), 3);
     assert_eq!(archival.restore(&txn).await.unwrap().relinked, 1);
 }
 
-/// Whose rows there are none of any more, and tables: they are counted.
+/// Entries of deleted rows and dropped tables cannot be attributed, and are counted.
 #[tokio::test]
-async fn what_is_left_is_counted() {
+async fn entries_of_deleted_rows_and_dropped_tables_are_counted_as_left() {
     let organisations = Organisations::open().await;
     let (owner, manager) = (&organisations.owner, organisations.manager());
     assert_eq!(

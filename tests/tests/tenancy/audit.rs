@@ -1,4 +1,4 @@
-//! The log tells each tenant of its rows.
+//! Each audit entry belongs to the tenant of its row.
 
 use sea_orm::TransactionTrait;
 use sea_orm_archive::Context;
@@ -25,7 +25,7 @@ async fn entries_carry_the_tenant_of_their_row() {
         "update posts set slug = slug || '!' where id in (3, 4)",
     )
     .await;
-    // What an administrator moves from one to the other has gone from the one, and come to the other.
+    // A change of the tenant is logged as a DELETE for the old tenant and an INSERT for the new one.
     run(
         &txn,
         "update bookmarks set org_id = 2, post_id = null where id = 21",
@@ -93,9 +93,9 @@ async fn details_are_for_the_tenant_of_the_request() {
     }
 }
 
-/// The owner of the log is no superuser, and is under its policies.
+/// The owner of the log is no superuser, so the policies of the log apply to it.
 #[tokio::test]
-async fn partitions_are_made_and_dropped() {
+async fn partitions_are_created_and_dropped_under_policies() {
     let organisations = Organisations::new().await;
     let manager = organisations.manager();
     let txn = organisations.tenant(1).await;
@@ -119,7 +119,7 @@ async fn partitions_are_made_and_dropped() {
         sea_orm_archive::check(&organisations.owner).await.unwrap(),
         []
     );
-    // A tenant that may make them sees no more.
+    // The grant to create partitions does not let a tenant see more.
     let web = organisations.database.role("web").await;
     manager.grant_audit_maintenance(&web).await.unwrap();
     run(
@@ -165,12 +165,12 @@ async fn partitions_are_made_and_dropped() {
     );
 }
 
-/// What was written before belongs to the row that has its key, and that of rows which are gone to the administrator.
+/// Entries from before tenancy belong to the tenant of the row with their key; of deleted rows, to the administrator.
 #[tokio::test]
-async fn what_was_logged_before() {
+async fn entries_from_before_tenancy_belong_to_the_tenant_of_the_row() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
-    run(owner, "update posts set slug = 'gone' where id = 4; delete from invoices; delete from posts where id = 4").await;
+    run(owner, "update posts set slug = 'deleted' where id = 4; delete from invoices; delete from posts where id = 4").await;
     run(
         owner,
         "update posts set slug = 'moved' where id = 3; update posts set org_id = 2 where id = 3",
@@ -185,7 +185,7 @@ async fn what_was_logged_before() {
     let txn = organisations.tenant(1).await;
     assert_eq!(texts(&txn, log).await, ["11"]);
     txn.commit().await.unwrap();
-    // Tables that are audited later say so as well.
+    // Entries of tables that are audited later have a tenant as well.
     organisations.manager().audit_table("likes").await.unwrap();
     let txn = organisations.administrator().await;
     run(&txn, "delete from likes").await;
@@ -203,7 +203,7 @@ async fn what_was_logged_before() {
 
 const TRUNCATED: &str = "select (key->>'id') || ' ' || coalesce(tenant, '-') from archive.audit_entry where operation = 'TRUNCATE' order by 1";
 
-/// The log is under policies as soon as any table is under tenancy. Those of the rows alone matter to a TRUNCATE.
+/// The log is under policies if any table is under tenancy. Only policies of the table itself matter to a TRUNCATE.
 #[tokio::test]
 async fn a_truncate_is_recorded_where_another_table_is_under_tenancy() {
     let organisations = Organisations::open().await;
@@ -222,7 +222,7 @@ async fn a_truncate_is_recorded_where_another_table_is_under_tenancy() {
         run(&txn, "truncate bookmarks").await;
         assert_eq!(texts(&txn, TRUNCATED).await, ["21 -", "22 -"]);
     }
-    // The settings of the caller are as before.
+    // The caller's settings are unchanged.
     let txn = organisations.web.begin().await.unwrap();
     run(
         &txn,
@@ -264,7 +264,7 @@ async fn a_truncate_of_a_table_under_tenancy_is_recorded_for_the_administrator_a
         assert_eq!(texts(&txn, TRUNCATED).await, rows);
         drop(txn);
     }
-    // A policy of somebody else that hides rows from the owner of the log.
+    // A policy of the application that hides rows from the owner of the log.
     run(
         &organisations.owner,
         "create policy mine on bookmarks as restrictive using (id <> 22)",

@@ -1,4 +1,4 @@
-//! The same roles without a table, for tests that make their own; and what an error says.
+//! The same roles without tables, for tests that create their own; and the texts of database errors.
 
 use sea_orm::{ConnectionTrait, DbErr, RuntimeErr, SqlxError, SqlxPostgresError};
 use sea_orm_archive::{Finding, check};
@@ -28,15 +28,15 @@ pub async fn grant(organisations: &Organisations) {
     let_write(&organisations.owner, [&web, &organisations.ops]).await;
 }
 
-/// What the database says of a statement that it refuses: SQLSTATE, message, detail and hint.
+/// The error of a statement that the database refuses: SQLSTATE, message, detail and hint.
 pub async fn refusal(db: &impl ConnectionTrait, sql: &str) -> String {
     let Err(error) = attempt(db, sql).await else {
         panic!("was not refused: {sql}");
     };
-    said(&error)
+    error_text(&error)
 }
 
-pub fn said(error: &DbErr) -> String {
+pub fn error_text(error: &DbErr) -> String {
     let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) =
         error
     else {
@@ -58,11 +58,11 @@ pub fn said(error: &DbErr) -> String {
     .join("\n")
 }
 
-/// What the check tells of `object`.
-pub async fn told(db: &sea_orm::DatabaseConnection, object: &str) -> Vec<Finding> {
-    let mut told = check(db).await.unwrap();
-    told.retain(|d| d.object == object);
-    told
+/// What the check finds on `object`.
+pub async fn findings_on(db: &sea_orm::DatabaseConnection, object: &str) -> Vec<Finding> {
+    let mut findings = check(db).await.unwrap();
+    findings.retain(|d| d.object == object);
+    findings
 }
 
 /// Every table of the application with its columns and constraints.
@@ -82,5 +82,5 @@ pub const SHAPE: &str = "
     union all
     select 'register ' || relation || ' ' || tenant_name from archive.tenancy
     union all
-    select 'made ' || relation || ' ' || kind || ' ' || name from archive.tenancy_object where kind <> 'function'
+    select 'created ' || relation || ' ' || kind || ' ' || name from archive.tenancy_object where kind <> 'function'
     order by 1";

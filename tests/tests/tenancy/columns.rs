@@ -1,4 +1,4 @@
-//! The column that says whose a row is: its type, its number and its name.
+//! The tenant column: its type, its number and its name.
 
 use sea_orm::TransactionTrait;
 use sea_orm_archive::Context;
@@ -7,12 +7,12 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, Tenancy, TenancySchema};
 use sea_orm_migration::{DbErr, prelude::Table};
 
-use crate::tenancy::bare::{SHAPE, bare, grant, told};
+use crate::tenancy::bare::{SHAPE, bare, findings_on, grant};
 use crate::tenancy::database::{EVERYTHING, Organisations, attempt, number, run, texts};
 use crate::tenancy::model::{department, post, version};
 
 #[tokio::test]
-async fn types_that_cut_a_tenant_off_are_refused() {
+async fn types_that_truncate_a_tenant_are_refused() {
     let organisations = bare().await;
     let owner = &organisations.owner;
     run(
@@ -45,9 +45,9 @@ async fn types_that_cut_a_tenant_off_are_refused() {
     }
 }
 
-/// Each tenant sees its row, and what is none of them, however alike, sees nothing or is an error.
+/// Each tenant sees its row. A similar value that is neither tenant sees nothing or is an error.
 #[tokio::test]
-async fn every_type_tells_tenants_apart() {
+async fn tenants_are_isolated_with_every_type() {
     let organisations = bare().await;
     let owner = &organisations.owner;
     let superuser = organisations.database.connect().await;
@@ -133,7 +133,7 @@ async fn every_type_tells_tenants_apart() {
             .await
             .unwrap_or_else(|error| panic!("{sql_type}: {error}"));
         for (tenant, id) in tenants.iter().zip(["1", "2"]) {
-            // citext has an equality of its own.
+            // citext compares without case.
             let tenant = &match sql_type.contains("citext") {
                 true => tenant.to_uppercase(),
                 false => (*tenant).to_owned(),
@@ -179,7 +179,7 @@ async fn every_type_tells_tenants_apart() {
                 );
             }
         }
-        assert_eq!(told(owner, &format!("public.{table}")).await, []);
+        assert_eq!(findings_on(owner, &format!("public.{table}")).await, []);
         assert_eq!(
             number(&superuser, &format!("select count(*) from {table}")).await,
             2
@@ -187,9 +187,9 @@ async fn every_type_tells_tenants_apart() {
     }
 }
 
-/// A dump and a restore may leave it.
+/// A dump and a restore may renumber the columns, so the number in the register is wrong.
 #[tokio::test]
-async fn the_wrong_number_of_the_column() {
+async fn wrong_column_number_in_the_register_is_corrected() {
     let organisations = Organisations::new().await;
     let superuser = organisations.database.connect().await;
     let before = check(&organisations.owner).await.unwrap();
@@ -215,7 +215,7 @@ async fn the_wrong_number_of_the_column() {
         }
         assert!(attempt(&txn, "update posts set org_id = 2").await.is_err());
         drop(txn);
-        // What finds the table by its register puts the number right.
+        // A helper that reads the register corrects the number.
         let shape = texts(&superuser, SHAPE).await;
         for table in ["departments", "posts"] {
             organisations
@@ -237,9 +237,9 @@ const RENAMED: [&str; 4] = [
     "deleted_department_history",
 ];
 
-/// In the table alone, and then in those that go with it, as the check says.
+/// First in the table alone, then in its archive and history tables, as the check recommends.
 #[tokio::test]
-async fn a_column_that_is_renamed_by_hand() {
+async fn tenant_column_can_be_renamed_with_plain_sql() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     let shape = texts(owner, SHAPE).await;
@@ -261,7 +261,7 @@ async fn a_column_that_is_renamed_by_hand() {
                 "{archive_table}: {rest:#?}"
             );
         }
-        // Nobody sees another tenant's rows meanwhile.
+        // Meanwhile no tenant sees rows of another one.
         let txn = organisations.tenant(2).await;
         assert_eq!(
             number(&txn, "select count(*) from department_history").await,
@@ -294,7 +294,7 @@ async fn a_column_that_is_renamed_by_hand() {
         .await
         .unwrap();
     drop(txn);
-    // The new name is the one that counts, also where there is another column of the old one.
+    // The new name counts, even if another column has the old one.
     run(owner, "alter table departments add org_id bigint").await;
     organisations
         .manager()
@@ -318,7 +318,7 @@ async fn a_column_that_is_renamed_by_hand() {
         .sync_archived_table("departments")
         .await
         .unwrap();
-    // And what was made under the old one goes.
+    // Objects created under the old name are dropped as well.
     for table in crate::tenancy::database::TABLES.into_iter().rev() {
         organisations
             .manager()
@@ -336,9 +336,9 @@ async fn a_column_that_is_renamed_by_hand() {
     assert_eq!(texts(owner, SHAPE).await, shape);
 }
 
-/// By a migration: the histories go along.
+/// The migration renames the column of the histories as well.
 #[tokio::test]
-async fn a_column_that_is_renamed_by_a_migration() {
+async fn tenant_column_can_be_renamed_by_a_migration() {
     let organisations = Organisations::new().await;
     let owner = &organisations.owner;
     let before = check(owner).await.unwrap();
@@ -384,7 +384,7 @@ async fn a_column_that_is_renamed_by_a_migration() {
             2
         );
     }
-    // A new column of the old name is no tenant's.
+    // A new column with the old name is not a tenant column.
     organisations
         .manager()
         .alter_archived_table(
@@ -407,9 +407,9 @@ async fn a_column_that_is_renamed_by_a_migration() {
     );
 }
 
-/// Another column of the table from now on: what was made for the one goes, and is made for the other.
+/// Enabling tenancy with another column drops the objects of the first column and creates those of the second.
 #[tokio::test]
-async fn another_column() {
+async fn tenancy_can_move_to_another_column() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     run(owner, "alter table departments add branch text; update departments set branch = 'b' || id; alter table departments alter branch set not null").await;
@@ -427,7 +427,7 @@ async fn another_column() {
             .await
             .unwrap();
     }
-    let found = told(owner, "public.department_history").await;
+    let found = findings_on(owner, "public.department_history").await;
     assert_eq!(found, []);
     let columns = "select attname::text from pg_attribute where attrelid = 'department_history'::regclass and attname in ('org_id', 'branch') and not attisdropped";
     assert_eq!(texts(owner, columns).await, ["branch"]);

@@ -1,7 +1,7 @@
-//! Two organisations, 1 and 2, whose rows lie between each other: odd ids are the first one's, even ids the second's.
+//! Two organisations, 1 and 2, with rows in the same tables: odd ids belong to the first, even ids to the second.
 //!
 //! Roles as they should be: `owner` migrates and owns everything, `web` is the application, `ops` administers, and
-//! `desk` is a member of `web` and of `ops`. None is a superuser, and no assertion is made as one.
+//! `desk` is a member of `web` and of `ops`. None is a superuser, and no assertion runs as one.
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
@@ -75,13 +75,13 @@ impl Organisations {
         Self::of(copy.await).await
     }
 
-    /// The same, every table under tenancy.
+    /// Like `open`, with every table under tenancy.
     pub async fn new() -> Self {
         let copy = Database::from_template_with_roles("tenancy", Self::fill_and_enable);
         Self::of(copy.await).await
     }
 
-    /// The same with roles of its own, for a test that alters them.
+    /// Like `new`, with roles that no other test uses, for a test that alters them.
     pub async fn alone() -> Self {
         let database = Database::empty().await;
         Self::fill_and_enable(&database).await;
@@ -97,7 +97,7 @@ impl Organisations {
         owner.close().await.unwrap();
     }
 
-    /// The sessions of a database that is filled.
+    /// The sessions of a filled database.
     pub async fn of(database: Database) -> Self {
         let owner = database.role("owner").await;
         let superuser = database.connect().await;
@@ -157,8 +157,8 @@ impl Organisations {
         owner
     }
 
-    /// Lets the roles write detached links themselves, as no grant of ours does: the policies and the restore keep the
-    /// tenants apart all the same.
+    /// Lets the roles write detached links with plain SQL, which none of our grants allows. The policies and the restore
+    /// isolate the tenants nevertheless.
     pub async fn let_forge_links(&self) {
         let role = self.database.role("web").await;
         for role in [&role, &self.ops] {
@@ -183,7 +183,7 @@ impl Organisations {
         enable(&self.owner, table, &self.ops).await
     }
 
-    /// Attributes what is from before tenancy.
+    /// Attributes entries and archivals from before tenancy.
     pub async fn attribute(&self) -> Attributed {
         self.manager().attribute_to_tenants().await.unwrap()
     }
@@ -198,7 +198,7 @@ impl Organisations {
             .unwrap()
     }
 
-    /// A transaction of the administrator, who takes the role after logging in as somebody else.
+    /// A transaction of the administrator: `desk` logs in and takes the role `ops`.
     pub async fn administrator(&self) -> DatabaseTransaction {
         let desk = self.database.connect_as("desk").await;
         Context::new()
@@ -262,7 +262,7 @@ pub async fn attempt(db: &impl ConnectionTrait, sql: &str) -> Result<u64, DbErr>
     done.await.map(|done| done.rows_affected())
 }
 
-/// Everything that a role can see, as `table key..` by the tenants that the rows say.
+/// Everything that a role can see, as `table key tenant`.
 pub const EVERYTHING: &str = "
     select 'posts ' || id || ' ' || org_id from posts union all select 'comments ' || id || ' ' || org_id from comments
     union all select 'likes ' || id || ' ' || org_id from likes union all select 'post_tags ' || post_id || ' ' || org_id from post_tags

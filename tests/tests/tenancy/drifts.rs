@@ -1,4 +1,4 @@
-//! Whatever is changed behind the migrations' back is told, and the way out that is told with it leads out.
+//! The check reports every change without the migration helpers, and its remedy repairs it.
 
 use sea_orm::DatabaseConnection;
 use sea_orm_archive::{Finding, check};
@@ -7,31 +7,31 @@ use sea_orm_migration::SchemaManager;
 
 use crate::tenancy::database::{Organisations, TABLES, number, run, texts};
 
-/// What the remedy asks for.
+/// A step of a remedy, or a change of the schema.
 #[derive(Clone, Copy)]
-enum Way {
+enum Step {
     Enable(&'static str),
     Install,
     Sync(&'static str),
     Owner(&'static str),
     Superuser(&'static str),
 }
-use Way::{Enable, Install, Owner, Superuser, Sync};
+use Step::{Enable, Install, Owner, Superuser, Sync};
 
-/// Changed by whom and how; of what is told what, with which way out; and that way.
+/// The change; the object, the problem and the remedy that the check reports; and the steps of that remedy.
 type Drift = (
-    Way,
+    Step,
     &'static str,
     &'static str,
     &'static str,
-    &'static [Way],
+    &'static [Step],
 );
 
 struct Drifting {
     organisations: Organisations,
     superuser: DatabaseConnection,
     web: String,
-    /// What is told without a drift.
+    /// What the check reports without a drift.
     before: Vec<Finding>,
 }
 
@@ -54,9 +54,9 @@ impl Drifting {
             .replace("DESK", &quoted(&self.web.replace("_web", "_desk")))
     }
 
-    async fn go(&self, way: Way) {
+    async fn run_step(&self, step: Step) {
         let manager: SchemaManager = self.organisations.manager();
-        match way {
+        match step {
             Enable(table) => self.organisations.enable_one(table).await.unwrap(),
             Install => {
                 manager.install_archive().await.unwrap();
@@ -68,24 +68,24 @@ impl Drifting {
         }
     }
 
-    async fn told(&self) -> Vec<Finding> {
+    async fn findings(&self) -> Vec<Finding> {
         check(&self.superuser).await.unwrap()
     }
 
     async fn every(&self, drifts: &[Drift]) {
-        for (change, object, says, remedy, ways) in drifts {
-            self.go(*change).await;
-            let told = self.told().await;
+        for (change, object, problem, remedy, steps) in drifts {
+            self.run_step(*change).await;
+            let findings = self.findings().await;
             assert!(
-                told.iter().any(|d| d.object == *object
-                    && d.problem.contains(says)
+                findings.iter().any(|d| d.object == *object
+                    && d.problem.contains(problem)
                     && d.remedy.contains(remedy)),
-                "{object} {says}: {told:#?}"
+                "{object} {problem}: {findings:#?}"
             );
-            for way in *ways {
-                self.go(*way).await;
+            for step in *steps {
+                self.run_step(*step).await;
             }
-            assert_eq!(self.told().await, self.before, "{object} {says}");
+            assert_eq!(self.findings().await, self.before, "{object} {problem}");
         }
     }
 }
@@ -93,20 +93,20 @@ impl Drifting {
 const AGAIN: &str = "call manager.enable_tenancy(..) again";
 
 #[tokio::test]
-async fn columns_and_heirs() {
+async fn drift_of_columns_and_inheritance_is_reported_and_repaired() {
     let drifting = Drifting::new().await;
     let history = "rename the column here, too";
     drifting
         .every(&[
             (Owner("alter table deleted_posts alter org_id drop not null"), "public.deleted_posts", "has no column org_id", "sync_archived_table", &[Sync("posts"), Enable("posts")]),
             (Owner("alter table deleted_posts drop org_id cascade"), "public.deleted_posts", "has no column org_id", "sync_archived_table", &[Sync("posts"), Enable("posts")]),
-            (Owner("drop policy tenancy on deleted_comments; drop trigger tenancy_guard_kept on deleted_comments; drop policy tenancy_trusted on deleted_comments; alter table deleted_comments alter org_id type integer"), "public.deleted_comments", "has no column org_id", "sync_archived_table", &[Sync("comments"), Enable("comments")]),
+            (Owner("drop policy tenancy on deleted_comments; drop trigger tenancy_guard_archived on deleted_comments; drop policy tenancy_trusted on deleted_comments; alter table deleted_comments alter org_id type integer"), "public.deleted_comments", "has no column org_id", "sync_archived_table", &[Sync("comments"), Enable("comments")]),
             (Owner("alter table department_history alter org_id drop not null"), "public.department_history", "has no column org_id", history, &[Enable("departments")]),
             (Owner("alter table department_history drop org_id cascade"), "public.department_history", "has no column org_id", history, &[Enable("departments")]),
             (Owner("alter table deleted_department_history alter org_id drop not null"), "public.deleted_department_history", "has no column org_id", "sync_archived_table", &[Sync("department_history"), Enable("departments")]),
             (Owner("alter table deleted_department_history drop org_id cascade"), "public.deleted_department_history", "has no column org_id", "sync_archived_table", &[Sync("department_history"), Enable("departments")]),
             (Owner("alter table staff alter org_id drop not null"), "public.staff", "has no column org_id", "add it again, NOT NULL", &[Owner("alter table staff alter org_id set not null"), Enable("staff")]),
-            (Superuser("alter table staff drop org_id cascade"), "public.staff", "has lost the column", "add it again, NOT NULL", &[Superuser("alter table staff add org_id bigint; update staff set org_id = department_id; alter table staff alter org_id set not null"), Enable("staff")]),
+            (Superuser("alter table staff drop org_id cascade"), "public.staff", "has lost its tenant column", "add it again, NOT NULL", &[Superuser("alter table staff add org_id bigint; update staff set org_id = department_id; alter table staff alter org_id set not null"), Enable("staff")]),
             (Owner("create table heir () inherits (staff)"), "public.staff", "is inherited by public.heir", "NO INHERIT", &[Owner("alter table heir no inherit staff")]),
         ])
         .await;
@@ -132,7 +132,7 @@ async fn columns_and_heirs() {
 }
 
 #[tokio::test]
-async fn row_security_policies_and_guards() {
+async fn drift_of_policies_and_guards_is_reported_and_repaired() {
     let drifting = Drifting::new().await;
     let other = "drop it, or create it AS RESTRICTIVE";
     drifting
@@ -142,9 +142,9 @@ async fn row_security_policies_and_guards() {
             (Owner("drop policy tenancy_administration on deleted_likes"), "public.deleted_likes", "has no policy tenancy_administration", AGAIN, &[Enable("likes")]),
             (Owner("drop trigger tenancy_guard_given on invoices"), "public.invoices", "has no trigger tenancy_guard_given", AGAIN, &[Enable("invoices")]),
             (Owner("drop trigger tenancy_guard on department_history"), "public.department_history", "has no trigger tenancy_guard", AGAIN, &[Enable("departments")]),
-            (Owner("drop trigger tenancy_guard_kept on deleted_department_history"), "public.deleted_department_history", "has no trigger tenancy_guard_kept", AGAIN, &[Enable("departments")]),
+            (Owner("drop trigger tenancy_guard_archived on deleted_department_history"), "public.deleted_department_history", "has no trigger tenancy_guard_archived", AGAIN, &[Enable("departments")]),
             (Owner("drop trigger tenancy_guard_truncate on staff"), "public.staff", "has no trigger tenancy_guard_truncate", AGAIN, &[Enable("staff")]),
-            (Owner("alter table deleted_posts disable trigger tenancy_guard_kept"), "public.deleted_posts", "has another trigger tenancy_guard_kept", AGAIN, &[Enable("posts")]),
+            (Owner("alter table deleted_posts disable trigger tenancy_guard_archived"), "public.deleted_posts", "has another trigger tenancy_guard_archived", AGAIN, &[Enable("posts")]),
             (Owner("alter table posts enable trigger tenancy_guard_given"), "public.posts", "has another trigger tenancy_guard_given", AGAIN, &[Enable("posts")]),
             (Owner("alter table posts enable replica trigger tenancy_guard_truncate"), "public.posts", "has another trigger tenancy_guard_truncate", AGAIN, &[Enable("posts")]),
             (Owner("create or replace trigger tenancy_guard before delete or update on likes for each row when (false) execute function archive.tenancy_guard('OPS'); alter table likes enable always trigger tenancy_guard"), "public.likes", "has another trigger tenancy_guard", AGAIN, &[Enable("likes")]),
@@ -159,9 +159,9 @@ async fn row_security_policies_and_guards() {
         .await;
 }
 
-/// A key of our name that says something else is no key of ours.
+/// A foreign key with the name of the tenancy key and another definition does not count.
 #[tokio::test]
-async fn a_foreign_key_that_somebody_made_another() {
+async fn replaced_tenancy_key_is_reported_and_repaired() {
     let organisations = Organisations::new().await;
     let owner = &organisations.owner;
     let name = "department_history_tenancy_fkey";
@@ -173,27 +173,28 @@ async fn a_foreign_key_that_somebody_made_another() {
         ),
     )
     .await;
-    let told = check(owner).await.unwrap();
+    let findings = check(owner).await.unwrap();
     assert!(
-        told.iter()
+        findings
+            .iter()
             .any(|d| d.problem.contains(name) && d.remedy.contains(AGAIN)),
-        "{told:#?}"
+        "{findings:#?}"
     );
     organisations.enable_one("departments").await.unwrap();
     assert_eq!(check(owner).await.unwrap(), []);
-    let said =
+    let definition =
         format!("select pg_get_constraintdef(oid) from pg_constraint where conname = '{name}'");
     assert_eq!(
-        texts(owner, &said).await,
+        texts(owner, &definition).await,
         [
             "FOREIGN KEY (org_id, department_id) REFERENCES departments(org_id, id) ON UPDATE CASCADE"
         ]
     );
 }
 
-/// A policy of the application's own is its own to take away, and row-level security with it.
+/// `disable_tenancy` preserves the application's policies, and row-level security where there is one.
 #[tokio::test]
-async fn a_policy_of_the_application_outlives_tenancy() {
+async fn policy_of_the_application_survives_disable_tenancy() {
     let organisations = Organisations::new().await;
     let owner = &organisations.owner;
     run(
@@ -214,9 +215,9 @@ async fn a_policy_of_the_application_outlives_tenancy() {
     assert_eq!(texts(owner, policies).await, ["drafts"]);
 }
 
-/// A foreign key of the application's own that keeps a version with its identity.
+/// The application's own foreign key ties a version to the tenant of its identity.
 #[tokio::test]
-async fn a_foreign_key_that_is_not_ours() {
+async fn drift_of_the_applications_own_tenancy_key_is_reported_and_repaired() {
     let organisations = Organisations::open().await;
     let key = "alter table department_history add constraint mine foreign key (department_id, org_id) references departments (id, org_id) not valid";
     run(
@@ -238,17 +239,19 @@ async fn a_foreign_key_that_is_not_ours() {
     let drop = "alter table department_history drop constraint mine";
     for drift in [drop.to_owned(), format!("{drop}; {key}")] {
         run(owner, &drift).await;
-        let told = check(owner).await.unwrap();
+        let findings = check(owner).await.unwrap();
         assert!(
-            told.iter().any(|d| d.object == "public.department_history"
-                && d.problem
-                    .contains("nothing keeps a version with the tenant of its identity")
-                && d.remedy.contains(AGAIN)),
-            "{told:#?}"
+            findings
+                .iter()
+                .any(|d| d.object == "public.department_history"
+                    && d.problem
+                        .contains("could have another tenant than its identity")
+                    && d.remedy.contains(AGAIN)),
+            "{findings:#?}"
         );
         organisations.enable_one("departments").await.unwrap();
         assert_eq!(check(owner).await.unwrap(), before);
-        // As it was.
+        // Back to the initial state.
         for table in ["staff", "departments"] {
             organisations
                 .manager()
@@ -266,7 +269,7 @@ async fn a_foreign_key_that_is_not_ours() {
 }
 
 #[tokio::test]
-async fn functions_and_owners() {
+async fn drift_of_functions_and_owners_is_reported_and_repaired() {
     let drifting = Drifting::new().await;
     let install = "call manager.install_archive() again";
     drifting
@@ -275,11 +278,11 @@ async fn functions_and_owners() {
             (Owner("create or replace function archive.current_tenant() returns text language sql stable return '1'"), "archive.tenancy", "has another function current_tenant", install, &[Install]),
             (Owner("create or replace function archive.acting_role() returns name language sql stable return 'OPS'"), "archive.tenancy", "has another function acting_role", install, &[Install]),
             (Owner("alter function archive.tenancy_guard() security definer"), "archive.tenancy", "has another function tenancy_guard", install, &[Install]),
-            (Superuser("alter function archive.tenancy_keep() owner to WEB"), "archive.tenancy", "has another function tenancy_keep", "give it back to its owner", &[Superuser("alter function archive.tenancy_keep() owner to OWNER"), Install]),
-            (Owner("drop function archive.tenancy_keep() cascade"), "archive.tenancy", "has no function tenancy_keep", install, &[Install, Enable("posts"), Enable("comments"), Enable("likes"), Enable("post_tags"), Enable("departments")]),
-            (Owner("grant execute on function archive.tenancy_keep() to WEB"), "archive.tenancy_keep()", "is a trigger function that others", "REVOKE EXECUTE", &[Owner("revoke execute on function archive.tenancy_keep() from WEB"), Install]),
+            (Superuser("alter function archive.tenancy_guard_archived() owner to WEB"), "archive.tenancy", "has another function tenancy_guard_archived", "give it back to its owner", &[Superuser("alter function archive.tenancy_guard_archived() owner to OWNER"), Install]),
+            (Owner("drop function archive.tenancy_guard_archived() cascade"), "archive.tenancy", "has no function tenancy_guard_archived", install, &[Install, Enable("posts"), Enable("comments"), Enable("likes"), Enable("post_tags"), Enable("departments")]),
+            (Owner("grant execute on function archive.tenancy_guard_archived() to WEB"), "archive.tenancy_guard_archived()", "is a trigger function that others", "REVOKE EXECUTE", &[Owner("revoke execute on function archive.tenancy_guard_archived() from WEB"), Install]),
             (Owner("grant execute on function archive.tenancy_guard() to public"), "archive.tenancy_guard()", "is a trigger function that others", "install_archive", &[Install]),
-            (Owner("alter function archive.make_audit_partitions(integer) reset search_path"), "archive.make_audit_partitions(integer)", "search_path of whoever", "install_audit", &[Install]),
+            (Owner("alter function archive.make_audit_partitions(integer) reset search_path"), "archive.make_audit_partitions(integer)", "search_path of its caller", "install_audit", &[Install]),
             (Superuser("alter table posts owner to DESK"), "public.posts", "and its policy tenancy_trusted is for another role", "give it back", &[Superuser("alter table posts owner to OWNER"), Enable("posts")]),
             (Superuser("reassign owned by OWNER to DESK"), "public.staff", "and its policy tenancy_trusted is for another role", "give it back", &[Superuser("reassign owned by DESK to OWNER")]),
         ])
@@ -287,7 +290,7 @@ async fn functions_and_owners() {
 }
 
 #[tokio::test]
-async fn grants_and_roles() {
+async fn drift_of_grants_and_roles_is_reported_and_repaired() {
     let drifting = Drifting::new().await;
     let revoke = "revoke it: triggers write the log, and migrations the registers";
     drifting
@@ -361,9 +364,9 @@ async fn grants_and_roles() {
         .await;
 }
 
-/// The administrator is a name; PostgreSQL lets a role that policies name be renamed.
+/// The register stores the administrator's name, while PostgreSQL allows renaming a role that policies refer to.
 #[tokio::test]
-async fn an_administrator_that_is_called_otherwise() {
+async fn renamed_administrator_is_reported_and_repaired() {
     let drifting = Drifting::new().await;
     let Drifting {
         organisations,
@@ -378,13 +381,15 @@ async fn an_administrator_that_is_called_otherwise() {
         &format!("alter role \"{ops}\" rename to \"{renamed}\""),
     )
     .await;
-    let told = drifting.told().await;
+    let findings = drifting.findings().await;
     for table in TABLES {
         assert!(
-            told.iter().any(|d| d.object == format!("public.{table}")
-                && d.problem.contains("which is no role any more")
-                && d.remedy.contains("with a role that there is")),
-            "{told:#?}"
+            findings
+                .iter()
+                .any(|d| d.object == format!("public.{table}")
+                    && d.problem.contains("which is no longer a role")
+                    && d.remedy.contains("with a role that exists")),
+            "{findings:#?}"
         );
     }
     for table in TABLES {
@@ -395,7 +400,7 @@ async fn an_administrator_that_is_called_otherwise() {
             .await
             .unwrap();
     }
-    let told = drifting.told().await;
+    let findings = drifting.findings().await;
     run(
         superuser,
         &format!("alter role \"{renamed}\" rename to \"{ops}\""),
@@ -405,19 +410,19 @@ async fn an_administrator_that_is_called_otherwise() {
         problem: d.problem.replace(&renamed, ops),
         ..d.clone()
     };
-    assert_eq!(told.iter().map(named).collect::<Vec<_>>(), *before);
+    assert_eq!(findings.iter().map(named).collect::<Vec<_>>(), *before);
     organisations.enable().await;
-    assert_eq!(drifting.told().await, *before);
+    assert_eq!(drifting.findings().await, *before);
 }
 
 #[tokio::test]
-async fn the_log() {
+async fn drift_of_the_audit_log_is_reported_and_repaired() {
     let drifting = Drifting::new().await;
-    let says = "tells the log another column";
+    let problem = "registered in the audit log with another tenant column";
     drifting
         .every(&[
-            (Owner("update archive.audited_table set tenant = 1 where relation = 'posts'::regclass"), "public.posts", says, AGAIN, &[Enable("posts")]),
-            (Owner("update archive.audited_table set tenant = null where relation = 'bookmarks'::regclass"), "public.bookmarks", says, AGAIN, &[Enable("bookmarks")]),
+            (Owner("update archive.audited_table set tenant = 1 where relation = 'posts'::regclass"), "public.posts", problem, AGAIN, &[Enable("posts")]),
+            (Owner("update archive.audited_table set tenant = null where relation = 'bookmarks'::regclass"), "public.bookmarks", problem, AGAIN, &[Enable("bookmarks")]),
             (Superuser("do $$ begin execute (select format('alter function %s owner to WEB', oid::regprocedure) from pg_proc where proname ~ '^audit_[0-9]+$' limit 1); end $$"), "archive.audit_1()", "and the log belongs to", "give both to one role", &[Superuser("do $$ begin execute (select format('alter function %s owner to OWNER', oid::regprocedure) from pg_proc where proowner = 'WEB'::regrole limit 1); end $$"), Install]),
         ])
         .await;

@@ -1,12 +1,12 @@
-//! Keys and deleted rows of tables that are everybody's, while other tables are under tenancy and their owner is no
-//! superuser: the links of every tenant follow.
+//! Detached links of every tenant follow changed keys and deleted rows of shared tables, while other tables are under
+//! tenancy and the owner is no superuser.
 
 use sea_orm_archive_migration::ArchiveSchema;
 
 use crate::tenancy::database::{Organisations, attempt, number, run, texts};
 
 #[tokio::test]
-async fn links_of_every_tenant_follow() {
+async fn links_of_every_tenant_follow_a_shared_row() {
     let organisations = Organisations::new().await;
     let owner = &organisations.owner;
     run(owner, "create table seats (code text primary key, post_id bigint references posts on delete set null)").await;
@@ -34,7 +34,7 @@ async fn links_of_every_tenant_follow() {
     );
 }
 
-/// A table of another role refers to an archived one: it keeps no migration from running.
+/// A table of another role refers to an archived one.
 #[tokio::test]
 async fn a_table_of_another_role_does_not_stop_the_migrations() {
     let organisations = Organisations::open().await;
@@ -47,9 +47,9 @@ async fn a_table_of_another_role_does_not_stop_the_migrations() {
         .unwrap();
 }
 
-/// A link that names the row of another tenant: it does not say where that row went, nor that it is gone.
+/// A link to a row of another tenant shows neither a change of its key nor that it was deleted.
 #[tokio::test]
-async fn a_link_watches_no_row_of_another_tenant() {
+async fn link_to_a_row_of_another_tenant_does_not_follow_it() {
     let organisations = Organisations::new().await;
     let draw = "with d as materialized (select archive.draw_archivals(1) as d), i as materialized (select d, (d->'ids'->>0)::bigint as id from d)
         select archive.record_links(d, 'bookmarks', array[id, id], array['[\"21\"]', '[\"777\"]']::jsonb[], '{post_id,post_id}',
@@ -86,7 +86,7 @@ async fn a_link_watches_no_row_of_another_tenant() {
     }
 }
 
-/// The names of policies prove nothing where another role owns the table.
+/// Where another role owns the table, a policy named `tenancy` may be forged.
 #[tokio::test]
 async fn no_policy_of_another_role_runs_where_a_key_is_followed() {
     let organisations = Organisations::new().await;

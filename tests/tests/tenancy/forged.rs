@@ -1,4 +1,4 @@
-//! What a client can set, short of another tenant's name, gives it nothing.
+//! No setting that a client can change gives it another tenant's rows, unless it is the tenant itself.
 
 use sea_orm::TransactionTrait;
 use sea_orm_archive::error::NotFoundError;
@@ -8,7 +8,7 @@ use crate::tenancy::database::{EVERYTHING, Organisations, attempt, run, texts};
 use crate::tenancy::model::post;
 
 #[tokio::test]
-async fn settings_open_nothing() {
+async fn settings_of_the_client_show_no_row_of_another_tenant() {
     let organisations = Organisations::new().await;
     let txn = organisations.tenant(1).await;
     let mine = texts(&txn, EVERYTHING).await;
@@ -52,9 +52,9 @@ async fn settings_open_nothing() {
     assert!(opened >= 5, "{opened}");
 }
 
-/// A setting cannot make the guard look away, and neither can a function of one's own in its place.
+/// No setting of a session disables the guard, and no role but the owner can replace it.
 #[tokio::test]
-async fn the_guard_stands() {
+async fn guard_cannot_be_disabled_by_a_session() {
     let organisations = Organisations::new().await;
     let txn = organisations.administrator().await;
     run(&txn, "insert into comments values (15, 2, 1)").await;
@@ -69,7 +69,7 @@ async fn the_guard_stands() {
         "{error}"
     );
     drop(txn);
-    // Nobody but the owner empties a table, and not even the owner without being the administrator.
+    // Not even the owner can TRUNCATE a table without acting as the administrator.
     let error = attempt(&organisations.owner, "truncate likes")
         .await
         .unwrap_err();
@@ -90,8 +90,8 @@ async fn the_guard_stands() {
     }
 }
 
-/// A record of a table under tenancy has a tenant: an array that begins at 0 shows its element to a check of all elements,
-/// and NULL to whoever reads the first.
+/// An archival record of a table under tenancy has a tenant. An array with the lower bound 0 passes a check of all
+/// its elements, while a read of element 1 returns NULL.
 #[tokio::test]
 async fn no_record_of_a_table_under_tenancy_is_written_without_a_tenant() {
     let organisations = Organisations::new().await;

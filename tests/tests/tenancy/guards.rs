@@ -1,13 +1,13 @@
-//! What a foreign key would do to rows, and in which tables: the guards stand before and after it.
+//! The guards check the rows that a foreign key's action would change or delete, before and after it.
 
 use sea_orm::TransactionTrait;
 use sea_orm_archive::prelude::*;
 
-use crate::tenancy::bare::{bare, grant, refusal, told};
+use crate::tenancy::bare::{bare, findings_on, grant, refusal};
 use crate::tenancy::database::{EVERYTHING, Organisations, attempt, number, run, texts};
 use crate::tenancy::model::{department, post};
 
-/// Tables of a test's own, and those of them that are under tenancy.
+/// A database with the tables that `sql` creates; `tables` are under tenancy.
 async fn with(sql: &str, tables: &[&'static str]) -> Organisations {
     let organisations = bare().await;
     run(&organisations.owner, sql).await;
@@ -18,15 +18,15 @@ async fn with(sql: &str, tables: &[&'static str]) -> Organisations {
     organisations
 }
 
-/// What a tenant does is refused by a guard, in words that show nothing of the rows, and has changed nothing.
-async fn refused(organisations: &Organisations, org: i64, table: &str, sql: &str, says: &str) {
+/// A guard refuses the tenant's statement with an error that shows nothing of the rows, and nothing has changed.
+async fn refused(organisations: &Organisations, org: i64, table: &str, sql: &str, message: &str) {
     let state = format!("select t::text from {table} t order by 1");
     let before = texts(&organisations.administrator().await, &state).await;
     let txn = organisations.tenant(org).await;
-    let said = refusal(&txn, sql).await;
+    let error = refusal(&txn, sql).await;
     assert!(
-        said.starts_with("AR010") && said.contains(says) && !said.contains("hush"),
-        "{sql}: {said}"
+        error.starts_with("AR010") && error.contains(message) && !error.contains("hush"),
+        "{sql}: {error}"
     );
     drop(txn);
     assert_eq!(
@@ -71,9 +71,9 @@ async fn a_constraint_that_a_foreign_key_would_violate_shows_no_row() {
     }
 }
 
-/// The tenant's column in the foreign key: what the constraint would write there is another tenant, or the row was one's.
+/// The foreign key contains the tenant column: its action would write another tenant, or change a row of another one.
 #[tokio::test]
-async fn a_foreign_key_gives_no_row_away() {
+async fn foreign_key_action_that_changes_the_tenant_of_a_row_is_refused() {
     for partitioned in [false, true] {
         for (action, sql) in [
             ("on delete set default", "delete from groups where id = 1"),
@@ -90,7 +90,7 @@ async fn a_foreign_key_gives_no_row_away() {
                 "update groups set org_id = 2 where id = 1",
             ),
         ] {
-            // The groups are everybody's, so nothing but the guard of the notes is in the way.
+            // The groups are shared, so only the guard of the notes can refuse.
             let (by, parts) = match partitioned {
                 false => ("", ""),
                 true => (
@@ -112,19 +112,19 @@ async fn a_foreign_key_gives_no_row_away() {
             .await;
             refused(&organisations, 1, "notes", sql, GIVEN).await;
             refused(&organisations, 2, "notes", sql, FOREIGN).await;
-            // Without a tenant every row is another one's.
-            let said = refusal(&organisations.web, sql).await;
+            // Without a tenant every row belongs to another one.
+            let error = refusal(&organisations.web, sql).await;
             assert!(
-                said.starts_with("AR010") && said.contains(FOREIGN),
-                "{said}"
+                error.starts_with("AR010") && error.contains(FOREIGN),
+                "{error}"
             );
         }
     }
 }
 
-/// Nor does a tenant by itself: the cascade of its own update would, and the row above is checked first.
+/// ON UPDATE CASCADE would move the rows below as well; the policy of the referenced row refuses the update first.
 #[tokio::test]
-async fn a_tenant_gives_no_tree_away() {
+async fn tenant_cannot_give_a_tree_to_another_tenant() {
     let organisations = with(
         "create table posts (id bigint primary key, org_id bigint not null, unique (org_id, id));
          create table notes (id bigint, org_id bigint not null, post_id bigint,
@@ -141,7 +141,7 @@ async fn a_tenant_gives_no_tree_away() {
         assert!(refusal(&nested, &sql).await.contains("row-level security"));
     }
     drop(txn);
-    // The administrator does, and the rows below go along.
+    // The administrator can, and the rows below follow.
     let txn = organisations.administrator().await;
     run(&txn, "update posts set org_id = 2 where id = 1").await;
     assert_eq!(
@@ -173,19 +173,19 @@ async fn an_archived_row_stays_with_the_tenant_that_archived_it() {
     ] {
         let sql = format!("update deleted_{table} set org_id = 2");
         let txn = organisations.administrator().await;
-        for said in [refusal(&txn, &sql).await, refusal(&superuser, &sql).await] {
+        for error in [refusal(&txn, &sql).await, refusal(&superuser, &sql).await] {
             assert!(
-                said.starts_with("AR010")
-                    && said.contains("an archived row")
-                    && said.contains("Restore the archival first"),
-                "{said}"
+                error.starts_with("AR010")
+                    && error.contains("an archived row")
+                    && error.contains("Restore the archival first"),
+                "{error}"
             );
         }
         drop(txn);
         let txn = organisations.tenant(1).await;
         assert!(attempt(&txn, &sql).await.is_err());
     }
-    // Whatever else is written into an archived row, and its own tenant once more.
+    // Other columns of an archived row can be written, and its own tenant again.
     let txn = organisations.administrator().await;
     run(
         &txn,
@@ -209,14 +209,14 @@ async fn an_archived_row_stays_with_the_tenant_that_archived_it() {
         departments.restore(&txn).await.unwrap().rows["public.department_history"],
         1
     );
-    // Then it may be given away.
+    // After the restore the administrator can change the tenant.
     txn.commit().await.unwrap();
     let txn = organisations.administrator().await;
     run(&txn, "update likes set org_id = 2").await;
 }
 
 #[tokio::test]
-async fn the_guards_stand_on_every_partition() {
+async fn every_partition_has_the_guards() {
     let organisations = with(
         "create table posts (id bigint primary key, org_id bigint not null, title text);
          create table notes (id bigint primary key, org_id bigint not null, secret text,
@@ -235,30 +235,30 @@ async fn the_guards_stand_on_every_partition() {
     ] {
         refused(&organisations, 1, "notes", sql, FOREIGN).await;
     }
-    // One that comes later, with columns in another order and rows in it.
+    // A partition attached later, with columns in another order and with rows.
     run(
         owner,
-        "create table notes_2 (secret text, gone int, post_id bigint references posts, org_id bigint not null, id bigint not null);
-         alter table notes_2 drop gone;
+        "create table notes_2 (secret text, unused int, post_id bigint references posts, org_id bigint not null, id bigint not null);
+         alter table notes_2 drop unused;
          insert into notes_2 values ('hush', 3, 2, 101), ('mine', 4, 1, 102)",
     )
     .await;
-    // The rows of a table of tenants are there for the owner no more: whoever attaches one is above policies.
+    // Policies hide the rows from the owner, so a superuser attaches it.
     run(
         &organisations.database.connect().await,
         "alter table notes attach partition notes_2 for values from (100) to (200)",
     )
     .await;
     grant(&organisations).await;
-    let found = told(owner, "public.notes_2").await;
-    for says in [
+    let found = findings_on(owner, "public.notes_2").await;
+    for problem in [
         "not enabled",
         "has no policy tenancy",
         "has no trigger tenancy_guard_truncate",
     ] {
         assert!(
-            found.iter().any(|d| d.problem.contains(says)),
-            "{says}: {found:#?}"
+            found.iter().any(|d| d.problem.contains(problem)),
+            "{problem}: {found:#?}"
         );
     }
     let txn = organisations.tenant(1).await;
@@ -266,7 +266,7 @@ async fn the_guards_stand_on_every_partition() {
     drop(txn);
 
     organisations.enable_one("notes").await.unwrap();
-    assert_eq!(told(owner, "public.notes_2").await, []);
+    assert_eq!(findings_on(owner, "public.notes_2").await, []);
     for sql in [
         "delete from posts where id = 3",
         "update posts set id = 9 where id = 3",
@@ -289,20 +289,20 @@ async fn the_guards_stand_on_every_partition() {
             &format!("alter table notes_2 disable trigger {trigger}"),
         )
         .await;
-        assert_eq!(told(owner, "public.notes_2").await.len(), 1);
+        assert_eq!(findings_on(owner, "public.notes_2").await.len(), 1);
         organisations.enable_one("notes").await.unwrap();
-        assert_eq!(told(owner, "public.notes_2").await, []);
+        assert_eq!(findings_on(owner, "public.notes_2").await, []);
     }
 }
 
 #[tokio::test]
-async fn upserts_and_merges_onto_a_row_of_another_tenant() {
+async fn upsert_or_merge_onto_a_row_of_another_tenant_changes_nothing() {
     let organisations = Organisations::new().await;
     let superuser = organisations.database.connect().await;
     let state = "select p::text from posts p order by 1";
     let before = texts(&superuser, state).await;
     let row = "(id, org_id, slug) values (2, 1, 'mine')";
-    for (sql, says) in [
+    for (sql, message) in [
         (format!("insert into posts {row} on conflict (id) do update set slug = 'mine'"), "row-level security"),
         (format!("insert into posts {row} on conflict (id) do update set org_id = 1"), "row-level security"),
         ("insert into posts (id, org_id, slug) values (9, 1, 'two') on conflict (slug) do update set slug = 'mine'".to_owned(), "row-level security"),
@@ -310,8 +310,8 @@ async fn upserts_and_merges_onto_a_row_of_another_tenant() {
         ("merge into posts using (values (1)) as v (key) on id = key when matched then update set org_id = 2".to_owned(), "row-level security"),
     ] {
         let txn = organisations.tenant(1).await;
-        let said = refusal(&txn, &sql).await;
-        assert!(said.contains(says) && !said.contains("two"), "{sql}: {said}");
+        let error = refusal(&txn, &sql).await;
+        assert!(error.contains(message) && !error.contains("two"), "{sql}: {error}");
         drop(txn);
         assert_eq!(texts(&superuser, state).await, before, "{sql}");
     }
@@ -327,7 +327,7 @@ async fn upserts_and_merges_onto_a_row_of_another_tenant() {
     }
 }
 
-/// Also where a superuser replays changes, for whom ordinary triggers are silent.
+/// So it fires as well where a superuser replays changes as a replica, when ordinary triggers do not.
 #[tokio::test]
 async fn a_guard_is_always_enabled() {
     let organisations = Organisations::new().await;

@@ -1,4 +1,4 @@
-//! Versions are seen with their identity, and a temporal foreign key sees what the session sees.
+//! A tenant sees the versions of its identities, and a temporal foreign key checks the versions that the session sees.
 
 use sea_orm::TransactionTrait;
 use sea_orm_archive::error::NotFoundError;
@@ -10,7 +10,7 @@ use crate::tenancy::database::{EVERYTHING, Organisations, attempt, number, run, 
 use crate::tenancy::model::{department, version};
 
 #[tokio::test]
-async fn verbs_and_reads_are_of_the_own_identities() {
+async fn verbs_and_reads_find_only_identities_of_the_tenant() {
     let organisations = Organisations::new().await;
     let txn = organisations.tenant(1).await;
     assert_eq!(
@@ -96,7 +96,7 @@ async fn verbs_and_reads_are_of_the_own_identities() {
 }
 
 #[tokio::test]
-async fn an_identity_goes_into_the_archive_with_its_versions() {
+async fn identity_is_archived_with_its_versions() {
     let organisations = Organisations::new().await;
     let txn = organisations.tenant(1).await;
     run(&txn, "delete from staff").await;
@@ -134,7 +134,7 @@ async fn an_identity_goes_into_the_archive_with_its_versions() {
 }
 
 #[tokio::test]
-async fn the_temporal_foreign_key_looks_for_whoever_acts() {
+async fn temporal_foreign_key_checks_the_versions_visible_to_the_session() {
     let organisations = Organisations::new().await;
     for org in [1, 2] {
         let txn = organisations.tenant(org).await;
@@ -148,7 +148,7 @@ async fn the_temporal_foreign_key_looks_for_whoever_acts() {
         .await;
         for sql in [
             format!("insert into staff values (60, {org}, {org}, '2019-01-01Z')"),
-            // The version is another tenant's.
+            // The version belongs to another tenant.
             format!(
                 "insert into staff values (60, {org}, {}, '2022-01-01Z')",
                 3 - org
@@ -163,7 +163,7 @@ async fn the_temporal_foreign_key_looks_for_whoever_acts() {
             assert!(error.contains("temporal foreign key"), "{sql}: {error}");
         }
     }
-    // Whoever is no tenant and sees all is checked against all.
+    // The administrator sees all versions, and is checked against all.
     let txn = organisations.administrator().await;
     run(&txn, "insert into staff values (61, 2, 2, '2022-01-01Z')").await;
     for sql in [
@@ -177,9 +177,9 @@ async fn the_temporal_foreign_key_looks_for_whoever_acts() {
     }
 }
 
-/// A history with the column of its own has the policy of its table; a later one is protected when it is made.
+/// A history of a table under tenancy is protected when it is created, with a tenant column of its own or without.
 #[tokio::test]
-async fn a_history_that_comes_later() {
+async fn history_created_later_is_under_tenancy() {
     let organisations = Organisations::new().await;
     let manager = organisations.manager();
     for (name, with_column) in [("post_names", true), ("post_states", false)] {

@@ -1,4 +1,4 @@
-//! Who finds which entry of the audit log: those from before tenancy, under it, and of tables without it.
+//! Which entries of the audit log a tenant sees: those from before tenancy, under it, and of tables without it.
 
 use sea_orm::QueryOrder;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
@@ -11,8 +11,8 @@ use crate::tenancy::bare::grant;
 use crate::tenancy::database::{Organisations, TABLES, number, run, texts};
 use crate::tenancy::model::{bookmark, post};
 
-/// What `who` sees of a table, as `operation key tenant`.
-pub async fn told(who: &impl ConnectionTrait, table: &str) -> Vec<String> {
+/// The entries of a table that `who` sees, as `operation key tenant`.
+pub async fn visible_entries(who: &impl ConnectionTrait, table: &str) -> Vec<String> {
     let entries = format!(
         "select concat_ws(' ', operation, key->>'id', coalesce(tenant, '-')) from archive.audit_entry
          where table_name = 'public.{table}' order by id"
@@ -20,7 +20,7 @@ pub async fn told(who: &impl ConnectionTrait, table: &str) -> Vec<String> {
     texts(who, &entries).await
 }
 
-/// Those who look: a tenant, another one, and one without any.
+/// A tenant, another tenant, and a session without one.
 pub async fn contexts(organisations: &Organisations) -> [DatabaseTransaction; 3] {
     [
         organisations.tenant(1).await,
@@ -30,7 +30,7 @@ pub async fn contexts(organisations: &Organisations) -> [DatabaseTransaction; 3]
 }
 
 #[tokio::test]
-async fn a_table_that_is_not_under_tenancy_is_told_to_everybody() {
+async fn entries_of_a_table_without_tenancy_are_visible_to_every_tenant() {
     let organisations = Organisations::open().await;
     for table in TABLES.iter().filter(|table| **table != "bookmarks") {
         organisations.enable_one(table).await.unwrap();
@@ -41,7 +41,7 @@ async fn a_table_that_is_not_under_tenancy_is_told_to_everybody() {
         context.commit().await.unwrap();
     }
     let txn = organisations.administrator().await;
-    let all = told(&txn, "bookmarks").await;
+    let all = visible_entries(&txn, "bookmarks").await;
     assert_eq!(
         all,
         [
@@ -57,7 +57,7 @@ async fn a_table_that_is_not_under_tenancy_is_told_to_everybody() {
     );
     drop(txn);
     for context in contexts(&organisations).await {
-        assert_eq!(told(&context, "bookmarks").await, all);
+        assert_eq!(visible_entries(&context, "bookmarks").await, all);
         let changes = bookmark::Entity::find_changes_of(22, bookmark::Column::OrgId);
         let changes = changes
             .order_by_asc(sea_orm_archive::audit::Column::Id)
@@ -77,18 +77,18 @@ async fn a_table_that_is_not_under_tenancy_is_told_to_everybody() {
             .await
             .unwrap();
         assert_eq!(then.unwrap().row.org_id, 1);
-        // Of the tables that are, nothing comes with it.
-        let posts = told(&context, "posts").await;
+        // This shows no entry of tables under tenancy.
+        let posts = visible_entries(&context, "posts").await;
         assert!(posts.len() < 3, "{posts:?}");
     }
 }
 
-/// A table of which the log knows changes and no whole row.
+/// A table of which the log has changes and no whole row.
 const NOTES: &str = "create table notes (id bigint primary key, org_id bigint not null, body text);
                      insert into notes values (1, 1, 'one'), (2, 2, 'two');";
 
 #[tokio::test]
-async fn another_table_of_the_same_name_uncovers_nothing() {
+async fn another_table_of_the_same_name_shows_no_entry_of_the_dropped_one() {
     let organisations = Organisations::new().await;
     let (owner, manager) = (&organisations.owner, organisations.manager());
     let web = organisations.database.role("web").await;
@@ -103,7 +103,7 @@ async fn another_table_of_the_same_name_uncovers_nothing() {
         if org == 1 {
             run(
                 &txn,
-                "insert into notes values (3, 1, 'gone'); delete from notes where id = 3",
+                "insert into notes values (3, 1, 'deleted'); delete from notes where id = 3",
             )
             .await;
         }
@@ -111,7 +111,7 @@ async fn another_table_of_the_same_name_uncovers_nothing() {
     }
     let secrets = ["UPDATE 1 1", "INSERT 3 1", "DELETE 3 1", "UPDATE 2 2"];
 
-    // The keys are the other tenant's now.
+    // The keys belong to the other tenant now.
     run(owner, "drop table notes").await;
     run(owner, NOTES).await;
     run(owner, &grant).await;
@@ -123,42 +123,45 @@ async fn another_table_of_the_same_name_uncovers_nothing() {
     manager.audit_table("notes").await.unwrap();
     run(&organisations.web, "update notes set body = 'public'").await;
     let new = ["UPDATE 1 -", "UPDATE 2 -", "UPDATE 3 -"];
-    let [one, two, nobody] = contexts(&organisations).await;
+    let [one, two, without_tenant] = contexts(&organisations).await;
     assert_eq!(
-        told(&one, "notes").await,
+        visible_entries(&one, "notes").await,
         [&secrets[..3], &new[..]].concat()
     );
     assert_eq!(
-        told(&two, "notes").await,
+        visible_entries(&two, "notes").await,
         [&secrets[3..], &new[..]].concat()
     );
-    assert_eq!(told(&nobody, "notes").await, new);
-    drop((one, two, nobody));
+    assert_eq!(visible_entries(&without_tenant, "notes").await, new);
+    drop((one, two, without_tenant));
 
-    // Nor does it when it comes under tenancy, nor when it leaves it again: all before is the administrator's.
+    // Nor when it comes under tenancy or leaves it again: earlier entries are visible to the administrator alone.
     organisations.enable_one("notes").await.unwrap();
     for context in contexts(&organisations).await {
-        assert!(told(&context, "notes").await.is_empty());
+        assert!(visible_entries(&context, "notes").await.is_empty());
     }
     let attributed = organisations.attribute().await;
     assert!(attributed.entries_left >= 4, "{attributed:?}");
-    let [one, two, nobody] = contexts(&organisations).await;
-    assert_eq!(told(&one, "notes").await, ["UPDATE 2 1"]);
-    assert_eq!(told(&two, "notes").await, ["UPDATE 1 2", "UPDATE 3 2"]);
-    assert!(told(&nobody, "notes").await.is_empty());
-    drop((one, two, nobody));
+    let [one, two, without_tenant] = contexts(&organisations).await;
+    assert_eq!(visible_entries(&one, "notes").await, ["UPDATE 2 1"]);
+    assert_eq!(
+        visible_entries(&two, "notes").await,
+        ["UPDATE 1 2", "UPDATE 3 2"]
+    );
+    assert!(visible_entries(&without_tenant, "notes").await.is_empty());
+    drop((one, two, without_tenant));
     manager.disable_tenancy("notes").await.unwrap();
     for context in contexts(&organisations).await {
         let new = ["UPDATE 1 2", "UPDATE 2 1", "UPDATE 3 2"];
-        assert_eq!(told(&context, "notes").await, new);
+        assert_eq!(visible_entries(&context, "notes").await, new);
     }
-    let all = told(&organisations.administrator().await, "notes").await;
+    let all = visible_entries(&organisations.administrator().await, "notes").await;
     assert_eq!(all.len(), 7, "{all:?}");
 }
 
-/// Whoever may read the table then may read what became of its rows, before tenancy, under it and after.
+/// A role that can read the table without tenancy can read all its entries: from before tenancy, under it and after.
 #[tokio::test]
-async fn the_entries_of_a_table_that_leaves_tenancy_are_everybodys() {
+async fn entries_of_a_table_that_leaves_tenancy_are_shared() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     let manager = organisations.manager();
@@ -181,12 +184,15 @@ async fn the_entries_of_a_table_that_leaves_tenancy_are_everybodys() {
     run(&txn, "update posts set slug = 'after' where id = 1").await;
     txn.commit().await.unwrap();
 
-    let told_last = ["UPDATE 3 -", "UPDATE 3 -", "UPDATE 1 1", "UPDATE 1 2"];
+    let last_entries = ["UPDATE 3 -", "UPDATE 3 -", "UPDATE 1 1", "UPDATE 1 2"];
     for context in contexts(&organisations).await {
-        let all = told(&context, "posts").await;
+        let all = visible_entries(&context, "posts").await;
         assert_eq!(all.len(), 8, "{all:?}");
-        assert_eq!(all[4..], told_last);
-        assert_eq!(told(&context, "department_history").await, ["UPDATE 101 1"]);
+        assert_eq!(all[4..], last_entries);
+        assert_eq!(
+            visible_entries(&context, "department_history").await,
+            ["UPDATE 101 1"]
+        );
         for (id, slug, org) in [(1, "one", 1), (2, "two", 2), (3, "three", 1)] {
             let then = post::Entity::find_as_of(id, start)
                 .one(&context)
@@ -195,28 +201,31 @@ async fn the_entries_of_a_table_that_leaves_tenancy_are_everybodys() {
             let row = then.unwrap().row;
             assert_eq!((row.slug.as_str(), row.org_id), (slug, org));
         }
-        // Those that are under it still are.
-        assert!(told(&context, "bookmarks").await.len() < 2);
+        // Other tables stay under tenancy.
+        assert!(visible_entries(&context, "bookmarks").await.len() < 2);
     }
 
-    // Nothing of it is remembered when the table comes under tenancy again.
+    // When the table comes under tenancy again, its earlier entries have no tenant.
     organisations.enable_one("posts").await.unwrap();
     for context in contexts(&organisations).await {
-        assert!(told(&context, "posts").await.is_empty());
+        assert!(visible_entries(&context, "posts").await.is_empty());
     }
     organisations.attribute().await;
-    let [one, two, nobody] = contexts(&organisations).await;
+    let [one, two, without_tenant] = contexts(&organisations).await;
     assert_eq!(
-        told(&one, "posts").await,
+        visible_entries(&one, "posts").await,
         ["INSERT 1 1", "UPDATE 1 1", "UPDATE 1 1"]
     );
-    assert_eq!(told(&two, "posts").await, ["INSERT 2 2", "INSERT 4 2"]);
-    assert!(told(&nobody, "posts").await.is_empty());
+    assert_eq!(
+        visible_entries(&two, "posts").await,
+        ["INSERT 2 2", "INSERT 4 2"]
+    );
+    assert!(visible_entries(&without_tenant, "posts").await.is_empty());
 }
 
-/// The column that says whose a row is may be lost under tenancy; what nobody can tell is not everybody's.
+/// The tenant column may lose its NOT NULL under tenancy. Entries without a tenant must not become shared.
 #[tokio::test]
-async fn a_table_that_lost_its_column_is_not_audited_for_everybody() {
+async fn table_with_a_nullable_tenant_column_cannot_be_audited() {
     let organisations = Organisations::new().await;
     run(
         &organisations.owner,
@@ -231,9 +240,9 @@ async fn a_table_that_lost_its_column_is_not_audited_for_everybody() {
     );
 }
 
-/// A dump and a restore leave out dropped columns and number the others anew: the register knows the tenant's by name.
+/// A dump and a restore omit dropped columns and renumber the others. The register finds the tenant column by name.
 #[tokio::test]
-async fn the_column_of_the_tenant_is_found_when_it_has_another_number() {
+async fn tenant_column_is_found_by_name_after_its_number_changed() {
     let organisations = Organisations::new().await;
     let manager = organisations.manager();
     run(
@@ -247,10 +256,10 @@ async fn the_column_of_the_tenant_is_found_when_it_has_another_number() {
         run(&txn, "update posts set slug = 'of ' || id").await;
         txn.commit().await.unwrap();
     }
-    for (org, told_of) in [(1, ["1", "3"]), (2, ["2", "4"])] {
+    for (org, ids) in [(1, ["1", "3"]), (2, ["2", "4"])] {
         let txn = organisations.tenant(org).await;
         let keys = "select key->>'id' from archive.audit_entry where table_name = 'public.posts' order by id";
-        assert_eq!(texts(&txn, keys).await, told_of);
+        assert_eq!(texts(&txn, keys).await, ids);
     }
     assert_eq!(
         number(
@@ -262,7 +271,7 @@ async fn the_column_of_the_tenant_is_found_when_it_has_another_number() {
     );
 }
 
-/// What was recorded of the tenants of one column is nothing of those of another.
+/// Tenants recorded from one column do not count for another column.
 #[tokio::test]
 async fn entries_under_another_column_belong_to_the_administrator() {
     let organisations = Organisations::new().await;
@@ -279,23 +288,26 @@ async fn entries_under_another_column_belong_to_the_administrator() {
     txn.commit().await.unwrap();
     enable_papers(&organisations, "holder").await;
     for context in contexts(&organisations).await {
-        assert!(told(&context, "papers").await.is_empty());
+        assert!(visible_entries(&context, "papers").await.is_empty());
     }
     let txn = organisations.tenant(2).await;
     run(&txn, "update papers set org = 3 where id = 1").await;
     txn.commit().await.unwrap();
-    let [one, two, nobody] = contexts(&organisations).await;
-    assert!(told(&one, "papers").await.is_empty());
-    assert_eq!(told(&two, "papers").await, ["UPDATE 1 2"]);
-    drop((one, two, nobody));
+    let [one, two, without_tenant] = contexts(&organisations).await;
+    assert!(visible_entries(&one, "papers").await.is_empty());
+    assert_eq!(visible_entries(&two, "papers").await, ["UPDATE 1 2"]);
+    drop((one, two, without_tenant));
     organisations.attribute().await;
     let txn = organisations.tenant(2).await;
-    assert_eq!(told(&txn, "papers").await, ["INSERT 2 2", "UPDATE 1 2"]);
+    assert_eq!(
+        visible_entries(&txn, "papers").await,
+        ["INSERT 2 2", "UPDATE 1 2"]
+    );
 }
 
-/// The log was not told of the table when tenancy came: its entries have the tenant of whoever wrote them.
+/// The table was not audited when it came under tenancy: its entries have the tenant of their writer.
 #[tokio::test]
-async fn entries_of_a_table_that_is_audited_no_longer_belong_to_the_administrator() {
+async fn entries_from_an_earlier_audit_of_the_table_belong_to_the_administrator() {
     let organisations = Organisations::open().await;
     let manager = organisations.manager();
     let txn = organisations.tenant(1).await;
@@ -306,9 +318,9 @@ async fn entries_of_a_table_that_is_audited_no_longer_belong_to_the_administrato
     manager.audit_table("posts").await.unwrap();
     organisations.attribute().await;
     for context in contexts(&organisations).await {
-        assert!(told(&context, "posts").await.is_empty());
+        assert!(visible_entries(&context, "posts").await.is_empty());
     }
-    let all = told(&organisations.administrator().await, "posts").await;
+    let all = visible_entries(&organisations.administrator().await, "posts").await;
     assert_eq!(all.len(), 8, "{all:?}");
 }
 
@@ -321,7 +333,7 @@ pub async fn enable_papers(organisations: &Organisations, column: &'static str) 
         .unwrap();
 }
 
-/// Lets `change` and then `later` wait for `open`, which has written to papers, and commits that.
+/// Lets `change` and then `later` wait for `open`, which has written to `papers`, and commits `open`.
 async fn meet(
     organisations: &Organisations,
     open: DatabaseTransaction,
@@ -351,7 +363,7 @@ async fn meet(
 }
 
 #[tokio::test]
-async fn writes_that_meet_a_change_of_tenancy_are_on_one_side_of_it() {
+async fn concurrent_writes_are_either_before_or_after_a_change_of_tenancy() {
     let organisations = Organisations::open().await;
     let (owner, manager) = (&organisations.owner, organisations.manager());
     run(
@@ -362,7 +374,8 @@ async fn writes_that_meet_a_change_of_tenancy_are_on_one_side_of_it() {
     manager.audit_table("papers").await.unwrap();
     grant(&organisations).await;
 
-    // Before tenancy an entry has the tenant of the context, until it has none; under it, that of the row.
+    // Race: `enable_tenancy` waits for an insert, and an insert waits for it. Before tenancy an entry has the tenant of
+    // the context, which enabling it clears. Under tenancy it has the tenant of the row.
     let open = organisations.tenant(1).await;
     run(&open, "insert into papers values (9, 2)").await;
     let later = organisations.administrator().await;
@@ -370,7 +383,7 @@ async fn writes_that_meet_a_change_of_tenancy_are_on_one_side_of_it() {
     let insert = "insert into papers values (8, 1)";
     meet(&organisations, open, enable, (later, insert)).await;
     let administrator = organisations.administrator().await;
-    let all = told(&administrator, "papers").await;
+    let all = visible_entries(&administrator, "papers").await;
     assert_eq!(all, ["INSERT 9 -", "INSERT 8 1"]);
     drop(administrator);
 
@@ -380,6 +393,6 @@ async fn writes_that_meet_a_change_of_tenancy_are_on_one_side_of_it() {
     let disable = async { manager.disable_tenancy("papers").await.unwrap() };
     let update = "update papers set slug = 'after' where id = 8";
     meet(&organisations, open, disable, (later, update)).await;
-    let all = told(&organisations.web, "papers").await;
+    let all = visible_entries(&organisations.web, "papers").await;
     assert_eq!(all[2..], ["INSERT 7 2", "UPDATE 8 2"]);
 }

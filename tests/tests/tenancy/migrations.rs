@@ -1,4 +1,4 @@
-//! Putting a table under tenancy: again, later, and not at all.
+//! Enabling tenancy: refused, repeated, followed by other migrations, and disabled.
 
 use sea_orm::{ConnectionTrait, EntityTrait};
 use sea_orm_archive::prelude::*;
@@ -8,15 +8,15 @@ use sea_orm_migration::{DbErr, prelude::*, schema::integer_null};
 use crate::tenancy::database::{EVERYTHING, Organisations, TABLES, attempt, number, run, texts};
 use crate::tenancy::model::post;
 
-async fn refused(organisations: &Organisations, tenancy: impl Into<Tenancy>, says: &str) {
+async fn refused(organisations: &Organisations, tenancy: impl Into<Tenancy>, message: &str) {
     match organisations.manager().enable_tenancy(tenancy).await {
-        Err(DbErr::Migration(error)) => assert!(error.contains(says), "{error}"),
-        done => panic!("{says}: {done:?}"),
+        Err(DbErr::Migration(error)) => assert!(error.contains(message), "{error}"),
+        done => panic!("{message}: {done:?}"),
     }
 }
 
 #[tokio::test]
-async fn what_cannot_be_protected_is_refused() {
+async fn unsupported_table_or_administrator_is_refused() {
     let organisations = Organisations::open().await;
     run(&organisations.owner, "create table loose (id int primary key, org_id bigint); create policy mine on invoices using (true)").await;
     refused(&organisations, ("nothing", "org_id"), "there is no table").await;
@@ -36,7 +36,7 @@ async fn what_cannot_be_protected_is_refused() {
     .await;
     refused(
         &organisations,
-        Tenancy::new("posts", "org_id").administrator("nobody"),
+        Tenancy::new("posts", "org_id").administrator("missing_role"),
         "there is no role",
     )
     .await;
@@ -52,7 +52,7 @@ async fn what_cannot_be_protected_is_refused() {
 }
 
 #[tokio::test]
-async fn twice_is_once() {
+async fn enabling_tenancy_twice_changes_nothing() {
     let organisations = Organisations::new().await;
     let state = "select relation::regclass || ' ' || kind || ' ' || name || ' ' || definition from archive.tenancy_found order by 1";
     let before = texts(&organisations.owner, state).await;
@@ -65,7 +65,7 @@ async fn twice_is_once() {
 }
 
 #[tokio::test]
-async fn a_archive_table_that_is_made_later() {
+async fn archive_table_created_later_is_under_tenancy() {
     let organisations = Organisations::new().await;
     organisations
         .manager()
@@ -84,9 +84,9 @@ async fn a_archive_table_that_is_made_later() {
     assert!(attempt(&txn, stranger).await.is_err());
 }
 
-/// A migration by the owner, whom the policies bind, still sees what it has to.
+/// Policies apply to the owner, yet a migration by the owner sees the rows that it needs.
 #[tokio::test]
-async fn later_migrations() {
+async fn later_migrations_see_the_rows_of_every_tenant() {
     let organisations = Organisations::new().await;
     let manager = organisations.manager();
     manager
@@ -128,10 +128,10 @@ async fn later_migrations() {
 }
 
 #[tokio::test]
-async fn taken_away_again() {
+async fn disable_tenancy_drops_every_policy_and_trigger() {
     let organisations = Organisations::new().await;
     let manager = organisations.manager();
-    // The staff need the versions of their departments.
+    // The temporal foreign key of `staff` refers to `department_history`, so `staff` goes first.
     for table in TABLES.into_iter().rev() {
         manager.disable_tenancy(table).await.unwrap();
         manager.disable_tenancy(table).await.unwrap();
@@ -172,9 +172,9 @@ async fn taken_away_again() {
         .unwrap();
 }
 
-/// Other types of tenants, of a partitioned table; a name too long for the column is nobody's.
+/// Tenants of type varchar in a partitioned table. A name too long for the column matches no row.
 #[tokio::test]
-async fn tenants_by_name_in_partitions() {
+async fn text_tenants_are_isolated_in_partitions() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     let web = organisations.database.role("web").await;

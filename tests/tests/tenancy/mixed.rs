@@ -1,5 +1,4 @@
-//! Trees of which some tables are under tenancy and some are everybody's, and rows and links that somebody put where
-//! they do not belong.
+//! Trees with tables under tenancy and shared tables, and forged rows and detached links.
 
 use sea_orm::TransactionTrait;
 use sea_orm_archive::error::{ConflictError, DriftError};
@@ -80,7 +79,7 @@ pub mod pin {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// A note lies in its organisation's folder, and below a topic.
+/// A note belongs to a folder of its organisation, and to a topic.
 const MIXED: &str = "
     create table topics (id bigint primary key);
     create table folders (id bigint primary key, org_id bigint not null);
@@ -114,8 +113,8 @@ async fn with_topics(topics_under_tenancy: bool) -> Organisations {
     organisations
 }
 
-/// What a restore said that found a parent in an archival of somebody else.
-fn waits_for(restored: Result<Restored, Error>, parent: i64) {
+/// Asserts that the restore failed because a parent is in the archival `parent`.
+fn assert_missing_parent(restored: Result<Restored, Error>, parent: i64) {
     let Err(Error::Conflict(ConflictError::Restore { conflicts, .. })) = restored else {
         panic!("{restored:?}");
     };
@@ -125,9 +124,9 @@ fn waits_for(restored: Result<Restored, Error>, parent: i64) {
     );
 }
 
-/// The restore of an everybody's topic by another tenant would leave a note behind that waits there.
+/// A note deferred to the archival of a shared topic would stay archived when another tenant restores the topic.
 #[tokio::test]
-async fn no_row_waits_in_an_archival_that_is_everybodys() {
+async fn row_of_a_tenant_is_not_deferred_to_a_shared_archival() {
     let organisations = with_topics(false).await;
     let txn = organisations.tenant(1).await;
     let folder = folder::Entity::archive_by_id(1).exec(&txn).await.unwrap();
@@ -141,7 +140,7 @@ async fn no_row_waits_in_an_archival_that_is_everybodys() {
     txn.commit().await.unwrap();
 
     let txn = organisations.tenant(1).await;
-    waits_for(
+    assert_missing_parent(
         folder.clone().restore(&txn.begin().await.unwrap()).await,
         topic.id,
     );
@@ -154,9 +153,9 @@ async fn no_row_waits_in_an_archival_that_is_everybodys() {
     assert_eq!((restored.rows["public.notes"], restored.relinked), (1, 1));
 }
 
-/// The administrator sees both, and hands nothing from the one to the other.
+/// The administrator sees both, and its restore does not reassign a row from one to the other.
 #[tokio::test]
-async fn no_row_waits_in_an_archival_of_another_tenant() {
+async fn row_is_not_deferred_to_an_archival_of_another_tenant() {
     let organisations = with_topics(true).await;
     let txn = organisations.tenant(1).await;
     let folder = folder::Entity::archive_by_id(1).exec(&txn).await.unwrap();
@@ -166,7 +165,7 @@ async fn no_row_waits_in_an_archival_of_another_tenant() {
     txn.commit().await.unwrap();
 
     let txn = organisations.administrator().await;
-    waits_for(
+    assert_missing_parent(
         folder.clone().restore(&txn.begin().await.unwrap()).await,
         topic.id,
     );
@@ -175,8 +174,7 @@ async fn no_row_waits_in_an_archival_of_another_tenant() {
     assert_eq!((restored.rows["public.notes"], restored.relinked), (1, 1));
 }
 
-/// The first tenant puts links from a bookmark to an archival of somebody else: one that is everybody's, and one of its
-/// own.
+/// The first tenant writes links from a bookmark to a foreign archival: one without a tenant, and one of its own.
 async fn forge(organisations: &Organisations, archival: i64, bookmark: i64, post: &str) {
     organisations.let_forge_links().await;
     let txn = organisations.tenant(1).await;
@@ -192,9 +190,9 @@ async fn forge(organisations: &Organisations, archival: i64, bookmark: i64, post
     txn.commit().await.unwrap();
 }
 
-/// Bookmarks are under tenancy and posts are not: the archival of a post without any is everybody's. Bookmark 26 leads
-/// nowhere.
-async fn everybodys() -> (Organisations, Archival) {
+/// Bookmarks are under tenancy and posts are not: the archival of a post without bookmarks is shared. Bookmark 26
+/// refers to no post.
+async fn with_a_shared_archival() -> (Organisations, Archival) {
     let organisations = Organisations::open().await;
     organisations.enable_one("bookmarks").await.unwrap();
     let txn = organisations.tenant(2).await;
@@ -209,9 +207,9 @@ async fn everybodys() -> (Organisations, Archival) {
     (organisations, archival)
 }
 
-/// What runs again for another table, or is taken away from one, makes nothing true that somebody wrote down.
+/// Enabling tenancy again, or disabling it for another table, does not make a restore follow a forged link.
 #[tokio::test]
-async fn a_migration_does_not_make_a_forged_link_true() {
+async fn migrations_do_not_validate_a_forged_link() {
     for again in ["posts", "invoices", "staff"] {
         let organisations = Organisations::new().await;
         organisations.let_forge_links().await;
@@ -237,10 +235,10 @@ async fn a_migration_does_not_make_a_forged_link_true() {
     }
 }
 
-/// An everybody's archival has no links from rows that are a tenant's; what is written there is not followed.
+/// A shared archival has no links from rows of a tenant, so such a link is forged and not followed.
 #[tokio::test]
-async fn a_link_does_not_lead_from_everybodys_archival_to_a_tenants_row() {
-    let (organisations, archival) = everybodys().await;
+async fn forged_link_of_a_shared_archival_to_a_row_of_a_tenant_is_not_followed() {
+    let (organisations, archival) = with_a_shared_archival().await;
     forge(&organisations, archival.id, 26, "4").await;
     let txn = organisations.tenant(2).await;
     assert_eq!(archival.restore(&txn).await.unwrap().relinked, 0);
@@ -250,10 +248,10 @@ async fn a_link_does_not_lead_from_everybodys_archival_to_a_tenants_row() {
     );
 }
 
-/// Nor when the table that it leads to comes under tenancy later, or everything is taken out of it.
+/// Nor when the referenced table comes under tenancy later, or tenancy is disabled for every table.
 #[tokio::test]
-async fn tenancy_that_comes_or_goes_makes_no_forged_link_true() {
-    let (organisations, archival) = everybodys().await;
+async fn enabling_or_disabling_tenancy_does_not_validate_a_forged_link() {
+    let (organisations, archival) = with_a_shared_archival().await;
     forge(&organisations, archival.id, 26, "2").await;
     organisations.enable().await;
     organisations.attribute().await;
@@ -276,9 +274,9 @@ async fn tenancy_that_comes_or_goes_makes_no_forged_link_true() {
     );
 }
 
-/// A tenant may write what it likes into its own archival; another tenant's row is not changed, whoever restores it.
+/// A tenant may write any link into its own archival. No restore changes a row of another tenant because of it.
 #[tokio::test]
-async fn the_administrator_follows_no_link_to_another_tenants_row() {
+async fn restore_by_the_administrator_follows_no_link_to_another_tenants_row() {
     let organisations = Organisations::new().await;
     organisations.let_forge_links().await;
     let txn = organisations.tenant(2).await;
@@ -301,9 +299,9 @@ async fn the_administrator_follows_no_link_to_another_tenants_row() {
     );
 }
 
-/// What somebody wrote into a link need not be of the type of its column.
+/// A forged link may contain a value that its column cannot have.
 #[tokio::test]
-async fn a_forged_link_does_not_stand_in_the_way_of_a_close_look() {
+async fn forged_link_with_a_value_of_another_type_does_not_block_the_restore() {
     let organisations = Organisations::new().await;
     organisations.let_forge_links().await;
     let txn = organisations.tenant(2).await;
@@ -318,10 +316,10 @@ async fn a_forged_link_does_not_stand_in_the_way_of_a_close_look() {
     assert_eq!(archival.restore(&txn).await.unwrap().relinked, 1);
 }
 
-/// A row that a tenant put into another one's archival: that one's restore does not see it, the administrator's refuses
-/// it, and tenancy can be made anew.
+/// A tenant inserts a row into another tenant's archival. The owner's restore does not see it, the administrator's
+/// restore is refused, and tenancy can be enabled again.
 #[tokio::test]
-async fn a_row_in_another_tenants_archival() {
+async fn forged_row_in_another_tenants_archival_is_not_restored() {
     let organisations = Organisations::new().await;
     let txn = organisations.tenant(2).await;
     let archival = post::Entity::archive_by_id(2).exec(&txn).await.unwrap();
@@ -357,9 +355,9 @@ async fn a_row_in_another_tenants_archival() {
     );
 }
 
-/// An archival that names no table is no SQL that is cut short.
+/// An archival without tables is reported as drift; it does not generate incomplete SQL.
 #[tokio::test]
-async fn an_archival_of_nothing() {
+async fn archival_without_tables_is_drift() {
     let organisations = Organisations::new().await;
     let db = &organisations.owner;
     let id = number(

@@ -1,4 +1,4 @@
-//! Rows of another tenant below a tree, or in the place of one: an error, and nothing is lost.
+//! A row of another tenant below a tree, or in conflict with one, is an error, and no row is lost.
 
 use sea_orm::TransactionTrait;
 use sea_orm_archive::Conflict;
@@ -8,7 +8,7 @@ use sea_orm_archive::prelude::*;
 use crate::tenancy::database::{EVERYTHING, Organisations, attempt, run, texts};
 use crate::tenancy::model::{comment, post};
 
-/// With what an administrator put below a post of the first organisation.
+/// The administrator inserts rows below a post of the first organisation.
 async fn with(sql: &str) -> Organisations {
     let organisations = Organisations::new().await;
     let txn = organisations.administrator().await;
@@ -21,7 +21,7 @@ async fn everything(organisations: &Organisations) -> Vec<String> {
     texts(&organisations.administrator().await, EVERYTHING).await
 }
 
-/// Archiving post 1 is refused for the first tenant and for the administrator, and nothing has changed.
+/// Post 1 cannot be archived by the first tenant, one by one or in bulk, and nothing has changed.
 async fn refused(sql: &str, table: &str) {
     let organisations = with(sql).await;
     let before = everything(&organisations).await;
@@ -55,17 +55,17 @@ async fn refused(sql: &str, table: &str) {
 }
 
 #[tokio::test]
-async fn below_cascade() {
+async fn row_of_another_tenant_below_cascade_is_refused() {
     refused("insert into comments values (15, 2, 1)", "public.comments").await;
 }
 
 #[tokio::test]
-async fn below_cascade_deeper() {
+async fn row_of_another_tenant_two_cascades_below_is_refused() {
     refused("insert into likes values (113, 2, 11)", "public.likes").await;
 }
 
 #[tokio::test]
-async fn below_cascade_of_a_join_table() {
+async fn row_of_another_tenant_in_a_join_table_is_refused() {
     refused(
         "insert into post_tags values (1, 'b', 2)",
         "public.post_tags",
@@ -74,7 +74,7 @@ async fn below_cascade_of_a_join_table() {
 }
 
 #[tokio::test]
-async fn below_set_null() {
+async fn row_of_another_tenant_below_set_null_is_refused() {
     refused(
         "insert into bookmarks values (23, 2, 1)",
         "public.bookmarks",
@@ -83,13 +83,13 @@ async fn below_set_null() {
 }
 
 #[tokio::test]
-async fn below_no_action() {
+async fn row_of_another_tenant_below_no_action_is_refused() {
     refused("insert into invoices values (33, 2, 1)", "public.invoices").await;
 }
 
-/// Who sees both is refused as well: an archival belongs to one tenant.
+/// The administrator sees both tenants and is refused as well: an archival belongs to one tenant.
 #[tokio::test]
-async fn the_administrator_archives_no_mixed_tree() {
+async fn tree_of_two_tenants_is_refused_to_the_administrator() {
     for sql in [
         "insert into comments values (15, 2, 1)",
         "insert into bookmarks values (23, 2, 1)",
@@ -108,7 +108,7 @@ async fn the_administrator_archives_no_mixed_tree() {
 }
 
 #[tokio::test]
-async fn what_a_foreign_key_would_change_or_delete() {
+async fn foreign_key_action_on_rows_of_another_tenant_is_refused() {
     let organisations = with("insert into comments values (15, 2, 3); insert into bookmarks values (23, 2, 3); delete from invoices").await;
     let before = everything(&organisations).await;
     let txn = organisations.tenant(1).await;
@@ -120,14 +120,14 @@ async fn what_a_foreign_key_would_change_or_delete() {
     }
     drop(txn);
     assert_eq!(everything(&organisations).await, before);
-    // An administrator may.
+    // The administrator may.
     let txn = organisations.administrator().await;
     run(&txn, "delete from posts where id = 3").await;
 }
 
-/// A slug that another tenant holds is not shown with it.
+/// The conflict with a slug of another tenant does not show the row.
 #[tokio::test]
-async fn a_hidden_row_in_the_place_of_an_archived_one() {
+async fn unique_conflict_with_a_hidden_row_shows_only_the_constraint() {
     let organisations = Organisations::new().await;
     let txn = organisations.tenant(1).await;
     let archival = post::Entity::archive_by_id(1).exec(&txn).await.unwrap();
@@ -151,7 +151,7 @@ async fn a_hidden_row_in_the_place_of_an_archived_one() {
         error => panic!("{error}"),
     }
     drop(txn);
-    // The administrator sees who holds it.
+    // The administrator sees which row has it.
     let txn = organisations.administrator().await;
     match archival.restore(&txn).await.unwrap_err() {
         Error::Conflict(ConflictError::Restore { conflicts, .. }) => assert!(
@@ -162,9 +162,9 @@ async fn a_hidden_row_in_the_place_of_an_archived_one() {
     }
 }
 
-/// A comment below a post of another tenant: it comes back while the post is there, and says what is missing when not.
+/// A comment below a post of another tenant is restored if the post exists. If not, the error names the foreign key.
 #[tokio::test]
-async fn a_hidden_parent() {
+async fn restore_below_a_hidden_parent_succeeds_only_while_it_exists() {
     let organisations = with("insert into comments values (15, 1, 2)").await;
     let txn = organisations.tenant(1).await;
     let archival = comment::Entity::archive_by_id(15).exec(&txn).await.unwrap();
@@ -193,9 +193,9 @@ async fn a_hidden_parent() {
     assert_eq!(everything(&organisations).await, before);
 }
 
-/// Without the guard, or with one that a session can pass by, rows would be lost unseen: nothing is archived then.
+/// Without the guard, or with one that a session can bypass, rows would be lost unseen, so nothing is archived.
 #[tokio::test]
-async fn the_guard_is_needed() {
+async fn archive_without_an_always_enabled_guard_is_refused() {
     let organisations = with("insert into comments values (15, 2, 1)").await;
     let before = everything(&organisations).await;
     for state in ["disable", "enable", "enable replica"] {

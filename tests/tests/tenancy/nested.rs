@@ -1,4 +1,4 @@
-//! Histories of histories, and histories whose reference to the identity says the tenant already.
+//! Histories of histories, and histories whose foreign key to the identity contains the tenant already.
 
 use sea_orm::TransactionTrait;
 use sea_orm_archive::check;
@@ -7,10 +7,10 @@ use sea_orm_archive_migration::{
 };
 use sea_orm_migration::schema::{big_integer, text};
 
-use crate::tenancy::bare::{SHAPE, grant, refusal, told};
+use crate::tenancy::bare::{SHAPE, findings_on, grant, refusal};
 use crate::tenancy::database::{Organisations, attempt, number, run, texts};
 
-/// Remarks on versions and opinions on remarks, of each tenant one, active and archived.
+/// Remarks on versions and opinions on remarks, one of each tenant, active and archived.
 const REMARKS: &str = "
     insert into version_history (id, version_id, remark, valid_from) values
         (201, 101, 'of 1', '2020-01-01Z'), (202, 102, 'secret of 2', '2020-01-01Z');
@@ -42,7 +42,7 @@ async fn comment_on_versions(organisations: &Organisations) {
 }
 
 #[tokio::test]
-async fn histories_of_histories_are_each_tenants_own() {
+async fn histories_of_histories_belong_to_the_tenant_of_their_identity() {
     for is_later in [false, true] {
         let organisations = Organisations::open().await;
         if is_later {
@@ -101,7 +101,7 @@ async fn histories_of_histories_are_each_tenants_own() {
 }
 
 #[tokio::test]
-async fn the_check_looks_at_histories_of_histories() {
+async fn check_inspects_histories_of_histories() {
     let organisations = Organisations::open().await;
     comment_on_versions(&organisations).await;
     organisations.enable().await;
@@ -128,19 +128,19 @@ async fn the_check_looks_at_histories_of_histories() {
         ),
     ] {
         run(&organisations.owner, sql).await;
-        let told = told(&organisations.owner, table).await;
+        let findings = findings_on(&organisations.owner, table).await;
         assert!(
-            told.iter().any(|d| d.problem.contains(problem)),
-            "{sql}: {told:?}"
+            findings.iter().any(|d| d.problem.contains(problem)),
+            "{sql}: {findings:?}"
         );
         organisations.enable_one("departments").await.unwrap();
         assert_eq!(check(&organisations.owner).await.unwrap(), [], "{sql}");
     }
 }
 
-/// The key that was made for the versions of versions is no foreign key of the versions themselves.
+/// The tenancy key for the versions of versions does not count as a foreign key of the versions themselves.
 #[tokio::test]
-async fn a_history_that_lost_the_foreign_key_of_the_application_is_told_of() {
+async fn history_that_lost_the_foreign_key_of_the_application_is_reported() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     run(
@@ -159,21 +159,24 @@ async fn a_history_that_lost_the_foreign_key_of_the_application_is_told_of() {
     organisations.enable().await;
     assert_eq!(check(owner).await.unwrap(), []);
     run(owner, "alter table department_history drop constraint own").await;
-    let told = told(owner, "public.department_history").await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].problem.contains("has no foreign key"), "{told:?}");
+    let findings = findings_on(owner, "public.department_history").await;
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(
+        findings[0].problem.contains("has no foreign key"),
+        "{findings:?}"
+    );
 }
 
 #[tokio::test]
-async fn histories_of_histories_are_everybodys_again_without_tenancy() {
+async fn histories_of_histories_are_shared_after_tenancy_is_disabled() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     comment_on_versions(&organisations).await;
     run(owner, REMARKS).await;
     let before = texts(owner, SHAPE).await;
     organisations.enable_one("departments").await.unwrap();
-    let made = "opinion_history opinion_history_tenancy_fkey FOREIGN KEY (org_id, remark_id) REFERENCES version_history(org_id, id) ON UPDATE CASCADE";
-    assert!(texts(owner, SHAPE).await.iter().any(|line| line == made));
+    let key = "opinion_history opinion_history_tenancy_fkey FOREIGN KEY (org_id, remark_id) REFERENCES version_history(org_id, id) ON UPDATE CASCADE";
+    assert!(texts(owner, SHAPE).await.iter().any(|line| line == key));
     let manager = organisations.manager();
     manager.disable_tenancy("departments").await.unwrap();
     assert_eq!(texts(owner, SHAPE).await, before);
@@ -202,9 +205,9 @@ async fn the_column_of_histories_of_histories_is_renamed_with_their_tables() {
     assert_eq!(number(&organisations.tenant(2).await, of).await, 2);
 }
 
-/// A table under tenancy whose rows are versions of what are versions of its rows.
+/// `turns` is a history of `rounds`, and `rounds` is a history of `turns`.
 #[tokio::test]
-async fn a_circle_of_histories_ends() {
+async fn cycle_of_histories_does_not_loop_forever() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     run(
@@ -229,7 +232,7 @@ async fn a_circle_of_histories_ends() {
     manager.disable_tenancy("rounds").await.unwrap();
 }
 
-/// Units by tenant and number, which two tenants have alike, and the names that they had.
+/// Units by tenant and number, with the same number for both tenants, and a history of their names.
 async fn units(organisations: &Organisations, refers: [&'static str; 2]) {
     let manager = organisations.manager();
     let owner = &organisations.owner;
@@ -277,7 +280,7 @@ const NAMES: &str = "select name from unit_names union all select remark from na
                      union all select name from deleted_unit_names order by 1";
 
 #[tokio::test]
-async fn the_tenant_in_the_primary_key_is_what_the_history_refers_to_it_with() {
+async fn tenant_in_the_foreign_key_to_the_identity_is_used() {
     for refers in [["org_id", "unit_id"], ["unit_org", "org_id"]] {
         let organisations = Organisations::open().await;
         let owner = &organisations.owner;
@@ -285,7 +288,7 @@ async fn the_tenant_in_the_primary_key_is_what_the_history_refers_to_it_with() {
         let before = texts(owner, COLUMNS_AND_KEYS).await;
         organisations.enable_one("units").await.unwrap();
         assert_eq!(check(owner).await.unwrap(), [], "{refers:?}");
-        // What says the tenant is there; the key is for the history of the history.
+        // The tenant column exists already. Only the unique key for the history of the history is new.
         let mut after = texts(owner, COLUMNS_AND_KEYS).await;
         after.retain(|line| !line.starts_with("unit_names_tenancy_key"));
         assert_eq!(after, before);
@@ -312,7 +315,7 @@ async fn the_tenant_in_the_primary_key_is_what_the_history_refers_to_it_with() {
             let refused = refusal(&nested, &sql).await;
             assert!(refused.contains("row-level security"), "{refused}");
         }
-        // The table's column is renamed, and what refers to it is not.
+        // The column of the identities is renamed, the referring column is not.
         run(owner, "alter table units rename org_id to tenant; alter table deleted_units rename org_id to tenant").await;
         organisations
             .manager()
@@ -333,7 +336,7 @@ async fn the_tenant_in_the_primary_key_is_what_the_history_refers_to_it_with() {
 }
 
 #[tokio::test]
-async fn without_the_foreign_key_nothing_says_whose_such_versions_are() {
+async fn dropped_foreign_key_to_the_identity_is_reported() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     units(&organisations, ["unit_org", "unit_id"]).await;
@@ -343,11 +346,12 @@ async fn without_the_foreign_key_nothing_says_whose_such_versions_are() {
         "alter table unit_names drop constraint unit_names_identity_fkey",
     )
     .await;
-    let told = told(owner, "public.unit_names").await;
+    let findings = findings_on(owner, "public.unit_names").await;
     assert!(
-        told.iter()
+        findings
+            .iter()
             .any(|d| d.problem.contains("has no foreign key")),
-        "{told:?}"
+        "{findings:?}"
     );
     let error = organisations.enable_one("units").await.unwrap_err();
     let error = error.to_string();
@@ -363,9 +367,9 @@ async fn without_the_foreign_key_nothing_says_whose_such_versions_are() {
     assert_eq!(check(owner).await.unwrap(), []);
 }
 
-/// The number of a version is no tenant, though the tenant is the number of an organisation.
+/// The tenant column is the key of `orgs`. The id of a version must not be taken for a tenant.
 #[tokio::test]
-async fn tenants_that_have_versions_themselves() {
+async fn history_of_the_tenants_themselves_is_isolated() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     run(

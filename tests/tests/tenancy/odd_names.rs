@@ -1,4 +1,4 @@
-//! Names that look like places in our statements, and end lines of them.
+//! Names that resemble the placeholders of our statements, and comments that end a line of them.
 
 use sea_orm_archive::check;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, TenancySchema};
@@ -9,9 +9,9 @@ use crate::tenancy::database::{number, run, texts};
 const TABLE: &str = "{rows}\n; -- {table}";
 const ORG: &str = "{archive_table} \"{name}\"\n--";
 
-/// It is attributed by statements that name table, key and column.
+/// The statements that attribute entries name table, key and column.
 #[tokio::test]
-async fn what_is_from_before_is_attributed_under_any_name() {
+async fn entries_from_before_tenancy_are_attributed_under_any_name() {
     let organisations = bare().await;
     let owner = &organisations.owner;
     let manager = organisations.manager();
@@ -47,8 +47,11 @@ async fn what_is_from_before_is_attributed_under_any_name() {
             ["1"],
             "enabled {enabled} times"
         );
-        let told = "select key::text from archive.audit_entry";
-        assert_eq!(texts(&tenant, told).await, ["{\"{archival_id}\": 1}"]);
+        let keys_logged = "select key::text from archive.audit_entry";
+        assert_eq!(
+            texts(&tenant, keys_logged).await,
+            ["{\"{archival_id}\": 1}"]
+        );
         drop(tenant);
         manager.disable_tenancy(TABLE).await.unwrap();
         let shown = number(

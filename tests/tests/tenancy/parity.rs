@@ -1,11 +1,11 @@
-//! The check finds what was changed behind the migrations' back.
+//! The check finds what was changed without the migration helpers.
 
 use sea_orm_archive::check;
 
 use crate::tenancy::database::{Organisations, run};
 
 #[tokio::test]
-async fn nothing_differs_when_nothing_was_changed() {
+async fn check_of_an_unchanged_schema_finds_nothing() {
     let organisations = Organisations::new().await;
     assert_eq!(check(&organisations.owner).await.unwrap(), []);
     assert_eq!(check(&organisations.web).await.unwrap(), []);
@@ -14,7 +14,7 @@ async fn nothing_differs_when_nothing_was_changed() {
 }
 
 #[tokio::test]
-async fn every_drift_is_told() {
+async fn every_drift_is_reported() {
     let organisations = Organisations::new().await;
     let owner = &organisations.owner;
     let web = organisations.database.role("web").await;
@@ -162,20 +162,20 @@ async fn every_drift_is_told() {
         (
             "alter function archive.make_audit_partitions(integer) reset search_path",
             "archive.make_audit_partitions(integer)",
-            "search_path of whoever",
+            "search_path of its caller",
         ),
     ];
-    for (sql, object, says) in drifts {
+    for (sql, object, problem) in drifts {
         run(owner, &sql.replace("WEB", &format!("\"{web}\""))).await;
         let found = check(owner).await.unwrap();
         assert!(
             found
                 .iter()
-                .any(|d| d.object == object && d.problem.contains(says) && !d.remedy.is_empty()),
+                .any(|d| d.object == object && d.problem.contains(problem) && !d.remedy.is_empty()),
             "{sql}: {found:#?}"
         );
     }
-    // One call for each table makes all of it good, but for what it did not make.
+    // Additions with plain SQL are removed here. `enable_tenancy` and the installs repair the rest.
     run(owner, &format!("drop policy more on likes; drop policy more on archive.audit_details;
          revoke truncate on deleted_posts from \"{web}\"; revoke select on deleted_likes from public;
          revoke select (id) on deleted_posts from public; grant update on deleted_posts to \"{web}\";

@@ -1,4 +1,4 @@
-//! Rows with the id of another tenant's archival: its restore neither brings them back nor waits for them.
+//! Archived rows with the id of another tenant's archival: its restore neither restores them nor is refused for them.
 
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Context, archival};
@@ -8,11 +8,11 @@ use crate::tenancy::bare::{bare, grant};
 use crate::tenancy::database::{Organisations, number, run};
 use crate::tenancy::model::{comment, post};
 
-/// Whether policies hold for the owner of the schema `archive`, or not.
+/// Whether policies apply to the owner of the schema `archive`.
 const OWNERS: [&str; 2] = ["nobypassrls", "bypassrls"];
 
 #[tokio::test]
-async fn a_row_of_another_tenant_stops_no_restore() {
+async fn row_of_another_tenant_does_not_block_the_restore() {
     for owner in OWNERS {
         let organisations = Organisations::alone().await;
         let role = organisations.database.role("owner").await;
@@ -43,10 +43,10 @@ async fn a_row_of_another_tenant_stops_no_restore() {
     }
 }
 
-/// A policy of the application beside those of tenancy: it keeps a row of the tenant from the restore.
+/// A policy of the application, beside those of tenancy, hides a row of the tenant from the restore.
 #[tokio::test]
-async fn a_row_of_the_tenant_that_a_policy_hides_stops_the_restore() {
-    for (owner, says) in OWNERS.into_iter().zip(["BYPASSRLS", "still has rows in"]) {
+async fn row_of_the_tenant_that_a_policy_hides_blocks_the_restore() {
+    for (owner, message) in OWNERS.into_iter().zip(["BYPASSRLS", "still has rows in"]) {
         let organisations = Organisations::alone().await;
         let role = organisations.database.role("owner").await;
         let superuser = organisations.database.connect().await;
@@ -60,7 +60,7 @@ async fn a_row_of_the_tenant_that_a_policy_hides_stops_the_restore() {
         let txn = organisations.tenant(1).await;
         let refused = archival.restore(&txn).await.unwrap_err().to_string();
         assert!(
-            refused.contains("public.deleted_likes") && refused.contains(says),
+            refused.contains("public.deleted_likes") && refused.contains(message),
             "{refused}"
         );
     }

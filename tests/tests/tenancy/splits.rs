@@ -1,4 +1,4 @@
-//! Migrations of tables under tenancy: they see every tenant's rows, and what stood there stands again.
+//! Migrations of tables under tenancy see the rows of every tenant, and leave the policies and guards as they were.
 
 use sea_orm_archive::check;
 use sea_orm_archive_migration::{
@@ -50,7 +50,7 @@ async fn units(organisations: &Organisations) {
 }
 
 #[tokio::test]
-async fn a_table_under_tenancy_is_split_and_put_together_again() {
+async fn table_under_tenancy_can_be_split_and_unsplit() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     units(&organisations).await;
@@ -62,7 +62,7 @@ async fn a_table_under_tenancy_is_split_and_put_together_again() {
     let error = error.unwrap_err().to_string();
     assert!(error.contains("cannot lose \"org_id\""), "{error}");
     assert_eq!(texts(owner, SHAPE).await, before);
-    // Twice: what the first time leaves is in nobody's way.
+    // Twice: what the first run leaves does not conflict with the second.
     for _ in 0..2 {
         manager.split_into_history(split()).await.unwrap();
         grant(&organisations).await;
@@ -108,9 +108,9 @@ async fn a_table_under_tenancy_is_split_and_put_together_again() {
     assert_eq!(number(owner, key).await, 0);
 }
 
-/// Whose owner forced row-level security himself finds it forced again.
+/// The owner forced row-level security without tenancy: it is forced again after each migration.
 #[tokio::test]
-async fn what_the_owner_forced_himself_stays_forced() {
+async fn row_level_security_forced_by_the_owner_stays_forced() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     units(&organisations).await;

@@ -8,7 +8,7 @@ use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, TenancySchema};
 use crate::tenancy::database::{Organisations, attempt, number, run, texts};
 use crate::tenancy::model::post;
 
-/// What an online schema change does: create, copy, swap the names. `away` is what becomes of the old table.
+/// What an online schema change does: create, copy, swap the names. `away` drops or renames the old table.
 async fn swap(organisations: &Organisations, superuser: &DatabaseConnection, away: &str) {
     let owner = organisations.database.role("owner").await;
     let web = organisations.database.role("web").await;
@@ -45,8 +45,8 @@ async fn leaked(organisations: &Organisations) -> i64 {
 }
 
 async fn reports_posts(db: &DatabaseConnection) -> bool {
-    let told = check(db).await.unwrap();
-    told.iter().any(|finding| {
+    let findings = check(db).await.unwrap();
+    findings.iter().any(|finding| {
         finding.object == "public.posts"
             && finding.problem.contains("has lost it")
             && finding.remedy.contains("enable_tenancy")
@@ -54,7 +54,7 @@ async fn reports_posts(db: &DatabaseConnection) -> bool {
 }
 
 #[track_caller]
-fn says(done: Result<(), DbErr>, parts: &[&str]) {
+fn assert_migration_error(done: Result<(), DbErr>, parts: &[&str]) {
     match done {
         Err(DbErr::Migration(error)) => {
             for part in parts {
@@ -76,7 +76,7 @@ async fn swapped_table_is_reported_at_once_and_after_every_helper() {
         assert_eq!(leaked(&organisations).await, 2);
         assert!(reports_posts(&superuser).await, "{away}");
         assert!(reports_posts(&organisations.web).await, "{away}");
-        // A helper for another table forgets nothing.
+        // It is still reported after helpers for other tables.
         let manager = organisations.manager();
         manager.install_archive().await.unwrap();
         manager.audit_table("invoices").await.unwrap();
@@ -86,7 +86,7 @@ async fn swapped_table_is_reported_at_once_and_after_every_helper() {
 }
 
 #[tokio::test]
-async fn helpers_refuse_a_swapped_table_until_all_is_put_back() {
+async fn helpers_refuse_a_swapped_table_until_tenancy_and_audit_are_enabled_again() {
     let organisations = Organisations::new().await;
     let superuser = organisations.database.connect().await;
     let txn = organisations.tenant(1).await;
@@ -104,20 +104,20 @@ async fn helpers_refuse_a_swapped_table_until_all_is_put_back() {
             "`manager.disable_tenancy(..)`",
             "`manager.unaudit_table(..)`",
         ];
-        says(done, &["public.posts", tenancy, "was audited"]);
+        assert_migration_error(done, &["public.posts", tenancy, "was audited"]);
         let done = manager.archive_existing_table("posts").await;
-        says(done, &[calls, never].concat());
+        assert_migration_error(done, &[calls, never].concat());
     }
     // One by one, in either order.
     manager.audit_table("posts").await.unwrap();
     assert!(reports_posts(&superuser).await);
     let done = manager.archive_existing_table("posts").await;
-    says(done, &[tenancy]);
+    assert_migration_error(done, &[tenancy]);
     organisations.enable_one("posts").await.unwrap();
     manager.archive_existing_table("posts").await.unwrap();
     assert_eq!(check(&superuser).await.unwrap(), []);
     assert_eq!(leaked(&organisations).await, 0);
-    // The log goes on under the table's name, and what was archived before comes back.
+    // The log continues under the table's name, and rows archived before can be restored.
     organisations.attribute().await;
     let txn = organisations.tenant(1).await;
     archival.restore(&txn).await.unwrap();
@@ -136,7 +136,7 @@ async fn helpers_refuse_a_swapped_table_until_all_is_put_back() {
 }
 
 #[tokio::test]
-async fn what_a_swapped_table_had_can_be_dropped_on_purpose() {
+async fn tenancy_and_audit_of_a_swapped_table_can_be_disabled() {
     for away in [DROPPED, RENAMED] {
         let organisations = Organisations::new().await;
         let superuser = organisations.database.connect().await;
@@ -152,7 +152,7 @@ async fn what_a_swapped_table_had_can_be_dropped_on_purpose() {
     }
 }
 
-/// The table is as it was, and its archive table another one.
+/// Only the archive table is swapped.
 #[tokio::test]
 async fn swapped_archive_table_is_reported_and_protected_again() {
     let organisations = Organisations::new().await;
@@ -165,8 +165,8 @@ async fn swapped_archive_table_is_reported_and_protected_again() {
     run(
         &superuser,
         &format!(
-            "create table kept (like deleted_posts including all); insert into kept select * from deleted_posts;
-             drop table deleted_posts; alter table kept rename to deleted_posts;
+            "create table copied (like deleted_posts including all); insert into copied select * from deleted_posts;
+             drop table deleted_posts; alter table copied rename to deleted_posts;
              alter table deleted_posts owner to \"{owner}\"; grant all on deleted_posts to \"{web}\""
         ),
     )
@@ -181,11 +181,12 @@ async fn swapped_archive_table_is_reported_and_protected_again() {
         1
     );
     other.rollback().await.unwrap();
-    let told = check(&superuser).await.unwrap();
+    let findings = check(&superuser).await.unwrap();
     assert!(
-        told.iter()
+        findings
+            .iter()
             .any(|d| d.object == "public.deleted_posts" && d.problem.contains("has lost it")),
-        "{told:?}"
+        "{findings:?}"
     );
     organisations
         .manager()

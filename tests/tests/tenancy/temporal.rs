@@ -1,11 +1,11 @@
-//! Temporal foreign keys where not all tables are under tenancy: no check may miss a row that it cannot see.
+//! Temporal foreign keys where not all tables are under tenancy: no check may miss a row that a policy hides.
 
 use sea_orm::TransactionTrait;
 use sea_orm_archive::check;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, TemporalForeignKey, TenancySchema};
 
-use crate::tenancy::bare::{SHAPE, refusal, told};
+use crate::tenancy::bare::{SHAPE, findings_on, refusal};
 use crate::tenancy::database::{Organisations, attempt, run, texts};
 use crate::tenancy::model::department;
 
@@ -23,13 +23,13 @@ async fn rows_under_tenancy_need_versions_under_tenancy() {
     let owner = &organisations.owner;
     let manager = organisations.manager();
     let before = texts(owner, SHAPE).await;
-    let refused = |error: sea_orm::DbErr, way_out: &str| {
+    let refused = |error: sea_orm::DbErr, remedy: &str| {
         let error = error.to_string();
         assert!(
             error.contains("public.staff is under tenancy")
                 && error.contains(NAME)
                 && error.contains("public.department_history, which is not")
-                && error.contains(way_out),
+                && error.contains(remedy),
             "{error}"
         );
     };
@@ -68,9 +68,9 @@ async fn rows_under_tenancy_need_versions_under_tenancy() {
     );
 }
 
-/// As an earlier version let it be: the check tells it, and installing again makes it an error.
+/// An earlier release allowed this. The check reports it, and after `install_archive` it is an error.
 #[tokio::test]
-async fn rows_under_tenancy_whose_versions_are_everybodys_already() {
+async fn rows_under_tenancy_with_shared_versions_are_reported_and_then_refused() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     let manager = organisations.manager();
@@ -87,11 +87,11 @@ async fn rows_under_tenancy_whose_versions_are_everybodys_already() {
     run(owner, "delete from archive.tenancy where relation = 'departments'::regclass;
                 alter table departments disable row level security, no force row level security;
                 alter table department_history disable row level security, no force row level security, disable trigger tenancy_guard, disable trigger tenancy_guard_given").await;
-    let told = told(owner, "public.staff").await;
-    assert_eq!(told.len(), 1, "{told:?}");
+    let findings = findings_on(owner, "public.staff").await;
+    assert_eq!(findings.len(), 1, "{findings:?}");
     assert!(
-        told[0].problem.contains("does not see all rows"),
-        "{told:?}"
+        findings[0].problem.contains("does not see all rows"),
+        "{findings:?}"
     );
     manager.install_archive().await.unwrap();
     let txn = organisations.tenant(1).await;
@@ -100,9 +100,9 @@ async fn rows_under_tenancy_whose_versions_are_everybodys_already() {
     assert!(refused.contains("row-level security"), "{refused}");
 }
 
-/// Every row that may need a version is seen, and a version that is not seen is none.
+/// The check sees every row that may need a version. A version that the caller cannot see does not count.
 #[tokio::test]
-async fn versions_under_tenancy_are_kept_for_rows_that_are_not() {
+async fn versions_under_tenancy_cannot_be_removed_under_rows_without_tenancy() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     organisations.enable_one("departments").await.unwrap();
@@ -146,7 +146,7 @@ async fn versions_under_tenancy_are_kept_for_rows_that_are_not() {
         let truncated = attempt(&nested, "truncate department_history").await;
         assert!(truncated.is_err(), "{who}");
     }
-    // Whoever is no tenant, and whoever is another one, has no version to refer to.
+    // A session without a tenant, or of another one, has no version to refer to.
     for org in [None, Some(1)] {
         let txn = match org {
             None => organisations.web.begin().await.unwrap(),
@@ -169,9 +169,9 @@ async fn versions_under_tenancy_are_kept_for_rows_that_are_not() {
     }
 }
 
-/// Policies of the application's own would hide rows from a check that runs under policies.
+/// The application's own policies would hide rows from a check that runs under policies.
 #[tokio::test]
-async fn policies_of_the_applications_own_are_no_reason_to_miss_a_row() {
+async fn row_hidden_by_the_applications_policies_is_an_error_and_not_missed() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     organisations.enable_one("departments").await.unwrap();
@@ -180,18 +180,20 @@ async fn policies_of_the_applications_own_are_no_reason_to_miss_a_row() {
         "alter table staff enable row level security, force row level security",
     )
     .await;
-    let told = told(owner, "public.staff").await;
-    assert_eq!(told.len(), 1, "{told:?}");
+    let findings = findings_on(owner, "public.staff").await;
+    assert_eq!(findings.len(), 1, "{findings:?}");
     assert!(
-        told[0].problem.contains("has forced policies of its own"),
-        "{told:?}"
+        findings[0]
+            .problem
+            .contains("has forced policies of its own"),
+        "{findings:?}"
     );
     organisations.manager().install_archive().await.unwrap();
     assert_eq!(check(owner).await.unwrap(), []);
     let version = "delete from department_history where department_id = 1";
     let refused = refusal(&organisations.tenant(1).await, version).await;
     assert!(refused.contains("row-level security"), "{refused}");
-    // Tenancy that is gone leaves no check that runs under policies.
+    // After tenancy is disabled no check runs under policies.
     run(owner, "alter table staff no force row level security").await;
     organisations.enable_one("departments").await.unwrap();
     organisations
@@ -204,9 +206,9 @@ async fn policies_of_the_applications_own_are_no_reason_to_miss_a_row() {
     assert!(refused.contains("row-level security"), "{refused}");
 }
 
-/// A superuser sees every row, and so do the checks that it sets off, though they run as the owner.
+/// A superuser sees every row, and so do the checks that it triggers, though they run as the owner.
 #[tokio::test]
-async fn a_superuser_ends_no_version_that_a_row_needs() {
+async fn superuser_cannot_end_a_version_that_a_row_needs() {
     let organisations = Organisations::new().await;
     let superuser = organisations.database.connect().await;
     for sql in [

@@ -1,4 +1,4 @@
-//! A tenant has its rows, and only those.
+//! A tenant sees and changes its own rows only.
 
 use sea_orm::{ColumnTrait, EntityTrait, TransactionTrait};
 use sea_orm_archive::error::NotFoundError;
@@ -8,7 +8,7 @@ use sea_orm_archive::{Context, archival};
 use crate::tenancy::database::{EVERYTHING, Organisations, TABLES, attempt, number, run, texts};
 use crate::tenancy::model::{comment, post};
 
-/// Both archive a tree, so that there is something of each in every table.
+/// Both tenants archive a tree, so that every table has rows of each.
 async fn archived() -> (Organisations, i64, i64) {
     let organisations = Organisations::new().await;
     let mut archivals = Vec::new();
@@ -58,7 +58,7 @@ async fn without_a_tenant_nothing_is_seen_and_nothing_written() {
     let (organisations, archival, _) = archived().await;
     let web = &organisations.web;
     assert_eq!(texts(web, EVERYTHING).await, Vec::<String>::new());
-    // The owner of the tables is under the same policies.
+    // The same policies apply to the owner of the tables.
     assert_eq!(
         texts(&organisations.owner, EVERYTHING).await,
         Vec::<String>::new()
@@ -122,13 +122,13 @@ async fn without_a_tenant_nothing_is_seen_and_nothing_written() {
         "{error}"
     );
     assert_eq!(post::Entity::archive_many().exec(web).await.unwrap(), []);
-    // A tenant that is no number is an error, and not everybody's.
+    // A tenant that is not a number is an error.
     let txn = Context::new().tenant("all").begin(web).await.unwrap();
     assert!(attempt(&txn, "select from posts").await.is_err());
 }
 
 #[tokio::test]
-async fn the_rows_of_another_tenant_are_not_there() {
+async fn rows_and_archivals_of_another_tenant_are_not_found() {
     let (organisations, mine, other) = archived().await;
     let txn = organisations.tenant(1).await;
     for error in [
@@ -200,7 +200,7 @@ async fn the_rows_of_another_tenant_are_not_there() {
 }
 
 #[tokio::test]
-async fn archive_many_moves_the_own_rows() {
+async fn archive_many_moves_only_rows_of_the_tenant() {
     let organisations = Organisations::new().await;
     let txn = organisations.tenant(1).await;
     run(&txn, "delete from invoices").await;
@@ -220,7 +220,7 @@ async fn archive_many_moves_the_own_rows() {
 }
 
 #[tokio::test]
-async fn a_row_is_neither_given_away_nor_taken() {
+async fn tenant_cannot_give_rows_to_another_or_take_them() {
     let (organisations, _, _) = archived().await;
     let txn = organisations.tenant(1).await;
     for sql in [
@@ -269,9 +269,9 @@ async fn the_index_on_the_tenant_is_used() {
     );
 }
 
-/// What is prepared for one is not run for the other.
+/// A plan prepared for one tenant must not return rows of the other.
 #[tokio::test]
-async fn one_connection_serves_them_in_turn() {
+async fn one_connection_serves_both_tenants_in_turn() {
     let organisations = Organisations::new().await;
     let session = organisations.database.session_as("web", "web").await.db();
     for _ in 0..3 {

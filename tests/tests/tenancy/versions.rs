@@ -1,4 +1,4 @@
-//! Versions carry the tenant of their identity, and keep it whatever is done to either.
+//! A version always has the tenant of its identity.
 
 use sea_orm::TransactionTrait;
 use sea_orm::prelude::DateTimeUtc;
@@ -13,7 +13,7 @@ use crate::tenancy::database::{EVERYTHING, Organisations, attempt, number, run, 
 use crate::tenancy::model::{department, version};
 
 pub mod known {
-    //! The same versions, by entities that know whose they are.
+    //! The same tables, by entities that declare the tenant column.
 
     pub mod department {
         use sea_orm::entity::prelude::*;
@@ -59,7 +59,7 @@ pub mod known {
 }
 
 pub mod managed {
-    //! Managers, and the versions that they answer for.
+    //! Managers, and the versions that refer to them.
 
     pub mod manager {
         use sea_orm::entity::prelude::*;
@@ -119,7 +119,7 @@ pub fn department(id: i64, org: i64, name: &str) -> String {
     )
 }
 
-/// Without the staff, whose temporal foreign key keeps versions where they are.
+/// Without rows in `staff`, whose temporal foreign key would refuse to archive versions.
 pub async fn without_staff() -> Organisations {
     let organisations = Organisations::new().await;
     let txn = organisations.administrator().await;
@@ -129,7 +129,7 @@ pub async fn without_staff() -> Organisations {
 }
 
 #[tokio::test]
-async fn a_key_that_two_tenants_used_shows_neither_the_others_versions() {
+async fn key_used_by_two_tenants_shows_no_version_of_the_other() {
     let organisations = Organisations::new().await;
     let txn = organisations.tenant(1).await;
     run(&txn, &department(5, 1, "Mine")).await;
@@ -145,7 +145,7 @@ async fn a_key_that_two_tenants_used_shows_neither_the_others_versions() {
     let before = everything(&organisations).await;
 
     let txn = organisations.tenant(1).await;
-    // The identity of 6 in the archive is forged.
+    // Forges an archived identity with the key 6.
     run(
         &txn,
         &format!(
@@ -177,7 +177,7 @@ async fn a_key_that_two_tenants_used_shows_neither_the_others_versions() {
         );
         let ended = version::Entity::end(key).exec(&txn).await;
         assert!(ended.is_err(), "{ended:?}");
-        // An identity of one's own in the archive is none to hang a version on.
+        // An archived identity of the tenant does not count for a new version.
         let nested = txn.begin().await.unwrap();
         let sql = format!(
             "insert into department_history (department_id, name, valid_from, valid_to) values ({key}, 'x', '2010-01-01Z', '2011-01-01Z')"
@@ -198,7 +198,7 @@ async fn a_key_that_two_tenants_used_shows_neither_the_others_versions() {
     drop(txn);
     assert_eq!(everything(&organisations).await, before);
 
-    // Once the key is free, all of it comes back.
+    // Once the key is free, the identity and its versions are restored.
     let txn = organisations.tenant(2).await;
     run(&txn, "delete from departments where id = 5").await;
     txn.commit().await.unwrap();
@@ -209,16 +209,16 @@ async fn a_key_that_two_tenants_used_shows_neither_the_others_versions() {
     assert_eq!(timeline[0].name, "Mine");
 }
 
-/// Triggers of foreign keys fire in the order of their numbers as texts: a CASCADE may come after a key of ours.
+/// Triggers of foreign keys fire in the order of their names, which contain OIDs: a CASCADE may fire after our key.
 #[tokio::test]
-async fn a_cascade_that_comes_later_is_not_refused() {
+async fn cascade_created_after_the_tenancy_key_is_not_refused() {
     let organisations = Organisations::new().await;
     let again = "alter table department_history drop constraint department_history_identity_fkey,
          add constraint department_history_identity_fkey foreign key (department_id) references departments on delete cascade";
     for (key, by) in [(5, "enable_tenancy"), (6, "a dump")] {
         run(&organisations.owner, again).await;
         if by == "a dump" {
-            // Which writes down no name of such a trigger.
+            // A dump does not contain the names of such triggers.
             let plain = "select format('alter trigger %I on departments rename to %I', tgname, replace(tgname, 'tenancy_', ''))
                          from pg_trigger where tgrelid = 'departments'::regclass and tgname ~ '_a_tenancy_'";
             let plain = texts(&organisations.owner, plain).await;
@@ -227,7 +227,7 @@ async fn a_cascade_that_comes_later_is_not_refused() {
             organisations.enable_one("departments").await.unwrap();
         }
         let txn = organisations.tenant(1).await;
-        run(&txn, &department(key, 1, "Gone")).await;
+        run(&txn, &department(key, 1, "Deleted")).await;
         let delete = format!("delete from departments where id = {key}");
         assert_eq!(attempt(&txn, &delete).await.unwrap(), 1, "after {by}");
         let left = version::Entity::find_timeline(key).all(&txn).await.unwrap();
@@ -263,7 +263,7 @@ pub async fn managed(action: &str) -> Organisations {
 }
 
 #[tokio::test]
-async fn another_foreign_key_of_the_history_changes_no_version_of_another_tenant() {
+async fn foreign_key_action_on_a_version_of_another_tenant_is_refused() {
     for (action, sql) in [
         ("on delete cascade", "delete from managers where id = 1"),
         ("on delete set null", "delete from managers where id = 1"),
@@ -310,7 +310,7 @@ async fn another_foreign_key_of_the_history_changes_no_version_of_another_tenant
 }
 
 #[tokio::test]
-async fn a_version_has_no_other_tenant_than_its_identity() {
+async fn version_cannot_have_another_tenant_than_its_identity() {
     let organisations = without_staff().await;
     let txn = organisations.tenant(1).await;
     for sql in [
@@ -357,7 +357,7 @@ async fn a_version_has_no_other_tenant_than_its_identity() {
 pub const ARCHIVED: &str = "select department_id || ' ' || name || ' ' || org_id from deleted_department_history order by 1";
 
 #[tokio::test]
-async fn archived_versions_get_the_tenant_of_the_identity_that_went_with_them() {
+async fn archived_versions_get_the_tenant_of_the_identity_archived_with_them() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     for sql in [
@@ -375,9 +375,9 @@ async fn archived_versions_get_the_tenant_of_the_identity_that_went_with_them() 
         .exec(owner)
         .await
         .unwrap();
-    // The key is another tenant's now.
+    // The key belongs to another tenant now.
     run(owner, &department(5, 2, "five again")).await;
-    // Alone, of an identity that is there.
+    // A version archived alone, with an active identity.
     let alone = "select id from department_history where department_id = 6";
     let alone = number(owner, alone).await;
     let alone = version::Entity::archive_by_id(alone)
@@ -409,11 +409,11 @@ async fn archived_versions_get_the_tenant_of_the_identity_that_went_with_them() 
 }
 
 #[tokio::test]
-async fn archived_versions_of_nobody_are_refused_and_nothing_is_left_half_done() {
+async fn archived_versions_without_a_tenant_are_refused_and_nothing_changes() {
     for (sql, key) in [
-        // The identity is gone.
+        // The identity is deleted.
         ("delete from departments where id = 7", 7),
-        // There are two of it, one archived, of two tenants.
+        // Two identities with that key, one active and one archived, of two tenants.
         ("insert into departments values (5, 2)", 5),
     ] {
         let organisations = Organisations::open().await;
@@ -447,14 +447,14 @@ async fn archived_versions_of_nobody_are_refused_and_nothing_is_left_half_done()
         assert_eq!(texts(&migration, SHAPE).await, before);
         migration.commit().await.unwrap();
         assert_eq!(texts(owner, SHAPE).await, before);
-        // The way out.
+        // The remedy.
         run(owner, "delete from deleted_department_history").await;
         organisations.enable().await;
     }
 }
 
 #[tokio::test]
-async fn the_versions_of_an_identity_that_is_given_away_go_along() {
+async fn versions_follow_their_identity_to_another_tenant() {
     let organisations = without_staff().await;
     let txn = organisations.tenant(1).await;
     let changed = version::Entity::change(1).value(version::Column::Name, "R & D");
@@ -474,7 +474,7 @@ async fn the_versions_of_an_identity_that_is_given_away_go_along() {
         .unwrap();
     txn.commit().await.unwrap();
 
-    // Nobody gives a row away who is a tenant.
+    // A tenant cannot give a row to another one.
     for org in [1, 2] {
         let txn = organisations.tenant(org).await;
         let sql = format!(
@@ -514,7 +514,7 @@ async fn the_versions_of_an_identity_that_is_given_away_go_along() {
         ),
         "{changed:?}"
     );
-    // What was archived before stays with whom it was archived for, and is not put below another tenant's identity.
+    // The earlier archival still belongs to tenant 1, and is not restored below an identity of tenant 2.
     let error = archival.restore(&txn).await.unwrap_err();
     assert!(
         matches!(error, Error::Conflict(ConflictError::Restore { .. })),

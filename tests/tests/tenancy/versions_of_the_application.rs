@@ -1,4 +1,4 @@
-//! Histories that were there before tenancy, and what was created for it.
+//! Histories from before tenancy, and the objects that tenancy creates for them.
 
 use sea_orm::{ActiveModelTrait, EntityTrait, Set, TransactionTrait};
 use sea_orm_archive::Context;
@@ -6,13 +6,13 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable, TenancySchema};
 use sea_orm_migration::{DbErr, schema::text};
 
-use crate::tenancy::bare::{SHAPE, bare, grant, refusal, told};
+use crate::tenancy::bare::{SHAPE, bare, findings_on, grant, refusal};
 use crate::tenancy::database::{Organisations, attempt, number, run, texts};
 use crate::tenancy::model::{department, version};
 use crate::tenancy::versions::*;
 
 #[tokio::test]
-async fn a_history_is_put_under_tenancy_by_its_identities_alone() {
+async fn history_comes_under_tenancy_only_with_its_identities() {
     let organisations = Organisations::open().await;
     run(
         &organisations.owner,
@@ -28,9 +28,9 @@ async fn a_history_is_put_under_tenancy_by_its_identities_alone() {
     );
 }
 
-/// Names and types as awkward as they come: whose a version is, is found all the same.
+/// The tenant of a version is found with awkward names and types too.
 #[tokio::test]
-async fn odd_names_and_types_of_tenants() {
+async fn versions_have_a_tenant_with_odd_names_and_types() {
     let organisations = bare().await;
     let owner = &organisations.owner;
     run(owner, "create domain org_number as bigint check (value > 0); create domain org as org_number;
@@ -94,7 +94,7 @@ async fn odd_names_and_types_of_tenants() {
             .enable_tenancy((units.clone(), "my \"Org\""))
             .await
             .unwrap_or_else(|error| panic!("{sql_type}: {error}"));
-        // The column is as its table has it, its collation and length as well.
+        // The column has the type, length and collation of the identities' column.
         let same = format!(
             "select count(*) from pg_attribute a join pg_attribute b using (attname, atttypid, atttypmod, attcollation)
              where attname = 'my \"Org\"' and a.attrelid = '{table}'::regclass and b.attrelid = '{}'::regclass",
@@ -128,14 +128,14 @@ async fn odd_names_and_types_of_tenants() {
                 "{sql_type}"
             );
         }
-        assert_eq!(told(owner, &format!("public.{history}")).await, []);
+        assert_eq!(findings_on(owner, &format!("public.{history}")).await, []);
         manager.disable_tenancy(units.clone()).await.unwrap();
     }
 }
 
-/// A table with versions becomes a history of one that is under tenancy already.
+/// A table with versions becomes the history of a table that is under tenancy already.
 #[tokio::test]
-async fn versions_that_were_there_before_their_history() {
+async fn existing_versions_get_a_tenant_when_their_history_is_created() {
     let organisations = Organisations::new().await;
     run(
         &organisations.owner,
@@ -157,20 +157,20 @@ async fn versions_that_were_there_before_their_history() {
         let txn = organisations.tenant(org).await;
         assert_eq!(texts(&txn, "select name from post_names").await, [name]);
     }
-    assert_eq!(told(&organisations.owner, "public.post_names").await, []);
+    assert_eq!(
+        findings_on(&organisations.owner, "public.post_names").await,
+        []
+    );
 }
 
 #[tokio::test]
-async fn a_history_that_has_the_column_already() {
+async fn existing_tenant_column_of_a_history_must_match_its_identities() {
     for (column, refused) in [
         (
             "org_id text not null default '1'",
             "is text, and that of public.departments is bigint",
         ),
-        (
-            "org_id bigint",
-            "holds 2 versions of which nothing says whose they are",
-        ),
+        ("org_id bigint", "holds 2 versions whose tenant is unknown"),
         (
             "org_id bigint not null default 1",
             "versions of another tenant than their identity has",
@@ -220,7 +220,7 @@ async fn a_history_that_has_the_column_already() {
             1
         );
         drop(txn);
-        // What was there before stays.
+        // Objects of the application are not dropped.
         organisations
             .manager()
             .disable_tenancy("departments")
@@ -231,7 +231,7 @@ async fn a_history_that_has_the_column_already() {
 }
 
 #[tokio::test]
-async fn what_was_made_for_tenancy_goes_with_it_and_nothing_else() {
+async fn disabling_tenancy_drops_only_what_tenancy_created() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     let before = texts(owner, SHAPE).await;
@@ -245,18 +245,18 @@ async fn what_was_made_for_tenancy_goes_with_it_and_nothing_else() {
     };
     enable().await;
     let enabled = texts(owner, SHAPE).await;
-    for made in [
+    for created in [
         "department_history org_id bigint true (archive.current_tenant())::bigint",
         "deleted_department_history org_id bigint true ",
         "departments departments_tenancy_key UNIQUE (org_id, id)",
         "department_history department_history_tenancy_fkey FOREIGN KEY (org_id, department_id) REFERENCES departments(org_id, id) ON UPDATE CASCADE",
     ] {
         assert!(
-            enabled.iter().any(|line| line == made),
-            "{made}: {enabled:#?}"
+            enabled.iter().any(|line| line == created),
+            "{created}: {enabled:#?}"
         );
     }
-    // Twice makes nothing more.
+    // A second call creates nothing more.
     enable().await;
     assert_eq!(texts(owner, SHAPE).await, enabled);
     disable().await;
@@ -285,7 +285,7 @@ async fn what_was_made_for_tenancy_goes_with_it_and_nothing_else() {
         .await
         .unwrap();
     drop(txn);
-    // Somebody else refers to the unique constraint since: it stays.
+    // A foreign key of the application depends on the unique constraint now, so it is not dropped.
     run(owner, "create table rooms (org_id bigint, department_id bigint, foreign key (org_id, department_id) references departments (org_id, id))").await;
     disable().await;
     assert_eq!(number(owner, "select count(*) from pg_constraint where conname in ('departments_tenancy_key', 'department_history_tenancy_fkey')").await, 1);
@@ -296,7 +296,7 @@ async fn what_was_made_for_tenancy_goes_with_it_and_nothing_else() {
     .await;
     assert_eq!(texts(owner, SHAPE).await, before);
 
-    // What the application has of the kind is used, and kept.
+    // The application's own equivalent objects are used, and not dropped.
     run(owner, "alter table departments add constraint mine unique (id, org_id);
                 alter table department_history add org_id bigint; update department_history set org_id = department_id;
                 alter table department_history alter org_id set not null, alter org_id set default 1,
@@ -327,9 +327,9 @@ async fn what_was_made_for_tenancy_goes_with_it_and_nothing_else() {
     assert_eq!(texts(owner, SHAPE).await, before);
 }
 
-/// A unique index that no foreign key can refer to is not taken for one that it can.
+/// Tenancy does not use a unique index that no foreign key can refer to.
 #[tokio::test]
-async fn unique_indexes_that_will_not_do() {
+async fn unusable_unique_index_is_not_used_for_the_tenancy_key() {
     let organisations = Organisations::open().await;
     let owner = &organisations.owner;
     for (sql, undo) in [
@@ -348,8 +348,9 @@ async fn unique_indexes_that_will_not_do() {
     ] {
         run(owner, sql).await;
         organisations.enable_one("departments").await.unwrap();
-        let made = "select count(*) from pg_constraint where conname = 'departments_tenancy_key'";
-        assert_eq!(number(owner, made).await, 1, "{sql}");
+        let created =
+            "select count(*) from pg_constraint where conname = 'departments_tenancy_key'";
+        assert_eq!(number(owner, created).await, 1, "{sql}");
         let manager = organisations.manager();
         manager.disable_tenancy("departments").await.unwrap();
         run(owner, undo).await;
@@ -427,9 +428,9 @@ const TIMELINE: &str =
 #[tokio::test]
 async fn every_verb_writes_versions_of_the_tenant() {
     let organisations = Organisations::new().await;
-    for knows in [false, true] {
+    for declares_tenant in [false, true] {
         let txn = organisations.tenant(1).await;
-        if knows {
+        if declares_tenant {
             for id in [3, 5] {
                 let department = known::department::ActiveModel {
                     id: Set(id),
@@ -443,7 +444,7 @@ async fn every_verb_writes_versions_of_the_tenant() {
             verbs!(crate::tenancy::model::version, version::Column::Name, &txn);
         }
         let timeline = ["3a 1", "3again 1", "3b 5", "5x 1"];
-        assert_eq!(texts(&txn, TIMELINE).await, timeline, "{knows}");
+        assert_eq!(texts(&txn, TIMELINE).await, timeline, "{declares_tenant}");
         assert_eq!(
             number(
                 &txn,
@@ -454,10 +455,10 @@ async fn every_verb_writes_versions_of_the_tenant() {
         );
         txn.commit().await.unwrap();
 
-        // There and back.
+        // Archive and restore, twice.
         for _ in 0..2 {
             let txn = organisations.tenant(1).await;
-            let archival = match knows {
+            let archival = match declares_tenant {
                 false => department::Entity::archive_by_id(3).exec(&txn).await,
                 true => known::department::Entity::archive_by_id(3).exec(&txn).await,
             };
@@ -478,12 +479,12 @@ async fn every_verb_writes_versions_of_the_tenant() {
             );
             drop(other);
             let txn = organisations.tenant(1).await;
-            let restored = match knows {
+            let restored = match declares_tenant {
                 false => department::Entity::restore_by_id(3).exec(&txn).await,
                 true => known::department::Entity::restore_by_id(3).exec(&txn).await,
             };
             assert_eq!(restored.unwrap().rows["public.department_history"], 3);
-            assert_eq!(texts(&txn, TIMELINE).await, timeline, "{knows}");
+            assert_eq!(texts(&txn, TIMELINE).await, timeline, "{declares_tenant}");
             txn.commit().await.unwrap();
         }
         let txn = organisations.tenant(1).await;

@@ -6,30 +6,30 @@ use syn::{LitStr, Type, parse_quote};
 
 use crate::{attr::Item, error::Errors};
 
-/// The attribute, as its errors show it.
+/// An example of the attribute, for error messages.
 pub(super) const EXAMPLE: &str = "deleted_by = \"i64\"";
 
-/// The type of `deleted_by`, `i64` unless the attribute names another.
+/// The type of `deleted_by`: `i64` unless the attribute names another.
 pub(super) struct DeletedBy {
     ty: Type,
-    /// Where a type is written that may not be there, or be no column.
-    doubtful: Option<LitStr>,
+    /// A type that may not exist, or may not be a column type.
+    unverified: Option<LitStr>,
 }
 
 impl Default for DeletedBy {
     fn default() -> Self {
         Self {
             ty: parse_quote!(i64),
-            doubtful: None,
+            unverified: None,
         }
     }
 }
 
 impl DeletedBy {
-    /// What ids of users usually are, and what is always a column.
+    /// The usual types of user ids, which are always column types.
     const USUAL: [&'static str; 5] = ["i16", "i32", "i64", "String", "Uuid"];
 
-    /// The type in `deleted_by = "type"`; the default after an error.
+    /// The type in `deleted_by = "type"`, or the default after an error.
     pub(super) fn read(item: &Item, errors: &mut Errors) -> Self {
         item.string(EXAMPLE, errors)
             .and_then(|text| Self::parse(&text, errors))
@@ -61,27 +61,27 @@ impl DeletedBy {
         let usual = path
             .and_then(|path| path.get_ident())
             .is_some_and(|ident| Self::USUAL.iter().any(|usual| ident == usual));
-        let doubtful = (!usual).then(|| text.clone());
-        Some(Self { ty, doubtful })
+        let unverified = (!usual).then(|| text.clone());
+        Some(Self { ty, unverified })
     }
 
     /// The type in the module of the deleted entity.
     ///
-    /// One that may be wrong is written nowhere but in [`Self::around`], so that it is wrong once.
+    /// Only [`Self::around`] contains an unverified type itself, so that a wrong type is one error.
     pub(super) fn in_deleted_entity(&self) -> TokenStream {
-        match self.doubtful {
+        match self.unverified {
             Some(_) => quote!(::sea_orm_archive::__private::DeletedBy<super::Entity>),
             None => self.ty.to_token_stream(),
         }
     }
 
-    /// The impl that names the type, with the one error of a type that is no column.
+    /// The impl that names the type. A type that is not a column type is one error there.
     pub(super) fn around(
         &self,
         archivable: impl FnOnce(TokenStream) -> TokenStream,
     ) -> TokenStream {
         let ty = &self.ty;
-        let Some(text) = &self.doubtful else {
+        let Some(text) = &self.unverified else {
             return archivable(ty.to_token_stream());
         };
         let message = format!(

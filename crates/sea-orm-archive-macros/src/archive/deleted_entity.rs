@@ -1,4 +1,4 @@
-//! The deleted entity: the names of its table and of the columns that it adds, checked against the entity.
+//! The names of the archive table and of its added columns, checked against the entity.
 
 use proc_macro2::{Ident, Span};
 use quote::format_ident;
@@ -11,7 +11,7 @@ use crate::{
     naming::{self, LONGEST_NAME},
 };
 
-/// The names of the deleted entity.
+/// The names that the deleted entity uses.
 pub(super) struct DeletedEntity {
     pub(super) table: LitStr,
     pub(super) deleted_at: Added,
@@ -36,12 +36,12 @@ impl DeletedEntity {
         [&self.deleted_at, &self.deleted_by, &self.archival_id]
     }
 
-    /// `None` for an entity without what SeaORM needs too: there is nothing to stand beside then.
+    /// `None` if the entity lacks something that SeaORM requires too.
     pub(super) fn of(entity: &Entity, names: &Names, errors: &mut Errors) -> Option<Self> {
         if !entity.columns.iter().any(|column| column.primary_key) {
             errors.on(
                 &entity.ident,
-                "an archived entity has a primary key: write `#[sea_orm(primary_key)]` on its \
+                "an archived entity needs a primary key: write `#[sea_orm(primary_key)]` on its \
                  columns",
             );
             return None;
@@ -65,12 +65,12 @@ impl DeletedEntity {
     }
 }
 
-/// The deleted entity's name: as given, or `deleted_` and the table's.
+/// The name of the archive table: as given, or `deleted_` and the name of the table.
 fn table(entity: &Entity, names: &Names, errors: &mut Errors) -> Option<LitStr> {
     let Some(active) = &entity.table_name else {
         errors.on(
             &entity.ident,
-            "an archived entity names its table: write `#[sea_orm(table_name = \"..\")]`",
+            "an archived entity must name its table: write `#[sea_orm(table_name = \"..\")]`",
         );
         return None;
     };
@@ -82,8 +82,9 @@ fn table(entity: &Entity, names: &Names, errors: &mut Errors) -> Option<LitStr> 
         errors.on(
             written,
             format!(
-                "the archive table would be `{name}`, {} bytes, and PostgreSQL cuts names after \
-                 {LONGEST_NAME}: write a shorter one in `#[archive(table_name = \"..\")]`",
+                "the name of the archive table would be `{name}`, {} bytes, and PostgreSQL truncates \
+                 names after {LONGEST_NAME} bytes: write a shorter name in \
+                 `#[archive(table_name = \"..\")]`",
                 name.len()
             ),
         );
@@ -91,7 +92,7 @@ fn table(entity: &Entity, names: &Names, errors: &mut Errors) -> Option<LitStr> 
     if name == active.value() {
         errors.on(
             written,
-            format!("`{name}` is the active table: the archive table needs a name of its own"),
+            format!("`{name}` is the active table: the archive table needs another name"),
         );
     }
     Some(LitStr::new(&name, written.span()))
@@ -125,15 +126,15 @@ impl Taken {
     }
 
     /// Whether a field of this name can be added.
-    fn leaves_field(&self, field: &str) -> bool {
+    fn allows_field(&self, field: &str) -> bool {
         !self.fields.iter().any(|taken| taken == field)
             && !self.variants.contains(&naming::variant(field))
     }
 }
 
 impl Added {
-    /// The field keeps its name under another column name, so that code reads the same for every
-    /// entity; only where the entity has such a field itself is it called after its column.
+    /// The field has the default name even if its column is renamed, so that code is the same for
+    /// every entity. Only if the entity has such a field is the added field named after its column.
     fn named(
         default: &'static str,
         option: Option<&LitStr>,
@@ -142,18 +143,18 @@ impl Added {
         errors: &mut Errors,
     ) -> Self {
         let column = option.map_or_else(|| default.to_owned(), LitStr::value);
-        let free = !taken.columns.contains(&column);
+        let is_free = !taken.columns.contains(&column);
         let field = [default, &column]
             .into_iter()
-            .filter(|field| free && taken.leaves_field(field))
+            .filter(|field| is_free && taken.allows_field(field))
             .find_map(|field| naming::ident(field, Span::call_site()));
         if field.is_none() {
-            clash(default, option, free, entity, errors);
+            clash(default, option, is_free, entity, errors);
         } else if column.len() > LONGEST_NAME {
             let message = format!("a column's name has at most {LONGEST_NAME} bytes");
             errors.on(option, message);
         }
-        // After an error: a name that nobody has, for an expansion without a second error.
+        // After an error: an unused name, so that the expansion has no second error.
         let field = field.unwrap_or_else(|| format_ident!("archive_{default}"));
         Self {
             default,
@@ -170,15 +171,21 @@ impl Added {
 }
 
 /// The error of an added column whose name is in use.
-fn clash(default: &str, option: Option<&LitStr>, free: bool, entity: &Entity, errors: &mut Errors) {
+fn clash(
+    default: &str,
+    option: Option<&LitStr>,
+    column_is_free: bool,
+    entity: &Entity,
+    errors: &mut Errors,
+) {
     if let Some(option) = option {
         let column = option.value();
         errors.on(
             option,
-            if free {
+            if column_is_free {
                 format!(
-                    "the entity has a field `{default}`, so that this names the field of \
-                     `deleted::Model` too: write an identifier"
+                    "the entity has a field `{default}`, so this name is also used for the field of \
+                     `deleted::Model`: write an identifier"
                 )
             } else {
                 format!("the archive table has a column `{column}` already: write another name")
@@ -187,7 +194,7 @@ fn clash(default: &str, option: Option<&LitStr>, free: bool, entity: &Entity, er
         return;
     }
     let message = format!(
-        "the archive table adds a column `{default}`: give the added one another name with \
+        "the archive table adds a column `{default}`: rename the added column with \
          `#[archive({default}_column = \"..\")]` on the struct"
     );
     let column = entity.columns.iter().find(|column| {
@@ -197,7 +204,7 @@ fn clash(default: &str, option: Option<&LitStr>, free: bool, entity: &Entity, er
     });
     match column {
         Some(column) => errors.on(&column.ident, message),
-        // An option gave its name to another of the added columns.
+        // An option gave this name to another added column.
         None => errors.on(&entity.ident, message),
     }
 }

@@ -1,4 +1,4 @@
-//! The relations with a policy, and where SeaORM keeps the foreign key of each.
+//! The relations with a policy, and the foreign key of each in SeaORM.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -15,16 +15,16 @@ use crate::{
 /// A relation with its policy.
 pub(super) struct Edge {
     pub(super) policy: Policy,
-    /// What messages call it.
+    /// The name for messages.
     pub(super) name: String,
     /// The entity that holds the foreign key.
     pub(super) child: TokenStream,
     pub(super) foreign_key: ForeignKey,
 }
 
-/// Where SeaORM keeps the `RelationDef` of the foreign key.
+/// Which item of SeaORM returns the `RelationDef` of the foreign key.
 pub(super) enum ForeignKey {
-    /// A variant of this entity's `Relation`; `reverse` is the variant from the other side.
+    /// A variant of this entity's `Relation`. `reverse` is the variant of the opposite direction.
     Own {
         variant: Ident,
         reverse: Option<Ident>,
@@ -34,12 +34,12 @@ pub(super) enum ForeignKey {
     Related,
     /// A variant of the child's `Relation`.
     Childs(Ident),
-    /// The `RelatedSelfVia` of a many-to-many between rows of this entity: the junction's foreign
-    /// key to the row that follows (`via`) or is followed (`to`).
+    /// The `RelatedSelfVia` of a many-to-many relation between rows of this entity: the junction's
+    /// foreign key to the row that follows (`via`) or is followed (`to`).
     SelfVia(&'static str),
 }
 
-/// Every edge of the entity: of its relation fields, then of the attribute on the struct.
+/// The edges of the entity: those of its relation fields, then those of the attribute on the struct.
 pub(super) fn read(entity: &Entity, named: Vec<NamedEdge>, errors: &mut Errors) -> Vec<Edge> {
     for column in &entity.columns {
         refuse_on_column(column, errors);
@@ -59,7 +59,7 @@ pub(super) fn read(entity: &Entity, named: Vec<NamedEdge>, errors: &mut Errors) 
             Some(other) => errors.on(
                 &edge.policy.0,
                 format!(
-                    "this relation has the policy `{}` already, given at `{}`: keep one",
+                    "this relation has the policy `{}` already, given at `{}`: remove one of them",
                     other.policy.word(),
                     other.name
                 ),
@@ -102,7 +102,7 @@ impl Edge {
         )
     }
 
-    /// What two policies on one foreign key have in common.
+    /// Equal for two policies on the same foreign key.
     fn key(&self) -> (String, String) {
         let child = self.child.to_string();
         let foreign_key = match &self.foreign_key {
@@ -154,7 +154,7 @@ fn of_struct(named: NamedEdge, errors: &mut Errors) -> Option<Edge> {
     })
 }
 
-/// A path as its author wrote it, without the spaces that tokens have between them.
+/// A path without the spaces between its tokens.
 fn shown(path: &Path) -> String {
     path.to_token_stream().to_string().replace(' ', "")
 }
@@ -187,7 +187,7 @@ fn policy_of_field(relation: &Relation, errors: &mut Errors) -> Option<Policy> {
                 &item.name,
                 format!(
                     "unknown option `{key}`: a relation has one of `#[archive(cascade)]`, \
-                     `#[archive(detach)]` and `#[archive(restrict)]`; all else stands on the struct"
+                     `#[archive(detach)]` and `#[archive(restrict)]`; put other options on the struct"
                 ),
             );
             continue;
@@ -201,7 +201,7 @@ fn policy_of_field(relation: &Relation, errors: &mut Errors) -> Option<Policy> {
             errors.on(
                 &item,
                 format!(
-                    "a relation has one policy: keep `{}` or `{key}`",
+                    "a relation has one policy: write `{}` or `{key}`",
                     first.word()
                 ),
             );
@@ -212,7 +212,7 @@ fn policy_of_field(relation: &Relation, errors: &mut Errors) -> Option<Policy> {
     policy
 }
 
-/// A policy has nothing to do on a column.
+/// Refuses a policy on a column.
 fn refuse_on_column(column: &Column, errors: &mut Errors) {
     for item in attr::items(&column.attrs, "archive", "cascade", errors) {
         let key = item.key();
@@ -230,9 +230,9 @@ fn refuse_on_column(column: &Column, errors: &mut Errors) {
 
 type Found = Result<Option<(TokenStream, ForeignKey)>, &'static str>;
 
-/// Where the foreign key of a relation field is, and in which entity.
+/// The foreign key of a relation field, and the entity that has it.
 ///
-/// `None` where SeaORM refuses the field, which is error enough.
+/// `None` if SeaORM refuses the field and reports that itself.
 fn foreign_key(format: Format, relation: &Relation) -> Found {
     let keys = &relation.keys;
     if keys.via.is_some() {
@@ -242,10 +242,8 @@ fn foreign_key(format: Format, relation: &Relation) -> Found {
         return Ok(self_reference(relation));
     }
     if relation.kind == RelationKind::BelongsTo || keys.belongs_to {
-        return Err(
-            "this row holds the foreign key itself, so it is the child here: put \
-             `#[archive({policy})]` on the `HasMany` or `HasOne` field of the other entity",
-        );
+        return Err("this entity has the foreign key, so it is the child: put \
+             `#[archive({policy})]` on the `HasMany` or `HasOne` field of the other entity");
     }
     let generated = keys.has && format == Format::Dense;
     let foreign_key = match &keys.relation_enum {
@@ -253,7 +251,7 @@ fn foreign_key(format: Format, relation: &Relation) -> Found {
             own(&naming::variant(&name.value()), name.span(), false)
         }
         None if generated => own(&inferred(&relation.target), Span::call_site(), true),
-        // A relation written by hand: `Related` is what it must have.
+        // A hand-written `Relation`, which must come with `Related`.
         _ => Some(ForeignKey::Related),
     };
     Ok(foreign_key.map(|foreign_key| (relation.target.to_token_stream(), foreign_key)))
@@ -281,7 +279,7 @@ fn inferred(target: &Type) -> String {
         .unwrap_or_default()
 }
 
-/// A many-to-many relation: the rows that go along are those of the junction.
+/// A many-to-many relation: the child rows are those of the junction.
 fn through_junction(relation: &Relation) -> Option<(TokenStream, ForeignKey)> {
     let keys = &relation.keys;
     let path = keys.via.as_ref()?.parse::<Path>().ok()?;
@@ -297,9 +295,9 @@ fn through_junction(relation: &Relation) -> Option<(TokenStream, ForeignKey)> {
     Some((child, foreign_key))
 }
 
-/// A relation between rows of this entity: its children are the rows that point at a row.
+/// A relation between rows of this entity: the child rows are those that reference the row.
 ///
-/// `None` where SeaORM makes no relation of the field.
+/// `None` if SeaORM generates no relation for the field.
 fn self_reference(relation: &Relation) -> Option<(TokenStream, ForeignKey)> {
     let keys = &relation.keys;
     let name = keys.relation_enum.as_ref()?;

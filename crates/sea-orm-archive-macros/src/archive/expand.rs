@@ -1,4 +1,4 @@
-//! The code that the derive writes.
+//! The code that the derive generates.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -16,7 +16,7 @@ use crate::{
     nested::one_deeper,
 };
 
-/// The impls on the entity and the module with its deleted entity.
+/// The impls for the entity, and the module with its deleted entity.
 pub(super) fn expand(
     entity: &Entity,
     deleted: &DeletedEntity,
@@ -51,7 +51,7 @@ fn archivable(deleted: &DeletedEntity, deleted_by: &DeletedBy, edges: &[Edge]) -
     })
 }
 
-/// `.added_columns(..)`, where one has another name than the default.
+/// `.added_columns(..)`, if one of them is renamed.
 fn added_columns(deleted: &DeletedEntity) -> Option<TokenStream> {
     let columns = deleted.added().map(|added| &added.column);
     let renamed = deleted.added().iter().any(|added| added.renamed());
@@ -120,7 +120,7 @@ fn model(entity: &Entity, deleted: &DeletedEntity, deleted_by: &DeletedBy) -> To
     let explicit = entity.rename_all.is_some();
     let [at, by, archival] = deleted.added().map(|added| added_field(added, explicit));
     quote! {
-        /// A row of the deleted entity.
+        /// A row of the archive table.
         #[derive(Clone, Debug, DeriveEntityModel)]
         #[sea_orm(
             table_name = #table
@@ -133,13 +133,13 @@ fn model(entity: &Entity, deleted: &DeletedEntity, deleted_by: &DeletedBy) -> To
             #at: sea_orm::prelude::DateTimeUtc,
             /// Who archived it.
             #by: Option<#deleted_by>,
-            /// The archival that took it along.
+            /// The archival that the row belongs to.
             #archival: i64,
         }
     }
 }
 
-/// A field of the entity, as it is in the deleted entity.
+/// A field of the entity, adapted to the deleted entity.
 fn column(column: &Column) -> TokenStream {
     let ident = &column.ident;
     let ty = one_deeper(column.ty.to_token_stream());
@@ -155,14 +155,14 @@ fn column(column: &Column) -> TokenStream {
     }
 }
 
-/// What SeaORM has to know of a column in the deleted entity.
+/// The `#[sea_orm(..)]` of a column in the deleted entity.
 fn keys(column: &Column) -> Option<TokenStream> {
-    // The ids of the deleted entity are those of the entity, never new ones.
+    // The ids in the archive table are those of the entity. It never generates new ones.
     let primary_key = column
         .primary_key
         .then(|| quote!(primary_key, auto_increment = false));
     let keys = column.keys.iter().map(|item| match &item.value {
-        // The only value that is code, and so may name something by a relative path.
+        // The only value that is code, which can contain relative paths.
         ItemValue::Str(text) if item.key() == "column_type" => {
             let text = deeper_text(text);
             let name = &item.name;
@@ -174,7 +174,7 @@ fn keys(column: &Column) -> Option<TokenStream> {
     (!keys.is_empty()).then(|| quote!(#[sea_orm(#(#keys),*)]))
 }
 
-/// Code inside a string, moved one module deeper; the string itself where nothing changes.
+/// The code in a string, adapted to one module deeper. The same string if nothing changes.
 fn deeper_text(text: &LitStr) -> LitStr {
     let Ok(tokens) = text.parse::<TokenStream>() else {
         return text.clone();
@@ -188,7 +188,7 @@ fn deeper_text(text: &LitStr) -> LitStr {
     }
 }
 
-/// An added field up to its name; `explicit` where a rule would rename its column.
+/// An added field up to its name. `explicit` if `rename_all` could rename its column.
 fn added_field(added: &Added, explicit: bool) -> TokenStream {
     let Added { field, column, .. } = added;
     let name = (explicit || field != column.value().as_str())
@@ -199,7 +199,7 @@ fn added_field(added: &Added, explicit: bool) -> TokenStream {
 fn relation(deleted: &DeletedEntity) -> TokenStream {
     let from = format!("Column::{}", deleted.archival_id.variant);
     quote! {
-        /// A deleted row belongs to the archival that took it along.
+        /// A deleted row belongs to the archival that archived it.
         #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
         pub enum Relation {
             #[sea_orm(
@@ -218,10 +218,10 @@ fn relation(deleted: &DeletedEntity) -> TokenStream {
     }
 }
 
-/// Deleted rows compare as the entity's rows do.
+/// `PartialEq` and `Eq` of `deleted::Model`, if the Model has them.
 ///
-/// A derive does not see its neighbours. `for<'a>` keeps the compiler from deciding the bound here,
-/// so that the impl is there when the Model has the trait, and is no error when it has not.
+/// A derive cannot read the other derives of the struct. `for<'a>` defers the check of the bound: the
+/// impl applies if the Model has the trait, and is no error if it has not.
 fn comparison(deleted: &DeletedEntity, deleted_by: &DeletedBy) -> TokenStream {
     let deleted_by = deleted_by.in_deleted_entity();
     let fields = deleted.added().map(|added| &added.field);

@@ -14,7 +14,7 @@ use syn::DeriveInput;
 
 use crate::{entity::Entity, error::Errors};
 
-/// The expansion of the derive, or of what can be read of it, and an error for every misuse.
+/// The expansion of the derive, as far as its input is valid, and an error for every misuse.
 pub(crate) fn derive(input: TokenStream) -> TokenStream {
     let input: DeriveInput = match syn::parse2(input) {
         Ok(input) => input,
@@ -34,7 +34,7 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
             ))
         })
         .unwrap_or_default();
-    // Beside the errors, so that what uses the deleted entity has none of its own.
+    // Expand despite errors, so that code that uses the deleted entity has no errors that follow from them.
     expansion.extend(errors.into_compile_errors());
     expansion
 }

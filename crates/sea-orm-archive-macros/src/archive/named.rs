@@ -9,7 +9,7 @@ use crate::{
     error::Errors,
 };
 
-/// The policy of one child that is named by its path.
+/// The policy of one child, which is named by its path.
 pub(super) struct NamedEdge {
     pub(super) policy: Policy,
     pub(super) child: Path,
@@ -17,14 +17,14 @@ pub(super) struct NamedEdge {
     pub(super) via_rel: Option<Ident>,
 }
 
-/// What stands in the parentheses.
+/// The arguments in the parentheses.
 struct Arguments {
     children: Vec<Path>,
     via_rel: Option<Item>,
 }
 
 impl NamedEdge {
-    /// The edges of one `cascade(..)`, `detach(..)` or `restrict(..)`; none after an error.
+    /// The edges of one `cascade(..)`, `detach(..)` or `restrict(..)`. Empty after an error.
     pub(super) fn read(policy: &Policy, item: &Item, errors: &mut Errors) -> Vec<Self> {
         let word = policy.word();
         let ItemValue::List(list) = &item.value else {
@@ -45,7 +45,7 @@ impl NamedEdge {
 }
 
 impl Arguments {
-    /// Reads them; `None` where one is no argument.
+    /// Parses them. `None` if one is not an argument.
     fn read(word: &str, item: &Item, list: &Group, errors: &mut Errors) -> Option<Self> {
         let example = format!("{word}(super::comment::Entity)");
         let mut children = Vec::new();
@@ -55,7 +55,7 @@ impl Arguments {
             match (attr::item(part.clone()), syn::parse2::<Path>(part.clone())) {
                 (Ok(key), _) if key.key() == "via_rel" => {
                     if via_rel.is_some() {
-                        errors.on(key, "`via_rel` is given twice: keep one");
+                        errors.on(key, "`via_rel` is given twice: remove one of them");
                         valid = false;
                     } else {
                         via_rel = Some(key);
@@ -82,7 +82,7 @@ impl Arguments {
                 errors.on(
                     item,
                     format!(
-                        "`via_rel` is about one child: give each child a `{word}(..)` of its own"
+                        "`via_rel` applies to one child: write a separate `{word}(..)` for each child"
                     ),
                 );
                 return None;

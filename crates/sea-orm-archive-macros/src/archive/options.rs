@@ -1,4 +1,4 @@
-//! What `#[archive(..)]` says on the struct.
+//! The options of `#[archive(..)]` on the struct.
 
 use syn::LitStr;
 
@@ -13,7 +13,7 @@ use crate::{
     error::Errors,
 };
 
-/// The options that stand on the struct.
+/// The options on the struct.
 pub(super) struct Options {
     pub(super) deleted_by: DeletedBy,
     pub(super) names: Names,
@@ -44,7 +44,7 @@ impl Options {
                     .edges
                     .extend(NamedEdge::read(&policy, &item, errors));
             } else if seen.contains(&key) {
-                errors.on(&item, format!("`{key}` is given twice: keep one"));
+                errors.on(&item, format!("`{key}` is given twice: remove one of them"));
             } else {
                 options.set(&key, &item, errors);
                 seen.push(key);
@@ -63,7 +63,7 @@ impl Options {
             _ => errors.on(
                 &item.name,
                 format!(
-                    "unknown option `{key}`: on the struct, `#[archive(..)]` knows \
+                    "unknown option `{key}`: on the struct, `#[archive(..)]` takes \
                      `deleted_by = \"i64\"`, `table_name = \"..\"`, `deleted_at_column = \"..\"`, \
                      `deleted_by_column = \"..\"`, `archival_id_column = \"..\"`, and `cascade`, \
                      `detach` and `restrict` with a child entity, as in \

@@ -1,4 +1,4 @@
-//! Deleted rows are serialized as the entity's rows are, with the added columns beside the others.
+//! Deleted rows are serialized like the rows of the entity, with the added columns as additional fields.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -11,7 +11,7 @@ use crate::{
 
 /// `Serialize` and `Deserialize` of `deleted::Model`, for an entity whose Model has them.
 ///
-/// The Model's own impls do the work, so that its `#[serde(..)]` attributes hold for the deleted entity too.
+/// They call the impls of the Model, so that its `#[serde(..)]` attributes apply to the deleted entity too.
 pub(super) fn impls(
     entity: &Entity,
     deleted: &DeletedEntity,
@@ -61,10 +61,10 @@ pub(super) fn impls(
     }
 }
 
-/// The shape that serde sees; generic, so that it also compiles where the Model has no serde.
+/// The struct that serde serializes. It is generic, so that it also compiles if the Model has no serde.
 fn with_added(entity: &Entity, deleted: &DeletedEntity) -> TokenStream {
     let [deleted_at, deleted_by, archival_id] = deleted.added().map(|added| &added.field);
-    // The added columns follow the rule that the Model gives its own.
+    // The added columns follow the `rename_all` of the Model.
     let rename_all = attr::foreign_items(&entity.attrs, "serde")
         .into_iter()
         .filter(|item| item.key() == "rename_all" && !matches!(item.value, ItemValue::Word));

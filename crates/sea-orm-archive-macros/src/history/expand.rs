@@ -1,4 +1,4 @@
-//! The code that the derive writes.
+//! The code that the derive generates.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -6,14 +6,14 @@ use quote::quote;
 use super::{fields::Fields, types::Types};
 use crate::entity::Column;
 
-/// The impl on the entity, and the checks of its types.
+/// The impls for the entity, and the checks of its types.
 pub(super) fn expand(fields: &Fields<'_>, types: &Types<'_>) -> TokenStream {
     let identity = identity(types);
     let time = match types.time {
         Some(time) => quote!(#time),
         None => quote!(::sea_orm_archive::__private::sea_orm::prelude::DateTimeUtc),
     };
-    // Without the columns there is an error, and nothing that runs.
+    // Without the columns an error is reported, so this code never runs.
     let columns = columns(fields).unwrap_or_else(|| quote!(::core::unreachable!()));
     let checks = &types.checks;
     let bitemporal = fields.recorded.as_ref().map(|_| {
@@ -37,7 +37,7 @@ pub(super) fn expand(fields: &Fields<'_>, types: &Types<'_>) -> TokenStream {
     }
 }
 
-/// The type of the field, or a tuple of several; the usual one after an error.
+/// The type of the field, or a tuple for several fields. `i64` after an error.
 fn identity(types: &Types<'_>) -> TokenStream {
     match types.identity.as_slice() {
         [] => quote!(i64),
@@ -46,7 +46,7 @@ fn identity(types: &Types<'_>) -> TokenStream {
     }
 }
 
-/// The columns, where every field is known.
+/// The columns, if every field is known.
 fn columns(fields: &Fields<'_>) -> Option<TokenStream> {
     if fields.identity.is_empty() {
         return None;
@@ -78,7 +78,7 @@ fn columns(fields: &Fields<'_>) -> Option<TokenStream> {
     })
 }
 
-/// `Column::Variant`; `None` for a field that SeaORM refuses itself.
+/// `Column::Variant`. `None` for a field that SeaORM refuses.
 fn column(column: &Column) -> Option<TokenStream> {
     let variant = column.variant_ident()?;
     Some(quote!(Column::#variant))

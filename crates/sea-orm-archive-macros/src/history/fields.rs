@@ -1,4 +1,4 @@
-//! The fields with a meaning: each is there, is a column, and has one meaning.
+//! The fields of a history: checks that each exists, is a column, and has one meaning.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -11,7 +11,7 @@ use crate::{
     naming,
 };
 
-/// What each field is; what is `None` or empty had its error.
+/// The field of each meaning. For a field that is `None` or empty after a misuse, an error was recorded.
 pub(super) struct Fields<'a> {
     pub(super) identity: Vec<&'a Column>,
     pub(super) valid_from: Option<&'a Column>,
@@ -26,18 +26,18 @@ pub(super) struct Recorded<'a> {
     pub(super) to: &'a Column,
 }
 
-/// The most fields that SeaORM takes for one value.
-const MOST: usize = 12;
+/// The maximum number of fields of a SeaORM value.
+const MAX_IDENTITY: usize = 12;
 
 impl<'a> Fields<'a> {
     pub(super) fn find(entity: &'a Entity, options: &'a Options, errors: &mut Errors) -> Self {
         let mut search = Search {
             entity,
-            garbled: options.garbled,
+            invalid: options.invalid,
             found: Vec::new(),
             errors,
         };
-        search.without_saying(options);
+        search.by_default_names(options);
         let place = entity.place();
         let valid_from = search.role(&FROM, options.valid_from.as_ref(), &place);
         let valid_to = search.role(&TO, options.valid_to.as_ref(), &place);
@@ -57,34 +57,34 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A field that has its meaning by its name, unless an option names another.
+/// A meaning with a default field name, which an option can change.
 struct Role {
     name: &'static str,
-    /// What its error says where there is no such field.
+    /// The error if there is no such field.
     missing: &'static str,
 }
 
 const FROM: Role = Role {
     name: "valid_from",
-    missing: "a version says since when it is true: add `pub valid_from: DateTimeUtc`, or name \
-              your field with `#[history(valid_from = \"..\")]`",
+    missing: "a version needs the start of its valid time: add `pub valid_from: DateTimeUtc`, or \
+              name your field with `#[history(valid_from = \"..\")]`",
 };
 
 const TO: Role = Role {
     name: "valid_to",
-    missing: "a version says until when it is true: add `pub valid_to: Option<DateTimeUtc>`, or \
-              name your field with `#[history(valid_to = \"..\")]`",
+    missing: "a version needs the end of its valid time: add `pub valid_to: Option<DateTimeUtc>`, \
+              or name your field with `#[history(valid_to = \"..\")]`",
 };
 
 const RECORDED_FROM: Role = Role {
     name: "recorded_from",
-    missing: "a bitemporal version says when it was written: add \
+    missing: "a bitemporal version needs the time when it was written: add \
               `pub recorded_from: DateTimeUtc`, or name your field with `recorded_from = \"..\"`",
 };
 
 const RECORDED_TO: Role = Role {
     name: "recorded_to",
-    missing: "a bitemporal version says when another took its place: add \
+    missing: "a bitemporal version needs the time when it was replaced: add \
               `pub recorded_to: Option<DateTimeUtc>`, or name your field with \
               `recorded_to = \"..\"`",
 };
@@ -92,22 +92,23 @@ const RECORDED_TO: Role = Role {
 /// The search for fields by their names.
 struct Search<'a, 'e> {
     entity: &'a Entity,
-    garbled: bool,
+    invalid: bool,
     found: Vec<Found<'a>>,
     errors: &'e mut Errors,
 }
 
-/// A field that has a meaning already.
+/// A field that has been assigned a meaning.
 struct Found<'a> {
     role: &'static str,
     column: &'a Column,
 }
 
 impl<'a> Search<'a, '_> {
-    /// Gives the fields that no option names their meaning.
+    /// Assigns a meaning to the fields with default names.
     ///
-    /// They come first: where one has two meanings, the one that was written is wrong.
-    fn without_saying(&mut self, options: &Options) {
+    /// This runs first: if a field has two meanings, the error is reported on the option, since only
+    /// the option was written.
+    fn by_default_names(&mut self, options: &Options) {
         let valid = [(&FROM, &options.valid_from), (&TO, &options.valid_to)];
         let recorded = [
             (&RECORDED_FROM, &options.recorded_from),
@@ -122,9 +123,9 @@ impl<'a> Search<'a, '_> {
         }
     }
 
-    /// The field that an option names, or the one with the name of the role.
+    /// The field that an option names, or else the field with the default name.
     ///
-    /// The error of neither is at the place.
+    /// If there is neither, the error is reported on `place`.
     fn role(
         &mut self,
         role: &Role,
@@ -141,7 +142,7 @@ impl<'a> Search<'a, '_> {
                 None
             }
             None => {
-                if !self.garbled {
+                if !self.invalid {
                     self.errors.on(place, role.missing);
                 }
                 None
@@ -165,7 +166,7 @@ impl<'a> Search<'a, '_> {
         }
     }
 
-    /// The fields of transaction time, where the options ask for it.
+    /// The fields of transaction time, if the options contain `bitemporal`.
     fn recorded(&mut self, options: &'a Options) -> Option<Recorded<'a>> {
         let place = options.bitemporal.as_ref()?.to_token_stream();
         let from = self.role(&RECORDED_FROM, options.recorded_from.as_ref(), &place);
@@ -176,13 +177,13 @@ impl<'a> Search<'a, '_> {
         })
     }
 
-    /// The fields of the identity; none after an error.
+    /// The fields of the identity. Empty after an error.
     fn identity(&mut self, options: &'a Options) -> Vec<&'a Column> {
         let Some(names) = &options.identity else {
-            if !self.garbled {
+            if !self.invalid {
                 self.errors.on(
                     self.entity.place(),
-                    format!("say whose versions these are: write `#[history({EXAMPLE})]`"),
+                    format!("name the identity of the versions: write `#[history({EXAMPLE})]`"),
                 );
             }
             return Vec::new();
@@ -194,15 +195,15 @@ impl<'a> Search<'a, '_> {
         if identity.len() < names.len() {
             return Vec::new();
         }
-        if identity.len() > MOST {
-            let message = format!("an identity has at most {MOST} fields");
+        if identity.len() > MAX_IDENTITY {
+            let message = format!("an identity has at most {MAX_IDENTITY} fields");
             self.errors.on(quote!(#(#names),*), message);
             return Vec::new();
         }
         identity
     }
 
-    /// Gives a field the meaning that an option says, if it has no other one.
+    /// Assigns a field the meaning of an option, if it has no other meaning.
     fn meaning(
         &mut self,
         role: &'static str,
@@ -216,7 +217,7 @@ impl<'a> Search<'a, '_> {
         };
         let field = naming::plain(&column.ident);
         let message = if other.role == role {
-            format!("`{field}` is given twice: keep one")
+            format!("`{field}` is given twice: remove one of them")
         } else {
             format!(
                 "`{field}` cannot be both `{}` and `{role}`: name another field",
@@ -236,12 +237,12 @@ impl<'a> Search<'a, '_> {
             .find(|field| naming::plain(field.ident()) == name)
     }
 
-    /// The error of a field that is in no table.
+    /// The error of a field that is not a column.
     fn no_column(&mut self, field: &Field<'_>, span: Span) {
         let name = naming::plain(field.ident());
         let message = match field {
             Field::Column(_) => {
-                format!("`{name}` is in no table: name a field without `#[sea_orm(ignore)]`")
+                format!("`{name}` is not a column: name a field without `#[sea_orm(ignore)]`")
             }
             Field::Relation(relation) => match &relation.keys.from {
                 Some(from) => format!(
@@ -255,7 +256,7 @@ impl<'a> Search<'a, '_> {
         self.errors.push(syn::Error::new(span, message));
     }
 
-    /// The message where no field has this name.
+    /// The error if no field has this name.
     fn no_field(&self, role: &str, name: &str) -> String {
         let columns = || {
             self.entity
@@ -266,8 +267,8 @@ impl<'a> Search<'a, '_> {
         if role == "identity" && name.contains(',') {
             return format!("this is more than one name: write `{COMPOSITE}`");
         }
-        let meant = columns().find(|column| column.name == name || column.variant == name);
-        if let Some(column) = meant {
+        let same_name = columns().find(|column| column.name == name || column.variant == name);
+        if let Some(column) = same_name {
             let field = naming::plain(&column.ident);
             return format!("options name fields, not columns: write `\"{field}\"`");
         }
@@ -279,7 +280,7 @@ impl<'a> Search<'a, '_> {
     }
 }
 
-/// A field of the entity, of whichever kind.
+/// A field of the entity: a column or a relation.
 enum Field<'a> {
     Column(&'a Column),
     Relation(&'a Relation),

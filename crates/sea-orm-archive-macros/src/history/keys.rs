@@ -1,4 +1,4 @@
-//! The keys of the entity: they leave room for more than one version.
+//! The keys of the entity: checks that they allow more than one version.
 
 use quote::quote;
 
@@ -16,9 +16,8 @@ pub(super) fn check(entity: &Entity, options: &Options, fields: &Fields<'_>, err
     if is_key(entity, &fields.identity) {
         errors.on(
             quote!(#(#names),*),
-            "the primary key has nothing but the identity, so that there could be one version \
-             only: give the versions a key of their own, as in \
-             `#[sea_orm(primary_key)] pub id: i64`",
+            "the primary key consists of the identity alone, which allows one version only: give \
+             the versions a key of their own, as in `#[sea_orm(primary_key)] pub id: i64`",
         );
     } else {
         unique(fields, errors);
@@ -26,7 +25,7 @@ pub(super) fn check(entity: &Entity, options: &Options, fields: &Fields<'_>, err
     }
 }
 
-/// Whether the primary key has no field but these.
+/// Whether the primary key consists of these fields only.
 fn is_key(entity: &Entity, fields: &[&Column]) -> bool {
     let mut key = entity
         .columns
@@ -36,7 +35,7 @@ fn is_key(entity: &Entity, fields: &[&Column]) -> bool {
     key.peek().is_some() && key.all(|column| fields.iter().any(|it| it.ident == column.ident))
 }
 
-/// Refuses `unique` on the one field of an identity.
+/// Refuses `unique` on an identity of one field.
 fn unique(fields: &Fields<'_>, errors: &mut Errors) {
     let [column] = fields.identity.as_slice() else {
         return;
@@ -45,12 +44,12 @@ fn unique(fields: &Fields<'_>, errors: &mut Errors) {
     for unique in keys.iter().filter(|item| item.key() == "unique") {
         errors.on(
             &unique.name,
-            "there could be one version only of an identity that is unique: remove `unique`",
+            "a unique identity allows one version only: remove `unique`",
         );
     }
 }
 
-/// Refuses a primary key of valid time alone where corrected versions are kept.
+/// Refuses a primary key without transaction time in a bitemporal history.
 fn corrections(entity: &Entity, options: &Options, fields: &Fields<'_>, errors: &mut Errors) {
     let (Some(bitemporal), Some(recorded)) = (&options.bitemporal, &fields.recorded) else {
         return;
@@ -63,8 +62,9 @@ fn corrections(entity: &Entity, options: &Options, fields: &Fields<'_>, errors: 
         errors.on(
             bitemporal,
             format!(
-                "a corrected version is kept beside the one in its place, which may start when it \
-                 did: add `{field}` to the primary key, or give the versions a key of their own"
+                "a corrected version stays in the table, and the version that replaces it may have \
+                 the same period: add `{field}` to the primary key, or give the versions a key of \
+                 their own"
             ),
         );
     }

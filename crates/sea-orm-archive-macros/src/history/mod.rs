@@ -11,7 +11,7 @@ use syn::DeriveInput;
 
 use crate::{entity::Entity, error::Errors};
 
-/// The expansion of the derive, or of what can be read of it, and an error for every misuse.
+/// The expansion of the derive, as far as its input is valid, and an error for every misuse.
 pub(crate) fn derive(input: TokenStream) -> TokenStream {
     let input: DeriveInput = match syn::parse2(input) {
         Ok(input) => input,
@@ -27,7 +27,7 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
             expand::expand(&fields, &types)
         })
         .unwrap_or_default();
-    // Beside the errors, so that what asks for a history has none of its own.
+    // Expand despite errors, so that code that uses the history has no errors that follow from them.
     expansion.extend(errors.into_compile_errors());
     expansion
 }

@@ -1,4 +1,4 @@
-//! What `#[history(..)]` says on the struct.
+//! The options of `#[history(..)]` on the struct.
 
 use proc_macro2::{Group, Ident};
 use syn::{Attribute, LitStr};
@@ -10,10 +10,10 @@ use crate::{
     naming,
 };
 
-/// The attribute, as its errors show it.
+/// An example of the attribute, for error messages.
 pub(super) const EXAMPLE: &str = "identity = \"department_id\"";
 
-/// An identity of several fields, as errors show it.
+/// An example of an identity of several fields, for error messages.
 pub(super) const COMPOSITE: &str = "identity(\"tenant_id\", \"department_id\")";
 
 /// The options that take the name of one field.
@@ -25,7 +25,7 @@ const FIELDS: [&str; 5] = [
     "recorded_to",
 ];
 
-/// The options, as they are written: whether the fields exist is not looked at yet.
+/// The options as written. Whether the fields exist is checked later.
 #[derive(Default)]
 pub(super) struct Options {
     pub(super) identity: Option<Vec<LitStr>>,
@@ -34,10 +34,10 @@ pub(super) struct Options {
     pub(super) recorded_by: Option<LitStr>,
     pub(super) recorded_from: Option<LitStr>,
     pub(super) recorded_to: Option<LitStr>,
-    /// The word that asks for transaction time.
+    /// The word `bitemporal`, which adds transaction time.
     pub(super) bitemporal: Option<Ident>,
-    /// Something written makes no sense, and so may be what seems to be missing.
-    pub(super) garbled: bool,
+    /// Part of the attribute is invalid, so a missing option may be in that part.
+    pub(super) invalid: bool,
 }
 
 impl Options {
@@ -45,16 +45,16 @@ impl Options {
         let items = attr::items(&entity.attrs, "history", EXAMPLE, errors);
         misplaced(entity, errors);
         let mut options = Self {
-            garbled: !errors.is_empty(),
+            invalid: !errors.is_empty(),
             ..Self::default()
         };
         let mut seen: Vec<String> = Vec::new();
         for item in items {
             let key = item.key();
             if seen.contains(&key) {
-                errors.on(&item, format!("`{key}` is given twice: keep one"));
+                errors.on(&item, format!("`{key}` is given twice: remove one of them"));
             } else {
-                options.garbled |= options.set(&key, &item, errors).is_none();
+                options.invalid |= options.set(&key, &item, errors).is_none();
                 seen.push(key);
             }
         }
@@ -62,12 +62,12 @@ impl Options {
         options
     }
 
-    /// Keeps what the item says; `None` after an error.
+    /// Stores the option of the item. `None` after an error.
     fn set(&mut self, key: &str, item: &Item, errors: &mut Errors) -> Option<()> {
         match key {
             "identity" => self.identity = Some(identity(item, errors)?),
             "bitemporal" => {
-                // The word is there, whatever follows it.
+                // Set it even if an invalid value follows the word.
                 self.bitemporal = Some(item.name.clone());
                 if !matches!(item.value, ItemValue::Word) {
                     errors.on(item, "`bitemporal` is a word: write `bitemporal`");
@@ -97,14 +97,14 @@ impl Options {
         }
     }
 
-    /// Refuses the names of its fields where nobody asked for transaction time.
+    /// Refuses names of transaction time fields without `bitemporal`.
     fn without_transaction_time(&self, errors: &mut Errors) {
         let name = self.recorded_from.as_ref().or(self.recorded_to.as_ref());
         if let (None, Some(name)) = (&self.bitemporal, name) {
             errors.on(
                 name,
                 "this is a field of transaction time: write `bitemporal` too, for a history that \
-                 also remembers when it was told",
+                 also records when each version was written",
             );
         }
     }
@@ -128,13 +128,13 @@ fn identity(item: &Item, errors: &mut Errors) -> Option<Vec<LitStr>> {
     }
 }
 
-/// The strings of a list; `None` where one is no string, or there is none.
+/// The strings of a list. `None` if the list is empty or contains something else.
 fn names(item: &Item, list: &Group, errors: &mut Errors) -> Option<Vec<LitStr>> {
     let parts = attr::split(list.stream());
     if parts.is_empty() {
         errors.on(
             item,
-            format!("say whose versions these are: write `{EXAMPLE}`"),
+            format!("name the identity of the versions: write `{EXAMPLE}`"),
         );
         return None;
     }
@@ -157,7 +157,7 @@ fn names(item: &Item, list: &Group, errors: &mut Errors) -> Option<Vec<LitStr>> 
 
 fn unknown(key: &str) -> String {
     format!(
-        "unknown option `{key}`: `#[history(..)]` knows `{EXAMPLE}` (of several fields: \
+        "unknown option `{key}`: `#[history(..)]` takes `{EXAMPLE}` (of several fields: \
          `{COMPOSITE}`), `valid_from = \"..\"`, `valid_to = \"..\"`, `recorded_by = \"..\"`, and \
          `bitemporal` with `recorded_from = \"..\"` and `recorded_to = \"..\"`"
     )
@@ -175,12 +175,12 @@ fn misplaced(entity: &Entity, errors: &mut Errors) {
         .map(|field| (&field.ident, &field.attrs));
     for (field, attrs) in columns.chain(relations) {
         for attr in attrs.iter().filter(|attr| attr.path().is_ident("history")) {
-            let key = meant(attr);
+            let key = intended_option(attr);
             let field = naming::plain(field);
             errors.on(
                 attr,
                 format!(
-                    "this stands on the struct and names the field: write \
+                    "this attribute belongs on the struct and names the field: write \
                      `#[history({key} = \"{field}\")]` there"
                 ),
             );
@@ -188,8 +188,8 @@ fn misplaced(entity: &Entity, errors: &mut Errors) {
     }
 }
 
-/// The option that somebody meant who wrote it on a field.
-fn meant(attr: &Attribute) -> &'static str {
+/// The option that an attribute on a field was probably meant to be.
+fn intended_option(attr: &Attribute) -> &'static str {
     let items = attr::foreign_items(std::slice::from_ref(attr), "history");
     let key = items.first().map(Item::key).unwrap_or_default();
     FIELDS

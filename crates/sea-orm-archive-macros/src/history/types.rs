@@ -1,4 +1,4 @@
-//! The types of the fields: what is NULL and what never is, and which of them are the same.
+//! The types of the fields: checks which are an `Option` and which are equal.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -12,18 +12,18 @@ use crate::{
     naming,
 };
 
-/// The types of the identity and of valid time; empty and `None` after an error.
+/// The types of the identity and of valid time. Empty and `None` after an error.
 pub(super) struct Types<'a> {
     pub(super) identity: Vec<&'a Type>,
     pub(super) time: Option<&'a Type>,
-    /// What only the compiler knows.
+    /// The checks that only the compiler can do.
     pub(super) checks: TokenStream,
 }
 
 impl<'a> Types<'a> {
     pub(super) fn of(fields: &Fields<'a>, errors: &mut Errors) -> Self {
-        let never_null = |column: &'a Column, why: &str, errors: &mut Errors| {
-            never_null(column, why, errors);
+        let never_null = |column: &'a Column, reason: &str, errors: &mut Errors| {
+            never_null(column, reason, errors);
             entity::option(&column.ty).unwrap_or(&column.ty)
         };
         let identity = fields.identity.iter().map(|column| {
@@ -49,7 +49,11 @@ impl<'a> Types<'a> {
                 "every version was written at some time",
                 errors,
             );
-            let to = null_for_ever(recorded.to, "while the version stands", errors);
+            let to = null_for_ever(
+                recorded.to,
+                "until another version replaces this one",
+                errors,
+            );
             checks.same(to, Some(from));
             checks.timestamp(from);
         }
@@ -62,22 +66,22 @@ impl<'a> Types<'a> {
 }
 
 /// Refuses a column that can be NULL.
-fn never_null(column: &Column, why: &str, errors: &mut Errors) {
+fn never_null(column: &Column, reason: &str, errors: &mut Errors) {
     let field = naming::plain(&column.ident);
     if entity::option(&column.ty).is_some() {
         errors.on(
             &column.ty,
-            format!("`{field}` is never NULL, since {why}: write the type inside the `Option`"),
+            format!("`{field}` is never NULL, since {reason}: write the type inside the `Option`"),
         );
     } else if let Some(nullable) = nullable(column) {
         errors.on(
             nullable,
-            format!("`{field}` is never NULL, since {why}: remove `nullable`"),
+            format!("`{field}` is never NULL, since {reason}: remove `nullable`"),
         );
     }
 }
 
-/// The type inside the `Option` of a column that is NULL for a time without an end.
+/// The type inside the `Option` of a column that is NULL while a period has no end.
 fn null_for_ever<'a>(column: &'a Column, when: &str, errors: &mut Errors) -> Option<&'a Type> {
     let field = naming::plain(&column.ident);
     let inner = entity::option(&column.ty);
@@ -94,9 +98,9 @@ fn nullable(column: &Column) -> Option<&Item> {
     column.keys.iter().find(|item| item.key() == "nullable")
 }
 
-/// What the types themselves must be, whatever they are called.
+/// Checks of the types themselves, which may have other names.
 ///
-/// What is written in the usual way is right to the eye, and needs no code.
+/// Types that are written with the usual names need no check.
 #[derive(Default)]
 struct Checks<'a> {
     same: Vec<(&'a Type, &'a Type)>,
@@ -116,7 +120,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// Transaction time is told in instants.
+    /// Transaction time has the type of an instant.
     fn timestamp(&mut self, ty: &'a Type) {
         if !entity::last_name(ty).is_some_and(|name| TIMESTAMPS.contains(&name.as_str())) {
             self.timestamps.push(ty);

@@ -1,13 +1,13 @@
-//! The code that the derive writes.
+//! The code that the derive generates.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::version::Version;
 
-/// The impl on the entity.
+/// The impl for the entity.
 pub(super) fn expand(version: Option<Version<'_>>) -> TokenStream {
-    // Without the field there is an error, and nothing that runs.
+    // Without the field an error is reported, so this code never runs.
     let (ty, column) = version
         .and_then(|version| {
             let (ty, variant) = (version.ty, version.column.variant_ident()?);

@@ -1,4 +1,4 @@
-//! What `#[optimistic_lock(..)]` says on the struct.
+//! The options of `#[optimistic_lock(..)]` on the struct.
 
 use syn::LitStr;
 
@@ -9,14 +9,14 @@ use crate::{
     naming,
 };
 
-/// The attribute, as its errors show it.
+/// An example of the attribute, for error messages.
 pub(super) const EXAMPLE: &str = "field = \"revision\"";
 
-/// The options, as they are written: whether the field exists is not looked at yet.
+/// The options as written. Whether the field exists is checked later.
 pub(super) struct Options {
     pub(super) field: Option<LitStr>,
-    /// Something written makes no sense, and so may be what seems to be missing.
-    pub(super) garbled: bool,
+    /// Part of the attribute is invalid, so a missing option may be in that part.
+    pub(super) invalid: bool,
 }
 
 impl Options {
@@ -25,19 +25,19 @@ impl Options {
         misplaced(entity, errors);
         let mut options = Self {
             field: None,
-            garbled: !errors.is_empty(),
+            invalid: !errors.is_empty(),
         };
         let mut seen = false;
         for item in items {
             if item.key() != "field" {
                 errors.on(&item.name, unknown(&item));
-                options.garbled = true;
+                options.invalid = true;
             } else if seen {
-                errors.on(&item, "`field` is given twice: leave one");
+                errors.on(&item, "`field` is given twice: remove one of them");
             } else {
                 seen = true;
                 options.field = item.string(EXAMPLE, errors);
-                options.garbled |= options.field.is_none();
+                options.invalid |= options.field.is_none();
             }
         }
         options
@@ -46,7 +46,7 @@ impl Options {
 
 fn unknown(item: &Item) -> String {
     format!(
-        "unknown option `{}`: `#[optimistic_lock(..)]` knows `{EXAMPLE}`",
+        "unknown option `{}`: `#[optimistic_lock(..)]` takes `{EXAMPLE}`",
         item.key()
     )
 }
@@ -68,7 +68,7 @@ fn misplaced(entity: &Entity, errors: &mut Errors) {
             errors.on(
                 attr,
                 format!(
-                    "this stands on the struct and names the field: write \
+                    "this attribute belongs on the struct and names the field: write \
                      `#[optimistic_lock(field = \"{field}\")]` there"
                 ),
             );

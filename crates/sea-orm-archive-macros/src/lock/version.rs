@@ -1,4 +1,4 @@
-//! The field with the version: it is there, is a column, and can be counted on.
+//! The field of the lock version: checks that it exists, is a column, and can be incremented.
 
 use proc_macro2::Span;
 use syn::{LitStr, Type};
@@ -11,14 +11,14 @@ use crate::{
     naming,
 };
 
-/// The field with the version.
+/// The field of the lock version.
 pub(super) struct Version<'a> {
     pub(super) column: &'a Column,
-    /// Its type, or what it should have been after an error.
+    /// Its type, without the `Option` that is an error.
     pub(super) ty: &'a Type,
 }
 
-/// Finds the field that the option names, or the one called `lock_version`; `None` after an error.
+/// Finds the field that the option names, or else the field `lock_version`. `None` after an error.
 pub(super) fn find<'a>(
     entity: &'a Entity,
     options: &Options,
@@ -26,15 +26,15 @@ pub(super) fn find<'a>(
 ) -> Option<Version<'a>> {
     let column = match &options.field {
         Some(name) => named(entity, name, errors)?,
-        None => by_its_name(entity, options, errors)?,
+        None => by_default_name(entity, options, errors)?,
     };
-    // Errors about the field stand where it was named, or on the field itself.
+    // Errors about the field are reported on the option that names it, or else on the field.
     let place = match &options.field {
         Some(name) => name.span(),
         None => column.ident.span(),
     };
-    no_key(column, place, errors);
-    written_as_it_is(column, errors);
+    refuse_primary_key(column, place, errors);
+    refuse_attributes(column, errors);
     Some(Version {
         column,
         ty: never_null(column, errors),
@@ -54,8 +54,8 @@ fn named<'a>(entity: &'a Entity, option: &LitStr, errors: &mut Errors) -> Option
         return None;
     }
     let columns = || entity.columns.iter().filter(|column| !column.ignored());
-    let meant = columns().find(|column| column.name == name || column.variant == name);
-    let message = match meant {
+    let same_name = columns().find(|column| column.name == name || column.variant == name);
+    let message = match same_name {
         Some(column) => format!(
             "the option names a field, not a column: write `\"{}\"`",
             naming::plain(&column.ident)
@@ -72,8 +72,8 @@ fn named<'a>(entity: &'a Entity, option: &LitStr, errors: &mut Errors) -> Option
     None
 }
 
-/// The field that is called `lock_version`.
-fn by_its_name<'a>(
+/// The field `lock_version`.
+fn by_default_name<'a>(
     entity: &'a Entity,
     options: &Options,
     errors: &mut Errors,
@@ -87,11 +87,11 @@ fn by_its_name<'a>(
             "`lock_version` is a relation: name the field of the lock version with \
              `#[optimistic_lock(field = \"..\")]`",
         );
-    } else if !options.garbled {
+    } else if !options.invalid {
         errors.on(
             entity.place(),
-            "the entity has no lock version: add `pub lock_version: i32`, or name your field with \
-             `#[optimistic_lock(field = \"..\")]`",
+            "the entity has no field for the lock version: add `pub lock_version: i32`, or name your \
+             field with `#[optimistic_lock(field = \"..\")]`",
         );
     }
     None
@@ -107,14 +107,14 @@ fn relation<'a>(entity: &'a Entity, name: &str) -> Option<&'a Relation> {
     relations.find(|relation| naming::plain(&relation.ident) == name)
 }
 
-/// Refuses a field that is in no table.
+/// Refuses a field that is not a column.
 fn is_column<'a>(column: &'a Column, place: Span, errors: &mut Errors) -> Option<&'a Column> {
     if !column.ignored() {
         return Some(column);
     }
     let field = naming::plain(&column.ident);
     let message = format!(
-        "`{field}` is not a column, and the lock version is stored in the table: remove \
+        "`{field}` is not a column, and the lock version is stored in the row: remove \
          `#[sea_orm(ignore)]`, or name another field"
     );
     errors.push(syn::Error::new(place, message));
@@ -122,29 +122,33 @@ fn is_column<'a>(column: &'a Column, place: Span, errors: &mut Errors) -> Option
 }
 
 /// Refuses a field of the primary key.
-fn no_key(column: &Column, place: Span, errors: &mut Errors) {
+fn refuse_primary_key(column: &Column, place: Span, errors: &mut Errors) {
     if column.primary_key {
         let field = naming::plain(&column.ident);
         let message = format!(
-            "`{field}` is of the primary key, which identifies the row and never changes: add a \
-             field for the lock version, `pub lock_version: i32`"
+            "`{field}` is part of the primary key, which never changes: add a separate field for the \
+             lock version, as in `pub lock_version: i32`"
         );
         errors.push(syn::Error::new(place, message));
     }
 }
 
-/// Refuses what keeps `version + 1` from being what is read next.
-fn written_as_it_is(column: &Column, errors: &mut Errors) {
+/// Refuses attributes with which an increment of the lock version is not what the next read returns.
+fn refuse_attributes(column: &Column, errors: &mut Errors) {
     let field = naming::plain(&column.ident);
     for item in attr::foreign_items(&column.attrs, "sea_orm") {
-        let why = match item.key().as_str() {
-            "nullable" => "is never NULL",
-            "select_as" | "save_as" => "is read and written as the number it is",
-            "unique" | "unique_key" => "is not a key: many rows have the same lock version",
-            "extra" if is_generated(&item) => "is counted by each update, not by the database",
+        let reason = match item.key().as_str() {
+            "nullable" => "is the lock version, which is never NULL",
+            "select_as" | "save_as" => "must be read and written without a conversion",
+            "unique" | "unique_key" => {
+                "cannot be unique, since many rows have the same lock version"
+            }
+            "extra" if is_generated(&item) => {
+                "is incremented by `update_if_unchanged`, not generated by the database"
+            }
             _ => continue,
         };
-        let message = format!("`{field}` {why}: remove `{}`", item.key());
+        let message = format!("`{field}` {reason}: remove `{}`", item.key());
         errors.on(&item, message);
     }
 }
@@ -164,7 +168,9 @@ fn never_null<'a>(column: &'a Column, errors: &mut Errors) -> &'a Type {
     let field = naming::plain(&column.ident);
     errors.on(
         &column.ty,
-        format!("`{field}` is never NULL: write the type inside the `Option`"),
+        format!(
+            "`{field}` is the lock version, which is never NULL: write the type inside the `Option`"
+        ),
     );
     inner
 }

@@ -1,11 +1,11 @@
-//! Every kind of column is in the deleted entity what it is in the entity.
+//! The columns of the deleted entity have the definitions of the entity.
 
 use sea_orm::{ColumnTrait, ColumnType, DbBackend, EntityTrait, Iterable, QueryFilter, QueryTrait};
 use sea_orm_archive::Archivable;
 
 use crate::shown::{added_columns, find};
 
-/// Types that the entity's module imports, and others that it names by relative paths.
+/// Types that the module of the entity imports or names by relative paths.
 mod types {
     use sea_orm::entity::prelude::*;
 
@@ -111,11 +111,11 @@ mod everything {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Nothing of SeaORM's prelude but what the derives are called by.
+/// A module that imports only the names that the derives of SeaORM need.
 mod bare {
     use sea_orm::{EntityTrait, EnumIter, PrimaryKeyTrait};
 
-    /// A name that the prelude has for something else.
+    /// A name with another meaning in the prelude.
     pub type Date = i32;
 
     #[derive(
@@ -136,7 +136,7 @@ mod bare {
     use sea_orm::DerivePrimaryKey;
 }
 
-/// A name that SeaORM's prelude has, for a type of our own.
+/// A module in which a name of SeaORM's prelude is another type.
 mod shadowed {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveArchive;
@@ -161,7 +161,7 @@ type Active = <everything::Entity as EntityTrait>::Column;
 type Deleted = <everything::deleted::Entity as EntityTrait>::Column;
 
 #[test]
-fn every_column_has_its_type_and_nullability() {
+fn columns_have_the_same_type_and_nullability() {
     for (active, deleted_entity) in Active::iter().zip(Deleted::iter()) {
         let (active_def, deleted_entity_def) = (active.def(), deleted_entity.def());
         assert_eq!(
@@ -184,7 +184,7 @@ fn every_column_has_its_type_and_nullability() {
 }
 
 #[test]
-fn the_names_are_the_same_and_ignored_columns_stay_ignored() {
+fn columns_have_the_same_names_and_ignored_fields_stay_ignored() {
     assert_eq!(
         added_columns::<everything::Entity>(),
         ["deleted_at", "deleted_by", "archival_id"]
@@ -201,7 +201,7 @@ fn the_names_are_the_same_and_ignored_columns_stay_ignored() {
 }
 
 #[test]
-fn values_are_bound_as_the_entity_binds_them() {
+fn values_are_bound_like_those_of_the_entity() {
     let filter = |statement: &str| statement.split_once(" WHERE ").unwrap().1.to_owned();
     let active = everything::Entity::find()
         .filter(Active::Status.eq(types::Status::Draft))
@@ -234,7 +234,7 @@ fn deleted_by_has_the_type_of_the_attribute() {
 }
 
 #[test]
-fn types_are_those_of_the_entitys_module() {
+fn types_are_resolved_in_the_module_of_the_entity() {
     let deleted = shadowed::deleted::Model {
         id: 1,
         date: types::Title("2024".to_owned()),

@@ -1,4 +1,4 @@
-//! `DeriveEntityModel` with a hand-written `Relation`: policies stand on the struct.
+//! `DeriveEntityModel` with a hand-written `Relation`: policies are on the struct.
 
 use crate::shown::{added_columns, edges, find};
 
@@ -203,7 +203,7 @@ mod post_tag {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// A tree with both sides of its relation, of which either may be named.
+/// A tree with both directions of its relation. A policy can name either.
 mod category {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveArchive;
@@ -255,7 +255,7 @@ fn a_junction_is_named_like_any_child() {
 }
 
 #[test]
-fn via_rel_tells_two_foreign_keys_apart() {
+fn via_rel_distinguishes_two_foreign_keys() {
     assert_eq!(
         edges::<author::Entity>(),
         [
@@ -278,7 +278,7 @@ fn via_rel_names_the_foreign_key_of_a_tree() {
 }
 
 #[test]
-fn the_deleted_entity_has_the_columns_and_three_more() {
+fn the_deleted_entity_adds_three_columns() {
     assert_eq!(
         added_columns::<author::Entity>(),
         ["deleted_at", "deleted_by", "archival_id"]

@@ -1,4 +1,4 @@
-//! An deleted entity compares exactly where its Model does.
+//! `deleted::Model` has `PartialEq` and `Eq` exactly if the Model has them.
 
 use sea_orm_archive::DeriveArchive;
 
@@ -38,8 +38,8 @@ mod partial {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// That this compiles is the test: no trait but what SeaORM asks for, and `ModelEx`, which SeaORM
-/// lets a Model be compared with.
+/// The test is that this compiles: only the traits that SeaORM requires, and a `ModelEx`, which
+/// SeaORM makes comparable with the Model.
 mod neither {
     use super::DeriveArchive;
     use sea_orm::entity::prelude::*;
@@ -66,14 +66,14 @@ fn row(name: &str, archival_id: i64) -> eq::deleted::Model {
 }
 
 #[test]
-fn rows_are_equal_in_the_columns_of_the_entity_and_the_added_ones() {
+fn comparison_covers_the_columns_of_the_entity_and_the_added_ones() {
     assert_eq!(row("a", 1), row("a", 1));
     assert_ne!(row("a", 1), row("b", 1));
     assert_ne!(row("a", 1), row("a", 2));
 }
 
 #[test]
-fn a_deleted_entity_is_eq_where_its_model_is() {
+fn deleted_rows_are_comparable_if_the_model_is() {
     fn eq<T: Eq>() {}
     fn partial_eq<T: PartialEq>() {}
     eq::<eq::deleted::Model>();

@@ -1,4 +1,4 @@
-//! `#[sea_orm::model]`: policies stand on the relation fields.
+//! `#[sea_orm::model]`: policies are on the relation fields.
 
 use sea_orm::{DbBackend, EntityTrait, ModelTrait, QueryTrait};
 use sea_orm_archive::{Archivable, archival};
@@ -129,7 +129,7 @@ mod comment {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Not archived: only a cascade needs an archive on the other side.
+/// Not archivable: only a cascade needs an archivable child.
 mod invoice {
     use sea_orm::entity::prelude::*;
 
@@ -187,7 +187,7 @@ mod post_tag {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// As the command line tool writes a tree: only the side that holds the key.
+/// A tree as `sea-orm-cli` writes it: only the side with the foreign key is a relation field.
 mod employee {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveArchive;
@@ -212,7 +212,7 @@ mod employee {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The form of the compact format works here too, where somebody prefers it.
+/// Policies on the struct, as in the compact format.
 mod crate_of_wine {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveArchive;
@@ -242,7 +242,7 @@ mod crate_of_wine {
 }
 
 #[test]
-fn a_relation_field_declares_the_foreign_key_behind_it() {
+fn a_relation_field_declares_its_foreign_key() {
     assert_eq!(
         edges::<post::Entity>(),
         [
@@ -254,7 +254,7 @@ fn a_relation_field_declares_the_foreign_key_behind_it() {
 }
 
 #[test]
-fn of_a_many_to_many_relation_the_rows_of_the_junction_go() {
+fn a_many_to_many_relation_declares_the_foreign_key_of_the_junction() {
     assert_eq!(
         edges::<tag::Entity>(),
         [r#"posts: cascade "post_tags"(tag_code) -> (code)"#]
@@ -284,7 +284,7 @@ fn a_many_to_many_relation_to_itself_has_two_foreign_keys() {
 }
 
 #[test]
-fn children_in_a_tree_are_the_rows_that_point_at_a_row_from_whichever_side_it_is_declared() {
+fn the_children_in_a_tree_are_the_same_from_both_sides_of_the_relation() {
     assert_eq!(
         edges::<comment::Entity>(),
         [r#"replies: cascade "blog"."comments"(parent_id) -> (id)"#]
@@ -296,7 +296,7 @@ fn children_in_a_tree_are_the_rows_that_point_at_a_row_from_whichever_side_it_is
 }
 
 #[test]
-fn policies_can_stand_on_the_struct() {
+fn policies_on_the_struct_work_in_the_dense_format() {
     assert_eq!(
         edges::<crate_of_wine::Entity>(),
         [
@@ -307,7 +307,7 @@ fn policies_can_stand_on_the_struct() {
 }
 
 #[test]
-fn the_deleted_entity_has_the_columns_and_three_more() {
+fn the_deleted_entity_adds_three_columns() {
     assert_eq!(
         added_columns::<post::Entity>(),
         ["deleted_at", "deleted_by", "archival_id"]
@@ -319,7 +319,7 @@ fn the_deleted_entity_has_the_columns_and_three_more() {
 }
 
 #[test]
-fn the_deleted_entity_finds_its_archival() {
+fn the_deleted_entity_is_related_to_its_archival() {
     let statement = tag::deleted::Entity::find()
         .inner_join(archival::Entity)
         .build(DbBackend::Postgres)

@@ -1,5 +1,5 @@
-//! Entities exactly as `sea-orm-cli generate entity` writes them with the derive injected by its
-//! flags; `schema.sql` says how.
+//! Unedited entities of `sea-orm-cli generate entity`, with the derive added by its flags.
+//! `schema.sql` contains the command.
 
 use sea_orm_archive::Archivable;
 

@@ -1,4 +1,4 @@
-//! What `DeriveHistory` says of an entity, in every format and under every name.
+//! The columns that `DeriveHistory` declares, in every format and with renamed fields.
 
 use sea_orm::prelude::{Date, DateTimeUtc};
 use sea_orm::sea_query::Iden;
@@ -19,7 +19,7 @@ mod plain {
         pub name: String,
         pub valid_from: DateTimeUtc,
         pub valid_to: Option<DateTimeUtc>,
-        /// No meaning without the option.
+        /// Has no meaning without the option.
         pub recorded_by: Option<i64>,
         pub recorded_from: DateTimeUtc,
     }
@@ -27,7 +27,7 @@ mod plain {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The compact format, every name another one, and the identity of a tenant.
+/// The compact format, with renamed fields and an identity of two fields.
 mod renamed {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveHistory;
@@ -61,7 +61,7 @@ mod renamed {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Relation fields over a hand-written `Relation`, and an archive beside the history.
+/// Relation fields over a hand-written `Relation`, with an archive and a history.
 mod over_relation {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::{DeriveArchive, DeriveHistory};
@@ -114,7 +114,7 @@ mod shelf {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// A model that a macro writes: its types and names come in invisible brackets.
+/// A model from a macro: its types and names are in groups without delimiters.
 mod from_a_macro {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveHistory;
@@ -142,7 +142,7 @@ mod from_a_macro {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Names of the expansion that mean something else here.
+/// A module in which names of the expansion have another meaning.
 mod shadowed {
     use sea_orm::entity::prelude::{
         ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait,
@@ -191,12 +191,12 @@ fn columns<E: History>() -> Vec<String> {
     columns
 }
 
-/// That this compiles is the test.
-fn is<E: History<Identity = I, Time = T>, I, T>() {}
+/// The test is that calls of this compile.
+fn assert_types<E: History<Identity = I, Time = T>, I, T>() {}
 
 #[test]
-fn the_fields_have_their_meaning_by_their_names() {
-    is::<plain::Entity, i64, DateTimeUtc>();
+fn fields_are_found_by_their_default_names() {
+    assert_types::<plain::Entity, i64, DateTimeUtc>();
     assert_eq!(
         columns::<plain::Entity>(),
         ["department_id", "[valid_from, valid_to)"]
@@ -204,8 +204,8 @@ fn the_fields_have_their_meaning_by_their_names() {
 }
 
 #[test]
-fn options_name_fields_whatever_their_columns_are_called() {
-    is::<renamed::Entity, (i32, String), Date>();
+fn options_name_fields_not_columns() {
+    assert_types::<renamed::Entity, (i32, String), Date>();
     assert_eq!(
         columns::<renamed::Entity>(),
         [
@@ -219,10 +219,10 @@ fn options_name_fields_whatever_their_columns_are_called() {
 }
 
 #[test]
-fn an_entity_has_an_archive_and_a_history() {
+fn an_entity_can_have_an_archive_and_a_history() {
     use sea_orm::prelude::{DateTimeWithTimeZone, Uuid};
 
-    is::<over_relation::Entity, Uuid, DateTimeWithTimeZone>();
+    assert_types::<over_relation::Entity, Uuid, DateTimeWithTimeZone>();
     assert_eq!(
         columns::<over_relation::Entity>(),
         ["shelf_id", "[valid_from, valid_to)"]
@@ -234,8 +234,8 @@ fn an_entity_has_an_archive_and_a_history() {
 }
 
 #[test]
-fn a_macro_may_write_the_model() {
-    is::<from_a_macro::Entity, i64, DateTimeUtc>();
+fn the_model_can_come_from_a_macro() {
+    assert_types::<from_a_macro::Entity, i64, DateTimeUtc>();
     assert_eq!(
         columns::<from_a_macro::Entity>(),
         ["item_id", "[valid_from, valid_to)"]
@@ -243,8 +243,8 @@ fn a_macro_may_write_the_model() {
 }
 
 #[test]
-fn names_mean_what_they_mean_in_the_entitys_module() {
-    is::<shadowed::Entity, i64, Date>();
+fn names_are_resolved_in_the_module_of_the_entity() {
+    assert_types::<shadowed::Entity, i64, Date>();
     assert_eq!(
         columns::<shadowed::Entity>(),
         ["item_id", "[valid_from, valid_to)"]

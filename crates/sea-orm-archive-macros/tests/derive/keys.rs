@@ -1,4 +1,4 @@
-//! Every kind of primary key is the same key in the deleted entity, and is never made up there.
+//! The deleted entity has the primary key of the entity, and never generates its values.
 
 use sea_orm::{DbBackend, EntityTrait, Iterable, PrimaryKeyTrait, QueryTrait};
 
@@ -75,7 +75,7 @@ fn assert_key<E: EntityTrait>(
 }
 
 #[test]
-fn a_key_of_one_column() {
+fn the_deleted_entity_has_the_key_of_one_column() {
     let uuid = sea_orm::prelude::Uuid::nil();
     assert_key::<by_i32::deleted::Entity>(1, 1, r#"WHERE "deleted_rows"."id" = 1"#);
     assert_key::<by_i64::deleted::Entity>(1, 1, r#"WHERE "deleted_rows"."id" = 1"#);
@@ -93,7 +93,7 @@ fn a_key_of_one_column() {
 }
 
 #[test]
-fn a_key_of_several_columns() {
+fn the_deleted_entity_has_the_key_of_several_columns() {
     let uuid = sea_orm::prelude::Uuid::nil();
     assert_key::<by_two::deleted::Entity>((uuid, 3), 2, r#""deleted_rows"."number" = 3"#);
     assert_key::<by_three::deleted::Entity>(

@@ -102,9 +102,9 @@ fn the_version_is_the_field_of_that_name_or_the_one_that_is_named() {
     assert_eq!(lock_version::<alias::Entity>(), named("revision", "i64"));
 }
 
-/// Whichever derive comes first.
+/// Independent of the order of the derives.
 #[test]
-fn an_archive_is_noticed() {
+fn the_archive_of_the_entity_is_declared() {
     let archive = dense::Entity::declared_archive().unwrap();
     assert_eq!(
         archive.archive_table,

@@ -1,4 +1,4 @@
-//! What the derives give an entity, in every format; no database needed.
+//! What the derives generate for an entity, in every format. No database is needed.
 
 mod columns;
 mod compact;

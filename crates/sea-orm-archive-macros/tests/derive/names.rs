@@ -1,4 +1,4 @@
-//! The names of the deleted entity and of the columns it adds.
+//! The names of the archive table and of its added columns.
 
 use sea_orm::{DbBackend, QueryTrait};
 use sea_orm_archive::Archivable;
@@ -29,7 +29,7 @@ mod renamed {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The entity means something of its own by every added name.
+/// The entity has fields with the default names of the added columns.
 mod taken {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveArchive;
@@ -57,7 +57,7 @@ mod taken {
 }
 
 #[test]
-fn a_field_keeps_its_name_under_another_column_name() {
+fn renaming_an_added_column_does_not_rename_its_field() {
     let deleted = renamed::deleted::Model {
         id: 1,
         paid_at: Default::default(),
@@ -69,7 +69,7 @@ fn a_field_keeps_its_name_under_another_column_name() {
 }
 
 #[test]
-fn an_added_column_is_called_as_the_attribute_says_whatever_rename_all_does() {
+fn rename_all_does_not_rename_added_columns() {
     assert_eq!(
         added_columns::<renamed::Entity>(),
         ["Gelöscht am", "deleted_by", "vorgang"]
@@ -85,7 +85,7 @@ fn an_added_column_is_called_as_the_attribute_says_whatever_rename_all_does() {
 }
 
 #[test]
-fn a_field_that_the_entity_has_itself_is_called_after_its_column() {
+fn an_added_field_is_named_after_its_column_if_the_entity_has_the_default_field() {
     assert_eq!(
         added_columns::<taken::Entity>(),
         ["archived_at", "archived_by", "archived_in"]
@@ -103,7 +103,7 @@ fn a_field_that_the_entity_has_itself_is_called_after_its_column() {
 }
 
 #[test]
-fn the_ledger_is_found_through_a_renamed_column() {
+fn the_archival_is_joined_on_a_renamed_column() {
     use sea_orm::EntityTrait;
     let statement = taken::deleted::Entity::find()
         .find_also_related(sea_orm_archive::archival::Entity)

@@ -76,7 +76,7 @@ mod book {
 }
 
 #[test]
-fn a_field_finds_its_relation() {
+fn a_field_declares_the_foreign_key_of_its_relation() {
     assert_eq!(
         edges::<shelf::Entity>(),
         [

@@ -1,4 +1,4 @@
-//! An deleted entity is serialized as its Model is, with the added columns beside the others.
+//! `deleted::Model` is serialized like the Model, with the added columns as additional fields.
 
 use sea_orm_archive::DeriveArchive;
 use serde::{Serialize, de::DeserializeOwned};
@@ -53,7 +53,7 @@ mod draft {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Written, but never read.
+/// Has `Serialize` but not `Deserialize`.
 mod report {
     use super::DeriveArchive;
     use sea_orm::entity::prelude::*;
@@ -86,7 +86,7 @@ fn deleted() -> post::deleted::Model {
 }
 
 #[test]
-fn the_attributes_of_the_model_hold() {
+fn the_serde_attributes_of_the_model_apply() {
     assert_eq!(
         serde_json::to_value(deleted()).unwrap(),
         json!({
@@ -101,7 +101,7 @@ fn the_attributes_of_the_model_hold() {
 }
 
 #[test]
-fn what_is_written_can_be_read() {
+fn serialized_rows_can_be_deserialized() {
     let text = serde_json::to_string(&deleted()).unwrap();
     assert_eq!(
         serde_json::from_str::<post::deleted::Model>(&text).unwrap(),
@@ -110,7 +110,7 @@ fn what_is_written_can_be_read() {
 }
 
 #[test]
-fn a_deleted_entity_has_of_serde_what_its_model_has() {
+fn deleted_rows_have_the_serde_traits_of_the_model() {
     fn both<T: Serialize + DeserializeOwned>() {}
     fn serialize<T: Serialize>() {}
     both::<post::deleted::Model>();
@@ -119,7 +119,7 @@ fn a_deleted_entity_has_of_serde_what_its_model_has() {
 }
 
 #[test]
-fn the_row_alone_is_the_entitys() {
+fn a_deleted_row_converts_into_the_model() {
     let row = post::Model::from(deleted());
     assert_eq!(row.into_ex().title, "Hello");
 }

@@ -1,9 +1,9 @@
-//! How the tests write down what they expect.
+//! Text forms of declarations and entities, to compare in tests.
 
 use sea_orm::{DbBackend, EntityTrait, Iterable, QueryTrait, sea_query::Iden};
 use sea_orm_archive::{Archivable, DeclaredEdge, entity::Policy};
 
-/// `name: cascade child(columns) -> (columns)` for every declared edge.
+/// `name: cascade child(columns) -> (columns)`, or another policy, for every declared edge.
 pub fn edges<E: Archivable>() -> Vec<String> {
     E::declaration().edges.iter().map(edge).collect()
 }
@@ -14,7 +14,7 @@ fn edge(edge: &DeclaredEdge) -> String {
         Policy::Detach => "detach",
         Policy::Restrict => "restrict",
     };
-    // A cascade knows what its child declares in turn.
+    // A cascade contains the declaration of its child.
     if let Some(child) = edge.child_declaration {
         assert_eq!(child().table, edge.child);
     }
@@ -38,7 +38,7 @@ pub fn columns<E: EntityTrait>() -> Vec<String> {
         .collect()
 }
 
-/// The columns that the deleted entity adds to those of the entity; the entity's own must be the first ones.
+/// The columns that the deleted entity adds. Checks that the columns of the entity come first.
 pub fn added_columns<E: Archivable>() -> Vec<String> {
     let active = columns::<E>();
     let mut deleted_entity = columns::<E::Deleted>();
@@ -47,7 +47,7 @@ pub fn added_columns<E: Archivable>() -> Vec<String> {
     added
 }
 
-/// The statement that finds every row.
+/// The statement that selects every row.
 pub fn find<E: EntityTrait>() -> String {
     E::find().build(DbBackend::Postgres).to_string()
 }

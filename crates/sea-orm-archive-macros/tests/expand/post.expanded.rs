@@ -72,10 +72,10 @@ pub mod deleted {
         pub deleted_at: sea_orm::prelude::DateTimeUtc,
         /// Who archived it.
         pub deleted_by: Option<i64>,
-        /// The archival that took it along.
+        /// The archival that the row belongs to.
         pub archival_id: i64,
     }
-    /// A deleted row belongs to the archival that took it along.
+    /// A deleted row belongs to the archival that archived it.
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
     pub enum Relation {
         #[sea_orm(

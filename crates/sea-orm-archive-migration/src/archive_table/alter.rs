@@ -14,19 +14,18 @@ use crate::{
     work::Work,
 };
 
-/// The columns of a table by their number, which no ALTER TABLE changes: what was renamed has the
-/// same number and another name, and what was dropped and added again has another number.
+/// The columns of a table by their number, which no ALTER TABLE changes: a renamed column has the same number, and a
+/// column that was dropped and added again has another one.
 type Columns = BTreeMap<i16, String>;
 
-/// What else a statement may have changed, by name.
+/// The names of the constraints of a table.
 #[derive(PartialEq, Eq)]
 struct Constraints(Vec<String>);
 
-/// Applies `statement` to its table, and to the archive table what it did to the columns.
+/// Applies `statement` to its table, and its changes of the columns to the archive table.
 ///
-/// What a statement does is read from the catalog, and not from the statement: a foreign key, an
-/// identity, a default or a unique constraint is the table's own, and never reaches the archive table.
-/// Returns the table as it is now.
+/// These changes are read from the catalog, and not from the statement: foreign keys, identities, defaults and
+/// unique constraints belong to the table alone, and never reach the archive table. Returns the table as it is now.
 pub(crate) async fn apply(work: &Work, statement: &TableAlterStatement) -> Result<Table, DbErr> {
     let name = table_of(statement)?;
     let before = work.existing_table(&name).await?;
@@ -54,7 +53,7 @@ pub(crate) async fn apply(work: &Work, statement: &TableAlterStatement) -> Resul
     }
     if after.key.is_empty() {
         return Err(DbErr::Migration(format!(
-            "{} would have no primary key any more, so no archived row could be told from another",
+            "{} would have no primary key, so archived rows could not be identified",
             after.id
         )));
     }
@@ -62,10 +61,10 @@ pub(crate) async fn apply(work: &Work, statement: &TableAlterStatement) -> Resul
     Ok(after)
 }
 
-/// The name of the statement's table as SQL text.
+/// The name of the table of a statement, as SQL text.
 ///
-/// The statement does not tell, so this is what a rendering has that the same one with a known name
-/// has not. The constraint makes it render even where there is nothing else to do, which panics.
+/// The statement has no accessor for it, so its text is compared with the text of the same statement with a known name.
+/// Rendering a statement without any action panics, so a constraint to drop is added.
 pub(crate) fn table_of(statement: &TableAlterStatement) -> Result<String, DbErr> {
     let mut probe = statement.clone();
     let sql = probe.drop_constraint("").to_string(PostgresQueryBuilder);
@@ -104,8 +103,8 @@ async fn convert(
 ) -> Result<(), DbErr> {
     if !only {
         return Err(DbErr::Migration(format!(
-            "the archive table {} needs the USING of this statement, but not all the rest of it: change the type with USING in a \
-             statement of its own",
+            "the archive table {} needs the USING of this statement, but not its other changes: change the type with USING in a \
+             separate statement",
             archive_table.id
         )));
     }
@@ -172,7 +171,7 @@ mod tests {
     use sea_orm_migration::sea_query::{ColumnDef, Table};
 
     #[test]
-    fn the_table_of_a_statement_is_found_in_its_text() {
+    fn table_name_is_read_from_the_text_of_the_statement() {
         let column = || ColumnDef::new("t").integer().to_owned();
         for (mut alter, name) in [
             (Table::alter().table("t").to_owned(), r#""t""#),
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_without_table_or_change_is_no_panic() {
+    fn statement_without_table_or_change_is_an_error_and_no_panic() {
         assert!(table_of(&TableAlterStatement::new()).is_err());
         assert!(table_of(Table::alter().table("t")).is_err());
         assert!(table_of(Table::alter().drop_column("t")).is_err());

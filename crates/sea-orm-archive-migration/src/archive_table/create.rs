@@ -1,4 +1,4 @@
-//! Making the archive table of a table.
+//! Creating the archive table of a table.
 
 use sea_orm_archive_postgres::catalog::{ArchiveTable, Table, TableId};
 use sea_orm_archive_postgres::compare::{Difference, differences, list};
@@ -10,7 +10,7 @@ use crate::{
     work::Work,
 };
 
-/// Gives `active` its archive table, unless it has the one that `options` describe already.
+/// Gives `active` its archive table, unless it already has the one that `options` describe.
 pub(crate) async fn ensure(
     work: &Work,
     active: &Table,
@@ -59,14 +59,14 @@ async fn refuse_unfit(
     }
     if active.has_inheritors {
         return refuse(
-            "has tables that inherit from it, whose rows an archive table could not tell from its own: \
+            "has tables that inherit from it, and an archive table could not distinguish their rows from its own: \
                        use partitions, or archive the inheriting tables"
                 .to_owned(),
         );
     }
     if active.key.is_empty() {
         return refuse(
-            "has no primary key, so no archived row could be told from another: add one first"
+            "has no primary key, so archived rows could not be identified: add one first"
                 .to_owned(),
         );
     }
@@ -90,7 +90,7 @@ async fn refuse_unfit(
     Ok(())
 }
 
-/// Checks that the archive table that is registered is the one that is asked for.
+/// Checks that the registered archive table is the one that the migration describes.
 async fn verify_registered(
     work: &Work,
     active: &Table,
@@ -106,7 +106,7 @@ async fn verify_registered(
     .map(String::as_str);
     if archive_table.id.table != name || registered != options.added() {
         return Err(DbErr::Migration(format!(
-            "{} has the archive table {} with the columns {} already, and not \"{name}\" with {}",
+            "{} already has the archive table {} with the columns {}, and not \"{name}\" with {}",
             active.id,
             archive_table.id,
             quote_all(registered),
@@ -133,7 +133,7 @@ async fn verify_registered(
     )))
 }
 
-/// The table that the options call the archive table, where there is one that fits; a new one otherwise.
+/// The table with the name that the options give to the archive table, if it fits; a new one where there is none.
 async fn find_or_create(
     work: &Work,
     active: &Table,
@@ -151,8 +151,8 @@ async fn find_or_create(
 
 /// Creates the archive table.
 ///
-/// A plain LIKE copies names, types, collations, order and NOT NULL, and leaves out what would change
-/// a row on its way in or keep it out: identity, generation, defaults, checks and unique indexes.
+/// A plain LIKE copies names, types, collations, order and NOT NULL. It leaves out what could change or refuse
+/// a row: identity, generation, defaults, checks and unique indexes.
 async fn create(
     work: &Work,
     active: &Table,
@@ -174,7 +174,7 @@ async fn create(
     .await
 }
 
-/// Refuses a table that has the archive table's name and is not its archive table.
+/// Refuses a table that has the name of the archive table and does not fit.
 async fn verify_found(
     work: &Work,
     active: &Table,
@@ -182,7 +182,7 @@ async fn verify_found(
     options: &ArchiveTableOptions,
 ) -> Result<(), DbErr> {
     let mut differences = differences(active, found, &options.added());
-    // Those that it lacks it gets with the grants.
+    // Missing row-level security is added together with the grants.
     differences.retain(|difference| !matches!(difference, Difference::RowSecurity));
     if !differences.is_empty() {
         return Err(DbErr::Migration(format!(

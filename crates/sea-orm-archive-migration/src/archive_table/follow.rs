@@ -1,5 +1,5 @@
-//! The triggers by which archived rows and detached links follow a key that changes, and links are marked whose row is
-//! deleted for good.
+//! The triggers that let archived rows and detached links follow a change of the key that they refer to, and that mark
+//! a detached link when its row is deleted permanently.
 
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_archive_postgres::schema;
@@ -16,10 +16,10 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     privileges::make_triggers_private(work).await
 }
 
-/// Puts the triggers on every table that needs one now, and drops those that nothing needs any more.
+/// Creates the trigger on every table that needs one, and drops those that are no longer needed.
 ///
-/// The trigger of `changed` is created again in any case: a plan that was made before its archive table existed is
-/// checked again then.
+/// The trigger of `changed` is always created again, so that plans from before its archive table existed are checked
+/// again.
 pub(crate) async fn refresh(work: &Work, changed: Option<&TableId>) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
@@ -31,8 +31,8 @@ pub(crate) async fn refresh(work: &Work, changed: Option<&TableId>) -> Result<()
         .await
 }
 
-/// Drops the trigger of one table until [`refresh`] creates it again: PostgreSQL changes the type of no column that
-/// the condition of a trigger names, and drops none.
+/// Drops the trigger of one table until [`refresh`] creates it again: PostgreSQL refuses to drop, or to change the type
+/// of, a column that is named in the condition of a trigger.
 pub(crate) async fn lift(work: &Work, table: &TableId) -> Result<(), DbErr> {
     work.run(&format!(
         "DROP TRIGGER IF EXISTS archive_follow_key ON {}",

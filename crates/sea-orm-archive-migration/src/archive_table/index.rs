@@ -1,4 +1,4 @@
-//! The indexes that restore and moderators look up archived rows by.
+//! The indexes that find archived rows, for restore and for lists of deleted rows.
 
 use sea_orm_archive_postgres::catalog::{ArchiveTable, Table};
 use sea_orm_archive_postgres::schema;
@@ -8,8 +8,8 @@ use crate::{name::quote_all, work::Work};
 
 /// Creates the indexes that the archive table of `active` lacks.
 ///
-/// PostgreSQL chooses their names: one made from the names of table and columns could be taken, or
-/// be cut off at 63 bytes into one that is. Whether an index is there is a question of its columns.
+/// PostgreSQL chooses their names: a name derived from table and columns could exist already, or be truncated at
+/// 63 bytes to one that does. An existing index is recognized by its columns.
 pub(crate) async fn create_missing(
     work: &Work,
     active: &Table,
@@ -28,7 +28,7 @@ pub(crate) async fn create_missing(
     Ok(())
 }
 
-/// When it was archived, with what, and the foreign keys: the comments of a post that is gone.
+/// The time and the archival of a row, and its foreign keys, which find the comments of an archived post.
 fn wanted(active: &Table, archive_table: &ArchiveTable) -> Vec<Vec<String>> {
     let mut wanted = vec![
         vec![archive_table.deleted_at.clone()],
@@ -39,7 +39,7 @@ fn wanted(active: &Table, archive_table: &ArchiveTable) -> Vec<Vec<String>> {
         columns.map(|column| column.child.clone()).collect()
     });
     wanted.extend(foreign_keys);
-    // The widest first: its beginning then serves the narrower ones too.
+    // The widest first: an index also serves queries of its leading columns.
     wanted.sort_by_key(|columns: &Vec<String>| std::cmp::Reverse(columns.len()));
     wanted
 }

@@ -1,4 +1,4 @@
-//! What a migration says of a table and its archive table.
+//! What a migration declares about a table and its archive table.
 
 use sea_orm_migration::{
     DbErr,
@@ -12,8 +12,8 @@ use crate::name;
 
 /// A table that is created together with its archive table.
 ///
-/// It is made from a [`TableCreateStatement`]; the archive table is called `deleted_` and the table's name, and
-/// `deleted_by` is a bigint, where nothing else is said.
+/// It is built from a [`TableCreateStatement`]. By default the name of the archive table is `deleted_` and the name of
+/// the table, and `deleted_by` is a bigint.
 ///
 /// ```
 /// use sea_orm_archive_migration::ArchivedTable;
@@ -25,7 +25,7 @@ use crate::name;
 ///         .col(ColumnDef::new("id").uuid().not_null().primary_key())
 ///         .col(ColumnDef::new("deleted_at").date()),
 /// )
-/// .archive table("invoice_archive")
+/// .archive_table("invoice_archive")
 /// .deleted_at_column("archived_at")
 /// .deleted_by(ColumnType::Uuid);
 /// ```
@@ -37,9 +37,9 @@ pub struct ArchivedTable {
     pub(crate) archive_table: ArchiveTableOptions,
 }
 
-/// A table that is there already and gets an archive table.
+/// An existing table that gets an archive table.
 ///
-/// It is made from anything that names a table.
+/// It is built from anything that names a table.
 ///
 /// ```
 /// use sea_orm_archive_migration::ExistingTable;
@@ -54,7 +54,7 @@ pub struct ExistingTable {
     pub(crate) archive_table: ArchiveTableOptions,
 }
 
-/// What the archive table and its added columns are called.
+/// The names of the archive table and its added columns.
 #[derive(Clone, Debug)]
 pub(crate) struct ArchiveTableOptions {
     pub(crate) name: Option<String>,
@@ -136,8 +136,8 @@ impl ArchivedTable {
 
     /// Creates this sequence before the table, for a key whose default draws from it.
     ///
-    /// A key with `auto_increment()` needs none: it brings its own. The sequence belongs to the key's
-    /// column afterwards, so that it goes with the table.
+    /// A key with `auto_increment()` does not need this: PostgreSQL creates its sequence. The column of the key owns
+    /// the sequence afterwards, so that it is dropped with the table.
     ///
     /// ```
     /// use sea_orm_archive_migration::ArchivedTable;
@@ -169,35 +169,35 @@ impl ExistingTable {
     }
 }
 
-/// The options that a new table and an existing one share.
+/// The options of both a new table and an existing one.
 macro_rules! archive_table_options {
     ($table:ident) => {
         impl $table {
-            /// Calls the archive table this; it stands in the schema of its table.
+            /// Sets the name of the archive table, which is in the schema of its table.
             pub fn archive_table(mut self, name: impl Into<String>) -> Self {
                 self.archive_table.name = Some(name.into());
                 self
             }
 
-            /// Gives the column of who archived a row this type; it is a bigint otherwise.
+            /// Sets the type of the column that records who archived a row. The default is bigint.
             pub fn deleted_by(mut self, column_type: ColumnType) -> Self {
                 self.archive_table.deleted_by_type = column_type;
                 self
             }
 
-            /// Calls the column of when a row was archived this, and not `deleted_at`.
+            /// Sets the name of the column that records when a row was archived, instead of `deleted_at`.
             pub fn deleted_at_column(mut self, name: impl Into<String>) -> Self {
                 self.archive_table.deleted_at = name.into();
                 self
             }
 
-            /// Calls the column of who archived a row this, and not `deleted_by`.
+            /// Sets the name of the column that records who archived a row, instead of `deleted_by`.
             pub fn deleted_by_column(mut self, name: impl Into<String>) -> Self {
                 self.archive_table.deleted_by = name.into();
                 self
             }
 
-            /// Calls the column of the archival that a row belongs to this, and not `archival_id`.
+            /// Sets the name of the column that refers to the archival of a row, instead of `archival_id`.
             pub fn archival_id_column(mut self, name: impl Into<String>) -> Self {
                 self.archive_table.archival_id = name.into();
                 self
@@ -215,7 +215,7 @@ impl From<TableCreateStatement> for ArchivedTable {
     }
 }
 
-/// As a chain of `Table::create()` gives it.
+/// For a chain of methods of `Table::create()`, which ends in a reference.
 impl From<&mut TableCreateStatement> for ArchivedTable {
     fn from(create: &mut TableCreateStatement) -> Self {
         Self::new(&*create)
@@ -239,18 +239,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_added_columns_of_a_archive_table() {
+    fn added_columns_have_the_given_names_and_types() {
         let mut options = ArchiveTableOptions {
             deleted_by_type: ColumnType::string(Some(40)),
             ..ArchiveTableOptions::default()
         };
-        options.deleted_at = "gone \"at\"".to_owned();
+        options.deleted_at = "archived \"at\"".to_owned();
         let sql = options.add_columns("shop", "deleted_orders");
         assert_eq!(
             sql.to_string(PostgresQueryBuilder),
             [
                 r#"ALTER TABLE "shop"."deleted_orders""#,
-                r#"ADD COLUMN "gone ""at""" timestamp with time zone NOT NULL,"#,
+                r#"ADD COLUMN "archived ""at""" timestamp with time zone NOT NULL,"#,
                 r#"ADD COLUMN "deleted_by" varchar(40),"#,
                 r#"ADD COLUMN "archival_id" bigint NOT NULL"#,
             ]

@@ -1,5 +1,5 @@
-//! Who may see and move archived rows: whoever may see and move active ones. And who may do what in the schema
-//! `archive`, whatever default privileges say: whoever was given it by `grant_archive` and `grant_audit`.
+//! The privileges on archive tables, which are those of their active tables, and the privileges in the schema `archive`:
+//! only those that `grant_archive` and `grant_audit` give, also where there are default privileges.
 
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_archive_postgres::schema;
@@ -7,7 +7,7 @@ use sea_orm_migration::DbErr;
 
 use crate::{name::quote, work::Work};
 
-/// Gives the new archive table the table's grants and no others, its row-level security, and its owner.
+/// Gives the new archive table exactly the grants of its table, its row-level security, and its owner.
 pub(crate) async fn copy_to_new(
     work: &Work,
     active: &TableId,
@@ -16,13 +16,13 @@ pub(crate) async fn copy_to_new(
     work.run_each(schema::archive_table::REVOKES, [archive_table.oid.into()])
         .await?;
     add_missing(work, active, archive_table).await?;
-    // Last: from here on the archive table may belong to somebody else.
+    // Last: afterwards the archive table may belong to another role than the one that migrates.
     copy_owner(work, active, archive_table).await
 }
 
 /// Gives the archive table the grants, the row-level security and the policies of its table that it lacks.
 ///
-/// What somebody gave to the archive table alone stays, such as a moderator's policy.
+/// Grants and policies that only the archive table has stay, such as a policy for moderators.
 pub(crate) async fn add_missing(
     work: &Work,
     active: &TableId,
@@ -38,10 +38,9 @@ pub(crate) async fn add_missing(
 
 /// Creates the policies of `active` on `archive_table`.
 ///
-/// A policy with a subquery calls the columns of its table by the table's name, `posts.author_id`, and
-/// PostgreSQL writes it so. For as long as it takes to create the policies the archive table therefore carries
-/// that name, out of the way in the schema `archive`; a policy keeps what it means when its table is
-/// renamed.
+/// The text of a policy with a subquery qualifies columns with the name of its table, such as `posts.author_id`. So
+/// while the policies are created, the archive table has that name, in the schema `archive`. Renaming a table does
+/// not change the meaning of its policies.
 async fn copy_policies(
     work: &Work,
     active: &TableId,
@@ -88,21 +87,22 @@ async fn copy_owner(work: &Work, active: &TableId, archive_table: &TableId) -> R
     .await
 }
 
-/// What stands in the schema `archive`, to be compared with what stands there later.
-pub(crate) async fn standing(work: &Work) -> Result<Vec<String>, DbErr> {
+/// The objects that exist in the schema `archive`, to find those that are created later.
+pub(crate) async fn objects(work: &Work) -> Result<Vec<String>, DbErr> {
     let rows = work.rows(schema::core::OBJECTS, []).await?;
     rows.iter().map(|row| row.try_get("", "object")).collect()
 }
 
-/// Takes from everybody but its owner what was made in the schema `archive` since `before`, and what nobody is
-/// given of the rest: the log, its partitions and the registers are not to be written.
+/// Revokes from every role except the owner all privileges on objects that were created in the schema `archive` since
+/// `before`, and on the other objects those that no helper grants, such as writing the log, its partitions and the registers.
 pub(crate) async fn make_private(work: &Work, before: Vec<String>) -> Result<(), DbErr> {
     work.run_each(schema::core::PRIVATE, [before.into()])
         .await?;
     make_triggers_private(work).await
 }
 
-/// Takes from everybody but their owner the trigger functions of the schema `archive`. Called wherever one was made.
+/// Revokes EXECUTE on the trigger functions of the schema `archive` from every role except their owner. Called after each
+/// creation of one.
 pub(crate) async fn make_triggers_private(work: &Work) -> Result<(), DbErr> {
     work.run_each(schema::core::PRIVATE_TRIGGERS, []).await
 }

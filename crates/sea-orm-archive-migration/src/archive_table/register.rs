@@ -1,11 +1,11 @@
-//! `archive.archived_table`: which table has which archive table.
+//! `archive.archived_table`: the tables and their archive tables.
 
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::DbErr;
 
 use crate::{archive_table::options::ArchiveTableOptions, table_names, work::Work};
 
-/// Refuses to go on where `install_archive` has not run.
+/// Refuses where `install_archive` has not run.
 pub(crate) async fn require(work: &Work) -> Result<(), DbErr> {
     if is_installed(work).await? {
         return Ok(());
@@ -16,17 +16,17 @@ pub(crate) async fn require(work: &Work) -> Result<(), DbErr> {
     ))
 }
 
-/// Whether the register is there.
+/// Whether the register exists.
 pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
     let sql = "SELECT pg_catalog.to_regclass('archive.archived_table') IS NOT NULL AS installed";
     work.row(sql, []).await?.try_get("", "installed")
 }
 
-/// Forgets the pairs of which a table was dropped and no table has its name, as `migrate fresh` does: PostgreSQL may give
-/// their numbers to other tables some day.
+/// Removes the pairs of which a table was dropped and no other table has its name, as after `migrate fresh`: PostgreSQL may
+/// give their oids to other tables later.
 pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     work.run(
-        "DELETE FROM archive.archived_table AS r WHERE archive.is_gone(r.active) OR archive.is_gone(r.archive_table)",
+        "DELETE FROM archive.archived_table AS r WHERE archive.is_dropped(r.active) OR archive.is_dropped(r.archive_table)",
     )
     .await
 }
@@ -54,7 +54,7 @@ pub(crate) async fn add(
     table_names::note(work).await
 }
 
-/// Forgets the archive table of `active`.
+/// Removes the archive table of `active` from the register.
 pub(crate) async fn remove(work: &Work, active: &TableId) -> Result<(), DbErr> {
     work.run_with(
         "DELETE FROM archive.archived_table WHERE active = $1::bigint::oid",
@@ -63,7 +63,7 @@ pub(crate) async fn remove(work: &Work, active: &TableId) -> Result<(), DbErr> {
     .await
 }
 
-/// The table whose archive table `table` is, where it is one.
+/// The active table of `table`, where `table` is an archive table.
 pub(crate) async fn active_of(work: &Work, table: &TableId) -> Result<Option<String>, DbErr> {
     let rows = work
         .rows(
@@ -76,7 +76,7 @@ pub(crate) async fn active_of(work: &Work, table: &TableId) -> Result<Option<Str
         .transpose()
 }
 
-/// The archive tables that are registered, as SQL text.
+/// The registered archive tables, as SQL text.
 pub(crate) async fn archive_tables(work: &Work) -> Result<Vec<String>, DbErr> {
     let sql = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS archive_table
                FROM archive.archived_table AS r

@@ -1,4 +1,4 @@
-//! Taking a table or its archive table away again.
+//! Dropping a table together with its archive table, or the archive table alone.
 
 use sea_orm_archive_postgres::catalog::{ArchiveTable, Table};
 use sea_orm_migration::DbErr;
@@ -55,7 +55,7 @@ async fn drop_empty(
     archive_table: &ArchiveTable,
 ) -> Result<(), DbErr> {
     let name = archive_table.id.sql();
-    // A row that is archived after the count would be dropped uncounted.
+    // Race: a row that is archived after the count would be dropped.
     work.run(&format!("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
         .await?;
     let rows = work.count(&name, "true").await?;

@@ -1,7 +1,7 @@
 //! The sequence of ids that a table and its archive table share.
 //!
-//! Only the table draws from it; archived rows keep the ids that they have. So it belongs to the
-//! table's column, and goes with the table.
+//! Only the table draws from it; archiving does not change the id of a row. So the column of the table owns the
+//! sequence, and it is dropped with the table.
 
 use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_archive_postgres::schema;
@@ -14,11 +14,13 @@ use crate::{name::quote, work::Work};
 struct KeySequence {
     column: String,
     name: String,
+    /// The column owns it.
     own: bool,
+    /// No column owns it.
     free: bool,
 }
 
-/// Lets the key of `active` own the sequences that its defaults draw from and nobody owns.
+/// Lets the key of `active` own the sequences that its defaults draw from and that no column owns.
 pub(crate) async fn own(work: &Work, active: &Table) -> Result<(), DbErr> {
     for sequence in of_key(work, active).await? {
         if sequence.free {
@@ -55,9 +57,9 @@ pub(crate) async fn reset(work: &Work, active: &Table) -> Result<(), DbErr> {
                 .map(|archive_table| archive_table.id.sql()),
         )
         .collect();
-    // The owner counts every tenant's ids.
+    // Under FORCE ROW LEVEL SECURITY the owner would see the ids of one tenant.
     let forced = work.unforce_all(tables.clone()).await?;
-    // A row that is inserted or archived meanwhile would not be counted.
+    // Race: a row that is inserted or archived meanwhile would not be counted.
     work.run(&format!(
         "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
         tables.join(", ")
@@ -70,8 +72,8 @@ pub(crate) async fn reset(work: &Work, active: &Table) -> Result<(), DbErr> {
     work.force_all(forced).await
 }
 
-/// The next id is the first one of the sequence beyond those of the tables, in the direction in which
-/// it counts and without leaving its steps; with no ids it is the first of all.
+/// The next id is the first step of the sequence past the ids of the tables, in the direction in which it counts;
+/// without any ids it is the start of the sequence.
 fn setval(sequence: &KeySequence, tables: &[String]) -> String {
     let column = quote(&sequence.column);
     let ids: Vec<_> = tables

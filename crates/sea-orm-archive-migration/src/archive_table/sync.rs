@@ -1,4 +1,4 @@
-//! Giving the archive table what its table got behind its back.
+//! Bringing the archive table in line with a table that was changed without the migration helpers.
 
 use std::collections::HashMap;
 
@@ -16,11 +16,11 @@ use crate::{
 /// How a column of the table is added to its archive table.
 struct Definition {
     sql_type: String,
-    /// What fills it for the rows that are archived already.
+    /// The default or generation expression that fills it for rows that are already archived.
     source: Option<String>,
 }
 
-/// Changes the archive table until its columns, its key and its indexes are those that `active` needs.
+/// Changes the archive table so that its columns, its key and its indexes are those that `active` needs.
 pub(crate) async fn columns(
     work: &Work,
     active: &Table,
@@ -50,8 +50,8 @@ pub(crate) async fn columns(
     index::create_missing(work, active, archive_table).await
 }
 
-/// Room first, then types, then columns, generated ones after those that they are made of, and what
-/// holds for all of them last.
+/// First what is dropped, then types, then new columns, with generated ones after those that they are computed from, and
+/// constraints last.
 fn order(difference: &Difference) -> u8 {
     match difference {
         Difference::ForeignKey(_) => 0,
@@ -112,12 +112,12 @@ async fn resolve(
         } => set_not_null(work, active, archive_table, column).await,
         Difference::Key(columns) => change_key(work, archive_table, columns).await,
         Difference::Persistence => work.run(&format!("{alter} SET LOGGED")).await,
-        // Row security comes with the grants; the rest was refused.
+        // Row security is added with the grants; the other differences were refused.
         _ => Ok(()),
     }
 }
 
-/// Adds a column, filled for the archived rows as the database would have filled it for active ones.
+/// Adds a column, and fills it for the archived rows as ALTER TABLE fills it for active ones.
 async fn add(
     work: &Work,
     active: &Table,
@@ -128,7 +128,7 @@ async fn add(
     let rows = work.count(&archive_table.id.sql(), "true").await?;
     if column.not_null && definition.source.is_none() && rows > 0 {
         return Err(DbErr::Migration(format!(
-            "{active} has a column \"{name}\" that is NOT NULL and has no default, so nothing says what it is in \
+            "{active} has a column \"{name}\" that is NOT NULL and has no default, so it has no value in \
              the {rows} rows of {archive_table}: add it with a default, or add it to {archive_table} and fill it there, then call \
              `manager.sync_archived_table(..)`",
             active = active.id,
@@ -144,7 +144,7 @@ async fn add(
         "{alter} ADD COLUMN {name} {sql_type} {source} {not_null}"
     ))
     .await?;
-    // The value was for the rows that are there. Those to come bring their own.
+    // It was for the existing rows. Rows that are archived later have a value.
     let generator = match (&definition.source, column.generated) {
         (None, _) => return Ok(()),
         (Some(_), true) => "EXPRESSION",
@@ -169,14 +169,14 @@ async fn change_type(
     .await
     .map_err(|error| {
         DbErr::Migration(format!(
-            "the column \"{}\" of {} is {sql_type} now, and what is archived in {} does not become that by itself; \
-             convert it with ALTER TABLE {archive_table_name} ALTER COLUMN {name} TYPE {sql_type} USING ..: {error}",
+            "the column \"{}\" of {} is {sql_type} now, and the rows of {} cannot be converted automatically; \
+             convert them with ALTER TABLE {archive_table_name} ALTER COLUMN {name} TYPE {sql_type} USING ..: {error}",
             column.name, active.id, archive_table.id
         ))
     })
 }
 
-/// Drops a column that the table no longer has, unless that would lose something.
+/// Drops a column that the table no longer has, unless an archived row has a value in it.
 async fn drop_empty(
     work: &Work,
     active: &Table,
@@ -184,17 +184,17 @@ async fn drop_empty(
     column: &str,
 ) -> Result<(), DbErr> {
     let name = quote(column);
-    // A composite value with a NULL in it is not IS NOT NULL.
-    let kept = work
+    // IS NOT NULL is false for a composite value that contains a NULL.
+    let values = work
         .count(
             &archive_table.id.sql(),
             &format!("{name} IS DISTINCT FROM NULL"),
         )
         .await?;
-    if kept > 0 {
+    if values > 0 {
         return Err(DbErr::Migration(format!(
-            "{} has no column \"{column}\" any more, but {kept} rows of {} have a value there, which dropping it \
-             would lose: save or clear it, or drop the column from the archive table, or give it back to the table",
+            "{} no longer has a column \"{column}\", but {values} rows of {} have a value there, which dropping it \
+             would lose: save or clear it, or drop the column from the archive table, or add it to the table again",
             active.id, archive_table.id
         )));
     }
@@ -248,7 +248,7 @@ async fn change_key(work: &Work, archive_table: &Table, columns: &[String]) -> R
     .await
 }
 
-/// A default on the archive table could only ever put a value where an archived row has none.
+/// A default on the archive table could only replace a missing value of an archived row with a wrong one.
 async fn drop_defaults(work: &Work, archive_table: &Table, active: &Table) -> Result<(), DbErr> {
     let columns: Vec<_> = active.columns.iter().map(|c| c.name.clone()).collect();
     work.run_each(
@@ -268,7 +268,7 @@ fn refuse_clash(active: &Table, archive_table: &ArchiveTable, added: &[&str]) ->
     match added.iter().find(|name| active.column(name).is_some()) {
         None => Ok(()),
         Some(name) => Err(DbErr::Migration(format!(
-            "{} cannot have a column \"{name}\": its archive table {} has one of its own of that name",
+            "{} cannot have a column \"{name}\": its archive table {} adds a column of that name",
             active.id, archive_table.id
         ))),
     }

@@ -1,4 +1,4 @@
-//! What the verbs of a table and its archive table do, from the first statement to the last.
+//! The verbs on a table and its archive table: create, adopt, alter, synchronise, reset the sequence.
 
 use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_migration::{
@@ -39,7 +39,7 @@ pub(crate) async fn create(work: &Work, table: ArchivedTable) -> Result<(), DbEr
     adopt(work, &active, &archive_table).await
 }
 
-/// The table called `name`. Where it has the place of one that was archived and dropped, it is that one from now on.
+/// The table called `name`. Where it replaced a dropped table that had an archive table, it takes its place in the registers.
 async fn existing(work: &Work, name: &str) -> Result<Table, DbErr> {
     let table = work.existing_table(name).await?;
     feature::forget_dropped(work).await?;
@@ -69,7 +69,7 @@ pub(crate) async fn change(work: &Work, statement: &TableAlterStatement) -> Resu
     feature::changed(work, &altered.id).await
 }
 
-/// Lets the archive table follow what was changed with plain SQL.
+/// Lets the archive table follow a table that was changed without the migration helpers.
 pub(crate) async fn synchronise(work: &Work, name: &str) -> Result<(), DbErr> {
     register::require(work).await?;
     let active = existing(work, name).await?;
@@ -85,7 +85,7 @@ pub(crate) async fn synchronise(work: &Work, name: &str) -> Result<(), DbErr> {
     feature::changed(work, &active.id).await
 }
 
-/// Sets the sequence of the ids beyond those of both tables.
+/// Sets the sequence of the ids past those of both tables.
 pub(crate) async fn reset(work: &Work, name: &str) -> Result<(), DbErr> {
     register::require(work).await?;
     let active = work.existing_table(name).await?;

@@ -1,4 +1,4 @@
-//! The triggers of a table that is audited.
+//! The triggers of an audited table.
 
 use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_archive_postgres::schema;
@@ -16,7 +16,7 @@ use crate::{
     work::Work,
 };
 
-/// Audits a table from now on, or in another way than before.
+/// Audits a table from now on, or changes how it is audited.
 pub(crate) async fn audit(work: &Work, wanted: &AuditedTable) -> Result<(), DbErr> {
     register::require(work).await?;
     forget_dropped(work).await?;
@@ -32,7 +32,7 @@ pub(crate) async fn audit(work: &Work, wanted: &AuditedTable) -> Result<(), DbEr
     tenancy::follow_in_log(work, &table).await.map(drop)
 }
 
-/// Audits a table no longer. Its entries stay.
+/// Stops auditing a table. Its entries stay.
 pub(crate) async fn unaudit(work: &Work, name: &str) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
@@ -46,20 +46,20 @@ pub(crate) async fn unaudit(work: &Work, name: &str) -> Result<(), DbErr> {
     let Some(audited) = register::find(work, &table.id).await? else {
         return Ok(());
     };
-    // Writes that are under way end with their entries, and those that come later leave none.
+    // The lock waits for running writes, which still leave entries.
     work.existing_table(&table.id.sql()).await?;
     drop_functions(work, audited.id).await?;
     register::remove(work, audited.id).await
 }
 
-/// Writes the trigger functions of `table` anew, where it is audited: for the columns, the partitions and the
-/// archive table that it has now.
+/// Replaces the trigger functions of `table`, where it is audited, for its current columns, partitions and archive
+/// table.
 pub(crate) async fn refresh(work: &Work, table: &Table) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
     }
     match register::find(work, &table.id).await? {
-        Some(audited) => watch(work, table, &audited).await,
+        Some(audited) => create_triggers(work, table, &audited).await,
         None => Ok(()),
     }
 }
@@ -69,12 +69,12 @@ pub(crate) async fn refresh_all(work: &Work) -> Result<(), DbErr> {
     forget_dropped(work).await?;
     for audited in register::tables(work).await? {
         let table = work.existing_table(&audited.relation).await?;
-        watch(work, &table, &audited).await?;
+        create_triggers(work, &table, &audited).await?;
     }
     Ok(())
 }
 
-/// Forgets tables that were dropped, and drops what was written for them.
+/// Removes dropped tables from the register, and drops their trigger functions.
 pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
@@ -90,23 +90,23 @@ async fn forget(work: &Work, taken_over_by: Option<i64>) -> Result<(), DbErr> {
     Ok(())
 }
 
-async fn watch(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbErr> {
+async fn create_triggers(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbErr> {
     refuse_unattributed(audited)?;
     refuse_redacted_key(table, audited)?;
     let columns = column::columns(work, table.id.oid).await?;
-    let written = function::Written {
+    let functions = function::TriggerFunctions {
         table,
         audited,
         columns: &columns,
     };
-    work.run(&written.of_table()).await?;
+    work.run(&functions.of_table()).await?;
     let name = function::name(audited.id);
     for relation in with_partitions(work, &table.id.sql()).await? {
         attach(work, &relation, &name).await?;
     }
     if let Some(archive_table) = &table.archive_table {
         let columns = column::columns(work, archive_table.id.oid).await?;
-        work.run(&written.of_archive_table(archive_table, &columns))
+        work.run(&functions.of_archive_table(archive_table, &columns))
             .await?;
         attach(
             work,
@@ -119,7 +119,7 @@ async fn watch(work: &Work, table: &Table, audited: &Audited) -> Result<(), DbEr
     register::put_shapes(work, audited).await
 }
 
-/// A change of a partition by its own name fires the triggers of the partition alone.
+/// A table and its partitions. A statement on a partition by its own name fires only the triggers of that partition.
 async fn with_partitions(work: &Work, table: &str) -> Result<Vec<String>, DbErr> {
     let rows = work
         .rows(
@@ -142,7 +142,7 @@ async fn with_partitions(work: &Work, table: &str) -> Result<Vec<String>, DbErr>
     Ok(relations)
 }
 
-/// ENABLE ALWAYS: a session that plays replica skips other triggers.
+/// The triggers are ENABLE ALWAYS: a session with `session_replication_role = replica` skips other triggers.
 async fn attach(work: &Work, relation: &str, function: &str) -> Result<(), DbErr> {
     let triggers = [
         ("table", relation.to_owned()),
@@ -151,7 +151,7 @@ async fn attach(work: &Work, relation: &str, function: &str) -> Result<(), DbErr
     work.run(&fill(schema::audit::TRIGGERS, triggers)).await
 }
 
-/// With CASCADE, which takes the triggers along.
+/// With CASCADE, which drops the triggers too.
 async fn drop_functions(work: &Work, id: i32) -> Result<(), DbErr> {
     for function in [function::name(id), function::archive_table_name(id)] {
         work.run(&format!("DROP FUNCTION IF EXISTS {function}() CASCADE"))
@@ -160,16 +160,16 @@ async fn drop_functions(work: &Work, id: i32) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// A redacted column that was renamed before a dump and a restore has neither its name nor its number any more. Until it is
-/// named again, writes treat every column that it may be as redacted.
+/// A redacted column that was renamed before a dump and restore no longer has its registered name or number. Until the
+/// migration names it again, writes treat every column that it may be as redacted.
 fn refuse_unattributed(audited: &Audited) -> Result<(), DbErr> {
     if audited.unattributed.is_empty() {
         return Ok(());
     }
     Err(DbErr::Migration(format!(
-        "{} was dumped and restored since it was audited, and some of its columns were renamed or added before that, so nothing \
-         tells whether these are redacted: \"{}\". Call `manager.audit_table(..)` for it, with the columns to redact as they \
-         are called now",
+        "{} was dumped and restored since it was audited, and some of its columns were renamed or added before that, so it is \
+         unknown whether these are redacted: \"{}\". Call `manager.audit_table(..)` for it, with the current names of the \
+         columns to redact",
         audited.name,
         audited.unattributed.join("\", \"")
     )))
@@ -188,7 +188,7 @@ fn refuse_redacted_key(table: &Table, audited: &Audited) -> Result<(), DbErr> {
     }
 }
 
-/// What is computed from a redacted column would tell it.
+/// A column that is computed from a redacted column would reveal it.
 async fn refuse_uncovered(work: &Work, table: &Table, wanted: &AuditedTable) -> Result<(), DbErr> {
     let rows = work
         .rows(
@@ -225,8 +225,7 @@ async fn refuse_unfit(work: &Work, table: &Table, wanted: &AuditedTable) -> Resu
     }
     if table.key.is_empty() {
         return refuse(
-            "has no primary key, so no entry could say which row it is about: add one first"
-                .to_owned(),
+            "has no primary key, so an entry could not identify its row: add one first".to_owned(),
         );
     }
     if table.is_partition {
@@ -243,7 +242,7 @@ async fn refuse_unfit(work: &Work, table: &Table, wanted: &AuditedTable) -> Resu
     }
     if let Some(active) = crate::archive_table::register::active_of(work, id).await? {
         return refuse(format!(
-            "is the archive table of {active}: audit that, and what happens here is told of its rows"
+            "is the archive table of {active}: audit that, and changes here are logged as changes of its rows"
         ));
     }
     for (what, columns) in [("exclude", &wanted.excluded), ("redact", &wanted.redacted)] {
@@ -255,14 +254,14 @@ async fn refuse_unfit(work: &Work, table: &Table, wanted: &AuditedTable) -> Resu
             }
             if table.key.iter().any(|key| key.name == *column) {
                 return refuse(format!(
-                    "cannot {what} \"{column}\", a column of its primary key: entries say by it which row they are about"
+                    "cannot {what} \"{column}\", a column of its primary key: entries identify their rows by it"
                 ));
             }
         }
     }
     match wanted.excluded.iter().find(|c| wanted.redacted.contains(c)) {
         Some(both) => refuse(format!(
-            "cannot both exclude and redact \"{both}\": exclude leaves out that it changed, redact tells it"
+            "cannot both exclude and redact \"{both}\": redact logs that a column changed, and exclude does not"
         )),
         None => Ok(()),
     }

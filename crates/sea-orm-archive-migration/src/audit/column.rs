@@ -1,4 +1,4 @@
-//! How the audit log reads one column, as SQL.
+//! How the audit log reads a column, as SQL.
 
 use sea_orm_archive_postgres::schema;
 use sea_orm_migration::{
@@ -11,13 +11,13 @@ use crate::{
     work::Work,
 };
 
-/// How the log reads one column.
+/// A column, and how the log reads it.
 pub(crate) struct Column {
     pub(crate) name: String,
     pub(crate) number: i16,
-    /// IS DISTINCT FROM tells every change of its bytes.
+    /// IS DISTINCT FROM detects every change of its bytes.
     pub(crate) exact: bool,
-    /// Its type is PostgreSQL's own, or an array or a domain of one. The owner of any other type may define casts that
+    /// Its type is built in, or an array or a domain of such a type. The owner of any other type may define casts that
     /// `to_json` and `::text` would run as the owner of the log: see `archive.audit_leaf()`.
     pub(crate) is_builtin: bool,
     /// `=` means an operator of the type itself: see `archive.audit_has_operators()`.
@@ -26,11 +26,11 @@ pub(crate) struct Column {
     pub(crate) is_json: bool,
     /// Its text is the name of an object of the catalog, which can be renamed.
     pub(crate) is_reference: bool,
-    /// Which settings its text depends on, a letter for each.
+    /// The settings that its text depends on, a letter for each.
     pub(crate) settings: String,
 }
 
-/// Reads how the log reads the columns of a table.
+/// The columns of a table, with how the log reads each.
 pub(crate) async fn columns(work: &Work, oid: i64) -> Result<Vec<Column>, DbErr> {
     let rows = work.rows(schema::audit::COLUMNS, [oid.into()]).await?;
     let read = |row: &QueryResult| {
@@ -64,13 +64,13 @@ pub(crate) fn text(column: &Column, row: &str) -> String {
     if column.is_builtin {
         format!("{value}::text")
     } else {
-        // The output function of the type, and no cast. The comparison takes a row of NULLs for a value. In parentheses,
-        // since PL/pgSQL ends the condition of an IF at its first THEN.
+        // `format` runs the output function of the type, and no cast. Unlike IS NOT NULL, the comparison is true for a
+        // composite value of NULLs. The parentheses are needed: PL/pgSQL ends the condition of an IF at its first THEN.
         format!("(CASE WHEN {value} IS DISTINCT FROM NULL THEN format('%s', {value}) END)")
     }
 }
 
-/// The value as something that `to_jsonb` writes by PostgreSQL's own functions alone.
+/// The value in a form that `to_jsonb` converts with built-in functions only.
 pub(crate) fn value(column: &Column, row: &str) -> String {
     match (column.is_builtin, column.is_json) {
         (false, _) => text(column, row),
@@ -97,7 +97,7 @@ pub(crate) fn member(column: &Column, row: &str) -> String {
     )
 }
 
-/// The value as json: what jsonb could not keep, as the text that it is.
+/// The value as json. A json value that jsonb could not store becomes a JSON string.
 fn json_value(column: &Column, row: &str) -> String {
     let value = format!("{row}.{}", quote(&column.name));
     if !column.is_builtin {
@@ -111,7 +111,7 @@ fn json_value(column: &Column, row: &str) -> String {
     }
 }
 
-/// SHA-256 of a row's values as text, which are quoted as those of a record: no other row has it.
+/// SHA-256 of the text of a row, quoted as a record, so that different rows have different hashes.
 pub(crate) fn image<'a>(row: &str, columns: impl Iterator<Item = &'a Column>) -> String {
     let columns: Vec<_> = columns
         .map(|c| {

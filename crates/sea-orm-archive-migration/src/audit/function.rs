@@ -22,14 +22,14 @@ pub(crate) fn archive_table_name(id: i32) -> String {
     format!("archive.audit_{id}_archive_table")
 }
 
-/// What stands in an entry, in this order.
+/// The columns of an entry, in the order in which the templates list the values.
 const TARGET: &str = "at, transaction_id, operation, table_name, key, old, new, redacted, tenant, actor, request_id, \
                       database_user, details_id";
-/// As a number, without the detour over text that `pg_current_xact_id()` would need.
+/// As bigint. `pg_current_xact_id()` would need a cast through text.
 const TRANSACTION: &str = "txid_current()";
 
-/// Whether a move of this transaction has announced the table. What an earlier user of the session has set names another
-/// transaction.
+/// Whether a move of this transaction has announced the table. A value that an earlier transaction of the session has set
+/// contains another transaction id.
 const MOVING: &str = "coalesce(current_setting('archive.moving', true) LIKE pg_current_xact_id_if_assigned()::text || ':%,' || TG_RELID || ',%', false)";
 const CONTEXT: [&str; 4] = [
     "archive.audit_text(archive.current_actor())",
@@ -39,15 +39,15 @@ const CONTEXT: [&str; 4] = [
 ];
 const SHORT_CONTEXT: &str = "archive.current_actor(), archive.current_request_id(), session_user::text, \
                              CASE WHEN archive.current_details() IS NOT NULL THEN archive.audit_details() END";
-/// So short that `archive.audit_text` leaves each as it is.
+/// Whether `archive.audit_text` would truncate none of them.
 const IS_SHORT: &str = "octet_length(concat(archive.current_actor(), archive.current_request_id(), archive.current_tenant())) <= 400";
 const TENANT: &str = "archive.audit_text(archive.current_tenant())";
 
-/// As many arguments as a function takes, and some to spare.
+/// The most arguments of one call; PostgreSQL allows 100.
 const MOST_ARGUMENTS: usize = 90;
 
-/// Columns that are compared in one expression. PL/pgSQL makes each expression ready anew in every transaction,
-/// so few and short ones are wanted: as many groups as columns in a group, of a table of 15 columns.
+/// The number of columns that are compared in one expression. PL/pgSQL prepares each expression again in every
+/// transaction, so expressions should be few and short: 4 groups for a table of 15 columns.
 const GROUP: usize = 4;
 
 /// The settings that a value's text may depend on, by their letters.
@@ -60,14 +60,14 @@ const SETTINGS: [(char, &str); 6] = [
     ('m', "SET lc_monetary = 'C'"),
 ];
 
-/// A table as its trigger functions see it.
-pub(crate) struct Written<'a> {
+/// Generates the trigger functions of a table and of its archive table.
+pub(crate) struct TriggerFunctions<'a> {
     pub(crate) table: &'a Table,
     pub(crate) audited: &'a Audited,
     pub(crate) columns: &'a [Column],
 }
 
-impl Written<'_> {
+impl TriggerFunctions<'_> {
     /// The function of the table.
     pub(crate) fn of_table(&self) -> String {
         let body = fill_with(schema::audit::TRIGGER_FUNCTION, &|place| {
@@ -76,7 +76,7 @@ impl Written<'_> {
         self.create(&name(self.audited.id), &body)
     }
 
-    /// The function of the archive table, whose own columns are `columns`.
+    /// The function of the archive table, which has the columns `columns`.
     pub(crate) fn of_archive_table(
         &self,
         archive_table: &ArchiveTable,
@@ -96,7 +96,7 @@ impl Written<'_> {
         let body = fill_with(schema::audit::ARCHIVE_TABLE_TRIGGER_FUNCTION, &|place| {
             Some(match place {
                 "archival_id" => quote(&archive_table.archival_id),
-                // Not the row as a whole, which has columns of the archive table's own.
+                // A whole-row reference would include the columns that the archive table adds.
                 "whole_b" => self.whole_by_columns("b"),
                 "tenant_number" => {
                     let tenant = self.audited.tenant.map(|tenant| same(&[tenant]));
@@ -131,7 +131,7 @@ impl Written<'_> {
         )
     }
 
-    /// What any of the bodies speaks of: the rows `b` (before) and `a` (after).
+    /// The values of places that both functions use. `b` is the row before, `a` the row after.
     fn of_rows(&self, place: &str) -> Option<String> {
         let moves = |text: &str| match self.table.archive_table {
             Some(_) => fill_with(text, &|place| self.of_rows(place)),
@@ -169,7 +169,7 @@ impl Written<'_> {
         })
     }
 
-    /// What only the UPDATE of the table speaks of.
+    /// The values of places that only the function of the table uses.
     fn of_pair(&self, place: &str) -> Option<String> {
         let first = || {
             self.keys()
@@ -180,7 +180,7 @@ impl Written<'_> {
         Some(match place {
             "context_is_short" => IS_SHORT.to_owned(),
             "short_context" => SHORT_CONTEXT.to_owned(),
-            "told_of_variables" => self.if_hidden(
+            "old_and_new_of_variables" => self.if_hidden(
                 "nullif(v_before, '{}'), nullif(v_after, '{}')",
                 "v_before, v_after",
             ),
@@ -200,7 +200,7 @@ impl Written<'_> {
             "whole_v_new" => self.whole("v_new"),
             "tenant_of_v_old" => self.short_tenant(self.tenant("v_old")),
             "tenant_of_v_new" => self.short_tenant(self.tenant("v_new")),
-            // Not IS NULL, which a value of NULLs is, too.
+            // Not IS NULL, which is also true for a composite value of NULLs.
             "b_is_missing" => format!("b.{} IS NOT DISTINCT FROM NULL", first()),
             "a_is_missing" => format!("a.{} IS NOT DISTINCT FROM NULL", first()),
             "both" => format!(
@@ -224,15 +224,15 @@ impl Written<'_> {
         self.audited.redacted.contains(&column.name)
     }
 
-    /// By its name, and by its number where the name is gone.
+    /// By its name, and by its number where a registered name no longer exists.
     fn is_excluded(&self, column: &Column) -> bool {
         let names = &self.audited.excluded_names;
-        let is_there = |name: &String| self.columns.iter().any(|c| c.name == *name);
+        let exists = |name: &String| self.columns.iter().any(|c| c.name == *name);
         names.contains(&column.name)
-            || (self.audited.excluded.contains(&column.number) && !names.iter().all(is_there))
+            || (self.audited.excluded.contains(&column.number) && !names.iter().all(exists))
     }
 
-    fn told(&self) -> impl Iterator<Item = &Column> {
+    fn logged(&self) -> impl Iterator<Item = &Column> {
         self.columns
             .iter()
             .filter(|c| !self.is_excluded(c) && !self.is_redacted(c))
@@ -250,12 +250,12 @@ impl Written<'_> {
         text.to_owned()
     }
 
-    /// The IFs that collect what is different between the two variables, by groups: where nothing of a
-    /// group has changed, which is mostly so, it is one expression.
+    /// The IFs that collect the differences between the two variables, by groups: a group without a change, which is
+    /// the common case, is one expression.
     fn differences(&self) -> String {
-        let told: Vec<_> = self.told().collect();
+        let logged: Vec<_> = self.logged().collect();
         let mut text = String::new();
-        for group in told.chunks(GROUP) {
+        for group in logged.chunks(GROUP) {
             let differ: Vec<_> = group.iter().map(|c| differs(c, "v_old", "v_new")).collect();
             text.push_str(&format!(
                 "                IF {} THEN\n",
@@ -282,7 +282,7 @@ impl Written<'_> {
     }
 
     fn changed_text(&self, row: &str) -> String {
-        concat(self.told().map(|c| {
+        concat(self.logged().map(|c| {
             format!(
                 "CASE WHEN {} THEN {} END",
                 differs(c, "b", "a"),
@@ -301,7 +301,7 @@ impl Written<'_> {
         }))
     }
 
-    /// The names of the redacted columns, of a row that came or went as a whole.
+    /// The names of the redacted columns, for a row that was inserted or deleted.
     fn redacted(&self) -> String {
         let names: Vec<_> = self.hidden().map(|c| json(&c.name)).collect();
         if names.is_empty() {
@@ -311,7 +311,7 @@ impl Written<'_> {
         }
     }
 
-    /// The whole row as a JSON object, but for what is not told.
+    /// The row as a JSON object, without excluded and redacted columns.
     fn whole(&self, row: &str) -> String {
         let is_simple =
             |c: &Column| c.is_builtin && !c.is_json && !self.is_excluded(c) && !self.is_redacted(c);
@@ -319,16 +319,16 @@ impl Written<'_> {
             return self.whole_by_columns(row);
         }
         match row {
-            // Not `to_jsonb(a)`, which is the column `a` where there is one.
+            // Not `to_jsonb(a)`, which would be the column `a` where the table has one.
             "a" | "b" => format!("to_jsonb({row}.*)"),
             variable => format!("to_jsonb({variable})"),
         }
     }
 
-    /// The same without naming the row as a whole.
+    /// The same without a whole-row reference.
     fn whole_by_columns(&self, row: &str) -> String {
         let columns: Vec<_> = self
-            .told()
+            .logged()
             .map(|c| format!("{} AS {}", value(c, row), quote(&c.name)))
             .collect();
         format!(
@@ -345,8 +345,8 @@ impl Written<'_> {
         format!("jsonb_build_object({})", members.join(", "))
     }
 
-    /// Whether two rows are one: they have the same key, and are of the same tenant. What goes to another tenant is
-    /// told as gone to the one, and as come to the other.
+    /// Whether two rows have the same key and the same tenant. An update that changes either is logged as a DELETE and an
+    /// INSERT.
     fn same_key(&self, one: &str, other: &str) -> String {
         let keys = self.table.key.iter();
         let pairs = keys.map(|key| {
@@ -364,8 +364,8 @@ impl Written<'_> {
         pairs.chain(tenant).collect::<Vec<_>>().join(" AND ")
     }
 
-    /// What rows of the same images have in common, in whatever order they come. The values of an enumeration are written
-    /// by their labels, so it covers which those are.
+    /// A digest of the images of several rows that does not depend on their order. Values of an enumeration are part of an
+    /// image by their labels, so the digest includes the labels.
     fn digest(&self, images: &str) -> String {
         let labels = if self.columns.iter().all(|c| c.is_builtin) {
             ""
@@ -381,7 +381,7 @@ impl Written<'_> {
         self.columns.iter().find(|c| c.number == number)
     }
 
-    /// Whose row it is.
+    /// The tenant of the row.
     fn tenant(&self, row: &str) -> String {
         match self.tenant_column() {
             Some(column) => text(column, row),
@@ -389,7 +389,7 @@ impl Written<'_> {
         }
     }
 
-    /// The same where the context is known to be short.
+    /// The tenant of a row where the context is known to be short.
     fn short_tenant(&self, of_row: String) -> String {
         match self.tenant_column() {
             Some(_) => of_row,

@@ -1,4 +1,4 @@
-//! The log itself.
+//! Installing the log, and the privileges on it.
 
 use sea_orm_archive_postgres::schema;
 use sea_orm_archive_postgres::template::fill;
@@ -12,16 +12,16 @@ use crate::{
     work::Work,
 };
 
-/// How many months ahead of this one have a partition from the beginning.
+/// The number of months after this one for which `install_audit` creates partitions.
 const MONTHS: i32 = 3;
 
-/// Creates what is not there yet, replaces the functions, and makes the first partitions.
+/// Creates what does not exist yet, replaces the functions, and creates the first partitions.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     crate::archive_table::register::require(work).await?;
-    let before = privileges::standing(work).await?;
+    let before = privileges::objects(work).await?;
     work.run(schema::audit::INSTALL).await?;
     work.run(schema::audit::STATEMENT).await?;
-    partition::make(work, MONTHS).await?;
+    partition::create(work, MONTHS).await?;
     privileges::make_private(work, before).await?;
     apply::refresh_all(work).await?;
     tenancy::protect_shared(work).await
@@ -58,7 +58,7 @@ pub(crate) async fn revoke(work: &Work, role: &str) -> Result<(), DbErr> {
         .await
 }
 
-/// Lets `role` make partitions of the log, and nothing else.
+/// Lets `role` create partitions of the log, and nothing else.
 pub(crate) async fn grant_maintenance(work: &Work, role: &str) -> Result<(), DbErr> {
     register::require(work).await?;
     let sql = schema::audit::MAINTENANCE_GRANT;

@@ -1,10 +1,10 @@
-//! What a migration says of a table that is audited.
+//! What a migration declares about an audited table.
 
 use sea_orm_migration::sea_query::{IntoIden, IntoTableRef, TableRef};
 
 /// A table whose changes are written to the audit log.
 ///
-/// It is made from anything that names a table.
+/// It is built from anything that names a table.
 ///
 /// ```
 /// use sea_orm_archive_migration::AuditedTable;
@@ -22,7 +22,7 @@ pub struct AuditedTable {
 }
 
 impl AuditedTable {
-    /// The table of this name, with every column of it.
+    /// The table of this name, with all its columns.
     pub fn new(table: impl IntoTableRef) -> Self {
         Self {
             table: table.into_table_ref(),
@@ -31,13 +31,13 @@ impl AuditedTable {
         }
     }
 
-    /// Leaves columns out, which change too often to be told: a change of nothing else leaves no entry.
+    /// Excludes columns that change too often to be logged. A change of only these columns leaves no entry.
     pub fn exclude<C: IntoIden>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
         self.excluded.extend(names(columns));
         self
     }
 
-    /// Tells of columns that they changed, and never from what to what: passwords, tokens.
+    /// Logs that these columns changed, and never their values. Use it for passwords and tokens.
     pub fn redact<C: IntoIden>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
         self.redacted.extend(names(columns));
         self

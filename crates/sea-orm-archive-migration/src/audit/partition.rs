@@ -1,18 +1,18 @@
-//! A partition of the log for each month.
+//! The monthly partitions of the log.
 
 use sea_orm_migration::DbErr;
 
 use crate::{audit::register, name::quote, work::Work};
 
-/// Makes the partitions of this month and of as many more.
-pub(crate) async fn make(work: &Work, months: i32) -> Result<(), DbErr> {
+/// Creates the partitions of this month and of the next `months`.
+pub(crate) async fn create(work: &Work, months: i32) -> Result<(), DbErr> {
     register::require(work).await?;
     work.run_with("SELECT archive.make_audit_partitions($1)", [months.into()])
         .await
 }
 
-/// Drops every partition whose month ended before `before`, which is a date as PostgreSQL reads it, and what
-/// the default partition holds from then. A row as it was at an earlier time cannot be told any more.
+/// Drops every partition whose month ended before the month of `before`, which is a date as PostgreSQL reads it, and
+/// deletes the entries of these months from the default partition. Rows as of an earlier time can no longer be read.
 pub(crate) async fn drop_before(work: &Work, before: &str) -> Result<(), DbErr> {
     register::require(work).await?;
     let month = work

@@ -1,4 +1,4 @@
-//! `archive.audited_table`: which tables are watched, and how.
+//! `archive.audited_table`: which tables are audited, and how.
 
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
@@ -8,27 +8,27 @@ use crate::{
     work::Work,
 };
 
-/// A table that is watched.
+/// An audited table.
 #[derive(Clone, Debug)]
 pub(crate) struct Audited {
     pub(crate) id: i32,
     /// The table as SQL text.
     pub(crate) relation: String,
-    /// What its entries call it.
+    /// Its name in the entries.
     pub(crate) name: String,
-    /// Columns by number, which no renaming changes.
+    /// Columns by number, which renaming does not change.
     pub(crate) excluded: Vec<i16>,
-    /// The same by name, which no dump and restore changes.
+    /// The same by name, which a dump and restore does not change.
     pub(crate) excluded_names: Vec<String>,
     /// The names that redacted columns have now, and columns that are computed from them.
     pub(crate) redacted: Vec<String>,
-    /// The columns of which nothing tells whether they are redacted.
+    /// The columns that may or may not be redacted.
     pub(crate) unattributed: Vec<String>,
-    /// The column that says whose row it is.
+    /// The number of the tenant column.
     pub(crate) tenant: Option<i16>,
 }
 
-/// Refuses to go on where `install_audit` has not run.
+/// Refuses where `install_audit` has not run.
 pub(crate) async fn require(work: &Work) -> Result<(), DbErr> {
     if is_installed(work).await? {
         return Ok(());
@@ -38,7 +38,7 @@ pub(crate) async fn require(work: &Work) -> Result<(), DbErr> {
     ))
 }
 
-/// Whether the log is there.
+/// Whether the log exists.
 pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
     let sql = "SELECT pg_catalog.to_regclass('archive.audited_table') IS NOT NULL AS installed";
     work.row(sql, []).await?.try_get("", "installed")
@@ -48,7 +48,7 @@ const QUERY: &str =
     "SELECT r.id, pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation, r.table_name,
            r.excluded, r.excluded_names, archive.audit_hidden(r.id, false) AS redacted,
            archive.audit_unattributed(r.id) AS unattributed,
-           -- By its name first: a dump and a restore number columns anew.
+           -- By its name first: a dump and restore renumbers columns.
            coalesce((SELECT a.attnum FROM pg_catalog.pg_attribute AS a
                      WHERE a.attrelid = r.relation AND a.attname = r.tenant_name AND NOT a.attisdropped AND r.tenant IS NOT NULL),
                     r.tenant) AS tenant
@@ -56,7 +56,7 @@ const QUERY: &str =
     JOIN pg_catalog.pg_class AS c ON c.oid = r.relation
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace";
 
-/// All tables that are watched.
+/// All audited tables.
 pub(crate) async fn tables(work: &Work) -> Result<Vec<Audited>, DbErr> {
     let rows = work.rows(&format!("{QUERY} ORDER BY r.id"), []).await?;
     rows.iter().map(read).collect()
@@ -82,8 +82,8 @@ fn read(row: &QueryResult) -> Result<Audited, DbErr> {
     })
 }
 
-/// Registers `table`, or changes what is registered of it; the time since when stays. Where another table had its
-/// name when that one was audited, its own goes with a number.
+/// Registers `table`, or changes what is registered of it; `audited_since` does not change. Where another audited table
+/// was registered under the same name, the oid is appended to the name.
 pub(crate) async fn put(
     work: &Work,
     table: &TableId,
@@ -130,8 +130,8 @@ fn known_names(oid: &str) -> String {
     )
 }
 
-/// Stores which columns the trigger functions know, of the table and of its archive table, which of them are redacted, and that of
-/// the tenant.
+/// Stores the columns that the trigger functions were written for, of the table and of its archive table, and which are
+/// redacted or hold the tenant.
 pub(crate) async fn put_shapes(work: &Work, audited: &Audited) -> Result<(), DbErr> {
     let sql = format!(
         "UPDATE archive.audited_table AS r
@@ -156,7 +156,7 @@ pub(crate) async fn put_shapes(work: &Work, audited: &Audited) -> Result<(), DbE
     .await
 }
 
-/// Forgets a table.
+/// Removes a table from the register.
 pub(crate) async fn remove(work: &Work, id: i32) -> Result<(), DbErr> {
     work.run_with(
         "DELETE FROM archive.audited_table WHERE id = $1",
@@ -165,9 +165,10 @@ pub(crate) async fn remove(work: &Work, id: i32) -> Result<(), DbErr> {
     .await
 }
 
-/// The tables that were dropped without a word to the register and whose name no table has, but for one that takes over.
+/// The registered tables that were dropped without the migration helpers, and whose name no table has except
+/// `taken_over_by`.
 pub(crate) async fn dropped(work: &Work, taken_over_by: Option<i64>) -> Result<Vec<i32>, DbErr> {
-    let sql = "SELECT id FROM archive.audited_table AS r WHERE archive.is_gone(r.relation, $1::bigint::oid)";
+    let sql = "SELECT id FROM archive.audited_table AS r WHERE archive.is_dropped(r.relation, $1::bigint::oid)";
     let rows = work.rows(sql, [taken_over_by.into()]).await?;
     rows.iter().map(|row| row.try_get("", "id")).collect()
 }

@@ -1,4 +1,4 @@
-//! The constraints that make a table of rows one of versions.
+//! The constraints of a history table.
 
 use sea_orm_archive_postgres::catalog::{OnDelete, Table};
 use sea_orm_archive_postgres::schema;
@@ -8,26 +8,26 @@ use crate::{
     archive_table::index,
     history::model::History,
     name::{derived, quote, quote_all},
-    work::{Work, said},
+    work::{Work, database_message},
 };
 
-/// A copy of the history without rows, on which PostgreSQL says how it writes a constraint.
+/// A copy of the history without rows, to read how PostgreSQL writes each constraint.
 const PATTERN: &str = "archive.\"history pattern\"";
 
-/// Something that a history must not be without.
+/// A constraint or index that a history must have.
 struct Requirement {
     name: String,
     kind: Kind,
-    /// What it says, for an error.
-    says: &'static str,
-    /// The ways to say it; the first is the one that is added.
+    /// The rule that it enforces, for an error.
+    rule: &'static str,
+    /// The accepted definitions. The first is the one that is added.
     accepted: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Constraint,
-    /// A unique index, with or without a constraint of its own.
+    /// A unique index, with or without a constraint.
     Unique,
     /// A unique index with a condition, which no constraint can have.
     PartialUnique,
@@ -48,12 +48,12 @@ pub(crate) async fn add_missing(work: &Work, history: &History) -> Result<(), Db
             add(work, history, requirement).await?;
         }
     }
-    index_what_was_known(work, history).await
+    create_known_index(work, history).await
 }
 
-/// The index of every look at what was known at a time, where corrected versions are kept: the unique
-/// ones leave those out, so PostgreSQL could not use them for it.
-async fn index_what_was_known(work: &Work, history: &History) -> Result<(), DbErr> {
+/// The index for reads of a bitemporal history as of a transaction time. They include corrected versions, which the unique
+/// indexes exclude.
+async fn create_known_index(work: &Work, history: &History) -> Result<(), DbErr> {
     if history.recorded.is_none() {
         return Ok(());
     }
@@ -74,10 +74,10 @@ async fn index_what_was_known(work: &Work, history: &History) -> Result<(), DbEr
 fn requirements(history: &History) -> Vec<Requirement> {
     let (from, to) = (quote(&history.valid_from), quote(&history.valid_to));
     let table = &history.id.table;
-    let check = |suffix: &str, says, accepted: Vec<String>| Requirement {
+    let check = |suffix: &str, rule, accepted: Vec<String>| Requirement {
         name: derived(table, suffix),
         kind: Kind::Constraint,
-        says,
+        rule,
         accepted,
     };
     let mut all = vec![
@@ -105,35 +105,35 @@ fn requirements(history: &History) -> Vec<Requirement> {
     all
 }
 
-/// Its B-tree is also the index that finds the version at a time: the last one that starts before it.
-/// PostgreSQL needs no other for that, and one more would be one more to write.
+/// Its B-tree also finds the version at a time, which is the last one that starts before it, so no other index is created
+/// for that.
 fn start(history: &History) -> Requirement {
     let columns = format!("({}, {})", identity(history), quote(&history.valid_from));
-    let standing = standing(history).map(|condition| format!(" WHERE {condition}"));
+    let not_corrected = not_corrected(history).map(|condition| format!(" WHERE {condition}"));
     Requirement {
         name: derived(&history.id.table, "_version_key"),
-        kind: match standing {
+        kind: match not_corrected {
             Some(_) => Kind::PartialUnique,
             None => Kind::Unique,
         },
-        says: "no two versions of one identity start at once",
-        accepted: vec![columns + &standing.unwrap_or_default()],
+        rule: "no two versions of one identity start at the same time",
+        accepted: vec![columns + &not_corrected.unwrap_or_default()],
     }
 }
 
 fn current(history: &History) -> Requirement {
     let open = format!("{} IS NULL", quote(&history.valid_to));
-    let conditions = match standing(history) {
+    let conditions = match not_corrected(history) {
         None => vec![open],
-        Some(standing) => vec![
-            format!("{open} AND {standing}"),
-            format!("{standing} AND {open}"),
+        Some(not_corrected) => vec![
+            format!("{open} AND {not_corrected}"),
+            format!("{not_corrected} AND {open}"),
         ],
     };
     Requirement {
         name: derived(&history.id.table, "_current_key"),
         kind: Kind::PartialUnique,
-        says: "an identity has one version without an end",
+        rule: "an identity has at most one version without an end",
         accepted: conditions
             .iter()
             .map(|condition| format!("({}) WHERE {condition}", identity(history)))
@@ -149,8 +149,8 @@ fn exclusion(history: &History) -> Requirement {
         .map(|column| format!("{} WITH {}, ", quote(&column.name), column.equals))
         .collect();
     let infinity = format!("'infinity'::pg_catalog.{}", history.time.column_type());
-    let standing = standing(history).map(|condition| format!(" WHERE ({condition})"));
-    let standing = standing.unwrap_or_default();
+    let not_corrected = not_corrected(history).map(|condition| format!(" WHERE ({condition})"));
+    let not_corrected = not_corrected.unwrap_or_default();
     let periods = [
         format!("{from}, coalesce({to}, {infinity}), '[)'"),
         format!("{from}, coalesce({to}, {infinity})"),
@@ -161,19 +161,19 @@ fn exclusion(history: &History) -> Requirement {
     Requirement {
         name: derived(&history.id.table, "_period_excl"),
         kind: Kind::Constraint,
-        says: "no two versions of one identity are valid at the same time",
+        rule: "no two versions of one identity are valid at the same time",
         accepted: periods
             .iter()
             .map(|period| {
                 format!(
-                    "EXCLUDE USING gist ({identity}pg_catalog.{range}({period}) WITH &&){standing}"
+                    "EXCLUDE USING gist ({identity}pg_catalog.{range}({period}) WITH &&){not_corrected}"
                 )
             })
             .collect(),
     }
 }
 
-/// The ways to write that one time is after another; NULL meets a check.
+/// The ways to write that one time is after another. A check that evaluates to NULL passes.
 fn after(later: &str, earlier: &str) -> Vec<String> {
     vec![
         format!("CHECK ({later} > {earlier})"),
@@ -187,8 +187,8 @@ fn identity(history: &History) -> String {
     quote_all(history.columns.iter().map(|column| column.name.as_str()))
 }
 
-/// The condition that a version has not been corrected, where corrected ones are kept.
-fn standing(history: &History) -> Option<String> {
+/// The condition that a version has not been corrected, in a bitemporal history.
+fn not_corrected(history: &History) -> Option<String> {
     let (_, to) = history.recorded.as_ref()?;
     Some(format!("{} IS NULL", quote(to)))
 }
@@ -217,11 +217,11 @@ async fn add(work: &Work, history: &History, requirement: &Requirement) -> Resul
     .await
     .map_err(|error| {
         DbErr::Migration(format!(
-            "{} cannot be a history: {} ({}), and the database says: {}; correct what is in the way and migrate again",
+            "{} cannot be a history: {} ({}), and the database reports: {}; correct the rows and migrate again",
             history.id,
-            requirement.says,
+            requirement.rule,
             requirement.name,
-            said(&error)
+            database_message(&error)
         ))
     })
 }
@@ -269,7 +269,7 @@ async fn definitions(work: &Work, table: &str) -> Result<Vec<(String, String)>, 
     rows.iter().map(read).collect()
 }
 
-/// The foreign key of the history, which keeps an identity for as long as it has versions.
+/// The foreign key of the history to its identity, which refuses to delete an identity that has versions.
 async fn refer_to_identity(work: &Work, history: &History, table: &Table) -> Result<(), DbErr> {
     let pairs = |columns: &[(String, String)]| {
         let mut columns = columns.to_vec();
@@ -304,12 +304,12 @@ async fn refer_to_identity(work: &Work, history: &History, table: &Table) -> Res
     };
     if !matches!(found.on_delete, OnDelete::NoAction | OnDelete::Restrict) {
         return Err(DbErr::Migration(format!(
-            "{} cannot be a history: its foreign key \"{}\" says ON DELETE {}, which changes or loses versions when \
-             their identity goes; make it NO ACTION",
+            "{} cannot be a history: its foreign key \"{}\" has ON DELETE {}, which changes or deletes versions when \
+             their identity is deleted; change it to NO ACTION",
             history.id, found.name, found.on_delete
         )));
     }
-    // Nothing to do where it is valid already.
+    // PostgreSQL does nothing where it is already valid.
     work.run(&format!(
         "ALTER TABLE {table} VALIDATE CONSTRAINT {}",
         quote(&found.name)

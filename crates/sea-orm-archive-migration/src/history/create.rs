@@ -1,4 +1,4 @@
-//! Making a history table, or taking one as it is.
+//! Creating a history table, or registering an existing table as one.
 
 use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_migration::DbErr;
@@ -10,8 +10,7 @@ use crate::{
     work::Work,
 };
 
-/// Creates the table that `wanted` describes where there is none, gives it the constraints that it
-/// lacks, and registers it.
+/// Creates the table that `wanted` describes if it does not exist, adds the missing constraints, and registers it.
 pub(crate) async fn create(work: &Work, wanted: &HistoryTable) -> Result<(), DbErr> {
     register::require(work).await?;
     feature::forget_dropped(work).await?;
@@ -19,7 +18,7 @@ pub(crate) async fn create(work: &Work, wanted: &HistoryTable) -> Result<(), DbE
     feature::changed(work, &history.id).await
 }
 
-/// As [`create`], before other features follow; `split` are the columns that come from the identity table.
+/// As [`create`], without notifying other features; `split` are the columns that are moved from the identity table.
 pub(crate) async fn ensure(
     work: &Work,
     wanted: &HistoryTable,
@@ -59,34 +58,33 @@ pub(crate) async fn ensure(
     let forced = work.unforce_all(tables).await?;
     constraint::add_missing(work, &history).await?;
     work.force_all(forced).await?;
-    default_to_the_context(work, &history).await?;
+    default_to_actor(work, &history).await?;
     register::put(work, &history).await?;
     Ok(history)
 }
 
-/// Who says so is, where the caller does not say it, the actor of the context. A default of the
-/// table's own stays.
-async fn default_to_the_context(work: &Work, history: &History) -> Result<(), DbErr> {
+/// Sets the actor of the context as the default of `recorded_by`, unless the column has a default already.
+async fn default_to_actor(work: &Work, history: &History) -> Result<(), DbErr> {
     match &history.recorded_by {
         Some(column) => context::default_to_actor(work, &history.id, column).await,
         None => Ok(()),
     }
 }
 
-/// The table whose rows last, locked against writes.
+/// The identity table, locked against writes.
 async fn identity(work: &Work, wanted: &HistoryTable) -> Result<Table, DbErr> {
     let (_, table) = wanted.identity_of()?;
     let identity = work.existing_table(&name::table(table)?).await?;
     if identity.is_partition || identity.has_inheritors {
         return Err(DbErr::Migration(format!(
-            "{} is a partition or is inherited from: a history keeps versions of the rows of a whole table",
+            "{} is a partition or is inherited from: a history holds versions of the rows of a whole table",
             identity.id
         )));
     }
     Ok(identity)
 }
 
-/// Refuses names that PostgreSQL would cut off, so that the second run would miss what the first made.
+/// Refuses names that PostgreSQL would truncate: a second run would not find what the first run created.
 fn refuse_names(wanted: &HistoryTable, identity: &[String]) -> Result<(), DbErr> {
     let columns: Vec<_> = wanted
         .columns
@@ -105,7 +103,7 @@ fn refuse_names(wanted: &HistoryTable, identity: &[String]) -> Result<(), DbErr>
         .try_for_each(|column| name::check(column))
 }
 
-/// Checks that the table is not registered as another history, and keeps what only the register knows.
+/// Checks that the table is not registered as another history, and adds what only the register contains.
 async fn verify_registered(work: &Work, history: History) -> Result<History, DbErr> {
     let Some(registered) = register::find(work, &history.id).await? else {
         return Ok(history);
@@ -121,8 +119,7 @@ async fn verify_registered(work: &Work, history: History) -> Result<History, DbE
     };
     if meaning(&registered) != meaning(&history) {
         return Err(DbErr::Migration(format!(
-            "{} is a history already, of {} by ({}), valid from \"{}\" to \"{}\"{}: this definition says something \
-             else",
+            "{} is already a history of {} by ({}), valid from \"{}\" to \"{}\"{}: this definition differs",
             history.id,
             registered.identity,
             registered.identity_names().join(", "),

@@ -1,4 +1,4 @@
-//! Whether a table that is there already can keep the versions that a definition describes.
+//! Whether an existing table fits the definition of a history.
 
 use sea_orm_archive_postgres::catalog::{Column, Table};
 use sea_orm_migration::{DbErr, sea_query::IntoTableRef};
@@ -8,13 +8,12 @@ use crate::{
     work::Work,
 };
 
-/// What the definition would make, for as long as it takes to compare it.
+/// The table that the definition describes. It exists only while it is compared.
 const EXPECTED: &str = "expected history";
 
 /// Refuses `found` where it differs from `wanted` in more than constraints, which can be added.
 ///
-/// The key may be another one, unless the definition gives its own; columns that the definition does
-/// not mention may be there.
+/// Another key is accepted unless the definition declares one, and so are additional columns.
 pub(crate) async fn verify(
     work: &Work,
     found: &Table,
@@ -60,7 +59,7 @@ async fn expected(
         .collect())
 }
 
-/// What keeps `found` from holding the values of `expected`.
+/// The reason why `found` cannot hold the values of `expected`.
 fn difference(expected: &Column, found: Option<&Column>) -> Option<String> {
     let name = &expected.name;
     let null = |not_null| if not_null { "NOT NULL" } else { "nullable" };
@@ -86,7 +85,7 @@ fn difference(expected: &Column, found: Option<&Column>) -> Option<String> {
         .then(|| format!("its column \"{name}\" is generated"))
 }
 
-/// The type, with the collation where two types differ in nothing else.
+/// The type, with the collation if it has one: two columns may differ in nothing else.
 fn described(column: &Column) -> String {
     match column.collation {
         0 => column.sql_type.clone(),

@@ -1,4 +1,4 @@
-//! Tables of versions, and the foreign keys that point at the version valid at a time.
+//! History tables, and the foreign keys to the version that was valid at a time.
 
 pub(crate) mod constraint;
 pub(crate) mod create;

@@ -1,4 +1,4 @@
-//! A history table, as everything here needs to know it.
+//! The model of a history table.
 
 use sea_orm_archive_postgres::catalog::TableId;
 
@@ -13,10 +13,10 @@ pub(crate) struct History {
     pub(crate) time: Time,
     pub(crate) valid_from: String,
     pub(crate) valid_to: String,
-    /// The columns that say from when and until when a version was known.
+    /// The columns of transaction time: from when and until when a version was recorded.
     pub(crate) recorded: Option<(String, String)>,
     pub(crate) recorded_by: Option<String>,
-    /// What was moved here out of the identity table.
+    /// The columns that `split_into_history` moved here from the identity table.
     pub(crate) split_columns: Option<Vec<String>>,
 }
 
@@ -33,29 +33,29 @@ impl History {
 /// A column of a history that refers to a column of its identity's primary key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct IdentityColumn {
-    /// In the history.
+    /// The column of the history.
     pub(crate) name: String,
-    /// In the identity table.
+    /// The column of the identity table.
     pub(crate) key: String,
     /// Its type and collation, as SQL.
     pub(crate) definition: String,
-    /// The operator that the key's index compares with.
+    /// The operator that the index of the key compares with.
     pub(crate) equals: String,
 }
 
 impl IdentityColumn {
-    /// The condition that two columns, as SQL, are equal.
+    /// The condition that two columns are equal, as SQL.
     pub(crate) fn equal(&self, left: &str, right: &str) -> String {
         format!("{left} {} {right}", self.equals)
     }
 
-    /// This column of the history that is called `alias`.
+    /// This column of the history with the alias `alias`.
     pub(crate) fn of(&self, alias: &str) -> String {
         format!("{alias}.{}", quote(&self.name))
     }
 }
 
-/// What periods are made of.
+/// The type of the bounds of periods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Time {
     Timestamps,
@@ -71,7 +71,7 @@ impl Time {
         }
     }
 
-    /// The type of a period, and the function that makes one.
+    /// The type of a period, and the function that constructs one.
     pub(crate) fn range(self) -> &'static str {
         match self {
             Self::Timestamps => "tstzrange",
@@ -79,7 +79,7 @@ impl Time {
         }
     }
 
-    /// The type of several periods, and the function that makes them.
+    /// The type of several periods, and the function that constructs one.
     pub(crate) fn multirange(self) -> &'static str {
         match self {
             Self::Timestamps => "tstzmultirange",
@@ -87,7 +87,7 @@ impl Time {
         }
     }
 
-    /// The time whose periods are of this type.
+    /// The type of the bounds of this type of period.
     pub(crate) fn of_range(range: &str) -> Self {
         if range == Self::Dates.range() {
             Self::Dates

@@ -1,4 +1,4 @@
-//! What a migration says of a history table.
+//! What a migration declares about a history table.
 
 use sea_orm_migration::{
     DbErr,
@@ -11,12 +11,12 @@ use sea_orm_migration::{
 
 use crate::history::model::{IdentityColumn, Time};
 
-/// A table of versions: what was true of an identity from one time to another.
+/// A history table, which holds the versions of identities: the values that were valid from one time to another.
 ///
-/// The identity is a row of another table, the one that lasts; the columns of the history that refer
-/// to its primary key take their types from there. Where nothing else is said the key is a bigint
-/// `id`, and a version is valid from `valid_from` to `valid_to`, both `timestamptz`; `valid_to` is NULL
-/// while the version is still true.
+/// The identity is a row of another table, the identity table. The columns of the history that refer
+/// to its primary key have the types of that key. By default the primary key of the history is a bigint
+/// `id`, and a version is valid from `valid_from` to `valid_to`, both `timestamptz`. `valid_to` is NULL
+/// for a version without an end.
 ///
 /// ```
 /// use sea_orm_archive_migration::HistoryTable;
@@ -66,12 +66,12 @@ impl HistoryTable {
         }
     }
 
-    /// Whose versions these are: `column` refers to the primary key of `table`.
+    /// Sets the identity table: `column` of the history refers to the primary key of `table`.
     pub fn identity(self, column: impl Into<String>, table: impl IntoTableRef) -> Self {
         self.identity_columns([column.into()], table)
     }
 
-    /// As [`identity`](Self::identity), for a primary key of several columns, in the key's order.
+    /// As [`identity`](Self::identity), for a primary key of several columns, in the order of the key.
     pub fn identity_columns<C: Into<String>>(
         mut self,
         columns: impl IntoIterator<Item = C>,
@@ -82,44 +82,44 @@ impl HistoryTable {
         self
     }
 
-    /// Adds a column: something that is true for a while.
+    /// Adds a column whose values are versioned.
     pub fn column(mut self, column: impl IntoColumnDef) -> Self {
         self.columns.push(column.into_column_def());
         self
     }
 
-    /// Gives the history this primary key, and not a bigint `id`.
+    /// Sets the primary key of the history, instead of a bigint `id`.
     pub fn key(mut self, column: impl IntoColumnDef) -> Self {
         self.key = Some(column.into_column_def());
         self
     }
 
-    /// Makes periods of whole days: the columns are `date`, the periods `daterange`.
+    /// Declares periods of whole days: the columns are `date`, the periods `daterange`.
     pub fn dates(mut self) -> Self {
         self.time = Time::Dates;
         self
     }
 
-    /// Calls the start of a version this, and not `valid_from`.
+    /// Sets the name of the column of the start of a version, instead of `valid_from`.
     pub fn valid_from(mut self, name: impl Into<String>) -> Self {
         self.valid_from = name.into();
         self
     }
 
-    /// Calls the end of a version this, and not `valid_to`.
+    /// Sets the name of the column of the end of a version, instead of `valid_to`.
     pub fn valid_to(mut self, name: impl Into<String>) -> Self {
         self.valid_to = name.into();
         self
     }
 
-    /// Adds a column for who made a version; it may be NULL and refers to nothing.
+    /// Adds a column that records who wrote a version. It may be NULL and has no foreign key.
     pub fn recorded_by(mut self, name: impl Into<String>, column_type: ColumnType) -> Self {
         self.recorded_by = Some((name.into(), column_type));
         self
     }
 
-    /// Keeps versions that were corrected, too: `recorded_from` says when a version was written, and
-    /// `recorded_to` when another one took its place. Versions may then overlap with corrected ones.
+    /// Retains corrected versions: `recorded_from` records when a version was written, and
+    /// `recorded_to` when another one replaced it. Versions may then overlap with corrected ones.
     pub fn bitemporal(self) -> Self {
         self.bitemporal_as("recorded_from", "recorded_to")
     }
@@ -134,19 +134,19 @@ impl HistoryTable {
         self
     }
 
-    /// The identity, which a definition cannot do without.
+    /// The identity, which every definition needs.
     pub(crate) fn identity_of(&self) -> Result<(&[String], &TableRef), DbErr> {
         match &self.identity {
             Some((columns, table)) if !columns.is_empty() => Ok((columns, table)),
             _ => Err(DbErr::Migration(
-                "a history table needs an identity: say whose versions it keeps with \
+                "a history table needs an identity: declare it with \
                  `.identity(\"department_id\", \"departments\")`"
                     .to_owned(),
             )),
         }
     }
 
-    /// The statement that creates the columns of this table as `name`; the constraints come later.
+    /// The statement that creates this table as `name`, without its constraints.
     pub(crate) fn create(
         &self,
         name: TableRef,
@@ -199,8 +199,8 @@ impl HistoryTable {
 
 /// A table of current values that is split into identities and their history.
 ///
-/// The history is described as a [`HistoryTable`], without the columns that move there: those keep
-/// their types, defaults and NOT NULL.
+/// The history is described as a [`HistoryTable`], without the columns that move there. Those
+/// retain their types, defaults and NOT NULL.
 ///
 /// ```
 /// use sea_orm_archive_migration::{HistorySplit, HistoryTable};
@@ -219,7 +219,7 @@ pub struct HistorySplit {
     pub(crate) since: Since,
 }
 
-/// From when the values that are there count as valid.
+/// The start of the versions of the existing values.
 #[derive(Clone, Debug)]
 pub(crate) enum Since {
     Now,
@@ -228,8 +228,7 @@ pub(crate) enum Since {
 }
 
 impl HistorySplit {
-    /// Splits the identity table of this history. Its values count as valid from now on, where nothing
-    /// else is said.
+    /// Splits the identity table of this history. By default its values are valid from now on.
     pub fn new(history: HistoryTable) -> Self {
         Self {
             history,
@@ -250,7 +249,7 @@ impl HistorySplit {
         self
     }
 
-    /// Lets all versions start at this time: a `DateTimeUtc`, or a `Date` where periods are of days.
+    /// Lets all versions start at this time: a `DateTimeUtc`, or a `Date` for periods of days.
     pub fn since(mut self, time: impl Into<Value>) -> Self {
         self.since = Since::Value(Box::new(time.into()));
         self
@@ -264,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_columns_of_a_history() {
+    fn history_has_columns_for_identity_periods_and_recording() {
         let history = HistoryTable::new("h")
             .identity("department_id", "departments")
             .column(string_len("name", 100))

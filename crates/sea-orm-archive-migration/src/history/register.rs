@@ -1,4 +1,4 @@
-//! `archive.history_table`: which tables keep versions, and of what.
+//! `archive.history_table`: the history tables, each with its identity table.
 
 use sea_orm_archive_postgres::catalog::{Table, TableId};
 use sea_orm_archive_postgres::schema;
@@ -11,39 +11,39 @@ use crate::{
     work::Work,
 };
 
-/// Refuses to go on where `install_archive` has not run, or was that of an older version.
+/// Refuses where `install_archive` has not run, or only that of an older version of this crate.
 pub(crate) async fn require(work: &Work) -> Result<(), DbErr> {
     if is_installed(work).await? {
         return Ok(());
     }
     Err(DbErr::Migration(
-        "the archive is not installed in this database, or by a version that knew no history tables: call \
+        "the archive is not installed in this database, or by a version without history tables: call \
          `manager.install_archive()` in an earlier migration"
             .to_owned(),
     ))
 }
 
-/// Whether the registers are there.
+/// Whether the registers exist.
 pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
     let sql =
         "SELECT pg_catalog.to_regclass('archive.temporal_foreign_key') IS NOT NULL AS installed";
     work.row(sql, []).await?.try_get("", "installed")
 }
 
-/// Forgets the histories that were dropped without a word to the register, and whose name no table has.
+/// Removes the histories that were dropped without the migration helpers, and whose name no table has.
 pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
-    work.run("DELETE FROM archive.history_table AS r WHERE archive.is_gone(r.history)")
+    work.run("DELETE FROM archive.history_table AS r WHERE archive.is_dropped(r.history)")
         .await
 }
 
-/// Forgets those whose place `table` has; whether there were any.
+/// Removes dropped histories that `table` replaced. Returns whether there were any.
 pub(crate) async fn take_over(work: &Work, table: &TableId) -> Result<bool, DbErr> {
-    let sql = "DELETE FROM archive.history_table AS r WHERE archive.is_gone(r.history, $1::bigint::oid) RETURNING 1";
+    let sql = "DELETE FROM archive.history_table AS r WHERE archive.is_dropped(r.history, $1::bigint::oid) RETURNING 1";
     let rows = work.rows(sql, [table.oid.into()]).await?;
     Ok(!rows.is_empty())
 }
 
-/// Registers `history`, in the place of what was registered of it before.
+/// Registers `history`, and replaces what was registered of it before.
 pub(crate) async fn put(work: &Work, history: &History) -> Result<(), DbErr> {
     let or_null = |name: Option<&String>| name.map_or("NULL".to_owned(), |name| literal(name));
     let (from, to) = match &history.recorded {
@@ -72,7 +72,7 @@ pub(crate) async fn put(work: &Work, history: &History) -> Result<(), DbErr> {
     table_names::note(work).await
 }
 
-/// Forgets `history`.
+/// Removes `history` from the register.
 pub(crate) async fn remove(work: &Work, history: &TableId) -> Result<(), DbErr> {
     work.run_with(
         "DELETE FROM archive.history_table WHERE history = $1::bigint::oid",
@@ -145,12 +145,12 @@ pub(crate) async fn identity_columns(
     Ok(columns.collect())
 }
 
-/// A column as SQL that means the same under any `search_path`.
+/// A column as SQL that has the same meaning on any `search_path`.
 pub(crate) struct Definition {
     pub(crate) name: String,
     /// With its collation.
     pub(crate) sql_type: String,
-    /// `DEFAULT ..`, or what else fills the column.
+    /// `DEFAULT ..`, or another clause that fills the column.
     pub(crate) source: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Taking a history away again.
+//! Dropping a history.
 
 use sea_orm_migration::DbErr;
 
@@ -6,7 +6,7 @@ use crate::{
     feature,
     history::{foreign_key, register},
     table_names,
-    work::{Work, said},
+    work::{Work, database_message},
 };
 
 /// Drops the history called `name`, if it exists, with all its versions.
@@ -24,11 +24,11 @@ pub(crate) async fn history(work: &Work, name: &str) -> Result<(), DbErr> {
     table_names::accept(work, &table.id).await?;
     if register::find(work, &table.id).await?.is_none() {
         if was_replaced {
-            // The history that is meant was dropped before; what has its name is the application's.
+            // The history was dropped before, and the table that has its name now belongs to the application.
             return Ok(());
         }
         return Err(DbErr::Migration(format!(
-            "{} is not registered as a history: drop it with `manager.drop_table(..)` if it is meant",
+            "{} is not registered as a history: drop it with `manager.drop_table(..)` if that is intended",
             table.id
         )));
     }
@@ -40,7 +40,7 @@ pub(crate) async fn history(work: &Work, name: &str) -> Result<(), DbErr> {
             DbErr::Migration(format!(
                 "{} cannot be dropped while something depends on it: {}",
                 table.id,
-                said(&error)
+                database_message(&error)
             ))
         })
 }

@@ -1,4 +1,4 @@
-//! Turning a table of current values into identities and their history.
+//! Splitting a table of current values into identities and their history.
 
 use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_archive_postgres::schema;
@@ -13,7 +13,7 @@ use crate::{
         register::{self, Definition},
     },
     name::{self, literal, quote, quote_all},
-    work::{Work, said},
+    work::{Work, database_message},
 };
 
 /// Moves columns of the identity table into a new history, one version for each row.
@@ -27,7 +27,7 @@ pub(crate) async fn split(work: &Work, wanted: &HistorySplit) -> Result<(), DbEr
     let identity = lock(work, &name::table(identity)?).await?;
     verify_columns(wanted, &identity)?;
     refuse_dependents(work, &identity, &wanted.columns).await?;
-    // Every tenant's rows get a version, also where the owner is under policies.
+    // The rows of every tenant get a version, also where policies apply to the owner.
     let forced = work.unforce_all(vec![identity.id.sql()]).await?;
     refuse_unknown_start(work, wanted, &identity).await?;
     let definitions = register::definitions(work, &identity.id).await?;
@@ -37,12 +37,12 @@ pub(crate) async fn split(work: &Work, wanted: &HistorySplit) -> Result<(), DbEr
     copy(work, wanted, &history).await?;
     drop_columns(work, &history, &wanted.columns).await?;
     work.force_all(forced).await?;
-    // The versions learn from their identities whose they are, so they have to be there first.
+    // Tenancy sets the tenant of versions from their identities, so the versions have to exist first.
     feature::changed(work, &history.id).await?;
     feature::changed(work, &history.identity).await
 }
 
-/// Whether this was done before. A history that came from elsewhere is in the way.
+/// Whether this split was done before. Refuses where the name belongs to another table.
 async fn is_split(work: &Work, wanted: &HistorySplit) -> Result<bool, DbErr> {
     let Some(table) = work.table(&name::table(&wanted.history.table)?).await? else {
         return Ok(false);
@@ -55,12 +55,12 @@ async fn is_split(work: &Work, wanted: &HistorySplit) -> Result<bool, DbErr> {
         return Ok(true);
     }
     Err(DbErr::Migration(format!(
-        "there is a {} already, and it was not made by this split: drop it, or give the history another name",
+        "there is a {} already, and it was not created by this split: drop it, or give the history another name",
         table.id
     )))
 }
 
-/// The table of this name, locked against everybody: its columns will go.
+/// The table of this name, locked also against reads: its columns will be dropped.
 pub(super) async fn lock(work: &Work, name: &str) -> Result<Table, DbErr> {
     let table = work
         .table(name)
@@ -85,7 +85,7 @@ fn verify_columns(wanted: &HistorySplit, identity: &Table) -> Result<(), DbErr> 
     }
     if identity.archive_table.is_some() {
         return refuse(
-            "has an archive table, whose rows would keep the columns: split it before it is archived"
+            "has an archive table, whose rows would retain the columns: split it before it is archived"
                 .to_owned(),
         );
     }
@@ -100,7 +100,7 @@ fn verify_columns(wanted: &HistorySplit, identity: &Table) -> Result<(), DbErr> 
         }
         if column.generated || !column.identity.is_empty() {
             return refuse(format!(
-                "computes the column \"{name}\" itself, and a version has to keep what it was: make it an \
+                "generates the column \"{name}\", and a version has to store its value: change it to an \
                  ordinary column first"
             ));
         }
@@ -108,8 +108,8 @@ fn verify_columns(wanted: &HistorySplit, identity: &Table) -> Result<(), DbErr> 
     Ok(())
 }
 
-/// Refuses to drop columns that something else needs: PostgreSQL would drop indexes and constraints
-/// without a word, and stop at a view only after the rows were copied.
+/// Refuses to drop columns that another object depends on: PostgreSQL would drop indexes and constraints silently, and
+/// refuse because of a view only after the rows were copied.
 async fn refuse_dependents(work: &Work, identity: &Table, columns: &[String]) -> Result<(), DbErr> {
     let rows = work
         .rows(
@@ -126,14 +126,14 @@ async fn refuse_dependents(work: &Work, identity: &Table, columns: &[String]) ->
     }
     Err(DbErr::Migration(format!(
         "{} cannot lose {}, which something depends on: {}; drop it first, and create it on the history if it is \
-         still meant",
+         still needed",
         identity.id,
         quote_all(columns.iter().map(String::as_str)),
         dependents.join("; ")
     )))
 }
 
-/// Refuses a start that is NULL, not finite, or of another type than the history's.
+/// Refuses a start that is NULL, not finite, or not of the type of the history.
 async fn refuse_unknown_start(
     work: &Work,
     wanted: &HistorySplit,
@@ -157,8 +157,8 @@ async fn refuse_unknown_start(
         .await?;
     if !same.try_get::<bool>("", "same")? {
         return Err(DbErr::Migration(format!(
-            "{}.\"{name}\" is {}, and versions start at a {time}: change its type first, saying which time zone it \
-             was written in, or make a history of days with `.dates()`",
+            "{}.\"{name}\" is {}, and versions start at a {time}: change its type first, with the time zone of its \
+             values, or declare a history of days with `.dates()`",
             identity.id, column.sql_type
         )));
     }
@@ -181,15 +181,14 @@ async fn refuse_unknown_start(
     match rows.first() {
         None => Ok(()),
         Some(row) => Err(DbErr::Migration(format!(
-            "the row {} of {} has no finite time in \"{name}\", and its version would not know when it starts: give \
-             it one first",
+            "the row {} of {} has no finite time in \"{name}\", which would be the start of its version: set one first",
             row.try_get::<String>("", "key")?,
             identity.id
         ))),
     }
 }
 
-/// The history with the columns that move, as they are.
+/// The history with the columns that move, unchanged.
 fn with_columns(
     wanted: &HistorySplit,
     identity: &Table,
@@ -217,8 +216,8 @@ fn moved_definition(moved: &Definition, not_null: bool) -> ColumnDef {
     column
 }
 
-/// Gives the columns that moved their defaults. They are not in the statement that creates the history: it is run on
-/// the author's `search_path`, and they are written for ours.
+/// Sets the defaults of the columns that moved. They are not in the statement that creates the history, which runs on the
+/// `search_path` of the author: their text is valid on ours.
 async fn set_defaults(
     work: &Work,
     history: &History,
@@ -249,7 +248,7 @@ pub(super) fn default_of(source: &str) -> Option<&str> {
     source.strip_prefix("DEFAULT ")
 }
 
-/// One version for each row of the identity table, and not one less.
+/// Inserts one version for each row of the identity table, and checks the number.
 async fn copy(work: &Work, wanted: &HistorySplit, history: &History) -> Result<(), DbErr> {
     let identity = history.identity_names();
     let keys = history.columns.iter().map(|column| column.key.as_str());
@@ -273,7 +272,7 @@ async fn copy(work: &Work, wanted: &HistorySplit, history: &History) -> Result<(
         DbErr::Migration(format!(
             "the rows of {} cannot become versions: {}",
             history.identity,
-            said(&error)
+            database_message(&error)
         ))
     })?;
     let rows = work.count(&history.identity.sql(), "true").await?;
@@ -282,7 +281,7 @@ async fn copy(work: &Work, wanted: &HistorySplit, history: &History) -> Result<(
         return Ok(());
     }
     Err(DbErr::Migration(format!(
-        "{} has {rows} rows, and {versions} versions were made of them: a trigger or a rule on {} is in the way",
+        "{} has {rows} rows, and {versions} versions were created: a trigger or a rule on {} interferes",
         history.identity, history.id
     )))
 }
@@ -291,7 +290,7 @@ async fn copy(work: &Work, wanted: &HistorySplit, history: &History) -> Result<(
 fn start(wanted: &HistorySplit) -> (String, Option<Value>) {
     let time = wanted.history.time.column_type();
     match &wanted.since {
-        // One time for all of them, and not one for each.
+        // A subquery, so that all versions start at the same time.
         Since::Now => (
             format!("(SELECT pg_catalog.clock_timestamp())::pg_catalog.{time}"),
             None,
@@ -321,7 +320,7 @@ pub(super) async fn drop_columns(
             "{} cannot lose {}: {}",
             history.identity,
             quote_all(columns.iter().map(String::as_str)),
-            said(&error)
+            database_message(&error)
         ))
     })
 }

@@ -1,4 +1,4 @@
-//! Giving the columns of a history back to the table of its identities.
+//! Moving the columns of a history back to its identity table.
 
 use sea_orm_archive_postgres::schema;
 use sea_orm_archive_postgres::template::fill;
@@ -14,7 +14,7 @@ use crate::{
     },
     name::{literal, quote},
     tenancy,
-    work::{Work, said},
+    work::{Work, database_message},
 };
 
 /// Moves the columns back and drops the history called `name`, where every identity has one version
@@ -29,7 +29,7 @@ pub(crate) async fn unsplit(work: &Work, name: &str) -> Result<(), DbErr> {
     let split = history.and_then(|history| Some((history.split_columns.clone()?, history)));
     let Some((columns, history)) = split else {
         return Err(DbErr::Migration(format!(
-            "{} was not made by `split_into_history`: drop it with `manager.drop_history_table(..)`",
+            "{} was not created by `split_into_history`: drop it with `manager.drop_history_table(..)`",
             table.id
         )));
     };
@@ -44,7 +44,7 @@ pub(crate) async fn unsplit(work: &Work, name: &str) -> Result<(), DbErr> {
     work.unforce(&history.id.sql()).await?;
     refuse_loss(work, &history).await?;
     refuse_more_columns(work, &history, &columns).await?;
-    // Its values come back to every tenant's rows, and none is given to another.
+    // The update writes rows of every tenant, and changes the tenant of none.
     tenancy::lift_guards(work, &history.identity).await?;
     give_back(work, &history, &columns).await?;
     register::remove(work, &history.id).await?;
@@ -54,14 +54,14 @@ pub(crate) async fn unsplit(work: &Work, name: &str) -> Result<(), DbErr> {
             DbErr::Migration(format!(
                 "{} cannot be dropped: {}",
                 history.id,
-                said(&error)
+                database_message(&error)
             ))
         })?;
     work.force_all(identity).await?;
     feature::changed(work, &history.identity).await
 }
 
-/// Refuses to go back where versions would be lost, or there is none to take a value from.
+/// Refuses where versions would be lost, or where an identity has no current version.
 async fn refuse_loss(work: &Work, history: &History) -> Result<(), DbErr> {
     let ended: Vec<_> = [&history.valid_to]
         .into_iter()
@@ -108,9 +108,8 @@ async fn refuse_loss(work: &Work, history: &History) -> Result<(), DbErr> {
     )))
 }
 
-/// Refuses to go back where a column that did not come from the identity table holds values: they would
-/// be lost. Keys, periods and the times of recording are what a history is made of, and go with it; so does the
-/// tenant, which the identity has.
+/// Refuses where a column that did not come from the identity table holds values, which would be lost. The values of keys,
+/// periods and transaction time are dropped with the history, and so is the tenant column, which the identity table has.
 async fn refuse_more_columns(
     work: &Work,
     history: &History,
@@ -131,7 +130,7 @@ async fn refuse_more_columns(
             continue;
         }
         let name = quote(&column.name);
-        // A composite value with a NULL in it is not IS NOT NULL.
+        // IS NOT NULL is false for a composite value that contains a NULL.
         let rows = work
             .count(&history.id.sql(), &format!("{name} IS DISTINCT FROM NULL"))
             .await?;
@@ -144,7 +143,7 @@ async fn refuse_more_columns(
     }
     Err(DbErr::Migration(format!(
         "{} cannot be put back into {}: it holds values that did not come from there, and they would be lost: {}; \
-         keep them elsewhere, and drop the columns first",
+         copy them elsewhere, and drop the columns first",
         history.id,
         history.identity,
         held.join(", ")
@@ -188,8 +187,8 @@ async fn give_back(work: &Work, history: &History, columns: &[String]) -> Result
         same.join(" AND ")
     ))
     .await?;
-    // A constraint that waits for the end of the transaction would keep the table from being altered, and
-    // a trigger that waits for it could still change what came back.
+    // PostgreSQL does not alter a table with pending trigger events, and a deferred trigger could still change the
+    // restored values.
     work.run_on_callers_path("SET CONSTRAINTS ALL IMMEDIATE")
         .await?;
     verify_given_back(work, history, columns).await?;
@@ -200,7 +199,7 @@ async fn give_back(work: &Work, history: &History, columns: &[String]) -> Result
         .await
 }
 
-/// Checks that every value is back: the history, which has them too, is about to go.
+/// Checks that every value was moved back, before the history is dropped.
 async fn verify_given_back(
     work: &Work,
     history: &History,

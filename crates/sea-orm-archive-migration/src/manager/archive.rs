@@ -1,4 +1,4 @@
-//! What a migration calls.
+//! The API for migrations: installing the archive, and archive tables.
 
 use std::{borrow::Borrow, future::Future};
 
@@ -14,17 +14,18 @@ use crate::{
     work::Work,
 };
 
-/// The archive's part of a [`SchemaManager`].
+/// Adds the methods for archive tables to a [`SchemaManager`].
 ///
-/// Each method does all of its work or nothing; see [the crate](crate) for what an archive table is.
+/// Each method does all of its work or nothing. [The crate](crate) describes archive tables.
 pub trait ArchiveSchema {
-    /// Creates the archival table, the registers and the functions that moves run through.
+    /// Creates the archival table, the registers, and the functions that archive and restore call.
     ///
     /// In the database: the schema `archive`, the tables `archive.archival`, `archive.archived_table`,
     /// `archive.detached_link`, `archive.history_table`, `archive.temporal_foreign_key`,
-    /// `archive.context_setting`, `archive.stamped_table` and `archive.fresh_look`, which stays empty, and the functions of the runtime, all with IF NOT EXISTS or
-    /// OR REPLACE. Run it again after an update of the crate: it replaces the functions. What other roles
-    /// may do with them is [`grant_archive`](Self::grant_archive)'s; run that again, too.
+    /// `archive.context_setting`, `archive.stamped_table` and `archive.snapshot_probe`, which stays empty, and
+    /// the functions of the runtime, all with IF NOT EXISTS or OR REPLACE. Run it again after an update of the
+    /// crate: it replaces the functions. [`grant_archive`](Self::grant_archive) grants other roles the use of
+    /// them; run that again, too.
     ///
     /// # Errors
     ///
@@ -43,12 +44,12 @@ pub trait ArchiveSchema {
     /// Gives the settings of the context other names than `app.current_user`, `app.current_org_id`,
     /// `app.request_id` and `app.request_details`.
     ///
-    /// In the database: the names are kept in `archive.context_setting`, and the functions that read and
-    /// write the settings are replaced. Programs need not be told: they call those functions.
+    /// In the database: the names are stored in `archive.context_setting`, and the functions that read and
+    /// write the settings are replaced. Programs do not change: they call those functions.
     ///
     /// # Errors
     ///
-    /// Where nothing is installed, and where a name is not two names with a dot between them.
+    /// Where the archive is not installed, and where a name is not two names with a dot between them.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::{ArchiveSchema, ContextSettings};
@@ -66,15 +67,15 @@ pub trait ArchiveSchema {
         settings: ContextSettings,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Drops what [`install_archive`](Self::install_archive) created, the archival table with it.
+    /// Drops what [`install_archive`](Self::install_archive) created, including the archival table.
     ///
-    /// Archive tables that are still registered stay as tables. The schema `archive` stays if it holds anything
-    /// else. Nothing happens where nothing is installed.
+    /// Archive tables that are still registered stay as tables. The schema `archive` stays if it contains
+    /// other objects. Nothing happens where the archive is not installed.
     ///
     /// # Errors
     ///
-    /// While a registered archive table holds rows: without the archival table they could not be restored. And while there
-    /// is a temporal foreign key.
+    /// While a registered archive table holds rows: without the archival table they could not be restored. While
+    /// a temporal foreign key exists, a table is stamped, or a table is under tenancy.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::ArchiveSchema;
@@ -89,12 +90,12 @@ pub trait ArchiveSchema {
     /// Lets a role that does not own the schema `archive` archive and restore.
     ///
     /// In the database: USAGE on the schema, EXECUTE on its functions (but not on trigger functions and
-    /// `make_audit_partitions`), SELECT on the archival table and the registers. The rights on tables are those that the
-    /// role was granted there; an archive table has the grants of its table.
+    /// `make_audit_partitions`), SELECT on the archival table and the registers. The role also needs the
+    /// privileges on the tables themselves; an archive table has the grants of its table.
     ///
     /// # Errors
     ///
-    /// Where there is no such role, or nothing is installed.
+    /// Where there is no such role, or the archive is not installed.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::ArchiveSchema;
@@ -110,7 +111,7 @@ pub trait ArchiveSchema {
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Takes back what [`grant_archive`](Self::grant_archive) gave; its `down`.
+    /// Revokes what [`grant_archive`](Self::grant_archive) granted; its `down`.
     ///
     /// # Errors
     ///
@@ -131,8 +132,8 @@ pub trait ArchiveSchema {
 
     /// Creates a table and its archive table, and registers them.
     ///
-    /// The statement is that of `manager.create_table(..)`; IF NOT EXISTS is added to it, so a table
-    /// that is there stays as it is. For `posts` the database then runs
+    /// The statement is that of `manager.create_table(..)`. IF NOT EXISTS is added to it, so an existing
+    /// table does not change. For `posts` the database then runs
     ///
     /// ```sql
     /// CREATE TABLE "public"."deleted_posts" (LIKE "public"."posts");
@@ -147,14 +148,14 @@ pub trait ArchiveSchema {
     /// ```
     ///
     /// and gives the archive table the owner, the grants, the row-level security and the policies of the
-    /// table. A role that may DELETE active rows may INSERT archived ones. A sequence that the key's
-    /// default draws from and that belongs to nobody belongs to the key's column afterwards.
+    /// table. A role that may DELETE active rows may INSERT archived ones. Where the default of the key
+    /// draws from a sequence that no column owns, the column of the key owns it afterwards.
     ///
     /// # Errors
     ///
     /// Where the table has no primary key, is a partition, is inherited from, or has a column with the
-    /// name of an added one; where `deleted_` and its name are longer than 63 bytes; where a table
-    /// has the archive table's name and does not fit; and where nothing is installed.
+    /// name of an added one; where `deleted_` and its name are longer than 63 bytes; where an existing
+    /// table has the name of the archive table and does not fit; and where the archive is not installed.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::{ArchivedTable, ArchiveSchema};
@@ -176,7 +177,7 @@ pub trait ArchiveSchema {
     ///                 .table("invoices")
     ///                 .col(ColumnDef::new("id").uuid().not_null().primary_key()),
     ///         )
-    ///         .archive table("invoice_archive")
+    ///         .archive_table("invoice_archive")
     ///         .deleted_by(ColumnType::Uuid),
     ///     )
     ///     .await?;
@@ -192,11 +193,11 @@ pub trait ArchiveSchema {
     /// [`create_archived_table`](Self::create_archived_table).
     ///
     /// In the database: one DROP TABLE for both, without CASCADE. Nothing happens where there is no
-    /// such table. What the archival table says of it stays.
+    /// such table. Its archival records stay.
     ///
     /// # Errors
     ///
-    /// While a foreign key, a view or something else depends on one of the tables.
+    /// While a foreign key, a view or another object depends on one of the tables.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::ArchiveSchema;
@@ -211,11 +212,11 @@ pub trait ArchiveSchema {
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Gives a table that is there already an archive table, and registers them.
+    /// Gives an existing table an archive table, and registers them.
     ///
     /// The archive table is that of [`create_archived_table`](Self::create_archived_table). The table itself is
-    /// locked against writes meanwhile, and not changed. A table of the archive table's name that fits in every
-    /// column is taken as it is, with its rows.
+    /// locked against writes meanwhile, and does not change. An existing table with the name of the archive
+    /// table becomes the archive table, with its rows, if all its columns fit.
     ///
     /// # Errors
     ///
@@ -238,14 +239,14 @@ pub trait ArchiveSchema {
         table: impl Into<ExistingTable>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Drops the archive table of a table and keeps the table; the `down` of
+    /// Drops the archive table of a table, and not the table; the `down` of
     /// [`archive_existing_table`](Self::archive_existing_table).
     ///
     /// Nothing happens where there is no such table or no archive table.
     ///
     /// # Errors
     ///
-    /// While the archive table holds rows, or something depends on it.
+    /// While the archive table holds rows, or another object depends on it.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::ArchiveSchema;
@@ -262,21 +263,21 @@ pub trait ArchiveSchema {
 
     /// Changes a table and its archive table together.
     ///
-    /// The statement is that of `manager.alter_table(..)`. It runs on the table; the archive table then gets
-    /// what it did to the columns: added, renamed, dropped, another type, NOT NULL or not. Foreign
-    /// keys, defaults, identities, generated columns and unique constraints stay the table's own; a
-    /// new foreign key gets its index on the archive table. The archived rows get what the active ones got: a
-    /// new column's default, the next ids of an identity, the value of a generated column. Dropping a
-    /// column drops what is archived in it, too.
+    /// The statement is that of `manager.alter_table(..)`. It runs on the table. Its changes of the columns are
+    /// then applied to the archive table: columns added, renamed or dropped, types, NOT NULL. Foreign keys,
+    /// defaults, identities, generated columns and unique constraints belong to the table alone; a new foreign
+    /// key gets its index on the archive table. A new column gets the same values in archived rows as in active
+    /// ones: its default, the next ids of an identity, or the value of a generated column. Dropping a column
+    /// also drops its archived values.
     ///
-    /// A type that is changed with USING is changed by the same statement in the archive table, so it needs a
-    /// statement of its own. To run twice, a statement needs `add_column_if_not_exists` and
-    /// `drop_column_if_exists`, as ever.
+    /// A type change with USING runs as the same statement on the archive table, so it needs a separate
+    /// statement. To run twice, a statement needs `add_column_if_not_exists` and `drop_column_if_exists`, as
+    /// with `alter_table`.
     ///
     /// # Errors
     ///
     /// Where there is no such table, or it has no archive table; where archived rows do not fit, such as a new
-    /// NOT NULL column without a default, or NOT NULL where an archived row has none; and as in
+    /// NOT NULL column without a default, or NOT NULL where an archived row has NULL; and as in
     /// [`sync_archived_table`](Self::sync_archived_table) where the tables differed before.
     ///
     /// ```no_run
@@ -298,20 +299,19 @@ pub trait ArchiveSchema {
         statement: impl Borrow<TableAlterStatement>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Gives the archive table what its table got behind its back.
+    /// Brings the archive table in line with its table after a change without the migration helpers.
     ///
-    /// Columns that the table got, with the value that their default gives the archived rows; other
-    /// types; NOT NULL or not; another primary key; indexes of new foreign keys; grants, row-level
-    /// security and policies that the archive table lacks. Columns that the table lost are dropped where no
-    /// archived row has a value in them. A column that was renamed looks like one that was lost and
-    /// one that is new: rename it with [`alter_archived_table`](Self::alter_archived_table), or in
-    /// the archive table by hand. Nothing changes where nothing differs.
+    /// It adds new columns, filled with their default in archived rows; changes types, NOT NULL and the primary
+    /// key; and adds indexes of new foreign keys, and missing grants, row-level security and policies. It drops
+    /// columns that the table no longer has, if no archived row has a value in them. It sees a renamed column
+    /// as a dropped one and a new one: rename it with [`alter_archived_table`](Self::alter_archived_table), or
+    /// rename it in the archive table with plain SQL. Nothing changes where the tables do not differ.
     ///
     /// # Errors
     ///
-    /// Where the archived rows do not fit, naming the column and how many there are: a new column
-    /// that is NOT NULL and has no default, NULL where the table has NOT NULL, a type that they do not
-    /// convert to, a lost column in which they have values. And where the table has no archive table.
+    /// Where the archived rows do not fit, with the column and the number of rows: a new column
+    /// that is NOT NULL and has no default, NULL where the table has NOT NULL, a type that they cannot be
+    /// converted to, a dropped column in which they have values. And where the table has no archive table.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::ArchiveSchema;
@@ -328,14 +328,15 @@ pub trait ArchiveSchema {
 
     /// Sets the sequence of a table's key past the ids of the table and its archive table.
     ///
-    /// For after an import that brought ids along. The next id is the first of the sequence after the
+    /// Call it after an import of rows with ids. The next id is the first of the sequence after the
     /// maximum over both tables (the minimum, if it counts down), or its start where both are empty.
-    /// Both tables are locked against writes meanwhile, but not against a session that has drawn an
-    /// id and not inserted it yet, or one that has drawn ids ahead (CACHE).
+    ///
+    /// Race: both tables are locked against writes meanwhile, but a session may have drawn an id that it has
+    /// not inserted yet, or several ids in advance (CACHE).
     ///
     /// # Errors
     ///
-    /// Where there is no such table, or its key has no sequence that belongs to it.
+    /// Where there is no such table, or its key does not own a sequence.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::ArchiveSchema;

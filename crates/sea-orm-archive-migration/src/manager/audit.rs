@@ -1,4 +1,4 @@
-//! What a migration calls for the audit log.
+//! The API for migrations: the audit log.
 
 use std::future::Future;
 
@@ -9,18 +9,18 @@ use crate::{
     work::Work,
 };
 
-/// The part of a [`SchemaManager`] that makes the audit log.
+/// Adds the methods for the audit log to a [`SchemaManager`].
 ///
-/// The database itself writes the log, in triggers: whoever changes a row of an audited table leaves an entry,
-/// by SeaORM, in SQL by hand, in bulk or through a cascade. Each method does all of its work or nothing, and
+/// Triggers in the database write the log: every change of a row of an audited table leaves an entry, whether by
+/// SeaORM, in plain SQL, in bulk or through a cascade. Each method does all of its work or nothing, and
 /// needs [`install_archive`](crate::ArchiveSchema::install_archive) to have run.
 pub trait AuditSchema {
     /// Creates the log, with partitions for this month and the next three.
     ///
-    /// In the database: `archive.audit_entry`, partitioned by month, and its default partition, which takes what
-    /// no month has a partition for; `archive.audit_details`, what is known of requests; the register
-    /// `archive.audited_table`; `archive.audit_handover`, empty between transactions; and functions. Run it again
-    /// after an update of the crate: it replaces the functions, those of audited tables too.
+    /// In the database: `archive.audit_entry`, partitioned by month, and its default partition, for entries of
+    /// months without a partition; `archive.audit_details`, the details of requests; the register
+    /// `archive.audited_table`; `archive.audit_move`, empty between transactions; and functions. Run it again
+    /// after an update of the crate: it replaces the functions, also those of audited tables.
     ///
     /// # Errors
     ///
@@ -41,33 +41,33 @@ pub trait AuditSchema {
     /// ```
     fn install_audit(&self) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Drops the log with every entry of it; the `down` of [`install_audit`](Self::install_audit).
+    /// Drops the log with all its entries; the `down` of [`install_audit`](Self::install_audit).
     ///
     /// # Errors
     ///
     /// While a table is audited.
     fn uninstall_audit(&self) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Audits a table from now on; called again, in the way that is said now.
+    /// Audits a table from now on. Another call replaces the options of the table.
     ///
-    /// In the database: a trigger function of its own, `archive.audit_` and a number, SECURITY DEFINER with a
-    /// pinned `search_path`, and four statement triggers on the table, on each of its partitions, and on its
+    /// In the database: a trigger function for the table, `archive.audit_` and a number, SECURITY DEFINER with a
+    /// fixed `search_path`, and four statement triggers on the table, on each of its partitions, and on its
     /// archive table: AFTER INSERT, UPDATE and DELETE with transition tables, and BEFORE TRUNCATE. The table is locked
-    /// against writes meanwhile, and not changed.
+    /// against writes meanwhile, and does not change.
     ///
-    /// An entry of an UPDATE holds the old and new values of the columns that changed, of an INSERT the new row,
-    /// of a DELETE and a TRUNCATE the old one. A row that is archived or restored leaves one entry, ARCHIVE or
-    /// RESTORE, with the archival's id. A row whose primary key changes is another row: DELETE and INSERT.
-    /// What changed to the same value, byte for byte, leaves none.
+    /// The entry of an UPDATE contains the old and new values of the columns that changed, that of an INSERT the new row,
+    /// that of a DELETE or a TRUNCATE the old row. A row that is archived or restored leaves one entry, ARCHIVE or
+    /// RESTORE, with the id of the archival. An update of the primary key is logged as a DELETE and an INSERT.
+    /// An update that sets the same value, byte for byte, leaves none.
     ///
-    /// Columns that are added later are audited as well: until this is called again, or
-    /// [`alter_archived_table`](crate::ArchiveSchema::alter_archived_table), in a slower way. A partition that is
-    /// attached later is audited through its table; for changes by its own name call this again.
+    /// Columns that are added later are audited as well, but slower until this or
+    /// [`alter_archived_table`](crate::ArchiveSchema::alter_archived_table) is called again. A partition that is
+    /// attached later is audited when its table is changed; for changes by its own name call this again.
     ///
     /// # Errors
     ///
     /// Where there is no such table, or no log; where the table has no primary key, is a partition, is inherited
-    /// from, or is an archive table; where a column to exclude or redact is not there, or is of the key.
+    /// from, or is an archive table; where a column to exclude or redact does not exist, or is part of the key.
     ///
     /// See [`install_audit`](Self::install_audit) for an example.
     fn audit_table(
@@ -75,7 +75,7 @@ pub trait AuditSchema {
         table: impl Into<AuditedTable>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Audits a table no longer; the `down` of [`audit_table`](Self::audit_table). Its entries stay.
+    /// Stops auditing a table; the `down` of [`audit_table`](Self::audit_table). Its entries stay.
     ///
     /// Nothing happens where it is not audited.
     fn unaudit_table(
@@ -83,13 +83,13 @@ pub trait AuditSchema {
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Makes the partitions of this month and of the next `months`, 24 at most.
+    /// Creates the partitions of this month and of the next `months`, 24 at most.
     ///
-    /// Entries that are in the default partition for want of one of these move there. Call it from a
+    /// Entries of these months move there from the default partition. Call it from a
     /// migration; an application calls `sea_orm_archive::audit::make_partitions(&db, months)`, and cron
-    /// `psql -c 'SELECT archive.make_audit_partitions(3)'`. Where nothing is missing it takes no lock. Otherwise PostgreSQL
-    /// locks the default partition until the end of the transaction: reads of the log wait, and writes in a month without a
-    /// partition. So call it in a short transaction.
+    /// `psql -c 'SELECT archive.make_audit_partitions(3)'`. Where no partition is missing it takes no lock. Otherwise PostgreSQL
+    /// locks the default partition until the end of the transaction: reads of the log wait, and so do writes in a month
+    /// without a partition. So call it in a short transaction.
     ///
     /// # Errors
     ///
@@ -98,12 +98,12 @@ pub trait AuditSchema {
 
     /// Drops the entries of every month that ended before the month of `before`, a date such as `2026-01-31`.
     ///
-    /// In the database: DROP TABLE of those partitions, which takes the log for a moment, and a DELETE from
-    /// the default one. What a row was like before then cannot be told any more, and is an error to ask.
+    /// In the database: DROP TABLE of those partitions, which locks the log briefly, and a DELETE from
+    /// the default one. Reading a row as of an earlier time is an error afterwards.
     ///
     /// # Errors
     ///
-    /// Where `before` is no date.
+    /// Where `before` is not a date.
     fn drop_audit_partitions(
         &self,
         before: impl Into<String>,
@@ -111,7 +111,7 @@ pub trait AuditSchema {
 
     /// Lets a role read the log.
     ///
-    /// In the database: USAGE on the schema, SELECT on the log. Nobody but its owner can change, delete or
+    /// In the database: USAGE on the schema, SELECT on the log. Only its owner can change, delete or
     /// forge entries, so let the application log in as another role than the one that migrates.
     ///
     /// # Errors
@@ -122,16 +122,16 @@ pub trait AuditSchema {
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Takes back what [`grant_audit`](Self::grant_audit) gave.
+    /// Revokes what [`grant_audit`](Self::grant_audit) granted.
     fn revoke_audit(
         &self,
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Lets a role make partitions of the log, for a task of the application or for cron; it reads no entry by that.
+    /// Lets a role create partitions of the log, for a task of the application or for cron. The role cannot read entries.
     ///
     /// In the database: USAGE on the schema, EXECUTE on `archive.make_audit_partitions(integer)`, which runs as the owner of
-    /// the log. A role that has it can let reads of the log wait for as long as a transaction of it is open.
+    /// the log. A transaction of such a role can block reads of the log for as long as it is open.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ pub trait AuditSchema {
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Takes back what [`grant_audit_maintenance`](Self::grant_audit_maintenance) gave.
+    /// Revokes what [`grant_audit_maintenance`](Self::grant_audit_maintenance) granted.
     fn revoke_audit_maintenance(
         &self,
         role: impl Into<String>,
@@ -175,7 +175,7 @@ impl AuditSchema for SchemaManager<'_> {
     }
 
     async fn make_audit_partitions(&self, months: i32) -> Result<(), DbErr> {
-        Work::of(self, async |work| partition::make(work, months).await).await
+        Work::of(self, async |work| partition::create(work, months).await).await
     }
 
     fn drop_audit_partitions(

@@ -1,4 +1,4 @@
-//! What a migration calls for valid-time history.
+//! The API for migrations: valid-time history.
 
 use std::future::Future;
 
@@ -14,12 +14,12 @@ use crate::{
     work::Work,
 };
 
-/// The part of a [`SchemaManager`] that makes tables of versions.
+/// Adds the methods for history tables to a [`SchemaManager`].
 ///
-/// A history keeps what was true of an identity, and when. Each method does all of its work or nothing,
-/// and needs [`install_archive`](crate::ArchiveSchema::install_archive) to have run.
+/// A history stores the versions of identities, each with its valid time. Each method does all of its work or
+/// nothing, and needs [`install_archive`](crate::ArchiveSchema::install_archive) to have run.
 pub trait HistorySchema {
-    /// Creates a table of versions, or takes one that is there, and registers it.
+    /// Creates a history table, or adopts an existing table, and registers it.
     ///
     /// For the definition below the database then runs
     ///
@@ -47,23 +47,23 @@ pub trait HistorySchema {
     ///     ON "public"."department_history" ("department_id") WHERE "valid_to" IS NULL;
     /// ```
     ///
-    /// The B-tree of `_version_key` is also what finds the version at a time, the last that starts before
-    /// it; so there is no other index for that. In a bitemporal table the three unique constraints hold
-    /// `WHERE (recorded_to IS NULL)`, so `_version_key` is an index there, and `_recorded_check` says
-    /// `recorded_to > recorded_from`. What was known at a time includes versions that were corrected since,
-    /// so the index `_known_idx` on `(department_id, valid_from)` has all of them.
+    /// The B-tree of `_version_key` also finds the version at a time, which is the last one that starts before
+    /// it, so no other index is created for that. In a bitemporal table the three unique constraints are
+    /// limited to `WHERE (recorded_to IS NULL)`, so `_version_key` is an index there, and `_recorded_check`
+    /// requires `recorded_to > recorded_from`. Reads as of a transaction time include corrected versions, so the
+    /// index `_known_idx` on `(department_id, valid_from)` contains all versions.
     ///
-    /// A table of this name that fits is taken as it is, with its rows, and gets the constraints and the index
-    /// that it lacks; one that says the same in other names is left alone. It may have another key and more
-    /// columns. Names that are too long for the 63 bytes of a constraint's are cut, and told apart by a
-    /// number. The identity table is locked against writes meanwhile, and so is the history.
+    /// An existing table of this name that fits is adopted, with its rows, and missing constraints and indexes
+    /// are added; an equivalent constraint of another name is accepted. The table may have another key and more
+    /// columns. Names of constraints that would be longer than 63 bytes are truncated, and a hash makes them
+    /// distinct. The identity table and the history are locked against writes meanwhile.
     ///
     /// # Errors
     ///
-    /// Where the identity table has no primary key or another number of columns in it; where a table of
-    /// this name does not fit, or its rows break a constraint; where it is registered as another history;
-    /// where btree_gist is missing and the role may not create it, with the statement to ask the
-    /// administrator for; and where nothing is installed.
+    /// Where the identity table has no primary key or one with another number of columns; where an existing
+    /// table of this name does not fit, or its rows violate a constraint; where it is registered as another
+    /// history; where btree_gist is missing and the role may not create it, with the statement for the
+    /// administrator; and where the archive is not installed.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::{HistorySchema, HistoryTable};
@@ -92,7 +92,7 @@ pub trait HistorySchema {
     ///
     /// # Errors
     ///
-    /// While a temporal foreign key points at it, or something else depends on it; and where the table is
+    /// While a temporal foreign key refers to it, or another object depends on it; and where the table is
     /// not registered as a history.
     ///
     /// ```no_run
@@ -111,9 +111,9 @@ pub trait HistorySchema {
     /// Splits a table of current values into identities and their history.
     ///
     /// The history is created as by [`create_history_table`](Self::create_history_table), with the columns
-    /// that move: their types, collations, defaults and NOT NULL stay what they are. Each row becomes one
-    /// version without an end; then the columns are dropped from the identity table, which is locked
-    /// against everything meanwhile.
+    /// that move, which retain their types, collations, defaults and NOT NULL. Each row becomes one
+    /// version without an end. Then the columns are dropped from the identity table, which is locked
+    /// against reads and writes meanwhile.
     ///
     /// ```sql
     /// INSERT INTO "public"."department_history" ("department_id", "name", "valid_from")
@@ -121,14 +121,14 @@ pub trait HistorySchema {
     /// ALTER TABLE "public"."departments" DROP COLUMN "name";
     /// ```
     ///
-    /// Whoever may read the table may not read the history yet: grant it as for any new table. Nothing
-    /// happens where the split was made before.
+    /// The grants of the table are not copied to the history: grant privileges on it as for any new table.
+    /// Nothing happens where the split was done before.
     ///
     /// # Errors
     ///
-    /// Where a column is part of the key, generated, or needed by something that PostgreSQL would drop
-    /// with it or stop at, such as an index, a constraint or a view, naming it; where a start is NULL,
-    /// naming the row, or has another type than the history's; where the table has an archive table; and as in
+    /// Where a column is part of the key, generated, or needed by another object, such as an index, a
+    /// constraint or a view, with the name of the object; where a start is NULL, with the key of the row, or
+    /// is not of the type of the history; where the table has an archive table; and as in
     /// [`create_history_table`](Self::create_history_table).
     ///
     /// ```no_run
@@ -155,17 +155,16 @@ pub trait HistorySchema {
     /// Puts the current values back into the identity table and drops the history; the `down` of
     /// [`split_into_history`](Self::split_into_history).
     ///
-    /// The columns come back at the end of the table, with their types, defaults and NOT NULL. When the
-    /// versions started, their own keys and when they were recorded is not kept. Nothing happens where there
-    /// is no such table.
+    /// The columns are added at the end of the table, with their types, defaults and NOT NULL. The starts, the
+    /// keys and the transaction time of the versions are lost. Nothing happens where there is no such table.
     ///
     /// # Errors
     ///
-    /// Where an identity does not have exactly one version without an end, naming one and saying how many
-    /// there are: versions would be lost. In a bitemporal history one that was corrected counts, too. Where
+    /// Where an identity does not have exactly one version without an end, with the key of one and the number
+    /// of such identities: versions would be lost. In a bitemporal history corrected versions count, too. Where
     /// a column that did not come from the identity table holds a value, such as one that was added since or
-    /// `recorded_by`, naming it and the number of rows. Where a trigger on the identity table drops or
-    /// changes the values that come back. And while a temporal foreign key points at the history.
+    /// `recorded_by`, with its name and the number of rows. Where a trigger on the identity table drops or
+    /// changes the values that are put back. And while a temporal foreign key refers to the history.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::HistorySchema;
@@ -182,39 +181,40 @@ pub trait HistorySchema {
 
     /// Creates a foreign key to the version that was valid at a time.
     ///
-    /// From then on the database refuses, whoever writes: a row of the child without a version at its
-    /// time, and a statement that takes from a row of the child the version it refers to. What counts is
-    /// the state after the statement, so one that moves the boundary between two versions passes, and so
-    /// does one that deletes the versions and the rows together. But ending a version and opening the next
-    /// one belong into one statement, `WITH ended AS (UPDATE ..) INSERT ..`: between two of them the rows
-    /// after the boundary would have no version. A statement that is refused stops with SQLSTATE 23503 and
-    /// names the constraint, the row, the identity and the time. In a bitemporal history a version that
-    /// was corrected counts for nothing.
+    /// From then on the database refuses, for every role: a row of the child without a version at its
+    /// time, and a statement that removes the version that a row of the child refers to. The check reads
+    /// the state after the statement, so a statement may move the boundary between two versions, or
+    /// delete the versions and the rows together. Ending a version and opening the next one has to be one
+    /// statement, `WITH ended AS (UPDATE ..) INSERT ..`: between two statements the rows
+    /// after the boundary would have no version. A refused statement fails with SQLSTATE 23503, and the error
+    /// names the constraint, the row, the identity and the time. In a bitemporal history corrected versions
+    /// do not count.
     ///
     /// In the database: five functions in the schema `archive` and their triggers, on the child after
     /// INSERT and UPDATE, on the history after UPDATE, DELETE and TRUNCATE; and an index on the columns of
-    /// the child where none begins with them. A statement runs them once, whatever the number of its rows;
-    /// on a partitioned child they run for each row, because only such triggers come to every partition.
-    /// The child locks the identities that it refers to `FOR SHARE` and the history those whose versions
-    /// it changes `FOR NO KEY UPDATE`, so that a row and the end of its version cannot pass each other.
-    /// Two transactions that each write a row of one identity, and then change the history of that
-    /// identity, wait for each other: one of them gets 40P01 and has to begin again. Where a transaction
-    /// does both, let it change the history first.
+    /// the child where none begins with them. The triggers fire once for each statement. On a partitioned
+    /// child they fire for each row, because PostgreSQL creates only row triggers on every partition.
     /// The existing rows are checked, with both tables locked against writes.
     ///
-    /// The functions run as the role that migrates, with its rights and `row_security = off`: where a
-    /// policy would hide rows even from this role, a write fails rather than not to be checked. Under tenancy
-    /// they see what the session sees, which is every row that can refer to its versions. They name
-    /// the tables: after renaming one of them or a column, create the foreign key again. A transaction
+    /// Race: a write of a row and the end of its version are serialized. A write of the child locks the
+    /// identities that it refers to `FOR SHARE`, and a write of the history locks the identities whose versions
+    /// it changes `FOR NO KEY UPDATE`. Two transactions that each write a row of one identity, and then change
+    /// the history of that identity, deadlock: one of them gets 40P01 and has to begin again. A transaction that
+    /// does both should change the history first.
+    ///
+    /// The functions run as the role that migrates, with its privileges and `row_security = off`: where a
+    /// policy would hide rows from this role, a write fails instead of skipping the check. Under tenancy
+    /// they see what the session sees, which is every row that can refer to its versions. They contain the names
+    /// of the tables: after renaming one of them or a column, create the foreign key again. A transaction
     /// above READ COMMITTED may write rows of the child, and gets 40001 where a version changed meanwhile;
     /// it may not end versions (0A000), since it could not see the rows that need them.
     ///
     /// # Errors
     ///
-    /// Where a row has no version at its time, naming it; where the types differ; where the child is a
-    /// partition or is inherited from; where another temporal foreign key has this name; where the history is
-    /// not registered; and where the child is under tenancy and the history is not, since the functions would
-    /// not see the rows of all tenants: put the table of its identities under tenancy first.
+    /// Where a row has no version at its time, with the key of the row; where the types differ; where the child
+    /// is a partition or is inherited from; where another temporal foreign key has this name; where the history
+    /// is not registered; and where the child is under tenancy and the history is not, since the functions would
+    /// not see the rows of all tenants: put the identity table under tenancy first.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::{HistorySchema, TemporalForeignKey};
@@ -238,8 +238,8 @@ pub trait HistorySchema {
     /// Drops a temporal foreign key; the `down` of
     /// [`create_temporal_foreign_key`](Self::create_temporal_foreign_key).
     ///
-    /// In the database: its functions, its triggers, and the index that was made for it. One that was
-    /// given no name is called after the table and the columns, `user_audit_department_id_changed_at_fkey`.
+    /// In the database: its functions, its triggers, and the index that was created for it. The default name
+    /// is derived from the table and the columns, such as `user_audit_department_id_changed_at_fkey`.
     /// Nothing happens where there is no such table or foreign key.
     ///
     /// # Errors

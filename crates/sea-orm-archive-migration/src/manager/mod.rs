@@ -1,4 +1,4 @@
-//! What a migration calls: a trait for each feature, which `SchemaManager` has.
+//! The API for migrations: a trait for each feature, implemented for `SchemaManager`.
 
 mod archive;
 mod audit;

@@ -1,4 +1,4 @@
-//! What a migration calls for stamps.
+//! The API for migrations: stamps.
 
 use std::future::Future;
 
@@ -9,18 +9,19 @@ use crate::{
     work::Work,
 };
 
-/// The part of a [`SchemaManager`] that lets the database say who made a row, who changed it last, and when.
+/// Adds the methods for stamps to a [`SchemaManager`]: the database records who created a row, who changed it last, and
+/// when.
 ///
 /// Each method does all of its work or nothing, and needs
 /// [`install_archive`](crate::ArchiveSchema::install_archive) to have run.
 pub trait StampSchema {
     /// Stamps the rows of a table: `created_at`, `created_by`, `updated_at` and `updated_by`.
     ///
-    /// Who acts is said by the `Context` of the transaction. A new row takes its stamps from the defaults of the
-    /// columns; an update sets `updated_at` and `updated_by` whatever the client sends, and keeps the other two as
-    /// they were. Where nobody is known to act `updated_by` becomes NULL: the name of somebody else would be a lie.
-    /// An update that changes nothing stamps nothing, and neither do archive and restore, nor the links that they
-    /// cut and put back. For `posts` the database then runs
+    /// The actor is that of the `Context` of the transaction. A new row gets its stamps from the defaults of the
+    /// columns. An update sets `updated_at` and `updated_by` and preserves the other two, whatever the client sends.
+    /// Where the context has no actor, `updated_by` becomes NULL, because the earlier actor did not write this update.
+    /// An update that changes nothing does not stamp, and neither do archive and restore, nor the links that they
+    /// detach and restore. For `posts` the database then runs
     ///
     /// ```sql
     /// ALTER TABLE "public"."posts"
@@ -36,22 +37,21 @@ pub trait StampSchema {
     ///     FOR EACH ROW EXECUTE FUNCTION archive."posts_1_stamp"();
     /// ```
     ///
-    /// Rows that are there count as made now, by nobody known. Columns of these names that are there are taken as
-    /// they are; those without a default get one. `archive.actor_as(NULL::type)` is `archive.current_actor()` as
-    /// that type. It may run again: it gives the table what it lacks.
+    /// Existing rows get the current time and no actor. Existing columns of these names are used unchanged; those
+    /// without a default get one. `archive.actor_as(NULL::type)` is `archive.current_actor()` as
+    /// that type. It may run again, and adds what is missing.
     ///
-    /// An INSERT may state its own stamps, as an import has to. What cannot be forged is the audit log.
+    /// An INSERT may set its stamps, as an import has to. The audit log is what cannot be forged.
     ///
-    /// After a column of the stamps was renamed or dropped other than by
-    /// [`alter_archived_table`](crate::ArchiveSchema::alter_archived_table), which refuses it, updates fail: call
-    /// [`unstamp_table`](Self::unstamp_table) before.
+    /// [`alter_archived_table`](crate::ArchiveSchema::alter_archived_table) refuses to rename or drop a column of the
+    /// stamps. After such a change with plain SQL, updates fail: call [`unstamp_table`](Self::unstamp_table) before.
     ///
     /// # Errors
     ///
     /// Where there is no such table, or it is a partition, an archive table, or inherited from; where a column of these names
-    /// has another type, such as a timestamp without its time zone, or is generated; where the table is stamped in
-    /// other columns; where it has a trigger `zz_stamp` of its own; where a column has the name of one that the archive table
-    /// adds; and where nothing is installed.
+    /// has another type, such as a timestamp without time zone, or is generated; where the table is stamped in
+    /// other columns; where it has another trigger `zz_stamp`; where a column has the name of one that the archive table
+    /// adds; and where the archive is not installed.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::{StampSchema, StampedTable};
@@ -76,10 +76,10 @@ pub trait StampSchema {
 
     /// Stops stamping a table; the `down` of [`stamp_table`](Self::stamp_table).
     ///
-    /// In the database: the trigger and its function go, and so do the defaults that came with them. The columns
-    /// stay, in the archive table too, since they hold data; drop them with
-    /// [`alter_archived_table`](crate::ArchiveSchema::alter_archived_table) where that is meant. A `created_at` that
-    /// is NOT NULL has no default then, so an INSERT has to bring it. Nothing happens where there is no such table,
+    /// In the database: the trigger, its function, and the defaults that `stamp_table` set are dropped. The columns
+    /// stay, also in the archive table, since they hold data; drop them with
+    /// [`alter_archived_table`](crate::ArchiveSchema::alter_archived_table) if that is intended. A `created_at` that
+    /// is NOT NULL has no default then, so an INSERT has to set it. Nothing happens where there is no such table,
     /// or it is not stamped.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What a migration calls for tenancy.
+//! The API for migrations: tenancy.
 
 use std::future::Future;
 
@@ -15,10 +15,10 @@ use crate::{
     work::Work,
 };
 
-/// Tenancy's part of a [`SchemaManager`].
+/// Adds the methods for tenancy to a [`SchemaManager`].
 pub trait TenancySchema {
-    /// Puts a table under tenancy: a row is seen and written by the tenant of the
-    /// [context](sea_orm_archive::Context) whose it is, and by the administrator.
+    /// Puts a table under tenancy: only the tenant of a row, as the tenant of the
+    /// [context](sea_orm_archive::Context), and the administrator see and write the row.
     ///
     /// In the database, for `posts` with `org_id` and the administrator `ops`:
     ///
@@ -33,12 +33,12 @@ pub trait TenancySchema {
     /// CREATE TRIGGER tenancy_guard_given AFTER UPDATE ON posts FOR EACH ROW
     ///     WHEN ((NEW.org_id = archive.current_tenant()::bigint) IS NOT TRUE) ..;
     /// CREATE TRIGGER tenancy_guard_truncate BEFORE TRUNCATE ON posts ..;
-    /// CREATE TRIGGER tenancy_guard_kept AFTER UPDATE ON deleted_posts FOR EACH ROW
-    ///     WHEN (OLD.org_id::text IS DISTINCT FROM NEW.org_id::text) ..; -- an archived row stays its tenant's
+    /// CREATE TRIGGER tenancy_guard_archived AFTER UPDATE ON deleted_posts FOR EACH ROW
+    ///     WHEN (OLD.org_id::text IS DISTINCT FROM NEW.org_id::text) ..; -- an archived row does not change its tenant
     /// ```
     ///
-    /// and the same policies on its partitions, its archive table and its histories. A history gets the column first, where it
-    /// has it not, filled from the identities and tied to them:
+    /// and the same policies on its partitions, its archive table and its histories. A history without the tenant column
+    /// gets it first, filled from the identities, with a foreign key to them:
     ///
     /// ```sql
     /// ALTER TABLE post_names ADD COLUMN org_id bigint NOT NULL DEFAULT archive.current_tenant()::bigint;
@@ -46,22 +46,23 @@ pub trait TenancySchema {
     /// ALTER TABLE post_names ADD FOREIGN KEY (org_id, post_id) REFERENCES posts (org_id, id) ON UPDATE CASCADE;
     /// ```
     ///
-    /// Where the column is in the primary key, the history has one that refers to it, and nothing is added. The history
-    /// of a history has the column of that one.
+    /// Where the column is part of the primary key, the history has a column that refers to it, and nothing is added. The
+    /// history of a history gets the column from that history.
     ///
     /// From now on archivals, detached links and entries of the audit log have the tenant of their rows, and each tenant
     /// sees its own. Those from before have no tenant, and only the administrator sees them, until
     /// [`attribute_to_tenants`](Self::attribute_to_tenants) attributes them. This includes those from before an earlier
     /// [`disable_tenancy`](Self::disable_tenancy), and those under another column. It may run again with the same
-    /// column, and then makes good what was changed with plain SQL.
+    /// column, and then repairs what was changed with plain SQL.
     ///
     /// # Errors
     ///
-    /// Where there is no such table, column or role; where the column may be NULL, or is of a type that cuts values
-    /// off (`name`, `"char"`); where the table is a history, an archive table or a partition; where it has other permissive
-    /// policies, which would let in more; where versions are of another tenant than their identity, or nothing says whose they are; where a temporal
-    /// foreign key refers from the table to a history that is not under tenancy, since whoever ends a version there would
-    /// not see the rows of other tenants that need it; and where another table has another administrator.
+    /// Where there is no such table, column or role; where the column may be NULL, or is of a type that truncates values
+    /// (`name`, `"char"`); where the table is a history, an archive table or a partition; where it has other permissive
+    /// policies, which would show more rows; where versions have another tenant than their identity, or their tenant is
+    /// unknown; where a temporal foreign key refers from the table to a history that is not under tenancy, since a tenant
+    /// that ends a version there would not see the rows of other tenants that need it; and where another table has another
+    /// administrator.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::{Tenancy, TenancySchema};
@@ -83,16 +84,16 @@ pub trait TenancySchema {
     /// for all tables under tenancy. Call it once, after these tables came under tenancy. There is nothing to undo in
     /// `down`.
     ///
-    /// - An archival belongs to the tenant of the rows that it holds, and of those that were detached from it, where all of
-    ///   them have the same one. Nothing of a restored archival is left to tell it.
-    /// - An entry belongs to the tenant of the row that has its key now, in the table or in its archive table. It stays
-    ///   the administrator's where the log shows that it may be about another row, or another tenant's: it is from before
+    /// - An archival belongs to the tenant of the rows that it holds and of its detached links, if all of
+    ///   them have the same one. A restored archival holds no rows, so its tenant is unknown.
+    /// - An entry belongs to the tenant of the row that has its key now, in the table or in its archive table. It is left
+    ///   to the administrator where the log shows that it may be of another row or another tenant: it is from before
     ///   the last INSERT or DELETE of that key, or from before an UPDATE that changed the tenant; an entry of the key
-    ///   mentions a column that the table no longer has; the tenant column was excluded or redacted. Changes that the log
-    ///   does not contain, such as a tenant column that was replaced, cannot be seen there.
+    ///   contains a column that the table no longer has; the tenant column was excluded or redacted. Changes that the log
+    ///   does not contain, such as a replacement of the tenant column, are not considered.
     ///
-    /// The answer counts what was attributed, and what is left to the administrator: rows that are gone, tables that were
-    /// dropped.
+    /// Returns how many were attributed, and how many are left to the administrator, such as those of deleted rows and
+    /// dropped tables.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::TenancySchema;
@@ -108,16 +109,16 @@ pub trait TenancySchema {
     /// ```
     fn attribute_to_tenants(&self) -> impl Future<Output = Result<Attributed, DbErr>> + Send;
 
-    /// Takes away what [`enable_tenancy`](Self::enable_tenancy) made; its `down`.
+    /// Drops what [`enable_tenancy`](Self::enable_tenancy) created; its `down`.
     ///
-    /// In the database: its policies and triggers are dropped, and what it made in histories: columns, foreign keys
-    /// and the key they refer to. Row-level security is disabled where no policy is left. Archivals that hold rows of
-    /// no other table under tenancy are everybody's again, and so are the table's entries of the log. When the table comes
-    /// under tenancy again, both have no tenant. Nothing happens where the table is not under tenancy.
+    /// In the database: its policies and triggers are dropped, and what it created for histories: columns, foreign keys
+    /// and the unique constraint that they refer to. Row-level security is disabled where no policy is left. Archivals that
+    /// hold rows of no other table under tenancy are shared again, and so are the entries of the table in the log. When the
+    /// table comes under tenancy again, both have no tenant. Nothing happens where the table is not under tenancy.
     ///
     /// # Errors
     ///
-    /// While a table under tenancy refers to a history of this one with a temporal foreign key: that table has to go
+    /// While a table under tenancy refers to a history of this one with a temporal foreign key: call it for that table
     /// first.
     ///
     /// ```no_run

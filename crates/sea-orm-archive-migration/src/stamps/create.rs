@@ -16,7 +16,7 @@ use crate::{
     work::Work,
 };
 
-/// Stamps the table that is wanted; where it is stamped already, gives it what it lacks.
+/// Stamps the table. Where it is already stamped, adds what is missing.
 pub(crate) async fn stamp(work: &Work, wanted: &StampedTable) -> Result<(), DbErr> {
     wanted.stamps.check()?;
     require(work).await?;
@@ -47,20 +47,20 @@ pub(crate) async fn stamp(work: &Work, wanted: &StampedTable) -> Result<(), DbEr
     feature::changed(work, &table.id).await
 }
 
-/// Refuses to go on where `install_archive` has not run, or only that of an older version.
+/// Refuses where `install_archive` has not run, or only that of an older version of this crate.
 async fn require(work: &Work) -> Result<(), DbErr> {
     archive_tables::require(work).await?;
     if register::is_installed(work).await? {
         return Ok(());
     }
     Err(DbErr::Migration(
-        "the archive of this database is that of an older version, which knows no stamps: call \
+        "the archive of this database was installed by an older version without stamps: call \
          `manager.install_archive()` again"
             .to_owned(),
     ))
 }
 
-/// Refuses the tables whose rows a trigger on them would not all see, or should not.
+/// Refuses tables where a trigger would not see all rows, or should not stamp them.
 async fn refuse_unfit(work: &Work, table: &Table) -> Result<(), DbErr> {
     let id = &table.id;
     let refuse = |reason: &str| Err(DbErr::Migration(format!("{id} {reason}")));
@@ -69,24 +69,24 @@ async fn refuse_unfit(work: &Work, table: &Table) -> Result<(), DbErr> {
     }
     if table.is_partition {
         return refuse(
-            "is a partition: stamp the partitioned table, whose stamps all partitions take over",
+            "is a partition: stamp the partitioned table, and its partitions are stamped too",
         );
     }
     if table.has_inheritors {
         return refuse(
-            "has tables that inherit from it, which would take over its columns and not its stamps: use partitions, or \
+            "has tables that inherit from it, which would inherit its columns and not its stamps: use partitions, or \
              stamp the inheriting tables",
         );
     }
     if let Some(active) = archive_tables::active_of(work, id).await? {
         return refuse(&format!(
-            "is the archive table of {active}, whose rows it keeps as they were: stamp {active}, and the archive table takes the columns over"
+            "is the archive table of {active}, which stores rows unchanged: stamp {active}, and the archive table gets the columns too"
         ));
     }
     Ok(())
 }
 
-/// The stamps that are registered, which are those that are wanted.
+/// The registered stamps of the table. Refuses where they are not those that the migration declares.
 async fn registered(
     work: &Work,
     table: &Table,

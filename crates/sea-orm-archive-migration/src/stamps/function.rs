@@ -1,7 +1,7 @@
 //! The function and the trigger of a stamped table.
 //!
-//! Each table has a function of its own, with the names of its columns in it: one function for all of them would
-//! have to reach the columns through jsonb, which costs two to three times as much for each row. The figures are in
+//! Each table has its own function, which contains the names of its columns. One function for all tables would have to
+//! read the columns through jsonb, which costs two to three times as much for each row. The figures are in
 //! `docs/internals/stamps.md`.
 
 use sea_orm_archive_postgres::catalog::Table;
@@ -19,12 +19,12 @@ use crate::{
     work::Work,
 };
 
-/// What the trigger is called. Triggers run in the order of their names, and this one looks at what the others
-/// made of the row.
+/// The name of the trigger. Triggers fire in the order of their names, and this one has to read the row after all others
+/// have changed it.
 pub(crate) const TRIGGER: &str = "zz_stamp";
 
-/// Creates what all stamped tables share, and their functions anew: the setting that says who acts may have
-/// another name now.
+/// Creates the function that all stamped tables share, and replaces theirs: the setting of the actor may have another name
+/// now.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
@@ -40,7 +40,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Creates the function of a table anew, where it has one, for the columns that it has now.
+/// Replaces the function of a table, where it is stamped, for its current columns.
 pub(crate) async fn refresh(work: &Work, table: &Table) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
@@ -55,7 +55,7 @@ pub(crate) async fn refresh(work: &Work, table: &Table) -> Result<(), DbErr> {
     {
         None => create(work, table, &registered).await,
         Some(lost) => Err(DbErr::Migration(format!(
-            "{} would have no column \"{lost}\" any more, which is stamped: call `manager.unstamp_table(..)` first, and \
+            "{} would no longer have the column \"{lost}\", which is stamped: call `manager.unstamp_table(..)` first, and \
              `manager.stamp_table(..)` with the columns that remain afterwards",
             table.id
         ))),
@@ -113,24 +113,23 @@ pub(crate) async fn attach(
         }
         Some(row) if row.try_get::<Option<bool>>("", "ours")? == Some(true) => Ok(()),
         Some(_) => Err(DbErr::Migration(format!(
-            "{} has a trigger {TRIGGER} of its own, and that of the stamps is called so: rename it",
+            "{} already has a trigger {TRIGGER}, which is the name of the trigger of the stamps: rename it",
             table.id
         ))),
     }
 }
 
-/// The name of the setting that says who acts, as a literal.
+/// The name of the setting of the actor, as a literal.
 async fn setting(work: &Work) -> Result<String, DbErr> {
     let sql = "SELECT name FROM archive.context_setting WHERE meaning = 'actor'";
     let name: String = work.row(sql, []).await?.try_get("", "name")?;
     Ok(literal(&name))
 }
 
-/// Whether there may be columns that the database computes, as SQL.
+/// Whether the table may have generated columns, as SQL.
 ///
-/// To look for them costs more than the stamps. A column that is computed is computed from the beginning, so
-/// there are none as long as the table has no more columns than now; and of a column that is not there nobody
-/// knows what the role may do with it.
+/// Searching the catalog for them costs more than the stamps. A column is generated from its creation on, so there are
+/// none until a column is added. `has_column_privilege` returns NULL while the column of the next number does not exist.
 fn may_compute(table: &Table, width: i16) -> String {
     if table.columns.iter().any(|column| column.generated) {
         return "true".to_owned();
@@ -145,7 +144,7 @@ fn may_compute(table: &Table, width: i16) -> String {
     )
 }
 
-/// A function with everything that its SQL names.
+/// The trigger function of a table, with everything that its SQL names.
 struct Function<'a> {
     name: String,
     stamps: &'a Stamps,
@@ -159,8 +158,8 @@ impl Function<'_> {
             Some(match place {
                 "function" => self.name.clone(),
                 "links" => self.links(),
-                "keep" => self.keep(),
-                "keep_created" => kept(self.stamps.created()),
+                "preserve" => self.preserve_unlinked(),
+                "preserve_created" => preserve_all(self.stamps.created()),
                 "may_compute" => self.may_compute.clone(),
                 "whole" => self.whole(),
                 "stamp" => self.stamp(),
@@ -203,16 +202,16 @@ impl Function<'_> {
         )
     }
 
-    /// Keeps every stamp but those that a foreign key has written.
-    fn keep(&self) -> String {
+    /// Preserves every stamp except those that a foreign key has written.
+    fn preserve_unlinked(&self) -> String {
         let actors = self.stamps.actors().map(|name| {
             format!(
                 "IF {}::pg_catalog.text OPERATOR(pg_catalog.<>) ALL (linked) THEN\n            {}\n        END IF;",
                 literal(name),
-                keep(name)
+                preserve(name)
             )
         });
-        let times = self.stamps.times().map(|name| keep(name));
+        let times = self.stamps.times().map(|name| preserve(name));
         times.chain(actors).collect::<Vec<_>>().join("\n        ")
     }
 
@@ -239,11 +238,11 @@ fn of(record: &str, column: &str) -> String {
     format!("{record}.{}", quote(column))
 }
 
-fn keep(column: &str) -> String {
+fn preserve(column: &str) -> String {
     format!("{} := {};", of("NEW", column), of("OLD", column))
 }
 
-fn kept<'a>(columns: impl Iterator<Item = &'a String>) -> String {
-    let kept: Vec<_> = columns.map(|name| keep(name)).collect();
-    kept.join("\n    ")
+fn preserve_all<'a>(columns: impl Iterator<Item = &'a String>) -> String {
+    let statements: Vec<_> = columns.map(|name| preserve(name)).collect();
+    statements.join("\n    ")
 }

@@ -1,4 +1,4 @@
-//! Stamps: who made a row and who changed it last, and when, said by the database.
+//! Stamps: the database records who created a row, who changed it last, and when.
 
 pub(crate) mod columns;
 pub(crate) mod create;

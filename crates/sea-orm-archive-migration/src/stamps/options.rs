@@ -1,4 +1,4 @@
-//! What a migration says of the stamps of a table.
+//! What a migration declares about the stamps of a table.
 
 use sea_orm_migration::{
     DbErr,
@@ -7,10 +7,10 @@ use sea_orm_migration::{
 
 use crate::name;
 
-/// A table whose rows say who made them, who changed them last, and when.
+/// A table whose rows record who created them, who changed them last, and when.
 ///
-/// It is made from anything that names a table. The columns are called `created_at`, `created_by`,
-/// `updated_at` and `updated_by`, and the two that say who are bigints, where nothing else is said.
+/// It is built from anything that names a table. By default the columns are `created_at`, `created_by`,
+/// `updated_at` and `updated_by`, and the type of the two actor columns is bigint.
 ///
 /// ```
 /// use sea_orm_archive_migration::StampedTable;
@@ -29,7 +29,7 @@ pub struct StampedTable {
     pub(crate) by: ColumnType,
 }
 
-/// What the stamps of a table are called; `None` for one that it does not have.
+/// The columns of the stamps of a table; `None` for a stamp that it does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stamps {
     pub(crate) created_at: Option<String>,
@@ -50,12 +50,12 @@ impl Default for Stamps {
 }
 
 impl Stamps {
-    /// The columns that say when.
+    /// The columns that record when.
     pub(crate) fn times(&self) -> impl Iterator<Item = &String> {
         [&self.created_at, &self.updated_at].into_iter().flatten()
     }
 
-    /// The columns that say who.
+    /// The columns that record who.
     pub(crate) fn actors(&self) -> impl Iterator<Item = &String> {
         [&self.created_by, &self.updated_by].into_iter().flatten()
     }
@@ -81,7 +81,7 @@ impl Stamps {
         all.into_iter().flatten()
     }
 
-    /// Refuses names that PostgreSQL does not take, the same name twice, and no name at all.
+    /// Refuses names that PostgreSQL does not accept, duplicate names, and stamps without any column.
     pub(crate) fn check(&self) -> Result<(), DbErr> {
         let all: Vec<_> = self.all().collect();
         for (position, column) in all.iter().enumerate() {
@@ -111,13 +111,13 @@ impl StampedTable {
         }
     }
 
-    /// Gives the columns that say who this type: that of the ids of your users.
+    /// Sets the type of the two actor columns: the type of the ids of your users.
     pub fn by(mut self, column_type: ColumnType) -> Self {
         self.by = column_type;
         self
     }
 
-    /// The type of the columns that say who as SQL text, as the author of the migration wrote it.
+    /// The type of the actor columns as SQL text, as the author of the migration wrote it.
     pub(crate) fn by_type(&self) -> String {
         let added = Table::alter()
             .table("t")
@@ -130,16 +130,16 @@ impl StampedTable {
 }
 
 macro_rules! stamps {
-    ($($stamp:ident, $named:ident, $without:ident, $says:literal;)*) => {
+    ($($stamp:ident, $named:ident, $without:ident, $meaning:literal;)*) => {
         impl StampedTable {
             $(
-                #[doc = concat!("Calls the column of ", $says, " this, and not `", stringify!($stamp), "`.")]
+                #[doc = concat!("Sets the name of the column that records ", $meaning, ", instead of `", stringify!($stamp), "`.")]
                 pub fn $named(mut self, name: impl Into<String>) -> Self {
                     self.stamps.$stamp = Some(name.into());
                     self
                 }
 
-                #[doc = concat!("Does not say ", $says, ".")]
+                #[doc = concat!("Does not record ", $meaning, ".")]
                 pub fn $without(mut self) -> Self {
                     self.stamps.$stamp = None;
                     self
@@ -150,8 +150,8 @@ macro_rules! stamps {
 }
 
 stamps! {
-    created_at, created_at_column, without_created_at, "when a row was made";
-    created_by, created_by_column, without_created_by, "who made a row";
+    created_at, created_at_column, without_created_at, "when a row was created";
+    created_by, created_by_column, without_created_by, "who created a row";
     updated_at, updated_at_column, without_updated_at, "when a row was changed last";
     updated_by, updated_by_column, without_updated_by, "who changed a row last";
 }
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_are_told_apart() {
+    fn stamps_need_distinct_names_and_at_least_one() {
         assert!(Stamps::default().check().is_ok());
         let twice = StampedTable::new("t").created_at_column("updated_at");
         assert!(twice.stamps.check().is_err());
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_type_is_that_of_the_author() {
+    fn actor_type_is_written_as_the_migration_declares_it() {
         let by = |column_type| StampedTable::new("t").by(column_type).by_type();
         assert_eq!(by(ColumnType::BigInteger), "bigint");
         assert_eq!(by(ColumnType::string(Some(40))), "varchar(40)");

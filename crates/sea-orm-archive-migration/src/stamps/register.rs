@@ -1,4 +1,4 @@
-//! `archive.stamped_table`: which tables are stamped, and what their stamps are called.
+//! `archive.stamped_table`: the stamped tables and the columns of their stamps.
 
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
@@ -10,16 +10,16 @@ use crate::{
     work::Work,
 };
 
-/// A table that is stamped.
+/// A stamped table.
 #[derive(Clone, Debug)]
 pub(crate) struct Registered {
     pub(crate) id: i64,
     pub(crate) stamps: Stamps,
-    /// The columns whose default came with the stamps.
+    /// The columns whose default `stamp_table` set.
     pub(crate) defaults: Vec<String>,
     /// The function of the trigger, in the schema `archive`.
     pub(crate) function: String,
-    /// The table as SQL text; empty where it is gone.
+    /// The table as SQL text; empty where it was dropped.
     pub(crate) table: String,
 }
 
@@ -30,7 +30,7 @@ impl Registered {
     }
 }
 
-/// Whether the register is there.
+/// Whether the register exists.
 pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
     let sql = "SELECT pg_catalog.to_regclass('archive.stamped_table') IS NOT NULL AS installed";
     work.row(sql, []).await?.try_get("", "installed")
@@ -42,7 +42,7 @@ pub(crate) async fn find(work: &Work, table: &TableId) -> Result<Option<Register
     Ok(found.into_iter().next())
 }
 
-/// The tables that are stamped and there.
+/// The stamped tables that exist.
 pub(crate) async fn live(work: &Work) -> Result<Vec<Registered>, DbErr> {
     select(work, "c.oid IS NOT NULL").await
 }
@@ -77,7 +77,8 @@ fn read(row: &QueryResult) -> Result<Registered, DbErr> {
     })
 }
 
-/// Registers the stamps of a table. Its number tells the functions of two tables of one name apart.
+/// Registers the stamps of a table. The name of its function contains the id of the record, so that two tables of the
+/// same name have different functions.
 pub(crate) async fn add(
     work: &Work,
     table: &TableId,
@@ -114,7 +115,7 @@ pub(crate) async fn add(
     Ok(registered)
 }
 
-/// Remembers that the defaults of these columns came with the stamps.
+/// Records that `stamp_table` set the defaults of these columns.
 pub(crate) async fn own_defaults(work: &Work, id: i64, columns: &[String]) -> Result<(), DbErr> {
     work.run(&format!(
         "UPDATE archive.stamped_table SET defaults = {} WHERE id = {id}",
@@ -123,9 +124,9 @@ pub(crate) async fn own_defaults(work: &Work, id: i64, columns: &[String]) -> Re
     .await
 }
 
-/// Forgets the stamps of a table, and drops their function and with it the trigger.
+/// Removes a table from the register, and drops the function of its stamps together with the trigger.
 pub(crate) async fn remove(work: &Work, registered: &Registered) -> Result<(), DbErr> {
-    // CASCADE reaches nothing but the trigger that runs it.
+    // Only the trigger depends on the function, so CASCADE drops nothing else.
     work.run(&format!(
         "DROP FUNCTION IF EXISTS {}() CASCADE",
         registered.function_sql()
@@ -138,19 +139,19 @@ pub(crate) async fn remove(work: &Work, registered: &Registered) -> Result<(), D
     .await
 }
 
-/// Forgets the tables that were dropped without a word to the register, and whose name no table has.
+/// Removes the tables that were dropped without the migration helpers, and whose name no table has.
 pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     if !is_installed(work).await? {
         return Ok(());
     }
-    forget(work, "archive.is_gone(r.stamped)").await
+    forget(work, "archive.is_dropped(r.stamped)").await
 }
 
-/// Forgets those whose place `table` has.
+/// Removes dropped tables that `table` replaced.
 pub(crate) async fn take_over(work: &Work, table: &TableId) -> Result<(), DbErr> {
     forget(
         work,
-        &format!("archive.is_gone(r.stamped, {}::oid)", table.oid),
+        &format!("archive.is_dropped(r.stamped, {}::oid)", table.oid),
     )
     .await
 }
@@ -171,7 +172,7 @@ pub(crate) async fn refuse_stamped(work: &Work) -> Result<(), DbErr> {
     match live(work).await?.first() {
         None => Ok(()),
         Some(stamped) => Err(DbErr::Migration(format!(
-            "{} is stamped, and its stamps come from the archive: take them off first, with \
+            "{} is stamped, and its stamps need functions of the archive: remove them first, with \
              `manager.unstamp_table(..)`",
             stamped.table
         ))),

@@ -1,4 +1,4 @@
-//! Taking the stamps off a table.
+//! Removing the stamps of a table.
 
 use sea_orm_migration::DbErr;
 
@@ -9,7 +9,7 @@ use crate::{
     work::Work,
 };
 
-/// Takes the stamps off the table called `name`, if it has any. The columns stay.
+/// Stops stamping the table called `name`, if it is stamped. The columns stay.
 pub(crate) async fn unstamp(work: &Work, name: &str) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());

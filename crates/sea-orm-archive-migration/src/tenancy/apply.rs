@@ -24,7 +24,7 @@ pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
     crate::archive_table::register::require(work).await?;
     if !register::is_installed(work).await? {
         return Err(DbErr::Migration(
-            "the archive was installed by a version that knew no tenancy: call `manager.install_archive()` again"
+            "the archive was installed by a version without tenancy: call `manager.install_archive()` again"
                 .to_owned(),
         ));
     }
@@ -48,18 +48,18 @@ pub(crate) async fn enable(work: &Work, wanted: &Tenancy) -> Result<(), DbErr> {
     protect(work, &table, is_first || left.is_some()).await
 }
 
-/// Drops what was created for another column.
+/// Drops what was created for another tenant column.
 async fn leave(work: &Work, table: &TableId, column: &str) -> Result<(), DbErr> {
     register::follow(work, table, column).await?;
     let members = register::members(work, table.oid).await?;
     for member in &members {
         remove::unprotect(work, member).await?;
     }
-    remove::unmake(work, table, &members).await
+    remove::drop_objects(work, table, &members).await
 }
 
-/// Makes the policies and guards anew for what `table` is to tables under tenancy now: it may have got an archive table, other
-/// columns, or be a new history of one.
+/// Replaces the policies and guards of the tables under tenancy that `table` belongs to: it may have a new archive table or
+/// other columns, or be a new history.
 pub(crate) async fn refresh(work: &Work, table: &TableId) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
@@ -71,7 +71,7 @@ pub(crate) async fn refresh(work: &Work, table: &TableId) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Lets a migration change rows of every tenant in `table`; [`refresh`] makes the guards anew.
+/// Lets a migration change rows of every tenant in `table`. [`refresh`] creates the guards again.
 pub(crate) async fn lift_guards(work: &Work, table: &TableId) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
@@ -90,7 +90,7 @@ pub(crate) async fn lift_guards(work: &Work, table: &TableId) -> Result<(), DbEr
     .await
 }
 
-/// Everything that tenancy adds for `table`; `is_new` where another column, or none, contained the tenant before.
+/// Adds everything that tenancy needs on `table`. `is_new` is set where another column, or none, contained the tenant before.
 async fn protect(work: &Work, table: &Table, is_new: bool) -> Result<(), DbErr> {
     let Some(registered) = register::find(work, &table.id).await? else {
         return Ok(());
@@ -98,19 +98,20 @@ async fn protect(work: &Work, table: &Table, is_new: bool) -> Result<(), DbErr> 
     register::follow(work, &table.id, &registered.column).await?;
     temporal::refuse_unseen(work, vec![table.id.oid]).await?;
     lift(work, table).await?;
-    history::own_versions(work, &table.id, table, &registered.column).await?;
+    history::add_tenant_columns(work, &table.id, table, &registered.column).await?;
     let members = register::members(work, table.id.oid).await?;
     leave_to_administrator(work, table, &members, is_new).await?;
     for member in &members {
         protect_member(work, member, &registered).await?;
-        register::keep(work, member.oid).await?;
+        register::record_objects(work, member.oid).await?;
     }
     shared::protect(work).await?;
     refresh_foreign_keys(work).await?;
     table_names::note(work).await
 }
 
-/// Lets the migration see the rows of every tenant, in all that [`protect_member`] and [`shared::protect`] force again.
+/// Lets the migration see the rows of every tenant. [`protect_member`] and [`shared::protect`] force row-level security on
+/// these tables again.
 async fn lift(work: &Work, table: &Table) -> Result<(), DbErr> {
     let mut tables = shared::tables(work).await?;
     let members = register::members(work, table.id.oid).await?;
@@ -118,7 +119,7 @@ async fn lift(work: &Work, table: &Table) -> Result<(), DbErr> {
     work.unforce_all(tables).await.map(drop)
 }
 
-/// Archivals and entries of the audit log from before belong to no tenant. From now on they have that of their rows.
+/// Leaves earlier archivals and entries of the audit log to the administrator. Later ones have the tenant of their rows.
 async fn leave_to_administrator(
     work: &Work,
     table: &Table,
@@ -166,7 +167,8 @@ async fn protect_member(
     work.run(&sql).await
 }
 
-/// Nothing refers to an archive table, so no foreign key changes its rows; but they stay with their archival.
+/// An archive table needs no guard against foreign keys, since none refers to it. But the tenant of an archived row must
+/// not change: it is that of the archival.
 fn row_triggers(member: &Member, column: &Compared, administrator: &str) -> String {
     let guard = format!("archive.tenancy_guard({administrator})");
     // An UPDATE that moves a row to another partition ends as an INSERT there.
@@ -176,10 +178,10 @@ fn row_triggers(member: &Member, column: &Compared, administrator: &str) -> Stri
     };
     let triggers = if member.is_archived {
         vec![(
-            "tenancy_guard_kept",
+            "tenancy_guard_archived",
             "AFTER UPDATE",
             &column.is_given,
-            "archive.tenancy_keep()",
+            "archive.tenancy_guard_archived()",
         )]
     } else {
         vec![
@@ -214,9 +216,9 @@ fn row_triggers(member: &Member, column: &Compared, administrator: &str) -> Stri
     sql
 }
 
-/// `current_user` as well as TO, which holds for every member of the role that inherits its rights: a member is no
-/// administrator before it takes the role. Functions that run as the owner, such as those of a temporal foreign
-/// key, see for the administrator and for a superuser what these see themselves.
+/// The policy of the administrator compares `current_user`, because TO also includes every member that inherits the rights
+/// of the role: a member has to SET ROLE first. Functions that run as the owner, such as those of a temporal foreign
+/// key, see every row when the administrator or a superuser calls them.
 fn policies(member: &Member, registered: &Registered, is_own: &str) -> String {
     let name = &member.name;
     let mut sql: String = POLICIES
@@ -224,7 +226,7 @@ fn policies(member: &Member, registered: &Registered, is_own: &str) -> String {
         .map(|policy| format!("DROP POLICY IF EXISTS {policy} ON {name};\n"))
         .collect();
     let administrator = literal(registered.administrator.as_deref().unwrap_or_default());
-    // As a query of its own it is asked once, and not for every row.
+    // A subquery, so that PostgreSQL evaluates it once and not for every row.
     let for_all = format!("(SELECT archive.acts_for_all(nullif({administrator}, '')))");
     sql.push_str(&format!(
         "CREATE POLICY tenancy ON {name} USING ({is_own}) WITH CHECK ({is_own});
@@ -241,7 +243,7 @@ fn policies(member: &Member, registered: &Registered, is_own: &str) -> String {
     sql
 }
 
-/// Checks that the table can be put under tenancy as it is asked, and gives the number of the column.
+/// Checks that the table can be put under tenancy, and returns the number of the tenant column.
 async fn verify(work: &Work, table: &Table, wanted: &Tenancy) -> Result<i16, DbErr> {
     let id = &table.id;
     let refuse = |reason: String| Err(DbErr::Migration(format!("{id} {reason}")));
@@ -276,17 +278,17 @@ async fn verify(work: &Work, table: &Table, wanted: &Tenancy) -> Result<i16, DbE
     let column = &wanted.column;
     let Some(found) = column::read(work, id.oid, column).await? else {
         return refuse(format!(
-            "has no column \"{column}\" that could say whose a row is: add it first"
+            "has no column \"{column}\" for the tenant of its rows: add it first"
         ));
     };
     if found.cuts {
         return refuse(format!(
-            "says in \"{column}\" whose a row is, a type that cuts a longer tenant off to another one: make it text"
+            "has the tenant column \"{column}\", whose type truncates a longer tenant to another one: make it text"
         ));
     }
     if !found.not_null {
         return refuse(format!(
-            "may have rows without a tenant, which nobody would see: fill the column and call ALTER TABLE {} ALTER \
+            "may have rows without a tenant, which no tenant would see: fill the column and run ALTER TABLE {} ALTER \
              COLUMN {} SET NOT NULL first",
             id.sql(),
             quote(column)
@@ -331,7 +333,7 @@ async fn verify_administrator(work: &Work, table: &Table, wanted: &Tenancy) -> R
     }
 }
 
-/// Permissive policies are joined by OR: one more would let in what ours keeps out.
+/// Refuses other permissive policies: they are combined with OR, and would show rows that the policies of tenancy hide.
 async fn refuse_other_policies(work: &Work, member: &Member, first: bool) -> Result<(), DbErr> {
     let ours: Vec<String> = match first && member.what == "table" {
         true => Vec::new(),
@@ -352,7 +354,7 @@ async fn refuse_other_policies(work: &Work, member: &Member, first: bool) -> Res
     match names {
         None => Ok(()),
         Some(names) => Err(DbErr::Migration(format!(
-            "{} has permissive policies that would let in more than the tenant's rows: {names}; drop them, or create \
+            "{} has permissive policies that would show more than the rows of the tenant: {names}; drop them, or create \
              them AS RESTRICTIVE",
             member.name
         ))),

@@ -10,30 +10,30 @@ use crate::{
     work::Work,
 };
 
-/// Leaves the archivals that hold rows of `table` or of its histories, or links that were cut there, to the
-/// administrator: of `all` of them, since what they contain is of no column or of another one, or of those without a tenant,
-/// of which a table came to hold rows since.
+/// Leaves archivals that hold rows of `table` or of its histories, or detached links of these, to the administrator. With
+/// `all`, every such archival: their tenants come from no tenant column or from another one. Otherwise those without a
+/// tenant: a table of which they hold rows came under tenancy since.
 pub(crate) async fn clear(work: &Work, table: &TableId, all: bool) -> Result<(), DbErr> {
     let wanted = format!(
         "SELECT a.id, a.tenant, '' FROM archive.archival AS a
          WHERE a.tenant IS DISTINCT FROM '' AND ({all} OR a.tenant IS NULL) AND {}",
         holding(table.oid)
     );
-    give(work, &wanted, table.oid).await.map(drop)
+    assign(work, &wanted, table.oid).await.map(drop)
 }
 
-/// Shares the archivals that hold nothing of a table under tenancy any more, as those tables are.
+/// Shares the archivals that no longer hold rows of a table under tenancy.
 pub(crate) async fn release(work: &Work) -> Result<(), DbErr> {
     let wanted = format!(
         "SELECT a.id, a.tenant, NULL::text FROM archive.archival AS a
          WHERE a.tenant IS NOT NULL AND NOT {}",
         holding(0)
     );
-    give(work, &wanted, 0).await.map(drop)
+    assign(work, &wanted, 0).await.map(drop)
 }
 
-/// Gives the archivals that are the administrator's, and were not restored, to the tenant that all their rows in `tables`
-/// belong to, each with its column of the tenant; answers how many.
+/// Attributes archivals that only the administrator sees, and that were not restored, to the tenant of their rows in
+/// `tables`, if all rows have the same one. Each table comes with its tenant column. Returns the number of archivals.
 pub(crate) async fn attribute(work: &Work, tables: &[(Table, String)]) -> Result<u64, DbErr> {
     let rows: Vec<_> = tables
         .iter()
@@ -49,10 +49,10 @@ pub(crate) async fn attribute(work: &Work, tables: &[(Table, String)]) -> Result
          GROUP BY a.id HAVING pg_catalog.min(r.tenant) = pg_catalog.max(r.tenant)",
         rows.join(" UNION ALL ")
     );
-    give(work, &wanted, 0).await
+    assign(work, &wanted, 0).await
 }
 
-/// The rows of a table in archivals, and those that links were cut from, as queries of the archival and the tenant.
+/// The archived rows of a table, and its rows with detached links, as queries that return the archival and the tenant.
 fn archived_rows(table: &Table, column: &str) -> Vec<String> {
     let mut rows = Vec::new();
     if let Some(archive_table) = &table.archive_table {
@@ -63,7 +63,7 @@ fn archived_rows(table: &Table, column: &str) -> Vec<String> {
             archive_table.id.sql()
         ));
     }
-    // As the detached links record a key.
+    // The key in the form that detached links store.
     let key: Vec<_> = table
         .key
         .iter()
@@ -88,12 +88,12 @@ fn archived_rows(table: &Table, column: &str) -> Vec<String> {
     rows
 }
 
-/// Whether the archival `a` holds anything of this table under tenancy; 0 is that of any.
+/// The condition that the archival `a` holds rows or links of this table under tenancy, or of any one if it is 0.
 fn holding(table: i64) -> String {
     fill(schema::tenancy::HOLDING, [("origin", table.to_string())])
 }
 
-async fn give(work: &Work, wanted: &str, origin: i64) -> Result<u64, DbErr> {
+async fn assign(work: &Work, wanted: &str, origin: i64) -> Result<u64, DbErr> {
     let sql = fill(
         schema::tenancy::GIVE_ARCHIVALS,
         [
@@ -101,6 +101,6 @@ async fn give(work: &Work, wanted: &str, origin: i64) -> Result<u64, DbErr> {
             ("origin", origin.to_string()),
         ],
     );
-    let given: i64 = work.row(&sql, []).await?.try_get("", "archivals")?;
-    Ok(given.unsigned_abs())
+    let assigned: i64 = work.row(&sql, []).await?.try_get("", "archivals")?;
+    Ok(assigned.unsigned_abs())
 }

@@ -1,4 +1,4 @@
-//! Attributing what was recorded before tenancy to tenants.
+//! Attributing archivals and entries of the audit log from before tenancy to tenants.
 
 use sea_orm_migration::DbErr;
 
@@ -8,17 +8,17 @@ use crate::{
     work::Work,
 };
 
-/// What [`attribute_to_tenants`](crate::TenancySchema::attribute_to_tenants) has done.
+/// The result of [`attribute_to_tenants`](crate::TenancySchema::attribute_to_tenants).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attributed {
-    /// The entries of the audit log that belong to a tenant now.
+    /// The number of entries of the audit log that were attributed.
     pub entries: u64,
-    /// The archivals that belong to a tenant now.
+    /// The number of archivals that were attributed.
     pub archivals: u64,
-    /// The entries that only the administrator sees still.
+    /// The number of entries that still only the administrator sees.
     pub entries_left: u64,
-    /// The archivals that only the administrator sees still.
+    /// The number of archivals that still only the administrator sees.
     pub archivals_left: u64,
 }
 
@@ -43,7 +43,7 @@ pub(crate) async fn attribute(work: &Work) -> Result<Attributed, DbErr> {
         }
     }
     let forced = work.unforce_all(names).await?;
-    // PostgreSQL thinks of few rows where it knows nothing of a query, and would compare each entry with every key.
+    // PostgreSQL underestimates the rows of these queries, and would compare each entry with every key in a nested loop.
     let nested_loops = work.set("enable_nestloop", "off").await?;
     done.archivals = archivals::attribute(work, &tables).await?;
     for (table, column) in &tables {
@@ -55,7 +55,7 @@ pub(crate) async fn attribute(work: &Work) -> Result<Attributed, DbErr> {
     Ok(done)
 }
 
-/// By the policies of what all tables share.
+/// Counts what the policies of the shared tables show to the administrator alone.
 async fn count_left(work: &Work, done: &mut Attributed) -> Result<(), DbErr> {
     let is_left = "SELECT pg_catalog.count(*) AS rows FROM archive.archival WHERE tenant = ''";
     done.archivals_left = number(work, is_left).await?;

@@ -1,4 +1,4 @@
-//! The column that says whose a row is.
+//! The tenant column of a table.
 
 use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
@@ -9,16 +9,16 @@ use crate::work::Work;
 pub(crate) struct Compared {
     pub(crate) number: i16,
     pub(crate) not_null: bool,
-    /// Its type cuts off what is too long.
+    /// Its type truncates values that are too long.
     pub(crate) cuts: bool,
-    /// The tenant of the context, as a value of the column.
+    /// The tenant of the context, as the type of the column.
     pub(crate) tenant: String,
     pub(crate) is_own: String,
-    /// Of the row `OLD` of a trigger.
+    /// Whether the row `OLD` of a trigger belongs to another tenant than that of the context.
     pub(crate) was_foreign: String,
-    /// Of the row `NEW`.
+    /// The same for the row `NEW`.
     pub(crate) is_foreign: String,
-    /// `NEW` belongs to another tenant than `OLD`.
+    /// Whether `NEW` belongs to another tenant than `OLD`.
     pub(crate) is_given: String,
 }
 

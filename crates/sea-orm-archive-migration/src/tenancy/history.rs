@@ -1,4 +1,4 @@
-//! The tenant's column of a history: a version belongs to the tenant of its identity.
+//! The tenant column of a history: a version belongs to the tenant of its identity.
 
 use sea_orm_archive_postgres::catalog::{Column, Table, TableId};
 use sea_orm_archive_postgres::schema;
@@ -8,19 +8,19 @@ use crate::{
     history::register as histories,
     name::{derived, literal, quote, quote_all},
     tenancy::{column, register},
-    work::{Work, said},
+    work::{Work, database_message},
 };
 
-/// Gives each history of `table` the column that says whose a version is, where it has none, and ties it to that of
-/// the identity with a foreign key; then each history of those. The callers put the tables under their policies again.
+/// Adds the tenant column to each history of `table` that has none, with a foreign key to the tenant column of the
+/// identity table; then to each history of these histories. The callers force row-level security again.
 ///
-/// Where the column is in the primary key, the history has one that refers to it, and that foreign key says whose a
-/// version is: nothing is added.
+/// Where the tenant column is part of the primary key, the history already has a column that refers to it, and nothing is
+/// added.
 ///
-/// A look at the identity could say the same and would be no column to drift. But it is none that a trigger could
-/// ask, the archive table of the history has nothing to look at, and a restore brings identity and versions
-/// back at once, when neither sees the other yet.
-pub(crate) async fn own_versions(
+/// Reading the tenant from the identity instead would need no column. But the condition of a trigger cannot run a query, the
+/// identity of an archived version may not exist, and a restore inserts identity and versions in one statement, whose
+/// parts do not see each other's rows.
+pub(crate) async fn add_tenant_columns(
     work: &Work,
     origin: &TableId,
     table: &Table,
@@ -28,7 +28,7 @@ pub(crate) async fn own_versions(
 ) -> Result<(), DbErr> {
     for history in register::histories(work, &table.id).await? {
         let history = work.existing_table(&history).await?;
-        // A circle ends where it began.
+        // Histories may form a cycle.
         if history.id.oid == origin.oid {
             continue;
         }
@@ -43,31 +43,31 @@ pub(crate) async fn own_versions(
         };
         let own = versions.columns.iter().find(|c| c.key == column);
         match own {
-            Some(_) => tied.refer_already(work).await?,
+            Some(_) => tied.validate_identity_key(work).await?,
             None => {
                 tied.add_column(work).await?;
-                tied.default_to_the_context(work).await?;
-                tied.refer(work).await?;
+                tied.default_to_context(work).await?;
+                tied.add_foreign_key(work).await?;
             }
         }
         let history = work.existing_table(&history.id.sql()).await?;
         let column = own.map_or(column, |c| &c.name);
-        Box::pin(own_versions(work, origin, &history, column)).await?;
+        Box::pin(add_tenant_columns(work, origin, &history, column)).await?;
     }
     Ok(())
 }
 
-/// A history and the table of its identities, which is under tenancy or such a history itself.
+/// A history and its identity table, which is under tenancy or is such a history itself.
 struct Tied<'a> {
     table: &'a Table,
     history: &'a Table,
     column: &'a str,
-    /// The columns of the history that refer to the primary key of the table, in its order.
+    /// The columns of the history that refer to the primary key of the table, in the order of the key.
     refers: Vec<String>,
 }
 
 impl Tied<'_> {
-    /// The column, in the history and in its archive table, filled with what the identities say.
+    /// Adds the column to the history and to its archive table, filled with the tenants of the identities.
     async fn add_column(&self, work: &Work) -> Result<(), DbErr> {
         let wanted = self.table.column(self.column).ok_or_else(|| {
             DbErr::Migration(format!(
@@ -93,12 +93,12 @@ impl Tied<'_> {
     ) -> Result<(), DbErr> {
         let (name, column) = (found.id.sql(), quote(self.column));
         match found.column(self.column) {
-            Some(there) if there.same_type(wanted) => {}
-            Some(there) => {
+            Some(existing) if existing.same_type(wanted) => {}
+            Some(existing) => {
                 return Err(DbErr::Migration(format!(
-                    "the column \"{}\" of {} is {}, and that of {} is {}: a version says whose it is as its identity \
-                     does; give both the same type",
-                    self.column, found.id, there.sql_type, self.table.id, wanted.sql_type
+                    "the column \"{}\" of {} is {}, and that of {} is {}: versions and identities need a tenant column of \
+                     the same type",
+                    self.column, found.id, existing.sql_type, self.table.id, wanted.sql_type
                 )));
             }
             None => {
@@ -111,15 +111,15 @@ impl Tied<'_> {
                 .await?;
                 self.fill_from_identities(work, found, definition, archival_id)
                     .await?;
-                register::made(work, &found.id, "column", self.column).await?;
+                register::record_created(work, &found.id, "column", self.column).await?;
             }
         }
-        let nobodys = work.count(&name, &format!("{column} IS NULL")).await?;
-        if nobodys > 0 {
+        let without_tenant = work.count(&name, &format!("{column} IS NULL")).await?;
+        if without_tenant > 0 {
             return Err(DbErr::Migration(format!(
-                "{} holds {nobodys} versions of which nothing says whose they are: their identity is gone, or there are \
+                "{} holds {without_tenant} versions whose tenant is unknown: their identity does not exist, or there are \
                  several of that key, active and archived, that belong to different tenants; restore or delete those \
-                 versions first, or fill \"{}\" by hand",
+                 versions first, or fill \"{}\" with plain SQL",
                 found.id, self.column
             )));
         }
@@ -129,7 +129,7 @@ impl Tied<'_> {
         .await
     }
 
-    /// A rewrite of the table and no UPDATE: no trigger takes it for a change of the versions.
+    /// Rewrites the table instead of running an UPDATE, so that no trigger fires.
     async fn fill_from_identities(
         &self,
         work: &Work,
@@ -166,7 +166,7 @@ impl Tied<'_> {
         .await
     }
 
-    /// The tenant of the identity in `source` whose key the arguments are.
+    /// The tenant of the identity in `source` that has the arguments as its key.
     fn of_identity(&self, source: &str, and: &str) -> String {
         format!(
             "(SELECT i.{} FROM {source} AS i WHERE {}{and})",
@@ -183,8 +183,8 @@ impl Tied<'_> {
         same.join(" AND ")
     }
 
-    /// Of an archived version: that of the identity that went with it; otherwise that of the one that is
-    /// there, if all of that key belong to one tenant.
+    /// The tenant of the identity of an archived version: of the identity in the same archival, or else of all identities of
+    /// that key, active and archived, if they belong to one tenant.
     fn of_archived_identity(&self) -> String {
         let column = quote(self.column);
         let (active, is_identity) = (self.table.id.sql(), self.is_identity());
@@ -210,13 +210,13 @@ impl Tied<'_> {
         )
     }
 
-    /// Who writes versions by hand, or with an entity that does not know the column, writes his own.
-    async fn default_to_the_context(&self, work: &Work) -> Result<(), DbErr> {
+    /// Sets the tenant of the context as the default of the column, for plain SQL and for entities without the column.
+    async fn default_to_context(&self, work: &Work) -> Result<(), DbErr> {
         let Some(compared) = column::read(work, self.history.id.oid, self.column).await? else {
             return Ok(());
         };
-        let known = self.history.column(self.column);
-        if known.is_some_and(|c| c.has_default) {
+        let existing = self.history.column(self.column);
+        if existing.is_some_and(|c| c.has_default) {
             return Ok(());
         }
         work.run(&format!(
@@ -226,12 +226,12 @@ impl Tied<'_> {
             compared.tenant
         ))
         .await?;
-        register::made(work, &self.history.id, "default", self.column).await
+        register::record_created(work, &self.history.id, "default", self.column).await
     }
 
-    /// The foreign key from tenant and identity, which keeps a version from having another tenant than
-    /// its identity, also when that is given away.
-    async fn refer(&self, work: &Work) -> Result<(), DbErr> {
+    /// Adds the foreign key on tenant and identity. It refuses a version with another tenant than its identity, and lets
+    /// versions follow when the tenant of the identity changes.
+    async fn add_foreign_key(&self, work: &Work) -> Result<(), DbErr> {
         let keys = self.table.key.iter().map(|c| c.name.clone());
         let parent: Vec<_> = std::iter::once(self.column.to_owned())
             .chain(keys)
@@ -247,19 +247,22 @@ impl Tied<'_> {
             columns: &child,
             refers: Some((&self.table.id, &parent)),
         };
-        let is_kept = register::keep_constraint(work, &constraint).await?;
-        self.unique(work, &parent).await?;
-        if is_kept {
-            return self.speak_last(work, &name).await;
+        let is_reused = register::reuse_constraint(work, &constraint).await?;
+        self.add_unique(work, &parent).await?;
+        if is_reused {
+            return self.fire_last(work, &name).await;
         }
         let history = self.history.id.sql();
-        if let Some(found) = self.referring(work, &child, &parent).await? {
-            // Nothing to do where it is valid already.
+        if let Some(found) = self.find_foreign_key(work, &child, &parent).await? {
+            // PostgreSQL does nothing where it is already valid.
             let validate = format!(
                 "ALTER TABLE {history} VALIDATE CONSTRAINT {}",
                 quote(&found)
             );
-            return work.run(&validate).await.map_err(|e| self.stranger(&e));
+            return work
+                .run(&validate)
+                .await
+                .map_err(|error| self.tenant_mismatch(&error));
         }
         work.run(&format!(
             "ALTER TABLE {history} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON UPDATE CASCADE",
@@ -269,24 +272,26 @@ impl Tied<'_> {
             quote_all(parent.iter().map(String::as_str)),
         ))
         .await
-        .map_err(|error| self.stranger(&error))?;
-        self.speak_last(work, &name).await?;
-        register::made(work, &self.history.id, "constraint", &name).await
+        .map_err(|error| self.tenant_mismatch(&error))?;
+        self.fire_last(work, &name).await?;
+        register::record_created(work, &self.history.id, "constraint", &name).await
     }
 
-    /// What another foreign key removes, ours does not refuse.
-    async fn speak_last(&self, work: &Work, name: &str) -> Result<(), DbErr> {
+    /// Lets the foreign key fire after all others, so that NO ACTION does not refuse rows that another foreign key deletes
+    /// with CASCADE.
+    async fn fire_last(&self, work: &Work, name: &str) -> Result<(), DbErr> {
         let renames = schema::tenancy::LAST;
         work.run_each(renames, [self.history.id.oid.into(), name.into()])
             .await
     }
 
-    /// The foreign key to the primary key says it, if it is there.
-    async fn refer_already(&self, work: &Work) -> Result<(), DbErr> {
+    /// Requires the foreign key to the primary key, which includes the tenant column, and validates it.
+    async fn validate_identity_key(&self, work: &Work) -> Result<(), DbErr> {
         let key: Vec<_> = self.table.key.iter().map(|c| c.name.clone()).collect();
-        let Some(found) = self.referring(work, &self.refers, &key).await? else {
+        let Some(found) = self.find_foreign_key(work, &self.refers, &key).await? else {
             return Err(DbErr::Migration(format!(
-                "{} has no foreign key to {}, so that nothing keeps a version with the tenant of its identity: call                  `manager.create_history_table(..)` again, which adds it",
+                "{} has no foreign key to {}, so a version could have another tenant than its identity: call \
+                 `manager.create_history_table(..)` again, which adds it",
                 self.history.id, self.table.id
             )));
         };
@@ -298,17 +303,17 @@ impl Tied<'_> {
         .await
     }
 
-    fn stranger(&self, error: &DbErr) -> DbErr {
+    fn tenant_mismatch(&self, error: &DbErr) -> DbErr {
         DbErr::Migration(format!(
             "{} has versions of another tenant than their identity has: {}; correct \"{}\" there first",
             self.history.id,
-            said(error),
+            database_message(error),
             self.column
         ))
     }
 
-    /// The foreign key that says the same, of the application.
-    async fn referring(
+    /// The name of the foreign key from `child` to `parent`, if there is one.
+    async fn find_foreign_key(
         &self,
         work: &Work,
         child: &[String],
@@ -326,8 +331,8 @@ impl Tied<'_> {
         Ok(found.map(|key| key.name))
     }
 
-    /// What the foreign key refers to.
-    async fn unique(&self, work: &Work, columns: &[String]) -> Result<(), DbErr> {
+    /// Adds the unique constraint that the foreign key refers to, unless the table has a unique index on these columns.
+    async fn add_unique(&self, work: &Work, columns: &[String]) -> Result<(), DbErr> {
         let name = derived(&self.table.id.table, "_tenancy_key");
         let constraint = register::Constraint {
             relation: &self.table.id,
@@ -335,7 +340,7 @@ impl Tied<'_> {
             columns,
             refers: None,
         };
-        if register::keep_constraint(work, &constraint).await? {
+        if register::reuse_constraint(work, &constraint).await? {
             return Ok(());
         }
         let found = work
@@ -360,6 +365,6 @@ impl Tied<'_> {
             quote_all(columns.iter().map(String::as_str))
         ))
         .await?;
-        register::made(work, &self.table.id, "constraint", &name).await
+        register::record_created(work, &self.table.id, "constraint", &name).await
     }
 }

@@ -12,8 +12,8 @@ use crate::{
     work::Work,
 };
 
-/// Writes entries of `table` with the tenant of their row from now on, where it is audited and under tenancy; whether its
-/// earlier entries are of no column or of another one.
+/// From now on writes entries of `table` with the tenant of their row, where it is audited and under tenancy. Returns
+/// whether its earlier entries were written without a tenant column or with another one.
 pub(crate) async fn follow(work: &Work, table: &Table) -> Result<bool, DbErr> {
     if !register::is_installed(work).await? || !audit::register::is_installed(work).await? {
         return Ok(false);
@@ -28,7 +28,7 @@ pub(crate) async fn follow(work: &Work, table: &Table) -> Result<bool, DbErr> {
     Ok(!row.try_get("", "is_same")?)
 }
 
-/// Leaves the entries of `table` from before to the administrator.
+/// Removes the tenant of the existing entries of `table`, so that only the administrator sees them.
 pub(crate) async fn clear(work: &Work, table: &TableId) -> Result<(), DbErr> {
     if !audit::register::is_installed(work).await? {
         return Ok(());
@@ -45,8 +45,8 @@ pub(crate) async fn clear(work: &Work, table: &TableId) -> Result<(), DbErr> {
     put_since(work, table).await
 }
 
-/// Gives the entries of `table` that are the administrator's to the tenants of the rows that have their keys, by the
-/// `column` of the tenant; answers how many.
+/// Attributes entries of `table` without a tenant to the tenants of the rows that have their keys. `column` is the tenant
+/// column. Returns the number of entries.
 pub(crate) async fn attribute(work: &Work, table: &Table, column: &str) -> Result<u64, DbErr> {
     if !audit::register::is_installed(work).await? {
         return Ok(0);
@@ -97,7 +97,7 @@ async fn put_since(work: &Work, table: &TableId) -> Result<(), DbErr> {
     work.run_with(since, [table.oid.into()]).await
 }
 
-/// Without a column of the tenant, the entries of a table under tenancy would be shared.
+/// Refuses a table under tenancy without its tenant column: its entries would be shared.
 async fn refuse_shared(work: &Work, table: &TableId) -> Result<(), DbErr> {
     let shared = work
         .rows(
@@ -116,7 +116,7 @@ async fn refuse_shared(work: &Work, table: &TableId) -> Result<(), DbErr> {
     )))
 }
 
-/// Writes the entries of these tables as of tables without tenancy again.
+/// Writes entries of these tables without the tenant of their row again, after tenancy was disabled.
 pub(crate) async fn forget(work: &Work, members: &[Member]) -> Result<(), DbErr> {
     if !audit::register::is_installed(work).await? {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Tenancy: row-level security of everything that holds rows of a table.
+//! Tenancy: row-level security of every table that holds rows of a table under tenancy.
 
 pub(crate) mod apply;
 pub(crate) mod archivals;
@@ -20,5 +20,5 @@ pub(crate) use apply::{lift_guards, refresh};
 pub(crate) use log::follow as follow_in_log;
 pub(crate) use objects::refresh_foreign_keys;
 pub(crate) use remove::refuse_while_enabled;
-pub(crate) use shared::{keep_functions, owner, protect as protect_shared};
+pub(crate) use shared::{owner, protect as protect_shared, record_functions};
 pub(crate) use temporal::refuse_unseen;

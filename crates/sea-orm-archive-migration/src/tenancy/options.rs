@@ -1,10 +1,10 @@
-//! What a migration says of a table of several tenants.
+//! What a migration declares about a table under tenancy.
 
 use sea_orm_migration::sea_query::{IntoIden, IntoTableRef, TableRef};
 
-/// A table whose rows belong to tenants, each row to the one that a column of it names.
+/// A table whose rows belong to tenants. A column of the table contains the tenant of each row.
 ///
-/// It is made by name, or from a table and its column:
+/// It is built by name, or from a table and its column:
 ///
 /// ```
 /// use sea_orm_archive_migration::Tenancy;
@@ -21,7 +21,7 @@ pub struct Tenancy {
 }
 
 impl Tenancy {
-    /// The table of this name, whose rows belong to the tenant that `column` names.
+    /// The table of this name, with its tenant column.
     pub fn new(table: impl IntoTableRef, column: impl IntoIden) -> Self {
         Self {
             table: table.into_table_ref(),
@@ -30,8 +30,8 @@ impl Tenancy {
         }
     }
 
-    /// Lets this role of the database see and change the rows of every tenant. One is for all tables, since they
-    /// share the archival table and the audit log.
+    /// Lets this role of the database see and change the rows of every tenant. All tables have the same administrator,
+    /// because they share the archival table and the audit log.
     pub fn administrator(mut self, role: impl Into<String>) -> Self {
         self.administrator = Some(role.into());
         self

@@ -1,4 +1,4 @@
-//! `archive.tenancy`: which tables belong to several tenants, and what was made for that.
+//! `archive.tenancy`: the tables under tenancy. `archive.tenancy_object`: the objects that tenancy created.
 
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_archive_postgres::schema;
@@ -9,7 +9,7 @@ use crate::{name::quote, table_names, tenancy::options::Tenancy, work::Work};
 /// A table under tenancy.
 #[derive(Clone, Debug)]
 pub(crate) struct Registered {
-    /// The column that says whose row it is, as it is called now.
+    /// The tenant column, under its current name.
     pub(crate) column: String,
     pub(crate) administrator: Option<String>,
 }
@@ -27,9 +27,9 @@ pub(crate) struct Member {
     /// Partitions get the row triggers of their table from PostgreSQL.
     pub(crate) is_partition: bool,
     pub(crate) is_partitioned: bool,
-    /// What the column that says whose a row is should be called here.
+    /// The name that the tenant column should have here.
     pub(crate) wanted: Option<String>,
-    /// The same, where it is there as it should be.
+    /// The tenant column, where it exists with the right type and NOT NULL.
     pub(crate) column: Option<String>,
 }
 
@@ -40,31 +40,31 @@ impl Member {
     }
 }
 
-/// Whether the register is there.
+/// Whether the register exists.
 pub(crate) async fn is_installed(work: &Work) -> Result<bool, DbErr> {
     let sql = "SELECT pg_catalog.to_regclass('archive.tenancy_object') IS NOT NULL AS installed";
     work.row(sql, []).await?.try_get("", "installed")
 }
 
-/// Forgets the tables that were dropped and whose name no table has.
+/// Removes the tables that were dropped and whose name no table has.
 pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     work.run(
-        "DELETE FROM archive.tenancy AS r WHERE archive.is_gone(r.relation);
-         -- What has the place of an archive table or a history is protected with its table.
+        "DELETE FROM archive.tenancy AS r WHERE archive.is_dropped(r.relation);
+         -- A table that replaced an archive table or a history is protected together with its active table.
          DELETE FROM archive.tenancy_object AS r
-         WHERE archive.is_gone(r.relation)
-            OR archive.is_gone(r.relation, archive.successor(r.relation))
+         WHERE archive.is_dropped(r.relation)
+            OR archive.is_dropped(r.relation, archive.successor(r.relation))
                AND NOT EXISTS (SELECT FROM archive.tenancy AS t WHERE t.relation = r.relation)
                AND EXISTS (SELECT FROM archive.tenancy_object AS o WHERE o.relation = archive.successor(r.relation))",
     )
     .await
 }
 
-/// Forgets those whose place `table` has.
+/// Removes dropped tables that `table` replaced.
 pub(crate) async fn take_over(work: &Work, table: &TableId) -> Result<(), DbErr> {
     for register in ["tenancy", "tenancy_object"] {
         let sql = format!(
-            "DELETE FROM archive.{register} AS r WHERE archive.is_gone(r.relation, $1::bigint::oid)"
+            "DELETE FROM archive.{register} AS r WHERE archive.is_dropped(r.relation, $1::bigint::oid)"
         );
         work.run_with(&sql, [table.oid.into()]).await?;
     }
@@ -91,7 +91,7 @@ pub(crate) async fn find(work: &Work, table: &TableId) -> Result<Option<Register
     rows.first().map(read).transpose()
 }
 
-/// Registers `table`, whose column has this number.
+/// Registers `table`, with the number of its tenant column.
 pub(crate) async fn put(
     work: &Work,
     table: &TableId,
@@ -114,8 +114,8 @@ pub(crate) async fn put(
     table_names::note(work).await
 }
 
-/// Writes down what the column of `table` is called now, and lets the histories follow where the column is ours there.
-/// Under its old name it would be another one as soon as the table has one of that name again.
+/// Stores the current name of the tenant column of `table`, and renames the columns that tenancy added to its histories.
+/// Under its old name, it would be mistaken for a new column of that name.
 pub(crate) async fn follow(work: &Work, table: &TableId, column: &str) -> Result<(), DbErr> {
     let renames = schema::tenancy::RENAME;
     work.run_each(renames, [table.oid.into()]).await?;
@@ -136,7 +136,7 @@ pub(crate) async fn follow(work: &Work, table: &TableId, column: &str) -> Result
     .await
 }
 
-/// Forgets `table`.
+/// Removes `table` from the register.
 pub(crate) async fn remove(work: &Work, table: &TableId) -> Result<(), DbErr> {
     work.run_with(
         "DELETE FROM archive.tenancy WHERE relation = $1::bigint::oid",
@@ -145,7 +145,7 @@ pub(crate) async fn remove(work: &Work, table: &TableId) -> Result<(), DbErr> {
     .await
 }
 
-/// The role that administers, where one is named that is there, and whether any table is under tenancy.
+/// Whether any table is under tenancy, and the administrator, if one is declared and the role exists.
 pub(crate) async fn administrator(work: &Work) -> Result<(bool, Option<String>), DbErr> {
     let row = work
         .row(
@@ -160,7 +160,7 @@ pub(crate) async fn administrator(work: &Work) -> Result<(bool, Option<String>),
     ))
 }
 
-/// The tables under tenancy of which `relation` holds rows, or which it is itself the identity or the table of.
+/// The tables under tenancy whose rows `relation` holds.
 pub(crate) async fn origins(work: &Work, relation: &TableId) -> Result<Vec<String>, DbErr> {
     let rows = work
         .rows(
@@ -175,7 +175,7 @@ pub(crate) async fn origins(work: &Work, relation: &TableId) -> Result<Vec<Strin
     rows.iter().map(|row| row.try_get("", "name")).collect()
 }
 
-/// The tables under tenancy, by number.
+/// The oids of the tables under tenancy.
 pub(crate) async fn tables(work: &Work) -> Result<Vec<i64>, DbErr> {
     let rows = work
         .rows(
@@ -186,7 +186,7 @@ pub(crate) async fn tables(work: &Work) -> Result<Vec<i64>, DbErr> {
     rows.iter().map(|row| row.try_get("", "oid")).collect()
 }
 
-/// Every table that holds rows of the table of this number, itself first.
+/// Every table that holds rows of the table with this oid, itself first.
 pub(crate) async fn members(work: &Work, table: i64) -> Result<Vec<Member>, DbErr> {
     let rows = work
         .rows(
@@ -233,8 +233,9 @@ pub(crate) async fn histories(work: &Work, table: &TableId) -> Result<Vec<String
     rows.iter().map(|row| row.try_get("", "name")).collect()
 }
 
-/// Keeps what stands on `relation` now, for the check to compare with. An empty `search_path` writes every name whole.
-pub(crate) async fn keep(work: &Work, relation: i64) -> Result<(), DbErr> {
+/// Stores the definitions of the policies, triggers and functions on `relation`, for the check to compare with. The
+/// `search_path` is such that every name in them is qualified.
+pub(crate) async fn record_objects(work: &Work, relation: i64) -> Result<(), DbErr> {
     work.run_with(
         "DELETE FROM archive.tenancy_object WHERE relation = $1::bigint::oid AND kind IN ('policy', 'trigger', 'function')",
         [relation.into()],
@@ -244,7 +245,7 @@ pub(crate) async fn keep(work: &Work, relation: i64) -> Result<(), DbErr> {
         "INSERT INTO archive.tenancy_object (relation, kind, name, definition)
          SELECT f.relation, f.kind, f.name, f.definition FROM archive.tenancy_found AS f
          WHERE f.relation = $1::bigint::oid AND (f.kind IN ('trigger', 'function') OR f.kind = 'policy' AND f.name IN
-               ('tenancy', 'tenancy_administration', 'tenancy_trusted', 'tenancy_writing', 'tenancy_looking', 'tenancy_recording'))
+               ('tenancy', 'tenancy_administration', 'tenancy_trusted', 'tenancy_writing', 'tenancy_reading', 'tenancy_recording'))
          RETURNING 1",
         [relation.into()],
     )
@@ -252,8 +253,8 @@ pub(crate) async fn keep(work: &Work, relation: i64) -> Result<(), DbErr> {
     .map(drop)
 }
 
-/// Keeps that this was made for tenancy: a constraint, a column or a default.
-pub(crate) async fn made(
+/// Records that tenancy created this object: a constraint, a column or a default.
+pub(crate) async fn record_created(
     work: &Work,
     relation: &TableId,
     kind: &str,
@@ -271,18 +272,18 @@ pub(crate) async fn made(
     .map(drop)
 }
 
-/// What a constraint that was made for tenancy should say.
+/// The wanted definition of a constraint that tenancy creates.
 pub(crate) struct Constraint<'a> {
     pub(crate) relation: &'a TableId,
     pub(crate) name: &'a str,
     pub(crate) columns: &'a [String],
-    /// The table and its columns that a foreign key refers to; without them the columns are unique.
+    /// The table and the columns that a foreign key refers to; `None` for a unique constraint.
     pub(crate) refers: Option<(&'a TableId, &'a [String])>,
 }
 
-/// Keeps a constraint of ours that says what it should, and drops one that somebody made something else of; whether
-/// it is there.
-pub(crate) async fn keep_constraint(
+/// Drops a constraint that tenancy created and whose definition was changed since. Returns whether one with the right
+/// definition exists.
+pub(crate) async fn reuse_constraint(
     work: &Work,
     constraint: &Constraint<'_>,
 ) -> Result<bool, DbErr> {
@@ -309,7 +310,7 @@ pub(crate) async fn keep_constraint(
         return Ok(false);
     };
     if row.try_get("", "is_right")? {
-        made(work, relation, "constraint", name).await?;
+        record_created(work, relation, "constraint", name).await?;
         return Ok(true);
     }
     let drop = format!(

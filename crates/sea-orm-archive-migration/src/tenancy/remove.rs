@@ -1,4 +1,4 @@
-//! Taking tenancy away again.
+//! Disabling tenancy.
 
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_archive_postgres::schema;
@@ -35,7 +35,7 @@ pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
     for member in &members {
         unprotect(work, member).await?;
     }
-    unmake(work, &table.id, &members).await?;
+    drop_objects(work, &table.id, &members).await?;
     register::remove(work, &table.id).await?;
     temporal::refuse_left(work, members.iter().map(|member| member.oid).collect()).await?;
     refresh_foreign_keys(work).await?;
@@ -50,10 +50,14 @@ pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
     }
 }
 
-/// Drops what was made in the tables themselves, and forgets it.
-pub(crate) async fn unmake(work: &Work, table: &TableId, members: &[Member]) -> Result<(), DbErr> {
-    let own = schema::tenancy::UNMAKE;
-    work.run_each(own, [table.oid.into()]).await?;
+/// Drops the columns, defaults and constraints that tenancy created, and removes them from the register.
+pub(crate) async fn drop_objects(
+    work: &Work,
+    table: &TableId,
+    members: &[Member],
+) -> Result<(), DbErr> {
+    work.run_each(schema::tenancy::DROP, [table.oid.into()])
+        .await?;
     for member in members {
         work.run_with(
             "DELETE FROM archive.tenancy_object WHERE relation = $1::bigint::oid",
@@ -68,7 +72,7 @@ pub(crate) async fn unprotect(work: &Work, member: &Member) -> Result<(), DbErr>
     let name = &member.name;
     let mut sql = format!("DROP TRIGGER IF EXISTS tenancy_guard_truncate ON {name};\n");
     if !member.is_partition {
-        // It may name the column of the tenant, which is dropped from histories; `follow::refresh` creates it again.
+        // Its condition may name the tenant column, which is dropped from histories. `follow::refresh` creates it again.
         sql.push_str(&format!(
             "DROP TRIGGER IF EXISTS archive_follow_key ON {name};\n"
         ));
@@ -80,7 +84,7 @@ pub(crate) async fn unprotect(work: &Work, member: &Member) -> Result<(), DbErr>
         sql.push_str(&format!("DROP POLICY IF EXISTS {policy} ON {name};\n"));
     }
     work.run(&sql).await?;
-    // Without a policy nobody would see a row; with one of somebody else's it is his to say.
+    // Row-level security without any policy would hide all rows. Where the application has policies, it stays enabled.
     work.run_each(
         "SELECT pg_catalog.format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY', $2::text) AS statement
          WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_policy WHERE polrelid = $1::bigint::oid)",
@@ -89,7 +93,7 @@ pub(crate) async fn unprotect(work: &Work, member: &Member) -> Result<(), DbErr>
     .await
 }
 
-/// The policies of a table call the archive's functions.
+/// Refuses while a table is under tenancy: its policies call functions of the archive.
 pub(crate) async fn refuse_while_enabled(work: &Work) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What all tables share: the archival table, the detached links and the audit log.
+//! Row-level security of the tables that all tables share: archivals, detached links and the audit log.
 
 use sea_orm_archive_postgres::schema;
 use sea_orm_archive_postgres::template::fill;
@@ -14,7 +14,7 @@ use crate::{
 const TABLES: [&str; 2] = ["archive.archival", "archive.detached_link"];
 const AUDIT_TABLES: [&str; 2] = ["archive.audit_entry", "archive.audit_details"];
 
-/// Protects them, where any table is under tenancy.
+/// Protects the shared tables, if any table is under tenancy.
 pub(crate) async fn protect(work: &Work) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
@@ -32,9 +32,9 @@ pub(crate) async fn protect(work: &Work) -> Result<(), DbErr> {
     .await?;
     for table in TABLES {
         administer(work, table, "ALL", administrator.as_deref()).await?;
-        keep(work, table).await?;
+        record_objects(work, table).await?;
     }
-    keep_functions(work).await?;
+    record_functions(work).await?;
     if !audit::register::is_installed(work).await? {
         return Ok(());
     }
@@ -43,9 +43,9 @@ pub(crate) async fn protect(work: &Work) -> Result<(), DbErr> {
         .await?;
     for table in AUDIT_TABLES {
         administer(work, table, "SELECT", administrator.as_deref()).await?;
-        keep(work, table).await?;
+        record_objects(work, table).await?;
     }
-    // Nobody is granted a partition, and nobody who were would see a row of it.
+    // No helper grants a partition. A role that was granted one with plain SQL sees no row of it.
     work.run_each(
         "SELECT pg_catalog.format('ALTER TABLE archive.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', c.relname) AS statement
          FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
@@ -83,15 +83,15 @@ async fn administer(
     work.run(&sql).await
 }
 
-/// Keeps what the policies and guards call as it is now, after it was made anew.
-pub(crate) async fn keep_functions(work: &Work) -> Result<(), DbErr> {
+/// Stores the definitions of the functions that the policies and guards call. Call it after they were replaced.
+pub(crate) async fn record_functions(work: &Work) -> Result<(), DbErr> {
     match register::is_installed(work).await? {
-        true => keep(work, "archive.tenancy").await,
+        true => record_objects(work, "archive.tenancy").await,
         false => Ok(()),
     }
 }
 
-async fn keep(work: &Work, table: &str) -> Result<(), DbErr> {
+async fn record_objects(work: &Work, table: &str) -> Result<(), DbErr> {
     let oid: i64 = work
         .row(
             "SELECT $1::pg_catalog.regclass::oid::bigint AS oid",
@@ -99,23 +99,23 @@ async fn keep(work: &Work, table: &str) -> Result<(), DbErr> {
         )
         .await?
         .try_get("", "oid")?;
-    register::keep(work, oid).await
+    register::record_objects(work, oid).await
 }
 
-/// All that exist.
+/// The shared tables that exist.
 pub(crate) async fn tables(work: &Work) -> Result<Vec<String>, DbErr> {
     let audit = audit::register::is_installed(work).await?;
     let tables = TABLES.iter().chain(AUDIT_TABLES.iter().filter(|_| audit));
     Ok(tables.map(|table| (*table).to_owned()).collect())
 }
 
-/// Lets everybody see them again who is granted them.
+/// Removes the protection of the shared tables: every role with privileges on them sees all rows again.
 pub(crate) async fn release(work: &Work) -> Result<(), DbErr> {
     let audit = audit::register::is_installed(work).await?;
     for table in tables(work).await? {
         let mut sql = format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;\n");
         if table == "archive.archival" {
-            // What keeps records from roles that may not read their tables stays without tenancy.
+            // The restrictive policy, which hides records from roles that may not read their tables, stays.
             sql.push_str(
                 "CREATE POLICY every_record ON archive.archival FOR SELECT USING (true);\n",
             );
@@ -128,7 +128,7 @@ pub(crate) async fn release(work: &Work) -> Result<(), DbErr> {
             "tenancy",
             "tenancy_administration",
             "tenancy_writing",
-            "tenancy_looking",
+            "tenancy_reading",
             "tenancy_recording",
         ] {
             sql.push_str(&format!("DROP POLICY IF EXISTS {policy} ON {table};\n"));

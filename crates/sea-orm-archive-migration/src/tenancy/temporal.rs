@@ -5,10 +5,11 @@ use sea_orm_migration::DbErr;
 
 use crate::{tenancy::register, work::Work};
 
-/// Refuses a temporal foreign key from a table under tenancy to a history that is not. Whoever ends a version of
-/// everybody's is checked against the rows that he sees, and another tenant's row that needs it would not stop him.
+/// Refuses a temporal foreign key from a table under tenancy to a history that is not. When a tenant ends a version of a
+/// shared history, the check reads only the rows that this tenant sees, and would miss rows of other tenants that need the
+/// version.
 ///
-/// The other way round nothing is hidden: every row of the child is seen, and a version that is not counts as none.
+/// The opposite direction is safe: the check sees every row of the child, and a hidden version counts as missing.
 pub(crate) async fn refuse_unseen(work: &Work, tables: Vec<i64>) -> Result<(), DbErr> {
     refuse(work, tables, |found| {
         format!("put {} under tenancy first", found.identity)
@@ -16,7 +17,7 @@ pub(crate) async fn refuse_unseen(work: &Work, tables: Vec<i64>) -> Result<(), D
     .await
 }
 
-/// The same, where the history goes out of tenancy.
+/// The same, for a history that leaves tenancy.
 pub(crate) async fn refuse_left(work: &Work, tables: Vec<i64>) -> Result<(), DbErr> {
     refuse(work, tables, |found| {
         format!(
@@ -28,7 +29,7 @@ pub(crate) async fn refuse_left(work: &Work, tables: Vec<i64>) -> Result<(), DbE
 }
 
 struct Found {
-    /// The table whose rows have the versions, which can be put under tenancy.
+    /// The identity table, which can be put under tenancy.
     identity: String,
     /// The table under tenancy that the child belongs to.
     origin: String,
@@ -37,7 +38,7 @@ struct Found {
 async fn refuse(
     work: &Work,
     tables: Vec<i64>,
-    way_out: impl Fn(&Found) -> String,
+    fix: impl Fn(&Found) -> String,
 ) -> Result<(), DbErr> {
     if !register::is_installed(work).await? {
         return Ok(());
@@ -52,11 +53,11 @@ async fn refuse(
         origin: text("origin")?,
     };
     Err(DbErr::Migration(format!(
-        "{} is under tenancy, and its temporal foreign key \"{}\" refers to {}, which is not: whoever ends a version \
+        "{} is under tenancy, and its temporal foreign key \"{}\" refers to {}, which is not: a tenant that ends a version \
          would not see the rows of other tenants that need it; {}, or drop the foreign key",
         text("child")?,
         text("name")?,
         text("history")?,
-        way_out(&found)
+        fix(&found)
     )))
 }

@@ -9,5 +9,5 @@ pub use table::{
 };
 pub use unique::{IndexPart, UniqueIndex};
 
-/// The bodies of the functions `archive.describe` and `archive.describe_unique_indexes`, which answer with these descriptions.
+/// The bodies of the functions `archive.describe_tables` and `archive.describe_unique_indexes`, which return these descriptions.
 pub const BODIES: [&str; 2] = [include_str!("read.sql"), include_str!("unique.sql")];

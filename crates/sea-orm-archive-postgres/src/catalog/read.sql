@@ -1,27 +1,27 @@
--- Everything the framework knows of the tables $1, as one JSON array in their order. NULL gives null.
+-- The descriptions of the tables $1 as one JSON array, in their order. A NULL in $1 results in null.
 --
--- The body of a function with a search_path of its own, so that no schema of the caller's gives a function or an
--- operator another meaning.
+-- This is the body of a function with its own search_path, so that no schema of the caller gives a function or an operator
+-- another meaning.
 --
--- (SELECT $1) and not $1: planning this takes longer than running it, and where the planner cannot count the names, it
--- finds no plan for these names better than the one for any, which it keeps.
+-- (SELECT $1) instead of $1: planning this query takes longer than running it. Where the planner cannot count the elements, it
+-- finds no custom plan better than the generic one, and caches the generic plan.
 WITH RECURSIVE asked AS (
     SELECT ord, oid FROM unnest((SELECT $1)) WITH ORDINALITY AS tables(oid, ord)
 ),
--- A foreign key may point at one partition only; it holds rows of the partitioned table all the same.
+-- A foreign key may refer to a single partition. Its rows are rows of the partitioned table too.
 member AS (
     SELECT oid AS root, oid FROM asked WHERE oid IS NOT NULL
     UNION
     SELECT m.root, i.inhrelid FROM member AS m JOIN pg_inherits AS i ON i.inhparent = m.oid
 ),
--- The type as SQL text that means the same under any search_path. Columns are looked up, and not those of all tables
--- gathered first.
+-- The type as SQL text that means the same under any search_path. NOT MATERIALIZED, so that only the columns that are needed are
+-- read, not those of all tables.
 typed AS NOT MATERIALIZED (
     SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation, a.attnotnull,
            a.attidentity, a.attgenerated, a.atthasdef,
            CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN format_type(a.atttypid, a.atttypmod)
                 ELSE format('%s.%I', t.typnamespace::regnamespace, t.typname) END AS type,
-           -- How a value of it is written into JSON and stays exact, by the type below all domains.
+           -- How a value is written into JSON exactly, by the type below all domains.
            (WITH RECURSIVE based AS (
                 SELECT t.oid, t.typtype, t.typbasetype
                 UNION ALL
@@ -49,7 +49,7 @@ key_column AS NOT MATERIALIZED (
     JOIN pg_operator AS o ON o.oid = ao.amopopr
     WHERE i.indisprimary AND k.ord <= i.indnkeyatts
 ),
--- Which column says whose a row is. It does so too where it was let be NULL: such a row is nobody's, and not everybody's.
+-- The tenant columns, including nullable ones: a row with a NULL there has no tenant, and is not shared.
 tenant AS (
     SELECT DISTINCT ON (s.relation) s.relation, a.attname,
            (WITH RECURSIVE based AS (
@@ -57,13 +57,13 @@ tenant AS (
                 UNION ALL
                 SELECT u.oid, u.typtype, u.typbasetype FROM based AS b JOIN pg_type AS u ON u.oid = b.typbasetype WHERE b.typtype = 'd'
             )
-            -- Below 16384, where the ids of users' objects begin.
+            -- The ids of users' objects begin at 16384.
             SELECT b.oid < 16384 FROM based AS b WHERE b.typtype <> 'd') AS is_builtin
     FROM archive.tenancy_scope AS s
     JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.wanted_column AND NOT a.attisdropped
     ORDER BY s.relation
 ),
--- The columns whose changes archive.follow_key() follows: its trigger depends on those that its condition names.
+-- The columns whose changes archive.follow_key() handles: its trigger depends on the columns that its condition names.
 followed AS NOT MATERIALIZED (
     SELECT t.tgrelid AS relation, d.refobjsubid AS attnum
     FROM pg_catalog.pg_trigger AS t
@@ -72,10 +72,10 @@ followed AS NOT MATERIALIZED (
     WHERE t.tgname OPERATOR(pg_catalog.=) 'archive_follow_key' AND t.tgenabled OPERATOR(pg_catalog.=) 'A'
       AND t.tgfoid OPERATOR(pg_catalog.=) pg_catalog.to_regprocedure('archive.follow_key()')
 ),
--- A foreign key as both of its tables see it.
+-- A foreign key with the properties of both of its tables.
 foreign_key AS (
     SELECT c.oid, c.conname, c.conrelid, c.confrelid, c.confdeltype, c.condeferrable,
-           -- A column of PostgreSQL 18; without it all are enforced.
+           -- A column since PostgreSQL 18. Before, every foreign key is enforced.
            coalesce((pg_catalog.to_jsonb(c)->>'conenforced')::boolean, true) AS enforced,
            jsonb_build_object(
                'name', c.conname,
@@ -117,7 +117,7 @@ foreign_key AS (
     FROM pg_constraint AS c
     JOIN pg_class AS cc ON cc.oid = c.conrelid JOIN pg_namespace AS cn ON cn.oid = cc.relnamespace
     JOIN pg_class AS pc ON pc.oid = c.confrelid JOIN pg_namespace AS pn ON pn.oid = pc.relnamespace
-    -- What the database does to rows of another tenant is an error then.
+    -- Whether a guard makes it an error if the foreign key changes rows of another tenant.
     CROSS JOIN LATERAL (
         SELECT EXISTS (SELECT FROM tenant AS t WHERE t.relation = c.conrelid)
                AND NOT EXISTS (
@@ -170,7 +170,7 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
         FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid
         WHERE i.indrelid = c.oid AND NOT i.indisprimary AND (i.indisunique OR i.indisexclusion)
     ),
-    -- What is equal and what must not overlap, where that is all that the constraint says.
+    -- The columns that are compared with = and the expressions that are compared with &&; `parts` counts all.
     'exclusions', (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'name', x.conname,
@@ -200,7 +200,7 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
                    'on_insert', t.tgtype & 4 = 4,
                    'on_delete', t.tgtype & 8 = 8,
                    'on_update', t.tgtype & 16 = 16,
-                   -- A function of this schema is ours: what it does to other rows is known.
+                   -- A function of this schema belongs to the framework: its effects on other rows are known.
                    'ours', f.pronamespace OPERATOR(pg_catalog.=) to_regnamespace('archive')
                ) ORDER BY t.tgname), '[]')
         FROM pg_trigger AS t JOIN pg_proc AS f ON f.oid OPERATOR(pg_catalog.=) t.tgfoid
@@ -208,7 +208,7 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
         WHERE t.tgrelid IN (SELECT m.oid FROM member AS m WHERE m.root OPERATOR(pg_catalog.=) c.oid)
           AND t.tgparentid OPERATOR(pg_catalog.=) 0
           AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-          -- It lets a row pass as it is, or stops everything.
+          -- It returns a row unchanged, or raises.
           AND t.tgfoid IS DISTINCT FROM to_regproc('archive.tenancy_guard')::oid
     ),
     'incoming', (

@@ -20,7 +20,7 @@ pub struct Table {
     pub inherits: bool,
     /// `pg_class.relpersistence`: `p`, or `u` for UNLOGGED, or `t` for a temporary table.
     pub persistence: String,
-    /// Rewrite rules stand on it.
+    /// It has rewrite rules.
     pub has_rules: bool,
     /// A primary key, unique or exclusion constraint of it may be checked at commit only.
     pub defers_uniqueness: bool,
@@ -32,17 +32,17 @@ pub struct Table {
     pub key: Vec<KeyColumn>,
     /// The names of its CHECK constraints.
     pub checks: Vec<String>,
-    /// The names of its unique indexes and exclusion constraints, but for the primary key.
+    /// The names of its unique indexes and exclusion constraints, without the primary key.
     pub unique_indexes: Vec<String>,
     /// Its exclusion constraints.
     pub exclusions: Vec<Exclusion>,
     /// The enabled triggers that are not PostgreSQL's own.
     pub row_triggers: Vec<RowTrigger>,
-    /// The foreign keys that point at it. One that is NOT ENFORCED protects no row and changes none, so it is not here.
+    /// The foreign keys that refer to it, without those that are NOT ENFORCED: they protect no row and change none.
     pub incoming: Vec<ForeignKey>,
-    /// Those that point at it and are NOT ENFORCED.
+    /// The foreign keys that refer to it and are NOT ENFORCED.
     pub not_enforced: Vec<ForeignKey>,
-    /// The foreign keys that it holds, but for those that are NOT ENFORCED.
+    /// The foreign keys that it has, without those that are NOT ENFORCED.
     pub outgoing: Vec<ForeignKey>,
     /// Its archive table, where one is registered.
     pub archive_table: Option<ArchiveTable>,
@@ -54,14 +54,14 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// Whether a trigger may change or drop a row on its way in.
+    /// A trigger that may change or drop a row before it is inserted.
     pub fn intercepts_insert(&self) -> Option<&RowTrigger> {
         self.row_triggers
             .iter()
             .find(|trigger| trigger.before_insert)
     }
 
-    /// Whether a trigger may keep a row from being deleted.
+    /// A trigger that may prevent the deletion of a row.
     pub fn intercepts_delete(&self) -> Option<&RowTrigger> {
         self.row_triggers
             .iter()
@@ -102,13 +102,13 @@ pub struct TableId {
     /// Whether row-level security hides rows of it from the current role.
     #[serde(default)]
     pub hides_rows: bool,
-    /// The column that says to which tenant a row belongs, where the table is under tenancy.
+    /// The tenant column, where the table is under tenancy.
     #[serde(default)]
     pub tenant: Option<String>,
-    /// Whether the type of that column is PostgreSQL's own, or a domain over one: nobody else defines a cast of it.
+    /// Whether the type of that column is built in, or a domain over a built-in type: no role defines a cast of it.
     #[serde(default)]
     pub tenant_is_builtin: Option<bool>,
-    /// Whether it is an error for the database to change rows of it that row-level security hides.
+    /// Whether it is an error if the database changes rows of it that row-level security hides.
     #[serde(default)]
     pub guarded: bool,
 }
@@ -119,10 +119,10 @@ impl TableId {
         format!("{}.{}", quote(&self.schema), quote(&self.table))
     }
 
-    /// The tenant of a row as text, as SQL, where `column` of the row says it.
+    /// SQL for the tenant of a row as text, where `column` is the tenant column of the row.
     ///
-    /// The owner of a type may define a cast to text, which would run as whoever calls this: the text of such a value is
-    /// what the output function of the type writes. That function pads a `char(n)`, and its cast does not.
+    /// The owner of a type may define a cast to text, which would run as the caller, so the output function of such a type
+    /// writes the text. A built-in type is cast: its output function pads a `char(n)`, and its cast does not.
     pub fn tenant_text(&self, row: &str, column: &str) -> String {
         let value = format!("{row}.{}", quote(column));
         match self.tenant_is_builtin {
@@ -134,7 +134,7 @@ impl TableId {
     }
 }
 
-/// As people write it: `schema.table`.
+/// `schema.table`, without quotes.
 impl std::fmt::Display for TableId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.schema, self.table)
@@ -146,7 +146,7 @@ impl std::fmt::Display for TableId {
 pub struct Column {
     /// Its name, unquoted.
     pub name: String,
-    /// Its type as PostgreSQL spells it: with its schema, where that is not `pg_catalog`.
+    /// Its type as PostgreSQL writes it: with its schema, where that is not `pg_catalog`.
     #[serde(rename = "type")]
     pub sql_type: String,
     /// `pg_type.oid`.
@@ -183,16 +183,15 @@ pub struct KeyColumn {
     pub sql_type: String,
     /// How a value of it is written into JSON.
     pub form: Form,
-    /// The operator that the key's index compares with: `OPERATOR(schema.=)`.
+    /// The operator that the index of the key uses: `OPERATOR(schema.=)`.
     pub equals: String,
 }
 
-/// How a value is written into JSON so that it stays exact, whatever the settings of the session and whatever casts
-/// its type has.
+/// How a value is written into JSON exactly, independent of the settings of the session and of the casts of its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
-    /// An integer or a boolean: as JSON has it.
+    /// An integer or a boolean: a JSON number or boolean.
     Json,
     /// A type whose text depends on no setting: its text.
     Text,
@@ -209,11 +208,11 @@ pub struct Exclusion {
     pub name: String,
     /// The columns that are compared with `=`.
     pub equal: Vec<String>,
-    /// What is compared with `&&`, as SQL.
+    /// The expressions that are compared with `&&`, as SQL.
     pub apart: Vec<String>,
     /// How many columns and expressions it compares in all.
     pub parts: usize,
-    /// The predicate, where it does not hold for every row.
+    /// The predicate of a partial constraint.
     pub only_where: Option<String>,
 }
 
@@ -238,38 +237,38 @@ pub struct RowTrigger {
     /// It fires on UPDATE.
     #[serde(default)]
     pub on_update: bool,
-    /// Its function is of the schema `archive`.
+    /// Its function is in the schema `archive`.
     #[serde(default)]
     pub ours: bool,
 }
 
-/// A foreign key, as both of its tables see it.
+/// A foreign key with the properties of both of its tables.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ForeignKey {
     /// The name of the constraint.
     pub name: String,
-    /// What the database does to the child when its parent goes.
+    /// What the database does to the child when its parent is deleted.
     pub on_delete: OnDelete,
     /// It may be checked at commit only.
     pub deferrable: bool,
-    /// The table that holds it.
+    /// The table that has it.
     pub child: TableId,
-    /// The table that it points at.
+    /// The table that it refers to.
     pub parent: TableId,
     /// Its columns, in their order.
     pub columns: Vec<ForeignKeyColumn>,
     /// The primary key of the child; `None` where it has none.
     pub child_key: Option<Vec<KeyColumn>>,
-    /// Archived rows of the child follow a key of the parent that changes.
+    /// A change of the key of a parent also updates archived rows of the child.
     #[serde(default)]
     pub follows_parent: bool,
-    /// Detached links follow a key of the child that changes.
+    /// A change of the primary key of the child also updates its detached links.
     #[serde(default)]
     pub follows_child: bool,
 }
 
 impl ForeignKey {
-    /// The columns in the child, joined: what detached links call the edge.
+    /// The columns in the child, joined: the edge in detached links.
     pub fn edge(&self) -> String {
         let columns: Vec<_> = self.columns.iter().map(|c| c.child.as_str()).collect();
         columns.join(", ")
@@ -303,7 +302,7 @@ pub struct ForeignKeyColumn {
     pub equals: String,
 }
 
-/// What ON DELETE says.
+/// The action of ON DELETE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum OnDelete {
     /// NO ACTION.
@@ -348,10 +347,10 @@ pub struct ArchiveTable {
     /// Which table it is.
     #[serde(flatten)]
     pub id: TableId,
-    /// The column that tells when a row was archived.
+    /// The column for the time of the archive.
     pub deleted_at: String,
-    /// The column that tells who archived it.
+    /// The column for the actor of the archive.
     pub deleted_by: String,
-    /// The column that tells which archival it belongs to.
+    /// The column for the id of the archival.
     pub archival_id: String,
 }

@@ -1,4 +1,4 @@
-//! What two rows of a table may not have in common.
+//! Unique indexes and exclusion constraints.
 
 use serde::Deserialize;
 
@@ -13,14 +13,14 @@ pub struct UniqueIndex {
     pub primary: bool,
     /// NULLS NOT DISTINCT.
     pub nulls_equal: bool,
-    /// The rows it is about, as SQL over the columns; `None` for all.
+    /// The predicate of a partial index, as SQL over the columns; `None` where it covers all rows.
     pub predicate: Option<String>,
     /// Its columns and expressions.
     pub parts: Vec<IndexPart>,
 }
 
 impl UniqueIndex {
-    /// There is nothing in its SQL that a `search_path` gives a meaning.
+    /// Whether it has only columns, so that its SQL does not depend on a `search_path`.
     pub fn has_columns_only(&self) -> bool {
         self.predicate.is_none() && self.parts.iter().all(|part| part.is_column)
     }
@@ -29,13 +29,13 @@ impl UniqueIndex {
 /// A column or an expression of an index.
 #[derive(Clone, Debug, Deserialize)]
 pub struct IndexPart {
-    /// What people call it.
+    /// The name of the column, or the expression as SQL.
     pub name: String,
     /// The SQL of it, over the columns of the table.
     pub expression: String,
-    /// It is a column. False where an earlier version installed the query: then nobody knows.
+    /// It is a column. False where an earlier version of the schema is installed, whose query does not return it.
     #[serde(default)]
     pub is_column: bool,
-    /// The operator by which two rows are in each other's way.
+    /// The operator that compares two rows: they conflict where it is true for every part.
     pub operator: String,
 }

@@ -1,7 +1,7 @@
--- The unique indexes and exclusion constraints of the tables in $1, as one JSON array: what two rows
--- may not have in common, in expressions that can be evaluated over any table with the same columns.
+-- The unique indexes and exclusion constraints of the tables in $1 as one JSON array, with expressions that can be evaluated over
+-- any table with the same columns.
 --
--- The body of a function with a search_path of its own; see read.sql.
+-- This is the body of a function with its own search_path; see read.sql.
 SELECT coalesce(jsonb_agg(jsonb_build_object(
     'table', i.indrelid::bigint,
     'name', ic.relname,

@@ -1,11 +1,11 @@
-//! What must be true of a table and its archive table before a row moves.
+//! The requirements on a table and its archive table before a row moves.
 
 use super::difference::{Difference, differences};
 use super::finding::Finding;
 use crate::catalog::{ArchiveTable, Form, Table};
 
-/// Everything that keeps rows of `table` from being archived, from staying archived, or from coming back. Of the
-/// differences between the two tables those that `counts` accepts.
+/// Everything that prevents rows of `table` from being archived, from staying archived, or from being restored. Of the
+/// differences between the two tables only those that `counts` accepts.
 pub fn archive_table_findings(
     table: &Table,
     archive: &Table,
@@ -35,7 +35,7 @@ fn table_findings(table: &Table) -> Vec<Finding> {
         report("is not a table", "archive the table below it");
     }
     if table.persistence == "t" {
-        report("is temporary", "archive a table that stays");
+        report("is temporary", "archive a permanent table");
     }
     if table.is_partition {
         report("is a partition", "declare its partitioned table instead");
@@ -68,7 +68,7 @@ fn table_findings(table: &Table) -> Vec<Finding> {
     found
 }
 
-/// The columns that the archive table has beside those of its table.
+/// Findings about the columns that the archive table has in addition to those of its table.
 fn added_columns(table: &Table, archive: &Table, added: &[&str]) -> Vec<Finding> {
     let mut found = Vec::new();
     for name in added {

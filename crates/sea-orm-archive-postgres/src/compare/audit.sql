@@ -1,4 +1,4 @@
--- Audited tables whose trigger functions were written for other columns: they log what is written, in a slower way.
+-- Audited tables whose columns changed since their trigger functions were written: the functions still log every write, but slower.
 SELECT format('%s.%s', n.nspname, c.relname) AS object,
        'has other columns than its functions of the audit log were written for' AS problem,
        'call manager.install_audit() again' AS remedy

@@ -15,5 +15,5 @@
         ('archive_audit_truncate', 'BEFORE TRUNCATE', 'FOR EACH STATEMENT')
     ) AS t (name, head, tail)
     UNION ALL
-    SELECT 'archive.audit_handover'::regclass, 'refuse_lost_rows', 'A', 'AFTER INSERT',
+    SELECT 'archive.audit_move'::regclass, 'refuse_lost_rows', 'A', 'AFTER INSERT',
            'DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION archive.refuse_lost_rows()', 'call manager.install_audit() again'

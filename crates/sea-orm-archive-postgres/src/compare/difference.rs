@@ -1,17 +1,17 @@
-//! Where an archive table is not what its table needs it to be: the one rule for the migration helpers, which adopt and
-//! sync archive tables, and for the check before a row moves.
+//! The differences between an archive table and what its table needs. The migration helpers, which adopt and sync archive
+//! tables, and the check before a row moves use the same rules.
 
 use std::fmt;
 
 use super::finding::Finding;
 use crate::catalog::{Column, Table, TableId};
 
-/// One thing that keeps rows of a table from fitting its archive table, from staying there, or from coming back as they
-/// were.
+/// A difference that prevents rows of a table from being stored in its archive table, from staying there, or from being restored
+/// unchanged.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Difference {
-    /// The archive table is no plain table: it is partitioned, foreign, a view or a partition.
+    /// The archive table is not a plain table: it is partitioned, foreign, a view or a partition.
     Kind,
     /// A crash would empty the archive table, or the end of a session would drop it.
     Persistence,
@@ -30,20 +30,20 @@ pub enum Difference {
         /// In the archive table.
         archived: Column,
     },
-    /// NOT NULL in the one and not in the other.
+    /// The column is NOT NULL in only one of the two tables.
     NotNull {
         /// The column.
         column: String,
-        /// As it is in the table.
+        /// Whether it is NOT NULL in the table.
         not_null: bool,
     },
-    /// The archive table would draw or compute the value of the column itself.
+    /// The archive table would draw or compute the value of the column.
     NotPlain(Column),
-    /// The primary keys have different columns; as they are in the table.
+    /// The primary keys have different columns; these are those of the table.
     Key(Vec<String>),
-    /// The archive table refers to a table whose rows may go.
+    /// The archive table has a foreign key: the rows that it refers to may be deleted.
     ForeignKey(String),
-    /// A foreign key, with the table that has it, refers to the archive table, whose rows go when they are restored.
+    /// A foreign key, with the table that has it, refers to the archive table: a restore deletes the rows there.
     Referenced(String),
     /// A CHECK constraint could refuse an archived row.
     Check(String),
@@ -57,8 +57,8 @@ pub enum Difference {
 
 /// Compares a table with its archive table, which also has the columns `added`.
 ///
-/// The table itself may be UNLOGGED: that its rows may be lost in a crash was decided where it was created. Its archive
-/// table may not, since rows that were archived from a table that is logged would be in neither.
+/// The table itself may be UNLOGGED: its creator accepted that a crash may lose its rows. Its archive table may not, since a crash
+/// would lose rows that were archived from a logged table.
 pub fn differences(active: &Table, archive: &Table, added: &[&str]) -> Vec<Difference> {
     let mut found = Vec::new();
     if archive.kind != "r" || archive.is_partition {
@@ -131,12 +131,12 @@ fn constraints(archive: &Table) -> impl Iterator<Item = Difference> {
 }
 
 impl Difference {
-    /// Whether no row may move while it is so. Only a NOT NULL that the archive table lacks refuses nothing.
+    /// Whether no row may move with this difference. Only a NOT NULL that the archive table lacks refuses no row.
     pub fn stops_moves(&self) -> bool {
         !matches!(self, Self::NotNull { not_null: true, .. })
     }
 
-    /// Whether `sync_archived_table` puts it right.
+    /// Whether `sync_archived_table` corrects it.
     pub fn is_synced(&self) -> bool {
         match self {
             Self::Persistence
@@ -158,7 +158,7 @@ impl Difference {
         }
     }
 
-    /// What is wrong with `archive`, and what to do.
+    /// The difference as a finding about `archive`.
     pub fn finding(&self, active: &TableId, archive: &TableId) -> Finding {
         let problem = format!("does not fit {active}: {self}");
         Finding::new(archive, problem, self.remedy(active, archive))
@@ -222,17 +222,17 @@ impl fmt::Display for Difference {
             ),
             Self::NotPlain(column) => write!(
                 f,
-                "its column \"{}\" is generated or an identity, and so would not keep what is archived",
+                "its column \"{}\" is generated or an identity, and so would not store the archived values",
                 column.name
             ),
             Self::Key(columns) => write!(f, "its primary key is not ({})", columns.join(", ")),
             Self::ForeignKey(name) => write!(
                 f,
-                "it has the foreign key \"{name}\", and an archived row may outlive what it points at"
+                "it has the foreign key \"{name}\", and the row that an archived row refers to may be deleted"
             ),
             Self::Referenced(key) => write!(
                 f,
-                "the foreign key {key} refers to it, and a restore would be refused or take those rows along"
+                "the foreign key {key} refers to it, and a restore would be refused or change those rows"
             ),
             Self::Check(name) => write!(
                 f,
@@ -240,7 +240,7 @@ impl fmt::Display for Difference {
             ),
             Self::Unique(name) => write!(
                 f,
-                "the unique index {name} would keep archived rows out, which may share what active rows may not"
+                "the unique index {name} would refuse archived rows, which may share values that active rows may not"
             ),
             Self::Trigger(name) => write!(f, "the trigger {name} may drop or change its rows"),
             Self::RowSecurity => write!(

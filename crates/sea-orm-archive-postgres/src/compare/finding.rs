@@ -1,17 +1,17 @@
-//! What every comparison answers with.
+//! The result of every comparison.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Something that is not as it should be, and what to do.
+/// A problem with an object, and its remedy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
     /// The table or the function, as `schema.name`.
     pub object: String,
-    /// What is wrong with it: a sentence without its subject, which is the object.
+    /// The problem: a sentence without its subject, which is the object.
     pub problem: String,
-    /// What to do: a call in a migration, or SQL.
+    /// The remedy: a call in a migration, or SQL.
     pub remedy: String,
 }
 

@@ -1,4 +1,4 @@
-//! What must be true of the foreign keys between a table that is archived and other tables.
+//! The requirements on the foreign keys between a table that is archived and other tables.
 
 use super::finding::Finding;
 use crate::catalog::{ForeignKey, Table, TableId};
@@ -8,7 +8,7 @@ fn sync(table: &str) -> String {
     format!("call manager.sync_archived_table({table:?}) in a migration")
 }
 
-/// Parents whose keys could change unnoticed while a row is archived: a restore would find another row there.
+/// Parents whose keys could change without an update of archived rows: a restore could find another row under the old key.
 pub fn unfollowed_parents(outgoing: &[ForeignKey]) -> impl Iterator<Item = Finding> {
     outgoing
         .iter()
@@ -22,7 +22,7 @@ pub fn unfollowed_parents(outgoing: &[ForeignKey]) -> impl Iterator<Item = Findi
         })
 }
 
-/// The same for a row whose link is cut: the link would go to another row with its old key.
+/// The same for a row whose link is cut: another row with its old key would get the link.
 pub fn unfollowed_links(key: &ForeignKey, parent: &TableId) -> Option<Finding> {
     let problem = || {
         format!(
@@ -33,7 +33,7 @@ pub fn unfollowed_links(key: &ForeignKey, parent: &TableId) -> Option<Finding> {
     (!key.follows_child).then(|| Finding::new(&key.child, problem(), sync(&parent.table)))
 }
 
-/// What keeps archived rows of the table `child`, which stays, from losing and getting back their link.
+/// Everything that prevents links of archived rows of `child` from being cut and put back.
 pub fn link_findings(key: &ForeignKey, child: &Table, archive: &Table) -> Vec<Finding> {
     let names = child.key.iter().map(|c| &c.name);
     let names = names.chain(key.columns.iter().map(|c| &c.child));
@@ -60,13 +60,13 @@ pub fn link_findings(key: &ForeignKey, child: &Table, archive: &Table) -> Vec<Fi
     found
 }
 
-/// The foreign key keeps the policy of a declared edge: the database has to refuse a child that is inserted below an
-/// archived parent. Where it is NOT ENFORCED nothing does.
+/// The foreign key enforces the policy of a declared edge: the database has to refuse a child that is inserted below an archived
+/// parent. If it is NOT ENFORCED, nothing refuses it.
 pub fn not_enforced(edge: &str, key: &ForeignKey) -> Finding {
     Finding::new(
         &key.child,
         format!(
-            "has the foreign key {} NOT ENFORCED, so nothing keeps the policy that `{edge}` declares",
+            "has the foreign key {} NOT ENFORCED, so nothing enforces the policy that `{edge}` declares",
             key.name
         ),
         format!(
@@ -77,13 +77,13 @@ pub fn not_enforced(edge: &str, key: &ForeignKey) -> Finding {
     )
 }
 
-/// Rows that row security hides would be changed by the database unseen.
+/// Foreign keys by which the database could change rows that row security hides.
 pub fn hidden_rows(incoming: &[ForeignKey]) -> impl Iterator<Item = Finding> {
     let unseen =
         |key: &&ForeignKey| key.child.hides_rows && !key.child.guarded && !key.on_delete.refuses();
     incoming.iter().filter(unseen).map(|key| {
         let problem = format!(
-            "has rows that row security hides from this role, and {} would reach them unseen (ON DELETE {})",
+            "has rows that row security hides from this role, and {} would change them without a check (ON DELETE {})",
             key.name, key.on_delete
         );
         let remedy = "make the constraint NO ACTION, or put the table under tenancy with manager.enable_tenancy(..)";

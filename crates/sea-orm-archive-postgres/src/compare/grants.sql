@@ -1,5 +1,5 @@
 -- An archive table has the grants of its table: an archive is a DELETE from the table and an INSERT into the archive table.
--- What was granted on the archive table alone is meant, but for tables under tenancy.
+-- Grants on the archive table alone are reported only for tables under tenancy.
 WITH granted AS (
     SELECT c.oid AS relation, acl.grantee, acl.privilege_type AS privilege, NULL::name AS column_name
     FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS acl WHERE acl.grantee <> c.relowner

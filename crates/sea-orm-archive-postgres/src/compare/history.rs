@@ -1,4 +1,4 @@
-//! What must be true of a history before a version is written.
+//! The requirements on a history before a version is written.
 
 use serde::Deserialize;
 
@@ -9,22 +9,22 @@ use crate::ident::quote;
 /// The columns of a history that have a meaning, by name, and the type of its valid time.
 #[derive(Clone, Debug, Deserialize)]
 pub struct VersionColumns {
-    /// Those of the identity, which refer to the table of identities.
+    /// The columns that refer to the table of identities.
     pub identity: Vec<String>,
-    /// When a version begins.
+    /// The column for the start of a version.
     pub valid_from: String,
-    /// When it ends; NULL where it is open.
+    /// The column for its end; NULL where it is open.
     pub valid_to: String,
-    /// Who wrote it.
+    /// The column for the actor who wrote it.
     pub recorded_by: Option<String>,
-    /// When it was written and when it was superseded, where superseded versions are stored.
+    /// The columns for the times when it was written and superseded, where superseded versions are stored.
     pub recorded: Option<(String, String)>,
     /// The type of a period: `tstzrange` or `daterange`.
     pub range: String,
 }
 
 impl VersionColumns {
-    /// Whether the column means something here: anything else is a value, or a key.
+    /// Whether the column is one of these. Any other column is a value or a key.
     pub fn has(&self, name: &str) -> bool {
         self.identity.iter().any(|n| n == name)
             || name == self.valid_from
@@ -46,7 +46,7 @@ impl VersionColumns {
             && key.columns.iter().all(|c| self.identity.contains(&c.child))
     }
 
-    /// Whether the constraint keeps every two current versions of one identity apart.
+    /// Whether the constraint refuses overlapping current versions of one identity.
     pub fn guards(&self, constraint: &Exclusion) -> bool {
         let mut equal = constraint.equal.clone();
         let mut identity = self.identity.clone();
@@ -57,7 +57,7 @@ impl VersionColumns {
         };
         let everywhere = match (&constraint.only_where, &self.recorded) {
             (None, None) => true,
-            // Superseded versions overlap those that took their place.
+            // Superseded versions overlap the versions that replaced them.
             (Some(predicate), Some((_, to))) => spelled(to)
                 .iter()
                 .any(|to| predicate.trim_matches(['(', ')']) == format!("{to} IS NULL")),
@@ -69,8 +69,8 @@ impl VersionColumns {
             && everywhere
     }
 
-    /// Whether an expression is the half-open period of a version, in one of the ways that PostgreSQL writes it. Another
-    /// column in it, or other bounds, would leave versions unguarded.
+    /// Whether an expression is the half-open period of a version, in one of the forms that PostgreSQL writes. With another column
+    /// or other bounds the constraint would not refuse every overlap.
     fn is_period(&self, expression: &str) -> bool {
         let infinity = match self.sql_type() {
             "date" => "'infinity'::date",
@@ -88,7 +88,7 @@ impl VersionColumns {
     }
 }
 
-/// Everything that keeps versions from being written to `table`.
+/// Everything that prevents versions from being written to `table`.
 pub fn history_findings(table: &Table, names: &VersionColumns) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut report = |problem: String, remedy: &str| {
@@ -123,7 +123,7 @@ pub fn history_findings(table: &Table, names: &VersionColumns) -> Vec<Finding> {
         ),
         _ => report(
             format!("has several foreign keys from ({identity})"),
-            "keep the one to the table of identities",
+            "drop all but the one to the table of identities",
         ),
     }
     found.extend(columns(table, names));
@@ -145,7 +145,7 @@ fn unguarded(table: &Table, names: &VersionColumns) -> Finding {
         quote(&names.valid_from),
         quote(&names.valid_to),
     );
-    let problem = "has nothing that keeps two versions of one identity apart";
+    let problem = "has no constraint that refuses overlapping versions of one identity";
     Finding::new(&table.id, problem, remedy)
 }
 
@@ -184,7 +184,7 @@ fn column(
     if let Some(wanted) = sql_type {
         if column.type_modifier != -1 {
             let problem = format!(
-                "has a column {name} of {}, which rounds times away from those that are asked for",
+                "has a column {name} of {}, which rounds the times that are written",
                 column.sql_type
             );
             found.push(report(problem, "make it timestamptz"));
@@ -212,7 +212,7 @@ fn is_type(column: &Column, wanted: &str) -> bool {
     column.type_oid == if wanted == "date" { 1082 } else { 1184 }
 }
 
-/// A name as PostgreSQL prints it: quoted where it must be.
+/// A name as PostgreSQL may print it: unquoted or quoted.
 fn spelled(name: &str) -> [String; 2] {
     [name.to_owned(), quote(name)]
 }

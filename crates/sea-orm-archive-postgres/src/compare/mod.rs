@@ -1,5 +1,5 @@
-//! What exists, compared with what should exist. Every comparison answers with a [`Finding`]; a plan, a sync and
-//! `sea_orm_archive::check` use the same ones.
+//! Comparisons of the existing objects with the required ones. Every comparison returns [`Finding`]s; plans, syncs and
+//! `sea_orm_archive::check` use the same comparisons.
 
 mod archive_table;
 mod difference;

@@ -1,4 +1,4 @@
--- An archive table has the policies of its table, and forces them where its table does. tenancy.sql reports what
+-- An archive table has the policies of its table, and forces them where its table does. tenancy.sql checks the objects that
 -- enable_tenancy() creates.
 WITH policy AS (
     SELECT p.polrelid AS relation, p.polname AS name, ROW(p.polcmd, p.polpermissive, p.polroles) AS kind,
@@ -18,7 +18,7 @@ FROM (
     FROM pair AS p
     JOIN policy AS a ON a.relation = p.active
     LEFT JOIN policy AS o ON o.relation = p.archive_table AND o.name = a.name
-    -- A subquery calls the columns of its table by the table's name.
+    -- In a subquery the columns are qualified with the name of the table, so such expressions are not compared.
     WHERE o.name IS NULL OR o.kind <> a.kind
        OR a.expressions NOT LIKE '%SELECT%' AND a.expressions <> o.expressions
     UNION ALL

@@ -1,20 +1,20 @@
-//! Queries that compare the catalog with what the registers say. Each answers rows (object, problem, remedy) and is run
-//! under [`SETTINGS`].
+//! Queries that compare the catalog with the registers. Each returns rows (object, problem, remedy) and runs under
+//! [`SETTINGS`].
 
 use crate::schema::table_names;
 use crate::template::fill;
 
 const AUDITED_TRIGGERS: &str = include_str!("audited_triggers.sql");
 const TRIGGERS: &str = concat!(
-    "-- Triggers of the schema archive: where one has to be and is not, or is another one.\nWITH\n",
+    "-- Triggers of the schema archive that are missing, different or not needed.\nWITH\n",
     include_str!("../schema/archive_table/follow_key_wanted.sql"),
     ",\n",
     include_str!("../schema/archive_table/mark_wanted.sql"),
     include_str!("triggers.sql")
 );
 
-/// PostgreSQL leaves out the schemas of the search_path where it writes an expression down. It expects many rows of a
-/// recursion over partitions, and would compile each query for them, which takes longer than all of the check.
+/// PostgreSQL omits the schemas of the search_path where it prints an expression. It expects many rows from a recursion over
+/// partitions and would compile each query, which takes longer than the whole check.
 pub const SETTINGS: &str =
     "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
        pg_catalog.set_config('jit', 'off', true)";

@@ -1,8 +1,9 @@
--- Tables and columns that the registers name and that are gone, or have another table in their place.
+-- Registered tables and columns that were dropped, or that another table of the same name replaced.
 WITH registered AS (
     {registered}
 ),
--- What `migrate fresh` dropped left nothing behind, and a helper takes over its place. tenancy.sql reports tenancy.
+-- Tables that `migrate fresh` dropped are not reported: nothing of them exists, and a helper registers the new table. tenancy.sql
+-- reports tenancy.
 swapped AS (
     SELECT archive.successor(r.relation) AS relation, format('is another table than the one of this name that %s', r.what) AS problem,
            format('call manager.%s(..) for it, or manager.%s(..) if that was meant', r.again, r.never) AS remedy

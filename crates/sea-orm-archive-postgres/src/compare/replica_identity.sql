@@ -6,20 +6,20 @@ WITH written (relation, deletes, updates) AS (
     UNION
     SELECT h.history::oid, true, true FROM archive.history_table AS h
     UNION
-    -- A row whose link is cut, or follows a key.
+    -- Rows whose link is cut or updated after the change of a key.
     SELECT k.conrelid, false, true FROM pg_constraint AS k JOIN archive.archived_table AS a ON a.active = k.confrelid
     WHERE k.contype = 'f' AND EXISTS (SELECT FROM pg_attribute AS n WHERE n.attrelid = k.conrelid AND n.attnum = ANY (k.conkey) AND NOT n.attnotnull)
     UNION
     SELECT c.oid, true, true FROM pg_class AS c
     WHERE c.relnamespace = 'archive'::regnamespace
-      AND c.relname IN ('archival', 'detached_link', 'fresh_look', 'audit_handover', 'audit_entry_default')
+      AND c.relname IN ('archival', 'detached_link', 'snapshot_probe', 'audit_move', 'audit_entry_default')
 ),
 leaf AS (
     SELECT DISTINCT m.relation, w.deletes, w.updates
     FROM written AS w
     CROSS JOIN LATERAL (SELECT w.relation UNION SELECT p.relid::oid FROM pg_partition_tree(w.relation) AS p) AS m (relation)
 ),
--- The columns that PostgreSQL tells a row by; all of them, where the identity is FULL.
+-- The columns of the replica identity; `whole` where it is FULL.
 identity AS (
     SELECT c.oid AS relation, c.relreplident = 'f' AS whole, i.indkey::int2[] AS columns
     FROM pg_class AS c

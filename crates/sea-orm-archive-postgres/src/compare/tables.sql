@@ -1,4 +1,4 @@
--- The tables of the registers that exist, as SQL text: each with its archive table, and histories with their columns.
+-- The registered tables that exist, with names as SQL: each with its archive table, and histories with their columns.
 SELECT format('%I.%I', an.nspname, a.relname) AS name, format('%I.%I', tn.nspname, t.relname) AS archive, NULL::jsonb AS history
 FROM archive.archived_table AS r
 JOIN pg_class AS a ON a.oid = r.active JOIN pg_namespace AS an ON an.oid = a.relnamespace

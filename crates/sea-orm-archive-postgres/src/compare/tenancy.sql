@@ -1,8 +1,8 @@
--- Everything that is not as enable_tenancy() made it. Run with an empty search_path, as the definitions were kept.
+-- Differences from the objects that enable_tenancy() created. Run with an empty search_path, as when the definitions were recorded.
 WITH scope AS (
     SELECT s.relation, s.what, s.wanted_column, s.tenant_column, s.identity, s.identity_column FROM archive.tenancy_scope AS s
 ),
--- What all tables share is protected while any table is under tenancy.
+-- The shared tables are protected while any table is under tenancy.
 shared AS (
     SELECT c.oid AS relation, i.inhrelid IS NOT NULL AS is_partition
     FROM pg_class AS c
@@ -12,9 +12,9 @@ shared AS (
       AND EXISTS (SELECT FROM archive.tenancy)
 ),
 again AS (
-    SELECT 'call manager.enable_tenancy(..) again, which makes it anew' AS remedy
+    SELECT 'call manager.enable_tenancy(..) again, which creates it again' AS remedy
 ),
--- A table that has the name of one that was protected, and is not in its place in the registers.
+-- Tables that have the name of a protected table and did not replace it in the registers.
 swapped AS (
     SELECT archive.successor(o.relation) AS relation,
            'is another table than the one of this name that was under tenancy, and has lost it' AS problem,
@@ -27,16 +27,16 @@ swapped AS (
       AND NOT EXISTS (SELECT FROM scope AS s WHERE s.relation = archive.successor(o.relation))
 ),
 columns AS (
-    SELECT s.relation, CASE WHEN s.wanted_column IS NULL THEN 'has lost the column that said whose a row is'
+    SELECT s.relation, CASE WHEN s.wanted_column IS NULL THEN 'has lost its tenant column'
                             ELSE format('has no column %I as its table has it, of the same type and NOT NULL', s.wanted_column) END AS problem,
            CASE WHEN s.wanted_column IS NULL OR s.what = 'table' THEN 'add it again, NOT NULL, and call manager.enable_tenancy(..)'
                 WHEN s.what = 'history' THEN 'rename the column here, too, where it was renamed there, and call manager.enable_tenancy(..) again'
                 ELSE 'call manager.sync_archived_table(..), or rename the column here, too, and then manager.enable_tenancy(..)' END AS remedy
     FROM scope AS s WHERE s.tenant_column IS NULL
 ),
--- Ours is among what was made; this is one of the application.
+-- Histories without a foreign key on the tenant column: neither one of enable_tenancy() nor one of the application.
 ties AS (
-    SELECT s.relation, 'has no foreign key on the tenant''s column: nothing keeps a version with the tenant of its identity' AS problem, again.remedy
+    SELECT s.relation, 'has no foreign key on the tenant column: a version could have another tenant than its identity' AS problem, again.remedy
     FROM scope AS s CROSS JOIN again
     WHERE s.what = 'history' AND s.tenant_column IS NOT NULL
       AND NOT EXISTS (SELECT FROM archive.tenancy_object AS o WHERE o.relation = s.relation AND o.kind = 'constraint'
@@ -61,7 +61,7 @@ unprotected AS (
     CROSS JOIN again
     WHERE NOT (c.relrowsecurity AND c.relforcerowsecurity)
 ),
--- What there must be, whether or not it was ever made: a partition, an archive table or a history may have come since.
+-- The required objects, created or not: a partition, an archive table or a history may have been added since.
 wanted AS (
     SELECT relation, 'policy' AS kind, 'tenancy'::name AS name FROM scope
     UNION
@@ -70,7 +70,7 @@ wanted AS (
     SELECT relation, 'trigger', g.name FROM scope CROSS JOIN (VALUES ('tenancy_guard'), ('tenancy_guard_given')) AS g (name)
     WHERE what <> 'archive_table'
     UNION
-    SELECT relation, 'trigger', 'tenancy_guard_kept' FROM scope WHERE what = 'archive_table'
+    SELECT relation, 'trigger', 'tenancy_guard_archived' FROM scope WHERE what = 'archive_table'
     UNION
     SELECT relation, 'trigger', 'tenancy_guard_truncate' FROM scope
     UNION
@@ -85,8 +85,8 @@ missing AS (
                       WHERE f.relation = w.relation AND f.kind = w.kind AND f.name = w.name)
 ),
 different AS (
-    SELECT f.relation, format('has another %s %s than was made (%s)', f.kind, f.name, f.definition) AS problem,
-           CASE f.kind WHEN 'function' THEN 'give it back to its owner, call manager.install_archive() again, and find out who replaced it' ELSE again.remedy END AS remedy
+    SELECT f.relation, format('has another %s %s than was created (%s)', f.kind, f.name, f.definition) AS problem,
+           CASE f.kind WHEN 'function' THEN 'give it back to its owner, call manager.install_archive() again, and find out which role replaced it' ELSE again.remedy END AS remedy
     FROM archive.tenancy_found AS f
     JOIN wanted AS w ON w.relation = f.relation AND w.kind = f.kind AND w.name = f.name
     LEFT JOIN archive.tenancy_object AS o ON o.relation = f.relation AND o.kind = f.kind AND o.name = f.name
@@ -109,8 +109,8 @@ granted AS (
     FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND NOT a.attisdropped
     CROSS JOIN aclexplode(a.attacl) AS acl WHERE acl.grantee <> c.relowner
 ),
--- Nobody but its owner writes to the log and to the registers, and nobody reads the log in pieces.
-kept_grants AS (
+-- Only the owner writes to the log and to the registers, and no role reads partitions of the log directly.
+internal_grants AS (
     SELECT g.relation, format('gives %s to %s', g.privilege,
                CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END) AS problem,
            'revoke it: triggers write the log, and migrations the registers' AS remedy
@@ -121,25 +121,25 @@ kept_grants AS (
                WHEN c.relname ~ '^audit_' THEN g.privilege <> 'SELECT' OR c.relname NOT IN ('audit_entry', 'audit_details')
                ELSE g.privilege <> 'SELECT' END
 ),
--- Those who are above policies and are not superusers, who are above everything.
+-- Grants to roles that bypass policies. Superusers, which bypass everything, are not reported.
 above AS (
     SELECT DISTINCT g.relation, format('is granted to %s, which is above policies (BYPASSRLS)', r.rolname) AS problem,
            'ALTER ROLE .. NOBYPASSRLS, or revoke it' AS remedy
     FROM granted AS g JOIN pg_roles AS r ON r.oid = g.grantee AND r.rolbypassrls AND NOT r.rolsuper
     WHERE EXISTS (SELECT FROM scope AS s WHERE s.relation = g.relation)
 ),
--- Policies name the owner of the time when they were made.
+-- The policies are for the role that was the owner when they were created.
 owners AS (
     SELECT p.polrelid AS relation, format('belongs to %s, and its policy %s is for another role', pg_get_userbyid(c.relowner), p.polname) AS problem,
            'give it back to its owner, or ' || again.remedy AS remedy
     FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid CROSS JOIN again
-    WHERE p.polname IN ('tenancy_trusted', 'tenancy_writing', 'tenancy_looking') AND p.polroles <> ARRAY[c.relowner]
+    WHERE p.polname IN ('tenancy_trusted', 'tenancy_writing', 'tenancy_reading') AND p.polroles <> ARRAY[c.relowner]
       AND (EXISTS (SELECT FROM scope AS s WHERE s.relation = c.oid) OR EXISTS (SELECT FROM shared AS s WHERE s.relation = c.oid))
 ),
 functions AS (
     SELECT f.oid::regprocedure::text AS object,
            CASE WHEN f.prosecdef AND NOT EXISTS (SELECT FROM unnest(f.proconfig) AS s WHERE s LIKE 'search\_path=%')
-                THEN 'runs as its owner with the search_path of whoever calls it'
+                THEN 'runs as its owner with the search_path of its caller'
                 ELSE 'is a trigger function that others than its owner may put on a table' END AS problem,
            CASE WHEN f.prorettype = 'trigger'::regtype THEN 'REVOKE EXECUTE on it from all but its owner, and ' ELSE '' END
                || 'call manager.install_archive() and manager.install_audit() again' AS remedy
@@ -150,10 +150,10 @@ functions AS (
                AND EXISTS (SELECT FROM aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) AS acl
                            WHERE acl.grantee <> f.proowner AND acl.privilege_type = 'EXECUTE')))
 ),
--- The functions of a temporal foreign key see what the session sees.
+-- The functions of a temporal foreign key see only the rows that the session sees.
 temporal AS (
     SELECT k.child::oid AS relation,
-           format('has the temporal foreign key %I to %s, which is not under tenancy: whoever ends a version does not see all rows that need it',
+           format('has the temporal foreign key %I to %s, which is not under tenancy: a session that ends a version does not see all rows that need it',
                   k.name, k.history) AS problem,
            'put the table of its identities under tenancy with manager.enable_tenancy(..), or drop the foreign key' AS remedy
     FROM archive.temporal_foreign_key AS k
@@ -170,8 +170,8 @@ temporal AS (
                     AND f.proname::text ~ ('_' || k.id || '_(insert|update|shorten|delete|truncate)$'))
 ),
 administrators AS (
-    SELECT t.relation::oid AS relation, format('is administered by %s, which is no role any more', t.administrator) AS problem,
-           'call manager.enable_tenancy(..) with a role that there is' AS remedy
+    SELECT t.relation::oid AS relation, format('is administered by %s, which is no longer a role', t.administrator) AS problem,
+           'call manager.enable_tenancy(..) with a role that exists' AS remedy
     FROM archive.tenancy AS t
     WHERE t.administrator IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = t.administrator)
 )
@@ -179,7 +179,7 @@ SELECT format('%s.%s', n.nspname, c.relname) AS object, d.problem, d.remedy
 FROM (
     SELECT * FROM swapped UNION ALL SELECT * FROM columns UNION ALL SELECT * FROM ties UNION ALL SELECT * FROM heirs
     UNION ALL SELECT * FROM above UNION ALL SELECT * FROM owners UNION ALL SELECT * FROM unprotected UNION ALL SELECT * FROM missing UNION ALL SELECT * FROM different UNION ALL SELECT * FROM other
-    UNION ALL SELECT * FROM kept_grants UNION ALL SELECT * FROM temporal UNION ALL SELECT * FROM administrators
+    UNION ALL SELECT * FROM internal_grants UNION ALL SELECT * FROM temporal UNION ALL SELECT * FROM administrators
 ) AS d
 JOIN pg_class AS c ON c.oid = d.relation
 JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -1,6 +1,6 @@
--- What is not as it should be of how the audit log tells tenants apart. Run with an empty search_path.
+-- Problems with the tenants of entries in the audit log. Run with an empty search_path.
 SELECT format('%s.%s', n.nspname, c.relname) AS object,
-       'tells the log another column than the one that says whose a row is' AS problem,
+       'is registered in the audit log with another tenant column' AS problem,
        'call manager.enable_tenancy(..) again' AS remedy
 FROM archive.audited_table AS r
 JOIN archive.tenancy_scope AS s ON s.relation = r.relation AND s.tenant_column IS NOT NULL

@@ -1,6 +1,6 @@
 ,
--- A trigger for rows is on each partition, too, under the same name; `head` and `tail` are what comes before and after the
--- table where PostgreSQL writes it down.
+-- Each partition also has the row triggers, under the same names. `head` and `tail` are the parts before and after the table in
+-- PostgreSQL's definition of the trigger.
 declared (relation, name, mode, head, tail, remedy) AS (
     SELECT w.relation, 'archive_follow_key'::name, 'A', 'AFTER UPDATE',
            format('FOR EACH ROW WHEN (record_image_ne(ROW(%s), ROW(%s))) EXECUTE FUNCTION archive.follow_key()',
@@ -18,7 +18,7 @@ declared (relation, name, mode, head, tail, remedy) AS (
            'call manager.stamp_table(..) again'
     FROM archive.stamped_table AS s
     UNION ALL
-    -- The function has the name of the trigger; a long name of the foreign key is cut, and its number tells it.
+    -- The function has the name of the trigger. A long name of the foreign key is cut, so it is found by its number.
     SELECT e.relation, coalesce(f.proname, concat(k.name, '_', k.id, '_', e.event)), 'O', e.head,
            concat(e.tail, ' EXECUTE FUNCTION archive.', quote_ident(f.proname), '()'),
            'call manager.create_temporal_foreign_key(..) again'
@@ -39,8 +39,8 @@ declared (relation, name, mode, head, tail, remedy) AS (
     ) AS e (relation, event, head, tail)
     LEFT JOIN pg_proc AS f ON f.pronamespace = 'archive'::regnamespace AND f.proname::text ~ concat('_', k.id, '_', e.event, '$')
     UNION ALL
-    SELECT 'archive.fresh_look'::regclass, 'tell_state', 'O', 'BEFORE DELETE',
-           'FOR EACH ROW WHEN ((old.below IS NOT NULL)) EXECUTE FUNCTION archive.tell_state()', 'call manager.install_archive() again'
+    SELECT 'archive.snapshot_probe'::regclass, 'report_state', 'O', 'BEFORE DELETE',
+           'FOR EACH ROW WHEN ((old.below IS NOT NULL)) EXECUTE FUNCTION archive.report_state()', 'call manager.install_archive() again'
 {audited}
 ),
 wanted AS (
@@ -59,11 +59,11 @@ compared AS (
     SELECT w.relation, w.name, w.remedy, w.mode, w.target, t.tgenabled::text AS found_mode, w.definition, pg_get_triggerdef(t.oid) AS found
     FROM wanted AS w LEFT JOIN pg_trigger AS t ON t.tgrelid = w.relation AND t.tgname = w.name
 ),
--- Nothing needs these any more. The guards of tenancy are compared with the others that it creates.
+-- Triggers that nothing needs. tenancy.sql compares the guards of tenancy.
 other AS (
     SELECT t.tgrelid AS relation, t.tgname AS name
     FROM pg_trigger AS t JOIN pg_proc AS f ON f.oid = t.tgfoid AND f.pronamespace = 'archive'::regnamespace
-    WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND f.proname NOT IN ('tenancy_guard', 'tenancy_keep')
+    WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND f.proname NOT IN ('tenancy_guard', 'tenancy_guard_archived')
       AND NOT EXISTS (SELECT FROM wanted AS w WHERE w.relation = t.tgrelid AND w.name = t.tgname)
 )
 SELECT format('%s.%s', n.nspname, c.relname) AS object, d.problem, d.remedy

@@ -12,7 +12,7 @@ use crate::ident::{
 use crate::model::{Node, Plan, Restriction};
 use crate::sqlstate::{OTHER_TENANT, RESTRICTED, TRIGGER};
 
-/// Everything that one archive runs, in order; the flag marks a step that is repeated until settled.
+/// The statements of one archive, in order. The flag marks a step that is repeated until its result no longer changes.
 pub fn steps(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
     let mut steps = tree::locks(plan, which);
     if plan.counts_restrictions {
@@ -22,8 +22,8 @@ pub fn steps(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
     steps
 }
 
-/// Stops where rows block the archive, before a trigger of the application can remove them: PostgreSQL checks its
-/// foreign keys after the triggers that fire before the row, and among those that fire after it by name.
+/// Raises if rows block the archive, before a trigger of the application can remove them: PostgreSQL checks its foreign keys
+/// after the BEFORE triggers of a row, and among the AFTER triggers in the order of their names.
 ///
 /// Race: the parents are locked, so no row can be added through the foreign key after this statement.
 fn restricted(plan: &Plan, which: Roots) -> String {
@@ -39,10 +39,9 @@ fn restricted(plan: &Plan, which: Roots) -> String {
 
 /// The moving statement.
 ///
-/// Races: DELETE .. RETURNING copies what it deletes, so an update of a leaf that commits at the same
-/// moment is either in the copy or comes too late to find the row; a SELECT before the DELETE would
-/// copy stale rows. What could be inserted below the tree was locked out by the steps before.
-/// Columns are listed on both sides: a new column is never put into another one's place.
+/// Races: DELETE .. RETURNING copies the rows that it deletes, so a concurrent update of a leaf is either in the copy or no
+/// longer finds the row; a SELECT before the DELETE would copy stale rows. The locks of the steps before prevent inserts
+/// below the tree. Columns are listed on both sides, so a new column never takes the position of another one.
 fn moving(plan: &Plan, which: Roots) -> String {
     let mut parts = vec![numbered_roots(plan, which)];
     for (n, node) in plan.nodes.iter().enumerate() {
@@ -50,7 +49,7 @@ fn moving(plan: &Plan, which: Roots) -> String {
             parts.extend(tagged_claims(plan, n, which, &moved_name));
         }
         parts.push(moved(n, node));
-        parts.push(kept(n, node));
+        parts.push(archived(n, node));
     }
     for (d, child) in plan.detached.iter().enumerate() {
         parts.extend(detach::cut(plan, d, child, &moved_name));
@@ -77,7 +76,7 @@ fn numbered_roots(plan: &Plan, which: Roots) -> String {
     }
 }
 
-/// Where the rows of a node are once they have left their table.
+/// The expression that contains the rows of a node after they left their table.
 fn moved_name(n: usize) -> String {
     format!("moved_{n}")
 }
@@ -99,12 +98,12 @@ fn moved(n: usize, node: &Node) -> String {
     )
 }
 
-fn kept(n: usize, node: &Node) -> String {
+fn archived(n: usize, node: &Node) -> String {
     let moved = &node.moved;
     let archive_table = &moved.archive_table;
     let names = || moved.table.columns.iter().map(|c| c.name.as_str());
     format!(
-        "kept_{n} AS (INSERT INTO {} ({}, {}, {}, {}) SELECT {}, $2, $4::{}, m.{TAG} FROM moved_{n} AS m RETURNING {} AS {TAG})",
+        "archived_{n} AS (INSERT INTO {} ({}, {}, {}, {}) SELECT {}, $2, $4::{}, m.{TAG} FROM moved_{n} AS m RETURNING {} AS {TAG})",
         archive_table.id.sql(),
         bare(names()),
         quote(&archive_table.deleted_at),
@@ -116,8 +115,8 @@ fn kept(n: usize, node: &Node) -> String {
     )
 }
 
-/// The rows of an archival that say whose they are, and the links: where they say it in two ways, the guard
-/// refuses.
+/// The tenants of the rows and links of each archival. `None` where no table has a tenant column. A guard refuses an archival
+/// with two tenants.
 fn tenants(plan: &Plan) -> Option<String> {
     let moved = plan.nodes.iter().enumerate().filter_map(|(n, node)| {
         let table = &node.moved.table.id;
@@ -140,7 +139,7 @@ fn tenants(plan: &Plan) -> Option<String> {
     ))
 }
 
-/// The tenant of the archival that `row` belongs to, and what has to be joined for it.
+/// The tenant of the archival that `row` belongs to, and the join that it needs.
 fn tenant_of_archival(plan: &Plan, row: &str) -> (&'static str, String) {
     match tenants(plan) {
         Some(_) => (
@@ -151,8 +150,8 @@ fn tenant_of_archival(plan: &Plan, row: &str) -> (&'static str, String) {
     }
 }
 
-/// Writes the records of the roots that moved, in one call of the function that may, once everything has moved. The
-/// guards are asked whether or not a root moved, and one that fails takes all of it back.
+/// Writes the records of the moved roots in one call of `archive.record_archivals`, after all rows have moved. The guards are
+/// evaluated even if no root moved; one that fails rolls the move back.
 fn recorded(plan: &Plan, which: Roots) -> String {
     let root = plan.root();
     let (tenant, join) = tenant_of_archival(plan, "r");
@@ -168,7 +167,7 @@ fn recorded(plan: &Plan, which: Roots) -> String {
             format!("{table}::pg_catalog.regclass")
         })
         .collect();
-    let guards: Vec<_> = std::iter::once(unchanged(&plan.basis))
+    let guards: Vec<_> = std::iter::once(unchanged(&plan.freshness))
         .chain(guards(plan))
         .collect();
     format!(
@@ -186,33 +185,33 @@ fn recorded(plan: &Plan, which: Roots) -> String {
 /// How many rows of a node moved with the root `r`.
 fn rows_of_root(n: usize, which: Roots) -> String {
     match which {
-        Roots::One => format!("(SELECT pg_catalog.count(*) FROM kept_{n})"),
+        Roots::One => format!("(SELECT pg_catalog.count(*) FROM archived_{n})"),
         Roots::Many => format!("coalesce(c{n}.n, 0)"),
     }
 }
 
-/// What the roots `r` have to be joined with for that, and which of them moved.
+/// The joins of the roots `r` that this needs, and the condition that a root moved.
 fn with_rows(plan: &Plan, which: Roots) -> String {
     if which == Roots::One {
-        return " WHERE EXISTS (SELECT FROM kept_0)".to_owned();
+        return " WHERE EXISTS (SELECT FROM archived_0)".to_owned();
     }
     let joins = (0..plan.nodes.len()).map(|n| {
         let join = if n == 0 { "JOIN" } else { "LEFT JOIN" };
         format!(
-            " {join} (SELECT {TAG}, pg_catalog.count(*) AS n FROM kept_{n} GROUP BY {TAG}) AS c{n} ON c{n}.{TAG} OPERATOR(pg_catalog.=) r.{TAG}"
+            " {join} (SELECT {TAG}, pg_catalog.count(*) AS n FROM archived_{n} GROUP BY {TAG}) AS c{n} ON c{n}.{TAG} OPERATOR(pg_catalog.=) r.{TAG}"
         )
     });
     joins.collect()
 }
 
-/// What must hold once everything has moved; a guard that fails takes all of it back.
+/// The conditions after all rows have moved. A guard that fails rolls the move back.
 fn guards(plan: &Plan) -> Vec<String> {
     let restricted = plan.restrictions.iter().filter(|r| r.guarded);
     let restricted = restricted.map(|r| no_restricted_rows(plan, r, &moved_name));
     let triggered = plan.nodes.iter().enumerate().filter_map(|(n, node)| {
         let trigger = node.moved.table.intercepts_delete()?;
         let message = format!(
-            "the trigger {} kept a row of {} from being deleted, so nothing was archived: let it pass the rows that are archived",
+            "the trigger {} prevented the deletion of a row of {}, so nothing was archived: let it pass the rows that are archived",
             trigger.name, node.moved.table.id
         );
         Some(format!(
@@ -235,7 +234,7 @@ fn guards(plan: &Plan) -> Vec<String> {
         .collect()
 }
 
-/// Stops where a row that stays refers to a row that moves; `source` says where those are.
+/// Raises if a row that does not move refers to a row that moves. `source` names the expression of the moving rows.
 fn no_restricted_rows(plan: &Plan, r: &Restriction, source: &dyn Fn(usize) -> String) -> String {
     format!(
         "(CASE WHEN NOT EXISTS (SELECT FROM {} AS t JOIN {} AS p ON {}{}) THEN true ELSE archive.stop('{RESTRICTED}', {}) END)",

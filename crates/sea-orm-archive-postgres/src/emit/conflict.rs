@@ -1,15 +1,15 @@
-//! What is in the way of a restore, asked before the database would refuse it.
+//! The conflicts of a restore, queried before the database would refuse it.
 
 use super::defer::ParentLink;
 use crate::catalog::{IndexPart, UniqueIndex};
 use crate::ident::{exact, joined, key_object, literal, object, quote};
 use crate::model::{Moved, RestorePlan};
 
-/// Enough to act on; a restore with more conflicts has to be asked again.
+/// The most conflicts of one kind that are reported; after these are solved, a new preview reports the others.
 const MOST: usize = 100;
 
-/// One statement that answers with all conflicts of the archival `$1` with these indexes and links as a JSON array;
-/// `None` where there can be none.
+/// One statement that returns the conflicts of the archival `$1` with these indexes and links as a JSON array. `None` where
+/// there can be no conflict.
 pub fn statement<'a>(
     plan: &RestorePlan,
     indexes: impl Iterator<Item = &'a UniqueIndex>,
@@ -30,7 +30,7 @@ pub fn statement<'a>(
     })
 }
 
-/// Archived rows whose place an active row has taken.
+/// Archived rows that conflict with an active row on this index.
 fn taken(moved: &Moved, index: &UniqueIndex) -> String {
     let on: Vec<_> = index
         .parts
@@ -68,7 +68,7 @@ fn taken(moved: &Moved, index: &UniqueIndex) -> String {
     )
 }
 
-/// One side of the comparison: the same expressions over the same columns, in either table.
+/// One side of the comparison: the same expressions over the same columns of the table or of its archive table.
 fn side(moved: &Moved, index: &UniqueIndex, table: &str, only: Option<&str>) -> String {
     let values: Vec<_> = index
         .parts
@@ -109,7 +109,7 @@ fn side(moved: &Moved, index: &UniqueIndex, table: &str, only: Option<&str>) -> 
     )
 }
 
-/// Archived rows that point at a row which is neither active nor restored with them.
+/// Archived rows that refer to a row which is neither active nor restored with them.
 fn missing(plan: &RestorePlan, link: &ParentLink) -> String {
     let moved = &plan.tables[link.table];
     let key = &link.key;
@@ -146,7 +146,7 @@ fn missing(plan: &RestorePlan, link: &ParentLink) -> String {
         ),
         None => ("NULL::bigint".to_owned(), String::new(), String::new()),
     };
-    // A parent that row security hides may be there; the database knows, and says so when the rows move.
+    // A parent that row security hides may exist; the database checks the foreign key when the rows move.
     let seen = match (&link.archive_table, key.parent.hides_rows) {
         (_, false) => String::new(),
         (Some(archive_table), true) => {

@@ -1,8 +1,8 @@
-//! Rows that cannot come back yet, because another parent of theirs is archived too.
+//! Rows that cannot be restored yet, because another parent of theirs is archived too.
 //!
-//! They stay in their archive table and change hands: from the archival that is being restored to the one
-//! that holds the missing parent, whose restore brings them. Never to one of another tenant, whose restore would not
-//! see them: such a parent is missing.
+//! They stay in their archive table and are deferred: reassigned from the archival that is being restored to the archival of
+//! the missing parent, whose restore also restores them. A row is never reassigned to an archival of another tenant, whose
+//! restore would not see it: its parent counts as missing.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +13,10 @@ use crate::catalog::{ArchiveTable, ForeignKey};
 use crate::ident::{columns, joined, key_object, literal, object, quote, same_key, type_name};
 use crate::model::{DetachedChild, Moved, RestorePlan};
 
-/// A foreign key of a table that is restored, and where the archived rows of its parent are.
+/// A foreign key of a table that is restored, with the archive table of its parent.
 #[derive(Clone, Debug)]
 pub struct ParentLink {
-    /// The table among those of the plan that holds the key.
+    /// The index in the plan of the table that has the foreign key.
     pub table: usize,
     /// The foreign key.
     pub key: ForeignKey,
@@ -24,11 +24,11 @@ pub struct ParentLink {
     pub archive_table: Option<ArchiveTable>,
 }
 
-/// Locks the archivals that rows will be deferred to, and notes there that they hold such rows; answers with their ids.
-/// NULL or no row: no row waits.
+/// Locks the archivals that rows will be deferred to, adds the table to their lists of tables, and returns their ids. NULL or no
+/// row: no row has to wait.
 ///
-/// Race: one of them may be restored at this moment. Its restore holds the same lock, so either it is
-/// over when the next statement looks, and the parent is back, or it begins after the rows have come.
+/// Race: another transaction may be restoring one of them. Its restore holds the same lock: either it ends before the next
+/// statement reads, and the parent is back, or it begins after the rows were reassigned.
 pub fn lock(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) -> String {
     let moved = &plan.tables[link.table];
     format!(
@@ -44,12 +44,12 @@ pub fn lock(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable)
     )
 }
 
-/// Defers the rows to the archivals `$2`, which are locked; answers with the archivals and how many rows each was given.
-/// Stops where a trigger let a row through as another one than that.
+/// Reassigns the rows to the archivals `$2`, which are locked. Returns the archivals, each with the number of rows that it got.
+/// Raises if a trigger changed a row.
 ///
-/// Races: a parent that was archived since the lock is in an archival that is neither locked nor knows the table, and
-/// would not bring the row back: its rows wait for the next round. A row that changes at the same moment is locked, and
-/// looked at again as it is then.
+/// Races: a parent that was archived after the lock is in an archival that is not locked and does not list the table, so its
+/// restore would not restore the row: such rows wait for the next round. A row that changes at the same time is locked, and
+/// its newest version is read.
 pub fn rows(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) -> String {
     let moved = &plan.tables[link.table];
     let table = moved.archive_table.id.sql();
@@ -93,15 +93,15 @@ pub fn held(plan: &RestorePlan) -> String {
     format!("SELECT {} AS result", object(&counts))
 }
 
-/// What `row` is of the archival table has the tenant of the archival that is restored.
+/// The condition that the archival record `row` has the tenant of the archival that is restored.
 fn same_tenant(row: &str) -> String {
     format!(
         "{row}.tenant IS NOT DISTINCT FROM (SELECT s.tenant FROM archive.archival AS s WHERE s.id = $1)"
     )
 }
 
-/// The row `t` is of this archival and not its root; its parent `p` is of another, and no active row
-/// has taken the parent's place.
+/// The condition that the row `t` belongs to this archival and is not its root, that its parent `p` belongs to another one, and
+/// that no active row has the key of the parent.
 fn waits(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) -> String {
     let moved = &plan.tables[link.table];
     let root = if link.table == 0 {
@@ -121,7 +121,8 @@ fn waits(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) ->
     )
 }
 
-/// Links that were cut from a row that is deferred to one of the archivals `$2` go with it, wherever the child is by now.
+/// Reassigns the detached links to rows that were deferred to one of the archivals `$2`, whether the child is active or
+/// archived.
 pub fn links(child: &DetachedChild, plan: &RestorePlan) -> Vec<String> {
     let edges = child.edges.iter().filter_map(|edge| {
         let parent = plan
@@ -131,11 +132,11 @@ pub fn links(child: &DetachedChild, plan: &RestorePlan) -> Vec<String> {
         Some((&edge.key, parent))
     });
     edges
-        .map(|(key, parent)| hand_links(child, key, parent))
+        .map(|(key, parent)| move_links(child, key, parent))
         .collect()
 }
 
-fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String {
+fn move_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String {
     let own = format!(
         "l.child OPERATOR(pg_catalog.=) {}::pg_catalog.regclass AND l.edge OPERATOR(pg_catalog.=) {}",
         literal(&child.table.sql()),
@@ -145,7 +146,7 @@ fn hand_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String
         .columns
         .iter()
         .map(|c| {
-            // A link of another table need not be of the type.
+            // A link of another table may have a value of another type.
             let value = format!(
                 "CASE WHEN {own} THEN (l.link OPERATOR(pg_catalog.->>) {})::{} END",
                 literal(&c.child),

@@ -1,14 +1,14 @@
-//! The links that an archive sets to NULL, in rows that stay and in rows that are archived already.
+//! The links that an archive sets to NULL, in rows that stay active and in rows that are archived already.
 //!
-//! Both kinds are remembered under the archival that takes the parent, so a row comes back without its parent, and
-//! the parent's restore puts the link back wherever the row is by then.
+//! Both kinds are recorded under the archival of the parent. So an archived row can be restored without its parent, and the
+//! restore of the parent puts the link back, whether the row is active or archived then.
 
 use super::tree::{TAG, unless_moved};
 use crate::ident::{columns, exact, joined, key_array, literal, object, quote, same_key};
 use crate::model::{DetachedChild, Plan};
 use crate::sqlstate::{SERIALIZATION_FAILURE, TRIGGER};
 
-// The columns of our own beside those of the child's key.
+// The columns that the expressions have in addition to the key of the child.
 const TENANT: &str = "\"archive.tenant\"";
 const EDGE: &str = "\"archive.edge\"";
 const EDGES: &str = "\"archive.edges\"";
@@ -16,13 +16,14 @@ const LINK: &str = "\"archive.link\"";
 const ARCHIVED: &str = "\"archive.archived\"";
 const DONE: &str = "\"archive.done\"";
 
-/// Finds the links and sets them to NULL, in the table and in its archive table. `moved` names the rows that move.
+/// Finds the links and sets them to NULL, in the table and in its archive table. `moved` names the expression of the rows that
+/// move.
 ///
-/// One UPDATE for each table: a second one of the same row in the same statement would be left out silently.
+/// One UPDATE for each table: PostgreSQL silently ignores a second update of the same row in the same statement.
 ///
-/// Races: the rows of both tables were locked by the step before. A row that was archived after that step's
-/// snapshot had committed before this one's. A restore of an archived child holds its row and waits for the lock
-/// on its parent, which this archive holds: one of the two fails with 40P01 and is tried again.
+/// Races: the step before locked the rows of both tables. An archive of such a row that committed after the snapshot of that
+/// step committed before the snapshot of this one. A restore of an archived child holds the lock of its row and waits for
+/// the lock of its parent, which this archive holds: one of the two fails with 40P01 and is retried.
 pub(super) fn cut(
     plan: &Plan,
     d: usize,
@@ -68,7 +69,7 @@ fn links(plan: &Plan, d: usize, child: &DetachedChild, moved: &dyn Fn(usize) -> 
         let on = joined(&edge.key, "p", "t");
         let parents = moved(edge.node);
         tables.iter().map(move |(table, archived)| {
-            // What this statement archives it does not see in the archive table.
+            // The rows that this statement archives are not visible to it in the archive table.
             let stays = match archived {
                 true => String::new(),
                 false => unless_moved(plan, child.moved_as, moved),
@@ -80,8 +81,8 @@ fn links(plan: &Plan, d: usize, child: &DetachedChild, moved: &dyn Fn(usize) -> 
     format!("link_{d} AS MATERIALIZED ({})", links.join(" UNION ALL "))
 }
 
-/// The rows of one table that lose links, and the UPDATE. Each row that it returns says whether all that was to be
-/// NULL is NULL after the triggers.
+/// The rows of one table that lose links, and the UPDATE, which returns for each row whether the columns are NULL after the
+/// triggers.
 fn update(child: &DetachedChild, name: &str, d: usize, table: &str, archived: bool) -> [String; 2] {
     let names = columns("l", key(child));
     let only = if archived { "" } else { "NOT " };
@@ -98,7 +99,7 @@ fn update(child: &DetachedChild, name: &str, d: usize, table: &str, archived: bo
     ]
 }
 
-/// SQL: this edge is cut in the row.
+/// The condition that this edge of the row is cut.
 fn hit(edge: &str) -> String {
     format!("{} OPERATOR(pg_catalog.=) ANY (p.{EDGES})", literal(edge))
 }
@@ -142,14 +143,14 @@ fn is_cut(child: &DetachedChild) -> String {
     edges.collect::<Vec<_>>().join(" AND ")
 }
 
-/// Remembers the links that are cut; `tenant` is that of an archival, and what has to be joined for it.
+/// Records the links that are cut. `tenant` is the tenant of the archival, with the join that it needs.
 pub(super) fn record(
     d: usize,
     child: &DetachedChild,
     (tenant, join): &(&'static str, String),
 ) -> String {
     format!(
-        "remembered_{d} AS MATERIALIZED (SELECT archive.record_links($1, {}::pg_catalog.regclass, pg_catalog.array_agg(l.{TAG}), \
+        "recorded_{d} AS MATERIALIZED (SELECT archive.record_links($1, {}::pg_catalog.regclass, pg_catalog.array_agg(l.{TAG}), \
          pg_catalog.array_agg({}), pg_catalog.array_agg(l.{EDGE}), pg_catalog.array_agg(l.{LINK}), pg_catalog.array_agg({tenant})) AS links \
          FROM link_{d} AS l{join} HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0)",
         literal(&child.table.sql()),
@@ -162,7 +163,7 @@ pub(super) fn tenants(d: usize) -> String {
     format!("SELECT l.{TAG}, l.{TENANT} AS tenant FROM link_{d} AS l")
 }
 
-/// Every row that was to lose a link has lost it.
+/// The conditions that every link was cut and recorded.
 pub(super) fn guards(d: usize, child: &DetachedChild) -> Vec<String> {
     let all_done = |name: &str, code: &str, message: &str| {
         format!(
@@ -171,9 +172,9 @@ pub(super) fn guards(d: usize, child: &DetachedChild) -> Vec<String> {
             literal(message)
         )
     };
-    let remembered = format!(
-        "(CASE WHEN coalesce((SELECT r.links FROM remembered_{d} AS r), 0) OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*) FROM link_{d}) \
-         THEN true ELSE archive.stop('{TRIGGER}', 'archive.detached_link did not take every link: let no trigger and no rule stand on it') END)"
+    let recorded = format!(
+        "(CASE WHEN coalesce((SELECT r.links FROM recorded_{d} AS r), 0) OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*) FROM link_{d}) \
+         THEN true ELSE archive.stop('{TRIGGER}', 'archive.detached_link did not store every link: drop the triggers and rules on it') END)"
     );
     let mut guards = vec![
         all_done(
@@ -181,10 +182,10 @@ pub(super) fn guards(d: usize, child: &DetachedChild) -> Vec<String> {
             TRIGGER,
             &refused(child, "losing its link", "nothing was archived"),
         ),
-        remembered,
+        recorded,
     ];
     if let Some(archive_table) = &child.archive_table {
-        // The plan refuses triggers there, so somebody deleted a row with plain SQL meanwhile.
+        // The plan refuses triggers there, so another session deleted a row with plain SQL meanwhile.
         guards.push(all_done(
             &format!("archived_{d}"),
             SERIALIZATION_FAILURE,
@@ -194,7 +195,7 @@ pub(super) fn guards(d: usize, child: &DetachedChild) -> Vec<String> {
     guards
 }
 
-/// The error where a row of the child was not updated as asked.
+/// The error for a row of the child that was not updated as required.
 pub(super) fn refused(child: &DetachedChild, what: &str, so: &str) -> String {
     let edges: Vec<_> = child
         .edges
@@ -207,7 +208,7 @@ pub(super) fn refused(child: &DetachedChild, what: &str, so: &str) -> String {
         triggers => format!("one of the triggers {}", triggers.join(", ")),
     };
     format!(
-        "{by} kept a row of {} from {what} ({}), so {so}: let it pass updates of that foreign key",
+        "{by} prevented a row of {} from {what} ({}), so {so}: let it pass updates of that foreign key",
         child.table,
         edges.join(", ")
     )

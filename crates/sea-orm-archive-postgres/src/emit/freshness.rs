@@ -1,29 +1,30 @@
-//! What every moving statement carries: the condition that the tables are those of the plan, and word
-//! to their triggers that this is a move.
+//! The parts of every moving statement that depend on the plan: the condition that the tables are unchanged, and the
+//! announcement of the move to their triggers.
 
 use crate::ident::literal;
-use crate::model::{Basis, DetachedChild, Moved};
+use crate::model::{DetachedChild, Freshness, Moved};
 use crate::sqlstate::STALE_PLAN;
 
-/// SQL: true while the tables are those that the plan was made from. Part of each statement that is planned with it.
-pub fn unchanged(basis: &Basis) -> String {
-    let names: Vec<_> = basis.names.iter().map(|name| literal(name)).collect();
+/// The condition that the tables are as they were when the plan was built. It is part of each statement that is prepared from
+/// the plan.
+pub fn unchanged(freshness: &Freshness) -> String {
+    let names: Vec<_> = freshness.names.iter().map(|name| literal(name)).collect();
     format!(
         "archive.unchanged({}, ARRAY[{}])",
-        basis.fingerprint,
+        freshness.fingerprint,
         names.join(", ")
     )
 }
 
-/// SQL: true while the `search_path` finds these tables. Part of each call: a new table earlier in the path takes a
-/// name over without changing any table of the plan.
-pub fn resolved(basis: &Basis) -> String {
-    if basis.resolved.is_empty() {
+/// The condition that the `search_path` resolves the names to the same tables. It is part of each call: a new table in an earlier
+/// schema of the path takes over a name without a change of any table of the plan.
+pub fn resolved(freshness: &Freshness) -> String {
+    if freshness.resolved.is_empty() {
         return "true".to_owned();
     }
-    let names = basis.resolved.iter();
+    let names = freshness.resolved.iter();
     let found = names.map(|(name, _)| format!("pg_catalog.to_regclass({})", literal(name)));
-    let expected = basis.resolved.iter().map(|(_, oid)| oid.to_string());
+    let expected = freshness.resolved.iter().map(|(_, oid)| oid.to_string());
     format!(
         "CASE WHEN ARRAY[{}]::pg_catalog.oid[] OPERATOR(pg_catalog.=) '{{{}}}'::pg_catalog.oid[] \
          THEN true ELSE archive.stop('{STALE_PLAN}', 'the search_path finds other tables') END",
@@ -32,8 +33,8 @@ pub fn resolved(basis: &Basis) -> String {
     )
 }
 
-/// What `archive.run` sets `archive.moving` to, but for the transaction: `:,16400,` for a table or archive table whose
-/// rows move, `~16500,` for one whose links are cut or put back.
+/// The value of `archive.moving` without the number of the transaction: `:,16400,` for a table or archive table whose rows move,
+/// `~16500,` for one whose links are cut or put back.
 pub fn moving<'a>(moved: impl Iterator<Item = &'a Moved>, detached: &[DetachedChild]) -> String {
     let tables = moved.map(|m| format!("{},{},", m.table.id.oid, m.archive_table.id.oid));
     let linked = detached.iter().map(|child| {

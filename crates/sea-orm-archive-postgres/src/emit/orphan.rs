@@ -1,4 +1,4 @@
-//! Archived rows whose parent was deleted for good.
+//! Archived rows whose parent was deleted permanently.
 
 use super::defer::ParentLink;
 use super::rewrite::{is_rewritten, stop_unless_rewritten};
@@ -6,15 +6,15 @@ use crate::catalog::OnDelete;
 use crate::ident::{joined, key_object, literal, object, quote};
 use crate::model::RestorePlan;
 
-/// Sets the foreign key to NULL in the rows of the archival `$1` whose parent is neither active nor archived, and
-/// answers with the links. `None` where the foreign key does not say SET NULL: then the parent is missing, and
-/// where row-level security may hide the parent: then nobody knows.
+/// Sets the foreign key to NULL in the rows of the archival `$1` whose parent is neither active nor archived, and returns the
+/// links. `None` where the foreign key is not ON DELETE SET NULL, so that the parent counts as missing, and where row-level
+/// security may hide the parent, so that its deletion cannot be detected.
 ///
-/// Stops where a trigger let a row through as another one than that.
+/// Raises if a trigger changed a row.
 ///
-/// Races: the archival is locked, so none of its rows moves. A parent that is inserted again at the same moment is
-/// another row; one that is archived is in one of the two tables for every snapshot. An archive that cuts a link of the
-/// row at the same moment is waited for, and the row is looked at again as it is then.
+/// Races: the archival is locked, so none of its rows moves. A parent that is inserted again at the same time is another row;
+/// a parent that is archived at the same time is in one of the two tables in every snapshot. This waits for an archive that
+/// cuts a link of the row at the same time, and then reads the newest version of the row.
 pub fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
     let (moved, key) = (&plan.tables[link.table], &link.key);
     if key.on_delete != OnDelete::SetNull || key.parent.hides_rows {
@@ -53,7 +53,7 @@ pub fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
     let parents =
         std::iter::once(key.parent.sql()).chain(link.archive_table.iter().map(|t| t.id.sql()));
     let orphaned: Vec<_> = set.into_iter().chain(parents.map(no_parent)).collect();
-    // What the row contained is read before the UPDATE: RETURNING shows the NULL.
+    // The old values are read before the UPDATE: RETURNING shows the NULL.
     let row = crate::ident::same_key(&moved.table.key, "t", "o");
     let lost = object(&[
         ("table".to_owned(), literal(&moved.table.id.to_string())),

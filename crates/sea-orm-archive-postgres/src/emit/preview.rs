@@ -1,4 +1,4 @@
-//! What an archive would move, and what is in its way: the same rows, only read.
+//! A preview of an archive: the rows that it would move and the rows that block it, without changing them.
 
 use super::freshness::unchanged;
 use super::tree::{Roots, claims, found, roots, unless_moved, with};
@@ -6,7 +6,7 @@ use crate::catalog::ForeignKey;
 use crate::ident::{joined, literal, object};
 use crate::model::Plan;
 
-/// One statement that answers with an `ArchivePreview` as JSON.
+/// One statement that returns an `ArchivePreview` as JSON.
 pub fn statement(plan: &Plan) -> String {
     let rows: Vec<_> = plan
         .nodes
@@ -39,11 +39,11 @@ pub fn statement(plan: &Plan) -> String {
     ]);
     with(
         std::iter::once(roots(plan, Roots::Many)).chain(claims(plan, 0..plan.nodes.len())),
-        &format!("SELECT {body} WHERE {}", unchanged(&plan.basis)),
+        &format!("SELECT {body} WHERE {}", unchanged(&plan.freshness)),
     )
 }
 
-/// How many rows point at a node by this key and do not move themselves.
+/// The number of rows that refer to a node by this key and do not move themselves.
 fn linked(plan: &Plan, key: &ForeignKey, node: usize, moved_as: Option<usize>) -> String {
     let count = format!(
         "(SELECT pg_catalog.count(*) FROM {} AS t JOIN {} AS p ON {}{})",

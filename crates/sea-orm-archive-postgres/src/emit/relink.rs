@@ -1,7 +1,7 @@
-//! The links that a restore puts back, and what becomes of those that it does not.
+//! The links that a restore puts back, and those that it does not put back.
 //!
-//! Each remembered link has one outcome: it is put back into the one row that has its key (active, archived by
-//! another archival, or coming back in the same statement), or there is a reason why not.
+//! Each detached link has one outcome: it is put back into the only row with its key (active, archived by another archival, or
+//! restored by the same statement), or there is a reason why not.
 
 use super::detach::refused;
 use super::tree::with;
@@ -12,10 +12,10 @@ use crate::ident::{
 use crate::model::{DetachedChild, Moved, RestorePlan};
 use crate::sqlstate::{SERIALIZATION_FAILURE, TRIGGER};
 
-/// Links with these outcomes need not be remembered any more: nobody would put them back.
+/// Links with these outcomes are deleted: no later restore would put them back.
 const SETTLED: &str = "o.reason IS NULL OR o.reason OPERATOR(pg_catalog.=) 'other_link'";
 
-/// SQL: the detached link `l` is one that this plan knows.
+/// The condition that this plan knows the detached link `l`.
 pub(super) fn is_known(plan: &RestorePlan) -> String {
     let edges = plan.detached.iter().flat_map(|child| {
         let table = literal(&child.table.sql());
@@ -35,18 +35,18 @@ pub(super) fn is_known(plan: &RestorePlan) -> String {
     }
 }
 
-/// Where the rows of this table are taken from, if it is one that comes back.
+/// The index of this table among the restored tables.
 fn taken_as(plan: &RestorePlan, child: &DetachedChild) -> Option<usize> {
     let mut tables = plan.tables.iter();
     tables.position(|moved| moved.table.id.oid == child.table.oid)
 }
 
-/// What becomes of the links of one child, before anything is put back. It needs `target`, and `taken_{n}` for a
-/// child whose rows come back too.
+/// The outcomes of the links of one child, before any link is put back. It needs `target`, and `taken_{n}` for a child whose
+/// rows are restored too.
 ///
-/// Races: the rows are locked here, and what is read is their newest version: a row that got another link is left
-/// alone, as in an UPDATE of its own. A row that is archived, restored or deleted at the same moment is seen by
-/// the snapshot and not found any more; `settled` stops there, and the caller tries again.
+/// Races: the rows are locked here and their newest version is read: a row that got another link is not changed. A row that is
+/// archived, restored or deleted at the same time is in the snapshot but can no longer be locked; `settled` raises then, and
+/// the caller retries.
 pub(super) fn outcomes(plan: &RestorePlan, d: usize, child: &DetachedChild) -> Vec<String> {
     let mut parts = vec![links(plan, d, child)];
     parts.push(rows(d, child, "active", &child.table, ""));
@@ -80,15 +80,15 @@ pub(super) fn outcomes(plan: &RestorePlan, d: usize, child: &DetachedChild) -> V
     parts
 }
 
-/// The links that an archival remembers, of all children.
-pub(super) fn remembered(archival: &str, only_where: &str) -> String {
+/// The detached links of an archival, of all children.
+pub(super) fn recorded(archival: &str, only_where: &str) -> String {
     format!(
-        "remembered AS MATERIALIZED (SELECT l.* FROM archive.links_of({archival}) AS l WHERE {only_where})"
+        "recorded AS MATERIALIZED (SELECT l.* FROM archive.links_of({archival}) AS l WHERE {only_where})"
     )
 }
 
-/// The links of this child, and all those of one row together. A link that is remembered twice is that of an active and
-/// of an archived row with one key: neither gets it. Nor is a link put back that names no row of the archival.
+/// The links of this child, and the links of each row together. A link that is recorded twice belongs to an active and an
+/// archived row with the same key: neither row gets it. A link that names no row of the archival is not put back either.
 fn links(plan: &RestorePlan, d: usize, child: &DetachedChild) -> String {
     let parents: Vec<_> = child
         .edges
@@ -105,14 +105,14 @@ fn links(plan: &RestorePlan, d: usize, child: &DetachedChild) -> String {
     };
     format!(
         "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, l.deleted, ({named}) AS named, pg_catalog.count(*) FILTER (WHERE NOT l.deleted) OVER (PARTITION BY l.child_key, l.edge) AS times \
-         FROM remembered AS l{joins} WHERE l.child OPERATOR(pg_catalog.=) {}::pg_catalog.regclass), \
+         FROM recorded AS l{joins} WHERE l.child OPERATOR(pg_catalog.=) {}::pg_catalog.regclass), \
          links_{d} AS MATERIALIZED (SELECT l.child_key, coalesce(pg_catalog.jsonb_object_agg(l.edge, l.link) FILTER (WHERE l.named AND NOT l.deleted AND l.times OPERATOR(pg_catalog.=) 1), '{{}}') AS links FROM link_{d} AS l GROUP BY l.child_key)",
         literal(&child.table.sql())
     )
 }
 
-/// What has to be joined to a link of this edge, and the condition that it names a row that comes back. `None` where the
-/// parent's table, or a column that the key refers to, is not among what the restore takes out.
+/// The join for a link of this edge, and the condition that the link names a restored row. `None` where the restore does not take
+/// the table of the parent, or a column that the key refers to, from the archive table.
 fn named(plan: &RestorePlan, e: usize, key: &ForeignKey) -> Option<(String, String)> {
     let mut tables = plan.tables.iter();
     let n = tables.position(|moved| moved.table.id.oid == key.parent.oid)?;
@@ -149,8 +149,8 @@ fn named(plan: &RestorePlan, e: usize, key: &ForeignKey) -> Option<(String, Stri
 
 /// The rows of a table that links were cut from, locked.
 fn rows(d: usize, child: &DetachedChild, name: &str, table: &TableId, only: &str) -> String {
-    // The administrator sees the rows of every tenant, and follows no link to a row of another one than the archival has.
-    // One from before tenancy has none, and its links may be to rows of several.
+    // The administrator sees the rows of every tenant, but a link is only put back into a row with the tenant of the archival.
+    // An archival from before tenancy has no tenant, and its links may belong to rows of several tenants.
     let own = match &child.table.tenant {
         Some(tenant) => format!(
             "coalesce((SELECT g.tenant OPERATOR(pg_catalog.=) '' OR {} OPERATOR(pg_catalog.=) g.tenant FROM target AS g), false)",
@@ -166,8 +166,8 @@ fn rows(d: usize, child: &DetachedChild, name: &str, table: &TableId, only: &str
     )
 }
 
-/// For each edge of a row of `t`: it was cut by this archival, what was cut is still NULL, and the rest of it still
-/// names the same parent.
+/// For each edge of the row `t`, whether this archival cut it, the cut columns are still NULL, and the other columns still refer
+/// to the same parent.
 fn open(child: &DetachedChild) -> String {
     let edges: Vec<_> = child
         .edges
@@ -195,12 +195,12 @@ fn open(child: &DetachedChild) -> String {
     object(&edges)
 }
 
-/// SQL: the row of `place` gets this edge back.
+/// The condition that the row `p` of `place` gets this edge back.
 fn is_open(edge: &str) -> String {
     format!("(p.open OPERATOR(pg_catalog.->>) {edge})::boolean")
 }
 
-/// What a column held before the link was cut.
+/// The value of a column before the link was cut.
 fn link_value(edge: &str, column: &ForeignKeyColumn) -> String {
     format!(
         "(p.links OPERATOR(pg_catalog.->) {edge} OPERATOR(pg_catalog.->>) {})::{}",
@@ -231,7 +231,7 @@ pub(super) fn assignments(child: &DetachedChild) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Puts the links back, in the table and in its archive table, and forgets those that are settled.
+/// Puts the links back, in the table and in its archive table, and deletes the records of settled links.
 pub(super) fn put_back(d: usize, child: &DetachedChild) -> Vec<String> {
     let mut parts = update(d, child, "active", &child.table);
     if let Some(archive_table) = &child.archive_table {
@@ -241,7 +241,7 @@ pub(super) fn put_back(d: usize, child: &DetachedChild) -> Vec<String> {
     parts
 }
 
-/// The UPDATE of one table; each row that it returns says whether it has its links after the triggers.
+/// The UPDATE of one table, which returns for each row whether it has its links after the triggers.
 fn update(d: usize, child: &DetachedChild, name: &str, table: &TableId) -> Vec<String> {
     let assigned: Vec<_> = assignments(child)
         .into_iter()
@@ -296,8 +296,8 @@ fn forget(d: usize, child: &DetachedChild) -> String {
     )
 }
 
-/// The rows of a table as they go back: those that a link was cut from get it on the way. An UPDATE of the archive
-/// table would hit a row that this statement deletes.
+/// The rows of a table as they are inserted, with the links that were cut from them. An UPDATE of the archive table would affect a
+/// row that this statement deletes.
 pub(super) fn mended<'a>(
     plan: &RestorePlan,
     n: usize,
@@ -322,7 +322,7 @@ pub(super) fn mended<'a>(
     ))
 }
 
-/// Every link that is put back is where it belongs, and no row was on its way elsewhere.
+/// The conditions that every link was put back, and that no row moved at the same time.
 pub(super) fn guards(d: usize, child: &DetachedChild) -> Vec<String> {
     let message = literal(&refused(
         child,
@@ -342,7 +342,7 @@ pub(super) fn guards(d: usize, child: &DetachedChild) -> Vec<String> {
     guards
 }
 
-/// A link that is settled is remembered no longer. Calling the function is what this guard is for.
+/// The condition that the records of settled links were deleted. This guard also causes the call of the function.
 fn forgotten(d: usize) -> String {
     format!(
         "(CASE WHEN coalesce((SELECT f.links FROM forgotten_{d} AS f), 0) OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*) FROM outcome_{d} AS o WHERE {SETTLED}) \
@@ -350,7 +350,7 @@ fn forgotten(d: usize) -> String {
     )
 }
 
-/// A row that the snapshot shows and that is gone by now was moved or deleted at the same moment.
+/// Raises if a row of the snapshot could no longer be locked: it was moved or deleted at the same time.
 fn settled(d: usize, child: &DetachedChild) -> String {
     let at = has_recorded_key(&child.key, "t", "o.child_key");
     let mut seen = vec![format!(
@@ -375,7 +375,7 @@ fn settled(d: usize, child: &DetachedChild) -> String {
     )
 }
 
-/// How many links were put back.
+/// The number of links that were put back.
 pub(super) fn count(plan: &RestorePlan) -> String {
     let counts: Vec<_> = (0..plan.detached.len())
         .map(|d| {
@@ -429,14 +429,13 @@ pub(super) fn not_put_back(plan: &RestorePlan) -> String {
     }
 }
 
-/// For a preview: the links that a restore of the archival `$1` would not put back. It locks what the restore
-/// would lock.
+/// For a preview: the links that a restore of the archival `$1` would not put back. It locks the same rows as the restore.
 pub fn preview(plan: &RestorePlan) -> Option<String> {
     if plan.detached.is_empty() {
         return None;
     }
     let mut parts = vec![
-        remembered("$1", "true"),
+        recorded("$1", "true"),
         "target AS MATERIALIZED (SELECT a.id, a.tenant FROM archive.archival AS a WHERE a.id = $1)"
             .to_owned(),
     ];

@@ -1,4 +1,4 @@
-//! The one statement that brings an archival back.
+//! The one statement that restores an archival.
 
 use super::freshness::unchanged;
 use super::relink;
@@ -9,15 +9,15 @@ use crate::sqlstate::{INCOMPLETE_ARCHIVAL, OTHER_PLAN, OTHER_TENANT, TRIGGER};
 
 /// The moving statement. `$1` is what `archive.begin_restore` returned, `$3` the id of the archival, `$4` who restores it.
 ///
-/// Races: the archival record was marked by `archive.begin_restore` in the statement before, so two restores come
-/// one after the other and the second finds it done; rows that another restore leaves to this
-/// archival wait for the same lock. DELETE .. RETURNING gives exactly what was taken out, and a
-/// conflict with an active row takes everything back: there is no ON CONFLICT, which would drop rows.
+/// Races: `archive.begin_restore` marked and locked the archival record in the statement before, so a second restore waits and
+/// then finds the archival restored. A restore that defers rows to this archival waits for the same lock. DELETE .. RETURNING
+/// returns exactly the deleted rows, and a conflict with an active row rolls the restore back: there is no ON CONFLICT, which
+/// would drop rows.
 pub fn moving(plan: &RestorePlan) -> String {
     let mut parts = Vec::new();
     if !plan.detached.is_empty() {
-        // `archive.begin_restore` has counted the links: where there are none, none are read.
-        parts.push(relink::remembered(
+        // `archive.begin_restore` has counted the links: they are read only if there are any.
+        parts.push(relink::recorded(
             "$3",
             "($1 OPERATOR(pg_catalog.->>) 'links')::bigint OPERATOR(pg_catalog.>) 0",
         ));
@@ -36,7 +36,7 @@ pub fn moving(plan: &RestorePlan) -> String {
     for (d, child) in plan.detached.iter().enumerate() {
         parts.extend(relink::put_back(d, child));
     }
-    let unchanged = std::iter::once(unchanged(&plan.basis));
+    let unchanged = std::iter::once(unchanged(&plan.freshness));
     let guards: Vec<_> = unchanged.chain(guards(plan)).collect();
     let guards = guards.join(" AND ");
     with(
@@ -45,21 +45,21 @@ pub fn moving(plan: &RestorePlan) -> String {
     )
 }
 
-/// The archival, where this plan knows the links that it remembers.
+/// The archival. Raises if it has links that this plan does not know.
 fn target(plan: &RestorePlan) -> String {
     let target = "SELECT $3 AS id, $1 OPERATOR(pg_catalog.->>) 'tenant' AS tenant";
     if plan.detached.is_empty() {
         return format!("target AS NOT MATERIALIZED ({target})");
     }
     format!(
-        "target AS MATERIALIZED ({target} WHERE CASE WHEN NOT EXISTS (SELECT FROM remembered AS l WHERE NOT ({})) \
+        "target AS MATERIALIZED ({target} WHERE CASE WHEN NOT EXISTS (SELECT FROM recorded AS l WHERE NOT ({})) \
          THEN true ELSE archive.stop('{OTHER_PLAN}', 'the archival holds other links') END)",
         relink::is_known(plan)
     )
 }
 
-/// SQL: true where this plan knows the tables of the archival that `claim` says, and that it has no links that it
-/// does not know.
+/// The condition that this plan knows the tables of the archival in `claim`, the result of `archive.begin_restore`, and that the
+/// archival has no links if the plan has none.
 pub fn is_planned(plan: &RestorePlan, claim: &str) -> String {
     let oids = plan
         .tables
@@ -83,7 +83,7 @@ pub fn is_planned(plan: &RestorePlan, claim: &str) -> String {
     )
 }
 
-/// The columns that are written: generated ones are left to the database.
+/// The columns that are written: all but the generated ones.
 pub(super) fn written(moved: &Moved) -> impl Iterator<Item = &str> {
     moved
         .table
@@ -102,7 +102,7 @@ fn taken(n: usize, moved: &Moved) -> String {
     )
 }
 
-/// The rows of a table as they go back.
+/// The expression that contains the rows of a table as they are inserted.
 fn returning_rows(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
     match relink::mended(plan, n, moved, written(moved)) {
         Some(_) => format!("mended_{n}"),
@@ -110,7 +110,7 @@ fn returning_rows(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
     }
 }
 
-/// Identity columns take the ids that the rows had; OVERRIDING SYSTEM VALUE is allowed on any table.
+/// Inserts the rows. OVERRIDING SYSTEM VALUE preserves the ids of identity columns and is allowed on any table.
 fn back(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
     let returning = match moved.table.intercepts_insert() {
         Some(_) => bare(written(moved)),
@@ -125,12 +125,12 @@ fn back(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
     )
 }
 
-/// What must hold once everything is back; a guard that fails takes all of it away again.
+/// The conditions after all rows are inserted. A guard that fails rolls the restore back.
 fn guards(plan: &RestorePlan) -> Vec<String> {
     let mut guards = Vec::new();
     if let Some(root) = plan.tables.first() {
         let message = format!(
-            "{} no longer holds the root of this archival, so nothing was restored: the row was removed from the archive table by hand",
+            "{} no longer holds the root of this archival, so nothing was restored: the row was removed from the archive table with plain SQL",
             root.archive_table.id
         );
         guards.push(format!(
@@ -161,8 +161,8 @@ fn guards(plan: &RestorePlan) -> Vec<String> {
     guards
 }
 
-/// Rows of another tenant that stand in this archival: somebody put them there, and only who sees the rows of every
-/// tenant would bring them back along. The archival of no tenant is from before tenancy, and may hold rows of several.
+/// Raises if the archival contains rows of another tenant: a role inserted them with plain SQL, and only a role that sees the rows
+/// of every tenant would restore them. An archival without a tenant is from before tenancy and may hold rows of several.
 fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
     let tables = plan.tables.iter().enumerate();
     tables.filter_map(|(n, moved)| {
@@ -193,7 +193,7 @@ fn answer(plan: &RestorePlan) -> String {
         ("rows".to_owned(), object(&rows)),
         ("relinked".to_owned(), relink::count(plan)),
         ("not_relinked".to_owned(), relink::not_put_back(plan)),
-        // Last: where it marks the archival, it refuses while rows remain; what is counted before has moved by then.
+        // Last: where it marks the archival, it refuses while rows remain. The counts before have caused all rows to move.
         (
             "archival".to_owned(),
             "coalesce($1 OPERATOR(pg_catalog.->) 'record', archive.finish_restore(g.id, $4))"

@@ -1,13 +1,12 @@
-//! An UPDATE of archived rows, checked: each row that it returns is what was asked for, or the restore stops. A trigger
-//! could keep a value, change another one, or send the row to another archival.
+//! Checks of an UPDATE of archived rows: each row that it returns has the required values, or the restore stops. A trigger could
+//! preserve an old value, change another one, or assign the row to another archival.
 
 use super::restore::written;
 use crate::ident::{literal, quote};
 use crate::model::Moved;
 use crate::sqlstate::TRIGGER;
 
-/// SQL: what comes back of the row `t`, as its triggers let it through, has the values of `new`, and all others as the
-/// row `before` had them.
+/// The condition that the row `t`, after its triggers, has the values of `new` and otherwise those of the row `before`.
 pub(super) fn is_rewritten(moved: &Moved, before: &str, new: &[(&str, String)]) -> String {
     let (is, wanted): (Vec<_>, Vec<_>) = written(moved)
         .chain([moved.archive_table.archival_id.as_str()])
@@ -29,8 +28,7 @@ pub(super) fn is_rewritten(moved: &Moved, before: &str, new: &[(&str, String)]) 
     )
 }
 
-/// SQL: true where `done` is, and otherwise an error that names the triggers that may have done it; `what` says what the
-/// row was on its way to.
+/// The condition `done`, or else an error that names the triggers that may have changed the row. `what` describes the row.
 pub(super) fn stop_unless_rewritten(moved: &Moved, done: &str, what: &str) -> String {
     let archive_table = &moved.archive_table.id;
     format!(

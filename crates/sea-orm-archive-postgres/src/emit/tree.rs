@@ -1,15 +1,15 @@
-//! Which rows belong to a tree: the common table expressions that every statement starts from.
+//! The rows of a tree: the common table expressions that every statement begins with.
 
 use std::collections::BTreeSet;
 
 use crate::ident::{bare, columns, is_own_type, joined, literal, quote, same_key, type_name};
 use crate::model::{Node, Plan};
 
-/// The column that carries the archival's id from the root to the rows below it. A user's column can
-/// hardly be called that, and it lives inside one statement only.
+/// The column that passes the id of the archival from the root to the rows below it. It exists inside one statement only, and a
+/// table with a column of this name is refused.
 pub(super) const TAG: &str = "\"archive.archival_id\"";
 
-/// Whether a statement is for one root or for many: PostgreSQL plans a single row differently.
+/// Whether a statement is for one root or for many: PostgreSQL plans them differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Roots {
     /// One root.
@@ -29,10 +29,10 @@ pub(super) fn roots(plan: &Plan, which: Roots) -> String {
     }
 }
 
-/// The key of the one root, and what else is selected beside it.
+/// The key of the one root, with `more` columns.
 ///
-/// PostgreSQL reads each value once and compares with it in place: nothing is joined. A value of somebody's own type is
-/// read from a record, by the input function of the type and not by a cast that somebody defined.
+/// PostgreSQL reads each value once and compares with it directly, without a join. A value of a type that is not built in is read
+/// from a record, by the input function of the type instead of a cast that a role may have defined.
 pub(super) fn one_root(plan: &Plan, more: &str) -> String {
     let root = "$1 OPERATOR(pg_catalog.->) 'roots' OPERATOR(pg_catalog.->) 0";
     let key = &plan.root().table.key;
@@ -99,7 +99,7 @@ fn needed(plan: &Plan, n: usize) -> BTreeSet<&str> {
     key.chain(parent_columns).collect()
 }
 
-/// Where the rows of a node are found while nothing has moved yet.
+/// The expression that contains the rows of a node before any row has moved.
 pub(super) fn found(plan: &Plan, n: usize) -> String {
     if n == 0 && roots_suffice(plan) {
         "roots".to_owned()
@@ -108,7 +108,7 @@ pub(super) fn found(plan: &Plan, n: usize) -> String {
     }
 }
 
-/// Whether the keys of the roots say all that is needed of them.
+/// Whether the keys of the roots contain all columns that are needed of them.
 fn roots_suffice(plan: &Plan) -> bool {
     let root = &plan.nodes[0];
     root.loops.is_empty()
@@ -117,7 +117,7 @@ fn roots_suffice(plan: &Plan) -> bool {
             .all(|name| root.moved.table.key.iter().any(|c| c.name == *name))
 }
 
-/// The rows of the nodes, found by reading alone: for locks and previews.
+/// The rows of the nodes, only read: for locks and previews.
 pub(super) fn claims(plan: &Plan, nodes: impl IntoIterator<Item = usize>) -> Vec<String> {
     nodes
         .into_iter()
@@ -133,8 +133,8 @@ pub(super) fn claims(plan: &Plan, nodes: impl IntoIterator<Item = usize>) -> Vec
 
 /// A query for the rows of node `n`, each once, by all its foreign keys and its own loops.
 ///
-/// `source` says where the rows of a parent are; with `tag` each row carries the archival of the
-/// parent it was reached by, and is returned once for each.
+/// `source` names the expression of the rows of a parent. With `tag` each row has the archival of the parent that it was reached
+/// from, and is returned once for each archival.
 pub(super) fn reach(
     plan: &Plan,
     n: usize,
@@ -173,9 +173,9 @@ pub(super) fn reach(
         } else {
             format!("claim_{n}")
         };
-        let base = parts.join(" UNION ");
+        let start = parts.join(" UNION ");
         return format!(
-            "{base} UNION SELECT {list}{} FROM {table} AS t JOIN {itself} AS p ON {}",
+            "{start} UNION SELECT {list}{} FROM {table} AS t JOIN {itself} AS p ON {}",
             tagged("p"),
             on.join(" OR ")
         );
@@ -183,7 +183,7 @@ pub(super) fn reach(
     parts.join(" UNION ")
 }
 
-/// The rows of a claimed node with the one archival that takes each: the lowest that reaches it.
+/// The rows of a claimed node, each with one archival: the lowest that reaches it.
 pub(super) fn tagged_claims(
     plan: &Plan,
     n: usize,
@@ -193,8 +193,8 @@ pub(super) fn tagged_claims(
     let names = bare(needed(plan, n));
     let reached = reach(plan, n, source, Some(TAG));
     let outer = if n == 0 && which == Roots::Many {
-        // A root below another root goes with that one. Where two lie below each other, in a circle,
-        // the first one takes both.
+        // A root below another root moves with that root. Where two roots are below each other, in a cycle, both move with the
+        // first.
         let key = same_key(&plan.root().table.key, "x", "r");
         let back = same_key(&plan.root().table.key, "y", "s");
         format!(
@@ -214,7 +214,7 @@ pub(super) fn tagged_claims(
     ]
 }
 
-/// `AND NOT EXISTS` of the row of `t` among the rows of the node that move, which are in `source`.
+/// The condition, after AND, that the row `t` is not among the moving rows of the node, which are in `source`.
 pub(super) fn unless_moved(
     plan: &Plan,
     moved_as: Option<usize>,
@@ -232,15 +232,14 @@ pub(super) fn unless_moved(
     }
 }
 
-/// The statements that lock the rows of a tree, top-down, each with a snapshot of its own; the flag
-/// says that a statement is repeated until it answers the same twice.
+/// The statements that lock the rows of a tree, top-down, each with its own snapshot. The flag marks a statement that is repeated
+/// until it returns the same result twice.
 ///
 /// The roots themselves are locked before, by the statement that finds them.
 ///
-/// Race: a row inserted below a locked row has to wait for it, since its foreign key takes a lock on
-/// its parent. So once a level is locked, what the next statement sees of the level below it is all
-/// there can be. Without these, a like on a comment that is inserted while the comment's post is
-/// archived is deleted by ON DELETE CASCADE and copied by nobody.
+/// Race: an insert below a locked row waits, since its foreign key locks the parent. So after a level is locked, the next
+/// statement sees all rows of the level below it. Without these locks, a like that is inserted on a comment while the post of the
+/// comment is archived would be deleted by ON DELETE CASCADE and not be archived.
 pub fn locks(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
     let nodes = plan
         .nodes
@@ -277,7 +276,7 @@ fn lock_node(plan: &Plan, n: usize, which: Roots) -> String {
     )
 }
 
-/// What a lock answers: how many rows, and for a tree of unknown depth which.
+/// The result of a lock: the number of rows, and for a tree of unknown depth a hash of their keys.
 fn signature(node: &Node) -> String {
     if node.loops.is_empty() {
         return "pg_catalog.to_jsonb(pg_catalog.count(*))".to_owned();
@@ -288,8 +287,7 @@ fn signature(node: &Node) -> String {
     )
 }
 
-/// Rows that lose a link are locked too, active and archived ones: which links are cut is decided from what is read
-/// here.
+/// Locks the rows that lose a link, active and archived ones, so that the links do not change before they are cut.
 fn lock_detached(plan: &Plan, d: usize, which: Roots) -> String {
     let child = &plan.detached[d];
     let needed: BTreeSet<usize> = child
@@ -336,7 +334,7 @@ fn linked_rows(plan: &Plan, d: usize, table: &str) -> String {
     )
 }
 
-/// The nodes that the rows of `n` are reached through, in order.
+/// The nodes above `n`, in order.
 fn ancestors(plan: &Plan, n: usize) -> BTreeSet<usize> {
     let mut all = BTreeSet::new();
     let mut open: Vec<usize> = plan.nodes[n].parents.iter().map(|p| p.node).collect();
@@ -348,7 +346,7 @@ fn ancestors(plan: &Plan, n: usize) -> BTreeSet<usize> {
     all
 }
 
-/// One statement out of its common table expressions and its body.
+/// One statement, from its common table expressions and its body.
 pub(super) fn with(expressions: impl IntoIterator<Item = String>, body: &str) -> String {
     let expressions: Vec<_> = expressions.into_iter().collect();
     format!("WITH RECURSIVE {}\n{body}", expressions.join(",\n"))

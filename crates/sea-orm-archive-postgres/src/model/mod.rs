@@ -1,4 +1,4 @@
-//! The data of a plan: which tables move, by which foreign keys, and what they were when the plan was made.
+//! The data of a plan: which tables move, by which foreign keys, and their state when the plan was built.
 
 mod order;
 
@@ -9,16 +9,16 @@ use crate::catalog::{ArchiveTable, ForeignKey, ForeignKeyColumn, KeyColumn, Tabl
 /// How the rows of one tree move.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What it was made from.
-    pub basis: Basis,
+    /// The state of the tables that it was built from.
+    pub freshness: Freshness,
     /// The tables of the tree, every parent before its children; the root is the first.
     pub nodes: Vec<Node>,
-    /// The tables whose rows stay and lose a link.
+    /// The tables whose rows lose a link and do not move.
     pub detached: Vec<DetachedChild>,
     /// The foreign keys whose rows block the archive.
     pub restrictions: Vec<Restriction>,
-    /// A trigger of the application could remove the rows that block before the database finds them: they are
-    /// counted before anything moves.
+    /// A trigger of the application could remove the blocking rows before the database finds them, so they are counted before
+    /// any row moves.
     pub counts_restrictions: bool,
 }
 
@@ -29,14 +29,14 @@ impl Plan {
     }
 }
 
-/// What a plan was made from, for the statements to compare with what is there.
+/// The state of the tables that a plan was built from. The statements compare it with the present state.
 #[derive(Clone, Debug, Default)]
-pub struct Basis {
-    /// The tables, as the entities name them.
+pub struct Freshness {
+    /// The names of the tables, as the entities declare them.
     pub names: Vec<String>,
-    /// Their fingerprint.
+    /// The fingerprint of the tables.
     pub fingerprint: i64,
-    /// The names without a schema, and the tables that the `search_path` found for them.
+    /// The names without a schema, and the oids of the tables that the `search_path` resolved them to.
     pub resolved: Vec<(String, i64)>,
 }
 
@@ -60,8 +60,7 @@ pub struct Node {
     pub parents: Vec<Parent>,
     /// The foreign keys by which its rows belong to rows of its own.
     pub loops: Vec<ForeignKey>,
-    /// Its rows are found first and deleted by key: they may be reached twice, or a trigger may keep
-    /// one from being deleted.
+    /// Its rows are read first and deleted by key: they may be reached twice, or a trigger may prevent the deletion of one.
     pub claimed: bool,
     /// Its rows are locked before the move.
     pub locked: bool,
@@ -76,18 +75,18 @@ pub struct Parent {
     pub key: ForeignKey,
 }
 
-/// A table whose rows stay and lose a link.
+/// A table whose rows lose a link and do not move.
 #[derive(Clone, Debug)]
 pub struct DetachedChild {
     /// The table.
     pub table: TableId,
     /// Its primary key.
     pub key: Vec<KeyColumn>,
-    /// Its archive table, where the link is put back if the row has been archived since.
+    /// Its archive table: the link is put back there if the row has been archived since.
     pub archive_table: Option<ArchiveTable>,
     /// The foreign keys whose links are cut.
     pub edges: Vec<Parent>,
-    /// The node of the same table: rows that move keep their links.
+    /// The node of the same table: the links of rows that move are not cut.
     pub moved_as: Option<usize>,
     /// The triggers that may skip or change a row whose link is cut or put back.
     pub triggers: Vec<String>,
@@ -107,17 +106,17 @@ pub struct Restriction {
     pub node: usize,
     /// The foreign key.
     pub key: ForeignKey,
-    /// The database would not refuse by itself, or not before the commit.
+    /// A guard checks it: the database would not refuse by itself, or not before the commit.
     pub guarded: bool,
-    /// The node of the same table: rows that move are not in the way.
+    /// The node of the same table: rows that move do not block.
     pub moved_as: Option<usize>,
 }
 
-/// How the rows of an archival come back.
+/// How the rows of an archival are restored.
 #[derive(Clone, Debug)]
 pub struct RestorePlan {
-    /// What it was made from.
-    pub basis: Basis,
+    /// The state of the tables that it was built from.
+    pub freshness: Freshness,
     /// The tables, the root's first.
     pub tables: Vec<Moved>,
     /// The tables whose links may have been cut.
@@ -127,7 +126,7 @@ pub struct RestorePlan {
 impl From<&Plan> for RestorePlan {
     fn from(plan: &Plan) -> Self {
         Self {
-            basis: plan.basis.clone(),
+            freshness: plan.freshness.clone(),
             tables: plan.nodes.iter().map(|node| node.moved.clone()).collect(),
             detached: plan.detached.clone(),
         }

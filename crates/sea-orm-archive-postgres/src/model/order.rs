@@ -2,8 +2,7 @@
 
 use super::Node;
 
-/// Sorts the nodes so that every parent stands before its children, the root first; `Err` names the
-/// tables of a cycle.
+/// Sorts the nodes so that every parent precedes its children, the root first. `Err` contains the tables of a cycle.
 pub fn sort(nodes: Vec<Node>) -> Result<Vec<Node>, Vec<String>> {
     let mut placed: Vec<Option<usize>> = vec![None; nodes.len()];
     let mut order = Vec::with_capacity(nodes.len());

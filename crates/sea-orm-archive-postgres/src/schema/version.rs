@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_runtime_works_on_its_own_schema_and_on_later_ones_of_its_major_version() {
+    fn runtime_works_on_its_own_schema_and_on_later_ones_of_its_major_version() {
         let version = |major, minor| Version { major, minor };
         for (installed, works) in [
             ((2, 3), true),

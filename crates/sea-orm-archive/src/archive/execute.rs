@@ -1,9 +1,9 @@
-//! Running an archive until it is done, or its error stays.
+//! Runs an archive, and retries it while that can help.
 
 use serde_json::Value as Json;
 use tracing::Instrument;
 
-use super::explain::{is_blocked, key_archived, unfit_actor, unseen_child};
+use super::explain::{actor_type, duplicate_key, hidden_child, is_blocked};
 use super::request::Request;
 use crate::archival::{self, Model as Archival};
 use crate::entity::Archivable;
@@ -12,10 +12,11 @@ use crate::exec::{ATTEMPTS, Executor, ask, back_off, check_backend};
 use crate::planned::{Planned, Steps, planned, replanned};
 use crate::report::{ArchivePreview, Blocker};
 
-/// How often to look for what blocks an archive, before it is said to be something that nobody shows us.
-const LOOKS: u32 = 3;
+/// How often the rows that block an archive are searched for, before the cause is assumed to be rows that row-level
+/// security hides.
+const BLOCKER_CHECKS: u32 = 3;
 
-/// Runs the request until it is done, or its error will not go away by itself.
+/// Runs the request until it succeeds or fails with an error that a retry cannot resolve.
 pub(super) async fn execute<E, C>(
     db: &C,
     request: &Request<E>,
@@ -56,15 +57,15 @@ where
                 if !blockers.is_empty() {
                     return Err(Error::Conflict(ConflictError::Blocked { table, blockers }));
                 }
-                if attempt >= LOOKS
-                    && let Some(unseen) = unseen_child(&plan, &error)
+                if attempt >= BLOCKER_CHECKS
+                    && let Some(hidden) = hidden_child(&plan, &error)
                 {
-                    return Err(unseen);
+                    return Err(hidden);
                 }
-                // What was in the way is gone again.
+                // Race: the rows that blocked have been deleted or moved since.
                 back_off(attempt).await;
             } else {
-                return Err(key_archived(&plan, unfit_actor(&plan, error)));
+                return Err(duplicate_key(&plan, actor_type(&plan, error)));
             }
         }
     };
@@ -92,7 +93,7 @@ fn archivals(answer: Option<Json>) -> Result<Vec<Archival>, Error> {
             archivals.sort_by_key(|archival| archival.id);
             Ok(archivals)
         }
-        Some(other) => Err(unexpected_answer(format!("no list of records: {other}"))),
+        Some(other) => Err(unexpected_answer(format!("not a list of records: {other}"))),
     }
 }
 

@@ -1,18 +1,18 @@
-//! What an error of the database means for an archive.
+//! Converts errors of the database into the errors of an archive.
 
 use sea_orm_archive_postgres::sqlstate;
 
 use crate::error::{self, ConflictError, Error, RefusedError, postgres};
 use crate::planned::Planned;
 
-/// A foreign key found rows that refer to the tree, or our guard did.
+/// Whether a foreign key, or the check of the restrictions, found rows that refer to the tree.
 pub(super) fn is_blocked(error: &Error) -> bool {
     error::code(error)
         .is_some_and(|code| sqlstate::is_foreign_key(code) || code == sqlstate::RESTRICTED)
 }
 
-/// A foreign key whose rows row security hides: those of another tenant.
-pub(super) fn unseen_child(planned: &Planned, error: &Error) -> Option<Error> {
+/// The error for a foreign key whose rows row-level security hides: rows of another tenant.
+pub(super) fn hidden_child(planned: &Planned, error: &Error) -> Option<Error> {
     let Error::Database(source) = error else {
         return None;
     };
@@ -32,8 +32,8 @@ pub(super) fn unseen_child(planned: &Planned, error: &Error) -> Option<Error> {
     }))
 }
 
-/// The actor cannot be read as the type of `deleted_by`. Nothing else is read from text there.
-pub(super) fn unfit_actor(planned: &Planned, error: Error) -> Error {
+/// The error for an actor that cannot be cast to the type of `deleted_by`; the statement casts no other text.
+pub(super) fn actor_type(planned: &Planned, error: Error) -> Error {
     let Error::Database(source) = &error else {
         return error;
     };
@@ -46,8 +46,8 @@ pub(super) fn unfit_actor(planned: &Planned, error: Error) -> Error {
     }
 }
 
-/// The key of an active row is taken in its archive table. Nothing else is unique there.
-pub(super) fn key_archived(planned: &Planned, error: Error) -> Error {
+/// The error for an active row whose key exists in the archive table already; nothing else is unique there.
+pub(super) fn duplicate_key(planned: &Planned, error: Error) -> Error {
     let Error::Database(source) = &error else {
         return error;
     };

@@ -1,4 +1,4 @@
-//! Archiving every row that a filter finds.
+//! Archives every row that a filter finds.
 
 use sea_orm::sea_query::IntoCondition;
 use serde_json::Value as Json;
@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::exec::{Executor, value_text};
 use crate::report::ArchivePreview;
 
-/// Archives every row that a filter finds, each with everything below it and as an archival of its
-/// own. Made by [`ArchiveEntity::archive_many`].
+/// Archives every row that a filter finds, each with everything below it and as an archival of its own. Created by
+/// [`ArchiveEntity::archive_many`].
 ///
 /// [`ArchiveEntity::archive_many`]: crate::ArchiveEntity::archive_many
 #[derive(Clone, Debug)]
@@ -28,8 +28,8 @@ impl<E: Archivable> ArchiveMany<E> {
         }
     }
 
-    /// Which rows: as in `delete_many().filter(..)`. Several filters must all hold; none finds every
-    /// row of the table.
+    /// Which rows, as in `delete_many().filter(..)`. Several filters must all be true; without a filter every
+    /// row of the table is archived.
     pub fn filter(mut self, filter: impl IntoCondition) -> Self {
         self.request.roots.cond_where(filter.into_condition());
         self
@@ -55,8 +55,8 @@ impl<E: Archivable> ArchiveMany<E> {
 
     /// Moves all of them in one statement, and returns the archival record of each.
     ///
-    /// A root that lies below another one (in a table that refers to itself) goes with that one. No
-    /// match is no error: the answer is empty.
+    /// A root that lies below another one (in a table that refers to itself) is part of the archival of that
+    /// one. Where no row matches, the result is empty, which is no error.
     ///
     /// # Errors
     ///
@@ -68,12 +68,12 @@ impl<E: Archivable> ArchiveMany<E> {
         execute::<E, C>(db, &self.request, |planned| &planned.many).await
     }
 
-    /// What [`exec`](Self::exec) would move, what blocks it, and what it would detach. Moves nothing
+    /// What [`exec`](Self::exec) would move, what blocks it, and what it would detach. A preview moves nothing
     /// and locks nothing.
     ///
     /// # Errors
     ///
-    /// As [`exec`](Self::exec), but blockers are in the answer.
+    /// As [`exec`](Self::exec), except that blockers are in the result.
     pub async fn preview<C>(self, db: &C) -> Result<ArchivePreview, Error>
     where
         C: Executor,

@@ -1,4 +1,4 @@
-//! Archiving: what `delete` does to one table, `archive` does to the tree.
+//! Archiving: moves a row and all rows below it into their archive tables.
 
 mod execute;
 mod explain;

@@ -1,4 +1,4 @@
-//! Archiving one row by its key.
+//! Archives one row by its key.
 
 use sea_orm::{Iterable, PrimaryKeyToColumn, Value};
 use serde_json::Value as Json;
@@ -9,11 +9,11 @@ use crate::archival::Model as Archival;
 use crate::entity::Archivable;
 use crate::error::Error;
 use crate::exec::{ATTEMPTS, Executor, back_off, value_text};
-use crate::lock::{AtLockVersion, OptimisticLock};
+use crate::optimistic_lock::{AtLockVersion, OptimisticLock};
 use crate::report::ArchivePreview;
-use crate::row::{is_value, keeps_moving, locate};
+use crate::row::{is_value, locate, moving_row};
 
-/// Archives one row with everything below it. Made by [`ArchiveEntity::archive_by_id`].
+/// Archives one row with everything below it. Created by [`ArchiveEntity::archive_by_id`].
 ///
 /// [`ArchiveEntity::archive_by_id`]: crate::ArchiveEntity::archive_by_id
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ impl<E: Archivable> ArchiveOne<E> {
         self
     }
 
-    /// Archives it only if the row still has the version that was read.
+    /// Archives the row only if it still has the lock version that was read.
     ///
     /// ```no_run
     /// # mod note {
@@ -75,28 +75,28 @@ impl<E: Archivable> ArchiveOne<E> {
     /// # }
     /// ```
     ///
-    /// The version is looked at by the statement that locks the row, so that a change which commits before the lock
-    /// is had is noticed. Another version is an [`ConflictError::LockVersion`]. The rows below it may have any
-    /// version.
+    /// The statement that locks the row checks the lock version, so that a change that commits before the lock
+    /// is acquired is detected. Another lock version is a [`ConflictError::LockVersion`]. The lock versions of
+    /// the rows below are not checked.
     ///
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
     pub fn at_lock_version(mut self, version: E::LockVersion) -> Self
     where
         E: OptimisticLock,
     {
-        self.request.version = Some(AtLockVersion::of::<E>(version));
+        self.request.lock_version = Some(AtLockVersion::of::<E>(version));
         self
     }
 
     /// Moves the row and everything below it into the archive tables, and returns the archival record.
     ///
-    /// One statement, one round trip, one transaction; in a transaction of the caller's a savepoint.
+    /// One statement, one round trip, one transaction; in a transaction of the caller a savepoint.
     ///
     /// # Errors
     ///
     /// [`NotFoundError::Row`], [`ConflictError::AlreadyArchived`], [`ConflictError::Blocked`],
     /// [`DriftError::UndeclaredEdges`], [`DriftError::Schema`], [`RetryError::Contention`], with
-    /// [`at_version`](Self::at_lock_version) also [`ConflictError::LockVersion`]: nothing has moved then.
+    /// [`at_lock_version`](Self::at_lock_version) also [`ConflictError::LockVersion`]: nothing has moved then.
     ///
     /// [`ConflictError::AlreadyArchived`]: crate::error::ConflictError::AlreadyArchived
     /// [`ConflictError::Blocked`]: crate::error::ConflictError::Blocked
@@ -116,20 +116,20 @@ impl<E: Archivable> ArchiveOne<E> {
             }
             match self.why_not(db).await? {
                 Some(error) => return Err(error),
-                // Race: it was archived when we came, and has been restored since.
+                // Race: the row was archived at the attempt, and has been restored since.
                 None if attempt < ATTEMPTS => back_off(attempt).await,
                 None => break,
             }
         }
-        Err(keeps_moving::<E>(&self.key))
+        Err(moving_row::<E>(&self.key))
     }
 
-    /// What [`exec`](Self::exec) would move, what blocks it, and what it would detach. Moves nothing
+    /// What [`exec`](Self::exec) would move, what blocks it, and what it would detach. A preview moves nothing
     /// and locks nothing.
     ///
     /// # Errors
     ///
-    /// As [`exec`](Self::exec), but blockers are in the answer.
+    /// As [`exec`](Self::exec), except that blockers are in the result.
     pub async fn preview<C>(self, db: &C) -> Result<ArchivePreview, Error>
     where
         C: Executor,
@@ -138,12 +138,12 @@ impl<E: Archivable> ArchiveOne<E> {
             Some(preview) => Ok(preview),
             None => {
                 let error = self.why_not(db).await?;
-                Err(error.unwrap_or_else(|| keeps_moving::<E>(&self.key)))
+                Err(error.unwrap_or_else(|| moving_row::<E>(&self.key)))
             }
         }
     }
 
-    /// Why this row could not be archived; `None` where it can be, now.
+    /// Why this row could not be archived; `None` where it can be archived now.
     async fn why_not<C>(&self, db: &C) -> Result<Option<Error>, Error>
     where
         C: Executor,
@@ -151,9 +151,9 @@ impl<E: Archivable> ArchiveOne<E> {
         let found = locate::<E, C>(db, &self.key).await?;
         match (
             found.why_not_archived::<E>(&self.key),
-            &self.request.version,
+            &self.request.lock_version,
         ) {
-            (None, Some(version)) => version.conflict::<E, E, C>(db, &self.key).await,
+            (None, Some(lock_version)) => lock_version.conflict::<E, E, C>(db, &self.key).await,
             (error, _) => Ok(error),
         }
     }

@@ -12,16 +12,16 @@ use serde_json::Value as Json;
 
 use crate::entity::Archivable;
 use crate::exec::Sql;
-use crate::lock::AtLockVersion;
+use crate::optimistic_lock::AtLockVersion;
 use crate::planned::Steps;
 use crate::row::key_columns;
 
-/// Which roots, and what the archival table shall say of them.
+/// The roots to archive, and what their archival records contain.
 #[derive(Clone, Debug)]
 pub(super) struct Request<E: Archivable> {
     entity: PhantomData<E>,
     pub roots: SelectStatement,
-    pub version: Option<AtLockVersion>,
+    pub lock_version: Option<AtLockVersion>,
     pub by: Option<String>,
     pub reason: Option<String>,
     pub metadata: Option<Json>,
@@ -37,7 +37,7 @@ impl<E: Archivable> Request<E> {
         Self {
             entity: PhantomData,
             roots,
-            version: None,
+            lock_version: None,
             by: None,
             reason: None,
             metadata: None,
@@ -46,14 +46,15 @@ impl<E: Archivable> Request<E> {
 
     /// The call of `archive.run` for these roots.
     ///
-    /// The roots are found and locked by this very statement, in the order of their keys, so that
-    /// two archives that overlap come one after the other. The steps in the function see what was
+    /// This statement itself finds and locks the roots, in the order of their keys.
+    ///
+    /// Race: two archives with common roots. The second waits for the first. The steps in the function see what was
     /// committed until then: each has a snapshot of its own.
     pub fn call(&self, plan: &Plan, steps: &Steps, lock: bool) -> Sql {
         let mut roots = self.roots.clone();
-        if let Some(version) = &self.version {
-            // A row that is locked is looked at again, as it is then.
-            roots.and_where(version.holds::<E>());
+        if let Some(lock_version) = &self.lock_version {
+            // PostgreSQL checks the condition again on the newest version of a row once it is locked.
+            roots.and_where(lock_version.matches::<E>());
         }
         if lock {
             for key in E::PrimaryKey::iter() {
@@ -74,14 +75,14 @@ impl<E: Archivable> Request<E> {
             "SELECT pg_catalog.jsonb_build_object(\
              'roots', pg_catalog.jsonb_agg({key}), 'by', {by}::pg_catalog.text, 'reason', {reason}::pg_catalog.text, 'metadata', {metadata}::pg_catalog.jsonb) \
              FROM ({roots}) AS k HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 AND {}",
-            resolved(&plan.basis)
+            resolved(&plan.freshness)
         );
         steps.call(&mut sql, &args);
         sql
     }
 }
 
-/// The key of a root `k` as the steps read it: exact, though it travels as JSON.
+/// The key of a root `k` as the steps read it: as JSON that represents each value exactly.
 fn key_of_root<E: Archivable>(plan: &Plan) -> String {
     let form = |name: &str| {
         let column = plan.root().table.key.iter().find(|c| c.name == name);

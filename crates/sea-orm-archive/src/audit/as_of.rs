@@ -1,4 +1,4 @@
-//! A row as it was at a time.
+//! Reads a row as it was at a time.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -19,35 +19,35 @@ use crate::error::{Error, NotFoundError, SetupError, unexpected_answer};
 use crate::exec::check_backend;
 use crate::row::{key_json, table_name};
 
-/// A row as it was at a time. Made by [`AuditEntity::find_as_of`](super::AuditEntity::find_as_of).
+/// Reads a row as it was at a time. Created by [`AuditEntity::find_as_of`](super::AuditEntity::find_as_of).
 #[derive(Clone, Debug)]
-#[must_use = "nothing is asked before `.one(&db)`"]
+#[must_use = "nothing is read before `.one(&db)`"]
 pub struct FindAsOf<E: EntityTrait> {
     key: Vec<Value>,
     at: DateTimeUtc,
     entity: PhantomData<E>,
 }
 
-/// What a row was.
+/// A row as it was at a time.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct AsOf<M> {
     /// The row.
     pub row: M,
     /// Whether it was archived then.
     pub archived: bool,
-    /// The columns of which the log does not tell what they were: those that are or once were excluded, and redacted
-    /// ones that have changed since. They have the value of now. A name that the table has no more is that of a column
-    /// which was changed since and then renamed or dropped.
+    /// The columns whose values at that time the log does not contain: those that are or were excluded, and
+    /// redacted ones that have changed since. They have their current values. A name that the table no longer
+    /// has is that of a column that was changed since and then renamed or dropped.
     pub unknown: Vec<String>,
     /// The columns that the database computes from others.
     #[serde(skip)]
     pub(super) generated: Vec<String>,
 }
 
-/// What is registered of the table.
-struct Watched {
+/// What is registered for the table.
+struct AuditedTable {
     name: String,
-    /// The table with its schema, which names its row type.
+    /// The table with its schema, which is also the name of its row type.
     row_type: String,
     since: DateTimeUtc,
     columns: Vec<String>,
@@ -70,39 +70,43 @@ impl<E: EntityTrait> FindAsOf<E> {
 
     /// The row, active or archived; `None` where there was none.
     ///
-    /// It is what is there now, with the changes since then taken back: two statements. A time counts as that of
-    /// the statement that made a change, not of its commit.
+    /// The result is the current row with the changes since then reverted: two statements. The time of a change
+    /// is that of its statement, not of its commit.
     ///
     /// # Errors
     ///
     /// [`SetupError::NotAudited`]; [`NotFoundError::LogEntries`] where it was not audited at that time;
-    /// [`NotFoundError::RedactedColumns`] where the row is gone, and with it columns that the log does not tell;
+    /// [`NotFoundError::RedactedColumns`] where the row was deleted and the log does not contain some of its columns;
     /// [`SetupError::NotInstalled`].
     pub async fn one<C: ConnectionTrait>(&self, db: &C) -> Result<Option<AsOf<E::Model>>, Error> {
         check_backend(db)?;
-        let watched = self.watched(db).await?;
-        if self.at < watched.since {
+        let audited = self.audited_table(db).await?;
+        if self.at < audited.since {
             return Err(NotFoundError::LogEntries {
-                table: watched.name,
-                since: watched.since,
+                table: audited.name,
+                since: audited.since,
             }
             .into());
         }
-        let row = db.query_one_raw(self.statement(&watched)).await?;
+        let row = db.query_one_raw(self.statement(&audited)).await?;
         let Some(row) = row else {
             return Ok(None);
         };
-        self.read(&row, &watched)
+        self.read(&row, &audited)
     }
 
-    fn read(&self, row: &QueryResult, watched: &Watched) -> Result<Option<AsOf<E::Model>>, Error> {
+    fn read(
+        &self,
+        row: &QueryResult,
+        audited: &AuditedTable,
+    ) -> Result<Option<AsOf<E::Model>>, Error> {
         if !row.try_get::<bool>("", "archive.existed")? {
             return Ok(None);
         }
-        let gone: bool = row.try_get("", "archive.gone")?;
+        let deleted: bool = row.try_get("", "archive.deleted")?;
         let redacted: serde_json::Value = row.try_get("", "archive.redacted")?;
         let redacted: Vec<String> = serde_json::from_value(redacted).map_err(unexpected_answer)?;
-        let mut unknown = watched.excluded.clone();
+        let mut unknown = audited.excluded.clone();
         unknown.extend(redacted);
         unknown.sort();
         unknown.dedup();
@@ -111,10 +115,10 @@ impl<E: EntityTrait> FindAsOf<E> {
                 row: model,
                 archived: row.try_get("", "archive.archived")?,
                 unknown,
-                generated: watched.generated.clone(),
+                generated: audited.generated.clone(),
             })),
-            Err(_) if gone && !unknown.is_empty() => Err(NotFoundError::RedactedColumns {
-                table: watched.name.clone(),
+            Err(_) if deleted && !unknown.is_empty() => Err(NotFoundError::RedactedColumns {
+                table: audited.name.clone(),
                 key: key_json::<E>(&self.key),
                 columns: unknown,
             }
@@ -123,7 +127,7 @@ impl<E: EntityTrait> FindAsOf<E> {
         }
     }
 
-    async fn watched<C: ConnectionTrait>(&self, db: &C) -> Result<Watched, Error> {
+    async fn audited_table<C: ConnectionTrait>(&self, db: &C) -> Result<AuditedTable, Error> {
         let table = DeclaredName::of::<E>().quoted();
         let statement = Statement::from_sql_and_values(
             DbBackend::Postgres,
@@ -134,7 +138,7 @@ impl<E: EntityTrait> FindAsOf<E> {
         let row = row.ok_or_else(|| SetupError::NotAudited {
             table: table_name::<E>(),
         })?;
-        Ok(Watched {
+        Ok(AuditedTable {
             name: row.try_get("", "name")?,
             row_type: row.try_get("", "row_type")?,
             since: row.try_get("", "since")?,
@@ -148,7 +152,7 @@ impl<E: EntityTrait> FindAsOf<E> {
         })
     }
 
-    fn statement(&self, watched: &Watched) -> Statement {
+    fn statement(&self, audited: &AuditedTable) -> Statement {
         let (key, mut values) = Query::select()
             .expr(logged_key::<E>(&self.key))
             .take()
@@ -157,11 +161,11 @@ impl<E: EntityTrait> FindAsOf<E> {
         values.0.push(self.at.into());
         let at = format!("${}", values.0.len());
         let table = DeclaredName::of::<E>().quoted();
-        let archive_table = match &watched.archive_table {
+        let archive_table = match &audited.archive_table {
             Some(archive_table) => format!(
                 "UNION ALL SELECT {}, true FROM {archive_table} AS t, asked WHERE {}",
-                row_of(&watched.archive_table_columns),
-                is_asked::<E>(watched)
+                row_of(&audited.archive_table_columns),
+                is_asked::<E>(audited)
             ),
             None => String::new(),
         };
@@ -170,21 +174,21 @@ impl<E: EntityTrait> FindAsOf<E> {
             [
                 ("columns", columns::<E>()),
                 ("archive_table", archive_table),
-                ("row", row_of(&watched.columns)),
-                ("is_asked", is_asked::<E>(watched)),
+                ("row", row_of(&audited.columns)),
+                ("is_asked", is_asked::<E>(audited)),
                 ("table_name", literal(&table)),
-                ("name", literal(&watched.name)),
+                ("name", literal(&audited.name)),
                 ("at", at),
                 ("key", key),
                 ("table", table),
-                ("row_type", watched.row_type.clone()),
+                ("row_type", audited.row_type.clone()),
             ],
         );
         Statement::from_sql_and_values(DbBackend::Postgres, text, values.0)
     }
 }
 
-/// The row `t` as the log would write it: `to_jsonb(t.*)` would run casts that owners of its types define.
+/// The row `t` as the log would write it. `to_jsonb(t.*)` would run casts that the owners of its types define.
 fn row_of(columns: &[String]) -> String {
     let columns: Vec<_> = columns
         .iter()
@@ -196,12 +200,12 @@ fn row_of(columns: &[String]) -> String {
     )
 }
 
-/// The condition that `t` is the row that is asked for.
-fn is_asked<E: EntityTrait>(watched: &Watched) -> String {
+/// The condition that `t` is the requested row.
+fn is_asked<E: EntityTrait>(audited: &AuditedTable) -> String {
     let pairs: Vec<_> = E::PrimaryKey::iter()
         .map(|key| {
             let column = key.into_column();
-            let equals = watched
+            let equals = audited
                 .equals
                 .get(column.as_str())
                 .map_or("=", String::as_str);

@@ -1,4 +1,4 @@
-//! What is known of a request beyond its id.
+//! The details of a request beyond its id.
 
 use ::sea_orm::entity::prelude::*;
 
@@ -11,19 +11,19 @@ pub struct Model {
     /// The id that entries refer to.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// When they were first written down.
+    /// When they were first recorded.
     pub at: DateTimeUtc,
     /// The transaction.
     pub transaction_id: i64,
-    /// For which tenant.
+    /// The tenant of the context.
     #[sea_orm(column_type = "Text", nullable)]
     pub tenant: Option<String>,
-    /// An object with `client_address`, `user_agent`, `reason` and `metadata`, those that are known.
+    /// An object with `client_address`, `user_agent`, `reason` and `metadata`, as far as the context has them.
     #[sea_orm(column_type = "JsonBinary")]
     pub details: Json,
 }
 
-/// Entries refer to it: their relation is the one that joins both.
+/// The details have no relations of their own: entries refer to them.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! An entry of the log.
+//! An entry of the audit log.
 
 use std::collections::BTreeSet;
 
@@ -8,33 +8,34 @@ use ::sea_orm::{IdenStatic, Select};
 pub use super::operation::Operation;
 use crate::decode::{self, sea_orm};
 
-/// What became of one row: a row of `archive.audit_entry`.
+/// One change of one row: a row of `archive.audit_entry`.
 ///
-/// A value that serde_json cannot hold is read as a string with its JSON text.
+/// A value that serde_json cannot represent is read as a string with its JSON text.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize, serde::Deserialize)]
 #[sea_orm(schema_name = "archive", table_name = "audit_entry")]
 pub struct Model {
     /// The id of this entry. Of two entries of one row, the later has the greater id.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// When the statement had changed the row, the same for all that it did to a table in one way; not when its
-    /// transaction committed.
+    /// When the statement changed the row, not when its transaction committed. The same for all rows of one
+    /// table that a statement changed by one operation.
     pub at: DateTimeUtc,
     /// The transaction that did it: `pg_current_xact_id()`.
     pub transaction_id: i64,
-    /// The archival that the row moved with, or that it was held by when it was changed.
+    /// The archival that the row moved with, or that it belonged to when it was changed.
     pub archival_id: Option<i64>,
-    /// What else is known of the request.
+    /// The details of the request.
     pub details_id: Option<i64>,
     /// What was done.
     pub operation: Operation,
-    /// The table, as `schema.table`, as it was called when it was first audited.
+    /// The table, as `schema.table`, with the name that it had when it was first audited.
     #[sea_orm(column_type = "Text")]
     pub table_name: String,
     /// The primary key of the row, as an object of column and value; `None` where an empty table was truncated.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub key: Option<Json>,
-    /// `jsonb_hash_extended(key, 0)`, which the look-up of a row goes by: an index takes no key of any length.
+    /// `jsonb_hash_extended(key, 0)`, by which the entries of a row are found: an index cannot store a key of
+    /// any length.
     pub key_hash: Option<i64>,
     /// The old values: of an UPDATE those that changed, of a DELETE or TRUNCATE all of them.
     #[sea_orm(column_type = "JsonBinary", nullable)]
@@ -42,17 +43,17 @@ pub struct Model {
     /// The new values: of an UPDATE those that changed, of an INSERT all of them.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub new: Option<Json>,
-    /// The columns that changed, too, and whose values are never told, as an array of names.
+    /// The redacted columns that changed, whose values the log does not contain, as an array of names.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub redacted: Option<Json>,
-    /// Who did it, as the context of the transaction said; a text of more than 400 bytes is cut, and has its MD5 at
-    /// its end.
+    /// Who did it, by the context of the transaction. A text of more than 400 bytes is truncated, with its MD5
+    /// at the end.
     #[sea_orm(column_type = "Text", nullable)]
     pub actor: Option<String>,
-    /// The tenant of the row; without tenancy that of the context. `None` from before tenancy.
+    /// The tenant of the row; without tenancy that of the context. `None` in entries from before tenancy.
     #[sea_orm(column_type = "Text", nullable)]
     pub tenant: Option<String>,
-    /// In answer to which request.
+    /// The id of the request, by the context of the transaction.
     #[sea_orm(column_type = "Text", nullable)]
     pub request_id: Option<String>,
     /// The role that had logged in to the database.
@@ -60,7 +61,7 @@ pub struct Model {
     pub database_user: String,
 }
 
-/// What else is known of the request that an entry belongs to.
+/// The details of the request that an entry belongs to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
     /// Its address, user agent, reason and metadata.
@@ -97,12 +98,12 @@ pub struct Change {
     pub old: Option<Json>,
     /// Its new value; `None` where there is no row after.
     pub new: Option<Json>,
-    /// It changed, and neither value is told.
+    /// Whether the column is redacted: it changed, and neither value is recorded.
     pub redacted: bool,
 }
 
 impl Model {
-    /// What changed, column by column, in the order of their names.
+    /// The changes of each column, in the order of the column names.
     pub fn changes(&self) -> Vec<Change> {
         let [old, new] = [&self.old, &self.new].map(|json| json.as_ref().and_then(Json::as_object));
         let redacted = self.redacted.as_ref().and_then(Json::as_array);
@@ -111,8 +112,8 @@ impl Model {
             .flatten()
             .filter_map(Json::as_str)
             .collect();
-        let told = old.into_iter().chain(new).flat_map(|values| values.keys());
-        let names: BTreeSet<&str> = told
+        let recorded = old.into_iter().chain(new).flat_map(|values| values.keys());
+        let names: BTreeSet<&str> = recorded
             .map(String::as_str)
             .chain(redacted.iter().copied())
             .collect();
@@ -127,7 +128,7 @@ impl Model {
             .collect()
     }
 
-    /// What happened to one column; `None` where nothing did.
+    /// The change of one column; `None` where it did not change.
     pub fn change_of(&self, column: impl IdenStatic) -> Option<Change> {
         let changes = self.changes().into_iter();
         changes
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_has_two_sides_unless_it_is_redacted() {
+    fn changes_have_old_and_new_values_unless_redacted() {
         let entry = entry(
             Some(json!({"b": 1, "a": null})),
             Some(json!({"b": 2, "a": "x"})),
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_came_has_no_old_side() {
+    fn changes_of_an_insert_have_no_old_values() {
         let inserted = entry(None, Some(json!({"a": 1})), None);
         assert_eq!(inserted.changes()[0].old, None);
         assert_eq!(inserted.changes()[0].new, Some(json!(1)));

@@ -1,4 +1,4 @@
-//! Entries of one table, of one row, of one column.
+//! Finds the entries of one table, of one row, or of one column.
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveEnum, EntityTrait, IdenStatic, QueryFilter, Select};
@@ -10,16 +10,16 @@ use super::key::logged_key;
 use crate::entity::DeclaredName;
 use crate::row::{Key, key_values};
 
-/// What the entity of an audited table can be asked: `customer::Entity::find_audit_by_id(7)`.
+/// The reads of the audit log on the entity of an audited table: `customer::Entity::find_audit_by_id(7)`.
 pub trait AuditEntity: EntityTrait {
     /// The entries of this table, in no order: `.order_by_desc(audit::Column::Id)` gives the newest first.
     ///
     /// # Errors
     ///
-    /// The query of a table that is not audited fails: [`Error::from`](crate::Error) makes
-    /// [`SetupError::NotAudited`](crate::error::SetupError::NotAudited) of its `DbErr`.
+    /// The query fails where the table is not audited: [`Error::from`](crate::Error) converts its `DbErr` into
+    /// [`SetupError::NotAudited`](crate::error::SetupError::NotAudited).
     fn find_audit() -> Select<entry::Entity> {
-        // A condition without a column is evaluated once, and before anything is read.
+        // A condition without a column is evaluated once, before any entry is read.
         entry::Entity::find()
             .filter(Expr::cust(format!(
                 "archive.require_audited({})",
@@ -60,7 +60,8 @@ pub trait AuditEntity: EntityTrait {
                     .or(has(entry::Column::New))
                     .or(has(entry::Column::Redacted)),
             )
-            // Where a restore may change values, its entry records the row as it was archived, and an UPDATE what changed.
+            // Where a restore may change values, its entry records the row as it was archived, and an UPDATE
+            // what changed.
             .filter(is_no_restore())
     }
 
@@ -80,7 +81,7 @@ fn column(column: entry::Column) -> Expr {
     Expr::col((entry::Entity, column))
 }
 
-/// What the entries of this table call it: a query of the register.
+/// The name of this table in its entries: a query of the register.
 pub(super) fn logical_name<E: EntityTrait>() -> Expr {
     Expr::cust(format!(
         "(SELECT r.table_name FROM archive.audited_table AS r WHERE r.relation OPERATOR(pg_catalog.=) pg_catalog.to_regclass({}))",

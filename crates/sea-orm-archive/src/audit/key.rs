@@ -1,4 +1,4 @@
-//! Keys as entries contain them.
+//! Keys of rows in the form of the log.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, Value};
@@ -6,13 +6,13 @@ use sea_orm_archive_postgres::ident::literal;
 
 use crate::entity::DeclaredName;
 
-/// The key as entries contain it: read as the types of the columns, so that `char(3)`, times and numbers are
-/// written in the same way whatever they are bound as.
+/// The key as entries contain it: cast to the types of the columns, so that `char(3)`, times and numbers are
+/// written in the same way, whatever type they are bound as.
 pub(super) fn logged_key<E: EntityTrait>(key: &[Value]) -> Expr {
     let names: Vec<_> = E::PrimaryKey::iter()
         .map(|key| key.into_column().as_str().to_owned())
         .collect();
-    let given: Vec<_> = (1..=names.len())
+    let values: Vec<_> = (1..=names.len())
         .zip(&names)
         .map(|(n, name)| format!("{}, archive.exact_text(${n})", literal(name)))
         .collect();
@@ -20,7 +20,7 @@ pub(super) fn logged_key<E: EntityTrait>(key: &[Value]) -> Expr {
         format!(
             "archive.audit_key(pg_catalog.to_regclass({}), pg_catalog.jsonb_build_object({}))",
             literal(&DeclaredName::of::<E>().quoted()),
-            given.join(", "),
+            values.join(", "),
         ),
         key.iter().cloned(),
     )

@@ -1,8 +1,8 @@
-//! Reading the audit log: who changed which row, when, and from what to what.
+//! Reads the audit log: who changed which row, when, and from what to what.
 //!
-//! The log is written by the database, in triggers that the migration crate's `audit_table` makes. Here it is
-//! read: an [entry](entry::Model) is the row of an entity like any other, so a query for entries is one of
-//! SeaORM's, to be filtered, ordered, paged and streamed.
+//! Triggers, which `audit_table` of the migration crate creates, write the log. This module reads it. An
+//! [entry](entry::Model) is the row of an entity, so a query for entries is a SeaORM query: it can be filtered,
+//! ordered, paged and streamed.
 //!
 //! ```no_run
 //! use sea_orm::entity::prelude::*;
@@ -18,11 +18,11 @@
 //!     println!("{} {:?} {change:?}", entry.at, entry.actor);
 //! }
 //!
-//! // All that became of it, and of its table.
+//! // All entries of the row, and of its table.
 //! customer::Entity::find_audit_by_id(7).all(&db).await?;
 //! customer::Entity::find_audit().order_by_desc(audit::Column::Id).all(&db).await?;
 //!
-//! // What an actor did since then, and what one request did, in whatever tables.
+//! // What an actor did since then, and what one request did, in all tables.
 //! audit::Entity::find_by_actor("42").filter(audit::Column::At.gte(since)).all(&db).await?;
 //! audit::Entity::find_by_request("7f3a").all(&db).await?;
 //!

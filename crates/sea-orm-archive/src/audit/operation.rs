@@ -1,4 +1,4 @@
-//! What an entry of the log says was done.
+//! The operation that an entry of the audit log records.
 
 use sea_orm::entity::prelude::*;
 
@@ -28,7 +28,7 @@ pub enum Operation {
     /// It was deleted for good.
     #[sea_orm(string_value = "DELETE")]
     Delete,
-    /// It went with all others of its table.
+    /// It was removed by a TRUNCATE of its table.
     #[sea_orm(string_value = "TRUNCATE")]
     Truncate,
     /// It was archived.

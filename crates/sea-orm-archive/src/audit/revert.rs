@@ -1,4 +1,4 @@
-//! A row, back to what it was at a time.
+//! Reverts a row to its values at a time.
 
 use std::future::Future;
 
@@ -16,16 +16,18 @@ use crate::{Error, OptimisticLock, UpdateError, UpdateIfUnchanged};
 
 type ActiveModel<M> = <<M as ModelTrait>::Entity as EntityTrait>::ActiveModel;
 
-/// What the model of an audited entity with versions can do: `customer.revert_to(time, &db)`.
+/// The verb of the model of an audited entity with a lock version: `customer.revert_to(time, &db)`.
 ///
-/// The entity derives `DeriveOptimisticLock`: nobody's change is taken back unseen.
+/// The entity derives `DeriveOptimisticLock`, so that a revert does not overwrite a change that the caller has
+/// not read.
 pub trait RevertModel: ModelTrait<Entity: OptimisticLock> + Clone {
-    /// Gives the row the values that it had at a time, and returns it.
+    /// Sets the values that the row had at a time, and returns the row.
     ///
-    /// It is a change like any other, over the version of this model: [`find_as_of`], then
-    /// [`update_if_unchanged`] of the columns that are different. The version is counted on, the log tells of it,
-    /// stamps say who reverted. Columns that the log does not tell of that time stay as they are, and so do
-    /// generated ones. A row that was archived then is not archived by this.
+    /// The revert is an update, checked against the lock version of this model: [`find_as_of`], then
+    /// [`update_if_unchanged`] of the columns that are different. It increments the lock version, the log
+    /// records it, and stamps contain who reverted. Columns whose values at that time the log does not contain
+    /// are not changed, and neither are generated columns. A row that was archived at that time is not archived
+    /// by this.
     ///
     /// # Errors
     ///
@@ -50,7 +52,7 @@ pub trait RevertModel: ModelTrait<Entity: OptimisticLock> + Clone {
         C: Executor,
     {
         async move {
-            let change = changed_back(self, at, db).await?;
+            let change = reverted(self, at, db).await?;
             change.update_if_unchanged(db).await
         }
     }
@@ -58,8 +60,8 @@ pub trait RevertModel: ModelTrait<Entity: OptimisticLock> + Clone {
 
 impl<M: ModelTrait<Entity: OptimisticLock> + Clone> RevertModel for M {}
 
-/// The model with those columns set that were different then.
-async fn changed_back<M, C>(model: M, at: DateTimeUtc, db: &C) -> Result<ActiveModel<M>, Error>
+/// The model with those columns set that were different at that time.
+async fn reverted<M, C>(model: M, at: DateTimeUtc, db: &C) -> Result<ActiveModel<M>, Error>
 where
     M: ModelTrait<Entity: OptimisticLock + EntityTrait<Model = M>>
         + IntoActiveModel<ActiveModel<M>>
@@ -77,11 +79,11 @@ where
     let mut change = model.clone().into_active_model();
     for column in <M::Entity as EntityTrait>::Column::iter() {
         let name = column.as_str();
-        let stays = <M::Entity as EntityTrait>::PrimaryKey::from_column(column).is_some()
+        let is_skipped = <M::Entity as EntityTrait>::PrimaryKey::from_column(column).is_some()
             || name == M::Entity::lock_version_column().as_str()
             || was.unknown.iter().chain(&was.generated).any(|n| n == name);
         let then = was.row.get(column);
-        if !stays && then != model.get(column) {
+        if !is_skipped && then != model.get(column) {
             change.set(column, then);
         }
     }

@@ -1,9 +1,8 @@
-//! Who acts, for which tenant, from which request.
+//! The actor, the tenant and the request of a transaction.
 //!
-//! A [`Context`] is set on a transaction, and the database reads it there: archive, restore and
-//! history take their actor from it, the audit log says whose change it was, stamps and row-level
-//! security go by it. It ends with the transaction, so a connection that goes back to the pool
-//! carries nobody's identity, and a transaction pooler can stand between.
+//! A [`Context`] is set on a transaction, where the database reads it: archive, restore, histories, the audit
+//! log and stamps take the actor from it, and row-level security the tenant. It ends with the transaction, so a
+//! connection that is returned to the pool has no context, and a transaction pooler can be used.
 //!
 //! ```no_run
 //! use sea_orm_archive::{Context, Error};
@@ -41,10 +40,10 @@ pub use work_error::WorkError;
 
 use crate::error::{Error, RefusedError};
 use crate::exec::value_text;
-/// Who acts, for which tenant, from which request, and why.
+
+/// The actor, the tenant, the request and the reason of a transaction.
 ///
-/// What is not given is nobody's and nothing's: a context replaces the one around it, it does not add
-/// to it.
+/// Contexts do not merge. A nested context replaces the outer one; fields that it leaves unset are NULL.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Context {
     actor: Option<String>,
@@ -58,47 +57,47 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context that says nothing yet.
+    /// A context without any field set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Who acts: the id of a user, the name of a job.
+    /// The actor: the id of a user, or the name of a job.
     #[must_use]
     pub fn actor(mut self, actor: impl Into<Value>) -> Self {
         self.actor = value_text(&actor.into());
         self
     }
 
-    /// For which tenant: what the tenant's column of its rows holds.
+    /// The tenant: the value of the tenant column of its rows.
     #[must_use]
     pub fn tenant(mut self, tenant: impl Into<Value>) -> Self {
         self.tenant = value_text(&tenant.into());
         self
     }
 
-    /// In answer to which request.
+    /// The id of the request.
     #[must_use]
     pub fn request_id(mut self, id: impl Into<String>) -> Self {
         self.request_id = Some(id.into());
         self
     }
 
-    /// From which address.
+    /// The address of the client.
     #[must_use]
     pub fn client_address(mut self, address: impl Into<IpAddr>) -> Self {
         self.client_address = Some(address.into());
         self
     }
 
-    /// With which program.
+    /// The user agent of the client.
     #[must_use]
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
         self.user_agent = Some(user_agent.into());
         self
     }
 
-    /// Why.
+    /// The reason.
     #[must_use]
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
@@ -112,16 +111,16 @@ impl Context {
         self
     }
 
-    /// As which role of the database, as `SET LOCAL ROLE` does: that of an administrator, whom row-level
-    /// security lets see every tenant's rows. The login role must be a member of it; a client cannot
-    /// take it by setting a setting.
+    /// The role of the database, set as by `SET LOCAL ROLE`: for example that of an administrator, to whom
+    /// row-level security shows the rows of every tenant. The login role must be a member of it; a client
+    /// cannot take it by changing a setting.
     #[must_use]
     pub fn role(mut self, role: impl Into<String>) -> Self {
         self.role = Some(role.into());
         self
     }
 
-    /// What goes into the setting of the details: one JSON object, or nothing.
+    /// The value of the setting for the details: one JSON object, or `None`.
     fn details(&self) -> Option<String> {
         let text = |value: &Option<String>| value.clone().map(Json::String);
         let details: Map<String, Json> = [
@@ -139,7 +138,7 @@ impl Context {
         (!details.is_empty()).then(|| Json::Object(details).to_string())
     }
 
-    /// PostgreSQL keeps every character but one.
+    /// Refuses zero bytes, the only character that PostgreSQL cannot store.
     fn check(&self) -> Result<(), Error> {
         let fields = [
             ("actor", &self.actor),
@@ -180,7 +179,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_details_are_one_object_of_what_is_known() {
+    fn details_are_one_object_of_the_fields_that_are_set() {
         assert_eq!(Context::new().actor(7).details(), None);
         let context = Context::new()
             .client_address([127, 0, 0, 1])
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn who_acts_is_text_whatever_it_was() {
+    fn actor_of_any_type_is_converted_to_text() {
         assert_eq!(Context::new().actor(7).actor.as_deref(), Some("7"));
         assert_eq!(
             Context::new().actor("o'hara").actor.as_deref(),
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zero_byte_is_refused_wherever_it_is() {
+    fn zero_byte_is_refused_in_every_field() {
         assert!(Context::new().actor("a\0b").check().is_err());
         assert!(
             Context::new()

@@ -1,4 +1,4 @@
-//! Transactions that carry a context.
+//! Transactions with a context.
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult, Statement,
@@ -9,24 +9,23 @@ use super::{Context, WorkError};
 use crate::error::{Error, is_contention, unexpected_answer};
 use crate::exec::{ATTEMPTS, Executor, back_off, begin, check_backend};
 
-/// What the transaction around a nested one carries, to be put back.
+/// The context of the outer transaction, to be restored after a nested one.
 struct Outer {
     settings: [Option<String>; 4],
     role: String,
 }
 
 impl Context {
-    /// Begins a transaction that carries this context until its end.
+    /// Begins a transaction that has this context until its end.
     ///
-    /// Beyond BEGIN this is one statement, which sets the settings for the transaction alone, as
-    /// `set_config(.., is_local => true)` does. Committed or rolled back, the connection knows nothing
-    /// of it any more. In a transaction that is open already use [`run`](Self::run), which puts the
-    /// context around it back.
+    /// After BEGIN one statement sets the settings for this transaction only, as `set_config(.., is_local =>
+    /// true)` does. After the commit or rollback the connection has no context. In a transaction that is open
+    /// already use [`run`](Self::run), which restores the outer context.
     ///
     /// # Errors
     ///
-    /// [`RefusedError::ZeroByte`] where a text holds a zero byte, [`SetupError::NotInstalled`], and the database's
-    /// own: for one, that the login role may not take the [`role`](Self::role).
+    /// [`RefusedError::ZeroByte`] where a text contains a zero byte, [`SetupError::NotInstalled`], and those of the
+    /// database: for example that the login role may not take the [`role`](Self::role).
     ///
     /// [`RefusedError::ZeroByte`]: crate::error::RefusedError::ZeroByte
     /// [`SetupError::NotInstalled`]: crate::error::SetupError::NotInstalled
@@ -35,16 +34,14 @@ impl Context {
         Ok(transaction)
     }
 
-    /// Runs `work` in a transaction that carries this context: commits when it succeeds, rolls back when
-    /// it fails.
+    /// Runs `work` in a transaction with this context: commits when it succeeds, rolls back when it fails.
     ///
-    /// On a `DatabaseConnection` a deadlock or a serialization failure (40P01, 40001) begins the work
-    /// again, ten times at most, so it must be of a kind that can be done again. In a transaction of the
-    /// caller's it is a savepoint: nothing is tried again, and the context around it is put back at the
-    /// end.
+    /// On a `DatabaseConnection` a deadlock or a serialization failure (40P01, 40001) runs the work again, ten
+    /// times at most, so `work` must be repeatable. In a transaction of the caller it is a savepoint: nothing
+    /// is retried, and the outer context is restored at the end.
     ///
     /// In a web handler, or any other task that may move between threads, write `async move |txn| ..`: the
-    /// compiler cannot see yet that a closure which borrows from around it is `Send`.
+    /// compiler cannot prove yet that a closure that borrows its environment is `Send`.
     ///
     /// The work returns `anyhow::Error`, `DbErr`, this crate's [`Error`], or any other [`WorkError`].
     ///
@@ -67,7 +64,7 @@ impl Context {
                     .map(|()| value)
                     .map_err(E::from),
                 Err(error) => {
-                    // A savepoint that is rolled back takes its settings with it.
+                    // The rollback of a savepoint restores the outer settings.
                     transaction.rollback().await.map_err(Error::from)?;
                     Err(error)
                 }
@@ -83,7 +80,7 @@ impl Context {
         }
     }
 
-    /// Begins a transaction or a savepoint, and remembers what the one around it carries.
+    /// Begins a transaction or a savepoint, and returns the context of the outer transaction.
     async fn open<C: Executor>(
         &self,
         db: &C,
@@ -105,7 +102,7 @@ impl Context {
         }
     }
 
-    /// One statement, whatever there is to say. The arguments are always text, and always four.
+    /// Sets the context in one statement, always with four text arguments.
     async fn set(&self, db: &DatabaseTransaction) -> Result<(), Error> {
         let settings = [
             self.actor.clone(),
@@ -140,14 +137,14 @@ impl Outer {
         })
     }
 
-    async fn put_back(self, db: &DatabaseTransaction) -> Result<(), Error> {
+    async fn restore(self, db: &DatabaseTransaction) -> Result<(), Error> {
         set(db, self.settings, Some(&self.role)).await
     }
 }
 
 async fn close(transaction: DatabaseTransaction, outer: Option<Outer>) -> Result<(), Error> {
     if let Some(outer) = outer {
-        outer.put_back(&transaction).await?;
+        outer.restore(&transaction).await?;
     }
     transaction.commit().await?;
     Ok(())

@@ -1,16 +1,16 @@
-//! The errors that work in a context can return.
+//! The errors that the work of `Context::run` can return.
 
 use std::error::Error as StdError;
 use std::ops::Deref;
 
 use crate::error::Error;
 
-/// An error that the work of [`Context::run`](super::Context::run) returns: one that [`Error`] converts into, and in which
-/// a deadlock or a serialization failure is found.
+/// An error that the work of [`Context::run`](super::Context::run) returns. [`Error`] converts into it, and a
+/// deadlock or a serialization failure can be found in it.
 ///
-/// It is implemented for every `std::error::Error` with `From<Error>`, such as `DbErr` or an enum of the application
-/// with `#[from]`, and for what dereferences to one: `anyhow::Error`, `eyre::Report`,
-/// `Box<dyn std::error::Error + Send + Sync>`. `Form` only keeps the two apart and is inferred. An error that is neither,
+/// It is implemented for every `std::error::Error` with `From<Error>`, such as `DbErr` or an enum of the
+/// application with `#[from]`, and for what dereferences to one: `anyhow::Error`, `eyre::Report`, `Box<dyn
+/// std::error::Error + Send + Sync>`. `Form` distinguishes the two and is inferred. An error that is neither,
 /// such as a response of axum, implements it for a `Form` of its own:
 ///
 /// ```

@@ -1,12 +1,13 @@
-//! An error as a response.
+//! Converts an error into a response.
 
 use ::axum::http::StatusCode;
 use ::axum::response::{IntoResponse, Response};
 
 use super::Error;
 
-/// The [status](Error::http_status) that fits. What the client can do something about is the body: 404, 409 and 422. Any
-/// other error names tables, columns and statements: it is logged, and the body is empty.
+/// The status is [`http_status`](Error::http_status). The message is the body of 404, 409 and 422, which the
+/// client can act on. Any other error names tables, columns and statements: it is logged, and the body is
+/// empty.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.http_status());

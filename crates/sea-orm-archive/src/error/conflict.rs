@@ -1,11 +1,11 @@
-//! Rows that are in the way of a call.
+//! Conflicts with other rows.
 
 use serde_json::Value as Json;
 
 use super::list;
 use crate::report::{Blocker, Conflict};
 
-/// What is in the way. A key or an identity is an object of its columns: `{"id": 42}`.
+/// A conflict with other rows. A key or an identity is an object of its columns: `{"id": 42}`.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConflictError {
@@ -16,7 +16,7 @@ pub enum ConflictError {
         table: String,
         /// The key.
         key: Box<Json>,
-        /// The archival that holds the row.
+        /// The archival of the row.
         archival: i64,
     },
 
@@ -29,7 +29,8 @@ pub enum ConflictError {
         key: Box<Json>,
     },
 
-    /// The archive table has a row with the key of an active one: a new row was given the key of an archived one.
+    /// The archive table has a row with the key of an active one: a new row was inserted with the key of an
+    /// archived one.
     #[error(
         "{table} cannot be archived: {detail} ({constraint}). An archived row has that key; give the active row another one, or restore or delete the archived one"
     )]
@@ -42,16 +43,16 @@ pub enum ConflictError {
         detail: String,
     },
 
-    /// Rows that are not declared to go along refer to the tree.
+    /// Rows of a relation that is not declared cascade or detach refer to the tree.
     #[error("{table} cannot be archived: {}. Archive or delete those rows first, or declare the relation `#[archive(cascade)]` or `#[archive(detach)]`", list(.blockers))]
     Blocked {
         /// The table of the root.
         table: String,
-        /// What is in the way.
+        /// The rows that block the archive.
         blockers: Vec<Blocker>,
     },
 
-    /// Something took the place of archived rows.
+    /// Active rows have the keys or unique values of archived rows, or parents of archived rows are missing.
     #[error("archival {archival} cannot be restored: {}", list(.conflicts))]
     Restore {
         /// The archival.
@@ -62,7 +63,7 @@ pub enum ConflictError {
 
     /// The row was archived together with a parent, or its parent was archived too.
     #[error(
-        "{table} {key} cannot be restored alone: it belongs to {parent_table} {parent_key}, which archival {archival} holds; restore archival {archival} first"
+        "{table} {key} cannot be restored alone: it belongs to {parent_table} {parent_key}, which is in archival {archival}; restore archival {archival} first"
     )]
     ParentArchived {
         /// The table of the row.
@@ -73,11 +74,11 @@ pub enum ConflictError {
         parent_table: String,
         /// The key of the parent.
         parent_key: Box<Json>,
-        /// The archival that holds the parent.
+        /// The archival of the parent.
         archival: i64,
     },
 
-    /// Rows of another tenant would be changed or removed along, or are in the way; they are not shown.
+    /// Rows of another tenant would be changed or removed too, or are in the way. They are not shown.
     #[error(
         "{table} has rows of another tenant that depend on this, so nothing was changed: an administrator has to move or delete those rows first"
     )]
@@ -88,16 +89,16 @@ pub enum ConflictError {
 
     /// The row was changed since it was read.
     #[error(
-        "{table} {key} was changed since it was read: it has version {found}, not {expected}; read it again, and decide again"
+        "{table} {key} was changed since it was read: it has lock version {found}, not {expected}; read it again, and decide again"
     )]
     LockVersion {
         /// The table.
         table: String,
         /// The key.
         key: Box<Json>,
-        /// The version that was read.
+        /// The lock version that was read.
         expected: i64,
-        /// The version that the row has now.
+        /// The lock version that the row has now.
         found: i64,
     },
 
@@ -112,7 +113,7 @@ pub enum ConflictError {
         identity: Box<Json>,
         /// The constraint that two versions would violate.
         constraint: String,
-        /// The period that was asked for, half-open.
+        /// The requested period, half-open.
         wanted: String,
         /// The period of the version that exists, half-open.
         existing: String,

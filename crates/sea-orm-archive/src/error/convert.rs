@@ -1,4 +1,4 @@
-//! Between this crate's error, SeaORM's, and whatever an application wraps them in.
+//! Converts between the error of this crate, SeaORM's, and errors of an application that wrap them.
 
 use std::error::Error as StdError;
 use std::iter::successors;
@@ -9,10 +9,10 @@ use sea_orm_archive_postgres::sqlstate;
 
 use super::{ConflictError, DriftError, Error, RetryError, SetupError, database::postgres};
 
-/// For work that returns SeaORM's own error. [`Error::find_in`] and `Error::from` give the same error back.
+/// For work that returns SeaORM's own error. [`Error::find_in`] and `Error::from` return the original error.
 ///
-/// An error of the database is itself. Any other is the source of a `DbErr::TryIntoErr`, the one variant that has room
-/// for an error of another crate.
+/// An error of the database is returned as it is. Any other becomes the source of a `DbErr::TryIntoErr`, the
+/// only variant that can contain an error of another crate.
 impl From<Error> for DbErr {
     fn from(error: Error) -> Self {
         match error {
@@ -28,14 +28,14 @@ impl From<Error> for DbErr {
     }
 }
 
-/// What it means here: the error of this crate that it carries, or else by its SQLSTATE, since names of tables and
-/// constraints can be missing.
+/// Returns the error of this crate that the `DbErr` contains. Otherwise the SQLSTATE determines the error,
+/// since names of tables and constraints can be missing.
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         if let DbErr::TryIntoErr { source, .. } = &error
-            && let Some(carried) = source.downcast_ref::<Self>()
+            && let Some(contained) = source.downcast_ref::<Self>()
         {
-            return carried.clone();
+            return contained.clone();
         }
         match postgres(&error).and_then(|source| explained(&error, source)) {
             Some(explained) => explained,
@@ -46,13 +46,13 @@ impl From<DbErr> for Error {
 
 fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
     let (code, message) = (source.code(), source.message().to_owned());
-    let is_ours = || message.contains("archive.") || message.contains("\"archive\"");
+    let names_archive = || message.contains("archive.") || message.contains("\"archive\"");
     Some(match code {
         code if sqlstate::is_contention(code) => {
             let (code, source) = (code.to_owned(), error.clone());
             RetryError::Contention { code, source }.into()
         }
-        code if sqlstate::is_undefined(code) && is_ours() => {
+        code if sqlstate::is_undefined(code) && names_archive() => {
             SetupError::NotInstalled { message }.into()
         }
         code if sqlstate::is_trigger(code) => DriftError::Trigger { message }.into(),
@@ -69,8 +69,8 @@ fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
 }
 
 impl Error {
-    /// The error of this crate, or of SeaORM, in a chain of errors: inside a `DbErr`, an `anyhow::Error` or an error of
-    /// the application that names it as its source.
+    /// The error of this crate, or of SeaORM, in a chain of errors: inside a `DbErr`, an `anyhow::Error` or an
+    /// error of the application that names it as its source.
     ///
     /// ```
     /// use sea_orm::DbErr;

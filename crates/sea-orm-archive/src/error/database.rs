@@ -1,12 +1,13 @@
-//! What PostgreSQL reports in an error.
+//! Reads the errors that PostgreSQL reports.
 
 use sea_orm::{DbErr, RuntimeErr, SqlxError, SqlxPostgresError};
 use sea_orm_archive_postgres::sqlstate;
 
 use super::{ConflictError, Error};
 
-/// What a temporal foreign key refuses, or any other trigger that raises the SQLSTATE of a foreign key: no row of the
-/// catalog describes the rows in the way, so the message does.
+/// The conflict for an error with the SQLSTATE of a foreign key, which a temporal foreign key or another
+/// trigger may raise too. The catalog does not describe such a trigger, so the message of the database is the
+/// detail.
 pub(crate) fn dependent_rows(table: &str, error: &Error) -> Option<Error> {
     let Error::Database(source) = error else {
         return None;
@@ -23,7 +24,7 @@ pub(crate) fn dependent_rows(table: &str, error: &Error) -> Option<Error> {
     Some(dependent.into())
 }
 
-/// The same, where the function of a trigger refused, and not a foreign key of the catalog.
+/// [`dependent_rows`] only if the function of a trigger raised the error, not a foreign key of the catalog.
 pub(crate) fn refused_by_trigger(table: &str, error: &Error) -> Option<Error> {
     let Error::Database(source) = error else {
         return None;
@@ -44,7 +45,7 @@ pub(crate) fn code(error: &Error) -> Option<&str> {
     }
 }
 
-/// PostgreSQL's own error, where that is what it is.
+/// The error of PostgreSQL that a `DbErr` contains, if any.
 pub(crate) fn postgres(error: &DbErr) -> Option<&SqlxPostgresError> {
     match error {
         DbErr::Exec(RuntimeErr::SqlxError(e))

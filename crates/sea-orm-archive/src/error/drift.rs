@@ -1,19 +1,19 @@
-//! A database that is not what the entities, or the crate's own records, expect.
+//! Differences between the database and the entities or the crate's own records.
 
 use serde::{Deserialize, Serialize};
 
 use super::list;
 
-/// What differs.
+/// A difference between the database and the entities or the crate's own records.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DriftError {
-    /// A table is not as its entity declares it, or has what rows cannot be moved past.
+    /// A table is not as its entity declares it, or has objects that the verbs do not support.
     #[error("{table} and its entity do not fit: {}", .problems.join("; "))]
     Schema {
         /// The table of the root.
         table: String,
-        /// Everything that is wrong, each with what to do.
+        /// Every problem, each with what to do.
         problems: Vec<String>,
     },
 
@@ -33,7 +33,7 @@ pub enum DriftError {
         message: String,
     },
 
-    /// An archive table does not contain what the archival record says.
+    /// An archive table does not contain the rows that the archival record lists.
     #[error("{message}")]
     IncompleteArchival {
         /// The archival, and what is missing.
@@ -46,7 +46,7 @@ pub enum DriftError {
 pub struct UndeclaredEdge {
     /// The name of the constraint.
     pub constraint: String,
-    /// The table that holds it, with its columns.
+    /// The table that has the foreign key, with its columns.
     pub child: String,
     /// The table that it refers to.
     pub parent: String,

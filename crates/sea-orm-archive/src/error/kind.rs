@@ -10,13 +10,13 @@ use super::Error;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// What was named does not exist.
+    /// Something that the call names does not exist, such as a row, an archival or a version.
     NotFound,
     /// The call itself cannot be carried out: correct it.
     Refused,
-    /// Other rows are in the way: change them, or decide again.
+    /// Other rows conflict with the call: change them, or decide again.
     Conflict,
-    /// Other transactions were in the way: run the transaction again.
+    /// Concurrent transactions conflicted: run the transaction again.
     Retry,
     /// The database is not what the entities expect: a fault of the deployment.
     Drift,
@@ -27,7 +27,7 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// What it means for the caller.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound(_) => ErrorKind::NotFound,
@@ -45,7 +45,7 @@ impl Error {
         self.kind() == ErrorKind::Retry
     }
 
-    /// The HTTP status that fits: 404, 422, 409, 503, or 500.
+    /// The HTTP status for this error: 404, 422, 409, 503, or 500.
     ///
     /// A database that cannot be reached is 503, too.
     pub fn http_status(&self) -> u16 {

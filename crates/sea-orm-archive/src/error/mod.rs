@@ -1,6 +1,6 @@
-//! What a verb reports when it does not do what it was asked. Nothing has changed then.
+//! The errors of the verbs. A verb that returns an error has changed nothing.
 //!
-//! An [`Error`] has a [kind](Error::kind), which most callers need alone, and in each kind the cases with their data:
+//! Most callers need only the [kind](Error::kind) of an [`Error`]. Each kind has cases with their data:
 //!
 //! ```
 //! use sea_orm_archive::error::{ConflictError, ErrorKind};
@@ -12,17 +12,17 @@
 //!         Error::Conflict(ConflictError::AlreadyArchived { archival, .. }) => {
 //!             (409, format!("restore archival {archival} first"))
 //!         }
-//!         // What the caller can do something about, by its kind.
+//!         // What the client can act on, by its kind.
 //!         error if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused | ErrorKind::Conflict) => {
 //!             (error.http_status(), error.to_string())
 //!         }
-//!         // The rest names tables, columns and statements: it is for the log.
+//!         // Other errors name tables, columns and statements: they are for the log.
 //!         error => (error.http_status(), String::new()),
 //!     }
 //! }
 //! ```
 //!
-//! With the cargo feature `axum` an [`Error`] is a response of just this form.
+//! With the cargo feature `axum` an [`Error`] is a response of this form.
 
 #[cfg(feature = "axum")]
 mod axum;
@@ -50,20 +50,20 @@ pub(crate) use convert::is_contention;
 pub(crate) use database::{code, dependent_rows, postgres, refused_by_trigger};
 pub(crate) use setup::unexpected_answer;
 
-/// Why a verb did not do what it was asked. Nothing has changed then.
+/// The error of a verb. Nothing has changed then.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What was named does not exist.
+    /// Something that the call names does not exist, such as a row, an archival or a version.
     #[error(transparent)]
     NotFound(#[from] NotFoundError),
     /// The call itself cannot be carried out, whatever the rows are.
     #[error(transparent)]
     Refused(#[from] RefusedError),
-    /// Other rows are in the way.
+    /// Other rows conflict with the call.
     #[error(transparent)]
     Conflict(#[from] ConflictError),
-    /// Other transactions were in the way: run the transaction again.
+    /// Concurrent transactions conflicted: run the transaction again.
     #[error(transparent)]
     Retry(#[from] RetryError),
     /// The database is not what the entities or the crate's records expect.

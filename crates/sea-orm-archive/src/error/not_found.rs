@@ -1,4 +1,4 @@
-//! What was named does not exist.
+//! Rows, archivals, identities and versions that do not exist.
 
 use sea_orm::prelude::DateTimeUtc;
 use serde_json::Value as Json;
@@ -32,7 +32,7 @@ pub enum NotFoundError {
         table: String,
         /// The key.
         key: Box<Json>,
-        /// The time that was asked for.
+        /// The requested time.
         at: DateTimeUtc,
     },
 

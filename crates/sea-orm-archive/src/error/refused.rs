@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-/// What is wrong with a call.
+/// Why a call is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefusedError {
@@ -68,7 +68,7 @@ pub enum RefusedError {
         detail: String,
     },
 
-    /// A text of a context with a zero byte, which PostgreSQL stores in no text.
+    /// A text of a context with a zero byte, which PostgreSQL cannot store.
     #[error("the {field} of the context contains a zero byte: remove it")]
     ZeroByte {
         /// The field of the context.

@@ -1,9 +1,10 @@
-//! Other transactions that were in the way.
+//! Conflicts with concurrent transactions.
 
 use sea_orm::DbErr;
 use serde_json::Value as Json;
 
-/// What other transactions did. Outside a transaction of the caller it has been tried again already, several times.
+/// A conflict with concurrent transactions. Outside a transaction of the caller the verb has already been
+/// retried several times.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RetryError {
@@ -16,7 +17,7 @@ pub enum RetryError {
         source: DbErr,
     },
 
-    /// A row that was archived and restored by others at each attempt.
+    /// Other transactions archived or restored the row at each attempt.
     #[error("{table} {key} could not be locked: other transactions kept moving it; try again")]
     MovingRow {
         /// The table.

@@ -1,11 +1,11 @@
-//! Migrations that are missing.
+//! Missing migrations, and databases that are not supported.
 
 use sea_orm::DbBackend;
 use sea_orm_archive_postgres::schema::{VERSION, Version};
 
 use super::Error;
 
-/// What is missing.
+/// What is missing or not supported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
@@ -37,7 +37,7 @@ pub enum SetupError {
 
     /// The table is not audited.
     #[error(
-        "{table} is not audited: call `manager.audit_table(..)` in a migration, and it is from then on"
+        "{table} is not audited: call `manager.audit_table(..)` in a migration, and the log records it from then on"
     )]
     NotAudited {
         /// The table.
@@ -46,7 +46,7 @@ pub enum SetupError {
 
     /// A function of the schema `archive` returned what this version of the crate cannot read.
     #[error(
-        "the schema `archive` answers in a form that this version of sea-orm-archive cannot read: call `manager.install_archive().await?` of the same version in a migration ({message})"
+        "the schema `archive` returned a result that this version of sea-orm-archive cannot read: call `manager.install_archive().await?` of the same version in a migration ({message})"
     )]
     UnexpectedAnswer {
         /// What cannot be read.
@@ -54,7 +54,7 @@ pub enum SetupError {
     },
 }
 
-/// An answer of the database that cannot be read.
+/// The error for a result of the schema `archive` that cannot be read.
 pub(crate) fn unexpected_answer(message: impl std::fmt::Display) -> Error {
     let message = message.to_string();
     SetupError::UnexpectedAnswer { message }.into()

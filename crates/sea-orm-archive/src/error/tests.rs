@@ -1,4 +1,4 @@
-//! The kind of every error, and its way through the errors of others.
+//! The kind of every error, and its conversion into other errors and back.
 
 use std::error::Error as StdError;
 
@@ -199,18 +199,18 @@ fn every_error_has_a_kind_and_a_status() {
 }
 
 #[test]
-fn an_error_comes_back_from_the_db_err_that_it_became() {
-    let sent = |error: &Error| match error {
+fn conversion_to_db_err_and_back_returns_the_same_error() {
+    let text = |error: &Error| match error {
         // It becomes the error of the database, which is contention by its SQLSTATE alone.
         Error::Retry(RetryError::Contention { source, .. }) => format!("{source:?}"),
         Error::Database(source) => format!("{source:?}"),
         error => format!("{error:?}"),
     };
     for (error, ..) in every_error() {
-        let became = DbErr::from(error.clone());
-        assert_eq!(sent(&Error::from(became.clone())), sent(&error));
-        let found = Error::find_in(&became).map(|found| sent(&found));
-        assert_eq!(found, Some(sent(&error)));
+        let converted = DbErr::from(error.clone());
+        assert_eq!(text(&Error::from(converted.clone())), text(&error));
+        let found = Error::find_in(&converted).map(|found| text(&found));
+        assert_eq!(found, Some(text(&error)));
     }
 }
 
@@ -220,7 +220,7 @@ fn an_error_comes_back_from_the_db_err_that_it_became() {
 struct Failed(#[source] Box<dyn StdError + Send + Sync>);
 
 #[test]
-fn an_error_is_found_in_what_an_application_wraps_it_in() {
+fn find_in_finds_the_error_inside_errors_that_wrap_it() {
     let error = || Error::from(NotFoundError::Archival { archival: 7 });
     let found = |error: &(dyn StdError + 'static)| Error::find_in(error).map(|found| found.kind());
     let as_anyhow = anyhow::Error::from(error()).context("while restoring");
@@ -234,27 +234,27 @@ fn an_error_is_found_in_what_an_application_wraps_it_in() {
     assert_eq!(found(&std::fmt::Error), None);
 }
 
-/// Compiles where every answer of a verb is `Serialize`.
+/// Compiles only if the result types of all verbs are `Serialize`.
 #[test]
-fn every_answer_is_serialize() {
-    fn answer<T: serde::Serialize>() {}
+fn every_result_of_a_verb_is_serialize() {
+    fn result<T: serde::Serialize>() {}
     type Model = crate::archival::Model;
-    answer::<crate::Archival>();
-    answer::<crate::ArchivePreview>();
-    answer::<crate::Restored>();
-    answer::<crate::RestorePreview>();
-    answer::<crate::Blocker>();
-    answer::<crate::Detachment>();
-    answer::<crate::Conflict>();
-    answer::<crate::LostLink>();
-    answer::<crate::Waiting>();
-    answer::<crate::Changed<Model>>();
-    answer::<crate::Period<sea_orm::prelude::DateTimeUtc>>();
-    answer::<crate::audit::AsOf<Model>>();
-    answer::<crate::audit::entry::Model>();
-    answer::<crate::audit::entry::Change>();
-    answer::<crate::audit::details::Model>();
-    answer::<crate::Finding>();
-    answer::<UndeclaredEdge>();
-    answer::<ErrorKind>();
+    result::<crate::Archival>();
+    result::<crate::ArchivePreview>();
+    result::<crate::Restored>();
+    result::<crate::RestorePreview>();
+    result::<crate::Blocker>();
+    result::<crate::Detachment>();
+    result::<crate::Conflict>();
+    result::<crate::LostLink>();
+    result::<crate::Waiting>();
+    result::<crate::Changed<Model>>();
+    result::<crate::Period<sea_orm::prelude::DateTimeUtc>>();
+    result::<crate::audit::AsOf<Model>>();
+    result::<crate::audit::entry::Model>();
+    result::<crate::audit::entry::Change>();
+    result::<crate::audit::details::Model>();
+    result::<crate::Finding>();
+    result::<UndeclaredEdge>();
+    result::<ErrorKind>();
 }

@@ -1,4 +1,4 @@
-//! Beginning a transaction. Nothing else of this crate calls `begin` of SeaORM: `clippy.toml` refuses it.
+//! Begins transactions. No other code of this crate calls SeaORM's `begin`: `clippy.toml` refuses it.
 
 use sea_orm::{DatabaseTransaction, DbErr, RuntimeErr, TransactionTrait};
 use tokio::runtime::Handle;
@@ -8,11 +8,12 @@ use super::Executor;
 
 /// Begins a transaction on a pool, or a savepoint in a transaction.
 ///
-/// On a pool it runs in a task of its own. The driver forgets a BEGIN whose future is dropped before the answer
-/// arrives, so the pool would lend a connection that is in a transaction which nothing ends: the writes of the next
-/// request would be lost in it. The task completes the BEGIN, and a transaction that nobody takes is rolled back.
+/// On a pool BEGIN runs in a task of its own. The driver forgets a BEGIN whose future is dropped before the
+/// response arrives. The pool would then lend a connection in a transaction that is never ended, and the writes
+/// of the next request would be lost in it. The task completes the BEGIN, and a transaction without an owner is
+/// rolled back.
 ///
-/// A savepoint belongs to the transaction of the caller, which is rolled back or dropped by the caller.
+/// A savepoint belongs to the transaction of the caller, who rolls it back or drops it.
 pub(crate) async fn begin(db: &impl Executor) -> Result<DatabaseTransaction, DbErr> {
     let (Some(pool), Ok(runtime)) = (db.pool().cloned(), Handle::try_current()) else {
         return begin_here(&db.executor()).await;
@@ -24,7 +25,7 @@ pub(crate) async fn begin(db: &impl Executor) -> Result<DatabaseTransaction, DbE
 
 #[allow(
     clippy::disallowed_methods,
-    reason = "the one place that calls it, guarded by `begin`"
+    reason = "the only call, guarded by `begin`"
 )]
 async fn begin_here<C>(db: &C) -> Result<DatabaseTransaction, DbErr>
 where

@@ -1,12 +1,13 @@
-//! The connections that a verb runs on.
+//! The types of connections that a verb runs on.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction};
 
 /// A connection that the verbs of this crate run on: a `DatabaseConnection`, a `DatabaseTransaction`, a
 /// `DatabaseExecutor`, or what a migration gets from `manager.get_connection()`.
 ///
-/// On a `DatabaseConnection` a verb is one transaction, and is tried again after a deadlock or a serialization failure.
-/// In a transaction it is a savepoint: an error leaves the transaction usable, and nothing is tried again.
+/// On a `DatabaseConnection` a verb is one transaction, and is retried after a deadlock or a serialization
+/// failure. In a transaction a verb is a savepoint: an error leaves the transaction usable, and nothing is
+/// retried.
 ///
 /// ```no_run
 /// # use sea_orm_archive::prelude::*;
@@ -18,11 +19,11 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTra
 /// }
 /// ```
 pub trait Executor: ConnectionTrait + sealed::Sealed {
-    /// The same as SeaORM's enum of them.
+    /// The connection as SeaORM's enum of connections.
     #[doc(hidden)]
     fn executor(&self) -> DatabaseExecutor<'_>;
 
-    /// The pool, where it is one: there each statement is a transaction of its own.
+    /// The pool, if this is one. On a pool each statement is a transaction of its own.
     #[doc(hidden)]
     fn pool(&self) -> Option<&DatabaseConnection>;
 

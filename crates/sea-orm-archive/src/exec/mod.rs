@@ -1,4 +1,4 @@
-//! Where statements run: on a pool, where each is a transaction of its own, or in a transaction of the caller.
+//! Runs statements on a pool, where each is a transaction of its own, or in a transaction of the caller.
 
 mod begin;
 mod executor;

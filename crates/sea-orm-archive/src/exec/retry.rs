@@ -1,4 +1,4 @@
-//! Trying again.
+//! Retries after contention.
 
 use std::time::Duration;
 
@@ -6,18 +6,19 @@ use sea_orm_archive_postgres::sqlstate;
 
 use crate::error::{self, Error};
 
-/// How often a call is tried before its error is the caller's.
+/// How often a call is tried before its error is returned to the caller.
 pub(crate) const ATTEMPTS: u32 = 10;
 
-/// Whether the error may come from a plan that is not of these tables.
+/// Whether a stale plan may be the cause of the error.
 pub(crate) fn is_stale(error: &Error) -> bool {
     error::code(error).is_some_and(sqlstate::is_stale)
 }
 
-/// Waits a little before the next attempt; longer each time, and not the same for everybody.
+/// Waits before the next attempt: longer each time, with a random part, so that two transactions do not retry
+/// in step.
 pub(crate) async fn back_off(attempt: u32) {
     use std::hash::{BuildHasher, RandomState};
     let random = RandomState::new().hash_one(attempt) % 1000;
-    let most = 2_u64.pow(attempt.min(7)) * 1000;
-    tokio::time::sleep(Duration::from_micros(most / 2 + most * random / 2000)).await;
+    let longest = 2_u64.pow(attempt.min(7)) * 1000;
+    tokio::time::sleep(Duration::from_micros(longest / 2 + longest * random / 2000)).await;
 }

@@ -1,4 +1,4 @@
-//! Statements and their answers.
+//! Runs statements that return JSON.
 
 use sea_orm::sea_query::{PostgresQueryBuilder, QueryBuilder};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, Value};
@@ -14,7 +14,7 @@ pub(crate) struct Sql {
 }
 
 impl Sql {
-    /// Binds one more value and gives its placeholder.
+    /// Binds one more value and returns its placeholder.
     pub fn bind(&mut self, value: impl Into<Value>) -> String {
         self.values.push(value.into());
         format!("${}", self.values.len())
@@ -23,8 +23,8 @@ impl Sql {
 
 /// A value as text; `None` for NULL.
 ///
-/// Actors and tenants are bound in this form: the driver prepares a statement by its text alone, and would send a
-/// number to a statement that another call has prepared for a NULL of another type.
+/// Actors and tenants are bound in this form: the driver identifies a prepared statement by its text alone, and would
+/// send a number to a statement that another call has prepared for a NULL of another type.
 pub(crate) fn value_text(value: &Value) -> Option<String> {
     if *value == value.as_null() {
         return None;
@@ -45,8 +45,8 @@ pub(crate) fn check_backend<C: ConnectionTrait>(db: &C) -> Result<(), Error> {
     }
 }
 
-/// Runs one statement that answers with one JSON value in the column `result`; on an error nothing
-/// of it remains, and a transaction of the caller's stays usable.
+/// Runs one statement that returns one JSON value in the column `result`. An error undoes the statement and leaves a
+/// transaction of the caller usable.
 pub(crate) async fn ask(db: &impl Executor, sql: &Sql) -> Result<Option<Json>, Error> {
     if db.is_pool() {
         return ask_here(db, sql).await;
@@ -56,7 +56,7 @@ pub(crate) async fn ask(db: &impl Executor, sql: &Sql) -> Result<Option<Json>, E
     finish(nested, answer).await
 }
 
-/// The same, in the transaction that `db` is.
+/// The same without a savepoint: an error aborts the transaction `db`.
 pub(crate) async fn ask_here<C: ConnectionTrait>(db: &C, sql: &Sql) -> Result<Option<Json>, Error> {
     let statement =
         Statement::from_sql_and_values(DbBackend::Postgres, &sql.text, sql.values.clone());
@@ -66,7 +66,7 @@ pub(crate) async fn ask_here<C: ConnectionTrait>(db: &C, sql: &Sql) -> Result<Op
     }
 }
 
-/// Commits what went well and rolls back what did not.
+/// Commits after a success, and rolls back after an error.
 pub(crate) async fn finish<T>(
     transaction: DatabaseTransaction,
     answer: Result<T, Error>,

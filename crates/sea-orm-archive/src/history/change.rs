@@ -1,4 +1,4 @@
-//! Changing what is true: from a time on, for a period, or what was recorded wrongly.
+//! Changes values from a time on or for a period, and corrects versions that were recorded wrongly.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::error::{Error, RefusedError};
 use crate::exec::{Executor, Sql};
 use crate::row::table_name;
 
-/// Changes an identity from a time on. Made by
+/// Changes an identity from a time on. Created by
 /// [`HistoryEntity::change`](super::HistoryEntity::change).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is changed before `.exec(&db)`"]
@@ -26,7 +26,7 @@ pub struct Change<E: History> {
     from: Instant,
 }
 
-/// Changes an identity for a period. Made by [`Change::during`].
+/// Changes an identity for a period. Created by [`Change::during`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is changed before `.exec(&db)`"]
 pub struct ChangeDuring<E: History> {
@@ -35,7 +35,7 @@ pub struct ChangeDuring<E: History> {
     period: Period<E::Time>,
 }
 
-/// Corrects one version. Made by [`HistoryEntity::correct`](super::HistoryEntity::correct).
+/// Corrects one version. Created by [`HistoryEntity::correct`](super::HistoryEntity::correct).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is corrected before `.exec(&db)`"]
 pub struct Correct<E: History> {
@@ -55,14 +55,14 @@ impl<E: History> Change<E> {
         }
     }
 
-    /// Since when the new values are true; without it they are from now on.
+    /// When the new values become valid; the default is now.
     pub fn valid_from(mut self, time: E::Time) -> Self {
         self.from = Instant::At(time.into());
         self
     }
 
-    /// For which period the new values are true, whatever versions are in it: `a..b` is half-open,
-    /// `a..` is from then on for ever.
+    /// The period for which the new values are valid, whichever versions it contains: `a..b` is half-open,
+    /// `a..` has no end.
     pub fn during(self, period: impl Into<Period<E::Time>>) -> ChangeDuring<E> {
         ChangeDuring {
             identity: self.identity,
@@ -71,15 +71,15 @@ impl<E: History> Change<E> {
         }
     }
 
-    /// Ends the version that is valid at that time and starts one with the new values, which lasts
-    /// as long as the old one would have: what is scheduled for later stays scheduled.
+    /// Ends the version that is valid at that time and starts one with the new values, which ends when the old
+    /// one would have ended: scheduled versions stay scheduled.
     ///
-    /// Returns the version that is valid then. Columns that are not given carry over. Where the
-    /// values are as asked for already nothing is written; where the version starts at that very
-    /// time it is changed itself, as two changes at one instant are one version.
+    /// Returns the version that is valid then. Columns that are not given carry over. Where the version has the
+    /// given values already, nothing is written. Where the version starts at exactly that time, it is changed
+    /// itself: two changes at one instant are one version.
     ///
-    /// In one transaction the identity is locked (`FOR NO KEY UPDATE`), then one statement reads the
-    /// clock, and closes and opens the version. One that already has an end takes a second attempt.
+    /// One transaction locks the identity (`FOR NO KEY UPDATE`); then one statement reads the clock, closes the
+    /// version and opens the new one. A version that has an end already takes another statement.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ pub(super) fn change<'a, E: History>(
     Ok(Step::required(statements))
 }
 
-/// The statement that ends the version at a time, whatever its own end is, and starts another one.
+/// The statement that ends the version at a time, with or without an end of its own, and starts another one.
 fn from_then_on<E: History>(plan: &HistoryPlan, values: &Values<E>, subject: &Subject<'_>) -> Sql {
     let statement = Statement::new(plan, values, subject.identity, subject.from, None);
     let (from, to) = (statement.from(), statement.to());
@@ -158,15 +158,15 @@ fn read_at<'a, E: History>(
 }
 
 impl<E: History> ChangeDuring<E> {
-    /// Gives the versions in the period the new values. At its ends versions are split, so that what
-    /// was true outside of it stays true; neighbours that say the same afterwards become one version,
-    /// unless foreign keys point at versions, or transaction time keeps them apart. Where nothing was true in the period, nothing will be.
+    /// Sets the new values in all versions of the period. Versions are split at its ends, so that values
+    /// outside of the period do not change. Neighbours with equal values become one version afterwards, unless
+    /// a foreign key refers to single versions or the history is bitemporal. Gaps in the period stay gaps.
     ///
     /// Returns the versions that overlap the period afterwards, in order.
     ///
     /// # Errors
     ///
-    /// [`RefusedError::EmptyPeriod`], [`NotFoundError::Version`] where nothing is true in all of the period, or as
+    /// [`RefusedError::EmptyPeriod`], [`NotFoundError::Version`] where no version overlaps the period, or as
     /// [`Change::exec`]: nothing has changed then.
     ///
     /// [`NotFoundError::Version`]: crate::error::NotFoundError::Version
@@ -201,7 +201,7 @@ fn during<'a, E: History>(
         Box::new(move || in_period(&write, values, subject)) as Text<'a>,
         read_period(plan, values, subject, true),
     ])];
-    // With transaction time, merging would supersede what nobody corrected.
+    // In a bitemporal history, merging would supersede versions that were not corrected.
     if plan.followers().next().is_none() && plan.names.recorded.is_none() {
         steps.push(Step {
             statements: vec![Box::new(move || {
@@ -215,12 +215,12 @@ fn during<'a, E: History>(
     Ok(steps)
 }
 
-/// The statement that gives the versions in a period the values.
+/// The statement that sets the values of the versions in a period.
 fn in_period<E: History>(plan: &HistoryPlan, values: &Values<E>, subject: &Subject<'_>) -> Sql {
     let statement = Statement::new(plan, values, subject.identity, subject.from, subject.to);
     let (from, to) = (statement.from(), statement.to());
     let source = statement.overlapping(&values.differ(plan));
-    // A NULL is no end, and LEAST passes over it.
+    // NULL is a period without an end, and LEAST ignores it.
     let inside = format!("greatest(s.{from}, p.\"from\"), least(s.{to}, p.\"to\")");
     statement.write(&Write::shrinking(
         source,
@@ -236,7 +236,8 @@ fn in_period<E: History>(plan: &HistoryPlan, values: &Values<E>, subject: &Subje
     ))
 }
 
-/// The statement that reads the versions in a period; the values are as asked for where they must be.
+/// The statement that reads the versions in a period. With `must_agree` it fails where one has other values
+/// than given.
 fn read_period<'a, E: History>(
     plan: &Arc<HistoryPlan>,
     values: &'a Values<E>,
@@ -264,11 +265,11 @@ impl<E: History> Correct<E> {
         }
     }
 
-    /// Gives the version that is valid at that time the right values, for all of its period: they
-    /// were true all the time, and written down wrongly.
+    /// Sets the values of the version that is valid at that time, for all of its period: the values were
+    /// recorded wrongly.
     ///
-    /// Returns the version. With transaction time the wrong one is kept, as superseded; without it,
-    /// it is overwritten.
+    /// Returns the version. In a bitemporal history the wrong version is retained as superseded; otherwise it is
+    /// overwritten.
     ///
     /// # Errors
     ///
@@ -298,7 +299,7 @@ impl<E: History> Correct<E> {
     }
 }
 
-/// The statement that gives the version at a time the values, for all of its period.
+/// The statement that sets the values of the version at a time, for all of its period.
 fn whole_version<E: History>(plan: &HistoryPlan, values: &Values<E>, subject: &Subject<'_>) -> Sql {
     let statement = Statement::new(plan, values, subject.identity, subject.from, None);
     let (from, to) = (statement.from(), statement.to());
@@ -330,10 +331,10 @@ pub(super) fn check_period<E: History>(period: &Period<E::Time>) -> Result<(), E
 }
 
 pub(super) fn empty_period<E: History>(from: &E::Time, to: &E::Time) -> Error {
-    let show = |time: &E::Time| time_text(&time.clone().into());
+    let text = |time: &E::Time| time_text(&time.clone().into());
     Error::Refused(RefusedError::EmptyPeriod {
         table: table_name::<E>(),
-        from: show(from),
-        to: show(to),
+        from: text(from),
+        to: text(to),
     })
 }

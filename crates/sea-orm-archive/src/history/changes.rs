@@ -1,4 +1,4 @@
-//! What changed, when, from what to what; and where nothing was true.
+//! Finds changes of a column, and gaps between versions.
 
 use sea_orm::sea_query::{
     Alias, Condition, Expr, ExprTrait, JoinType, Order, Query, SelectStatement,
@@ -18,13 +18,13 @@ const AFTER: &str = "after";
 /// Two versions of one identity that follow each other.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Changed<M> {
-    /// What was true until then.
+    /// The version before the change.
     pub before: M,
-    /// What has been true since: its start is when the change came.
+    /// The version after it; its start is the time of the change.
     pub after: M,
 }
 
-/// The changes of one column. Made by [`HistoryEntity::changes`](super::HistoryEntity::changes).
+/// The changes of one column. Created by [`HistoryEntity::find_changes`](super::HistoryEntity::find_changes).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `.all(&db)`"]
 pub struct Changes<E: History> {
@@ -35,8 +35,8 @@ pub struct Changes<E: History> {
     to: Option<Value>,
 }
 
-/// The times between two versions of one identity at which nothing was true. Made by
-/// [`HistoryEntity::gaps`](super::HistoryEntity::gaps).
+/// The gaps between two versions of one identity. Created by
+/// [`HistoryEntity::find_gaps`](super::HistoryEntity::find_gaps).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `.all(&db)`"]
 pub struct Gaps<E: History> {
@@ -75,15 +75,15 @@ impl<E: History> Changes<E> {
 
     /// The versions before and after each change, in the order of time; one statement.
     ///
-    /// A version and the next one of its identity are compared, also over a gap between them; two
-    /// that have the same value in this column are no change.
+    /// A version is compared with the next one of its identity, also across a gap. Two with the same value in
+    /// this column are no change.
     ///
     /// # Errors
     ///
     /// Those of the database.
     pub async fn all<C: ConnectionTrait>(self, db: &C) -> Result<Vec<Changed<E::Model>>, DbErr> {
         let column = |side: &str| Expr::col((Alias::new(side), self.column));
-        // Text is compared: every type has one, and NULL is a value here.
+        // The values are compared as text, which every type has. NULL is a value here.
         let mut query = pairs::<E>(&self.known, self.identity.as_deref());
         query.and_where(Expr::cust_with_exprs(
             "CAST($1 AS pg_catalog.text) COLLATE pg_catalog.\"C\" IS DISTINCT FROM CAST($2 AS pg_catalog.text) COLLATE pg_catalog.\"C\"",
@@ -116,8 +116,8 @@ impl<E: History> Gaps<E> {
         self
     }
 
-    /// The versions before and after each gap, in the order of time: it lasts from the end of the one
-    /// to the start of the other. One statement.
+    /// The versions before and after each gap, in the order of time; one statement. A gap is the time from the
+    /// end of the first version to the start of the second.
     ///
     /// # Errors
     ///
@@ -131,7 +131,7 @@ impl<E: History> Gaps<E> {
     }
 }
 
-/// Every version with the next one of its identity, which one step in the btree finds.
+/// Every version with the next one of its identity, which one search in the btree finds.
 fn pairs<E: History>(known: &Known<E>, identity: Option<&[Value]>) -> SelectStatement {
     let columns = E::columns();
     let (before, after) = (Alias::new(BEFORE), Alias::new(AFTER));
@@ -184,10 +184,10 @@ where
     E: EntityTrait,
     C: ConnectionTrait,
 {
-    // PostgreSQL would cut a longer alias off, and the value behind it would be no value.
+    // PostgreSQL would truncate a longer alias, and the column would not be found under its name.
     if let Some(long) = E::Column::iter().find(|column| column.as_str().len() > 61) {
         return Err(DbErr::Custom(format!(
-            "the column {} of {} is too long for a query of pairs: 61 bytes are the most",
+            "the name of the column {} of {} is too long for a query of changes: it can have 61 bytes at most",
             long.as_str(),
             E::default().table_name(),
         )));
@@ -203,7 +203,7 @@ where
         .collect()
 }
 
-/// As short as SeaORM's own for pairs.
+/// The prefixes that SeaORM uses for pairs.
 fn prefix(side: &str) -> &'static str {
     if side == BEFORE { "A_" } else { "B_" }
 }

@@ -1,4 +1,4 @@
-//! The most common change: of the open version, from now on.
+//! The most common change: of the version without an end, from a time on.
 
 use sea_orm::Value;
 
@@ -10,11 +10,11 @@ use super::statement::{Instant, Statement, instant};
 use super::values::Values;
 use crate::exec::Sql;
 
-/// What [`Statement::write`] does to the open version of an identity, in a third of the time: the row
-/// is closed, and what it says goes on in a new one. Nothing happens to any other version.
+/// Changes the version without an end of an identity as [`Statement::write`] does, in a third of the time: the row is
+/// closed, and its values carry over into a new one. Other versions are not changed.
 ///
-/// Race: somebody ends the version by hand. Then nothing is closed, and nothing opened; what they
-/// change besides is read from the row as it is closed.
+/// Race: a transaction ends the version with plain SQL, without the lock. Then nothing is closed and nothing is
+/// inserted. Other changes of such a transaction are read from the row when it is closed.
 pub(super) fn close_and_open<E: History>(
     plan: &HistoryPlan,
     values: &Values<E>,

@@ -1,4 +1,4 @@
-//! Neighbours that say the same become one version.
+//! Merges neighbours with equal values into one version.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::write::{Step, Subject, write};
 use crate::error::{ConflictError, Error};
 use crate::exec::{Executor, Sql};
 
-/// Makes one version of neighbours with equal values. Made by
+/// Merges neighbours with equal values into one version. Created by
 /// [`HistoryEntity::coalesce`](super::HistoryEntity::coalesce).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is coalesced before `.exec(&db)`"]
@@ -34,15 +34,14 @@ impl<E: History> Coalesce<E> {
         }
     }
 
-    /// Makes one version of each run of versions that meet and have equal values; what was true at
-    /// any time stays as it is.
+    /// Merges each run of adjacent versions with equal values into one version. The values at any time do not change.
     ///
-    /// Returns the versions that others were merged into, in order. The first of a run stays, and the
-    /// others are deleted; with transaction time all of them are kept, as superseded.
+    /// Returns the versions that others were merged into, in order. The first of a run is extended, and the
+    /// others are deleted; with transaction time all of them are retained as superseded.
     ///
     /// # Errors
     ///
-    /// [`ConflictError::DependentRows`] where a foreign key points at versions, [`NotFoundError::Identity`],
+    /// [`ConflictError::DependentRows`] where a foreign key refers to single versions, [`NotFoundError::Identity`],
     /// [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
     ///
     /// [`DriftError::Schema`]: crate::error::DriftError::Schema
@@ -79,7 +78,8 @@ impl<E: History> Coalesce<E> {
     }
 }
 
-/// A foreign key to a version would take rows along, or refuse, when that version is deleted.
+/// Refuses a verb that deletes versions where a foreign key refers to single versions: the delete would cascade
+/// or fail.
 pub(super) fn refuse_followers(plan: &HistoryPlan) -> Result<(), Error> {
     match plan.followers().next() {
         // With transaction time nothing is deleted.
@@ -88,12 +88,12 @@ pub(super) fn refuse_followers(plan: &HistoryPlan) -> Result<(), Error> {
         Some(key) => Err(Error::Conflict(ConflictError::DependentRows {
             table: plan.table.id.to_string(),
             constraint: key.name.clone(),
-            detail: format!("{key} points at single versions, which would be deleted"),
+            detail: format!("{key} refers to single versions, which would be deleted"),
         })),
     }
 }
 
-/// The statement for the versions in a period and those that touch it.
+/// The statement that merges the versions in a period and those adjacent to it.
 pub(super) fn touching<E: History>(
     plan: &HistoryPlan,
     values: &Values<E>,
@@ -101,7 +101,7 @@ pub(super) fn touching<E: History>(
 ) -> Sql {
     let statement = Statement::new(plan, values, subject.identity, subject.from, subject.to);
     let (from, to) = (statement.from(), statement.to());
-    // From the version that ends where the period starts; the bounds are plain, for the btree.
+    // From the version that ends where the period starts; the bounds are simple comparisons, for the btree.
     let end = match statement.ends {
         true => format!("AND h.{from} <= p.\"to\""),
         false => String::new(),
@@ -113,7 +113,8 @@ pub(super) fn touching<E: History>(
     coalesce(plan, statement, &touching)
 }
 
-/// Gaps and islands: a version that does not join the one before it begins a run.
+/// The statement that merges runs (gaps and islands): a version that does not continue the one before it begins
+/// a run.
 fn coalesce<E: History>(plan: &HistoryPlan, statement: Statement<'_, E>, condition: &str) -> Sql {
     let (from, to) = (statement.from(), statement.to());
     let known: BTreeSet<_> = plan
@@ -124,13 +125,13 @@ fn coalesce<E: History>(plan: &HistoryPlan, statement: Statement<'_, E>, conditi
         .chain([plan.names.valid_from.as_str(), plan.names.valid_to.as_str()])
         .collect();
     let versions = format!(
-        "SELECT h.*, {} AS \"archive.says\" FROM period AS p, {} AND {condition}",
-        says(plan),
+        "SELECT h.*, {} AS \"archive.values\" FROM period AS p, {} AND {condition}",
+        values_text(plan),
         statement.versions(),
     );
     let marked = format!(
         "SELECT v.*, coalesce(pg_catalog.lag(v.{to}) OVER w = v.{from} \
-         AND pg_catalog.lag(v.\"archive.says\") OVER w = v.\"archive.says\", false) AS \"archive.joins\" \
+         AND pg_catalog.lag(v.\"archive.values\") OVER w = v.\"archive.values\", false) AS \"archive.joins\" \
          FROM ({versions}) AS v WINDOW w AS (ORDER BY v.{from})"
     );
     let counted = format!(
@@ -143,8 +144,8 @@ fn coalesce<E: History>(plan: &HistoryPlan, statement: Statement<'_, E>, conditi
          FROM ({counted}) AS n WINDOW r AS (PARTITION BY n.\"archive.run\")",
         columns("n", known),
     );
-    // Race: somebody changes a version of a run by hand, without the lock. The row that they leave is
-    // not the one that was seen, and nothing is merged.
+    // Race: a transaction changes a version of a run with plain SQL, without the lock. Then the row is not the
+    // one that was seen, and nothing is merged.
     let source = format!(
         "FROM {} AS h, run AS r WHERE {}",
         plan.table.id.sql(),
@@ -162,9 +163,8 @@ fn coalesce<E: History>(plan: &HistoryPlan, statement: Statement<'_, E>, conditi
     })
 }
 
-/// What a version says, as text. Without transaction time it also says who said so, which merging
-/// would lose.
-fn says(plan: &HistoryPlan) -> String {
+/// The values of a version, as text. Without transaction time they include the actor, which merging would lose.
+fn values_text(plan: &HistoryPlan) -> String {
     let by = plan
         .names
         .recorded_by

@@ -1,4 +1,4 @@
-//! What a derive says of a history entity, and the types that valid time is told in.
+//! What a derive declares for a history entity, and the types of valid time.
 
 use std::fmt::{Debug, Display};
 use std::ops::{Range, RangeFrom};
@@ -7,42 +7,42 @@ use sea_orm::prelude::{Date, DateTimeLocal, DateTimeUtc, DateTimeWithTimeZone};
 use sea_orm::sea_query::ValueTuple;
 use sea_orm::{EntityTrait, TryGetable, Value};
 
-/// An entity whose rows are versions: what was true of an identity from one time to another.
+/// An entity whose rows are versions: the values of an identity from one time to another.
 ///
 /// `DeriveHistory` implements it.
 pub trait History: EntityTrait {
-    /// The type of the identity: that of its field, or a tuple of them in their order.
+    /// The type of the identity: that of its field, or a tuple of the types of its fields in their order.
     type Identity: Into<ValueTuple> + Clone + Send + Sync;
 
     /// The type of the field with the start of a version.
     type Time: ValidTime;
 
-    /// The columns with a meaning.
+    /// The columns with a meaning for the verbs.
     fn columns() -> HistoryColumns<Self>;
 }
 
-/// A history entity with transaction time: versions that were corrected are kept.
+/// A history entity with transaction time: superseded versions are retained.
 ///
 /// `DeriveHistory` implements it for `#[history(bitemporal)]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not keep what was known",
-    label = "this history has no transaction time",
+    message = "`{Self}` has no transaction time",
+    label = "this history is not bitemporal",
     note = "write `#[history(.., bitemporal)]` on its Model, and `.bitemporal()` in the migration"
 )]
 pub trait Bitemporal: History {}
 
-/// Which columns of a history entity mean what.
+/// The columns of a history entity with a meaning for the verbs.
 #[derive(Debug)]
 pub struct HistoryColumns<E: EntityTrait> {
-    /// What lasts: `department_id`.
+    /// The identity: `department_id`.
     pub identity: Vec<E::Column>,
-    /// Where a version starts.
+    /// The start of a version.
     pub valid_from: E::Column,
-    /// Where it ends, itself not included; NULL while it is still true.
+    /// The end of a version, which is not part of its period; NULL for a version without an end.
     pub valid_to: E::Column,
-    /// Who made a version.
+    /// The actor who wrote a version.
     pub recorded_by: Option<E::Column>,
-    /// When versions were known, where they are kept after a correction.
+    /// The columns of transaction time, if the history is bitemporal.
     pub recorded: Option<RecordedColumns<E>>,
 }
 
@@ -51,7 +51,7 @@ pub struct HistoryColumns<E: EntityTrait> {
 pub struct RecordedColumns<E: EntityTrait> {
     /// When the version was written.
     pub from: E::Column,
-    /// When another one took its place; NULL while it stands.
+    /// When the version was superseded; NULL for a current version.
     pub to: E::Column,
 }
 
@@ -67,10 +67,10 @@ pub trait ValidTime:
     const SQL_TYPE: &'static str;
     /// The type of a period in PostgreSQL.
     const RANGE: &'static str;
-    /// Now, as SQL that is read anew each time. A date is that of the session's time zone.
+    /// Now, as SQL that is evaluated at each call. A date is that of the session's time zone.
     const NOW: &'static str;
 
-    /// What PostgreSQL keeps of it: microseconds, or days. Finer differences are none there.
+    /// The time in the resolution of PostgreSQL: microseconds, or days.
     fn ticks(&self) -> i64;
 }
 
@@ -100,7 +100,7 @@ impl ValidTime for Date {
     }
 }
 
-/// A half-open period: from its start, to its end, which is not in it, or for ever.
+/// A half-open period: from its start until its end, which is not part of it, or without an end.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Period<T> {
     /// The first instant.

@@ -23,8 +23,9 @@ pub(super) fn of_identity(plan: &HistoryPlan, identity: &[(String, String)]) -> 
 
 /// The operator that compares a column of the identity with a value.
 ///
-/// A value that is bound as it is may be of another type: PostgreSQL's own operator takes it. One that the entity casts
-/// has the type of the column, and the foreign key's operator.
+/// A value that is bound without a cast may have another type, so it is compared by PostgreSQL's own operator.
+/// A value that the entity casts has the type of the column, and is compared by the operator of the foreign
+/// key.
 fn equals<'a>(plan: &'a HistoryPlan, name: &str, value: &str) -> &'a str {
     let is_cast = !value.starts_with('$');
     let column = plan.identity.columns.iter().find(|c| c.child == name);
@@ -36,8 +37,8 @@ fn equals<'a>(plan: &'a HistoryPlan, name: &str, value: &str) -> &'a str {
 
 /// The columns of the identity with their bound values, as SeaORM writes and compares them.
 ///
-/// Without a cast to the type of the column, which would cut `USDT` to the `USD` that a `varchar(3)`
-/// can hold, and so write to somebody else.
+/// There is no cast to the type of the column: a cast to `varchar(3)` would truncate `USDT` to `USD`, and so write to
+/// another identity.
 pub(super) fn bound_identity<E: History>(
     identity: &[Value],
     sql: &mut Sql,
@@ -68,14 +69,14 @@ pub(super) fn bind_as(column: impl ColumnTrait, value: &Value, sql: &mut Sql) ->
     }
 }
 
-/// Locks the rows of the identities, in the order of their key, and says for each which one it is.
+/// Locks the rows of the identities, in the order of their key, and returns the number of the identity for each.
 ///
-/// Race: two changes of one identity at once. Each would close the same version, and one of them
-/// would be lost or refused; here the second waits, and its statement begins after the first one's
-/// commit. A row that only refers to the identity takes KEY SHARE and is not held up.
+/// Race: two changes of one identity at once would close the same version, and one would be lost or refused.
+/// With the lock the second waits, and its statement begins after the commit of the first. The insert of a row
+/// that refers to the identity takes KEY SHARE and does not wait.
 ///
-/// Race: two merges of the same identities, the other way round. All who lock several take them in
-/// the order of the key, and so do the triggers of a temporal foreign key.
+/// Race: two merges of the same identities in opposite directions. All transactions that lock several
+/// identities lock them in the order of the key, and so do the triggers of a temporal foreign key.
 pub(super) fn lock<E: History>(plan: &HistoryPlan, identities: &[&[Value]]) -> Sql {
     let mut sql = Sql {
         text: String::new(),

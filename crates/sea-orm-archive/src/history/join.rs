@@ -1,4 +1,4 @@
-//! Joining any entity to the version that was valid at one of its columns.
+//! Joins any entity to the version that was valid at the time in one of its columns.
 
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::sea_query::{Condition, Expr, JoinType};
@@ -8,15 +8,16 @@ use super::entity::{Bitemporal, History};
 use super::recorded_at::{Known, own_name};
 use crate::row::equals_column;
 
-/// What a query of any entity can do with a history: an audit row finds the department's name at its
+/// The joins of a query of any entity with a history: an audit row finds the name of the department at its
 /// `changed_at`.
 pub trait JoinVersion<E: EntityTrait>: Sized {
     /// Selects with each row the version that was valid at its time, or `None`.
     ///
-    /// `identity` are the columns of `E` that tell the identity, in the order of the history's own;
-    /// `at` is the column with the time. The version's columns can be filtered on.
+    /// `identity` are the columns of `E` that contain the identity, in the order of the history's columns; `at`
+    /// is the column with the time. The columns of the version can be used in filters.
     ///
-    /// Runs as a `LEFT JOIN LATERAL` of the cheap look-up, one step in a btree for each row.
+    /// Runs as a `LEFT JOIN LATERAL` of [`find_version_at`](super::HistoryEntity::find_version_at): one search
+    /// in a btree for each row.
     ///
     /// ```
     /// # mod department_history {
@@ -110,10 +111,10 @@ fn join<E: EntityTrait, H: History>(
         let other = Expr::col((theirs.clone(), other));
         same = same.add(equals_column(this, column, other));
     }
-    let look_up = known.look_up(same, Expr::col((theirs, at)));
+    let version = known.version_query(same, Expr::col((theirs, at)));
     QueryTrait::query(&mut select).join_lateral(
         JoinType::LeftJoin,
-        look_up,
+        version,
         own,
         Condition::all().add(Expr::val(true)),
     );

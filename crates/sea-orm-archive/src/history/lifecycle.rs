@@ -1,4 +1,4 @@
-//! The first and the last version of an identity, and one identity that goes on in another.
+//! Starts and ends the versions of an identity, and merges one identity into another.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::error::{ConflictError, Error, NotFoundError, RefusedError};
 use crate::exec::Executor;
 use crate::row::table_name;
 
-/// Starts a version where there is none. Made by
+/// Starts a version where there is none. Created by
 /// [`HistoryEntity::start`](super::HistoryEntity::start).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is started before `.exec(&db)`"]
@@ -27,7 +27,7 @@ pub struct Start<E: History> {
     until: Option<E::Time>,
 }
 
-/// Ends an identity. Made by [`HistoryEntity::end`](super::HistoryEntity::end).
+/// Ends an identity. Created by [`HistoryEntity::end`](super::HistoryEntity::end).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is ended before `.exec(&db)`"]
 pub struct End<E: History> {
@@ -36,16 +36,16 @@ pub struct End<E: History> {
     at: Option<E::Time>,
 }
 
-/// Lets an identity go on in another one. Made by
+/// Merges an identity into another one. Created by
 /// [`HistoryEntity::merge`](super::HistoryEntity::merge).
 #[derive(Clone, Debug)]
-#[must_use = "choose the identity that goes on with `.into(..)`"]
+#[must_use = "choose the identity that continues with `.into_identity(..)`"]
 pub struct Merge<E: History> {
     identity: Vec<Value>,
     entity: std::marker::PhantomData<E>,
 }
 
-/// Lets an identity go on in this one. Made by [`Merge::into`].
+/// Merges an identity into this one. Created by [`Merge::into_identity`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is merged before `.exec(&db)`"]
 pub struct MergeInto<E: History> {
@@ -73,23 +73,23 @@ impl<E: History> Start<E> {
         }
     }
 
-    /// Since when it is true; without it, from now on. In the future: a scheduled version.
+    /// When the version becomes valid; the default is now. With a time in the future the version is scheduled.
     pub fn valid_from(mut self, time: E::Time) -> Self {
         self.from = Some(time);
         self
     }
 
-    /// Until when it is true, that time not included; without it, for ever.
+    /// When the version ends, that time not included; the default is no end.
     pub fn valid_to(mut self, time: E::Time) -> Self {
         self.until = Some(time);
         self
     }
 
-    /// Inserts the version, and returns it. The identity is locked before.
+    /// Locks the identity, inserts the version, and returns it.
     ///
     /// # Errors
     ///
-    /// [`ConflictError::Overlap`] with the period of the version that is there, [`RefusedError::EmptyPeriod`],
+    /// [`ConflictError::Overlap`] with the period of the existing version, [`RefusedError::EmptyPeriod`],
     /// [`NotFoundError::Identity`], [`RefusedError::ManagedColumn`], [`DriftError::Schema`],
     /// [`RetryError::Contention`].
     ///
@@ -121,7 +121,7 @@ impl<E: History> Start<E> {
             Ok(vec![Step::required([Box::new(start) as Text<'_>])])
         };
         match write::<E, C>(db, &subject, steps).await {
-            // From now until a time that has passed.
+            // The period from now until a time in the past is empty.
             Err(Error::NotFound(NotFoundError::Version { at, .. })) => {
                 Err(Error::Refused(RefusedError::EmptyPeriod {
                     table: table_name::<E>(),
@@ -143,21 +143,21 @@ impl<E: History> End<E> {
         }
     }
 
-    /// When it ends; without it, now. In the future: a scheduled end.
+    /// When the identity ends; the default is now. With a time in the future the end is scheduled.
     pub fn at(mut self, time: E::Time) -> Self {
         self.at = Some(time);
         self
     }
 
-    /// Ends the last version at that time. The identity stays, and so does all that was true.
+    /// Ends the last version at that time. The row of the identity and the earlier versions do not change.
     ///
     /// Returns the last version.
     ///
     /// # Errors
     ///
     /// [`ConflictError::LaterVersion`] where one is scheduled to start later, [`NotFoundError::Version`] where
-    /// nothing is true then, [`RefusedError::EmptyPeriod`] where the version starts at that very time,
-    /// [`ConflictError::DependentRows`] where rows need it to be true later, [`NotFoundError::Identity`],
+    /// no version is valid then, [`RefusedError::EmptyPeriod`] where the version starts at exactly that time,
+    /// [`ConflictError::DependentRows`] where rows need it to be valid later, [`NotFoundError::Identity`],
     /// [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
     ///
     /// [`DriftError::Schema`]: crate::error::DriftError::Schema
@@ -212,7 +212,7 @@ fn end<'a, E: History>(
     }
 }
 
-/// Looks for what kept an identity from ending.
+/// Finds out why an identity could not be ended.
 async fn why_not_ended<E, C>(
     db: &C,
     identity: &[Value],
@@ -223,7 +223,7 @@ where
     E: History,
     C: ConnectionTrait,
 {
-    let shown = at
+    let time_shown = at
         .as_ref()
         .map_or("now".to_owned(), |at| time_text(&at.clone().into()));
     let time = recorded_at::time::<E>(at);
@@ -231,15 +231,15 @@ where
         return Ok(Error::Conflict(ConflictError::LaterVersion {
             table: table_name::<E>(),
             identity: identity_json::<E>(identity),
-            at: shown,
+            at: time_shown,
             starts: time_text(&later),
         }));
     }
     if recorded_at::starts_at::<E, C>(db, identity, time).await? {
         return Ok(Error::Refused(RefusedError::EmptyPeriod {
             table: table_name::<E>(),
-            from: shown.clone(),
-            to: shown,
+            from: time_shown.clone(),
+            to: time_shown,
         }));
     }
     Ok(otherwise)
@@ -253,7 +253,7 @@ impl<E: History> Merge<E> {
         }
     }
 
-    /// The identity that goes on. Its values stay, but for those that are given.
+    /// The identity that continues. Its values do not change, except those that are given.
     pub fn into_identity(self, identity: impl Into<E::Identity>) -> MergeInto<E> {
         MergeInto {
             ended: self.identity,
@@ -265,7 +265,7 @@ impl<E: History> Merge<E> {
 }
 
 impl<E: History> MergeInto<E> {
-    /// Since when they are one; without it, from now on.
+    /// When the identities are merged; the default is now.
     pub fn at(mut self, time: E::Time) -> Self {
         self.at = Some(time);
         self
@@ -273,8 +273,8 @@ impl<E: History> MergeInto<E> {
 
     /// Ends the one identity, and changes the other where values are given, in one transaction.
     ///
-    /// Returns the version of the one that goes on. Rows that refer to the ended identity before
-    /// that time are not touched, and still find what it was called then.
+    /// Returns the version of the identity that continues. Rows that refer to the ended identity before that
+    /// time are not changed, and still find its versions.
     ///
     /// # Errors
     ///
@@ -284,7 +284,8 @@ impl<E: History> MergeInto<E> {
         C: Executor,
     {
         let from = instant(self.at.clone());
-        // One time for both: nothing is valid, or two are, between two looks at the clock.
+        // One time for both: with two reads of the clock there would be a time between them when neither is
+        // valid, or both.
         let then = match &from {
             Instant::Now => Instant::EndOf(self.ended.clone()),
             at => at.clone(),
@@ -302,12 +303,12 @@ impl<E: History> MergeInto<E> {
                 identity: identity_json::<E>(&self.identity),
             }));
         }
-        // With transaction time whoever merges also recorded the end.
-        let mut who = Values::<E>::default();
-        who.by.clone_from(&self.values.by);
+        // In a bitemporal history the version that ends is written again, with the actor of the merge.
+        let mut end_values = Values::<E>::default();
+        end_values.by.clone_from(&self.values.by);
         let steps = |plan: &Arc<HistoryPlan>| {
             Ok(vec![
-                end(plan, &who, &self.ended, &from),
+                end(plan, &end_values, &self.ended, &from),
                 change(plan, &self.values, &subject)?,
             ])
         };

@@ -1,8 +1,8 @@
-//! Valid-time history: what was true of an identity, and when.
+//! Valid-time history: which values an identity had, and when.
 //!
-//! The rows of a history table are versions: one says what was true of an identity from
-//! `valid_from` until just before `valid_to`, which is NULL while it is still true. Times are
-//! `timestamptz`, in microseconds, or `date`. [`HistoryEntity`] has the verbs:
+//! The rows of a history table are versions. A version contains the values of an identity from `valid_from`
+//! until just before `valid_to`, which is NULL for a version without an end. Times are `timestamptz`, in
+//! microseconds, or `date`. [`HistoryEntity`] has the verbs:
 //!
 //! ```no_run
 //! mod department_history {
@@ -38,17 +38,18 @@
 //!
 //! let then = Names::find_version_at(1, march).one(&db).await?;
 //! let all = Names::find_valid_at(march).filter(Column::Name.starts_with("R")).all(&db).await?;
-//! let renames = Names::changes(Column::Name).from("Engineering").all(&db).await?;
+//! let renames = Names::find_changes(Column::Name).from_value("Engineering").all(&db).await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! A write is one transaction, and in the caller's a savepoint: a statement locks the row of the
-//! identity, `FOR NO KEY UPDATE`; the next one reads the clock, locks the versions, and writes. Few
-//! verbs need a third: [`ChangeDuring`] merges neighbours and reads what came of it, and where nothing
-//! had to be written the versions are read. The number never depends on the number of rows. Whoever writes versions in
-//! other ways locks the identity, too. If they do not, a verb that meets them stops with a
-//! serialization failure, and on a pool begins again.
+//! A write is one transaction, or a savepoint in a transaction of the caller. The first statement locks the row
+//! of the identity `FOR NO KEY UPDATE`. The second reads the clock, locks the versions, and writes. Few verbs
+//! need a third: [`ChangeDuring`] merges neighbours and reads the result, and where nothing had to be written
+//! the versions are read. The number of statements does not depend on the number of rows.
+//!
+//! A transaction that writes versions without these verbs must lock the identity, too. If it does not, a verb
+//! that meets it fails with a serialization failure, and on a pool is retried.
 
 mod change;
 mod changes;

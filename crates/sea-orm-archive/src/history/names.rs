@@ -1,11 +1,11 @@
-//! The columns of a history that have a meaning.
+//! The names of the columns of a history that have a meaning for the verbs.
 
 use sea_orm::IdenStatic;
 use sea_orm_archive_postgres::compare::VersionColumns;
 
 use super::entity::{History, HistoryColumns, ValidTime};
 
-/// The columns with a meaning, by name.
+/// The names of the columns with a meaning for the verbs.
 pub(crate) fn version_columns<E: History>() -> VersionColumns {
     let name = |column: E::Column| column.as_str().to_owned();
     let HistoryColumns {

@@ -1,13 +1,13 @@
-//! The pieces of a write: what becomes of each version that it takes.
+//! The pieces of a write: the versions that replace each version that it takes.
 //!
-//! Every write is described in the same terms: the versions that it takes (`source`), and the pieces that take their place
-//! (`piece`). In a table of valid time alone, the first piece of a version is that very row, changed; further pieces are
-//! inserted; a version without pieces is deleted. With transaction time every version that is taken is retained, as
-//! superseded, and every piece is inserted.
+//! Every write is described in the same terms: the versions that it takes (`source`), and the pieces that
+//! replace them (`piece`). In a table of valid time alone, the first piece of a version is the same row,
+//! updated; further pieces are inserted; a version without pieces is deleted. With transaction time every
+//! version that is taken is retained, as superseded, and every piece is inserted.
 //!
-//! The parts run in the order that keeps the constraints true at each row: deletes, what shrinks, what grows, inserts.
-//! PostgreSQL runs the data-modifying parts of a WITH in no promised order, so each part asks for the count of the ones
-//! before it.
+//! The parts run in an order in which no row violates a constraint: deletes, versions that shrink, versions
+//! that grow, inserts. PostgreSQL runs the data-modifying parts of a WITH in no guaranteed order, so each part
+//! reads the count of the ones before it.
 
 use sea_orm_archive_postgres::ident::{literal, quote, same_key};
 use sea_orm_archive_postgres::sqlstate::TRIGGER;
@@ -19,17 +19,17 @@ use crate::exec::Sql;
 
 /// What a write does with the versions that it takes.
 pub(super) struct Write {
-    /// What comes before the source, to be named in it.
+    /// Further parts before the source, which it can refer to.
     pub before: String,
     /// Which versions: the FROM and WHERE of a query in which `h` is the history table and `p` the
     /// period.
     pub source: String,
-    /// More columns of it, for the pieces.
+    /// More columns of the source, for the pieces.
     pub more: &'static str,
-    /// Queries of the pieces of the version `s`, each of five columns: from, to, whether the given
-    /// values go there, whether it is the first piece, whether it is longer than `s` was.
+    /// Queries of the pieces of the version `s`, each of five columns: from, to, whether the piece has the
+    /// given values, whether it is the first piece, whether it is longer than `s` was.
     pub pieces: Vec<String>,
-    /// Which versions are the answer.
+    /// Which versions are returned.
     pub answer: Answer,
     /// Whether pieces are as long as their versions, or shorter.
     pub shrinks: bool,
@@ -48,7 +48,7 @@ impl Write {
         }
     }
 
-    /// A write that deletes versions, or makes them longer.
+    /// A write that deletes versions, or extends them.
     pub fn growing(source: String, pieces: Vec<String>, answer: Answer) -> Self {
         Self {
             shrinks: false,
@@ -64,8 +64,8 @@ pub(super) enum Answer {
     Fresh,
     /// All that were written.
     Written,
-    /// Those that are gone, as they were.
-    Gone,
+    /// Those without a piece, as they were before they were deleted or superseded.
+    Removed,
 }
 
 impl<E: History> Statement<'_, E> {
@@ -93,11 +93,11 @@ impl<E: History> Statement<'_, E> {
         self.sql
     }
 
-    /// The versions, locked, and what becomes of them.
+    /// The parts that lock the versions and plan their pieces.
     ///
-    /// Race: somebody writes versions by hand, without locking the identity. FOR UPDATE waits for
-    /// them; if the rows are not the ones that were `seen` before, others may have come that were
-    /// not, and the statement stops before anything is made of half the truth.
+    /// Race: a transaction writes versions with plain SQL, without locking the identity. FOR UPDATE waits for
+    /// it. If the rows are not the ones that were `seen` before, others may have been inserted, and the
+    /// statement fails before it writes.
     fn plan_pieces(&self, write: &Write) -> String {
         let pieces: Vec<_> = write.pieces.iter().map(|p| format!("({p})")).collect();
         format!(
@@ -114,7 +114,7 @@ impl<E: History> Statement<'_, E> {
         )
     }
 
-    /// Stops where the locked versions are not those that were seen.
+    /// Fails where the locked versions are not those that were seen.
     fn undisturbed(&self) -> String {
         format!(
             "(SELECT CASE WHEN (SELECT pg_catalog.count(*) FROM source) = (SELECT pg_catalog.count(*) FROM seen) \
@@ -124,7 +124,7 @@ impl<E: History> Statement<'_, E> {
         )
     }
 
-    /// Valid time alone: the first piece is the row itself.
+    /// Valid time alone: the first piece is the row itself, updated.
     fn in_place(&self, write: &Write) -> (Vec<String>, Vec<&'static str>) {
         let table = self.plan.table.id.sql();
         let (from, to) = (self.from(), self.to());
@@ -132,18 +132,18 @@ impl<E: History> Statement<'_, E> {
         let same = same_key(key, "h", "x");
         let period = format!("{from} = x.\"archive.from\", {to} = x.\"archive.to\"");
         let mut parts = Vec::new();
-        let mut written = vec!["kept", "replaced"];
+        let mut written = vec!["shrunk", "replaced"];
         let mut after = "true".to_owned();
         if !write.shrinks {
             parts.push(format!(
-                "gone AS (DELETE FROM {table} AS h USING source AS x WHERE {same} AND NOT EXISTS \
+                "deleted AS (DELETE FROM {table} AS h USING source AS x WHERE {same} AND NOT EXISTS \
                  (SELECT FROM piece AS i WHERE {}) RETURNING h.*)",
                 same_key(key, "i", "x"),
             ));
-            after = counted(&["gone"]);
+            after = counted(&["deleted"]);
         }
         parts.push(format!(
-            "kept AS (UPDATE {table} AS h SET {period} FROM piece AS x WHERE {same} \
+            "shrunk AS (UPDATE {table} AS h SET {period} FROM piece AS x WHERE {same} \
              AND x.\"archive.first\" AND NOT x.\"archive.fresh\" AND NOT x.\"archive.grows\" AND {after} RETURNING h.*)"
         ));
         parts.push(format!(
@@ -155,7 +155,7 @@ impl<E: History> Statement<'_, E> {
             parts.push(format!(
                 "grown AS (UPDATE {table} AS h SET {period} FROM piece AS x WHERE {same} \
                  AND x.\"archive.first\" AND NOT x.\"archive.fresh\" AND x.\"archive.grows\" AND {} RETURNING h.*)",
-                counted(&["gone", "kept", "replaced"]),
+                counted(&["deleted", "shrunk", "replaced"]),
             ));
             written.push("grown");
         }
@@ -166,13 +166,13 @@ impl<E: History> Statement<'_, E> {
         (parts, written)
     }
 
-    /// Transaction time: nothing is overwritten, and the pieces are known from now on.
+    /// Transaction time: the versions are superseded now, and the pieces are inserted.
     fn superseding(
         &self,
         recorded_from: &str,
         recorded_to: &str,
     ) -> (Vec<String>, Vec<&'static str>) {
-        // A clock that was set back would make a version that was never known.
+        // If the clock was set back, the version would end in transaction time before it starts.
         let retired = format!(
             "retired AS (UPDATE {} AS h SET {} = c.now FROM source AS x, clock AS c WHERE {} \
              AND (x.{} < c.now OR archive.stop('40001', 'the clock of the server went back: try again')) RETURNING h.*)",
@@ -191,7 +191,7 @@ impl<E: History> Statement<'_, E> {
         (parts, vec!["split", "added"])
     }
 
-    /// `, "name" = g."name"`, and who says so.
+    /// `, "name" = g."name"` for each given value, and the actor.
     fn assignments(&self) -> String {
         let mut assignments: Vec<_> = self
             .values
@@ -201,7 +201,7 @@ impl<E: History> Statement<'_, E> {
         if let Some(by) = &self.plan.names.recorded_by {
             let value = match self.values.by {
                 Some(_) => "g.\"archive.by\"",
-                // What another one said is not said by this caller.
+                // The former actor did not write these values.
                 None => "DEFAULT",
             };
             assignments.push(format!(", {} = {value}", quote(by)));
@@ -209,8 +209,7 @@ impl<E: History> Statement<'_, E> {
         assignments.concat()
     }
 
-    /// Inserts the pieces with the given values, or those without, from the versions that they are
-    /// pieces of.
+    /// Inserts the pieces with the given values, or those without, with the other values of their versions.
     fn insert(
         &self,
         name: &str,
@@ -228,8 +227,8 @@ impl<E: History> Statement<'_, E> {
         )
     }
 
-    /// The columns of a piece with their values, from `x`, and those that are given from `g`. All
-    /// columns are listed: the plan is of the table as it is.
+    /// The columns of a piece with their values: given ones from `g`, others from `x`. All columns of the table
+    /// are listed; the statement fails if the table has changed since it was planned.
     pub fn inserted(
         &self,
         fresh: bool,
@@ -253,14 +252,14 @@ impl<E: History> Statement<'_, E> {
             ));
         }
         columns.extend(self.recorded_by(fresh));
-        columns.extend(self.made());
+        columns.extend(self.generated_keys());
         columns.extend_from_slice(more);
         let (columns, values): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
         (columns.join(", "), values.join(", "))
     }
 
-    /// Who made a version. A piece that only became shorter is still of who said it first; a
-    /// superseding one is recorded now, by the caller.
+    /// The actor of a version. A piece that is only shorter retains the actor of its version. With transaction
+    /// time every piece is recorded now, by the caller.
     fn recorded_by(&self, fresh: bool) -> Option<(String, String)> {
         let by = quote(self.plan.names.recorded_by.as_ref()?);
         let value = match (&self.values.by, &self.plan.names.recorded) {
@@ -272,14 +271,15 @@ impl<E: History> Statement<'_, E> {
         Some((by, value))
     }
 
-    pub fn made(&self) -> impl Iterator<Item = (String, String)> {
+    /// The key columns that no default fills, with the expressions that do.
+    pub fn generated_keys(&self) -> impl Iterator<Item = (String, String)> {
         self.plan
-            .made
+            .generated_keys
             .iter()
             .map(|(name, value)| (quote(name), (*value).to_owned()))
     }
 
-    /// The versions that the caller gets.
+    /// The query of the versions that the statement returns.
     fn answer(&self, write: &Write) -> String {
         let from = self.from();
         let rows = match write.answer {
@@ -287,7 +287,7 @@ impl<E: History> Statement<'_, E> {
             Answer::Fresh => format!(
                 "SELECT w.* FROM written AS w JOIN piece AS x ON x.\"archive.from\" = w.{from} AND x.\"archive.fresh\""
             ),
-            Answer::Gone => format!(
+            Answer::Removed => format!(
                 "SELECT x.* FROM source AS x WHERE NOT EXISTS (SELECT FROM piece AS i WHERE {})",
                 same_key(&self.plan.table.key, "i", "x"),
             ),
@@ -299,8 +299,8 @@ impl<E: History> Statement<'_, E> {
         )
     }
 
-    /// Stops where not every piece was written as planned, or not every version taken: a trigger or a
-    /// policy that drops or changes a row would leave a hole where it belongs.
+    /// Fails where not every piece was written as planned, or not every version was taken: a trigger or a
+    /// policy that skips or changes a row would leave a gap.
     fn all_written(&self, write: &Write) -> String {
         let (from, to) = (self.from(), self.to());
         let mut counts = vec![format!(
@@ -316,7 +316,7 @@ impl<E: History> Statement<'_, E> {
             counts.push(format!(
                 "(SELECT pg_catalog.count(*) FROM source AS s WHERE NOT EXISTS (SELECT FROM piece AS i WHERE {})) = {}",
                 same_key(&self.plan.table.key, "i", "s"),
-                "(SELECT pg_catalog.count(*) FROM gone)",
+                "(SELECT pg_catalog.count(*) FROM deleted)",
             ));
         }
         format!(
@@ -327,19 +327,19 @@ impl<E: History> Statement<'_, E> {
     }
 }
 
-/// Stops where fewer rows were written than planned: a trigger that drops one would leave a hole
-/// where it belongs.
+/// The SQL that fails where fewer rows were written than planned: a trigger that skips one would leave a gap.
 pub(super) fn stop_unwritten(plan: &HistoryPlan) -> String {
     format!(
         "archive.stop('{TRIGGER}', {})",
         literal(&format!(
-            "a trigger or a policy on {} kept a version from being written as it should: nothing has changed",
+            "a trigger or a policy on {} skipped or changed a version, so nothing was written: let it pass the versions that sea-orm-archive writes",
             plan.table.id
         ))
     )
 }
 
-/// Asks for the parts to be complete.
+/// The condition that the parts are complete. It is always true: reading their counts makes PostgreSQL run them
+/// first.
 fn counted(parts: &[&str]) -> String {
     let counts: Vec<_> = parts
         .iter()

@@ -1,4 +1,4 @@
-//! The plan of a history table: what its entity says, joined with what the catalog says.
+//! The plan of a history table: what its entity declares, joined with what the catalog describes.
 
 use std::any::TypeId;
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ use sea_orm_archive_postgres::catalog::{Column, ForeignKey, Table};
 use sea_orm_archive_postgres::compare::{VersionColumns, history_findings};
 use sea_orm_archive_postgres::emit::{resolved, unchanged};
 use sea_orm_archive_postgres::ident::type_name;
-use sea_orm_archive_postgres::model::Basis;
+use sea_orm_archive_postgres::model::Freshness;
 
 use super::entity::History;
 use super::names::version_columns;
@@ -25,35 +25,35 @@ use crate::plan::Planning;
 /// How the versions of one table are written.
 #[derive(Debug)]
 pub(crate) struct HistoryPlan {
-    /// What it was made from.
-    pub basis: Basis,
+    /// The tables that it was built from, for the check that it is not stale.
+    pub freshness: Freshness,
     pub table: Table,
     /// The foreign key to the table of identities, whose rows the changes lock.
     pub identity: ForeignKey,
     pub names: VersionColumns,
-    /// The columns that tell a version from its neighbours, and that a change carries over.
+    /// The columns with the values of a version, which a change carries over.
     pub values: Vec<Column>,
-    /// The columns of the key that no default fills, with what does.
-    pub made: Vec<(String, &'static str)>,
-    /// The constraints that keep versions apart.
+    /// The key columns that no default fills, with the expressions that do.
+    pub generated_keys: Vec<(String, &'static str)>,
+    /// The constraints against overlapping versions.
     pub guards: Vec<String>,
-    /// The condition that the tables are still these: PostgreSQL looks when it plans a statement.
+    /// The condition that the tables have not changed. PostgreSQL evaluates it when it plans a statement.
     pub unchanged: String,
-    /// The same, and that the name of the table still finds this one: that is looked at in each call,
-    /// by the statement that locks the identity.
+    /// The same, and that the name of the table still resolves to this table. The statement that locks the
+    /// identity checks it in each call.
     pub resolved: String,
     /// The columns of the entity, as SeaORM selects them, of the row `r`.
     pub selected: String,
 }
 
 impl HistoryPlan {
-    /// The type of valid time, as the column has it: a rounded time is the same on both sides.
+    /// The type of valid time in the column: a time is rounded to it before it is compared.
     pub fn time_type(&self) -> Cow<'_, str> {
         let column = self.table.column(&self.names.valid_from);
         type_name(column.map_or("timestamptz", |column| &column.sql_type))
     }
 
-    /// Foreign keys that would follow a version when it is deleted.
+    /// The foreign keys that refer to single versions.
     pub fn followers(&self) -> impl Iterator<Item = &ForeignKey> {
         self.table.incoming.iter()
     }
@@ -69,8 +69,8 @@ impl<E: History> Planning for Histories<E> {
         format!("history {:?}", TypeId::of::<E>())
     }
 
-    fn basis(plan: &HistoryPlan) -> &Basis {
-        &plan.basis
+    fn freshness(plan: &HistoryPlan) -> &Freshness {
+        &plan.freshness
     }
 
     async fn read(db: &DatabaseExecutor<'_>) -> Result<HistoryPlan, Error> {
@@ -103,9 +103,9 @@ pub(crate) async fn replanned<E: History>(
     }
 }
 
-/// The table tells which table its identities are in; then both have their fingerprint taken, and
-/// then the table is read. A change between the two makes the fingerprint too old, and the plan is
-/// refused when it is used.
+/// Reads the table to find the table of identities, then the fingerprint of both, then the table again.
+///
+/// Race: a change between the last two. The fingerprint is too old then, and the plan is refused when it is used.
 async fn read<E: History, C: ConnectionTrait>(db: &C) -> Result<HistoryPlan, Error> {
     let name = DeclaredName::of::<E>();
     let mut names = vec![name.quoted()];
@@ -115,7 +115,7 @@ async fn read<E: History, C: ConnectionTrait>(db: &C) -> Result<HistoryPlan, Err
     names.extend(identities.map(|key| key.parent.sql()));
     let fingerprint = catalog::fingerprint(db, &names).await?;
     table = self::table::<C>(db, &name).await?;
-    let basis = Basis {
+    let freshness = Freshness {
         resolved: match name.schema {
             None => vec![(name.quoted(), table.id.oid)],
             Some(_) => Vec::new(),
@@ -123,7 +123,7 @@ async fn read<E: History, C: ConnectionTrait>(db: &C) -> Result<HistoryPlan, Err
         names,
         fingerprint,
     };
-    joined::<E>(basis, table)
+    joined::<E>(freshness, table)
 }
 
 async fn table<C: ConnectionTrait>(db: &C, name: &DeclaredName) -> Result<Table, Error> {
@@ -139,14 +139,14 @@ async fn table<C: ConnectionTrait>(db: &C, name: &DeclaredName) -> Result<Table,
     })
 }
 
-fn joined<E: History>(basis: Basis, table: Table) -> Result<HistoryPlan, Error> {
+fn joined<E: History>(freshness: Freshness, table: Table) -> Result<HistoryPlan, Error> {
     let names = version_columns::<E>();
     let found = history_findings(&table, &names);
     let mut problems: Vec<_> = found.iter().map(ToString::to_string).collect();
-    // One of several is a finding.
+    // Several are a finding.
     let identity = table.outgoing.iter().find(|key| names.is_identity(key));
     let identity = identity.cloned();
-    let made = made(&table, &names, &mut problems);
+    let generated_keys = generated_keys(&table, &names, &mut problems);
     let (Some(identity), true) = (identity, problems.is_empty()) else {
         return Err(Error::Drift(DriftError::Schema {
             table: table.id.to_string(),
@@ -165,32 +165,32 @@ fn joined<E: History>(basis: Basis, table: Table) -> Result<HistoryPlan, Error> 
     let guards = table.exclusions.iter().filter(|x| names.guards(x));
     Ok(HistoryPlan {
         guards: guards.map(|x| x.name.clone()).collect(),
-        resolved: format!("{} AND {}", unchanged(&basis), resolved(&basis)),
-        unchanged: unchanged(&basis),
+        resolved: format!("{} AND {}", unchanged(&freshness), resolved(&freshness)),
+        unchanged: unchanged(&freshness),
         selected: selected::<E>(),
-        basis,
+        freshness,
         identity,
         values,
-        made,
+        generated_keys,
         names,
         table,
     })
 }
 
-/// What fills the columns of the key when a version is written: the identity and the time are known,
-/// a default fills itself, a uuid can be made. Anything else has nowhere to come from.
-fn made(
+/// The key columns that need a value when a version is written: not the identity, the times, and columns with a
+/// default. A uuid can be generated; any other column is a problem.
+fn generated_keys(
     table: &Table,
     names: &VersionColumns,
     problems: &mut Vec<String>,
 ) -> Vec<(String, &'static str)> {
-    let mut made = Vec::new();
+    let mut generated = Vec::new();
     for column in table.key.iter().filter_map(|key| table.column(&key.name)) {
         if names.has(&column.name) || column.has_default {
             continue;
         }
         if column.sql_type == "uuid" {
-            made.push((column.name.clone(), "pg_catalog.gen_random_uuid()"));
+            generated.push((column.name.clone(), "pg_catalog.gen_random_uuid()"));
         } else {
             problems.push(format!(
                 "nothing fills {} in the key of {} when a version is split: give it a default",
@@ -198,13 +198,13 @@ fn made(
             ));
         }
     }
-    made
+    generated
 }
 
 /// The columns of an entity, as SeaORM selects them.
 ///
-/// An infinite end is for ever, which NULL says in a way that a program can read; an infinite start
-/// can be read by none, and NULL is an error there instead of a panic.
+/// An infinite end is read as NULL, a version without an end. No Rust type represents an infinite start: NULL
+/// there is an error instead of a panic.
 fn selected<E: History>() -> String {
     let columns = E::columns();
     let mut select = Query::select();

@@ -1,4 +1,4 @@
-//! Reads of the versions as they were known at a time.
+//! Reads versions as they were known at a time.
 
 use sea_orm::{ColumnTrait, QueryFilter, Select};
 
@@ -7,7 +7,7 @@ use super::entity::History;
 use super::identity_values;
 use super::recorded_at::{Known, time};
 
-/// The versions as they were known at a time, for every read. Made by
+/// The reads on the versions as they were known at a time. Created by
 /// [`HistoryEntity::as_known_at`](super::HistoryEntity::as_known_at).
 #[derive(Clone, Debug)]
 pub struct AsKnownAt<E: History> {
@@ -15,13 +15,13 @@ pub struct AsKnownAt<E: History> {
 }
 
 impl<E: History> AsKnownAt<E> {
-    /// The version of an identity that was thought to be valid at a time.
+    /// The version of an identity that is valid at a time, as it was known.
     pub fn find_version_at(&self, identity: impl Into<E::Identity>, at: E::Time) -> Select<E> {
         self.known
             .find_version_at(&identity_values::<E>(identity), time::<E>(Some(at)))
     }
 
-    /// The versions of all identities that were thought to be valid at a time.
+    /// The versions of all identities that are valid at a time, as they were known.
     pub fn find_valid_at(&self, at: E::Time) -> Select<E> {
         self.known.find_valid_at(time::<E>(Some(at)))
     }
@@ -36,7 +36,7 @@ impl<E: History> AsKnownAt<E> {
         self.known.find_timeline(&identity_values::<E>(identity))
     }
 
-    /// The versions of an identity that were going to start after a time.
+    /// The versions of an identity that were scheduled to start after a time.
     pub fn find_scheduled_after(
         &self,
         identity: impl Into<E::Identity>,
@@ -46,12 +46,12 @@ impl<E: History> AsKnownAt<E> {
             .filter(E::columns().valid_from.gt(after))
     }
 
-    /// What was known to change in a column.
+    /// The changes of a column, as they were known.
     pub fn find_changes(&self, column: E::Column) -> Changes<E> {
         Changes::new(self.known.clone(), column)
     }
 
-    /// The gaps that were known.
+    /// The gaps between versions, as they were known.
     pub fn find_gaps(&self) -> Gaps<E> {
         Gaps::new(self.known.clone())
     }

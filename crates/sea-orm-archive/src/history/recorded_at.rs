@@ -1,4 +1,4 @@
-//! Which versions count, and the queries that find them.
+//! The queries that find versions: current ones, or those that were current at a time.
 
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::sea_query::{
@@ -12,7 +12,7 @@ use sea_orm::{
 use super::entity::{History, ValidTime};
 use crate::row::equals_value;
 
-/// Which versions count: the current ones, or those that were current at a time.
+/// Which versions a query reads: the current ones, or those that were current at a time.
 #[derive(Debug)]
 pub(super) struct Known<E: History> {
     at: Option<DateTimeUtc>,
@@ -67,23 +67,24 @@ impl<E: History> Known<E> {
         }
     }
 
+    /// All these versions.
     pub fn select(&self) -> Select<E> {
         E::find().filter(self.condition(&own_name::<E>()))
     }
 
-    /// The version that is valid at a time, by the cheap look-up: the last that starts no later, if
-    /// it has not ended. One step down the btree on the identity and the start.
+    /// The version that is valid at a time: the last that does not start later, if it has not ended. One search
+    /// in the btree on the identity and the start.
     pub fn find_version_at(&self, identity: &[Value], at: Expr) -> Select<E> {
         let conditions = same_identity::<E>(&own_name::<E>(), identity);
         let mut select = E::find();
         QueryTrait::query(&mut select)
             .from_clear()
-            .from_subquery(self.look_up(conditions, at), own_name::<E>());
+            .from_subquery(self.version_query(conditions, at), own_name::<E>());
         select
     }
 
-    /// The look-up, under the conditions that tell the identity.
-    pub fn look_up(&self, identity: Condition, at: Expr) -> SelectStatement {
+    /// The query of that version, with the conditions on the identity.
+    pub fn version_query(&self, identity: Condition, at: Expr) -> SelectStatement {
         let own = own_name::<E>();
         let columns = E::columns();
         let mut last = Query::select();
@@ -94,11 +95,11 @@ impl<E: History> Known<E> {
             .and_where(Expr::col((own.clone(), columns.valid_from)).lte(at.clone()))
             .order_by((own.clone(), columns.valid_from), Order::Desc)
             .limit(1);
-        let still = not_ended::<E>(&own, at);
+        let valid = not_ended::<E>(&own, at);
         Query::select()
             .column((own.clone(), Asterisk))
             .from_subquery(last, own)
-            .cond_where(still)
+            .cond_where(valid)
             .take()
     }
 
@@ -166,7 +167,7 @@ where
         .map_err(Into::into)
 }
 
-/// Whether a version of the identity starts at that very time.
+/// Whether a version of the identity starts at exactly that time.
 pub(super) async fn starts_at<E, C>(db: &C, identity: &[Value], at: Expr) -> Result<bool, DbErr>
 where
     E: History,

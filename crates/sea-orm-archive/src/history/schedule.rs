@@ -1,4 +1,4 @@
-//! Versions that have not begun: plans, which may still change.
+//! Cancels and reschedules versions that have not started.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::error::{Error, NotFoundError, RefusedError};
 use crate::exec::Executor;
 use crate::row::table_name;
 
-/// Cancels a scheduled version. Made by [`HistoryEntity::cancel`](super::HistoryEntity::cancel).
+/// Cancels a scheduled version. Created by [`HistoryEntity::cancel`](super::HistoryEntity::cancel).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is cancelled before `.exec(&db)`"]
 pub struct Cancel<E: History> {
@@ -26,7 +26,7 @@ pub struct Cancel<E: History> {
     starts: E::Time,
 }
 
-/// Moves the start of a scheduled version. Made by
+/// Moves the start of a scheduled version. Created by
 /// [`HistoryEntity::reschedule`](super::HistoryEntity::reschedule).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is rescheduled before `.exec(&db)`"]
@@ -48,15 +48,14 @@ impl<E: History> Cancel<E> {
         }
     }
 
-    /// Takes the version back; the one before it, if they meet, goes on in its place.
+    /// Cancels the version; the one before it, if they are adjacent, continues until its end.
     ///
-    /// Returns the version as it was. With transaction time it is kept, as superseded; without it,
-    /// it is deleted.
+    /// Returns the version as it was. With transaction time it is retained as superseded; without it, it is deleted.
     ///
     /// # Errors
     ///
-    /// [`NotFoundError::ScheduledVersion`] where no version starts at that time, or it has begun;
-    /// [`ConflictError::DependentRows`] where rows need it, or a foreign key points at single versions;
+    /// [`NotFoundError::ScheduledVersion`] where no version starts at that time, or it has started;
+    /// [`ConflictError::DependentRows`] where rows need it, or a foreign key refers to single versions;
     /// [`NotFoundError::Identity`], [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
     ///
     /// [`ConflictError::DependentRows`]: crate::error::ConflictError::DependentRows
@@ -82,7 +81,7 @@ impl<E: History> Cancel<E> {
             let plan = Arc::clone(plan);
             let cancel = move || {
                 let statement = Statement::new(&plan, values, identity, starts, None);
-                let write = taken_back(&plan, &statement);
+                let write = cancelled(&plan, &statement);
                 statement.write(&write)
             };
             Ok(vec![Step::required([Box::new(cancel) as Text<'_>])])
@@ -106,15 +105,15 @@ impl<E: History> Reschedule<E> {
         }
     }
 
-    /// Moves the start of the version; the one before it, if they meet, ends where it starts.
+    /// Moves the start of the version; the one before it, if they are adjacent, ends at the new start.
     ///
-    /// Returns the version. Its end, and what is true before and after, stay as they are.
+    /// Returns the version. Its end, and other versions, do not change.
     ///
     /// # Errors
     ///
-    /// [`NotFoundError::ScheduledVersion`] where no version starts at that time, or it has begun, or the new start
-    /// has passed; [`RefusedError::EmptyPeriod`] where it would start after its end, or before the start of the one
-    /// that it follows; [`ConflictError::Overlap`], [`ConflictError::DependentRows`],
+    /// [`NotFoundError::ScheduledVersion`] where no version starts at that time, or it has started, or the new
+    /// start is in the past; [`RefusedError::EmptyPeriod`] where it would start after its end, or before the
+    /// start of the one that it follows; [`ConflictError::Overlap`], [`ConflictError::DependentRows`],
     /// [`NotFoundError::Identity`], [`DriftError::Schema`], [`RetryError::Contention`]: nothing has changed then.
     ///
     /// [`ConflictError::DependentRows`]: crate::error::ConflictError::DependentRows
@@ -192,14 +191,14 @@ fn scheduled<E: History>(
     )
 }
 
-/// Deletes the version, and the one before it goes on in its place.
-fn taken_back<E: History>(plan: &HistoryPlan, statement: &Statement<'_, E>) -> Write {
+/// Deletes the version, and extends the one before it until its end.
+fn cancelled<E: History>(plan: &HistoryPlan, statement: &Statement<'_, E>) -> Write {
     let (from, to) = (statement.from(), statement.to());
     let pieces = vec![format!(
         "SELECT s.{from}, (SELECT v.{to} FROM source AS v WHERE v.{from} = p.\"from\"), false, true, true \
          WHERE s.{to} = p.\"from\""
     )];
-    Write::growing(scheduled(plan, statement, "true"), pieces, Answer::Gone)
+    Write::growing(scheduled(plan, statement, "true"), pieces, Answer::Removed)
 }
 
 /// Moves the boundary between the two from the start of the period to its end.

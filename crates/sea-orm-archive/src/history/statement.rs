@@ -1,5 +1,5 @@
-//! A statement over the versions of an identity: the values, the clock and the period that it begins with, and the versions
-//! that it finds.
+//! A statement on the versions of an identity: it begins with the values, the clock and the period, and then finds
+//! versions.
 
 use sea_orm::Value;
 use sea_orm_archive_postgres::ident::{literal, quote};
@@ -11,7 +11,7 @@ use super::plan::HistoryPlan;
 use super::values::Values;
 use crate::exec::Sql;
 
-/// One end of a period: a time that the caller gave, now, or when another identity ended.
+/// One end of a period: a time that the caller passed, now, or the end of another identity.
 #[derive(Clone, Debug)]
 pub(super) enum Instant {
     At(Value),
@@ -19,7 +19,7 @@ pub(super) enum Instant {
     EndOf(Vec<Value>),
 }
 
-/// Writes one statement.
+/// The text and the values of one statement.
 pub(super) struct Statement<'a, E: History> {
     pub plan: &'a HistoryPlan,
     pub values: &'a Values<E>,
@@ -33,8 +33,8 @@ pub(super) struct Statement<'a, E: History> {
 impl<'a, E: History> Statement<'a, E> {
     /// Starts with the values, the clock and the period.
     ///
-    /// The clock is read by this statement, which begins after the identity is locked: of two
-    /// changes the second one's time is later.
+    /// This statement reads the clock. It begins after the identity is locked, so of two changes the second has
+    /// the later time.
     pub fn new(
         plan: &'a HistoryPlan,
         values: &'a Values<E>,
@@ -45,8 +45,8 @@ impl<'a, E: History> Statement<'a, E> {
         let mut sql = values.row();
         let time = plan.time_type();
         let from = instant::<E>(plan, from, "c.now", &mut sql);
-        // A NULL is in the text: the driver knows a statement by its text, and would take a time for
-        // one that it has prepared for a NULL of another type.
+        // NULL is in the text, not bound: the driver identifies a prepared statement by its text, and would
+        // bind a time to one that was prepared for a NULL of another type.
         let ends = to.is_some();
         let to = to.map_or("NULL".to_owned(), |time| sql.bind(time.clone()));
         sql.text = format!(
@@ -69,11 +69,12 @@ impl<'a, E: History> Statement<'a, E> {
         of_identity(self.plan, &self.identity)
     }
 
-    /// A column of the history table, by what it means.
+    /// The column with the start of a version, quoted.
     pub fn from(&self) -> String {
         quote(&self.plan.names.valid_from)
     }
 
+    /// The column with the end of a version, quoted.
     pub fn to(&self) -> String {
         quote(&self.plan.names.valid_to)
     }
@@ -87,13 +88,13 @@ impl<'a, E: History> Statement<'a, E> {
         )
     }
 
-    /// Where the last version starts that starts no later than the period: one step down a btree,
-    /// however many versions there are.
+    /// The start of the last version that does not start after the period does: one search in the btree, with
+    /// any number of versions.
     pub fn start_until(&self) -> String {
         self.last_start("<=")
     }
 
-    /// The same, of those that start earlier.
+    /// The start of the last version that starts before the period does.
     pub fn start_before(&self) -> String {
         self.last_start("<")
     }
@@ -106,7 +107,7 @@ impl<'a, E: History> Statement<'a, E> {
         )
     }
 
-    /// The version at the start of the period, where `condition` holds.
+    /// The version at the start of the period, where `condition` is true.
     pub fn version_valid_at(&self, condition: &str) -> String {
         let (from, to) = (self.from(), self.to());
         let of_identity = self.of_identity();
@@ -118,10 +119,11 @@ impl<'a, E: History> Statement<'a, E> {
         )
     }
 
-    /// True where the version `h` says what is given.
+    /// The condition that the version `h` has the given values; it fails where it has others.
     ///
-    /// Race: somebody closes a version by hand and opens another one. What we came to change is gone,
-    /// and what is there instead is not what was asked for: it is for the next attempt.
+    /// Race: a transaction closes a version and opens another one with plain SQL, without the lock. Then the
+    /// write has found no version, and this statement reads one with other values. The next attempt changes
+    /// that one.
     pub fn agrees(&self) -> String {
         format!(
             "(CASE WHEN {} THEN {} ELSE true END)",
@@ -130,7 +132,7 @@ impl<'a, E: History> Statement<'a, E> {
         )
     }
 
-    /// Reads instead of writing: the versions that a query finds.
+    /// The statement that only reads the versions that a query finds.
     pub fn read(mut self, source: &str) -> Sql {
         let from = self.from();
         self.sql.text.push_str(&format!(
@@ -140,8 +142,8 @@ impl<'a, E: History> Statement<'a, E> {
         self.sql
     }
 
-    /// The versions that overlap the period, where `condition` holds. The bounds are plain, for the
-    /// btree: all later versions would be read otherwise.
+    /// The versions that overlap the period, where `condition` is true. The bounds are simple comparisons, for
+    /// the btree: otherwise all later versions would be read.
     pub fn overlapping(&self, condition: &str) -> String {
         let (from, to) = (self.from(), self.to());
         let of_identity = self.of_identity();
@@ -157,10 +159,10 @@ impl<'a, E: History> Statement<'a, E> {
         )
     }
 
-    /// A new version, over nothing that is there.
+    /// The statement that inserts a version.
     ///
-    /// Race: somebody else starts one in the same period. With the lock the second waits; without it,
-    /// the exclusion constraint lets one of them in.
+    /// Race: another transaction starts one in the same period. With the lock the second waits; without it, the
+    /// exclusion constraint refuses the second.
     pub fn start(mut self) -> Sql {
         let names = &self.plan.names;
         let mut columns = self.identity.clone();
@@ -175,7 +177,7 @@ impl<'a, E: History> Statement<'a, E> {
         if let Some((recorded_from, _)) = &names.recorded {
             columns.push((quote(recorded_from), "c.now".to_owned()));
         }
-        columns.extend(self.made());
+        columns.extend(self.generated_keys());
         let (names, values): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
         self.sql.text.push_str(&format!(
             ",\nadded AS (INSERT INTO {} ({}) SELECT {} FROM period AS p, given AS g, clock AS c \
@@ -190,13 +192,13 @@ impl<'a, E: History> Statement<'a, E> {
     }
 }
 
-/// Stops with the code of a serialization failure: what was read is not what is there, and the next
-/// attempt reads it anew.
+/// The SQL that fails with the code of a serialization failure: the versions have changed since they were read,
+/// and the next attempt reads them again.
 pub(super) fn stop_disturbed(plan: &HistoryPlan) -> String {
     format!(
         "archive.stop('{SERIALIZATION_FAILURE}', {})",
         literal(&format!(
-            "versions of {} were written meanwhile by somebody who did not lock the identity: try again",
+            "another transaction wrote versions of {} without locking the identity: try again",
             plan.table.id
         ))
     )

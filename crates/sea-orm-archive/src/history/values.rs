@@ -1,4 +1,4 @@
-//! The values that a caller gives a version.
+//! The values that a caller sets in a version.
 
 use sea_orm::{ActiveModelTrait, ActiveValue, EntityTrait, IdenStatic, Iterable, Value};
 use sea_orm_archive_postgres::ident::{quote, type_name};
@@ -9,7 +9,7 @@ use super::plan::HistoryPlan;
 use crate::error::{DriftError, Error, RefusedError};
 use crate::exec::Sql;
 
-/// Columns with their new values, and who gives them.
+/// Columns with their new values, and the actor.
 #[derive(Clone, Debug)]
 pub(super) struct Values<E: EntityTrait> {
     columns: Vec<(E::Column, Value)>,
@@ -26,14 +26,14 @@ impl<E: EntityTrait> Default for Values<E> {
 }
 
 impl<E: History> Values<E> {
-    /// The last value of a column is the one that counts.
+    /// Sets the value of a column, and replaces an earlier one.
     pub fn value(&mut self, column: E::Column, value: Value) {
         self.columns
             .retain(|(known, _)| known.as_str() != column.as_str());
         self.columns.push((column, value));
     }
 
-    /// What is set in the active model.
+    /// Sets the values that are set in the active model.
     pub fn set<A: ActiveModelTrait<Entity = E>>(&mut self, model: A) {
         for column in E::Column::iter() {
             if let ActiveValue::Set(value) = model.get(column) {
@@ -46,7 +46,8 @@ impl<E: History> Values<E> {
         self.columns.iter().map(|(column, _)| column.as_str())
     }
 
-    /// Refuses what is no value: times are said by the verbs, and the identity is whom they are for.
+    /// Refuses columns that the table lacks or that the verbs manage: the key, the identity, the period,
+    /// generated columns.
     pub fn check(&self, plan: &HistoryPlan) -> Result<(), Error> {
         for name in self.names() {
             if plan.table.column(name).is_none() {
@@ -73,7 +74,8 @@ impl<E: History> Values<E> {
         Ok(())
     }
 
-    /// Refuses to forget who did it: without transaction time no new version says so.
+    /// [`check`](Self::check) for verbs that write no new version without transaction time: these cannot record
+    /// the actor.
     pub fn check_by(&self, plan: &HistoryPlan) -> Result<(), Error> {
         self.check(plan)?;
         if self.by.is_some() && plan.names.recorded.is_none() {
@@ -84,8 +86,8 @@ impl<E: History> Values<E> {
         Ok(())
     }
 
-    /// The values as a query of one row, cast as SeaORM casts what it writes. They stay as they are
-    /// until they are assigned: an explicit cast to `varchar(3)` would cut a longer text off.
+    /// The values as a query of one row, cast as SeaORM casts what it writes. There is no cast to the type of
+    /// the column: an explicit cast to `varchar(3)` would truncate a longer text instead of failing.
     pub fn row(&self) -> Sql {
         let mut sql = Sql {
             text: String::new(),
@@ -109,8 +111,8 @@ impl<E: History> Values<E> {
         sql
     }
 
-    /// The types of the values. The driver knows a statement by its text alone: an `i32` and an `i64`
-    /// for one column must not share a prepared statement.
+    /// The types of the values, for a comment in the statement. The driver identifies a prepared statement by
+    /// its text alone, and an `i32` and an `i64` for one column must not share one.
     fn types(&self) -> String {
         let values = self.columns.iter().map(|(_, value)| value).chain(&self.by);
         let types: Vec<_> = values
@@ -119,8 +121,8 @@ impl<E: History> Values<E> {
         types.join(", ")
     }
 
-    /// Whether `h` says anything else than what is given. Text is compared, byte by byte: every type has
-    /// one, and a collation that takes two spellings for one does not keep a correction away.
+    /// The condition that `h` has other values than given. The values are compared as text, byte by byte: every
+    /// type has a text form, and a collation that equates two spellings must not hide a correction.
     pub fn differ(&self, plan: &HistoryPlan) -> String {
         let differ: Vec<_> = self
             .names()
@@ -145,7 +147,7 @@ impl<E: History> Values<E> {
     }
 }
 
-/// Whether a value of this type can be written in several ways, and a cast to it only rounds.
+/// Whether a value of this type has several text forms, and a cast to the type only rounds.
 fn rounds(sql_type: &str) -> bool {
     [
         "numeric",
@@ -165,13 +167,13 @@ fn rounds(sql_type: &str) -> bool {
 macro_rules! takes_values {
     ($($builder:ident),+) => {$(
         impl<E: History> $builder<E> {
-            /// Gives a column its new value; columns that are not given carry over.
+            /// Sets the new value of a column; columns that are not given carry over.
             pub fn value(mut self, column: E::Column, value: impl Into<Value>) -> Self {
                 self.values.value(column, value.into());
                 self
             }
 
-            /// Gives every column that is set in the active model its new value.
+            /// Sets the new value of every column that is set in the active model.
             pub fn set<A>(mut self, model: A) -> Self
             where
                 A: sea_orm::ActiveModelTrait<Entity = E>,
@@ -180,8 +182,8 @@ macro_rules! takes_values {
                 self
             }
 
-            /// Who says so, for the column that the entity calls `recorded_by`. It does not carry over: a
-            /// version that is written without it says nobody, or the column's default.
+            /// The actor, for the column `recorded_by` of the entity. It does not carry over: in a version that is
+            /// written without it, the column has its default or NULL.
             pub fn by(mut self, actor: impl Into<Value>) -> Self {
                 self.values.by = Some(actor.into());
                 self
@@ -191,12 +193,12 @@ macro_rules! takes_values {
 }
 pub(super) use takes_values;
 
-/// `.by(..)` on the builders of writes that give no values.
+/// `.by(..)` on the builders of writes that set no values.
 macro_rules! takes_by {
     ($($builder:ident),+) => {$(
         impl<E: History> $builder<E> {
-            /// Who does it, for the column that the entity calls `recorded_by`; of a bitemporal history,
-            /// where every version that is written says so.
+            /// The actor, for the column `recorded_by` of the entity; only in a bitemporal history, where the verb
+            /// writes a version that can contain it.
             pub fn by(mut self, actor: impl Into<Value>) -> Self {
                 self.values.by = Some(actor.into());
                 self

@@ -1,4 +1,4 @@
-//! The verbs of a history entity, where a SeaORM user looks for them.
+//! The verbs, as methods of a history entity.
 
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -14,17 +14,17 @@ use super::read::AsKnownAt;
 use super::recorded_at::{Known, own_name, time};
 use super::schedule::{Cancel, Reschedule};
 
-/// What a history entity can do: `department_history::Entity::change(4)`.
+/// The verbs of a history entity: `department_history::Entity::change(4)`.
 ///
 /// Periods are half-open: a version is valid from its start until just before its end. Every write
-/// locks the row of the identity first, so that of two the second builds on the first.
+/// locks the row of the identity first, so that of two writes the second starts from the result of the first.
 pub trait HistoryEntity: History {
     /// Starts a version where there is none: the first one, or one after a gap.
     fn start(identity: impl Into<Self::Identity>) -> Start<Self> {
         Start::new(identity_values::<Self>(identity))
     }
 
-    /// Changes what is true from a time on, or for a period.
+    /// Changes values from a time on, or for a period.
     fn change(identity: impl Into<Self::Identity>) -> Change<Self> {
         Change::new(identity_values::<Self>(identity))
     }
@@ -34,17 +34,17 @@ pub trait HistoryEntity: History {
         Correct::new(identity_values::<Self>(identity), at)
     }
 
-    /// Ends the identity: nothing is true of it any more, and its id stays.
+    /// Ends the last version of the identity. The row of the identity is not deleted.
     fn end(identity: impl Into<Self::Identity>) -> End<Self> {
         End::new(identity_values::<Self>(identity))
     }
 
-    /// Ends one identity, which goes on in another: `merge(sales).into_identity(marketing)`.
+    /// Ends one identity, which continues as another: `merge(sales).into_identity(marketing)`.
     fn merge(identity: impl Into<Self::Identity>) -> Merge<Self> {
         Merge::new(identity_values::<Self>(identity))
     }
 
-    /// Takes back the version that is scheduled to start at that time.
+    /// Cancels the version that is scheduled to start at that time.
     fn cancel(identity: impl Into<Self::Identity>, starts: Self::Time) -> Cancel<Self> {
         Cancel::new(identity_values::<Self>(identity), starts)
     }
@@ -58,7 +58,7 @@ pub trait HistoryEntity: History {
         Reschedule::new(identity_values::<Self>(identity), starts, to)
     }
 
-    /// Makes one version of neighbours that say the same.
+    /// Merges neighbours with equal values into one version.
     fn coalesce(identity: impl Into<Self::Identity>) -> Coalesce<Self> {
         Coalesce::new(identity_values::<Self>(identity))
     }
@@ -85,7 +85,7 @@ pub trait HistoryEntity: History {
         Known::now().find_valid_at(time::<Self>(None))
     }
 
-    /// The versions of an identity, past, present and scheduled, in no order: for any order of the caller's.
+    /// The versions of an identity, past, present and scheduled, in no order.
     fn find_versions(identity: impl Into<Self::Identity>) -> Select<Self> {
         Known::now().find_versions(&identity_values::<Self>(identity))
     }
@@ -101,18 +101,18 @@ pub trait HistoryEntity: History {
         Self::find_timeline(identity).filter(starts.gt(time::<Self>(None)))
     }
 
-    /// What changed in a column, when, from what to what: `find_changes(Column::Name).from_value("Engineering")`.
+    /// The changes of a column, with the versions before and after:
+    /// `find_changes(Column::Name).from_value("Engineering")`.
     fn find_changes(column: Self::Column) -> Changes<Self> {
         Changes::new(Known::now(), column)
     }
 
-    /// Where nothing was true between two versions of an identity.
+    /// The gaps between two versions of an identity.
     fn find_gaps() -> Gaps<Self> {
         Gaps::new(Known::now())
     }
 
-    /// Every read, as the versions were known at a time; of an entity that is
-    /// `#[history(bitemporal)]`.
+    /// All reads on the versions as they were known at a time, for an entity that is `#[history(bitemporal)]`.
     fn as_known_at(known: DateTimeUtc) -> AsKnownAt<Self>
     where
         Self: Bitemporal,

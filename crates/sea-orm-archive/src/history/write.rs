@@ -1,4 +1,4 @@
-//! Running a write: lock the identity, write, and say what came of it.
+//! Runs a write: locks the identity, writes, and returns the versions or explains the error.
 
 use std::sync::Arc;
 
@@ -20,16 +20,16 @@ use crate::row::{columns_json, table_name};
 
 /// One step of a write.
 pub(super) struct Step<'a> {
-    /// Run in this order until one of them answers: what mostly does it first, then what always
-    /// does, then what reads the version, whose values may be as asked for already.
+    /// The statements, run in this order until one returns versions: first the one for the common case, then
+    /// the general one, then the one that reads the version, which may have the given values already.
     pub statements: Vec<Text<'a>>,
-    /// No version is an error, and nothing of the write remains.
+    /// Whether it is an error that no statement returns a version; then the write is rolled back.
     pub required: bool,
-    /// The identity that it is about, where that is not the subject's.
+    /// The identity of the step, where that is not the subject's.
     pub of: Option<&'a [Value]>,
 }
 
-/// A statement, written when it is needed: the long ones take longer to write than to send.
+/// A statement, generated when it is needed: generating a long one takes longer than sending it.
 pub(super) type Text<'a> = Box<dyn Fn() -> Sql + Send + Sync + 'a>;
 
 impl<'a> Step<'a> {
@@ -54,10 +54,9 @@ pub(super) struct Subject<'a> {
     pub to: Option<&'a Value>,
 }
 
-/// Locks, runs the steps, and commits; the answer is that of each step.
+/// Locks the identities, runs the steps, and commits. Returns the versions of each step.
 ///
-/// On a pool one transaction, tried again where another one was in the way; in a transaction of the
-/// caller's a savepoint.
+/// On a pool this is one transaction, which is retried after contention; in a transaction of the caller a savepoint.
 pub(super) async fn write<'a, E, C>(
     db: &C,
     subject: &Subject<'_>,
@@ -79,7 +78,7 @@ where
         let mut attempt = 0;
         loop {
             attempt += 1;
-            // A plan that was kept may refuse what the table allows by now.
+            // A cached plan may refuse what the table allows now.
             let written = match steps(&plan) {
                 Ok(steps) => once::<E, C>(db, &plan, subject, steps).await,
                 Err(refusal) => Err(refusal),
@@ -98,8 +97,8 @@ where
                     Some(new) => plan = new,
                     None => match explain::<E, C>(db, &plan, error, subject).await {
                         Explained::As(error) => return Err(error),
-                        Explained::Gone(_) if db.is_pool() => back_off(attempt).await,
-                        Explained::Gone(error) => return Err(error),
+                        Explained::Passed(_) if db.is_pool() => back_off(attempt).await,
+                        Explained::Passed(error) => return Err(error),
                     },
                 },
                 error => return Err(error),
@@ -193,14 +192,14 @@ fn statement(sql: &Sql) -> Statement {
     Statement::from_sql_and_values(DbBackend::Postgres, &sql.text, sql.values.clone())
 }
 
-/// What came of looking for the cause of an error.
+/// The cause of an error.
 enum Explained {
     As(Error),
-    /// The version that was in the way is gone again: the next attempt may do it.
-    Gone(Error),
+    /// The version that overlapped no longer exists: the next attempt may succeed.
+    Passed(Error),
 }
 
-/// Says of a constraint what it means here.
+/// Converts the violation of a constraint into an error of this crate.
 async fn explain<E, C>(db: &C, plan: &HistoryPlan, error: Error, subject: &Subject<'_>) -> Explained
 where
     E: History,
@@ -215,13 +214,14 @@ where
     let constraint = source.constraint().unwrap_or_default().to_owned();
     let is_own = plan.table.outgoing.iter().any(|key| key.name == constraint);
     let is_guard = plan.guards.contains(&constraint);
-    // One version starts when another one does; of other verbs it is a value that is taken.
-    let takes_place = source.code() == sqlstate::UNIQUE_VIOLATION
+    // For these verbs a unique violation can mean that another version starts at the same time. For other verbs
+    // it is a value that must be unique.
+    let may_overlap = source.code() == sqlstate::UNIQUE_VIOLATION
         && matches!(subject.verb, "start" | "reschedule");
     if sqlstate::is_foreign_key(source.code()) && !is_own {
         return Explained::As(dependent_rows(&table_name::<E>(), &error).unwrap_or(error));
     }
-    if !(is_guard || takes_place) {
+    if !(is_guard || may_overlap) {
         return Explained::As(error);
     }
     match periods::<E, C>(db, plan, subject).await {
@@ -232,13 +232,13 @@ where
             wanted,
             existing,
         })),
-        Ok(None) if is_guard => Explained::Gone(error),
+        Ok(None) if is_guard => Explained::Passed(error),
         _ => Explained::As(error),
     }
 }
 
-/// The period that was asked for, and the first that is in its way. In a transaction of the caller's
-/// this is nested: that it fails, must not be their end.
+/// The requested period, and the first one that overlaps it. In a transaction of the caller this is a
+/// savepoint, so that a failure does not abort the transaction.
 async fn periods<E, C>(
     db: &C,
     plan: &HistoryPlan,
@@ -262,7 +262,8 @@ where
     )))
 }
 
-/// A plan that was moved to an earlier time claims what is before it.
+/// The query for the first version that overlaps the requested period. A reschedule requests the time between
+/// the old start and the new one.
 fn overlapping<E: History>(plan: &HistoryPlan, subject: &Subject<'_>) -> Sql {
     let names = version_columns::<E>();
     let (time, range) = (type_name(E::Time::SQL_TYPE), E::Time::RANGE);
@@ -286,7 +287,7 @@ fn overlapping<E: History>(plan: &HistoryPlan, subject: &Subject<'_>) -> Sql {
     let mut conditions = vec![of_identity];
     let (valid_from, valid_to) = (quote(&names.valid_from), quote(&names.valid_to));
     let existing = format!("pg_catalog.{range}(h.{valid_from}, h.{valid_to})");
-    // A version that is moved is not in its own way.
+    // A version that is rescheduled does not overlap itself.
     if subject.verb == "reschedule" {
         conditions.push(format!("h.{valid_from} <> {from}"));
     }

@@ -1,4 +1,4 @@
-//! Making a plan.
+//! Builds a plan.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,7 +9,7 @@ use sea_orm_archive_postgres::compare::{
     unfollowed_links, unfollowed_parents,
 };
 use sea_orm_archive_postgres::model::{
-    Basis, DetachedChild, Moved, Node, Parent, Plan, Restriction, sort,
+    DetachedChild, Freshness, Moved, Node, Parent, Plan, Restriction, sort,
 };
 
 use super::registration;
@@ -18,18 +18,18 @@ use crate::entity::{Declaration, DeclaredEdge, DeclaredName, Policy};
 use crate::error::UndeclaredEdge;
 use crate::error::{DriftError, Error};
 
-/// Reads the catalog and joins it with the declaration. Two statements, and two more where rows that stay have an
-/// archive table of their own.
+/// Reads the catalog and joins it with the declaration. Two statements, and two more where a detached child has
+/// an archive table of its own.
 pub(crate) async fn build<C: ConnectionTrait>(
     db: &C,
     declaration: Declaration,
 ) -> Result<Plan, Error> {
     let declarations = with_children(declaration);
     let mut names = names(&declarations);
-    let (basis, found) = loop {
+    let (freshness, found) = loop {
         let quoted: Vec<String> = names.iter().map(DeclaredName::quoted).collect();
-        // The fingerprint comes first: a change between the two statements makes it too old, and the
-        // plan is refused when it is used. The other way round the change would go unseen.
+        // Race: a change between the two statements. The fingerprint is read first, so it is too old then, and
+        // the plan is refused when it is used. In the other order the change would not be detected.
         let fingerprint = catalog::fingerprint(db, &quoted).await?;
         let tables = catalog::read(db, &quoted).await?;
         let resolved = names
@@ -38,7 +38,7 @@ pub(crate) async fn build<C: ConnectionTrait>(
             .filter(|(name, _)| name.schema.is_none())
             .filter_map(|(name, table)| Some((name.quoted(), table.as_ref()?.id.oid)))
             .collect();
-        let basis = Basis {
+        let freshness = Freshness {
             names: quoted,
             fingerprint,
             resolved,
@@ -51,7 +51,7 @@ pub(crate) async fn build<C: ConnectionTrait>(
             .collect();
         let more = archive_tables_of_children(&found);
         if more.is_empty() {
-            break (basis, found);
+            break (freshness, found);
         }
         names.extend(more);
     };
@@ -61,7 +61,7 @@ pub(crate) async fn build<C: ConnectionTrait>(
         problems: Vec::new(),
         undeclared: Vec::new(),
     }
-    .plan(basis)
+    .plan(freshness)
 }
 
 /// The declarations of all tables that are archived with the first.
@@ -83,7 +83,7 @@ fn with_children(root: Declaration) -> Vec<Declaration> {
     all
 }
 
-/// Every table that the declarations speak of.
+/// Every table that the declarations name.
 fn names(declarations: &[Declaration]) -> Vec<DeclaredName> {
     let mut names: Vec<DeclaredName> = Vec::new();
     for declaration in declarations {
@@ -100,7 +100,7 @@ fn names(declarations: &[Declaration]) -> Vec<DeclaredName> {
     names
 }
 
-/// The archive tables of children that stay and are no part of the tree: rows there lose their link too.
+/// The archive tables of children that are not part of the tree: rows there lose their link too.
 fn archive_tables_of_children(found: &HashMap<DeclaredName, Table>) -> Vec<DeclaredName> {
     let known = |oid: i64| found.values().any(|table| table.id.oid == oid);
     let archive_tables = found
@@ -123,7 +123,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn plan(mut self, basis: Basis) -> Result<Plan, Error> {
+    fn plan(mut self, freshness: Freshness) -> Result<Plan, Error> {
         let title = self.declarations[0].table.to_string();
         let declarations = std::mem::take(&mut self.declarations);
         let mut nodes: Vec<Node> = declarations.iter().filter_map(|d| self.node(d)).collect();
@@ -175,7 +175,7 @@ impl Builder {
                 edges: self.undeclared,
             }));
         }
-        finish(basis, nodes, edges, &found, title)
+        finish(freshness, nodes, edges, &found, title)
     }
 
     fn report(&mut self, found: impl IntoIterator<Item = Finding>) {
@@ -184,7 +184,7 @@ impl Builder {
             .extend(found.map(|finding| finding.to_string()));
     }
 
-    /// The node of a declared table, unless something is wrong with it.
+    /// The node of a declared table; `None`, with a problem, where a table is missing.
     fn node(&mut self, declaration: &Declaration) -> Option<Node> {
         let table = self.existing(&declaration.table)?;
         let archive_table = self.found.get(&declaration.archive_table).cloned();
@@ -236,7 +236,7 @@ impl Builder {
         table
     }
 
-    /// The policy of each foreign key that points at the table of a node.
+    /// The policy of each foreign key that refers to the table of a node.
     fn edges(
         &mut self,
         parent: usize,
@@ -283,8 +283,7 @@ impl Builder {
             })
     }
 
-    /// A declared edge must be a foreign key: without one, nothing keeps a child from being inserted
-    /// while its parent is archived.
+    /// A declared edge must be a foreign key: without one, a child can be inserted while its parent is archived.
     fn check_declared(&mut self, table: &Table, edge: &DeclaredEdge) {
         let Some(child) = self.existing(&edge.child) else {
             return;
@@ -300,7 +299,7 @@ impl Builder {
                 return;
             }
             self.problems.push(format!(
-                "`{}` is declared, but no foreign key points from {what} at {}({}): add one to the database",
+                "`{}` is declared, but no foreign key from {what} refers to {}({}): add one to the database",
                 edge.name,
                 table.id,
                 edge.parent_columns.join(", ")
@@ -333,7 +332,7 @@ impl Builder {
     }
 }
 
-/// Makes the table that holds the key a child of `parent`.
+/// Adds the table with the foreign key to the children of `parent`.
 fn connect(nodes: &mut [Node], parent: usize, key: &ForeignKey) {
     let child = nodes
         .iter()
@@ -344,14 +343,14 @@ fn connect(nodes: &mut [Node], parent: usize, key: &ForeignKey) {
             node: parent,
             key: key.clone(),
         }),
-        // A cascade's child has a declaration, so it has a node.
+        // The child of a cascade has a declaration, so it has a node.
         None => {}
     }
 }
 
-/// Orders the nodes, and settles what is locked, claimed, detached and restricted.
+/// Sorts the nodes, and determines what is locked, claimed, detached and restricted.
 fn finish(
-    basis: Basis,
+    freshness: Freshness,
     nodes: Vec<Node>,
     edges: Vec<(usize, ForeignKey, Option<Policy>)>,
     found: &HashMap<i64, Table>,
@@ -367,14 +366,14 @@ fn finish(
     }))?;
     let at = |oid: i64| nodes.iter().position(|n| n.moved.table.id.oid == oid);
     let (mut detached, mut restrictions) = (Vec::<DetachedChild>::new(), Vec::new());
-    let mut held = Vec::new();
+    let mut must_lock = Vec::new();
     for (parent, key, policy) in edges {
         let Some(node) = at(oids[parent]) else {
             continue;
         };
         let moved_as = at(key.child.oid);
         if policy.is_some_and(|p| p != Policy::Restrict) || !key.on_delete.refuses() {
-            held.push(node);
+            must_lock.push(node);
         }
         match policy {
             Some(Policy::Cascade) => {}
@@ -389,18 +388,18 @@ fn finish(
     }
     let counts_restrictions = !restrictions.is_empty() && has_triggers(&nodes, &detached, found);
     if counts_restrictions {
-        // Race: under a locked parent no row can be inserted, so those that were counted are all there are when
-        // the rows move. A row that moves itself is locked too, or it could stay after it was counted as moving.
+        // Race: a row that blocks is inserted after the count. The parent is locked, so the insert waits. A row that
+        // moves itself is locked too, or it could stay after it was counted as moving.
         let children = restrictions.iter().filter_map(|r| r.moved_as);
-        held.extend(restrictions.iter().map(|r| r.node).chain(children));
+        must_lock.extend(restrictions.iter().map(|r| r.node).chain(children));
     }
-    let twice = |n: &Node| n.parents.len() > 1 || !n.loops.is_empty();
+    let may_be_found_twice = |n: &Node| n.parents.len() > 1 || !n.loops.is_empty();
     for (n, node) in nodes.iter_mut().enumerate() {
-        node.claimed = twice(node) || node.moved.table.intercepts_delete().is_some();
-        node.locked = node.claimed || held.contains(&n);
+        node.claimed = may_be_found_twice(node) || node.moved.table.intercepts_delete().is_some();
+        node.locked = node.claimed || must_lock.contains(&n);
     }
     Ok(Plan {
-        basis,
+        freshness,
         nodes,
         detached,
         restrictions,

@@ -1,46 +1,46 @@
 //! Plans are cached: reading the catalog costs more than a small move.
 //!
-//! A process may talk to several databases, or to several schemas of one. A plan does not say which
-//! it belongs to; a statement that runs over other tables than its own says so before anything
-//! moves, and the next plan is tried or made.
+//! A process may use several databases, or several schemas of one. A plan does not record which of them it
+//! belongs to. A statement that runs on other tables than those of its plan fails before any row moves; then
+//! another cached plan is used, or a new one is built.
 
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use sea_orm::DatabaseExecutor;
-use sea_orm_archive_postgres::model::Basis;
+use sea_orm_archive_postgres::model::Freshness;
 use sea_orm_archive_postgres::sqlstate;
 
 use crate::catalog;
 use crate::error::{self, Error};
 use crate::exec::{Executor, begin, finish};
 
-/// The most recent first, for each thing that is planned.
+/// The plans under each key, the most recent first.
 type Plans = HashMap<String, Vec<Arc<dyn Any + Send + Sync>>>;
 
 static PLANS: LazyLock<Mutex<Plans>> = LazyLock::new(Mutex::default);
 
-/// More than a few databases in turn make each call plan again; fewer cost nothing.
+/// The number of plans under one key: a program that uses more databases in turn plans again at each call.
 const CACHED: usize = 8;
 
 /// A kind of plan for an entity.
 pub(crate) trait Planning {
     type Plan: Any + Send + Sync;
 
-    /// The name in the cache. Two entities may have the same name in one program; their types differ.
+    /// The key in the cache. Two entities of a program may have the same name; their types differ.
     fn key() -> String;
 
-    fn basis(plan: &Self::Plan) -> &Basis;
+    fn freshness(plan: &Self::Plan) -> &Freshness;
 
-    /// Reads the catalog and makes a plan.
+    /// Reads the catalog and builds a plan.
     fn read(db: &DatabaseExecutor<'_>) -> impl Future<Output = Result<Self::Plan, Error>> + Send;
 
-    /// Called with each plan that was made.
-    fn made(_plan: &Arc<Self::Plan>) {}
+    /// Called with each plan that was built.
+    fn created(_plan: &Arc<Self::Plan>) {}
 }
 
-/// The plans that are cached under this name, the most recent first.
+/// The plans that are cached under this key, the most recent first.
 pub(crate) fn cached<P: Any + Send + Sync>(key: &str) -> Vec<Arc<P>> {
     let plans = PLANS.lock().unwrap_or_else(PoisonError::into_inner);
     let cached = plans.get(key).map(Vec::as_slice).unwrap_or_default();
@@ -48,7 +48,7 @@ pub(crate) fn cached<P: Any + Send + Sync>(key: &str) -> Vec<Arc<P>> {
     plans.filter_map(|plan| plan.downcast().ok()).collect()
 }
 
-/// Puts a plan in front.
+/// Caches a plan as the most recent one under this key.
 pub(crate) fn cache<P: Any + Send + Sync>(key: &str, plan: &Arc<P>) {
     let mut plans = PLANS.lock().unwrap_or_else(PoisonError::into_inner);
     let cached = plans.entry(key.to_owned()).or_default();
@@ -62,37 +62,37 @@ pub(crate) fn cache<P: Any + Send + Sync>(key: &str, plan: &Arc<P>) {
 pub(crate) async fn planned<P: Planning>(db: &impl Executor) -> Result<Arc<P::Plan>, Error> {
     match cached(&P::key()).into_iter().next() {
         Some(plan) => Ok(plan),
-        None => make::<P>(db).await,
+        None => build::<P>(db).await,
     }
 }
 
-/// The plan for the tables as they are now, after an error that may come from an old plan; `None` where `old` is of
-/// these tables, so that planning again would change nothing.
+/// The plan for the tables as they are now, after an error that a stale plan may have caused; `None` where
+/// `old` is not stale, so that planning again would change nothing.
 pub(crate) async fn replanned<P: Planning>(
     db: &impl Executor,
     old: &P::Plan,
     error: &Error,
 ) -> Result<Option<Arc<P::Plan>>, Error> {
-    let old = P::basis(old);
+    let old = P::freshness(old);
     let now = fingerprint(db, &old.names).await?;
     if now == old.fingerprint && error::code(error) != Some(sqlstate::STALE_PLAN) {
         return Ok(None);
     }
-    // Perhaps of another schema that this process works in.
+    // The cache may have the plan already, where this process uses several schemas.
     let same = |plan: &Arc<P::Plan>| {
-        let basis = P::basis(plan);
-        basis.fingerprint == now && basis.names == old.names && now != old.fingerprint
+        let freshness = P::freshness(plan);
+        freshness.fingerprint == now && freshness.names == old.names && now != old.fingerprint
     };
     match cached(&P::key()).into_iter().find(same) {
         Some(plan) => {
             cache(&P::key(), &plan);
             Ok(Some(plan))
         }
-        None => make::<P>(db).await.map(Some),
+        None => build::<P>(db).await.map(Some),
     }
 }
 
-/// An error while reading would abort a transaction of the caller's: it is nested.
+/// Reads the fingerprint, in a transaction of the caller within a savepoint: an error would abort the transaction.
 async fn fingerprint(db: &impl Executor, names: &[String]) -> Result<i64, Error> {
     if db.is_pool() {
         return catalog::fingerprint(db, names).await;
@@ -102,8 +102,8 @@ async fn fingerprint(db: &impl Executor, names: &[String]) -> Result<i64, Error>
     finish(nested, fingerprint).await
 }
 
-/// The same holds here.
-async fn make<P: Planning>(db: &impl Executor) -> Result<Arc<P::Plan>, Error> {
+/// Builds a plan and caches it, in a transaction of the caller within a savepoint.
+async fn build<P: Planning>(db: &impl Executor) -> Result<Arc<P::Plan>, Error> {
     let plan = if db.is_pool() {
         P::read(&db.executor()).await?
     } else {
@@ -113,6 +113,6 @@ async fn make<P: Planning>(db: &impl Executor) -> Result<Arc<P::Plan>, Error> {
     };
     let plan = Arc::new(plan);
     cache(&P::key(), &plan);
-    P::made(&plan);
+    P::created(&plan);
     Ok(plan)
 }

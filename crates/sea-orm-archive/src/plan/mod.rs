@@ -1,7 +1,7 @@
-//! Makes plans: what the catalog describes, joined with what the entities declare.
+//! Builds plans: what the catalog describes, joined with what the entities declare.
 //!
-//! A plan is made once and cached, with the fingerprint of the tables it was made from. Each moving statement carries that
-//! fingerprint and refuses to run over tables that have changed since; then the plan is made again.
+//! A plan is built once and cached with the fingerprint of its tables. Each moving statement contains that
+//! fingerprint and is refused where the tables have changed since; then the plan is built again.
 
 mod build;
 mod cache;

@@ -1,4 +1,4 @@
-//! Whether the archive table that is registered is the one that the entity declares.
+//! Checks that the registered archive table is the one that the entity declares.
 
 use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_archive_postgres::compare::Finding;
@@ -37,7 +37,7 @@ pub(super) fn registration(
     ] {
         if attribute != registered {
             let problem = format!(
-                "has an entity that calls a column {attribute} that the migrations call {registered}"
+                "has an entity that names a column {attribute} that the migrations name {registered}"
             );
             found.push(Finding::new(id, problem, "give both the same name"));
         }

@@ -1,18 +1,18 @@
-//! The plan of a restore: the tables that hold rows of an archival, and the links it cut.
+//! The plan of a restore: the tables with rows of an archival, and the links that the archival detached.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_archive_postgres::compare::{Difference, archive_table_findings};
-use sea_orm_archive_postgres::model::{Basis, DetachedChild, Moved, Parent, RestorePlan};
+use sea_orm_archive_postgres::model::{DetachedChild, Freshness, Moved, Parent, RestorePlan};
 use sea_orm_archive_postgres::schema;
 
 use crate::catalog;
 use crate::error::{DriftError, Error, NotFoundError, unexpected_answer};
 
-/// Plans from the archival table alone: the tables that it names, and the links that it remembers.
+/// Builds a plan from the archival record alone: the tables and the detached links that it names.
 ///
-/// An archival can hold rows that its entity never declared: rows that another restore left behind
-/// because this archival holds a parent of theirs.
+/// An archival can have rows of tables that its entity does not declare: rows that another restore deferred
+/// because this archival has a parent of theirs.
 pub(crate) async fn from_record<C: ConnectionTrait>(
     db: &C,
     archival: i64,
@@ -24,8 +24,7 @@ pub(crate) async fn from_record<C: ConnectionTrait>(
         return Err(Error::Drift(DriftError::Schema {
             table: record.root_table,
             problems: vec![
-                "the archival table names no table that holds rows of this archival: it was written by hand"
-                    .to_owned(),
+                "the archival record names no table: it was inserted with plain SQL".to_owned(),
             ],
         }));
     }
@@ -57,7 +56,7 @@ pub(crate) async fn from_record<C: ConnectionTrait>(
         })
     })?;
     Ok(RestorePlan {
-        basis: Basis {
+        freshness: Freshness {
             names,
             fingerprint,
             resolved: Vec::new(),
@@ -67,7 +66,7 @@ pub(crate) async fn from_record<C: ConnectionTrait>(
     })
 }
 
-/// What the archival table says of one archival.
+/// What the archival record contains for a restore.
 #[derive(serde::Deserialize)]
 struct Record {
     root_table: String,
@@ -80,7 +79,7 @@ struct Record {
 struct Link {
     child: String,
     edge: String,
-    /// How many columns the key of the child had; `None` where that cannot be read.
+    /// The number of columns in the recorded keys of the child; `None` where that cannot be read.
     key_columns: Option<usize>,
 }
 
@@ -109,7 +108,7 @@ fn moved(names: &[String], found: &[Table]) -> Result<Vec<Moved>, Vec<String>> {
             (table, registered, archive_table)
         else {
             problems.push(format!(
-                "{} holds rows of this archival but has no archive table any more: call manager.archive_existing_table(..) for it",
+                "{} has rows in this archival but no longer has an archive table: call manager.archive_existing_table(..) for it",
                 name.replace('"', "")
             ));
             continue;
@@ -139,7 +138,7 @@ fn detached(links: &[Link], found: &[Table]) -> Result<Vec<DetachedChild>, Vec<S
         let key = table.and_then(|t| t.outgoing.iter().find(|key| key.edge() == link.edge));
         let (Some(table), Some(key)) = (table, key) else {
             problems.push(format!(
-                "this archival cut the link {}({}), and no foreign key stands there any more: add it again",
+                "this archival detached the link {}({}), and its foreign key no longer exists: add it again",
                 link.child.replace('"', ""),
                 link.edge
             ));
@@ -175,7 +174,7 @@ fn detached(links: &[Link], found: &[Table]) -> Result<Vec<DetachedChild>, Vec<S
     }
 }
 
-/// The rows that lost a link are found by their key, which has other columns now.
+/// The problem of a child whose primary key has other columns now: the rows that lost a link are found by that key.
 fn changed_key(table: &Table, link: &Link) -> String {
     let now: Vec<_> = table.key.iter().map(|c| c.name.as_str()).collect();
     let then = match link.key_columns {
@@ -183,8 +182,8 @@ fn changed_key(table: &Table, link: &Link) -> String {
         None => "another form".to_owned(),
     };
     format!(
-        "this archival cut the link {}({}) of rows whose primary key had {then}, and the primary key has {} column(s) now ({}): \
-         restore with the primary key of then, or write the keys of now into archive.detached_link",
+        "this archival detached the link {}({}) of rows whose primary key had {then}, and the primary key has {} column(s) now ({}): \
+         restore while the table has its former primary key, or update the keys in archive.detached_link",
         table.id,
         link.edge,
         now.len(),

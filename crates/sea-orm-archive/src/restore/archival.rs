@@ -1,9 +1,9 @@
-//! Restoring by the id of an archival.
+//! Restores by the id of an archival.
 
 use sea_orm::Value;
 use tracing::Instrument;
 
-use super::next::{Next, must_look_first, next, record, span};
+use super::next::{Next, must_resolve_first, next, record, span};
 use super::resolve;
 use super::target::{Target, restored};
 use crate::entity::DeclaredName;
@@ -13,7 +13,7 @@ use crate::plan;
 use crate::planned::{PlannedRestore, RESTORES};
 use crate::report::{RestorePreview, Restored};
 
-/// Restores everything that an archival moved. Made by
+/// Restores everything that an archival moved. Created by
 /// [`archival::Entity::restore_by_id`](crate::archival::Entity::restore_by_id).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is restored before `.exec(&db)`"]
@@ -33,10 +33,10 @@ impl RestoreArchival {
         self
     }
 
-    /// Moves back everything that this archival holds, and puts the detached links back.
+    /// Moves all rows of this archival back, and sets the detached links again.
     ///
-    /// The tables are those that the archival table names, so it works without their entities. A restore of
-    /// other archivals of the same tables is planned once.
+    /// The archival record names the tables, so the restore works without their entities. Restores of archivals
+    /// of the same tables share one plan.
     ///
     /// # Errors
     ///
@@ -60,11 +60,11 @@ impl RestoreArchival {
         C: Executor,
     {
         let target = Target::archival(self.archival, self.by.clone());
-        for kept in plan::cached::<PlannedRestore>(RESTORES) {
-            if must_look_first(db, &kept) {
+        for planned in plan::cached::<PlannedRestore>(RESTORES) {
+            if must_resolve_first(db, &planned) {
                 continue;
             }
-            match next(db, ask(db, &target.call(&kept)).await, 1) {
+            match next(db, ask(db, &target.call(&planned)).await, 1) {
                 Next::Done(answer) => return restored(answer),
                 Next::Nothing => {
                     return Err(Error::NotFound(NotFoundError::Archival {
@@ -72,7 +72,7 @@ impl RestoreArchival {
                     }));
                 }
                 Next::OtherPlan => {}
-                Next::Carefully | Next::Again => break,
+                Next::Resolve | Next::Again => break,
                 Next::Failed(error) if is_stale(&error) => {}
                 Next::Failed(error) => return Err(error),
             }
@@ -80,12 +80,12 @@ impl RestoreArchival {
         resolve::restore(db, self.archival, self.by.clone(), None).await
     }
 
-    /// What [`exec`](Self::exec) would bring back, what would have to wait, and every conflict.
-    /// Moves nothing: what it tries, it rolls back.
+    /// What [`exec`](Self::exec) would restore, which rows would stay archived, and every conflict. A preview moves
+    /// nothing: it tries the restore and rolls it back.
     ///
     /// # Errors
     ///
-    /// As [`exec`](Self::exec), but conflicts are in the answer.
+    /// As [`exec`](Self::exec), except that conflicts are in the result.
     pub async fn preview<C>(self, db: &C) -> Result<RestorePreview, Error>
     where
         C: Executor,

@@ -1,4 +1,4 @@
-//! Restoring: exactly what one archival took comes back.
+//! Restoring: moves exactly the rows of one archival back.
 
 mod archival;
 mod next;

@@ -1,4 +1,4 @@
-//! What to do after an attempt to restore.
+//! Decides what follows an attempt to restore.
 
 use sea_orm_archive_postgres::sqlstate;
 use serde_json::Value as Json;
@@ -9,14 +9,14 @@ use crate::exec::{ATTEMPTS, Executor};
 use crate::planned::PlannedRestore;
 use crate::report::Restored;
 
-/// What to do after an attempt.
+/// What follows an attempt.
 pub(super) enum Next {
     Done(Json),
     Nothing,
     Again,
-    /// Something is in the way: look closely.
-    Carefully,
-    /// The archival holds rows of other tables than the plan restores.
+    /// A constraint was violated: resolve the restore step by step.
+    Resolve,
+    /// The archival has rows of other tables than the plan restores.
     OtherPlan,
     Failed(Error),
 }
@@ -30,16 +30,16 @@ pub(super) fn next(db: &impl Executor, answer: Result<Option<Json>, Error>, atte
         }
         Err(error) => match error::code(&error) {
             Some(sqlstate::OTHER_PLAN) => Next::OtherPlan,
-            Some(sqlstate::OTHER_VERSION) => Next::Nothing,
-            Some(code) if sqlstate::is_conflict(code) => Next::Carefully,
+            Some(sqlstate::OTHER_LOCK_VERSION) => Next::Nothing,
+            Some(code) if sqlstate::is_conflict(code) => Next::Resolve,
             _ => Next::Failed(error),
         },
     }
 }
 
-/// A deferred constraint would be checked at the commit of the caller's transaction, too late to say
-/// anything helpful.
-pub(super) fn must_look_first(db: &impl Executor, planned: &PlannedRestore) -> bool {
+/// Whether a constraint of the tables is deferrable. It would be checked at the commit of the caller's
+/// transaction, where the conflicts can no longer be reported.
+pub(super) fn must_resolve_first(db: &impl Executor, planned: &PlannedRestore) -> bool {
     let deferrable = |moved: &sea_orm_archive_postgres::model::Moved| {
         moved.table.defers_uniqueness || moved.table.outgoing.iter().any(|key| key.deferrable)
     };

@@ -1,28 +1,28 @@
-//! Restoring one row by its key.
+//! Restores one row by its key.
 
 use std::marker::PhantomData;
 
 use sea_orm::Value;
 use tracing::Instrument;
 
-use super::next::{Next, must_look_first, next, record, span};
+use super::next::{Next, must_resolve_first, next, record, span};
 use super::resolve;
 use super::target::{Target, restored};
 use crate::entity::Archivable;
 use crate::error::{Error, NotFoundError};
 use crate::exec::{ATTEMPTS, Executor, ask, back_off, check_backend, value_text};
-use crate::lock::{AtLockVersion, OptimisticLock};
+use crate::optimistic_lock::{AtLockVersion, OptimisticLock};
 use crate::planned::{Planned, planned, replanned};
 use crate::report::{RestorePreview, Restored};
-use crate::row::{keeps_moving, locate};
+use crate::row::{locate, moving_row};
 
-/// Restores one row with everything that was archived with it. Made by
+/// Restores one row with everything that was archived with it. Created by
 /// [`ArchiveEntity::restore_by_id`](crate::ArchiveEntity::restore_by_id).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is restored before `.exec(&db)`"]
 pub struct RestoreOne<E: Archivable> {
     key: Vec<Value>,
-    version: Option<AtLockVersion>,
+    lock_version: Option<AtLockVersion>,
     by: Option<String>,
     entity: PhantomData<E>,
 }
@@ -31,7 +31,7 @@ impl<E: Archivable> RestoreOne<E> {
     pub(crate) fn new(key: Vec<Value>) -> Self {
         Self {
             key,
-            version: None,
+            lock_version: None,
             by: None,
             entity: PhantomData,
         }
@@ -43,7 +43,7 @@ impl<E: Archivable> RestoreOne<E> {
         self
     }
 
-    /// Restores it only if the version that is archived is the one that was read.
+    /// Restores the row only if the archived row has the lock version that was read.
     ///
     /// ```no_run
     /// # mod note {
@@ -66,28 +66,28 @@ impl<E: Archivable> RestoreOne<E> {
     /// # }
     /// ```
     ///
-    /// The archived row is locked by the statement that looks at its version, which takes the privilege UPDATE on
-    /// the archive table. Another version is an [`ConflictError::LockVersion`].
+    /// The statement that checks the lock version locks the archived row, which requires the privilege UPDATE on the
+    /// archive table. Another lock version is a [`ConflictError::LockVersion`].
     ///
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
     pub fn at_lock_version(mut self, version: E::LockVersion) -> Self
     where
         E: OptimisticLock,
     {
-        self.version = Some(AtLockVersion::of::<E>(version));
+        self.lock_version = Some(AtLockVersion::of::<E>(version));
         self
     }
 
-    /// Moves back everything that was archived with this row, and puts the detached links back.
+    /// Moves back everything that was archived with this row, and sets the detached links again.
     ///
-    /// One statement, one round trip, one transaction; in a transaction of the caller's a savepoint.
-    /// Where something is in the way, a second look finds all of it.
+    /// One statement, one round trip, one transaction; in a transaction of the caller a savepoint. Where a
+    /// constraint is violated, further statements collect all conflicts.
     ///
     /// # Errors
     ///
-    /// [`ConflictError::Restore`] with every conflict, [`ConflictError::ParentArchived`] where the row went with a
-    /// parent or its parent is archived too, [`ConflictError::NotArchived`], [`NotFoundError::Row`],
-    /// [`DriftError::Schema`], [`RetryError::Contention`], with [`at_version`](Self::at_lock_version) also
+    /// [`ConflictError::Restore`] with every conflict, [`ConflictError::ParentArchived`] where the row was
+    /// archived with a parent or its parent is archived too, [`ConflictError::NotArchived`], [`NotFoundError::Row`],
+    /// [`DriftError::Schema`], [`RetryError::Contention`], with [`at_lock_version`](Self::at_lock_version) also
     /// [`ConflictError::LockVersion`]: nothing has moved then.
     ///
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
@@ -111,7 +111,7 @@ impl<E: Archivable> RestoreOne<E> {
 
     fn target(&self, plan: &Planned, by: Option<String>) -> Target {
         let key_columns = &plan.plan.root().table.key;
-        Target::root::<E>(key_columns, &self.key, self.version.as_ref(), by)
+        Target::root::<E>(key_columns, &self.key, self.lock_version.as_ref(), by)
     }
 
     async fn restore<C>(&self, db: &C) -> Result<Restored, Error>
@@ -122,8 +122,8 @@ impl<E: Archivable> RestoreOne<E> {
         for attempt in 1.. {
             let target = self.target(&plan, self.by.clone());
             let lock_root = target.lock_root();
-            let outcome = if must_look_first(db, &plan.restore) {
-                Next::Carefully
+            let outcome = if must_resolve_first(db, &plan.restore) {
+                Next::Resolve
             } else {
                 next(db, ask(db, &target.call(&plan.restore)).await, attempt)
             };
@@ -131,18 +131,18 @@ impl<E: Archivable> RestoreOne<E> {
                 Next::Done(answer) => return restored(answer),
                 Next::Nothing => match self.why_not(db).await? {
                     Some(error) => return Err(error),
-                    // Race: it was active when we came, and has been archived since.
+                    // Race: the row was active at the attempt, and has been archived since.
                     None if attempt < ATTEMPTS => back_off(attempt).await,
                     None => break,
                 },
                 Next::Again => back_off(attempt).await,
-                Next::Carefully | Next::OtherPlan => {
+                Next::Resolve | Next::OtherPlan => {
                     match target.id(db).await? {
                         Some(id) => {
                             match resolve::restore(db, id, self.by.clone(), lock_root.as_ref())
                                 .await
                             {
-                                // Race: somebody else has restored it meanwhile.
+                                // Race: another transaction has restored it meanwhile.
                                 Err(Error::NotFound(NotFoundError::Archival { .. }))
                                     if attempt < ATTEMPTS => {}
                                 outcome => return outcome,
@@ -161,40 +161,44 @@ impl<E: Archivable> RestoreOne<E> {
                 },
             }
         }
-        Err(keeps_moving::<E>(&self.key))
+        Err(moving_row::<E>(&self.key))
     }
 
-    /// What [`exec`](Self::exec) would bring back, what would have to wait, and every conflict.
-    /// Moves nothing: what it tries, it rolls back.
+    /// What [`exec`](Self::exec) would restore, which rows would stay archived, and every conflict. A preview moves
+    /// nothing: it tries the restore and rolls it back.
     ///
     /// # Errors
     ///
-    /// As [`exec`](Self::exec), but conflicts are in the answer.
+    /// As [`exec`](Self::exec), except that conflicts are in the result.
     pub async fn preview<C>(self, db: &C) -> Result<RestorePreview, Error>
     where
         C: Executor,
     {
         check_backend(db)?;
-        // Names and plan are checked as a restore would check them.
+        // Reports the same errors of the plan as a restore.
         let plan = planned::<E>(db).await?;
         let target = self.target(&plan, None);
         match target.id(db).await? {
             Some(id) => resolve::preview(db, id).await,
             None => {
                 let error = self.why_not(db).await?;
-                Err(error.unwrap_or_else(|| keeps_moving::<E>(&self.key)))
+                Err(error.unwrap_or_else(|| moving_row::<E>(&self.key)))
             }
         }
     }
 
-    /// Why this row is not the root of an archival; `None` where it is one, now.
+    /// Why this row is not the root of an archival; `None` where it is one now.
     async fn why_not<C>(&self, db: &C) -> Result<Option<Error>, Error>
     where
         C: Executor,
     {
         let found = locate::<E, C>(db, &self.key).await?;
-        match (found.why_not_restored::<E>(&self.key), &self.version) {
-            (None, Some(version)) => version.conflict::<E, E::Deleted, C>(db, &self.key).await,
+        match (found.why_not_restored::<E>(&self.key), &self.lock_version) {
+            (None, Some(lock_version)) => {
+                lock_version
+                    .conflict::<E, E::Deleted, C>(db, &self.key)
+                    .await
+            }
             (error, _) => Ok(error),
         }
     }

@@ -1,7 +1,7 @@
-//! A restore that looks before it moves: for when something is in the way, or might be.
+//! A restore that checks for conflicts before it moves, for archivals that have conflicts or may have them.
 //!
-//! In one transaction: rows whose parent is in another archival are deferred to that, every conflict
-//! is collected, and only if there is none the rows move. A preview does the same and rolls back.
+//! In one transaction it defers rows whose parent is in another archival to that archival, and collects every
+//! conflict. The rows move only if there is no conflict. A preview does the same and rolls back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use sea_orm_archive_postgres::emit::{conflict, orphan, relink};
 use sea_orm_archive_postgres::model::RestorePlan;
 use sea_orm_archive_postgres::sqlstate;
 
-use super::target::{Target, keep, restored};
+use super::target::{Target, cache, restored};
 use crate::catalog;
 use crate::error::{
     self, ConflictError, DriftError, Error, NotFoundError, RetryError, postgres, unexpected_answer,
@@ -22,10 +22,10 @@ use crate::plan;
 use crate::planned::PlannedRestore;
 use crate::report::{Conflict, LostLink, RestorePreview, Restored, Waiting};
 
-/// How often to look again for what the database says is in the way.
-const LOOKS: u32 = 3;
+/// How often the conflicts are collected again, where the database reports one that was not found before.
+const CHECKS: u32 = 3;
 
-/// Restores the archival, or says everything that is in the way.
+/// Restores the archival, or reports all conflicts.
 ///
 /// Where `lock_root` finds no root to lock, there is nothing to restore.
 pub(crate) async fn restore<C>(
@@ -40,7 +40,7 @@ where
     let mut attempt = 1;
     loop {
         let transaction = begin(db).await?;
-        let outcome = looked(&transaction, archival).await;
+        let outcome = check(&transaction, archival).await;
         let hidden = outcome.as_ref().map(hidden_tables).unwrap_or_default();
         let outcome = match (outcome, lock_root) {
             (Ok(found), None) => move_back(&transaction, archival, by.clone(), found).await,
@@ -55,8 +55,8 @@ where
             Err(Error::Retry(RetryError::Contention { .. }))
                 if db.is_pool() && attempt < ATTEMPTS => {}
             Err(error) if is_stale(&error) && attempt < ATTEMPTS => {}
-            // Race: what was not in the way when we looked is when we move. The next look finds it.
-            Err(error) if is_violated(&error) && attempt < looks_for(&error) => {}
+            // Race: a conflict arises between the check and the move. The next check finds it.
+            Err(error) if is_violated(&error) && attempt < attempts_after(&error) => {}
             outcome => return outcome.map_err(|error| violated(archival, &hidden, error)),
         }
         back_off(attempt).await;
@@ -64,7 +64,7 @@ where
     }
 }
 
-/// What a restore would find.
+/// What a restore would return.
 pub(crate) async fn preview<C>(db: &C, archival: i64) -> Result<RestorePreview, Error>
 where
     C: Executor,
@@ -76,13 +76,13 @@ where
 }
 
 async fn preview_here<T: ConnectionTrait>(db: &T, archival: i64) -> Result<RestorePreview, Error> {
-    let found = looked(db, archival).await?;
-    let rows = held(db, &found.plan, archival).await?;
+    let found = check(db, archival).await?;
+    let rows = archived_rows(db, &found.plan, archival).await?;
     let waiting = found.waiting.clone();
     let mut not_relinked = found.parents_deleted.clone();
     not_relinked.extend(lost_links(db, &found.plan, archival).await?);
     let conflicts = if found.conflicts.is_empty() {
-        // What no look can foresee is found by trying; the caller rolls it back.
+        // The move finds the conflicts that no check can find; the caller rolls it back.
         let hidden = hidden_tables(&found);
         let moved = move_back(db, archival, None, found).await;
         match moved.map_err(|error| violated(archival, &hidden, error)) {
@@ -102,7 +102,7 @@ async fn preview_here<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Resto
     })
 }
 
-/// The detached links that a restore would not put back.
+/// The detached links that a restore would not set again.
 async fn lost_links<T: ConnectionTrait>(
     db: &T,
     plan: &RestorePlan,
@@ -116,19 +116,19 @@ async fn lost_links<T: ConnectionTrait>(
     serde_json::from_value(links.unwrap_or_default()).map_err(unexpected_answer)
 }
 
-/// What a close look finds.
+/// What a check finds.
 struct Found {
     plan: RestorePlan,
     waiting: Vec<Waiting>,
-    /// Foreign keys that were set to NULL, since their parent was deleted for good.
+    /// Foreign keys of archived rows that were set to NULL because their parent was deleted for good.
     parents_deleted: Vec<LostLink>,
     conflicts: Vec<Conflict>,
 }
 
-/// Locks the archival, hands over what has to wait, and collects the conflicts of the rest.
-async fn looked<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Error> {
-    // Race: two restores of one archival come one after the other, and so do a restore and another
-    // one that hands rows over to this archival.
+/// Locks the archival, defers the rows that wait for a parent, and collects the conflicts of the others.
+async fn check<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Error> {
+    // Race: two restores of one archival, or a restore and another one that defers rows to this archival. The second
+    // waits for this lock.
     let lock = "SELECT pg_catalog.to_jsonb(archive.claim_archival($1)) AS result";
     let lock = Sql {
         text: lock.to_owned(),
@@ -143,22 +143,22 @@ async fn looked<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Erro
     let plan = plan::from_record(db, archival).await?;
     let links = parent_links(db, &plan).await?;
     let parents_deleted = unlink_deleted_parents(db, &plan, &links, archival).await?;
-    let mut deferral = Deferral::of(held(db, &plan, archival).await?);
-    let mut looks = 0;
-    // Ends: no row is deferred twice, and where none is, it goes on for a few looks only.
+    let mut deferral = Deferral::of(archived_rows(db, &plan, archival).await?);
+    let mut checks = 0;
+    // The loop ends: no row is deferred twice, and without a deferred row there are only a few checks.
     let conflicts = loop {
-        looks += 1;
+        checks += 1;
         defer(db, &plan, &links, archival, &mut deferral).await?;
         let conflicts = conflicts(db, &plan, &links, archival).await?;
-        // Race: a parent that is archived between the two is missing, and its rows can wait for it like
-        // those of the others.
+        // Race: a parent is archived between the two statements. It is reported as missing, and its rows can be
+        // deferred like others.
         let deferred = match conflicts.is_empty() {
             true => false,
             false => defer(db, &plan, &links, archival, &mut deferral).await?,
         };
-        // Race: it is back before its rows are deferred. Then it is missing no more.
-        let is_passing = looks < LOOKS && conflicts.iter().any(is_archived_parent);
-        if !deferred && !is_passing {
+        // Race: the parent is restored before its rows are deferred. The next check finds it.
+        let may_pass = checks < CHECKS && conflicts.iter().any(is_archived_parent);
+        if !deferred && !may_pass {
             break conflicts;
         }
     };
@@ -178,7 +178,8 @@ async fn looked<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Erro
     })
 }
 
-/// A parent that was deleted for good with ON DELETE SET NULL left NULL in active rows: archived ones get it now.
+/// Sets foreign keys with ON DELETE SET NULL to NULL in archived rows whose parent was deleted for good: the
+/// delete itself did so in active rows only.
 async fn unlink_deleted_parents<T: ConnectionTrait>(
     db: &T,
     plan: &RestorePlan,
@@ -216,22 +217,23 @@ async fn move_back<T: ConnectionTrait>(
     found: Found,
 ) -> Result<Restored, Error> {
     if !found.conflicts.is_empty() {
-        return Err(in_the_way(archival, &found.plan, found.conflicts));
+        return Err(conflict_error(archival, &found.plan, found.conflicts));
     }
     let planned = Arc::new(PlannedRestore::from(found.plan));
     let answer = ask_here(db, &Target::archival(archival, by).call(&planned)).await;
     let answer = answer?
         .filter(|a| !a.is_null())
         .ok_or(Error::NotFound(NotFoundError::Archival { archival }))?;
-    keep(&planned);
+    cache(&planned);
     let mut restored = restored(answer)?;
     restored.waiting = found.waiting;
     restored.not_relinked.extend(found.parents_deleted);
     Ok(restored)
 }
 
-/// A root whose own parent is archived has an error of its own: what to do is one other restore.
-fn in_the_way(archival: i64, plan: &RestorePlan, conflicts: Vec<Conflict>) -> Error {
+/// The error for the conflicts. A root whose own parent is archived has an error of its own: the parent must be
+/// restored first.
+fn conflict_error(archival: i64, plan: &RestorePlan, conflicts: Vec<Conflict>) -> Error {
     let root = plan
         .tables
         .first()
@@ -261,21 +263,21 @@ fn in_the_way(archival: i64, plan: &RestorePlan, conflicts: Vec<Conflict>) -> Er
     }
 }
 
-/// How often to look again: a parent that is archived between look and move can be another one each time, and
-/// no look misses one that stays away. What a CHECK refuses, it refuses again.
-fn looks_for(error: &Error) -> u32 {
+/// How many attempts there are with this error. Race: a parent is archived between check and move; it can be another
+/// parent each time. A check finds every parent that stays archived. What a CHECK refuses, it refuses again.
+fn attempts_after(error: &Error) -> u32 {
     match error::code(error) {
         Some(code) if sqlstate::is_foreign_key(code) => ATTEMPTS,
-        _ => LOOKS,
+        _ => CHECKS,
     }
 }
 
-/// Whether the database has refused a row.
+/// Whether a constraint refused a row.
 fn is_violated(error: &Error) -> bool {
     error::code(error).is_some_and(sqlstate::is_constraint)
 }
 
-/// The tables of which row security hides rows from this role, as `schema.table`.
+/// The tables whose rows row-level security may hide from this role, as `schema.table`.
 fn hidden_tables(found: &Found) -> Vec<String> {
     let tables = found.plan.tables.iter().map(|moved| &moved.table.id);
     tables
@@ -284,8 +286,8 @@ fn hidden_tables(found: &Found) -> Vec<String> {
         .collect()
 }
 
-/// A constraint that no look can foresee: a CHECK that is newer than the archived rows, or a unique index whose
-/// holder is hidden.
+/// The conflict for a constraint that no check can find: a CHECK that is newer than the archived rows, or a
+/// unique index with a row that row-level security hides.
 fn violated(archival: i64, hidden: &[String], error: Error) -> Error {
     let Error::Database(source) = &error else {
         return error;
@@ -318,7 +320,7 @@ fn violated(archival: i64, hidden: &[String], error: Error) -> Error {
     })
 }
 
-/// The foreign keys of the tables, with the archive tables of the tables they point at.
+/// The foreign keys of the tables, with the archive tables of the tables that they refer to.
 async fn parent_links<T: ConnectionTrait>(
     db: &T,
     plan: &RestorePlan,
@@ -347,24 +349,25 @@ async fn parent_links<T: ConnectionTrait>(
 
 /// Rows that were deferred, and how many there can be.
 struct Deferral {
-    /// How many rows the archival held before.
-    held: u64,
-    /// How many went where: of this table of the plan, to this archival.
+    /// How many rows the archival had before.
+    archived: u64,
+    /// How many rows of which table of the plan were deferred to which archival.
     waiting: BTreeMap<(usize, i64), u64>,
 }
 
 impl Deferral {
     fn of(rows: BTreeMap<String, u64>) -> Self {
         Self {
-            held: rows.into_values().sum(),
+            archived: rows.into_values().sum(),
             waiting: BTreeMap::new(),
         }
     }
 
-    /// Each row is deferred once. One that comes again was put back by somebody, and would be for ever.
+    /// Counts deferred rows. Each row is deferred once: a row that is found again was put back by a trigger,
+    /// and would be put back each time.
     fn add(&mut self, plan: &RestorePlan, table: usize, to: i64, rows: u64) -> Result<(), Error> {
         *self.waiting.entry((table, to)).or_default() += rows;
-        if self.waiting.values().sum::<u64>() <= self.held {
+        if self.waiting.values().sum::<u64>() <= self.archived {
             return Ok(());
         }
         Err(Error::Drift(DriftError::Trigger {
@@ -377,19 +380,20 @@ impl Deferral {
     }
 }
 
-/// How many rows of each table the archival holds.
-async fn held<T: ConnectionTrait>(
+/// How many rows of each table the archival has.
+async fn archived_rows<T: ConnectionTrait>(
     db: &T,
     plan: &RestorePlan,
     archival: i64,
 ) -> Result<BTreeMap<String, u64>, Error> {
     let text = defer::held(plan);
     let values = vec![archival.into()];
-    let held = ask_here(db, &Sql { text, values }).await?;
-    serde_json::from_value(held.unwrap_or_default()).map_err(unexpected_answer)
+    let rows = ask_here(db, &Sql { text, values }).await?;
+    serde_json::from_value(rows.unwrap_or_default()).map_err(unexpected_answer)
 }
 
-/// Defers rows whose parent is in another archival, level by level, until there are none; says whether there were any.
+/// Defers rows whose parent is in another archival, level by level, until there are none. Returns whether there
+/// were any.
 async fn defer<T: ConnectionTrait>(
     db: &T,
     plan: &RestorePlan,
@@ -449,12 +453,13 @@ async fn conflicts<T: ConnectionTrait>(
     let tables: Vec<i64> = plan.tables.iter().map(|moved| moved.table.id.oid).collect();
     let indexes = catalog::unique_indexes(db, &tables).await?;
     let (plain, others): (Vec<_>, Vec<_>) = indexes.iter().partition(|i| i.has_columns_only());
-    // On the path of the caller, where the functions of policies find what they name without a schema.
+    // Runs with the search_path of the caller, on which the functions of policies resolve names without a schema.
     let plain = conflict::statement(plan, plain.into_iter(), links).map(|text| Sql {
         text,
         values: vec![archival.into()],
     });
-    // PostgreSQL writes expressions down for one path: on another one, code of a later schema could be called in them.
+    // PostgreSQL prints the expressions of an index for one search_path: on another one they could call functions of
+    // another schema.
     let others = conflict::statement(plan, others.into_iter(), &[]).map(|query| Sql {
         text: "SELECT archive.answer($1, $2) AS result".to_owned(),
         values: vec![query.into(), archival.into()],

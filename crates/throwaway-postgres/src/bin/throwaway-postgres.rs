@@ -1,4 +1,4 @@
-//! Starts a throwaway PostgreSQL, prints its address, and keeps it until it is interrupted.
+//! Starts a throwaway PostgreSQL, prints its address, and runs it until it is interrupted.
 //!
 //! ```text
 //! $ cargo run -p throwaway-postgres
@@ -12,7 +12,7 @@ use throwaway_postgres::Postgres;
 fn main() -> Result<(), Box<dyn Error>> {
     let postgres = Postgres::start()?;
     println!("{}", postgres.url("postgres"));
-    // Ctrl-C ends us without running a destructor, and the server goes all the same.
+    // Ctrl-C ends this process without running a destructor. The server is stopped all the same.
     loop {
         thread::park();
     }

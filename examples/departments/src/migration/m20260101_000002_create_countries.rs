@@ -1,4 +1,4 @@
-//! Countries, the history of their names, people, and the log of their moves.
+//! Creates the tables of countries, their names, people, and the log of their moves.
 
 use sea_orm_archive_migration::prelude::*;
 use sea_orm_migration::{
@@ -43,7 +43,7 @@ impl MigrationTrait for Migration {
             .await?;
         manager.drop_table(drop("person_audit")).await?;
         let db = manager.get_connection();
-        db.execute_unprepared("DROP FUNCTION IF EXISTS refuse_to_rewrite()")
+        db.execute_unprepared("DROP FUNCTION IF EXISTS refuse_modification()")
             .await?;
         manager.drop_table(drop("people")).await?;
         manager.drop_history_table("country_history").await?;
@@ -53,13 +53,13 @@ impl MigrationTrait for Migration {
 
 /// "Audit entries are immutable. Once written, never modified."
 const NEVER_MODIFIED: &str = "\
-CREATE FUNCTION refuse_to_rewrite() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION refuse_modification() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'an entry of % is never modified', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END
 $$;
 CREATE TRIGGER never_modified BEFORE UPDATE OR DELETE OR TRUNCATE ON person_audit
-    EXECUTE FUNCTION refuse_to_rewrite()";
+    EXECUTE FUNCTION refuse_modification()";
 
 fn countries() -> TableCreateStatement {
     Table::create()

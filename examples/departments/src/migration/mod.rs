@@ -1,4 +1,4 @@
-//! The migrations: the first one installs the archive, the second one makes the tables.
+//! The migrations: the first one installs the archive, the second one creates the tables.
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -6,7 +6,7 @@ use sea_orm_migration::{MigrationTrait, async_trait};
 mod m20260101_000001_install_archive;
 mod m20260101_000002_create_countries;
 
-/// All migrations, in their order.
+/// All migrations, in order.
 pub struct Migrator;
 
 #[async_trait::async_trait]

@@ -1,4 +1,4 @@
-//! Reading the log: each entry with the name that its country had on its day.
+//! Reads the log: each entry with the name that its country had on the day of the entry.
 
 use sea_orm::prelude::*;
 use sea_orm::{DatabaseConnection, QueryOrder, Select};
@@ -8,22 +8,22 @@ use storyteller::{Error, Narrator};
 use crate::person_audit::{Column, Entity as PersonAudit};
 use crate::{country_history, person};
 
-/// An entry as it is read.
+/// An entry of the log, with names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     pub on: Date,
     pub person: String,
     pub country: i32,
-    /// What the country was called on that day.
-    pub called: String,
+    /// The name of the country on that day.
+    pub country_name: String,
 }
 
-/// The log up to the end of a day.
+/// The log up to a day, inclusive.
 pub async fn until(db: &DatabaseConnection, day: Date) -> Result<Vec<Line>, Error> {
     read(db, PersonAudit::find().filter(Column::ChangedOn.lte(day))).await
 }
 
-/// These entries, in the order of their days.
+/// The given entries, in the order of their days.
 pub async fn read(
     db: &DatabaseConnection,
     entries: Select<PersonAudit>,
@@ -39,23 +39,25 @@ pub async fn read(
         .map(|(entry, version, person)| {
             Ok(Line {
                 on: entry.changed_on,
-                person: person.ok_or("nobody moved")?.name,
+                person: person.ok_or("the entry has no person")?.name,
                 country: entry.country_id,
-                called: version.ok_or("the country was not there")?.name,
+                country_name: version
+                    .ok_or("the country has no version on that day")?
+                    .name,
             })
         })
         .collect()
 }
 
-/// Shows entries, one in a line.
+/// Prints entries, one on each line.
 pub fn show(narrator: &Narrator, lines: &[Line]) {
     for Line {
         on,
         person,
         country,
-        called,
+        country_name,
     } in lines
     {
-        narrator.say(&format!("{on}  {person:<6} +{country:<4} {called}"));
+        narrator.print(&format!("{on}  {person:<6} +{country:<4} {country_name}"));
     }
 }

@@ -1,4 +1,4 @@
-//! The story itself.
+//! The steps of the example.
 
 mod log;
 mod plans;
@@ -14,89 +14,89 @@ use storyteller::{Error, Narrator};
 use crate::facts::FRIDAY;
 use crate::migration::{Migrator, MigratorTrait};
 
-/// Tells it from the migrations to the picture.
-pub async fn tell(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
-    narrator.chapter("The migrations make the tables.");
+/// Runs the example: migrates, records events, queries the history, and draws the timeline.
+pub async fn run(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
+    narrator.chapter("The migrations create the tables.");
     Migrator::up(db, None).await?;
     narrator.print_sql_from_here();
     introduce(narrator);
 
-    narrator.chapter("The years go by, and Rita writes them down.");
-    years::settle(db).await?;
-    narrator.say(
+    narrator.chapter("Rita records the events up to 1997.");
+    years::insert_people_and_countries(db).await?;
+    narrator.print(
         "\
-A line here is a call. The verbs are start, change, end and merge, and each says since when:
+Each line is one call of start, change, end or merge, with the day from which it is valid:
 
-CountryHistory::change(243).value(Column::Name, \"Zaire\").by(\"Mobutu\").from(1971-10-27).exec(&db)
+CountryHistory::change(243).value(Column::Name, \"Zaire\").by(\"Mobutu\").valid_from(1971-10-27)
 
 ",
     );
-    years::live(narrator, db, |on| on <= FRIDAY).await?;
+    years::record(narrator, db, |on| on <= FRIDAY).await?;
     narrator.chapter("It is Friday, 16 May 1997. Rita reads the log.");
     let friday = log::until(db, FRIDAY).await?;
     log::show(narrator, &friday);
     narrator
-        .chapter("Time goes on: the next day Zaire has its old name back, and more names change.");
-    years::live(narrator, db, |on| on > FRIDAY).await?;
+        .chapter("The next day Zaire gets its old name back. Later more countries are renamed.");
+    years::record(narrator, db, |on| on > FRIDAY).await?;
 
-    narrator.chapter("The four questions.");
+    narrator.chapter("Four questions about the history.");
     questions::history_of_bob(narrator, db).await?;
-    questions::everybody_in_burma(narrator, db).await?;
+    questions::people_in_burma(narrator, db).await?;
     questions::log_of_that_friday(narrator, db, &friday).await?;
     questions::who_renamed_zaire(narrator, db).await?;
 
-    narrator.chapter("After all the renames every old entry still says what it said.");
-    questions::then_and_today(narrator, db).await?;
+    narrator.chapter("After all renames, every entry still has the name of its day.");
+    questions::names_then_and_today(narrator, db).await?;
 
-    narrator.chapter("What the database refuses, whoever asks.");
-    refusals::tell(narrator, db).await?;
+    narrator.chapter("The database refuses invalid changes, also in plain SQL.");
+    refusals::run(narrator, db).await?;
 
-    narrator.chapter("Rita made two mistakes, and finds them late.");
+    narrator.chapter("Rita corrects two mistakes.");
     repairs::a_day(narrator, db).await?;
     repairs::a_spelling(narrator, db).await?;
 
-    narrator.chapter("A rename is planned, put off and called off. This one is invented.");
-    plans::tell(narrator, db).await?;
+    narrator.chapter("A rename is scheduled, rescheduled and cancelled. It is invented.");
+    plans::run(narrator, db).await?;
 
-    narrator.chapter("Was there a time at which a country was not there?");
+    narrator.chapter("Which countries have a gap in their history?");
     questions::gaps(narrator, db).await?;
 
-    narrator.chapter("All of it in one picture: a column is a year, and a bar is a version.");
+    narrator.chapter("The timeline of all countries: a column is a year, and a bar is a version.");
     timeline::draw(narrator, db).await?;
-    narrator.say("\nThat was the story of the departments.");
+    narrator.print("\nThis is the end of the example.");
     Ok(())
 }
 
 fn introduce(narrator: &Narrator) {
-    narrator.say(
+    narrator.print(
         "\
-The departments are countries here: what those were called, and when, is easily looked up.
+The example uses countries as departments, because their names and dates are easy to check.
 
-   countries         an identity each: the number that one dials, +95 or +243
-   country_history   a version in a row: from which day until which a country had a name
-   people            Ada, Bob, Carol, Dave and Eve; they are invented, and so is Rita, the clerk
+   countries         the identities: the calling codes, such as +95 or +243
+   country_history   the versions: the names of a country, each with its period
+   people            Ada, Bob, Carol, Dave, Eve, and the clerk Rita. They are invented.
    person_audit      the log: who moved to which country on which day
 
-The log has no names of countries. It has the number and the day, and the name is looked up in
-the history. A version holds from the day valid_from until the day before valid_to, and valid_to
-is NULL while it still holds.
+The log does not contain the names of countries. It contains the code and the day, and queries join
+the name from the history. A version is valid from valid_from until the day before valid_to.
+valid_to is NULL while the version is still valid.
 
-country_history.country_id refers to countries, as ever. person_audit refers to country_history
-with a temporal foreign key: there has to be a version on that day, whatever it says.",
+country_history.country_id has an ordinary foreign key to countries. person_audit has a temporal
+foreign key to country_history: the country must have a version on the day of the entry.",
     );
 }
 
-/// Breaks a long sentence into lines, and says it.
+/// Prints a long sentence, wrapped into lines.
 fn quote(narrator: &Narrator, sentence: &str) {
     const WIDTH: usize = 92;
     let mut line = String::from("  >");
     for word in sentence.split_whitespace() {
         if line.chars().count() + 1 + word.chars().count() > WIDTH {
-            narrator.say(&line);
+            narrator.print(&line);
             line = String::from("  >");
         }
         line.push(' ');
         line.push_str(word);
     }
-    narrator.say(&line);
+    narrator.print(&line);
 }

@@ -1,4 +1,4 @@
-//! What the history is asked.
+//! Queries of the history.
 
 use std::collections::BTreeMap;
 
@@ -17,34 +17,32 @@ use crate::{facts, person};
 /// "Show me Bob's history of department changes."
 pub async fn history_of_bob(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
     narrator
-        .say("Where has Bob been? No more than a filter, and the join that finds the names:\n\n");
-    narrator.say(
+        .print("Where has Bob been? The query is a filter, and the join that finds the names:\n\n");
+    narrator.print(
         "PersonAudit::find().filter(person_audit::Column::PersonId.eq(bob))
     .find_also_version_at::<CountryHistory>([CountryId], ChangedOn)\n\n",
     );
     let bobs = PersonAudit::find().filter(person_audit::Column::PersonId.eq(BOB));
     let bobs = log::read(db, bobs).await?;
     log::show(narrator, &bobs);
-    let called: Vec<_> = bobs.iter().map(|line| line.called.as_str()).collect();
+    let names: Vec<_> = bobs.iter().map(|line| line.country_name.as_str()).collect();
     ensure(
-        called == ["Burma", "Czechoslovakia", "Zaire", "Myanmar"],
+        names == ["Burma", "Czechoslovakia", "Zaire", "Myanmar"],
         "Bob was in Burma, Czechoslovakia, Zaire and Myanmar",
     )?;
     ensure(
         bobs.first().map(|line| line.country) == bobs.last().map(|line| line.country),
         "Burma and Myanmar are one country",
     )?;
-    narrator.say(
-        "\nBurma and Myanmar are one country: +95. An entry is called what its day called it.",
-    );
+    narrator.print("\nBurma and Myanmar are one country: +95. Each entry has the name of its day.");
     Ok(())
 }
 
 /// "Show me everyone who was in the Engineering department on Jan 1, 2024."
-pub async fn everybody_in_burma(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
+pub async fn people_in_burma(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
     const NEW_YEAR: Date = day(1988, 1, 1);
-    narrator.say("\nWho was in \"Burma\" on 1 January 1988? The name is one of that day:\n\n");
-    narrator.say(
+    narrator.print("\nWho was in \"Burma\" on 1 January 1988? The query finds the name that was valid on that day:\n\n");
+    narrator.print(
         "CountryHistory::find_valid_at(1988-01-01).filter(Column::Name.eq(\"Burma\"))
     .join(..)    // to the country, and to the entries and their people\n\n",
     );
@@ -66,7 +64,7 @@ pub async fn everybody_in_burma(narrator: &Narrator, db: &DatabaseConnection) ->
         .into_tuple()
         .all(db)
         .await?;
-    narrator.say(&people.join(" and "));
+    narrator.print(&people.join(" and "));
     ensure(
         people == ["Ada", "Bob"],
         "Ada and Bob were in Burma on 1 January 1988",
@@ -75,12 +73,12 @@ pub async fn everybody_in_burma(narrator: &Narrator, db: &DatabaseConnection) ->
         .filter(Column::Name.eq("Burma"))
         .count(db)
         .await?;
-    ensure(found == 0, "nothing is called Burma today")?;
-    narrator.say("\nDave had left, and Carol came later. That nothing is called Burma today does not matter.");
+    ensure(found == 0, "no country has the name Burma today")?;
+    narrator.print("\nDave had left, and Carol came later. No country has the name Burma today, but the query still works.");
     Ok(())
 }
 
-/// The last entry of each person up to the end of a day: where they were then.
+/// The last entry of each person up to a day: where the person was on that day.
 fn last_entries(day: Date) -> SelectStatement {
     use person_audit::Column;
     Query::select()
@@ -93,24 +91,24 @@ fn last_entries(day: Date) -> SelectStatement {
         .take()
 }
 
-/// "Show me what the audit log looked like as of last Friday."
+/// "Show me the audit log as of last Friday."
 pub async fn log_of_that_friday(
     narrator: &Narrator,
     db: &DatabaseConnection,
     friday: &[log::Line],
 ) -> Result<(), Error> {
+    narrator.print("\nWhat was in the log on Friday, 16 May 1997? The entries up to that day:\n\n");
     narrator
-        .say("\nWhat did the log look like on Friday, 16 May 1997? Entries up to that day:\n\n");
-    narrator.say("PersonAudit::find().filter(person_audit::Column::ChangedOn.lte(1997-05-16))\n\n");
+        .print("PersonAudit::find().filter(person_audit::Column::ChangedOn.lte(1997-05-16))\n\n");
     let today = log::until(db, FRIDAY).await?;
     ensure(
         today == friday,
-        "the log until that Friday is what it was on that Friday",
+        "the log up to that Friday is the same as on that Friday",
     )?;
-    let zaire = today.iter().any(|line| line.called == "Zaire");
-    ensure(zaire, "the log of that Friday says Zaire")?;
-    narrator.say(&format!(
-        "The {} entries that Rita read in chapter 3, name by name: they say Zaire, and always will.",
+    let zaire = today.iter().any(|line| line.country_name == "Zaire");
+    ensure(zaire, "the log of that Friday contains the name Zaire")?;
+    narrator.print(&format!(
+        "The same {} entries as in chapter 3, with the same names. Bob's entry still has the name Zaire.",
         today.len()
     ));
     Ok(())
@@ -118,19 +116,19 @@ pub async fn log_of_that_friday(
 
 /// "Show me who renamed the Engineering department, and when."
 pub async fn who_renamed_zaire(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
-    narrator.say(
-        "\nWho renamed Zaire, and when? Two versions of one country that follow each other:\n\n",
+    narrator.print(
+        "\nWho renamed Zaire, and when? The query compares consecutive versions of a country:\n\n",
     );
-    narrator.say("CountryHistory::changes(Column::Name).from(\"Zaire\")\n\n");
+    narrator.print("CountryHistory::find_changes(Column::Name).from_value(\"Zaire\")\n\n");
     let changes = CountryHistory::find_changes(Column::Name)
         .from_value("Zaire")
         .all(db)
         .await?;
     let [change] = changes.as_slice() else {
-        return Err("Zaire was not renamed once".into());
+        return Err("Zaire was not renamed exactly once".into());
     };
-    let by = change.after.decided_by.as_deref().unwrap_or("nobody");
-    narrator.say(&format!(
+    let by = change.after.decided_by.as_deref().unwrap_or("-");
+    narrator.print(&format!(
         "{by}, on {}: to {}",
         change.after.valid_from, change.after.name
     ));
@@ -145,76 +143,80 @@ pub async fn who_renamed_zaire(narrator: &Narrator, db: &DatabaseConnection) -> 
         .all(db)
         .await?
         .pop()
-        .ok_or("nobody named it Zaire")?;
+        .ok_or("no change to the name Zaire")?;
     ensure(
         named.after.decided_by.as_deref() == Some("Mobutu"),
         "Mobutu named it Zaire",
     )?;
     ensure(
         named.before.name == change.after.name,
-        "Kabila gave it its old name back",
+        "Kabila restored the old name",
     )?;
-    narrator.say("(And .to(\"Zaire\") finds Mobutu.)");
+    narrator.print("(.to_value(\"Zaire\") finds the change by Mobutu.)");
     Ok(())
 }
 
-/// Renames leave the log alone, and so do ends and merges.
-pub async fn then_and_today(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
+/// Renames, ends and merges do not change the entries of the log.
+pub async fn names_then_and_today(
+    narrator: &Narrator,
+    db: &DatabaseConnection,
+) -> Result<(), Error> {
     let current = CountryHistory::find_current().all(db).await?;
     let names: BTreeMap<_, _> = current
         .into_iter()
         .map(|version| (version.country_id, version.name))
         .collect();
     let log = log::read(db, PersonAudit::find()).await?;
-    narrator.say(&format!("{:<29} {:<33} today", "", "on its day"));
+    narrator.print(&format!("{:<29} {:<33} today", "", "on its day"));
     for line in &log {
-        let today = names
-            .get(&line.country)
-            .map_or("(is no more)", String::as_str);
-        narrator.say(&format!(
+        let today = names.get(&line.country).map_or("(ended)", String::as_str);
+        narrator.print(&format!(
             "{}  {:<6} +{:<9} {:<33} {today}",
-            line.on, line.person, line.country, line.called
+            line.on, line.person, line.country, line.country_name
         ));
     }
     ensure(log.len() == facts::MOVES.len(), "every entry has a name")?;
     for (country, name) in [(BURMA, "Myanmar"), (DAHOMEY, "Benin")] {
         let today = names.get(&country).map(String::as_str);
-        ensure(today == Some(name), "the names of today are those of today")?;
+        ensure(today == Some(name), "the current names are those of today")?;
     }
-    let called = |name: &str| log.iter().filter(|line| line.called == name).count();
+    let entries_with = |name: &str| log.iter().filter(|line| line.country_name == name).count();
     ensure(
-        called("Burma") == 3 && called("Myanmar") == 2,
-        "three entries say Burma, and two Myanmar",
+        entries_with("Burma") == 3 && entries_with("Myanmar") == 2,
+        "three entries have the name Burma, and two have Myanmar",
     )?;
     ensure(
-        called("German Democratic Republic") == 2,
-        "a merge leaves the entries of the one that ended alone",
+        entries_with("German Democratic Republic") == 2,
+        "a merge does not change the entries of the country that ended",
     )?;
-    narrator.say(
-        "\nNot one entry was updated. The German Democratic Republic was merged into the Federal Republic,
-and Czechoslovakia ended; their entries still find what they were called.",
+    narrator.print(
+        "\nNo entry was updated. The German Democratic Republic was merged into the Federal Republic of
+Germany, and Czechoslovakia ended. Their entries still have the names of their days.",
     );
     Ok(())
 }
 
-/// Where nothing was true between two versions.
+/// Periods between two versions in which a country had none.
 pub async fn gaps(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
-    narrator.say("CountryHistory::find_gaps()\n\n");
+    narrator.print("CountryHistory::find_gaps()\n\n");
     let gaps = CountryHistory::find_gaps().all(db).await?;
     for gap in &gaps {
-        let from = gap.before.valid_to.ok_or("a gap begins with an end")?;
-        narrator.say(&format!(
+        let from = gap
+            .before
+            .valid_to
+            .ok_or("the version before a gap has no end")?;
+        narrator.print(&format!(
             "{}: from {from} until {}",
             gap.before.name, gap.after.valid_from
         ));
     }
     let [gap] = gaps.as_slice() else {
-        return Err("there is not one gap".into());
+        return Err("there is not exactly one gap".into());
     };
     ensure(
         gap.before.country_id == SYRIA && gap.after.valid_from == day(1961, 9, 28),
         "the gap is that of Syria",
     )?;
-    narrator.say("\nThat is no mistake: Syria was a part of the United Arab Republic then.");
+    narrator.print("\nThe gap is correct: Syria was part of the United Arab Republic then.");
     Ok(())
 }

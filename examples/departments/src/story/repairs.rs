@@ -1,4 +1,4 @@
-//! Mistakes that are found late.
+//! Corrections of past mistakes.
 
 use sea_orm::DatabaseConnection;
 use sea_orm::prelude::*;
@@ -10,13 +10,13 @@ use crate::country_history::{Column, Entity as CountryHistory};
 use crate::facts::{CABO_VERDE, CABO_VERDE_LATE, CAPE_VERDE, TURKEY, TURKIYE};
 use crate::person_audit::{self, Entity as PersonAudit};
 
-/// A name that was true for longer than was written down.
+/// Corrects the start of a version: the name was valid earlier than recorded.
 pub async fn a_day(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
-    narrator.say(
-        "Cabo Verde was called that a month before the day that she wrote down. Until now:\n\n",
+    narrator.print(
+        "Cabo Verde got its name a month before the day that Rita recorded. The entry before the correction:\n\n",
     );
     log::show(narrator, &to_cape_verde(db).await?);
-    narrator.say(
+    narrator.print(
         "\nCountryHistory::change(238).value(Column::Name, \"Cabo Verde\")
     .by(\"its government\").during(2013-10-24..2013-11-24)\n\n",
     );
@@ -28,20 +28,23 @@ pub async fn a_day(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), E
         .await?;
     let corrected = to_cape_verde(db).await?;
     log::show(narrator, &corrected);
-    let called: Vec<_> = corrected.iter().map(|line| line.called.as_str()).collect();
+    let names: Vec<_> = corrected
+        .iter()
+        .map(|line| line.country_name.as_str())
+        .collect();
     ensure(
-        called == ["Cabo Verde"],
-        "Carol's entry says Cabo Verde after the correction",
+        names == ["Cabo Verde"],
+        "Carol's entry has the name Cabo Verde after the correction",
     )?;
     let timeline = CountryHistory::find_timeline(CAPE_VERDE).all(db).await?;
     let starts: Vec<_> = timeline.iter().map(|version| version.valid_from).collect();
     ensure(
         starts.len() == 2 && starts.last() == Some(&CABO_VERDE),
-        "the month and what follows are one version",
+        "the added month is part of the version after it",
     )?;
-    narrator.say(
-        "\nThe entry was not touched. A rename leaves old entries as they are; that the history was wrong
-is another thing, and now they say what was true. The month and what follows are one version.",
+    narrator.print(
+        "\nThe entry itself was not updated. It has another name now because the history was corrected.
+The added month is part of the version after it.",
     );
     Ok(())
 }
@@ -51,10 +54,10 @@ async fn to_cape_verde(db: &DatabaseConnection) -> Result<Vec<log::Line>, Error>
     log::read(db, entries).await
 }
 
-/// A name that was written down wrongly.
+/// Corrects the spelling of a name.
 pub async fn a_spelling(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
-    narrator.say("\nAnd she has no ü on her keyboard: it never was Turkiye.\n\n");
-    narrator.say("CountryHistory::correct(90, 2022-06-01).value(Column::Name, \"Türkiye\")\n\n");
+    narrator.print("\nRita's keyboard has no ü. The name is Türkiye, not Turkiye:\n\n");
+    narrator.print("CountryHistory::correct(90, 2022-06-01).value(Column::Name, \"Türkiye\")\n\n");
     let version = CountryHistory::correct(TURKEY, TURKIYE)
         .value(Column::Name, "Türkiye")
         .by("its government")
@@ -67,10 +70,10 @@ pub async fn a_spelling(narrator: &Narrator, db: &DatabaseConnection) -> Result<
         .collect();
     ensure(
         names == ["Turkey", "Türkiye"] && version.valid_from == TURKIYE,
-        "the misspelt name is gone, and its days are what they were",
+        "the name is corrected, and the period is unchanged",
     )?;
-    narrator.say(&format!(
-        "{} from {} on: a change begins a version, and a correction does not.",
+    narrator.print(&format!(
+        "{} from {}: a change adds a version, a correction rewrites one.",
         version.name, version.valid_from
     ));
     Ok(())

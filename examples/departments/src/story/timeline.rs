@@ -1,4 +1,4 @@
-//! The history of all countries, drawn.
+//! The timeline of all countries.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::picture::{self, Bar};
 
 const YEARS: Range<i32> = 1945..2036;
 
-/// Draws it, in 100 columns.
+/// Draws the timeline, 100 characters wide.
 pub async fn draw(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
     let versions = CountryHistory::find()
         .order_by_asc(Column::ValidFrom)
@@ -26,10 +26,13 @@ pub async fn draw(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Er
             None => rows.push((version.country_id, vec![bar(version)])),
         }
     }
-    ensure(rows.len() == COUNTRIES.len(), "every country has a row")?;
-    narrator.say(&format!("\n     {}", picture::axis(&YEARS)));
+    ensure(
+        rows.len() == COUNTRIES.len(),
+        "every country has a row in the timeline",
+    )?;
+    narrator.print(&format!("\n     {}", picture::axis(&YEARS)));
     for (id, bars) in &rows {
-        narrator.say(&format!("+{id:<3} {}", picture::row(bars, &YEARS)));
+        narrator.print(&format!("+{id:<3} {}", picture::row(bars, &YEARS)));
     }
     Ok(())
 }
@@ -42,7 +45,7 @@ fn bar(version: &Model) -> Bar<'_> {
     }
 }
 
-/// The year of a day; the first one for what is earlier.
+/// The year of a day, or the first year of the timeline for an earlier day.
 fn year(of: Date) -> i32 {
     let since = of.years_since(day(YEARS.start, 1, 1)).unwrap_or_default();
     YEARS.start.saturating_add_unsigned(since)

@@ -1,4 +1,4 @@
-//! Everything that happened, in its order.
+//! Records the events in the order of their days.
 
 use sea_orm::prelude::Date;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseConnection, EntityTrait};
@@ -6,11 +6,11 @@ use sea_orm_archive::prelude::*;
 use storyteller::{Error, Narrator};
 
 use crate::country_history::{self, Column, Entity as CountryHistory};
-use crate::facts::{COUNTRIES, EVENTS, Event, MOVES, Move, PEOPLE, RITA, What};
+use crate::facts::{COUNTRIES, EVENTS, Event, EventKind, MOVES, Move, PEOPLE, RITA};
 use crate::{country, person, person_audit};
 
-/// Inserts what lasts: the people, and the numbers of the countries.
-pub async fn settle(db: &DatabaseConnection) -> Result<(), Error> {
+/// Inserts the people and the identities of the countries.
+pub async fn insert_people_and_countries(db: &DatabaseConnection) -> Result<(), Error> {
     let people = PEOPLE.map(|(id, name)| person::ActiveModel {
         id: Set(id),
         name: Set(name.to_owned()),
@@ -21,8 +21,8 @@ pub async fn settle(db: &DatabaseConnection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes down what happened on these days, and tells of the countries.
-pub async fn live(
+/// Records the events and moves of the given days, and prints the events.
+pub async fn record(
     narrator: &Narrator,
     db: &DatabaseConnection,
     days: impl Fn(Date) -> bool,
@@ -34,8 +34,8 @@ pub async fn live(
                 .insert(db)
                 .await?;
         }
-        let version = write_down(db, event).await?;
-        narrator.say(&format!("{}  {}", event.on, sentence(event, &version.name)));
+        let version = write_version(db, event).await?;
+        narrator.print(&format!("{}  {}", event.on, sentence(event, &version.name)));
     }
     for Move {
         on,
@@ -48,7 +48,7 @@ pub async fn live(
     Ok(())
 }
 
-/// An entry of the log, in Rita's hand.
+/// An entry of the log, written by Rita.
 pub fn entry(person: i32, country: i32, on: Date) -> person_audit::ActiveModel {
     person_audit::ActiveModel {
         person_id: Set(person),
@@ -59,23 +59,23 @@ pub fn entry(person: i32, country: i32, on: Date) -> person_audit::ActiveModel {
     }
 }
 
-/// Returns the version that begins, or that ends; of a merge the one that goes on.
-async fn write_down(
+/// Returns the version that starts or ends, or for a merge the version of the other country.
+async fn write_version(
     db: &DatabaseConnection,
     event: &Event,
 ) -> Result<country_history::Model, sea_orm_archive::Error> {
     let &Event { on, country, .. } = event;
-    match event.what {
-        What::Starts(name) => {
+    match event.kind {
+        EventKind::Starts(name) => {
             let start = CountryHistory::start(country).value(Column::Name, name);
             start.valid_from(on).exec(db).await
         }
-        What::Renamed(name, by) => {
+        EventKind::Renamed(name, by) => {
             let change = CountryHistory::change(country).value(Column::Name, name);
             change.by(by).valid_from(on).exec(db).await
         }
-        What::Ends => CountryHistory::end(country).at(on).exec(db).await,
-        What::MergesInto(other) => {
+        EventKind::Ends => CountryHistory::end(country).at(on).exec(db).await,
+        EventKind::MergesInto(other) => {
             let merge = CountryHistory::merge(country).into_identity(other);
             merge.at(on).exec(db).await
         }
@@ -84,10 +84,10 @@ async fn write_down(
 
 fn sentence(event: &Event, name: &str) -> String {
     let country = event.country;
-    match event.what {
-        What::Starts(_) => format!("start   +{country:<4} {name}"),
-        What::Renamed(_, by) => format!("change  +{country:<4} {name} ({by})"),
-        What::Ends => format!("end     +{country:<4} {name}"),
-        What::MergesInto(other) => format!("merge   +{country:<4} into +{other}, {name}"),
+    match event.kind {
+        EventKind::Starts(_) => format!("start   +{country:<4} {name}"),
+        EventKind::Renamed(_, by) => format!("change  +{country:<4} {name} ({by})"),
+        EventKind::Ends => format!("end     +{country:<4} {name}"),
+        EventKind::MergesInto(other) => format!("merge   +{country:<4} into +{other}, {name}"),
     }
 }

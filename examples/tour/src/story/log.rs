@@ -1,4 +1,4 @@
-//! The end of the story: the audit log has been listening.
+//! The last steps of the tour: reading the audit log.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use sea_orm_archive::prelude::*;
 
 use storyteller::{Error, Narrator, ensure};
 
-/// Tells who did what.
-pub async fn tell(
+/// Reads who changed what, and a row as of an earlier time.
+pub async fn run(
     narrator: &Narrator,
     db: &DatabaseConnection,
     archival: &Archival,
@@ -21,13 +21,14 @@ pub async fn tell(
     change_an_address(narrator, db).await?;
     let post = archival.root_key["id"]
         .as_i64()
-        .ok_or("the archival names no post")?;
-    tell_of_the_post(narrator, db, post).await?;
-    tell_as_it_was(narrator, db, post).await
+        .ok_or("the archival has no id of a post")?;
+    entries_of_the_post(narrator, db, post).await?;
+    post_as_of(narrator, db, post).await
 }
 
 async fn change_an_address(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
-    narrator.chapter("Somebody changes Carol's email. Who was it, when, and from what?");
+    narrator
+        .chapter("Carol's email was changed. Who changed it, when, and what was the old value?");
     let carol = user::Entity::find()
         .filter(user::Column::Name.eq("carol"))
         .one(db)
@@ -51,7 +52,7 @@ async fn change_an_address(narrator: &Narrator, db: &DatabaseConnection) -> Resu
             })
             .await?;
     }
-    narrator.say("user::Entity::find_changes_of(carol, user::Column::Email).order_by_asc(audit::Column::Id).all(&db)");
+    narrator.print("user::Entity::find_changes_of(carol, user::Column::Email).order_by_asc(audit::Column::Id).all(&db)");
     let changes = user::Entity::find_changes_of(id, user::Column::Email)
         .order_by_asc(audit::Column::Id)
         .all(db)
@@ -59,48 +60,53 @@ async fn change_an_address(narrator: &Narrator, db: &DatabaseConnection) -> Resu
     for entry in &changes {
         let change = entry
             .change_of(user::Column::Email)
-            .ok_or("no change of the email")?;
+            .ok_or("the entry has no change of the email")?;
         let new = change.new.unwrap_or_default();
         let change = match entry.operation {
             audit::Operation::Insert => format!("the row was inserted, with {new}"),
             _ => format!("{} -> {new}", change.old.unwrap_or_default()),
         };
-        narrator.say(&format!(
+        narrator.print(&format!(
             "{}  {:<8} {change}",
             entry.at.format("%H:%M:%S%.3f"),
             entry.actor.as_deref().unwrap_or("-"),
         ));
     }
-    let last = changes.last().ok_or("no entry")?;
-    ensure(last.actor.as_deref() == Some("support"), "it was support")?;
+    let last = changes
+        .last()
+        .ok_or("the audit log has no entry of the email")?;
+    ensure(
+        last.actor.as_deref() == Some("support"),
+        "the last change is by support",
+    )?;
     let request = last.request_id.clone().unwrap_or_default();
-    let whole = audit::Entity::find_by_request(request)
+    let entries = audit::Entity::find_by_request(request)
         .order_by_asc(audit::Column::Id)
         .all(db)
         .await?;
     ensure(
-        whole == std::slice::from_ref(last),
-        "that request did nothing else",
+        entries == std::slice::from_ref(last),
+        "the request has no other entry",
     )
 }
 
-async fn tell_of_the_post(
+async fn entries_of_the_post(
     narrator: &Narrator,
     db: &DatabaseConnection,
     post: i64,
 ) -> Result<(), Error> {
-    narrator.chapter("And what became of the first post?");
-    narrator.say("post::Entity::find_audit_by_id(..).order_by_asc(audit::Column::Id).all(&db)");
+    narrator.chapter("What happened to the first post?");
+    narrator.print("post::Entity::find_audit_by_id(..).order_by_asc(audit::Column::Id).all(&db)");
     let entries = post::Entity::find_audit_by_id(post)
         .order_by_asc(audit::Column::Id)
         .all(db)
         .await?;
     for entry in &entries {
-        narrator.say(&format!(
+        narrator.print(&format!(
             "{}  {:<8} by {:<8} {}",
             entry.at.format("%H:%M:%S%.3f"),
             format!("{:?}", entry.operation),
-            entry.actor.as_deref().unwrap_or("nobody"),
+            entry.actor.as_deref().unwrap_or("-"),
             entry
                 .archival_id
                 .map_or(String::new(), |id| format!("archival {id}")),
@@ -114,20 +120,16 @@ async fn tell_of_the_post(
                 audit::Operation::Archive,
                 audit::Operation::Restore,
             ],
-        "it was inserted, archived and restored",
+        "the post was inserted, archived and restored",
     )?;
     ensure(
         entries[1].actor.is_some() && entries[1].archival_id == entries[2].archival_id,
-        "it is known who archived it, and that the same came back",
+        "the entries have the actor of the archive, and the same archival for archive and restore",
     )
 }
 
-async fn tell_as_it_was(
-    narrator: &Narrator,
-    db: &DatabaseConnection,
-    post: i64,
-) -> Result<(), Error> {
-    narrator.chapter("Its title is changed now. What was it before?");
+async fn post_as_of(narrator: &Narrator, db: &DatabaseConnection, post: i64) -> Result<(), Error> {
+    narrator.chapter("The title of the post is changed. What was it before?");
     let model = post::Entity::find_by_id(post)
         .one(db)
         .await?
@@ -140,14 +142,24 @@ async fn tell_as_it_was(
         .order_by_asc(audit::Column::Id)
         .all(db)
         .await?;
-    let at = changes.last().ok_or("no entry of the change")?.at - Duration::from_micros(1);
-    let was = post::Entity::find_as_of(post, at)
+    let at = changes
+        .last()
+        .ok_or("the audit log has no entry of the title")?
+        .at
+        - Duration::from_micros(1);
+    let earlier = post::Entity::find_as_of(post, at)
         .one(db)
         .await?
-        .ok_or("there was no post")?;
-    narrator.say("post::Entity::find_as_of(.., then).one(&db)");
-    narrator.say(&format!("now {:?}, then {:?}", after.title, was.row.title));
-    ensure(was.row == before && !was.archived, "it is told as it was")?;
+        .ok_or("the post did not exist at that time")?;
+    narrator.print("post::Entity::find_as_of(.., then).one(&db)");
+    narrator.print(&format!(
+        "now {:?}, then {:?}",
+        after.title, earlier.row.title
+    ));
+    ensure(
+        earlier.row == before && !earlier.archived,
+        "the row as of that time is the row before the change",
+    )?;
     before.into_active_model().reset_all().update(db).await?;
     Ok(())
 }

@@ -12,7 +12,7 @@ pub enum Mood {
     Happy,
 }
 
-/// A tree of codes with parts below them, labels that are detached, and locks that block.
+/// A tree of codes with parts below them, labels with detach edges, and locks that block.
 pub mod code {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::{DeriveArchive, DeriveOptimisticLock};
@@ -125,7 +125,7 @@ macro_rules! alone {
 alone!(number, "numbers", i32);
 alone!(office, "offices", String);
 
-/// Read as text: of a type that it does not know the driver asks the catalog, in a statement that is not qualified.
+/// Read as text: for an unknown type the driver queries the catalog, with a statement that is not qualified.
 pub mod email {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveArchive;
@@ -193,7 +193,7 @@ pub mod mood_history {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// What refers to the version of a place that was valid at a time.
+/// Refers to the version of a place that was valid at a time.
 pub mod stay {
     use sea_orm::entity::prelude::*;
 

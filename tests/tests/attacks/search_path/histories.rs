@@ -117,7 +117,7 @@ pub async fn history(db: &DatabaseConnection) {
         matches!(error, Error::Conflict(ConflictError::LaterVersion { .. })),
         "{error}"
     );
-    // Another row needs the version.
+    // A row refers to the version.
     let end = "update place_history set valid_to = '2024-01-03Z' where valid_from = '2024-01-01Z'";
     let error = db.execute_unprepared(end).await.unwrap_err().to_string();
     assert!(error.contains("violates temporal foreign key"), "{error}");

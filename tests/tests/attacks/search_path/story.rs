@@ -16,7 +16,7 @@ use sea_orm_migration::schema::string_len;
 use super::entities::{Mood, code, email, label, number, office, part};
 use super::histories;
 
-/// The tables. No expression in them: what the author of a migration writes, PostgreSQL looks up on the author's path.
+/// The tables, without unqualified expressions: PostgreSQL resolves those on the path of the migration's author.
 const TABLES: &str = "
     create table codes (id varchar(20) primary key, parent_id varchar(20) references codes on delete cascade,
         title varchar(30) not null unique, feeling mood not null, version int not null default 0);
@@ -146,7 +146,7 @@ async fn migrate(db: &DatabaseConnection, role: &str) {
     .await;
     manager.sync_archived_table("codes").await.unwrap();
     manager.reset_id_sequence("numbers").await.unwrap();
-    // All of it once more: it is there, and compared.
+    // Call them again: the objects exist, and are compared.
     manager.install_archive().await.unwrap();
     manager.install_audit().await.unwrap();
     manager.audit_table(audited()).await.unwrap();
@@ -171,7 +171,7 @@ async fn archive(db: &DatabaseConnection) {
     let restore = || code::Entity::restore_by_id("a");
     assert!(restore().preview(db).await.unwrap().conflicts.is_empty());
     assert_eq!(restore().exec(db).await.unwrap().relinked, 1);
-    // In a transaction of the caller's, where savepoints are.
+    // In a transaction of the caller, which uses savepoints.
     let transaction = db.begin().await.unwrap();
     let archival = code::Entity::archive_by_id("a")
         .exec(&transaction)
@@ -179,7 +179,7 @@ async fn archive(db: &DatabaseConnection) {
         .unwrap();
     archival.restore(&transaction).await.unwrap();
     transaction.commit().await.unwrap();
-    // A label that is archived after its link was cut comes back without it.
+    // A label that is archived after it was detached is restored without its link.
     let archival = code::Entity::archive_by_id("a").exec(db).await.unwrap();
     let of_label = label::Entity::archive_by_id("one").exec(db).await.unwrap();
     archival.restore(db).await.unwrap();
@@ -222,7 +222,7 @@ async fn many(db: &DatabaseConnection) {
     }
 }
 
-/// What is refused is refused for its own reason, which takes queries of its own.
+/// Each kind of refusal needs queries of its own.
 async fn refusals(db: &DatabaseConnection) {
     run(db, "insert into locks values ('lock', 'd')").await;
     let error = code::Entity::archive_by_id("d").exec(db).await.unwrap_err();

@@ -1,10 +1,10 @@
-//! Functions and operators of a stranger, in a schema at the end of the search path.
+//! Functions and operators of an attacker, in a schema at the end of the search path.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 
-/// The types of the tables, and an archive table of everything that the crates call by name.
+/// Creates the types of the tables, and a hostile function or operator for every name that the crates call.
 pub async fn set(db: &DatabaseConnection) -> Result<(), DbErr> {
     db.execute_unprepared(
         "create extension citext; create type mood as enum ('sad', 'happy'); create domain code as varchar(20)",
@@ -23,8 +23,8 @@ fn array(names: &BTreeSet<String>) -> String {
     format!("array[{}]", names.join(", "))
 }
 
-/// Everything that looks like a call or an operator in the sources, which contain every statement that is sent and
-/// every function that is installed. What PostgreSQL has none of that name of, gets no archive table.
+/// The names in the sources that have the form of a call or an operator. The sources contain every statement that is
+/// sent and every function that is installed. Names that PostgreSQL does not have are skipped later.
 fn called() -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut functions, mut operators) = (BTreeSet::new(), BTreeSet::new());
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
@@ -40,7 +40,7 @@ fn called() -> (BTreeSet<String>, BTreeSet<String>) {
         );
     }
     assert!(functions.contains("jsonb_build_object") && operators.contains("<@"));
-    // What LIKE and its negation call.
+    // The operators of LIKE and its negation.
     operators.extend(["~~", "!~~"].map(str::to_owned));
     (functions, operators)
 }

@@ -1,5 +1,5 @@
--- For every function and operator of $1 and $2 an archive table in the schema "hostile" that raises an error: of exactly the
--- types of a call where PostgreSQL's own would have to convert an argument, or is polymorphic.
+-- For every name in the arrays below: functions and operators in the schema "hostile" that raise an error, with exactly
+-- the argument types for which PostgreSQL's own would have to convert an argument, or is polymorphic.
 create schema hostile;
 grant usage on schema hostile to public;
 create sequence hostile.calls;
@@ -9,7 +9,7 @@ do $trap$
 declare
     functions constant name[] := {functions};
     operators constant name[] := {operators};
-    -- What a column, an element of the catalog or a literal of ours may be.
+    -- The types of columns, elements of the catalog and literals in our statements.
     core constant oid[] := array['oid', 'regclass', 'regtype', 'regnamespace', 'regproc', 'regrole', 'name', 'text', 'varchar',
         'bpchar', '"char"', 'int2', 'int4', 'int8', 'bool', 'jsonb', 'public.mood', 'public.citext', 'public.code']::regtype[];
     scalars constant oid[] := core || array['numeric', 'uuid', 'timestamptz', 'timestamp', 'date', 'json', 'xid', 'tid', 'tstzrange',
@@ -39,7 +39,7 @@ begin
     end loop;
 
     create temporary table wanted (name name, arguments oid[], is_variadic boolean) on commit drop;
-    -- Each argument is of its own type, or of one that is converted to it, or of any where it is polymorphic.
+    -- Each argument has the declared type, a type that is converted to it, or any type where it is polymorphic.
     for found in
         select distinct p.proname, array(select a from unnest(p.proargtypes) as a) as arguments, p.provariadic
         from pg_proc as p
@@ -73,7 +73,7 @@ begin
                 where (select typtype <> 'p' or typname = 'record' from pg_type where oid = a.type)
                   and (t = a.type
                        or exists (select from pg_cast as x where x.castsource = t and x.casttarget = a.type and x.castcontext = 'i')
-                       -- A domain is its base type, and what is to become text is mostly a varchar.
+                       -- A domain counts as its base type. Arguments for text are mostly varchar.
                        or a.type = 'text'::regtype and t = 'public.code'::regtype)
             ) as c (type)
             where c.type is not null and c.type <> 0
@@ -86,7 +86,7 @@ begin
         )
         select found.proname, b.arguments, false from (
             select arguments from combined where place = cardinality(found.arguments) limit 1000) as b;
-        -- Any number of arguments of any type, after those that are fixed.
+        -- Any number of arguments of any type, after the fixed ones.
         if found.provariadic <> 0 then
             insert into wanted
             with recursive fixed as (select found.arguments[1:cardinality(found.arguments) - 1] as types),

@@ -1,7 +1,7 @@
 -- The tables that `sea-orm-cli generate entity --with-serde both --entity-format dense|compact
 -- --model-extra-derives sea_orm_archive::DeriveArchive
--- --model-extra-attributes 'archive(deleted_by = "i64")'` was given to write `dense` and `compact`.
--- What it wrote is not edited.
+-- --model-extra-attributes 'archive(deleted_by = "i64")'` generated `dense` and `compact` from.
+-- The generated files are not edited.
 
 create type post_status as enum ('draft', 'published');
 

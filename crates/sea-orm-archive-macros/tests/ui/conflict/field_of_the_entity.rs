@@ -1,4 +1,4 @@
-//! The field is taken, and so is named after its column, which is not an identifier.
+//! The entity has the field already, so the added field is named after its column, which is not an identifier.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::DeriveArchive;

@@ -21,7 +21,7 @@ mod given {
 
     #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive)]
     #[sea_orm(table_name = "posts")]
-    #[archive(table_name = "a_table_whose_name_is_so_long_that_no_prefix_can_go_before_it_any_more", deleted_at_column = "a_table_whose_name_is_so_long_that_no_prefix_can_go_before_it_any_more")]
+    #[archive(table_name = "a_table_whose_name_is_so_long_that_no_prefix_can_go_before_it_anywhere", deleted_at_column = "a_table_whose_name_is_so_long_that_no_prefix_can_go_before_it_anywhere")]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,

@@ -1,4 +1,4 @@
-//! The one error is that the child has no archive.
+//! The only error is that the child has no archive.
 
 mod author {
     use sea_orm::entity::prelude::*;

@@ -1,4 +1,4 @@
-//! Two misspelled options are two errors, and whatever uses the archive table is none.
+//! Two misspelled options are two errors. Code that uses the deleted entity has none.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::DeriveArchive;

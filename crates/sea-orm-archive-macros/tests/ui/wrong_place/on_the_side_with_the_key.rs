@@ -1,4 +1,4 @@
-//! A post points at its author: archiving a post leaves the author alone.
+//! A post references its author, so archiving a post does not affect the author.
 
 mod author {
     use sea_orm::entity::prelude::*;

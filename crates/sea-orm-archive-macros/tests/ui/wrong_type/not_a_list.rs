@@ -1,4 +1,4 @@
-//! Attributes that are no list of options.
+//! Attributes that are not a list of options.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::DeriveArchive;

@@ -17,7 +17,7 @@ use crate::{
     work::Work,
 };
 
-/// Creates the foreign key that `wanted` describes, unless it is there, and checks the rows.
+/// Creates the foreign key that `wanted` describes, or replaces its functions where it exists, and checks the rows.
 pub(crate) async fn create(work: &Work, wanted: &TemporalForeignKey) -> Result<(), DbErr> {
     histories::require(work).await?;
     feature::forget_dropped(work).await?;
@@ -26,8 +26,8 @@ pub(crate) async fn create(work: &Work, wanted: &TemporalForeignKey) -> Result<(
     let table = existing_table(work, &history_name).await?;
     let Some(history) = histories::find(work, &table.id).await? else {
         return Err(DbErr::Migration(format!(
-            "{} is not registered as a history: call `manager.create_history_table(..)`, which takes a table that \
-             is there already as it is",
+            "{} is not registered as a history: call `manager.create_history_table(..)`, which also registers an \
+             existing table",
             table.id
         )));
     };
@@ -57,7 +57,7 @@ pub(crate) async fn create(work: &Work, wanted: &TemporalForeignKey) -> Result<(
     tenancy::refresh_foreign_keys(work).await
 }
 
-/// A table of this name, locked against writes.
+/// The table of this name, locked against writes.
 async fn existing_table(work: &Work, name: &str) -> Result<Table, DbErr> {
     let found = work.table(name).await?;
     let is_table = found.is_some_and(|table| ["r", "p"].contains(&table.kind.as_str()));
@@ -67,7 +67,7 @@ async fn existing_table(work: &Work, name: &str) -> Result<Table, DbErr> {
     work.existing_table(name).await
 }
 
-/// The name that is given, or one made from the table and its columns.
+/// The declared name, or one derived from the table and its columns.
 fn constraint_name(wanted: &TemporalForeignKey, child: &Table) -> Result<String, DbErr> {
     if let Some(name) = &wanted.name {
         name::check(name)?;
@@ -82,7 +82,7 @@ fn constraint_name(wanted: &TemporalForeignKey, child: &Table) -> Result<String,
     Ok(derived(&columns.join("_"), "_fkey"))
 }
 
-/// Refuses a child that the triggers cannot look after, or whose columns do not fit the history.
+/// Refuses a child whose rows the triggers could not all check, or whose columns do not fit the history.
 fn verify(
     wanted: &TemporalForeignKey,
     child: &Table,
@@ -134,13 +134,13 @@ fn verify_type(child: &Table, column: &str, table: &Table, target: &str) -> Resu
             child.id, found.sql_type, table.id, target.name, target.sql_type
         ))),
         None => Err(DbErr::Migration(format!(
-            "{} has no column \"{target}\" any more, which it is registered with",
+            "{} no longer has the column \"{target}\", with which it is registered",
             table.id
         ))),
     }
 }
 
-/// The number of the foreign key, which is a new one where it is not there yet.
+/// The id of the foreign key, which is registered if it does not exist yet.
 async fn register_once(
     work: &Work,
     wanted: &TemporalForeignKey,
@@ -165,7 +165,7 @@ async fn register_once(
         return Ok(found.id);
     }
     Err(DbErr::Migration(format!(
-        "{} has a temporal foreign key \"{name}\" already, of ({}) at ({}): give this one another name with \
+        "{} already has a temporal foreign key \"{name}\", of ({}) at ({}): give this one another name with \
          `.name(\"..\")`, or drop the other one first",
         child.id,
         found.columns.join(", "),
@@ -173,7 +173,7 @@ async fn register_once(
     )))
 }
 
-/// The triggers would refuse every write, since they run as their owner.
+/// Refuses tables that run code of other roles: the triggers run as their owner, and would refuse every write.
 async fn refuse_others_code(work: &Work, foreign_key: &ForeignKey<'_>) -> Result<(), DbErr> {
     let history = foreign_key.history;
     for table in [&foreign_key.child.id, &history.id, &history.identity] {
@@ -207,7 +207,7 @@ async fn refuse_unmatched(work: &Work, foreign_key: &ForeignKey<'_>) -> Result<(
     )))
 }
 
-/// The index that finds the rows that need a version.
+/// Creates the index that finds the rows that need a version.
 async fn create_index(work: &Work, foreign_key: &ForeignKey<'_>) -> Result<(), DbErr> {
     let columns: Vec<String> = foreign_key
         .columns
@@ -228,13 +228,12 @@ async fn create_index(work: &Work, foreign_key: &ForeignKey<'_>) -> Result<(), D
     .await
 }
 
-/// What the index is called; another table may have a foreign key of the same name.
+/// The name of the index. It contains the id, because another table may have a foreign key of the same name.
 fn index_name(name: &str, id: i64) -> String {
     derived(name, &format!("_{id}_idx"))
 }
 
-/// Drops the foreign key of `child` called `name`, where there is one, with the index that was made for
-/// it.
+/// Drops the foreign key of `child` called `name`, if it exists, with the index that was created for it.
 pub(crate) async fn drop_one(work: &Work, child: &str, name: &str) -> Result<(), DbErr> {
     if !histories::is_installed(work).await? {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What a migration says of a temporal foreign key.
+//! What a migration declares about a temporal foreign key.
 
 use sea_orm_migration::{
     DbErr,
@@ -7,10 +7,10 @@ use sea_orm_migration::{
 
 /// A foreign key to the version of an identity that was valid at a time.
 ///
-/// A row of the child refers to an identity and to a time of its own: an instant, or a period that
+/// A row of the child refers to an identity at a time: an instant, or a period that
 /// versions must cover without a gap. As with MATCH SIMPLE, a row with NULL in a column of the identity,
-/// in the instant or in the start of the period refers to nothing and is not checked; NULL as the end
-/// of a period means for ever.
+/// in the instant or in the start of the period refers to nothing and is not checked. NULL as the end
+/// of a period means that it has no end.
 ///
 /// ```
 /// use sea_orm_archive_migration::TemporalForeignKey;
@@ -51,31 +51,31 @@ impl TemporalForeignKey {
         }
     }
 
-    /// A version must be valid at the instant in this column of the child.
+    /// Requires a version that is valid at the instant in this column of the child.
     pub fn at(mut self, column: impl Into<String>) -> Self {
         self.time = vec![column.into()];
         self
     }
 
-    /// Versions must cover the whole period between these columns of the child, the end not included.
+    /// Requires versions that cover the whole period between these columns of the child, the end excluded.
     pub fn during(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
         self.time = vec![from.into(), to.into()];
         self
     }
 
-    /// The history whose versions are meant.
+    /// Sets the history that it refers to.
     pub fn references(mut self, history: impl IntoTableRef) -> Self {
         self.history = Some(history.into_table_ref());
         self
     }
 
-    /// Calls the foreign key this, and not after its table and columns.
+    /// Sets the name of the foreign key, instead of one derived from its table and columns.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// The history, and the columns that a definition cannot do without.
+    /// The history. Refuses a definition without columns, time or history.
     pub(crate) fn complete(&self) -> Result<&TableRef, DbErr> {
         let missing = |what: &str| {
             DbErr::Migration(format!(

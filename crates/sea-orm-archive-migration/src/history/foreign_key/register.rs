@@ -1,4 +1,4 @@
-//! `archive.temporal_foreign_key`: which tables refer to which histories.
+//! `archive.temporal_foreign_key`: the temporal foreign keys, each with its child and its history.
 
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_archive_postgres::schema;
@@ -11,7 +11,7 @@ use crate::{
     work::Work,
 };
 
-/// A temporal foreign key that is there.
+/// A registered temporal foreign key.
 #[derive(Clone, Debug)]
 pub(crate) struct Registered {
     pub(crate) id: i64,
@@ -20,22 +20,22 @@ pub(crate) struct Registered {
     pub(crate) history: i64,
     pub(crate) columns: Vec<String>,
     pub(crate) time: Vec<String>,
-    /// `schema.table`, as people write it.
+    /// `schema.table`, without quotes.
     pub(crate) child: String,
 }
 
-/// What the triggers of a temporal foreign key look after.
+/// The events that fire the triggers of a temporal foreign key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// Of the child.
+    /// INSERT on the child.
     Insert,
-    /// Of the child.
+    /// UPDATE on the child.
     Update,
-    /// Of the history.
+    /// UPDATE on the history.
     Shorten,
-    /// Of the history.
+    /// DELETE on the history.
     Delete,
-    /// Of the history.
+    /// TRUNCATE on the history.
     Truncate,
 }
 
@@ -48,8 +48,8 @@ impl Event {
         Self::Truncate,
     ];
 
-    /// What its trigger and its function are called. The number tells the functions of two tables
-    /// apart whose foreign keys have the same name.
+    /// The name of its trigger and its function. It contains the id, because two tables may have foreign keys of the
+    /// same name.
     pub(crate) fn name(self, name: &str, id: i64) -> String {
         let event = match self {
             Self::Insert => "insert",
@@ -78,7 +78,7 @@ pub(crate) async fn find(
     Ok(found.into_iter().next())
 }
 
-/// The foreign keys whose tables are there.
+/// The foreign keys whose tables exist.
 pub(crate) async fn live(work: &Work) -> Result<Vec<Registered>, DbErr> {
     select(work, "c.oid IS NOT NULL AND h.oid IS NOT NULL").await
 }
@@ -100,7 +100,7 @@ fn read(row: &QueryResult) -> Result<Registered, DbErr> {
     })
 }
 
-/// Registers a foreign key, and returns its number.
+/// Registers a foreign key, and returns its id.
 pub(crate) async fn add(
     work: &Work,
     child: &TableId,
@@ -123,11 +123,11 @@ pub(crate) async fn add(
     Ok(id)
 }
 
-/// Forgets a foreign key, and drops its functions and with them its triggers.
+/// Removes a foreign key from the register, and drops its functions together with its triggers.
 pub(crate) async fn remove(work: &Work, foreign_key: &Registered) -> Result<(), DbErr> {
     for event in Event::ALL {
         let function = event.name(&foreign_key.name, foreign_key.id);
-        // CASCADE reaches nothing but the triggers that run it.
+        // Only the triggers depend on the function, so CASCADE drops nothing else.
         work.run(&format!(
             "DROP FUNCTION IF EXISTS archive.{}() CASCADE",
             quote(&function)
@@ -141,20 +141,19 @@ pub(crate) async fn remove(work: &Work, foreign_key: &Registered) -> Result<(), 
     .await
 }
 
-/// Forgets the foreign keys between tables that were dropped without a word to the register, and whose names no tables
-/// have.
+/// Removes the foreign keys of which a table was dropped without the migration helpers, and no table has its name.
 pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     if !is_installed(work).await? {
         return Ok(());
     }
     forget(
         work,
-        "archive.is_gone(k.child) OR archive.is_gone(k.history)",
+        "archive.is_dropped(k.child) OR archive.is_dropped(k.history)",
     )
     .await
 }
 
-/// Forgets those of this name in whose child's place `child` is, or whose history's place `history` has.
+/// Removes the foreign keys called `name` whose dropped child `child` replaced, or whose dropped history `history` replaced.
 pub(crate) async fn take_over(
     work: &Work,
     child: &TableId,
@@ -164,8 +163,8 @@ pub(crate) async fn take_over(
     let history = history.map_or("NULL".to_owned(), |history| history.oid.to_string());
     let condition = format!(
         "k.name = {name}
-         AND (archive.is_gone(k.child, {child}::oid)
-              OR k.child = {child}::oid AND archive.is_gone(k.history, {history}::oid)
+         AND (archive.is_dropped(k.child, {child}::oid)
+              OR k.child = {child}::oid AND archive.is_dropped(k.history, {history}::oid)
               OR k.child = {child}::oid AND {history} IS NULL AND h.oid IS NULL)",
         name = literal(name),
         child = child.oid,
@@ -180,7 +179,7 @@ async fn forget(work: &Work, condition: &str) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Refuses to go on while a foreign key points at `history`.
+/// Refuses while a foreign key refers to `history`.
 pub(crate) async fn refuse_dependents(work: &Work, history: &TableId) -> Result<(), DbErr> {
     match select(work, &format!("k.history = {}", history.oid))
         .await?

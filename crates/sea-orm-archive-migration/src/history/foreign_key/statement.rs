@@ -16,9 +16,9 @@ pub(crate) struct ForeignKey<'a> {
     pub(crate) name: &'a str,
     pub(crate) child: &'a Table,
     pub(crate) history: &'a History,
-    /// In the child, in the order of the history's identity columns.
+    /// The columns of the child, in the order of the identity columns of the history.
     pub(crate) columns: &'a [String],
-    /// In the child: the instant, or the start and the end of the period.
+    /// The columns of the child with the instant, or with the start and the end of the period.
     pub(crate) time: &'a [String],
 }
 
@@ -43,7 +43,7 @@ impl ForeignKey<'_> {
 
     fn trigger(&self, event: Event) -> String {
         let rows = match event {
-            // A trigger for each row comes to each partition, to those of tomorrow, too.
+            // PostgreSQL creates row triggers on every partition, also on later ones.
             Event::Insert if self.by_row() => "AFTER INSERT ON {table} FOR EACH ROW",
             Event::Update if self.by_row() => "AFTER UPDATE ON {table} FOR EACH ROW",
             Event::Insert => {
@@ -78,11 +78,11 @@ impl ForeignKey<'_> {
         self.child.kind == "p"
     }
 
-    /// What stands in a template for `{name}`.
+    /// The value of the place `{name}` of a template.
     ///
-    /// In the templates "n" is a row of the child, new, and "c" one that is there; "w" is what a row of
-    /// the child wants: id_1, .., starts and ends. "h" is a version, "o" one that was, and "g" one that
-    /// left times uncovered.
+    /// Aliases in the templates: "n" is a new row of the child, "c" an existing one, and "w" what a row of the child
+    /// requires: id_1, .., starts and ends. "h" is a version, "o" an old version, and "g" an old version whose period
+    /// is no longer covered completely.
     fn value(&self, name: &str, event: Option<Event>) -> Option<String> {
         let history = self.history;
         Some(match name {
@@ -135,7 +135,7 @@ impl ForeignKey<'_> {
             "h_is_w" => self.pairs(|column, id| column.equal(&column.of("h"), &format!("w.{id}"))),
             "h_is_o" => self.pairs(|column, id| column.equal(&column.of("h"), &format!("o.{id}"))),
             "c_is_g" => self.child_pairs("c", "g"),
-            "h_stands" => self.stands("h"),
+            "h_is_current" => self.not_corrected("h"),
             "h_overlaps_w" => self.overlaps("w", self.time.len() == 1),
             "h_overlaps_o" => self.overlaps("o", false),
             "c_needs_g" => self.needs_lost(),
@@ -157,7 +157,7 @@ impl ForeignKey<'_> {
             "history_is_trusted" => is_trusted(&history.id),
             "child_is_trusted" => is_trusted(&self.child.id),
             "child_is_readable" => self.child_is_readable(),
-            "child_is_gone" => format!(
+            "child_is_dropped" => format!(
                 "EXISTS (SELECT FROM archive.temporal_foreign_key AS k WHERE k.id = {} \
                  AND NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = k.child))",
                 self.id
@@ -166,7 +166,7 @@ impl ForeignKey<'_> {
         })
     }
 
-    /// The condition that the role that acts may read the rows of the child, and so may be shown one in an error.
+    /// The condition that the current role may read the rows of the child, so that an error may show one.
     fn child_is_readable(&self) -> String {
         let key = self.child.key.iter().map(|column| &column.name);
         let columns: Vec<_> = self.columns.iter().chain(self.time).chain(key).collect();
@@ -179,7 +179,7 @@ impl ForeignKey<'_> {
         )
     }
 
-    /// What the rows that a statement wrote refer to, where they did not before.
+    /// What the rows that a statement wrote refer to, without what they referred to before.
     fn wanted(&self, event: Option<Event>) -> String {
         let select = |rows: String, alias: &str| {
             format!(
@@ -198,17 +198,14 @@ impl ForeignKey<'_> {
         }
     }
 
-    /// The periods that versions had before the statement, and have no more.
+    /// The periods that versions had before the statement and no longer have.
     fn ended(&self, event: Option<Event>) -> String {
         let history = self.history;
         let select = |rows: &str, alias: &str| {
             let columns = self.numbered(|column| column.of(alias));
-            let standing = match self.stands(alias) {
-                standing if standing.is_empty() => standing,
-                standing => standing.replacen(" AND ", " WHERE ", 1),
-            };
+            let not_corrected = self.not_corrected(alias).replacen(" AND ", " WHERE ", 1);
             format!(
-                "SELECT {columns}, {alias}.{} AS starts, {alias}.{} AS ends FROM {rows} AS {alias}{standing}",
+                "SELECT {columns}, {alias}.{} AS starts, {alias}.{} AS ends FROM {rows} AS {alias}{not_corrected}",
                 quote(&history.valid_from),
                 quote(&history.valid_to)
             )
@@ -220,7 +217,7 @@ impl ForeignKey<'_> {
         }
     }
 
-    /// The rows of the transition table, or the one row that a trigger for each row has.
+    /// The rows of the transition table, or the row of a row trigger.
     fn rows(&self, row: &str, table: &str) -> String {
         if !self.by_row() {
             return table.to_owned();
@@ -236,7 +233,7 @@ impl ForeignKey<'_> {
         format!("(SELECT {})", columns.join(", "))
     }
 
-    /// What a row of the child wants, from its own columns.
+    /// The identity and the time that a row of the child refers to.
     fn wants(&self, alias: &str) -> String {
         let mut columns = self
             .columns
@@ -249,7 +246,7 @@ impl ForeignKey<'_> {
         wanted
     }
 
-    /// The condition that a row of the child refers to anything: MATCH SIMPLE.
+    /// The condition that a row of the child refers to an identity, as with MATCH SIMPLE.
     fn refers(&self, alias: &str) -> String {
         let columns: Vec<_> = self
             .columns
@@ -270,8 +267,8 @@ impl ForeignKey<'_> {
         format!("{identity} AND {starts}{}", ends.unwrap_or_default())
     }
 
-    /// The condition that the lost times of "g" hold something of what a row of the child refers to.
-    /// The bounds come first: they are what the index of the child is read by.
+    /// The condition that the lost times of "g" overlap the time that a row of the child refers to.
+    /// The bounds come first, because the index of the child serves them.
     fn needs_lost(&self) -> String {
         let starts = quote(&self.time[0]);
         let before = format!("c.{starts} <= coalesce(upper(g.lost), 'infinity')");
@@ -290,15 +287,15 @@ impl ForeignKey<'_> {
         }
     }
 
-    /// The condition that the version "h" overlaps the period of `alias`, for which it has to be read by
-    /// its start: from the last version that starts before the period. For an instant that one is all.
+    /// The condition that the version "h" overlaps the period of `alias`. The index finds versions by their start, so
+    /// they are read from the last version that starts before the period. For an instant that is the only one.
     fn overlaps(&self, alias: &str, instant: bool) -> String {
         let from = quote(&self.history.valid_from);
         let same = self.pairs(|column, id| column.equal(&column.of("p"), &format!("{alias}.{id}")));
         let before = format!(
             "(SELECT max(p.{from}) FROM {} AS p WHERE {same} AND p.{from} <= {alias}.starts{})",
             self.history.id.sql(),
-            self.stands("p")
+            self.not_corrected("p")
         );
         if instant {
             return format!("h.{from} = {before}");
@@ -308,8 +305,8 @@ impl ForeignKey<'_> {
         )
     }
 
-    /// The condition that a version has not been corrected, where corrected ones are kept.
-    fn stands(&self, alias: &str) -> String {
+    /// The condition that a version has not been corrected, in a bitemporal history.
+    fn not_corrected(&self, alias: &str) -> String {
         match &self.history.recorded {
             Some((_, to)) => format!(" AND {alias}.{} IS NULL", quote(to)),
             None => String::new(),
@@ -325,14 +322,14 @@ impl ForeignKey<'_> {
         self.object(key.map(|name| (name, format!("{alias}.{}", quote(name)))))
     }
 
-    /// The identity that `alias` has as id_1, .., under its names in the child.
+    /// The identity of `alias`, which has the columns id_1, .., with the names of the columns of the child.
     fn identity_text(&self, alias: &str) -> String {
         let ids = (1..).map(|number| format!("{alias}.id_{number}"));
         self.object(self.columns.iter().zip(ids))
     }
 
-    /// `{"id": 42}` as text, of columns of the child. It is written by the owner of the function, so a cast to json that
-    /// somebody made for a type of theirs must not run: such a value is written by the type's output function.
+    /// Columns of the child as the text of a JSON object, such as `{"id": 42}`. It is written as the owner of the function,
+    /// so a cast to json that the owner of a type has defined must not run. `format` calls the output function of the type.
     fn object<'n>(&self, columns: impl Iterator<Item = (&'n String, String)>) -> String {
         let pairs: Vec<_> = columns
             .map(|(name, value)| {
@@ -364,7 +361,7 @@ impl ForeignKey<'_> {
         ids.join(", ")
     }
 
-    /// The columns of the identity as id_1, ..
+    /// The columns of the identity, as id_1, ..
     fn numbered(&self, mut of: impl FnMut(&IdentityColumn) -> String) -> String {
         let columns: Vec<_> = (1..)
             .zip(&self.history.columns)
@@ -392,7 +389,8 @@ impl ForeignKey<'_> {
     }
 }
 
-/// Raises unless no query of the table runs code of another role. By its name, as the queries find it.
+/// Raises an error where queries of the table would run code of another role. The table is found by its name, as in the
+/// queries.
 fn is_trusted(table: &TableId) -> String {
     format!("archive.stays_trusted({}::regclass)", literal(&table.sql()))
 }

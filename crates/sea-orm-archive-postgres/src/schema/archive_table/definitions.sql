@@ -1,6 +1,6 @@
--- The columns of the table $1 as SQL that would add them to its archive table, read with an empty search_path.
--- An archive table's column is plain. What fills it for rows that are already archived is "source": what a
--- generated column computes, the sequence of an identity column, or the default.
+-- The columns of the table $1 as SQL that would add them to its archive table, read with an empty search_path. The columns of
+-- an archive table are plain. "source" fills them for rows that are already archived: the expression of a generated column,
+-- the sequence of an identity column, or the default.
 SELECT a.attname::text AS column_name,
        format_type(a.atttypid, a.atttypmod)
            || CASE WHEN l.oid IS NULL OR a.attcollation = t.typcollation THEN ''

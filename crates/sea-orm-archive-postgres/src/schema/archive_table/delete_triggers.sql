@@ -1,5 +1,5 @@
 ,
--- After the parts of mark_wanted.sql.
+-- Follows the parts of mark_wanted.sql.
 present AS (
     SELECT t.tgrelid AS relation, t.tgname AS trigger,
            t.tgenabled OPERATOR(pg_catalog.=) 'A' AND t.tgfoid OPERATOR(pg_catalog.=) 'archive.mark_deleted()'::regprocedure

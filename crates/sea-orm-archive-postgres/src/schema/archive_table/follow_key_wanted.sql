@@ -1,5 +1,5 @@
--- Where archive.follow_key() has to be: on the tables that archived tables refer to, with the columns that are referred to,
--- and on the tables that refer to archived ones by a foreign key that can be NULL, with their primary key. Parts of a WITH.
+-- The tables that need archive.follow_key(): those that archived tables refer to, with the referenced columns, and those that
+-- refer to archived tables by a nullable foreign key, with their primary key. Parts of a WITH.
 follow_key_column AS (
     SELECT coalesce(pg_catalog.pg_partition_root(c.confrelid)::oid, c.confrelid) AS relation, a.attname
     FROM pg_catalog.pg_constraint AS c

@@ -1,7 +1,7 @@
--- The grants of the table $1 as statements that give the same on its archive table $2.
+-- The grants of the table $1 as statements that grant the same on its archive table $2.
 --
--- Whoever may delete an active row may archive it, and that writes to the archive table: DELETE brings INSERT
--- along. TRUNCATE, REFERENCES and TRIGGER are left out; nothing that archives or restores needs them.
+-- A role that may delete an active row may archive it, and an archive inserts into the archive table: so DELETE on the table
+-- adds INSERT. TRUNCATE, REFERENCES and TRIGGER are left out, since no archive and no restore needs them.
 WITH granted AS (
     SELECT acl.grantee, acl.privilege_type AS privilege, acl.is_grantable, NULL::name AS column_name
     FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS acl

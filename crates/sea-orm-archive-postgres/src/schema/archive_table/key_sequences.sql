@@ -1,7 +1,7 @@
 -- The sequences that the primary key of the table $1 draws its ids from.
 --
--- "own": it belongs to the column, and goes with the table. "free": it belongs to nobody, no other
--- default draws from it, and PostgreSQL would let the column own it (same schema, same owner).
+-- "own": the column owns the sequence, which is dropped with the table. "free": no column owns the sequence, no other default
+-- draws from it, and PostgreSQL would let the column own it (same schema, same owner).
 WITH key_column AS (
     SELECT a.attrelid, a.attnum, a.attname
     FROM pg_index AS i

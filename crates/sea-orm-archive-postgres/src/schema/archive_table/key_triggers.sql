@@ -1,10 +1,9 @@
 ,
--- After the parts of follow_key_wanted.sql. $1 is a table whose trigger is created again, so that statements over it are
+-- Follows the parts of follow_key_wanted.sql. $1 is a table whose trigger is created again, so that statements over it are
 -- planned again. Tables of other roles are left out: the check of a plan reports them.
 --
--- record_image_ne() compares the bytes of two rows, so no operator of a type is called. It is not written as the operator
--- *<>, which a dump writes in a way that PostgreSQL does not read back. A trigger depends on the columns that its
--- condition names.
+-- record_image_ne() compares the bytes of two rows, so no operator of a type is called. The operator *<> does the same, but a
+-- dump writes it in a form that PostgreSQL cannot read. A trigger depends on the columns that its condition names.
 present AS (
     SELECT t.tgrelid AS relation,
            (SELECT pg_catalog.array_agg(DISTINCT a.attname::text COLLATE "C")

@@ -1,6 +1,6 @@
--- Where archive.mark_deleted() has to be: on the tables that links are cut from and on their archive tables. A key that the
--- database draws itself (an identity, a sequence, a random UUID) is not drawn twice, but for a TRUNCATE that restarts it:
--- such tables do without the trigger for DELETE. Parts of a WITH.
+-- The tables that need archive.mark_deleted(): those that links are cut from, and their archive tables. A key that the database
+-- draws itself (an identity, a sequence, a random UUID) is not drawn twice, except after a TRUNCATE that restarts it: such
+-- tables need no trigger for DELETE. Parts of a WITH.
 detachable AS (
     SELECT DISTINCT c.conrelid AS relation,
            EXISTS (SELECT FROM pg_catalog.pg_index AS i

@@ -1,5 +1,5 @@
--- Statements that take from everybody but its owner what default privileges gave on the new table $1:
--- a role that may not read the table must not read its archive table.
+-- Statements that revoke from all roles but the owner the default privileges on the new table $1: a role that may not read the
+-- table must not read its archive table.
 SELECT DISTINCT format('REVOKE ALL ON %I.%I FROM %s', n.nspname, c.relname,
            CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END) AS statement
 FROM pg_class AS c

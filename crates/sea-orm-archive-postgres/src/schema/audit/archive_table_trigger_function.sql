@@ -1,5 +1,5 @@
--- The body of the trigger function of the archive table of an audited table: what arrives there was archived, what leaves
--- it was restored, and anything else that happens there was done by hand.
+-- The body of the trigger function of the archive table of an audited table: rows that a move inserts there were archived, rows
+-- that a move deletes there were restored, and any other change comes from plain SQL.
 #variable_conflict use_column
 DECLARE
     v_moving boolean := {moving};
@@ -10,9 +10,9 @@ DECLARE
     v_valued boolean;
     v_early  boolean;
 BEGIN
-    -- Rows that arrived and are not known to have left the table are any rows: a session only has to announce a move.
-    -- Their values are not recorded as those of archived rows, whoever changes or deletes them, before the move is over.
-    IF TG_OP <> 'INSERT' AND EXISTS (SELECT FROM archive.audit_handover AS o
+    -- Rows that arrived and have not left the table yet may be any rows: a session only has to announce a move. So a change or
+    -- deletion of them before the move ends is refused: it would record their values as those of archived rows.
+    IF TG_OP <> 'INSERT' AND EXISTS (SELECT FROM archive.audit_move AS o
                                      WHERE o.transaction_id = {transaction} AND o.audited = {id} AND o.operation <> 'RETURNS') THEN
         IF TG_OP = 'TRUNCATE' THEN
             v_early := true;
@@ -20,11 +20,11 @@ BEGIN
             PERFORM FROM old_rows AS b LIMIT 1;
             v_early := FOUND;
         ELSE
-            -- An archive itself changes rows that were archived before, whose links it cuts.
+            -- An archive itself updates rows that were archived before: it cuts their links.
             PERFORM FROM old_rows AS b WHERE NOT archive.audit_fits({id}, true) LIMIT 1;
             v_early := FOUND;
             IF NOT v_early THEN
-                PERFORM FROM old_rows AS b JOIN archive.audit_handover AS o ON array_position(o.archivals, b.{archival_id}) IS NOT NULL
+                PERFORM FROM old_rows AS b JOIN archive.audit_move AS o ON array_position(o.archivals, b.{archival_id}) IS NOT NULL
                 WHERE o.transaction_id = {transaction} AND o.audited = {id};
                 v_early := FOUND;
             END IF;
@@ -41,12 +41,12 @@ BEGIN
         v_fits := FOUND;
         IF v_fits AND v_moving THEN
             SELECT count(*), {digest} INTO v_rows, v_digest FROM (SELECT {image_of_a} AS image FROM new_rows AS a) AS d;
-            DELETE FROM archive.audit_handover AS h
-            WHERE h.id = (SELECT min(o.id) FROM archive.audit_handover AS o
+            DELETE FROM archive.audit_move AS h
+            WHERE h.id = (SELECT min(o.id) FROM archive.audit_move AS o
                           WHERE o.transaction_id = {transaction} AND o.audited = {id} AND o.operation = 'LEFT' AND o.digest = v_digest);
             IF NOT FOUND THEN
                 SET CONSTRAINTS archive.refuse_lost_rows DEFERRED;
-                INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, digest, archivals)
+                INSERT INTO archive.audit_move (transaction_id, audited, operation, rows, digest, archivals)
                 SELECT {transaction}, {id}, 'ARRIVED', v_rows, v_digest, array_agg(DISTINCT a.{archival_id}) FROM new_rows AS a;
             END IF;
             INSERT INTO archive.audit_entry ({target}, archival_id)
@@ -60,16 +60,16 @@ BEGIN
         PERFORM FROM old_rows AS b WHERE archive.audit_fits({id}, true) LIMIT 1;
         v_fits := FOUND;
         IF v_fits AND v_moving THEN
-            -- Where rows may come back with other values, since links are put back on the way or a column is computed,
-            -- their values and images are recorded as well. Elsewhere any change is refused.
+            -- Where rows may come back with other values, since links are put back during the move or a column is computed, their
+            -- values and images are recorded too. Elsewhere any change is refused.
             v_valued := {is_computed} OR strpos(current_setting('archive.moving', true), '~' || TG_RELID || ',') > 0;
             SET CONSTRAINTS archive.refuse_lost_rows DEFERRED;
             IF v_valued THEN
-                INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, digest, keys, images)
+                INSERT INTO archive.audit_move (transaction_id, audited, operation, rows, digest, keys, images)
                 SELECT {transaction}, {id}, 'RETURNS', count(*), {digest}, {digest_of_keys}, array_agg(d.image)
                 FROM (SELECT {image_of_key_b} AS key_image, {image_of_b} AS image FROM old_rows AS b) AS d;
             ELSE
-                INSERT INTO archive.audit_handover (transaction_id, audited, operation, rows, digest)
+                INSERT INTO archive.audit_move (transaction_id, audited, operation, rows, digest)
                 SELECT {transaction}, {id}, 'RETURNS', count(*), {digest} FROM (SELECT {image_of_b} AS image FROM old_rows AS b) AS d;
             END IF;
             INSERT INTO archive.audit_entry ({target}, archival_id)
@@ -82,7 +82,7 @@ BEGIN
     ELSIF TG_OP = 'UPDATE' THEN
         PERFORM FROM old_rows AS b LIMIT 1;
     ELSE
-        -- FOUND, for what comes: before a TRUNCATE nobody can say how many rows there are.
+        -- Sets FOUND: before a TRUNCATE the number of rows is not known.
         PERFORM 1;
     END IF;
     IF NOT FOUND THEN
@@ -90,7 +90,7 @@ BEGIN
     END IF;
     IF v_moving AND NOT v_fits THEN
         RAISE EXCEPTION USING ERRCODE = 'AR011', MESSAGE = format(
-            'the archive table of %s got other columns since it was audited, so the log could not tell that rows were archived or '
+            'the archive table of %s got other columns since it was audited, so the log could not record that rows were archived or '
             'restored: call manager.audit_table(..) again first', {name});
     END IF;
     IF TG_OP = 'TRUNCATE' THEN

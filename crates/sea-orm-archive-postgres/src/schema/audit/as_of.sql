@@ -1,7 +1,7 @@
--- A row as it was: what is there now, or what was there when it went, with the older values of what changed since.
+-- A row at an earlier time: the present row, or the row as it was deleted, with the old values of the columns that changed since.
 --
--- Of several changes of a column since then the first one tells what it was. A row that came after that time was
--- not there; what it was before an earlier deletion is told by the entry of that.
+-- Of several changes of a column since that time, the first contains its value at that time. If the next INSERT, DELETE or
+-- TRUNCATE of the key after that time is an INSERT, the row did not exist then; if it is a deletion, its entry contains the row.
 WITH asked AS MATERIALIZED (
     SELECT k.key, pg_catalog.jsonb_populate_record(NULL::{row_type}, k.key) AS row FROM (SELECT {key} AS key) AS k
 ),
@@ -14,32 +14,32 @@ since AS MATERIALIZED (
 boundary AS MATERIALIZED (
     SELECT s.* FROM since AS s WHERE s.operation IN ('INSERT', 'DELETE', 'TRUNCATE') ORDER BY s.id LIMIT 1
 ),
-told AS MATERIALIZED (
+changed_since AS MATERIALIZED (
     SELECT s.* FROM since AS s WHERE s.id <= coalesce((SELECT b.id FROM boundary AS b), s.id)
 ),
-now_there AS MATERIALIZED (
+present AS MATERIALIZED (
     SELECT {row} AS row, false AS archived FROM {table} AS t, asked WHERE {is_asked}
     {archive_table}
 ),
 base AS MATERIALIZED (
-    SELECT b.old AS row, true AS gone, b.archival_id IS NOT NULL AS archived FROM boundary AS b WHERE b.operation <> 'INSERT'
+    SELECT b.old AS row, true AS deleted, b.archival_id IS NOT NULL AS archived FROM boundary AS b WHERE b.operation <> 'INSERT'
     UNION ALL
-    SELECT n.row, false, n.archived FROM now_there AS n WHERE NOT EXISTS (SELECT FROM boundary)
+    SELECT n.row, false, n.archived FROM present AS n WHERE NOT EXISTS (SELECT FROM boundary)
 ),
 state AS MATERIALIZED (
-    SELECT b.gone,
-           coalesce((SELECT m.operation = 'RESTORE' FROM told AS m WHERE m.operation IN ('ARCHIVE', 'RESTORE') ORDER BY m.id LIMIT 1),
+    SELECT b.deleted,
+           coalesce((SELECT m.operation = 'RESTORE' FROM changed_since AS m WHERE m.operation IN ('ARCHIVE', 'RESTORE') ORDER BY m.id LIMIT 1),
                     b.archived) AS archived,
            b.row || coalesce((SELECT pg_catalog.jsonb_object_agg(v.key, v.value ORDER BY s.id DESC)
-                              FROM told AS s, pg_catalog.jsonb_each(s.old) AS v
+                              FROM changed_since AS s, pg_catalog.jsonb_each(s.old) AS v
                               WHERE s.operation IN ('UPDATE', 'RESTORE')), '{}') AS row
     FROM base AS b
 )
-SELECT {columns}, true AS "archive.existed", s.gone AS "archive.gone", s.archived AS "archive.archived",
-       coalesce((SELECT pg_catalog.jsonb_agg(DISTINCT h) FROM told AS t, pg_catalog.jsonb_array_elements(t.redacted) AS h
+SELECT {columns}, true AS "archive.existed", s.deleted AS "archive.deleted", s.archived AS "archive.archived",
+       coalesce((SELECT pg_catalog.jsonb_agg(DISTINCT h) FROM changed_since AS t, pg_catalog.jsonb_array_elements(t.redacted) AS h
                  WHERE t.operation <> 'INSERT'), '[]') AS "archive.redacted",
-       -- Names that the table has no more: what is called something else now, is not known by its old name.
-       coalesce((SELECT pg_catalog.jsonb_agg(DISTINCT v.key) FROM told AS t, pg_catalog.jsonb_each(t.old) AS v
+       -- Columns that the table no longer has: a renamed column cannot be found by its old name.
+       coalesce((SELECT pg_catalog.jsonb_agg(DISTINCT v.key) FROM changed_since AS t, pg_catalog.jsonb_each(t.old) AS v
                  WHERE t.operation = 'UPDATE' AND NOT v.key = ANY (ARRAY(
                      SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
                      WHERE c.attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({table_name}) AND c.attnum > 0 AND NOT c.attisdropped))), '[]') AS "archive.renamed"

@@ -1,6 +1,6 @@
--- The columns of the table $1, and how the audit log reads each: whether IS DISTINCT FROM tells every change of
--- its bytes, whether its type is PostgreSQL's own, whether its text may be something that jsonb refuses, whether its
--- text names an object of the catalog that can be renamed, and which settings its text depends on.
+-- The columns of the table $1, and how the audit log reads each: whether IS DISTINCT FROM detects every change of its bytes,
+-- whether its type is built in, whether its text may be something that jsonb refuses, whether its text names an object of the
+-- catalog that can be renamed, and which settings its text depends on.
 SELECT a.attname::text AS name, a.attnum AS number,
        t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
            AND (t.typname IN ('int2', 'int4', 'int8', 'bool', 'date', 'timestamp', 'timestamptz', 'uuid', 'oid', 'bytea', 'name')

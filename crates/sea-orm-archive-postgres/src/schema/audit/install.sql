@@ -1,41 +1,41 @@
--- What install_audit() creates: the log, what it knows of the tables it watches, and the functions that keep
--- its partitions. Every statement may run again.
+-- What install_audit() creates: the log, the register of audited tables, and the functions of the log. Every statement may run
+-- again.
 
 CREATE TABLE IF NOT EXISTS archive.audit_entry (
     id             bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
-    at             timestamptz NOT NULL, -- when the statement had changed its rows; of one kind and table, the same for all
+    at             timestamptz NOT NULL, -- when the statement had changed its rows; the same for all rows of one operation and table
     transaction_id bigint      NOT NULL, -- pg_current_xact_id()
     archival_id    bigint,               -- of an archived row, or of a move
-    details_id     bigint,               -- archive.audit_details: what else is known of the request
+    details_id     bigint,               -- archive.audit_details: further details of the request
     operation      text        NOT NULL, -- INSERT, UPDATE, DELETE, TRUNCATE, ARCHIVE, RESTORE
-    table_name     text        NOT NULL, -- schema.table, as it was called when it was first audited
+    table_name     text        NOT NULL, -- schema.table, the name when it was first audited
     key            jsonb,                -- {"id": 42}; NULL for a table that was truncated empty
     key_hash       bigint GENERATED ALWAYS AS (pg_catalog.jsonb_hash_extended(key, 0)) STORED,
     old            jsonb,                -- of an UPDATE, what changed; of a DELETE, the row
     new            jsonb,                -- of an UPDATE, what changed; of an INSERT, the row
-    redacted       jsonb,                -- ["password"]: what changed too, and is not told
+    redacted       jsonb,                -- ["password"]: columns that changed too and whose values are not recorded
     actor          text,
     tenant         text,
     request_id     text,
-    database_user  text        NOT NULL  -- who logged in
+    database_user  text        NOT NULL  -- the login role
 ) PARTITION BY RANGE (at);
 
--- A month that nobody made a partition for goes here: no write is refused, and none is lost.
+-- Entries of a month without a partition go here: no write is refused, and none is lost.
 CREATE TABLE IF NOT EXISTS archive.audit_entry_default PARTITION OF archive.audit_entry DEFAULT;
 
--- By row. The hash of the key and not the key: an index takes no key of any length. It is a column, since under
--- row-level security an index serves only comparisons that leak nothing, and the hash function may. It is
--- generated: a dump that is restored under another encoding hashes other bytes, and copies no hash then.
+-- By row. The hash of the key is indexed, since an index limits the length of a key. The hash is a column, since under
+-- row-level security an index serves only leakproof comparisons, and the hash function is not leakproof. It is generated, so that
+-- a dump restored under another encoding hashes the other bytes instead of copying the hash.
 CREATE INDEX IF NOT EXISTS audit_entry_key_hash_idx ON archive.audit_entry (key_hash);
 CREATE INDEX IF NOT EXISTS audit_entry_actor_at_idx ON archive.audit_entry (actor, at);
 CREATE INDEX IF NOT EXISTS audit_entry_at_idx ON archive.audit_entry (at);
--- Numbers of transactions grow with time, so that which pages may have one is all that is to be known.
+-- Numbers of transactions grow with time, so it is enough to index the range of each block of pages.
 CREATE INDEX IF NOT EXISTS audit_entry_transaction_id_idx ON archive.audit_entry USING brin (transaction_id)
     WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX IF NOT EXISTS audit_entry_request_id_idx ON archive.audit_entry (request_id)
     WHERE request_id IS NOT NULL;
 
--- What is known of a request beyond its id: once for a transaction, not once for a row.
+-- The details of a request: one row for a transaction, not one for each entry.
 CREATE TABLE IF NOT EXISTS archive.audit_details (
     id             bigint      NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at             timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
@@ -45,65 +45,65 @@ CREATE TABLE IF NOT EXISTS archive.audit_details (
 );
 CREATE INDEX IF NOT EXISTS audit_details_transaction_id_idx ON archive.audit_details (transaction_id);
 
--- Which tables are watched, and how.
+-- Which tables are audited, and how.
 CREATE TABLE IF NOT EXISTS archive.audited_table (
     id            integer     NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     relation      regclass    NOT NULL UNIQUE,
-    table_name    text        NOT NULL UNIQUE, -- what entries call it, even when it is renamed
-    excluded      smallint[]  NOT NULL, -- columns by number: a redacted one stays so when it is renamed
+    table_name    text        NOT NULL UNIQUE, -- its name in entries, even after a rename
+    excluded      smallint[]  NOT NULL, -- columns by number: a redacted one stays redacted after a rename
     redacted      smallint[]  NOT NULL,
-    tenant        smallint,             -- the column that says whose row it is; NULL where the table is everybody's
+    tenant        smallint,             -- the tenant column; NULL where the table is not under tenancy
     attributed_since timestamptz,       -- under tenancy, each later entry has the tenant of its row
-    audited_since timestamptz NOT NULL, -- entries tell of every change since then
-    shape         text        NOT NULL, -- the columns that its trigger functions know
-    archive_table_shape    text,                 -- the same of the archive table
-    excluded_names text[] NOT NULL DEFAULT '{}', -- the columns by name, too: a dump and a restore number them anew
+    audited_since timestamptz NOT NULL, -- the log contains every change since then
+    shape         text        NOT NULL, -- the columns that its trigger functions were written for
+    archive_table_shape text,           -- the same for the archive table
+    excluded_names text[] NOT NULL DEFAULT '{}', -- the columns by name: a dump and a restore number them again
     redacted_names text[] NOT NULL DEFAULT '{}',
     tenant_name    text,
     ever_excluded  text[] NOT NULL DEFAULT '{}', -- the columns that were excluded at any time: entries may lack them
-    known_names    text[] NOT NULL DEFAULT '{}', -- the columns that there were when a helper last wrote the functions
-    known_place    text                          -- and of which table of which cluster these are
+    known_names    text[] NOT NULL DEFAULT '{}', -- the columns at the time when a helper last wrote the functions
+    known_place    text                          -- the table and the cluster of these columns
 );
 ALTER TABLE archive.audited_table
     ADD COLUMN IF NOT EXISTS known_names text[] NOT NULL DEFAULT '{}',
     ADD COLUMN IF NOT EXISTS known_place text;
 
--- Rows on their way between a table and its archive table: they left the one and were not seen in the other yet.
+-- Unfinished moves of rows between a table and its archive table: they left the one, or arrived in the other, but not both yet.
 --
--- A move announces itself in a setting, which anybody can set. So the first of the two triggers, on the table that rows
--- leave and on the one that they arrive in, writes down SHA-256 of the images of all rows, and the second looks for just
--- those: no other rows have it. What has not left and arrived by the end of the transaction was no move, and is refused.
+-- A move announces itself in a setting, which any role can set. So the trigger that fires first, on the table that the rows leave
+-- or on the one that they arrive in, records the SHA-256 of the images of all rows, and the other trigger searches for exactly
+-- this digest, which no other rows have. A move that is not finished by the end of the transaction is refused.
 DO $$
 BEGIN
-    -- As an earlier version of the crate created it. It is empty: whoever writes to it ends before it is locked.
+    -- The table as an earlier version of the crate created it. It is empty: transactions that write to it end before DROP locks it.
     IF EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
-               WHERE a.attrelid = pg_catalog.to_regclass('archive.audit_handover') AND a.attname = 'digest'
+               WHERE a.attrelid = pg_catalog.to_regclass('archive.audit_move') AND a.attname = 'digest'
                  AND a.atttypid = 'numeric'::pg_catalog.regtype) THEN
-        DROP TABLE archive.audit_handover;
+        DROP TABLE archive.audit_move;
     END IF;
 END
 $$;
-CREATE TABLE IF NOT EXISTS archive.audit_handover (
+CREATE TABLE IF NOT EXISTS archive.audit_move (
     id             bigint   NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     transaction_id bigint   NOT NULL,
     audited        integer  NOT NULL,
     operation      text     NOT NULL, -- LEFT or ARRIVED of an archive, RETURNS of a restore
     rows           bigint   NOT NULL,
     keys           bytea,             -- of RETURNS: the digest of the keys alone
-    digest         bytea    NOT NULL, -- of the images of all rows, in whatever order they came
+    digest         bytea    NOT NULL, -- of the images of all rows, independent of their order
     images         bytea[],           -- of RETURNS, where rows may come back with other values: the digest of each row
     archivals      bigint[]           -- of ARRIVED: the archivals of the rows
 );
-ALTER TABLE archive.audit_handover ADD COLUMN IF NOT EXISTS archivals bigint[];
+ALTER TABLE archive.audit_move ADD COLUMN IF NOT EXISTS archivals bigint[];
 
-CREATE INDEX IF NOT EXISTS audit_handover_transaction_id_idx ON archive.audit_handover (transaction_id);
+CREATE INDEX IF NOT EXISTS audit_move_transaction_id_idx ON archive.audit_move (transaction_id);
 
 CREATE OR REPLACE FUNCTION archive.refuse_lost_rows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     called text;
 BEGIN
-    IF EXISTS (SELECT FROM archive.audit_handover WHERE id = NEW.id) THEN
+    IF EXISTS (SELECT FROM archive.audit_move WHERE id = NEW.id) THEN
         SELECT table_name INTO called FROM archive.audited_table WHERE id = NEW.audited;
         RAISE EXCEPTION USING ERRCODE = 'AR008', MESSAGE = format(
             '%s rows of %s seemed to move between it and its archive table, and were not the same on both sides: '
@@ -119,23 +119,23 @@ DO $$
 BEGIN
     IF NOT EXISTS (
         SELECT FROM pg_catalog.pg_trigger
-        WHERE tgrelid = 'archive.audit_handover'::pg_catalog.regclass AND tgname = 'refuse_lost_rows'
+        WHERE tgrelid = 'archive.audit_move'::pg_catalog.regclass AND tgname = 'refuse_lost_rows'
     ) THEN
-        CREATE CONSTRAINT TRIGGER refuse_lost_rows AFTER INSERT ON archive.audit_handover
+        CREATE CONSTRAINT TRIGGER refuse_lost_rows AFTER INSERT ON archive.audit_move
         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION archive.refuse_lost_rows();
-        ALTER TABLE archive.audit_handover ENABLE ALWAYS TRIGGER refuse_lost_rows;
+        ALTER TABLE archive.audit_move ENABLE ALWAYS TRIGGER refuse_lost_rows;
     END IF;
 END
 $$;
 
--- A text that an index takes: a long one is cut, and told from others that begin alike by its hash.
+-- A text short enough for an index: a long text is cut, and its hash distinguishes it from others with the same beginning.
 CREATE OR REPLACE FUNCTION archive.audit_text(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN pg_catalog.octet_length(value) <= 400 THEN value
             ELSE pg_catalog."left"(value, 80) || '.. md5 ' || pg_catalog.md5(value) END;
 
--- The details of the context, written down once for a transaction. Text that is no JSON is kept as text: what
--- a client calls its request is no reason to refuse what it writes.
+-- Records the details of the context once for a transaction and returns their id. Text that is not JSON is stored as text: invalid
+-- details of a client are no reason to refuse its writes.
 CREATE OR REPLACE FUNCTION archive.audit_details() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -163,8 +163,8 @@ BEGIN
 END
 $$;
 
--- Stops where a table, by its name as SQL, is not audited: an empty answer would read as "nothing happened". It runs on
--- the search_path of the caller, which finds the table.
+-- Raises if the table, a name as SQL, is not audited: an empty result would look like "nothing happened". It runs on the
+-- search_path of the caller, which resolves the name.
 CREATE OR REPLACE FUNCTION archive.require_audited(audited text) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -173,7 +173,7 @@ BEGIN
 END
 $$;
 
--- The columns of a table, as a text that changes with them, and with what generated columns are computed from.
+-- A hash of the columns of a table, of the columns that its generated columns depend on, and of its primary key.
 CREATE OR REPLACE FUNCTION archive.audit_shape(watched oid) RETURNS text
 LANGUAGE sql STABLE
 RETURN (SELECT pg_catalog.md5(pg_catalog.string_agg(
@@ -188,9 +188,9 @@ RETURN (SELECT pg_catalog.md5(pg_catalog.string_agg(
 
 -- Whether a table, or its archive table, still has the columns that its trigger function was written for.
 --
--- IMMUTABLE is not what it is, and on purpose: see archive.unchanged(). PostgreSQL plans the trigger's statement
--- anew after every change of the table, and asks then; otherwise it costs nothing. The function knows the table by
--- its place in the register, which another name does not change, nor a dump and a restore.
+-- It is declared IMMUTABLE on purpose: see archive.unchanged(). PostgreSQL plans the statement of the trigger again after every
+-- change of the table and evaluates this then; otherwise it costs nothing. The trigger function identifies the table by its id in
+-- the register, which neither a rename nor a dump and a restore changes.
 CREATE OR REPLACE FUNCTION archive.audit_fits(audited integer, of_archive_table boolean) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 RETURN (SELECT CASE WHEN of_archive_table
@@ -198,18 +198,18 @@ RETURN (SELECT CASE WHEN of_archive_table
                     ELSE r.shape = archive.audit_shape(r.relation) END
         FROM archive.audited_table AS r WHERE r.id = audited);
 
--- Makes the partitions of this month and of the next ones, and moves there what is in the default partition.
--- Returns how many it made. Any role that may call it can: it runs as the owner.
+-- Creates the partitions of this month and of the next months, and moves their entries there from the default partition. Returns
+-- the number of new partitions. It runs as the owner, so a role that may call it needs no other rights.
 --
 -- Locks: none where nothing is missing. Otherwise SHARE UPDATE EXCLUSIVE on the log, which stops neither reads nor writes,
 -- and at the very end ACCESS EXCLUSIVE on the default partition, which PostgreSQL needs to attach another one: it stops
 -- reads of the log, and those writes that have no partition of their own month, until the caller's transaction ends. While
 -- it waits for that lock, others wait behind it, so it waits for two seconds and gives up.
 --
--- Two years ahead are more than a task needs that runs once a day. A read that does not name a time locks every partition.
+-- The limit of two years is more than a daily task needs. A read that does not name a time locks every partition.
 --
--- Races: two callers come one after the other, since the lock on the log excludes itself; each then looks again for what is
--- missing. The default partition is locked while rows leave it, so none is added behind our back.
+-- Races: of two callers one waits for the other, since the lock on the log conflicts with itself; each then checks again which
+-- partitions are missing. The default partition is locked while rows leave it, so no entry is added at the same time.
 CREATE OR REPLACE FUNCTION archive.make_audit_partitions(months integer DEFAULT 3) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
 SET row_security = off SET lock_timeout = '2s' AS $$
@@ -222,7 +222,7 @@ DECLARE
     missing timestamptz[];
 BEGIN
     IF months IS NULL OR months < 0 OR months > 24 THEN
-        RAISE EXCEPTION 'partitions of the audit log are made for 0 to 24 months ahead, not for %', months;
+        RAISE EXCEPTION 'partitions of the audit log are created for 0 to 24 months ahead, not for %', months;
     END IF;
     FOR locked IN 0 .. 1 LOOP
         missing := ARRAY(
@@ -238,7 +238,7 @@ BEGIN
     FOREACH month IN ARRAY missing LOOP
         called := 'audit_entry_' || to_char(month, 'YYYY_MM');
         EXECUTE format('CREATE TABLE archive.%I (LIKE archive.audit_entry INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING INDEXES)', called);
-        -- Everybody goes through the log, and none of its pieces is to have what default privileges give.
+        -- All access goes through the log itself, so default privileges on a partition are revoked.
         FOR other IN
             SELECT DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END
             FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS acl
@@ -248,7 +248,7 @@ BEGIN
         END LOOP;
     END LOOP;
     LOCK TABLE archive.audit_entry_default IN ACCESS EXCLUSIVE MODE;
-    -- Under tenancy not even the owner sees these rows. Nobody else sees that they are let out.
+    -- Under tenancy policies hide these rows even from the owner. The lock prevents other sessions from reading them meanwhile.
     SELECT relforcerowsecurity INTO forced FROM pg_class WHERE oid = 'archive.audit_entry_default'::regclass;
     IF forced THEN
         ALTER TABLE archive.audit_entry_default NO FORCE ROW LEVEL SECURITY;
@@ -272,7 +272,7 @@ BEGIN
     RETURN cardinality(missing);
 EXCEPTION WHEN lock_not_available THEN
     RAISE EXCEPTION USING ERRCODE = 'lock_not_available', MESSAGE =
-        'no partitions of archive.audit_entry were made: another transaction reads or maintains the log and holds a lock on '
+        'no partitions of archive.audit_entry were created: another transaction reads or maintains the log and holds a lock on '
         'archive.audit_entry or archive.audit_entry_default for more than 2 seconds; writes go on meanwhile: call '
         'archive.make_audit_partitions() again, in a short transaction';
 END

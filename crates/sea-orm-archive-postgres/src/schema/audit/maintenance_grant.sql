@@ -1,3 +1,3 @@
--- What a role needs to make partitions of the log. It reads no entry by that.
+-- The rights that a role needs to create partitions of the log. It may read no entry with them.
 GRANT USAGE ON SCHEMA archive TO {role};
 GRANT EXECUTE ON FUNCTION archive.make_audit_partitions(integer) TO {role};

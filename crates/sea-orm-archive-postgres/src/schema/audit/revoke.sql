@@ -1,2 +1,2 @@
--- The reverse of grant.sql, but for USAGE of the schema, which archives and restores need too.
+-- The reverse of grant.sql, except USAGE of the schema, which archives and restores also need.
 REVOKE SELECT ON archive.audit_entry, archive.audit_details, archive.audited_table FROM {role};

@@ -1,8 +1,8 @@
--- The statement that a trigger runs where its own do not fit: on the archive table, before a TRUNCATE, and where the table
--- got other columns since the trigger function was written. It reads every column that exists; see archive.audit_hidden()
--- for those that it hides.
+-- The statement that a trigger runs where its own statements do not fit: on the archive table, before a TRUNCATE, and where the
+-- columns of the table changed since the trigger function was written. It reads every column that exists, except those that
+-- archive.audit_hidden() returns.
 --
--- Its arguments: $1 what entries call the table, $2 tenant, $3 actor, $4 request id, $5 user, $6 details.
+-- Its arguments: $1 name of the table in entries, $2 tenant, $3 actor, $4 request id, $5 user, $6 details.
 DROP FUNCTION IF EXISTS archive.audit_statement(text, oid, integer, boolean, smallint[], smallint[], smallint);
 CREATE OR REPLACE FUNCTION archive.audit_statement(
     operation text, relation oid, audited integer, of_archive_table boolean, excluded smallint[], tenant_number smallint
@@ -61,7 +61,7 @@ BEGIN
     WHERE i.indrelid = numbered AND i.indisprimary;
     IF keys IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AR009', MESSAGE = format(
-            '%s is audited and has lost its primary key, so no entry could say which row it is about: give it one again, '
+            '%s is audited and has lost its primary key, so no entry could identify its row: add one again, '
             'or call manager.unaudit_table(..)', relation::regclass);
     END IF;
     IF keys && secret THEN
@@ -69,7 +69,7 @@ BEGIN
             'the primary key of %s contains a column that the audit log redacts, and entries contain the key: change the primary key, '
             'or call manager.audit_table(..) with the columns that are to be redacted now', relation::regclass);
     END IF;
-    -- What goes to another tenant is told as gone to the one, and as come to the other.
+    -- A row that moves to another tenant is logged as a DELETE for the old tenant and an INSERT for the new one.
     IF tenant IS NOT NULL THEN
         tenant_type := (SELECT c.atttypid FROM pg_attribute AS c WHERE c.attrelid = numbered AND c.attname = tenant AND c.attnum > 0);
         same_key := concat(same_key, ' AND ', format(as_text, 'a', tenant), ' = ', format(as_text, 'b', tenant));
@@ -124,9 +124,9 @@ BEGIN
 END
 $$;
 
--- Sets what the text of values depends on, until archive.audit_put_back(), and says what it was. A TRUNCATE reads its rows
--- and writes its entries in one statement, after archive.audit_refuse_hidden(): under policies, which the log has where any
--- table is under tenancy.
+-- Sets the settings that the text of values depends on, until archive.audit_put_back(), and returns the earlier ones. For a
+-- TRUNCATE row_security is on: after archive.audit_refuse_hidden() it reads its rows and writes its entries in one statement, and
+-- the log has policies where any table is under tenancy.
 CREATE OR REPLACE FUNCTION archive.audit_settings(of_truncate boolean) RETURNS text[]
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -150,8 +150,8 @@ BEGIN
 END
 $$;
 
--- Refuses a TRUNCATE of rows that policies hide from the owner of the log. Those of tenancy hide none from it where the
--- session acts for every tenant, unless another policy restricts them.
+-- Refuses a TRUNCATE of rows that policies hide from the owner of the log. The policies of tenancy hide no row from the owner where
+-- the session acts for every tenant, unless there is another restrictive policy.
 CREATE OR REPLACE FUNCTION archive.audit_refuse_hidden(truncated oid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -164,17 +164,17 @@ BEGIN
                 WHERE s.relation = truncated
                   AND EXISTS (SELECT FROM unnest(p.polroles) AS r (role) WHERE r.role = 0 OR pg_has_role(r.role, 'USAGE')))) THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format(
-            'row-level security hides rows of %s from %s, who owns the audit log, so the log could not record all rows that TRUNCATE '
+            'row-level security hides rows of %s from %s, which owns the audit log, so the log could not record all rows that TRUNCATE '
             'removes: delete the rows instead, or let an administrator of the tenancy of this table truncate it',
             truncated::regclass, current_user);
     END IF;
 END
 $$;
 
--- The type below arrays and domains. One below 16384, where the ids of users' objects begin, is PostgreSQL's own: then
--- PostgreSQL's own functions write the value as JSON or text. To any other one its owner may add casts, at any time, and
--- `to_jsonb` and `::text` would run them here with the rights of the owner of the log; so would they those of a column that
--- is added to a composite type. Such a value is written by the output function of its type, which no cast changes.
+-- The type below arrays and domains. A type below 16384, where the ids of users' objects begin, is built in: PostgreSQL's own
+-- functions write its values as JSON or text. The owner of any other type may add casts at any time, and `to_jsonb` and `::text`
+-- would run them here with the rights of the owner of the log, even for a column that is later added to a composite type. The
+-- output function of the type writes such a value, and no cast changes it.
 CREATE OR REPLACE FUNCTION archive.audit_leaf(type oid) RETURNS oid
 LANGUAGE sql STABLE
 RETURN (WITH RECURSIVE within AS (
@@ -187,15 +187,14 @@ RETURN (WITH RECURSIVE within AS (
         )
         SELECT w.oid FROM within AS w ORDER BY w.depth DESC LIMIT 1);
 
--- Whether `=` for this type is an operator of the type itself. For enumerations, ranges and composite types it is one for any
--- type of that kind, and an implicit cast that the owner of the type defines makes another one as good: they are compared by
--- their text.
+-- Whether `=` for this type is an operator of the type itself. Enumerations, ranges and composite types use a polymorphic operator,
+-- and an implicit cast by the owner of the type could select another operator instead, so they are compared by their text.
 CREATE OR REPLACE FUNCTION archive.audit_has_operators(type oid) RETURNS boolean
 LANGUAGE sql STABLE
 RETURN (SELECT l.oid OPERATOR(pg_catalog.<) 16384 OR l.typtype OPERATOR(pg_catalog.=) 'b' AND l.oid OPERATOR(pg_catalog.=) type
         FROM pg_catalog.pg_type AS l WHERE l.oid OPERATOR(pg_catalog.=) archive.audit_leaf(type));
 
--- The column of the row as JSON, as SQL. What jsonb cannot keep is told as text.
+-- SQL for the column of the row as JSON. A value that jsonb cannot store is recorded as text.
 CREATE OR REPLACE FUNCTION archive.audit_as_json(alias text, name name, type oid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -207,8 +206,8 @@ BEGIN
 END
 $$;
 
--- A value as the log writes it: the same whatever the session says of times, numbers and bytes; as text, where its type is
--- not PostgreSQL's own, or it is JSON that jsonb does not keep.
+-- A value as the log writes it, independent of the session's settings for times, numbers and bytes. It is text where its type is
+-- not built in, or where it is JSON that jsonb cannot store.
 CREATE OR REPLACE FUNCTION archive.audit_value(value anyelement) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres'
@@ -226,8 +225,8 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
 END
 $$;
 
--- The type that a value of this type is read as, given as text: the type below its domains, whose checks are functions of
--- their owner. A composite type or a range stays the text that it is, as entries write it.
+-- The type that the text of a value of this type is read as: the type below its domains, since the checks of a domain are functions
+-- of its owner. A value of a composite type or a range that is not built in stays text, as in entries.
 CREATE OR REPLACE FUNCTION archive.audit_read_as(type oid, modifier integer) RETURNS text
 LANGUAGE sql STABLE
 RETURN (WITH RECURSIVE based AS (
@@ -243,7 +242,7 @@ RETURN (WITH RECURSIVE based AS (
         FROM based AS b JOIN pg_catalog.pg_type AS l ON l.oid OPERATOR(pg_catalog.=) archive.audit_leaf(b.oid)
         ORDER BY b.depth DESC LIMIT 1);
 
--- A key of the table, given as texts, as entries write it: read by input functions of types alone.
+-- A key of the table, given as texts, in the form of entries. Only input functions of types read it, no casts.
 CREATE OR REPLACE FUNCTION archive.audit_key(relation regclass, key jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -259,13 +258,13 @@ BEGIN
 END
 $$;
 
--- Which cluster this is, and which table of it: a dump and a restore give the table's columns other numbers.
+-- Identifies the cluster and the table in it: after a dump and a restore the columns of the table have other numbers.
 CREATE OR REPLACE FUNCTION archive.audit_place(relation oid) RETURNS text
 LANGUAGE sql STABLE
 RETURN (SELECT pg_catalog.concat_ws(' ', c.system_identifier, relation) FROM pg_catalog.pg_control_system() AS c);
 
--- The columns of a table with redacted ones of which nothing tells which these are: after a dump and a restore, those whose
--- names the log does not know. One of them may be a redacted one that was renamed before.
+-- The columns of a table with redacted columns that cannot be attributed: after a dump and a restore, those whose names the log has
+-- not recorded. One of them may be a redacted column that was renamed before the dump.
 CREATE OR REPLACE FUNCTION archive.audit_unattributed(audited integer) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -281,9 +280,10 @@ BEGIN
 END
 $$;
 
--- The redacted columns of a table, or of its archive table, by name: by the names that they had when a helper last wrote the
--- functions; by their numbers, which another name does not change, where they are those of this table; whatever cannot be
--- attributed; and what the database computes from any of them. Of the archive table also what the table does not have.
+-- The names of the redacted columns of a table, or of its archive table: columns with a name that was redacted when a helper last
+-- wrote the functions; columns with a redacted number, which a rename does not change, unless a dump and a restore changed the
+-- numbers; columns that cannot be attributed; and generated columns that are computed from any of these. For the archive table
+-- also the columns that the table does not have.
 CREATE OR REPLACE FUNCTION archive.audit_hidden(audited integer, of_archive_table boolean) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,4 +1,4 @@
--- The body of the trigger function of one audited table: see audit/function.rs for what stands in braces.
+-- The body of the trigger function of one audited table: see audit/function.rs for the values of the places in braces.
 #variable_conflict use_column
 DECLARE
     v_old    record;
@@ -17,7 +17,7 @@ DECLARE
     v_images bytea[];
 BEGIN
     IF TG_OP = 'UPDATE' THEN
-        -- One row, by far the most often: read into variables, so that only what changed is written as JSON.
+        -- The common case of one row: it is read into variables, so that only changed columns are written as JSON.
         PERFORM FROM old_rows AS b OFFSET 1 LIMIT 1;
         IF NOT FOUND THEN
             SELECT * INTO v_old FROM old_rows AS b WHERE archive.audit_fits({id}, false);
@@ -28,10 +28,10 @@ BEGIN
                     IF {same_of_variables} THEN
                         RETURN NULL;
                     END IF;
-                    -- Whoever acts under a name as long as a text goes the long way, where it is cut.
+                    -- A long actor or tenant takes the path below, which cuts it.
                     IF {context_is_short} THEN
                         INSERT INTO archive.audit_entry ({target})
-                        VALUES (clock_timestamp(), {transaction}, 'UPDATE', {name}, {key_of_v_new}, {told_of_variables},
+                        VALUES (clock_timestamp(), {transaction}, 'UPDATE', {name}, {key_of_v_new}, {old_and_new_of_variables},
                                 {hidden_of_variables}, {tenant_of_v_new}, {short_context});
                         RETURN NULL;
                     END IF;
@@ -40,11 +40,11 @@ BEGIN
         END IF;
         PERFORM FROM old_rows AS b WHERE archive.audit_fits({id}, false) LIMIT 1;
         IF FOUND THEN
-            -- A plan that is made for many rows is kept for single ones, and would compile them each time.
+            -- A plan that was built for many rows is cached for single rows too, and would be compiled each time.
             v_jit := current_setting('jit');
             PERFORM set_config('jit', 'off', true);
-            -- By the key, and not by their order: a trigger on a partition may have dropped one of them. Rows that
-            -- have no other are told column by column: a row named as a whole would be sorted a second time.
+            -- Rows are joined by key and not by order: a trigger on a partition may have dropped one of them. A row without a
+            -- counterpart is written column by column: a whole-row reference would be sorted a second time.
             INSERT INTO archive.audit_entry ({target})
             SELECT (SELECT clock_timestamp()), {transaction}, d.operation, {name}, d.key,
                    CASE d.operation WHEN 'UPDATE' THEN ('{' || substr(d.before, 2) || '}')::jsonb WHEN 'DELETE' THEN d.whole_before END,
@@ -110,8 +110,8 @@ BEGIN
         END IF;
         PERFORM FROM old_rows AS b LIMIT 1;
     ELSE
-        -- TRUNCATE has no transition table: what is there is read before it goes. The triggers of partitions speak
-        -- for their own rows; those that were attached since have none, and go with the table above them.
+        -- TRUNCATE has no transition table, so the rows are read before it. The triggers of partitions record their own rows. A
+        -- partition that was attached later has no trigger: the trigger of the table above it records its rows.
         v_settings := archive.audit_settings(true);
         v_rows := 0;
         FOR v_table IN
@@ -136,11 +136,11 @@ BEGIN
         RETURN NULL;
     END IF;
     IF FOUND THEN
-        -- The table has other columns than this function was written for: slower, and for any columns. Only a move
-        -- it cannot tell from a deletion then.
+        -- The columns of the table changed since this function was written: this statement is slower and reads any columns, but
+        -- cannot distinguish a move from a deletion.
         IF {moving} THEN
             RAISE EXCEPTION USING ERRCODE = 'AR011', MESSAGE = format(
-                '%s got other columns since it was audited, so the log could not tell that its rows were archived or restored: '
+                '%s got other columns since it was audited, so the log could not record that its rows were archived or restored: '
                 'call manager.audit_table(..) again first', {name});
         END IF;
         v_settings := archive.audit_settings(false);

@@ -1,4 +1,4 @@
--- The triggers of one table. A statement trigger fires once for all rows of a statement, whoever sent it.
+-- The triggers of one table. A statement trigger fires once for all rows of a statement.
 CREATE OR REPLACE TRIGGER archive_audit_insert AFTER INSERT ON {table}
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION {function}();
 CREATE OR REPLACE TRIGGER archive_audit_update AFTER UPDATE ON {table}

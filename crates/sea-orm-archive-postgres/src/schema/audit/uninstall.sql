@@ -1,5 +1,5 @@
 -- What uninstall_audit() drops.
-DROP TABLE IF EXISTS archive.audit_handover;
+DROP TABLE IF EXISTS archive.audit_move;
 DROP FUNCTION IF EXISTS archive.audit_fits(integer, boolean);
 DROP TABLE IF EXISTS archive.audited_table;
 DROP TABLE IF EXISTS archive.audit_details;

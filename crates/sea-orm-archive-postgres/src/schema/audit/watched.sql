@@ -1,10 +1,10 @@
--- What is registered of the table $1, which is a name as SQL text.
+-- The registration of the audited table $1, which is a name as SQL text.
 SELECT r.table_name AS name,
        -- With its schema: the name of the table alone could be that of a domain in the session's temporary schema.
        (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
         FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
         WHERE c.oid OPERATOR(pg_catalog.=) r.relation) AS row_type,
-       -- A tenant does not see earlier changes of its rows. The administrator sees all.
+       -- A tenant does not see earlier changes of its rows. The administrator sees all changes.
        CASE WHEN pg_catalog.row_security_active('archive.audit_entry')
                  AND NOT EXISTS (SELECT FROM archive.tenancy AS t WHERE t.administrator = current_user)
             THEN greatest(r.audited_since, r.attributed_since) ELSE r.audited_since END AS since,
@@ -23,7 +23,7 @@ SELECT r.table_name AS name,
              WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND (c.attnum = ANY (r.excluded) OR c.attname = ANY (r.ever_excluded)) AND NOT c.attisdropped ORDER BY 1) AS excluded,
        ARRAY(SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
              WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND c.attgenerated <> '' AND NOT c.attisdropped ORDER BY 1) AS generated,
-       -- What compares the columns of the key.
+       -- The operators that compare the columns of the key.
        coalesce((SELECT pg_catalog.jsonb_object_agg(c.attname, pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname))
                  FROM pg_catalog.pg_index AS i
                  CROSS JOIN ROWS FROM (pg_catalog.unnest(i.indkey::pg_catalog.int2[]), pg_catalog.unnest(i.indclass::pg_catalog.oid[])) AS k (number, class)

@@ -1,8 +1,8 @@
--- What writes archival records. A role that archives and restores may read the records of tables whose archive table
--- it may read; it writes none itself, but calls these functions, which check what it may do. They run as the owner of
--- the archive. Every statement may run again.
+-- The functions that write archival records. A role that archives and restores may read the records of a table whose
+-- archive table it may read. It writes no record itself, but calls these functions, which check its rights. They run as
+-- the owner of the archive. Every statement may run again.
 
--- What signs the ids that archive.draw_archivals() gives out. No other role reads it.
+-- The key that signs the ids that archive.draw_archivals() returns. No other role reads it.
 CREATE TABLE IF NOT EXISTS archive.signing_key (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
     key    bytea   NOT NULL
@@ -12,8 +12,8 @@ VALUES (pg_catalog.sha256(pg_catalog.convert_to(
     pg_catalog.concat(pg_catalog.gen_random_uuid(), pg_catalog.gen_random_uuid(), pg_catalog.gen_random_uuid()), 'UTF8')))
 ON CONFLICT DO NOTHING;
 
--- An archival record shows keys, reasons and persons: it is for roles that may read the archive table of its root.
--- Tenancy adds its own policies to this one; without tenancy the permissive one lets every other record pass.
+-- An archival record contains keys, reasons and actors, so only roles that may read the archive table of its root may
+-- read it. Tenancy adds its own policies. Without tenancy the permissive policy allows every other record.
 ALTER TABLE archive.archival ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS readers ON archive.archival;
 CREATE POLICY readers ON archive.archival AS RESTRICTIVE FOR SELECT
@@ -33,7 +33,7 @@ BEGIN
 END
 $$;
 
--- The text of a value, exact and the same whatever the session's settings: what its type writes, and no cast of it.
+-- The exact text of a value, independent of the session's settings: the output function of its type, not a cast.
 CREATE OR REPLACE FUNCTION archive.exact_text(value anyelement) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres'
@@ -43,9 +43,9 @@ BEGIN
 END
 $$;
 
--- The tenant of a row as text, as SQL, as archival records and entries contain it. The owner of a type may define a cast to
--- text, which would run as the caller: the text of such a value is what the output function of the type writes. That
--- function pads a char(n), and the cast of PostgreSQL's own types does not.
+-- SQL for the tenant of a row as text, in the form of archival records and entries. The owner of a type may define a cast
+-- to text, which would run as the caller, so the output function of such a type writes the text. A built-in type is cast:
+-- its output function pads a char(n), and its cast does not.
 CREATE OR REPLACE FUNCTION archive.tenant_text(alias text, column_name name, column_type oid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -54,13 +54,13 @@ BEGIN
     WHILE EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'd') LOOP
         base := (SELECT t.typbasetype FROM pg_type AS t WHERE t.oid = base);
     END LOOP;
-    -- Below 16384, where the ids of users' objects begin.
+    -- The ids of users' objects begin at 16384.
     RETURN CASE WHEN base < 16384 THEN format('%s.%I::pg_catalog.text', alias, column_name)
                 ELSE format('(CASE WHEN %1$s.%2$I IS DISTINCT FROM NULL THEN pg_catalog.format(''%%s'', %1$s.%2$I) END)', alias, column_name) END;
 END
 $$;
 
--- The same as JSON: integers and booleans as they are, everything else as text, which any client can read.
+-- The value as JSON: an integer or a boolean as itself, anything else as its exact text, which any client can read.
 CREATE OR REPLACE FUNCTION archive.exact_json(value anyelement) RETURNS jsonb
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -69,8 +69,8 @@ BEGIN
 END
 $$;
 
--- Whether the records of a tenant are those that the session acts for. The functions below ask, since policies do not
--- hold for an owner that is above them.
+-- Whether the session acts for the tenant of a record. The functions below check it, since policies do not apply to an
+-- owner with BYPASSRLS.
 CREATE OR REPLACE FUNCTION archive.acts_for(tenant text) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -78,17 +78,17 @@ BEGIN
         RETURN true;
     END IF;
     RETURN NOT EXISTS (SELECT FROM archive.tenancy)
-           -- One administrator is for all tables, and some may have been put under tenancy without naming it.
+           -- All tables have the same administrator, and enable_tenancy() of some may not have named it.
            OR archive.acts_for_all((SELECT pg_catalog.min(t.administrator::pg_catalog.text)::pg_catalog.name FROM archive.tenancy AS t));
 END
 $$;
 
--- Stops in an operation that PostgreSQL runs for the owner of a table, such as the ANALYZE of an index that calls a function:
--- the acting role there is the role that maintains the table, and the code is its owner's. PostgreSQL refuses UNLISTEN in
--- such an operation, and nowhere else; nothing listens on this channel.
+-- Raises in an operation that PostgreSQL runs for the owner of a table, such as the ANALYZE of an index that calls a
+-- function: the acting role there is the role that maintains the table, but the code belongs to the owner. PostgreSQL
+-- refuses UNLISTEN in such operations alone. Nothing listens on this channel.
 --
--- Like all functions here that require something, it answers true or raises: PL/pgSQL evaluates an expression of such
--- calls without running a query for each.
+-- Like all require functions here, it returns true or raises: PL/pgSQL evaluates an expression of such calls without
+-- running a query for each.
 CREATE OR REPLACE FUNCTION archive.require_session() RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
@@ -98,8 +98,8 @@ END
 $$;
 
 -- Whether a role may move rows of a table into its archive table, or back. A grant on single columns counts, as it does for
--- the statements that move the rows. A restore also reads the archival record. One expression, so that the server writes
--- it into the query that calls it.
+-- the statements that move the rows. A restore also reads the archival record. It is one expression, so that the server
+-- inlines it into the calling query.
 CREATE OR REPLACE FUNCTION archive.may_move(role name, active regclass, archive_table regclass, restoring boolean) RETURNS boolean
 LANGUAGE sql STABLE
 RETURN CASE WHEN restoring
@@ -107,8 +107,8 @@ RETURN CASE WHEN restoring
                  AND pg_catalog.has_any_column_privilege(role, archive_table, 'SELECT')
             ELSE pg_catalog.has_table_privilege(role, active, 'DELETE') AND pg_catalog.has_any_column_privilege(role, archive_table, 'INSERT') END;
 
--- Stops unless the acting role may move rows of all these tables: into their archive tables, or out of them. A table that
--- was dropped since it was archived is for the plan of the restore to report.
+-- Raises unless the acting role may move rows of all these tables: into their archive tables, or out of them. The plan of
+-- the restore reports a table that was dropped after the archive.
 CREATE OR REPLACE FUNCTION archive.require_rights(tables regclass[], restoring boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -127,7 +127,7 @@ BEGIN
           WHERE r.active::pg_catalog.oid OPERATOR(pg_catalog.=) ANY (tables::pg_catalog.oid[])) AS p;
     IF archive.require_session() AND allowed AND (restoring OR known OPERATOR(pg_catalog.=) pg_catalog.cardinality(tables)) THEN
         RETURN true;
-    -- What is left of an archival without any table is for the owner of the archive.
+    -- Only the owner of the archive restores an archival of which every table was dropped.
     ELSIF restoring AND allowed IS NULL AND pg_catalog.pg_has_role(role, current_user, 'MEMBER') THEN
         RETURN true;
     END IF;
@@ -137,7 +137,7 @@ BEGIN
 END
 $$;
 
--- Stops unless the session acts for these tenants. Rows of a table under tenancy have one.
+-- Raises unless the session acts for these tenants. Every row of a table under tenancy has a tenant.
 CREATE OR REPLACE FUNCTION archive.require_tenants(relation regclass, tenants text[]) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -148,7 +148,7 @@ BEGIN
        OR pg_catalog.array_position(tenants, NULL) IS NOT NULL
           AND (EXISTS (SELECT FROM archive.tenancy AS t
                        WHERE t.relation::pg_catalog.oid OPERATOR(pg_catalog.=) require_tenants.relation::pg_catalog.oid)
-               -- A history is under tenancy with the table of its identities, and got policies with it.
+               -- A history comes under tenancy with the table of its identities, which also creates its policies.
                OR EXISTS (SELECT FROM archive.tenancy_object AS o
                           WHERE o.relation::pg_catalog.oid OPERATOR(pg_catalog.=) require_tenants.relation::pg_catalog.oid
                             AND o.kind OPERATOR(pg_catalog.=) 'policy')) THEN
@@ -161,8 +161,8 @@ BEGIN
 END
 $$;
 
--- The signature of ids that this transaction has drawn. The key stands before the digest of key and ids: nobody goes on
--- from a signature to that of longer ids.
+-- The signature of ids that this transaction has drawn. The outer hash over the key and the inner digest prevents length
+-- extension: a signature does not yield that of a longer list of ids.
 CREATE OR REPLACE FUNCTION archive.signature(ids text) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -172,9 +172,9 @@ BEGIN
 END
 $$;
 
--- Draws the ids of as many archivals: archive.record_archivals() takes no others, so that no role takes an id before another
--- role gets it. Several are signed for this transaction; one needs no signature, since the sequence remembers the last
--- id that it gave to this session, and roles may not use it.
+-- Draws ids for this many archivals. archive.record_archivals() accepts no others, so no role can use an id before another
+-- role draws it. Several ids are signed for this transaction. A single id needs no signature: the sequence remembers the
+-- last id of this session, and roles may not use the sequence.
 CREATE OR REPLACE FUNCTION archive.draw_archivals(archivals integer) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -188,7 +188,7 @@ BEGIN
 END
 $$;
 
--- Stops unless this transaction has drawn all ids; or, where it is one id, this session.
+-- Raises unless this transaction has drawn all ids. For a single id it is enough that this session has drawn it.
 CREATE OR REPLACE FUNCTION archive.require_drawn(drawn jsonb, ids bigint[]) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -208,7 +208,7 @@ BEGIN
 END
 $$;
 
--- Stops unless every array has an element for each id: unnest() would fill up a shorter one with NULL.
+-- Raises unless every array has an element for each id: unnest() would fill a shorter array with NULL.
 CREATE OR REPLACE FUNCTION archive.require_each(ids bigint[], VARIADIC cardinalities integer[]) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
@@ -219,9 +219,9 @@ BEGIN
 END
 $$;
 
--- Writes the records of archivals whose rows are in their archive tables by now, an element of each array for each,
--- and returns them as archive.record_json() writes them. The arguments of the move say which ids were drawn, who
--- archives, and why.
+-- Writes the records of archivals whose rows are already in their archive tables, one element of each array for each
+-- record, and returns them in the form of archive.record_json(). The arguments of the move contain the drawn ids, the
+-- actor and the reason.
 CREATE OR REPLACE FUNCTION archive.record_archivals(
     args jsonb, tables regclass[], archived_at timestamptz, ids bigint[], keys jsonb[], counts jsonb[], tenants text[]
 ) RETURNS jsonb
@@ -233,7 +233,7 @@ DECLARE
     metadata jsonb := nullif(args->'metadata', 'null');
     recorded jsonb;
 BEGIN
-    -- One query, since most archivals are of a few rows; what it does not allow is inspected for the error.
+    -- One query, since most archivals have few rows. Where it does not allow the move, the functions below raise the error.
     SELECT bool_and(archive.may_move(role, r.active, r.archive_table, false)) AND count(*) = cardinality(tables) AND NOT EXISTS (SELECT FROM archive.tenancy)
     INTO allowed
     FROM archive.archived_table AS r WHERE r.active::oid = ANY (tables::oid[]);
@@ -244,7 +244,7 @@ BEGIN
        AND archived_at BETWEEN now() - interval '1 minute' AND clock_timestamp() + interval '1 minute' IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = '22008', MESSAGE = format('%s is not the time of this archive', archived_at);
     END IF;
-    -- An array may begin at another number, where its elements are not what was checked.
+    -- An array may have another lower bound: element 1 is then not the element that was checked.
     IF cardinality(ids) = 1 AND ARRAY[array_lower(ids, 1), array_lower(keys, 1), array_lower(counts, 1), array_lower(tenants, 1)] = '{1,1,1,1}' THEN
         INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables, tenant)
         VALUES (ids[1], root, keys[1], archived_at, args->>'by', args->>'reason', metadata, counts[1], tables, tenants[1])
@@ -262,8 +262,8 @@ BEGIN
 END
 $$;
 
--- A record as the runtime reads it. Values of callers are text in it, so that no number and no nesting keeps a client
--- from reading the answer to what has been committed.
+-- A record in the form that the runtime reads. Values of callers are text, so that no large number and no deep nesting
+-- makes the answer unreadable for a client after the commit.
 CREATE OR REPLACE FUNCTION archive.record_json(record archive.archival) RETURNS jsonb
 LANGUAGE sql STABLE
 RETURN pg_catalog.jsonb_build_object(
@@ -273,8 +273,7 @@ RETURN pg_catalog.jsonb_build_object(
     'restored_at', pg_catalog.timezone('UTC', (record).restored_at), 'restored_by', (record).restored_by,
     'tenant', (record).tenant);
 
--- Locks the record of an archival that is inspected before it is restored. Returns its id, or NULL where the archival was
--- restored.
+-- Locks the record of an archival for an inspection before its restore. Returns its id, or NULL if it is already restored.
 CREATE OR REPLACE FUNCTION archive.claim_archival(archival bigint) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -289,14 +288,14 @@ BEGIN
 END
 $$;
 
--- Marks an archival as restored before its rows are, and returns what its restore needs: the tenant, the tables that hold
--- its rows, how many links it has to put back, and the record that is the answer. NULL where the archival was restored.
+-- Marks an archival as restored before its rows move, and returns what the restore needs: the tenant, the tables that hold
+-- its rows, the number of its detached links, and the record that the restore returns. NULL if it is already restored.
 --
--- Where row-level security may hide rows of one of the archive tables, the role might not move all of them: there it is
--- archive.finish_restore() that marks the archival, and the record is missing here.
+-- Where row-level security may hide rows of one of the archive tables, the role might not move all of them. Then
+-- archive.finish_restore() marks the archival, and this result has no record.
 --
--- Race: of two restores of one archival the second waits here, and then finds it restored. So does a restore that
--- defers rows to this archival.
+-- Race: of two restores of one archival the second waits here and then finds it restored. A restore that defers rows to
+-- this archival waits for the same lock.
 CREATE OR REPLACE FUNCTION archive.begin_restore(archival bigint, by text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -305,7 +304,7 @@ DECLARE
     allowed  boolean;
     links    bigint;
 BEGIN
-    -- One query for the mark and for what the catalog contains, since most restores are of a few rows.
+    -- One query for the mark and for the catalog, since most restores have few rows.
     UPDATE archive.archival AS a SET restored_at = clock_timestamp(), restored_by = by
     WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant)
     RETURNING a.tenant, a.tables, archive.record_json(a) AS record,
@@ -319,8 +318,8 @@ BEGIN
     IF archive.require_session() AND restored.hides IS NULL THEN
         allowed := archive.require_rights(restored.tables, true);
     END IF;
-    -- Race: a restore that this one has waited for may have moved links to this archival. A query of its own has a snapshot
-    -- that sees them.
+    -- Race: a restore that this one waited for may have moved links to this archival. A separate query has a snapshot that
+    -- shows them.
     links := (SELECT count(*) FROM archive.detached_link AS l WHERE l.archival_id = archival AND l.tenant IS NOT DISTINCT FROM restored.tenant);
     IF restored.hides THEN
         UPDATE archive.archival AS a SET restored_at = NULL, restored_by = NULL WHERE a.id = archival;
@@ -330,14 +329,15 @@ BEGIN
 END
 $$;
 
--- Marks the archival as restored, after its rows are back (the caller evaluates it last), and returns its record as
--- archive.record_json() writes it. Stops while one of its archive tables with row-level security holds a row of it: a
--- policy may have kept that row from the role, which then did not move it.
+-- Marks the archival as restored after its rows are back (the caller evaluates it last), and returns its record in the form
+-- of archive.record_json(). Raises if an archive table with row-level security still holds a row of the archival: a policy
+-- may have hidden that row from the role, which then did not move it.
 --
--- A row of another tenant is not one of this archival, whatever its archival id: a role can insert such a row, and the
--- restore leaves it where it is. An archival of no tenant ('') is from before tenancy: rows of every tenant are its own.
+-- A row of another tenant does not belong to this archival, whatever its archival id: a role can insert such a row, and the
+-- restore leaves it in the archive table. The tenant '' marks an archival from before tenancy, which may hold rows of every
+-- tenant.
 --
--- Race: the archival is locked, so no other restore defers a row to it after this looked.
+-- Race: the archival is locked, so no other restore defers a row to it after this check.
 CREATE OR REPLACE FUNCTION archive.finish_restore(archival bigint, by text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -355,7 +355,7 @@ BEGIN
     FOR held IN
         SELECT r.archive_table, concat(n.nspname, '.', c.relname) AS name, r.archival_id_column, o.tenant_column, o.tenant_type,
                has_table_privilege(c.oid, 'SELECT') AND (NOT row_security_active(c.oid)
-                   -- The policies of tenancy show the owner what they show the role. Restrictive ones of the application may not.
+                   -- Policies of tenancy show the owner the same rows as the role. Restrictive ones of the application may not.
                    OR o.tenant_column IS NOT NULL AND NOT EXISTS (
                        SELECT FROM pg_policy AS p
                        WHERE p.polrelid = c.oid AND NOT p.polpermissive AND p.polcmd IN ('r', '*')
@@ -373,17 +373,17 @@ BEGIN
         allowed := archive.require_trusted(held.archive_table);
         IF NOT held.is_seen THEN
             RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
-                'row-level security may keep rows of archival %s in %s, and hide them from the owner of the schema archive: give the role %I SELECT on that table and BYPASSRLS',
+                'row-level security may leave rows of archival %s in %s, and hide them from the owner of the schema archive: give the role %I SELECT on that table and BYPASSRLS',
                 archival, held.name, current_user);
         END IF;
         EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE t.%I = $1%s)', held.archive_table, held.archival_id_column,
-                -- NULL is no other tenant.
+                -- NULL does not count as another tenant.
                 CASE WHEN held.tenant_column IS NOT NULL
                      THEN format(' AND (t.%I IS NULL OR %s = $2 OR $2 = '''')', held.tenant_column, archive.tenant_text('t', held.tenant_column, held.tenant_type)) END)
             INTO remains USING archival, finished.tenant;
         IF remains THEN
             RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
-                'archival %s still has rows in %s that row-level security keeps from the role %I, so nothing was restored: let its policies show the role every row of the archival and let the role delete it, or restore with a role that may',
+                'archival %s still has rows in %s that row-level security hides from the role %I, so nothing was restored: let its policies show the role every row of the archival and let the role delete it, or restore with a role that may',
                 archival, held.name, archive.acting_role());
         END IF;
     END LOOP;
@@ -391,11 +391,11 @@ BEGIN
 END
 $$;
 
--- Locks the records of the archivals that rows of a table are deferred to, which hold a parent of those rows, and
--- notes there that they hold such rows. The rows come from an archival that the caller restores.
+-- Locks the records of the archivals that rows of a table are deferred to, each of which holds a parent of those rows, and
+-- adds the table to their lists of tables. The rows come from an archival that the caller restores.
 --
--- Race: one of them may be restored at this moment. Its restore holds the same lock, so either it is over when the
--- next statement looks, and the parent is back, or it begins after the rows have come.
+-- Race: another transaction may be restoring one of them. Its restore holds the same lock: either it ends before the next
+-- statement reads, and the parent is back, or it begins after the rows were reassigned.
 CREATE OR REPLACE FUNCTION archive.defer_to(archival bigint, others bigint[], waiting regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -415,8 +415,8 @@ BEGIN
 END
 $$;
 
--- Remembers links that were cut from rows of a table that stay, an element of each array for each, under archivals
--- that this transaction has drawn. Returns how many.
+-- Records the links that an archive set to NULL in rows of a table, one element of each array for each link, under archivals
+-- whose ids this transaction has drawn. Returns how many.
 CREATE OR REPLACE FUNCTION archive.record_links(
     drawn jsonb, child regclass, ids bigint[], keys jsonb[], edges text[], links jsonb[], tenants text[]
 ) RETURNS bigint
@@ -427,12 +427,12 @@ DECLARE
     lacked   text;
     unknown  text;
 BEGIN
-    -- The archival is recorded after its links. One that is there already is that of an earlier user of the session.
+    -- The archival is recorded after its links. An archival that already exists belongs to an earlier user of the session.
     IF EXISTS (SELECT FROM archive.archival AS a WHERE a.id = ANY (ids)) THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'links are recorded before their archival';
     END IF;
-    -- The restore writes these columns again, whoever restores. Only foreign keys are cut: another link names rows to watch
-    -- what happens to them.
+    -- The restore writes these columns again, as any role that may restore. Only links of foreign keys are accepted: another
+    -- link could name a row only to observe what happens to it.
     SELECT string_agg(DISTINCT quote_ident(l.name), ', ') FILTER (
                WHERE has_column_privilege(archive.acting_role(), child, a.attnum, 'UPDATE') IS NOT TRUE),
            string_agg(DISTINCT l.edge, '; ') FILTER (WHERE NOT EXISTS (
@@ -458,7 +458,7 @@ BEGIN
 END
 $$;
 
--- The links that an archival remembers, for a role that may restore it. A link is of the archival's tenant.
+-- The detached links of an archival, for a role that may restore it. Only links with the tenant of the archival count.
 CREATE OR REPLACE FUNCTION archive.links_of(archival bigint) RETURNS TABLE (
     child regclass, child_key jsonb, edge text, link jsonb, deleted boolean
 )
@@ -475,7 +475,7 @@ BEGIN
 END
 $$;
 
--- Removes links that were put back, or never will be; for a role that may restore the archival. Returns how many.
+-- Deletes links that were put back or never will be, for a role that may restore the archival. Returns how many.
 CREATE OR REPLACE FUNCTION archive.forget_links(
     archival bigint, child regclass, keys jsonb[], edges text[], of_deleted_rows boolean[]
 ) RETURNS bigint
@@ -497,8 +497,8 @@ BEGIN
 END
 $$;
 
--- Gives links to other archivals: those that the rows whose link was cut are deferred to. The records of those were
--- locked by archive.defer_to().
+-- Reassigns links to the other archivals that their parent rows were deferred to. archive.defer_to() has locked the records
+-- of those archivals.
 CREATE OR REPLACE FUNCTION archive.move_links(archival bigint, child regclass, others bigint[], keys jsonb[], edges text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,4 +1,4 @@
--- What an archival holds: its tables, their archive tables, and the links that it cut, by name.
+-- The tables of an archival, their archive tables, and its detached links, by name.
 SELECT pg_catalog.jsonb_build_object(
     'root_table', a.root_table,
     'tables', (

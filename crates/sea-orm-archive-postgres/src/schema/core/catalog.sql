@@ -1,5 +1,5 @@
--- What the catalog contains about tables, for plans and migrations. Such queries are long, and are read more easily
--- with plain names: so they are functions with a search_path of their own. They run with the rights of the caller.
+-- What the catalog contains about tables, for plans and migrations. Such queries are long and easier to read with unqualified
+-- names, so they are functions with their own search_path. They run with the rights of the caller.
 CREATE OR REPLACE FUNCTION archive.describe_tables(tables oid[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS {body}
 #variable_conflict use_column
@@ -10,7 +10,7 @@ BEGIN
 END
 {body};
 
--- The same of tables by name. The names are looked up on the search_path of the caller.
+-- The same for tables by name. The search_path of the caller resolves the names.
 CREATE OR REPLACE FUNCTION archive.describe(names text[]) RETURNS jsonb
 LANGUAGE sql STABLE
 RETURN archive.describe_tables(ARRAY(
@@ -21,8 +21,8 @@ CREATE OR REPLACE FUNCTION archive.schema_version() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN {version};
 
--- Answers a query of the runtime in which there are expressions of indexes, as PostgreSQL writes them for this
--- search_path. It reads only: what it is asked fires no trigger of the application.
+-- Runs a query of the runtime that contains expressions of indexes, as PostgreSQL writes them for this search_path. The query
+-- only reads, so it fires no trigger of the application.
 CREATE OR REPLACE FUNCTION archive.answer(query text, archival bigint) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS {body}
 DECLARE
@@ -30,7 +30,7 @@ DECLARE
 BEGIN
     EXECUTE query INTO answer USING archival;
     RETURN answer;
--- Policies are asked in it, too, and their functions may have counted on the path of the caller.
+-- The query evaluates policies too, whose functions may depend on the search_path of the caller.
 EXCEPTION WHEN undefined_table OR undefined_function OR undefined_object THEN
     RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format(
         'a unique index here has an expression or a condition, so what is in the way of the restore is asked with '

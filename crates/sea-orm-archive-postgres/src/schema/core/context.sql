@@ -1,8 +1,8 @@
--- Who acts, for which tenant, from which request: settings of the transaction, which the runtime writes and
--- triggers and policies read. What they are called stands in archive.context_setting; the functions carry the
--- names, so that reading one costs no more than current_setting().
+-- The context: actor, tenant, request id and details of the request. They are settings of the transaction, which the runtime
+-- writes and which triggers and policies read. archive.context_setting contains their names. The functions contain the names
+-- too, so that reading one costs no more than current_setting().
 --
--- The bodies are parsed here, once: no search_path of a caller gives their operators another meaning.
+-- The bodies are parsed once, here: no search_path of a caller gives their operators another meaning.
 
 CREATE OR REPLACE FUNCTION archive.current_actor() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -16,12 +16,12 @@ CREATE OR REPLACE FUNCTION archive.current_request_id() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN nullif(pg_catalog.current_setting({request_id}, true), '');
 
--- Whatever else is known of the request, as the text of a JSON object.
+-- Further details of the request, as the text of a JSON object.
 CREATE OR REPLACE FUNCTION archive.current_details() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN nullif(pg_catalog.current_setting({details}, true), '');
 
--- Sets the context until the end of the transaction, all of it: what is not given is nobody's and nothing's.
+-- Sets the whole context until the end of the transaction: an argument that is NULL clears its setting.
 CREATE OR REPLACE FUNCTION archive.set_context(actor text, tenant text, request_id text, details text) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN

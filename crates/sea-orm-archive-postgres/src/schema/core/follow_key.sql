@@ -1,4 +1,4 @@
--- Whether the policies of tenancy, and no others, are on a table, and let the session see every row of it.
+-- Whether a table has the policies of tenancy and no others, and these show the session every row.
 CREATE OR REPLACE FUNCTION archive.sees_every_row(relation oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -8,9 +8,10 @@ BEGIN
                        AND p.polname NOT IN ('tenancy', 'tenancy_administration', 'tenancy_trusted'));
 END
 $$;
--- Whether an UPDATE of a table that archive.require_trusted() lets pass runs code that another role wrote: in a trigger or its condition, a rule, a CHECK, an index
--- or a generated column. A condition belongs to whoever has the privilege TRIGGER, so only the archive's own may have one.
--- Indexes and generated columns are immutable expressions; they are fine where they name built-in functions and types.
+-- Whether an UPDATE of a table that passed archive.require_trusted() runs code of another role: in a trigger or its condition,
+-- a rule, a CHECK, an index or a generated column. Any role with the privilege TRIGGER may have written the condition of a
+-- trigger, so only the archive's own triggers may have one. Indexes and generated columns are immutable expressions, which are
+-- allowed where they name only built-in functions and types.
 CREATE OR REPLACE FUNCTION archive.runs_other_code(relation oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE part AS (
@@ -24,7 +25,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                       WHERE g.tgrelid = p.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 16 <> 0
                         AND NOT (archive.is_trusted(f.proowner)
                                  AND (g.tgqual IS NULL OR f.pronamespace = 'archive'::regnamespace)))
-           -- A dependency is kept of all that is not built in.
+           -- PostgreSQL records a dependency on everything that is not built in.
            OR EXISTS (SELECT FROM pg_depend AS d
                       WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass)
                         AND (d.classid = 'pg_class'::regclass AND d.objid IN (SELECT i.indexrelid FROM pg_index AS i WHERE i.indrelid = p.oid)
@@ -32,7 +33,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                                  SELECT v.oid FROM pg_attrdef AS v JOIN pg_attribute AS a ON a.attrelid = v.adrelid AND a.attnum = v.adnum
                                  WHERE v.adrelid = p.oid AND a.attgenerated <> ''))))
 $$;
--- Whether a value of one type that becomes one of another may run code of another role: a conversion, or the CHECK of a
+-- Whether the conversion of a value from one type to another may run code of another role: a cast function, or the CHECK of a
 -- domain.
 CREATE OR REPLACE FUNCTION archive.converts(source oid, target oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -41,8 +42,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         OR EXISTS (SELECT FROM pg_cast AS x JOIN pg_proc AS f ON f.oid = x.castfunc
                    WHERE x.castsource = source AND x.casttarget = target AND NOT archive.is_trusted(f.proowner))
 $$;
--- The condition that the key of an archived row t is recorded elsewhere, as far as it contains these columns: in archived
--- rows below it, in links that were cut from it or from rows below it, in its archival. NULL where none contains them.
+-- The condition that these columns of the key of an archived row t are recorded elsewhere: in archived rows below it, in
+-- detached links of it or of rows below it, or in its archival. NULL where none of these records the columns.
 CREATE OR REPLACE FUNCTION archive.is_recorded(relation oid, changed int2[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH below AS (
@@ -65,7 +66,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         WHERE i.indrelid = relation AND i.indisprimary AND k.ord <= i.indnkeyatts
         HAVING bool_or(k.attnum = ANY (changed))
     ), place AS (
-        -- What is hidden from the owner may be there.
+        -- Rows that are hidden from the owner may exist.
         SELECT CASE WHEN archive.require_trusted(b.archive_table) AND row_security_active(b.archive_table::oid) AND NOT archive.sees_every_row(b.archive_table::oid) THEN 'true'
                     ELSE format('EXISTS (SELECT FROM %s AS s WHERE %s)', b.archive_table, b.same) END AS condition FROM below AS b WHERE b.archive_table IS NOT NULL
         UNION ALL
@@ -78,8 +79,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     )
     SELECT string_agg(p.condition, ' OR ') FROM place AS p
 $$;
--- The condition that a detached link l may be one of the row called `alias` of a table, as SQL that goes on with AND: where
--- the table is under tenancy, another tenant names this row only to watch its key.
+-- The condition that a detached link l may belong to the row `alias` of a table, as SQL that begins with AND. Where the table is
+-- under tenancy, a link of another tenant does not count: it could name this row only to observe its key.
 CREATE OR REPLACE FUNCTION archive.of_tenant(relation oid, alias text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -89,27 +90,27 @@ BEGIN
                      WHERE s.relation = of_tenant.relation ORDER BY a.attname LIMIT 1), '');
 END
 $$;
--- What follows the key of a row that changes, while rows that refer to it are archived.
+-- Updates archived rows and detached links when the key of the row that they refer to changes.
 --
--- Archived rows have no foreign key, so ON UPDATE CASCADE does not reach them: their parent's new key is written here,
--- and a restore never finds another row under the old one. The detached links of the row itself follow too.
+-- Archived rows have no foreign key, so ON UPDATE CASCADE does not reach them. This writes the new key of their parent, so
+-- that a restore never finds another row under the old key. The detached links of the changed row itself are updated too.
 --
--- It runs as its owner, since who changes a key need have no rights on archive tables. Nothing of another role may run
--- then: no trigger or its condition, no conversion, no CHECK. Where that cannot be, an error says so: for what a query
--- would run, before the first query, and otherwise only where archived rows do refer to the row. Keys are compared with the operators of the foreign key, and recorded keys as
--- archive.exact_text() writes them.
+-- It runs as its owner, since a role that changes a key needs no rights on archive tables. So it must run no code of another
+-- role: no trigger or trigger condition, no conversion, no CHECK. Where it would, it raises an error: before the first query
+-- for code that a query would run, and otherwise only if archived rows refer to the row. Keys are compared with the operators
+-- of the foreign key, and recorded keys in the form of archive.exact_text().
 --
--- Race: a row that is archived at the same moment is locked by the foreign key's own trigger, which fires before this one
--- ("RI_" sorts first), so what follows is seen here in its archive table. Where the foreign key is deferrable that trigger
--- may fire at the end of the transaction, so the rows that refer to this one are locked here: whoever archives one has
--- finished then, or waits until this transaction ends. Above READ COMMITTED rows that were archived since the snapshot
--- are not seen, so no key changes there. A restore waits for the parent's lock.
+-- Race: a referring row that is archived at the same time is locked by the foreign key's own trigger, which fires before this
+-- one ("RI_" sorts first), so this sees the row in its archive table. The trigger of a deferrable foreign key may fire at the
+-- end of the transaction, so the referring rows are locked here: an archive of one of them has ended then, or waits until this
+-- transaction ends. Above READ COMMITTED rows that were archived after the snapshot are not visible, so the change of a key is
+-- refused there. A restore waits for the lock of the parent.
 CREATE OR REPLACE FUNCTION archive.follow_key() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 DECLARE
     changed   oid := coalesce(pg_partition_root(TG_RELID)::oid, TG_RELID);
     reference record;
-    differing int2[]; -- the columns of the foreign key that get another value
+    differing int2[]; -- the columns of the foreign key whose value changes
     found_one boolean;
     recorded  text;
     of_tenant text;
@@ -131,7 +132,7 @@ BEGIN
         LEFT JOIN pg_attribute AS ta ON ta.attrelid = r.archive_table AND ta.attname = ca.attname AND NOT ta.attisdropped
         JOIN pg_operator AS o ON o.oid = k.operator
         WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid IN (changed, TG_RELID)
-          -- The tenant of an archived version stays that of its archival.
+          -- Not the foreign key of tenancy: the tenant of an archived version stays the tenant of its archival.
           AND NOT EXISTS (SELECT FROM archive.tenancy_object AS x WHERE x.relation = c.conrelid AND x.kind = 'constraint' AND x.name = c.conname)
         GROUP BY c.oid, n.nspname, t.relname, r.archive_table
         ORDER BY c.oid
@@ -143,7 +144,7 @@ BEGIN
                 'the key of this row of %s cannot change in a transaction that is %s: rows that were archived since it began would not follow; change it in one that is READ COMMITTED',
                 TG_RELID::regclass, upper(current_setting('transaction_isolation')));
         END IF;
-        -- A comparison that converts is not made at all: any archived row is one that may refer to this one.
+        -- Keys are not compared where that would convert them: then any archived row may refer to this row.
         IF reference.converts THEN
             reference.same := 'true';
         END IF;
@@ -158,7 +159,7 @@ BEGIN
                 'archived rows of %s refer to this row of %s, and its key cannot change: a trigger on the archive table, its condition, a rule, a CHECK, an index or a conversion of its key belongs to another role than the schema archive, or may; restore the rows first, or change that',
                 reference.archive_table_name, TG_RELID::regclass);
         END IF;
-        -- As the plan does: the key of a row that is skipped or changed back would be that of another row later.
+        -- The plan refuses such triggers too: if the update of a row is skipped or changed back, another row may get its key later.
         SELECT string_agg(quote_ident(g.tgname), ', ') INTO recorded FROM pg_trigger AS g
         WHERE g.tgrelid = reference.archive_table AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 19 = 19
           AND g.tgfoid IS DISTINCT FROM to_regproc('archive.tenancy_guard')::oid;
@@ -182,7 +183,7 @@ BEGIN
         EXECUTE format('UPDATE %s AS t SET %s WHERE %s', reference.archive_table_name, reference.assigned, reference.same) USING OLD, NEW;
     END LOOP;
 
-    -- Links of every tenant are the owner's to see; archived rows above are not, where row-level security hides them.
+    -- The owner sees the links of every tenant. Row-level security may hide archived rows from it, so it was off for those.
     PERFORM set_config('row_security', 'on', true);
     SELECT format('SELECT jsonb_build_array(%s)', string_agg(format('archive.exact_text(($1).%I)', a.attname), ', ' ORDER BY k.ord)) INTO recorded
     FROM pg_index AS i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, ord)
@@ -192,13 +193,13 @@ BEGIN
     EXECUTE recorded INTO new_key USING NEW;
     IF old_key <> new_key AND EXISTS (SELECT FROM archive.detached_link AS l WHERE l.child = changed AND l.child_key IN (old_key, new_key)) THEN
         of_tenant := archive.of_tenant(changed, '($4)');
-        -- Two rows can swap their keys in one statement only where the key is checked later; this row comes first or second.
+        -- Two rows can swap their keys in one statement only where the key is deferrable. This row may be the first or the second.
         EXECUTE format('SELECT EXISTS (SELECT FROM archive.detached_link AS l WHERE l.child = $1 AND l.child_key = $3%s)', of_tenant)
             INTO found_one USING changed, old_key, new_key, OLD;
         IF found_one AND EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = changed AND c.contype = 'p' AND c.condeferrable)
         THEN
             RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
-                'rows of %s with detached links exchange their keys, and the links could not tell them apart: give one of the rows a free key first',
+                'rows of %s with detached links exchange their keys, and their links could not be distinguished: give one of the rows a free key first',
                 changed::regclass);
         END IF;
         EXECUTE format('UPDATE archive.detached_link AS l SET child_key = $3 WHERE l.child = $1 AND l.child_key = $2%s', of_tenant)
@@ -212,15 +213,15 @@ EXCEPTION WHEN insufficient_privilege THEN
 END
 $$;
 
--- Marks the detached links of rows that are deleted for good, so that no later row with such a key gets them.
+-- Marks the detached links of rows that are deleted permanently, so that no later row with the same key gets them.
 --
--- A move deletes rows too, and says so in archive.moving. That is a hint that anybody can set: whoever does keeps the
--- links of rows that they delete.
+-- A move deletes rows too, and announces it in archive.moving. Any role can set that: it only prevents the marking of the links
+-- of rows that the role itself deletes.
 CREATE OR REPLACE FUNCTION archive.mark_deleted() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     marked   oid := coalesce((SELECT r.active::oid FROM archive.archived_table AS r WHERE r.archive_table = TG_RELID), TG_RELID);
-    other    regclass; -- the archive table of the table that is truncated, or its table
+    other    regclass; -- of a truncated table its archive table, of a truncated archive table its table
     recorded text;
 BEGIN
     IF current_setting('archive.moving', true) LIKE pg_current_xact_id_if_assigned()::text || format(':%%,%s,%%', TG_RELID)
@@ -242,7 +243,7 @@ BEGIN
                 'links were cut from rows of %s, and which of them are deleted by a TRUNCATE of %s is hidden from the owner of the schema archive by row-level security: delete the rows instead, or give that role BYPASSRLS',
                 marked::regclass, TG_RELID::regclass);
         END IF;
-        -- What was truncated cannot be read any more: these are the links of rows that are in neither table.
+        -- The truncated rows can no longer be read: these are the links of rows that are in neither table.
         EXECUTE format('UPDATE archive.detached_link AS l SET deleted = true WHERE l.child = %s AND NOT l.deleted%s', marked, CASE
             WHEN other IS NOT NULL THEN format(' AND NOT EXISTS (SELECT FROM %s AS r WHERE %s = l.child_key%s)',
                                                other, recorded, archive.of_tenant(other, 'r')) END);

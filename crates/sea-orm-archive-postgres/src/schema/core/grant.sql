@@ -1,4 +1,4 @@
--- What a role needs to archive and restore, beyond its grants on the tables themselves.
+-- The rights that a role needs to archive and restore, beyond its grants on the tables themselves.
 GRANT USAGE ON SCHEMA archive TO {role};
 GRANT SELECT ON archive.archival, archive.archived_table, archive.known_table, archive.history_table, archive.temporal_foreign_key,
     archive.stamped_table, archive.tenancy, archive.tenancy_scope, archive.tenancy_object, archive.tenancy_found TO {role};
@@ -6,7 +6,7 @@ DO $grant$
 DECLARE
     called pg_catalog.regprocedure;
 BEGIN
-    -- Not to maintain the audit log, which grant_audit_maintenance() allows.
+    -- Without the function that maintains the audit log, which grant_audit_maintenance() allows.
     FOR called IN SELECT f.oid FROM pg_catalog.pg_proc AS f
                   WHERE f.pronamespace = 'archive'::pg_catalog.regnamespace AND f.proname <> 'make_audit_partitions'
     LOOP

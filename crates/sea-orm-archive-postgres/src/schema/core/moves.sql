@@ -1,4 +1,4 @@
--- Stops the calling statement with one of the framework's own error codes.
+-- Raises an error with one of the framework's own error codes.
 CREATE OR REPLACE FUNCTION archive.stop(code text, message text) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -6,13 +6,12 @@ BEGIN
 END
 $$;
 
--- What the catalog says of the tables and of their partitions, as a number: their columns, their unique indexes,
--- exclusion constraints and number of CHECK constraints, their triggers (a foreign key is a trigger on the table it points at), their rules, and
--- their files (a rewritten table looks empty to a snapshot from before the rewrite), and their policies, which say
--- in which column a row's tenant is, their archive tables, and whether archived rows follow the keys of their parents; for the role that asks also whether row security hides
--- rows from it.
+-- A hash of what the catalog contains about the tables and their partitions: columns, unique indexes, exclusion constraints,
+-- the number of CHECK constraints, triggers (a foreign key is a trigger on the referenced table), rules, files (a rewritten
+-- table is empty in a snapshot from before the rewrite), policies (they name the tenant column), archive tables, and whether
+-- archived rows follow the keys of their parents. With `for_role` also whether row security hides rows from the current role.
 --
--- STABLE, so that it looks with the snapshot of whoever calls it.
+-- STABLE, so that it reads with the snapshot of the calling query.
 CREATE OR REPLACE FUNCTION archive.state_of(tables oid[], for_role boolean) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -66,14 +65,14 @@ BEGIN
 END
 $$;
 
--- A number that changes when anything changes that a plan was made from: what the names resolve to, and what
--- the catalog says of those tables.
+-- A hash that changes with everything that a plan was built from: the tables that the names resolve to, and what the catalog
+-- contains about those tables.
 --
--- It runs on the search_path of the caller, which finds the names: everything else in it is qualified.
+-- It runs on the search_path of the caller, which resolves the names. Everything else in it is qualified.
 --
--- VOLATILE, so that each query in it takes a new snapshot: at READ COMMITTED it sees what was committed before
--- the lock that the calling statement holds, not what was there when that statement began. Above READ COMMITTED
--- it sees what the transaction's reading of the catalog sees; archive.unchanged() looks further.
+-- VOLATILE, so that each query in it takes a new snapshot: at READ COMMITTED it sees what was committed before the calling
+-- statement acquired its lock, not only what was committed when that statement began. Above READ COMMITTED it sees the
+-- catalog through the snapshot of the transaction; archive.refuse_old_snapshot() checks for later changes.
 CREATE OR REPLACE FUNCTION archive.fingerprint(names text[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -86,46 +85,45 @@ BEGIN
 END
 $$;
 
--- Says, in an error, what the catalog says now. It is STABLE: it has no snapshot of its own, but that of
--- the DELETE it is the trigger of.
-CREATE OR REPLACE FUNCTION archive.tell_state() RETURNS trigger
+-- Reports archive.state_of() in an error. It is STABLE, so it reads with the snapshot of the DELETE that fires it.
+CREATE OR REPLACE FUNCTION archive.report_state() RETURNS trigger
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'AR006', MESSAGE = archive.state_of(OLD.tables, false);
 END
 $$;
 
--- It is for that trigger alone.
-REVOKE EXECUTE ON FUNCTION archive.tell_state() FROM PUBLIC;
+-- Only the trigger below uses it.
+REVOKE EXECUTE ON FUNCTION archive.report_state() FROM PUBLIC;
 
-CREATE OR REPLACE TRIGGER tell_state BEFORE DELETE ON archive.fresh_look
-FOR EACH ROW WHEN (OLD.below IS NOT NULL) EXECUTE FUNCTION archive.tell_state();
+CREATE OR REPLACE TRIGGER report_state BEFORE DELETE ON archive.snapshot_probe
+FOR EACH ROW WHEN (OLD.below IS NOT NULL) EXECUTE FUNCTION archive.report_state();
 
--- What archive.state_of() says to a snapshot of this moment, whatever the isolation level; NULL where nobody
--- looked, as with session_replication_role = replica.
+-- archive.state_of() with the newest snapshot, whatever the isolation level. NULL where the trigger does not fire, as with
+-- session_replication_role = replica.
 --
--- Above READ COMMITTED every query of a transaction has the same snapshot, but for one kind: what a foreign key
--- does to its rows, PostgreSQL does with the newest snapshot, or it would miss rows. So here a row is deleted
--- and ON DELETE CASCADE goes to the row below it, whose trigger looks. Its error takes everything back.
+-- Above READ COMMITTED every query of a transaction has the same snapshot, with one exception: the actions of a foreign key
+-- run with the newest snapshot, since they would miss rows otherwise. So this deletes a row, ON DELETE CASCADE deletes the
+-- row below it, and the trigger of that row reads the catalog. Its error rolls both rows back.
 --
--- It runs as the owner, so that nobody else needs rights on that table. Whoever had them could leave a row
--- there, or hold one, and every other session's look would fail or wait.
+-- It runs as the owner, so that no other role needs rights on that table. A role with rights could leave a row there or lock
+-- one, and the probe of every other session would fail or wait.
 CREATE OR REPLACE FUNCTION archive.state_now(tables oid[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     me integer := pg_catalog.pg_backend_pid();
 BEGIN
-    INSERT INTO archive.fresh_look (id, below, tables) VALUES (me, NULL, NULL), (-me, me, tables);
-    DELETE FROM archive.fresh_look WHERE id = me;
+    INSERT INTO archive.snapshot_probe (id, below, tables) VALUES (me, NULL, NULL), (-me, me, tables);
+    DELETE FROM archive.snapshot_probe WHERE id = me;
     RAISE EXCEPTION USING ERRCODE = 'AR006', MESSAGE = '';
 EXCEPTION WHEN SQLSTATE 'AR006' THEN
     RETURN nullif(SQLERRM, '')::bigint;
 END
 $$;
 
--- Stops where the tables are not what the snapshot of the transaction shows. Only a transaction above READ
--- COMMITTED can have such a snapshot, and planning again with it would show the same old tables: so the whole
--- of it has to begin again, and 40001 is how PostgreSQL says that. One that may not write loses nothing.
+-- Raises where the tables differ from what the snapshot of the transaction shows. Only a transaction above READ COMMITTED can
+-- have such a snapshot. A new plan would be built from the same old catalog, so the whole transaction has to be repeated, and
+-- 40001 is the code of PostgreSQL for that. A read-only transaction is not checked: it moves no rows.
 CREATE OR REPLACE FUNCTION archive.refuse_old_snapshot(names text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -144,46 +142,45 @@ BEGIN
 END
 $$;
 
--- True while the tables are as they were when a plan was made; stops with AR001 when they are not, and with
--- 40001 where the snapshot of the transaction is too old to tell.
+-- True while the tables are as they were when the plan was built. Raises AR001 when they changed, and 40001 where the snapshot
+-- of the transaction is older than the change.
 --
--- IMMUTABLE is not what it is, and on purpose: with constant arguments it is evaluated when the
--- statement is planned, and not again until PostgreSQL throws the plan away. It does that for every
--- change of a table in the statement, and plans anew only with the tables locked. So a moving
--- statement is checked exactly when something may have changed, and pays nothing otherwise.
+-- It is declared IMMUTABLE on purpose, although it reads the catalog: with constant arguments it is evaluated when the
+-- statement is planned, and not again until PostgreSQL discards that plan. PostgreSQL discards it after every change of a
+-- table in the statement, and plans again with the tables locked. So a moving statement is checked exactly when something may
+-- have changed, and costs nothing otherwise.
 CREATE OR REPLACE FUNCTION archive.unchanged(expected bigint, names text[]) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     PERFORM archive.refuse_old_snapshot(names);
     RETURN archive.fingerprint(names) OPERATOR(pg_catalog.=) expected
-        OR archive.stop('AR001', 'the tables have changed since the plan was made');
+        OR archive.stop('AR001', 'the tables have changed since the plan was built');
 END
 $$;
 
--- Runs the statements of one move in the transaction of its caller, each under a snapshot of its
--- own, and returns what the last one says.
+-- Runs the statements of one move in the transaction of the caller, each with its own snapshot, and returns the result of the
+-- last one.
 --
--- One call is one round trip. The statements come from the runtime, complete and schema-qualified, as PREPARE under the
--- names that come with them. Each has four parameters: the arguments, the time of the move, the id of the (first)
--- archival, and who acts. A step that has to settle is repeated until it answers the same twice: that is how a tree of
--- unknown depth is locked.
+-- One call is one round trip. The statements come from the runtime, complete and schema-qualified, as PREPARE statements under
+-- the names in `names`. Each has four parameters: the arguments, the time of the move, the id of the (first) archival, and the
+-- actor. A step that `settles` is repeated until it returns the same result twice: that locks a tree of unknown depth.
 --
--- The statements are prepared once in a session, because planning a move costs more than a small move itself. A pooler
--- may hand the session to somebody else, who can prepare another statement under that name: so the text of a prepared
--- statement is compared before it is run. Only what PREPARE prepared counts: a driver can prepare exactly this text,
--- PREPARE and all, under this name. The view of prepared statements copies the text of each of them: it is read once.
+-- The statements are prepared once in a session, because planning a move costs more than a small move itself. A pooler may
+-- give the session to another user, who can prepare another statement under that name, so the text of a prepared statement is
+-- compared before it runs. Only a statement that PREPARE prepared counts: a driver can prepare exactly this text, including
+-- the word PREPARE, under this name. The view of prepared statements copies the text of each of them, so it is read once.
 --
--- Where the last statement moves rows, `moving` says of which tables, as their triggers read it in archive.moving:
--- `:,16400,` for a table or archive table whose rows move, `~16500,` for one whose links are cut or put back. Before it
--- comes the number of the transaction, since a pooled session may have the setting of an earlier user. It is a hint and
--- no proof, since anybody can set it: the audit log takes a row that left for archived only when it sees it arrive in
--- the archive table. The time is read, and the ids are drawn, after the locks of the other steps.
+-- Where the last statement moves rows, `moving` lists the tables for their triggers, which read it in archive.moving:
+-- `:,16400,` for a table or archive table whose rows move, `~16500,` for one whose links are cut or put back. The number of
+-- the transaction precedes it, since a pooled session may have the setting of an earlier user. It is a hint and no proof,
+-- since any role can set it: the audit log records a row that left as archived only when the row arrives in the archive
+-- table. The time is read, and the ids are drawn, after the locks of the other steps.
 --
--- The statements keep the search_path of the caller, and so do the triggers that they fire: everything in them and
--- here is qualified. Expressions are assigned rather than performed, which PL/pgSQL does without running a query.
+-- The statements and the triggers that they fire run on the search_path of the caller, so everything in them and here is
+-- qualified. Expressions are assigned instead of performed, which PL/pgSQL does without running a query.
 --
--- Who acts is said by the caller, or by the context. Where the caller says it, the context says the same while
--- the statements run, so that what triggers write down agrees with the archival table.
+-- The actor comes from the arguments, or else from the context. An actor in the arguments also replaces the actor of the
+-- context while the statements run, so that triggers record the same actor as the archival table.
 CREATE OR REPLACE FUNCTION archive.run(names text[], steps text[], settles boolean[], moving text, args jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE STRICT AS $$
 DECLARE
@@ -191,13 +188,13 @@ DECLARE
     at       pg_catalog.timestamptz;
     result   pg_catalog.jsonb;
     before   pg_catalog.jsonb;
-    told     pg_catalog.text;
+    setting  pg_catalog.text;
     context  pg_catalog.text := archive.current_actor();
     actor    pg_catalog.text := coalesce(args OPERATOR(pg_catalog.->>) 'by', context);
 BEGIN
     IF actor IS NOT NULL THEN
         args := args OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('by', actor);
-        told := archive.set_actor(actor);
+        setting := archive.set_actor(actor);
     END IF;
     prepared := ARRAY(
         SELECT p.name FROM pg_catalog.pg_prepared_statements AS p
@@ -211,7 +208,7 @@ BEGIN
             EXECUTE steps[step];
         END IF;
         IF step OPERATOR(pg_catalog.=) pg_catalog.cardinality(names) AND moving OPERATOR(pg_catalog.<>) '' THEN
-            told := pg_catalog.set_config('archive.moving', pg_catalog.concat(pg_catalog.pg_current_xact_id(), moving), true);
+            setting := pg_catalog.set_config('archive.moving', pg_catalog.concat(pg_catalog.pg_current_xact_id(), moving), true);
             at := pg_catalog.clock_timestamp();
             IF args OPERATOR(pg_catalog.?) 'roots' THEN
                 args := args OPERATOR(pg_catalog.||)
@@ -228,10 +225,10 @@ BEGIN
         END LOOP;
     END LOOP;
     IF moving OPERATOR(pg_catalog.<>) '' THEN
-        told := pg_catalog.set_config('archive.moving', '', true);
+        setting := pg_catalog.set_config('archive.moving', '', true);
     END IF;
     IF actor IS NOT NULL THEN
-        told := archive.set_actor(context);
+        setting := archive.set_actor(context);
     END IF;
     RETURN result;
 END

@@ -1,4 +1,4 @@
--- What stands in the schema archive, and the schema itself.
+-- The objects of the schema archive, and the schema itself.
 SELECT pg_catalog.concat_ws(' ', o.tableoid, o.oid) AS object
 FROM (SELECT tableoid, oid FROM pg_catalog.pg_namespace WHERE nspname = 'archive'
       UNION ALL

@@ -1,5 +1,5 @@
--- Statements that leave trigger functions to their owner: a trigger runs for everybody, and whoever may put its function
--- on a table of their own lets it read and write there what they may not.
+-- Statements that revoke EXECUTE on trigger functions from all roles but their owner. A role that may put such a function on
+-- a table of its own could use it to read and write what the role itself may not. Triggers fire without this right.
 SELECT DISTINCT pg_catalog.format('REVOKE ALL ON FUNCTION archive.%I() FROM %s CASCADE', f.proname,
            CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(acl.grantee)) END) AS statement
 FROM pg_catalog.pg_proc AS f

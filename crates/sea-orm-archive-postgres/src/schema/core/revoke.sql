@@ -1,4 +1,4 @@
--- The reverse of grant.sql, but for what a role with grant_audit or grant_audit_maintenance needs too.
+-- The reverse of grant.sql, except for what a role with grant_audit or grant_audit_maintenance also needs.
 REVOKE SELECT ON archive.archival, archive.archived_table, archive.known_table, archive.history_table, archive.temporal_foreign_key,
     archive.stamped_table, archive.tenancy_scope, archive.tenancy_object, archive.tenancy_found FROM {role};
 DO $revoke$

@@ -1,7 +1,7 @@
--- Whether code of other roles could run in functions that run as their owner. Every statement may run again.
+-- Checks that functions that run as their owner run no code of other roles. Every statement may run again.
 
--- Whether code of this role may run with the rights of the caller: its own, and a superuser's. Called in functions that
--- run as their owner.
+-- Whether code of this role may run with the rights of current_user: true for current_user itself and for superusers. Called
+-- in functions that run as their owner.
 CREATE OR REPLACE FUNCTION archive.is_trusted(role oid) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -10,15 +10,15 @@ BEGIN
 END
 $$;
 
--- Stops unless a query of the table and its partitions runs no code of another role. Every function that runs as its owner
--- calls this before its first query of a table that another role may own; this reads the catalog alone. The owner of a
--- table decides what a query of it runs, from planning on: expressions of indexes, partition keys, statistics and CHECK constraints, casts
--- of the types of its columns, functions of its policies, and on PostgreSQL 15 a rule that makes it a view. A trusted owner
--- may have used a function of another role in these.
+-- Raises if a query of the table or its partitions could run code of another role. Every function that runs as its owner calls
+-- this before its first query of a table that another role may own. It reads the catalog alone. The owner of a table decides
+-- what a query of it runs, already during planning: expressions of indexes, partition keys, statistics and CHECK constraints,
+-- casts of the types of its columns, functions of its policies, and on PostgreSQL 15 a rule that turns it into a view. A
+-- trusted owner may have used a function of another role in these.
 --
--- Like all functions that require something, it returns true or raises.
+-- Like all require functions, it returns true or raises.
 --
--- Race: only an owner that is trusted can change any of this between this check and the query.
+-- Race: only a trusted owner can change any of this between this check and the query.
 CREATE OR REPLACE FUNCTION archive.require_trusted(relation regclass) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -36,7 +36,7 @@ BEGIN
     LOOP
         IF part.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[]) IS NOT TRUE THEN
             RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = pg_catalog.format(
-                '%s is not a table any more, and a query of it could run code of another role as %I: drop it, and create the table again',
+                '%s is no longer a table, and a query of it could run code of another role as %I: drop it, and create the table again',
                 part.name, current_user);
         ELSIF NOT part.is_trusted THEN
             RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = pg_catalog.format(
@@ -76,9 +76,9 @@ BEGIN
 END
 $$;
 
--- The same for triggers that fire for every write. IMMUTABLE is not what it is, and on purpose: see archive.unchanged(). With
--- the name of a table as its argument it is evaluated again after every change of that table. It does not notice that a
--- partition is given to another role, or that a superuser is none any more, before the session plans again.
+-- The same for triggers that fire for every write. It is declared IMMUTABLE on purpose: see archive.unchanged(). With the name
+-- of a table as its argument it is evaluated again after every change of that table. Until the session plans again, it does
+-- not detect that a partition got another owner or that a role is no longer a superuser.
 CREATE OR REPLACE FUNCTION archive.stays_trusted(relation regclass) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN

@@ -9,8 +9,8 @@ DECLARE
     culprit text;
     trusted boolean := {identity_is_trusted} AND {history_is_trusted};
 BEGIN
-    -- First the identities, in the order of their key. Whoever ends a version locks them, too, before it
-    -- looks for rows that need it: so one of us waits for the other.
+    -- Race: the identities are locked first, in the order of their key. A transaction that ends a version locks them too, before
+    -- it reads the rows that need the version, so one of the two waits for the other.
     PERFORM FROM (
         SELECT DISTINCT {w_identity} FROM ({wanted}) AS w ORDER BY {w_identity}
     ) AS w
@@ -18,17 +18,17 @@ BEGIN
         SELECT FROM {identity_table} AS i WHERE {i_is_w} FOR SHARE
     ) AS locked;
 
-    -- An old snapshot does not show that a version has ended. Locking the version finds out: 40001.
+    -- An old snapshot does not show that a version has ended. Locking the version then fails with 40001.
     IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
         PERFORM FROM (SELECT DISTINCT * FROM ({wanted}) AS w ORDER BY {w_identity}, starts) AS w
         CROSS JOIN LATERAL (
             SELECT FROM {history} AS h
-            WHERE {h_is_w} AND {h_overlaps_w}{h_stands}
+            WHERE {h_is_w} AND {h_overlaps_w}{h_is_current}
             ORDER BY h.{valid_from} FOR SHARE
         ) AS locked;
     END IF;
 
-    -- A statement of its own: its snapshot shows what was committed before the locks were ours.
+    -- A separate statement: its snapshot shows what was committed before the locks were acquired.
     SELECT w.* INTO lacking FROM ({wanted}) AS w
     WHERE NOT {covered}
     ORDER BY {w_identity}, w.starts LIMIT 1;
@@ -46,7 +46,7 @@ BEGIN
             DETAIL = CASE WHEN {child_is_readable}
                           THEN format('The versions of %s in %s do not cover the time %s.', {lacking_identity}, {history_text}, {lacking_time})
                           ELSE format('To see the row, the role needs SELECT on %s and no row-level security there.', {child_text}) END,
-            HINT = 'Make a version that is valid then first, or correct the identity or the time of the row.';
+            HINT = 'Insert a version that is valid then first, or correct the identity or the time of the row.';
     END IF;
     RETURN NULL;
 END

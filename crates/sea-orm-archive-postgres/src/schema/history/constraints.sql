@@ -1,5 +1,5 @@
--- The checks, exclusion constraints and unique indexes of the table $1 as PostgreSQL writes them; of an
--- index, what comes after its table. Read with an empty search_path.
+-- The checks, exclusion constraints and unique indexes of the table $1 as PostgreSQL writes them; of an index, the part after
+-- its table. Read with an empty search_path.
 SELECT c.conname::text AS name, pg_get_constraintdef(c.oid) AS definition
 FROM pg_constraint AS c
 WHERE c.conrelid = to_regclass($1) AND c.contype IN ('c', 'x')

@@ -1,4 +1,4 @@
--- What depends on the columns $2 of the table $1, but for their own defaults.
+-- The objects that depend on the columns $2 of the table $1, except their own defaults.
 SELECT DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) AS dependent
 FROM pg_catalog.pg_depend AS d
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid

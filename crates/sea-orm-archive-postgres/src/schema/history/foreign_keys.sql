@@ -1,4 +1,4 @@
--- The temporal foreign keys; "c" is the child and "h" the history, NULL where the table is gone.
+-- The temporal foreign keys; "c" is the child and "h" the history, NULL where the table was dropped.
 SELECT k.id,
        k.name::text AS name,
        k.history::oid::bigint AS history,

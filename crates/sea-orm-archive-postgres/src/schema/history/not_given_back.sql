@@ -1,5 +1,5 @@
--- A version whose identity does not have its values, and how many such there are. Bytes are compared: a type may
--- know no equality, or call values equal that differ.
+-- A version whose identity does not have its values, and the number of such versions. Bytes are compared: a type may have no
+-- equality operator, or one for which different values are equal.
 SELECT pg_catalog.jsonb_build_object({key})::text AS key, pg_catalog.count(*) OVER () AS rows
 FROM {history} AS h
 WHERE NOT EXISTS (

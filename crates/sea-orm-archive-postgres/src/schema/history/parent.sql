@@ -8,7 +8,7 @@ DECLARE
     needed  record;
     trusted boolean := {identity_is_trusted} AND {history_is_trusted};
 BEGIN
-    -- First the identities, in the order of their key: a row that needs a version locks them, too.
+    -- Race: the identities are locked first, in the order of their key. A write of a row that needs a version locks them too.
     PERFORM FROM (
         SELECT DISTINCT {o_identity} FROM ({ended}) AS o ORDER BY {o_identity}
     ) AS o
@@ -16,9 +16,9 @@ BEGIN
         SELECT FROM {identity_table} AS i WHERE {i_is_o} FOR NO KEY UPDATE
     ) AS locked;
 
-    -- What was covered before the statement and is not after it; only that is worth a look at the child.
+    -- The child is read only if a time was covered before the statement and is not covered after it.
     PERFORM FROM ({lost}) AS g LIMIT 1;
-    IF NOT FOUND OR {child_is_gone} THEN
+    IF NOT FOUND OR {child_is_dropped} THEN
         RETURN NULL;
     END IF;
     trusted := {child_is_trusted};
@@ -39,7 +39,7 @@ BEGIN
                 format('update or delete on table %s violates temporal foreign key %s on table %s: ', {history_text}, {name_text}, {child_text}),
                 CASE WHEN {child_is_readable}
                      THEN format('row %s refers to %s %s, and would have no version of it then', needed.culprit, {needed_identity}, needed.time)
-                     ELSE format('rows of %s would have no version any more; this role may not read that table, so they are not shown', {child_text})
+                     ELSE format('rows of %s would no longer have a version; this role may not read that table, so they are not shown', {child_text})
                 END),
             DETAIL = CASE WHEN {child_is_readable}
                           THEN format('The statement leaves %s without a version %s.', {needed_identity}, needed.time)

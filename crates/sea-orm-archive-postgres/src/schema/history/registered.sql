@@ -1,4 +1,4 @@
--- What the register says of the history $1; nothing where its identity table is gone.
+-- The registered properties of the history $1; no row where its identity table was dropped.
 SELECT pg_catalog.format('%I.%I', n.nspname, i.relname) AS identity,
        r.identity_columns::text[] AS identity_columns,
        r.valid_from::text AS valid_from,

@@ -8,13 +8,13 @@ DECLARE
     needed  record;
     trusted boolean;
 BEGIN
-    IF {child_is_gone} THEN
+    IF {child_is_dropped} THEN
         RETURN NULL;
     END IF;
     trusted := {child_is_trusted};
     {refuse_old_snapshot}
 
-    -- After the statement: a child that was truncated with the history needs nothing.
+    -- This runs after the statement: a child that was truncated with the history has no row that needs a version.
     SELECT {c_key} AS culprit, {c_identity} AS identity, {c_time} AS time INTO needed
     FROM {child} AS c WHERE {c_refers} LIMIT 1;
     IF FOUND THEN

@@ -1,4 +1,4 @@
--- An identity that has no version, more than one, or one that has ended; and how many such there are.
+-- An identity that has no version, more than one, or one that has ended; and the number of such identities.
 SELECT pg_catalog.jsonb_build_object({key})::text AS key,
        pg_catalog.count({first}) AS versions,
        pg_catalog.count({first}) FILTER (WHERE {ended}) AS ended,

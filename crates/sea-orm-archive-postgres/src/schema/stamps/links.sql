@@ -1,7 +1,7 @@
 
 
-    -- What a foreign key writes is its own to write: the link that is cut, ON DELETE SET NULL, ON UPDATE CASCADE.
-    -- Putting the old value back would leave a row that points at nothing.
+    -- The values that a foreign key writes are left as they are: a link that is cut, ON DELETE SET NULL, ON UPDATE CASCADE. With
+    -- the old value the row would refer to no row.
     IF ROW({new})::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW({old})::pg_catalog.record
        AND (announced OR pg_catalog.pg_trigger_depth() OPERATOR(pg_catalog.>) 1) THEN
         linked := ARRAY(

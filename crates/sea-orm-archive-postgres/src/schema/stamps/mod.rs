@@ -4,7 +4,7 @@
 pub const ACTOR: &str = include_str!("actor.sql");
 /// The trigger function that stamps a table.
 pub const FUNCTION: &str = include_str!("function.sql");
-/// The columns of a history that lead to the actor.
+/// The part of the function that finds the columns that a foreign key wrote.
 pub const LINKS: &str = include_str!("links.sql");
 /// Reads the actor in the function of a stamped table.
 pub const UPDATED_BY: &str = include_str!("updated_by.sql");

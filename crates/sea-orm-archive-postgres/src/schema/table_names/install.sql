@@ -1,14 +1,14 @@
--- What the tables of all registers were called when a helper last saw them, and which table has such a name now. The
--- registers know tables by number; a table that is swapped for another of the same name (create, copy, drop, rename) has
--- another number and would silently be archived, audited, stamped and under tenancy no longer.
+-- The names of the tables of all registers at the last call of a helper, and the tables that have these names now. The registers
+-- identify tables by oid. A table that replaces another one of the same name (create, copy, drop, rename) has another oid, and
+-- would silently no longer be archived, audited, stamped and under tenancy.
 CREATE TABLE IF NOT EXISTS archive.known_table (
     relation    regclass PRIMARY KEY,
     schema_name name     NOT NULL,
     table_name  name     NOT NULL,
-    replaced    boolean  NOT NULL DEFAULT false -- another table has its place, and not after `migrate fresh`
+    replaced    boolean  NOT NULL DEFAULT false -- another table has its name, and not because of `migrate fresh`
 );
 
--- The table that has the name now by which `relation` was known: it was dropped or renamed, and this one has its place.
+-- The table that now has the recorded name of `relation`, which was dropped or renamed.
 CREATE OR REPLACE FUNCTION archive.successor(relation oid) RETURNS oid
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (
@@ -21,10 +21,10 @@ RETURN (
       AND c.oid OPERATOR(pg_catalog.<>) successor.relation
 );
 
--- Whether a register may forget the table: it was dropped, and no table has its name, but for one that takes over what
--- was registered.
-CREATE OR REPLACE FUNCTION archive.is_gone(relation oid, taken_over_by oid DEFAULT NULL) RETURNS boolean
+-- Whether a register may delete its row of the table: the table was dropped, and no other table has its name, except the one
+-- that takes over the registration.
+CREATE OR REPLACE FUNCTION archive.is_dropped(relation oid, taken_over_by oid DEFAULT NULL) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) is_gone.relation)
-       AND coalesce(archive.successor(is_gone.relation) OPERATOR(pg_catalog.=) taken_over_by,
-                    archive.successor(is_gone.relation) IS NULL);
+RETURN NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) is_dropped.relation)
+       AND coalesce(archive.successor(is_dropped.relation) OPERATOR(pg_catalog.=) taken_over_by,
+                    archive.successor(is_dropped.relation) IS NULL);

@@ -1,4 +1,4 @@
--- What was registered of the table whose place $1 has, and is not registered of $1.
+-- The registrations of the table that $1 replaces which $1 does not have.
 WITH registered AS (
     {registered}
 )

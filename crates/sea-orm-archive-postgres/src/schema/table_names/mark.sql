@@ -1,5 +1,5 @@
--- Marks the tables whose place $1 has, where what was registered together with them is still there: `migrate fresh` would
--- have dropped that, too.
+-- Marks the tables that $1 replaces, if a table that was registered together with them still exists: `migrate fresh` would have
+-- dropped that table too.
 UPDATE archive.known_table AS k SET replaced = true
 WHERE NOT k.replaced AND archive.successor(k.relation) = $1::bigint::oid AND EXISTS (
     SELECT FROM pg_catalog.pg_class AS c WHERE c.oid IN (

@@ -1,17 +1,17 @@
-//! What tables were called when a helper last saw them.
+//! The names of registered tables at the last call of a helper.
 
 use crate::template::fill;
 
-/// What the tables of all registers were called when a helper last saw them, and which table has such a name now.
+/// The names of the tables of all registers at the last call of a helper, and the tables that have these names now.
 pub const INSTALL: &str = include_str!("install.sql");
-/// What was registered of the table whose place $1 has, and is not registered of $1.
+/// The registrations of the table that $1 replaces which $1 does not have.
 pub const LOST: &str = include_str!("lost.sql");
-/// Marks the tables whose place $1 has, where what was registered together with them is still there.
+/// Marks the tables that $1 replaces, if a table that was registered together with them still exists.
 pub const MARK: &str = include_str!("mark.sql");
-/// Records what the tables of all registers are called now.
+/// Records the current names of the tables of all registers.
 pub const NOTE: &str = include_str!("note.sql");
 
-/// Everything that is registered of tables, as a query; of the audit log where that is installed.
+/// The registrations of all tables as a query, with those of the audit log where it is installed.
 pub fn registered(is_audited: bool) -> String {
     let audited = match is_audited {
         true => include_str!("audited.sql"),

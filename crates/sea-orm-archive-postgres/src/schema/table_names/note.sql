@@ -1,7 +1,7 @@
--- Those that every register has forgotten, or will.
-DELETE FROM archive.known_table AS k WHERE archive.is_gone(k.relation);
--- Writes down what every table that a register knows is called, and every child whose links may be detached. Where
--- another table has the old name of a renamed one, the old name stays until somebody decided about that one.
+-- Deletes the names of tables that were dropped and whose name no other table has.
+DELETE FROM archive.known_table AS k WHERE archive.is_dropped(k.relation);
+-- Records the name of every registered table, and of every child whose links may be detached. Where another table has the old
+-- name of a renamed table, the old name stays until a helper registers or unregisters that other table.
 WITH registered AS (
     {registered}
 ),

@@ -1,9 +1,9 @@
--- Attributes the entries of an audited table that have no tenant to that of the row which has their key now, active or
--- archived, if it was the same row of the same tenant since: an INSERT begins a row; a DELETE, a TRUNCATE and an entry
--- that contains another tenant end it. NULL is no other tenant: the column was added and filled.
+-- Sets the tenant of the entries of an audited table that have none: the tenant of the active or archived row that has their
+-- key now, if that row had the same tenant since the entry. An INSERT begins a row; a DELETE, a TRUNCATE and an entry that
+-- contains another tenant end it. NULL does not count as another tenant: the column was added and filled.
 --
--- An entry that mentions a column which the table has no more may contain the tenant under an earlier name: nothing of
--- its key is attributed. Nothing at all is where the column was ever excluded, or one that the table has no more.
+-- An entry with a column that no longer exists may contain the tenant under an earlier name of the column, so no entry of its
+-- key gets a tenant. No entry of the table does where the tenant column, or a column that no longer exists, was ever excluded.
 --
 -- Race: the table is locked, so neither its rows nor their entries change.
 WITH audited AS MATERIALIZED (
@@ -29,7 +29,7 @@ known AS MATERIALIZED (
                     WHEN e.operation = 'INSERT' THEN e.id END), 0) AS since
     FROM present AS p JOIN entry AS e ON e.key = p.key
     GROUP BY p.key, p.tenant
-    -- Each of them, less the columns that are there.
+    -- Not the keys with an entry that contains a column that no longer exists.
     HAVING pg_catalog.bool_or(e.old - e.names <> '{}' OR e.new - e.names <> '{}' OR e.redacted - e.names <> '[]') IS NOT TRUE
 ),
 attributed AS (

@@ -1,6 +1,6 @@
--- Row-level security of the audit log: an entry is seen by whoever sees the row. Of a table that is not under tenancy
--- that is everybody, as long as the table is watched; what an earlier table of that name was, is not. Triggers write
--- entries of any tenant, as the owner of the log; of the details they look for those of their own transaction.
+-- Row-level security of the audit log: a session sees the entries of the rows that it may see. Entries of a table that is not
+-- under tenancy are visible to every tenant while the table is audited, except entries of an earlier table of that name.
+-- Triggers write entries of any tenant, as the owner of the log. They read only the details of their own transaction.
 ALTER TABLE archive.audit_entry ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE archive.audit_details ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS tenancy ON archive.audit_entry;
@@ -16,6 +16,6 @@ DROP POLICY IF EXISTS tenancy_writing ON archive.audit_entry;
 CREATE POLICY tenancy_writing ON archive.audit_entry FOR INSERT TO {owner} WITH CHECK (true);
 DROP POLICY IF EXISTS tenancy_writing ON archive.audit_details;
 CREATE POLICY tenancy_writing ON archive.audit_details FOR INSERT TO {owner} WITH CHECK (true);
-DROP POLICY IF EXISTS tenancy_looking ON archive.audit_details;
-CREATE POLICY tenancy_looking ON archive.audit_details FOR SELECT TO {owner}
+DROP POLICY IF EXISTS tenancy_reading ON archive.audit_details;
+CREATE POLICY tenancy_reading ON archive.audit_details FOR SELECT TO {owner}
     USING (transaction_id OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned()::text::bigint);

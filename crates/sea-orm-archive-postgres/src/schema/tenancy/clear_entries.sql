@@ -1,8 +1,8 @@
--- Takes the tenant from the entries of a table that were written before it came under tenancy, or under another column:
--- it is that of a context, or of another column, or of a row of an earlier table of that name. Where the table is not
--- audited, its entries have its name, unless another table has that name in the log.
+-- Clears the tenant of the entries of a table that were written before it came under tenancy, or with another tenant column.
+-- Their tenant comes from a context, from the other column, or from a row of an earlier table of that name. If the table is
+-- not audited, its entries are found by its name, unless another table has that name in the log.
 --
--- Race: the table is locked, so the entries of every earlier write are committed, and those of later writes have the
+-- Race: the table is locked, so the entries of every earlier write are committed, and the entries of later writes have the
 -- tenant of their row.
 UPDATE archive.audit_entry AS e SET tenant = NULL
 WHERE e.tenant IS NOT NULL

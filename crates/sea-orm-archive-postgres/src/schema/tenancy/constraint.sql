@@ -1,5 +1,6 @@
--- Whether the constraint $2 of the table $1, where it was made for tenancy and is there, says what it should: that the
--- columns $3 are unique, or that they refer to the columns $5 of the table $4. Read with an empty search_path.
+-- Whether the constraint $2 of the table $1, which enable_tenancy() created, has the right definition: UNIQUE on the columns
+-- $3, or a foreign key from them to the columns $5 of the table $4. No row where it does not exist. Read with an empty
+-- search_path.
 SELECT pg_get_constraintdef(c.oid) = CASE
            WHEN $4::bigint IS NULL THEN format('UNIQUE (%s)', l.own)
            ELSE format('FOREIGN KEY (%s) REFERENCES %s(%s) ON UPDATE CASCADE', l.own, $4::bigint::oid::regclass, l.others)

@@ -1,6 +1,7 @@
--- Statements that let the functions of temporal foreign keys run under policies, where one of their tables is under
--- tenancy and these hide nothing that the check needs: every table that has forced ones is under tenancy, and the history
--- is where the child is. Elsewhere policies that hide rows are an error.
+-- Statements that set row_security of the functions of temporal foreign keys. It is on, so that they run under policies, where
+-- one of their tables is under tenancy and the policies hide no row that the check needs: every table with forced policies is
+-- under tenancy, and the history is under tenancy where the child is. Elsewhere it is off, so that policies that hide rows are
+-- an error.
 WITH scope AS MATERIALIZED (SELECT s.relation FROM archive.tenancy_scope AS s)
 SELECT DISTINCT format('ALTER FUNCTION %I.%I() SET row_security = %s', 'archive', f.proname, w.setting) AS statement
 FROM archive.temporal_foreign_key AS k

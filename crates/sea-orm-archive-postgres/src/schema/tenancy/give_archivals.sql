@@ -1,11 +1,11 @@
--- Gives archivals another tenant. What is wanted are their ids, the tenants that they have, and those that they get.
+-- Changes the tenant of archivals. The first part is a query for their ids, their present tenants and their new tenants.
 --
--- The links of an archival have its tenant, so they follow. One that has another tenant was written with plain SQL, and
--- stays different. Without a tenant it looks like one from before tenancy: it is told from those by its table, which was
--- under tenancy already, unless that is what comes under tenancy now.
+-- The links of an archival have its tenant, so their tenant changes too. A link with another tenant was written with plain
+-- SQL, and its tenant stays different from that of the archival. A link without a tenant can be from before tenancy or from
+-- plain SQL: it is from before tenancy if its table comes under tenancy now or is not under tenancy.
 --
--- Race: an archive or a restore of the locked tables has ended, or waits for the lock; a restore of other rows of the
--- archival commits first, or one of both gets a deadlock.
+-- Race: an archive or a restore of the locked tables has ended or waits for the lock. A restore of other rows of the archival
+-- commits first, or one of the two transactions gets a deadlock.
 WITH wanted (id, before, tenant) AS ({wanted}),
 given AS (
     UPDATE archive.archival AS a SET tenant = w.tenant FROM wanted AS w

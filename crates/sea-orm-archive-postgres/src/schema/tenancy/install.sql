@@ -1,14 +1,15 @@
--- Which tables are under tenancy, what follows from that for other tables, and the functions that policies and
+-- The registers of tenancy, the tables that come under tenancy with a registered table, and the functions that policies and
 -- guards call. Every statement may run again.
 
 CREATE TABLE IF NOT EXISTS archive.tenancy (
     relation      regclass PRIMARY KEY,
-    tenant        smallint NOT NULL, -- the column that says whose row it is, by number: found when it is renamed
-    tenant_name   name     NOT NULL, -- and by name: a dump and a restore number columns anew
-    administrator name               -- the role that sees every tenant's rows
+    tenant        smallint NOT NULL, -- the tenant column by number: found after a rename
+    tenant_name   name     NOT NULL, -- and by name: a dump and a restore number the columns again
+    administrator name               -- the role that sees the rows of every tenant
 );
 
--- What enable_tenancy() made, as PostgreSQL writes it: what the check compares with, and what disable_tenancy() drops.
+-- The objects that enable_tenancy() created, with their definitions as PostgreSQL writes them: the check compares with them,
+-- and disable_tenancy() drops them.
 CREATE TABLE IF NOT EXISTS archive.tenancy_object (
     relation   regclass NOT NULL,
     kind       text     NOT NULL, -- policy, trigger, function; constraint, column, default of a history
@@ -17,13 +18,13 @@ CREATE TABLE IF NOT EXISTS archive.tenancy_object (
     PRIMARY KEY (relation, kind, name)
 );
 
--- Every table that holds rows of a table under tenancy, and in which column each of its rows says whose it is.
+-- Every table that holds rows of a table under tenancy, with its tenant column.
 --
--- A history says it in the column of the same name, but where the table says it in its primary key: then the history
--- has a column that refers to that, whatever it is called. A history may have a history, and UNION lets a circle end.
+-- The tenant column of a history has the same name as that of its table. Where the tenant column is part of the primary key of
+-- the table, it is the column of the history that refers to it. A history may have a history; UNION ends a cycle.
 --
--- The registers are read as arrays, of which PostgreSQL expects few rows. Of a recursion over tables that it has not
--- looked at it expects so many that it compiles each query first.
+-- The registers are read as arrays, for which PostgreSQL expects few rows. For a recursion over tables without statistics it
+-- expects so many rows that it compiles each query first.
 CREATE OR REPLACE VIEW archive.tenancy_scope AS
 WITH RECURSIVE whole AS (
     SELECT t.relation::oid AS relation, t.relation::oid AS origin, 'table' AS what, o.attname AS wanted_column,
@@ -59,15 +60,15 @@ member AS (
     JOIN pg_catalog.pg_inherits AS i ON i.inhparent = m.relation
 )
 SELECT m.relation, m.origin, m.what,
-       m.wanted_column,             -- as the table calls it, or the history what refers to it; NULL where it was dropped
-       a.attname AS tenant_column,  -- NULL where this one has it not, of another type, or with NULLs
+       m.wanted_column,             -- the name in the table, or of the referring column in a history; NULL where it was dropped
+       a.attname AS tenant_column,  -- NULL where this table lacks it, or has it with another type or without NOT NULL
        m.identity, m.identity_column -- of a history: the table whose key its versions refer to, and the column there
 FROM member AS m
 JOIN pg_catalog.pg_class AS c ON c.oid = m.relation
 LEFT JOIN pg_catalog.pg_attribute AS a
     ON a.attrelid = m.relation AND a.attname = m.wanted_column AND a.atttypid = m.wanted_type AND a.attnotnull AND NOT a.attisdropped;
 
--- What is there now of what enable_tenancy() makes, on the tables of the scope and on those that all of them share.
+-- The existing objects of the kinds that enable_tenancy() creates, on the tables of the scope and on the shared tables.
 CREATE OR REPLACE VIEW archive.tenancy_found AS
 WITH watched AS (
     SELECT s.relation FROM archive.tenancy_scope AS s
@@ -91,36 +92,36 @@ SELECT w.relation, 'trigger', t.tgname, true,
            pg_catalog.regexp_replace(pg_catalog.pg_get_triggerdef(t.oid), '^.*? FOR EACH ', ''))
 FROM watched AS w
 JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = w.relation
-WHERE t.tgname IN ('tenancy_guard', 'tenancy_guard_given', 'tenancy_guard_kept', 'tenancy_guard_truncate')
+WHERE t.tgname IN ('tenancy_guard', 'tenancy_guard_given', 'tenancy_guard_archived', 'tenancy_guard_truncate')
 UNION ALL
 SELECT o.relation, 'constraint', c.conname, true, pg_catalog.pg_get_constraintdef(c.oid)
 FROM archive.tenancy_object AS o
 JOIN pg_catalog.pg_constraint AS c ON c.conrelid = o.relation AND c.conname = o.name
 WHERE o.kind = 'constraint'
 UNION ALL
--- What the policies and guards call, and who it runs as.
+-- The functions that the policies and guards call, with their owners.
 SELECT 'archive.tenancy'::pg_catalog.regclass, 'function', f.proname, true,
        pg_catalog.md5(pg_catalog.concat_ws(' ', pg_catalog.pg_get_functiondef(f.oid), f.proowner::pg_catalog.regrole))
 FROM pg_catalog.pg_proc AS f
 WHERE f.pronamespace = 'archive'::pg_catalog.regnamespace
-  AND f.proname IN ('current_tenant', 'acting_role', 'acts_for_all', 'tenancy_guard', 'tenancy_keep');
+  AND f.proname IN ('current_tenant', 'acting_role', 'acts_for_all', 'tenancy_guard', 'tenancy_guard_archived');
 
--- As which role the session acts, whatever function it is in: who logged in, or what SET ROLE took. SET ROLE asks
--- whether the login is a member, so this is no setting that a client could forge.
+-- The role that the session acts as, even inside a function of another owner: the login role, or the role of SET ROLE. SET ROLE
+-- checks the membership of the login role, so a client cannot forge this setting.
 CREATE OR REPLACE FUNCTION archive.acting_role() RETURNS name
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE pg_catalog.current_setting('role') WHEN 'none' THEN SESSION_USER
             ELSE pg_catalog.current_setting('role')::name END;
 
--- Whether the session acts for every tenant: as the administrator, or as a role that is above policies anyway.
+-- Whether the session acts for every tenant: as the administrator, or as a role that bypasses policies.
 CREATE OR REPLACE FUNCTION archive.acts_for_all(administrator name) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN coalesce(archive.acting_role() OPERATOR(pg_catalog.=) administrator, false)
        OR EXISTS (SELECT FROM pg_catalog.pg_roles AS r
                   WHERE r.rolname OPERATOR(pg_catalog.=) archive.acting_role() AND (r.rolsuper OR r.rolbypassrls));
 
--- Whether the role that acts may read these columns of every row of a table, as PostgreSQL's own foreign keys ask before
--- an error shows a row. It says so in functions that run as their owner, too.
+-- Whether the acting role may read these columns of every row of a table, as PostgreSQL's own foreign keys check before an error
+-- shows a row. It also works in functions that run as their owner.
 CREATE OR REPLACE FUNCTION archive.may_read(relation oid, columns name[]) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (
@@ -129,7 +130,7 @@ RETURN (
                 OR (SELECT pg_catalog.bool_and(pg_catalog.has_column_privilege(r.oid, c.oid, a.attnum, 'SELECT'))
                     FROM pg_catalog.pg_attribute AS a
                     WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attname OPERATOR(pg_catalog.=) ANY (columns)))
-           -- Policies bind all but those above them, and the owner where they are not forced.
+           -- Policies apply to every role, except to superusers and BYPASSRLS, and to the owner where they are not forced.
            AND (NOT c.relrowsecurity OR r.rolsuper OR r.rolbypassrls
                 OR NOT c.relforcerowsecurity AND pg_catalog.pg_has_role(r.oid, c.relowner, 'USAGE'))
     FROM pg_catalog.pg_class AS c
@@ -137,11 +138,11 @@ RETURN (
     WHERE c.oid OPERATOR(pg_catalog.=) may_read.relation
 );
 
--- Refuses what PostgreSQL would do to another tenant's row without asking its policies: what a foreign key does
--- to the rows below it, and TRUNCATE. Those who are above policies pass, and the administrator.
+-- Refuses changes of another tenant's rows that PostgreSQL makes without checking policies: the actions of a foreign key on the
+-- rows that refer to it, and TRUNCATE. The administrator and roles that bypass policies may make them.
 --
--- Before a row is changed, and not after: a constraint that the change violates would show the row in its error.
--- After it is changed, the same of whom it is given to.
+-- The trigger BEFORE checks the old tenant: a constraint that the change violates would otherwise show the row in its error.
+-- The trigger AFTER checks the new tenant.
 CREATE OR REPLACE FUNCTION archive.tenancy_guard() RETURNS trigger
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -161,14 +162,14 @@ BEGIN
         ERRCODE = 'AR010', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
         MESSAGE = format('%I.%I has rows of another tenant that this %s would change or remove',
                          TG_TABLE_SCHEMA, TG_TABLE_NAME, lower(TG_OP)),
-        HINT = 'Those rows belong to somebody else''s data: an administrator has to move or delete them first.';
+        HINT = 'Those rows belong to the data of another tenant: an administrator has to move or delete them first.';
 END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.tenancy_guard() FROM PUBLIC;
 
--- Keeps an archived row with the tenant that archived it, against everybody: the restore of its tree would not see it
--- any more, and leave it behind.
-CREATE OR REPLACE FUNCTION archive.tenancy_keep() RETURNS trigger
+-- Refuses to change the tenant of an archived row, for every role: the restore of its tree would no longer see the row and would
+-- leave it in the archive table.
+CREATE OR REPLACE FUNCTION archive.tenancy_guard_archived() RETURNS trigger
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION USING
@@ -178,4 +179,4 @@ BEGIN
         HINT = 'Restore the archival first, and give its rows away then.';
 END
 $$;
-REVOKE EXECUTE ON FUNCTION archive.tenancy_keep() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION archive.tenancy_guard_archived() FROM PUBLIC;

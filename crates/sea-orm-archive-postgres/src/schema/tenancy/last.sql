@@ -1,7 +1,7 @@
--- Statements that let the foreign key $2 of the table $1 speak last of those that refer to its other table. PostgreSQL
--- fires triggers in the order of their names as texts, and calls those of foreign keys by numbers, of which 100000 comes
--- before 99999: NO ACTION would refuse then what CASCADE of another key was about to remove. As triggers of the system
--- they have no name in a dump, so this is done whenever the key is looked at.
+-- Statements that make the foreign key $2 of the table $1 fire after all other foreign keys that refer to the same table.
+-- PostgreSQL fires triggers in the order of their names as text, and names the triggers of foreign keys by numbers, of which
+-- 100000 sorts before 99999: NO ACTION would then refuse a row that the CASCADE of another key deletes afterwards. Triggers of
+-- the system have no name in a dump, so this runs whenever the key is checked.
 SELECT format('ALTER TRIGGER %I ON %I.%I RENAME TO %I', t.tgname, n.nspname, p.relname, w.name) AS statement
 FROM pg_constraint AS c
 JOIN pg_trigger AS t ON t.tgconstraint = c.oid AND t.tgrelid = c.confrelid AND t.tgparentid = 0

@@ -1,5 +1,5 @@
--- Statements that let the histories of the table $1 follow it, whose column is called something else now: where
--- enable_tenancy() made the column there, and not somebody else.
+-- Statements that rename the tenant column in the histories of the table $1 after it was renamed in the table. Only columns that
+-- enable_tenancy() created are renamed.
 SELECT pg_catalog.format('ALTER TABLE %I.%I RENAME COLUMN %I TO %I', n.nspname, c.relname, o.name, s.wanted_column) AS statement
 FROM archive.tenancy_scope AS s
 JOIN archive.tenancy_object AS o ON o.relation = s.relation AND o.kind = 'column' AND o.name <> s.wanted_column

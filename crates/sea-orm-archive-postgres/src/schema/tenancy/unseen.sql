@@ -1,4 +1,4 @@
--- The temporal foreign keys of tables under tenancy to histories that are not, where the tables $1 have to do with them.
+-- The temporal foreign keys from tables under tenancy to histories that are not, where one of the tables $1 is involved.
 -- Read with an empty search_path.
 SELECT k.name::text AS name, k.child::text AS child, k.history::text AS history, s.origin::regclass::text AS origin,
        coalesce((

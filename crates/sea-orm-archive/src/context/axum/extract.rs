@@ -1,4 +1,4 @@
-//! A context as an argument of a handler.
+//! Extracts the context as an argument of a handler.
 
 use ::axum::extract::FromRequestParts;
 use ::axum::http::{StatusCode, request::Parts};
@@ -6,7 +6,7 @@ use ::axum::response::{IntoResponse, Response};
 
 use crate::Context;
 
-/// The context that [`ContextLayer`](super::ContextLayer) made; without the layer the answer is
+/// The context that [`ContextLayer`](super::ContextLayer) created; without the layer the response is
 /// [`MissingLayer`].
 impl<S: Sync> FromRequestParts<S> for Context {
     type Rejection = MissingLayer;
@@ -16,10 +16,10 @@ impl<S: Sync> FromRequestParts<S> for Context {
     }
 }
 
-/// The answer of a handler that takes a context where no layer made one: 500, and what to add.
+/// The response of a handler that takes a context without a layer that creates one: 500, with what to add.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error(
-    "this route takes a Context and nothing makes one: add `.layer(sea_orm_archive::ContextLayer::new())` to its Router, after the route"
+    "this route takes a Context and no layer creates one: add `.layer(sea_orm_archive::ContextLayer::new())` to its Router, after the route"
 )]
 #[non_exhaustive]
 pub struct MissingLayer;

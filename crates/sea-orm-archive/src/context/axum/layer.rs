@@ -1,4 +1,4 @@
-//! The layer, and what it is told.
+//! The layer and its configuration.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -10,22 +10,20 @@ use ::axum::response::{IntoResponse, Response};
 use super::request;
 use crate::Context;
 
-/// Gives every request a [`Context`], for handlers to take as an argument.
+/// Creates a [`Context`] for every request, which handlers take as an argument.
 ///
-/// It knows of the request:
+/// The layer sets from the request:
 ///
-/// - its id: that of the header `x-request-id` if it is up to 128 visible characters of ASCII, otherwise
-///   a fresh one of 32 hexadecimal digits. The response has it in the same header, and so has the request
-///   that goes on, for what traces it. A client chooses the id it sends: it is there to find things by,
-///   and proves nothing. Give the context another one in [`identify`](Self::identify) if yours must not
-///   be chosen.
-/// - the address of the client, if the server is made with
-///   `into_make_service_with_connect_info::<SocketAddr>()`. What a client writes into `X-Forwarded-For`
-///   is not believed; see [`behind_proxy`](Self::behind_proxy).
-/// - the user agent, up to 512 characters of it.
+/// - the request id: the header `x-request-id` if it has up to 128 visible ASCII characters, otherwise a new id
+///   of 32 hexadecimal digits. The response has it in the same header, and so has the request that the inner
+///   service gets, for tracing. A client chooses the id that it sends, so the id proves nothing. Where that is
+///   not acceptable, set another one in [`identify`](Self::identify).
+/// - the address of the client, if the server uses `into_make_service_with_connect_info::<SocketAddr>()`. The header
+///   `X-Forwarded-For` of a client is not trusted; see [`behind_proxy`](Self::behind_proxy).
+/// - the user agent, up to 512 characters.
 ///
-/// Who acts and for which tenant it is told by [`identify`](Self::identify) or
-/// [`try_identify`](Self::try_identify). Without them everybody is nobody.
+/// [`identify`](Self::identify) or [`try_identify`](Self::try_identify) sets the actor and the tenant. Without them a
+/// context has neither.
 ///
 /// Authentication must run before this layer. Of the layers of a `Router`, the one that is added last
 /// sees the request first; in a `tower::ServiceBuilder`, the one that is added first.
@@ -39,7 +37,7 @@ pub struct ContextLayer {
 type Identify = dyn Fn(&Parts, Context) -> Result<Context, Box<Response>> + Send + Sync;
 
 impl ContextLayer {
-    /// A layer that knows of nobody who acts.
+    /// A layer that sets no actor.
     pub fn new() -> Self {
         Self {
             identify: Arc::new(|_, context| Ok(context)),
@@ -47,10 +45,10 @@ impl ContextLayer {
         }
     }
 
-    /// Says who acts, by what authentication has put into the extensions of the request.
+    /// Sets the actor and the tenant, from what authentication has stored in the extensions of the request.
     ///
-    /// The closure gets the context as far as the layer knows it, and returns it with what it adds; an
-    /// actor it does not give is nobody. Of several closures the last one counts.
+    /// The closure gets the context with the fields that the layer has set, and returns it with further ones.
+    /// An actor that it does not set is NULL. Of several closures only the last one is called.
     ///
     /// ```
     /// use sea_orm_archive::ContextLayer;
@@ -74,10 +72,11 @@ impl ContextLayer {
         self.try_identify(move |parts, context| Ok::<_, Infallible>(identify(parts, context)))
     }
 
-    /// The same, where it can fail: the error is the response then, and no handler runs.
+    /// [`identify`](Self::identify) with a closure that can fail: then the error is the response, and no
+    /// handler runs.
     ///
-    /// So a layer that comes before authentication by mistake answers 401 and does not let everybody act
-    /// as nobody.
+    /// With it, a layer that runs before authentication by mistake responds with 401 instead of running all
+    /// requests without an actor.
     ///
     /// ```
     /// use axum::http::StatusCode;
@@ -103,18 +102,17 @@ impl ContextLayer {
         self
     }
 
-    /// Takes the address of the client from `X-Forwarded-For`: the last one in it, which your proxy wrote.
+    /// Takes the address of the client from `X-Forwarded-For`: the last one, which the proxy added.
     ///
-    /// Only for a server that clients reach through exactly one proxy, and in no other way: whoever else
-    /// reaches it writes there what they like. Behind more than one, find the address in
-    /// [`identify`](Self::identify) and give it to the context. A request without the header keeps the
-    /// address that it came from.
+    /// Only for a server that clients reach through exactly one proxy, and in no other way: a client with
+    /// direct access can send any address. Behind several proxies, set the address in
+    /// [`identify`](Self::identify). A request without the header has the address of its connection.
     pub fn behind_proxy(mut self) -> Self {
         self.behind_proxy = true;
         self
     }
 
-    /// What the request says itself.
+    /// The context with the fields from the request itself.
     pub(super) fn describe(&self, parts: &Parts) -> Context {
         Context {
             request_id: Some(request::id(&parts.headers)),
@@ -133,7 +131,7 @@ impl ContextLayer {
         request::peer(parts)
     }
 
-    /// What the application says of it.
+    /// The context with the fields that the closure of the application sets.
     pub(super) fn identified(
         &self,
         parts: &Parts,

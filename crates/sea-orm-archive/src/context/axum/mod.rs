@@ -1,7 +1,7 @@
-//! A [`Context`](crate::Context) from each request that axum serves, with the cargo feature `axum`.
+//! A [`Context`](crate::Context) for each request that axum serves, with the cargo feature `axum`.
 //!
-//! [`ContextLayer`] makes it from the request, and a handler takes it as an argument. Who acts comes
-//! from the application's own authentication, by the closure that the layer is given:
+//! [`ContextLayer`] creates it from the request, and a handler takes it as an argument. A closure of the layer
+//! sets the actor and the tenant from the application's own authentication:
 //!
 //! ```no_run
 //! use axum::extract::{Path, Request, State};
@@ -31,7 +31,7 @@
 //!     tenant_id: i64,
 //! }
 //!
-//! // However you find out who it is. What it knows it puts into the request's extensions.
+//! // The authentication of the application stores the user in the extensions of the request.
 //! async fn authenticate(mut request: Request, next: Next) -> Response {
 //!     let user = User { id: 7, tenant_id: 4 };
 //!     request.extensions_mut().insert(user);
@@ -63,11 +63,10 @@
 //! }
 //! ```
 //!
-//! An [`Error`](crate::Error) is a response: 404, 409 or 422 with its message, 500 or 503 without one, since that names
-//! tables and statements. It is in the log.
+//! An [`Error`](crate::Error) is a response: 404, 409 or 422 with its message, 500 or 503 without one, since
+//! that message names tables and statements. It is logged instead.
 //!
-//! Work that is spawned and outlives the request takes a clone of the context with it: nothing is kept
-//! in the task.
+//! Work that is spawned and outlives the request needs a clone of the context: the context is not stored in the task.
 
 mod extract;
 mod layer;

@@ -1,4 +1,4 @@
-//! What a request says of itself, as far as it can be kept.
+//! Reads the id, the user agent and the client address of a request.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,39 +12,39 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const LONGEST_ID: usize = 128;
 const LONGEST_USER_AGENT: usize = 512;
 
-/// The id that the request brings, or a fresh one where it brings none, an odd one, or two.
+/// The id in the header of the request, or a new one where there is none, an invalid one, or two.
 pub(super) fn id(headers: &HeaderMap) -> String {
     let mut ids = headers.get_all(REQUEST_ID).iter();
-    match (ids.next().and_then(sane), ids.next()) {
+    match (ids.next().and_then(valid_id), ids.next()) {
         (Some(id), None) => id.to_owned(),
         _ => format!("{:032x}", rand::random::<u128>()),
     }
 }
 
-fn sane(id: &HeaderValue) -> Option<&str> {
+fn valid_id(id: &HeaderValue) -> Option<&str> {
     let id = id.to_str().ok()?;
     let visible = id.bytes().all(|byte| byte.is_ascii_graphic());
     (visible && (1..=LONGEST_ID).contains(&id.len())).then_some(id)
 }
 
-/// Its beginning, if it is long; what is no UTF-8 is replaced.
+/// The user agent, truncated if it is long; invalid UTF-8 is replaced.
 pub(super) fn user_agent(headers: &HeaderMap) -> Option<String> {
     let text = String::from_utf8_lossy(headers.get(USER_AGENT)?.as_bytes());
     Some(text.chars().take(LONGEST_USER_AGENT).collect())
 }
 
-/// The other end of the connection. One that came over IPv4 is written so, on whichever socket.
+/// The address of the peer. An IPv4 address is written as such, also on an IPv6 socket.
 pub(super) fn peer(parts: &Parts) -> Option<IpAddr> {
     let ConnectInfo(address) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
     Some(address.ip().to_canonical())
 }
 
-/// Several headers of that name are one list: the last one ends it.
+/// The last header of that name: several headers are one list.
 pub(super) fn forwarded_for(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get_all(FORWARDED_FOR).iter().next_back()
 }
 
-/// The last address of a list, with its port or without.
+/// The last address of a list, with or without a port.
 pub(super) fn last_hop(hops: &HeaderValue) -> Option<IpAddr> {
     let hop = hops.to_str().ok()?.rsplit(',').next()?.trim();
     let address = hop
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_taken_or_made() {
+    fn request_id_is_taken_from_the_header_or_generated() {
         let longest = "x".repeat(LONGEST_ID);
         for good in ["7f3a", "a:b/c=", &longest] {
             assert_eq!(id(&headers(REQUEST_ID, &[good.as_bytes()])), good);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_agent_is_cut_between_characters() {
+    fn user_agent_is_truncated_between_characters() {
         let agent = |value: &[u8]| user_agent(&headers(USER_AGENT, &[value])).unwrap();
         assert_eq!(agent(b"curl/8.5"), "curl/8.5");
         assert_eq!(agent(b"a\xffb"), "a\u{fffd}b");
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_hop_is_the_one_that_the_proxy_wrote() {
+    fn client_address_is_the_last_one_in_x_forwarded_for() {
         let hop = |values: &[&[u8]]| last_hop(forwarded_for(&headers(FORWARDED_FOR, values))?);
         let address = |text: &str| Some(text.parse().unwrap());
         assert_eq!(hop(&[b"10.0.0.1"]), address("10.0.0.1"));

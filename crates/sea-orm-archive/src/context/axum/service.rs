@@ -1,4 +1,4 @@
-//! What the layer makes of a service.
+//! The service that the layer wraps around another one.
 
 use std::pin::Pin;
 use std::task::{self, Poll};
@@ -12,7 +12,7 @@ use super::layer::ContextLayer;
 use super::request::REQUEST_ID;
 use crate::Context;
 
-/// A service whose requests have a [`Context`]: what [`ContextLayer`] makes of another one.
+/// A service whose requests have a [`Context`]: [`ContextLayer`] wraps it around another service.
 #[derive(Clone)]
 pub struct ContextService<S> {
     inner: S,
@@ -53,7 +53,7 @@ where
         let id = id_of(&context);
         match self.layer.identified(&parts, context) {
             Ok(context) => {
-                // The application may have given it another one.
+                // The closure of the application may have set another id.
                 let id = id_of(&context);
                 name(&mut parts.headers, id.clone());
                 parts.extensions.insert(context);
@@ -65,7 +65,7 @@ where
     }
 }
 
-/// The id as a header; none where it is of the application's making and fits into none.
+/// The id as a header; `None` where the application set an id that is no valid header.
 fn id_of(context: &Context) -> Option<HeaderValue> {
     HeaderValue::try_from(context.request_id.as_deref()?).ok()
 }

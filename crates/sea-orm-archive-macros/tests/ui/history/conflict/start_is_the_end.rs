@@ -1,4 +1,4 @@
-//! The name that was written is wrong, not the one that goes without saying.
+//! The error is on the name that was written, not on the field with the default name.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::DeriveHistory;

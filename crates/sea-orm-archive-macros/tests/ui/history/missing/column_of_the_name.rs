@@ -1,4 +1,4 @@
-//! A field that has its meaning by its name must be a column too.
+//! A field with a default name must be a column.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::DeriveHistory;

@@ -1,4 +1,4 @@
-//! A misspelled option is not also a missing one.
+//! A misspelled option is not reported as a missing one too.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::DeriveHistory;

@@ -1,4 +1,4 @@
-//! Options name fields, not columns, and not what is in no table.
+//! Options name fields, not columns, and only fields that are columns.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::DeriveHistory;

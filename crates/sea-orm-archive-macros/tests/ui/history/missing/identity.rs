@@ -1,4 +1,4 @@
-//! What asks for a history has no error of its own.
+//! Code that uses the history has no error that follows from the missing identity.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::DeriveHistory;

@@ -1,4 +1,4 @@
-//! Fields with other names must be named.
+//! Fields without the default names must be named by options.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::DeriveHistory;

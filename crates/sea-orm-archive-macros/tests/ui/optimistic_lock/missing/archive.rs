@@ -1,4 +1,4 @@
-//! What has a lock version and no archive cannot be archived.
+//! An entity with a lock version but without an archive cannot be archived.
 
 mod note {
     use sea_orm::entity::prelude::*;

@@ -1,4 +1,4 @@
-//! What has no lock version cannot be archived, restored or written by it.
+//! An entity without a lock version has no optimistic locking for archive, restore and update.
 
 mod note {
     use sea_orm::entity::prelude::*;

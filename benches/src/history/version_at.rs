@@ -1,4 +1,4 @@
-//! The version at a time, of an identity with few versions and of one with many.
+//! Reading the version at a time, of an identity with few versions and of one with many.
 
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,8 @@ use crate::{Fallible, Size};
 const FEW: i64 = 90;
 
 pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
-    eprintln!("history: look-ups ...");
-    let db = database(server, "look_up", false).await?;
+    eprintln!("history: version at a time ...");
+    let db = database(server, "version_at", false).await?;
     db.execute_unprepared("INSERT INTO departments VALUES (1), (2)")
         .await?;
     for (id, count) in [(1, FEW), (2, size.versions)] {
@@ -29,14 +29,14 @@ pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
         )
         .await?;
     }
-    // What the range filter would want.
+    // The best index for the range filter.
     db.execute_unprepared(
         "CREATE INDEX ON department_history (department_id, valid_from, valid_to)",
     )
     .await?;
     vacuum(&db).await?;
     let mut samples = vec![Vec::new(); 4];
-    for round in 0..size.look_up_rounds + WARM_UP {
+    for round in 0..size.version_at_rounds + WARM_UP {
         for turn in 0..4 {
             let n = (turn + round) % 4;
             let (id, count) = if n % 2 == 0 {
@@ -47,13 +47,13 @@ pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
             let at = middle(count);
             let start = Instant::now();
             let found = if n < 2 {
-                look_up(&db, id, at).await?
+                version_at(&db, id, at).await?
             } else {
                 range(&db, id, at).await?
             };
             let elapsed = start.elapsed();
             if found.is_none_or(|version| version.valid_from > at) {
-                return Err("the wrong version".into());
+                return Err("the query returned a wrong version".into());
             }
             if round >= WARM_UP {
                 samples[n].push(elapsed);
@@ -66,7 +66,7 @@ pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
     for (name, few, many) in [("version_at", 0, 1), ("range filter", 2, 3)] {
         let grows = times[few].zip(times[many]).map(|(few, many)| many / few);
         let short: Vec<_> = grows
-            .filter(|grows| n_is_ours(few) && *grows > 1.1)
+            .filter(|grows| is_product(few) && *grows > 1.1)
             .map(|_| "grows > 1.1".to_owned())
             .into_iter()
             .collect();
@@ -75,7 +75,7 @@ pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
             time(times[few]),
             time(times[many]),
             ratio(grows),
-            if n_is_ours(few) {
+            if is_product(few) {
                 verdict(&short)
             } else {
                 String::new()
@@ -87,18 +87,18 @@ pub(super) async fn run(server: &Postgres, size: &Size) -> Fallible {
     Ok(())
 }
 
-fn n_is_ours(n: usize) -> bool {
+fn is_product(n: usize) -> bool {
     n == 0
 }
 
-/// In the middle of the versions.
+/// A time in the middle of the versions.
 fn middle(count: i64) -> DateTimeUtc {
     let hours = u64::try_from(count / 2).unwrap_or_default();
     let start = Duration::from_secs(40 * 365 * 86_400 + 10 * 86_400);
     DateTimeUtc::UNIX_EPOCH + start + Duration::from_secs(hours * 3600 + 1800)
 }
 
-async fn look_up(
+async fn version_at(
     db: &DatabaseConnection,
     id: i64,
     at: DateTimeUtc,

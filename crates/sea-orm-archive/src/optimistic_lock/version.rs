@@ -1,4 +1,4 @@
-//! The version that a row must still have when it is archived or restored.
+//! The lock version that a row must still have when it is archived or restored.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, PostgresQueryBuilder};
 use sea_orm::{EntityTrait, IdenStatic, Value};
@@ -9,7 +9,7 @@ use crate::error::{ConflictError, Error};
 use crate::exec::{Executor, Sql, ask};
 use crate::row::{key_json, select_row, table_name};
 
-/// The version that was read, and the column that has it, in the table and in its archive table.
+/// The lock version that was read, and its column, which has the same name in the table and in its archive table.
 #[derive(Clone, Debug)]
 pub(crate) struct AtLockVersion {
     column: String,
@@ -26,12 +26,12 @@ impl AtLockVersion {
         }
     }
 
-    /// The condition that a row of the table of `T` still has it.
-    pub fn holds<T: EntityTrait>(&self) -> Expr {
+    /// The condition that a row of the table of `T` still has this lock version.
+    pub fn matches<T: EntityTrait>(&self) -> Expr {
         Expr::col((T::default(), Alias::new(&self.column))).eq(self.value.clone())
     }
 
-    /// The conflict, where the row of `T`, which is `E` or its archive table, has another version by now.
+    /// The conflict, where the row of `T`, which is `E` or its deleted entity, has another lock version now.
     pub async fn conflict<E, T, C>(&self, db: &C, key: &[Value]) -> Result<Option<Error>, Error>
     where
         E: EntityTrait,

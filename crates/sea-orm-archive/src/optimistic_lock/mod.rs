@@ -1,8 +1,8 @@
-//! Optimistic locking: a change is written only over the version of the row that was read.
+//! Optimistic locking: an update is written only if the row still has the lock version that was read.
 //!
-//! Two people open the same document, both save, and the second one overwrites what the first one
-//! wrote without having seen it. A column that counts the versions of a row makes that an answer: the
-//! second one is told, and gets the row as it is now.
+//! Without it, two users who edit the same document overwrite each other: the second one to save does not see
+//! what the first one wrote. The lock version is a column that each update increments. The second update fails
+//! with a conflict that contains the row as it is now.
 //!
 //! ```no_run
 //! mod note {
@@ -41,9 +41,9 @@
 //! # }
 //! ```
 //!
-//! Who writes in another way, with `update` or in SQL, neither looks at the version nor counts it on:
-//! the lock is between those who use it. Archiving and restoring leave the version as it is, and so
-//! does what they do to rows that are detached.
+//! Other writes, with SeaORM's `update` or plain SQL, neither check nor increment the lock version: the lock
+//! protects only the callers that use it. Archiving and restoring change neither the lock version of the rows
+//! that they move nor that of the rows whose links they detach.
 
 mod entity;
 mod error;

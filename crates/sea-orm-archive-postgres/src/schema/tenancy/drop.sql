@@ -1,5 +1,6 @@
--- Statements that drop what enable_tenancy() made in the table $1 and its histories beside policies and triggers: foreign
--- keys before what they refer to, and that only where nobody else refers to it; then columns and defaults.
+-- Statements that drop the constraints, columns and defaults that enable_tenancy() created in the table $1 and its histories:
+-- foreign keys before the unique constraints that they refer to, and such a constraint only where no other foreign key refers
+-- to it; columns last.
 SELECT pg_catalog.format(CASE o.kind WHEN 'constraint' THEN 'ALTER TABLE %I.%I DROP CONSTRAINT IF EXISTS %I'
                                      WHEN 'column' THEN 'ALTER TABLE %I.%I DROP COLUMN IF EXISTS %I'
                                      ELSE 'ALTER TABLE IF EXISTS %I.%I ALTER COLUMN %I DROP DEFAULT' END,

@@ -1,4 +1,4 @@
-//! Why a change was not written, with the row that was in its way.
+//! Why an update was not written, with the current row.
 
 use std::fmt::Debug;
 
@@ -9,19 +9,21 @@ use crate::error::{ConflictError, Error, NotFoundError};
 
 /// Why [`update_if_unchanged`](crate::UpdateIfUnchanged::update_if_unchanged) did not write. `M` is the Model.
 ///
-/// It becomes an [`Error`] by `?`, without the row.
+/// The operator `?` converts it into an [`Error`], without the row.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError<M> {
     /// The row was changed since it was read. Web handlers answer 409, with `current`.
-    #[error("{table} {key} was changed since it was read: it has version {found}, not {expected}")]
+    #[error(
+        "{table} {key} was changed since it was read: it has lock version {found}, not {expected}"
+    )]
     Conflict {
         /// The table.
         table: String,
         /// The key of the row.
         key: Box<Json>,
-        /// The version that was read.
+        /// The lock version that was read.
         expected: i64,
-        /// The version that the row has now.
+        /// The lock version that the row has now.
         found: i64,
         /// The row as it is now.
         current: Box<M>,
@@ -34,7 +36,7 @@ pub enum UpdateError<M> {
         table: String,
         /// The key of the row.
         key: Box<Json>,
-        /// The archival that holds it, where the entity has an archive and the row is there.
+        /// The archival of the row, where the entity has an archive table and the row is in it.
         archival: Option<i64>,
     },
 

@@ -1,4 +1,4 @@
-//! Writing a change over the version that was read, and over no other.
+//! Updates a row only if it still has the lock version that was read.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -15,7 +15,7 @@ use sea_orm::{
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::verbs::version_of;
+use super::verbs::lock_version_of;
 use super::{LockVersionType, OptimisticLock, UpdateError};
 use crate::entity::{Declaration, DeclaredName};
 use crate::error::{DriftError, Error, RefusedError, RetryError, unexpected_answer};
@@ -24,17 +24,17 @@ use crate::row::{is_value, key_json, select_row, table_name};
 
 type Model<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
 
-/// What the active model of an entity with versions can do: `note.update_if_unchanged(&db)`.
+/// The verb of the active model of an entity with a lock version: `note.update_if_unchanged(&db)`.
 pub trait UpdateIfUnchanged:
     ActiveModelBehavior + ActiveModelTrait<Entity: OptimisticLock>
 {
-    /// Writes the columns that are `Set`, over the version that was read, and counts it on.
+    /// Writes the columns that are `Set` if the row still has the lock version that was read, and increments it.
     ///
-    /// The version that was read is what the active model has in its version column: `Unchanged` from
-    /// a model, or `Set`, where a request says which version it saw. Everything else is as in
-    /// SeaORM's `update`: other columns are left alone, `before_save` and `after_save` are called, and
-    /// the row comes back as it is now. Where no column is `Set` nothing is written and the version
-    /// stays; it is looked at all the same. What `before_save` does to the version has no effect.
+    /// The lock version that was read is the value of its column in the active model: `Unchanged` from a model,
+    /// or `Set` from a request. Everything else is as in SeaORM's `update`: other columns are not changed,
+    /// `before_save` and `after_save` are called, and the updated row is returned. Where no column is `Set`
+    /// nothing is written; the lock version is checked and not incremented. A lock version that `before_save`
+    /// sets is ignored.
     ///
     /// One statement:
     ///
@@ -44,8 +44,8 @@ pub trait UpdateIfUnchanged:
     /// RETURNING "id", "text", "lock_version"
     /// ```
     ///
-    /// Only if that finds no row, a second one reads the row that is in the way. A transaction of the
-    /// caller's stays usable after a conflict.
+    /// Only if that updates no row, a second statement reads the current row. A conflict leaves a transaction
+    /// of the caller usable.
     ///
     /// ```no_run
     /// # mod note {
@@ -82,10 +82,11 @@ pub trait UpdateIfUnchanged:
     ///
     /// # Errors
     ///
-    /// [`UpdateError::Conflict`] with the row as it is now, [`UpdateError::NotFound`], [`RefusedError::UnsetColumn`]
-    /// where the version or the key is not set, [`DriftError::Trigger`] where the row has the version and still is
-    /// not written, [`RetryError::Contention`] above READ COMMITTED; a version that can be counted on no further is
-    /// the database's error. Nothing is written then.
+    /// [`UpdateError::Conflict`] with the row as it is now, [`UpdateError::NotFound`],
+    /// [`RefusedError::UnsetColumn`] where the lock version or the key is not set, [`DriftError::Trigger`]
+    /// where the row has the lock version and the update still does not change it, [`RetryError::Contention`]
+    /// above READ COMMITTED. A lock version that cannot be incremented further is an error of the database.
+    /// Nothing is written then.
     fn update_if_unchanged<C>(
         self,
         db: &C,
@@ -108,8 +109,8 @@ where
     C: Executor,
 {
     check_backend(db)?;
-    // Before the hook: a hook may count versions itself, and does not know which one was read.
-    let version = set(&model, A::Entity::lock_version_column())?;
+    // Read before the hook, which may set the lock version itself.
+    let version = required_value(&model, A::Entity::lock_version_column())?;
     let model = model.before_save(db, false).await?;
     let saved = write(model, version, db).await?;
     Ok(A::after_save(saved, db, false).await?)
@@ -126,13 +127,13 @@ where
     C: Executor,
 {
     let row = ReadRow::<A::Entity>::of(&model, version)?;
-    // It is counted, not written.
+    // The statement increments it.
     model.not_set(A::Entity::lock_version_column());
-    let changes = changes(&model);
+    let has_changes = has_changes(&model);
     let mut attempt = 0;
     loop {
         attempt += 1;
-        if changes {
+        if has_changes {
             match row.update(model.clone(), db).await {
                 Ok(Some(saved)) => return Ok(saved),
                 Ok(None) => {}
@@ -146,18 +147,18 @@ where
             }
         }
         match row.current(db).await? {
-            Some(current) if !changes => return Ok(current),
-            // Race: it was archived when we came and has been restored since; or something keeps it
-            // from being written.
+            Some(current) if !has_changes => return Ok(current),
+            // Race: the row was archived at the update and has been restored since. Or a trigger or a policy
+            // skips it.
             _ if attempt < ATTEMPTS => back_off(attempt).await,
-            Some(_) => return Err(row.unchanged().into()),
+            Some(_) => return Err(row.not_updated().into()),
             None => return Err(row.moving_row().into()),
         }
     }
 }
 
-/// A value that an update cannot do without.
-fn set<A: ActiveModelTrait>(
+/// A value that an update requires.
+fn required_value<A: ActiveModelTrait>(
     model: &A,
     column: <A::Entity as EntityTrait>::Column,
 ) -> Result<Value, Error> {
@@ -171,14 +172,14 @@ fn set<A: ActiveModelTrait>(
 }
 
 /// Whether there is something to write.
-fn changes<A: ActiveModelTrait>(model: &A) -> bool {
+fn has_changes<A: ActiveModelTrait>(model: &A) -> bool {
     type Key<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::PrimaryKey;
     <A::Entity as EntityTrait>::Column::iter().any(|column| {
         Key::<A>::from_column(column).is_none() && matches!(model.get(column), ActiveValue::Set(_))
     })
 }
 
-/// Which row was read, and in which version.
+/// The key of the row that was read, and its lock version.
 struct ReadRow<E: OptimisticLock> {
     key: Vec<Value>,
     version: Value,
@@ -190,7 +191,7 @@ impl<E: OptimisticLock> ReadRow<E> {
     fn of<A: ActiveModelTrait<Entity = E>>(model: &A, version: Value) -> Result<Self, Error> {
         let mut key = Vec::new();
         for column in E::PrimaryKey::iter() {
-            key.push(set(model, column.into_column())?);
+            key.push(required_value(model, column.into_column())?);
         }
         let read = <E::LockVersion as ValueType>::try_from(version.clone());
         let read = read.map_err(|error| DbErr::Type(error.to_string()))?;
@@ -202,9 +203,10 @@ impl<E: OptimisticLock> ReadRow<E> {
         })
     }
 
-    /// Updates this row, over this version; `None` where there is no such row.
+    /// Updates the row if it has this lock version; `None` where there is no such row.
     ///
-    /// An update of many rows that finds one: the condition on the key is ours then, and not SeaORM's `=`.
+    /// An update of many rows that finds one, so that the condition on the key has the operator of PostgreSQL
+    /// instead of SeaORM's `=`.
     async fn update<A, C>(&self, mut model: A, db: &C) -> Result<Option<E::Model>, Error>
     where
         A: ActiveModelTrait<Entity = E>,
@@ -232,22 +234,22 @@ impl<E: OptimisticLock> ReadRow<E> {
             })
     }
 
-    /// The row with the version that was read; `None` where it was gone and is back.
+    /// The row with the lock version that was read; `None` where it was not found and is active again.
     async fn current<C>(&self, db: &C) -> Result<Option<E::Model>, UpdateError<E::Model>>
     where
         C: Executor,
     {
         let Some(current) = self.find().one(db).await? else {
-            return match self.look(db).await? {
-                Whereabouts { active: true, .. } => Ok(None),
-                Whereabouts { archival, .. } => Err(UpdateError::NotFound {
+            return match self.locate(db).await? {
+                MissingRow { active: true, .. } => Ok(None),
+                MissingRow { archival, .. } => Err(UpdateError::NotFound {
                     table: table_name::<E>(),
                     key: self.key(),
                     archival,
                 }),
             };
         };
-        let found = version_of::<_, E>(&current, E::lock_version_column())?.number();
+        let found = lock_version_of::<_, E>(&current, E::lock_version_column())?.number();
         if found == self.expected {
             return Ok(Some(current));
         }
@@ -264,13 +266,13 @@ impl<E: OptimisticLock> ReadRow<E> {
         E::find().filter(self.condition())
     }
 
-    /// Looks for a row that is not there, in its archive if it has one.
-    async fn look<C>(&self, db: &C) -> Result<Whereabouts, Error>
+    /// Locates a row that was not found: in its archive table, if it has one.
+    async fn locate<C>(&self, db: &C) -> Result<MissingRow, Error>
     where
         C: Executor,
     {
         let Some(declaration) = E::declared_archive() else {
-            return Ok(Whereabouts::default());
+            return Ok(MissingRow::default());
         };
         // Both bind the same values in the same order.
         let (active, values) = select_row::<E>(&self.key).build(PostgresQueryBuilder);
@@ -283,10 +285,10 @@ impl<E: OptimisticLock> ReadRow<E> {
         serde_json::from_value(found.unwrap_or_default()).map_err(unexpected_answer)
     }
 
-    fn unchanged(&self) -> Error {
+    fn not_updated(&self) -> Error {
         Error::Drift(DriftError::Trigger {
             message: format!(
-                "{} {} has version {}, and an update does not change it: let the triggers and the row security policies of the table pass the update",
+                "{} {} has lock version {}, and an update does not change it: let the triggers and the row security policies of the table pass the update",
                 table_name::<E>(),
                 self.key(),
                 self.expected,
@@ -306,15 +308,16 @@ impl<E: OptimisticLock> ReadRow<E> {
     }
 }
 
-/// Where a row is that was not found.
+/// Where a row is that the update did not find.
 #[derive(Default, Deserialize)]
-struct Whereabouts {
-    /// It has come back meanwhile.
+struct MissingRow {
+    /// Whether it has been restored since.
     active: bool,
     archival: Option<i64>,
 }
 
-/// The archival of an archived row. The archive table has the columns of the table, and goes by its name here.
+/// A query for the archival of an archived row. The archive table has the columns of the table, and its name as
+/// alias, so that the conditions on the columns of the entity apply to it.
 fn archived<E: EntityTrait>(declaration: &Declaration, key: &[Value]) -> SelectStatement {
     let DeclaredName { schema, table } = &declaration.archive_table;
     let archive_table = match schema {

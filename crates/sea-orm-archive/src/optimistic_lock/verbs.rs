@@ -1,4 +1,4 @@
-//! Archiving and restoring a model, if its row still has the version that the model has.
+//! Archives and restores a model, if its row still has the lock version of the model.
 
 use std::future::Future;
 
@@ -15,7 +15,7 @@ use crate::report::Restored;
 use crate::restore::RestoreOne;
 use crate::row::{key_of, table_name};
 
-/// What the model of an archivable entity with versions can do: `note.archive_if_unchanged(&db)`.
+/// The verb of the model of an archivable entity with a lock version: `note.archive_if_unchanged(&db)`.
 pub trait ArchiveIfUnchanged: ModelTrait<Entity: Archivable + OptimisticLock> {
     /// Archives this row, and everything below it, unless it was changed since it was read. See
     /// [`ArchiveOne::at_lock_version`].
@@ -32,7 +32,8 @@ pub trait ArchiveIfUnchanged: ModelTrait<Entity: Archivable + OptimisticLock> {
     where
         C: Executor,
     {
-        let version = version_of::<_, Self::Entity>(&self, Self::Entity::lock_version_column());
+        let version =
+            lock_version_of::<_, Self::Entity>(&self, Self::Entity::lock_version_column());
         let archive = ArchiveOne::<Self::Entity>::new(key_of(&self));
         async move { archive.at_lock_version(version?).exec(db).await }
     }
@@ -40,10 +41,10 @@ pub trait ArchiveIfUnchanged: ModelTrait<Entity: Archivable + OptimisticLock> {
 
 impl<M: ModelTrait<Entity: Archivable + OptimisticLock>> ArchiveIfUnchanged for M {}
 
-/// What the model of a deleted entity with versions can do: `deleted_note.restore_if_unchanged(&db)`.
+/// The verb of the model of a deleted entity with a lock version: `deleted_note.restore_if_unchanged(&db)`.
 pub trait RestoreIfUnchanged: ModelTrait<Entity: Restorable<Active: OptimisticLock>> {
-    /// Restores this row, and everything that was archived with it, unless another version of it is
-    /// archived by now. See [`RestoreOne::at_lock_version`].
+    /// Restores this row, and everything that was archived with it, unless the archived row has another lock
+    /// version now. See [`RestoreOne::at_lock_version`].
     ///
     /// # Errors
     ///
@@ -54,7 +55,7 @@ pub trait RestoreIfUnchanged: ModelTrait<Entity: Restorable<Active: OptimisticLo
     where
         C: Executor,
     {
-        let version = archived_version(&self);
+        let version = archived_lock_version(&self);
         let restore = RestoreOne::<Active<Self>>::new(key_of(&self));
         async move { restore.at_lock_version(version?).exec(db).await }
     }
@@ -65,34 +66,34 @@ impl<M: ModelTrait<Entity: Restorable<Active: OptimisticLock>>> RestoreIfUnchang
 type Active<M> = <<M as ModelTrait>::Entity as Restorable>::Active;
 type Column<M> = <<M as ModelTrait>::Entity as EntityTrait>::Column;
 
-/// The version that a model has.
-pub(super) fn version_of<M, E>(model: &M, column: Column<M>) -> Result<E::LockVersion, Error>
+/// The lock version of a model.
+pub(super) fn lock_version_of<M, E>(model: &M, column: Column<M>) -> Result<E::LockVersion, Error>
 where
     M: ModelTrait,
     E: OptimisticLock,
 {
     <E::LockVersion as ValueType>::try_from(model.get(column))
-        .map_err(|_| no_version::<E>("has another type there"))
+        .map_err(|_| no_lock_version::<E>("has another type there"))
 }
 
-/// The version that a deleted model has, in the column that has the name of the active one.
-fn archived_version<M>(model: &M) -> Result<<Active<M> as OptimisticLock>::LockVersion, Error>
+/// The lock version of a deleted model, in the column with the same name as in the active entity.
+fn archived_lock_version<M>(model: &M) -> Result<<Active<M> as OptimisticLock>::LockVersion, Error>
 where
     M: ModelTrait<Entity: Restorable<Active: OptimisticLock>>,
 {
     let active = <Active<M>>::lock_version_column();
     let column = Column::<M>::iter()
         .find(|column| column.as_str() == active.as_str())
-        .ok_or_else(|| no_version::<Active<M>>("has no such column"))?;
-    version_of::<M, Active<M>>(model, column)
+        .ok_or_else(|| no_lock_version::<Active<M>>("has no such column"))?;
+    lock_version_of::<M, Active<M>>(model, column)
 }
 
-/// Only entities that were put together by hand are like this.
-fn no_version<E: OptimisticLock>(problem: &str) -> Error {
+/// Only entities that were implemented without the derives have this error.
+fn no_lock_version<E: OptimisticLock>(problem: &str) -> Error {
     Error::Drift(DriftError::Schema {
         table: table_name::<E>(),
         problems: vec![format!(
-            "`{}` is the version, and the model {problem}",
+            "`{}` is the lock version, and the model {problem}",
             E::lock_version_column().as_str()
         )],
     })

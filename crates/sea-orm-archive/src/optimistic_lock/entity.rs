@@ -1,4 +1,4 @@
-//! What `DeriveOptimisticLock` declares about an entity.
+//! What a derive declares for an entity with a lock version.
 
 use std::fmt::{Debug, Display};
 use std::marker::PhantomData;
@@ -8,12 +8,13 @@ use sea_orm::{EntityTrait, Value};
 
 use crate::entity::{Archivable, Declaration};
 
-/// An entity with a lock version: a counter that each update raises, so that a change over an older state is refused.
+/// An entity with a lock version, a column that each update increments, so that no update overwrites a change
+/// that its caller has not read.
 ///
 /// Derive it with `DeriveOptimisticLock`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no lock version",
-    label = "this entity has no field for the lock version",
+    label = "this entity has no lock version column",
     note = "derive `DeriveOptimisticLock` on its Model, and add `pub lock_version: i32`"
 )]
 pub trait OptimisticLock: EntityTrait {
@@ -23,8 +24,7 @@ pub trait OptimisticLock: EntityTrait {
     /// The column of the lock version.
     fn lock_version_column() -> Self::Column;
 
-    /// What the entity declares about its archive, where it has one: a row that is gone is looked for
-    /// there.
+    /// What the entity declares about its archive, where it has one: a row that is missing is searched for there.
     fn declared_archive() -> Option<Declaration> {
         None
     }
@@ -33,13 +33,13 @@ pub trait OptimisticLock: EntityTrait {
 /// A type that a lock version can have.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a type for a lock version",
-    label = "not an integer",
+    label = "not a signed integer",
     note = "use `i32`, or `i64` for rows that change more than two thousand million times"
 )]
 pub trait LockVersionType:
     Into<Value> + ValueType + Copy + Debug + Display + Send + Sync + 'static
 {
-    /// The lock version as a number of any size, for messages.
+    /// The lock version as an `i64`, for messages.
     fn number(self) -> i64;
 }
 
@@ -56,7 +56,7 @@ macro_rules! numbers {
 numbers!(i16, i32, i64);
 
 /// `Archive::<E>::declaration()`: an inherent function where `E` is archivable, and that of
-/// [`NoArchive`] where it is not. A derive cannot see which others stand beside it; the compiler can.
+/// [`NoArchive`] where it is not. A derive cannot see which other derives the entity has; the compiler can.
 #[derive(Debug)]
 pub struct Archive<E>(PhantomData<E>);
 
@@ -67,9 +67,9 @@ impl<E: Archivable> Archive<E> {
     }
 }
 
-/// The answer where there is no inherent one.
+/// The function where there is no inherent one.
 pub trait NoArchive {
-    /// Nothing.
+    /// No declaration.
     fn declaration() -> Option<Declaration> {
         None
     }

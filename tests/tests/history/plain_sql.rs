@@ -1,5 +1,5 @@
-//! Writers that go around the verbs, and do not lock the identity: no verb makes anything of half of
-//! what they wrote.
+//! Races: other sessions change versions with plain SQL, without a lock on the identity. A verb that waits for such a
+//! session must see all of its changes, not a part of them.
 
 use sea_orm::prelude::*;
 use sea_orm::{DatabaseConnection, TransactionTrait};
@@ -14,7 +14,7 @@ fn time(text: &str) -> DateTimeUtc {
     format!("{text}-01T00:00:00Z").parse().unwrap()
 }
 
-/// `A` four times over, each for two months, and the last for ever.
+/// Four versions named `A`: three of two months each, and one that is open.
 async fn company() -> (Database, DatabaseConnection) {
     let database = departments().await;
     let db = database.connect().await;
@@ -38,57 +38,57 @@ async fn timeline(db: &DatabaseConnection) -> String {
     versions.into_iter().map(show).collect::<Vec<_>>().join(" ")
 }
 
-/// Runs `hand` in one session, starts `verb` in another one, which waits, and commits the first.
+/// Runs `sql` in one session, starts `verb` in another one, which waits, and commits the first.
 async fn after<T: Send + 'static>(
     database: &Database,
-    hand: &str,
+    sql: &str,
     verb: impl FnOnce(&Session) -> Step<T>,
 ) -> T {
-    let (by_hand, caller) = (
-        database.session("by hand").await,
+    let (writer, caller) = (
+        database.session("writer").await,
         database.session("caller").await,
     );
-    let transaction = by_hand.db().begin().await.unwrap();
-    transaction.execute_unprepared(hand).await.unwrap();
+    let transaction = writer.db().begin().await.unwrap();
+    transaction.execute_unprepared(sql).await.unwrap();
     let step = verb(&caller);
-    database.wait_until_blocked_by(&caller, &by_hand).await;
+    database.wait_until_blocked_by(&caller, &writer).await;
     transaction.commit().await.unwrap();
     step.finish().await
 }
 
 #[tokio::test]
-async fn a_version_that_says_something_else_by_now_is_not_merged() {
+async fn version_changed_meanwhile_is_not_merged() {
     let (database, db) = company().await;
-    let hand = "update department_history set name = 'PRECIOUS' where valid_from = '2024-03-01Z'";
+    let sql = "update department_history set name = 'PRECIOUS' where valid_from = '2024-03-01Z'";
     let coalesce = |session: &Session| {
         let db = session.db();
         session.start(async move { Names::coalesce(1).exec(&db).await })
     };
-    after(&database, hand, coalesce).await.unwrap();
+    after(&database, sql, coalesce).await.unwrap();
     assert_eq!(timeline(&db).await, "A@1-3 PRECIOUS@3-5 A@5-");
 }
 
 #[tokio::test]
-async fn a_version_that_is_gone_by_now_is_not_grown_over() {
+async fn coalesce_does_not_extend_over_a_version_deleted_meanwhile() {
     let (database, db) = company().await;
-    let hand = "delete from department_history where valid_from = '2024-05-01Z'";
+    let sql = "delete from department_history where valid_from = '2024-05-01Z'";
     let coalesce = |session: &Session| {
         let db = session.db();
         session.start(async move { Names::coalesce(1).exec(&db).await })
     };
-    after(&database, hand, coalesce).await.unwrap();
+    after(&database, sql, coalesce).await.unwrap();
     assert_eq!(timeline(&db).await, "A@1-5 A@7-");
 }
 
 #[tokio::test]
-async fn a_neighbour_that_says_something_else_by_now_is_not_merged() {
+async fn neighbour_changed_meanwhile_is_not_merged() {
     let (database, db) = company().await;
     run(
         &db,
         "update department_history set name = 'B' where valid_from = '2024-03-01Z'",
     )
     .await;
-    let hand = "update department_history set name = 'PRECIOUS' where valid_from = '2024-01-01Z'";
+    let sql = "update department_history set name = 'PRECIOUS' where valid_from = '2024-01-01Z'";
     let during = |session: &Session| {
         let db = session.db();
         session.start(async move {
@@ -99,17 +99,17 @@ async fn a_neighbour_that_says_something_else_by_now_is_not_merged() {
                 .await
         })
     };
-    after(&database, hand, during).await.unwrap();
+    after(&database, sql, during).await.unwrap();
     assert_eq!(timeline(&db).await, "PRECIOUS@1-3 A@3-7 A@7-");
 }
 
 #[tokio::test]
-async fn a_period_is_changed_as_a_whole() {
+async fn change_of_a_period_includes_versions_inserted_meanwhile() {
     let (database, db) = company().await;
-    let hand =
+    let sql =
         "update department_history set valid_to = '2024-04-01Z' where valid_from = '2024-03-01Z';
                 insert into department_history (department_id, name, valid_from, valid_to)
-                values (1, 'HAND', '2024-04-01Z', '2024-05-01Z')";
+                values (1, 'SQL', '2024-04-01Z', '2024-05-01Z')";
     let during = |session: &Session| {
         let db = session.db();
         session.start(async move {
@@ -120,15 +120,15 @@ async fn a_period_is_changed_as_a_whole() {
                 .await
         })
     };
-    after(&database, hand, during).await.unwrap();
+    after(&database, sql, during).await.unwrap();
     assert_eq!(timeline(&db).await, "A@1-3 X@3-4 X@4-5 A@5-7 A@7-");
 }
 
 #[tokio::test]
-async fn a_change_is_not_told_of_what_another_one_opened() {
+async fn change_ends_the_open_version_inserted_meanwhile() {
     let (database, db) = company().await;
-    let hand = "update department_history set valid_to = '2024-09-01Z' where valid_to is null;
-                insert into department_history (department_id, name, valid_from) values (1, 'HAND', '2024-09-01Z')";
+    let sql = "update department_history set valid_to = '2024-09-01Z' where valid_to is null;
+                insert into department_history (department_id, name, valid_from) values (1, 'SQL', '2024-09-01Z')";
     let change = |session: &Session| {
         let db = session.db();
         session.start(async move {
@@ -136,19 +136,19 @@ async fn a_change_is_not_told_of_what_another_one_opened() {
             change.valid_from(time("2024-10")).exec(&db).await
         })
     };
-    let changed = after(&database, hand, change).await.unwrap();
+    let changed = after(&database, sql, change).await.unwrap();
     assert_eq!(changed.name, "NEW");
-    assert!(timeline(&db).await.ends_with("A@7-9 HAND@9-10 NEW@10-"));
+    assert!(timeline(&db).await.ends_with("A@7-9 SQL@9-10 NEW@10-"));
 }
 
 #[tokio::test]
-async fn a_plan_that_is_gone_by_now_moves_nobody_else() {
+async fn reschedule_of_a_version_deleted_meanwhile_moves_no_other() {
     let (database, db) = company().await;
     let plan = Names::change(1)
         .value(Column::Name, "PLAN")
         .valid_from(time("2999-03"));
     plan.exec(&db).await.unwrap();
-    let hand = "delete from department_history where name = 'PLAN'";
+    let sql = "delete from department_history where name = 'PLAN'";
     let reschedule = |session: &Session| {
         let db = session.db();
         session.start(async move {
@@ -157,7 +157,7 @@ async fn a_plan_that_is_gone_by_now_moves_nobody_else() {
                 .await
         })
     };
-    let error = after(&database, hand, reschedule).await.unwrap_err();
+    let error = after(&database, sql, reschedule).await.unwrap_err();
     assert!(
         matches!(
             error,
