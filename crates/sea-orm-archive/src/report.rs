@@ -13,7 +13,7 @@ pub struct ArchivePreview {
     /// How many rows of which table would move, by `schema.table`.
     pub rows: BTreeMap<String, u64>,
     /// The rows that block the archive; empty where none do.
-    pub blocked: Vec<Blocker>,
+    pub blockers: Vec<Blocker>,
     /// The links that would be set to NULL until the restore.
     pub detached: Vec<Detachment>,
 }

@@ -66,7 +66,7 @@ async fn preview(db: &DatabaseConnection, output: &mut Output) -> Result<(), Err
     let preview = post::Entity::archive_by_id(1).preview(db).await?;
     output.line(format!(
         "would move {:?}, blocked by {:?}",
-        preview.rows, preview.blocked
+        preview.rows, preview.blockers
     ));
     Ok(())
 }
@@ -193,7 +193,15 @@ async fn hard_delete(db: &DatabaseConnection, output: &mut Output) -> anyhow::Re
         let error = error.to_string();
         output.line(error.split(" at line ").next().unwrap_or(&error));
     }
+    // The same trigger on the archive table.
+    db.execute_unprepared(
+        "CREATE TRIGGER refuse_delete BEFORE DELETE ON deleted_invoices FOR EACH STATEMENT
+         WHEN (NOT archive.is_moving('deleted_invoices')) EXECUTE FUNCTION refuse_delete()",
+    )
+    .await?;
     invoice.archive(db).await?;
+    let deleted = invoice::deleted::Entity::delete_by_id(1).exec(db).await;
+    anyhow::ensure!(deleted.is_err(), "an archived row was deleted");
     invoice::Entity::restore_by_id(1).exec(db).await?;
     Ok(())
 }

@@ -4,9 +4,16 @@ use sea_orm::{ActiveValue::Set, DatabaseConnection, IntoActiveModel, entity::pre
 use sea_orm_archive::archival;
 use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::prelude::*;
+use sea_orm_migration::SchemaManager;
 
 use crate::Output;
 use crate::blog::{comment, post};
+
+pub mod album;
+pub mod album_photo;
+pub mod event;
+pub mod photo;
 
 async fn restore(db: &DatabaseConnection, output: &mut Output) -> Result<(), Error> {
     match post::Entity::restore_by_id(1).exec(db).await {
@@ -25,12 +32,12 @@ async fn restore(db: &DatabaseConnection, output: &mut Output) -> Result<(), Err
 }
 
 async fn rename(db: &DatabaseConnection, output: &mut Output) -> Result<(), Error> {
-    let thief = post::Entity::find()
+    let holder = post::Entity::find()
         .filter(post::Column::Slug.eq("first"))
         .one(db)
         .await?;
-    if let Some(thief) = thief {
-        let mut change = thief.into_active_model();
+    if let Some(holder) = holder {
+        let mut change = holder.into_active_model();
         change.slug = Set("first-2".to_owned());
         change.update(db).await?;
     }
@@ -70,19 +77,80 @@ async fn parent(db: &DatabaseConnection, output: &mut Output) -> Result<(), Erro
     Ok(())
 }
 
+async fn photos(db: &DatabaseConnection) -> Result<(), DbErr> {
+    db.execute_unprepared(
+        "CREATE TABLE events (id bigint PRIMARY KEY);
+         CREATE TABLE albums (id bigint PRIMARY KEY);
+         CREATE TABLE photos (id bigint PRIMARY KEY, event_id bigint REFERENCES events);
+         CREATE TABLE album_photos (
+             album_id bigint REFERENCES albums,
+             photo_id bigint REFERENCES photos,
+             PRIMARY KEY (album_id, photo_id)
+         );
+         INSERT INTO events VALUES (1), (2);
+         INSERT INTO albums VALUES (1);
+         INSERT INTO photos VALUES (1, 1), (2, 1);
+         INSERT INTO album_photos VALUES (1, 1), (1, 2)",
+    )
+    .await?;
+    let manager = SchemaManager::new(db);
+    for table in ["events", "albums", "photos", "album_photos"] {
+        manager.archive_existing_table(table).await?;
+    }
+    Ok(())
+}
+
+async fn waiting(db: &DatabaseConnection, output: &mut Output) -> Result<(), Error> {
+    album::Entity::archive_by_id(1).exec(db).await?; // with both rows of album_photos
+    photo::Entity::archive_by_id(2).exec(db).await?;
+
+    let restored = album::Entity::restore_by_id(1).exec(db).await?;
+    for waiting in restored.waiting {
+        output.line(format!(
+            "{} of {} until archival {} is restored",
+            waiting.rows, waiting.table, waiting.archival
+        ));
+    }
+    let restored = photo::Entity::restore_by_id(2).exec(db).await?;
+    output.line(format!("restored {:?}", restored.rows));
+    Ok(())
+}
+
+async fn lost_link(db: &DatabaseConnection, output: &mut Output) -> Result<(), Error> {
+    event::Entity::archive_by_id(1).exec(db).await?; // photos 1 and 2 have no event now
+    let moved = photo::ActiveModel {
+        id: Set(1),
+        event_id: Set(Some(2)),
+    };
+    moved.update(db).await?;
+
+    let restored = event::Entity::restore_by_id(1).exec(db).await?;
+    output.line(format!("{} put back", restored.relinked));
+    for lost in restored.not_relinked {
+        output.line(format!(
+            "{} {} had {}: {:?}",
+            lost.table, lost.key, lost.link, lost.reason
+        ));
+    }
+    Ok(())
+}
+
 pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result<()> {
     crate::blog::fill(db).await?;
     post::Entity::archive_by_id(1).exec(db).await?;
-    let thief = post::ActiveModel {
+    let other = post::ActiveModel {
         author_id: Set(1),
         title: Set("Another first post".to_owned()),
         slug: Set("first".to_owned()),
         ..Default::default()
     };
-    thief.insert(db).await?;
+    other.insert(db).await?;
     preview(db, output).await?;
     restore(db, output).await?;
     rename(db, output).await?;
     parent(db, output).await?;
+    photos(db).await?;
+    waiting(db, output).await?;
+    lost_link(db, output).await?;
     Ok(())
 }

@@ -10,7 +10,7 @@ async fn page(db: &DatabaseConnection, output: &mut Output) -> Result<(), DbErr>
     let pages = post::Entity::find_deleted_roots().paginate(db, 50);
     output.line(format!("{} deleted posts", pages.num_items().await?));
     for (post, archival) in pages.fetch_page(0).await? {
-        let archival = archival.unwrap_or_else(|| unreachable!("each deleted row has one"));
+        let Some(archival) = archival else { continue };
         output.line(format!(
             "{} | deleted by {:?} | {} | {} rows",
             post.title,

@@ -107,7 +107,7 @@ pub async fn archive(
     // look first: nothing moves
     let preview = post::Entity::archive_by_id(42).preview(&db).await?;
     println!("{:?}", preview.rows); // what would move
-    for blocker in preview.blocked {
+    for blocker in preview.blockers {
         println!("{blocker}");
     }
     for conflict in post::Entity::restore_by_id(42)

@@ -159,7 +159,7 @@ async fn archive(
     for (table, rows) in &preview.rows {
         narrator.print(&format!("{rows} row(s) of {table}"));
     }
-    ensure(preview.blocked.is_empty(), "nothing blocks the archive")?;
+    ensure(preview.blockers.is_empty(), "nothing blocks the archive")?;
 
     narrator.print(
         "\npost::Entity::archive_by_id(..).by(alice).reason(\"a second thought\").exec(&db)",

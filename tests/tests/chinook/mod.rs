@@ -127,7 +127,7 @@ macro_rules! round_trip {
         let db = $db;
         let before = contents(db).await;
         let mut preview = $archive.preview(db).await.unwrap();
-        assert_eq!(preview.blocked, []);
+        assert_eq!(preview.blockers, []);
         let archivals = Vec::from_iter(
             $archive
                 .exec(db)

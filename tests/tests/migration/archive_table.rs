@@ -396,7 +396,7 @@ async fn two_tables_with_one_archive_table_are_refused() -> Result<(), DbErr> {
     assert_mentions(
         &error,
         &[
-            "public.a has the archive table public.deleted_a",
+            "public.a already has the archive table public.deleted_a",
             "\"removed_a\"",
         ],
     );

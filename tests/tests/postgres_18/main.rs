@@ -150,7 +150,7 @@ async fn rows_below_an_undeclared_key_that_is_not_enforced_stay_as_they_are() {
         let before = dumps(&db, &BOTH_SIDES).await;
         let children = dumps(&db, &["children"]).await;
         let one = || silent::parent::Entity::archive_by_id(1);
-        assert_eq!(one().preview(&db).await.unwrap().blocked, []);
+        assert_eq!(one().preview(&db).await.unwrap().blockers, []);
         let archival = one().exec(&db).await.unwrap();
         assert_eq!(dumps(&db, &["children"]).await, children);
         archival.restore(&db).await.unwrap();

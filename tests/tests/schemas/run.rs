@@ -454,7 +454,7 @@ fn check_preview(done: &Move, ids: &[i64], preview: &ArchivePreview) -> Result<(
         .map(|d| (d.constraint.clone(), d.rows))
         .collect();
     let blocked: BTreeSet<_> = preview
-        .blocked
+        .blockers
         .iter()
         .map(|b| (b.constraint.clone(), b.rows))
         .collect();

@@ -234,7 +234,7 @@ async fn what_cannot_be_a_stamp_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_stamped_otherwise_or_is_a_archive_table_is_refused() {
+async fn what_is_stamped_otherwise_or_is_an_archive_table_is_refused() {
     let m = Stamped::posts().await;
     let manager = m.manager();
     assert_refused(

@@ -131,7 +131,7 @@ async fn a_link_is_cut_and_put_back() {
                 rows: 2
             }]
         );
-        assert_eq!(preview.blocked, []);
+        assert_eq!(preview.blockers, []);
         let archival = detached::parent::Entity::archive_by_id(1)
             .exec(&db)
             .await

@@ -140,7 +140,7 @@ async fn a_table_that_lost_a_column_before() {
 
 /// The archive table has its columns in another order: each value goes to the column of its name.
 #[tokio::test]
-async fn a_archive_table_with_another_order_of_columns() {
+async fn an_archive_table_with_another_order_of_columns() {
     let (_database, db) = tables(
         "create table parents (id bigint primary key, first text, second text);
          create table deleted_parents (second text, deleted_by bigint, archival_id bigint not null, first text, deleted_at timestamptz not null, id bigint primary key);

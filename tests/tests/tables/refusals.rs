@@ -46,7 +46,7 @@ async fn rows_that_are_in_the_way_are_counted() {
             constraint: "children_parent".to_owned(),
             rows: 2,
         }];
-        assert_eq!(preview.unwrap().blocked, expected, "{what}");
+        assert_eq!(preview.unwrap().blockers, expected, "{what}");
         match refused.unwrap_err() {
             Error::Conflict(ConflictError::Blocked { table, blockers }) => {
                 assert_eq!(
@@ -332,7 +332,7 @@ async fn changed(change: &str, expected: &str, planned_before: bool) {
 
 /// The way out that the error names is one.
 #[tokio::test]
-async fn a_archive_table_in_step_again_takes_the_new_column() {
+async fn an_archive_table_in_step_again_takes_the_new_column() {
     let (_database, db) = tables(&two_families("on delete cascade"), &FAMILY).await;
     let one = || cascaded::parent::Entity::archive_by_id(1);
     one().exec(&db).await.unwrap().restore(&db).await.unwrap();

@@ -54,7 +54,7 @@ async fn restricted_rows_block_although_a_trigger_deletes_or_unlinks_them() {
                     .preview(&db)
                     .await
                     .unwrap();
-                assert_eq!(preview.blocked, [blocker(2)]);
+                assert_eq!(preview.blockers, [blocker(2)]);
                 let refused = restricted::parent::Entity::archive_by_id(1).exec(&db).await;
                 assert!(
                     matches!(&refused, Err(Error::Conflict(ConflictError::Blocked { blockers, .. })) if *blockers == [blocker(2)]),

@@ -105,7 +105,7 @@ async fn declared_rows_block() {
     let preview = order::Entity::archive_by_id(2).preview(&db).await.unwrap();
     match order::Entity::archive_by_id(2).exec(&db).await.unwrap_err() {
         Error::Conflict(ConflictError::Blocked { blockers, .. }) => {
-            assert_eq!(blockers, preview.blocked);
+            assert_eq!(blockers, preview.blockers);
             assert_eq!(
                 (blockers[0].table.as_str(), blockers[0].rows),
                 ("public.invoices", 2)

@@ -59,7 +59,7 @@ pub mod deleted {
             RelationTrait,
         },
     };
-    /// A row of the deleted entity.
+    /// A row of the archive table.
     #[derive(Clone, Debug, DeriveEntityModel)]
     #[sea_orm(table_name = "deleted_posts")]
     pub struct Model {

@@ -34,7 +34,7 @@ pub fn statement(plan: &Plan) -> String {
             "(SELECT pg_catalog.count(*) FROM roots)".to_owned(),
         ),
         ("rows".to_owned(), object(&rows)),
-        ("blocked".to_owned(), array(blocked)),
+        ("blockers".to_owned(), array(blocked)),
         ("detached".to_owned(), array(detached)),
     ]);
     with(

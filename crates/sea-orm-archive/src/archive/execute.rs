@@ -120,7 +120,7 @@ where
         return Ok(None);
     };
     let mut preview: ArchivePreview = serde_json::from_value(answer).map_err(unexpected_answer)?;
-    preview.blocked.retain(|blocker| blocker.rows > 0);
+    preview.blockers.retain(|blocker| blocker.rows > 0);
     preview.detached.retain(|detachment| detachment.rows > 0);
     Ok(Some(preview))
 }
@@ -133,5 +133,5 @@ where
     Ok(preview::<E, C>(db, request)
         .await?
         .unwrap_or_default()
-        .blocked)
+        .blockers)
 }

@@ -207,7 +207,7 @@ async fn archive(db: &DatabaseConnection) {
 async fn many(db: &DatabaseConnection) {
     let all = || code::Entity::archive_many().filter(code::Column::Version.lt(2));
     let preview = all().preview(db).await.unwrap();
-    assert_eq!(preview.blocked.len(), 1);
+    assert_eq!(preview.blockers.len(), 1);
     run(db, "delete from locks").await;
     let archivals = all().exec(db).await.unwrap();
     assert_eq!(archivals.len(), 3);

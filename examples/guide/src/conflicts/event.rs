@@ -3,16 +3,14 @@ use sea_orm_archive::DeriveArchive;
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
-#[sea_orm(table_name = "messages")]
-#[archive(
-    deleted_by = "i64",
-    deleted_at_column = "archived_at",
-    deleted_by_column = "archived_by"
-)]
+#[sea_orm(table_name = "events")]
+#[archive(deleted_by = "i64")]
 pub struct Model {
-    #[sea_orm(primary_key)]
+    #[sea_orm(primary_key, auto_increment = false)]
     pub id: i64,
-    pub content: String,
+    #[sea_orm(has_many)]
+    #[archive(detach)]
+    pub photos: HasMany<super::photo::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
