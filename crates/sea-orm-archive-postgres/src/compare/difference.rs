@@ -203,18 +203,14 @@ impl fmt::Display for Difference {
                 f,
                 "it has a column \"{column}\" that the table does not have, and a restore would lose it"
             ),
-            Self::Type { active, archived } => write!(
-                f,
-                "its column \"{}\" is {} and not {}{}",
-                archived.name,
-                archived.sql_type,
-                active.sql_type,
-                if active.sql_type == archived.sql_type {
-                    " of the same collation and modifier"
-                } else {
-                    ""
+            Self::Type { active, archived } => {
+                let (name, found, wanted) = (&archived.name, &archived.sql_type, &active.sql_type);
+                write!(f, "its column \"{name}\" is {found} and not {wanted}")?;
+                if found == wanted {
+                    write!(f, " of the same collation and modifier")?;
                 }
-            ),
+                Ok(())
+            }
             Self::NotNull { column, not_null } => write!(
                 f,
                 "its column \"{column}\" {} NOT NULL",

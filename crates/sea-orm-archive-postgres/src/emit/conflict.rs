@@ -109,6 +109,18 @@ fn side(moved: &Moved, index: &UniqueIndex, table: &str, only: Option<&str>) -> 
     )
 }
 
+/// The condition that a missing parent can be seen: one that row security hides may exist, and the database checks the foreign
+/// key when the rows move.
+fn seen_parent(link: &ParentLink) -> String {
+    match (&link.archive_table, link.key.parent.hides_rows) {
+        (_, false) => String::new(),
+        (Some(archive_table), true) => {
+            format!(" AND p.{} IS NOT NULL", quote(&archive_table.archival_id))
+        }
+        (None, true) => " AND false".to_owned(),
+    }
+}
+
 /// Archived rows that refer to a row which is neither active nor restored with them.
 fn missing(plan: &RestorePlan, link: &ParentLink) -> String {
     let moved = &plan.tables[link.table];
@@ -146,14 +158,7 @@ fn missing(plan: &RestorePlan, link: &ParentLink) -> String {
         ),
         None => ("NULL::bigint".to_owned(), String::new(), String::new()),
     };
-    // A parent that row security hides may exist; the database checks the foreign key when the rows move.
-    let seen = match (&link.archive_table, key.parent.hides_rows) {
-        (_, false) => String::new(),
-        (Some(archive_table), true) => {
-            format!(" AND p.{} IS NOT NULL", quote(&archive_table.archival_id))
-        }
-        (None, true) => " AND false".to_owned(),
-    };
+    let seen = seen_parent(link);
     let conflict = object(&[
         ("kind".to_owned(), literal("missing_parent")),
         ("table".to_owned(), literal(&moved.table.id.to_string())),

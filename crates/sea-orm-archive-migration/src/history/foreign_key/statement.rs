@@ -84,22 +84,8 @@ impl ForeignKey<'_> {
     /// requires: id_1, .., starts and ends. "h" is a version, "o" an old version, and "g" an old version whose period
     /// is no longer covered completely.
     fn value(&self, name: &str, event: Option<Event>) -> Option<String> {
-        let history = self.history;
         Some(match name {
             "function" => event.map_or_else(String::new, |event| self.function(event)),
-            "name" => literal(self.name),
-            "name_text" => literal(&quote(self.name)),
-            "child" => self.child.id.sql(),
-            "child_schema" => literal(&self.child.id.schema),
-            "child_name" => literal(&self.child.id.table),
-            "child_text" => literal(&self.child.id.to_string()),
-            "history" => history.id.sql(),
-            "history_text" => literal(&history.id.to_string()),
-            "identity_table" => history.identity.sql(),
-            "valid_from" => quote(&history.valid_from),
-            "valid_to" => quote(&history.valid_to),
-            "range" => history.time.range().to_owned(),
-            "multirange" => history.time.multirange().to_owned(),
             "starts" => quote(&self.time[0]),
             "wanted" => self.wanted(event),
             "ended" => self.ended(event),
@@ -153,15 +139,36 @@ impl ForeignKey<'_> {
             "refuse_old_snapshot" => fill_with(schema::history::OLD_SNAPSHOT.trim_end(), &|name| {
                 self.value(name, event)
             }),
-            "identity_is_trusted" => is_trusted(&history.identity),
-            "history_is_trusted" => is_trusted(&history.id),
-            "child_is_trusted" => is_trusted(&self.child.id),
             "child_is_readable" => self.child_is_readable(),
             "child_is_dropped" => format!(
                 "EXISTS (SELECT FROM archive.temporal_foreign_key AS k WHERE k.id = {} \
                  AND NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = k.child))",
                 self.id
             ),
+            _ => return self.table_value(name),
+        })
+    }
+
+    /// The value of a place that is a name, or a property of one table.
+    fn table_value(&self, name: &str) -> Option<String> {
+        let history = self.history;
+        Some(match name {
+            "name" => literal(self.name),
+            "name_text" => literal(&quote(self.name)),
+            "child" => self.child.id.sql(),
+            "child_schema" => literal(&self.child.id.schema),
+            "child_name" => literal(&self.child.id.table),
+            "child_text" => literal(&self.child.id.to_string()),
+            "history" => history.id.sql(),
+            "history_text" => literal(&history.id.to_string()),
+            "identity_table" => history.identity.sql(),
+            "valid_from" => quote(&history.valid_from),
+            "valid_to" => quote(&history.valid_to),
+            "range" => history.time.range().to_owned(),
+            "multirange" => history.time.multirange().to_owned(),
+            "identity_is_trusted" => is_trusted(&history.identity),
+            "history_is_trusted" => is_trusted(&history.id),
+            "child_is_trusted" => is_trusted(&self.child.id),
             _ => return None,
         })
     }
