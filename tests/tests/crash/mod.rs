@@ -26,8 +26,8 @@ enum Known {
     Unknown,
 }
 
-/// Archives and restores its own posts in turn until the server is killed. A pool that finds its connection closed between
-/// two calls opens another: such a worker ends once the server runs again.
+/// Archives and restores its own posts in turn until the server is killed. A pool that finds its connection closed
+/// between two calls opens another: such a worker ends once the server runs again.
 async fn work(
     db: DatabaseConnection,
     worker: i64,

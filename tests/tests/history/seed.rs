@@ -152,7 +152,7 @@ async fn show_me_everyone_who_was_in_engineering_on_jan_1_2024() {
 }
 
 #[tokio::test]
-async fn show_me_what_the_audit_log_looked_like_as_of_last_friday() {
+async fn show_me_the_audit_log_as_of_last_friday() {
     let company = company().await;
     let db = company.connect().await;
     let friday = time("2023-06-02");

@@ -213,8 +213,9 @@ mod draft {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Race: an archived row is changed with plain SQL while a restore of it waits. The restore checks the lock version again,
-/// and refuses. In one statement, and step by step, as with a deferrable constraint in a transaction of the caller.
+/// Race: an archived row is changed with plain SQL while a restore of it waits. The restore checks the lock version
+/// again, and refuses. In one statement, and step by step, as with a deferrable constraint in a transaction of the
+/// caller.
 #[tokio::test]
 async fn restore_that_waited_for_a_change_of_the_archived_row_is_refused() {
     for in_transaction in [false, true] {

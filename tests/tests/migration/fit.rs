@@ -1,5 +1,5 @@
-//! Objects that an archive table must not have, whether it was created with plain SQL or changed later. Adoption, sync and
-//! the check before a move (`tables::refusals`) use one rule.
+//! Objects that an archive table must not have, whether it was created with plain SQL or changed later. Adoption, sync
+//! and the check before a move (`tables::refusals`) use one rule.
 
 use sea_orm::DbErr;
 use sea_orm_archive_migration::ArchiveSchema;

@@ -1,5 +1,5 @@
-//! What PostgreSQL 18 answers or knows that 15 to 17 do not. On an older server the tests only say so; CI runs this
-//! binary once more against 18.
+//! Behaviour and features of PostgreSQL 18 that 15 to 17 do not have. On an older server the tests are skipped; CI runs
+//! this binary once more against 18.
 
 use sea_orm::DatabaseConnection;
 use sea_orm_archive::error::{ConflictError, DriftError};
@@ -11,18 +11,18 @@ use sea_orm_archive_tests::Database;
 #[path = "../tables/family.rs"]
 mod family;
 
-use family::{BOTH_SIDES, FAMILY, cascaded, detached, restricted, silent, two_families};
+use family::{BOTH_SIDES, FAMILY, cascaded, detached, restricted, two_families, undeclared};
 use sea_orm_archive_tests::{
     sql::{count, dumps, run},
     tables::{installed, tables},
 };
 
-/// The version of the server. `PG_EXPECT` is what the caller of this binary wanted to test: an older server is no pass.
+/// Whether the server is PostgreSQL 18 or newer. If `PG_EXPECT` is set, another version fails the test.
 async fn is_18(db: &DatabaseConnection) -> bool {
     let sql = "select current_setting('server_version_num')::int / 10000";
     let version: i32 = sea_orm_archive_tests::sql::one(db, sql).await;
     if let Ok(expected) = std::env::var("PG_EXPECT") {
-        assert_eq!(version.to_string(), expected, "another server was meant");
+        assert_eq!(version.to_string(), expected, "not the expected server");
     }
     if version < 18 {
         eprintln!("skipped: this is PostgreSQL {version}, and the test needs 18");
@@ -30,7 +30,7 @@ async fn is_18(db: &DatabaseConnection) -> bool {
     version >= 18
 }
 
-/// The family, where the server is 18.
+/// The two families, if the server is PostgreSQL 18.
 async fn family(on_delete: &str) -> Option<(Database, DatabaseConnection)> {
     let database = installed().await;
     if !is_18(&database.connect().await).await {
@@ -39,7 +39,7 @@ async fn family(on_delete: &str) -> Option<(Database, DatabaseConnection)> {
     Some(tables(&two_families(on_delete), &FAMILY).await)
 }
 
-fn in_the_way() -> [Blocker; 1] {
+fn blockers() -> [Blocker; 1] {
     [Blocker {
         table: "public.children".to_owned(),
         constraint: "children_parent".to_owned(),
@@ -47,23 +47,23 @@ fn in_the_way() -> [Blocker; 1] {
     }]
 }
 
-/// It answers 23001 and not 23503.
+/// PostgreSQL 18 reports 23001 instead of 23503.
 #[tokio::test]
 async fn on_delete_restrict_blocks_an_archive() {
     let Some((_database, db)) = family("on delete restrict").await else {
         return;
     };
     let before = dumps(&db, &BOTH_SIDES).await;
-    match silent::parent::Entity::archive_by_id(1).exec(&db).await {
+    match undeclared::parent::Entity::archive_by_id(1).exec(&db).await {
         Err(Error::Conflict(ConflictError::Blocked { blockers, .. })) => {
-            assert_eq!(blockers[..], in_the_way())
+            assert_eq!(blockers[..], self::blockers())
         }
         other => panic!("{other:?}"),
     }
     assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
 }
 
-/// Nothing would keep its policy: no child is refused below an archived parent, and none is in the way.
+/// The database does not enforce the policy: it neither refuses a child of an archived parent nor lets a child block.
 #[tokio::test]
 async fn declared_policy_over_a_key_that_is_not_enforced_is_refused() {
     for on_delete in ["", "on delete cascade", "on delete set null"] {
@@ -103,7 +103,7 @@ async fn declared_policy_over_a_key_that_is_not_enforced_is_refused() {
             );
         }
         assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
-        // What the error says to do helps.
+        // The fix that the error names works.
         run(
             &db,
             "alter table children alter constraint children_parent enforced",
@@ -117,9 +117,9 @@ async fn declared_policy_over_a_key_that_is_not_enforced_is_refused() {
     }
 }
 
-/// A program that planned while it was enforced notices.
+/// A plan that was cached while the key was enforced detects the change.
 #[tokio::test]
-async fn key_that_is_no_longer_enforced_is_noticed_by_a_cached_plan() {
+async fn cached_plan_detects_a_key_that_is_no_longer_enforced() {
     let Some((_database, db)) = family("on delete cascade").await else {
         return;
     };
@@ -140,16 +140,16 @@ async fn key_that_is_no_longer_enforced_is_noticed_by_a_cached_plan() {
     assert_eq!(count(&db, "parents").await, 2);
 }
 
-/// The database allows a child without its parent, so the child stays as it is, whatever ON DELETE says.
+/// The database allows a child without its parent, so children are not changed, whatever ON DELETE is.
 #[tokio::test]
-async fn rows_below_an_undeclared_key_that_is_not_enforced_stay_as_they_are() {
+async fn rows_below_an_undeclared_key_that_is_not_enforced_are_not_changed() {
     for on_delete in ["", "on delete cascade", "on delete set null"] {
         let Some((_database, db)) = family(&format!("{on_delete} not enforced")).await else {
             return;
         };
         let before = dumps(&db, &BOTH_SIDES).await;
         let children = dumps(&db, &["children"]).await;
-        let one = || silent::parent::Entity::archive_by_id(1);
+        let one = || undeclared::parent::Entity::archive_by_id(1);
         assert_eq!(one().preview(&db).await.unwrap().blockers, []);
         let archival = one().exec(&db).await.unwrap();
         assert_eq!(dumps(&db, &["children"]).await, children);
@@ -158,7 +158,7 @@ async fn rows_below_an_undeclared_key_that_is_not_enforced_stay_as_they_are() {
     }
 }
 
-/// Nor does a CHECK of the archive table that is NOT ENFORCED refuse a row.
+/// A NOT ENFORCED CHECK of the archive table cannot refuse a row.
 #[tokio::test]
 async fn check_that_is_not_enforced_is_no_drift() {
     let Some((_database, db)) = family("on delete cascade").await else {

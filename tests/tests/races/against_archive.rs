@@ -1,4 +1,4 @@
-//! What happens beside an archive.
+//! Races of an archive with other sessions.
 
 use blog::{comment, post};
 use sea_orm::{
@@ -11,8 +11,7 @@ use sea_orm_archive_tests::{Database, Session, race};
 use crate::races::blog::{At, BOTH, OnDelete, blog as database, count, find};
 use crate::races::naive;
 
-/// A session has written something and not committed; an archive of post 1 waits for it, and goes on
-/// when it commits.
+/// Runs `sql` in a transaction, starts an archive of post 1, which waits for it, and commits.
 async fn archive_waits_for(database: &Database, sql: &str) -> DatabaseConnection {
     let (_, archived) = race! { database;
         writer holds |txn| txn.execute_unprepared(sql);
@@ -23,7 +22,7 @@ async fn archive_waits_for(database: &Database, sql: &str) -> DatabaseConnection
     database.connect().await
 }
 
-/// The same against a naive protocol, whose second half may have to wait for the writer.
+/// The same with a naive archive, whose second half waits for the writer.
 async fn naive_waits_for<F>(
     database: &Database,
     first: impl AsyncFn(&DatabaseTransaction) -> Result<(), DbErr>,
@@ -53,9 +52,9 @@ const INSERT_COMMENT: &str =
 const INSERT_LIKE: &str = "insert into likes (id, comment_id, user_id) values (9, 1, 2)";
 const UPDATE_COMMENT: &str = "update comments set content = 'new' where id = 1";
 
-/// A comment is inserted while its post is archived. The writer comes first: the comment goes along.
+/// Race: a comment is inserted before its post is archived. The comment is archived too.
 #[tokio::test]
-async fn a_child_is_inserted() {
+async fn child_inserted_before_an_archive_is_archived_too() {
     for on_delete in BOTH {
         let blog = database(on_delete).await;
         let db = archive_waits_for(&blog, INSERT_COMMENT).await;
@@ -67,9 +66,9 @@ async fn a_child_is_inserted() {
     }
 }
 
-/// Naive: copied before the insert, deleted after it. The new comment is in neither table.
+/// The naive archive copies before the insert and deletes after it: the new comment is in neither table.
 #[tokio::test]
-async fn a_child_is_inserted_naive() {
+async fn naive_archive_loses_an_inserted_child() {
     let blog = database(OnDelete::Cascade).await;
     let archiver = naive_waits_for(
         &blog,
@@ -87,9 +86,9 @@ async fn a_child_is_inserted_naive() {
     );
 }
 
-/// The archive comes first: the writer waits, and is told that there is no such post.
+/// Race: a comment is inserted after its post was archived. The writer waits, and gets a foreign key violation.
 #[tokio::test]
-async fn a_child_comes_too_late() {
+async fn insert_of_a_child_after_an_archive_violates_the_foreign_key() {
     for on_delete in BOTH {
         let blog = database(on_delete).await;
         let (writer, archiver) = (blog.session("writer").await, blog.session("archiver").await);
@@ -108,9 +107,9 @@ async fn a_child_comes_too_late() {
     }
 }
 
-/// A like is inserted on a comment of the post that is archived: it goes along.
+/// Race: a like is inserted on a comment of a post that is archived. The like is archived too.
 #[tokio::test]
-async fn a_grandchild_is_inserted() {
+async fn grandchild_inserted_before_an_archive_is_archived_too() {
     for on_delete in BOTH {
         let blog = database(on_delete).await;
         let db = archive_waits_for(&blog, INSERT_LIKE).await;
@@ -122,10 +121,9 @@ async fn a_grandchild_is_inserted() {
     }
 }
 
-/// Naive: with the root alone locked, the statement that moves does not see the like, and the cascade
-/// deletes it.
+/// The naive archive locks the root alone: its statement does not see the like, and the cascade deletes it.
 #[tokio::test]
-async fn a_grandchild_is_inserted_naive() {
+async fn naive_archive_loses_an_inserted_grandchild() {
     let blog = database(OnDelete::Cascade).await;
     let archiver = naive_waits_for(
         &blog,
@@ -140,9 +138,9 @@ async fn a_grandchild_is_inserted_naive() {
     assert_eq!(find(&archiver.db(), "likes", "id = 9").await, At::Nowhere);
 }
 
-/// A comment is changed while its post is archived: what is archived is the new text.
+/// Race: a comment is changed while its post is archived. The new text is archived.
 #[tokio::test]
-async fn a_child_is_updated() {
+async fn update_before_an_archive_is_archived() {
     for on_delete in BOTH {
         let blog = database(on_delete).await;
         let db = archive_waits_for(&blog, UPDATE_COMMENT).await;
@@ -154,9 +152,9 @@ async fn a_child_is_updated() {
     }
 }
 
-/// Naive: the parent is locked, and the copy is stale all the same.
+/// The naive archive locks the root alone: it archives the old text.
 #[tokio::test]
-async fn a_child_is_updated_naive() {
+async fn naive_archive_stores_a_stale_copy() {
     let blog = database(OnDelete::NoAction).await;
     let archiver = naive_waits_for(
         &blog,
@@ -177,9 +175,9 @@ async fn a_child_is_updated_naive() {
     );
 }
 
-/// A leaf, which no step has locked, is changed: DELETE waits for it and returns what it became.
+/// Race: a row without children, which no step locks, is changed. DELETE waits and returns the new values.
 #[tokio::test]
-async fn a_leaf_is_updated() {
+async fn update_of_a_leaf_before_an_archive_is_archived() {
     for on_delete in BOTH {
         let blog = database(on_delete).await;
         let db = archive_waits_for(&blog, "update likes set user_id = 2 where id = 1").await;
@@ -191,9 +189,9 @@ async fn a_leaf_is_updated() {
     }
 }
 
-/// A comment moves to another post meanwhile: it stays, with its like.
+/// Race: a comment is moved to another post while its post is archived. It stays active, with its like.
 #[tokio::test]
-async fn a_child_moves_away() {
+async fn child_moved_to_another_parent_is_not_archived() {
     for on_delete in BOTH {
         let blog = database(on_delete).await;
         let db = archive_waits_for(&blog, "update comments set post_id = 2 where id = 1").await;
@@ -215,9 +213,9 @@ async fn a_child_moves_away() {
     }
 }
 
-/// So does a leaf.
+/// The same with a row without children.
 #[tokio::test]
-async fn a_leaf_moves_away() {
+async fn leaf_moved_to_another_parent_is_not_archived() {
     for on_delete in BOTH {
         let blog = database(on_delete).await;
         let db = archive_waits_for(&blog, "update likes set comment_id = 2 where id = 1").await;
@@ -234,13 +232,13 @@ async fn a_leaf_moves_away() {
     }
 }
 
-/// A comment is deleted for good meanwhile: it is in no table, as it should be.
+/// Race: a comment is deleted while its post is archived. It is in neither table.
 #[tokio::test]
-async fn a_child_is_deleted() {
+async fn child_deleted_before_an_archive_is_not_archived() {
     for on_delete in BOTH {
         let blog = database(on_delete).await;
-        let gone = "delete from likes where id = 1; delete from comments where id = 1";
-        let db = archive_waits_for(&blog, gone).await;
+        let delete = "delete from likes where id = 1; delete from comments where id = 1";
+        let db = archive_waits_for(&blog, delete).await;
         assert_eq!(
             find(&db, "comments", "id = 1").await,
             At::Nowhere,
@@ -254,9 +252,9 @@ async fn a_child_is_deleted() {
     }
 }
 
-/// Two archives of one post: the first wins, the second is told by which archival.
+/// Race: two archives of one post. The first wins; the error of the second contains the archival of the first.
 #[tokio::test]
-async fn both_archive() {
+async fn second_archive_of_a_row_reports_the_archival_of_the_first() {
     for commit in [true, false] {
         let blog = database(OnDelete::Cascade).await;
         let (first, second) = (blog.session("first").await, blog.session("second").await);
@@ -287,9 +285,9 @@ async fn both_archive() {
     }
 }
 
-/// Two bulk archives that overlap lock in the order of the keys: the second waits, and takes the rest.
+/// Race: two bulk archives that overlap. Both lock in the order of the keys: the second waits, and archives the rest.
 #[tokio::test]
-async fn bulk_archives_overlap() {
+async fn overlapping_bulk_archives_do_not_deadlock() {
     let blog = database(OnDelete::Cascade).await;
     let (first, second) = (blog.session("first").await, blog.session("second").await);
     let archiving = first.db().begin().await.unwrap();
@@ -305,10 +303,10 @@ async fn bulk_archives_overlap() {
     assert_eq!(count(&second.db(), "deleted_posts", "true").await, 3);
 }
 
-/// Opposite orders across transactions of the caller's are a deadlock. The one on a pool is tried
-/// again; the one in a transaction is told. Nothing is lost.
+/// Race: opposite orders across a transaction of the caller deadlock. The call on a pool is retried; the call in the
+/// transaction returns an error. No row is lost.
 #[tokio::test]
-async fn opposite_orders() {
+async fn deadlock_of_archives_in_opposite_orders_loses_no_row() {
     let blog = database(OnDelete::Cascade).await;
     let (first, second) = (blog.session("first").await, blog.session("second").await);
     let archiving = first.db().begin().await.unwrap();
@@ -342,10 +340,9 @@ async fn opposite_orders() {
     }
 }
 
-/// A comment and its post are archived at once: each row goes with one of the two, and both can come
-/// back.
+/// Race: a comment and its post are archived. Each row belongs to one of the two archivals, and both can be restored.
 #[tokio::test]
-async fn a_child_is_archived_too() {
+async fn child_archived_before_its_parent_has_its_own_archival() {
     let blog = database(OnDelete::Cascade).await;
     let (first, second) = (blog.session("first").await, blog.session("second").await);
     let archiving = first.db().begin().await.unwrap();

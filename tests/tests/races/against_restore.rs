@@ -1,4 +1,4 @@
-//! What happens beside a restore.
+//! Races of a restore with other sessions.
 
 use blog::{comment, post, tag};
 use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
@@ -15,10 +15,10 @@ const TAKE_SLUG: &str =
 const TAKE_KEY: &str =
     "insert into posts (id, title, slug, content, author_id) values (1, 'Thief', 'thief', '', 1)";
 
-/// The slug, or the id, is taken while the post is restored. Whoever commits first has it; the restore
-/// is told who, and nothing moves.
+/// Race: the slug or the id is inserted while the post is restored. If the writer commits, the restore reports the
+/// conflict and moves nothing.
 #[tokio::test]
-async fn the_place_is_taken() {
+async fn restore_reports_a_unique_value_taken_meanwhile() {
     for (sql, commit) in [
         (TAKE_SLUG, true),
         (TAKE_SLUG, false),
@@ -54,9 +54,9 @@ async fn the_place_is_taken() {
     }
 }
 
-/// ON CONFLICT DO NOTHING would have destroyed the row: that is why there is none.
+/// A naive restore with ON CONFLICT DO NOTHING loses the row.
 #[tokio::test]
-async fn the_place_is_taken_naive() {
+async fn naive_restore_loses_the_row() {
     let blog = database(OnDelete::Cascade).await;
     let db = blog.connect().await;
     post::Entity::archive_by_id(1).exec(&db).await.unwrap();
@@ -70,9 +70,9 @@ async fn the_place_is_taken_naive() {
     assert_eq!(find(&db, "posts", "id = 1").await, At::Nowhere);
 }
 
-/// Two restores of one archival: the second finds nothing left to restore.
+/// Race: two restores of one archival. The second reports that the row is not archived, or that there is no archival.
 #[tokio::test]
-async fn both_restore() {
+async fn second_restore_of_an_archival_is_refused() {
     for (commit, by_archival) in [(true, true), (true, false), (false, true), (false, false)] {
         let blog = database(OnDelete::Cascade).await;
         let db = blog.connect().await;
@@ -99,9 +99,9 @@ async fn both_restore() {
     }
 }
 
-/// A comment is restored while its post is archived: it is told that the post is gone, and where to.
+/// Race: a comment is restored while its post is archived. The error contains the archival of the post.
 #[tokio::test]
-async fn the_parent_is_archived() {
+async fn restore_reports_a_parent_archived_meanwhile() {
     let blog = database(OnDelete::Cascade).await;
     let db = blog.connect().await;
     comment::Entity::archive_by_id(1).exec(&db).await.unwrap();
@@ -122,9 +122,9 @@ async fn the_parent_is_archived() {
     assert_eq!(find(&db, "likes", "id = 1").await, At::Active);
 }
 
-/// The post is archived while its comment comes back: the archive waits, and takes it along.
+/// Race: a post is archived while its comment is restored. The archive waits, and archives the comment too.
 #[tokio::test]
-async fn a_restored_child_goes_along() {
+async fn child_restored_before_an_archive_is_archived_too() {
     let blog = database(OnDelete::Cascade).await;
     let (archiver, restorer) = (
         blog.session("archiver").await,
@@ -152,10 +152,10 @@ async fn a_restored_child_goes_along() {
     assert_eq!(find(&archiver.db(), "likes", "id = 1").await, At::Archived);
 }
 
-/// A row waits for the tag, whose own restore is under way. Either that one brings it, or this one
-/// does, once the other is over: it is never handed to an archival that is restored already.
+/// Race: a post and a tag are restored at once. The row between them is restored by the second restore, or waits for the
+/// tag if the first restore rolls back: it is never reassigned to an archival that is restored already.
 #[tokio::test]
-async fn a_row_is_handed_over_to_a_restore_under_way() {
+async fn waiting_row_is_not_reassigned_to_a_restored_archival() {
     for commit in [true, false] {
         let blog = database(OnDelete::Cascade).await;
         let (first, second) = (blog.session("first").await, blog.session("second").await);
@@ -189,7 +189,7 @@ async fn a_row_is_handed_over_to_a_restore_under_way() {
     }
 }
 
-/// The tags, by an entity that takes no row along.
+/// An entity over the tags that does not cascade to `post_tags`.
 mod plain_tag {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveArchive;
@@ -206,11 +206,11 @@ mod plain_tag {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// A restore of a post waits for the archival that holds one tag, and another tag is archived meanwhile. The row between
-/// that tag and the post is deferred to an archival that is locked and records the row's table, or not yet: an archival
-/// that does not know the table would not bring the row back.
+/// Race: a restore of a post waits for the lock of the archival of one tag, and another tag is archived meanwhile. A row
+/// between that tag and the post must be deferred only to a locked archival that records the table `post_tags`: another
+/// archival would not restore the row.
 #[tokio::test]
-async fn a_parent_is_archived_while_rows_are_deferred() {
+async fn row_is_deferred_only_to_an_archival_that_records_its_table() {
     let blog = database(OnDelete::NoAction).await;
     let (holder, restorer) = (blog.session("holder").await, blog.session("restorer").await);
     let db = blog.connect().await;
@@ -240,10 +240,10 @@ async fn a_parent_is_archived_while_rows_are_deferred() {
     }
 }
 
-/// A row is deferred while another transaction changes the key of a third parent of it, which an archived row follows: it
-/// is deferred as it is then, and no trigger is blamed for the new key.
+/// Race: an archived row is deferred while another transaction changes the key of a third parent, which the row follows.
+/// It is deferred with the new key, and the change is not reported as that of a trigger.
 #[tokio::test]
-async fn a_row_follows_a_key_while_it_is_deferred() {
+async fn row_deferred_while_its_key_changes_has_the_new_key() {
     let blog = database(OnDelete::Cascade).await;
     let (writer, restorer) = (blog.session("writer").await, blog.session("restorer").await);
     let db = blog.connect().await;
@@ -257,7 +257,7 @@ async fn a_row_follows_a_key_while_it_is_deferred() {
     manager.archive_existing_table("reviews").await.unwrap();
     let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
     let tag = tag::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    // As an entity with the reviews below a post would have archived one.
+    // The row as an entity that cascades from posts to reviews would have archived it.
     let row = format!(
         "insert into deleted_reviews values (1, 1, 1, 2, now(), null, {0});
          update archive.archival set tables = tables || 'reviews'::regclass where id = {0}",

@@ -1,5 +1,4 @@
-//! A small blog to race on: two posts with a comment each, a like on the first comment, and a tag on
-//! both posts.
+//! A small blog for the races: three posts, two of them with a comment and a tag, and a like on the first comment.
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
@@ -12,7 +11,7 @@ pub enum OnDelete {
     NoAction,
 }
 
-/// Both, for a test that must hold under either.
+/// Both actions, for tests that must pass with either.
 pub const BOTH: [OnDelete; 2] = [OnDelete::Cascade, OnDelete::NoAction];
 
 const ROWS: &str = "
@@ -47,14 +46,14 @@ pub async fn blog(on_delete: OnDelete) -> Database {
 }
 
 async fn write(db: &DatabaseConnection) -> Result<(), DbErr> {
-    // Without the audit log, which wants to be told of columns that somebody adds to table and archive table by hand.
+    // Without the audit log, which refuses columns that plain SQL adds to a table and its archive table.
     Migrator::up(db, Some(2)).await?;
     name_foreign_keys(db).await?;
     db.execute_unprepared(ROWS).await?;
     Ok(())
 }
 
-/// Whatever the migrations call the foreign keys, the tests call them by table and column.
+/// Renames the foreign keys after their table and column.
 async fn name_foreign_keys(db: &DatabaseConnection) -> Result<(), DbErr> {
     db.execute_unprepared(
         "do $$ declare k record; begin
@@ -74,7 +73,7 @@ async fn name_foreign_keys(db: &DatabaseConnection) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Where a row is.
+/// The table in which a row is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum At {
     Active,
@@ -83,7 +82,7 @@ pub enum At {
     Nowhere,
 }
 
-/// Where the row of `table` is for which `condition` holds.
+/// The table in which the row is for which `condition` holds: `table`, its archive table, both or none.
 pub async fn find(db: &impl ConnectionTrait, table: &str, condition: &str) -> At {
     let active = count(db, table, condition).await;
     let archived = count(db, &format!("deleted_{table}"), condition).await;

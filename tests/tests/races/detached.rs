@@ -1,4 +1,4 @@
-//! Rows that lose and get back a link while others move them, or their parent's key changes.
+//! Races: links are detached and restored while other sessions move the rows, or change the key of a parent.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use sea_orm_archive::error::ConflictError;
@@ -76,7 +76,7 @@ async fn families() -> Database {
     .await
 }
 
-/// The child wherever it is, with its link, and how many links are remembered.
+/// Whether the child is active or archived, its link, and the number of detached links.
 async fn state(db: &impl ConnectionTrait) -> String {
     let sql = "select concat_ws(' ', (select 'active ' || coalesce(parent_id, 0) from children),
                                      (select 'archived ' || coalesce(parent_id, 0) from deleted_children),
@@ -84,7 +84,7 @@ async fn state(db: &impl ConnectionTrait) -> String {
     sql::one(db, sql).await
 }
 
-/// A database in which `archive` has archived a row.
+/// A database after `archive` has archived a row.
 async fn after(
     archive: impl AsyncFnOnce(&DatabaseConnection) -> Result<Archival, Error>,
 ) -> (Database, DatabaseConnection, Archival) {
@@ -102,9 +102,9 @@ async fn archive_child(db: &DatabaseConnection) -> Result<Archival, Error> {
     child::Entity::archive_by_id(1).exec(db).await
 }
 
-/// An archived child comes back, and then its parent is archived: the child loses its link where it is.
+/// Race: a child is restored, and then its parent is archived. The link of the active child is detached.
 #[tokio::test]
-async fn the_parent_of_a_child_that_comes_back_is_archived() {
+async fn archive_of_a_parent_detaches_a_child_restored_before() {
     let (database, db, _) = after(archive_child).await;
     let (_, archival) = race! { database;
         restorer holds |txn| child::Entity::restore_by_id(1).exec(txn);
@@ -116,9 +116,9 @@ async fn the_parent_of_a_child_that_comes_back_is_archived() {
     assert_eq!(state(&db).await, "active 1 0");
 }
 
-/// The parent is archived first: the child comes back without its link, or with it if the parent stays.
+/// Race: a parent is archived, and then its child is restored: without its link, or with it if the archive rolls back.
 #[tokio::test]
-async fn a_child_comes_back_while_its_parent_is_archived() {
+async fn child_restored_after_its_parent_was_archived_has_no_link() {
     for commit in [true, false] {
         let (database, db, _) = after(archive_child).await;
         let (archival, restored) = race! { database;
@@ -135,9 +135,9 @@ async fn a_child_comes_back_while_its_parent_is_archived() {
     }
 }
 
-/// Parent and child come back at the same moment: the link is put back wherever the child is by then.
+/// Race: a child and its parent are restored. The link is restored in the table in which the child is then.
 #[tokio::test]
-async fn the_parent_of_a_child_that_comes_back_comes_back() {
+async fn restore_of_a_parent_relinks_a_child_restored_at_the_same_time() {
     for (commit, expected) in [(true, "active 1 0"), (false, "archived 1 0")] {
         let (database, db, archival) = after(archive_parent).await;
         archive_child(&db).await.unwrap();
@@ -152,9 +152,9 @@ async fn the_parent_of_a_child_that_comes_back_comes_back() {
     }
 }
 
-/// The child is archived while its parent comes back.
+/// Race: a child is archived while its parent is restored. The link is restored in the archive table.
 #[tokio::test]
-async fn a_child_is_archived_while_its_parent_comes_back() {
+async fn restore_of_a_parent_relinks_a_child_archived_at_the_same_time() {
     let (database, db, archival) = after(archive_parent).await;
     let (_, relinked) = race! { database;
         first holds |txn| child::Entity::archive_by_id(1).exec(txn);
@@ -166,9 +166,9 @@ async fn a_child_is_archived_while_its_parent_comes_back() {
     assert_eq!(state(&db).await, "archived 1 0");
 }
 
-/// The row gets another link while its parent comes back: that is no error, and it keeps it.
+/// Race: a child gets another link while its parent is restored. The new link stays, and the old one is reported.
 #[tokio::test]
-async fn a_child_gets_another_link_while_its_parent_comes_back() {
+async fn restore_of_a_parent_does_not_overwrite_a_link_set_meanwhile() {
     let (database, db, archival) = after(archive_parent).await;
     let link = "insert into parents values (2); update children set parent_id = 2";
     let (_, relinked) = race! { database;
@@ -181,9 +181,9 @@ async fn a_child_gets_another_link_while_its_parent_comes_back() {
     assert_eq!(state(&db).await, "active 2 0");
 }
 
-/// The key of a parent changes while its child is archived: the archived child follows.
+/// Race: the key of a parent changes while its child is archived. The archived child follows the key.
 #[tokio::test]
-async fn a_key_changes_while_a_row_is_archived() {
+async fn archived_child_follows_a_key_changed_at_the_same_time() {
     let database = families().await;
     let db = database.connect().await;
     let (archival, written) = race! { database;
@@ -197,9 +197,9 @@ async fn a_key_changes_while_a_row_is_archived() {
     assert_eq!(state(&db).await, "active 2 0");
 }
 
-/// A row that blocks is inserted while a trigger would delete it: it is counted, since the archive waits for it.
+/// Race: a row that blocks the archive is inserted, which a trigger would delete. The archive waits, and counts the row.
 #[tokio::test]
-async fn a_blocking_row_is_inserted_beside_a_trigger() {
+async fn blocking_row_inserted_meanwhile_is_counted_before_a_trigger_deletes_it() {
     let database = families().await;
     let db = database.connect().await;
     sql::run(
@@ -226,7 +226,7 @@ const BETWEEN: &str = "
     create table notes (id bigint primary key, post_id bigint, tag_id bigint,
         foreign key (post_id, tag_id) references post_tags on delete set null)";
 
-/// The row between a post and a tag, whose note has lost its link, waits in the archival of the post.
+/// A row between a post and a tag, in the archival of the post. The link of its note is detached.
 const WAITING: &str = "
     insert into archive.archival (id, root_table, root_key, archived_at, row_counts, tables) overriding system value values
         (1, 'public.posts', '{\"id\": 1}', now(), '{}', '{posts,post_tags}'), (2, 'public.tags', '{\"id\": 2}', now(), '{}', '{tags,post_tags}');
@@ -234,14 +234,14 @@ const WAITING: &str = "
     insert into deleted_post_tags (post_id, tag_id, deleted_at, archival_id) values (1, 2, now(), 1);
     insert into archive.detached_link values (1, 'notes', '[\"1\"]', 'post_id, tag_id', '{\"post_id\": 1, \"tag_id\": 2}', null, false)";
 
-/// What the restore of the post does with that row: it moves to the archival of the tag, and so does the link.
+/// The restore of the post: it reassigns that row and the detached link to the archival of the tag.
 const DEFERRED: &str = "
     select archive.claim_archival(1); select archive.defer_to(1, array[2::bigint], 'post_tags');
     update deleted_post_tags set archival_id = 2;
     select archive.move_links(1, 'notes', array[2::bigint], array['[\"1\"]'::jsonb], array['post_id, tag_id'])";
 
 #[tokio::test]
-async fn a_restore_counts_the_links_that_another_one_has_moved_to_its_archival() {
+async fn restore_counts_links_that_another_restore_moved_to_its_archival() {
     let (database, db) = tables(BETWEEN, &["posts", "tags", "post_tags"]).await;
     sql::run(&db, WAITING).await;
     let links = async move |db: &DatabaseConnection| {

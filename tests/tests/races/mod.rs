@@ -1,8 +1,7 @@
-//! Fixed interleavings: each race that is known, run in the one order in which a wrong protocol loses
-//! a row, or keeps an old copy of it.
+//! Known races in fixed interleavings: each runs in the order in which a wrong protocol loses a row, or archives an old
+//! copy of it.
 //!
-//! Next to what the product does stands what a naive archive does in the same order, so that a test
-//! here is known to be able to fail.
+//! Some races run also with a naive archive in the same order, which shows that the test can fail.
 
 mod against_archive;
 mod against_restore;

@@ -1,5 +1,5 @@
-//! How one would archive a post by hand, wrongly. Each protocol stands in two halves, so that a test
-//! can let something happen between them.
+//! Wrong ways to archive a post with plain SQL. Each is in two halves, so that a test can run other statements between
+//! them.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 
@@ -22,7 +22,7 @@ pub async fn copy(txn: &DatabaseTransaction, post: i64) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Deletes them: the second half of a copy.
+/// Deletes the copied rows: the second half of `copy`.
 pub async fn delete(txn: &DatabaseTransaction, post: i64) -> Result<(), DbErr> {
     txn.execute_unprepared(&format!(
         "delete from likes where comment_id in (select id from comments where post_id = {post});
@@ -47,7 +47,7 @@ pub async fn lock_root(txn: &DatabaseTransaction, post: i64) -> Result<(), DbErr
     Ok(())
 }
 
-/// The right statement, which is wrong without the locks before it.
+/// The statement of a correct archive, which is wrong without the locks before it.
 pub async fn move_at_once(txn: &DatabaseTransaction, post: i64) -> Result<(), DbErr> {
     txn.execute_unprepared(&format!(
         "with p as (delete from posts where id = {post} returning {POST}),

@@ -1,5 +1,5 @@
-//! The tables change while an archive is on its way. Its plan was made before, and is kept: it must
-//! move everything that is there now, or refuse.
+//! Races: the tables change while an archive with a cached plan waits. It must move all current columns and rows, or
+//! refuse.
 
 use blog::post;
 use sea_orm::{
@@ -13,8 +13,8 @@ use sea_orm_migration::{SchemaManager, schema::text};
 
 use crate::races::blog::{At, OnDelete, blog as database, count, find};
 
-/// A session that has archived before: its plan is kept, its statements are prepared. Six times, since
-/// PostgreSQL plans the first five executions of a prepared statement one by one.
+/// Archives and restores, so that the plan is cached and the statements are prepared. Six times, since PostgreSQL plans
+/// each of the first five executions of a prepared statement.
 async fn warm(archiver: &Session) {
     let db = archiver.db();
     for _ in 0..6 {
@@ -28,7 +28,7 @@ async fn archive_while(sql: &str) -> (Database, Result<Archival, Error>) {
     archive_at_while("read committed", sql).await
 }
 
-/// The same, on a pool whose transactions have this isolation level.
+/// The same on a pool whose transactions have this isolation level.
 async fn archive_at_while(level: &str, sql: &str) -> (Database, Result<Archival, Error>) {
     let blog = database(OnDelete::Cascade).await;
     let (changer, archiver) = (
@@ -48,9 +48,9 @@ async fn archive_at_while(level: &str, sql: &str) -> (Database, Result<Archival,
     (blog, outcome)
 }
 
-/// A column appears in the table alone: the archive refuses, and says what to call.
+/// Race: a column is added to a table but not to its archive table. The archive refuses, and names the helper to call.
 #[tokio::test]
-async fn a_column_is_added() {
+async fn column_added_to_the_table_alone_is_refused() {
     for table in ["posts", "comments", "likes"] {
         let sql = format!("alter table {table} add column extra text not null default 'precious'");
         let (blog, outcome) = archive_while(&sql).await;
@@ -77,9 +77,9 @@ async fn a_column_is_added() {
     }
 }
 
-/// It appears in both: it is moved, on a pool whatever the isolation level, since a call there begins again.
+/// The same in both tables: the column is moved. At any isolation level, since a call on a pool is retried.
 #[tokio::test]
-async fn a_column_is_added_to_both() {
+async fn column_added_to_both_tables_is_moved() {
     for level in ["read committed", "repeatable read", "serializable"] {
         for table in ["posts", "comments", "likes"] {
             let sql = format!(
@@ -101,9 +101,9 @@ async fn a_column_is_added_to_both() {
     }
 }
 
-/// A table with ON DELETE CASCADE appears below the tree: its rows would be deleted uncopied.
+/// Race: a child table with ON DELETE CASCADE is created. Its rows would be deleted without a copy.
 #[tokio::test]
-async fn a_child_table_is_added() {
+async fn child_table_created_meanwhile_is_refused() {
     for parent in ["posts", "comments", "likes"] {
         let sql = format!(
             "create table precious (id bigint references {parent} (id) on delete cascade);
@@ -124,10 +124,10 @@ async fn a_child_table_is_added() {
     }
 }
 
-/// A rewritten table looks empty to a snapshot from before; the cascade would delete what the move did
+/// Race: a table is rewritten. It is empty in an older snapshot, and the cascade would delete the rows that the move did
 /// not see.
 #[tokio::test]
-async fn a_table_is_rewritten() {
+async fn rows_of_a_table_rewritten_meanwhile_are_archived() {
     for table in ["posts", "comments", "likes"] {
         let sql = format!(
             "alter table {table} alter column created_at type timestamptz using created_at + interval '0'"
@@ -144,9 +144,9 @@ async fn a_table_is_rewritten() {
     }
 }
 
-/// A column of another type appears in the place of an old one.
+/// Race: the type of a column changes.
 #[tokio::test]
-async fn a_column_changes_its_type() {
+async fn column_type_changed_meanwhile_is_refused() {
     let sql = "alter table comments alter column content type varchar(2000)";
     let (blog, outcome) = archive_while(sql).await;
     assert!(matches!(
@@ -159,9 +159,10 @@ async fn a_column_changes_its_type() {
     );
 }
 
-/// A table of the same name appears earlier in the search_path: the plan is of another table.
+/// A table of the same name is created in a schema that is earlier in the search_path: the cached plan is for another
+/// table.
 #[tokio::test]
-async fn a_name_is_taken_over() -> Result<(), DbErr> {
+async fn table_created_earlier_in_the_search_path_is_refused() -> Result<(), DbErr> {
     let blog = database(OnDelete::Cascade).await;
     let archiver = blog.session("archiver").await;
     let db = archiver.db();
@@ -179,10 +180,10 @@ async fn a_name_is_taken_over() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// The levels are locked under a snapshot that may be older than a rewrite, and would find nothing to
-/// lock: so a rewritten table is another table to a plan.
+/// Rows are locked under a snapshot that may be older than a rewrite, and would then find no row to lock. So a rewrite
+/// must change the fingerprint of the table.
 #[tokio::test]
-async fn a_rewrite_is_noticed() -> Result<(), DbErr> {
+async fn rewrite_of_a_table_changes_its_fingerprint() -> Result<(), DbErr> {
     let blog = database(OnDelete::Cascade).await;
     let db = blog.connect().await;
     let fingerprint = async || {
@@ -202,14 +203,14 @@ async fn a_rewrite_is_noticed() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// What somebody does to the tables after the snapshot of the caller's transaction was taken, and that
-/// the transaction's own look at the catalog does not show.
+/// Changes of the tables after the snapshot of the caller's transaction was taken, which its reads of the catalog do not
+/// show.
 const UNSEEN: [&str; 8] = [
     "alter table posts add column boss text default 'ann'; alter table deleted_posts add column boss text",
     "alter table likes add column boss text default 'ann'; alter table deleted_likes add column boss text",
     "alter table comments add column boss text default 'ann'",
-    "alter table comments rename column content to said; alter table comments add column content text default 'new';
-     alter table deleted_comments add column said text",
+    "alter table comments rename column content to text; alter table comments add column content text default 'new';
+     alter table deleted_comments add column text text",
     "alter table comments alter column created_at type timestamptz using created_at + interval '0'",
     "alter table precious add foreign key (id) references likes (id) on delete cascade",
     "alter table precious add foreign key (id) references posts (id) on delete set null",
@@ -217,13 +218,13 @@ const UNSEEN: [&str; 8] = [
      create trigger nothing before insert on deleted_likes for each row execute function nothing()",
 ];
 
-/// The table that gets a foreign key: its row is older than the snapshot.
+/// The table to which a foreign key is added; its row is older than the snapshot.
 const PRECIOUS: &str = "create table precious (id bigint); insert into precious values (1)";
 
-/// An old snapshot does not show the change, and planning again would not either: the transaction has to
-/// begin again. It stays usable, and a new one sees what is there.
+/// An old snapshot does not show the change, and a new plan would not either: the caller has to retry the transaction.
+/// The transaction stays usable.
 #[tokio::test]
-async fn an_old_snapshot_does_not_hide_a_change() -> Result<(), DbErr> {
+async fn change_after_the_snapshot_is_a_retry_error() -> Result<(), DbErr> {
     for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
         for (sql, cold) in UNSEEN
             .into_iter()
@@ -264,10 +265,9 @@ async fn an_old_snapshot_does_not_hide_a_change() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Where nothing has changed, an old snapshot archives and restores as any other; and a transaction that
-/// begins after a change sees it.
+/// A transaction with an old snapshot of unchanged tables archives and restores; one that begins after a change sees it.
 #[tokio::test]
-async fn an_old_snapshot_of_the_same_tables_archives() -> Result<(), DbErr> {
+async fn old_snapshot_of_unchanged_tables_archives() -> Result<(), DbErr> {
     let blog = database(OnDelete::Cascade).await;
     let archiver = blog.session("archiver").await;
     let (pool, other) = (archiver.db(), blog.connect().await);
@@ -297,9 +297,9 @@ async fn an_old_snapshot_of_the_same_tables_archives() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// A role that owns nothing gets the same answers; and a transaction that may not write gets previews.
+/// A role that owns no table gets the same results, and a read-only transaction can preview.
 #[tokio::test]
-async fn an_old_snapshot_of_an_ordinary_role() -> Result<(), DbErr> {
+async fn change_after_the_snapshot_is_a_retry_error_for_an_ordinary_role() -> Result<(), DbErr> {
     let blog = database(OnDelete::Cascade).await;
     let other = blog.connect().await;
     let role = blog.role("web").await;
@@ -358,9 +358,9 @@ mod names {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// A change writes the next version with the columns that it knows of.
+/// A change under an old snapshot would write the next version without the new column.
 #[tokio::test]
-async fn an_old_snapshot_loses_no_column_of_a_history() -> Result<(), DbErr> {
+async fn change_of_a_history_after_the_snapshot_is_a_retry_error() -> Result<(), DbErr> {
     let blog = database(OnDelete::Cascade).await;
     let changer = blog.session("changer").await;
     let (pool, other) = (changer.db(), blog.connect().await);

@@ -1,4 +1,4 @@
-//! A tree of unknown depth, and rows that lose a link.
+//! Races with a tree of unknown depth, and with detached rows.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{DbErr, TransactionTrait};
@@ -61,7 +61,7 @@ mod note {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// 1 has 2 has 3; note 1 is on node 3, and would go with it if its link were not cut.
+/// Node 1 is the parent of 2, and 2 of 3. Note 1 is on node 3: if its link is not detached, the cascade deletes it.
 async fn tree() -> Database {
     Database::from_template("tree", async |db| {
         db.execute_unprepared(
@@ -79,10 +79,9 @@ async fn tree() -> Database {
     .await
 }
 
-/// A descendant is inserted below a node that is not locked yet: the levels are locked until no new
-/// row appears.
+/// Race: descendants are inserted below a node that is not locked yet. Levels are locked until no new row is found.
 #[tokio::test]
-async fn a_descendant_is_inserted() {
+async fn descendant_inserted_meanwhile_is_archived_too() {
     let database = tree().await;
     let (writer, archiver) = (
         database.session("writer").await,
@@ -104,10 +103,10 @@ async fn a_descendant_is_inserted() {
     assert_eq!(count(&db, "nodes", "true").await, 5);
 }
 
-/// A node appears below the tree after the first look at it, and another one is on its way below that.
-/// The first look locked neither; had it been the last one, the cascade would delete what comes.
+/// Race: a node is inserted after the archive has read the tree, and a transaction inserts another one below it. If the
+/// archive did not read the tree again, the cascade would delete both.
 #[tokio::test]
-async fn a_descendant_is_inserted_below_a_new_one() {
+async fn descendant_inserted_below_a_new_one_is_archived_too() {
     let database = tree().await;
     let (blocker, writer) = (
         database.session("blocker").await,
@@ -139,9 +138,9 @@ async fn a_descendant_is_inserted_below_a_new_one() {
     assert_eq!(find(&archiver.db(), "nodes", "id = 5").await, At::Archived);
 }
 
-/// A branch moves out of the tree while it is locked: it stays.
+/// Race: a branch is moved out of the tree while the tree is locked. The branch stays active.
 #[tokio::test]
-async fn a_branch_moves_away() {
+async fn branch_moved_out_of_the_tree_is_not_archived() {
     let database = tree().await;
     let (writer, archiver) = (
         database.session("writer").await,
@@ -160,9 +159,9 @@ async fn a_branch_moves_away() {
     assert_eq!(count(&archiver.db(), "nodes", "true").await, 2);
 }
 
-/// A note is put on a node that is archived: its link is cut like the others', and comes back.
+/// Race: a note is inserted on a node that is archived. Its link is detached and restored too.
 #[tokio::test]
-async fn a_detached_row_is_inserted() {
+async fn row_inserted_meanwhile_is_detached_too() {
     let database = tree().await;
     let (writer, archiver) = (
         database.session("writer").await,
@@ -191,9 +190,9 @@ async fn a_detached_row_is_inserted() {
     assert_eq!(count(&db, "notes", "node_id = 3").await, 2);
 }
 
-/// A note is moved to another node meanwhile: its new link is not touched.
+/// Race: a note is moved to another node while its node is archived. Its new link is not changed.
 #[tokio::test]
-async fn a_detached_row_is_relinked() {
+async fn row_moved_to_another_parent_is_not_detached() {
     let database = tree().await;
     let db = database.connect().await;
     db.execute_unprepared("insert into nodes values (9, null)")

@@ -1,4 +1,4 @@
-//! The calls, on the entity of any table; what they refuse, in the words of the model.
+//! The calls, on the entity of any table; errors are converted to the refusals of the model.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use sea_orm_archive::{
 use crate::schemas::entities::{Parts, with_entity};
 use crate::schemas::model::{Place, Refusal};
 
-/// What a call answers: an error that the model does not know is a failure.
+/// The result of a call. The outer error is one that the model does not have.
 pub type Answer<T> = Result<Result<T, Refusal>, String>;
 
 pub async fn preview_one(db: &impl Executor, place: Place, area: i32) -> Answer<ArchivePreview> {
@@ -100,7 +100,7 @@ fn answer<T>(outcome: Result<T, Error>) -> Answer<T> {
     }))
 }
 
-/// Conflicts as the model writes them.
+/// Conflicts in the format of the model.
 pub fn texts(conflicts: &[Conflict]) -> BTreeSet<String> {
     let short = |table: &str| table.trim_start_matches("public.").to_owned();
     conflicts
@@ -122,7 +122,7 @@ pub fn texts(conflicts: &[Conflict]) -> BTreeSet<String> {
                 let how = if archival.is_some() {
                     "archived"
                 } else {
-                    "gone"
+                    "deleted"
                 };
                 format!("missing {} {} {constraint} {how}", short(table), key["id"])
             }

@@ -1,4 +1,4 @@
-//! The tables as they are in the database.
+//! The tables in the database, compared with the model.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub async fn database(schema: &Schema) -> (Database, DatabaseConnection) {
     .await;
     let db = database.connect().await;
     db.execute_unprepared(&schema.ddl()).await.unwrap();
-    // The foreign keys came after the archive tables.
+    // The foreign keys were added after the archive tables.
     SchemaManager::new(&db)
         .sync_archived_table("t0")
         .await
@@ -39,10 +39,10 @@ pub async fn query(db: &impl ConnectionTrait, sql: &str) -> Result<Value, DbErr>
     row.map_or(Ok(Value::Null), |row| row.try_get_by_index(0))
 }
 
-/// The hash of all values of a row that the model does not look into.
+/// The hash of the values of a row that the model does not store.
 pub const PRINT: &str = "md5(row(load, number, bytes, document, at)::text)";
 
-/// Everything there is, as one JSON object.
+/// A query of all tables, as one JSON object.
 fn everything(schema: &Schema) -> String {
     let mut parts = Vec::new();
     for table in 0..TABLES {
@@ -71,7 +71,7 @@ fn everything(schema: &Schema) -> String {
     format!("select jsonb_build_object({})", parts.join(", "))
 }
 
-/// The same of the model.
+/// The same object of the model.
 fn expected(model: &Model) -> Value {
     let mut all = serde_json::Map::new();
     for table in 0..TABLES {
@@ -105,7 +105,7 @@ fn expected(model: &Model) -> Value {
     all.into()
 }
 
-/// Whether the database is what the model says, table by table.
+/// Compares the database with the model, table by table.
 pub async fn compare(db: &impl ConnectionTrait, model: &Model) -> Result<(), String> {
     let found = query(db, &everything(&model.schema)).await;
     let found = found.map_err(|error| format!("the database cannot be read: {error}"))?;
@@ -121,7 +121,7 @@ pub async fn compare(db: &impl ConnectionTrait, model: &Model) -> Result<(), Str
     Ok(())
 }
 
-/// The archival that holds each archived row.
+/// The archival of each archived row.
 pub async fn owners(db: &impl ConnectionTrait) -> Result<BTreeMap<Place, i64>, DbErr> {
     let tables: Vec<_> = (0..TABLES)
         .map(|n| format!("select jsonb_build_array({n}, id, archival_id) as o from deleted_t{n}"))

@@ -1,9 +1,7 @@
-//! The entities: as many tables as a schema can have, whose declarations are those of the schema that
-//! the thread works with.
+//! The entities of the five tables. Their declarations are those of the schema of the current thread.
 //!
-//! A test runs on one thread, and every case of it has a database of its own, so a declaration never
-//! changes while its tables stay. All of them share what the runtime keeps by type, which is a test in
-//! itself.
+//! A test runs on one thread, and each case has its own database, so declarations do not change for a database. All cases
+//! share the caches of the runtime by type, which tests these caches too.
 
 macro_rules! table {
     ($module:ident, $n:literal, $name:literal, $archive_table:literal, $($key:ident: $type:ty),+) => {
@@ -23,7 +21,7 @@ macro_rules! table {
 
             impl ActiveModelBehavior for ActiveModel {}
 
-            /// The key of a row, as the entity takes it.
+            /// The key of a row, in the type of the entity.
             #[allow(unused_parens, reason = "keys of two columns need them")]
             pub fn key(parts: crate::schemas::entities::Parts) -> ($($type),+) {
                 ($(parts.$key),+)
@@ -67,9 +65,9 @@ table!(t2, 2, "t2", "deleted_t2", id: i64);
 table!(t3, 3, "t3", "deleted_t3", area: i32, id: i64);
 table!(t4, 4, "t4", "deleted_t4", id: i64);
 
-/// What keys are made of.
+/// The values of a key.
 pub struct Parts {
-    /// Left out where the table has none.
+    /// Not used by tables without this column.
     pub area: i32,
     pub id: i64,
 }

@@ -1,4 +1,4 @@
-//! Stories that once went wrong, as short as they can be told.
+//! Stories that failed once, reduced to the fewest steps.
 
 use sea_orm::ConnectionTrait;
 use sea_orm_archive::ArchiveEntity;
@@ -32,11 +32,10 @@ fn insert(table: usize) -> Step {
     }
 }
 
-/// A page (t4) of a book (t0) and of a shelf (t2) is the bookmark of a reader (t1), who owns the shelf.
-/// Book, shelf and reader are archived in this order; after the book's restore the two others must
-/// still be able to come back.
+/// A page (t4) of a book (t0) and of a shelf (t2) is the bookmark of a reader (t1), who owns the shelf. Book, shelf and
+/// reader are archived in this order. After a restore of the book, shelf and reader must still be restorable.
 #[tokio::test]
-async fn a_link_of_an_archived_row_to_a_row_that_waits() {
+async fn archived_row_with_a_link_to_a_waiting_row_can_be_restored() {
     let schema = Schema {
         edges: vec![
             edge(0, 4, Policy::Cascade),
@@ -68,10 +67,10 @@ async fn a_link_of_an_archived_row_to_a_row_that_waits() {
     run(&schema, &steps, Boundaries::EachCall).await.unwrap();
 }
 
-/// A file (t0) whose folder (t1) is archived moves to another area: the folder must be able to come
-/// back, without the file.
+/// The folder (t1) of a file (t0) is archived, and the file moves to another area. The folder can be restored, and the
+/// link of the file is not restored.
 #[tokio::test]
-async fn a_row_that_has_moved_to_another_area() {
+async fn link_of_a_row_moved_to_another_area_is_not_restored() {
     let schema = Schema {
         edges: vec![Edge {
             area_required: true,
@@ -100,10 +99,10 @@ async fn a_row_that_has_moved_to_another_area() {
     );
 }
 
-/// A page (t4) of a book (t0) and of a shelf (t2) is the bookmark of a reader (t1), who stands at the
-/// shelf. The book's restore leaves the page to the shelf's, which brings page, reader and bookmark.
+/// A page (t4) of a book (t0) and of a shelf (t2) is the bookmark of a reader (t1) of the shelf. The restore of the book
+/// reassigns the page to the archival of the shelf, whose restore restores page, reader and bookmark.
 #[tokio::test]
-async fn a_link_that_comes_back_with_its_row() {
+async fn link_is_restored_with_its_reassigned_row() {
     let schema = Schema {
         edges: vec![
             edge(0, 4, Policy::Cascade),

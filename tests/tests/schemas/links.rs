@@ -1,10 +1,10 @@
-//! What becomes of links: which are cut in rows that are archived already, and which are put back.
+//! Links in the model: which are detached in archived rows, and which are restored.
 
 use crate::schemas::model::{Cut, Link, Model, Place, Row};
 use crate::schemas::schema::{Edge, OnDelete};
 
 impl Model {
-    /// The archived rows that point at a row by one foreign key.
+    /// The archived rows that refer to a row by one foreign key.
     pub fn archived_children(&self, edge: usize, parent: Place) -> Vec<Place> {
         let of: Edge = self.schema.edges[edge];
         let rows = self.tables.archived[of.child].values();
@@ -13,7 +13,7 @@ impl Model {
             .collect()
     }
 
-    /// Whether the parent of an archived row was deleted for good, where the database sets NULL for that.
+    /// Whether the parent of an archived row was deleted, by a foreign key with ON DELETE SET NULL.
     pub fn is_orphaned(&self, edge: usize, row: &Row) -> bool {
         self.schema.edges[edge].on_delete == OnDelete::SetNull
             && self
@@ -28,8 +28,8 @@ impl Model {
         }
     }
 
-    /// A row is deleted for good, and its links with it. Keys that the database draws come only once, and are not
-    /// looked after.
+    /// Marks the detached links of a deleted row. Rows with a generated key (table 2) are not marked, since such a key is
+    /// not used twice.
     pub fn forget_links(&mut self, (table, id): Place) {
         let links = self.tables.cuts.iter_mut();
         for cut in links.filter(|cut| cut.child == (table, id) && table != 2) {
@@ -37,7 +37,7 @@ impl Model {
         }
     }
 
-    /// Puts back what an archival has cut, and says how many links it were.
+    /// Restores the links that an archival has detached, and returns their number.
     pub fn relink(&mut self, archival: i64) -> u64 {
         let mut linked = 0;
         let cuts = std::mem::take(&mut self.tables.cuts);
@@ -47,7 +47,7 @@ impl Model {
             };
             cuts.iter().filter(same).filter(|c| !c.deleted).count()
         };
-        // A link that was remembered twice is that of two rows with one key.
+        // A link that is stored twice belongs to two rows with the same key.
         let twice: Vec<bool> = cuts.iter().map(|cut| times(cut) > 1).collect();
         for (mut cut, twice) in cuts.into_iter().zip(twice) {
             let edge = self.schema.edges[cut.edge];
@@ -68,7 +68,7 @@ impl Model {
                 let archived = self.tables.archived[table].get_mut(&id).map(|(_, row)| row);
                 let row = match (active, archived) {
                     (Some(row), None) | (None, Some(row)) if !twice => row,
-                    // Nobody knows which of the two rows had the link, or none is there: it stays remembered.
+                    // It is unknown which of the two rows had the link, or there is none: the link stays detached.
                     _ => {
                         self.tables.cuts.push(cut);
                         continue;

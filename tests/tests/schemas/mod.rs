@@ -1,11 +1,9 @@
 //! Random schemas, random trees in them, and random calls, against a model in memory.
 //!
-//! After every step each table and its archive table are compared with the model as a whole: no row is
-//! lost, none is in both, and what comes back is what went, down to the last byte. At the end
-//! everything is restored, whatever the order.
+//! After every step each table and its archive table are compared with the model: no row is lost, no row is in both
+//! tables, and a restored row has the values that were archived. At the end everything is restored.
 //!
-//! The cases are the same in every run. `SCHEMAS_SEED` chooses others, and `SCHEMAS_CASES` more of
-//! them.
+//! The cases are the same in every run. `SCHEMAS_SEED` chooses others, `SCHEMAS_CASES` their number.
 
 mod calls;
 mod database;
@@ -21,7 +19,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 
 use crate::schemas::run::{Boundaries, run};
 
-/// So many that each of the tests below takes about ten seconds.
+/// With this number each of the tests below takes about ten seconds.
 const CASES: u32 = 20;
 
 fn from_env(name: &str) -> Option<u32> {
@@ -55,12 +53,12 @@ fn hold(seed: u32, boundaries: Boundaries) {
 }
 
 #[test]
-fn every_row_is_in_one_table_and_comes_back() {
+fn every_row_is_in_one_table_and_is_restored_unchanged() {
     hold(1, Boundaries::EachCall);
 }
 
-/// The same in transactions of the caller's, of which some are rolled back.
+/// The same in transactions of the caller, some of which are rolled back.
 #[test]
-fn transactions_keep_and_undo_all_of_it() {
+fn transactions_commit_or_roll_back_whole_calls() {
     hold(2, Boundaries::Transactions);
 }

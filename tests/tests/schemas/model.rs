@@ -1,4 +1,4 @@
-//! What must be true: the tables in memory, and what each call does to them.
+//! The model: the tables in memory, and the effect of each call on them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,26 +22,26 @@ pub struct Row {
     pub area: i32,
     pub id: i64,
     pub name: Option<String>,
-    /// A hash of all other values, as the database wrote them when the row was made.
+    /// A hash of all other values, computed by the database when the row was written.
     pub print: String,
     pub links: BTreeMap<usize, Link>,
 }
 
-/// A link that an archival has cut.
+/// A link that an archival has detached.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cut {
     pub archival: i64,
     pub child: Place,
     pub edge: usize,
     pub link: Link,
-    /// The row was deleted for good since.
+    /// The row was deleted since.
     pub deleted: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Tables {
     pub active: Vec<BTreeMap<i64, Row>>,
-    /// With the archival that holds the row.
+    /// Each with the archival that the row belongs to.
     pub archived: Vec<BTreeMap<i64, (i64, Row)>>,
     /// The archivals that were not restored, and their roots.
     pub roots: BTreeMap<i64, Place>,
@@ -55,7 +55,7 @@ pub struct Model {
     pub last_id: i64,
 }
 
-/// Why a call does nothing.
+/// Why a call is refused.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Refusal {
     Undeclared(BTreeSet<String>),
@@ -64,41 +64,42 @@ pub enum Refusal {
     KeyArchived,
     Blocked(BTreeSet<(String, u64)>),
     NotArchived,
-    /// By which archival, where that is known beforehand.
+    /// The archival of the parent, if the model can determine it.
     ParentArchived(Option<i64>),
     AlreadyRestored,
     Conflicts(BTreeSet<String>),
 }
 
-/// What an archive does, before it is known by which archivals.
+/// The effect of an archive, before the ids of its archivals are known.
 #[derive(Debug, Default)]
 pub struct Move {
     /// The roots with an archival of their own, in the order of their keys.
     pub roots: Vec<i64>,
-    /// The rows that go, each with its root.
+    /// The rows that are archived, each with its root.
     pub rows: BTreeMap<Place, i64>,
     pub cuts: Vec<(Place, usize, i64)>,
-    /// The same of rows that were archived before.
+    /// The same for rows that were archived before.
     pub archived_cuts: Vec<(Place, usize, i64)>,
     pub blocked: BTreeSet<(String, u64)>,
     pub taken: bool,
 }
 
-/// What a restore does, before it is known to which archivals rows are handed.
+/// The effect of a restore, before the archivals to which rows are reassigned are known.
 #[derive(Debug, Default)]
 pub struct Return {
     pub rows: BTreeSet<Place>,
-    /// Rows that stay, each with the archivals that it may belong to afterwards.
-    pub handed: BTreeSet<Place>,
+    /// Rows that stay archived, and are reassigned to another archival.
+    pub waiting: BTreeSet<Place>,
     pub conflicts: BTreeSet<String>,
-    /// Indexes that two of the rows that come back violate together.
+    /// Unique indexes that two of the restored rows would violate together.
     pub same_names: BTreeSet<String>,
-    /// The one parent that must come first, and its archival where that is known beforehand.
+    /// The parent that must be restored first, if it is the only conflict, with its archival if the model can
+    /// determine it.
     pub first: Option<Option<i64>>,
 }
 
 impl Return {
-    /// What is in the way. Rows that are in each other's are found by trying, where nothing else is.
+    /// All conflicts. Those between restored rows are only found, by trying, if there are no others.
     pub fn all_conflicts(&self) -> &BTreeSet<String> {
         if self.conflicts.is_empty() {
             &self.same_names
@@ -122,7 +123,7 @@ impl Model {
         }
     }
 
-    /// The row that a foreign key of a row points at.
+    /// The row that a foreign key of a row refers to.
     pub fn parent(&self, edge: usize, row: &Row) -> Option<Place> {
         let (of, link) = (self.schema.edges[edge], row.links[&edge]);
         let whole = !is_composite(of.parent) || link.area.is_some();
@@ -133,14 +134,14 @@ impl Model {
         self.tables.active[table].contains_key(&id)
     }
 
-    /// The archival that holds a row.
+    /// The archival of an archived row.
     pub fn archival(&self, (table, id): Place) -> Option<i64> {
         self.tables.archived[table]
             .get(&id)
             .map(|(archival, _)| *archival)
     }
 
-    /// The active rows that point at a row by one foreign key.
+    /// The active rows that refer to a row by one foreign key.
     fn children(&self, edge: usize, parent: Place) -> Vec<Place> {
         let of: Edge = self.schema.edges[edge];
         let rows = self.tables.active[of.child].values();
@@ -154,7 +155,7 @@ impl Model {
         edges.any(|(n, _)| !self.children(n, parent).is_empty())
     }
 
-    /// The tables that go along with one.
+    /// The tables that are archived with a table by `cascade`, itself included.
     fn reach(&self, table: usize) -> BTreeSet<usize> {
         let mut all = BTreeSet::from([table]);
         loop {
@@ -171,7 +172,7 @@ impl Model {
         }
     }
 
-    /// The edges that nobody declared and the database would follow.
+    /// The undeclared edges by which the database would change rows.
     pub fn undeclared(&self, table: usize) -> BTreeSet<String> {
         let reach = self.reach(table);
         let edges = self.schema.edges.iter().enumerate();
@@ -200,14 +201,14 @@ impl Model {
         all
     }
 
-    /// What archiving active rows of a table would do.
+    /// The effect of archiving active rows of a table.
     pub fn archive(&self, table: usize, wanted: &[i64]) -> Move {
         let mut wanted: Vec<_> = wanted
             .iter()
             .map(|id| &self.tables.active[table][id])
             .collect();
         wanted.sort_by_key(|row| (is_composite(table).then_some(row.area), row.id));
-        // Of two roots the upper one takes the lower along; in a circle it is the first.
+        // A root below another one belongs to the archival of the upper one; in a circle, to that of the first.
         let below: Vec<_> = wanted
             .iter()
             .map(|row| self.below((table, row.id)))
@@ -221,7 +222,7 @@ impl Model {
             .filter(|&lower| !(0..wanted.len()).any(|upper| goes_with(lower, upper)))
             .map(|n| wanted[n].id)
             .collect();
-        // Each row goes with the first root that reaches it.
+        // Each row belongs to the first root that reaches it.
         let order = |root: i64| roots.iter().position(|other| *other == root);
         let mut rows: BTreeMap<Place, i64> = roots.iter().map(|id| ((table, *id), *id)).collect();
         let mut open: Vec<_> = rows.keys().copied().collect();
@@ -253,7 +254,7 @@ impl Model {
         done
     }
 
-    /// The rows that stay, and lose a link or are in the way.
+    /// Adds the rows that stay active, whose link is detached or which block the archive.
     fn beside(&self, done: &mut Move) {
         let reach: BTreeSet<usize> = done.rows.keys().map(|(table, _)| *table).collect();
         for (n, edge) in self.schema.edges.iter().enumerate() {
@@ -283,7 +284,7 @@ impl Model {
         }
     }
 
-    /// Moves the rows, now that each root has an archival.
+    /// Moves the rows to the archivals of their roots.
     pub fn archived(&mut self, table: usize, done: &Move, archivals: &BTreeMap<i64, i64>) {
         let active = done.cuts.iter().map(|cut| (false, cut));
         let archived = done.archived_cuts.iter().map(|cut| (true, cut));
@@ -321,7 +322,7 @@ impl Model {
         self.tables.roots.extend(roots);
     }
 
-    /// The archivals that hold a parent of an archived row and are not `own`.
+    /// The archivals of the parents of an archived row, without `own`.
     fn held_by_others(&self, row: &Row, table: usize, own: i64) -> BTreeSet<i64> {
         let edges = self.schema.held_by(table);
         edges
@@ -332,7 +333,7 @@ impl Model {
             .collect()
     }
 
-    /// What restoring an archival would do.
+    /// The effect of restoring an archival.
     pub fn restore(&self, archival: i64) -> Return {
         let root = self.tables.roots[&archival];
         let all = self.tables.archived.iter().enumerate();
@@ -342,7 +343,7 @@ impl Model {
                 own.map(move |(_, row)| (table, row.id))
             })
             .collect();
-        let mut handed = BTreeSet::new();
+        let mut waiting = BTreeSet::new();
         loop {
             let waits: Vec<Place> = rows
                 .iter()
@@ -364,12 +365,12 @@ impl Model {
             }
             for place in waits {
                 rows.remove(&place);
-                handed.insert(place);
+                waiting.insert(place);
             }
         }
         let mut back = Return {
             rows,
-            handed,
+            waiting,
             ..Return::default()
         };
         self.conflicts(root, &mut back);
@@ -405,10 +406,14 @@ impl Model {
                 };
                 if !self.is_active(parent) && !back.rows.contains(&parent) {
                     let held = self.archival(parent);
-                    // A parent that is handed over itself: to whom, the database decides.
-                    let known = held.filter(|_| !back.handed.contains(&parent));
+                    // For a parent that is reassigned itself, the database chooses the archival.
+                    let known = held.filter(|_| !back.waiting.contains(&parent));
                     missing.push((table, held.map(|_| known)));
-                    let how = if held.is_some() { "archived" } else { "gone" };
+                    let how = if held.is_some() {
+                        "archived"
+                    } else {
+                        "deleted"
+                    };
                     back.conflicts
                         .insert(format!("missing t{table} {id} edge_{n} {how}"));
                 }
@@ -419,7 +424,7 @@ impl Model {
         }
     }
 
-    /// Why a restore that finds this does nothing.
+    /// The refusal of a restore with this effect.
     pub fn refusal(back: &Return) -> Option<Refusal> {
         let conflicts = back.all_conflicts();
         match back.first {
@@ -429,15 +434,15 @@ impl Model {
         }
     }
 
-    /// Moves the rows back, hands the others over to the archivals that `owner` names, and puts links
-    /// back; says how many rows got one, or what is wrong with an owner.
+    /// Moves the rows back, reassigns the waiting ones to the archivals in `owner`, and restores links. Returns the
+    /// number of restored links, or an error if an owner is wrong.
     pub fn restored(
         &mut self,
         archival: i64,
         back: &Return,
         owner: &BTreeMap<Place, i64>,
     ) -> Result<u64, String> {
-        for place in back.rows.iter().chain(&back.handed) {
+        for place in back.rows.iter().chain(&back.waiting) {
             let mut row = self.tables.archived[place.0][&place.1].1.clone();
             for (n, _) in self.schema.held_by(place.0) {
                 if self.is_orphaned(n, &row) {
@@ -453,19 +458,19 @@ impl Model {
                 .expect("it is archived");
             self.tables.active[place.0].insert(place.1, row);
         }
-        for place in &back.handed {
+        for place in &back.waiting {
             let Some(new) = owner.get(place) else {
                 return Err(format!("{place:?} should wait, and is not archived"));
             };
             let held = self.tables.archived[place.0].get_mut(&place.1);
             held.expect("it is archived").0 = *new;
         }
-        for place in &back.handed {
+        for place in &back.waiting {
             let (new, row) = &self.tables.archived[place.0][&place.1];
             let holders = self.held_by_others(row, place.0, archival);
             if !holders.contains(new) {
                 return Err(format!(
-                    "{place:?} was handed to {new}, and waits for {holders:?}"
+                    "{place:?} was reassigned to {new}, and waits for {holders:?}"
                 ));
             }
         }
@@ -475,7 +480,7 @@ impl Model {
 }
 
 impl Row {
-    /// As the database writes it.
+    /// The row as the query of the database returns it.
     pub fn json(&self, table: usize) -> Value {
         let mut all = json!({ "id": self.id, "name": self.name, "print": self.print });
         if is_composite(table) {

@@ -1,4 +1,4 @@
-//! One story in one schema, step by step beside the model.
+//! Runs one story in one schema, in the database and in the model, step by step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::schemas::steps::Step;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Boundaries {
     EachCall,
-    /// Where the story says so.
+    /// At the boundaries of the story.
     Transactions,
 }
 
@@ -29,7 +29,7 @@ pub async fn run(schema: &Schema, steps: &[Step], boundaries: Boundaries) -> Res
         Boundaries::Transactions => in_transactions(&db, &mut model, steps).await,
     };
     let done = match done {
-        Ok(()) => bring_all_back(&db, &mut model).await,
+        Ok(()) => restore_all(&db, &mut model).await,
         error => error,
     };
     db.close().await.unwrap();
@@ -68,8 +68,8 @@ async fn in_transactions(
     Ok(())
 }
 
-/// At the end everything can come back but for what stands in its own way.
-async fn bring_all_back(db: &DatabaseConnection, model: &mut Model) -> Result<(), String> {
+/// Restores everything at the end, except archivals with conflicts.
+async fn restore_all(db: &DatabaseConnection, model: &mut Model) -> Result<(), String> {
     loop {
         let mut some = false;
         let archivals: Vec<_> = model.tables.roots.keys().copied().collect();
@@ -81,7 +81,7 @@ async fn bring_all_back(db: &DatabaseConnection, model: &mut Model) -> Result<()
             break;
         }
     }
-    // What is left waits for something that is gone or taken.
+    // Each remaining archival must wait for a row that was deleted or a value that is taken.
     let left = model.tables.roots.keys().copied();
     let refused: Vec<_> = left
         .map(|archival| (archival, Model::refusal(&model.restore(archival))))
@@ -89,12 +89,12 @@ async fn bring_all_back(db: &DatabaseConnection, model: &mut Model) -> Result<()
     let hard =
         |(_, refusal): &(i64, Option<Refusal>)| matches!(refusal, Some(Refusal::Conflicts(_)));
     if !refused.is_empty() && !refused.iter().any(hard) {
-        return Err(format!("these wait for each other for ever: {refused:?}"));
+        return Err(format!("these archivals wait for each other: {refused:?}"));
     }
     Ok(())
 }
 
-/// The one of some that a number chooses.
+/// The element that a number chooses.
 fn nth<T: Copy>(all: &[T], n: u8) -> Option<T> {
     let n = usize::from(n).checked_rem(all.len())?;
     Some(all[n])
@@ -104,7 +104,7 @@ fn active(model: &Model, table: usize) -> Vec<i64> {
     model.tables.active[table].keys().copied().collect()
 }
 
-/// A row wherever it is, or one that never was.
+/// An active or archived row, or one that does not exist.
 fn anywhere(model: &Model, table: usize, n: u8) -> (i64, i32) {
     let active = model.tables.active[table].values();
     let archived = model.tables.archived[table].values().map(|(_, row)| row);
@@ -193,7 +193,7 @@ fn null_or(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "null".to_owned(), |value| value.to_string())
 }
 
-/// The columns of a row that the model does not look into.
+/// The columns of a row of which the model stores only a hash.
 fn others(load: &str, n: i64) -> [(&'static str, String); 5] {
     let bytes: String = load.bytes().map(|byte| format!("{byte:02x}")).collect();
     let text = serde_json::Value::from(load).to_string();
@@ -322,7 +322,7 @@ async fn relink(
     }
     let area = match new.filter(|_| is_composite(edge.parent)) {
         Some(row) => Some(row.area),
-        // What must have an area keeps it, as a row keeps its tenant.
+        // A required area is not changed, as a row would not change its tenant.
         None => old.area.filter(|_| edge.area_required),
     };
     let link = Link {
@@ -385,8 +385,8 @@ async fn archive_one(
     refused(model, place.0, &refusal, archivals)
 }
 
-/// Checks that a call has refused what it must. A table that cannot be archived at all may be told of
-/// first: it is where no plan is kept.
+/// Checks that a call was refused as expected. A table that cannot be archived may be reported first, if no plan is
+/// cached.
 fn refused<T: std::fmt::Debug>(
     model: &Model,
     table: usize,
@@ -401,7 +401,7 @@ fn refused<T: std::fmt::Debug>(
     }
 }
 
-/// Compares what an archive of active rows says with the model, and moves them there too.
+/// Compares the results of an archive of active rows with the model, and moves the rows in the model.
 fn archived(
     model: &mut Model,
     table: usize,
@@ -422,7 +422,7 @@ fn archived(
     check_preview(
         &done,
         ids,
-        &preview.map_err(|error| format!("the preview says {error:?}"))?,
+        &preview.map_err(|error| format!("the preview failed: {error:?}"))?,
     )?;
     let blocked = Refusal::Blocked(done.blocked.clone());
     match archivals {
@@ -463,12 +463,12 @@ fn check_preview(done: &Move, ids: &[i64], preview: &ArchivePreview) -> Result<(
         || detached != links
         || blocked != done.blocked
     {
-        return Err(format!("the preview says {preview:?}, expected {done:?}"));
+        return Err(format!("the preview is {preview:?}, expected {done:?}"));
     }
     Ok(())
 }
 
-/// How many rows of which table.
+/// The number of rows of each table.
 fn counts<'a>(rows: impl Iterator<Item = &'a Place>) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for (table, _) in rows {
@@ -477,7 +477,7 @@ fn counts<'a>(rows: impl Iterator<Item = &'a Place>) -> BTreeMap<String, u64> {
     counts
 }
 
-/// The archival of each root; each must say what it took.
+/// The archival of each root; checks that each counts its rows.
 fn check_archivals(done: &Move, archivals: &[Archival]) -> Result<BTreeMap<i64, i64>, String> {
     let roots: Vec<_> = archivals
         .iter()
@@ -531,7 +531,7 @@ async fn restore_one(
     refused(model, place.0, &refusal, restored)
 }
 
-/// Restores an archival, by its id or by its root, and says whether that was possible.
+/// Restores an archival, by its id or by its root, and returns whether that was possible.
 async fn restore(
     db: &impl Executor,
     model: &mut Model,
@@ -549,7 +549,7 @@ async fn restore(
             calls::restore(db, archival).await?,
         ),
     };
-    let preview = preview.map_err(|error| format!("the preview says {error:?}"))?;
+    let preview = preview.map_err(|error| format!("the preview failed: {error:?}"))?;
     check_restore_preview(&back, &preview)?;
     match (Model::refusal(&back), restored) {
         (None, Ok(restored)) => {
@@ -558,7 +558,7 @@ async fn restore(
             let linked = model.restored(archival, &back, &owners)?;
             if linked != restored.relinked {
                 return Err(format!(
-                    "{} links were put back, expected {linked}",
+                    "{} links were restored, expected {linked}",
                     restored.relinked
                 ));
             }
@@ -577,10 +577,10 @@ fn check_restore_preview(back: &Return, preview: &RestorePreview) -> Result<(), 
     rows.retain(|_, n| *n > 0);
     let waiting: u64 = preview.waiting.iter().map(|waiting| waiting.rows).sum();
     if rows != counts(back.rows.iter())
-        || waiting != back.handed.len() as u64
+        || waiting != back.waiting.len() as u64
         || calls::texts(&preview.conflicts) != *back.all_conflicts()
     {
-        return Err(format!("the preview says {preview:?}, expected {back:?}"));
+        return Err(format!("the preview is {preview:?}, expected {back:?}"));
     }
     Ok(())
 }
@@ -594,26 +594,26 @@ fn check_restored(
     let mut rows = restored.rows.clone();
     rows.retain(|_, n| *n > 0);
     let mut waiting: BTreeMap<(String, i64), u64> = BTreeMap::new();
-    for place in &back.handed {
+    for place in &back.waiting {
         let owner = owners.get(place).copied().unwrap_or_default();
         *waiting
             .entry((format!("public.t{}", place.0), owner))
             .or_default() += 1;
     }
-    let said = restored
+    let reported = restored
         .waiting
         .iter()
         .map(|w| ((w.table.clone(), w.archival), w.rows));
     if rows != counts(back.rows.iter())
         || restored.waiting != preview.waiting
-        || said.collect::<BTreeMap<_, _>>() != waiting
+        || reported.collect::<BTreeMap<_, _>>() != waiting
     {
         return Err(format!(
-            "the restore says {restored:?}, expected {back:?} with {waiting:?}"
+            "the restore returned {restored:?}, expected {back:?} with {waiting:?}"
         ));
     }
     Ok(())
 }
 
-/// So that every table of a schema has an entity.
+/// `entities` has five entities.
 const _: () = assert!(TABLES == 5);

@@ -1,4 +1,4 @@
-//! Schemas: which foreign keys there are between the tables, and what is declared of each.
+//! Schemas: the foreign keys between the tables, and the policy declared for each.
 
 use std::cell::RefCell;
 
@@ -10,7 +10,7 @@ use crate::schemas::entities::with_entity;
 
 pub const TABLES: usize = 5;
 
-/// As many foreign keys as a schema can have.
+/// The maximum number of foreign keys of a schema.
 const EDGES: usize = 8;
 
 /// Tables with a key of two columns.
@@ -21,7 +21,7 @@ pub fn is_composite(table: usize) -> bool {
 #[derive(Clone, Debug)]
 pub struct Schema {
     pub edges: Vec<Edge>,
-    /// The tables whose rows have a name of their own.
+    /// The tables with a unique index on `name`.
     pub unique: [bool; TABLES],
 }
 
@@ -34,7 +34,7 @@ pub struct Edge {
     pub on_delete: OnDelete,
     /// The child must have a parent.
     pub required: bool,
-    /// The area in a foreign key of two columns is there also where no parent is.
+    /// In a foreign key of two columns, the area is NOT NULL also without a parent.
     pub area_required: bool,
     pub deferred: bool,
 }
@@ -65,7 +65,7 @@ impl OnDelete {
 }
 
 impl Edge {
-    /// Its columns in the child and in the parent, in both the first is the area.
+    /// Its columns in the child and in the parent; the area is the first of two.
     fn columns(&self, n: usize) -> (Vec<String>, Vec<String>) {
         if is_composite(self.parent) {
             (
@@ -77,13 +77,13 @@ impl Edge {
         }
     }
 
-    /// An edge that the framework can plan: a cascade never goes in a circle of tables, and a link
-    /// that can be cut may be NULL.
+    /// An edge that sea-orm-archive supports: `cascade` edges form no circle of tables, and a link that can be
+    /// detached may be NULL.
     fn possible(mut self) -> Self {
         if self.policy == Some(Policy::Cascade) && self.parent > self.child {
             (self.parent, self.child) = (self.child, self.parent);
         }
-        // The first row of a table has no parent in a later one.
+        // The first row of a table cannot have a parent in a table that is filled later.
         if self.parent >= self.child || self.policy == Some(Policy::Detach) {
             self.required = false;
         }
@@ -150,19 +150,19 @@ pub fn schemas() -> impl Strategy<Value = Schema> {
 }
 
 impl Schema {
-    /// The edges that a table holds, with their numbers.
+    /// The foreign keys of a table, with their numbers.
     pub fn held_by(&self, child: usize) -> impl Iterator<Item = (usize, Edge)> + '_ {
         let edges = self.edges.iter().copied().enumerate();
         edges.filter(move |(_, edge)| edge.child == child)
     }
 
-    /// The edges that point at a table, with their numbers.
+    /// The foreign keys that refer to a table, with their numbers.
     pub fn pointing_at(&self, parent: usize) -> impl Iterator<Item = (usize, Edge)> + '_ {
         let edges = self.edges.iter().copied().enumerate();
         edges.filter(move |(_, edge)| edge.parent == parent)
     }
 
-    /// The statements that make the tables of [`tables`] those of this schema.
+    /// The statements that add the constraints of this schema to the tables of [`tables`].
     pub fn ddl(&self) -> String {
         let mut sql = String::new();
         let mut not_null = |edge: &Edge, column: String| {
@@ -202,10 +202,10 @@ impl Schema {
     }
 }
 
-/// The statements that make the tables, with columns for as many foreign keys as there can be.
+/// The statements that create the tables, with columns for the maximum number of foreign keys.
 ///
-/// They are copied from database to database with their oids, and every constraint that a schema adds
-/// has an oid that no other has: so each schema has a fingerprint of its own.
+/// The databases are copied with the oids of the tables. The constraints that a schema adds have different oids in each
+/// database, so each schema has its own fingerprint.
 pub fn tables() -> String {
     let mut sql = String::new();
     for table in 0..TABLES {
@@ -229,12 +229,12 @@ thread_local! {
     static SCHEMA: RefCell<Option<Schema>> = const { RefCell::new(None) };
 }
 
-/// From here on the entities declare what this schema says, on this thread.
+/// Sets the schema that the entities declare from now on, on this thread.
 pub fn declare(schema: &Schema) {
     SCHEMA.set(Some(schema.clone()));
 }
 
-/// What an entity declares in the schema of this thread.
+/// The declaration of an entity, in the schema of this thread.
 pub fn declaration<E: Archivable>(table: usize) -> Declaration {
     SCHEMA.with_borrow(|schema| {
         let schema = schema.as_ref().expect("a schema was declared");

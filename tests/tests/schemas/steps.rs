@@ -1,11 +1,11 @@
-//! What is done to the tables, step by step.
+//! The steps of a story.
 
 use proptest::prelude::*;
 
 use crate::schemas::schema::TABLES;
 
-/// One step. Rows, parents and archivals are chosen by number among those that are there when the
-/// step is taken, so that a story stays one when steps are left out.
+/// One step. Rows, parents and archivals are numbers among those that exist at the step, so that a story stays valid when
+/// proptest removes steps.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// A new row, with a parent by each foreign key.
@@ -14,7 +14,7 @@ pub enum Step {
         parents: [u8; 4],
         name: u8,
         load: String,
-        /// Now and then it gets the id of an archived row.
+        /// Whether it gets the id of an archived row.
         reuse: bool,
     },
     /// An active row gets another parent, or none.
@@ -31,7 +31,7 @@ pub enum Step {
         name: u8,
         load: String,
     },
-    /// A row without children is deleted for good.
+    /// A row without children is deleted.
     Delete {
         table: usize,
         row: u8,
@@ -40,7 +40,7 @@ pub enum Step {
         table: usize,
         row: u8,
     },
-    /// Every row whose number has its bit set, modulo eight.
+    /// Every row whose id, modulo eight, is a set bit of `rows`.
     ArchiveMany {
         table: usize,
         rows: u8,
@@ -52,7 +52,7 @@ pub enum Step {
     RestoreArchival {
         archival: u8,
     },
-    /// The end of a transaction, where there are some.
+    /// The end of a transaction, with `Boundaries::Transactions`.
     Boundary {
         commit: bool,
     },
@@ -93,7 +93,7 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// First some rows, then anything.
+/// Some rows first, then any steps.
 pub fn stories() -> impl Strategy<Value = Vec<Step>> {
     let first = prop::collection::vec(inserts(0.0), 4..24);
     let then = prop::collection::vec(steps(), 4..32);

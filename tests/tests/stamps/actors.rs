@@ -1,4 +1,4 @@
-//! Who acts, as the type of the column.
+//! The actor of the context, converted to the type of the column.
 
 use sea_orm_archive_migration::{ArchiveSchema, ContextSettings, StampSchema, StampedTable};
 use sea_orm_migration::prelude::ColumnType;
@@ -17,20 +17,20 @@ async fn stamped_by(column_type: ColumnType) -> Stamped {
     m
 }
 
-/// An insert and an update fail, say why, and write nothing.
-async fn refuses(m: &Stamped, actor: &str, says: &[&str]) {
+/// Checks that an insert and an update fail with an error that contains these texts, and write nothing.
+async fn refuses(m: &Stamped, actor: &str, parts: &[&str]) {
     let before = m.dump("posts").await;
     for sql in [
         "insert into posts (id) values (2)",
         "update posts set title = concat(title, 'x')",
     ] {
-        assert_refused(m.try_as(actor, sql).await, says);
+        assert_refused(m.try_as(actor, sql).await, parts);
     }
     assert_eq!(m.dump("posts").await, before);
 }
 
 #[tokio::test]
-async fn an_actor_that_does_not_fit_writes_nothing() {
+async fn actor_that_does_not_fit_the_type_fails_the_statement() {
     let m = stamped_by(ColumnType::BigInteger).await;
     refuses(
         &m,
@@ -56,7 +56,7 @@ async fn an_actor_that_does_not_fit_writes_nothing() {
 }
 
 #[tokio::test]
-async fn an_actor_that_is_too_long_is_not_cut_off() {
+async fn actor_too_long_for_varchar_fails_the_statement() {
     let m = stamped_by(ColumnType::string(Some(5))).await;
     m.write_as("alice", "update posts set title = 'x'").await;
     assert_eq!(m.by(1).await, "- alice");
@@ -64,7 +64,7 @@ async fn an_actor_that_is_too_long_is_not_cut_off() {
 }
 
 #[tokio::test]
-async fn an_actor_of_fixed_length_is_not_cut_off() {
+async fn actor_too_long_for_char_fails_the_statement() {
     let m = stamped_by(ColumnType::Char(Some(3))).await;
     m.write_as("bob", "insert into posts (id) values (2)").await;
     assert_eq!(m.by(2).await, "bob bob");
@@ -72,7 +72,7 @@ async fn an_actor_of_fixed_length_is_not_cut_off() {
 }
 
 #[tokio::test]
-async fn an_actor_may_be_text_or_a_uuid_or_of_a_domain() {
+async fn actor_may_be_text_a_uuid_or_of_a_domain() {
     let m = stamped_by(ColumnType::Text).await;
     m.write_as("Ä \"b\" 'c'", "update posts set title = 'x'")
         .await;
@@ -100,7 +100,7 @@ async fn an_actor_may_be_text_or_a_uuid_or_of_a_domain() {
 }
 
 #[tokio::test]
-async fn no_search_path_gives_the_operators_another_meaning() {
+async fn search_path_does_not_change_functions_and_operators_of_the_stamps() {
     let m = Stamped::posts().await;
     m.run(
         "create schema evil;
@@ -132,7 +132,7 @@ async fn no_search_path_gives_the_operators_another_meaning() {
 }
 
 #[tokio::test]
-async fn the_setting_may_have_another_name() {
+async fn setting_of_the_actor_can_be_renamed() {
     let m = Stamped::posts().await;
     let settings = ContextSettings::new().actor("myapp.user_id");
     m.manager().name_context_settings(settings).await.unwrap();

@@ -1,4 +1,4 @@
-//! Columns that are computed, and columns that come later.
+//! Generated columns, and columns added or dropped later.
 
 use sea_orm_archive_migration::{
     ArchiveSchema, HistorySchema, HistorySplit, HistoryTable, StampSchema,
@@ -7,8 +7,8 @@ use sea_orm_migration::prelude::*;
 
 use crate::stamps::database::{Stamped, assert_refused};
 
-/// An update that changes nothing stamps nothing, one that changes something does.
-async fn tells_changes(m: &Stamped, nothing: &str, something: &str) {
+/// Checks that `nothing`, an update without a change, does not stamp, and that `something` does.
+async fn only_changes_stamp(m: &Stamped, nothing: &str, something: &str) {
     let before = m.dump("posts").await;
     m.write_as(8, nothing).await;
     assert_eq!(m.dump("posts").await, before, "{nothing}");
@@ -20,7 +20,7 @@ async fn tells_changes(m: &Stamped, nothing: &str, something: &str) {
 }
 
 #[tokio::test]
-async fn computed_columns_do_not_hide_that_nothing_changed() {
+async fn update_without_a_change_beside_generated_columns_does_not_stamp() {
     let m = Stamped::tables(
         "create table posts (id bigint primary key, title text, long text generated always as (title || '!') stored,
                              x int, double int generated always as (x * 2) stored not null);
@@ -28,14 +28,14 @@ async fn computed_columns_do_not_hide_that_nothing_changed() {
     )
     .await;
     m.manager().stamp_table("posts").await.unwrap();
-    tells_changes(
+    only_changes_stamp(
         &m,
         "update posts set title = title",
         "update posts set x = 2",
     )
     .await;
     m.run("alter table posts drop column double").await;
-    tells_changes(
+    only_changes_stamp(
         &m,
         "update posts set title = title",
         "update posts set x = 3",
@@ -44,10 +44,10 @@ async fn computed_columns_do_not_hide_that_nothing_changed() {
 }
 
 #[tokio::test]
-async fn a_column_that_comes_later_is_noticed() {
+async fn columns_added_and_dropped_later_are_compared() {
     let m = Stamped::posts().await;
     m.run("alter table posts add column body text").await;
-    tells_changes(
+    only_changes_stamp(
         &m,
         "update posts set body = null",
         "update posts set body = 'b'",
@@ -55,7 +55,7 @@ async fn a_column_that_comes_later_is_noticed() {
     .await;
     m.run("alter table posts add column loud text generated always as (upper(title)) stored")
         .await;
-    tells_changes(
+    only_changes_stamp(
         &m,
         "update posts set body = body",
         "update posts set title = 'B'",
@@ -63,7 +63,7 @@ async fn a_column_that_comes_later_is_noticed() {
     .await;
     m.run("alter table posts drop column loud, drop column body")
         .await;
-    tells_changes(
+    only_changes_stamp(
         &m,
         "update posts set title = title",
         "update posts set title = 'C'",
@@ -72,7 +72,7 @@ async fn a_column_that_comes_later_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_computed_domain_that_takes_no_null_is_no_obstacle() {
+async fn generated_column_of_a_not_null_domain_can_be_stamped() {
     let m = Stamped::tables(
         "create domain word as text not null;
          create table posts (id bigint primary key, title text, loud word generated always as (upper(title)) stored);
@@ -85,7 +85,7 @@ async fn a_computed_domain_that_takes_no_null_is_no_obstacle() {
 }
 
 #[tokio::test]
-async fn a_column_of_the_stamps_is_not_taken_away_unnoticed() {
+async fn helpers_refuse_to_rename_or_move_a_stamp_column() {
     let m = Stamped::posts().await;
     let manager = m.manager();
     manager.archive_existing_table("posts").await.unwrap();
@@ -111,7 +111,7 @@ async fn a_column_of_the_stamps_is_not_taken_away_unnoticed() {
         .add_column(ColumnDef::new("loud").custom("text generated always as (upper(title)) stored"))
         .to_owned();
     manager.alter_archived_table(&add).await.unwrap();
-    tells_changes(
+    only_changes_stamp(
         &m,
         "update posts set title = title",
         "update posts set title = 'x'",

@@ -1,4 +1,4 @@
-//! A database with a stamped table, and a role that has no more rights than an application.
+//! A database with a stamped table, and a role with the rights of an application.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use sea_orm_archive::{Context, Error};
@@ -10,15 +10,15 @@ pub use sea_orm_archive_tests::sql::{run, texts as all};
 
 pub struct Stamped {
     pub database: Database,
-    /// The owner, as whom the tests migrate.
+    /// A connection as the owner, for migrations.
     pub db: DatabaseConnection,
-    /// The application.
+    /// A connection as the application.
     pub web: DatabaseConnection,
     pub role: String,
 }
 
 impl Stamped {
-    /// With the archive, and the tables that these statements make.
+    /// A database with the archive and the tables that these statements create.
     pub async fn tables(ddl: &str) -> Self {
         let database = installed().await;
         let db = database.connect().await;
@@ -37,7 +37,7 @@ impl Stamped {
         this
     }
 
-    /// Posts 1 and 2, from before they were stamped.
+    /// Posts 1 and 2, inserted before the table was stamped.
     pub async fn posts() -> Self {
         let this = Self::tables(
             "create table posts (id bigint primary key, title text, price numeric, version int not null default 0);
@@ -65,12 +65,12 @@ impl Stamped {
         run(&self.db, sql).await;
     }
 
-    /// The application writes, and nobody says who it is.
+    /// Writes as the application, without a context.
     pub async fn write(&self, sql: &str) {
         run(&self.web, sql).await;
     }
 
-    /// The application writes as this user.
+    /// Writes as the application, with this actor in the context.
     pub async fn write_as(&self, actor: impl Into<sea_orm::Value>, sql: &str) {
         self.try_as(actor, sql).await.unwrap();
     }
@@ -94,7 +94,7 @@ impl Stamped {
         .await
     }
 
-    /// Who made a row of `posts` and who changed it last.
+    /// Who created a row of `posts` and who changed it last.
     pub async fn by(&self, id: i64) -> String {
         self.one(&format!(
             "select concat(coalesce(created_by::text, '-'), ' ', coalesce(updated_by::text, '-')) from posts where id = {id}"
@@ -102,7 +102,7 @@ impl Stamped {
         .await
     }
 
-    /// What the catalog has of the stamps: functions and rows of the register.
+    /// The objects of the stamps: functions and registrations.
     pub async fn traces(&self) -> Vec<String> {
         all(
             &self.db,
@@ -113,7 +113,7 @@ impl Stamped {
     }
 }
 
-/// Checks that it is refused, with an error that says all of this.
+/// Checks that the result is an error that contains all of these texts.
 #[track_caller]
 pub fn assert_refused<T>(result: Result<T, DbErr>, parts: &[&str]) {
     let error = match result {
@@ -121,11 +121,11 @@ pub fn assert_refused<T>(result: Result<T, DbErr>, parts: &[&str]) {
         Err(error) => error.to_string(),
     };
     for part in parts {
-        assert!(error.contains(part), "{error:?} does not say {part:?}");
+        assert!(error.contains(part), "{error:?} does not contain {part:?}");
     }
 }
 
-/// What runs in a context fails with an error of the archive or of the database.
+/// The result of work in a context.
 pub type Done = Result<(), Error>;
 
 pub async fn one(db: &impl ConnectionTrait, sql: &str) -> String {

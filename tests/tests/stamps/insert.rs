@@ -3,7 +3,7 @@
 use crate::stamps::database::Stamped;
 
 #[tokio::test]
-async fn a_new_row_says_who_and_when() {
+async fn new_row_has_actor_and_time() {
     let m = Stamped::posts().await;
     m.write_as(7, "insert into posts (id) values (3)").await;
     m.write("insert into posts (id) values (4)").await;
@@ -17,7 +17,7 @@ async fn a_new_row_says_who_and_when() {
 }
 
 #[tokio::test]
-async fn an_insert_may_state_its_own_stamps() {
+async fn insert_may_set_the_stamps_itself() {
     let m = Stamped::posts().await;
     m.write_as(
         7,
@@ -36,7 +36,7 @@ async fn an_insert_may_state_its_own_stamps() {
 }
 
 #[tokio::test]
-async fn a_role_without_rights_in_the_archive_writes_too() {
+async fn role_without_rights_in_the_archive_can_write() {
     let m = Stamped::posts().await;
     let other = m.database.connect_as("other").await;
     let role = m.database.role("other").await;

@@ -1,10 +1,10 @@
-//! Users that rows refer to in their stamps, and what foreign keys do there.
+//! Foreign keys from the stamps to the users.
 
 use sea_orm_archive_migration::StampSchema;
 
 use crate::stamps::database::{Stamped, assert_refused};
 
-/// User 7 made post 1, and user 8 changed it.
+/// User 7 created post 1, and user 8 changed it.
 async fn posts(action: &str) -> Stamped {
     let m = Stamped::tables(&format!(
         "create table users (id bigint primary key);
@@ -26,10 +26,10 @@ const ORPHANS: &str = "select count(*)::text from posts
        or not exists (select from users where id = coalesce(updated_by, id))";
 
 #[tokio::test]
-async fn on_delete_set_null_leaves_no_row_that_points_at_nothing() {
+async fn on_delete_set_null_clears_stamps_of_deleted_users() {
     let m = posts("on delete set null").await;
     let before = m.one("select updated_at::text from posts").await;
-    // The one who is deleted is the one who acts: stamping would put the name back.
+    // The deleted user is the actor: a stamp of this update would refer to the deleted user.
     m.write_as(8, "delete from users where id = 8").await;
     assert_eq!(m.by(1).await, "7 -");
     m.write_as(7, "delete from users where id = 7").await;
@@ -39,7 +39,7 @@ async fn on_delete_set_null_leaves_no_row_that_points_at_nothing() {
 }
 
 #[tokio::test]
-async fn on_update_cascade_takes_the_stamps_along() {
+async fn on_update_cascade_changes_the_stamps() {
     let m = posts("on update cascade").await;
     m.write_as(8, "update users set id = id + 10").await;
     assert_eq!(m.by(1).await, "17 18");
@@ -47,7 +47,7 @@ async fn on_update_cascade_takes_the_stamps_along() {
 }
 
 #[tokio::test]
-async fn a_trigger_of_the_client_is_no_way_around_the_stamps() {
+async fn trigger_of_another_table_cannot_set_the_stamps() {
     let m = posts("").await;
     m.run(
         "create function forge() returns trigger language plpgsql as $$
@@ -61,7 +61,7 @@ async fn a_trigger_of_the_client_is_no_way_around_the_stamps() {
 }
 
 #[tokio::test]
-async fn an_actor_who_is_no_user_is_refused_by_the_foreign_key() {
+async fn foreign_key_refuses_an_actor_that_is_no_user() {
     let m = posts("").await;
     assert_refused(
         m.try_as(9, "update posts set title = 'y'").await,

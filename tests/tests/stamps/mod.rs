@@ -1,4 +1,4 @@
-//! Who made a row and who changed it last, and when, is said by the database.
+//! Stamps: the database writes who created a row, who changed it last, and when.
 
 mod actors;
 mod columns;

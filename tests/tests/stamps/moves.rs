@@ -1,4 +1,4 @@
-//! Archive and restore leave the stamps alone, and so does what they do to links.
+//! Archive and restore do not change stamps, also where they detach and restore links.
 
 use sea_orm::TransactionTrait;
 use sea_orm_archive::Context;
@@ -24,7 +24,7 @@ mod post {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// A document has an author, who may leave. Who made it is a foreign key, too.
+/// A document has an author and a creator, both detached when the person is archived.
 mod person {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveArchive;
@@ -38,9 +38,9 @@ mod person {
         #[sea_orm(has_many, relation_enum = "Written", via_rel = "Author")]
         #[archive(detach)]
         pub written: HasMany<super::document::Entity>,
-        #[sea_orm(has_many, relation_enum = "Made", via_rel = "Maker")]
+        #[sea_orm(has_many, relation_enum = "Created", via_rel = "Creator")]
         #[archive(detach)]
-        pub made: HasMany<super::document::Entity>,
+        pub created: HasMany<super::document::Entity>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -59,14 +59,14 @@ mod document {
         pub created_by: Option<i64>,
         #[sea_orm(belongs_to, relation_enum = "Author", from = "author_id", to = "id")]
         pub author: BelongsTo<Option<super::person::Entity>>,
-        #[sea_orm(belongs_to, relation_enum = "Maker", from = "created_by", to = "id")]
-        pub maker: BelongsTo<Option<super::person::Entity>>,
+        #[sea_orm(belongs_to, relation_enum = "Creator", from = "created_by", to = "id")]
+        pub creator: BelongsTo<Option<super::person::Entity>>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Person 1 wrote document 1; person 2 made it, and changed it last.
+/// Person 1 is the author of document 1; person 2 created it, and changed it last.
 async fn documents(kind: &str) -> Stamped {
     let partitions = match kind {
         "" => "",
@@ -98,7 +98,7 @@ async fn documents(kind: &str) -> Stamped {
 }
 
 #[tokio::test]
-async fn archive_and_restore_leave_a_row_byte_for_byte() {
+async fn archive_and_restore_do_not_change_stamps() {
     let m = Stamped::posts().await;
     m.manager().archive_existing_table("posts").await.unwrap();
     m.write_as(7, "insert into posts (id, title) values (3, 'three')")
@@ -118,8 +118,8 @@ async fn archive_and_restore_leave_a_row_byte_for_byte() {
     assert_eq!(m.dump("posts").await, before);
 }
 
-/// Cuts the links to person 1 and puts them back.
-async fn cut_and_put_back(m: &Stamped, cut: &[&str]) {
+/// Archives and restores person 1, and checks that the links are detached and restored without a stamp.
+async fn detach_and_restore(m: &Stamped, cut: &[&str]) {
     let before = m.dump("documents").await;
     let txn = Context::new().actor(9).begin(&m.web).await.unwrap();
     let archival = person::Entity::archive_by_id(1).exec(&txn).await.unwrap();
@@ -137,18 +137,18 @@ async fn cut_and_put_back(m: &Stamped, cut: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_link_that_is_cut_and_put_back_is_not_stamped() {
-    cut_and_put_back(&documents("").await, &["1 0", "2 3", "101 0"]).await;
+async fn detaching_and_restoring_a_link_does_not_stamp() {
+    detach_and_restore(&documents("").await, &["1 0", "2 3", "101 0"]).await;
 }
 
 #[tokio::test]
-async fn nor_is_one_of_a_partition() {
+async fn detaching_and_restoring_a_link_of_a_partition_does_not_stamp() {
     let m = documents("partition by range (id)").await;
-    cut_and_put_back(&m, &["1 0", "2 3", "101 0"]).await;
+    detach_and_restore(&m, &["1 0", "2 3", "101 0"]).await;
 }
 
 #[tokio::test]
-async fn a_stamp_may_be_the_link_that_is_cut() {
+async fn stamp_column_can_be_a_detached_link() {
     for kind in ["", "partition by range (id)"] {
         let m = documents(kind).await;
         let before = m.dump("documents").await;
@@ -169,7 +169,7 @@ async fn a_stamp_may_be_the_link_that_is_cut() {
 }
 
 #[tokio::test]
-async fn what_is_written_after_a_move_is_stamped() {
+async fn update_after_a_move_in_one_transaction_is_stamped() {
     let m = documents("").await;
     let txn = m.web.begin().await.unwrap();
     person::Entity::archive_by_id(1).exec(&txn).await.unwrap();
@@ -186,7 +186,7 @@ async fn what_is_written_after_a_move_is_stamped() {
 }
 
 #[tokio::test]
-async fn whoever_pretends_to_move_stamps_nothing_and_forges_nothing() {
+async fn setting_of_a_move_set_by_a_client_cannot_forge_stamps() {
     let m = documents("").await;
     let before = m.dump("documents").await;
     let oid = m.one("select 'documents'::regclass::oid::text").await;
@@ -199,7 +199,7 @@ async fn whoever_pretends_to_move_stamps_nothing_and_forges_nothing() {
     )
     .await;
     assert_eq!(m.dump("documents").await, before);
-    // Nor did what an earlier user of the session said about another transaction.
+    // A setting of another transaction, left by an earlier user of the session, has no effect.
     m.write_as(
         8,
         &format!("set local archive.moving = '1:,1,~{oid},'; update documents set title = 'another transaction'"),
@@ -209,7 +209,7 @@ async fn whoever_pretends_to_move_stamps_nothing_and_forges_nothing() {
         all(&m.db, "select distinct updated_by::text from documents").await,
         ["8"]
     );
-    // Another table whose number begins or ends alike is another table.
+    // The oid of another table with the same prefix or suffix has no effect.
     for other in [format!("~{oid}0,"), format!("~1{oid},"), format!(",{oid},")] {
         m.write_as(
             8,

@@ -1,4 +1,4 @@
-//! The stamps of a partitioned table are those of its partitions.
+//! Stamps of partitioned tables.
 
 use sea_orm_archive_migration::StampSchema;
 
@@ -19,14 +19,14 @@ async fn posts() -> Stamped {
 }
 
 #[tokio::test]
-async fn every_partition_stamps() {
+async fn updates_are_stamped_in_every_partition() {
     let m = posts().await;
-    // One with its columns in another order, and one more of them in its past.
+    // A partition with another order of columns, and with a dropped column.
     m.run(
-        "create table posts_c (gone int, updated_by bigint, title text, region text not null, id bigint not null,
+        "create table posts_c (dropped int, updated_by bigint, title text, region text not null, id bigint not null,
                                updated_at timestamptz not null default now(), created_by bigint,
                                created_at timestamptz not null default now());
-         alter table posts_c drop column gone;
+         alter table posts_c drop column dropped;
          alter table posts attach partition posts_c for values in ('c')",
     )
     .await;
@@ -40,7 +40,7 @@ async fn every_partition_stamps() {
     for (id, by) in [(1, "- 8"), (2, "- 8"), (3, "7 8"), (4, "7 8")] {
         assert_eq!(m.by(id).await, by);
     }
-    // Directly, too.
+    // Also in an update of the partition itself.
     m.write_as(9, "update posts_b1 set title = 'y'").await;
     assert_eq!(m.by(2).await, "- 9");
     let before = m.dump("posts").await;
@@ -49,7 +49,7 @@ async fn every_partition_stamps() {
 }
 
 #[tokio::test]
-async fn a_row_that_moves_to_another_partition_is_stamped() {
+async fn row_moved_to_another_partition_is_stamped() {
     let m = posts().await;
     m.write_as(8, "update posts set region = 'b' where id = 1")
         .await;
@@ -59,7 +59,7 @@ async fn a_row_that_moves_to_another_partition_is_stamped() {
             .await,
         "posts_b1"
     );
-    // Its time is kept, so it stays where it is.
+    // The trigger resets `created_at`, so the row does not move to another partition.
     m.write_as(
         8,
         "update posts set created_at = '1999-01-01', title = 'z' where id = 1",
@@ -73,7 +73,7 @@ async fn a_row_that_moves_to_another_partition_is_stamped() {
 }
 
 #[tokio::test]
-async fn a_column_that_comes_later_is_noticed_in_every_partition() {
+async fn generated_column_added_later_is_ignored_in_every_partition() {
     let m = posts().await;
     m.run("alter table posts add column loud text generated always as (upper(title)) stored")
         .await;
@@ -84,7 +84,7 @@ async fn a_column_that_comes_later_is_noticed_in_every_partition() {
 }
 
 #[tokio::test]
-async fn a_partition_alone_is_refused() {
+async fn stamping_a_partition_alone_is_refused() {
     let m = posts().await;
     assert_refused(
         m.manager().stamp_table("posts_a").await,

@@ -1,4 +1,4 @@
-//! Taking the stamps off, and what stays.
+//! `unstamp_table`, dropped tables, and uninstalling.
 
 use sea_orm_archive_migration::{ArchiveSchema, StampSchema};
 
@@ -8,7 +8,7 @@ const DEFAULTS: &str = "select coalesce(string_agg(attname || ' ' || pg_get_expr
     from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = 'posts'::regclass";
 
 #[tokio::test]
-async fn unstamping_keeps_the_columns_and_what_was_there_before() {
+async fn unstamp_leaves_the_columns_and_earlier_defaults() {
     let m = Stamped::tables(
         "create table posts (id bigint primary key, title text, created_at timestamptz default now(), updated_by bigint);
          insert into posts values (1)",
@@ -35,7 +35,7 @@ async fn unstamping_keeps_the_columns_and_what_was_there_before() {
         .await;
     assert_eq!(m.by(1).await, "1 7");
 
-    // And again.
+    // The table can be stamped again.
     manager.stamp_table("posts").await.unwrap();
     m.write_as(9, "update posts set title = 'z', created_by = 2")
         .await;
@@ -43,7 +43,7 @@ async fn unstamping_keeps_the_columns_and_what_was_there_before() {
 }
 
 #[tokio::test]
-async fn a_default_that_was_changed_since_stays() {
+async fn unstamp_leaves_a_default_that_was_changed() {
     let m = Stamped::posts().await;
     m.run("alter table posts alter created_at set default '2000-01-01'::timestamptz, alter created_by set default 3")
         .await;
@@ -57,7 +57,7 @@ async fn a_default_that_was_changed_since_stays() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_no_error() {
+async fn unstamp_of_an_unstamped_or_missing_table_succeeds() {
     let m = Stamped::tables("create table a (id int primary key)").await;
     let manager = m.manager();
     manager.unstamp_table("a").await.unwrap();
@@ -67,14 +67,14 @@ async fn what_is_not_there_is_no_error() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_dropped_leaves_nothing() {
+async fn dropped_table_leaves_no_function_and_no_registration() {
     let m = Stamped::posts().await;
     let manager = m.manager();
     manager.archive_existing_table("posts").await.unwrap();
     manager.drop_archived_table("posts").await.unwrap();
     assert_eq!(m.traces().await, Vec::<String>::new());
 
-    // Without a word to the archive: it notices when it is next asked.
+    // Dropped with plain SQL: the next helper call deletes the registration.
     m.run("create table posts (id int primary key)").await;
     manager.stamp_table("posts").await.unwrap();
     m.run("drop table posts").await;
@@ -82,9 +82,9 @@ async fn a_table_that_is_dropped_leaves_nothing() {
     assert_eq!(m.traces().await, Vec::<String>::new());
 }
 
-/// Nothing is forgotten while a table has the name: the helpers of that one decide.
+/// While a table has the name, its registration stays until a helper for that table is called.
 #[tokio::test]
-async fn a_table_in_the_place_of_a_stamped_one_takes_over_or_drops_the_stamps() {
+async fn new_table_with_the_name_of_a_stamped_one_can_be_stamped_or_unstamped() {
     let m = Stamped::posts().await;
     let manager = m.manager();
     for again in [true, false] {
@@ -101,7 +101,7 @@ async fn a_table_in_the_place_of_a_stamped_one_takes_over_or_drops_the_stamps() 
 }
 
 #[tokio::test]
-async fn the_archive_stays_while_a_table_is_stamped() {
+async fn uninstall_is_refused_while_a_table_is_stamped() {
     let m = Stamped::posts().await;
     let manager = m.manager();
     assert_refused(
@@ -119,7 +119,7 @@ async fn the_archive_stays_while_a_table_is_stamped() {
 }
 
 #[tokio::test]
-async fn a_stamped_table_that_is_gone_keeps_nobody_from_uninstalling() {
+async fn dropped_stamped_table_does_not_block_uninstall() {
     let m = Stamped::posts().await;
     m.run("drop table posts").await;
     m.manager().uninstall_archive().await.unwrap();

@@ -1,11 +1,11 @@
-//! What `stamp_table` makes, takes and refuses.
+//! The columns that `stamp_table` creates, uses and refuses.
 
 use sea_orm_archive_migration::{ArchiveSchema, ExistingTable, StampSchema, StampedTable};
 use sea_orm_migration::prelude::*;
 
 use crate::stamps::database::{Stamped, all, assert_refused};
 
-/// The columns of a table as psql would describe them.
+/// The columns of a table, described as in psql.
 async fn columns(m: &Stamped, table: &str) -> Vec<String> {
     all(
         &m.db,
@@ -20,13 +20,13 @@ async fn columns(m: &Stamped, table: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_columns_of_a_table_and_its_archive_table() {
+async fn stamp_columns_are_added_to_the_table_and_its_archive_table() {
     let m =
         Stamped::tables("create table t (id int primary key); insert into t values (1), (2)").await;
     let manager = m.manager();
     manager.archive_existing_table("t").await.unwrap();
     m.run("insert into deleted_t values (9, now(), 1, 1)").await;
-    // Whoever migrates did not make the rows that are there.
+    // Existing rows are not stamped with the actor of the migration.
     for _ in 0..2 {
         m.run("select set_config('app.current_user', '5', false) from generate_series(1, 8)")
             .await;
@@ -65,7 +65,7 @@ async fn the_columns_of_a_table_and_its_archive_table() {
 }
 
 #[tokio::test]
-async fn columns_that_are_there_are_taken_as_they_are() {
+async fn existing_columns_are_used_unchanged() {
     let m = Stamped::tables(
         "create table t (id int primary key, created_at timestamptz(0), updated_by text default 'import',
                          updated_at timestamptz not null default '2000-01-01Z'::timestamptz);
@@ -74,11 +74,11 @@ async fn columns_that_are_there_are_taken_as_they_are() {
     .await;
     let text = StampedTable::new("t").by(ColumnType::Text);
     m.manager().stamp_table(text).await.unwrap();
-    let made = columns(&m, "t").await;
-    assert_eq!(made[1], "created_at timestamp(0) with time zone now()");
-    assert_eq!(made[2], "updated_by text 'import'::text");
-    assert!(made[3].contains("2000-01-01"), "{}", made[3]);
-    assert_eq!(made[4], "created_by text archive.actor_as(NULL::text)");
+    let found = columns(&m, "t").await;
+    assert_eq!(found[1], "created_at timestamp(0) with time zone now()");
+    assert_eq!(found[2], "updated_by text 'import'::text");
+    assert!(found[3].contains("2000-01-01"), "{}", found[3]);
+    assert_eq!(found[4], "created_by text archive.actor_as(NULL::text)");
     assert_eq!(
         m.one("select concat(created_at is null, updated_by, created_by is null) from t")
             .await,
@@ -87,7 +87,7 @@ async fn columns_that_are_there_are_taken_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_table_that_lost_a_column_gets_it_again() {
+async fn dropped_stamp_column_is_added_again() {
     let m = Stamped::posts().await;
     m.run("alter table posts drop column updated_by, add column body text")
         .await;
@@ -98,7 +98,7 @@ async fn a_table_that_lost_a_column_gets_it_again() {
 }
 
 #[tokio::test]
-async fn names_of_any_spelling() {
+async fn names_of_tables_and_columns_are_quoted() {
     let long = "ä".repeat(31) + "x";
     let m = Stamped::tables("create schema \"Shop $archive$\"").await;
     m.run(&format!(
@@ -168,7 +168,7 @@ async fn names_of_any_spelling() {
 }
 
 #[tokio::test]
-async fn two_tables_of_one_name_have_a_function_each() {
+async fn tables_of_one_name_in_two_schemas_have_separate_functions() {
     let m = Stamped::tables(
         "create schema other; create table t (id int primary key, x int); create table other.t (id int primary key, x int)",
     )
@@ -188,7 +188,7 @@ async fn two_tables_of_one_name_have_a_function_each() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_stamp_is_refused() {
+async fn columns_and_tables_that_cannot_be_stamped_are_refused() {
     let m = Stamped::tables(
         "create table a (id int primary key, created_at timestamp);
          create table b (id int primary key, updated_at date);
@@ -203,7 +203,7 @@ async fn what_cannot_be_a_stamp_is_refused() {
     )
     .await;
     let manager = m.manager();
-    for (table, says) in [
+    for (table, parts) in [
         (
             "a",
             &[
@@ -223,7 +223,7 @@ async fn what_cannot_be_a_stamp_is_refused() {
         ("i", &["not a table"]),
         ("nothing", &["there is no table"]),
     ] {
-        assert_refused(manager.stamp_table(table).await, says);
+        assert_refused(manager.stamp_table(table).await, parts);
     }
     assert_eq!(m.traces().await, Vec::<String>::new());
     assert_eq!(columns(&m, "f").await.len(), 1);
@@ -234,7 +234,7 @@ async fn what_cannot_be_a_stamp_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_stamped_otherwise_or_is_an_archive_table_is_refused() {
+async fn other_stamp_columns_and_archive_tables_are_refused() {
     let m = Stamped::posts().await;
     let manager = m.manager();
     assert_refused(

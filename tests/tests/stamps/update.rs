@@ -1,4 +1,4 @@
-//! What an update stamps, and what it does not.
+//! The stamps of updates.
 
 use sea_orm_archive::Context;
 
@@ -7,11 +7,11 @@ use crate::stamps::database::{Done, Stamped, one, run};
 const LAST: &str = "select updated_at::text from posts where id = 1";
 
 #[tokio::test]
-async fn an_update_says_who_and_when() {
+async fn update_stamps_actor_and_time() {
     let m = Stamped::posts().await;
     m.write_as(7, "insert into posts (id, title) values (3, 'three')")
         .await;
-    let made = m
+    let created = m
         .one("select created_at::text from posts where id = 3")
         .await;
     m.write_as(8, "update posts set title = 'drei' where id = 3")
@@ -20,7 +20,7 @@ async fn an_update_says_who_and_when() {
     assert_eq!(
         m.one("select created_at::text from posts where id = 3")
             .await,
-        made
+        created
     );
     assert_eq!(
         m.one("select (updated_at > created_at)::text from posts where id = 3")
@@ -30,7 +30,7 @@ async fn an_update_says_who_and_when() {
 }
 
 #[tokio::test]
-async fn two_updates_of_one_transaction_differ() {
+async fn updates_of_one_transaction_have_different_times() {
     let m = Stamped::posts().await;
     let txn = Context::new().actor(7).begin(&m.web).await.unwrap();
     run(&txn, "update posts set title = 'a' where id = 1").await;
@@ -41,14 +41,14 @@ async fn two_updates_of_one_transaction_differ() {
 }
 
 #[tokio::test]
-async fn nobody_known_is_nobody() {
+async fn update_without_an_actor_sets_updated_by_to_null() {
     let m = Stamped::posts().await;
     m.write_as(7, "update posts set title = 'a' where id = 1")
         .await;
     assert_eq!(m.by(1).await, "- 7");
     m.write("update posts set title = 'b' where id = 1").await;
     assert_eq!(m.by(1).await, "- -");
-    // A connection that has carried somebody carries nobody afterwards, and that is the empty text.
+    // After a transaction with an actor the setting of the session is the empty text, not NULL.
     let session = m.database.session_as("a", "web").await;
     for sql in [
         "begin; select archive.set_context('7', null, null, null); commit",
@@ -60,7 +60,7 @@ async fn nobody_known_is_nobody() {
 }
 
 #[tokio::test]
-async fn two_contexts_in_one_transaction() {
+async fn nested_contexts_stamp_their_own_actor() {
     let m = Stamped::posts().await;
     let outer = Context::new().actor(7).begin(&m.web).await.unwrap();
     run(&outer, "update posts set title = 'a' where id = 1").await;
@@ -80,12 +80,12 @@ async fn two_contexts_in_one_transaction() {
 }
 
 #[tokio::test]
-async fn what_a_client_sends_counts_for_nothing() {
+async fn stamps_set_by_a_client_are_overwritten() {
     let m = Stamped::posts().await;
     m.write_as(7, "insert into posts (id, title) values (3, 'three')")
         .await;
-    let made = "select created_at::text from posts where id = 3";
-    let before = m.one(made).await;
+    let created = "select created_at::text from posts where id = 3";
+    let before = m.one(created).await;
     m.write_as(
         8,
         "update posts set title = 'drei', created_at = '2000-01-01', created_by = 99, updated_at = '2000-01-01',
@@ -93,7 +93,7 @@ async fn what_a_client_sends_counts_for_nothing() {
     )
     .await;
     assert_eq!(m.by(3).await, "7 8");
-    assert_eq!(m.one(made).await, before);
+    assert_eq!(m.one(created).await, before);
     assert_eq!(
         m.one("select (updated_at >= created_at)::text from posts where id = 3")
             .await,
@@ -102,7 +102,7 @@ async fn what_a_client_sends_counts_for_nothing() {
 }
 
 #[tokio::test]
-async fn an_update_that_changes_nothing_stamps_nothing() {
+async fn update_without_a_change_does_not_stamp() {
     let m = Stamped::posts().await;
     let before = m.dump("posts").await;
     m.write_as(
@@ -116,14 +116,14 @@ async fn an_update_that_changes_nothing_stamps_nothing() {
     )
     .await;
     assert_eq!(m.dump("posts").await, before);
-    // The same number, written otherwise.
+    // 1.0 and 1.00 are equal, but a different value.
     m.write_as(8, "update posts set price = 1.00 where id = 1")
         .await;
     assert_eq!(m.by(1).await, "- 8");
 }
 
 #[tokio::test]
-async fn a_touch_is_an_update() {
+async fn setting_updated_at_is_a_change() {
     let m = Stamped::posts().await;
     m.write_as(8, "update posts set updated_at = '2000-01-01' where id = 1")
         .await;
@@ -136,7 +136,7 @@ async fn a_touch_is_an_update() {
 }
 
 #[tokio::test]
-async fn an_upsert_is_one_or_the_other() {
+async fn upsert_stamps_as_the_insert_or_update_that_it_executes() {
     let m = Stamped::posts().await;
     let upsert =
         "insert into posts (id, title) values (3, 'a') on conflict (id) do update set title = 'b'";
@@ -147,7 +147,7 @@ async fn an_upsert_is_one_or_the_other() {
 }
 
 #[tokio::test]
-async fn a_lock_version_goes_along_with_the_update() {
+async fn update_of_a_lock_version_is_stamped() {
     let m = Stamped::posts().await;
     m.write_as(
         8,
@@ -162,7 +162,7 @@ async fn a_lock_version_goes_along_with_the_update() {
 }
 
 #[tokio::test]
-async fn what_another_trigger_changes_is_a_change() {
+async fn change_by_another_trigger_is_stamped() {
     let m = Stamped::posts().await;
     m.run(
         "create function upper_title() returns trigger language plpgsql as $$
@@ -176,7 +176,7 @@ async fn what_another_trigger_changes_is_a_change() {
 }
 
 #[tokio::test]
-async fn some_stamps_without_the_others() {
+async fn table_may_have_only_some_of_the_stamps() {
     use sea_orm_archive_migration::{StampSchema, StampedTable};
     let m =
         Stamped::tables("create table a (id int primary key, x int); insert into a values (1, 1)")
@@ -188,8 +188,8 @@ async fn some_stamps_without_the_others() {
     manager.stamp_table(times).await.unwrap();
     m.write_as("alice", "update a set x = 2, created_at = '2000-01-01'")
         .await;
-    let kept = "select concat(created_at > '2001-01-01', ' ', updated_at > created_at) from a";
-    assert_eq!(m.one(kept).await, "t t");
+    let unchanged = "select concat(created_at > '2001-01-01', ' ', updated_at > created_at) from a";
+    assert_eq!(m.one(unchanged).await, "t t");
 
     manager.unstamp_table("a").await.unwrap();
     let who = StampedTable::new("a")

@@ -1,5 +1,5 @@
-//! Every statement that PostgreSQL is sent for small schemas, and the objects that the migrations create there. A change
-//! of SQL shows as a readable diff in `snapshots/`; `INSTA_UPDATE=always` writes them anew.
+//! Every statement that is sent to PostgreSQL for small schemas, and the objects that the migrations create. A change of
+//! SQL shows as a diff in `snapshots/`; `INSTA_UPDATE=always` writes new snapshots.
 
 mod objects;
 mod recorder;

@@ -1,4 +1,4 @@
-//! The objects that migrations create: tables, triggers, policies, functions, as the catalog spells them.
+//! The objects that migrations create: tables, triggers, policies and functions, as in the catalog.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! A server that logs every statement, and what its log says of one database.
+//! A server that logs every statement, and the entries of its log for one database.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use throwaway_postgres::Postgres;
 
-/// Stands before each entry of the log; the rest of the line is the database.
+/// The prefix of each entry of the log; the rest of the line is the database.
 const PREFIX: &str = "@@";
 const SECTION: &str = "select 'section ";
 
@@ -58,12 +58,12 @@ impl Recorder {
         sea_orm_archive_tests::sql::texts(&self.db, sql).await
     }
 
-    /// What is sent from here on belongs to this section of the snapshot; to none where it has no name.
+    /// Statements sent from now on belong to this section of the snapshot; to none if the name is empty.
     pub async fn section(&self, name: &str) {
         self.run(&format!("{SECTION}{name}'")).await;
     }
 
-    /// The statements of all sections, as they read in any run.
+    /// The statements of all sections, with the same text in every run.
     pub async fn sent(&self) -> String {
         let names = self.names().await;
         let log = std::fs::read_to_string(server().folder().join("log")).unwrap();
@@ -74,7 +74,8 @@ impl Recorder {
         let separator = format!("\n{PREFIX}");
         let entries = log.split(&separator);
         for entry in entries.filter_map(|entry| entry.strip_prefix(&own)) {
-            // A call that failed is tried again: with the plan of another test's tables it depends on who came first.
+            // A failed call is retried. Whether it fails depends on the cached plans of other tests, so its statements
+            // are removed.
             match entry.split(':').next() {
                 Some("ERROR") => sent.truncate(last),
                 Some("LOG") => last = sent.len(),
@@ -97,7 +98,7 @@ impl Recorder {
         sent.join("\n\n") + "\n"
     }
 
-    /// The relations by their numbers.
+    /// The names of the relations, by oid.
     async fn names(&self) -> BTreeMap<String, String> {
         let sql = "select oid || ' ' || oid::regclass from pg_class where oid >= 16384";
         let pairs = self.texts(sql).await;
@@ -128,7 +129,7 @@ fn statements(entry: &str) -> Vec<String> {
         _ => return Vec::new(),
     };
     match sql.strip_prefix("--") {
-        // A long statement about the catalog: its comment is enough.
+        // Only the comment of a long statement on the catalog is recorded.
         Some(_) => vec![
             sql.lines()
                 .take_while(|l| l.starts_with("--"))

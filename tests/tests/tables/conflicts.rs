@@ -1,4 +1,4 @@
-//! What is in the way of a restore: the preview and the error say the same, and nothing moves.
+//! Conflicts of a restore: the preview and the error report the same, and nothing moves.
 
 use sea_orm::DatabaseConnection;
 use sea_orm_archive::error::ConflictError;
@@ -10,8 +10,7 @@ use sea_orm_archive_tests::{
     tables::tables,
 };
 
-/// What `sql` puts in the way of parent 1 with its children, archived before; the fix takes it away
-/// again.
+/// The conflicts of a restore of parent 1 after `after` has run. After `fix` the restore must succeed.
 async fn in_the_way(before: &str, after: &str, fix: &str) -> Vec<Conflict> {
     let (_database, db) = tables(&two_families("on delete cascade"), &FAMILY).await;
     run(&db, before).await;
@@ -43,7 +42,7 @@ async fn refused(db: &DatabaseConnection) -> Vec<Conflict> {
     conflicts
 }
 
-/// The constraint of the one conflict that there is.
+/// The constraint of the only conflict.
 fn constraint(conflicts: &[Conflict]) -> &str {
     match conflicts {
         [
@@ -57,7 +56,7 @@ fn constraint(conflicts: &[Conflict]) -> &str {
 }
 
 #[tokio::test]
-async fn what_is_taken_below_the_root() {
+async fn unique_value_of_a_child_that_is_taken_is_a_conflict() {
     for (index, row) in [
         ("create unique index taken on children (name)", "'a'"),
         (
@@ -96,10 +95,9 @@ async fn what_is_taken_below_the_root() {
     }
 }
 
-/// Rows that a partial index does not guard, NULLs that are distinct, and values that do not overlap
-/// are in nobody's way.
+/// Rows outside a partial index, distinct NULLs, and different values are no conflict.
 #[tokio::test]
-async fn what_is_not_taken() {
+async fn value_that_no_unique_index_compares_is_no_conflict() {
     for (index, row) in [
         ("create unique index free on children (name)", "null"),
         (
@@ -127,7 +125,7 @@ async fn what_is_not_taken() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_taken_below_the_root() {
+async fn key_of_a_child_that_is_taken_is_a_conflict() {
     let found = in_the_way(
         "",
         "insert into children values (12, 2, 'new')",
@@ -138,9 +136,9 @@ async fn a_key_that_is_taken_below_the_root() {
     assert!(matches!(found[..], [Conflict::KeyTaken { .. }]));
 }
 
-/// A constraint that is newer than the archived rows.
+/// A constraint that was added after the rows were archived.
 #[tokio::test]
-async fn a_constraint_that_came_later() {
+async fn constraint_added_after_the_archive_is_a_conflict() {
     for (change, fix) in [
         (
             "alter table children add constraint newer check (name <> 'a')",
@@ -159,9 +157,9 @@ async fn a_constraint_that_came_later() {
     }
 }
 
-/// A parent that is archived can be restored first; one that is gone cannot.
+/// An archived parent can be restored first; a deleted one cannot.
 #[tokio::test]
-async fn a_parent_that_is_missing() {
+async fn archived_or_deleted_parent_is_a_conflict() {
     for check in ["", "deferrable", "deferrable initially deferred"] {
         let (_database, db) = tables(
             &two_families(&format!("on delete cascade {check}")),

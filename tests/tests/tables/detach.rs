@@ -1,4 +1,4 @@
-//! Rows that stay when what they point at is archived, and get their link back.
+//! Rows that stay active when their parent is archived: their link is detached, and restored with the parent.
 
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Detachment, LostLink, LostLinkReason, archival};
@@ -9,7 +9,7 @@ use sea_orm_archive_tests::{
     tables::tables,
 };
 
-/// A document has an author and an editor, each of whom may leave.
+/// A document has an author and an editor, both detached.
 mod desk {
     pub mod person {
         use sea_orm::entity::prelude::*;
@@ -53,7 +53,7 @@ mod desk {
     }
 }
 
-/// Every row says whose it is; only the rest of the foreign key can be NULL.
+/// Every row has a tenant, which is part of the foreign key and cannot be NULL.
 mod tenant {
     pub mod folder {
         use sea_orm::entity::prelude::*;
@@ -109,7 +109,7 @@ mod tenant {
 }
 
 #[tokio::test]
-async fn a_link_is_cut_and_put_back() {
+async fn links_are_detached_and_restored_with_every_on_delete() {
     for on_delete in [
         "",
         "on delete restrict",
@@ -150,7 +150,7 @@ async fn a_link_is_cut_and_put_back() {
 }
 
 #[tokio::test]
-async fn a_column_of_the_key_that_cannot_be_null_stays() {
+async fn not_null_column_of_a_detached_foreign_key_is_not_changed() {
     let names = ["folders", "files"];
     for on_delete in ["", "on delete set null (folder_id)"] {
         let (_database, db) = tables(
@@ -176,7 +176,7 @@ async fn a_column_of_the_key_that_cannot_be_null_stays() {
 }
 
 #[tokio::test]
-async fn two_links_of_one_row() {
+async fn two_links_of_one_row_are_restored_separately() {
     let names = ["people", "documents"];
     let (_database, db) = tables(
         "create table people (id bigint primary key);
@@ -214,7 +214,7 @@ async fn two_links_of_one_row() {
     );
     two.restore(&db).await.unwrap();
     assert_eq!(dumps(&db, &names).await, before);
-    // Both in one call, and back in the other order.
+    // Both are archived in one call, and restored in the other order.
     let both = desk::person::Entity::archive_many()
         .exec(&db)
         .await
@@ -226,9 +226,9 @@ async fn two_links_of_one_row() {
     assert_eq!(dumps(&db, &names).await, before);
 }
 
-/// The child is archived while its link is cut: the link is put back in the archive.
+/// The child is archived while its link is detached: the link is restored in the archive table.
 #[tokio::test]
-async fn a_child_that_is_archived_in_between() {
+async fn link_of_a_child_archived_after_its_parent_is_restored() {
     let (_database, db) = tables(&two_families("on delete set null"), &FAMILY).await;
     let before = dumps(&db, &BOTH_SIDES).await;
     let parent = detached::parent::Entity::archive_by_id(1)
@@ -247,7 +247,7 @@ async fn a_child_that_is_archived_in_between() {
     child.restore(&db).await.unwrap();
     assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
 
-    // The other way round.
+    // The child is restored first.
     let parent = detached::parent::Entity::archive_by_id(1)
         .exec(&db)
         .await
@@ -262,7 +262,7 @@ async fn a_child_that_is_archived_in_between() {
 }
 
 #[tokio::test]
-async fn a_child_that_has_another_link_now_keeps_it() {
+async fn another_link_set_meanwhile_is_not_overwritten() {
     let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
     let archival = detached::parent::Entity::archive_by_id(1)
         .exec(&db)
@@ -285,7 +285,7 @@ async fn a_child_that_has_another_link_now_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_child_that_was_deleted_for_good_is_reported_and_its_link_stays_remembered() {
+async fn lost_link_of_a_deleted_child_is_reported_and_stays_detached() {
     let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
     let archival = detached::parent::Entity::archive_by_id(1)
         .exec(&db)
@@ -302,9 +302,9 @@ async fn a_child_that_was_deleted_for_good_is_reported_and_its_link_stays_rememb
     assert_eq!(count(&db, "archive.detached_link").await, 1);
 }
 
-/// Nobody knows where the row is: its link is reported and stays remembered.
+/// The row was deleted without the trigger that marks its link: the link is reported and stays detached.
 #[tokio::test]
-async fn a_child_that_is_not_found_is_reported_and_its_link_stays_remembered() {
+async fn lost_link_of_a_missing_child_is_reported_and_stays_detached() {
     let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
     let archival = detached::parent::Entity::archive_by_id(1)
         .exec(&db)
@@ -323,9 +323,9 @@ async fn a_child_that_is_not_found_is_reported_and_its_link_stays_remembered() {
     assert_eq!(count(&db, "archive.detached_link").await, 1);
 }
 
-/// An archived row has the key of an active one: nobody knows which of them had the link.
+/// An archived row has the key of an active one: it is unknown which of them had the link.
 #[tokio::test]
-async fn a_link_of_two_rows_with_one_key_is_put_into_neither() {
+async fn link_of_two_rows_with_one_key_is_restored_in_neither() {
     let (_database, db) = tables(&two_families("on delete set null"), &FAMILY).await;
     let parent = detached::parent::Entity::archive_by_id(1)
         .exec(&db)
@@ -360,9 +360,9 @@ fn lost_link(child: i64, parent: i64, reason: LostLinkReason) -> LostLink {
     }
 }
 
-/// A row whose link was not cut by this archive is not linked by its restore.
+/// A restore does not link a row whose link this archive has not detached.
 #[tokio::test]
-async fn a_row_that_never_had_a_link_gets_none() {
+async fn row_without_a_detached_link_is_not_linked() {
     let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
     let archival = detached::parent::Entity::archive_by_id(1)
         .exec(&db)

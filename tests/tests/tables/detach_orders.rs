@@ -1,4 +1,4 @@
-//! Parents and children of a relation that says `detach`, archived and restored in every order.
+//! Parents and children of a `detach` relation, archived and restored in every order.
 
 use sea_orm::TransactionTrait;
 use sea_orm_archive::error::{ConflictError, DriftError};
@@ -20,7 +20,7 @@ async fn families() -> (sea_orm_archive_tests::Database, sea_orm::DatabaseConnec
 }
 
 #[tokio::test]
-async fn every_order_of_archive_and_restore_gives_the_link_back() {
+async fn every_order_of_archive_and_restore_restores_the_link() {
     for child_goes_first in [true, false] {
         for child_returns_first in [true, false] {
             for preview in [true, false] {
@@ -72,7 +72,7 @@ async fn every_order_of_archive_and_restore_gives_the_link_back() {
 }
 
 #[tokio::test]
-async fn a_child_returns_without_link_after_its_archived_parent_is_purged() {
+async fn child_is_restored_without_link_after_its_archived_parent_was_purged() {
     for child_goes_first in [true, false] {
         let (_database, db) = families().await;
         let mut child = None;
@@ -142,7 +142,7 @@ mod employee {
 }
 
 #[tokio::test]
-async fn every_order_in_a_table_that_refers_to_itself() {
+async fn every_order_in_a_self_referencing_table_restores_the_links() {
     let names = ["employees", "deleted_employees"];
     // 1 manages 2 and 3, 2 manages 4.
     for order in [
@@ -184,7 +184,7 @@ async fn every_order_in_a_table_that_refers_to_itself() {
     }
 }
 
-/// Tickets with an assignee, and comments that go with them, written by users.
+/// Tickets with an assignee, which is detached, and comments of users, which are archived with their ticket.
 mod desk {
     pub mod user {
         use sea_orm::entity::prelude::*;
@@ -299,7 +299,7 @@ const DESK_TABLES: [&str; 6] = [
 ];
 
 #[tokio::test]
-async fn a_ticket_returns_with_all_comments_while_its_assignee_is_archived() {
+async fn row_is_restored_with_its_children_while_a_detached_parent_is_archived() {
     let (_database, db) = tables(DESK, &["users", "tickets", "comments"]).await;
     let before = dumps(&db, &DESK_TABLES).await;
     let ticket = desk::ticket::Entity::archive_by_id(1)
@@ -321,9 +321,9 @@ async fn a_ticket_returns_with_all_comments_while_its_assignee_is_archived() {
     assert_eq!(dumps(&db, &DESK_TABLES).await, before);
 }
 
-/// The assignee was deleted in the database, which set NULL in active rows alone.
+/// The assignee was deleted, and ON DELETE SET NULL changed the active rows alone.
 #[tokio::test]
-async fn a_parent_that_was_deleted_for_good_leaves_null_in_archived_rows_too() {
+async fn restore_sets_links_to_a_deleted_parent_to_null() {
     let (_database, db) = tables(DESK, &["users", "tickets", "comments"]).await;
     let ticket = desk::ticket::Entity::archive_by_id(1)
         .exec(&db)
@@ -358,10 +358,10 @@ async fn a_parent_that_was_deleted_for_good_leaves_null_in_archived_rows_too() {
     );
 }
 
-/// A row whose parent was deleted loses that link, and nothing else. The trigger is created after the restore was planned,
-/// while it waits for a row of another table.
+/// Setting the link to a deleted parent to NULL must change no other column. The trigger is created after the restore was
+/// planned, while it waits for a row of another table.
 #[tokio::test]
-async fn a_trigger_that_changes_an_archived_row_on_its_way_to_null_stops_the_restore() {
+async fn trigger_that_changes_an_archived_row_when_its_link_is_set_to_null_is_reported() {
     for body in [
         "return old;",
         "new.author_id := 2; return new;",
@@ -402,9 +402,9 @@ async fn a_trigger_that_changes_an_archived_row_on_its_way_to_null_stops_the_res
     }
 }
 
-/// A foreign key that refuses to lose its parent is not cut.
+/// With a foreign key that is not ON DELETE SET NULL the link stays, and the restore is a conflict.
 #[tokio::test]
-async fn a_parent_that_was_deleted_for_good_is_missed_by_a_key_that_refuses() {
+async fn deleted_parent_of_a_foreign_key_that_refuses_is_a_conflict() {
     let (_database, db) = tables(&two_families(""), &["parents", "children"]).await;
     let child = detached::child::Entity::archive_by_id(11)
         .exec(&db)

@@ -1,6 +1,6 @@
-//! Parents and children, with each policy that there is. What else the tables have is the test's.
+//! Parents and children, with each policy. Tests may add columns and constraints.
 
-/// Entities over `parents` and `children`, with what the parent declares.
+/// Entities over `parents` and `children`; the parent declares `$archive`.
 macro_rules! family {
     ($(#[$doc:meta])* $name:ident $(, $archive:meta)?) => {
         $(#[$doc])*
@@ -58,20 +58,20 @@ macro_rules! family {
 }
 
 family!(
-    /// Children go along.
+    /// Children are archived with their parent.
     cascaded, archive(cascade(super::child::Entity))
 );
 family!(
-    /// Children stay, without their link.
+    /// Children stay active, without their link.
     detached, archive(detach(super::child::Entity))
 );
 family!(
-    /// Children are in the way.
+    /// Children block the archive of their parent.
     restricted, archive(restrict(super::child::Entity))
 );
 family!(
-    /// Nothing is said of children.
-    silent
+    /// The parent declares no policy for children.
+    undeclared
 );
 
 /// Two parents with two children each, and a child without a parent.

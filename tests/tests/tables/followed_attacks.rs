@@ -1,4 +1,4 @@
-//! Keys that are followed: nothing of another role runs as the owner of the archive, and nothing is followed by half.
+//! Followed keys: no code of another role runs as the owner of the archive, and no row follows a key in part.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, IsolationLevel, TransactionTrait};
 use sea_orm_archive::prelude::*;
@@ -61,7 +61,7 @@ async fn refusal(db: &impl ConnectionTrait, sql: &str) -> String {
 }
 
 #[tokio::test]
-async fn no_code_of_another_role_runs_where_a_key_is_followed() {
+async fn key_is_not_followed_if_code_of_another_role_would_run() {
     for (kind, sql) in [
         (
             "code",
@@ -84,8 +84,8 @@ async fn no_code_of_another_role_runs_where_a_key_is_followed() {
         let (_database, db) = archived(kind, "").await;
         run(&db, sql).await;
         let refused = refusal(&db, CHANGE).await;
-        let says = refused.contains("another role") || refused.contains("of the role");
-        assert!(says, "{sql}: {refused}");
+        let names_the_role = refused.contains("another role") || refused.contains("of the role");
+        assert!(names_the_role, "{sql}: {refused}");
         assert_eq!(count(&db, "deleted_cities where country = 'CZ'").await, 1);
     }
     let (_database, db) = archived("text", "").await;
@@ -94,10 +94,10 @@ async fn no_code_of_another_role_runs_where_a_key_is_followed() {
     assert_eq!(count(&db, "deleted_cities where country = 'CZE'").await, 1);
 }
 
-/// A trigger that gives a row its old values back, or skips it: nothing is archived where one is, and no key changes that
-/// archived rows would have to follow. Otherwise the row would come back below whatever row gets the old key.
+/// A trigger on the archive table resets or skips updates. Then no row is archived, and no key changes that archived rows
+/// would have to follow: otherwise a row would be restored below another parent that gets the old key.
 #[tokio::test]
-async fn no_trigger_keeps_archived_rows_from_following() {
+async fn trigger_that_prevents_archived_rows_from_following_a_key_is_refused() {
     for body in [
         "return old",
         "return null",
@@ -118,7 +118,7 @@ async fn no_trigger_keeps_archived_rows_from_following() {
         let refused = city::Entity::archive_by_id(2).exec(&db).await;
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("the trigger own may"), "{refused}");
-        // An AFTER trigger sees what has happened.
+        // An AFTER trigger cannot change the row.
         run(
             &db,
             "drop trigger own on deleted_cities;
@@ -130,11 +130,11 @@ async fn no_trigger_keeps_archived_rows_from_following() {
     }
 }
 
-/// pg_dump writes triggers as pg_get_triggerdef() does.
+/// pg_dump writes triggers in the format of pg_get_triggerdef().
 #[tokio::test]
-async fn a_dump_reads_the_triggers_back() {
+async fn triggers_of_followed_keys_can_be_dumped_and_restored() {
     let (_database, db) = archived("text", "").await;
-    // As earlier versions made it.
+    // As earlier versions created it.
     run(
         &db,
         "create or replace trigger archive_follow_key after update on countries for each row
@@ -157,9 +157,9 @@ async fn a_dump_reads_the_triggers_back() {
     assert_eq!(count(&db, "deleted_cities where country = 'CZE'").await, 1);
 }
 
-/// What refers to an archived row by a key that would follow does not follow in turn.
+/// A key that is stored elsewhere too (as the key of archived rows, or of an archival record) cannot follow.
 #[tokio::test]
-async fn a_key_that_is_recorded_elsewhere_does_not_follow() {
+async fn change_of_a_key_that_is_stored_elsewhere_is_refused() {
     let (_database, db) = tables(
         "create table towns (id bigint primary key);
          create table cities (id bigint primary key references towns on update cascade);
@@ -174,7 +174,7 @@ async fn a_key_that_is_recorded_elsewhere_does_not_follow() {
     archival.restore(&db).await.unwrap();
     assert_eq!(dump(&db, "cities").await, ["(1)", "(12)"]);
 
-    // Of a key of two columns only the one changes that is recorded nowhere else.
+    // In a key of two columns, only the column that is stored nowhere else may change.
     let (_database, db) = tables(
         "create table towns (org int, code text, primary key (org, code));
          create table cities (org int, id bigint, code text, primary key (org, id), foreign key (org, code) references towns);
@@ -200,7 +200,7 @@ async fn a_key_that_is_recorded_elsewhere_does_not_follow() {
         &["parents", "children"],
     )
     .await;
-    // The parent's archival record says nothing here: it is one that another table's row began.
+    // The detached link of the archived child stores the key of the parent.
     detached::child::Entity::archive_by_id(11)
         .exec(&db)
         .await
@@ -214,7 +214,7 @@ async fn a_key_that_is_recorded_elsewhere_does_not_follow() {
 }
 
 #[tokio::test]
-async fn no_followed_key_changes_under_an_old_snapshot() {
+async fn change_of_a_followed_key_above_read_committed_is_refused() {
     for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
         let (_database, db) = archived("text", "").await;
         let txn = db.begin_with_config(Some(level), None).await.unwrap();
@@ -223,9 +223,9 @@ async fn no_followed_key_changes_under_an_old_snapshot() {
     }
 }
 
-/// The foreign key's own trigger fires at the end of the transaction, too late to wait for an archive.
+/// Race: the trigger of the deferred foreign key fires at the end of the transaction, too late to wait for an archive.
 #[tokio::test]
-async fn a_key_waits_for_an_archive_below_a_deferred_foreign_key() {
+async fn change_of_a_key_waits_for_an_archive_below_a_deferred_foreign_key() {
     let ddl = WORLD
         .replace("{type}", "text")
         .replace("{options}", "deferrable initially deferred");
@@ -248,9 +248,9 @@ async fn a_key_waits_for_an_archive_below_a_deferred_foreign_key() {
     assert_eq!(count(&db, "deleted_cities where country = 'CZE'").await, 1);
 }
 
-/// A default that is the same for every row is no key that the database draws.
+/// A constant default is not a generated key.
 #[tokio::test]
-async fn only_drawn_keys_do_without_marking() {
+async fn only_tables_with_generated_keys_have_no_marking_trigger() {
     for (key, marked) in [
         ("bigint primary key", 1),
         ("text primary key default 'one'", 1),

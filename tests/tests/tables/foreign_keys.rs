@@ -1,4 +1,4 @@
-//! Foreign keys of several columns, and those that point at another key than the primary one.
+//! Composite foreign keys, and foreign keys to a unique key.
 
 use sea_orm_archive::prelude::*;
 
@@ -7,7 +7,7 @@ use sea_orm_archive_tests::{
     tables::tables,
 };
 
-/// A foreign key of two columns, in another order than the key it points at.
+/// A foreign key of two columns, in another order than the primary key.
 mod composite {
     pub mod area {
         use sea_orm::entity::prelude::*;
@@ -62,7 +62,7 @@ mod composite {
     }
 }
 
-/// A foreign key that points at a unique key.
+/// A foreign key to a unique key.
 mod by_code {
     pub mod product {
         use sea_orm::entity::prelude::*;
@@ -104,7 +104,7 @@ mod by_code {
 }
 
 #[tokio::test]
-async fn a_foreign_key_of_two_columns() {
+async fn composite_foreign_key_is_followed() {
     for on_delete in ["", "on delete cascade"] {
         let names = ["areas", "shops"];
         let (_database, db) = tables(
@@ -139,7 +139,7 @@ async fn a_foreign_key_of_two_columns() {
 }
 
 #[tokio::test]
-async fn a_foreign_key_to_a_unique_key() {
+async fn foreign_key_to_a_unique_key_is_followed() {
     let names = ["products", "prices"];
     let (_database, db) = tables(
         "create table products (id bigint primary key, code text not null unique);

@@ -101,8 +101,8 @@ macro_rules! keyed {
 
             use sea_orm_archive_tests::{sql::{dumps}, tables::{archive_table, tables}};
 
-            /// Archives and restores the parent `key`, which is `literal` in SQL, below which are a
-            /// child and a note; `others` are the literals of their keys.
+            /// Archives and restores the parent `key` with its child and note. `literal` is the key in SQL, `others` are
+            /// the keys of child and note.
             pub async fn round_trip(sql_type: &str, key: $key, literal: &str, others: [&str; 2]) {
                 let names = ["parents", "children", "notes"];
                 let [child, note] = others;
@@ -135,14 +135,14 @@ macro_rules! keyed {
                 let restored = deleted.restore(&db).await.unwrap();
                 assert_eq!(restored.relinked, 1, "{literal}");
                 assert_eq!(dumps(&db, &names).await, before);
-                // The same by the key alone, and by the archival table.
+                // The same by the key alone, and by a filter.
                 parent::Entity::archive_many()
                     .filter(parent::Column::Id.eq(key.clone()))
-                    .by("somebody")
+                    .by("alice")
                     .exec(&db)
                     .await
                     .unwrap();
-                parent::Entity::restore_by_id(key).by("somebody").exec(&db).await.unwrap();
+                parent::Entity::restore_by_id(key).by("alice").exec(&db).await.unwrap();
                 assert_eq!(dumps(&db, &names).await, before);
             }
         }
@@ -158,13 +158,13 @@ keyed!(by_time, DateTimeUtc);
 keyed!(by_date, Date);
 
 #[tokio::test]
-async fn an_integer_key() {
+async fn integer_keys_are_archived_and_restored() {
     by_i32::round_trip("int", i32::MAX, "2147483647", ["-1", "0"]).await;
 }
 
-/// JSON numbers of some readers end at 2^53; ours do not.
+/// Keys above 2^53, which some JSON readers round.
 #[tokio::test]
-async fn a_bigint_key() {
+async fn bigint_keys_are_archived_and_restored() {
     by_i64::round_trip(
         "bigint",
         i64::MAX,
@@ -175,7 +175,7 @@ async fn a_bigint_key() {
 }
 
 #[tokio::test]
-async fn a_uuid_key() {
+async fn uuid_keys_are_archived_and_restored() {
     by_uuid::round_trip(
         "uuid",
         Uuid::from_u128(1),
@@ -189,7 +189,7 @@ async fn a_uuid_key() {
 }
 
 #[tokio::test]
-async fn a_text_key() {
+async fn text_keys_are_archived_and_restored() {
     for key in [
         "a",
         "",
@@ -205,7 +205,7 @@ async fn a_text_key() {
 }
 
 #[tokio::test]
-async fn a_key_of_bytes() {
+async fn bytea_keys_are_archived_and_restored() {
     by_bytes::round_trip(
         "bytea",
         vec![0, 255, b'\\', b'\''],
@@ -216,7 +216,7 @@ async fn a_key_of_bytes() {
 }
 
 #[tokio::test]
-async fn a_key_of_time() {
+async fn timestamp_and_date_keys_are_archived_and_restored() {
     let key = "2024-02-29T23:59:59.123456Z".parse().unwrap();
     by_time::round_trip(
         "timestamptz",
@@ -266,7 +266,7 @@ const VALUES: &str = "
     insert into parents (id, n, f4, f8, at, t) values (3, 'NaN', 'Infinity', 1.7976931348623157e308, '-infinity', repeat('ünï', 100000)), (4, '-Infinity', 0.1, 0.1, '4714-11-24 00:00:00+00 BC', '')";
 
 #[tokio::test]
-async fn values_of_every_type_come_back_byte_for_byte() {
+async fn values_of_every_type_are_restored_unchanged() {
     let (_database, db) = tables(VALUES, &FAMILY).await;
     let before = dump(&db, "parents").await;
     let archivals = cascaded::parent::Entity::archive_many()
@@ -275,7 +275,7 @@ async fn values_of_every_type_come_back_byte_for_byte() {
         .unwrap();
     assert_eq!(archivals.len(), 4);
     assert_eq!(count(&db, "parents").await, 0);
-    // One comes back in one statement, one after a close look, and each by another way in.
+    // By archival and by key.
     archivals[0].restore(&db).await.unwrap();
     cascaded::parent::Entity::restore_by_id(2)
         .exec(&db)
@@ -287,9 +287,9 @@ async fn values_of_every_type_come_back_byte_for_byte() {
     assert_eq!(dump(&db, "parents").await, before);
 }
 
-/// As above, with a trigger that makes the restore compare each row with what came back.
+/// The same with a trigger, because of which the restore compares each row with the restored one.
 #[tokio::test]
-async fn values_are_compared_in_every_type() {
+async fn values_of_every_type_are_compared_beside_a_trigger() {
     let (_database, db) = tables(VALUES, &FAMILY).await;
     run(
         &db,
@@ -311,9 +311,9 @@ async fn values_are_compared_in_every_type() {
     assert_eq!(dump(&db, "parents").await, before);
 }
 
-/// How a session writes dates, bytes and numbers has no say in what is kept.
+/// Settings for the output of dates, bytes and numbers must not change stored values.
 #[tokio::test]
-async fn the_settings_of_a_session_change_no_value() {
+async fn settings_of_the_session_change_no_value() {
     let (database, db) = tables(VALUES, &FAMILY).await;
     let before = dumps(&db, &FAMILY).await;
     let session = database.session("odd").await;

@@ -1,4 +1,4 @@
-//! Each link that is cut or put back is counted: where a trigger skips or changes the row, nothing moves.
+//! Detached and restored links are counted: if a trigger skips or changes a row, nothing moves.
 
 use sea_orm_archive::error::DriftError;
 use sea_orm_archive::prelude::*;
@@ -22,17 +22,17 @@ async fn trigger(db: &sea_orm::DatabaseConnection, table: &str, body: &str) {
         db,
         &format!(
             "create or replace function f() returns trigger language plpgsql as $$ begin {body} end $$;
-             create or replace trigger \"keeps links\" before update on {table} for each row execute function f()"
+             create or replace trigger \"changes links\" before update on {table} for each row execute function f()"
         ),
     )
     .await;
 }
 
 fn named(refused: &str) -> bool {
-    refused.contains("\"keeps links\"") || refused.contains("keeps links")
+    refused.contains("\"changes links\"") || refused.contains("changes links")
 }
 
-/// Three triggers that do not do what was asked.
+/// Bodies of triggers that skip or change an update of a link.
 const BODIES: [&str; 3] = [
     "return null;",
     "return old;",
@@ -40,7 +40,7 @@ const BODIES: [&str; 3] = [
 ];
 
 #[tokio::test]
-async fn an_archive_whose_cut_a_trigger_refuses_moves_nothing() {
+async fn archive_is_refused_if_a_trigger_changes_a_detached_link() {
     for body in BODIES {
         let (_database, db) = tables(
             &two_families("on delete set null"),
@@ -62,7 +62,7 @@ async fn an_archive_whose_cut_a_trigger_refuses_moves_nothing() {
 }
 
 #[tokio::test]
-async fn a_restore_whose_link_a_trigger_refuses_moves_nothing() {
+async fn restore_is_refused_if_a_trigger_changes_a_restored_link() {
     for body in BODIES {
         let (_database, db) = tables(
             &two_families("on delete set null"),
@@ -90,17 +90,17 @@ async fn a_restore_whose_link_a_trigger_refuses_moves_nothing() {
             "{message}"
         );
         assert_eq!(dumps(&db, &LINKS).await, before, "{body}");
-        // Nothing was lost: without the trigger all of it comes back.
-        run(&db, "drop trigger \"keeps links\" on children").await;
+        // No row was lost: without the trigger everything is restored.
+        run(&db, "drop trigger \"changes links\" on children").await;
         assert_eq!(archival.restore(&db).await.unwrap().relinked, 2);
         assert_eq!(dumps(&db, &BOTH_SIDES).await, start);
         assert_eq!(count(&db, "archive.detached_link").await, 0);
     }
 }
 
-/// A trigger that lets the link be is no obstacle, whatever else it does.
+/// A trigger that does not change the link is allowed.
 #[tokio::test]
-async fn a_trigger_that_changes_another_column_is_let_be() {
+async fn trigger_that_changes_another_column_is_allowed() {
     let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
     trigger(&db, "children", "new.name := 'changed'; return new;").await;
     let archival = detached::parent::Entity::archive_by_id(1)
@@ -136,10 +136,10 @@ impl PreviewError for sea_orm_archive::archival::Model {
     }
 }
 
-// -- keys of the rows that stayed ------------------------------------------------------------------
+// -- keys of the detached rows ---------------------------------------------------------------------
 
 #[tokio::test]
-async fn a_renamed_key_of_a_detached_table_still_finds_its_rows() {
+async fn link_is_restored_after_the_key_of_the_child_was_renamed() {
     let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
     let archival = detached::parent::Entity::archive_by_id(1)
         .exec(&db)
@@ -151,7 +151,7 @@ async fn a_renamed_key_of_a_detached_table_still_finds_its_rows() {
 }
 
 #[tokio::test]
-async fn a_key_with_other_columns_is_refused_by_name() {
+async fn restore_is_refused_if_the_key_of_the_child_has_other_columns() {
     let (_database, db) = tables(&two_families("on delete set null"), &["parents"]).await;
     let archival = detached::parent::Entity::archive_by_id(1)
         .exec(&db)

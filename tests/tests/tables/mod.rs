@@ -1,7 +1,7 @@
-//! Tables of every make: keys and values of every type, names of any spelling, every `ON DELETE`.
+//! Tables of many shapes: keys and values of every type, names that need quoting, every `ON DELETE`.
 //!
-//! Each test makes tables of its own by hand, and says where every row of them is afterwards. The
-//! entities are few, so that one plan is kept for many databases that look alike and are not.
+//! Each test creates its own tables with plain SQL, and checks all of their rows afterwards. The tests share a few
+//! entities, so that one plan is cached for many databases with similar tables.
 
 mod conflicts;
 mod detach;

@@ -1,4 +1,4 @@
-//! Names of any spelling, and schemas.
+//! Names that need quoting, long names, and schemas.
 
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ExistingTable;
@@ -104,7 +104,7 @@ mod odd {
     }
 }
 
-/// As long as a name can be: 63 bytes.
+/// Names of the maximum length, 63 bytes.
 mod long {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveArchive;
@@ -126,7 +126,7 @@ mod long {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Tables in a schema, of which another schema has namesakes.
+/// Tables in two schemas; `public` has tables of the same names.
 mod shop {
     pub mod order {
         use sea_orm::entity::prelude::*;
@@ -166,7 +166,7 @@ mod shop {
 }
 
 #[tokio::test]
-async fn names_that_must_be_quoted() {
+async fn names_are_quoted_in_every_statement() {
     let (order, select, user) = (r#""Order ""Ünï"" $1's""#, r#""select""#, r#""user""#);
     let (_database, db) = tables(
         &format!(
@@ -212,7 +212,7 @@ async fn names_that_must_be_quoted() {
     assert_eq!(archival.rows()["public.select"], 2);
     let by_7 = r#"deleted_select where "Who ""exactly""" = 7 and "When?" is not null"#;
     assert_eq!(count(&db, by_7).await, 2);
-    // A conflict by names of that kind is said, too.
+    // A conflict with such names is reported, too.
     run(&db, &format!("insert into {order} values (1, 'new')")).await;
     let preview = odd::order::Entity::restore_by_id(1)
         .preview(&db)
@@ -237,7 +237,7 @@ async fn names_that_must_be_quoted() {
 }
 
 #[tokio::test]
-async fn names_of_63_bytes() {
+async fn names_of_63_bytes_are_supported() {
     let (table, archive) = (
         "a_table_whose_name_is_as_long_as_postgresql_lets_a_name_be_here",
         "an_archive_whose_name_is_as_long_as_postgresql_lets_it_be_truly",
@@ -259,7 +259,7 @@ async fn names_of_63_bytes() {
 }
 
 #[tokio::test]
-async fn tables_of_other_schemas() {
+async fn tables_of_other_schemas_are_archived_without_their_namesakes() {
     let names = [r#""the Shop".orders"#, "stock.items", "orders", "items"];
     let (_database, db) = tables(
         r#"create schema "the Shop";
@@ -293,9 +293,9 @@ async fn tables_of_other_schemas() {
     assert_eq!(dumps(&db, &names).await, before);
 }
 
-/// The same entity over two schemas of one database: what the `search_path` finds is what moves.
+/// One entity over two schemas of one database: the `search_path` selects the tables.
 #[tokio::test]
-async fn the_search_path_says_which_table() {
+async fn search_path_selects_the_tables() {
     use crate::tables::family::{cascaded, two_families};
 
     let (database, db) = tables(&two_families("on delete cascade"), &["parents", "children"]).await;

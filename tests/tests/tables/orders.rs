@@ -1,4 +1,4 @@
-//! Rows between two parents that are both archived: whatever the order, nothing is lost.
+//! Rows with two archived parents: no row is lost in any order of archive and restore.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive::prelude::*;
@@ -10,7 +10,7 @@ use sea_orm_archive_tests::{
 
 const NAMES: [&str; 3] = ["posts", "tags", "post_tags"];
 
-/// What is archived and restored.
+/// A row that is archived and restored.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Root {
     Post(i64),
@@ -74,7 +74,7 @@ fn key(table: &str) -> &'static str {
 }
 
 #[tokio::test]
-async fn two_posts_and_a_tag_in_every_order() {
+async fn shared_row_is_active_exactly_while_both_parents_are_active() {
     let (_database, db) = tables(
         "create table users (id bigint primary key, name text not null);
          create table posts (id bigint primary key, title text not null, author_id bigint);
@@ -104,7 +104,7 @@ async fn two_posts_and_a_tag_in_every_order() {
             assert_eq!(everywhere(&db, "posts").await, 2, "{order:?}");
             assert_eq!(everywhere(&db, "tags").await, 2, "{order:?}");
             assert_eq!(everywhere(&db, "post_tags").await, 3, "{order:?}");
-            // A row is active exactly while both of its parents are.
+            // A row is active exactly while both of its parents are active.
             let links = [(1, 1), (2, 1), (1, 2)].into_iter().filter(|(post, tag)| {
                 !archived.contains(&Root::Post(*post)) && !archived.contains(&Root::Tag(*tag))
             });
@@ -123,7 +123,7 @@ async fn two_posts_and_a_tag_in_every_order() {
 }
 
 #[tokio::test]
-async fn what_waits_is_said() {
+async fn preview_and_restore_report_waiting_rows() {
     let (_database, db) = tables(
         "create table posts (id bigint primary key);
          create table comments (id bigint primary key, post_id bigint not null references posts on delete cascade);

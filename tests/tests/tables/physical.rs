@@ -1,4 +1,4 @@
-//! How a table is laid out: partitions, identities, generated columns, the order of columns.
+//! The physical layout of tables: partitions, identities, generated columns, the order of columns.
 
 use sea_orm_archive::prelude::*;
 
@@ -9,15 +9,15 @@ use sea_orm_archive_tests::{
 };
 
 #[tokio::test]
-async fn partitions_that_are_laid_out_differently() {
+async fn partitions_with_different_columns_are_archived_and_restored() {
     let (_database, db) = tables(
         "create table parents (id bigint primary key, name text) partition by range (id);
          create table parents_low partition of parents for values from (0) to (10);
          create table parents_high partition of parents default;
          create table children (id bigint primary key, name text, parent_id bigint references parents on delete cascade) partition by hash (id);
          create table children_0 partition of children for values with (modulus 2, remainder 0);
-         create table children_1 (name text, gone int, parent_id bigint, id bigint not null);
-         alter table children_1 drop column gone;
+         create table children_1 (name text, dropped int, parent_id bigint, id bigint not null);
+         alter table children_1 drop column dropped;
          alter table children attach partition children_1 for values with (modulus 2, remainder 1);
          insert into parents values (1, 'low'), (11, 'high');
          insert into children select n, 'of low', 1 from generate_series(1, 20) n;
@@ -43,9 +43,9 @@ async fn partitions_that_are_laid_out_differently() {
     assert_eq!(dumps(&db, &FAMILY).await, before);
 }
 
-/// A partition that is attached later is one that the kept plan did not know.
+/// A partition is attached after a plan was cached.
 #[tokio::test]
-async fn a_partition_that_is_attached_later() {
+async fn partition_attached_later_is_archived() {
     let (_database, db) = tables(
         "create table parents (id bigint primary key) partition by range (id);
          create table parents_low partition of parents for values from (0) to (10);
@@ -81,7 +81,7 @@ async fn a_partition_that_is_attached_later() {
 }
 
 #[tokio::test]
-async fn identities_and_generated_columns() {
+async fn identity_and_generated_columns_are_restored_unchanged() {
     let (_database, db) = tables(
         "create table parents (id bigint generated always as identity primary key, title text,
              length int generated always as (length(title)) stored);
@@ -104,7 +104,7 @@ async fn identities_and_generated_columns() {
         .exec(&db)
         .await
         .unwrap();
-    // The id of the archived row was nobody else's in the meantime.
+    // The id of the archived row was not used again.
     assert_eq!(
         count(&db, "parents where id = 3 and title = 'new'").await,
         1
@@ -113,14 +113,14 @@ async fn identities_and_generated_columns() {
     assert_eq!(dumps(&db, &FAMILY).await, before);
 }
 
-/// A column that was dropped leaves a hole in the numbers of the columns; the archive table has none.
+/// A dropped column leaves a gap in the column numbers of the table, but not of the archive table.
 #[tokio::test]
-async fn a_table_that_lost_a_column_before() {
+async fn table_with_a_dropped_column_is_archived_and_restored() {
     let (_database, db) = tables(
-        "create table parents (gone int, id bigint primary key, name text);
-         alter table parents drop column gone;
-         create table children (id bigint primary key, gone int, parent_id bigint references parents, name text);
-         alter table children drop column gone;
+        "create table parents (dropped int, id bigint primary key, name text);
+         alter table parents drop column dropped;
+         create table children (id bigint primary key, dropped int, parent_id bigint references parents, name text);
+         alter table children drop column dropped;
          insert into parents values (1, 'a');
          insert into children values (1, 1, 'b')",
         &FAMILY,
@@ -138,9 +138,9 @@ async fn a_table_that_lost_a_column_before() {
     assert_eq!(dumps(&db, &FAMILY).await, before);
 }
 
-/// The archive table has its columns in another order: each value goes to the column of its name.
+/// The archive table has another order of columns: values are assigned by column name.
 #[tokio::test]
-async fn an_archive_table_with_another_order_of_columns() {
+async fn archive_table_may_have_another_order_of_columns() {
     let (_database, db) = tables(
         "create table parents (id bigint primary key, first text, second text);
          create table deleted_parents (second text, deleted_by bigint, archival_id bigint not null, first text, deleted_at timestamptz not null, id bigint primary key);

@@ -1,4 +1,4 @@
-//! What is refused, with the way out, and with nothing moved.
+//! Schemas that are refused before any change. The errors name the fix.
 
 use sea_orm::EntityTrait;
 use sea_orm_archive::Blocker;
@@ -12,13 +12,12 @@ use sea_orm_archive_tests::{
 use sea_orm_migration::SchemaManager;
 
 use crate::tables::family::{
-    BOTH_SIDES, FAMILY, cascaded, detached, restricted, silent, two_families,
+    BOTH_SIDES, FAMILY, cascaded, detached, restricted, two_families, undeclared,
 };
 
-/// Declared as it may be, a child is in the way whatever the database would do; and where nothing is
-/// declared, where the database would refuse.
+/// With `restrict`, children block whatever ON DELETE is. Without a policy they block if the foreign key would refuse.
 #[tokio::test]
-async fn rows_that_are_in_the_way_are_counted() {
+async fn blocking_rows_are_counted() {
     for (on_delete, declared) in [
         ("", true),
         ("on delete restrict", true),
@@ -38,7 +37,7 @@ async fn rows_that_are_in_the_way_are_counted() {
             let one = || restricted::parent::Entity::archive_by_id(1);
             (one().preview(&db).await, one().exec(&db).await)
         } else {
-            let one = || silent::parent::Entity::archive_by_id(1);
+            let one = || undeclared::parent::Entity::archive_by_id(1);
             (one().preview(&db).await, one().exec(&db).await)
         };
         let expected = [Blocker {
@@ -57,7 +56,7 @@ async fn rows_that_are_in_the_way_are_counted() {
             error => panic!("{what}: {error}"),
         }
         assert_eq!(dumps(&db, &BOTH_SIDES).await, before, "{what}");
-        // Once they are gone, nothing is in the way.
+        // Without these rows the archive succeeds.
         run(&db, "delete from children where parent_id = 1").await;
         if declared {
             restricted::parent::Entity::archive_by_id(1)
@@ -65,7 +64,7 @@ async fn rows_that_are_in_the_way_are_counted() {
                 .await
                 .unwrap();
         } else {
-            silent::parent::Entity::archive_by_id(1)
+            undeclared::parent::Entity::archive_by_id(1)
                 .exec(&db)
                 .await
                 .unwrap();
@@ -74,9 +73,9 @@ async fn rows_that_are_in_the_way_are_counted() {
     }
 }
 
-/// One root of many is blocked: none of them moves.
+/// If one of many roots is blocked, none is archived.
 #[tokio::test]
-async fn one_blocked_root_holds_all() {
+async fn one_blocked_root_blocks_all_roots() {
     let (_database, db) = tables(&two_families("on delete restrict"), &FAMILY).await;
     run(&db, "delete from children where parent_id = 2").await;
     let before = dumps(&db, &BOTH_SIDES).await;
@@ -90,12 +89,12 @@ async fn one_blocked_root_holds_all() {
 }
 
 #[tokio::test]
-async fn what_nobody_declared_is_named() {
+async fn undeclared_edge_that_the_database_would_follow_is_refused() {
     for action in ["CASCADE", "SET NULL", "SET DEFAULT"] {
         let (_database, db) = tables(&two_families(&format!("on delete {action}")), &FAMILY).await;
         let before = dumps(&db, &BOTH_SIDES).await;
         for id in [1, 2] {
-            let error = silent::parent::Entity::archive_by_id(id)
+            let error = undeclared::parent::Entity::archive_by_id(id)
                 .exec(&db)
                 .await
                 .unwrap_err();
@@ -110,17 +109,20 @@ async fn what_nobody_declared_is_named() {
             assert!(text.contains("#[archive(cascade)]"), "{text}");
         }
         assert_eq!(
-            silent::child::Entity::find().all(&db).await.unwrap().len(),
+            undeclared::child::Entity::find()
+                .all(&db)
+                .await
+                .unwrap()
+                .len(),
             5
         );
         assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
     }
 }
 
-/// A child table that comes between two archives of one process: the plan that is kept knows nothing
-/// of it.
+/// A child table is created after a plan was cached without it.
 #[tokio::test]
-async fn a_child_table_that_comes_later() {
+async fn child_table_created_later_is_refused_or_blocks() {
     let (_database, db) = tables(&two_families("on delete cascade"), &FAMILY).await;
     cascaded::parent::Entity::archive_by_id(1)
         .exec(&db)
@@ -142,7 +144,7 @@ async fn a_child_table_that_comes_later() {
     );
     assert_eq!(count(&db, "toys").await, 1);
     assert_eq!(count(&db, "children where parent_id = 2").await, 2);
-    // With NO ACTION the rows are in the way.
+    // With NO ACTION the rows block the archive.
     run(
         &db,
         "alter table toys drop constraint toys_child, add constraint toys_child foreign key (child_id) references children",
@@ -158,7 +160,7 @@ async fn a_child_table_that_comes_later() {
     );
 }
 
-/// What is changed behind the framework's back, and what the error must speak of.
+/// Changes with plain SQL, and the text that the error must contain.
 const CHANGES: [(&str, &str); 26] = [
     (
         "alter table parents add column extra text default 'precious'",
@@ -267,13 +269,13 @@ const CHANGES: [(&str, &str); 26] = [
     ),
 ];
 
-/// Each change is refused by a program that has planned before it, and by one that has not.
+/// Each change is refused with a plan that was cached before it, and without one.
 #[tokio::test]
-async fn what_changed_behind_the_back_is_named() {
+async fn change_with_plain_sql_is_refused_and_named() {
     all_changed(&CHANGES[..13]).await;
 }
 
-/// The same of what makes an archive table lose or refuse a row.
+/// The same for changes that let an archive table lose or refuse a row.
 #[tokio::test]
 async fn archive_table_that_could_lose_or_refuse_a_row_is_named() {
     all_changed(&CHANGES[13..]).await;
@@ -287,9 +289,9 @@ async fn all_changed(changes: &[(&str, &str)]) {
     }
 }
 
-/// What has to be there before anything is planned.
+/// Objects without which no plan can be made.
 #[tokio::test]
-async fn what_was_never_there_is_named() {
+async fn missing_archive_table_or_primary_key_is_named() {
     for (change, expected) in [
         (
             "delete from archive.archived_table where active = 'children'::regclass",
@@ -304,7 +306,7 @@ async fn what_was_never_there_is_named() {
     }
 }
 
-/// Preview and archive refuse what changed, and name it; nothing moves.
+/// Checks that preview and archive refuse the change and name it, and that nothing moves.
 async fn changed(change: &str, expected: &str, planned_before: bool) {
     let (_database, db) = tables(&two_families("on delete cascade"), &FAMILY).await;
     let one = || cascaded::parent::Entity::archive_by_id(1);
@@ -330,9 +332,9 @@ async fn changed(change: &str, expected: &str, planned_before: bool) {
     assert_eq!(dumps(&db, &BOTH_SIDES).await, before, "{change}");
 }
 
-/// The way out that the error names is one.
+/// The fix that the error names works.
 #[tokio::test]
-async fn an_archive_table_in_step_again_takes_the_new_column() {
+async fn new_column_is_archived_after_the_tables_are_synchronised() {
     let (_database, db) = tables(&two_families("on delete cascade"), &FAMILY).await;
     let one = || cascaded::parent::Entity::archive_by_id(1);
     one().exec(&db).await.unwrap().restore(&db).await.unwrap();
@@ -356,9 +358,9 @@ async fn an_archive_table_in_step_again_takes_the_new_column() {
     assert_eq!(dumps(&db, &FAMILY).await, before);
 }
 
-/// A link that cannot be cut is refused, and not found out row by row.
+/// A link that cannot be detached is refused by the plan, not when a row is changed.
 #[tokio::test]
-async fn a_link_that_cannot_be_null_is_named() {
+async fn detach_of_a_not_null_column_or_without_a_primary_key_is_refused() {
     for (change, expected) in [
         (
             "delete from children where parent_id is null; alter table children alter column parent_id set not null",
@@ -382,9 +384,9 @@ async fn a_link_that_cannot_be_null_is_named() {
     }
 }
 
-/// Row security is switched on while a plan is kept: what it hides is not deleted by the cascade.
+/// Row security is enabled while a plan is cached. Hidden rows are not deleted by the cascade: the archive is refused.
 #[tokio::test]
-async fn rows_that_become_hidden_later() {
+async fn row_security_enabled_later_is_refused() {
     let (database, owner) = tables(&two_families("on delete cascade"), &FAMILY).await;
     let role = database.role("clerk").await;
     run(
@@ -417,18 +419,18 @@ async fn rows_that_become_hidden_later() {
         other => panic!("{other:?}"),
     }
     assert_eq!(dumps(&owner, &BOTH_SIDES).await, before);
-    // A role that sees all rows may.
+    // A role that sees all rows can archive.
     one().exec(&owner).await.unwrap();
 }
 
-/// A trigger on a table below the root keeps a row there, or changes one on its way back.
+/// A trigger on a table below the root skips the delete of a row, or changes a restored row.
 #[tokio::test]
-async fn triggers_below_the_root() {
+async fn trigger_below_the_root_that_skips_or_changes_a_row_is_refused() {
     let (_database, db) = tables(&two_families("on delete cascade"), &FAMILY).await;
     run(
         &db,
-        "create function keep() returns trigger language plpgsql as 'begin if old.id = 12 then return null; end if; return old; end';
-         create trigger keep before delete on children for each row execute function keep();
+        "create function skip_row() returns trigger language plpgsql as 'begin if old.id = 12 then return null; end if; return old; end';
+         create trigger skip_row before delete on children for each row execute function skip_row();
          create function mark() returns trigger language plpgsql as 'begin if new.id = 12 then new.name = ''x''; end if; return new; end'",
     )
     .await;
@@ -438,7 +440,7 @@ async fn triggers_below_the_root() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, Error::Drift(DriftError::Trigger { message }) if message.contains("keep") && message.contains("public.children")),
+        matches!(&error, Error::Drift(DriftError::Trigger { message }) if message.contains("skip_row") && message.contains("public.children")),
         "{error}"
     );
     assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
@@ -448,7 +450,7 @@ async fn triggers_below_the_root() {
         .await
         .unwrap();
     archival.restore(&db).await.unwrap();
-    run(&db, "drop trigger keep on children").await;
+    run(&db, "drop trigger skip_row on children").await;
     let archival = cascaded::parent::Entity::archive_by_id(1)
         .exec(&db)
         .await

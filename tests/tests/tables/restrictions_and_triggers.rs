@@ -1,17 +1,17 @@
-//! A trigger that removes the rows that block an archive does not get to run: the rows are counted before.
+//! Blocking rows are counted before any trigger fires that could delete or unlink them.
 
 use sea_orm_archive::Blocker;
 use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 
-use crate::tables::family::{BOTH_SIDES, detached, restricted, silent, two_families};
+use crate::tables::family::{BOTH_SIDES, detached, restricted, two_families, undeclared};
 use sea_orm_archive_tests::{
     sql::{dumps, run},
     tables::tables,
 };
 
-/// What the function of the trigger does to the children, and when the trigger fires. A foreign key that refuses
-/// is checked by triggers whose names begin with `RI_`.
+/// When the trigger fires. A foreign key that refuses is checked by triggers whose names begin with `RI_`, so triggers
+/// named `A first` fire before them.
 const TRIGGERS: [&str; 4] = [
     "t before delete on parents for each row",
     "t before delete on parents",
@@ -74,7 +74,7 @@ async fn restricted_rows_block_although_a_trigger_deletes_or_unlinks_them() {
     }
 }
 
-/// A foreign key that nobody declared and that refuses is a restriction too.
+/// An undeclared foreign key that refuses blocks the archive too.
 #[tokio::test]
 async fn undeclared_rows_block_although_a_trigger_deletes_them() {
     let (_database, db) = tables(&two_families(""), &["parents", "children"]).await;
@@ -85,7 +85,7 @@ async fn undeclared_rows_block_although_a_trigger_deletes_them() {
     )
     .await;
     let before = dumps(&db, &BOTH_SIDES).await;
-    let refused = silent::parent::Entity::archive_by_id(1).exec(&db).await;
+    let refused = undeclared::parent::Entity::archive_by_id(1).exec(&db).await;
     assert!(
         matches!(&refused, Err(Error::Conflict(ConflictError::Blocked { blockers, .. })) if *blockers == [blocker(2)]),
         "{refused:?}"
@@ -93,9 +93,9 @@ async fn undeclared_rows_block_although_a_trigger_deletes_them() {
     assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
 }
 
-/// The trigger is on a table whose rows stay: cutting their link fires it.
+/// The trigger is on a table whose links are detached, which fires it.
 #[tokio::test]
-async fn a_trigger_on_a_detached_table_does_not_remove_what_blocks() {
+async fn trigger_on_a_detached_table_does_not_delete_blocking_rows() {
     let (_database, db) = tables(
         &format!(
             "{}; create table others (id bigint primary key, parent_id bigint constraint others_parent references parents);
@@ -141,9 +141,9 @@ async fn a_trigger_on_a_detached_table_does_not_remove_what_blocks() {
     }
 }
 
-/// Without rows in the way a trigger changes nothing.
+/// Without blocking rows such a trigger has no effect.
 #[tokio::test]
-async fn a_parent_without_blocking_rows_is_archived_beside_a_trigger() {
+async fn parent_without_blocking_rows_is_archived_beside_a_trigger() {
     let (_database, db) = tables(&two_families(""), &["parents", "children"]).await;
     run(&db, "delete from children where parent_id = 1").await;
     run(&db, &function("delete from children where parent_id = 1")).await;

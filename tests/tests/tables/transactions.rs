@@ -1,11 +1,10 @@
-//! Calls inside a transaction of the caller's: its errors leave it usable, and a deferred constraint
-//! does not speak too late.
+//! Calls in a transaction of the caller: errors leave it usable, and deferred constraints are checked by the call.
 
 use sea_orm::{DatabaseConnection, TransactionTrait};
 use sea_orm_archive::error::{ConflictError, DriftError, NotFoundError};
 use sea_orm_archive::prelude::*;
 
-use crate::tables::family::{BOTH_SIDES, FAMILY, cascaded, restricted, silent, two_families};
+use crate::tables::family::{BOTH_SIDES, FAMILY, cascaded, restricted, two_families, undeclared};
 use sea_orm_archive_tests::{
     sql::{count, dumps, run},
     tables::tables,
@@ -41,7 +40,9 @@ async fn every_error_leaves_the_transaction_usable() {
         matches!(error, Err(Error::Conflict(ConflictError::Blocked { .. }))),
         "{error:?}"
     );
-    let error = silent::parent::Entity::archive_by_id(1).exec(&txn).await;
+    let error = undeclared::parent::Entity::archive_by_id(1)
+        .exec(&txn)
+        .await;
     assert!(
         matches!(error, Err(Error::Drift(DriftError::UndeclaredEdges { .. }))),
         "{error:?}"
@@ -75,7 +76,7 @@ async fn every_error_leaves_the_transaction_usable() {
     );
     run(&txn, "alter table parents drop column extra").await;
 
-    // All of it was as if it had not been asked, and what was done before is still there.
+    // The failed calls changed nothing, and earlier changes of the transaction are still there.
     assert_eq!(count(&txn, "parents where name = 'mine'").await, 1);
     cascaded::parent::Entity::archive_by_id(1)
         .exec(&txn)
@@ -85,9 +86,9 @@ async fn every_error_leaves_the_transaction_usable() {
     assert_eq!(dumps(&db, &BOTH_SIDES).await, before);
 }
 
-/// A table that is made and archived in one transaction, as a test or a migration does it.
+/// Rows are inserted and archived in one transaction, as in a test.
 #[tokio::test]
-async fn what_a_transaction_did_itself_is_seen() {
+async fn rows_inserted_in_the_same_transaction_are_archived() {
     let (_database, db) = family("on delete cascade").await;
     let txn = db.begin().await.unwrap();
     run(
@@ -107,12 +108,14 @@ async fn what_a_transaction_did_itself_is_seen() {
     assert_eq!(count(&db, "children where id = 31").await, 1);
 }
 
-/// A constraint that is checked at the commit: the call says what is wrong, and not the commit.
+/// A violation of a deferred constraint is reported by the call, not by the commit.
 #[tokio::test]
-async fn deferred_constraints_are_looked_at_now() {
+async fn deferred_foreign_key_is_checked_by_the_call() {
     let (_database, db) = family("deferrable initially deferred").await;
     let txn = db.begin().await.unwrap();
-    let error = silent::parent::Entity::archive_by_id(1).exec(&txn).await;
+    let error = undeclared::parent::Entity::archive_by_id(1)
+        .exec(&txn)
+        .await;
     assert!(
         matches!(error, Err(Error::Conflict(ConflictError::Blocked { .. }))),
         "{error:?}"
@@ -141,16 +144,16 @@ async fn deferred_constraints_are_looked_at_now() {
             "{error:?}"
         );
     }
-    // The parent that comes later in the transaction is there in time.
+    // After the parent is inserted in the transaction, the restore succeeds.
     run(&txn, "insert into parents values (1, 'again')").await;
     child.restore(&txn).await.unwrap();
     txn.commit().await.unwrap();
     assert_eq!(count(&db, "children where id = 11").await, 1);
 }
 
-/// A unique constraint that is checked at the commit.
+/// The same with a deferred unique constraint.
 #[tokio::test]
-async fn a_deferred_unique_constraint_is_looked_at_now() {
+async fn deferred_unique_constraint_is_checked_by_the_call() {
     let (_database, db) = family("on delete cascade").await;
     run(
         &db,
@@ -182,7 +185,7 @@ async fn a_deferred_unique_constraint_is_looked_at_now() {
 }
 
 #[tokio::test]
-async fn nested_transactions() {
+async fn calls_in_nested_transactions_are_rolled_back_with_them() {
     let (_database, db) = family("on delete cascade").await;
     let before = dumps(&db, &BOTH_SIDES).await;
     let outer = db.begin().await.unwrap();

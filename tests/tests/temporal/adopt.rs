@@ -1,4 +1,4 @@
-//! Taking a table that is there already.
+//! `create_history_table` adopts an existing table.
 
 use sea_orm::DbErr;
 use sea_orm_archive_migration::{HistorySchema, HistoryTable};
@@ -7,8 +7,8 @@ use sea_orm_migration::{prelude::*, schema::*};
 use crate::migration::database::{Migrated, assert_mentions, refused};
 use crate::temporal::company::department_history;
 
-/// As somebody would write it by hand.
-const BY_HAND: &str = "create extension if not exists btree_gist;
+/// A history table created with plain SQL.
+const PLAIN_SQL: &str = "create extension if not exists btree_gist;
     create table departments (id serial primary key);
     create table department_history (
         id serial primary key,
@@ -29,8 +29,8 @@ const CONSTRAINTS: &str = "select conname::text collate \"C\" from pg_constraint
     where conrelid = 'department_history'::regclass order by 1";
 
 #[tokio::test]
-async fn a_table_made_by_hand_fits() -> Result<(), DbErr> {
-    let m = Migrated::with(BY_HAND).await;
+async fn table_created_with_plain_sql_is_adopted() -> Result<(), DbErr> {
+    let m = Migrated::with(PLAIN_SQL).await;
     m.run(
         "insert into departments values (1);
          insert into department_history values (1, 1, 'a', '2024-01-01Z', '2024-02-01Z'), (2, 1, 'b', '2024-02-01Z', null)",
@@ -71,7 +71,7 @@ async fn a_table_made_by_hand_fits() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_added() -> Result<(), DbErr> {
+async fn missing_constraints_are_added() -> Result<(), DbErr> {
     let m = Migrated::with(
         "create table departments (id int primary key);
          create table department_history (department_id int not null, name varchar(100) not null, more text,
@@ -97,9 +97,9 @@ async fn what_is_missing_is_added() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_table_that_does_not_fit_is_refused() -> Result<(), DbErr> {
-    let m = Migrated::with(BY_HAND).await;
-    for (change, says) in [
+async fn table_that_does_not_fit_is_refused() -> Result<(), DbErr> {
+    let m = Migrated::with(PLAIN_SQL).await;
+    for (change, expected) in [
         (
             "alter column department_id type bigint",
             "\"department_id\" is bigint, and not integer",
@@ -123,9 +123,9 @@ async fn a_table_that_does_not_fit_is_refused() -> Result<(), DbErr> {
         m.run(&format!("alter table department_history {change}"))
             .await;
         let error = refused(m.manager().create_history_table(department_history()).await);
-        assert_mentions(&error, &["public.department_history", says]);
+        assert_mentions(&error, &["public.department_history", expected]);
         m.run("drop table department_history").await;
-        m.run(&BY_HAND.replace("create table departments (id serial primary key);", ""))
+        m.run(&PLAIN_SQL.replace("create table departments (id serial primary key);", ""))
             .await;
     }
     let error = refused(
@@ -143,7 +143,7 @@ async fn a_table_that_does_not_fit_is_refused() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn rows_in_the_way_are_named() -> Result<(), DbErr> {
+async fn rows_that_violate_the_constraints_are_named() -> Result<(), DbErr> {
     let m = Migrated::with(
         "create table departments (id int primary key);
          insert into departments values (1);
@@ -176,8 +176,8 @@ async fn rows_in_the_way_are_named() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_registered_history_keeps_its_meaning() -> Result<(), DbErr> {
-    let m = Migrated::with(BY_HAND).await;
+async fn registered_history_cannot_be_redefined() -> Result<(), DbErr> {
+    let m = Migrated::with(PLAIN_SQL).await;
     m.run("create table others (id int primary key); alter table department_history add other_id int not null references others, add since timestamptz not null").await;
     m.manager()
         .create_history_table(department_history())
@@ -194,7 +194,7 @@ async fn a_registered_history_keeps_its_meaning() -> Result<(), DbErr> {
             &["is already a history of public.departments by (department_id)"],
         );
     }
-    // Renaming the tables changes nothing.
+    // Renamed tables are found.
     m.run(
         "alter table department_history rename to names; alter table departments rename to units",
     )

@@ -1,4 +1,4 @@
-//! A row needs a version at its time.
+//! Writes of rows that need a version at their time.
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_archive_migration::{HistorySchema, TemporalForeignKey};
@@ -6,7 +6,7 @@ use sea_orm_archive_migration::{HistorySchema, TemporalForeignKey};
 use crate::temporal::company::{FOREIGN_KEY, company, refusal};
 
 #[tokio::test]
-async fn a_row_without_a_version_at_its_time_is_refused() {
+async fn row_without_a_version_at_its_time_is_refused() {
     let m = company().await;
     let refusal = m
         .refused("insert into user_audit values (9, 1, '2023-12-31 23:59:59Z')")
@@ -22,7 +22,7 @@ async fn a_row_without_a_version_at_its_time_is_refused() {
     ] {
         assert!(refusal.message.contains(part), "{}", refusal.message);
     }
-    // No version at all, and no identity at all.
+    // An identity without a version, and one that does not exist.
     m.violates("insert into user_audit values (9, 3, '2024-02-01Z')")
         .await;
     m.violates("insert into user_audit values (9, 4, '2024-02-01Z')")
@@ -33,7 +33,7 @@ async fn a_row_without_a_version_at_its_time_is_refused() {
 }
 
 #[tokio::test]
-async fn the_bounds_are_half_open() {
+async fn periods_of_versions_are_half_open() {
     let m = company().await;
     m.run(
         "insert into user_audit values (3, 1, '2024-01-01Z'), (4, 1, '2024-03-01Z'), (5, 1, 'infinity');
@@ -49,7 +49,7 @@ async fn the_bounds_are_half_open() {
 }
 
 #[tokio::test]
-async fn a_row_that_refers_to_nothing_is_not_checked() {
+async fn row_with_a_null_reference_is_not_checked() {
     let m = company().await;
     m.run(
         "insert into user_audit values (3, null, '1999-01-01Z'), (4, 7, null), (5, null, null);
@@ -62,7 +62,7 @@ async fn a_row_that_refers_to_nothing_is_not_checked() {
 }
 
 #[tokio::test]
-async fn one_row_of_many_stops_the_statement() {
+async fn one_row_without_a_version_fails_the_statement() {
     let m = company().await;
     m.run("insert into user_audit select n, 1 + n % 2, '2024-02-01Z' from generate_series(10, 500) as n").await;
     let message = m
@@ -85,15 +85,15 @@ async fn one_row_of_many_stops_the_statement() {
     .await;
 }
 
-/// What a row referred to before it was updated, it may refer to after: nothing is looked up then.
+/// An update that does not change the reference reads no history.
 #[tokio::test]
-async fn an_update_of_other_columns_is_not_checked() -> Result<(), DbErr> {
+async fn update_of_other_columns_is_not_checked() -> Result<(), DbErr> {
     let m = company().await;
     m.run(
         "alter table department_history disable trigger user; delete from department_history;
          alter table department_history enable trigger user;
          alter table user_audit add note text;
-         update user_audit set note = 'kept', audit_id = audit_id + 10",
+         update user_audit set note = 'new', audit_id = audit_id + 10",
     )
     .await;
     m.violates("update user_audit set changed_at = changed_at + interval '1 day'")
@@ -102,7 +102,7 @@ async fn an_update_of_other_columns_is_not_checked() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn existing_rows_are_checked_when_it_is_created() -> Result<(), DbErr> {
+async fn existing_rows_are_checked_when_the_key_is_created() -> Result<(), DbErr> {
     let m = company().await;
     m.run("create table visits (id int primary key, dep int, at timestamptz);
            insert into visits values (1, null, '1999-01-01Z'), (2, 1, null), (3, 1, '2024-02-01Z'), (4, 2, '2023-12-01Z')")
@@ -135,9 +135,9 @@ async fn existing_rows_are_checked_when_it_is_created() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Whoever writes needs no right on the history or the departments.
+/// A writer needs no rights on the history or the departments.
 #[tokio::test]
-async fn a_role_that_sees_nothing_of_the_history_is_checked() -> Result<(), DbErr> {
+async fn writes_of_a_role_without_rights_on_the_history_are_checked() -> Result<(), DbErr> {
     let m = company().await;
     let role = m.database.role("clerk").await;
     m.run(&format!(
@@ -155,7 +155,7 @@ async fn a_role_that_sees_nothing_of_the_history_is_checked() -> Result<(), DbEr
         .execute_unprepared("insert into user_audit values (4, 1, '2023-02-01Z')")
         .await;
     assert_eq!(refusal(done).code, "23503");
-    // Temporary tables of the same names change nothing.
+    // Temporary tables of the same names have no effect.
     db.execute_unprepared(
         "create temporary table department_history as select 1 as department_id, '2000-01-01Z'::timestamptz as valid_from,
              null::timestamptz as valid_to; create temporary table new_rows (department_id int)",
@@ -166,7 +166,7 @@ async fn a_role_that_sees_nothing_of_the_history_is_checked() -> Result<(), DbEr
         .execute_unprepared("insert into user_audit values (4, 1, '2023-02-01Z')")
         .await;
     assert_eq!(refusal(done).code, "23503");
-    // Its own policy hides the rows of the audit, but not from the check.
+    // The policy hides the rows of the audit from the role, but not from the check.
     let done = db
         .execute_unprepared(
             "update public.department_history set valid_to = '2024-03-02Z' where id = 2",
@@ -176,9 +176,9 @@ async fn a_role_that_sees_nothing_of_the_history_is_checked() -> Result<(), DbEr
     Ok(())
 }
 
-/// Rows that a policy would hide even from the role that checks are an error, and not overlooked.
+/// If a policy would hide rows from the role that checks, the write fails: hidden rows are not ignored.
 #[tokio::test]
-async fn a_policy_that_binds_the_owner_fails_the_write() -> Result<(), DbErr> {
+async fn policy_that_applies_to_the_owner_fails_the_write() -> Result<(), DbErr> {
     let m = company().await;
     let role = m.database.role("owner").await;
     m.run(&format!(
@@ -187,7 +187,7 @@ async fn a_policy_that_binds_the_owner_fails_the_write() -> Result<(), DbErr> {
          alter table departments owner to \"{role}\"; alter table department_history owner to \"{role}\";
          create table visits (id int primary key, dep int, at timestamptz);
          alter table visits owner to \"{role}\"; grant all on all tables in schema public to \"{role}\";
-         -- The foreign keys that there are check as the new owner, too.
+         -- The existing foreign keys must check as the new owner, too.
          do $$ declare checks text; begin
              for checks in select oid::regprocedure from pg_proc where pronamespace = 'archive'::regnamespace
                            and proname ~ '_\\d+_(insert|update|shorten|delete|truncate)$'
@@ -220,9 +220,9 @@ async fn a_policy_that_binds_the_owner_fails_the_write() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// What runs with the rights of the migrating role calls nothing that a caller put in its way.
+/// The checks run with the rights of the migrating role, and must not call functions of the caller's search_path.
 #[tokio::test]
-async fn the_search_path_of_the_caller_changes_nothing() -> Result<(), DbErr> {
+async fn search_path_of_the_caller_has_no_effect_on_the_checks() -> Result<(), DbErr> {
     let m = company().await;
     m.run(
         "create schema evil;

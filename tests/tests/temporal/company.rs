@@ -11,14 +11,14 @@ pub use sea_orm_archive_tests::sql::{Refusal, refusal};
 
 pub const FOREIGN_KEY: &str = "user_audit_department_id_changed_at_fkey";
 
-/// The history of the departments, as the examples have it.
+/// The history of the departments, as in the examples.
 pub fn department_history() -> HistoryTable {
     HistoryTable::new("department_history")
         .identity("department_id", "departments")
         .column(string_len("name", 100))
 }
 
-/// The audit needs the version of its department.
+/// The temporal foreign key from the audit to the history.
 pub fn audit() -> TemporalForeignKey {
     TemporalForeignKey::new("user_audit", ["department_id"])
         .at("changed_at")

@@ -1,11 +1,11 @@
-//! A statement may not take from a row the version that it refers to.
+//! Changes of the history: a statement that leaves a row without its version is refused.
 
 use sea_orm::{ConnectionTrait, DbErr, IsolationLevel, TransactionTrait};
 
 use crate::temporal::company::{FOREIGN_KEY, company, refusal};
 
 #[tokio::test]
-async fn ending_shortening_moving_and_deleting_are_refused() {
+async fn ending_moving_or_deleting_a_referenced_version_is_refused() {
     let m = company().await;
     let refusal = m
         .refused("update department_history set valid_to = '2024-03-15Z' where id = 2")
@@ -30,7 +30,7 @@ async fn ending_shortening_moving_and_deleting_are_refused() {
         "delete from department_history",
         "truncate department_history",
         "truncate department_history, departments",
-        "with gone as (delete from department_history where department_id = 1)
+        "with deleted as (delete from department_history where department_id = 1)
          insert into department_history (id, department_id, name, valid_from) values (9, 2, 'x', '2000-01-01Z')",
     ] {
         m.refused(sql).await;
@@ -41,7 +41,7 @@ async fn ending_shortening_moving_and_deleting_are_refused() {
 }
 
 #[tokio::test]
-async fn what_nobody_refers_to_may_end() {
+async fn unreferenced_time_of_a_version_can_be_removed() {
     let m = company().await;
     m.run(
         "update department_history set valid_to = '2024-04-01 00:00:01Z' where id = 2;
@@ -53,9 +53,10 @@ async fn what_nobody_refers_to_may_end() {
 }
 
 #[tokio::test]
-async fn the_boundary_between_two_versions_moves() {
+async fn boundary_between_two_versions_can_be_moved() {
     let m = company().await;
-    // Either order: the exclusion constraint looks at each row.
+    // In both directions. The version that is shortened comes first, since the exclusion constraint is checked for
+    // each row.
     m.run(
         "with shorter as (update department_history set valid_to = '2024-01-20Z' where id = 1 returning 1)
          update department_history set valid_from = '2024-01-20Z' from shorter where id = 2;
@@ -63,15 +64,15 @@ async fn the_boundary_between_two_versions_moves() {
          update department_history set valid_to = '2024-05-01Z' from later where id = 1",
     )
     .await;
-    // One version in place of two, and two in place of one.
+    // Two versions are replaced by one, and one by two.
     m.run(
-        "with gone as (delete from department_history where id = 1 returning 1)
-         update department_history set valid_from = '2024-01-01Z' from gone where id = 2;
+        "with deleted as (delete from department_history where id = 1 returning 1)
+         update department_history set valid_from = '2024-01-01Z' from deleted where id = 2;
          with ended as (update department_history set valid_to = '2024-02-10Z' where id = 2 returning 1)
          insert into department_history (id, department_id, name, valid_from) select 7, 1, 'new', '2024-02-10Z' from ended",
     )
     .await;
-    // A gap with a row in it is one too many.
+    // A gap that contains the time of a row is refused.
     m.violates(
         "with ended as (update department_history set valid_to = '2024-01-31Z' where id = 2 returning 1)
          update department_history set valid_from = '2024-02-20Z' from ended where id = 7",
@@ -80,7 +81,7 @@ async fn the_boundary_between_two_versions_moves() {
 }
 
 #[tokio::test]
-async fn versions_and_rows_may_go_together() {
+async fn versions_and_rows_can_be_moved_in_one_statement() {
     let m = company().await;
     m.run(
         "create table deleted_audit (like user_audit); create table deleted_history (like department_history);
@@ -97,7 +98,7 @@ async fn versions_and_rows_may_go_together() {
         m.one::<i64>("select count(*) from deleted_history").await,
         2
     );
-    // And come back together.
+    // They can be moved back in one statement.
     m.run(
         "with audit as (delete from deleted_audit returning *),
               history as (delete from deleted_history returning *),
@@ -113,7 +114,7 @@ async fn versions_and_rows_may_go_together() {
 }
 
 #[tokio::test]
-async fn deleting_the_identity_does_not_hide_the_rows() {
+async fn rows_are_checked_if_the_identity_is_deleted_too() {
     let m = company().await;
     m.violates(
         "with h as (delete from department_history where department_id = 1 returning 1)
@@ -123,7 +124,7 @@ async fn deleting_the_identity_does_not_hide_the_rows() {
 }
 
 #[tokio::test]
-async fn an_old_snapshot_may_not_end_a_version() -> Result<(), DbErr> {
+async fn ending_a_version_above_read_committed_is_refused() -> Result<(), DbErr> {
     let m = company().await;
     for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
         for sql in [
@@ -151,9 +152,9 @@ async fn an_old_snapshot_may_not_end_a_version() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Only what loses coverage looks at the audit, and it looks into the index.
+/// Only a change that shortens coverage reads the audit, and it uses the index.
 #[tokio::test]
-async fn the_reverse_look_up_has_an_index() {
+async fn index_for_the_reverse_lookup_is_created() {
     let m = company().await;
     assert_eq!(
         m.indexes("user_audit").await,

@@ -1,4 +1,4 @@
-//! Fixed interleavings: a row is written while the version that it needs goes.
+//! Races in fixed interleavings: a row is written while the version that it needs is removed.
 
 use sea_orm::{ConnectionTrait, DbErr, IsolationLevel, TransactionTrait};
 use sea_orm_archive_migration::{HistorySchema, TemporalForeignKey};
@@ -10,7 +10,7 @@ use crate::temporal::company::{FOREIGN_KEY, Refusal, audit, company, refusal};
 
 const INSERT: &str = "insert into user_audit values (3, 2, '2024-05-01Z')";
 
-/// What takes version 3 away from May 2024.
+/// Statements after which version 3 is no longer valid in May 2024.
 const ENDS: [&str; 4] = [
     "update department_history set valid_to = '2024-04-01Z' where id = 3",
     "update department_history set valid_from = '2024-06-01Z' where id = 3",
@@ -18,8 +18,8 @@ const ENDS: [&str; 4] = [
     "delete from department_history where id = 3",
 ];
 
-/// Every row has a version at its time.
-async fn holds(m: &Migrated) {
+/// Checks that every row has a version at its time.
+async fn assert_every_row_has_a_version(m: &Migrated) {
     let without: i64 = m
         .one(
             "select count(*) from user_audit as a where not exists (
@@ -45,7 +45,7 @@ async fn second_is_refused(m: &Migrated, first: &'static str, second: &'static s
     assert_violates(&refusal(done));
 }
 
-/// The second statement waits for the first, which is rolled back or is no hindrance.
+/// The second statement waits for the first, and succeeds after it.
 async fn second_succeeds(m: &Migrated, first: &'static str, commits: bool, second: &'static str) {
     let (_, done) = race! { m.database;
         early holds |txn| txn.execute_unprepared(first);
@@ -56,52 +56,52 @@ async fn second_succeeds(m: &Migrated, first: &'static str, commits: bool, secon
 }
 
 #[tokio::test]
-async fn a_row_is_written_first() {
+async fn end_of_a_version_after_the_insert_of_a_row_is_refused() {
     for end in ENDS {
         let m = company().await;
         second_is_refused(&m, INSERT, end).await;
-        holds(&m).await;
+        assert_every_row_has_a_version(&m).await;
     }
 }
 
 #[tokio::test]
-async fn a_row_is_written_first_and_taken_back() {
+async fn end_of_a_version_after_a_rolled_back_insert_succeeds() {
     let m = company().await;
     second_succeeds(&m, INSERT, false, ENDS[0]).await;
 }
 
 #[tokio::test]
-async fn a_version_goes_first() {
+async fn insert_of_a_row_after_the_end_of_its_version_is_refused() {
     for end in ENDS {
         let m = company().await;
         second_is_refused(&m, end, INSERT).await;
-        holds(&m).await;
+        assert_every_row_has_a_version(&m).await;
     }
 }
 
 #[tokio::test]
-async fn a_version_goes_first_and_comes_back() {
+async fn insert_of_a_row_after_a_rolled_back_end_succeeds() {
     let m = company().await;
     second_succeeds(&m, ENDS[3], false, INSERT).await;
-    holds(&m).await;
+    assert_every_row_has_a_version(&m).await;
 }
 
-/// The row is moved into the time that goes, and not inserted.
+/// The row is updated, not inserted, to the time that is removed.
 #[tokio::test]
-async fn a_row_is_moved() {
+async fn update_of_a_row_and_end_of_its_version_exclude_each_other() {
     let update =
         "update user_audit set department_id = 2, changed_at = '2024-05-01Z' where audit_id = 1";
     second_is_refused(&company().await, update, ENDS[0]).await;
 
     let m = company().await;
     second_is_refused(&m, ENDS[0], update).await;
-    holds(&m).await;
+    assert_every_row_has_a_version(&m).await;
 }
 
-/// The version is committed away between the snapshot of the writer and its look at the version: the
-/// writer must not see what its snapshot shows.
+/// Race: the version ends after the snapshot of the writer was taken. The writer must not use the version that its
+/// snapshot shows.
 #[tokio::test]
-async fn an_old_snapshot_writes_after_the_version_went() {
+async fn insert_under_an_old_snapshot_after_the_end_is_a_serialization_failure() {
     for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
         for end in ENDS {
             let m = company().await;
@@ -111,13 +111,13 @@ async fn an_old_snapshot_writes_after_the_version_went() {
             let refusal = refusal(writing.execute_unprepared(INSERT).await);
             assert_eq!(refusal.code, "40001", "{end}");
             writing.rollback().await.unwrap();
-            holds(&m).await;
+            assert_every_row_has_a_version(&m).await;
         }
     }
 }
 
 #[tokio::test]
-async fn an_old_snapshot_waits_for_the_version_that_goes() {
+async fn insert_under_an_old_snapshot_that_waited_for_the_end_is_a_serialization_failure() {
     for end in ENDS {
         let m = company().await;
         let (_, _, written) = race! { m.database;
@@ -127,12 +127,12 @@ async fn an_old_snapshot_waits_for_the_version_that_goes() {
             ender commits;
         };
         assert_eq!(refusal(written).code, "40001", "{end}");
-        holds(&m).await;
+        assert_every_row_has_a_version(&m).await;
     }
 }
 
 #[tokio::test]
-async fn an_old_snapshot_wrote_first() {
+async fn end_after_an_insert_at_repeatable_read_is_refused() {
     for end in ENDS {
         let m = company().await;
         let (_, ended) = race! { m.database;
@@ -141,25 +141,25 @@ async fn an_old_snapshot_wrote_first() {
             writer commits;
         };
         assert_violates(&refusal(ended));
-        holds(&m).await;
+        assert_every_row_has_a_version(&m).await;
     }
 }
 
-/// The period of a row is covered by two versions, of which either may go.
+/// Race: the period of a row is covered by two versions, and one of them is deleted.
 #[tokio::test]
-async fn a_period_is_written_while_a_part_of_it_goes() {
+async fn insert_of_a_period_after_the_delete_of_a_part_is_refused() {
     for (level, code) in [
         (IsolationLevel::ReadCommitted, "23503"),
         (IsolationLevel::RepeatableRead, "40001"),
     ] {
-        for gone in [1, 2] {
+        for deleted in [1, 2] {
             let m = company().await;
             m.run("delete from user_audit; create table posts (id int primary key, dep int, starts timestamptz, ends timestamptz)").await;
             let key = TemporalForeignKey::new("posts", ["dep"])
                 .during("starts", "ends")
                 .references("department_history");
             m.manager().create_temporal_foreign_key(key).await.unwrap();
-            let delete = format!("delete from department_history where id = {gone}");
+            let delete = format!("delete from department_history where id = {deleted}");
             let insert = "insert into posts values (1, 1, '2024-02-01Z', '2024-04-01Z')";
             let (_, _, written) = race! { m.database;
                 writer holds at level => |txn| txn.execute_unprepared("select * from posts");
@@ -172,22 +172,22 @@ async fn a_period_is_written_while_a_part_of_it_goes() {
     }
 }
 
-/// Each of two statements leaves the row covered by the version that the other one takes away.
+/// Race: each of two statements leaves the row covered by the version that the other one removes.
 #[tokio::test]
-async fn two_ends_at_once() {
+async fn second_of_two_ends_that_remove_all_coverage_is_refused() {
     let m = company().await;
     m.run("delete from user_audit where audit_id = 1").await;
-    // Version 1 takes the time over from version 2, which ends no sooner for it.
+    // Version 1 is extended to the time of version 2, which is shortened.
     let takes_over = "with later as (update department_history set valid_from = '2024-05-01Z' where id = 2 returning 1)
         update department_history set valid_to = '2024-05-01Z' from later where id = 1";
     let delete = "delete from department_history where id = 1";
     second_is_refused(&m, takes_over, delete).await;
-    holds(&m).await;
+    assert_every_row_has_a_version(&m).await;
 }
 
-/// Two ends of different versions of one identity wait for each other and both succeed.
+/// Race: two ends of different versions of one identity wait for each other, and both succeed.
 #[tokio::test]
-async fn two_ends_that_nobody_minds() {
+async fn two_ends_of_unreferenced_versions_succeed() {
     let m = company().await;
     m.run("delete from user_audit").await;
     let [one, other] = [
@@ -197,9 +197,9 @@ async fn two_ends_that_nobody_minds() {
     second_succeeds(&m, one, true, other).await;
 }
 
-/// Rows of the same identities do not wait for each other.
+/// Inserts of rows of the same identities do not wait for each other.
 #[tokio::test]
-async fn two_rows_at_once() {
+async fn inserts_of_rows_of_one_identity_do_not_wait() {
     let m = company().await;
     let first = m.db.begin().await.unwrap();
     run(&first, INSERT).await;
@@ -209,13 +209,13 @@ async fn two_rows_at_once() {
     let inserting = second.start(async move { db.execute_unprepared(both).await });
     inserting.finish().await.unwrap();
     first.commit().await.unwrap();
-    holds(&m).await;
+    assert_every_row_has_a_version(&m).await;
 }
 
-/// The identities are locked in the order of their key, whatever the order of the rows: who waits for
-/// the second holds the first.
+/// Identities are locked in the order of their keys, whatever the order of the rows: a session that waits for the second
+/// holds the first.
 #[tokio::test]
-async fn identities_are_locked_in_the_order_of_their_key() {
+async fn identities_are_locked_in_the_order_of_their_keys() {
     for (sql, lock) in [
         (
             "insert into user_audit values (4, 2, '2024-05-01Z'), (5, 1, '2024-05-01Z')",
@@ -242,33 +242,33 @@ async fn identities_are_locked_in_the_order_of_their_key() {
     }
 }
 
-/// A truncate waits for whoever has looked at a version, and then sees the row.
+/// Race: a TRUNCATE waits for a session that has read a version, and then sees its row.
 #[tokio::test]
-async fn the_history_is_truncated() {
+async fn truncate_and_insert_exclude_each_other() {
     let m = company().await;
     m.run("delete from user_audit").await;
     second_is_refused(&m, INSERT, "truncate department_history").await;
 
     m.run("delete from user_audit").await;
     second_is_refused(&m, "truncate department_history", INSERT).await;
-    holds(&m).await;
+    assert_every_row_has_a_version(&m).await;
 }
 
-/// The identity goes with its versions: a row that waited finds neither.
+/// Race: the identity is deleted with its versions. A row that waited finds neither.
 #[tokio::test]
-async fn the_identity_goes_with_its_versions() {
-    let gone = "with h as (delete from department_history where department_id = 2 returning 1)
+async fn delete_of_an_identity_and_insert_exclude_each_other() {
+    let delete = "with h as (delete from department_history where department_id = 2 returning 1)
                 delete from departments where id = 2";
-    second_is_refused(&company().await, gone, INSERT).await;
+    second_is_refused(&company().await, delete, INSERT).await;
 
     let m = company().await;
-    second_is_refused(&m, INSERT, gone).await;
-    holds(&m).await;
+    second_is_refused(&m, INSERT, delete).await;
+    assert_every_row_has_a_version(&m).await;
 }
 
-/// A row is written while the foreign key is created: it is checked with the others.
+/// Race: a row is inserted while the foreign key is created. It is checked with the existing rows.
 #[tokio::test]
-async fn a_row_is_written_while_the_foreign_key_is_created() {
+async fn row_inserted_while_the_key_is_created_is_checked() {
     let m = company().await;
     m.manager()
         .drop_temporal_foreign_key("user_audit", FOREIGN_KEY)

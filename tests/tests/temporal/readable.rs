@@ -6,7 +6,7 @@ use sea_orm_archive_migration::{HistorySchema, TemporalForeignKey};
 use crate::migration::database::Migrated;
 use crate::temporal::company::{Refusal, company, refusal};
 
-/// What the database refuses; its text names table and constraint, and its code is that of a foreign key.
+/// Runs a statement that the temporal foreign key must refuse. The error names table and constraint.
 async fn refused(db: &DatabaseConnection, sql: &str) -> Refusal {
     let done = db.execute_unprepared(sql).await;
     assert!(done.is_err(), "it was not refused: {sql}");
@@ -46,7 +46,7 @@ fn shows(refusal: &Refusal) {
 
 const END: &str = "update department_history set valid_to = '2024-03-15Z' where id = 2";
 
-/// A role that may change the history and knows nothing of the audit.
+/// A role that may change the history, but has no rights on the audit, except those in `more`.
 async fn historian(more: &str) -> (Migrated, DatabaseConnection) {
     let m = company().await;
     let role = m.database.role("historian").await;
@@ -102,7 +102,7 @@ async fn role_under_policies_is_shown_no_row() {
 async fn writer_of_rows_that_it_may_not_read_is_shown_none() {
     let write = "grant insert, update (changed_at) on user_audit to {role}";
     let (_m, db) = historian(write).await;
-    // An UPDATE without WHERE reads nothing, and the error would tell the key of a row.
+    // An UPDATE without WHERE needs no SELECT, and the error would show the key of a row.
     for sql in [
         "update user_audit set changed_at = '1999-01-01Z'",
         "insert into user_audit values (3, 1, '1999-01-01Z')",
@@ -111,7 +111,7 @@ async fn writer_of_rows_that_it_may_not_read_is_shown_none() {
     }
 }
 
-/// A function of the table's owner acts for its caller, who gets the error.
+/// The caller of a SECURITY DEFINER function of the owner gets the error.
 #[tokio::test]
 async fn caller_of_a_definers_function_is_shown_no_row() {
     let function = format!(
@@ -122,7 +122,7 @@ async fn caller_of_a_definers_function_is_shown_no_row() {
     hides(&refused(&db, sql).await, sql);
 }
 
-/// The error is written by the owner of the function: a cast of somebody else's type would run as that.
+/// The error is written as the owner of the function: a cast of another role's type would run as that owner.
 #[tokio::test]
 async fn error_runs_no_cast_of_a_columns_type() {
     let m = company().await;

@@ -1,4 +1,4 @@
-//! What is created and registered goes again.
+//! Temporal foreign keys are registered, found after renames, and dropped.
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, TemporalForeignKey};
@@ -11,7 +11,7 @@ const OURS: &str = "select count(*) from pg_proc where pronamespace = 'archive':
     and proname not in ('follow_key', 'mark_deleted')";
 
 #[tokio::test]
-async fn it_may_be_created_twice_and_dropped_twice() -> Result<(), DbErr> {
+async fn temporal_foreign_key_can_be_created_and_dropped_repeatedly() -> Result<(), DbErr> {
     let m = company().await;
     for _ in 0..2 {
         for _ in 0..2 {
@@ -43,9 +43,9 @@ async fn it_may_be_created_twice_and_dropped_twice() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Whoever could run them on a table of his own would read what he may not.
+/// A role that could run them on its own table would read rows that it may not read.
 #[tokio::test]
-async fn nobody_else_may_run_the_functions() -> Result<(), DbErr> {
+async fn trigger_functions_cannot_be_run_by_other_roles() -> Result<(), DbErr> {
     let m = company().await;
     let role = m.database.role("web").await;
     m.manager().grant_archive(role.clone()).await?;
@@ -58,7 +58,7 @@ async fn nobody_else_may_run_the_functions() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn another_one_of_the_same_name_is_refused() -> Result<(), DbErr> {
+async fn different_key_of_the_same_name_is_refused() -> Result<(), DbErr> {
     let m = company().await;
     m.run("alter table user_audit add until timestamptz").await;
     let other = TemporalForeignKey::new("user_audit", ["department_id"])
@@ -70,7 +70,7 @@ async fn another_one_of_the_same_name_is_refused() -> Result<(), DbErr> {
             .await,
     );
     assert_mentions(&error, &["user_audit", FOREIGN_KEY, ".name("]);
-    // Two of one table, and two of one name.
+    // Two keys of one table, and two keys of one name.
     m.run("delete from user_audit where audit_id = 1").await;
     m.manager().create_temporal_foreign_key(other).await?;
     m.run("create table visits (id int primary key, dep int, at timestamptz)")
@@ -93,7 +93,7 @@ async fn another_one_of_the_same_name_is_refused() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_history_that_is_referred_to_stays() -> Result<(), DbErr> {
+async fn referenced_history_is_not_dropped() -> Result<(), DbErr> {
     let m = company().await;
     let error = refused(m.manager().drop_history_table("department_history").await);
     assert_mentions(
@@ -127,9 +127,9 @@ async fn a_history_that_is_referred_to_stays() -> Result<(), DbErr> {
         .await
 }
 
-/// A child that is dropped by plain SQL takes its foreign key along, as with any other.
+/// A child table that is dropped with plain SQL no longer has a foreign key, as with any foreign key.
 #[tokio::test]
-async fn a_child_that_is_gone_needs_nothing() -> Result<(), DbErr> {
+async fn key_of_a_dropped_child_table_is_dropped() -> Result<(), DbErr> {
     let m = company().await;
     m.run("drop table user_audit; delete from department_history where id = 2; truncate department_history").await;
     m.manager().install_archive().await?;
@@ -138,7 +138,7 @@ async fn a_child_that_is_gone_needs_nothing() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn tables_that_are_renamed_are_found_again() -> Result<(), DbErr> {
+async fn renamed_tables_are_found() -> Result<(), DbErr> {
     let m = company().await;
     m.run("alter table user_audit rename to audit; alter table department_history rename to names")
         .await;
@@ -221,9 +221,9 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// `fresh` drops the tables and says no word to the register.
+/// `fresh` drops the tables without the migration helpers, so the registrations stay.
 #[tokio::test]
-async fn up_down_and_fresh_twice_in_a_row_by_an_ordinary_role() -> Result<(), DbErr> {
+async fn up_down_and_fresh_can_be_repeated_by_an_ordinary_role() -> Result<(), DbErr> {
     let m = Migrated::empty().await;
     let role = m.database.role("migrator").await;
     m.run(&format!(

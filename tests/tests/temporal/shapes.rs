@@ -1,4 +1,4 @@
-//! Periods, days, several columns, partitions, corrections, and names of any spelling.
+//! Periods, days, composite identities, partitions, corrections, and names that need quoting.
 
 use sea_orm::DbErr;
 use sea_orm_archive_migration::{HistorySchema, HistoryTable, TemporalForeignKey};
@@ -7,7 +7,7 @@ use crate::migration::database::{Migrated, assert_mentions, refused};
 use crate::temporal::company::{company, department_history};
 
 #[tokio::test]
-async fn a_period_is_covered_without_a_gap() -> Result<(), DbErr> {
+async fn period_of_a_row_must_be_covered_without_a_gap() -> Result<(), DbErr> {
     let m = company().await;
     m.run(
         "insert into department_history (id, department_id, name, valid_from, valid_to) values
@@ -74,7 +74,7 @@ async fn a_period_is_covered_without_a_gap() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn days_and_a_key_of_several_columns_and_odd_names() -> Result<(), DbErr> {
+async fn days_composite_identity_and_names_that_need_quoting() -> Result<(), DbErr> {
     let m = Migrated::with(
         r#"create schema "My {child}"; create schema "other's";
            create table "My {child}"."$archive$" (tenant int, "the ""key""" text, primary key (tenant, "the ""key"""));
@@ -143,7 +143,7 @@ async fn days_and_a_key_of_several_columns_and_odd_names() -> Result<(), DbErr> 
 }
 
 #[tokio::test]
-async fn every_partition_is_checked_and_those_of_tomorrow_too() -> Result<(), DbErr> {
+async fn existing_and_new_partitions_are_checked() -> Result<(), DbErr> {
     let m = company().await;
     m.run(
         "create table visits (id int, dep int, at timestamptz, primary key (id, at)) partition by range (at);
@@ -196,7 +196,7 @@ async fn every_partition_is_checked_and_those_of_tomorrow_too() -> Result<(), Db
 }
 
 #[tokio::test]
-async fn a_corrected_version_counts_for_nothing() -> Result<(), DbErr> {
+async fn superseded_version_does_not_cover_a_row() -> Result<(), DbErr> {
     let m = company().await;
     m.run("create table units (id int primary key); insert into units values (1); create table notes (id int primary key, unit int, at timestamptz)").await;
     m.manager()
@@ -239,13 +239,13 @@ async fn a_corrected_version_counts_for_nothing() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn types_must_be_the_same_on_both_sides() -> Result<(), DbErr> {
+async fn columns_of_other_types_are_refused() -> Result<(), DbErr> {
     let m = company().await;
     m.run("create table t (id int primary key, dep int, big bigint, day date, plain timestamp, at timestamptz)").await;
     let key = |column: &str| {
         TemporalForeignKey::new("t", [column.to_owned()]).references("department_history")
     };
-    for (foreign_key, says) in [
+    for (foreign_key, expected) in [
         (key("dep").at("day"), "\"day\" is date"),
         (key("dep").at("plain"), "\"plain\" is timestamp without"),
         (key("dep").during("at", "day"), "\"day\" is date"),
@@ -273,15 +273,15 @@ async fn types_must_be_the_same_on_both_sides() -> Result<(), DbErr> {
     ] {
         assert_mentions(
             &refused(m.manager().create_temporal_foreign_key(foreign_key).await),
-            &[says],
+            &[expected],
         );
     }
     Ok(())
 }
 
-/// The versions of a team refer to those of its department: a history is a child as any other.
+/// The versions of a team refer to those of its department: a history can be a child table.
 #[tokio::test]
-async fn a_history_may_refer_to_a_history() -> Result<(), DbErr> {
+async fn history_can_refer_to_a_history() -> Result<(), DbErr> {
     let m = company().await;
     m.run("create table teams (id int primary key); insert into teams values (1)")
         .await;

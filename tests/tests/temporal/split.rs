@@ -1,4 +1,4 @@
-//! A table of current values becomes identities and their history, and back.
+//! `split_into_history` turns a table of current values into identities and a history; `unsplit_history` reverts that.
 
 use sea_orm::DbErr;
 use sea_orm_archive_migration::{
@@ -22,7 +22,7 @@ fn split() -> HistorySplit {
 }
 
 #[tokio::test]
-async fn values_move_and_come_back() -> Result<(), DbErr> {
+async fn split_and_unsplit_preserve_all_values() -> Result<(), DbErr> {
     let m = Migrated::with(DEPARTMENTS).await;
     let before = m.columns("departments").await;
     for _ in 0..2 {
@@ -80,7 +80,7 @@ async fn values_move_and_come_back() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn versions_start_now_or_when_it_is_said() -> Result<(), DbErr> {
+async fn versions_start_now_or_at_the_given_time() -> Result<(), DbErr> {
     let m = Migrated::with(DEPARTMENTS).await;
     let history =
         || HistoryTable::new("department_history").identity("department_id", "departments");
@@ -109,7 +109,7 @@ fn chrono_date() -> sea_orm::prelude::Date {
 }
 
 #[tokio::test]
-async fn a_start_that_is_not_known_names_the_row() -> Result<(), DbErr> {
+async fn row_without_a_start_is_refused_and_named() -> Result<(), DbErr> {
     let m = Migrated::with(DEPARTMENTS).await;
     for start in ["null", "'infinity'"] {
         m.run(&format!(
@@ -132,9 +132,9 @@ async fn a_start_that_is_not_known_names_the_row() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn what_needs_the_columns_is_named() -> Result<(), DbErr> {
+async fn objects_that_depend_on_the_columns_are_named() -> Result<(), DbErr> {
     let m = Migrated::with(DEPARTMENTS).await;
-    for (create, drop, says) in [
+    for (create, drop, expected) in [
         (
             "create view names as select name from departments",
             "drop view names",
@@ -182,7 +182,7 @@ async fn what_needs_the_columns_is_named() -> Result<(), DbErr> {
         );
         m.run(&create).await;
         let error = refused(m.manager().split_into_history(split()).await);
-        assert_mentions(&error, &["public.departments", says, "drop it first"]);
+        assert_mentions(&error, &["public.departments", expected, "drop it first"]);
         m.run(drop).await;
     }
     m.manager().split_into_history(split()).await
@@ -192,7 +192,7 @@ async fn what_needs_the_columns_is_named() -> Result<(), DbErr> {
 async fn columns_that_cannot_move_are_refused() -> Result<(), DbErr> {
     let m = Migrated::with(DEPARTMENTS).await;
     m.run("alter table departments add g int generated always as (1) stored, add i int generated always as identity").await;
-    for (columns, says) in [
+    for (columns, expected) in [
         (vec![], ".columns("),
         (vec!["id"], "primary key"),
         (vec!["none"], "no column \"none\""),
@@ -204,7 +204,7 @@ async fn columns_that_cannot_move_are_refused() -> Result<(), DbErr> {
                 .columns(columns);
         assert_mentions(
             &refused(m.manager().split_into_history(split).await),
-            &[says],
+            &[expected],
         );
     }
     m.run("create table department_history (id int)").await;
@@ -220,7 +220,7 @@ async fn columns_that_cannot_move_are_refused() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_history_that_would_be_lost_is_not_put_back() -> Result<(), DbErr> {
+async fn unsplit_of_a_history_with_ended_versions_is_refused() -> Result<(), DbErr> {
     let m = Migrated::with(DEPARTMENTS).await;
     m.manager().split_into_history(split()).await?;
     m.run(
@@ -272,7 +272,7 @@ async fn a_history_that_would_be_lost_is_not_put_back() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// What became of the departments and their history: a migration that is refused changes neither.
+/// The columns and rows of the departments and their history; a refused migration changes neither.
 async fn everything(m: &Migrated) -> Vec<String> {
     let mut all = m.columns("departments").await;
     for table in ["departments", "department_history"] {
@@ -283,7 +283,7 @@ async fn everything(m: &Migrated) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn values_that_did_not_come_from_there_are_not_lost() -> Result<(), DbErr> {
+async fn unsplit_that_would_lose_other_columns_is_refused() -> Result<(), DbErr> {
     let m = Migrated::with(DEPARTMENTS).await;
     let history = HistoryTable::new("department_history")
         .identity("department_id", "departments")
@@ -327,7 +327,7 @@ async fn values_that_did_not_come_from_there_are_not_lost() -> Result<(), DbErr>
 }
 
 #[tokio::test]
-async fn a_version_that_was_corrected_is_not_lost() -> Result<(), DbErr> {
+async fn unsplit_of_a_history_with_corrected_versions_is_refused() -> Result<(), DbErr> {
     let m = Migrated::with(DEPARTMENTS).await;
     let history = HistoryTable::new("department_history")
         .identity("department_id", "departments")
@@ -349,7 +349,7 @@ async fn a_version_that_was_corrected_is_not_lost() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_trigger_does_not_keep_values_from_coming_back() -> Result<(), DbErr> {
+async fn trigger_that_changes_unsplit_values_is_refused() -> Result<(), DbErr> {
     let m = Migrated::with(DEPARTMENTS).await;
     m.run("alter table departments add column notes json; update departments set notes = '{\"a\":  1}'")
         .await;
@@ -358,7 +358,7 @@ async fn a_trigger_does_not_keep_values_from_coming_back() -> Result<(), DbErr> 
         .await?;
     let before_update = "create trigger t before update on departments";
     let after_update = "create trigger t after update on departments";
-    // It is asked at the end of the transaction, when the history would be gone.
+    // It fires at the end of the transaction, after the history was dropped.
     let deferred =
         "create constraint trigger t after update on departments deferrable initially deferred";
     for (trigger, body) in [
@@ -410,9 +410,9 @@ async fn a_trigger_does_not_keep_values_from_coming_back() -> Result<(), DbErr> 
     Ok(())
 }
 
-/// Without tenancy, with which the log follows anyway.
+/// Without tenancy; with it the log follows anyway.
 #[tokio::test]
-async fn the_log_follows_an_audited_table_that_is_split_and_put_together() -> Result<(), DbErr> {
+async fn log_follows_a_split_and_unsplit_table() -> Result<(), DbErr> {
     let m = Migrated::with(DEPARTMENTS).await;
     m.manager().install_audit().await?;
     m.manager().audit_table("departments").await?;
@@ -422,7 +422,7 @@ async fn the_log_follows_an_audited_table_that_is_split_and_put_together() -> Re
     assert_eq!(sea_orm_archive::check(&m.db).await.unwrap(), []);
     m.run("update departments set name = 'R & D' where id = 1")
         .await;
-    let told = "select new->>'name' from archive.audit_entry where operation = 'UPDATE'";
-    assert_eq!(m.all::<String>(told).await.last().unwrap(), "R & D");
+    let names = "select new->>'name' from archive.audit_entry where operation = 'UPDATE'";
+    assert_eq!(m.all::<String>(names).await.last().unwrap(), "R & D");
     Ok(())
 }

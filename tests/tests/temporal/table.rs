@@ -1,4 +1,4 @@
-//! Creating and dropping a history.
+//! Creating and dropping history tables.
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable};
@@ -21,7 +21,7 @@ async fn departments() -> Migrated {
 }
 
 #[tokio::test]
-async fn one_definition_makes_the_whole_table_and_may_run_again() -> Result<(), DbErr> {
+async fn definition_creates_the_whole_table_and_can_run_again() -> Result<(), DbErr> {
     let m = departments().await;
     for _ in 0..2 {
         for _ in 0..2 {
@@ -75,7 +75,7 @@ async fn one_definition_makes_the_whole_table_and_may_run_again() -> Result<(), 
 }
 
 #[tokio::test]
-async fn each_constraint_refuses_what_it_should() -> Result<(), DbErr> {
+async fn constraints_refuse_invalid_versions() -> Result<(), DbErr> {
     let m = departments().await;
     m.manager()
         .create_history_table(department_history())
@@ -133,7 +133,7 @@ async fn each_constraint_refuses_what_it_should() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_bitemporal_history_keeps_what_was_corrected() -> Result<(), DbErr> {
+async fn bitemporal_history_allows_superseded_versions_to_overlap() -> Result<(), DbErr> {
     let m = departments().await;
     for _ in 0..2 {
         m.manager()
@@ -182,12 +182,12 @@ async fn a_bitemporal_history_keeps_what_was_corrected() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// The indexes of a history that have all of its versions.
+/// The indexes of a history that contain all of its versions.
 const WHOLE: &str = "select indexrelid::regclass::text from pg_index
     where indrelid = 'department_history'::regclass and indpred is null order by 1";
 
 #[tokio::test]
-async fn what_was_known_is_found_by_an_index() -> Result<(), DbErr> {
+async fn read_as_known_at_a_time_uses_an_index() -> Result<(), DbErr> {
     let m = departments().await;
     let bitemporal = || department_history().bitemporal();
     let ours = ["department_history_known_idx", "department_history_pkey"];
@@ -226,25 +226,25 @@ async fn what_was_known_is_found_by_an_index() -> Result<(), DbErr> {
         .join(" ");
     assert_mentions(&plan, &["department_history_known_idx"]);
 
-    // A table that lacks it gets it; one that has another of these columns is left alone.
+    // The index is added if it is missing, and not if another index has these columns.
     m.run("drop index department_history_known_idx").await;
     m.manager().create_history_table(bitemporal()).await?;
     assert_eq!(m.all::<String>(WHOLE).await, ours);
     m.run(
         "drop index department_history_known_idx;
-         create index by_hand on department_history (department_id, valid_from, recorded_from)",
+         create index other_index on department_history (department_id, valid_from, recorded_from)",
     )
     .await;
     m.manager().create_history_table(bitemporal()).await?;
     assert_eq!(
         m.all::<String>(WHOLE).await,
-        ["by_hand", "department_history_pkey"]
+        ["department_history_pkey", "other_index"]
     );
     Ok(())
 }
 
 #[tokio::test]
-async fn days_other_names_and_a_key_of_several_columns() -> Result<(), DbErr> {
+async fn days_composite_identity_and_other_column_names() -> Result<(), DbErr> {
     let m = Migrated::with(
         r#"create schema "My Shop";
            create domain "My Shop".code as text;
@@ -292,7 +292,7 @@ async fn days_other_names_and_a_key_of_several_columns() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn long_names_get_constraints_of_their_own() -> Result<(), DbErr> {
+async fn long_table_names_get_different_constraint_names() -> Result<(), DbErr> {
     let m = departments().await;
     for n in 1..=2 {
         let name = format!("{}{n}", "t".repeat(60));
@@ -319,7 +319,7 @@ async fn long_names_get_constraints_of_their_own() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_said() -> Result<(), DbErr> {
+async fn missing_install_identity_or_table_is_reported() -> Result<(), DbErr> {
     let m = Migrated::empty().await;
     m.run("create table departments (id serial primary key); create table rows (id int)")
         .await;
@@ -327,7 +327,7 @@ async fn what_is_missing_is_said() -> Result<(), DbErr> {
     assert_mentions(&error, &["not installed", "install_archive"]);
     m.manager().drop_history_table("department_history").await?;
     m.manager().install_archive().await?;
-    for (history, says) in [
+    for (history, expected) in [
         (HistoryTable::new("h"), ".identity("),
         (
             HistoryTable::new("h").identity("row_id", "rows"),
@@ -344,7 +344,7 @@ async fn what_is_missing_is_said() -> Result<(), DbErr> {
     ] {
         assert_mentions(
             &refused(m.manager().create_history_table(history).await),
-            &[says],
+            &[expected],
         );
     }
     assert!(!m.exists("h").await);
@@ -354,7 +354,7 @@ async fn what_is_missing_is_said() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn without_the_right_to_create_the_extension_the_error_says_what_to_ask_for()
+async fn missing_right_to_create_the_extension_is_reported_with_the_statement_to_run()
 -> Result<(), DbErr> {
     let m = departments().await;
     let role = m.database.role("migrator").await;
@@ -386,7 +386,7 @@ async fn without_the_right_to_create_the_extension_the_error_says_what_to_ask_fo
 }
 
 #[tokio::test]
-async fn a_view_keeps_the_history_from_being_dropped() -> Result<(), DbErr> {
+async fn view_on_a_history_blocks_its_drop() -> Result<(), DbErr> {
     let m = departments().await;
     m.manager()
         .create_history_table(department_history())

@@ -1,4 +1,4 @@
-//! How calls behave: who and why, what is told, and transactions of the caller's.
+//! Calls: actor and reason, errors, and transactions of the caller.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +35,7 @@ async fn post_1(db: &DatabaseConnection) -> post::Model {
 }
 
 #[tokio::test]
-async fn who_when_and_why() {
+async fn actor_reason_and_metadata_are_stored() {
     let blog = blog().await;
     let db = blog.connect().await;
     let metadata = serde_json::json!({ "ticket": [1, null] });
@@ -73,7 +73,7 @@ async fn who_when_and_why() {
         .unwrap();
     assert_eq!(restored.archival.restored_by.as_deref(), Some("8"));
     assert!(restored.archival.restored_at > Some(archival.archived_at));
-    // And without any of it.
+    // All of them are optional.
     let archival = post_1(&db).await.archive(&db).await.unwrap();
     assert_eq!(
         (archival.archived_by, archival.reason, archival.metadata),
@@ -81,9 +81,9 @@ async fn who_when_and_why() {
     );
 }
 
-/// Comments that went below a post, and rows of posts that were restored, are not in the list.
+/// Comments that were archived with a post, and restored posts, are not in the list.
 #[tokio::test]
-async fn the_deleted_list_has_roots_with_their_archivals_newest_first() {
+async fn find_deleted_roots_returns_roots_with_their_archivals_newest_first() {
     let blog = blog().await;
     let db = blog.connect().await;
     run(
@@ -134,10 +134,9 @@ async fn the_deleted_list_has_roots_with_their_archivals_newest_first() {
     assert_eq!(posts.len(), 1);
 }
 
-/// One each: an archive and a restore are one round trip, and what they ask the server to run does
-/// not depend on the rows either.
+/// An archive and a restore are one statement each, whatever the number of rows.
 #[tokio::test]
-async fn as_many_statements_for_many_rows_as_for_few() {
+async fn archive_and_restore_send_one_statement_each() {
     let blog = blog().await;
     let mut db = blog.connect().await;
     run(
@@ -151,8 +150,8 @@ async fn as_many_statements_for_many_rows_as_for_few() {
     db.set_metric_callback(move |_| {
         counter.fetch_add(1, Ordering::Relaxed);
     });
-    // The first round makes the plan; from then on it is cached. Other tests of this binary put the plans of their databases
-    // in front of it, so the fewest of many rounds count.
+    // The first round caches the plan. Other tests of this binary replace it with plans of their databases, so the
+    // minimum of many rounds counts.
     for id in [1, 2] {
         let mut fewest = (usize::MAX, usize::MAX);
         for _ in 0..200 {
@@ -171,7 +170,7 @@ async fn as_many_statements_for_many_rows_as_for_few() {
 }
 
 #[tokio::test]
-async fn what_is_not_there() {
+async fn calls_on_missing_or_already_moved_rows_report_why() {
     let blog = blog().await;
     let db = blog.connect().await;
     let error = post::Entity::archive_by_id(99).exec(&db).await.unwrap_err();
@@ -231,9 +230,9 @@ async fn what_is_not_there() {
     assert_eq!(none, []);
 }
 
-/// A comment deleted before its post stays deleted when the post comes back.
+/// A comment archived before its post stays archived when the post is restored.
 #[tokio::test]
-async fn an_earlier_deletion_is_not_undone() {
+async fn restore_does_not_restore_rows_archived_before() {
     let blog = blog().await;
     let db = blog.connect().await;
     let before = contents(&db).await;
@@ -246,10 +245,10 @@ async fn an_earlier_deletion_is_not_undone() {
     assert_eq!(contents(&db).await, before);
 }
 
-/// In a transaction of the caller's the work is a savepoint: it goes with the transaction, and its
-/// errors leave that usable.
+/// In a transaction of the caller a call is a savepoint: it is rolled back with the transaction, and errors leave the
+/// transaction usable.
 #[tokio::test]
-async fn in_a_transaction_of_the_callers() {
+async fn errors_leave_the_callers_transaction_usable() {
     let blog = blog().await;
     let db = blog.connect().await;
     let before = contents(&db).await;
@@ -283,9 +282,9 @@ async fn in_a_transaction_of_the_callers() {
     assert_eq!(count(&db, "deleted_posts", "true").await, 1);
 }
 
-/// A role that owns nothing, with what it takes to delete and what `grant_archive` gives.
+/// A role that owns no table, with the rights on the tables and those of `grant_archive`.
 #[tokio::test]
-async fn an_ordinary_role() {
+async fn ordinary_role_can_archive_and_restore() {
     let blog = blog().await;
     let owner = blog.connect().await;
     let role = blog.role("web").await;
@@ -305,9 +304,9 @@ async fn an_ordinary_role() {
     assert_eq!(contents(&owner).await, before);
 }
 
-/// Two databases with the same entities, in turn: a plan of one is never used in the other.
+/// Two databases with the same entities: a plan of one is never used in the other.
 #[tokio::test]
-async fn two_databases_in_one_process() {
+async fn plans_of_two_databases_in_one_process_are_separate() {
     let (one, two) = (blog().await, blog().await);
     let (first, second) = (one.connect().await, two.connect().await);
     run(
@@ -326,9 +325,9 @@ async fn two_databases_in_one_process() {
     }
 }
 
-/// One statement, whatever the number of rows: no BEGIN, no COMMIT, no row through the client.
+/// One statement, whatever the number of rows: no BEGIN, no COMMIT, and no row is sent to the client.
 #[tokio::test]
-async fn one_statement_for_any_number_of_rows() {
+async fn every_kind_of_archive_and_restore_sends_one_statement() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -356,7 +355,7 @@ async fn one_statement_for_any_number_of_rows() {
             ),
         )
         .await;
-        // Other tests of this binary put the plans of their databases in front of this one's: the fewest count.
+        // Other tests of this binary replace the cached plan with plans of their databases, so the minimum counts.
         let mut fewest = [usize::MAX; 4];
         for _ in 0..200 {
             let mut counted = [0; 4];
@@ -386,9 +385,9 @@ async fn one_statement_for_any_number_of_rows() {
     }
 }
 
-/// Whatever plan the server chooses for the statement that finds the archival of a key.
+/// With different query plans for the statement that finds the archival of a key.
 #[tokio::test]
-async fn a_restore_marks_its_own_archival_alone() {
+async fn restore_marks_only_its_own_archival() {
     let blog = blog().await;
     run(
         &blog.connect().await,
@@ -415,7 +414,7 @@ async fn a_restore_marks_its_own_archival_alone() {
     }
 }
 
-/// Generic over the connection, without `'static`.
+/// Generic over the connection, without a `'static` bound.
 async fn archive_and_restore(db: &impl Executor) {
     let archival = post::Entity::archive_by_id(1).exec(db).await.unwrap();
     archival.restore(db).await.unwrap();

@@ -1,4 +1,4 @@
-//! Everything that can be in the way of a restore, in the preview and in the error.
+//! All conflicts of a restore, in the preview and in the error.
 
 use sea_orm::DatabaseConnection;
 use sea_orm_archive::error::{ConflictError, DriftError};
@@ -33,8 +33,8 @@ const ROOMS: &str = "
     insert into houses values (1), (2);
     insert into rooms values (1, 'Blue', 1, true, '[1,5)'), (2, null, 2, true, null)";
 
-/// Archives room 1 under a constraint, puts something in its way, and tells what the preview and the
-/// error say of it; both must say the same, and nothing may move.
+/// Archives room 1 under a constraint, runs `in_the_way`, and returns the conflicts of the preview. The error must report
+/// the same, and nothing may move.
 async fn conflict(constraint: &str, in_the_way: &str) -> Vec<Conflict> {
     let database = database("rooms", ROOMS, &["rooms"]).await;
     let db = database.connect().await;
@@ -83,7 +83,7 @@ fn unique(found: &[Conflict]) -> (&str, &serde_json::Value, &serde_json::Value) 
 }
 
 #[tokio::test]
-async fn a_unique_index() {
+async fn unique_index_is_a_conflict_with_values_and_holder() {
     let found = conflict(
         "create unique index u on rooms (house, name)",
         "insert into rooms values (9, 'Blue', 1)",
@@ -100,7 +100,7 @@ async fn a_unique_index() {
 }
 
 #[tokio::test]
-async fn a_partial_index_on_an_expression() {
+async fn partial_index_on_an_expression_is_a_conflict() {
     let found = conflict(
         "create unique index u on rooms (lower(name)) where open",
         "insert into rooms values (8, 'BLUE', 1, false), (9, 'bLUE', 1, true)",
@@ -113,7 +113,7 @@ async fn a_partial_index_on_an_expression() {
 }
 
 #[tokio::test]
-async fn nulls_not_distinct() {
+async fn index_with_nulls_not_distinct_is_a_conflict() {
     let database = database("rooms", ROOMS, &["rooms"]).await;
     let db = database.connect().await;
     run(
@@ -131,7 +131,7 @@ async fn nulls_not_distinct() {
 }
 
 #[tokio::test]
-async fn an_exclusion_constraint() {
+async fn exclusion_constraint_is_a_conflict() {
     let found = conflict(
         "alter table rooms add constraint u exclude using gist (span with &&)",
         "insert into rooms values (9, 'Red', 1, true, '[4,9)')",
@@ -141,7 +141,7 @@ async fn an_exclusion_constraint() {
 }
 
 #[tokio::test]
-async fn a_taken_key() {
+async fn taken_key_is_a_conflict() {
     let found = conflict("select", "insert into rooms values (1, 'Red', 1)").await;
     assert!(
         matches!(&found[..], [Conflict::KeyTaken { key, .. }] if *key == json!({ "id": 1 })),
@@ -149,9 +149,9 @@ async fn a_taken_key() {
     );
 }
 
-/// All of them at once.
+/// A taken key, a unique violation and a missing parent at once.
 #[tokio::test]
-async fn several_conflicts() {
+async fn all_conflicts_are_reported_at_once() {
     let found = conflict(
         "create unique index u on rooms (name)",
         "insert into rooms values (1, 'Red', null), (9, 'Blue', null); delete from houses where id = 1",
@@ -166,9 +166,9 @@ async fn several_conflicts() {
     );
 }
 
-/// A CHECK that the archived row does not satisfy any more.
+/// A CHECK that was added later and that the archived row violates.
 #[tokio::test]
-async fn a_new_check() {
+async fn new_check_is_a_conflict() {
     let database = database("rooms", ROOMS, &["rooms"]).await;
     let db = database.connect().await;
     let archival = room::Entity::archive_by_id(1).exec(&db).await.unwrap();
@@ -191,9 +191,9 @@ async fn a_new_check() {
     assert_eq!(count(&db, "deleted_rooms", "id = 1").await, 1);
 }
 
-/// A row that was given the id of an archived one cannot be archived over it.
+/// A row with the id of an archived row cannot be archived.
 #[tokio::test]
-async fn a_key_that_is_archived() {
+async fn archive_of_a_key_that_is_archived_already_is_refused() {
     let database = database("rooms", ROOMS, &["rooms"]).await;
     let db = database.connect().await;
     room::Entity::archive_by_id(1).exec(&db).await.unwrap();
@@ -207,9 +207,10 @@ async fn a_key_that_is_archived() {
     assert_eq!(count(&db, "deleted_rooms", "name = 'Blue'").await, 1);
 }
 
-/// The number of the next archival was taken by hand: that says nothing of the row's key, and the call after it works.
+/// An archival with the next id was inserted with plain SQL. The collision is not reported as one of the row's key,
+/// and the next call succeeds.
 #[tokio::test]
-async fn an_archival_id_that_is_taken() {
+async fn taken_archival_id_is_an_error_of_the_database() {
     let database = database("rooms", ROOMS, &["rooms"]).await;
     let db = database.connect().await;
     run(
@@ -227,15 +228,15 @@ async fn an_archival_id_that_is_taken() {
     room::Entity::archive_by_id(1).exec(&db).await.unwrap();
 }
 
-/// A BEFORE trigger that changes a row on its way back, or keeps one from leaving, is noticed.
+/// A BEFORE trigger that changes a restored row, or skips the delete of an archived one, is detected.
 #[tokio::test]
-async fn triggers_that_interfere() {
+async fn trigger_that_changes_or_skips_a_row_is_refused() {
     let database = database("rooms", ROOMS, &["rooms"]).await;
     let db = database.connect().await;
     run(
         &db,
         "create function stamp() returns trigger language plpgsql as $$ begin new.name := 'stamped'; return new; end $$;
-         create function keep() returns trigger language plpgsql as $$ begin return null; end $$;
+         create function skip_row() returns trigger language plpgsql as $$ begin return null; end $$;
          create trigger stamp before insert on rooms for each row execute function stamp()",
     )
     .await;
@@ -246,13 +247,13 @@ async fn triggers_that_interfere() {
         "{error}"
     );
     assert_eq!(count(&db, "deleted_rooms", "name = 'Blue'").await, 1);
-    run(&db, "drop trigger stamp on rooms; create trigger keep before delete on rooms for each row execute function keep()").await;
+    run(&db, "drop trigger stamp on rooms; create trigger skip_row before delete on rooms for each row execute function skip_row()").await;
     archival.restore(&db).await.unwrap();
     let one = room::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
     let many = room::Entity::archive_many().exec(&db).await.unwrap_err();
     for error in [one, many] {
         assert!(
-            matches!(&error, Error::Drift(DriftError::Trigger { message }) if message.contains("keep")),
+            matches!(&error, Error::Drift(DriftError::Trigger { message }) if message.contains("skip_row")),
             "{error}"
         );
     }

@@ -1,4 +1,4 @@
-//! Databases with an archive for some tables.
+//! Databases with archive tables for some tables.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive_migration::ArchiveSchema;
@@ -7,7 +7,7 @@ use sea_orm_migration::SchemaManager;
 
 pub use sea_orm_archive_tests::sql::{run, texts as column};
 
-/// A database made by `sql`, with archive tables for `tables`.
+/// A database created by `sql`, with archive tables for `tables`.
 pub async fn database(
     key: &'static str,
     sql: &'static str,
@@ -25,7 +25,7 @@ pub async fn database(
     .await
 }
 
-/// Every row of every table of the schema `public`, as text, to compare.
+/// Every row of every table outside the schema `archive`, as text to compare.
 pub async fn contents(db: &DatabaseConnection) -> Vec<String> {
     let tables = "select format('%I.%I', schemaname, tablename) as name from pg_tables
                   where schemaname not in ('pg_catalog', 'information_schema', 'archive') order by 1";

@@ -1,4 +1,4 @@
-//! Rows that stay and lose a link.
+//! Rows that stay active and whose link is detached.
 
 use sea_orm_archive::prelude::*;
 
@@ -64,7 +64,7 @@ mod page {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Two keys of two columns; the team is in both, and may not be NULL.
+/// Two composite foreign keys; both contain the team, which may not be NULL.
 const PAGES: &str = "
     create table members (team int, id int, primary key (team, id));
     create table pages (id int primary key, team int not null, writer int, editor int,
@@ -75,7 +75,7 @@ const PAGES: &str = "
 const LINKS: &str = "select concat_ws(' ', id, team, coalesce(writer, 0), coalesce(editor, 0)) from pages order by id";
 
 #[tokio::test]
-async fn links_are_cut_and_put_back() {
+async fn links_of_composite_keys_are_detached_and_restored() {
     let database = database("pages", PAGES, &["members", "pages"]).await;
     let db = database.connect().await;
     let before = contents(&db).await;
@@ -97,9 +97,9 @@ async fn links_are_cut_and_put_back() {
     assert_eq!(count(&db, "archive.detached_link", "true").await, 0);
 }
 
-/// Two members at once: each row gets each link back from the archival that cut it.
+/// Two parents are archived in one call: each link is restored with the archival that detached it.
 #[tokio::test]
-async fn two_parents_cut_one_row() {
+async fn two_links_of_one_row_are_restored_by_their_own_archivals() {
     let database = database("pages", PAGES, &["members", "pages"]).await;
     let db = database.connect().await;
     let before = contents(&db).await;
@@ -113,9 +113,9 @@ async fn two_parents_cut_one_row() {
     assert_eq!(contents(&db).await, before);
 }
 
-/// What somebody has linked to another member meanwhile is theirs.
+/// A link that was set to another member meanwhile is not overwritten.
 #[tokio::test]
-async fn a_new_link_stays() {
+async fn new_link_is_not_overwritten() {
     let database = database("pages", PAGES, &["members", "pages"]).await;
     let db = database.connect().await;
     let archival = member::Entity::archive_by_id((1, 1))
@@ -131,9 +131,9 @@ async fn a_new_link_stays() {
     );
 }
 
-/// A row that was archived meanwhile gets its link back where it is.
+/// The link of a row that was archived meanwhile is restored in its archive table.
 #[tokio::test]
-async fn a_row_archived_meanwhile() {
+async fn link_of_a_row_archived_meanwhile_is_restored() {
     for page_first in [true, false] {
         let database = database("pages", PAGES, &["members", "pages"]).await;
         let db = database.connect().await;

@@ -1,4 +1,4 @@
-//! Trees of every shape, and what is refused.
+//! Trees of many shapes, calls, conflicts and refusals.
 
 mod calls;
 mod conflicts;

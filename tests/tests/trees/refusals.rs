@@ -1,4 +1,4 @@
-//! What the framework does not understand, it refuses.
+//! Schemas and rows that sea-orm-archive refuses.
 
 use sea_orm_archive::error::{ConflictError, DriftError, SetupError};
 use sea_orm_archive::prelude::*;
@@ -87,8 +87,7 @@ mod invoice {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Lines go with their order; an invoice of a line is declared to block, though the database would
-/// delete it.
+/// Lines are archived with their order. Invoices block the archive (`restrict`), though the database would delete them.
 const ORDERS: &str = "
     create table orders (id int primary key);
     create table lines (id int primary key, order_id int not null references orders);
@@ -98,7 +97,7 @@ const ORDERS: &str = "
     insert into invoices values (1, 3), (2, 3)";
 
 #[tokio::test]
-async fn declared_rows_block() {
+async fn rows_of_a_restrict_edge_block_the_archive() {
     let database = database("orders", ORDERS, &["orders", "lines"]).await;
     let db = database.connect().await;
     let before = contents(&db).await;
@@ -118,10 +117,9 @@ async fn declared_rows_block() {
     order::Entity::archive_by_id(1).exec(&db).await.unwrap();
 }
 
-/// Rows that nobody declared block where the database would refuse, also where it would at the commit
-/// only.
+/// Rows of an undeclared edge block if the database would refuse, also if only at the commit.
 #[tokio::test]
-async fn undeclared_rows_block() {
+async fn rows_of_an_undeclared_edge_block_if_the_database_would_refuse() {
     for check in ["", "on delete restrict", "deferrable initially deferred"] {
         let database = database("orders", ORDERS, &["orders", "lines"]).await;
         let db = database.connect().await;
@@ -137,9 +135,9 @@ async fn undeclared_rows_block() {
     }
 }
 
-/// Rows that nobody declared, and that the database would change, are not even looked at.
+/// An undeclared edge by which the database would change rows is refused, also if there are no rows.
 #[tokio::test]
-async fn undeclared_edges_are_refused() {
+async fn undeclared_edge_that_the_database_would_follow_is_refused() {
     for action in ["cascade", "set null", "set default"] {
         let database = database("orders", ORDERS, &["orders", "lines"]).await;
         let db = database.connect().await;
@@ -159,9 +157,9 @@ async fn undeclared_edges_are_refused() {
     }
 }
 
-/// Each of these is named, with the way out; nothing moves, also where an earlier call has planned.
+/// Each change is named with the fix, and nothing moves, also with a plan that was cached before.
 #[tokio::test]
-async fn drift_is_refused() {
+async fn drift_is_refused_with_the_fix() {
     for (change, expected) in [
         ("alter table orders add column extra int", "sync_archived_table"),
         ("alter table deleted_lines add column extra int", "sync_archived_table"),
@@ -173,8 +171,8 @@ async fn drift_is_refused() {
         ("create rule quiet as on delete to lines do instead nothing", "trigger"),
         ("alter table lines enable row level security", "row security"),
         (
-            "create function keep() returns trigger language plpgsql as 'begin return null; end';
-             create trigger keep before insert on deleted_lines for each row execute function keep()",
+            "create function skip_row() returns trigger language plpgsql as 'begin return null; end';
+             create trigger skip_row before insert on deleted_lines for each row execute function skip_row()",
             "AFTER trigger",
         ),
     ] {
@@ -194,9 +192,9 @@ async fn drift_is_refused() {
     }
 }
 
-/// Rows that row security hides would be cascaded away unseen.
+/// The cascade would delete rows that row security hides from the role.
 #[tokio::test]
-async fn hidden_rows_are_refused() {
+async fn rows_that_row_security_hides_are_refused() {
     let sql = "create table orders (id int primary key);
         create table lines (id int primary key, order_id int not null references orders on delete cascade);
         create table invoices (id int primary key, line_id int not null references lines);
@@ -227,13 +225,13 @@ async fn hidden_rows_are_refused() {
         }
         error => panic!("{error}"),
     }
-    // The owner of everything sees all rows, and may.
+    // The owner sees all rows, and can archive.
     order::Entity::archive_by_id(1).exec(&owner).await.unwrap();
 }
 
-/// Without the archival table there is an answer, too.
+/// Without the schema `archive` the error names the helper to call.
 #[tokio::test]
-async fn nothing_is_installed() {
+async fn missing_install_is_reported() {
     let database = sea_orm_archive_tests::Database::empty().await;
     let db = database.connect().await;
     let error = order::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
@@ -246,7 +244,7 @@ async fn nothing_is_installed() {
 
 /// The answer would be that all is well, and the row in neither table.
 #[tokio::test]
-async fn archival_whose_root_was_removed_by_hand_is_not_restored() {
+async fn archival_whose_root_was_deleted_with_plain_sql_is_not_restored() {
     let database = database("orders", ORDERS, &["orders", "lines"]).await;
     let db = database.connect().await;
     run(&db, "insert into orders values (3)").await;
@@ -263,7 +261,7 @@ async fn archival_whose_root_was_removed_by_hand_is_not_restored() {
     assert_eq!(open, 1);
 }
 
-/// A runtime that is newer than the schema would call what is not there yet, or not what it expects.
+/// A runtime that is newer or older than the schema could call functions that do not exist or differ.
 #[tokio::test]
 async fn another_version_of_the_installed_schema_is_refused_before_anything_moves() {
     let database = sea_orm_archive_tests::Database::from_template("installed", async |db| {
@@ -288,7 +286,7 @@ async fn another_version_of_the_installed_schema_is_refused_before_anything_move
         );
         assert!(error.to_string().contains(remedy), "{error}");
     }
-    // A later one of the same major version has all that this runtime calls.
+    // A later schema of the same major version has all functions that this runtime calls.
     let db = database.connect().await;
     run(&db, "create or replace function archive.schema_version() returns integer language sql immutable return 1999").await;
     let error = order::Entity::archive_by_id(1).exec(&db).await.unwrap_err();

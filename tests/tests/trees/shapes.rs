@@ -1,4 +1,4 @@
-//! The same table by two paths, trees in one table, shared rows, keys of several columns.
+//! A table reached by two paths, trees in one table, shared rows, composite keys.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::error::ConflictError;
@@ -69,7 +69,7 @@ mod note {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Note 1 is reached by both paths, 2 by the project, 3 by the task; 4 by two projects.
+/// Note 1 is reached by both paths, note 2 by the project, note 3 by the task, note 4 by two projects.
 const PROJECTS: &str = "
     create table projects (id int primary key);
     create table tasks (id int primary key, project_id int not null references projects on delete cascade);
@@ -79,7 +79,7 @@ const PROJECTS: &str = "
     insert into notes values (1, 1, 1), (2, 1, null), (3, null, 2), (4, 1, 3), (5, null, null)";
 
 #[tokio::test]
-async fn a_table_reached_by_two_paths_moves_once() {
+async fn rows_reached_by_two_paths_are_archived_once() {
     let database = database("projects", PROJECTS, &["projects", "tasks", "notes"]).await;
     let db = database.connect().await;
     let before = contents(&db).await;
@@ -95,9 +95,9 @@ async fn a_table_reached_by_two_paths_moves_once() {
     assert_eq!(contents(&db).await, before);
 }
 
-/// A row that two roots reach goes with one of them, and comes back when both are there.
+/// A row reached by two roots belongs to one archival, and is restored when both roots are active.
 #[tokio::test]
-async fn a_row_reached_by_two_roots() {
+async fn row_reached_by_two_roots_waits_for_both() {
     for first in [0, 1] {
         let database = database("projects", PROJECTS, &["projects", "tasks", "notes"]).await;
         let db = database.connect().await;
@@ -134,7 +134,7 @@ mod node {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// A chain of 200, two branches, and a circle.
+/// A chain of 200 nodes, a branch, and a circle.
 const NODES: &str = "
     create table nodes (id bigint primary key, parent_id bigint references nodes);
     create index on nodes (parent_id);
@@ -143,7 +143,7 @@ const NODES: &str = "
     update nodes set parent_id = 403 where id = 401";
 
 #[tokio::test]
-async fn a_tree_in_one_table_of_any_depth() {
+async fn tree_in_one_table_is_archived_at_any_depth() {
     let database = database("nodes", NODES, &["nodes"]).await;
     let db = database.connect().await;
     let before = contents(&db).await;
@@ -155,9 +155,9 @@ async fn a_tree_in_one_table_of_any_depth() {
     }
 }
 
-/// Of roots that lie below each other the topmost takes the others along.
+/// A root below another one is archived with the upper one.
 #[tokio::test]
-async fn roots_below_roots() {
+async fn roots_below_other_roots_have_no_archival_of_their_own() {
     let database = database("nodes", NODES, &["nodes"]).await;
     let db = database.connect().await;
     let before = contents(&db).await;
@@ -178,9 +178,9 @@ async fn roots_below_roots() {
     assert_eq!(contents(&db).await, before);
 }
 
-/// A subtree that was archived before stays archived, and waits for its parent.
+/// A subtree that was archived before has its own archival, and waits for its parent.
 #[tokio::test]
-async fn a_subtree_archived_before_stays() {
+async fn subtree_archived_before_stays_archived() {
     let database = database("nodes", NODES, &["nodes"]).await;
     let db = database.connect().await;
     let before = contents(&db).await;
@@ -203,10 +203,9 @@ async fn a_subtree_archived_before_stays() {
     assert_eq!(contents(&db).await, before);
 }
 
-/// Two posts and a tag that both have: archived and restored in every order, nothing is lost, and all
-/// is back at the end.
+/// Two posts with one tag, archived and restored in every order: no row is lost, and all are active at the end.
 #[tokio::test]
-async fn shared_rows_in_every_order() {
+async fn shared_rows_are_restored_in_every_order() {
     use blog::{post, tag};
     use migration::MigratorTrait;
     use sea_orm_archive_tests::Database;
@@ -285,7 +284,7 @@ mod town {
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel, DeriveArchive)]
     #[sea_orm(table_name = "towns_with_a_name_that_is_as_long_as_postgresql_lets_a_name_be_")]
-    #[archive(table_name = "gone_towns")]
+    #[archive(table_name = "removed_towns")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub name: String,
@@ -312,9 +311,9 @@ mod town {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Keys of several columns, another schema, and names of any spelling.
+/// Composite keys, another schema, and names that need quoting.
 #[tokio::test]
-async fn names_and_composite_keys() {
+async fn composite_keys_with_names_that_need_quoting() {
     use sea_orm_archive_migration::{ArchiveSchema, ExistingTable};
     use sea_orm_archive_tests::Database;
     use sea_orm_migration::SchemaManager;
@@ -335,7 +334,7 @@ async fn names_and_composite_keys() {
         manager.install_archive().await?;
         manager.archive_existing_table(("geo graphy", "Régions \"of\" select")).await?;
         let towns = ExistingTable::new("towns_with_a_name_that_is_as_long_as_postgresql_lets_a_name_be_");
-        manager.archive_existing_table(towns.archive_table("gone_towns")).await?;
+        manager.archive_existing_table(towns.archive_table("removed_towns")).await?;
         Ok(())
     })
     .await;
@@ -350,7 +349,7 @@ async fn names_and_composite_keys() {
         archival.root_key,
         serde_json::json!({ "Land's": "a\\b'c", "order": 1 })
     );
-    assert_eq!(column(&db, "select name from gone_towns").await, ["x"]);
+    assert_eq!(column(&db, "select name from removed_towns").await, ["x"]);
     let deleted = region::deleted::Entity::find()
         .one(&db)
         .await
@@ -371,10 +370,9 @@ async fn archival_round_trip(db: &sea_orm::DatabaseConnection, archived: &[Archi
     }
 }
 
-/// A partitioned table with identity and generated columns, and a foreign key that points at one of its
-/// partitions: rows there block like others.
+/// A partitioned table with identity and generated columns. Rows that refer to one of its partitions block, too.
 #[tokio::test]
-async fn partitions_identity_and_generated_columns() {
+async fn partitioned_table_with_identity_and_generated_columns() {
     let sql = "create table nodes (
             id bigint generated always as identity, parent_id bigint, twice bigint generated always as (parent_id * 2) stored,
             primary key (id)) partition by range (id);

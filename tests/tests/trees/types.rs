@@ -1,4 +1,4 @@
-//! Every value comes back byte for byte.
+//! Values of every type are restored unchanged.
 
 use sea_orm::entity::prelude::*;
 use sea_orm_archive::prelude::*;
@@ -41,9 +41,9 @@ mod thing {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Columns that the entity does not even know move too: rows are moved by the catalog.
+/// Columns that the entity does not have are moved too, since the plan reads them from the catalog.
 #[tokio::test]
-async fn every_column_type() {
+async fn columns_of_every_type_are_restored_unchanged() {
     let sql = r#"
         create type mood as enum ('so so', 'happy');
         create domain short as varchar(5) check (length(value) > 1);

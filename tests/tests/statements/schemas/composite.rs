@@ -1,4 +1,4 @@
-//! A key of several columns, with a type that is not PostgreSQL's own.
+//! A composite key, with a user-defined type.
 
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::{DbErr, SchemaManager};

@@ -1,4 +1,4 @@
-//! Tickets that lose their assignee, and a user whom an invoice keeps from being archived.
+//! Tickets whose assignee is detached, and an invoice that blocks the archive of its user.
 
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_migration::{DbErr, SchemaManager};

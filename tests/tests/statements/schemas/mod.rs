@@ -19,7 +19,7 @@ pub mod tree;
 
 /// A small schema.
 pub trait Schema {
-    /// Of its snapshot and of its database.
+    /// The name of its snapshot and of its database.
     fn name(&self) -> &'static str;
 
     /// SQL that creates its tables.
@@ -57,7 +57,7 @@ macro_rules! entity {
 }
 pub(crate) use entity;
 
-/// Archives and restores the row with this key in every way that there is.
+/// Archives and restores the row with this key with every kind of call.
 macro_rules! moves {
     ($recorder:expr, $entity:ty, $key:expr) => {{
         use sea_orm_archive::prelude::*;
