@@ -43,7 +43,7 @@ impl Page {
     }
 
     /// Panics unless each block of Rust or TOML is in one of these files, line by line. Indentation and empty lines do not
-    /// count, and a line `// ...` stands for any lines that the page leaves out.
+    /// count, and a line `// ...` replaces any lines that the page leaves out.
     pub fn assert_compiled(&self, sources: &[&str]) {
         let sources: Vec<_> = sources
             .iter()

@@ -202,7 +202,7 @@ impl std::fmt::Display for Conflict {
                 key,
             } => write!(
                 f,
-                "{table} {key}: an active row has this key ({constraint}); archive or delete that row"
+                "{table} {key}: an active row has this key ({constraint}); delete that row, or change its key"
             ),
             Self::MissingParent {
                 table,

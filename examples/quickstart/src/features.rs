@@ -104,7 +104,7 @@ pub async fn archive(
     post::Entity::restore_by_id(42).by(7).exec(&db).await?;
     archival.restore(&db).await?;
 
-    // look first: nothing moves
+    // preview: nothing moves
     let preview = post::Entity::archive_by_id(42).preview(&db).await?;
     println!("{:?}", preview.rows); // what would move
     for blocker in preview.blockers {

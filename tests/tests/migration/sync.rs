@@ -1,4 +1,4 @@
-//! `sync_archived_table` applies changes that were made to a table with plain SQL to its archive table.
+//! `sync_archived_table` applies changes of a table with plain SQL to its archive table.
 
 use sea_orm::DbErr;
 use sea_orm_archive_migration::ArchiveSchema;

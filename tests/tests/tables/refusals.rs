@@ -289,7 +289,7 @@ async fn all_changed(changes: &[(&str, &str)]) {
     }
 }
 
-/// Objects without which no plan can be made.
+/// Objects that every plan needs.
 #[tokio::test]
 async fn missing_archive_table_or_primary_key_is_named() {
     for (change, expected) in [

@@ -66,9 +66,9 @@ async fn row_of_the_tenant_that_a_policy_hides_blocks_the_restore() {
     }
 }
 
-/// The archival says the tenant without the blanks that `char(n)` is padded with: its rows are of this tenant all the same.
+/// The archival contains the tenant without the blanks that `char(n)` is padded with: its rows are of this tenant all the same.
 #[tokio::test]
-async fn a_row_of_a_padded_tenant_that_a_policy_keeps_stops_the_restore() {
+async fn restore_is_refused_while_a_policy_hides_a_row_of_a_padded_tenant() {
     let organisations = bare().await;
     let owner = &organisations.owner;
     run(

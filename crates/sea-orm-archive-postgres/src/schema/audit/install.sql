@@ -163,7 +163,7 @@ BEGIN
 END
 $$;
 
--- Raises if the table, a name as SQL, is not audited: an empty result would look like "nothing happened". It runs on the
+-- Raises if the table, a name as SQL, is not audited: an empty result would read as "nothing happened". It runs on the
 -- search_path of the caller, which resolves the name.
 CREATE OR REPLACE FUNCTION archive.require_audited(audited text) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
