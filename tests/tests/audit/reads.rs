@@ -7,6 +7,7 @@ use sea_orm_archive::audit::{self, AuditEntity, Operation};
 use sea_orm_archive::error::{NotFoundError, SetupError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Context, Error};
+use sea_orm_archive_migration::AuditSchema;
 use serde_json::json;
 
 use crate::audit::database::{clock, run, shop};
@@ -347,6 +348,45 @@ async fn entries_are_read_in_the_order_of_the_caller() {
         .map(|entry| entry.key.clone().unwrap()["id"].clone())
         .collect();
     assert_eq!(keys, [json!(3), json!(2)]);
+}
+
+/// The statement that reads a past row has parts with names of their own.
+#[tokio::test]
+async fn a_table_named_as_a_part_of_the_statement_is_read_as_of_a_time() {
+    let shop = shop().await;
+    let owner = shop.connect().await;
+    run(
+        &owner,
+        "create table boundary (id bigint primary key, title text)",
+    )
+    .await;
+    let manager = sea_orm_migration::SchemaManager::new(&owner);
+    manager.audit_table("boundary").await.unwrap();
+    run(&owner, "insert into boundary values (1, 'first')").await;
+    let then = clock(&owner).await;
+    run(&owner, "update boundary set title = 'second'").await;
+    let past = boundary::Entity::find_as_of(1, then)
+        .one(&owner)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(past.row.title.as_deref(), Some("first"));
+    assert!(!past.archived);
+}
+
+mod boundary {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "boundary")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub title: Option<String>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
 }
 
 mod entry {

@@ -180,7 +180,7 @@ impl<E: EntityTrait> FindAsOf<E> {
                 ("name", literal(&audited.name)),
                 ("at", at),
                 ("key", key),
-                ("table", table),
+                ("table", audited.row_type.clone()),
                 ("row_type", audited.row_type.clone()),
             ],
         );

@@ -73,16 +73,6 @@ ALTER TABLE archive.audited_table
 -- A move announces itself in a setting, which any role can set. So the trigger that fires first, on the table that the rows leave
 -- or on the one that they arrive in, records the SHA-256 of the images of all rows, and the other trigger searches for exactly
 -- this digest, which no other rows have. A move that is not finished by the end of the transaction is refused.
-DO $$
-BEGIN
-    -- The table as an earlier version of the crate created it. It is empty: transactions that write to it end before DROP locks it.
-    IF EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
-               WHERE a.attrelid = pg_catalog.to_regclass('archive.audit_move') AND a.attname = 'digest'
-                 AND a.atttypid = 'numeric'::pg_catalog.regtype) THEN
-        DROP TABLE archive.audit_move;
-    END IF;
-END
-$$;
 CREATE TABLE IF NOT EXISTS archive.audit_move (
     id             bigint   NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     transaction_id bigint   NOT NULL,
