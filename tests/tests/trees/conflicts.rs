@@ -207,8 +207,8 @@ async fn archive_of_a_key_that_is_archived_already_is_refused() {
     assert_eq!(count(&db, "deleted_rooms", "name = 'Blue'").await, 1);
 }
 
-/// An archival with the next id was inserted with plain SQL. The collision is not reported as one of the row's key,
-/// and the next call succeeds.
+/// Archivals with the next ids were inserted with plain SQL. The collision is not reported as one of the row's key, and a
+/// later call succeeds. A call with a plan of another test's database draws an id too, so several are taken.
 #[tokio::test]
 async fn taken_archival_id_is_an_error_of_the_database() {
     let database = database("rooms", ROOMS, &["rooms"]).await;
@@ -216,16 +216,19 @@ async fn taken_archival_id_is_an_error_of_the_database() {
     run(
         &db,
         "insert into archive.archival (id, root_table, root_key, archived_at, row_counts, tables)
-         values (1, 'public.rooms', '{}', now(), '{}', '{}')",
+         select id, 'public.rooms', '{}', now(), '{}', '{}' from generate_series(1, 4) as id",
     )
     .await;
-    let error = room::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
-    assert!(
-        matches!(&error, Error::Database(e) if e.to_string().contains("archival_pkey")),
-        "{error}"
-    );
-    assert_eq!(count(&db, "rooms", "id = 1").await, 1);
-    room::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    let mut errors = 0;
+    while let Err(error) = room::Entity::archive_by_id(1).exec(&db).await {
+        assert!(
+            matches!(&error, Error::Database(e) if e.to_string().contains("archival_pkey")),
+            "{error}"
+        );
+        assert_eq!(count(&db, "rooms", "id = 1").await, 1);
+        errors += 1;
+    }
+    assert!((1..=4).contains(&errors), "{errors}");
 }
 
 /// A BEFORE trigger that changes a restored row, or skips the delete of an archived one, is detected.
