@@ -65,7 +65,11 @@ impl RestoreArchival {
                 continue;
             }
             match next(db, ask(db, &target.call(&planned)).await, 1) {
-                Next::Done(answer) => return restored(answer),
+                Next::Done(answer) => {
+                    // The most recent one: the next archival is often of the same tables.
+                    plan::cache(RESTORES, &planned);
+                    return restored(answer);
+                }
                 Next::Nothing => {
                     return Err(Error::NotFound(NotFoundError::Archival {
                         archival: self.archival,
