@@ -69,7 +69,7 @@ pub trait UpdateIfUnchanged:
     /// let note = note::ActiveModel {
     ///     id: Unchanged(42),
     ///     text: Set("better".to_owned()),
-    ///     version: Set(3),
+    ///     lock_version: Set(3),
     /// };
     /// let (status, body) = match note.update_if_unchanged(&db).await {
     ///     Ok(saved) => (200, Some(saved)),
