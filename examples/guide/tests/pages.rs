@@ -85,3 +85,24 @@ fn every_page_of_the_guide_is_compiled() -> std::io::Result<()> {
     }
     Ok(())
 }
+
+/// The documentation of the crate shows the pages too, with links of its own between them.
+#[test]
+fn every_page_and_link_is_in_the_documentation_of_the_crate() -> std::io::Result<()> {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide");
+    let modules = include_str!("../../../crates/sea-orm-archive/src/guide.rs");
+    let links = include_str!("../../../crates/sea-orm-archive/src/guide_links.md");
+    for page in PAGES {
+        assert!(modules.contains(&format!("\"{page}\"")), "{page}");
+        let text = std::fs::read_to_string(guide.join(page))?;
+        let labels = text.lines().filter(|line| line.starts_with('['));
+        for label in labels.filter_map(|line| line.split_once("]: ")) {
+            assert!(
+                links.contains(&format!("{}]: ", label.0)),
+                "{page}: {}",
+                label.0
+            );
+        }
+    }
+    Ok(())
+}
