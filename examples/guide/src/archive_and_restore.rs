@@ -214,7 +214,7 @@ async fn forbid(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
              RAISE EXCEPTION 'archive rows of % instead of deleting them', TG_TABLE_NAME;
          END
          $$;
-         CREATE TRIGGER refuse_delete BEFORE DELETE ON invoices FOR EACH STATEMENT
+         CREATE TRIGGER refuse_delete AFTER DELETE ON invoices FOR EACH ROW
          WHEN (NOT archive.is_moving('invoices')) EXECUTE FUNCTION refuse_delete()",
     )
     .await?;

@@ -10,7 +10,7 @@ use crate::blog::CreateBlog;
 async fn add_a_column(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager
         .get_connection()
-        .execute_unprepared("SET LOCAL lock_timeout = '2s'")
+        .execute_unprepared("SET LOCAL lock_timeout = '500ms'")
         .await?;
     manager
         .alter_archived_table(
@@ -24,7 +24,7 @@ async fn add_a_column(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 async fn existing(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager
         .get_connection()
-        .execute_unprepared("SET LOCAL lock_timeout = '2s'")
+        .execute_unprepared("SET LOCAL lock_timeout = '500ms'")
         .await?;
     manager.archive_existing_table("users").await
 }

@@ -10,6 +10,7 @@ mod family;
 mod followed_attacks;
 mod followed_keys;
 mod foreign_keys;
+mod is_moving;
 mod keys;
 mod links_and_triggers;
 mod names;

@@ -63,8 +63,15 @@ $$;
 -- The value as JSON: an integer or a boolean as itself, anything else as its exact text, which any client can read.
 CREATE OR REPLACE FUNCTION archive.exact_json(value anyelement) RETURNS jsonb
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    base oid := pg_typeof(value);
 BEGIN
-    RETURN CASE WHEN pg_typeof(value)::oid = ANY ('{int2,int4,int8,bool}'::regtype[]::oid[]) THEN to_jsonb(value)
+    -- From 16384 on are the ids of users' objects, domains among them.
+    WHILE base >= 16384 AND EXISTS (SELECT FROM pg_type AS t WHERE t.oid = base AND t.typtype = 'd') LOOP
+        base := (SELECT t.typbasetype FROM pg_type AS t WHERE t.oid = base);
+    END LOOP;
+    -- to_jsonb() runs no cast that somebody defined where the base type is one of these.
+    RETURN CASE WHEN base = ANY ('{int2,int4,int8,bool}'::regtype[]::oid[]) THEN to_jsonb(value)
                 ELSE to_jsonb(archive.exact_text(value)) END;
 END
 $$;

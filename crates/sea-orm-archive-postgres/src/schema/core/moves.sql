@@ -234,13 +234,17 @@ BEGIN
 END
 $$;
 
--- Whether the current transaction moves rows of this table, or cuts or puts back links of its rows: for triggers of the
--- application, in their condition or in their function. Like the setting that it reads it is a hint and no proof.
+-- Whether the current transaction moves rows of this table, or cuts or puts back links of its rows: for the condition of a
+-- trigger of the application, or for its function. Like the setting that it reads it is a hint and no proof. The function of
+-- a deferred trigger runs after the move, when it is false; its condition is evaluated before.
 --
--- The archive table of a moved table is moving, too, and so is each partition.
+-- The archive table of a moved table is moving, too, and so is each partition. Without a transaction id nothing moves: a
+-- setting that names none is forged.
 CREATE OR REPLACE FUNCTION archive.is_moving(relation regclass) RETURNS boolean
 LANGUAGE sql STABLE
 RETURN coalesce(
-    pg_catalog.starts_with(pg_catalog.current_setting('archive.moving', true), pg_catalog.concat(pg_catalog.pg_current_xact_id_if_assigned(), ':'))
-    AND pg_catalog.strpos(pg_catalog.translate(pg_catalog.current_setting('archive.moving', true), '~', ','),
-            pg_catalog.concat(',', coalesce(pg_catalog.pg_partition_root(relation), relation)::oid, ',')) > 0, false);
+    pg_catalog.starts_with(pg_catalog.current_setting('archive.moving', true), pg_catalog.pg_current_xact_id_if_assigned()::text || ':')
+    AND (pg_catalog.strpos(pg_catalog.translate(pg_catalog.current_setting('archive.moving', true), '~', ','),
+             pg_catalog.concat(',', relation::oid, ',')) > 0
+         OR pg_catalog.strpos(pg_catalog.translate(pg_catalog.current_setting('archive.moving', true), '~', ','),
+             pg_catalog.concat(',', pg_catalog.pg_partition_root(relation)::oid, ',')) > 0), false);
