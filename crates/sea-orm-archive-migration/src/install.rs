@@ -29,6 +29,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     let owner = tenancy::owner(work, "archive.archival").await?;
     work.run(&fill(schema::core::ARCHIVAL, [("owner", literal(&owner))]))
         .await?;
+    work.run(schema::core::LINKS).await?;
     feature::forget_dropped(work).await?;
     follow::refresh(work, None).await?;
     tenancy::refresh_foreign_keys(work).await?;

@@ -11,6 +11,7 @@ mod entities;
 mod known;
 mod links;
 mod model;
+mod moves;
 mod run;
 mod schema;
 mod steps;

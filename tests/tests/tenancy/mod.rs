@@ -8,6 +8,7 @@ mod audit;
 mod bare;
 mod columns;
 mod database;
+mod departments;
 mod drifts;
 mod followed;
 mod forged;

@@ -8,6 +8,7 @@ use sea_orm_migration::{DbErr, schema::text};
 
 use crate::tenancy::bare::{SHAPE, bare, findings_on, grant, refusal};
 use crate::tenancy::database::{Organisations, attempt, number, run, texts};
+use crate::tenancy::departments::known;
 use crate::tenancy::model::{department, version};
 use crate::tenancy::versions::*;
 
@@ -438,7 +439,7 @@ async fn every_verb_writes_versions_of_the_tenant() {
                 };
                 department.insert(&txn).await.unwrap();
             }
-            verbs!(self::known::version, known::version::Column::Name, &txn);
+            verbs!(known::version, known::version::Column::Name, &txn);
         } else {
             run(&txn, "insert into departments values (3, 1), (5, 1)").await;
             verbs!(crate::tenancy::model::version, version::Column::Name, &txn);

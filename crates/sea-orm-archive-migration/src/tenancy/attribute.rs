@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The result of [`attribute_to_tenants`](crate::TenancySchema::attribute_to_tenants).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Attributed {
     /// The number of entries of the audit log that were attributed.

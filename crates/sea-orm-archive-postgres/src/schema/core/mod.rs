@@ -12,6 +12,8 @@ pub const CONTEXT: &str = include_str!("context.sql");
 pub const FOLLOW_KEY: &str = include_str!("follow_key.sql");
 /// The rights that a role needs to archive and restore, beyond its grants on the tables themselves.
 pub const GRANT: &str = include_str!("grant.sql");
+/// The functions that defer rows to other archivals, and those of detached links.
+pub const LINKS: &str = include_str!("links.sql");
 /// The functions that run moves, and those that detect a changed table.
 pub const MOVES: &str = include_str!("moves.sql");
 /// The objects of the schema archive, and the schema itself.

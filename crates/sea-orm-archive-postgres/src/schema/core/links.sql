@@ -1,0 +1,134 @@
+-- The functions that defer rows to other archivals, and those that record, return and delete detached links. Every statement
+-- may run again.
+
+-- Locks the records of the archivals that rows of a table are deferred to, each of which holds a parent of those rows, and
+-- adds the table to their lists of tables. The rows come from an archival that the caller restores.
+--
+-- Race: another transaction may be restoring one of them. Its restore holds the same lock: either it ends before the next
+-- statement reads, and the parent is back, or it begins after the rows were reassigned.
+CREATE OR REPLACE FUNCTION archive.defer_to(archival bigint, others bigint[], waiting regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    other archive.archival;
+BEGIN
+    FOR other IN
+        UPDATE archive.archival AS a
+        SET tables = CASE WHEN waiting::oid = ANY (a.tables::oid[]) THEN a.tables ELSE a.tables || waiting END
+        FROM archive.archival AS s
+        WHERE a.id = ANY (others) AND a.restored_at IS NULL AND archive.acts_for(a.tenant)
+          AND s.id = archival AND s.restored_at IS NULL AND waiting::oid = ANY (s.tables::oid[])
+          AND a.tenant IS NOT DISTINCT FROM s.tenant
+        RETURNING a.*
+    LOOP
+        PERFORM archive.require_rights(other.tables, true);
+    END LOOP;
+END
+$$;
+
+-- Records the links that an archive set to NULL in rows of a table, one element of each array for each link, under archivals
+-- whose ids this transaction has drawn. Returns how many.
+CREATE OR REPLACE FUNCTION archive.record_links(
+    drawn jsonb, child regclass, ids bigint[], keys jsonb[], edges text[], links jsonb[], tenants text[]
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    allowed  boolean := archive.require_session() AND archive.require_drawn(drawn, ids) AND archive.require_tenants(child, tenants);
+    recorded bigint;
+    lacked   text;
+    unknown  text;
+BEGIN
+    -- The archival is recorded after its links. An archival that already exists belongs to an earlier user of the session.
+    IF EXISTS (SELECT FROM archive.archival AS a WHERE a.id = ANY (ids)) THEN
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'links are recorded before their archival';
+    END IF;
+    -- The restore writes these columns again, as any role that may restore. Only links of foreign keys are accepted: another
+    -- link could name a row only to observe what happens to it.
+    SELECT string_agg(DISTINCT quote_ident(l.name), ', ') FILTER (
+               WHERE has_column_privilege(archive.acting_role(), child, a.attnum, 'UPDATE') IS NOT TRUE),
+           string_agg(DISTINCT l.edge, '; ') FILTER (WHERE NOT EXISTS (
+               SELECT FROM pg_constraint AS c WHERE c.conrelid = child AND c.contype = 'f' AND a.attnum = ANY (c.conkey)
+               AND l.edge = (SELECT string_agg(k.attname, ', ' ORDER BY array_position(c.conkey, k.attnum))
+                             FROM pg_attribute AS k WHERE k.attrelid = child AND k.attnum = ANY (c.conkey))))
+    INTO lacked, unknown
+    FROM (SELECT DISTINCT n.edge, c.name FROM unnest(edges, links) AS n (edge, link) CROSS JOIN LATERAL jsonb_object_keys(n.link) AS c (name)) AS l
+    LEFT JOIN pg_attribute AS a ON a.attrelid = child AND a.attname = l.name AND a.attnum > 0;
+    IF archive.require_each(ids, cardinality(keys), cardinality(edges), cardinality(links), cardinality(tenants)) AND '{}' = ANY (links) THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'a link has at least one column';
+    ELSIF lacked IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
+            'the role %I may not detach rows of %s: it needs UPDATE on %s', archive.acting_role(), child, lacked);
+    ELSIF unknown IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('a link is that of a foreign key, and %s has none of (%s)', child, unknown);
+    END IF;
+    INSERT INTO archive.detached_link (archival_id, child, child_key, edge, link, tenant)
+    SELECT n.id, record_links.child, n.key, n.edge, n.link, n.tenant
+    FROM unnest(ids, keys, edges, links, tenants) AS n (id, key, edge, link, tenant);
+    GET DIAGNOSTICS recorded = ROW_COUNT;
+    RETURN recorded;
+END
+$$;
+
+-- The detached links of an archival, for a role that may restore it. Only links with the tenant of the archival count.
+CREATE OR REPLACE FUNCTION archive.links_of(archival bigint) RETURNS TABLE (
+    child regclass, child_key jsonb, edge text, link jsonb, deleted boolean
+)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    held archive.archival;
+BEGIN
+    SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND archive.acts_for(a.tenant);
+    IF FOUND THEN
+        PERFORM archive.require_rights(held.tables, true);
+        RETURN QUERY SELECT l.child, l.child_key, l.edge, l.link, l.deleted FROM archive.detached_link AS l
+                     WHERE l.archival_id = held.id AND l.tenant IS NOT DISTINCT FROM held.tenant;
+    END IF;
+END
+$$;
+
+-- Deletes links that were put back or never will be, for a role that may restore the archival. Returns how many.
+CREATE OR REPLACE FUNCTION archive.forget_links(
+    archival bigint, child regclass, keys jsonb[], edges text[], of_deleted_rows boolean[]
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    held      archive.archival;
+    forgotten bigint;
+BEGIN
+    SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND archive.acts_for(a.tenant);
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    PERFORM archive.require_rights(held.tables, true);
+    DELETE FROM archive.detached_link AS l USING unnest(keys, edges, of_deleted_rows) AS n (key, edge, deleted)
+    WHERE l.archival_id = held.id AND l.tenant IS NOT DISTINCT FROM held.tenant AND l.child = forget_links.child
+      AND l.child_key = n.key AND l.edge = n.edge AND l.deleted = n.deleted;
+    GET DIAGNOSTICS forgotten = ROW_COUNT;
+    RETURN forgotten;
+END
+$$;
+
+-- Reassigns links to the other archivals that their parent rows were deferred to. archive.defer_to() has locked the records
+-- of those archivals.
+CREATE OR REPLACE FUNCTION archive.move_links(archival bigint, child regclass, others bigint[], keys jsonb[], edges text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    held  archive.archival;
+    other archive.archival;
+BEGIN
+    SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant);
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    PERFORM archive.require_rights(held.tables, true);
+    FOR other IN
+        SELECT a.* FROM archive.archival AS a
+        WHERE a.id = ANY (others) AND a.restored_at IS NULL AND a.tenant IS NOT DISTINCT FROM held.tenant
+    LOOP
+        PERFORM archive.require_rights(other.tables, true);
+        UPDATE archive.detached_link AS l SET archival_id = other.id
+        FROM unnest(others, keys, edges) AS n (id, key, edge)
+        WHERE n.id = other.id AND l.archival_id = held.id AND l.tenant IS NOT DISTINCT FROM held.tenant
+          AND l.child = move_links.child AND l.child_key = n.key AND l.edge = n.edge;
+    END LOOP;
+END
+$$;
