@@ -18,3 +18,4 @@ mod tables;
 mod temporal;
 mod tenancy;
 mod trees;
+mod triggers;

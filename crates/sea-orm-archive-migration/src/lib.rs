@@ -99,6 +99,7 @@ mod name;
 mod stamps;
 mod table_names;
 mod tenancy;
+mod trigger;
 mod work;
 
 pub use archive_table::{ArchivedTable, ExistingTable};
@@ -108,12 +109,13 @@ pub use history::{HistorySplit, HistoryTable, TemporalForeignKey};
 pub use manager::{ArchiveSchema, AuditSchema, HistorySchema, StampSchema, TenancySchema};
 pub use stamps::StampedTable;
 pub use tenancy::{Attributed, Tenancy};
+pub use trigger::SuspendedTrigger;
 
 /// Everything that a migration needs: `use sea_orm_archive_migration::prelude::*`.
 pub mod prelude {
     pub use crate::{
         ArchiveSchema, ArchivedTable, Attributed, AuditSchema, AuditedTable, ContextSettings,
         ExistingTable, HistorySchema, HistorySplit, HistoryTable, StampSchema, StampedTable,
-        TemporalForeignKey, Tenancy, TenancySchema,
+        SuspendedTrigger, TemporalForeignKey, Tenancy, TenancySchema,
     };
 }

@@ -52,6 +52,12 @@ pub const OTHER_LOCK_VERSION: &str = "AR012";
 /// The table is not audited.
 pub const NOT_AUDITED: &str = "AR013";
 
+/// What was archived could not be restored.
+pub const NOT_RESTORABLE: &str = "AR014";
+
+/// A trigger changed or deleted a row that the statement that fired it deletes or updates itself.
+pub const TRIGGERED_DATA_CHANGE: &str = "27000";
+
 /// The transaction may succeed when it is run again.
 pub fn is_contention(code: &str) -> bool {
     matches!(code, SERIALIZATION_FAILURE | DEADLOCK_DETECTED)

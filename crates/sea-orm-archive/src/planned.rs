@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sea_orm::DatabaseExecutor;
 use sea_orm_archive_postgres::emit;
-use sea_orm_archive_postgres::emit::Roots;
+use sea_orm_archive_postgres::emit::{Kind, Roots, Step};
 use sea_orm_archive_postgres::model::{Freshness, Plan, RestorePlan};
 
 use crate::entity::Archivable;
@@ -16,41 +16,56 @@ use crate::exec::{Executor, Sql, is_stale};
 use crate::plan;
 use crate::plan::Planning;
 
-/// The arguments of `archive.run`: statements, the names that they are prepared under, which of them are
-/// repeated until their result does not change, and what the last one moves.
+/// The arguments of `archive.run`: statements, the names that they are prepared under, how each of them runs, and
+/// which tables they move.
 #[derive(Clone, Debug)]
 pub(crate) struct Steps {
     names: Vec<String>,
     statements: Vec<String>,
-    settles: Vec<bool>,
+    kinds: Vec<&'static str>,
     moving: String,
 }
 
 impl Steps {
-    /// Creates steps, each with whether it is repeated; `moving` is empty where nothing moves.
-    fn new(steps: Vec<(String, bool)>, moving: String) -> Self {
-        let (statements, settles): (Vec<_>, _) = steps.into_iter().unzip();
-        let names: Vec<_> = statements.iter().map(|sql| prepared_name(sql)).collect();
-        let statements = names.iter().zip(statements);
+    /// `moving` is empty where nothing moves.
+    pub fn new(steps: Vec<Step>, moving: String) -> Self {
+        let names = steps.iter().map(|step| prepared_name(&step.sql));
+        let names: Vec<_> = names.collect();
+        let statements = names.iter().zip(&steps);
         Self {
             statements: statements
-                .map(|(name, sql)| format!("PREPARE {name} ({PARAMETERS}) AS {sql}"))
+                .map(|(name, step)| match step.kind {
+                    Kind::Command => step.sql.clone(),
+                    _ => format!("PREPARE {name} ({PARAMETERS}) AS {}", step.sql),
+                })
                 .collect(),
             names,
-            settles,
+            kinds: steps.iter().map(|step| step.kind.as_str()).collect(),
             moving,
         }
     }
 
     /// Writes the call of `archive.run` with these steps, and with the arguments that the query `args` returns.
     pub fn call(&self, sql: &mut Sql, args: &str) {
-        let names = sql.bind(self.names.clone());
-        let statements = sql.bind(self.statements.clone());
-        let settles = sql.bind(self.settles.clone());
-        let moving = sql.bind(self.moving.as_str());
-        sql.text = format!(
-            "SELECT archive.run({names}, {statements}, {settles}, {moving}, ({args})) AS result"
-        );
+        let steps = self.bind(sql);
+        sql.text = format!("SELECT archive.run({steps}, ({args})) AS result");
+    }
+
+    /// The same for a move that is also undone by the steps `back`, and this rolled back, to prove that it can be.
+    pub fn call_proven(&self, back: &Self, sql: &mut Sql, args: &str) {
+        let (steps, back) = (self.bind(sql), back.bind(sql));
+        sql.text = format!("SELECT archive.run_proven({steps}, ({args}), {back}) AS result");
+    }
+
+    fn bind(&self, sql: &mut Sql) -> String {
+        let kinds = self.kinds.iter().map(|kind| (*kind).to_owned());
+        let bound = [
+            sql.bind(self.names.clone()),
+            sql.bind(self.statements.clone()),
+            sql.bind(kinds.collect::<Vec<_>>()),
+            sql.bind(self.moving.as_str()),
+        ];
+        bound.join(", ")
     }
 }
 
@@ -76,6 +91,14 @@ pub(crate) struct Planned {
     pub restore: Arc<PlannedRestore>,
 }
 
+impl Planned {
+    /// Whether an archive also proves that it can be restored.
+    pub fn is_proven(&self) -> bool {
+        let plan = &self.restore.plan;
+        !plan.acting().is_empty() || plan.has_unvalidated_constraint()
+    }
+}
+
 /// The plan of a restore with its steps.
 #[derive(Clone, Debug)]
 pub(crate) struct PlannedRestore {
@@ -85,9 +108,9 @@ pub(crate) struct PlannedRestore {
 
 impl From<RestorePlan> for PlannedRestore {
     fn from(plan: RestorePlan) -> Self {
-        let moving = emit::moving(plan.tables.iter(), &plan.detached);
+        let moving = emit::moving_back(&plan);
         Self {
-            steps: Steps::new(vec![(emit::restore::moving(&plan), false)], moving),
+            steps: Steps::new(emit::restore::steps(&plan), moving),
             plan,
         }
     }
@@ -116,10 +139,7 @@ impl<E: Archivable> Planning for Archives<E> {
         Ok(Planned {
             one: Steps::new(emit::archive::steps(&plan, Roots::One), moving.clone()),
             many: Steps::new(emit::archive::steps(&plan, Roots::Many), moving),
-            preview: Steps::new(
-                vec![(emit::preview::statement(&plan), false)],
-                String::new(),
-            ),
+            preview: Steps::new(vec![emit::preview::step(&plan)], String::new()),
             restore: Arc::new(RestorePlan::from(&plan).into()),
             plan,
         })

@@ -69,7 +69,8 @@ async fn statement_prepared_by_the_driver_is_not_run_as_a_step() {
         "select count(*) from pg_prepared_statements where name = '{name}' and not from_sql and statement = '{step}'"
     );
     assert_eq!(number(&session, &is_there).await, 1);
-    let call =
-        format!("select archive.run('{{{name}}}', array['{step}'], '{{f}}', '', '{{}}')::bigint");
+    let call = format!(
+        "select archive.run('{{{name}}}', array['{step}'], '{{once}}', '', '{{}}')::bigint"
+    );
     assert_eq!(number(&session, &call).await, 7);
 }

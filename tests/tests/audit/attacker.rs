@@ -68,7 +68,7 @@ const REFUSED: [(&str, &str); 22] = [
     ),
     ("select archive.audit_1()", "permission denied for function"),
     (
-        "select archive.run(array['a'], array['prepare a (jsonb, timestamptz, bigint, text) as delete from archive.audit_entry'], array[false], '', '{}')",
+        "select archive.run(array['a'], array['prepare a (jsonb, timestamptz, bigint, text) as delete from archive.audit_entry'], array['once'], '', '{}')",
         "permission denied",
     ),
     ("select archive.audit_details()", "permission denied"),

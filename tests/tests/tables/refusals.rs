@@ -457,7 +457,7 @@ async fn trigger_below_the_root_that_skips_or_changes_a_row_is_refused() {
         .unwrap();
     run(
         &db,
-        "create trigger mark before insert on children for each row execute function mark()",
+        "create trigger mark before insert or update on children for each row execute function mark()",
     )
     .await;
     let archived = dumps(&db, &BOTH_SIDES).await;

@@ -239,11 +239,11 @@ async fn trigger_that_changes_or_skips_a_row_is_refused() {
     run(
         &db,
         "create function stamp() returns trigger language plpgsql as $$ begin new.name := 'stamped'; return new; end $$;
-         create function skip_row() returns trigger language plpgsql as $$ begin return null; end $$;
-         create trigger stamp before insert on rooms for each row execute function stamp()",
+         create function skip_row() returns trigger language plpgsql as $$ begin return null; end $$",
     )
     .await;
     let archival = room::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    run(&db, "create trigger stamp before insert or update on rooms for each row execute function stamp()").await;
     let error = archival.restore(&db).await.unwrap_err();
     assert!(
         matches!(&error, Error::Drift(DriftError::Trigger { message }) if message.contains("stamp")),

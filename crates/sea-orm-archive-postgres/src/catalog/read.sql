@@ -165,6 +165,13 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
         WHERE k.conrelid = c.oid AND k.contype = 'c'
           AND pg_catalog.to_jsonb(k)->>'conenforced' IS DISTINCT FROM 'false'
     ),
+    -- Rows from before such a constraint may violate it, and could be archived but not inserted again.
+    'unvalidated', (
+        SELECT coalesce(pg_catalog.jsonb_agg(k.conname ORDER BY k.conname), '[]')
+        FROM pg_catalog.pg_constraint AS k
+        WHERE k.conrelid = c.oid AND NOT k.convalidated
+          AND pg_catalog.to_jsonb(k)->>'conenforced' IS DISTINCT FROM 'false'
+    ),
     'unique_indexes', (
         SELECT coalesce(pg_catalog.jsonb_agg(x.relname ORDER BY x.relname), '[]')
         FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid
@@ -200,6 +207,9 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
                    'on_insert', t.tgtype & 4 = 4,
                    'on_delete', t.tgtype & 8 = 8,
                    'on_update', t.tgtype & 16 = 16,
+                   'function', f.proname,
+                   'deferred', t.tginitdeferred,
+                   'suspended_while', coalesce(archive.suspended_while(t.oid)::bigint[], '{}'),
                    -- A function of this schema belongs to the framework: its effects on other rows are known.
                    'ours', f.pronamespace OPERATOR(pg_catalog.=) to_regnamespace('archive')
                ) ORDER BY t.tgname), '[]')

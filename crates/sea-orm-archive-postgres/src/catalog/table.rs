@@ -32,6 +32,9 @@ pub struct Table {
     pub key: Vec<KeyColumn>,
     /// The names of its CHECK constraints.
     pub checks: Vec<String>,
+    /// The names of its constraints that are NOT VALID: rows from before may violate them.
+    #[serde(default)]
+    pub unvalidated: Vec<String>,
     /// The names of its unique indexes and exclusion constraints, without the primary key.
     pub unique_indexes: Vec<String>,
     /// Its exclusion constraints.
@@ -52,13 +55,6 @@ impl Table {
     /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
-    }
-
-    /// A trigger that may change or drop a row before it is inserted.
-    pub fn intercepts_insert(&self) -> Option<&RowTrigger> {
-        self.row_triggers
-            .iter()
-            .find(|trigger| trigger.before_insert)
     }
 
     /// A trigger that may prevent the deletion of a row.
@@ -83,10 +79,16 @@ impl Table {
         self.row_triggers.iter().any(|t| t.on_update && !t.ours)
     }
 
+    /// The triggers that fire when a row is updated.
+    pub fn triggers_on_update(&self) -> Vec<RowTrigger> {
+        let triggers = self.row_triggers.iter().filter(|t| t.on_update);
+        triggers.cloned().collect()
+    }
+
     /// The triggers that may skip or change a row that is updated.
-    pub fn intercepting_updates(&self) -> Vec<String> {
+    pub fn intercepting_updates(&self) -> impl Iterator<Item = &str> {
         let triggers = self.row_triggers.iter().filter(|t| t.before_update);
-        triggers.map(|t| t.name.clone()).collect()
+        triggers.map(|t| t.name.as_str())
     }
 }
 
@@ -240,6 +242,15 @@ pub struct RowTrigger {
     /// Its function is in the schema `archive`.
     #[serde(default)]
     pub ours: bool,
+    /// It fires at the commit, unless SET CONSTRAINTS says otherwise.
+    #[serde(default)]
+    pub deferred: bool,
+    /// The name of its function, without the schema.
+    #[serde(default)]
+    pub function: String,
+    /// The oids of the tables of its conditions `NOT archive.is_moving(..)`: it does not fire while rows of one of them move.
+    #[serde(default)]
+    pub suspended_while: Vec<i64>,
 }
 
 /// A foreign key with the properties of both of its tables.

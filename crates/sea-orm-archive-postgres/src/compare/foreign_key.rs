@@ -50,7 +50,7 @@ pub fn link_findings(key: &ForeignKey, child: &Table, archive: &Table) -> Vec<Fi
             Finding::new(&archive.id, problem, sync(&child.id.table))
         })
         .collect();
-    for trigger in archive.intercepting_updates() {
+    for trigger in archive.intercepting_updates().map(str::to_owned) {
         found.push(Finding::new(
             &archive.id,
             format!("has the trigger {trigger}, which may drop or change rows"),

@@ -6,19 +6,20 @@ use super::tree::{
     self, Roots, TAG, claims, found, one_root, roots, tagged_claims, typed_roots, unless_moved,
     with,
 };
+use super::{Kind, Step};
 use crate::ident::{
     bare, columns, joined, key_object, literal, object, quote, same_key, type_name,
 };
 use crate::model::{Node, Plan, Restriction};
 use crate::sqlstate::{OTHER_TENANT, RESTRICTED, TRIGGER};
 
-/// The statements of one archive, in order. The flag marks a step that is repeated until its result no longer changes.
-pub fn steps(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
+/// The statements of one archive, in order.
+pub fn steps(plan: &Plan, which: Roots) -> Vec<Step> {
     let mut steps = tree::locks(plan, which);
     if plan.counts_restrictions {
-        steps.push((restricted(plan, which), false));
+        steps.push(Step::new(Kind::Once, restricted(plan, which)));
     }
-    steps.push((moving(plan, which), false));
+    steps.push(Step::new(Kind::Moves, moving(plan, which)));
     steps
 }
 

@@ -202,7 +202,9 @@ pub(super) fn refused(child: &DetachedChild, what: &str, so: &str) -> String {
         .iter()
         .map(|edge| edge.key.name.as_str())
         .collect();
-    let by = match child.triggers.as_slice() {
+    let triggers = child.triggers.iter().filter(|t| t.before_update);
+    let triggers: Vec<_> = triggers.map(|t| t.name.as_str()).collect();
+    let by = match triggers.as_slice() {
         [] => "row-level security".to_owned(),
         [trigger] => format!("the trigger {trigger}"),
         triggers => format!("one of the triggers {}", triggers.join(", ")),

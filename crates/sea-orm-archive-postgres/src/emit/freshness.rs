@@ -2,7 +2,7 @@
 //! announcement of the move to their triggers.
 
 use crate::ident::literal;
-use crate::model::{DetachedChild, Freshness, Moved};
+use crate::model::{DetachedChild, Freshness, Moved, RestorePlan};
 use crate::sqlstate::STALE_PLAN;
 
 /// The condition that the tables are as they were when the plan was built. It is part of each statement that is prepared from
@@ -45,4 +45,15 @@ pub fn moving<'a>(moved: impl Iterator<Item = &'a Moved>, detached: &[DetachedCh
         format!("~{},{}", child.table.oid, archive_table.unwrap_or_default())
     });
     format!(":,{}", tables.chain(linked).collect::<String>())
+}
+
+/// The same for a restore. Where triggers may change the restored rows, these may be updated to what was archived, and no update
+/// of the move is stamped.
+pub fn moving_back(plan: &RestorePlan) -> String {
+    let mut moving = moving(plan.tables.iter(), &plan.detached);
+    if !plan.acting().is_empty() {
+        let updated = plan.tables.iter().map(|m| format!("~{},", m.table.id.oid));
+        moving.extend(updated);
+    }
+    moving
 }

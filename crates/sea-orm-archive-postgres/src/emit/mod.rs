@@ -11,6 +11,50 @@ pub mod relink;
 pub mod restore;
 mod rewrite;
 mod tree;
+mod verify;
 
-pub use freshness::{moving, resolved, unchanged};
+pub use freshness::{moving, moving_back, resolved, unchanged};
 pub use tree::Roots;
+
+/// A statement of `archive.run`.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The statement.
+    pub sql: String,
+    /// How it runs.
+    pub kind: Kind,
+}
+
+/// How a [`Step`] runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Once.
+    Once,
+    /// Until it returns the same result twice.
+    Settles,
+    /// Once, and it moves rows. Later steps read its result.
+    Moves,
+    /// Only if the step before returned `true`.
+    IfTrue,
+    /// As a command that cannot be prepared.
+    Command,
+}
+
+impl Kind {
+    /// As `archive.run` reads it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Once => "once",
+            Self::Settles => "settles",
+            Self::Moves => "moves",
+            Self::IfTrue => "if_true",
+            Self::Command => "command",
+        }
+    }
+}
+
+impl Step {
+    fn new(kind: Kind, sql: String) -> Self {
+        Self { sql, kind }
+    }
+}

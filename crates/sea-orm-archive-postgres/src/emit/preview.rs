@@ -2,12 +2,17 @@
 
 use super::freshness::unchanged;
 use super::tree::{Roots, claims, found, roots, unless_moved, with};
+use super::{Kind, Step};
 use crate::catalog::ForeignKey;
 use crate::ident::{joined, literal, object};
 use crate::model::Plan;
 
 /// One statement that returns an `ArchivePreview` as JSON.
-pub fn statement(plan: &Plan) -> String {
+pub fn step(plan: &Plan) -> Step {
+    Step::new(Kind::Once, statement(plan))
+}
+
+fn statement(plan: &Plan) -> String {
     let rows: Vec<_> = plan
         .nodes
         .iter()

@@ -36,7 +36,7 @@ pub(super) fn is_known(plan: &RestorePlan) -> String {
 }
 
 /// The index of this table among the restored tables.
-fn taken_as(plan: &RestorePlan, child: &DetachedChild) -> Option<usize> {
+pub(super) fn taken_as(plan: &RestorePlan, child: &DetachedChild) -> Option<usize> {
     let mut tables = plan.tables.iter();
     tables.position(|moved| moved.table.id.oid == child.table.oid)
 }
@@ -196,7 +196,7 @@ fn open(child: &DetachedChild) -> String {
 }
 
 /// The condition that the row `p` of `place` gets this edge back.
-fn is_open(edge: &str) -> String {
+pub(super) fn is_open(edge: &str) -> String {
     format!("(p.open OPERATOR(pg_catalog.->>) {edge})::boolean")
 }
 

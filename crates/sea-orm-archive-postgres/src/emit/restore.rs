@@ -1,11 +1,19 @@
-//! The one statement that restores an archival.
+//! The statements that restore an archival: one, or where triggers may change what is restored, several.
 
 use super::freshness::unchanged;
-use super::relink;
 use super::tree::with;
+use super::{Kind, Step, relink, verify};
 use crate::ident::{bare, columns, literal, object, quote};
 use crate::model::{Moved, RestorePlan};
-use crate::sqlstate::{INCOMPLETE_ARCHIVAL, OTHER_PLAN, OTHER_TENANT, TRIGGER};
+use crate::sqlstate::{INCOMPLETE_ARCHIVAL, OTHER_PLAN, OTHER_TENANT};
+
+/// The statements of one restore, in order. Without triggers of the application it is one.
+pub fn steps(plan: &RestorePlan) -> Vec<Step> {
+    if plan.acting().is_empty() {
+        return vec![Step::new(Kind::Moves, moving(plan, &answer(plan)))];
+    }
+    verify::steps(plan)
+}
 
 /// The moving statement. `$1` is what `archive.begin_restore` returned, `$3` the id of the archival, `$4` who restores it.
 ///
@@ -13,7 +21,23 @@ use crate::sqlstate::{INCOMPLETE_ARCHIVAL, OTHER_PLAN, OTHER_TENANT, TRIGGER};
 /// then finds the archival restored. A restore that defers rows to this archival waits for the same lock. DELETE .. RETURNING
 /// returns exactly the deleted rows, and a conflict with an active row rolls the restore back: there is no ON CONFLICT, which
 /// would drop rows.
-pub fn moving(plan: &RestorePlan) -> String {
+fn moving(plan: &RestorePlan, answer: &str) -> String {
+    inserting(plan, answer, &|n, moved| {
+        format!(
+            "taken_{n} AS (DELETE FROM {} AS t USING target AS g WHERE t.{} = g.id RETURNING {})",
+            moved.archive_table.id.sql(),
+            quote(&moved.archive_table.archival_id),
+            columns("t", written(moved))
+        )
+    })
+}
+
+/// The statement that inserts the rows. `taken` is the expression `taken_{n}` of the rows of a table.
+pub(super) fn inserting(
+    plan: &RestorePlan,
+    answer: &str,
+    taken: &dyn Fn(usize, &Moved) -> String,
+) -> String {
     let mut parts = Vec::new();
     if !plan.detached.is_empty() {
         // `archive.begin_restore` has counted the links: they are read only if there are any.
@@ -23,13 +47,12 @@ pub fn moving(plan: &RestorePlan) -> String {
         ));
     }
     parts.push(target(plan));
-    for (n, moved) in plan.tables.iter().enumerate() {
-        parts.push(taken(n, moved));
-    }
+    let tables = || plan.tables.iter().enumerate();
+    parts.extend(tables().map(|(n, moved)| taken(n, moved)));
     for (d, child) in plan.detached.iter().enumerate() {
         parts.extend(relink::outcomes(plan, d, child));
     }
-    for (n, moved) in plan.tables.iter().enumerate() {
+    for (n, moved) in tables() {
         parts.extend(relink::mended(plan, n, moved, written(moved)));
         parts.push(back(plan, n, moved));
     }
@@ -41,7 +64,7 @@ pub fn moving(plan: &RestorePlan) -> String {
     let guards = guards.join(" AND ");
     with(
         parts,
-        &format!("SELECT {} FROM target AS g WHERE {guards}", answer(plan)),
+        &format!("SELECT {answer} FROM target AS g WHERE {guards}"),
     )
 }
 
@@ -93,17 +116,8 @@ pub(super) fn written(moved: &Moved) -> impl Iterator<Item = &str> {
         .map(|c| c.name.as_str())
 }
 
-fn taken(n: usize, moved: &Moved) -> String {
-    format!(
-        "taken_{n} AS (DELETE FROM {} AS t USING target AS g WHERE t.{} = g.id RETURNING {})",
-        moved.archive_table.id.sql(),
-        quote(&moved.archive_table.archival_id),
-        columns("t", written(moved))
-    )
-}
-
 /// The expression that contains the rows of a table as they are inserted.
-fn returning_rows(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
+pub(super) fn returning_rows(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
     match relink::mended(plan, n, moved, written(moved)) {
         Some(_) => format!("mended_{n}"),
         None => format!("taken_{n}"),
@@ -112,12 +126,8 @@ fn returning_rows(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
 
 /// Inserts the rows. OVERRIDING SYSTEM VALUE preserves the ids of identity columns and is allowed on any table.
 fn back(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
-    let returning = match moved.table.intercepts_insert() {
-        Some(_) => bare(written(moved)),
-        None => "1".to_owned(),
-    };
     format!(
-        "back_{n} AS (INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} RETURNING {returning})",
+        "back_{n} AS (INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} RETURNING 1)",
         moved.table.id.sql(),
         bare(written(moved)),
         bare(written(moved)),
@@ -142,22 +152,6 @@ fn guards(plan: &RestorePlan) -> Vec<String> {
     for (d, child) in plan.detached.iter().enumerate() {
         guards.extend(relink::guards(d, child));
     }
-    for (n, moved) in plan.tables.iter().enumerate() {
-        let Some(trigger) = moved.table.intercepts_insert() else {
-            continue;
-        };
-        let message = format!(
-            "the trigger {} dropped or changed a row of {} on its way back, so nothing was restored: let it pass the rows that are restored",
-            trigger.name, moved.table.id
-        );
-        // As text, since not every type can be compared.
-        let row = format!("ROW({})::pg_catalog.text", bare(written(moved)));
-        guards.push(format!(
-            "(CASE WHEN NOT EXISTS (SELECT {row} FROM {} EXCEPT ALL SELECT {row} FROM back_{n}) THEN true ELSE archive.stop('{TRIGGER}', {}) END)",
-            returning_rows(plan, n, moved),
-            literal(&message)
-        ));
-    }
     guards
 }
 
@@ -177,7 +171,17 @@ fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
     })
 }
 
+/// What a restore returns.
 fn answer(plan: &RestorePlan) -> String {
+    format!(
+        "{} OPERATOR(pg_catalog.||) {}",
+        counts(plan),
+        finished("g.id")
+    )
+}
+
+/// How many rows were inserted, and what became of the links. The counts cause all rows to move.
+pub(super) fn counts(plan: &RestorePlan) -> String {
     let rows: Vec<_> = plan
         .tables
         .iter()
@@ -193,11 +197,15 @@ fn answer(plan: &RestorePlan) -> String {
         ("rows".to_owned(), object(&rows)),
         ("relinked".to_owned(), relink::count(plan)),
         ("not_relinked".to_owned(), relink::not_put_back(plan)),
-        // Last: where it marks the archival, it refuses while rows remain. The counts before have caused all rows to move.
-        (
-            "archival".to_owned(),
-            "coalesce($1 OPERATOR(pg_catalog.->) 'record', archive.finish_restore(g.id, $4))"
-                .to_owned(),
-        ),
     ])
+}
+
+/// The record. Evaluated last: where it marks the archival, it refuses while rows remain.
+pub(super) fn finished(archival: &str) -> String {
+    object(&[(
+        "archival".to_owned(),
+        format!(
+            "coalesce($1 OPERATOR(pg_catalog.->) 'record', archive.finish_restore({archival}, $4))"
+        ),
+    )])
 }

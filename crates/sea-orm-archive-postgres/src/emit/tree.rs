@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::{Kind, Step};
 use crate::ident::{bare, columns, is_own_type, joined, literal, quote, same_key, type_name};
 use crate::model::{Node, Plan};
 
@@ -232,24 +233,30 @@ pub(super) fn unless_moved(
     }
 }
 
-/// The statements that lock the rows of a tree, top-down, each with its own snapshot. The flag marks a statement that is repeated
-/// until it returns the same result twice.
+/// The statements that lock the rows of a tree, top-down, each with its own snapshot.
 ///
 /// The roots themselves are locked before, by the statement that finds them.
 ///
 /// Race: an insert below a locked row waits, since its foreign key locks the parent. So after a level is locked, the next
 /// statement sees all rows of the level below it. Without these locks, a like that is inserted on a comment while the post of the
 /// comment is archived would be deleted by ON DELETE CASCADE and not be archived.
-pub fn locks(plan: &Plan, which: Roots) -> Vec<(String, bool)> {
+pub fn locks(plan: &Plan, which: Roots) -> Vec<Step> {
     let nodes = plan
         .nodes
         .iter()
         .enumerate()
         .filter(|(n, node)| node.locked && (*n > 0 || !node.loops.is_empty()));
     let mut statements: Vec<_> = nodes
-        .map(|(n, node)| (lock_node(plan, n, which), !node.loops.is_empty()))
+        .map(|(n, node)| {
+            let kind = match node.loops.is_empty() {
+                true => Kind::Once,
+                false => Kind::Settles,
+            };
+            Step::new(kind, lock_node(plan, n, which))
+        })
         .collect();
-    statements.extend((0..plan.detached.len()).map(|d| (lock_detached(plan, d, which), false)));
+    let detached = 0..plan.detached.len();
+    statements.extend(detached.map(|d| Step::new(Kind::Once, lock_detached(plan, d, which))));
     statements
 }
 

@@ -4,7 +4,9 @@ mod order;
 
 pub use order::sort;
 
-use crate::catalog::{ArchiveTable, ForeignKey, ForeignKeyColumn, KeyColumn, Table, TableId};
+use crate::catalog::{
+    ArchiveTable, ForeignKey, ForeignKeyColumn, KeyColumn, RowTrigger, Table, TableId,
+};
 
 /// How the rows of one tree move.
 #[derive(Clone, Debug)]
@@ -88,8 +90,8 @@ pub struct DetachedChild {
     pub edges: Vec<Parent>,
     /// The node of the same table: the links of rows that move are not cut.
     pub moved_as: Option<usize>,
-    /// The triggers that may skip or change a row whose link is cut or put back.
-    pub triggers: Vec<String>,
+    /// The triggers that fire when a link is cut or put back.
+    pub triggers: Vec<RowTrigger>,
 }
 
 impl DetachedChild {
@@ -121,6 +123,49 @@ pub struct RestorePlan {
     pub tables: Vec<Moved>,
     /// The tables whose links may have been cut.
     pub detached: Vec<DetachedChild>,
+}
+
+impl RestorePlan {
+    /// The triggers of the application that fire during the restore, each with its table. After them, the restored rows are
+    /// compared with the archived ones.
+    pub fn acting(&self) -> Vec<(&TableId, &RowTrigger)> {
+        let inserted = self.tables.iter().flat_map(|moved| {
+            let triggers = moved.table.row_triggers.iter().filter(|t| t.on_insert);
+            triggers.map(move |trigger| (&moved.table.id, trigger))
+        });
+        let relinked = self.detached.iter().flat_map(|child| {
+            let triggers = child.triggers.iter();
+            triggers.map(move |trigger| (&child.table, trigger))
+        });
+        let all = inserted.chain(relinked);
+        all.filter(|(_, trigger)| self.acts(trigger)).collect()
+    }
+
+    /// The triggers that may have changed what was restored: those of [`acting`](Self::acting), and those that fire when a
+    /// restored row is updated.
+    pub fn suspects(&self) -> Vec<(&TableId, &RowTrigger)> {
+        let mut all = self.acting();
+        for moved in &self.tables {
+            let updated = moved.table.row_triggers.iter();
+            let updated = updated.filter(|t| t.on_update && !t.on_insert && self.acts(t));
+            all.extend(updated.map(|trigger| (&moved.table.id, trigger)));
+        }
+        all
+    }
+
+    fn acts(&self, trigger: &RowTrigger) -> bool {
+        let moves = |oid: i64| {
+            self.tables.iter().any(|moved| moved.table.id.oid == oid)
+                || self.detached.iter().any(|child| child.table.oid == oid)
+        };
+        !trigger.ours && !trigger.suspended_while.iter().copied().any(moves)
+    }
+
+    /// Whether archived rows may violate a constraint of their table, since it is NOT VALID.
+    pub fn has_unvalidated_constraint(&self) -> bool {
+        let mut tables = self.tables.iter();
+        tables.any(|moved| !moved.table.unvalidated.is_empty())
+    }
 }
 
 impl From<&Plan> for RestorePlan {

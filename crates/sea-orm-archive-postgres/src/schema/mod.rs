@@ -11,3 +11,6 @@ pub mod table_names;
 pub mod tenancy;
 
 pub use version::{VERSION, Version};
+
+/// A trigger of the application, with why it cannot be replaced.
+pub const TRIGGER: &str = include_str!("trigger.sql");

@@ -1,5 +1,7 @@
 //! Runs an archive, and retries it while that can help.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 use tracing::Instrument;
 
@@ -7,8 +9,10 @@ use super::explain::{actor_type, duplicate_key, hidden_child, is_blocked};
 use super::request::Request;
 use crate::archival::{self, Model as Archival};
 use crate::entity::Archivable;
-use crate::error::{self, ConflictError, Error, RetryError, unexpected_answer};
-use crate::exec::{ATTEMPTS, Executor, ask, back_off, check_backend};
+use crate::error::{
+    self, ConflictError, Error, RetryError, Triggers, of_trigger, unexpected_answer,
+};
+use crate::exec::{ATTEMPTS, Executor, ask, ask_here, back_off, begin, check_backend};
 use crate::planned::{Planned, Steps, planned, replanned};
 use crate::report::{ArchivePreview, Blocker};
 
@@ -39,10 +43,10 @@ where
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let error = match ask(db, &request.call(&plan.plan, steps(&plan), true)).await {
+            let error = match ask(db, &request.call(&plan, steps(&plan), true)).await {
                 Ok(answer) => return archivals(answer),
                 Err(error) if attempt >= ATTEMPTS => return Err(error),
-                Err(error) => error,
+                Err(error) => of_trigger(&plan.plan, error),
             };
             if matches!(error, Error::Retry(RetryError::Contention { .. })) && db.is_pool() {
                 back_off(attempt).await;
@@ -100,6 +104,7 @@ fn archivals(answer: Option<Json>) -> Result<Vec<Archival>, Error> {
 pub(super) async fn preview<E, C>(
     db: &C,
     request: &Request<E>,
+    steps: fn(&Planned) -> &Steps,
 ) -> Result<Option<ArchivePreview>, Error>
 where
     E: Archivable,
@@ -107,11 +112,34 @@ where
 {
     check_backend(db)?;
     let mut plan = planned::<E>(db).await?;
+    let counted = counted(db, request, &mut plan).await?;
+    let is_movable = |preview: &ArchivePreview| preview.roots > 0 && preview.blockers.is_empty();
+    let fires = plan.is_proven() || !plan.plan.triggers().is_empty();
+    if fires && counted.as_ref().is_some_and(is_movable) {
+        // Only the move itself finds out what the triggers do.
+        let transaction = begin(db).await?;
+        let tried = ask_here(&transaction, &request.call(&plan, steps(&plan), true)).await;
+        transaction.rollback().await?;
+        tried.map_err(|error| duplicate_key(&plan, of_trigger(&plan.plan, error)))?;
+    }
+    Ok(counted)
+}
+
+/// The preview without a try of the move.
+async fn counted<E, C>(
+    db: &C,
+    request: &Request<E>,
+    plan: &mut Arc<Planned>,
+) -> Result<Option<ArchivePreview>, Error>
+where
+    E: Archivable,
+    C: Executor,
+{
     let answer = loop {
-        match ask(db, &request.call(&plan.plan, &plan.preview, false)).await {
+        match ask(db, &request.call(plan, &plan.preview, false)).await {
             Ok(answer) => break answer,
-            Err(error) => match replanned::<E>(db, &plan, &error).await? {
-                Some(new) => plan = new,
+            Err(error) => match replanned::<E>(db, plan, &error).await? {
+                Some(new) => *plan = new,
                 None => return Err(error),
             },
         }
@@ -130,7 +158,8 @@ where
     E: Archivable,
     C: Executor,
 {
-    Ok(preview::<E, C>(db, request)
+    let mut plan = planned::<E>(db).await?;
+    Ok(counted(db, request, &mut plan)
         .await?
         .unwrap_or_default()
         .blockers)

@@ -78,7 +78,7 @@ impl<E: Archivable> ArchiveMany<E> {
     where
         C: Executor,
     {
-        Ok(preview::<E, C>(db, &self.request)
+        Ok(preview::<E, C>(db, &self.request, |planned| &planned.many)
             .await?
             .unwrap_or_default())
     }

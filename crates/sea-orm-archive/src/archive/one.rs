@@ -134,7 +134,7 @@ impl<E: Archivable> ArchiveOne<E> {
     where
         C: Executor,
     {
-        match preview::<E, C>(db, &self.request).await? {
+        match preview::<E, C>(db, &self.request, |planned| &planned.one).await? {
             Some(preview) => Ok(preview),
             None => {
                 let error = self.why_not(db).await?;

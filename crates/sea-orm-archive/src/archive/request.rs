@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use crate::entity::Archivable;
 use crate::exec::Sql;
 use crate::optimistic_lock::AtLockVersion;
-use crate::planned::Steps;
+use crate::planned::{Planned, Steps};
 use crate::row::key_columns;
 
 /// The roots to archive, and what their archival records contain.
@@ -50,13 +50,14 @@ impl<E: Archivable> Request<E> {
     ///
     /// Race: two archives with common roots. The second waits for the first. The steps in the function see what was
     /// committed until then: each has a snapshot of its own.
-    pub fn call(&self, plan: &Plan, steps: &Steps, lock: bool) -> Sql {
+    pub fn call(&self, planned: &Planned, steps: &Steps, moves: bool) -> Sql {
+        let plan = &planned.plan;
         let mut roots = self.roots.clone();
         if let Some(lock_version) = &self.lock_version {
             // PostgreSQL checks the condition again on the newest version of a row once it is locked.
             roots.and_where(lock_version.matches::<E>());
         }
-        if lock {
+        if moves {
             for key in E::PrimaryKey::iter() {
                 roots.order_by((E::default(), key.into_column()), Order::Asc);
             }
@@ -77,7 +78,10 @@ impl<E: Archivable> Request<E> {
              FROM ({roots}) AS k HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 AND {}",
             resolved(&plan.freshness)
         );
-        steps.call(&mut sql, &args);
+        match moves && planned.is_proven() {
+            true => steps.call_proven(&planned.restore.steps, &mut sql, &args),
+            false => steps.call(&mut sql, &args),
+        }
         sql
     }
 }

@@ -61,6 +61,33 @@ pub enum ConflictError {
         conflicts: Vec<Conflict>,
     },
 
+    /// What the archive moves could not be restored: rows violate a constraint that is NOT VALID, or a trigger of the
+    /// application or the rights of the role would refuse them.
+    #[error(
+        "{table} cannot be archived, since a restore would fail: {message}. Change those rows first, or what refuses them"
+    )]
+    NotRestorable {
+        /// The table of the root.
+        table: String,
+        /// The constraint that the restore would violate; empty where it is not one.
+        constraint: String,
+        /// What the database reports: the table, the constraint or the trigger, and the values.
+        message: String,
+    },
+
+    /// A trigger of the application raised an error.
+    #[error("{table} cannot be moved: {} raised {code}: {message}", .triggers.join(" or "))]
+    Trigger {
+        /// The table of the root.
+        table: String,
+        /// The triggers whose function raised it, each with its table: `the trigger keep on public.posts`.
+        triggers: Vec<String>,
+        /// The SQLSTATE.
+        code: String,
+        /// The message of the trigger.
+        message: String,
+    },
+
     /// The row was archived together with a parent, or its parent was archived too.
     #[error(
         "{table} {key} cannot be restored alone: it belongs to {parent_table} {parent_key}, which is in archival {archival}; restore archival {archival} first"

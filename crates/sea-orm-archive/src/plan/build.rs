@@ -438,7 +438,7 @@ fn detach(
             archive_table: found.get(&table.oid).and_then(|t| t.archive_table.clone()),
             triggers: found
                 .get(&table.oid)
-                .map(Table::intercepting_updates)
+                .map(Table::triggers_on_update)
                 .unwrap_or_default(),
             table,
             edges: vec![edge],

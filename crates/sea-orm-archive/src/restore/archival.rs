@@ -64,7 +64,7 @@ impl RestoreArchival {
             if must_resolve_first(db, &planned) {
                 continue;
             }
-            match next(db, ask(db, &target.call(&planned)).await, 1) {
+            match next(db, &planned, ask(db, &target.call(&planned)).await, 1) {
                 Next::Done(answer) => {
                     // The most recent one: the next archival is often of the same tables.
                     plan::cache(RESTORES, &planned);

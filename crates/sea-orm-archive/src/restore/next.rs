@@ -4,7 +4,7 @@ use sea_orm_archive_postgres::sqlstate;
 use serde_json::Value as Json;
 
 use crate::entity::DeclaredName;
-use crate::error::{self, Error, RetryError};
+use crate::error::{self, Error, RetryError, of_trigger};
 use crate::exec::{ATTEMPTS, Executor};
 use crate::planned::PlannedRestore;
 use crate::report::Restored;
@@ -21,8 +21,13 @@ pub(super) enum Next {
     Failed(Error),
 }
 
-pub(super) fn next(db: &impl Executor, answer: Result<Option<Json>, Error>, attempt: u32) -> Next {
-    match answer {
+pub(super) fn next(
+    db: &impl Executor,
+    planned: &PlannedRestore,
+    answer: Result<Option<Json>, Error>,
+    attempt: u32,
+) -> Next {
+    match answer.map_err(|error| of_trigger(&planned.plan, error)) {
         Ok(Some(answer)) if !answer.is_null() => Next::Done(answer),
         Ok(_) => Next::Nothing,
         Err(Error::Retry(RetryError::Contention { .. })) if db.is_pool() && attempt < ATTEMPTS => {

@@ -125,7 +125,12 @@ impl<E: Archivable> RestoreOne<E> {
             let outcome = if must_resolve_first(db, &plan.restore) {
                 Next::Resolve
             } else {
-                next(db, ask(db, &target.call(&plan.restore)).await, attempt)
+                next(
+                    db,
+                    &plan.restore,
+                    ask(db, &target.call(&plan.restore)).await,
+                    attempt,
+                )
             };
             match outcome {
                 Next::Done(answer) => return restored(answer),

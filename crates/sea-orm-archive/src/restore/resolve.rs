@@ -15,7 +15,8 @@ use sea_orm_archive_postgres::sqlstate;
 use super::target::{Target, cache, restored};
 use crate::catalog;
 use crate::error::{
-    self, ConflictError, DriftError, Error, NotFoundError, RetryError, postgres, unexpected_answer,
+    self, ConflictError, DriftError, Error, NotFoundError, RetryError, of_trigger, postgres,
+    unexpected_answer,
 };
 use crate::exec::{ATTEMPTS, Executor, Sql, ask_here, back_off, begin, finish, is_stale};
 use crate::plan;
@@ -221,7 +222,8 @@ async fn move_back<T: ConnectionTrait>(
     }
     let planned = Arc::new(PlannedRestore::from(found.plan));
     let answer = ask_here(db, &Target::archival(archival, by).call(&planned)).await;
-    let answer = answer?
+    let answer = answer
+        .map_err(|error| of_trigger(&planned.plan, error))?
         .filter(|a| !a.is_null())
         .ok_or(Error::NotFound(NotFoundError::Archival { archival }))?;
     cache(&planned);

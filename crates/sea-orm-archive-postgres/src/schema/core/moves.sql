@@ -32,7 +32,7 @@ BEGIN
            ), 0)
          # coalesce((
                SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
-                   ROW(tgrelid, tgfoid, tgconstraint, tgenabled, tgtype), 2))
+                   ROW(tgrelid, tgfoid, tgconstraint, tgenabled, tgtype, tgqual::text), 2))
                FROM pg_catalog.pg_trigger WHERE tgrelid = ANY (tables)
            ), 0)
          # coalesce((
@@ -163,27 +163,35 @@ $$;
 --
 -- One call is one round trip. The statements come from the runtime, complete and schema-qualified, as PREPARE statements under
 -- the names in `names`. Each has four parameters: the arguments, the time of the move, the id of the (first) archival, and the
--- actor. A step that `settles` is repeated until it returns the same result twice: that locks a tree of unknown depth.
+-- actor. Their kinds:
+--
+-- * `once`;
+-- * `settles`: it is repeated until it returns the same result twice, which locks a tree of unknown depth;
+-- * `moves`: it moves rows. The time is read, and the ids are drawn, before it, after the locks of the steps before. The
+--   statements after it read its result as `moved` in the arguments;
+-- * `if_true`: it is skipped unless the one before it returned true;
+-- * `command`: it is not prepared, and returns nothing.
 --
 -- The statements are prepared once in a session, because planning a move costs more than a small move itself. A pooler may
 -- give the session to another user, who can prepare another statement under that name, so the text of a prepared statement is
 -- compared before it runs. Only a statement that PREPARE prepared counts: a driver can prepare exactly this text, including
 -- the word PREPARE, under this name. The view of prepared statements copies the text of each of them, so it is read once.
 --
--- Where the last statement moves rows, `moving` lists the tables for their triggers, which read it in archive.moving:
+-- From the statement that moves rows on, `moving` lists the tables for their triggers, which read it in archive.moving:
 -- `:,16400,` for a table or archive table whose rows move, `~16500,` for one whose links are cut or put back. The number of
 -- the transaction precedes it, since a pooled session may have the setting of an earlier user. It is a hint and no proof,
 -- since any role can set it: the audit log records a row that left as archived only when the row arrives in the archive
--- table. The time is read, and the ids are drawn, after the locks of the other steps.
+-- table.
 --
 -- The statements and the triggers that they fire run on the search_path of the caller, so everything in them and here is
 -- qualified. Expressions are assigned instead of performed, which PL/pgSQL does without running a query.
 --
 -- The actor comes from the arguments, or else from the context. An actor in the arguments also replaces the actor of the
 -- context while the statements run, so that triggers record the same actor as the archival table.
-CREATE OR REPLACE FUNCTION archive.run(names text[], steps text[], settles boolean[], moving text, args jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION archive.run(names text[], steps text[], kinds text[], moving text, args jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE STRICT AS $$
 DECLARE
+    last     pg_catalog.int4 := pg_catalog.cardinality(names);
     prepared pg_catalog.text[];
     at       pg_catalog.timestamptz;
     result   pg_catalog.jsonb;
@@ -200,14 +208,19 @@ BEGIN
         SELECT p.name FROM pg_catalog.pg_prepared_statements AS p
         WHERE CASE WHEN p.name OPERATOR(pg_catalog.=) ANY (names) THEN p.from_sql
                    AND p.statement OPERATOR(pg_catalog.=) steps[pg_catalog.array_position(names, p.name)] END);
-    FOR step IN 1 .. pg_catalog.cardinality(names) LOOP
+    FOR step IN 1 .. last LOOP
+        CONTINUE WHEN kinds[step] OPERATOR(pg_catalog.=) 'if_true' AND result::pg_catalog.text IS DISTINCT FROM 'true';
+        IF kinds[step] OPERATOR(pg_catalog.=) 'command' THEN
+            EXECUTE steps[step];
+            CONTINUE;
+        END IF;
         IF names[step] OPERATOR(pg_catalog.<>) ALL (prepared) THEN
             IF EXISTS (SELECT FROM pg_catalog.pg_prepared_statements AS p WHERE p.name OPERATOR(pg_catalog.=) names[step]) THEN
                 EXECUTE pg_catalog.format('DEALLOCATE %I', names[step]);
             END IF;
             EXECUTE steps[step];
         END IF;
-        IF step OPERATOR(pg_catalog.=) pg_catalog.cardinality(names) AND moving OPERATOR(pg_catalog.<>) '' THEN
+        IF kinds[step] OPERATOR(pg_catalog.=) 'moves' THEN
             setting := pg_catalog.set_config('archive.moving', pg_catalog.concat(pg_catalog.pg_current_xact_id(), moving), true);
             at := pg_catalog.clock_timestamp();
             IF args OPERATOR(pg_catalog.?) 'roots' THEN
@@ -220,9 +233,12 @@ BEGIN
             EXECUTE pg_catalog.format('EXECUTE %I (%L, %L, %L, %L)', names[step], args,
                 pg_catalog.to_jsonb(at) OPERATOR(pg_catalog.#>>) '{}',
                 coalesce(args OPERATOR(pg_catalog.->>) 'id', args OPERATOR(pg_catalog.->) 'ids' OPERATOR(pg_catalog.->>) 0), actor) INTO result;
-            EXIT WHEN NOT settles[step] OR result IS NOT DISTINCT FROM before;
+            EXIT WHEN kinds[step] OPERATOR(pg_catalog.<>) 'settles' OR result IS NOT DISTINCT FROM before;
             before := result;
         END LOOP;
+        IF step OPERATOR(pg_catalog.<) last AND kinds[step] OPERATOR(pg_catalog.=) 'moves' THEN
+            args := args OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('moved', result);
+        END IF;
     END LOOP;
     IF moving OPERATOR(pg_catalog.<>) '' THEN
         setting := pg_catalog.set_config('archive.moving', '', true);
@@ -234,12 +250,57 @@ BEGIN
 END
 $$;
 
+-- Archives with archive.run(), and proves for each archival that it can be restored: it restores the archival and rolls that
+-- back. For trees whose triggers, or whose constraints that are NOT VALID, may refuse or change what comes back.
+--
+-- The result of the restore is discarded with its subtransaction. An error of it becomes AR014, with the table and the
+-- constraint of the original; errors that name a trigger themselves (AR004), and those after which the caller tries again,
+-- pass as they are.
+CREATE OR REPLACE FUNCTION archive.run_proven(
+    names text[], steps text[], kinds text[], moving text, args jsonb,
+    back_names text[], back_steps text[], back_kinds text[], back_moving text
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE STRICT AS $$
+DECLARE
+    result   pg_catalog.jsonb := archive.run(names, steps, kinds, moving, args);
+    archival pg_catalog.jsonb;
+    restored pg_catalog.jsonb;
+    proven   boolean;
+    reason   pg_catalog.text;
+    detail   pg_catalog.text;
+    schema   pg_catalog.text;
+    relation pg_catalog.text;
+    violated pg_catalog.text;
+    context  pg_catalog.text;
+BEGIN
+    FOR archival IN SELECT a.record FROM pg_catalog.jsonb_array_elements(result) AS a(record) LOOP
+        proven := false;
+        BEGIN
+            restored := archive.run(back_names, back_steps, back_kinds, back_moving,
+                archive.begin_restore((archival OPERATOR(pg_catalog.->>) 'id')::pg_catalog.int8, archive.current_actor()));
+            proven := true;
+            RAISE EXCEPTION USING ERRCODE = 'AR014';
+        EXCEPTION WHEN OTHERS THEN
+            CONTINUE WHEN proven;
+            IF pg_catalog."left"(SQLSTATE, 2) OPERATOR(pg_catalog.=) ANY (ARRAY['40', '53', '55', '57', 'AR']) THEN
+                RAISE;
+            END IF;
+            GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, schema = SCHEMA_NAME,
+                relation = TABLE_NAME, violated = CONSTRAINT_NAME, context = PG_EXCEPTION_CONTEXT;
+            RAISE EXCEPTION USING ERRCODE = 'AR014', MESSAGE = reason, DETAIL = detail, SCHEMA = schema, TABLE = relation,
+                CONSTRAINT = violated, HINT = context;
+        END;
+    END LOOP;
+    RETURN result;
+END
+$$;
+
 -- Whether the current transaction moves rows of this table, or cuts or puts back links of its rows: for the condition of a
 -- trigger of the application, or for its function. Like the setting that it reads it is a hint and no proof. The function of
 -- a deferred trigger runs after the move, when it is false; its condition is evaluated before.
 --
 -- The archive table of a moved table is moving, too, and so is each partition. Without a transaction id nothing moves: a
--- setting that names none is forged.
+-- setting that names none is forged. A table that is not partitioned has no partition root.
 CREATE OR REPLACE FUNCTION archive.is_moving(relation regclass) RETURNS boolean
 LANGUAGE sql STABLE
 RETURN coalesce(
@@ -247,4 +308,24 @@ RETURN coalesce(
     AND (pg_catalog.strpos(pg_catalog.translate(pg_catalog.current_setting('archive.moving', true), '~', ','),
              pg_catalog.concat(',', relation::oid, ',')) > 0
          OR pg_catalog.strpos(pg_catalog.translate(pg_catalog.current_setting('archive.moving', true), '~', ','),
-             pg_catalog.concat(',', pg_catalog.pg_partition_root(relation)::oid, ',')) > 0), false);
+             pg_catalog.concat(',', coalesce(pg_catalog.pg_partition_root(relation), relation)::oid, ',')) > 0), false);
+
+-- The tables of the conditions `NOT archive.is_moving(table)` that a trigger's WHEN begins with: it does not fire while rows of
+-- one of them move. NULL for any other trigger, also where the condition is part of an OR.
+CREATE OR REPLACE FUNCTION archive.suspended_while(trigger oid) RETURNS oid[]
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    condition text := $re$\(NOT archive\.is_moving\('(?:[^']|'')+'::regclass\)\)$re$;
+    found     text[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.oid = trigger AND t.tgqual IS NOT NULL) THEN
+        RETURN NULL;
+    END IF;
+    -- On this search_path the definition names the tables with their schemas. PostgreSQL writes the operands of one AND without
+    -- parentheses between them.
+    found := regexp_match(pg_get_triggerdef(trigger), format(
+        $re$ FOR EACH (?:ROW|STATEMENT) WHEN \((?:(%1$s)\) EXECUTE |\(((?:%1$s AND )+(?:%1$s\)\) EXECUTE )?))$re$, condition));
+    RETURN (SELECT array_agg(to_regclass(replace(t.name[1], $q$''$q$, $q$'$q$))::oid)
+            FROM regexp_matches(coalesce(found[1], found[2]), $re$is_moving\('((?:[^']|'')+)'::regclass$re$, 'g') AS t(name));
+END
+$$;

@@ -1,0 +1,174 @@
+//! The errors of triggers of the application, with the names of the triggers.
+
+use sea_orm::SqlxPostgresError;
+use sea_orm_archive_postgres::catalog::{RowTrigger, TableId};
+use sea_orm_archive_postgres::model::{Plan, RestorePlan};
+use sea_orm_archive_postgres::sqlstate;
+
+use super::{ConflictError, DriftError, Error, postgres};
+
+/// The triggers that a move may fire, each with its table.
+pub(crate) trait Triggers {
+    /// The table of the root.
+    fn root(&self) -> Option<&TableId>;
+    fn triggers(&self) -> Vec<(&TableId, &RowTrigger)>;
+}
+
+impl Triggers for Plan {
+    fn root(&self) -> Option<&TableId> {
+        Some(&Plan::root(self).table.id)
+    }
+
+    fn triggers(&self) -> Vec<(&TableId, &RowTrigger)> {
+        let nodes = self.nodes.iter().flat_map(|node| {
+            let table = &node.moved.table;
+            table
+                .row_triggers
+                .iter()
+                .map(|trigger| (&table.id, trigger))
+        });
+        let detached = self.detached.iter().flat_map(|child| {
+            let triggers = child.triggers.iter();
+            triggers.map(|trigger| (&child.table, trigger))
+        });
+        nodes.chain(detached).filter(|(_, t)| !t.ours).collect()
+    }
+}
+
+impl Triggers for RestorePlan {
+    fn root(&self) -> Option<&TableId> {
+        self.tables.first().map(|moved| &moved.table.id)
+    }
+
+    fn triggers(&self) -> Vec<(&TableId, &RowTrigger)> {
+        self.suspects()
+    }
+}
+
+/// The error with the names of the triggers that raised it, if triggers did.
+pub(crate) fn of_trigger(plan: &impl Triggers, error: Error) -> Error {
+    let Error::Database(source) = &error else {
+        return error;
+    };
+    let Some(source) = postgres(source) else {
+        return error;
+    };
+    let table = plan.root().map(ToString::to_string).unwrap_or_default();
+    let code = source.code();
+    let raised = raised(&plan.triggers(), source);
+    match code {
+        sqlstate::NOT_RESTORABLE => ConflictError::NotRestorable {
+            table,
+            constraint: source.constraint().unwrap_or_default().to_owned(),
+            message: not_restorable(source, &raised),
+        }
+        .into(),
+        sqlstate::TRIGGERED_DATA_CHANGE => already_changed(plan).unwrap_or(error),
+        _ if raised.is_empty() => error,
+        _ => ConflictError::Trigger {
+            table,
+            triggers: raised,
+            code: code.to_owned(),
+            message: source.message().to_owned(),
+        }
+        .into(),
+    }
+}
+
+/// The triggers whose function is in the context of the error.
+///
+/// PostgreSQL reports the function, not the trigger: `PL/pgSQL function keep() line 3 at RAISE`.
+fn raised(triggers: &[(&TableId, &RowTrigger)], error: &SqlxPostgresError) -> Vec<String> {
+    // The error of a proof has the context as its hint.
+    let context = match error.code() {
+        sqlstate::NOT_RESTORABLE => error.hint(),
+        _ => error.r#where(),
+    };
+    let lines = context.unwrap_or_default().lines();
+    let functions: Vec<_> = lines.filter_map(function_of).collect();
+    let is_raised = |trigger: &RowTrigger| functions.contains(&trigger.function);
+    let raised = triggers.iter().filter(|(_, trigger)| is_raised(trigger));
+    raised.map(|named| name(*named)).collect()
+}
+
+/// The function of a line of the context, without its schema.
+fn function_of(line: &str) -> Option<String> {
+    let (_, call) = line.split_once(" function ")?;
+    let (name, _) = call.split_once('(')?;
+    let name = match name.strip_suffix('"') {
+        Some(quoted) => {
+            let start = quoted.rfind(".\"").map_or(1, |dot| dot + 2);
+            quoted.get(start..)?.replace("\"\"", "\"")
+        }
+        None => name.rsplit('.').next()?.to_owned(),
+    };
+    Some(name)
+}
+
+fn name((table, trigger): (&TableId, &RowTrigger)) -> String {
+    format!("the trigger {} on {table}", trigger.name)
+}
+
+fn not_restorable(error: &SqlxPostgresError, raised: &[String]) -> String {
+    let mut message = error.message().to_owned();
+    if let Some(detail) = error.detail().filter(|detail| !detail.is_empty()) {
+        message = format!("{message}: {}", detail.trim_end_matches('.'));
+    }
+    match raised {
+        [] => message,
+        raised => format!("{} raised: {message}", raised.join(" or ")),
+    }
+}
+
+/// PostgreSQL does not report the trigger that changed a row before the statement itself did: it can only be a BEFORE
+/// trigger of that statement.
+fn already_changed(plan: &impl Triggers) -> Option<Error> {
+    let triggers = plan.triggers();
+    let before = triggers
+        .iter()
+        .filter(|(_, t)| t.before_delete || t.before_update || t.before_insert);
+    let before: Vec<_> = before.copied().collect();
+    let root = &plan.root()?.table;
+    let remedy = before.iter().map(|(table, trigger)| {
+        format!(
+            "manager.suspend_trigger(SuspendedTrigger::new({:?}, {:?}).while_moving({root:?}))",
+            table.table, trigger.name
+        )
+    });
+    let remedy: Vec<_> = remedy.collect();
+    let names: Vec<_> = before.iter().map(|named| name(*named)).collect();
+    (!before.is_empty()).then(|| {
+        DriftError::Trigger {
+            message: format!(
+                "{} changed or deleted a row that the same statement moves, so nothing was moved: call {} in a migration, or make it an AFTER trigger",
+                names.join(" or "),
+                remedy.join(" or "),
+            ),
+        }
+        .into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::function_of;
+
+    #[test]
+    fn function_of_a_context_is_named_without_its_schema() {
+        for (line, name) in [
+            ("PL/pgSQL function keep() line 3 at RAISE", "keep"),
+            ("PL/pgSQL function app.keep() line 3 at RAISE", "keep"),
+            (
+                "PL/pgSQL function app.\"Keep it\"() line 3 at RAISE",
+                "Keep it",
+            ),
+            (
+                "PL/pgSQL function \"a \"\"b\"\"\"() line 3 at RAISE",
+                "a \"b\"",
+            ),
+        ] {
+            assert_eq!(function_of(line).as_deref(), Some(name));
+        }
+        assert_eq!(function_of("SQL statement \"SELECT 1\""), None);
+    }
+}
