@@ -82,8 +82,8 @@ pub use optimistic_lock::{
     ArchiveIfUnchanged, OptimisticLock, RestoreIfUnchanged, UpdateError, UpdateIfUnchanged,
 };
 pub use report::{
-    ArchivePreview, Blocker, Conflict, Detachment, LostLink, LostLinkReason, RestorePreview,
-    Restored, Waiting,
+    ArchivePreview, Blocker, ChangedTable, Conflict, Detachment, LostLink, LostLinkReason,
+    Rehearsal, RestorePreview, Restored, RowDifference, Waiting,
 };
 pub use restore::{RestoreArchival, RestoreOne};
 pub use sea_orm_archive_macros::{DeriveArchive, DeriveHistory, DeriveOptimisticLock};

@@ -54,6 +54,59 @@ pub struct Detachment {
     pub rows: u64,
 }
 
+/// What an archive and its restore would do, and how the restored rows would differ from those before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Rehearsal {
+    /// How many archivals were rehearsed.
+    pub archivals: u64,
+    /// How many rows of which table would move, by `schema.table`.
+    pub rows: BTreeMap<String, u64>,
+    /// Rows that would not come back as they are now. At most 100 for each table and archival.
+    pub differences: Vec<RowDifference>,
+    /// Why the archive, or its restore, would be refused: the message of the error.
+    pub refused: Option<String>,
+    /// Rows of other tables that triggers insert, update or delete meanwhile, such as a log or a total.
+    pub other_tables: Vec<ChangedTable>,
+}
+
+impl Rehearsal {
+    /// Whether every row of the tree comes back as it is now.
+    pub fn is_exact(&self) -> bool {
+        self.refused.is_none() && self.differences.is_empty()
+    }
+}
+
+/// A row that a restore would give back otherwise than it was archived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RowDifference {
+    /// The table, as `schema.table`.
+    pub table: String,
+    /// The primary key, by column.
+    pub key: Value,
+    /// The columns that differ, with the archived values; NULL for a row that a trigger adds.
+    #[serde(default)]
+    pub archived: Value,
+    /// The columns that differ, with the restored values; NULL for a row that would be missing.
+    #[serde(default)]
+    pub restored: Value,
+}
+
+/// A table outside the tree whose rows change while the tree moves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ChangedTable {
+    /// The table, as `schema.table`.
+    pub table: String,
+    /// How many rows were inserted.
+    pub inserted: i64,
+    /// How many rows were updated.
+    pub updated: i64,
+    /// How many rows were deleted.
+    pub deleted: i64,
+}
+
 /// What a restore would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestorePreview {

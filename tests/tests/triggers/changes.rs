@@ -123,7 +123,11 @@ async fn counter_counts_a_child_that_moves_alone() {
             number(&db, "select total::bigint from parents where id = 1").await,
             2,
             "{suspended} {:?}",
-            texts(&db, "select pg_get_triggerdef(oid) from pg_trigger where tgname = 't'").await
+            texts(
+                &db,
+                "select pg_get_triggerdef(oid) from pg_trigger where tgname = 't'"
+            )
+            .await
         );
     }
     comes_back(&db).await;

@@ -3,5 +3,6 @@
 mod changes;
 mod families;
 mod raised;
+mod rehearsed;
 mod suspended;
 mod unvalidated;

@@ -11,7 +11,7 @@ pub mod relink;
 pub mod restore;
 mod rewrite;
 mod tree;
-mod verify;
+pub mod verify;
 
 pub use freshness::{moving, moving_back, resolved, unchanged};
 pub use tree::Roots;

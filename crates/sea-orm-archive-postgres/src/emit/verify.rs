@@ -13,12 +13,32 @@ use super::restore::{counts, finished, inserting, written};
 use super::tree::with;
 use super::{Kind, Step};
 use crate::catalog::{ForeignKey, RowTrigger, TableId};
-use crate::ident::{columns, joined, literal, object, quote, same_key};
+use crate::ident::{columns, joined, key_object, literal, object, quote, same_key};
 use crate::model::{Moved, RestorePlan};
 use crate::sqlstate::{SERIALIZATION_FAILURE, TRIGGER};
 
 /// The statements of a verified restore.
-pub(super) fn steps(plan: &RestorePlan) -> Vec<Step> {
+pub fn steps(plan: &RestorePlan) -> Vec<Step> {
+    let mut steps = restored(plan);
+    steps.push(Step::new(Kind::Once, verified(plan)));
+    let deferred = deferred(plan);
+    steps.extend(
+        deferred
+            .iter()
+            .map(|names| Step::new(Kind::Command, format!("SET CONSTRAINTS {names} DEFERRED"))),
+    );
+    steps
+}
+
+/// The statements of a restore that returns the differences instead of an error, for a transaction that is rolled back.
+pub fn rehearsal(plan: &RestorePlan) -> Vec<Step> {
+    let mut steps = restored(plan);
+    steps.push(Step::new(Kind::Once, differences(plan)));
+    steps
+}
+
+/// The statements that insert the rows, let all triggers fire, and correct the rows.
+fn restored(plan: &RestorePlan) -> Vec<Step> {
     let mut steps = vec![Step::new(Kind::Moves, copied(plan))];
     // After the comparison no trigger of the application fires any more.
     let deferred = deferred(plan);
@@ -38,12 +58,6 @@ pub(super) fn steps(plan: &RestorePlan) -> Vec<Step> {
         steps.push(Step::new(Kind::Once, differs(plan)));
         steps.push(Step::new(Kind::IfTrue, corrected));
     }
-    steps.push(Step::new(Kind::Once, verified(plan)));
-    steps.extend(
-        deferred
-            .iter()
-            .map(|names| Step::new(Kind::Command, format!("SET CONSTRAINTS {names} DEFERRED"))),
-    );
     steps
 }
 
@@ -258,6 +272,89 @@ fn has_no_other(plan: &RestorePlan, n: usize, key: &ForeignKey) -> String {
         restored.unwrap_or_default(),
         literal(&link_name(key)),
         literal(&message),
+    )
+}
+
+/// The rows that differ, are missing, or were added, as a JSON array.
+fn differences(plan: &RestorePlan) -> String {
+    let tables = plan.tables.iter();
+    let changed = tables.map(|moved| format!("({} LIMIT {MOST})", changed_rows(moved)));
+    let added = plan.tables.iter().flat_map(|moved| {
+        let keys = moved.table.incoming.iter();
+        let keys = keys.filter(|key| !is_detached(plan, key));
+        keys.map(|key| format!("({} LIMIT {MOST})", added_rows(plan, moved, key)))
+    });
+    let all: Vec<_> = changed.chain(added).collect();
+    format!(
+        "SELECT coalesce(pg_catalog.jsonb_agg(f.difference), '[]') FROM ({}) AS f(difference)",
+        all.join(" UNION ALL ")
+    )
+}
+
+/// The most differences of one kind that are returned.
+const MOST: usize = 100;
+
+fn is_detached(plan: &RestorePlan, key: &ForeignKey) -> bool {
+    let edges = plan.detached.iter().flat_map(|child| &child.edges);
+    edges
+        .into_iter()
+        .any(|edge| link_name(&edge.key) == link_name(key))
+}
+
+fn changed_rows(moved: &Moved) -> String {
+    let row = |alias: &str| {
+        let columns = written(moved).map(|name| {
+            let value = format!("archive.exact_json({alias}.{})", quote(name));
+            (name.to_owned(), value)
+        });
+        object(&columns.collect::<Vec<_>>())
+    };
+    let missing = moved.table.key.first();
+    let missing = missing.map(|column| format!("t.{} IS NULL", quote(&column.name)));
+    let missing = missing.unwrap_or_else(|| "false".to_owned());
+    let difference = object(&[
+        ("table".to_owned(), literal(&moved.table.id.to_string())),
+        ("key".to_owned(), key_object(&moved.table.key, "d")),
+        ("archived".to_owned(), row("d")),
+        (
+            "restored".to_owned(),
+            format!("CASE WHEN NOT ({missing}) THEN {} END", row("t")),
+        ),
+    ]);
+    format!(
+        "SELECT {difference} FROM {} AS d LEFT JOIN {} AS t ON {} WHERE d.{} = $3 AND ({missing} OR {})",
+        moved.archive_table.id.sql(),
+        moved.table.id.sql(),
+        same_key(&moved.table.key, "d", "t"),
+        quote(&moved.archive_table.archival_id),
+        different(moved),
+    )
+}
+
+fn added_rows(plan: &RestorePlan, moved: &Moved, key: &ForeignKey) -> String {
+    let mut tables = plan.tables.iter();
+    let restored = tables.find(|other| other.table.id.oid == key.child.oid);
+    let restored = restored.map(|other| {
+        format!(
+            " AND NOT EXISTS (SELECT FROM {} AS m WHERE m.{} = $3 AND {})",
+            other.archive_table.id.sql(),
+            quote(&other.archive_table.archival_id),
+            same_key(&other.table.key, "m", "t")
+        )
+    });
+    let key_of_row = key_object(key.child_key.as_deref().unwrap_or_default(), "t");
+    let difference = object(&[
+        ("table".to_owned(), literal(&key.child.to_string())),
+        ("key".to_owned(), key_of_row.clone()),
+        ("restored".to_owned(), key_of_row),
+    ]);
+    format!(
+        "SELECT {difference} FROM {} AS t JOIN {} AS p ON {} WHERE p.{} = $3{}",
+        key.child.sql(),
+        moved.archive_table.id.sql(),
+        joined(key, "p", "t"),
+        quote(&moved.archive_table.archival_id),
+        restored.unwrap_or_default(),
     )
 }
 

@@ -88,7 +88,7 @@ fn record(span: &tracing::Span, archived: &[Archival]) {
     span.in_scope(|| tracing::debug!("archived"));
 }
 
-fn archivals(answer: Option<Json>) -> Result<Vec<Archival>, Error> {
+pub(super) fn archivals(answer: Option<Json>) -> Result<Vec<Archival>, Error> {
     match answer {
         None | Some(Json::Null) => Ok(Vec::new()),
         Some(Json::Array(records)) => {
@@ -126,7 +126,7 @@ where
 }
 
 /// The preview without a try of the move.
-async fn counted<E, C>(
+pub(super) async fn counted<E, C>(
     db: &C,
     request: &Request<E>,
     plan: &mut Arc<Planned>,

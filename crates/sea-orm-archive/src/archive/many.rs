@@ -4,12 +4,13 @@ use sea_orm::sea_query::IntoCondition;
 use serde_json::Value as Json;
 
 use super::execute::{execute, preview};
+use super::rehearse::rehearse;
 use super::request::Request;
 use crate::archival::Model as Archival;
 use crate::entity::Archivable;
 use crate::error::Error;
 use crate::exec::{Executor, value_text};
-use crate::report::ArchivePreview;
+use crate::report::{ArchivePreview, Rehearsal};
 
 /// Archives every row that a filter finds, each with everything below it and as an archival of its own. Created by
 /// [`ArchiveEntity::archive_many`].
@@ -81,5 +82,42 @@ impl<E: Archivable> ArchiveMany<E> {
         Ok(preview::<E, C>(db, &self.request, |planned| &planned.many)
             .await?
             .unwrap_or_default())
+    }
+
+    /// Archives and restores the rows and everything below them in a transaction that is rolled back, and returns how the restored rows would
+    /// differ from those before: what the triggers of the application do to them, and to other tables.
+    ///
+    /// ```no_run
+    /// # mod post {
+    /// #     use sea_orm::entity::prelude::*;
+    /// #     use sea_orm_archive::DeriveArchive;
+    /// #     #[sea_orm::model]
+    /// #     #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive)]
+    /// #     #[sea_orm(table_name = "posts")]
+    /// #     pub struct Model {
+    /// #         #[sea_orm(primary_key)]
+    /// #         pub id: i64,
+    /// #     }
+    /// #     impl ActiveModelBehavior for ActiveModel {}
+    /// # }
+    /// # use sea_orm_archive::prelude::*;
+    /// # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), Error> {
+    /// let rehearsal = post::Entity::archive_many().rehearse(&db).await?;
+    /// assert!(rehearsal.is_exact(), "{rehearsal:?}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// It runs the statements of [`exec`](Self::exec) and of the restore, so it locks the same rows until the end. Other
+    /// tables are counted by PostgreSQL's statistics of the transaction (`track_counts`).
+    ///
+    /// # Errors
+    ///
+    /// Those of the plan, as [`exec`](Self::exec). An archive or a restore that is refused is in the result.
+    pub async fn rehearse<C>(self, db: &C) -> Result<Rehearsal, Error>
+    where
+        C: Executor,
+    {
+        rehearse::<E, C>(db, &self.request, |planned| &planned.many).await
     }
 }

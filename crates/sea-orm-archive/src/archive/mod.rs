@@ -4,6 +4,7 @@ mod execute;
 mod explain;
 mod many;
 mod one;
+mod rehearse;
 mod request;
 
 pub use many::ArchiveMany;

@@ -4,13 +4,14 @@ use sea_orm::{Iterable, PrimaryKeyToColumn, Value};
 use serde_json::Value as Json;
 
 use super::execute::{execute, preview};
+use super::rehearse::rehearse;
 use super::request::Request;
 use crate::archival::Model as Archival;
 use crate::entity::Archivable;
 use crate::error::Error;
 use crate::exec::{ATTEMPTS, Executor, back_off, value_text};
 use crate::optimistic_lock::{AtLockVersion, OptimisticLock};
-use crate::report::ArchivePreview;
+use crate::report::{ArchivePreview, Rehearsal};
 use crate::row::{is_value, locate, moving_row};
 
 /// Archives one row with everything below it. Created by [`ArchiveEntity::archive_by_id`].
@@ -141,6 +142,50 @@ impl<E: Archivable> ArchiveOne<E> {
                 Err(error.unwrap_or_else(|| moving_row::<E>(&self.key)))
             }
         }
+    }
+
+    /// Archives and restores the row and everything below it in a transaction that is rolled back, and returns how the restored rows would
+    /// differ from those before: what the triggers of the application do to them, and to other tables.
+    ///
+    /// ```no_run
+    /// # mod post {
+    /// #     use sea_orm::entity::prelude::*;
+    /// #     use sea_orm_archive::DeriveArchive;
+    /// #     #[sea_orm::model]
+    /// #     #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive)]
+    /// #     #[sea_orm(table_name = "posts")]
+    /// #     pub struct Model {
+    /// #         #[sea_orm(primary_key)]
+    /// #         pub id: i64,
+    /// #     }
+    /// #     impl ActiveModelBehavior for ActiveModel {}
+    /// # }
+    /// # use sea_orm_archive::prelude::*;
+    /// # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), Error> {
+    /// let rehearsal = post::Entity::archive_by_id(42).rehearse(&db).await?;
+    /// assert!(rehearsal.is_exact(), "{rehearsal:?}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// It runs the statements of [`exec`](Self::exec) and of the restore, so it locks the same rows until the end. Other
+    /// tables are counted by PostgreSQL's statistics of the transaction (`track_counts`).
+    ///
+    /// # Errors
+    ///
+    /// [`NotFoundError::Row`](crate::error::NotFoundError::Row), [`ConflictError::AlreadyArchived`](crate::error::ConflictError::AlreadyArchived), and errors of the plan as [`exec`](Self::exec). An archive or a restore that is refused is in the result.
+    pub async fn rehearse<C>(self, db: &C) -> Result<Rehearsal, Error>
+    where
+        C: Executor,
+    {
+        let rehearsal = rehearse::<E, C>(db, &self.request, |planned| &planned.one).await?;
+        if rehearsal.archivals == 0
+            && rehearsal.refused.is_none()
+            && let Some(error) = self.why_not(db).await?
+        {
+            return Err(error);
+        }
+        Ok(rehearsal)
     }
 
     /// Why this row could not be archived; `None` where it can be archived now.

@@ -51,6 +51,15 @@ impl<E: Archivable> Request<E> {
     /// Race: two archives with common roots. The second waits for the first. The steps in the function see what was
     /// committed until then: each has a snapshot of its own.
     pub fn call(&self, planned: &Planned, steps: &Steps, moves: bool) -> Sql {
+        self.write(planned, steps, moves, moves && planned.is_proven())
+    }
+
+    /// The same without the proof that the archival can be restored.
+    pub fn call_unproven(&self, planned: &Planned, steps: &Steps) -> Sql {
+        self.write(planned, steps, true, false)
+    }
+
+    fn write(&self, planned: &Planned, steps: &Steps, moves: bool, proof: bool) -> Sql {
         let plan = &planned.plan;
         let mut roots = self.roots.clone();
         if let Some(lock_version) = &self.lock_version {
@@ -78,7 +87,7 @@ impl<E: Archivable> Request<E> {
              FROM ({roots}) AS k HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 AND {}",
             resolved(&plan.freshness)
         );
-        match moves && planned.is_proven() {
+        match proof {
             true => steps.call_proven(&planned.restore.steps, &mut sql, &args),
             false => steps.call(&mut sql, &args),
         }

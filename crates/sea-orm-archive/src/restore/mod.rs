@@ -8,3 +8,4 @@ mod target;
 
 pub use archival::RestoreArchival;
 pub use one::RestoreOne;
+pub(crate) use target::Target;

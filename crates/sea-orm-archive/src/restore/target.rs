@@ -17,7 +17,7 @@ use crate::error::{Error, unexpected_answer};
 use crate::exec::{Executor, Sql, ask};
 use crate::optimistic_lock::AtLockVersion;
 use crate::plan;
-use crate::planned::{PlannedRestore, RESTORES};
+use crate::planned::{PlannedRestore, RESTORES, Steps};
 use crate::report::Restored;
 use crate::row::{is_root_table, select_row};
 
@@ -88,6 +88,11 @@ impl Target {
     /// The argument of `begin_restore` is one value. In a join the server could call it for archivals that do
     /// not satisfy the other conditions, and they would be marked too.
     pub fn call(&self, planned: &PlannedRestore) -> Sql {
+        self.call_steps(planned, &planned.steps)
+    }
+
+    /// The same with other steps.
+    pub fn call_steps(&self, planned: &PlannedRestore, steps: &Steps) -> Sql {
         let mut sql = Sql {
             text: String::new(),
             values: self.values.clone(),
@@ -115,7 +120,7 @@ impl Target {
             is_planned(&planned.plan, "c.claim"),
             resolved(&planned.plan.freshness),
         );
-        planned.steps.call(&mut sql, &args);
+        steps.call(&mut sql, &args);
         sql
     }
 

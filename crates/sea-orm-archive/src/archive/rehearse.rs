@@ -1,0 +1,181 @@
+//! Rehearses an archive and its restore in a transaction that is rolled back.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use sea_orm_archive_postgres::emit;
+use serde_json::Value as Json;
+
+use super::execute::{archivals, counted};
+use super::request::Request;
+use crate::archival::Model as Archival;
+use crate::entity::Archivable;
+use crate::error::{ConflictError, Error, of_trigger, unexpected_answer};
+use crate::exec::{Executor, ask_here, begin, check_backend};
+use crate::planned::{Planned, Steps, planned};
+use crate::report::{ChangedTable, Rehearsal, RowDifference};
+use crate::restore::Target;
+
+/// The rows that this transaction has inserted, updated and deleted so far, by table, without those of the schema `archive`.
+const CHANGES: &str = "SELECT pg_catalog.concat(s.schemaname, '.', s.relname) AS name, s.n_tup_ins, s.n_tup_upd, s.n_tup_del \
+    FROM pg_catalog.pg_stat_xact_user_tables AS s \
+    WHERE s.schemaname OPERATOR(pg_catalog.<>) 'archive' AND s.n_tup_ins OPERATOR(pg_catalog.+) s.n_tup_upd OPERATOR(pg_catalog.+) s.n_tup_del OPERATOR(pg_catalog.>) 0";
+
+pub(super) async fn rehearse<E, C>(
+    db: &C,
+    request: &Request<E>,
+    steps: fn(&Planned) -> &Steps,
+) -> Result<Rehearsal, Error>
+where
+    E: Archivable,
+    C: Executor,
+{
+    check_backend(db)?;
+    let mut plan = planned::<E>(db).await?;
+    // It replaces a stale plan, and finds what blocks the archive.
+    let preview = counted(db, request, &mut plan).await?.unwrap_or_default();
+    if !preview.blockers.is_empty() {
+        let table = plan.plan.root().table.id.to_string();
+        let blocked = Error::Conflict(ConflictError::Blocked {
+            table,
+            blockers: preview.blockers,
+        });
+        return Ok(Rehearsal {
+            refused: Some(blocked.to_string()),
+            ..Rehearsal::default()
+        });
+    }
+    let transaction = begin(db).await?;
+    let rehearsal = rehearse_here(&transaction, request, &plan, steps(&plan)).await;
+    transaction.rollback().await?;
+    rehearsal
+}
+
+async fn rehearse_here<E: Archivable>(
+    db: &DatabaseTransaction,
+    request: &Request<E>,
+    plan: &Planned,
+    steps: &Steps,
+) -> Result<Rehearsal, Error> {
+    let before = changes(db).await?;
+    let mut rehearsal = Rehearsal::default();
+    let archived = ask_here(db, &request.call_unproven(plan, steps)).await;
+    let archived = match archived.map_err(|error| of_trigger(&plan.plan, error)) {
+        Ok(answer) => archivals(answer)?,
+        Err(error) => {
+            rehearsal.refused = Some(error.to_string());
+            return Ok(rehearsal);
+        }
+    };
+    rehearsal.archivals = archived.len() as u64;
+    for archival in &archived {
+        for (table, rows) in archival.rows() {
+            *rehearsal.rows.entry(table).or_default() += rows;
+        }
+    }
+    // Each restore in a savepoint of its own, and first without a look at the rows, so that its effects are counted once.
+    let verified = Steps::new(
+        emit::verify::steps(&plan.restore.plan),
+        emit::moving_back(&plan.restore.plan),
+    );
+    let listed = Steps::new(
+        emit::verify::rehearsal(&plan.restore.plan),
+        emit::moving_back(&plan.restore.plan),
+    );
+    let restored = begin(db).await?;
+    for archival in &archived {
+        if let Err(error) = restore(&restored, archival, plan, &verified).await {
+            rehearsal.refused = Some(error.to_string());
+            break;
+        }
+    }
+    if rehearsal.refused.is_none() {
+        rehearsal.other_tables = other_tables(plan, &before, changes(&restored).await?);
+    }
+    restored.rollback().await?;
+    for archival in &archived {
+        let listing = begin(db).await?;
+        let listed = restore(&listing, archival, plan, &listed).await;
+        listing.rollback().await?;
+        // An error has been reported above.
+        if let Ok(Some(answer)) = listed {
+            let found: Vec<RowDifference> =
+                serde_json::from_value(answer).map_err(unexpected_answer)?;
+            rehearsal
+                .differences
+                .extend(found.into_iter().map(differing_columns));
+        }
+    }
+    Ok(rehearsal)
+}
+
+async fn restore(
+    db: &DatabaseTransaction,
+    archival: &Archival,
+    plan: &Planned,
+    steps: &Steps,
+) -> Result<Option<Json>, Error> {
+    let call = Target::archival(archival.id, None).call_steps(&plan.restore, steps);
+    let answer = ask_here(db, &call).await;
+    answer.map_err(|error| of_trigger(&plan.restore.plan, error))
+}
+
+/// Leaves only the columns that differ.
+fn differing_columns(mut difference: RowDifference) -> RowDifference {
+    if let (Json::Object(archived), Json::Object(restored)) =
+        (&mut difference.archived, &mut difference.restored)
+    {
+        archived.retain(|name, value| restored.get(name) != Some(value));
+        restored.retain(|name, _| archived.contains_key(name));
+    }
+    difference
+}
+
+type Counts = BTreeMap<String, [i64; 3]>;
+
+async fn changes(db: &DatabaseTransaction) -> Result<Counts, Error> {
+    let rows = db
+        .query_all_raw(Statement::from_string(DbBackend::Postgres, CHANGES))
+        .await?;
+    let mut counts = Counts::new();
+    for row in rows {
+        let mut count = [0; 3];
+        for (n, column) in ["n_tup_ins", "n_tup_upd", "n_tup_del"]
+            .into_iter()
+            .enumerate()
+        {
+            count[n] = row.try_get("", column)?;
+        }
+        counts.insert(row.try_get("", "name")?, count);
+    }
+    Ok(counts)
+}
+
+/// The tables with other changes than before, without those whose rows or links the plan moves.
+fn other_tables(plan: &Planned, before: &Counts, after: Counts) -> Vec<ChangedTable> {
+    let plan = &plan.restore.plan;
+    let moved = plan
+        .tables
+        .iter()
+        .flat_map(|moved| [&moved.table.id, &moved.archive_table.id]);
+    let linked = plan.detached.iter().flat_map(|child| {
+        let archive_table = child.archive_table.iter().map(|table| &table.id);
+        archive_table.chain([&child.table])
+    });
+    let known: Vec<_> = moved.chain(linked).map(ToString::to_string).collect();
+    let changed = after
+        .into_iter()
+        .filter(|(table, _)| !known.contains(table));
+    let changed = changed.map(|(table, counts)| {
+        let before = before.get(&table).copied().unwrap_or_default();
+        ChangedTable {
+            table,
+            inserted: counts[0] - before[0],
+            updated: counts[1] - before[1],
+            deleted: counts[2] - before[2],
+        }
+    });
+    changed
+        .filter(|t| (t.inserted, t.updated, t.deleted) != (0, 0, 0))
+        .collect()
+}
