@@ -7,6 +7,7 @@ use sea_orm_archive_postgres::catalog::Table;
 use sea_orm_archive_postgres::compare::{
     Finding, VersionColumns, archive_table_findings, history_findings, registered,
 };
+use serde::Serialize;
 
 use crate::catalog;
 use crate::error::{Error, unexpected_answer};
@@ -26,6 +27,8 @@ use crate::exec::{Executor, begin, check_backend};
 /// - tenancy: columns, policies, guards, forced row-level security, grants on the log, roles that bypass policies;
 /// - tables in a publication whose rows cannot be moved because the table has no replica identity;
 /// - tables that were replaced by others of the same name.
+///
+/// [`application_triggers`] lists the triggers of the application, which are no difference.
 ///
 /// ```no_run
 /// # async fn run(db: sea_orm::DatabaseConnection) -> Result<(), sea_orm_archive::Error> {
@@ -64,6 +67,65 @@ where
     let found = findings(&transaction).await;
     transaction.rollback().await?;
     found
+}
+
+/// A trigger of the application on a table that has an archive table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub struct ApplicationTrigger {
+    /// The table, as `schema.table`.
+    pub table: String,
+    /// The name of the trigger.
+    pub trigger: String,
+    /// `INSERT`, `DELETE`, `UPDATE` or `TRUNCATE`.
+    pub events: Vec<String>,
+    /// The trigger does not fire while rows of these tables move (`suspend_trigger`). Where this is empty, it fires for
+    /// each row that an archive deletes or a restore inserts.
+    pub suspended_while: Vec<String>,
+}
+
+/// The triggers of the application on tables that have an archive table, sorted by table.
+///
+/// A trigger that fires while a tree moves can change, add or remove rows. Each archive of such a tree proves that
+/// it can be restored, which takes about twice as long. The migration helper `suspend_trigger` lets a trigger not
+/// fire then. Disabled triggers, and those of sea-orm-archive, are not listed.
+///
+/// ```no_run
+/// # async fn run(db: sea_orm::DatabaseConnection) -> Result<(), sea_orm_archive::Error> {
+/// for found in sea_orm_archive::application_triggers(&db).await? {
+///     println!("{} on {}: suspended while {:?}", found.trigger, found.table, found.suspended_while);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// ```sql
+/// SELECT .. FROM archive.archived_table .. JOIN pg_trigger ..;
+/// ```
+///
+/// # Errors
+///
+/// As [`check`].
+pub async fn application_triggers<C>(db: &C) -> Result<Vec<ApplicationTrigger>, Error>
+where
+    C: Executor,
+{
+    check_backend(db)?;
+    let db = &db.executor();
+    for row in rows(db, "SELECT archive.schema_version() AS version").await? {
+        catalog::check_version(row.try_get("", "version")?)?;
+    }
+    let mut found = Vec::new();
+    for row in rows(db, registered::APPLICATION_TRIGGERS).await? {
+        let suspended_while: serde_json::Value = row.try_get("", "suspended_while")?;
+        found.push(ApplicationTrigger {
+            table: row.try_get("", "name")?,
+            trigger: row.try_get("", "trigger")?,
+            events: row.try_get("", "events")?,
+            suspended_while: serde_json::from_value(suspended_while).map_err(unexpected_answer)?,
+        });
+    }
+    Ok(found)
 }
 
 async fn findings<C: ConnectionTrait>(db: &C) -> Result<Vec<Finding>, Error> {

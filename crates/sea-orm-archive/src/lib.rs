@@ -67,7 +67,7 @@ mod verbs;
 pub use archival::Model as Archival;
 pub use archive::{ArchiveMany, ArchiveOne};
 pub use audit::{AuditEntity, RevertModel};
-pub use check::check;
+pub use check::{ApplicationTrigger, application_triggers, check};
 pub use context::Context;
 #[cfg(feature = "axum")]
 pub use context::axum::ContextLayer;

@@ -230,3 +230,33 @@ async fn triggers_that_cannot_be_suspended_are_refused_by_name() {
     manager.resume_trigger("parts", "t").await.unwrap();
     assert_eq!(number(&db, suspended).await, 0);
 }
+
+#[tokio::test]
+async fn triggers_of_the_application_are_listed_with_what_suspends_them() {
+    let (_database, db) = families(CALLS).await;
+    run(
+        &db,
+        "create trigger u before update or truncate on kept execute function f();
+         create trigger d after update on parents for each row execute function f(); alter table parents disable trigger d;
+         create trigger a before update or insert on parents for each row execute function f()",
+    )
+    .await;
+    suspend(&db, "children", "t").await;
+    let found = sea_orm_archive::application_triggers(&db).await.unwrap();
+    let found: Vec<_> = found
+        .iter()
+        .map(|t| {
+            format!(
+                "{} {} {:?} {:?}",
+                t.table, t.trigger, t.events, t.suspended_while
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            r#"public.children t ["INSERT", "DELETE"] ["public.parents"]"#,
+            r#"public.parents a ["INSERT", "UPDATE"] []"#,
+        ]
+    );
+}

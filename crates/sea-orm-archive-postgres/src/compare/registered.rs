@@ -27,6 +27,9 @@ pub const HAS_AUDIT: &str =
 /// [`history_findings`](super::history_findings).
 pub const TABLES: &str = include_str!("tables.sql");
 
+/// The triggers of the application.
+pub const APPLICATION_TRIGGERS: &str = include_str!("application_triggers.sql");
+
 /// All queries, for a database in which the audit log is installed or not.
 pub fn queries(is_audited: bool) -> Vec<String> {
     let audited = match is_audited {
