@@ -85,18 +85,18 @@ fn prepared_name(sql: &str) -> String {
 #[derive(Debug)]
 pub(crate) struct Planned {
     pub plan: Plan,
-    pub one: Steps,
-    pub many: Steps,
-    pub preview: Steps,
+    pub one: ArchiveSteps,
+    pub many: ArchiveSteps,
+    pub preview: ArchiveSteps,
     pub restore: Arc<PlannedRestore>,
 }
 
-impl Planned {
-    /// Whether an archive also proves that it can be restored.
-    pub fn is_proven(&self) -> bool {
-        let plan = &self.restore.plan;
-        !plan.acting().is_empty() || plan.has_unvalidated_constraint()
-    }
+/// The steps of an archive or of its preview.
+#[derive(Clone, Debug)]
+pub(crate) struct ArchiveSteps {
+    pub steps: Steps,
+    /// The steps that prove that what was archived can be restored, where triggers or constraints could prevent that.
+    pub proof: Option<Steps>,
 }
 
 /// The plan of a restore with its steps.
@@ -136,11 +136,23 @@ impl<E: Archivable> Planning for Archives<E> {
     async fn read(db: &DatabaseExecutor<'_>) -> Result<Planned, Error> {
         let plan = plan::build(db, E::declaration()).await?;
         let moving = emit::moving(plan.nodes.iter().map(|node| &node.moved), &plan.detached);
+        let restore = RestorePlan::from(&plan);
+        let needs_proof = !restore.acting().is_empty() || restore.has_unvalidated_constraint();
+        let archive = |which| ArchiveSteps {
+            steps: Steps::new(emit::archive::steps(&plan, which), moving.clone()),
+            proof: needs_proof.then(|| {
+                let proof = emit::restore::proof(&restore, which);
+                Steps::new(proof, emit::moving_back(&restore))
+            }),
+        };
         Ok(Planned {
-            one: Steps::new(emit::archive::steps(&plan, Roots::One), moving.clone()),
-            many: Steps::new(emit::archive::steps(&plan, Roots::Many), moving),
-            preview: Steps::new(vec![emit::preview::step(&plan)], String::new()),
-            restore: Arc::new(RestorePlan::from(&plan).into()),
+            one: archive(Roots::One),
+            many: archive(Roots::Many),
+            preview: ArchiveSteps {
+                steps: Steps::new(vec![emit::preview::step(&plan)], String::new()),
+                proof: None,
+            },
+            restore: Arc::new(restore.into()),
             plan,
         })
     }

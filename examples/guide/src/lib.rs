@@ -19,6 +19,7 @@ pub mod roles_and_grants;
 pub mod stamps;
 pub mod tenants;
 pub mod testing;
+pub mod triggers;
 
 use sea_orm::{DatabaseConnection, DbErr};
 use sea_orm_migration::{MigrationTrait, SchemaManager};

@@ -44,6 +44,7 @@ async fn archived_row_with_a_link_to_a_waiting_row_can_be_restored() {
             edge(1, 2, Policy::Restrict),
         ],
         unique: [false; 5],
+        triggers: [None; 5],
     };
     let archive = |table| Step::ArchiveOne { table, row: 0 };
     let relink = Step::Relink {
@@ -77,6 +78,7 @@ async fn link_of_a_row_moved_to_another_area_is_not_restored() {
             ..edge(1, 0, Policy::Detach)
         }],
         unique: [false; 5],
+        triggers: [None; 5],
     };
     declare(&schema);
     let (_database, db) = database(&schema).await;
@@ -111,6 +113,7 @@ async fn link_is_restored_with_its_reassigned_row() {
             edge(4, 1, Policy::Detach),
         ],
         unique: [false; 5],
+        triggers: [None; 5],
     };
     let steps = [
         insert(0),

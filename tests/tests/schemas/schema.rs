@@ -23,7 +23,39 @@ pub struct Schema {
     pub edges: Vec<Edge>,
     /// The tables with a unique index on `name`.
     pub unique: [bool; TABLES],
+    /// The triggers of the application.
+    pub triggers: [Option<Trigger>; TABLES],
 }
+
+/// A trigger of the application on a table.
+#[derive(Clone, Copy, Debug)]
+pub enum Trigger {
+    /// It does nothing.
+    Idle,
+    /// It changes each row that is inserted.
+    Changes,
+    /// The same, but not while rows of the table move.
+    Suspended,
+}
+
+impl Trigger {
+    fn sql(self, table: usize) -> String {
+        let (when, function) = match self {
+            Self::Idle => ("after insert or update or delete on", "idle"),
+            Self::Changes | Self::Suspended => ("before insert on", "count_up"),
+        };
+        let condition = match self {
+            Self::Suspended => format!("when (not archive.is_moving('t{table}'))"),
+            _ => String::new(),
+        };
+        format!(
+            "create trigger application {when} t{table} for each row {condition} execute function {function}();\n"
+        )
+    }
+}
+
+const FUNCTIONS: &str = "create function idle() returns trigger language plpgsql as $$ begin return null; end $$;
+    create function count_up() returns trigger language plpgsql as $$ begin new.number := coalesce(new.number, 0) + 1; return new; end $$;\n";
 
 /// A foreign key.
 #[derive(Clone, Copy, Debug)]
@@ -145,8 +177,20 @@ fn edges() -> impl Strategy<Value = Edge> {
 
 pub fn schemas() -> impl Strategy<Value = Schema> {
     let unique = prop::array::uniform5(prop::bool::weighted(0.3));
-    (prop::collection::vec(edges(), 1..=EDGES), unique)
-        .prop_map(|(edges, unique)| Schema { edges, unique })
+    let trigger = prop_oneof![
+        6 => Just(None),
+        1 => Just(Some(Trigger::Idle)),
+        1 => Just(Some(Trigger::Changes)),
+        1 => Just(Some(Trigger::Suspended)),
+    ];
+    let triggers = prop::array::uniform5(trigger);
+    (prop::collection::vec(edges(), 1..=EDGES), unique, triggers).prop_map(
+        |(edges, unique, triggers)| Schema {
+            edges,
+            unique,
+            triggers,
+        },
+    )
 }
 
 impl Schema {
@@ -197,6 +241,10 @@ impl Schema {
         }
         for table in (0..TABLES).filter(|table| self.unique[*table]) {
             sql += &format!("create unique index t{table}_name on t{table} (name);\n");
+        }
+        sql += FUNCTIONS;
+        for (table, trigger) in self.triggers.iter().enumerate() {
+            sql.extend(trigger.map(|trigger| trigger.sql(table)));
         }
         sql
     }

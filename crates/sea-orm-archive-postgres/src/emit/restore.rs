@@ -2,7 +2,7 @@
 
 use super::freshness::unchanged;
 use super::tree::with;
-use super::{Kind, Step, relink, verify};
+use super::{Kind, Roots, Step, relink, verify};
 use crate::ident::{bare, columns, literal, object, quote};
 use crate::model::{Moved, RestorePlan};
 use crate::sqlstate::{INCOMPLETE_ARCHIVAL, OTHER_PLAN, OTHER_TENANT};
@@ -13,6 +13,44 @@ pub fn steps(plan: &RestorePlan) -> Vec<Step> {
         return vec![Step::new(Kind::Moves, moving(plan, &answer(plan)))];
     }
     verify::steps(plan)
+}
+
+/// The statements that restore the archivals `ids` of `$1` together, for a proof that is rolled back.
+pub fn proof(plan: &RestorePlan, which: Roots) -> Vec<Step> {
+    let joined = (which == Roots::Many).then(|| Step::new(Kind::Once, joined(plan)));
+    joined.into_iter().chain(steps(plan)).collect()
+}
+
+/// Assigns the rows and the links of the archivals `ids` to the archival `$3`.
+fn joined(plan: &RestorePlan) -> String {
+    let others = "others AS MATERIALIZED (SELECT e.id::bigint AS id FROM pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'ids') AS e(id) \
+         WHERE e.id::bigint OPERATOR(pg_catalog.<>) $3)";
+    let rows = plan.tables.iter().enumerate().map(|(n, moved)| {
+        let archival_id = quote(&moved.archive_table.archival_id);
+        format!(
+            "joined_{n} AS (UPDATE {} AS t SET {archival_id} = $3 FROM others AS o WHERE t.{archival_id} OPERATOR(pg_catalog.=) o.id)",
+            moved.archive_table.id.sql()
+        )
+    });
+    let links = plan.detached.iter().enumerate().map(|(d, child)| {
+        let table = format!("{}::pg_catalog.regclass", literal(&child.table.sql()));
+        format!(
+            "links_{d} AS MATERIALIZED (SELECT archive.move_links(o.id, {table}, pg_catalog.array_agg($3), pg_catalog.array_agg(l.child_key), \
+             pg_catalog.array_agg(l.edge)) AS moved FROM others AS o CROSS JOIN LATERAL archive.links_of(o.id) AS l \
+             WHERE l.child OPERATOR(pg_catalog.=) {table} GROUP BY o.id)"
+        )
+    });
+    let counts = (0..plan.detached.len()).map(|d| {
+        format!("(SELECT pg_catalog.count(*) FROM links_{d} AS l WHERE l.moved IS NOT NULL)")
+    });
+    let counts: Vec<_> = std::iter::once("0".to_owned()).chain(counts).collect();
+    with(
+        std::iter::once(others.to_owned()).chain(rows).chain(links),
+        &format!(
+            "SELECT pg_catalog.to_jsonb({})",
+            counts.join(" OPERATOR(pg_catalog.+) ")
+        ),
+    )
 }
 
 /// The moving statement. `$1` is what `archive.begin_restore` returned, `$3` the id of the archival, `$4` who restores it.

@@ -13,7 +13,7 @@ use crate::error::{
     self, ConflictError, Error, RetryError, Triggers, of_trigger, unexpected_answer,
 };
 use crate::exec::{ATTEMPTS, Executor, ask, ask_here, back_off, begin, check_backend};
-use crate::planned::{Planned, Steps, planned, replanned};
+use crate::planned::{ArchiveSteps, Planned, planned, replanned};
 use crate::report::{ArchivePreview, Blocker};
 
 /// How often the rows that block an archive are searched for, before the cause is assumed to be rows that row-level
@@ -24,7 +24,7 @@ const BLOCKER_CHECKS: u32 = 3;
 pub(super) async fn execute<E, C>(
     db: &C,
     request: &Request<E>,
-    steps: fn(&Planned) -> &Steps,
+    steps: fn(&Planned) -> &ArchiveSteps,
 ) -> Result<Vec<Archival>, Error>
 where
     E: Archivable,
@@ -43,7 +43,7 @@ where
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let error = match ask(db, &request.call(&plan, steps(&plan), true)).await {
+            let error = match ask(db, &request.call(&plan.plan, steps(&plan), true)).await {
                 Ok(answer) => return archivals(answer),
                 Err(error) if attempt >= ATTEMPTS => return Err(error),
                 Err(error) => of_trigger(&plan.plan, error),
@@ -104,7 +104,7 @@ pub(super) fn archivals(answer: Option<Json>) -> Result<Vec<Archival>, Error> {
 pub(super) async fn preview<E, C>(
     db: &C,
     request: &Request<E>,
-    steps: fn(&Planned) -> &Steps,
+    steps: fn(&Planned) -> &ArchiveSteps,
 ) -> Result<Option<ArchivePreview>, Error>
 where
     E: Archivable,
@@ -114,11 +114,11 @@ where
     let mut plan = planned::<E>(db).await?;
     let counted = counted(db, request, &mut plan).await?;
     let is_movable = |preview: &ArchivePreview| preview.roots > 0 && preview.blockers.is_empty();
-    let fires = plan.is_proven() || !plan.plan.triggers().is_empty();
+    let fires = plan.one.proof.is_some() || !plan.plan.triggers().is_empty();
     if fires && counted.as_ref().is_some_and(is_movable) {
         // Only the move itself finds out what the triggers do.
         let transaction = begin(db).await?;
-        let tried = ask_here(&transaction, &request.call(&plan, steps(&plan), true)).await;
+        let tried = ask_here(&transaction, &request.call(&plan.plan, steps(&plan), true)).await;
         transaction.rollback().await?;
         tried.map_err(|error| duplicate_key(&plan, of_trigger(&plan.plan, error)))?;
     }
@@ -136,7 +136,7 @@ where
     C: Executor,
 {
     let answer = loop {
-        match ask(db, &request.call(plan, &plan.preview, false)).await {
+        match ask(db, &request.call(&plan.plan, &plan.preview, false)).await {
             Ok(answer) => break answer,
             Err(error) => match replanned::<E>(db, plan, &error).await? {
                 Some(new) => *plan = new,

@@ -8,13 +8,12 @@ use serde_json::Value as Json;
 
 use super::execute::{archivals, counted};
 use super::request::Request;
-use crate::archival::Model as Archival;
 use crate::entity::Archivable;
 use crate::error::{ConflictError, Error, of_trigger, unexpected_answer};
-use crate::exec::{Executor, ask_here, begin, check_backend};
-use crate::planned::{Planned, Steps, planned};
+use crate::exec::{Executor, ask, ask_here, begin, check_backend};
+use crate::planned::{ArchiveSteps, Planned, Steps, planned};
 use crate::report::{ChangedTable, Rehearsal, RowDifference};
-use crate::restore::Target;
+use crate::restore::{Target, resolve};
 
 /// The rows that this transaction has inserted, updated and deleted so far, by table, without those of the schema `archive`.
 const CHANGES: &str = "SELECT pg_catalog.concat(s.schemaname, '.', s.relname) AS name, s.n_tup_ins, s.n_tup_upd, s.n_tup_del \
@@ -24,7 +23,7 @@ const CHANGES: &str = "SELECT pg_catalog.concat(s.schemaname, '.', s.relname) AS
 pub(super) async fn rehearse<E, C>(
     db: &C,
     request: &Request<E>,
-    steps: fn(&Planned) -> &Steps,
+    steps: fn(&Planned) -> &ArchiveSteps,
 ) -> Result<Rehearsal, Error>
 where
     E: Archivable,
@@ -55,11 +54,15 @@ async fn rehearse_here<E: Archivable>(
     db: &DatabaseTransaction,
     request: &Request<E>,
     plan: &Planned,
-    steps: &Steps,
+    steps: &ArchiveSteps,
 ) -> Result<Rehearsal, Error> {
     let before = changes(db).await?;
     let mut rehearsal = Rehearsal::default();
-    let archived = ask_here(db, &request.call_unproven(plan, steps)).await;
+    let unproven = ArchiveSteps {
+        steps: steps.steps.clone(),
+        proof: None,
+    };
+    let archived = ask_here(db, &request.call(&plan.plan, &unproven, true)).await;
     let archived = match archived.map_err(|error| of_trigger(&plan.plan, error)) {
         Ok(answer) => archivals(answer)?,
         Err(error) => {
@@ -73,18 +76,10 @@ async fn rehearse_here<E: Archivable>(
             *rehearsal.rows.entry(table).or_default() += rows;
         }
     }
-    // Each restore in a savepoint of its own, and first without a look at the rows, so that its effects are counted once.
-    let verified = Steps::new(
-        emit::verify::steps(&plan.restore.plan),
-        emit::moving_back(&plan.restore.plan),
-    );
-    let listed = Steps::new(
-        emit::verify::rehearsal(&plan.restore.plan),
-        emit::moving_back(&plan.restore.plan),
-    );
+    // First without listing the rows, so that the effects on other tables are counted once.
     let restored = begin(db).await?;
     for archival in &archived {
-        if let Err(error) = restore(&restored, archival, plan, &verified).await {
+        if let Err(error) = resolve::restore(&restored, archival.id, None, None).await {
             rehearsal.refused = Some(error.to_string());
             break;
         }
@@ -93,31 +88,21 @@ async fn rehearse_here<E: Archivable>(
         rehearsal.other_tables = other_tables(plan, &before, changes(&restored).await?);
     }
     restored.rollback().await?;
+    let listing = Steps::new(
+        emit::verify::rehearsal(&plan.restore.plan),
+        emit::moving_back(&plan.restore.plan),
+    );
     for archival in &archived {
-        let listing = begin(db).await?;
-        let listed = restore(&listing, archival, plan, &listed).await;
-        listing.rollback().await?;
+        let call = Target::archival(archival.id, None).call_steps(&plan.restore, &listing);
         // An error has been reported above.
-        if let Ok(Some(answer)) = listed {
+        if let Ok(Some(answer)) = ask(db, &call).await {
             let found: Vec<RowDifference> =
                 serde_json::from_value(answer).map_err(unexpected_answer)?;
-            rehearsal
-                .differences
-                .extend(found.into_iter().map(differing_columns));
+            let found = found.into_iter().map(differing_columns);
+            rehearsal.differences.extend(found);
         }
     }
     Ok(rehearsal)
-}
-
-async fn restore(
-    db: &DatabaseTransaction,
-    archival: &Archival,
-    plan: &Planned,
-    steps: &Steps,
-) -> Result<Option<Json>, Error> {
-    let call = Target::archival(archival.id, None).call_steps(&plan.restore, steps);
-    let answer = ask_here(db, &call).await;
-    answer.map_err(|error| of_trigger(&plan.restore.plan, error))
 }
 
 /// Leaves only the columns that differ.

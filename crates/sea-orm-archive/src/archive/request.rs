@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use crate::entity::Archivable;
 use crate::exec::Sql;
 use crate::optimistic_lock::AtLockVersion;
-use crate::planned::{Planned, Steps};
+use crate::planned::ArchiveSteps;
 use crate::row::key_columns;
 
 /// The roots to archive, and what their archival records contain.
@@ -50,23 +50,13 @@ impl<E: Archivable> Request<E> {
     ///
     /// Race: two archives with common roots. The second waits for the first. The steps in the function see what was
     /// committed until then: each has a snapshot of its own.
-    pub fn call(&self, planned: &Planned, steps: &Steps, moves: bool) -> Sql {
-        self.write(planned, steps, moves, moves && planned.is_proven())
-    }
-
-    /// The same without the proof that the archival can be restored.
-    pub fn call_unproven(&self, planned: &Planned, steps: &Steps) -> Sql {
-        self.write(planned, steps, true, false)
-    }
-
-    fn write(&self, planned: &Planned, steps: &Steps, moves: bool, proof: bool) -> Sql {
-        let plan = &planned.plan;
+    pub fn call(&self, plan: &Plan, archive: &ArchiveSteps, lock: bool) -> Sql {
         let mut roots = self.roots.clone();
         if let Some(lock_version) = &self.lock_version {
             // PostgreSQL checks the condition again on the newest version of a row once it is locked.
             roots.and_where(lock_version.matches::<E>());
         }
-        if moves {
+        if lock {
             for key in E::PrimaryKey::iter() {
                 roots.order_by((E::default(), key.into_column()), Order::Asc);
             }
@@ -87,9 +77,9 @@ impl<E: Archivable> Request<E> {
              FROM ({roots}) AS k HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 AND {}",
             resolved(&plan.freshness)
         );
-        match proof {
-            true => steps.call_proven(&planned.restore.steps, &mut sql, &args),
-            false => steps.call(&mut sql, &args),
+        match &archive.proof {
+            Some(proof) => archive.steps.call_proven(proof, &mut sql, &args),
+            None => archive.steps.call(&mut sql, &args),
         }
         sql
     }

@@ -3,7 +3,7 @@
 mod archival;
 mod next;
 mod one;
-mod resolve;
+pub(crate) mod resolve;
 mod target;
 
 pub use archival::RestoreArchival;

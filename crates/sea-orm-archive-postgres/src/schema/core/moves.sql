@@ -250,12 +250,13 @@ BEGIN
 END
 $$;
 
--- Archives with archive.run(), and proves for each archival that it can be restored: it restores the archival and rolls that
--- back. For trees whose triggers, or whose constraints that are NOT VALID, may refuse or change what comes back.
+-- Archives with archive.run(), and proves that what was archived can be restored: it restores it and rolls that back. For trees
+-- whose triggers, or whose constraints that are NOT VALID, may refuse or change what comes back.
 --
--- The result of the restore is discarded with its subtransaction. An error of it becomes AR014, with the table and the
--- constraint of the original; errors that name a trigger themselves (AR004), and those after which the caller tries again,
--- pass as they are.
+-- All archivals of a tenant are restored together, since a row can have parents in several of them: the first step of `back`
+-- assigns their rows and links to the first. The result is discarded with the subtransaction. An error becomes AR014, with the
+-- table and the constraint of the original; errors that name a trigger themselves (AR004), and those after which the caller
+-- tries again, pass as they are.
 CREATE OR REPLACE FUNCTION archive.run_proven(
     names text[], steps text[], kinds text[], moving text, args jsonb,
     back_names text[], back_steps text[], back_kinds text[], back_moving text
@@ -263,7 +264,8 @@ CREATE OR REPLACE FUNCTION archive.run_proven(
 LANGUAGE plpgsql VOLATILE STRICT AS $$
 DECLARE
     result   pg_catalog.jsonb := archive.run(names, steps, kinds, moving, args);
-    archival pg_catalog.jsonb;
+    archived pg_catalog.jsonb;
+    claimed  pg_catalog.int8;
     restored pg_catalog.jsonb;
     proven   boolean;
     reason   pg_catalog.text;
@@ -273,11 +275,19 @@ DECLARE
     violated pg_catalog.text;
     context  pg_catalog.text;
 BEGIN
-    FOR archival IN SELECT a.record FROM pg_catalog.jsonb_array_elements(result) AS a(record) LOOP
+    FOR archived IN
+        SELECT pg_catalog.jsonb_build_object(
+            'id', pg_catalog.min((a.record OPERATOR(pg_catalog.->>) 'id')::pg_catalog.int8),
+            'ids', pg_catalog.jsonb_agg(a.record OPERATOR(pg_catalog.->) 'id'),
+            'tenant', a.record OPERATOR(pg_catalog.->) 'tenant',
+            'links', 1, 'record', '{}'::pg_catalog.jsonb)
+        FROM pg_catalog.jsonb_array_elements(result) AS a(record) GROUP BY a.record OPERATOR(pg_catalog.->) 'tenant'
+    LOOP
         proven := false;
         BEGIN
-            restored := archive.run(back_names, back_steps, back_kinds, back_moving,
-                archive.begin_restore((archival OPERATOR(pg_catalog.->>) 'id')::pg_catalog.int8, archive.current_actor()));
+            -- It also checks the rights of the role to restore.
+            claimed := archive.claim_archival((archived OPERATOR(pg_catalog.->>) 'id')::pg_catalog.int8);
+            restored := archive.run(back_names, back_steps, back_kinds, back_moving, archived);
             proven := true;
             RAISE EXCEPTION USING ERRCODE = 'AR014';
         EXCEPTION WHEN OTHERS THEN
