@@ -12,6 +12,7 @@ mod locking;
 mod migration;
 mod patterns;
 mod races;
+mod renames;
 mod schemas;
 mod stamps;
 mod tables;

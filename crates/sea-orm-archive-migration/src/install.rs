@@ -52,6 +52,12 @@ fn catalog_functions() -> String {
     )
 }
 
+/// Sets the sequences of the schema `archive` past the ids of their tables.
+pub(crate) async fn reset_sequences(work: &Work) -> Result<(), DbErr> {
+    register::require(work).await?;
+    work.run(schema::core::RESET_SEQUENCES).await
+}
+
 /// Drops what [`install`] created, unless an archive table still holds archived rows.
 pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
     if register::is_installed(work).await? {

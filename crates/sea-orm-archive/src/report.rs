@@ -310,4 +310,38 @@ pub struct Restored {
     /// Rows that stay archived until another of their parents is restored.
     #[serde(default)]
     pub waiting: Vec<Waiting>,
+    /// How many rows of which table were archived and are no longer there, by the name of the table at the archive:
+    /// the table was dropped, the rows were deleted from the archive table with plain SQL, or they were deferred to
+    /// another archival before. Empty where everything came back.
+    #[serde(default)]
+    pub missing: BTreeMap<String, u64>,
+}
+
+impl Restored {
+    /// Compares what was restored with what the record lists. A table that was renamed has the same number of rows
+    /// under another name.
+    pub(crate) fn count_missing(&mut self) {
+        let mut found = self.rows.clone();
+        for waiting in &self.waiting {
+            *found.entry(waiting.table.clone()).or_default() += waiting.rows;
+        }
+        let archived = self.archival.rows();
+        let mut renamed: Vec<u64> = found
+            .iter()
+            .filter(|(table, _)| !archived.contains_key(*table))
+            .map(|(_, rows)| *rows)
+            .collect();
+        self.missing = BTreeMap::new();
+        for (table, rows) in archived {
+            let Some(missing) = rows.checked_sub(found.get(&table).copied().unwrap_or_default())
+            else {
+                continue;
+            };
+            if let Some(n) = renamed.iter().position(|rows| *rows == missing) {
+                renamed.remove(n);
+            } else if missing > 0 {
+                self.missing.insert(table, missing);
+            }
+        }
+    }
 }

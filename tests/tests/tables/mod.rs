@@ -6,7 +6,7 @@
 mod conflicts;
 mod detach;
 mod detach_orders;
-mod family;
+pub mod family;
 mod followed_attacks;
 mod followed_keys;
 mod foreign_keys;

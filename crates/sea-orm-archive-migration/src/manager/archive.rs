@@ -351,6 +351,32 @@ pub trait ArchiveSchema {
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
+    /// Sets the sequences of the schema `archive` past the ids of their tables: of archivals, of entries of the audit
+    /// log and their details, and of the registers.
+    ///
+    /// Call it once after rows were copied without their sequences, as logical replication does before a
+    /// switch-over. A sequence that is past the ids already does not change. In the database, for each table with
+    /// an identity column:
+    ///
+    /// ```sql
+    /// LOCK TABLE archive.archival IN SHARE ROW EXCLUSIVE MODE;
+    /// SELECT setval('archive.archival_id_seq', max(id)) FROM archive.archival;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Where the archive is not installed.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::ArchiveSchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.reset_archive_sequences().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn reset_archive_sequences(&self) -> impl Future<Output = Result<(), DbErr>> + Send;
+
     /// Lets a trigger of the application not fire while rows of a table are archived or restored.
     ///
     /// A trigger that counts rows, sets `updated_at` or inserts rows would change what a restore gives back, so
@@ -499,6 +525,10 @@ impl ArchiveSchema for SchemaManager<'_> {
         Work::on(self, table.into_table_ref(), async |work, name| {
             verbs::reset(work, name).await
         })
+    }
+
+    async fn reset_archive_sequences(&self) -> Result<(), DbErr> {
+        Work::of(self, async |work| install::reset_sequences(work).await).await
     }
 
     async fn suspend_trigger(&self, trigger: SuspendedTrigger) -> Result<(), DbErr> {

@@ -55,6 +55,15 @@ fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
         code if sqlstate::is_undefined(code) && names_archive() => {
             SetupError::NotInstalled { message }.into()
         }
+        sqlstate::UNIQUE_VIOLATION
+            if source.schema() == Some("archive")
+                && source
+                    .constraint()
+                    .is_some_and(|name| name.ends_with("_pkey")) =>
+        {
+            let table = source.table().unwrap_or_default().to_owned();
+            SetupError::SequenceBehind { table }.into()
+        }
         code if sqlstate::is_trigger(code) => DriftError::Trigger { message }.into(),
         sqlstate::INCOMPLETE_ARCHIVAL => DriftError::IncompleteArchival { message }.into(),
         sqlstate::NOT_AUDITED => SetupError::NotAudited { table: message }.into(),

@@ -9,6 +9,15 @@ use super::Error;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
+    /// The next id of a table of the schema `archive` is taken: its rows were copied without the sequence.
+    #[error(
+        "the sequence of archive.{table} is behind its rows: call manager.reset_archive_sequences() in a migration"
+    )]
+    SequenceBehind {
+        /// The table, without its schema.
+        table: String,
+    },
+
     /// The database is not PostgreSQL.
     #[error("sea-orm-archive works on PostgreSQL 15 or newer; this connection is {backend:?}")]
     UnsupportedBackend {

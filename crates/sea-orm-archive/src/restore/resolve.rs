@@ -229,6 +229,7 @@ async fn move_back<T: ConnectionTrait>(
     cache(&planned);
     let mut restored = restored(answer)?;
     restored.waiting = found.waiting;
+    restored.count_missing();
     restored.not_relinked.extend(found.parents_deleted);
     Ok(restored)
 }

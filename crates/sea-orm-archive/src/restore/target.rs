@@ -19,7 +19,7 @@ use crate::optimistic_lock::AtLockVersion;
 use crate::plan;
 use crate::planned::{PlannedRestore, RESTORES, Steps};
 use crate::report::Restored;
-use crate::row::{is_root_table, select_row};
+use crate::row::{is_root_row, select_row};
 
 /// The archival to restore.
 pub(crate) struct Target {
@@ -66,10 +66,9 @@ impl Target {
         Self {
             find: format!(
                 "SELECT a.id FROM ({row}) AS d JOIN archive.archival AS a ON a.id = d.{} \
-                 WHERE a.restored_at IS NULL AND {} AND a.root_key = {}",
+                 WHERE a.restored_at IS NULL AND {}",
                 quote(&E::declaration().added.archival_id),
-                is_root_table::<E>("a"),
-                key_object(key_columns, "d"),
+                is_root_row::<E>("a", "d", &key_object(key_columns, "d")),
             ),
             root: lock_version.map(|_| RootAtLockVersion {
                 row,
@@ -160,7 +159,9 @@ impl Target {
 pub(crate) fn restored(mut answer: Json) -> Result<Restored, Error> {
     let archival = archival::from_answer(answer["archival"].take())?;
     answer["archival"] = serde_json::to_value(archival).map_err(unexpected_answer)?;
-    serde_json::from_value(answer).map_err(unexpected_answer)
+    let mut restored: Restored = serde_json::from_value(answer).map_err(unexpected_answer)?;
+    restored.count_missing();
+    Ok(restored)
 }
 
 /// Caches a plan that was built from an archival record, for other archivals of the same tables.

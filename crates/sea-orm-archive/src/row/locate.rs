@@ -45,10 +45,9 @@ where
     let text = format!(
         "SELECT pg_catalog.jsonb_build_object('active', EXISTS ({active}), 'archived', (\
          SELECT pg_catalog.jsonb_build_object('archival', a.id, 'root_table', a.root_table, 'root_key', a.root_key, \
-         'open', a.restored_at IS NULL, 'is_root', {} AND a.root_key = {}) \
+         'open', a.restored_at IS NULL, 'is_root', {}) \
          FROM ({archived}) AS d JOIN archive.archival AS a ON a.id = d.{})) AS result",
-        is_root_table::<E>("a"),
-        key_object(&planned.plan.root().table.key, "d"),
+        is_root_row::<E>("a", "d", &key_object(&planned.plan.root().table.key, "d")),
         quote(&declaration.added.archival_id),
     );
     let found = ask(
@@ -117,10 +116,31 @@ pub(crate) fn select_row<E: EntityTrait>(key: &[Value]) -> SelectStatement {
     select
 }
 
-/// The condition, as SQL, that the root of the archival is a row of the table of this entity.
-pub(crate) fn is_root_table<E: Archivable>(archival: &str) -> String {
-    let table = literal(&E::declaration().table.quoted());
-    format!("{archival}.tables[1] OPERATOR(pg_catalog.=) pg_catalog.to_regclass({table})")
+/// The condition, as SQL, that the row `row` of the archive table is the root of the archival that it is joined with. `key`
+/// is its key as an object.
+///
+/// The record contains the key as it was. Its columns may have been renamed since, or its values changed with their type
+/// (another label of an enumeration, another scale). Then the only row of the table in the archival is the root.
+pub(crate) fn is_root_row<E: Archivable>(archival: &str, row: &str, key: &str) -> String {
+    let declaration = E::declaration();
+    let table = literal(&declaration.table.quoted());
+    let archival_id = quote(&declaration.added.archival_id);
+    let columns = |alias: &str| {
+        let columns = key_columns::<E>().into_iter();
+        let columns: Vec<_> = columns
+            .map(|name| format!("{alias}.{}", quote(&name)))
+            .collect();
+        format!("ROW({})::pg_catalog.text", columns.join(", "))
+    };
+    format!(
+        "({archival}.tables[1] OPERATOR(pg_catalog.=) pg_catalog.to_regclass({table}) \
+         AND ({archival}.root_key OPERATOR(pg_catalog.=) {key} OR archive.is_renamed_key({archival}.root_key, {key}) \
+         OR NOT EXISTS (SELECT FROM {} AS other_row WHERE other_row.{archival_id} OPERATOR(pg_catalog.=) {archival}.id \
+         AND {} OPERATOR(pg_catalog.<>) {})))",
+        declaration.archive_table.quoted(),
+        columns("other_row"),
+        columns(row),
+    )
 }
 
 /// The condition that a row of the archive table is the root of the archival that it is joined with.
@@ -133,10 +153,10 @@ pub(crate) fn is_root<E: Archivable>() -> Expr {
             (name, value)
         })
         .collect();
-    Expr::cust(format!(
-        "{} AND \"archival\".root_key OPERATOR(pg_catalog.=) {}",
-        is_root_table::<E>("\"archival\""),
-        object(&key)
+    Expr::cust(is_root_row::<E>(
+        "\"archival\"",
+        &quote(&table),
+        &object(&key),
     ))
 }
 

@@ -280,6 +280,13 @@ RETURN pg_catalog.jsonb_build_object(
     'restored_at', pg_catalog.timezone('UTC', (record).restored_at), 'restored_by', (record).restored_by,
     'tenant', (record).tenant);
 
+-- Whether two keys have other columns and the same values: the columns of the primary key were renamed.
+CREATE OR REPLACE FUNCTION archive.is_renamed_key(recorded jsonb, key jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN NOT recorded OPERATOR(pg_catalog.?&) ARRAY(SELECT pg_catalog.jsonb_object_keys(key))
+   AND ARRAY(SELECT k.value FROM pg_catalog.jsonb_each(recorded) AS k ORDER BY k.value)
+       OPERATOR(pg_catalog.=) ARRAY(SELECT k.value FROM pg_catalog.jsonb_each(key) AS k ORDER BY k.value);
+
 -- Locks the record of an archival for an inspection before its restore. Returns its id, or NULL if it is already restored.
 CREATE OR REPLACE FUNCTION archive.claim_archival(archival bigint) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -289,14 +296,15 @@ DECLARE
 BEGIN
     SELECT a.* INTO claimed FROM archive.archival AS a WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant) FOR UPDATE;
     IF FOUND THEN
-        allowed := archive.require_rights(claimed.tables, true);
+        allowed := archive.require_rights(claimed.tables, true) AND archive.follow_links(archival);
     END IF;
     RETURN claimed.id;
 END
 $$;
 
 -- Marks an archival as restored before its rows move, and returns what the restore needs: the tenant, the tables that hold
--- its rows, the number of its detached links, and the record that the restore returns. NULL if it is already restored.
+-- its rows and still exist, the number of its detached links, and the record that the restore returns. NULL if it is already
+-- restored.
 --
 -- Where row-level security may hide rows of one of the archive tables, the role might not move all of them. Then
 -- archive.finish_restore() marks the archival, and this result has no record.
@@ -315,6 +323,7 @@ BEGIN
     UPDATE archive.archival AS a SET restored_at = clock_timestamp(), restored_by = by
     WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant)
     RETURNING a.tenant, a.tables, archive.record_json(a) AS record,
+        (SELECT count(*) FROM pg_class AS c WHERE c.oid = ANY (a.tables::oid[])) AS existing,
         (SELECT CASE WHEN bool_and(archive.may_move(role, r.active, r.archive_table, true)) THEN bool_or(c.relrowsecurity) END
          FROM archive.archived_table AS r LEFT JOIN pg_class AS c ON c.oid = r.archive_table
          WHERE r.active::oid = ANY (a.tables::oid[])) AS hides
@@ -327,7 +336,15 @@ BEGIN
     END IF;
     -- Race: a restore that this one waited for may have moved links to this archival. A separate query has a snapshot that
     -- shows them.
-    links := (SELECT count(*) FROM archive.detached_link AS l WHERE l.archival_id = archival AND l.tenant IS NOT DISTINCT FROM restored.tenant);
+    links := (SELECT count(*) FROM archive.detached_link AS l JOIN pg_class AS c ON c.oid = l.child
+              WHERE l.archival_id = archival AND l.tenant IS NOT DISTINCT FROM restored.tenant);
+    IF links > 0 THEN
+        allowed := archive.follow_links(archival);
+    END IF;
+    IF restored.existing < cardinality(restored.tables) THEN
+        restored.tables := ARRAY(SELECT t.id FROM unnest(restored.tables) WITH ORDINALITY AS t(id, ord)
+                                 JOIN pg_class AS c ON c.oid = t.id ORDER BY t.ord);
+    END IF;
     IF restored.hides THEN
         UPDATE archive.archival AS a SET restored_at = NULL, restored_by = NULL WHERE a.id = archival;
     END IF;

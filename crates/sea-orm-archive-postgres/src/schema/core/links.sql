@@ -60,15 +60,43 @@ BEGIN
     ELSIF unknown IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('a link is that of a foreign key, and %s has none of (%s)', child, unknown);
     END IF;
-    INSERT INTO archive.detached_link (archival_id, child, child_key, edge, link, tenant)
-    SELECT n.id, record_links.child, n.key, n.edge, n.link, n.tenant
-    FROM unnest(ids, keys, edges, links, tenants) AS n (id, key, edge, link, tenant);
+    INSERT INTO archive.detached_link (archival_id, child, child_key, edge, link, tenant, columns)
+    SELECT n.id, record_links.child, n.key, n.edge, n.link, n.tenant, k.columns
+    FROM unnest(ids, keys, edges, links, tenants) AS n (id, key, edge, link, tenant)
+    LEFT JOIN (SELECT DISTINCT ON (f.edge) f.edge, f.conkey AS columns
+               FROM (SELECT c.conkey, (SELECT string_agg(a.attname, ', ' ORDER BY array_position(c.conkey, a.attnum))
+                                       FROM pg_attribute AS a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)) AS edge
+                     FROM pg_constraint AS c WHERE c.conrelid = record_links.child AND c.contype = 'f') AS f) AS k ON k.edge = n.edge;
     GET DIAGNOSTICS recorded = ROW_COUNT;
     RETURN recorded;
 END
 $$;
 
--- The detached links of an archival, for a role that may restore it. Only links with the tenant of the archival count.
+-- Renames the columns in the detached links of an archival whose columns were renamed since. Returns true.
+--
+-- Race: the archival is locked. A table is renamed or altered before its names are read here, or waits for the end of the
+-- restore, which locks the table.
+CREATE OR REPLACE FUNCTION archive.follow_links(archival bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE archive.detached_link AS l
+    SET edge = renamed.edge,
+        link = (SELECT jsonb_object_agg(n.now, l.link -> n.before)
+                FROM unnest(string_to_array(l.edge, ', '), renamed.names) AS n (before, now))
+    FROM (SELECT d.child, d.edge AS before, d.columns, string_agg(a.attname, ', ' ORDER BY k.ord) AS edge,
+                 array_agg(a.attname::text ORDER BY k.ord) AS names
+          FROM (SELECT DISTINCT l.child, l.edge, l.columns FROM archive.detached_link AS l WHERE l.archival_id = archival) AS d
+          CROSS JOIN LATERAL unnest(d.columns) WITH ORDINALITY AS k(attnum, ord)
+          JOIN pg_attribute AS a ON a.attrelid = d.child AND a.attnum = k.attnum AND NOT a.attisdropped
+          GROUP BY d.child, d.edge, d.columns) AS renamed
+    WHERE l.archival_id = archival AND l.child = renamed.child AND l.edge = renamed.before AND l.columns = renamed.columns
+      AND renamed.edge <> l.edge AND cardinality(renamed.names) = cardinality(l.columns)
+      AND cardinality(string_to_array(l.edge, ', ')) = cardinality(l.columns);
+    RETURN true;
+END
+$$;
+
+-- The detached links of an archival, for a role that may restore it, without those of a table that was dropped. Only links with the tenant of the archival count.
 CREATE OR REPLACE FUNCTION archive.links_of(archival bigint) RETURNS TABLE (
     child regclass, child_key jsonb, edge text, link jsonb, deleted boolean
 )
@@ -80,7 +108,8 @@ BEGIN
     IF FOUND THEN
         PERFORM archive.require_rights(held.tables, true);
         RETURN QUERY SELECT l.child, l.child_key, l.edge, l.link, l.deleted FROM archive.detached_link AS l
-                     WHERE l.archival_id = held.id AND l.tenant IS NOT DISTINCT FROM held.tenant;
+                     WHERE l.archival_id = held.id AND l.tenant IS NOT DISTINCT FROM held.tenant
+                       AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = l.child);
     END IF;
 END
 $$;

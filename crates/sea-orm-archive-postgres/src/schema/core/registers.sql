@@ -48,6 +48,7 @@ CREATE TABLE IF NOT EXISTS archive.detached_link (
     link        jsonb    NOT NULL  -- {"post_id": 42}: the whole foreign key, as it was
 );
 ALTER TABLE archive.detached_link ADD COLUMN IF NOT EXISTS tenant text; -- that of the archival
+ALTER TABLE archive.detached_link ADD COLUMN IF NOT EXISTS columns int2[]; -- the numbers of the columns of the foreign key, which a rename leaves
 -- The row was deleted for good: another row with its key does not get the link.
 ALTER TABLE archive.detached_link ADD COLUMN IF NOT EXISTS deleted boolean NOT NULL DEFAULT false;
 CREATE INDEX IF NOT EXISTS detached_link_archival_id_idx ON archive.detached_link (archival_id);

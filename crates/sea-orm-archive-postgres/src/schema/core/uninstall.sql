@@ -2,6 +2,8 @@
 DROP FUNCTION IF EXISTS archive.move_links(bigint, regclass, bigint[], jsonb[], text[]);
 DROP FUNCTION IF EXISTS archive.forget_links(bigint, regclass, jsonb[], text[], boolean[]);
 DROP FUNCTION IF EXISTS archive.links_of(bigint);
+DROP FUNCTION IF EXISTS archive.follow_links(bigint);
+DROP FUNCTION IF EXISTS archive.is_renamed_key(jsonb, jsonb);
 DROP FUNCTION IF EXISTS archive.record_links(jsonb, regclass, bigint[], jsonb[], text[], jsonb[], text[]);
 DROP FUNCTION IF EXISTS archive.defer_to(bigint, bigint[], regclass);
 DROP FUNCTION IF EXISTS archive.finish_restore(bigint, text);

@@ -1,0 +1,6 @@
+//! Archivals from before a migration: they come back, or the error names the change and what to do.
+
+mod dropped;
+mod keys;
+mod links;
+mod sequences;
