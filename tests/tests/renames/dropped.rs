@@ -1,5 +1,6 @@
 //! Tables that were dropped after the archive.
 
+use sea_orm_archive::error::DriftError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::sql::{dump, run};
@@ -76,4 +77,30 @@ async fn restore_counts_a_renamed_table_under_its_new_name() {
     let restored = archival.restore(&db).await.unwrap();
     assert_eq!(restored.rows["public.kids"], 2);
     assert_eq!(restored.missing.len(), 0);
+}
+
+#[tokio::test]
+async fn restore_reports_an_archival_record_that_was_deleted() {
+    let (_database, db) =
+        tables(&two_families("on delete cascade"), &["parents", "children"]).await;
+    let archival = cascaded::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    run(&db, "delete from archive.archival").await;
+    let restore = || cascaded::parent::Entity::restore_by_id(1);
+    for error in [
+        restore().exec(&db).await.unwrap_err(),
+        restore().preview(&db).await.unwrap_err(),
+    ] {
+        match error {
+            Error::Drift(DriftError::IncompleteArchival { message }) => {
+                assert!(
+                    message.contains(&format!("record {} does not exist", archival.id)),
+                    "{message}"
+                );
+            }
+            error => panic!("{error}"),
+        }
+    }
 }

@@ -79,6 +79,11 @@ impl Table {
         self.row_triggers.iter().any(|t| t.on_update && !t.ours)
     }
 
+    /// Whether a CHECK or a unique index, except the primary key, may refuse an update.
+    pub fn is_constrained(&self) -> bool {
+        !self.checks.is_empty() || !self.unique_indexes.is_empty()
+    }
+
     /// The triggers that fire when a row is updated.
     pub fn triggers_on_update(&self) -> Vec<RowTrigger> {
         let triggers = self.row_triggers.iter().filter(|t| t.on_update);

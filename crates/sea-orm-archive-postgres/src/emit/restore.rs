@@ -178,7 +178,8 @@ fn guards(plan: &RestorePlan) -> Vec<String> {
     let mut guards = Vec::new();
     if let Some(root) = plan.tables.first() {
         let message = format!(
-            "{} no longer holds the root of this archival, so nothing was restored: the row was removed from the archive table with plain SQL",
+            "{} no longer holds the root of this archival, so nothing was restored: the row was removed from the archive table with plain SQL. Insert it again there with the same archival id; \
+             or insert the other rows of the archival into their tables with plain SQL, and delete them from the archive tables",
             root.archive_table.id
         );
         guards.push(format!(

@@ -90,6 +90,8 @@ pub struct DetachedChild {
     pub edges: Vec<Parent>,
     /// The node of the same table: the links of rows that move are not cut.
     pub moved_as: Option<usize>,
+    /// It has a CHECK or a unique index, which may refuse a row without its link.
+    pub is_constrained: bool,
     /// The triggers that fire when a link is cut or put back.
     pub triggers: Vec<RowTrigger>,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 use tracing::Instrument;
 
-use super::explain::{actor_type, duplicate_key, hidden_child, is_blocked};
+use super::explain::{actor_type, duplicate_key, hidden_child, is_blocked, refused_cut};
 use super::request::Request;
 use crate::archival::{self, Model as Archival};
 use crate::entity::Archivable;
@@ -52,6 +52,11 @@ where
                 back_off(attempt).await;
             } else if let Some(new) = replanned::<E>(db, &plan, &error).await? {
                 plan = new;
+            } else if let Some(refused) = refused_cut(&plan, &error) {
+                let table = plan.plan.root().table.id.to_string();
+                let preview = counted(db, request, &mut plan).await?;
+                let blockers = vec![blocker_of_cut(refused, preview.unwrap_or_default())];
+                return Err(Error::Conflict(ConflictError::Blocked { table, blockers }));
             } else if is_blocked(&error) {
                 let table = plan.plan.root().table.id.to_string();
                 if let Some(dependent) = error::refused_by_trigger(&table, &error) {
@@ -112,17 +117,39 @@ where
 {
     check_backend(db)?;
     let mut plan = planned::<E>(db).await?;
-    let counted = counted(db, request, &mut plan).await?;
-    let is_movable = |preview: &ArchivePreview| preview.roots > 0 && preview.blockers.is_empty();
-    let fires = plan.one.proof.is_some() || !plan.plan.triggers().is_empty();
-    if fires && counted.as_ref().is_some_and(is_movable) {
-        // Only the move itself finds out what the triggers do.
+    let mut counted = counted(db, request, &mut plan).await?;
+    let is_movable =
+        |preview: &&mut ArchivePreview| preview.roots > 0 && preview.blockers.is_empty();
+    let must_try = plan.one.proof.is_some()
+        || !plan.plan.triggers().is_empty()
+        || plan.plan.detached.iter().any(|child| child.is_constrained);
+    if must_try && let Some(preview) = counted.as_mut().filter(is_movable) {
+        // Only the move itself finds out what triggers and constraints do.
         let transaction = begin(db).await?;
         let tried = ask_here(&transaction, &request.call(&plan.plan, steps(&plan), true)).await;
         transaction.rollback().await?;
-        tried.map_err(|error| duplicate_key(&plan, of_trigger(&plan.plan, error)))?;
+        if let Err(error) = tried {
+            let error = of_trigger(&plan.plan, error);
+            match refused_cut(&plan, &error) {
+                Some(refused) => {
+                    let blocker = blocker_of_cut(refused, preview.clone());
+                    preview.blockers.push(blocker);
+                }
+                None => return Err(duplicate_key(&plan, error)),
+            }
+        }
     }
     Ok(counted)
+}
+
+/// The rows that a constraint refuses without their link.
+fn blocker_of_cut((table, constraint): (String, String), preview: ArchivePreview) -> Blocker {
+    let detached = preview.detached.iter().filter(|d| d.table == table);
+    Blocker {
+        rows: detached.map(|d| d.rows).sum(),
+        table,
+        constraint,
+    }
 }
 
 /// The preview without a try of the move.

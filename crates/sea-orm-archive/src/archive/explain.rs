@@ -11,6 +11,21 @@ pub(super) fn is_blocked(error: &Error) -> bool {
         .is_some_and(|code| sqlstate::is_foreign_key(code) || code == sqlstate::RESTRICTED)
 }
 
+/// A constraint of a table that refused a row without its link: the table and the constraint.
+pub(super) fn refused_cut(planned: &Planned, error: &Error) -> Option<(String, String)> {
+    let Error::Database(source) = error else {
+        return None;
+    };
+    let source = postgres(source)
+        .filter(|e| sqlstate::is_constraint(e.code()) && !sqlstate::is_foreign_key(e.code()))?;
+    let refuses = |table: &sea_orm_archive_postgres::catalog::TableId| {
+        source.schema() == Some(&table.schema) && source.table() == Some(&table.table)
+    };
+    let mut detached = planned.plan.detached.iter();
+    let child = detached.find(|child| refuses(&child.table))?;
+    Some((child.table.to_string(), source.constraint()?.to_owned()))
+}
+
 /// The error for a foreign key whose rows row-level security hides: rows of another tenant.
 pub(super) fn hidden_child(planned: &Planned, error: &Error) -> Option<Error> {
     let Error::Database(source) = error else {

@@ -436,6 +436,7 @@ fn detach(
         None => all.push(DetachedChild {
             key: edge.key.child_key.clone().unwrap_or_default(),
             archive_table: found.get(&table.oid).and_then(|t| t.archive_table.clone()),
+            is_constrained: found.get(&table.oid).is_some_and(Table::is_constrained),
             triggers: found
                 .get(&table.oid)
                 .map(Table::triggers_on_update)

@@ -163,6 +163,7 @@ fn detached(links: &[Link], found: &[Table]) -> Result<Vec<DetachedChild>, Vec<S
                 archive_table: table.archive_table.clone(),
                 edges: vec![edge],
                 moved_as: None,
+                is_constrained: table.is_constrained(),
                 triggers: table.triggers_on_update(),
             }),
         }

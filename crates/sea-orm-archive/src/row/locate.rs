@@ -23,10 +23,11 @@ pub(crate) struct Location {
 #[derive(Deserialize)]
 struct Archived {
     archival: i64,
-    root_table: String,
+    /// `None` where the archival record does not exist.
+    root_table: Option<String>,
     root_key: serde_json::Value,
     /// Whether the row is the root of its archival.
-    is_root: bool,
+    is_root: Option<bool>,
     /// Whether the archival record is not marked as restored.
     open: bool,
 }
@@ -42,13 +43,13 @@ where
     let (archived, _) = select_row::<E::Deleted>(key).build(PostgresQueryBuilder);
     let declaration = E::declaration();
     let planned = planned::<E>(db).await?;
+    let archival_id = quote(&declaration.added.archival_id);
     let text = format!(
         "SELECT pg_catalog.jsonb_build_object('active', EXISTS ({active}), 'archived', (\
-         SELECT pg_catalog.jsonb_build_object('archival', a.id, 'root_table', a.root_table, 'root_key', a.root_key, \
+         SELECT pg_catalog.jsonb_build_object('archival', d.{archival_id}, 'root_table', a.root_table, 'root_key', a.root_key, \
          'open', a.restored_at IS NULL, 'is_root', {}) \
-         FROM ({archived}) AS d JOIN archive.archival AS a ON a.id = d.{})) AS result",
+         FROM ({archived}) AS d LEFT JOIN archive.archival AS a ON a.id = d.{archival_id})) AS result",
         is_root_row::<E>("a", "d", &key_object(&planned.plan.root().table.key, "d")),
-        quote(&declaration.added.archival_id),
     );
     let found = ask(
         db,
@@ -92,11 +93,25 @@ impl Location {
                     "{table} {key} is archived, and its archival {archival} is recorded as restored: one of the two was changed with plain SQL"
                 ),
             })),
-            Some(Archived { is_root: true, .. }) => None,
+            Some(Archived {
+                is_root: Some(true),
+                ..
+            }) => None,
+            Some(Archived {
+                root_table: None,
+                archival,
+                ..
+            }) => Some(Error::Drift(DriftError::IncompleteArchival {
+                message: format!(
+                    "{table} {key} is archived, and its archival record {archival} does not exist or this role may not read it: \
+                     if it was deleted with plain SQL, insert it again into archive.archival, or insert the row into {table} and \
+                     delete it from the archive table"
+                ),
+            })),
             Some(found) => Some(Error::Conflict(ConflictError::ParentArchived {
                 table,
                 key,
-                parent_table: found.root_table,
+                parent_table: found.root_table.unwrap_or_default(),
                 parent_key: Box::new(found.root_key),
                 archival: found.archival,
             })),
