@@ -232,7 +232,7 @@ const WAITING: &str = "
         (1, 'public.posts', '{\"id\": 1}', now(), '{}', '{posts,post_tags}'), (2, 'public.tags', '{\"id\": 2}', now(), '{}', '{tags,post_tags}');
     insert into notes values (1, null, null);
     insert into deleted_post_tags (post_id, tag_id, deleted_at, archival_id) values (1, 2, now(), 1);
-    insert into archive.detached_link values (1, 'notes', '[\"1\"]', 'post_id, tag_id', '{\"post_id\": 1, \"tag_id\": 2}', null, false)";
+    insert into archive.detached_link (archival_id, child, child_key, edge, link, tenant, deleted) values (1, 'notes', '[\"1\"]', 'post_id, tag_id', '{\"post_id\": 1, \"tag_id\": 2}', null, false)";
 
 /// The restore of the post: it reassigns that row and the detached link to the archival of the tag.
 const DEFERRED: &str = "

@@ -8,7 +8,7 @@ use crate::migration::database::{Migrated, assert_mentions, refused};
 use crate::temporal::company::department_history;
 
 const CONSTRAINTS: &str = "select name from (
-        select conname::text collate \"C\" as name from pg_constraint where conrelid = 'department_history'::regclass
+        select conname::text collate \"C\" as name from pg_constraint where conrelid = 'department_history'::regclass and contype <> 'n'
         union
         select indexrelid::regclass::text from pg_index where indrelid = 'department_history'::regclass
     ) as names order by 1";
