@@ -28,10 +28,10 @@ macro_rules! node {
             #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
             pub enum Relation {
                 #[sea_orm(
-                                                            belongs_to = "Entity",
-                                                            from = "Column::ParentId",
-                                                            to = $column
-                                                        )]
+                                                                    belongs_to = "Entity",
+                                                                    from = "Column::ParentId",
+                                                                    to = $column
+                                                                )]
                 Parent,
             }
 

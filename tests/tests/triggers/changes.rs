@@ -300,3 +300,16 @@ async fn role_proves_an_archive_with_the_rights_to_restore() {
     suspend(&db, "children", "t").await;
     parent::Entity::archive_by_id(1).exec(&web).await.unwrap();
 }
+
+/// The correction of a restored row is no change of it.
+#[tokio::test]
+async fn corrected_row_is_not_stamped() {
+    use sea_orm_archive_migration::{StampSchema, StampedTable};
+    let trigger = "trigger t after insert or delete on children for each row";
+    let (_database, db) = with_function(COUNT, &[trigger]).await;
+    let stamps = StampedTable::new("parents").updated_at_column("stamped_at");
+    let manager = sea_orm_migration::SchemaManager::new(&db);
+    manager.stamp_table(stamps).await.unwrap();
+    run(&db, "update parents set name = 'c'").await;
+    comes_back(&db).await;
+}
