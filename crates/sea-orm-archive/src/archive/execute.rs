@@ -10,7 +10,7 @@ use super::request::Request;
 use crate::archival::{self, Model as Archival};
 use crate::entity::Archivable;
 use crate::error::{
-    self, ConflictError, Error, RetryError, Triggers, of_trigger, unexpected_answer,
+    self, ConflictError, Error, RetryError, Triggers, of_archive, unexpected_answer,
 };
 use crate::exec::{ATTEMPTS, Executor, ask, ask_here, back_off, begin, check_backend};
 use crate::planned::{ArchiveSteps, Planned, planned, replanned};
@@ -46,7 +46,7 @@ where
             let error = match ask(db, &request.call(&plan.plan, steps(&plan), true)).await {
                 Ok(answer) => return archivals(answer),
                 Err(error) if attempt >= ATTEMPTS => return Err(error),
-                Err(error) => of_trigger(&plan.plan, error),
+                Err(error) => of_archive(&plan.plan, &plan.restore.plan, error),
             };
             if matches!(error, Error::Retry(RetryError::Contention { .. })) && db.is_pool() {
                 back_off(attempt).await;
@@ -129,7 +129,7 @@ where
         let tried = ask_here(&transaction, &request.call(&plan.plan, steps(&plan), true)).await;
         transaction.rollback().await?;
         if let Err(error) = tried {
-            let error = of_trigger(&plan.plan, error);
+            let error = of_archive(&plan.plan, &plan.restore.plan, error);
             match refused_cut(&plan, &error) {
                 Some(refused) => {
                     let blocker = blocker_of_cut(refused, preview.clone());

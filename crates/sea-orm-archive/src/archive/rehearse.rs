@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::execute::{archivals, counted};
 use super::request::Request;
 use crate::entity::Archivable;
-use crate::error::{ConflictError, Error, of_trigger, unexpected_answer};
+use crate::error::{ConflictError, Error, of_archive, unexpected_answer};
 use crate::exec::{Executor, ask, ask_here, begin, check_backend};
 use crate::planned::{ArchiveSteps, Planned, Steps, planned};
 use crate::report::{ChangedTable, Rehearsal, RowDifference};
@@ -47,7 +47,17 @@ where
     let transaction = begin(db).await?;
     let rehearsal = rehearse_here(&transaction, request, &plan, steps(&plan)).await;
     transaction.rollback().await?;
-    rehearsal
+    let mut rehearsal = rehearsal?;
+    // Each link is cut and put back by an update of its row.
+    for detached in &preview.detached {
+        let mut tables = rehearsal.other_tables.iter_mut();
+        if let Some(table) = tables.find(|changed| changed.table == detached.table) {
+            table.updated = table.updated.saturating_sub_unsigned(2 * detached.rows);
+        }
+    }
+    let is_changed = |t: &ChangedTable| (t.inserted, t.updated, t.deleted) != (0, 0, 0);
+    rehearsal.other_tables.retain(is_changed);
+    Ok(rehearsal)
 }
 
 async fn rehearse_here<E: Archivable>(
@@ -63,7 +73,7 @@ async fn rehearse_here<E: Archivable>(
         proof: None,
     };
     let archived = ask_here(db, &request.call(&plan.plan, &unproven, true)).await;
-    let archived = match archived.map_err(|error| of_trigger(&plan.plan, error)) {
+    let archived = match archived.map_err(|error| of_archive(&plan.plan, &plan.restore.plan, error)) {
         Ok(answer) => archivals(answer)?,
         Err(error) => {
             rehearsal.refused = Some(error.to_string());
@@ -136,18 +146,14 @@ async fn changes(db: &DatabaseTransaction) -> Result<Counts, Error> {
     Ok(counts)
 }
 
-/// The tables with other changes than before, without those whose rows or links the plan moves.
+/// The tables with other changes than before, without those whose rows the plan moves.
 fn other_tables(plan: &Planned, before: &Counts, after: Counts) -> Vec<ChangedTable> {
     let plan = &plan.restore.plan;
     let moved = plan
         .tables
         .iter()
         .flat_map(|moved| [&moved.table.id, &moved.archive_table.id]);
-    let linked = plan.detached.iter().flat_map(|child| {
-        let archive_table = child.archive_table.iter().map(|table| &table.id);
-        archive_table.chain([&child.table])
-    });
-    let known: Vec<_> = moved.chain(linked).map(ToString::to_string).collect();
+    let known: Vec<_> = moved.map(ToString::to_string).collect();
     let changed = after
         .into_iter()
         .filter(|(table, _)| !known.contains(table));
@@ -160,7 +166,5 @@ fn other_tables(plan: &Planned, before: &Counts, after: Counts) -> Vec<ChangedTa
             deleted: counts[2] - before[2],
         }
     });
-    changed
-        .filter(|t| (t.inserted, t.updated, t.deleted) != (0, 0, 0))
-        .collect()
+    changed.collect()
 }

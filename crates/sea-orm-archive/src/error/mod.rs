@@ -50,7 +50,7 @@ pub use setup::SetupError;
 pub(crate) use convert::is_contention;
 pub(crate) use database::{code, dependent_rows, postgres, refused_by_trigger};
 pub(crate) use setup::unexpected_answer;
-pub(crate) use trigger::{Triggers, of_trigger};
+pub(crate) use trigger::{Triggers, of_archive, of_trigger};
 
 /// The error of a verb. Nothing has changed then.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -1,5 +1,7 @@
 //! The errors of triggers of the application, with the names of the triggers.
 
+use std::collections::BTreeSet;
+
 use sea_orm::SqlxPostgresError;
 use sea_orm_archive_postgres::catalog::{RowTrigger, TableId};
 use sea_orm_archive_postgres::model::{Plan, RestorePlan};
@@ -12,6 +14,8 @@ pub(crate) trait Triggers {
     /// The table of the root.
     fn root(&self) -> Option<&TableId>;
     fn triggers(&self) -> Vec<(&TableId, &RowTrigger)>;
+    /// Those that fire before the statement changes a row.
+    fn before(&self) -> Vec<(&TableId, &RowTrigger)>;
 }
 
 impl Triggers for Plan {
@@ -33,6 +37,28 @@ impl Triggers for Plan {
         });
         nodes.chain(detached).filter(|(_, t)| !t.ours).collect()
     }
+
+    fn before(&self) -> Vec<(&TableId, &RowTrigger)> {
+        let moves = |oid: i64| {
+            let mut nodes = self.nodes.iter();
+            nodes.any(|node| node.moved.table.id.oid == oid)
+        };
+        let suspended = |trigger: &RowTrigger| {
+            let mut tables = trigger.suspended_while.iter();
+            tables.any(|oid| moves(*oid))
+        };
+        let mut all = self.triggers();
+        let mut known = BTreeSet::new();
+        all.retain(|(table, t)| known.insert((table.oid, &t.name)));
+        all.retain(|(table, t)| {
+            let fires = match moves(table.oid) {
+                true => t.before_delete,
+                false => t.before_update,
+            };
+            fires && !suspended(t)
+        });
+        all
+    }
 }
 
 impl Triggers for RestorePlan {
@@ -43,10 +69,25 @@ impl Triggers for RestorePlan {
     fn triggers(&self) -> Vec<(&TableId, &RowTrigger)> {
         self.suspects()
     }
+
+    fn before(&self) -> Vec<(&TableId, &RowTrigger)> {
+        let mut all = self.suspects();
+        all.retain(|(_, t)| t.before_insert || t.before_update);
+        all
+    }
 }
 
 /// The error with the names of the triggers that raised it, if triggers did.
 pub(crate) fn of_trigger(plan: &impl Triggers, error: Error) -> Error {
+    of_move(plan, &[], error)
+}
+
+/// The same for an archive. The triggers `acting` fire during the restore that proves it.
+pub(crate) fn of_archive(plan: &Plan, back: &RestorePlan, error: Error) -> Error {
+    of_move(plan, &back.acting(), error)
+}
+
+fn of_move(plan: &impl Triggers, acting: &[(&TableId, &RowTrigger)], error: Error) -> Error {
     let Error::Database(source) = &error else {
         return error;
     };
@@ -60,7 +101,7 @@ pub(crate) fn of_trigger(plan: &impl Triggers, error: Error) -> Error {
         sqlstate::NOT_RESTORABLE => ConflictError::NotRestorable {
             table,
             constraint: source.constraint().unwrap_or_default().to_owned(),
-            message: not_restorable(source, &raised),
+            message: not_restorable(source, &raised, acting),
         }
         .into(),
         sqlstate::TRIGGERED_DATA_CHANGE => already_changed(plan).unwrap_or(error),
@@ -109,25 +150,28 @@ fn name((table, trigger): (&TableId, &RowTrigger)) -> String {
     format!("the trigger {} on {table}", trigger.name)
 }
 
-fn not_restorable(error: &SqlxPostgresError, raised: &[String]) -> String {
+fn not_restorable(
+    error: &SqlxPostgresError,
+    raised: &[String],
+    acting: &[(&TableId, &RowTrigger)],
+) -> String {
     let mut message = error.message().to_owned();
     if let Some(detail) = error.detail().filter(|detail| !detail.is_empty()) {
         message = format!("{message}: {}", detail.trim_end_matches('.'));
     }
-    match raised {
-        [] => message,
-        raised => format!("{} raised: {message}", raised.join(" or ")),
+    let acting: Vec<_> = acting.iter().map(|named| name(*named)).collect();
+    match (raised, acting.as_slice()) {
+        ([], []) => message,
+        // The row was refused as a trigger left it, or as it was archived.
+        ([], acting) => format!("{message} (these fire then: {})", acting.join(", ")),
+        (raised, _) => format!("{} raised: {message}", raised.join(" or ")),
     }
 }
 
 /// PostgreSQL does not report the trigger that changed a row before the statement itself did: it can only be a BEFORE
 /// trigger of that statement.
 fn already_changed(plan: &impl Triggers) -> Option<Error> {
-    let triggers = plan.triggers();
-    let before = triggers
-        .iter()
-        .filter(|(_, t)| t.before_delete || t.before_update || t.before_insert);
-    let before: Vec<_> = before.copied().collect();
+    let before = plan.before();
     let root = &plan.root()?.table;
     let remedy = before.iter().map(|(table, trigger)| {
         format!(
