@@ -6,6 +6,7 @@ mod audit;
 mod check;
 mod chinook;
 mod context;
+mod forum;
 mod harness;
 mod history;
 mod locking;
