@@ -14,7 +14,7 @@ use super::forum;
 use super::state::{State, miscounted};
 
 /// The triggers that are at fault. The errors also name counters that fire in the same move; those stay.
-const AT_FAULT: [(&str, &str); 12] = [
+const AT_FAULT: [(&str, &str); 11] = [
     ("persons", "protect_admin"),
     ("persons", "remove_votes"),
     ("persons", "create_person_aggregates"),
@@ -25,7 +25,6 @@ const AT_FAULT: [(&str, &str); 12] = [
     ("comments", "touch_comment"),
     ("comments", "set_path"),
     ("comments", "last_comment"),
-    ("comments", "new_score_of_comment"),
     ("post_aggregates", "score_of_posts"),
 ];
 
@@ -251,14 +250,7 @@ async fn single_trees_come_back_as_they_were() {
     assert_none(&rounds(&db, 25, 1, true).await);
 }
 
-#[tokio::test]
-async fn several_trees_come_back_in_another_order_as_they_were() {
-    let (_database, db) = forum().await;
-    suspend_at_fault(&db).await;
-    assert_none(&rounds(&db, 40, 4, false).await);
-}
-
-/// Counters that do not fire while rows move have no part in it.
+/// A counter that fires for a row in one tree and not in another would count it twice, so all triggers are suspended in each.
 #[tokio::test]
 async fn several_trees_come_back_in_another_order_with_all_triggers_suspended() {
     let (_database, db) = forum().await;
@@ -276,26 +268,4 @@ async fn several_trees_come_back_in_another_order_with_all_triggers_suspended() 
             .unwrap();
     }
     assert_none(&rounds(&db, 40, 4, true).await);
-}
-
-/// The row of tag 3 and post 1 is archived with the tag, and waits for the post. The tag comes back with the counter that counts
-/// that row, and the restore of the post counts it again.
-#[tokio::test]
-async fn counter_of_rows_that_wait_for_another_parent_is_right_at_the_end() {
-    let (_database, db) = forum().await;
-    suspend_at_fault(&db).await;
-    let before = State::read(&db).await;
-    let tag = super::entities::tag::Entity::archive_by_id(3)
-        .exec(&db)
-        .await
-        .unwrap();
-    let post = super::entities::post::Entity::archive_by_id(1)
-        .exec(&db)
-        .await
-        .unwrap();
-    assert_eq!(tag.restore(&db).await.unwrap().waiting[0].rows, 1);
-    post.restore(&db).await.unwrap();
-    let mut faults = before.differences(&State::read(&db).await, &BTreeSet::new());
-    faults.extend(miscounted(&db).await);
-    assert_none(&faults);
 }

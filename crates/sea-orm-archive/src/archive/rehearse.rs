@@ -73,7 +73,8 @@ async fn rehearse_here<E: Archivable>(
         proof: None,
     };
     let archived = ask_here(db, &request.call(&plan.plan, &unproven, true)).await;
-    let archived = match archived.map_err(|error| of_archive(&plan.plan, &plan.restore.plan, error)) {
+    let archived = match archived.map_err(|error| of_archive(&plan.plan, &plan.restore.plan, error))
+    {
         Ok(answer) => archivals(answer)?,
         Err(error) => {
             rehearsal.refused = Some(error.to_string());
