@@ -106,7 +106,9 @@ pub use archive_table::{ArchivedTable, ExistingTable};
 pub use audit::AuditedTable;
 pub use context::ContextSettings;
 pub use history::{HistorySplit, HistoryTable, TemporalForeignKey};
-pub use manager::{ArchiveSchema, AuditSchema, HistorySchema, StampSchema, TenancySchema};
+pub use manager::{
+    ArchiveSchema, AuditSchema, HistorySchema, StampSchema, TenancySchema, TriggerSchema,
+};
 pub use stamps::StampedTable;
 pub use tenancy::{Attributed, Tenancy};
 pub use trigger::SuspendedTrigger;
@@ -116,6 +118,6 @@ pub mod prelude {
     pub use crate::{
         ArchiveSchema, ArchivedTable, Attributed, AuditSchema, AuditedTable, ContextSettings,
         ExistingTable, HistorySchema, HistorySplit, HistoryTable, StampSchema, StampedTable,
-        SuspendedTrigger, TemporalForeignKey, Tenancy, TenancySchema,
+        SuspendedTrigger, TemporalForeignKey, Tenancy, TenancySchema, TriggerSchema,
     };
 }

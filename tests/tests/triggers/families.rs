@@ -1,7 +1,7 @@
 //! Parents, whose children are archived with them, whose `loose` rows lose their link, and whose `kept` rows block the archive.
 
 use sea_orm::DatabaseConnection;
-use sea_orm_archive_migration::{ArchiveSchema, SuspendedTrigger};
+use sea_orm_archive_migration::{SuspendedTrigger, TriggerSchema};
 use sea_orm_archive_tests::Database;
 use sea_orm_archive_tests::sql::{dumps, run};
 use sea_orm_archive_tests::tables::tables;

@@ -2,7 +2,7 @@
 
 use sea_orm::DatabaseConnection;
 use sea_orm_archive::prelude::*;
-use sea_orm_archive_migration::{ArchiveSchema, SuspendedTrigger};
+use sea_orm_archive_migration::{SuspendedTrigger, TriggerSchema};
 use sea_orm_archive_tests::sql::{number, one, run, texts};
 use sea_orm_migration::SchemaManager;
 

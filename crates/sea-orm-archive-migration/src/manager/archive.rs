@@ -8,9 +8,9 @@ use sea_orm_migration::{
 };
 
 use crate::{
-    ArchivedTable, ContextSettings, ExistingTable, SuspendedTrigger,
+    ArchivedTable, ContextSettings, ExistingTable,
     archive_table::{remove, verbs},
-    context, install, trigger,
+    context, install,
     work::Work,
 };
 
@@ -376,62 +376,6 @@ pub trait ArchiveSchema {
     /// # }
     /// ```
     fn reset_archive_sequences(&self) -> impl Future<Output = Result<(), DbErr>> + Send;
-
-    /// Lets a trigger of the application not fire while rows of a table are archived or restored.
-    ///
-    /// A trigger that counts rows, sets `updated_at` or inserts rows would change what a restore gives back, so
-    /// the archive is refused. In the database the condition is added to the trigger, before its own one:
-    ///
-    /// ```sql
-    /// CREATE OR REPLACE TRIGGER count_comments AFTER INSERT OR DELETE ON public.comments FOR EACH ROW
-    /// WHEN (NOT archive.is_moving('"public"."posts"'::pg_catalog.regclass)) EXECUTE FUNCTION public.count_comments();
-    /// ALTER TABLE "public"."comments" ENABLE TRIGGER "count_comments"; -- or ALWAYS, REPLICA, DISABLE, as it was
-    /// ```
-    ///
-    /// The function, the arguments, the mode and the comment of the trigger stay. A second call replaces the
-    /// condition of the first.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no such table or trigger, and for triggers of constraints, of sea-orm-archive, and those
-    /// that a partition inherits.
-    ///
-    /// ```no_run
-    /// # use sea_orm_archive_migration::{ArchiveSchema, SuspendedTrigger};
-    /// # use sea_orm_migration::prelude::*;
-    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-    /// manager
-    ///     .suspend_trigger(SuspendedTrigger::new("comments", "count_comments").while_moving("posts"))
-    ///     .await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    fn suspend_trigger(
-        &self,
-        trigger: SuspendedTrigger,
-    ) -> impl Future<Output = Result<(), DbErr>> + Send;
-
-    /// Removes the condition of [`suspend_trigger`](Self::suspend_trigger) from a trigger; its `down`.
-    ///
-    /// Nothing happens where the trigger has no such condition.
-    ///
-    /// # Errors
-    ///
-    /// As [`suspend_trigger`](Self::suspend_trigger).
-    ///
-    /// ```no_run
-    /// # use sea_orm_archive_migration::ArchiveSchema;
-    /// # use sea_orm_migration::prelude::*;
-    /// # async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-    /// manager.resume_trigger("comments", "count_comments").await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    fn resume_trigger(
-        &self,
-        table: impl IntoTableRef,
-        trigger: impl Into<String>,
-    ) -> impl Future<Output = Result<(), DbErr>> + Send;
 }
 
 impl ArchiveSchema for SchemaManager<'_> {
@@ -529,20 +473,5 @@ impl ArchiveSchema for SchemaManager<'_> {
 
     async fn reset_archive_sequences(&self) -> Result<(), DbErr> {
         Work::of(self, async |work| install::reset_sequences(work).await).await
-    }
-
-    async fn suspend_trigger(&self, trigger: SuspendedTrigger) -> Result<(), DbErr> {
-        Work::of(self, async |work| trigger::suspend(work, &trigger).await).await
-    }
-
-    fn resume_trigger(
-        &self,
-        table: impl IntoTableRef,
-        trigger: impl Into<String>,
-    ) -> impl Future<Output = Result<(), DbErr>> + Send {
-        let name = trigger.into();
-        Work::on(self, table.into_table_ref(), async move |work, table| {
-            trigger::resume(work, table, &name).await
-        })
     }
 }

@@ -5,9 +5,11 @@ mod audit;
 mod history;
 mod stamps;
 mod tenancy;
+mod trigger;
 
 pub use archive::ArchiveSchema;
 pub use audit::AuditSchema;
 pub use history::HistorySchema;
 pub use stamps::StampSchema;
 pub use tenancy::TenancySchema;
+pub use trigger::TriggerSchema;
