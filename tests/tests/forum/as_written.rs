@@ -36,6 +36,7 @@ async fn moves_or_is_refused(
             if State::read(txn).await != before {
                 faults.push(format!("refused, and changed something: {error}"));
             }
+            println!("{} {:?}: {error}", row.table, row.key);
             return if faults.is_empty() {
                 Ok(false)
             } else {
