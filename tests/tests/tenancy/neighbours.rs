@@ -5,7 +5,7 @@ use sea_orm_archive::Conflict;
 use sea_orm_archive::error::{ConflictError, DriftError};
 use sea_orm_archive::prelude::*;
 
-use crate::tenancy::database::{EVERYTHING, Organisations, attempt, number, run, texts};
+use crate::tenancy::database::{EVERYTHING, Organisations, attempt, run, texts};
 use crate::tenancy::model::{comment, post};
 
 /// The administrator inserts rows below a post of the first organisation.
@@ -116,24 +116,17 @@ async fn foreign_key_action_on_rows_of_another_tenant_is_refused() {
         let nested = txn.begin().await.unwrap();
         let error = attempt(&nested, sql).await.unwrap_err().to_string();
         assert!(error.contains("rows of another tenant"), "{sql}: {error}");
-        assert!(!error.contains("15") && !error.contains("23"), "{error}");
+        // Without the line of PostgreSQL's own code that raised it.
+        let (message, _) = error.split_once(" at line ").unwrap_or((&error, ""));
+        assert!(
+            !message.contains("15") && !message.contains("23"),
+            "{error}"
+        );
     }
     drop(txn);
     assert_eq!(everything(&organisations).await, before);
     // The administrator may.
     let txn = organisations.administrator().await;
-    let version = number(&txn, "select current_setting('server_version_num')::bigint").await;
-    if (180_000..180_006).contains(&version) {
-        // PostgreSQL 18.4 does not show the role of SET ROLE to the actions of foreign keys, and 18.6 does.
-        let error = attempt(&txn, "delete from posts where id = 3")
-            .await
-            .unwrap_err();
-        assert!(
-            error.to_string().contains("rows of another tenant"),
-            "{error}"
-        );
-        return;
-    }
     run(&txn, "delete from posts where id = 3").await;
 }
 
