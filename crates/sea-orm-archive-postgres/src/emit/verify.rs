@@ -40,7 +40,7 @@ pub fn rehearsal(plan: &RestorePlan) -> Vec<Step> {
 /// The statements that insert the rows, let all triggers fire, and correct the rows.
 fn restored(plan: &RestorePlan) -> Vec<Step> {
     let mut steps = vec![Step::new(Kind::Moves, copied(plan))];
-    // After the comparison no trigger of the application fires any more.
+    // Before the comparison, so that no trigger of the application fires after it.
     let deferred = deferred(plan);
     steps.extend(
         deferred

@@ -69,8 +69,11 @@ impl<E: Archivable> ArchiveMany<E> {
         execute::<E, C>(db, &self.request, |planned| &planned.many).await
     }
 
-    /// What [`exec`](Self::exec) would move, what blocks it, and what it would detach. A preview moves nothing
-    /// and locks nothing.
+    /// What [`exec`](Self::exec) would move, what blocks it, and what it would detach. A preview moves nothing.
+    ///
+    /// Where triggers of the application fire, or a constraint may refuse the move, it tries the archive and its restore
+    /// and rolls both back, so it locks the rows until its end and needs the rights of [`exec`](Self::exec). Otherwise it
+    /// only reads.
     ///
     /// # Errors
     ///

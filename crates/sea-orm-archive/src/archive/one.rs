@@ -96,13 +96,17 @@ impl<E: Archivable> ArchiveOne<E> {
     /// # Errors
     ///
     /// [`NotFoundError::Row`], [`ConflictError::AlreadyArchived`], [`ConflictError::Blocked`],
+    /// [`ConflictError::NotRestorable`], [`ConflictError::Trigger`], [`DriftError::Trigger`],
     /// [`DriftError::UndeclaredEdges`], [`DriftError::Schema`], [`RetryError::Contention`], with
     /// [`at_lock_version`](Self::at_lock_version) also [`ConflictError::LockVersion`]: nothing has moved then.
     ///
     /// [`ConflictError::AlreadyArchived`]: crate::error::ConflictError::AlreadyArchived
     /// [`ConflictError::Blocked`]: crate::error::ConflictError::Blocked
     /// [`ConflictError::LockVersion`]: crate::error::ConflictError::LockVersion
+    /// [`ConflictError::NotRestorable`]: crate::error::ConflictError::NotRestorable
+    /// [`ConflictError::Trigger`]: crate::error::ConflictError::Trigger
     /// [`DriftError::Schema`]: crate::error::DriftError::Schema
+    /// [`DriftError::Trigger`]: crate::error::DriftError::Trigger
     /// [`DriftError::UndeclaredEdges`]: crate::error::DriftError::UndeclaredEdges
     /// [`NotFoundError::Row`]: crate::error::NotFoundError::Row
     /// [`RetryError::Contention`]: crate::error::RetryError::Contention
@@ -125,8 +129,11 @@ impl<E: Archivable> ArchiveOne<E> {
         Err(moving_row::<E>(&self.key))
     }
 
-    /// What [`exec`](Self::exec) would move, what blocks it, and what it would detach. A preview moves nothing
-    /// and locks nothing.
+    /// What [`exec`](Self::exec) would move, what blocks it, and what it would detach. A preview moves nothing.
+    ///
+    /// Where triggers of the application fire, or a constraint may refuse the move, it tries the archive and its restore
+    /// and rolls both back, so it locks the rows until its end and needs the rights of [`exec`](Self::exec). Otherwise it
+    /// only reads.
     ///
     /// # Errors
     ///

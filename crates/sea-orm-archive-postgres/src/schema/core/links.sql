@@ -89,7 +89,7 @@ BEGIN
           CROSS JOIN LATERAL unnest(d.columns) WITH ORDINALITY AS k(attnum, ord)
           JOIN pg_attribute AS a ON a.attrelid = d.child AND a.attnum = k.attnum AND NOT a.attisdropped
           GROUP BY d.child, d.edge, d.columns) AS renamed
-    WHERE l.archival_id = archival AND l.child = renamed.child AND l.edge = renamed.before AND l.columns = renamed.columns
+    WHERE l.archival_id = archival AND archive.acts_for(l.tenant) AND l.child = renamed.child AND l.edge = renamed.before AND l.columns = renamed.columns
       AND renamed.edge <> l.edge AND cardinality(renamed.names) = cardinality(l.columns)
       AND cardinality(string_to_array(l.edge, ', ')) = cardinality(l.columns);
     RETURN true;

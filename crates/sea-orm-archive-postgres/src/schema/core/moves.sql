@@ -219,6 +219,7 @@ BEGIN
                 EXECUTE pg_catalog.format('DEALLOCATE %I', names[step]);
             END IF;
             EXECUTE steps[step];
+            prepared := prepared OPERATOR(pg_catalog.||) names[step];
         END IF;
         IF kinds[step] OPERATOR(pg_catalog.=) 'moves' THEN
             setting := pg_catalog.set_config('archive.moving', pg_catalog.concat(pg_catalog.pg_current_xact_id(), moving), true);
