@@ -1,6 +1,7 @@
 //! Triggers of the application on the tables of a tree: a restore gives back what was archived, or the archive is refused.
 
 mod changes;
+mod concurrent;
 mod families;
 mod raised;
 mod rehearsed;
