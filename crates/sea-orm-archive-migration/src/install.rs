@@ -9,7 +9,7 @@ use crate::{
     context, feature,
     history::{self, foreign_key},
     name::{literal, quote},
-    stamps, table_names, tenancy,
+    stamps, table_names, tenancy, trigger,
     work::Work,
 };
 
@@ -71,6 +71,7 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
         refuse_foreign_keys(work).await?;
         context::drop_defaults(work).await?;
     }
+    trigger::refuse_suspended(work).await?;
     stamps::refuse_stamped(work).await?;
     tenancy::refuse_while_enabled(work).await?;
     follow::uninstall(work).await?;

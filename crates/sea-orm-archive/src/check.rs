@@ -69,7 +69,7 @@ where
     found
 }
 
-/// A trigger of the application on a table that has an archive table.
+/// A trigger of the application that an archive or a restore may fire.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub struct ApplicationTrigger {
@@ -84,7 +84,8 @@ pub struct ApplicationTrigger {
     pub suspended_while: Vec<String>,
 }
 
-/// The triggers of the application on tables that have an archive table, sorted by table.
+/// The triggers of the application on tables that have an archive table, and on those that refer to such a table,
+/// sorted by table.
 ///
 /// A trigger that fires while a tree moves can change, add or remove rows. Each archive of such a tree proves that
 /// it can be restored, which takes about twice as long. The migration helper `suspend_trigger` lets a trigger not

@@ -7,7 +7,7 @@ use sea_orm_archive::entity::Policy;
 use crate::schemas::database::{database, query};
 use crate::schemas::entities::t1;
 use crate::schemas::run::{Boundaries, run};
-use crate::schemas::schema::{Edge, OnDelete, Schema, declare};
+use crate::schemas::schema::{Edge, OnDelete, Schema, Trigger, declare};
 use crate::schemas::steps::Step;
 
 fn edge(parent: usize, child: usize, policy: Policy) -> Edge {
@@ -105,16 +105,6 @@ async fn link_of_a_row_moved_to_another_area_is_not_restored() {
 /// reassigns the page to the archival of the shelf, whose restore restores page, reader and bookmark.
 #[tokio::test]
 async fn link_is_restored_with_its_reassigned_row() {
-    let schema = Schema {
-        edges: vec![
-            edge(0, 4, Policy::Cascade),
-            edge(2, 4, Policy::Cascade),
-            edge(2, 1, Policy::Cascade),
-            edge(4, 1, Policy::Detach),
-        ],
-        unique: [false; 5],
-        triggers: [None; 5],
-    };
     let steps = [
         insert(0),
         insert(2),
@@ -125,5 +115,40 @@ async fn link_is_restored_with_its_reassigned_row() {
         Step::RestoreArchival { archival: 0 },
         Step::RestoreArchival { archival: 0 },
     ];
+    for trigger in [None, Some(Trigger::Idle)] {
+        let schema = Schema {
+            edges: vec![
+                edge(0, 4, Policy::Cascade),
+                edge(2, 4, Policy::Cascade),
+                edge(2, 1, Policy::Cascade),
+                edge(4, 1, Policy::Detach),
+            ],
+            unique: [false; 5],
+            triggers: [trigger; 5],
+        };
+        run(&schema, &steps, Boundaries::EachCall).await.unwrap();
+    }
+}
+
+/// A row (t2) below two roots (t0) that are archived together, in two archivals: neither can be restored alone.
+#[tokio::test]
+async fn row_below_two_roots_is_archived_with_triggers() {
+    let schema = Schema {
+        edges: vec![edge(0, 2, Policy::Cascade), edge(0, 2, Policy::Cascade)],
+        unique: [false; 5],
+        triggers: [Some(Trigger::Idle); 5],
+    };
+    let below_both = Step::Insert {
+        table: 2,
+        parents: [1, 5, 1, 1],
+        name: 4,
+        load: String::new(),
+        reuse: false,
+    };
+    let archive = Step::ArchiveMany {
+        table: 0,
+        rows: 255,
+    };
+    let steps = [insert(0), insert(0), below_both, archive];
     run(&schema, &steps, Boundaries::EachCall).await.unwrap();
 }

@@ -54,6 +54,7 @@ async fn is_refused_until_suspended(db: &DatabaseConnection, table: &'static str
             }) => {
                 assert_eq!(table, "public.parents");
                 assert!(text.contains(&message), "{text}");
+                assert!(text.contains("manager.suspend_trigger("), "{text}");
             }
             error => panic!("{error}"),
         }

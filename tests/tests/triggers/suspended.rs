@@ -2,7 +2,7 @@
 
 use sea_orm::DatabaseConnection;
 use sea_orm_archive::prelude::*;
-use sea_orm_archive_migration::{SuspendedTrigger, TriggerSchema};
+use sea_orm_archive_migration::{ArchiveSchema, SuspendedTrigger, TriggerSchema};
 use sea_orm_archive_tests::sql::{number, one, run, texts};
 use sea_orm_migration::SchemaManager;
 
@@ -11,7 +11,7 @@ use super::families::{child, families, parent, suspend};
 /// Everything that the catalog contains about a trigger, but its oid.
 async fn described(db: &DatabaseConnection, trigger: &str) -> Vec<String> {
     let all = format!(
-        "select pg_get_triggerdef(oid) || ' ' || tgenabled::text || ' ' || coalesce(obj_description(oid, 'pg_trigger'), '') || ' ' || tgrelid::regclass
+        "select pg_get_triggerdef(oid) || ' ' || tgenabled::text || ' ' || coalesce(obj_description(oid, 'pg_trigger'), '') || (select count(*) from pg_depend as d where d.objid = pg_trigger.oid and d.deptype = 'x') || ' ' || tgrelid::regclass
          from pg_trigger where tgname = '{trigger}' and tgparentid = 0"
     );
     texts(db, &all).await
@@ -34,7 +34,7 @@ async fn trigger_is_the_same_after_it_was_suspended_and_resumed() {
         for mode in ["enable", "enable always", "enable replica", "disable"] {
             let (_database, db) = families(&format!(
                 "create function f() returns trigger language plpgsql as $$ begin return null; end $$;
-                 {trigger}; comment on trigger t on children is 'it''s mine'; alter table children {mode} trigger t"
+                 {trigger}; comment on trigger t on children is 'it''s mine'; alter trigger t on children depends on extension plpgsql; alter table children {mode} trigger t"
             ))
             .await;
             let before = described(&db, "t").await;
@@ -256,7 +256,40 @@ async fn triggers_of_the_application_are_listed_with_what_suspends_them() {
         found,
         [
             r#"public.children t ["INSERT", "DELETE"] ["public.parents"]"#,
+            r#"public.kept u ["UPDATE", "TRUNCATE"] []"#,
             r#"public.parents a ["INSERT", "UPDATE"] []"#,
         ]
     );
+}
+
+/// Two errors recommend two calls, and both hold.
+#[tokio::test]
+async fn another_call_adds_a_table_and_resume_removes_all() {
+    let (_database, db) = families(CALLS).await;
+    let manager = SchemaManager::new(&db);
+    suspend(&db, "children", "t").await;
+    let own = SuspendedTrigger::new("children", "t");
+    manager.suspend_trigger(own).await.unwrap();
+    let found = "select coalesce(archive.suspended_while(oid)::regclass[]::text, '') from pg_trigger where tgname = 't'";
+    assert_eq!(one::<String>(&db, found).await, "{parents,children}");
+    let error = manager.uninstall_archive().await.unwrap_err().to_string();
+    let call = r#"manager.resume_trigger("children", "t")"#;
+    assert!(error.contains(call), "{error}");
+    manager.resume_trigger("children", "t").await.unwrap();
+    assert_eq!(one::<String>(&db, found).await, "");
+    manager.uninstall_archive().await.unwrap();
+}
+
+#[tokio::test]
+async fn table_whose_rows_never_move_is_refused() {
+    let (_database, db) =
+        families(&format!("create table other (id int primary key); {CALLS}")).await;
+    let manager = SchemaManager::new(&db);
+    let never = SuspendedTrigger::new("children", "t").while_moving("other");
+    let error = manager
+        .suspend_trigger(never)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("rows of public.other never move"), "{error}");
 }

@@ -21,13 +21,13 @@ pub trait TriggerSchema {
     /// ALTER TABLE "public"."comments" ENABLE TRIGGER "count_comments"; -- or ALWAYS, REPLICA, DISABLE, as it was
     /// ```
     ///
-    /// The function, the arguments, the mode and the comment of the trigger stay. A second call replaces the
-    /// condition of the first.
+    /// The function, the arguments, the mode and the comment of the trigger stay. A second call adds
+    /// its tables to those of the first.
     ///
     /// # Errors
     ///
-    /// Where there is no such table or trigger, and for triggers of constraints, of sea-orm-archive, and those
-    /// that a partition inherits.
+    /// Where there is no such table or trigger; where no archive and no restore writes to the table; and for
+    /// triggers of constraints, of sea-orm-archive, and those that a partition inherits.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::{SuspendedTrigger, TriggerSchema};
@@ -46,7 +46,7 @@ pub trait TriggerSchema {
 
     /// Removes the condition of [`suspend_trigger`](Self::suspend_trigger) from a trigger; its `down`.
     ///
-    /// Nothing happens where the trigger has no such condition.
+    /// The conditions for all tables are removed. Nothing happens where the trigger has none.
     ///
     /// # Errors
     ///

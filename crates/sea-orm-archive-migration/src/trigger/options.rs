@@ -31,7 +31,8 @@ impl SuspendedTrigger {
         }
     }
 
-    /// The trigger does not fire while rows of this table move. Several calls add tables.
+    /// The trigger does not fire while rows of this table move, whatever statement fires it then. Several calls add tables, and
+    /// so does another [`suspend_trigger`](crate::TriggerSchema::suspend_trigger).
     pub fn while_moving(mut self, table: impl IntoTableRef) -> Self {
         self.while_moving.push(table.into_table_ref());
         self

@@ -64,19 +64,20 @@ pub enum ConflictError {
     /// What the archive moves could not be restored: rows violate a constraint that is NOT VALID, or a trigger of the
     /// application or the rights of the role would refuse them.
     #[error(
-        "{table} cannot be archived, since a restore would fail: {message}. Change those rows first, or what refuses them"
+        "{table} cannot be archived, since a restore would fail: {message}. Change the rows, or the constraint, the trigger or the privileges that refuse them"
     )]
     NotRestorable {
         /// The table of the root.
         table: String,
         /// The constraint that the restore would violate; empty where it is not one.
         constraint: String,
-        /// What the database reports: the table, the constraint or the trigger, and the values.
+        /// What the database reports: the table, the constraint or the trigger, and the values; with the call that
+        /// suspends each trigger that may be the cause.
         message: String,
     },
 
     /// A trigger of the application raised an error.
-    #[error("{table} cannot be moved: {} raised {code}: {message}", .triggers.join(" or "))]
+    #[error("{table} cannot be moved: {} raised {code}: {message}. Change the rows as the trigger requires, or call manager.suspend_trigger(..) in a migration", .triggers.join(" or "))]
     Trigger {
         /// The table of the root.
         table: String,

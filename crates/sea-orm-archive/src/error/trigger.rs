@@ -9,13 +9,16 @@ use sea_orm_archive_postgres::sqlstate;
 
 use super::{ConflictError, DriftError, Error, postgres};
 
-/// The triggers that a move may fire, each with its table.
+/// A trigger with its table.
+type Named<'a> = (&'a TableId, &'a RowTrigger);
+
+/// The triggers that a move may fire.
 pub(crate) trait Triggers {
     /// The table of the root.
     fn root(&self) -> Option<&TableId>;
-    fn triggers(&self) -> Vec<(&TableId, &RowTrigger)>;
+    fn triggers(&self) -> Vec<Named<'_>>;
     /// Those that fire before the statement changes a row.
-    fn before(&self) -> Vec<(&TableId, &RowTrigger)>;
+    fn before(&self) -> Vec<Named<'_>>;
 }
 
 impl Triggers for Plan {
@@ -23,7 +26,7 @@ impl Triggers for Plan {
         Some(&Plan::root(self).table.id)
     }
 
-    fn triggers(&self) -> Vec<(&TableId, &RowTrigger)> {
+    fn triggers(&self) -> Vec<Named<'_>> {
         let nodes = self.nodes.iter().flat_map(|node| {
             let table = &node.moved.table;
             table
@@ -38,7 +41,7 @@ impl Triggers for Plan {
         nodes.chain(detached).filter(|(_, t)| !t.ours).collect()
     }
 
-    fn before(&self) -> Vec<(&TableId, &RowTrigger)> {
+    fn before(&self) -> Vec<Named<'_>> {
         let moves = |oid: i64| {
             let mut nodes = self.nodes.iter();
             nodes.any(|node| node.moved.table.id.oid == oid)
@@ -66,11 +69,11 @@ impl Triggers for RestorePlan {
         self.tables.first().map(|moved| &moved.table.id)
     }
 
-    fn triggers(&self) -> Vec<(&TableId, &RowTrigger)> {
+    fn triggers(&self) -> Vec<Named<'_>> {
         self.suspects()
     }
 
-    fn before(&self) -> Vec<(&TableId, &RowTrigger)> {
+    fn before(&self) -> Vec<Named<'_>> {
         let mut all = self.suspects();
         all.retain(|(_, t)| t.before_insert || t.before_update);
         all
@@ -87,7 +90,7 @@ pub(crate) fn of_archive(plan: &Plan, back: &RestorePlan, error: Error) -> Error
     of_move(plan, &back.acting(), error)
 }
 
-fn of_move(plan: &impl Triggers, acting: &[(&TableId, &RowTrigger)], error: Error) -> Error {
+fn of_move(plan: &impl Triggers, acting: &[Named<'_>], error: Error) -> Error {
     let Error::Database(source) = &error else {
         return error;
     };
@@ -98,17 +101,20 @@ fn of_move(plan: &impl Triggers, acting: &[(&TableId, &RowTrigger)], error: Erro
     let code = source.code();
     let raised = raised(&plan.triggers(), source);
     match code {
-        sqlstate::NOT_RESTORABLE => ConflictError::NotRestorable {
-            table,
-            constraint: source.constraint().unwrap_or_default().to_owned(),
-            message: not_restorable(source, &raised, acting),
+        sqlstate::NOT_RESTORABLE => {
+            let root = plan.root().map_or("", |root| root.table.as_str());
+            ConflictError::NotRestorable {
+                table,
+                constraint: source.constraint().unwrap_or_default().to_owned(),
+                message: not_restorable(source, &raised, acting, root),
+            }
+            .into()
         }
-        .into(),
         sqlstate::TRIGGERED_DATA_CHANGE => already_changed(plan).unwrap_or(error),
         _ if raised.is_empty() => error,
         _ => ConflictError::Trigger {
             table,
-            triggers: raised,
+            triggers: raised.into_iter().map(name).collect(),
             code: code.to_owned(),
             message: source.message().to_owned(),
         }
@@ -119,7 +125,7 @@ fn of_move(plan: &impl Triggers, acting: &[(&TableId, &RowTrigger)], error: Erro
 /// The triggers whose function is in the context of the error.
 ///
 /// PostgreSQL reports the function, not the trigger: `PL/pgSQL function keep() line 3 at RAISE`.
-fn raised(triggers: &[(&TableId, &RowTrigger)], error: &SqlxPostgresError) -> Vec<String> {
+fn raised<'a>(triggers: &[Named<'a>], error: &SqlxPostgresError) -> Vec<Named<'a>> {
     // The error of a proof has the context as its hint.
     let context = match error.code() {
         sqlstate::NOT_RESTORABLE => error.hint(),
@@ -127,9 +133,9 @@ fn raised(triggers: &[(&TableId, &RowTrigger)], error: &SqlxPostgresError) -> Ve
     };
     let lines = context.unwrap_or_default().lines();
     let functions: Vec<_> = lines.filter_map(function_of).collect();
-    let is_raised = |trigger: &RowTrigger| functions.contains(&trigger.function);
-    let raised = triggers.iter().filter(|(_, trigger)| is_raised(trigger));
-    raised.map(|named| name(*named)).collect()
+    let mut raised = triggers.to_vec();
+    raised.retain(|(_, trigger)| functions.contains(&trigger.function));
+    raised
 }
 
 /// The function of a line of the context, without its schema.
@@ -146,26 +152,47 @@ fn function_of(line: &str) -> Option<String> {
     Some(name)
 }
 
-fn name((table, trigger): (&TableId, &RowTrigger)) -> String {
+fn name((table, trigger): Named<'_>) -> String {
     format!("the trigger {} on {table}", trigger.name)
 }
 
+/// The message for an archive whose restore fails, with the calls that suspend the triggers that may be the cause: those that
+/// raised the error, or else those that may have changed the row before it was inserted.
 fn not_restorable(
     error: &SqlxPostgresError,
-    raised: &[String],
-    acting: &[(&TableId, &RowTrigger)],
+    raised: &[Named<'_>],
+    acting: &[Named<'_>],
+    root: &str,
 ) -> String {
     let mut message = error.message().to_owned();
     if let Some(detail) = error.detail().filter(|detail| !detail.is_empty()) {
         message = format!("{message}: {}", detail.trim_end_matches('.'));
     }
-    let acting: Vec<_> = acting.iter().map(|named| name(*named)).collect();
-    match (raised, acting.as_slice()) {
-        ([], []) => message,
-        // The row was refused as a trigger left it, or as it was archived.
-        ([], acting) => format!("{message} (these fire then: {})", acting.join(", ")),
-        (raised, _) => format!("{} raised: {message}", raised.join(" or ")),
+    let mut changing = acting.to_vec();
+    changing
+        .retain(|(table, trigger)| trigger.before_insert && error.table() == Some(&table.table));
+    let (causes, what) = match raised {
+        [] => (changing.as_slice(), "may have changed that row"),
+        raised => (raised, "raised it"),
+    };
+    if causes.is_empty() {
+        return message;
     }
+    let names: Vec<_> = causes.iter().copied().map(name).collect();
+    let calls: Vec<_> = causes.iter().map(|named| remedy(*named, root)).collect();
+    format!(
+        "{message} ({} {what}: call {} in a migration)",
+        names.join(" or "),
+        calls.join(" or ")
+    )
+}
+
+/// The call that suspends a trigger while rows of a tree move.
+fn remedy((table, trigger): Named<'_>, root: &str) -> String {
+    format!(
+        "manager.suspend_trigger(SuspendedTrigger::new({:?}, {:?}).while_moving({root:?}))",
+        table.table, trigger.name
+    )
 }
 
 /// PostgreSQL does not report the trigger that changed a row before the statement itself did: it can only be a BEFORE
@@ -173,13 +200,7 @@ fn not_restorable(
 fn already_changed(plan: &impl Triggers) -> Option<Error> {
     let before = plan.before();
     let root = &plan.root()?.table;
-    let remedy = before.iter().map(|(table, trigger)| {
-        format!(
-            "manager.suspend_trigger(SuspendedTrigger::new({:?}, {:?}).while_moving({root:?}))",
-            table.table, trigger.name
-        )
-    });
-    let remedy: Vec<_> = remedy.collect();
+    let remedy: Vec<_> = before.iter().map(|named| remedy(*named, root)).collect();
     let names: Vec<_> = before.iter().map(|named| name(*named)).collect();
     (!before.is_empty()).then(|| {
         DriftError::Trigger {
