@@ -35,7 +35,7 @@ impl Steps {
         Self {
             statements: statements
                 .map(|(name, step)| match step.kind {
-                    Kind::Command => step.sql.clone(),
+                    Kind::Compares | Kind::IfTrue | Kind::Command => step.sql.clone(),
                     _ => format!("PREPARE {name} ({PARAMETERS}) AS {}", step.sql),
                 })
                 .collect(),
@@ -137,7 +137,9 @@ impl<E: Archivable> Planning for Archives<E> {
         let plan = plan::build(db, E::declaration()).await?;
         let moving = emit::moving(plan.nodes.iter().map(|node| &node.moved), &plan.detached);
         let restore = RestorePlan::from(&plan);
-        let needs_proof = !restore.acting().is_empty() || restore.has_unvalidated_constraint();
+        let needs_proof = !restore.acting().is_empty()
+            || restore.has_unvalidated_constraint()
+            || plan.has_acting_deletes();
         let archive = |which| ArchiveSteps {
             steps: Steps::new(emit::archive::steps(&plan, which), moving.clone()),
             proof: needs_proof.then(|| {

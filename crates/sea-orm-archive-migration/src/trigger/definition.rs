@@ -1,6 +1,6 @@
 //! The text of `pg_get_triggerdef`, with the conditions `NOT archive.is_moving(..)` apart.
 
-use crate::name::{literal, quote};
+use crate::name::literal;
 
 /// The parts of a definition.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,21 +26,8 @@ const END_OF_CALL: &str = "'::regclass))";
 
 impl Definition {
     /// The definition that PostgreSQL returns on a `search_path` without the schemas of tables.
-    pub(super) fn parse(text: &str, trigger: &str) -> Option<Self> {
-        // The name could contain the words that follow.
-        let name = quote(trigger);
-        let name = match text.contains(&format!("TRIGGER {name} ")) {
-            true => name,
-            false => trigger.to_owned(),
-        };
-        let after_name = text.find(&format!("TRIGGER {name} "))? + "TRIGGER ".len() + name.len();
-        let ends = ["FOR EACH ROW", "FOR EACH STATEMENT"]
-            .into_iter()
-            .filter_map(|words| {
-                let at = text.get(after_name..)?.find(words)?;
-                Some(after_name + at + words.len())
-            });
-        let (head, tail) = text.split_at_checked(ends.min()?)?;
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (head, tail) = text.split_at_checked(end_of_head(text)?)?;
         let (moving, tail) = conditions(tail)?;
         Some(Self {
             head: head.to_owned(),
@@ -68,6 +55,23 @@ impl Definition {
             }
         }
     }
+}
+
+/// Where `FOR EACH ROW` or `FOR EACH STATEMENT` ends. Names before it could contain these words, in quotes.
+fn end_of_head(text: &str) -> Option<usize> {
+    let mut quoted = false;
+    for (at, character) in text.char_indices() {
+        quoted ^= character == '"';
+        if quoted {
+            continue;
+        }
+        for words in [" FOR EACH ROW", " FOR EACH STATEMENT"] {
+            if text.get(at..)?.starts_with(words) {
+                return Some(at + words.len());
+            }
+        }
+    }
+    None
 }
 
 /// The tables of the conditions after `FOR EACH ROW`, and what follows.
@@ -125,7 +129,7 @@ mod tests {
 
     fn parsed(condition: &str) -> (Vec<String>, String) {
         let text = format!("{HEAD}{condition} {CALL}");
-        let definition = Definition::parse(&text, "t").unwrap();
+        let definition = Definition::parse(&text).unwrap();
         let resumed = definition.suspended_while(&[]);
         let resumed = resumed
             .strip_prefix(HEAD)
@@ -186,7 +190,7 @@ mod tests {
     #[test]
     fn words_of_the_definition_in_a_name_are_not_parsed() {
         let text = "CREATE TRIGGER \"x FOR EACH ROW WHEN (\" BEFORE DELETE ON public.c FOR EACH STATEMENT EXECUTE FUNCTION f('FOR EACH ROW')";
-        let definition = Definition::parse(text, "x FOR EACH ROW WHEN (").unwrap();
+        let definition = Definition::parse(text).unwrap();
         assert_eq!(definition.suspended_while(&[]), text);
         let moving = ["public.c".to_owned()];
         assert_eq!(

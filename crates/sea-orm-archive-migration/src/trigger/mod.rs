@@ -66,7 +66,7 @@ async fn refuse_unmoved(work: &Work, table: &TableId) -> Result<(), DbErr> {
 }
 
 fn read(found: &Found, trigger: &str) -> Result<Definition, DbErr> {
-    Definition::parse(&found.definition, trigger).ok_or_else(|| {
+    Definition::parse(&found.definition).ok_or_else(|| {
         DbErr::Migration(format!(
             "the definition of the trigger {} cannot be read: {}",
             quote(trigger),

@@ -209,6 +209,8 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
                    'on_update', t.tgtype & 16 = 16,
                    'function', f.proname,
                    'deferred', t.tginitdeferred,
+                   'constraint', (SELECT k.conname FROM pg_constraint AS k WHERE k.oid = t.tgconstraint AND k.condeferrable),
+                   'schema', (SELECT n.nspname FROM pg_class AS r JOIN pg_namespace AS n ON n.oid = r.relnamespace WHERE r.oid = t.tgrelid),
                    'suspended_while', coalesce(archive.suspended_while(t.oid)::bigint[], '{}'),
                    -- A function of this schema belongs to the framework: its effects on other rows are known.
                    'ours', f.pronamespace OPERATOR(pg_catalog.=) to_regnamespace('archive')
@@ -217,7 +219,15 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
         -- A partition can have triggers of its own.
         WHERE t.tgrelid IN (SELECT m.oid FROM member AS m WHERE m.root OPERATOR(pg_catalog.=) c.oid)
           AND t.tgparentid OPERATOR(pg_catalog.=) 0
-          AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+          AND NOT t.tgisinternal
+          -- The trigger of a partition can be enabled where that of the table is not.
+          AND EXISTS (
+              WITH RECURSIVE clone AS (
+                  SELECT t.oid, t.tgenabled
+                  UNION ALL
+                  SELECT k.oid, k.tgenabled FROM clone AS o JOIN pg_trigger AS k ON k.tgparentid OPERATOR(pg_catalog.=) o.oid
+              )
+              SELECT FROM clone AS o WHERE o.tgenabled <> 'D')
           -- It returns a row unchanged, or raises.
           AND t.tgfoid IS DISTINCT FROM to_regproc('archive.tenancy_guard')::oid
     ),

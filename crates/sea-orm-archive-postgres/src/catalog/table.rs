@@ -247,9 +247,15 @@ pub struct RowTrigger {
     /// Its function is in the schema `archive`.
     #[serde(default)]
     pub ours: bool,
-    /// It fires at the commit, unless SET CONSTRAINTS says otherwise.
+    /// It is INITIALLY DEFERRED: it fires at the commit, unless SET CONSTRAINTS has changed that.
     #[serde(default)]
     pub deferred: bool,
+    /// The name of its constraint, if it is deferrable. A rename of the trigger does not change it.
+    #[serde(default)]
+    pub constraint: Option<String>,
+    /// The schema of its table, which can be a partition.
+    #[serde(default)]
+    pub schema: Option<String>,
     /// The name of its function, without the schema.
     #[serde(default)]
     pub function: String,

@@ -34,7 +34,9 @@ pub enum Kind {
     Settles,
     /// Once, and it moves rows. Later steps read its result.
     Moves,
-    /// Only if the step before returned `true`.
+    /// Once, with the result of the move as a parameter, and not prepared.
+    Compares,
+    /// The same, only if the step before returned `true`.
     IfTrue,
     /// As a command that cannot be prepared.
     Command,
@@ -47,6 +49,7 @@ impl Kind {
             Self::Once => "once",
             Self::Settles => "settles",
             Self::Moves => "moves",
+            Self::Compares => "compares",
             Self::IfTrue => "if_true",
             Self::Command => "command",
         }

@@ -36,7 +36,7 @@ pub(super) fn is_known(plan: &RestorePlan) -> String {
 }
 
 /// The index of this table among the restored tables.
-pub(super) fn taken_as(plan: &RestorePlan, child: &DetachedChild) -> Option<usize> {
+fn taken_as(plan: &RestorePlan, child: &DetachedChild) -> Option<usize> {
     let mut tables = plan.tables.iter();
     tables.position(|moved| moved.table.id.oid == child.table.oid)
 }
@@ -210,7 +210,7 @@ fn link_value(edge: &str, column: &ForeignKeyColumn) -> String {
 }
 
 /// The columns that links are put back into, each with its value.
-pub(super) fn assignments(child: &DetachedChild) -> Vec<(String, String)> {
+fn assignments(child: &DetachedChild) -> Vec<(String, String)> {
     let mut cases: Vec<(String, Vec<String>)> = Vec::new();
     for edge in &child.edges {
         let name = literal(&edge.key.edge());

@@ -15,10 +15,11 @@ pub fn steps(plan: &RestorePlan) -> Vec<Step> {
     verify::steps(plan)
 }
 
-/// The statements that restore the archivals `ids` of `$1` together, for a proof that is rolled back.
+/// The statements that restore the archivals `ids` of `$1` together, for a proof that is rolled back. All deferred constraints
+/// and triggers are checked in it.
 pub fn proof(plan: &RestorePlan, which: Roots) -> Vec<Step> {
     let joined = (which == Roots::Many).then(|| Step::new(Kind::Once, joined(plan)));
-    joined.into_iter().chain(steps(plan)).collect()
+    joined.into_iter().chain(verify::proof(plan)).collect()
 }
 
 /// Assigns the rows and the links of the archivals `ids` to the archival `$3`.
@@ -59,23 +60,7 @@ fn joined(plan: &RestorePlan) -> String {
 /// then finds the archival restored. A restore that defers rows to this archival waits for the same lock. DELETE .. RETURNING
 /// returns exactly the deleted rows, and a conflict with an active row rolls the restore back: there is no ON CONFLICT, which
 /// would drop rows.
-fn moving(plan: &RestorePlan, answer: &str) -> String {
-    inserting(plan, answer, &|n, moved| {
-        format!(
-            "taken_{n} AS (DELETE FROM {} AS t USING target AS g WHERE t.{} = g.id RETURNING {})",
-            moved.archive_table.id.sql(),
-            quote(&moved.archive_table.archival_id),
-            columns("t", written(moved))
-        )
-    })
-}
-
-/// The statement that inserts the rows. `taken` is the expression `taken_{n}` of the rows of a table.
-pub(super) fn inserting(
-    plan: &RestorePlan,
-    answer: &str,
-    taken: &dyn Fn(usize, &Moved) -> String,
-) -> String {
+pub(super) fn moving(plan: &RestorePlan, answer: &str) -> String {
     let mut parts = Vec::new();
     if !plan.detached.is_empty() {
         // `archive.begin_restore` has counted the links: they are read only if there are any.
@@ -154,6 +139,15 @@ pub(super) fn written(moved: &Moved) -> impl Iterator<Item = &str> {
         .map(|c| c.name.as_str())
 }
 
+fn taken(n: usize, moved: &Moved) -> String {
+    format!(
+        "taken_{n} AS (DELETE FROM {} AS t USING target AS g WHERE t.{} = g.id RETURNING {})",
+        moved.archive_table.id.sql(),
+        quote(&moved.archive_table.archival_id),
+        columns("t", written(moved))
+    )
+}
+
 /// The expression that contains the rows of a table as they are inserted.
 pub(super) fn returning_rows(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
     match relink::mended(plan, n, moved, written(moved)) {
@@ -211,7 +205,7 @@ fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
 }
 
 /// What a restore returns.
-fn answer(plan: &RestorePlan) -> String {
+pub(super) fn answer(plan: &RestorePlan) -> String {
     format!(
         "{} OPERATOR(pg_catalog.||) {}",
         counts(plan),
@@ -220,7 +214,7 @@ fn answer(plan: &RestorePlan) -> String {
 }
 
 /// How many rows were inserted, and what became of the links. The counts cause all rows to move.
-pub(super) fn counts(plan: &RestorePlan) -> String {
+fn counts(plan: &RestorePlan) -> String {
     let rows: Vec<_> = plan
         .tables
         .iter()
@@ -240,7 +234,7 @@ pub(super) fn counts(plan: &RestorePlan) -> String {
 }
 
 /// The record. Evaluated last: where it marks the archival, it refuses while rows remain.
-pub(super) fn finished(archival: &str) -> String {
+fn finished(archival: &str) -> String {
     object(&[(
         "archival".to_owned(),
         format!(

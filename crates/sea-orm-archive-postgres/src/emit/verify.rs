@@ -1,63 +1,85 @@
-//! A restore whose rows triggers of the application may change. The archived rows stay in their archive tables until the restored
-//! rows have been compared with them.
+//! A restore whose rows triggers of the application may change: the restored rows are compared with the archived ones.
 //!
-//! The triggers fire at the end of the statement that inserts, so each comparison is a statement of its own. A row that differs is
-//! updated, such as a row with a counter that a trigger has incremented. The restore fails if a row still differs, is
+//! The moving statement is that of every restore. It also returns the rows as they were archived, since the archive tables no
+//! longer have them. The triggers fire at the end of that statement, so each comparison is a statement of its own. A row that
+//! differs is updated, such as a row with a counter that a trigger has incremented. The restore fails if a row still differs, is
 //! missing, or was added.
+//!
+//! Races: the statements after the move read and change only rows that this transaction has inserted, which no other session sees,
+//! and rows that refer to these, which no other session can insert.
+
+mod differences;
+mod refused;
 
 use std::collections::BTreeSet;
 
-use super::freshness::unchanged;
-use super::relink::{self, is_open, taken_as};
-use super::restore::{counts, finished, inserting, written};
+use super::relink::is_open;
+use super::restore::{answer, moving, returning_rows, written};
 use super::tree::with;
 use super::{Kind, Step};
-use crate::catalog::{ForeignKey, RowTrigger, TableId};
-use crate::ident::{columns, joined, key_object, literal, object, quote, same_key};
+use crate::catalog::{ForeignKey, RowTrigger};
+use crate::ident::{columns, has_recorded_key, joined, literal, object, quote, same_key};
 use crate::model::{Moved, RestorePlan};
-use crate::sqlstate::{SERIALIZATION_FAILURE, TRIGGER};
+use crate::sqlstate::TRIGGER;
+use refused::refused;
 
 /// The statements of a verified restore.
-pub fn steps(plan: &RestorePlan) -> Vec<Step> {
-    let mut steps = restored(plan);
-    steps.push(Step::new(Kind::Once, verified(plan)));
-    let deferred = deferred(plan);
-    steps.extend(
-        deferred
-            .iter()
-            .map(|names| Step::new(Kind::Command, format!("SET CONSTRAINTS {names} DEFERRED"))),
-    );
+pub(super) fn steps(plan: &RestorePlan) -> Vec<Step> {
+    let mut steps = compared(plan);
+    if let Some(names) = deferred(plan, |trigger| trigger.deferred) {
+        let command = format!("SET CONSTRAINTS {names} DEFERRED");
+        steps.push(Step::new(Kind::Command, command));
+    }
+    steps
+}
+
+/// The same for the proof of an archive, which is rolled back. It also fires what a restore leaves to the commit, and compares
+/// again: deferred foreign keys, and deferred triggers of other tables.
+pub(super) fn proof(plan: &RestorePlan) -> Vec<Step> {
+    let mut steps = compared(plan);
+    steps.push(all_immediate());
+    steps.push(Step::new(Kind::Compares, has_its_links(plan)));
+    steps.push(Step::new(Kind::Compares, verified(plan)));
     steps
 }
 
 /// The statements of a restore that returns the differences instead of an error, for a transaction that is rolled back.
 pub fn rehearsal(plan: &RestorePlan) -> Vec<Step> {
     let mut steps = restored(plan);
-    steps.push(Step::new(Kind::Once, differences(plan)));
+    steps.push(all_immediate());
+    steps.push(Step::new(Kind::Compares, differences::listed(plan)));
     steps
 }
 
-/// The statements that insert the rows, let all triggers fire, and correct the rows.
+fn all_immediate() -> Step {
+    Step::new(Kind::Command, "SET CONSTRAINTS ALL IMMEDIATE".to_owned())
+}
+
+fn compared(plan: &RestorePlan) -> Vec<Step> {
+    let mut steps = restored(plan);
+    steps.push(Step::new(Kind::Compares, verified(plan)));
+    steps
+}
+
+/// The statements that insert the rows, let the triggers of their tables fire, and correct the rows.
 fn restored(plan: &RestorePlan) -> Vec<Step> {
-    let mut steps = vec![Step::new(Kind::Moves, copied(plan))];
-    // Before the comparison, so that no trigger of the application fires after it.
-    let deferred = deferred(plan);
+    let mut steps = vec![Step::new(Kind::Moves, moving(plan, &verifiable(plan)))];
+    // Before the comparison, so that no trigger of these tables fires after it.
+    let names = deferred(plan, |_| true);
     steps.extend(
-        deferred
-            .iter()
-            .map(|names| Step::new(Kind::Command, format!("SET CONSTRAINTS {names} IMMEDIATE"))),
+        names.map(|names| Step::new(Kind::Command, format!("SET CONSTRAINTS {names} IMMEDIATE"))),
     );
-    let corrections: Vec<_> = plan
-        .tables
-        .iter()
-        .enumerate()
-        .filter_map(corrected)
+    let corrections: Vec<_> = (0..plan.tables.len())
+        .filter_map(|n| corrected(plan, n))
         .collect();
-    if !corrections.is_empty() {
-        let corrected = with(corrections, "SELECT 'true'::pg_catalog.jsonb");
+    if !corrections.is_empty() && !plan.acting().is_empty() {
+        let corrected = with(
+            images(plan).chain(corrections),
+            "SELECT 'true'::pg_catalog.jsonb",
+        );
         // A correction may fire a trigger that changes another row, such as a total of counters.
         for _ in 0..CORRECTIONS {
-            steps.push(Step::new(Kind::Once, differs(plan)));
+            steps.push(Step::new(Kind::Compares, differs(plan)));
             steps.push(Step::new(Kind::IfTrue, corrected.clone()));
         }
     }
@@ -67,70 +89,73 @@ fn restored(plan: &RestorePlan) -> Vec<Step> {
 /// How often rows that differ are updated. Afterwards the restore fails.
 const CORRECTIONS: usize = 3;
 
-/// The constraint triggers of the application that would fire at the commit.
-fn deferred(plan: &RestorePlan) -> Option<String> {
+/// The constraint triggers of the application that may fire at the commit, by the names of their constraints.
+fn deferred(plan: &RestorePlan, only: fn(&RowTrigger) -> bool) -> Option<String> {
     let suspects = plan.suspects().into_iter();
-    let deferred = suspects.filter(|(_, trigger)| trigger.deferred);
-    let names: BTreeSet<_> = deferred
-        .map(|(table, trigger)| format!("{}.{}", quote(&table.schema), quote(&trigger.name)))
+    let names: BTreeSet<_> = suspects
+        .filter(|(_, trigger)| only(trigger))
+        .filter_map(|(table, trigger)| {
+            let constraint = trigger.constraint.as_ref()?;
+            let schema = trigger.schema.as_ref().unwrap_or(&table.schema);
+            Some(format!("{}.{}", quote(schema), quote(constraint)))
+        })
         .collect();
     let names: Vec<_> = names.into_iter().collect();
     (!names.is_empty()).then(|| names.join(", "))
 }
 
-/// The statement that inserts the rows and leaves them in the archive tables. It also counts the links that it puts back into
-/// active rows, by foreign key.
-///
-/// Race: another session changes an archived row before [`verified`] deletes it. The deleted row then differs from the inserted
-/// one, and the restore fails.
-fn copied(plan: &RestorePlan) -> String {
+/// What the moving statement returns: the answer of the restore, the archived rows of each table, and the keys of the active rows
+/// that links are put back into, by foreign key.
+fn verifiable(plan: &RestorePlan) -> String {
+    let images = plan.tables.iter().enumerate().map(|(n, moved)| {
+        let values = moved
+            .table
+            .columns
+            .iter()
+            .map(|column| match column.generated {
+                true => "NULL".to_owned(),
+                false => format!("t.{}", quote(&column.name)),
+            });
+        let rows = format!(
+            "coalesce((SELECT pg_catalog.jsonb_agg(ROW({})::pg_catalog.text) FROM {} AS t), '[]')",
+            values.collect::<Vec<_>>().join(", "),
+            returning_rows(plan, n, moved),
+        );
+        (n.to_string(), rows)
+    });
     let links = plan.detached.iter().enumerate().flat_map(|(d, child)| {
         child.edges.iter().map(move |edge| {
             let is_open = is_open(&literal(&edge.key.edge()));
-            let count =
-                format!("(SELECT pg_catalog.count(*) FROM put_active_{d} AS p WHERE {is_open})");
-            (link_name(&edge.key), count)
+            let keys = format!(
+                "coalesce((SELECT pg_catalog.jsonb_agg(p.child_key) FROM put_active_{d} AS p WHERE {is_open}), '[]')"
+            );
+            (link_name(&edge.key), keys)
         })
     });
-    let links = object(&[("links".to_owned(), object(&links.collect::<Vec<_>>()))]);
-    let answer = format!("{} OPERATOR(pg_catalog.||) {links}", counts(plan));
-    inserting(plan, &answer, &|n, moved| {
-        let mut parts = vec![format!(
-            "taken_{n} AS MATERIALIZED (SELECT {} FROM {} AS t, target AS g WHERE t.{} = g.id)",
-            columns("t", written(moved)),
-            moved.archive_table.id.sql(),
-            quote(&moved.archive_table.archival_id),
-        )];
-        parts.extend(relinked(plan, n, moved));
-        parts.join(",\n")
+    let verified = object(&[
+        ("images".to_owned(), object(&images.collect::<Vec<_>>())),
+        ("links".to_owned(), object(&links.collect::<Vec<_>>())),
+    ]);
+    format!("{} OPERATOR(pg_catalog.||) {verified}", answer(plan))
+}
+
+/// The archived rows of each table, in `image_{n}`.
+fn images(plan: &RestorePlan) -> impl Iterator<Item = String> + '_ {
+    plan.tables.iter().enumerate().map(|(n, moved)| {
+        let all = moved.table.columns.iter().map(|column| column.name.as_str());
+        let all: Vec<_> = all.map(|name| format!("(s.image).{}", quote(name))).collect();
+        // OFFSET 0: the text is converted once for each row, and not for each column.
+        format!(
+            "image_{n} AS MATERIALIZED (SELECT {} FROM (SELECT i.image::{} AS image FROM pg_catalog.jsonb_array_elements_text(\
+             $1 OPERATOR(pg_catalog.->) 'moved' OPERATOR(pg_catalog.->) 'images' OPERATOR(pg_catalog.->) '{n}') AS i(image) OFFSET 0) AS s)",
+            all.join(", "),
+            moved.table.id.sql(),
+        )
     })
 }
 
-/// Puts links back into the archived rows too that the same statement restores, so that both are equal.
-fn relinked(plan: &RestorePlan, n: usize, moved: &Moved) -> Option<String> {
-    let mut children = plan.detached.iter();
-    let child = children.find(|child| taken_as(plan, child) == Some(n))?;
-    let names: Vec<_> = relink::assignments(child)
-        .into_iter()
-        .map(|(name, _)| quote(&name))
-        .collect();
-    let assigned = names.iter().map(|name| format!("{name} = m.{name}"));
-    let row = |alias: &str| {
-        let names: Vec<_> = names.iter().map(|name| format!("{alias}.{name}")).collect();
-        format!("ROW({})::pg_catalog.text", names.join(", "))
-    };
-    Some(format!(
-        "completed_{n} AS (UPDATE {} AS t SET {} FROM mended_{n} AS m, target AS g WHERE t.{} = g.id AND {} AND {} OPERATOR(pg_catalog.<>) {})",
-        moved.archive_table.id.sql(),
-        assigned.collect::<Vec<_>>().join(", "),
-        quote(&moved.archive_table.archival_id),
-        same_key(&moved.table.key, "m", "t"),
-        row("t"),
-        row("m"),
-    ))
-}
-
-/// The condition that the active row `t` differs from the archived row `d`. As text, since not every type can be compared.
+/// The condition that the active row `t` differs from the archived row `d`. As text, since not every type can be compared:
+/// `archive.run` lets floats be written exactly.
 fn different(moved: &Moved) -> String {
     format!(
         "ROW({})::pg_catalog.text OPERATOR(pg_catalog.<>) ROW({})::pg_catalog.text",
@@ -139,31 +164,26 @@ fn different(moved: &Moved) -> String {
     )
 }
 
-/// The rows of an archive table that the restore has copied, as `d`, with the active rows `t` that differ.
-fn differing(moved: &Moved) -> String {
-    format!(
-        "{} AS d WHERE d.{} = $3 AND {} AND {}",
-        moved.archive_table.id.sql(),
-        quote(&moved.archive_table.archival_id),
-        same_key(&moved.table.key, "d", "t"),
-        different(moved),
+/// Whether some row differs.
+fn differs(plan: &RestorePlan) -> String {
+    let tables = plan.tables.iter().enumerate().map(|(n, moved)| {
+        format!(
+            "EXISTS (SELECT FROM {} AS t JOIN image_{n} AS d ON {} WHERE {})",
+            moved.table.id.sql(),
+            same_key(&moved.table.key, "d", "t"),
+            different(moved),
+        )
+    });
+    let tables: Vec<_> = tables.collect();
+    with(
+        images(plan),
+        &format!("SELECT pg_catalog.to_jsonb({})", tables.join(" OR ")),
     )
 }
 
-/// Whether some row differs.
-fn differs(plan: &RestorePlan) -> String {
-    let tables = plan.tables.iter().map(|moved| {
-        let table = moved.table.id.sql();
-        format!("EXISTS (SELECT FROM {table} AS t, {})", differing(moved))
-    });
-    let tables: Vec<_> = tables.collect();
-    format!("SELECT pg_catalog.to_jsonb({})", tables.join(" OR "))
-}
-
-/// Updates the rows that differ. `None` for a table with columns that cannot be updated only.
-///
-/// Race: none. Other sessions do not see the restored rows before the commit.
-fn corrected((n, moved): (usize, &Moved)) -> Option<String> {
+/// Updates the rows that differ. `None` for a table whose columns cannot be updated.
+fn corrected(plan: &RestorePlan, n: usize) -> Option<String> {
+    let moved = &plan.tables[n];
     let is_key = |name: &str| moved.table.key.iter().any(|column| column.name == name);
     let updatable = moved
         .table
@@ -175,64 +195,51 @@ fn corrected((n, moved): (usize, &Moved)) -> Option<String> {
         .collect();
     (!assigned.is_empty()).then(|| {
         format!(
-            "corrected_{n} AS (UPDATE {} AS t SET {} FROM {})",
+            "corrected_{n} AS (UPDATE {} AS t SET {} FROM image_{n} AS d WHERE {} AND {})",
             moved.table.id.sql(),
             assigned.join(", "),
-            differing(moved),
+            same_key(&moved.table.key, "d", "t"),
+            different(moved),
         )
     })
 }
 
-/// The statement that deletes the archived rows and compares them with the active ones.
-///
-/// Race: another session has changed or deleted an archived row since it was copied. DELETE waits for it and returns the newest
-/// version, which must be equal to the active row.
-fn verified(plan: &RestorePlan) -> String {
-    let gone = plan.tables.iter().enumerate().map(|(n, moved)| {
-        let all = moved
-            .table
-            .columns
-            .iter()
-            .map(|column| column.name.as_str());
-        format!(
-            "gone_{n} AS (DELETE FROM {} AS t WHERE t.{} = $3 RETURNING {})",
-            moved.archive_table.id.sql(),
-            quote(&moved.archive_table.archival_id),
-            columns("t", all),
-        )
-    });
-    // First whether all rows are still there: a missing one would be reported as the doing of a trigger.
-    let tables = plan.tables.iter().enumerate();
-    let complete = tables.map(|(n, moved)| is_complete(n, moved));
-    let mut guards: Vec<_> = std::iter::once(unchanged(&plan.freshness))
-        .chain(complete)
-        .collect();
-    for (n, moved) in plan.tables.iter().enumerate() {
-        guards.push(is_same(plan, n, moved));
-        let keys = moved.table.incoming.iter();
-        guards.extend(keys.map(|key| has_no_other(plan, n, key)));
-    }
-    with(
-        gone,
-        &format!(
-            "SELECT $1 OPERATOR(pg_catalog.->) 'moved' OPERATOR(pg_catalog.||) {} FROM (SELECT 1) AS g WHERE {}",
-            finished("$3"),
-            guards.join(" AND ")
-        ),
+/// For a proof: raises unless every link is put back that the archive has cut.
+fn has_its_links(plan: &RestorePlan) -> String {
+    format!(
+        "SELECT pg_catalog.to_jsonb(CASE WHEN pg_catalog.jsonb_array_length($1 OPERATOR(pg_catalog.->) 'moved' OPERATOR(pg_catalog.->) 'not_relinked') \
+         OPERATOR(pg_catalog.=) 0 THEN true ELSE archive.stop('{TRIGGER}', {}) END)",
+        literal(&refused(
+            plan,
+            "links that the archive cuts would not be put back"
+        ))
     )
 }
 
-/// As many rows are deleted as were inserted.
-fn is_complete(n: usize, moved: &Moved) -> String {
-    let message = format!(
-        "rows of {} changed meanwhile: try again",
-        moved.archive_table.id
-    );
-    format!(
-        "(CASE WHEN (SELECT pg_catalog.count(*) FROM gone_{n}) OPERATOR(pg_catalog.=)          ($1 OPERATOR(pg_catalog.->) 'moved' OPERATOR(pg_catalog.->) 'rows' OPERATOR(pg_catalog.->>) {})::pg_catalog.int8 \
-         THEN true ELSE archive.stop('{SERIALIZATION_FAILURE}', {}) END)",
-        literal(&moved.table.id.to_string()),
-        literal(&message),
+/// The statement that compares the rows and returns the answer of the restore.
+fn verified(plan: &RestorePlan) -> String {
+    let mut guards = Vec::new();
+    for (n, moved) in plan.tables.iter().enumerate() {
+        guards.push(is_same(plan, n, moved));
+        let keys = moved.table.incoming.iter();
+        guards.extend(keys.map(|key| {
+            let message = refused(
+                plan,
+                &format!("with the rows of {}, other rows of {} would appear", key.parent, key.child),
+            );
+            format!(
+                "(CASE WHEN NOT EXISTS (SELECT {}) THEN true ELSE archive.stop('{TRIGGER}', {}) END)",
+                added(plan, n, key),
+                literal(&message)
+            )
+        }));
+    }
+    with(
+        images(plan),
+        &format!(
+            "SELECT ($1 OPERATOR(pg_catalog.->) 'moved') OPERATOR(pg_catalog.-) 'images'::pg_catalog.text OPERATOR(pg_catalog.-) 'links'::pg_catalog.text WHERE {}",
+            guards.join(" AND ")
+        ),
     )
 }
 
@@ -246,166 +253,66 @@ fn is_same(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
         ),
     );
     format!(
-        "(CASE WHEN NOT EXISTS (SELECT FROM gone_{n} AS d LEFT JOIN {} AS t ON {} WHERE t.{} IS NULL OR {}) THEN true ELSE archive.stop('{TRIGGER}', {}) END)",
-        moved.table.id.sql(),
-        same_key(&moved.table.key, "d", "t"),
-        moved
-            .table
-            .key
-            .first()
-            .map(|column| quote(&column.name))
-            .unwrap_or_default(),
-        different(moved),
+        "(CASE WHEN NOT EXISTS (SELECT {}) THEN true ELSE archive.stop('{TRIGGER}', {}) END)",
+        changed(n, moved),
         literal(&message),
     )
 }
 
-/// Only restored rows, and rows that got their link back, refer to the restored rows: no other row could while they were archived.
-fn has_no_other(plan: &RestorePlan, n: usize, key: &ForeignKey) -> String {
+/// The rows `d` that are missing as `t` or differ there: a query without its SELECT list.
+fn changed(n: usize, moved: &Moved) -> String {
+    format!(
+        "FROM image_{n} AS d LEFT JOIN {} AS t ON {} WHERE {} OR {}",
+        moved.table.id.sql(),
+        same_key(&moved.table.key, "d", "t"),
+        is_missing(moved),
+        different(moved),
+    )
+}
+
+/// The condition that there is no active row `t`.
+fn is_missing(moved: &Moved) -> String {
+    let column = moved.table.key.first();
+    column.map_or_else(
+        || "false".to_owned(),
+        |c| format!("t.{} IS NULL", quote(&c.name)),
+    )
+}
+
+/// The rows `t` that refer to restored rows by a foreign key and were not restored, nor got their link back: a query without its
+/// SELECT list. No other row could refer to them while they were archived.
+fn added(plan: &RestorePlan, n: usize, key: &ForeignKey) -> String {
+    let moved = &plan.tables[n];
     let child = plan
         .tables
         .iter()
         .position(|moved| moved.table.id.oid == key.child.oid);
     let restored = child.map(|c| {
         let same = same_key(&plan.tables[c].table.key, "m", "t");
-        format!(" WHERE NOT EXISTS (SELECT FROM gone_{c} AS m WHERE {same})")
+        format!(" AND NOT EXISTS (SELECT FROM image_{c} AS m WHERE {same})")
     });
-    let message = refused(
-        plan,
-        &format!(
-            "with the rows of {}, other rows of {} would appear",
-            key.parent, key.child
-        ),
-    );
-    format!(
-        "(CASE WHEN (SELECT pg_catalog.count(*) FROM {} AS t JOIN gone_{n} AS p ON {}{}) OPERATOR(pg_catalog.=)          coalesce(($1 OPERATOR(pg_catalog.->) 'moved' OPERATOR(pg_catalog.->) 'links' OPERATOR(pg_catalog.->>) {})::pg_catalog.int8, 0) \
-         THEN true ELSE archive.stop('{TRIGGER}', {}) END)",
-        key.child.sql(),
-        joined(key, "p", "t"),
-        restored.unwrap_or_default(),
-        literal(&link_name(key)),
-        literal(&message),
-    )
-}
-
-/// The rows that differ, are missing, or were added, as a JSON array.
-fn differences(plan: &RestorePlan) -> String {
-    let tables = plan.tables.iter();
-    let changed = tables.map(|moved| format!("({} LIMIT {MOST})", changed_rows(moved)));
-    let added = plan.tables.iter().flat_map(|moved| {
-        let keys = moved.table.incoming.iter();
-        let keys = keys.filter(|key| !is_detached(plan, key));
-        keys.map(|key| format!("({} LIMIT {MOST})", added_rows(plan, moved, key)))
-    });
-    let all: Vec<_> = changed.chain(added).collect();
-    format!(
-        "SELECT coalesce(pg_catalog.jsonb_agg(f.difference), '[]') FROM ({}) AS f(difference)",
-        all.join(" UNION ALL ")
-    )
-}
-
-/// The most differences of one kind that are returned.
-const MOST: usize = 100;
-
-fn is_detached(plan: &RestorePlan, key: &ForeignKey) -> bool {
-    let edges = plan.detached.iter().flat_map(|child| &child.edges);
-    edges
-        .into_iter()
-        .any(|edge| link_name(&edge.key) == link_name(key))
-}
-
-fn changed_rows(moved: &Moved) -> String {
-    let row = |alias: &str| {
-        let columns = written(moved).map(|name| {
-            let value = format!("archive.exact_json({alias}.{})", quote(name));
-            (name.to_owned(), value)
-        });
-        object(&columns.collect::<Vec<_>>())
-    };
-    let missing = moved.table.key.first();
-    let missing = missing.map(|column| format!("t.{} IS NULL", quote(&column.name)));
-    let missing = missing.unwrap_or_else(|| "false".to_owned());
-    let difference = object(&[
-        ("table".to_owned(), literal(&moved.table.id.to_string())),
-        ("key".to_owned(), key_object(&moved.table.key, "d")),
-        ("archived".to_owned(), row("d")),
-        (
-            "restored".to_owned(),
-            format!("CASE WHEN NOT ({missing}) THEN {} END", row("t")),
-        ),
-    ]);
-    format!(
-        "SELECT {difference} FROM {} AS d LEFT JOIN {} AS t ON {} WHERE d.{} = $3 AND ({missing} OR {})",
-        moved.archive_table.id.sql(),
-        moved.table.id.sql(),
-        same_key(&moved.table.key, "d", "t"),
-        quote(&moved.archive_table.archival_id),
-        different(moved),
-    )
-}
-
-fn added_rows(plan: &RestorePlan, moved: &Moved, key: &ForeignKey) -> String {
-    let mut tables = plan.tables.iter();
-    let restored = tables.find(|other| other.table.id.oid == key.child.oid);
-    let restored = restored.map(|other| {
+    let name = link_name(key);
+    let mut detached = plan.detached.iter();
+    let detached =
+        detached.find(|child| child.edges.iter().any(|edge| link_name(&edge.key) == name));
+    let relinked = detached.map(|child| {
         format!(
-            " AND NOT EXISTS (SELECT FROM {} AS m WHERE m.{} = $3 AND {})",
-            other.archive_table.id.sql(),
-            quote(&other.archive_table.archival_id),
-            same_key(&other.table.key, "m", "t")
+            " AND NOT EXISTS (SELECT FROM pg_catalog.jsonb_array_elements($1 OPERATOR(pg_catalog.->) 'moved' OPERATOR(pg_catalog.->) 'links' OPERATOR(pg_catalog.->) {}) AS k(key) WHERE {})",
+            literal(&name),
+            has_recorded_key(&child.key, "t", "k.key"),
         )
     });
-    let key_of_row = key_object(key.child_key.as_deref().unwrap_or_default(), "t");
-    let difference = object(&[
-        ("table".to_owned(), literal(&key.child.to_string())),
-        ("key".to_owned(), key_of_row.clone()),
-        ("restored".to_owned(), key_of_row),
-    ]);
     format!(
-        "SELECT {difference} FROM {} AS t JOIN {} AS p ON {} WHERE p.{} = $3{}",
+        "FROM {} AS t JOIN {} AS p ON {} JOIN image_{n} AS d ON {} WHERE true{}{}",
         key.child.sql(),
-        moved.archive_table.id.sql(),
+        moved.table.id.sql(),
         joined(key, "p", "t"),
-        quote(&moved.archive_table.archival_id),
+        same_key(&moved.table.key, "d", "p"),
         restored.unwrap_or_default(),
+        relinked.unwrap_or_default(),
     )
 }
 
 fn link_name(key: &ForeignKey) -> String {
     format!("{} {}", key.child.sql(), key.name)
-}
-
-/// The message for a restore that a trigger changed. It fits the archive too, which is refused with the same message if its
-/// restore would be.
-fn refused(plan: &RestorePlan, what: &str) -> String {
-    let suspects = plan.suspects();
-    let root = plan
-        .tables
-        .first()
-        .map(|moved| moved.table.id.table.as_str())
-        .unwrap_or_default();
-    let names: Vec<_> = suspects
-        .iter()
-        .map(|(table, trigger)| format!("{} on {table}", trigger.name))
-        .collect();
-    let remedies: Vec<_> = suspects
-        .iter()
-        .map(|suspect| remedy(*suspect, root))
-        .collect();
-    let (because, call) = match names.as_slice() {
-        [_] => ("of the trigger", "call"),
-        _ => ("of one of the triggers", "call as needed"),
-    };
-    format!(
-        "{what}, because {because} {}; nothing has moved: {call} {} in a migration",
-        names.join(", "),
-        remedies.join(", ")
-    )
-}
-
-fn remedy((table, trigger): (&TableId, &RowTrigger), root: &str) -> String {
-    format!(
-        "manager.suspend_trigger(SuspendedTrigger::new({:?}, {:?}).while_moving({root:?}))",
-        table.table, trigger.name
-    )
 }

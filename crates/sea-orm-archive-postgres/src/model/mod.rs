@@ -25,6 +25,26 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether a trigger of the application fires when the rows are deleted. It may add or change rows that a restore then meets.
+    pub fn has_acting_deletes(&self) -> bool {
+        self.acting_deletes().next().is_some()
+    }
+
+    /// The triggers of the application that fire when the rows are deleted, each with its table.
+    pub fn acting_deletes(&self) -> impl Iterator<Item = (&TableId, &RowTrigger)> {
+        let root = self.root().table.id.oid;
+        self.nodes.iter().flat_map(move |node| {
+            let table = &node.moved.table;
+            let suspended = move |t: &RowTrigger| {
+                let mut tables = t.suspended_while.iter();
+                tables.any(|oid| *oid == root || *oid == table.id.oid)
+            };
+            let triggers = table.row_triggers.iter();
+            let triggers = triggers.filter(move |t| t.on_delete && !t.ours && !suspended(t));
+            triggers.map(|trigger| (&table.id, trigger))
+        })
+    }
+
     /// The table of the root.
     pub fn root(&self) -> &Moved {
         &self.nodes[0].moved
@@ -140,7 +160,8 @@ impl RestorePlan {
             triggers.map(move |trigger| (&child.table, trigger))
         });
         let all = inserted.chain(relinked);
-        all.filter(|(_, trigger)| self.acts(trigger)).collect()
+        all.filter(|(table, trigger)| self.acts(table, trigger))
+            .collect()
     }
 
     /// The triggers that may have changed what was restored: those of [`acting`](Self::acting), and those that fire when a
@@ -149,17 +170,18 @@ impl RestorePlan {
         let mut all = self.acting();
         for moved in &self.tables {
             let updated = moved.table.row_triggers.iter();
-            let updated = updated.filter(|t| t.on_update && !t.on_insert && self.acts(t));
+            let updated =
+                updated.filter(|t| t.on_update && !t.on_insert && self.acts(&moved.table.id, t));
             all.extend(updated.map(|trigger| (&moved.table.id, trigger)));
         }
         all
     }
 
-    fn acts(&self, trigger: &RowTrigger) -> bool {
-        let moves = |oid: i64| {
-            self.tables.iter().any(|moved| moved.table.id.oid == oid)
-                || self.detached.iter().any(|child| child.table.oid == oid)
-        };
+    /// Whether the trigger of a table fires. Only the root and the table itself surely move with it: an archival need not have rows
+    /// of another table that suspends the trigger.
+    fn acts(&self, table: &TableId, trigger: &RowTrigger) -> bool {
+        let root = self.tables.first().map(|moved| moved.table.id.oid);
+        let moves = |oid: i64| oid == table.oid || Some(oid) == root;
         !trigger.ours && !trigger.suspended_while.iter().copied().any(moves)
     }
 

@@ -52,7 +52,8 @@ where
     for detached in &preview.detached {
         let mut tables = rehearsal.other_tables.iter_mut();
         if let Some(table) = tables.find(|changed| changed.table == detached.table) {
-            table.updated = table.updated.saturating_sub_unsigned(2 * detached.rows);
+            let links = 2 * detached.rows;
+            table.updated = table.updated.saturating_sub_unsigned(links).max(0);
         }
     }
     let is_changed = |t: &ChangedTable| (t.inserted, t.updated, t.deleted) != (0, 0, 0);

@@ -82,15 +82,21 @@ impl Triggers for RestorePlan {
 
 /// The error with the names of the triggers that raised it, if triggers did.
 pub(crate) fn of_trigger(plan: &impl Triggers, error: Error) -> Error {
-    of_move(plan, &[], error)
+    of_move(plan, &[], &[], error)
 }
 
 /// The same for an archive. The triggers `acting` fire during the restore that proves it.
 pub(crate) fn of_archive(plan: &Plan, back: &RestorePlan, error: Error) -> Error {
-    of_move(plan, &back.acting(), error)
+    let deletes: Vec<_> = plan.acting_deletes().collect();
+    of_move(plan, &back.acting(), &deletes, error)
 }
 
-fn of_move(plan: &impl Triggers, acting: &[Named<'_>], error: Error) -> Error {
+fn of_move(
+    plan: &impl Triggers,
+    acting: &[Named<'_>],
+    deletes: &[Named<'_>],
+    error: Error,
+) -> Error {
     let Error::Database(source) = &error else {
         return error;
     };
@@ -106,7 +112,7 @@ fn of_move(plan: &impl Triggers, acting: &[Named<'_>], error: Error) -> Error {
             ConflictError::NotRestorable {
                 table,
                 constraint: source.constraint().unwrap_or_default().to_owned(),
-                message: not_restorable(source, &raised, acting, root),
+                message: not_restorable(source, &raised, acting, deletes, root),
             }
             .into()
         }
@@ -162,6 +168,7 @@ fn not_restorable(
     error: &SqlxPostgresError,
     raised: &[Named<'_>],
     acting: &[Named<'_>],
+    deletes: &[Named<'_>],
     root: &str,
 ) -> String {
     let mut message = error.message().to_owned();
@@ -171,9 +178,10 @@ fn not_restorable(
     let mut changing = acting.to_vec();
     changing
         .retain(|(table, trigger)| trigger.before_insert && error.table() == Some(&table.table));
-    let (causes, what) = match raised {
-        [] => (changing.as_slice(), "may have changed that row"),
-        raised => (raised, "raised it"),
+    let (causes, what) = match (raised, changing.as_slice()) {
+        ([], []) => (deletes, "may have added rows"),
+        ([], changing) => (changing, "may have changed that row"),
+        (raised, _) => (raised, "raised it"),
     };
     if causes.is_empty() {
         return message;

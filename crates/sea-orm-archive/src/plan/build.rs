@@ -432,6 +432,12 @@ fn detach(
 ) {
     let table = edge.key.child.clone();
     match all.iter_mut().find(|child| child.table.oid == table.oid) {
+        // Two foreign keys over the same columns have one link.
+        Some(child)
+            if child
+                .edges
+                .iter()
+                .any(|e| e.node == edge.node && e.key.edge() == edge.key.edge()) => {}
         Some(child) => child.edges.push(edge),
         None => all.push(DetachedChild {
             key: edge.key.child_key.clone().unwrap_or_default(),

@@ -280,10 +280,13 @@ RETURN pg_catalog.jsonb_build_object(
     'restored_at', pg_catalog.timezone('UTC', (record).restored_at), 'restored_by', (record).restored_by,
     'tenant', (record).tenant);
 
--- Whether two keys have other columns and the same values: the columns of the primary key were renamed.
+-- Whether two keys have other columns and the same values: columns of the primary key were renamed. The columns of both have the
+-- same values.
 CREATE OR REPLACE FUNCTION archive.is_renamed_key(recorded jsonb, key jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 RETURN NOT recorded OPERATOR(pg_catalog.?&) ARRAY(SELECT pg_catalog.jsonb_object_keys(key))
+   AND NOT EXISTS (SELECT FROM pg_catalog.jsonb_each(key) AS k
+                   WHERE recorded OPERATOR(pg_catalog.?) k.key AND recorded OPERATOR(pg_catalog.->) k.key OPERATOR(pg_catalog.<>) k.value)
    AND ARRAY(SELECT k.value FROM pg_catalog.jsonb_each(recorded) AS k ORDER BY k.value)
        OPERATOR(pg_catalog.=) ARRAY(SELECT k.value FROM pg_catalog.jsonb_each(key) AS k ORDER BY k.value);
 

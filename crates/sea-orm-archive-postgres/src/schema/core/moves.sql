@@ -32,7 +32,7 @@ BEGIN
            ), 0)
          # coalesce((
                SELECT pg_catalog.bit_xor(pg_catalog.hash_record_extended(
-                   ROW(tgrelid, tgfoid, tgconstraint, tgenabled, tgtype, tgqual::text), 2))
+                   ROW(tgrelid, tgfoid, tgconstraint, tgenabled, tgtype, tgname, tgqual::text), 2))
                FROM pg_catalog.pg_trigger WHERE tgrelid = ANY (tables)
            ), 0)
          # coalesce((
@@ -169,7 +169,8 @@ $$;
 -- * `settles`: it is repeated until it returns the same result twice, which locks a tree of unknown depth;
 -- * `moves`: it moves rows. The time is read, and the ids are drawn, before it, after the locks of the steps before. The
 --   statements after it read its result as `moved` in the arguments;
--- * `if_true`: it is skipped unless the one before it returned true;
+-- * `compares`: it reads that result, which may be large, so it is not prepared and gets it as a parameter;
+-- * `if_true`: the same, and it is skipped unless the one before it returned true;
 -- * `command`: it is not prepared, and returns nothing.
 --
 -- The statements are prepared once in a session, because planning a move costs more than a small move itself. A pooler may
@@ -197,6 +198,7 @@ DECLARE
     result   pg_catalog.jsonb;
     before   pg_catalog.jsonb;
     setting  pg_catalog.text;
+    digits   pg_catalog.text;
     context  pg_catalog.text := archive.current_actor();
     actor    pg_catalog.text := coalesce(args OPERATOR(pg_catalog.->>) 'by', context);
 BEGIN
@@ -213,17 +215,23 @@ BEGIN
         IF kinds[step] OPERATOR(pg_catalog.=) 'command' THEN
             EXECUTE steps[step];
             CONTINUE;
+        ELSIF kinds[step] OPERATOR(pg_catalog.=) ANY (ARRAY['compares', 'if_true']) THEN
+            EXECUTE steps[step] INTO result USING args, at, (args OPERATOR(pg_catalog.->>) 'id')::pg_catalog.int8, actor;
+            CONTINUE;
         END IF;
         IF names[step] OPERATOR(pg_catalog.<>) ALL (prepared) THEN
             IF EXISTS (SELECT FROM pg_catalog.pg_prepared_statements AS p WHERE p.name OPERATOR(pg_catalog.=) names[step]) THEN
                 EXECUTE pg_catalog.format('DEALLOCATE %I', names[step]);
             END IF;
             EXECUTE steps[step];
-            prepared := prepared OPERATOR(pg_catalog.||) names[step];
         END IF;
         IF kinds[step] OPERATOR(pg_catalog.=) 'moves' THEN
             setting := pg_catalog.set_config('archive.moving', pg_catalog.concat(pg_catalog.pg_current_xact_id(), moving), true);
             at := pg_catalog.clock_timestamp();
+            IF step OPERATOR(pg_catalog.<) last THEN
+                digits := pg_catalog.current_setting('extra_float_digits');
+                setting := pg_catalog.set_config('extra_float_digits', '1', true);
+            END IF;
             IF args OPERATOR(pg_catalog.?) 'roots' THEN
                 args := args OPERATOR(pg_catalog.||)
                     archive.draw_archivals(pg_catalog.jsonb_array_length(args OPERATOR(pg_catalog.->) 'roots'));
@@ -243,6 +251,9 @@ BEGIN
     END LOOP;
     IF moving OPERATOR(pg_catalog.<>) '' THEN
         setting := pg_catalog.set_config('archive.moving', '', true);
+    END IF;
+    IF digits IS NOT NULL THEN
+        setting := pg_catalog.set_config('extra_float_digits', digits, true);
     END IF;
     IF actor IS NOT NULL THEN
         setting := archive.set_actor(context);
@@ -326,17 +337,23 @@ RETURN coalesce(
 CREATE OR REPLACE FUNCTION archive.suspended_while(trigger oid) RETURNS oid[]
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    condition text := $re$\(NOT archive\.is_moving\('(?:[^']|'')+'::regclass\)\)$re$;
-    found     text[];
+    condition  text := $re$\(NOT archive\.is_moving\('(?:[^']|'')+'::regclass\)\)$re$;
+    definition text;
+    found      text[];
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.oid = trigger AND t.tgqual IS NOT NULL) THEN
         RETURN NULL;
     END IF;
-    -- On this search_path the definition names the tables with their schemas. PostgreSQL writes the operands of one AND without
-    -- parentheses between them.
-    found := regexp_match(pg_get_triggerdef(trigger), format(
-        $re$ FOR EACH (?:ROW|STATEMENT) WHEN \((?:(%1$s)\) EXECUTE |\(((?:%1$s AND )+(?:%1$s\)\) EXECUTE )?))$re$, condition));
-    RETURN (SELECT array_agg(to_regclass(replace(t.name[1], $q$''$q$, $q$'$q$))::oid)
-            FROM regexp_matches(coalesce(found[1], found[2]), $re$is_moving\('((?:[^']|'')+)'::regclass$re$, 'g') AS t(name));
+    -- Without the names before the condition, which could contain anything.
+    definition := regexp_replace(pg_get_triggerdef(trigger), $re$^(?:[^"']|"(?:[^"]|"")*")*? FOR EACH (?:ROW|STATEMENT)$re$, '');
+    -- PostgreSQL writes the operands of one AND without parentheses between them.
+    found := regexp_match(definition, format(
+        $re$^ WHEN \((?:(%1$s)\) EXECUTE |\(((?:%1$s AND )+(?:%1$s\)\) EXECUTE )?))$re$, condition));
+    -- On this search_path the definition contains the schemas. The catalog is read, since to_regclass() raises for a schema
+    -- that the role may not use.
+    RETURN (SELECT array_agg(c.oid)
+            FROM regexp_matches(coalesce(found[1], found[2]), $re$is_moving\('((?:[^']|'')+)'::regclass$re$, 'g') AS t(name)
+            CROSS JOIN LATERAL parse_ident(replace(t.name[1], $q$''$q$, $q$'$q$)) AS i(parts)
+            JOIN pg_namespace AS n ON n.nspname = i.parts[1] JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = i.parts[2]);
 END
 $$;
