@@ -14,6 +14,7 @@ mod migration;
 mod patterns;
 mod races;
 mod renames;
+mod rings;
 mod schemas;
 mod stamps;
 mod tables;

@@ -121,6 +121,10 @@ pub struct RestorePreview {
     /// Detached links that the restore would not set again.
     #[serde(default)]
     pub not_relinked: Vec<LostLink>,
+    /// The archivals that would be restored together with this one: their roots and the root of this one refer to each
+    /// other, so that none can be restored before another. `rows` includes theirs.
+    #[serde(default)]
+    pub together: Vec<i64>,
 }
 
 /// A foreign key that was set to NULL while its parent was archived or deleted, and that a restore does not set
@@ -315,6 +319,10 @@ pub struct Restored {
     /// another archival before. Empty where everything came back.
     #[serde(default)]
     pub missing: BTreeMap<String, u64>,
+    /// The archivals that were restored together with this one: their roots and the root of this one refer to each other, so
+    /// that none can be restored before another. `rows` includes theirs.
+    #[serde(default)]
+    pub together: Vec<crate::archival::Model>,
 }
 
 impl Restored {
@@ -325,7 +333,10 @@ impl Restored {
         for waiting in &self.waiting {
             *found.entry(waiting.table.clone()).or_default() += waiting.rows;
         }
-        let archived = self.archival.rows();
+        let mut archived = self.archival.rows();
+        for (table, rows) in self.together.iter().flat_map(|archival| archival.rows()) {
+            *archived.entry(table).or_default() += rows;
+        }
         let mut renamed: Vec<u64> = found
             .iter()
             .filter(|(table, _)| !archived.contains_key(*table))

@@ -29,7 +29,14 @@ pub struct ParentLink {
 ///
 /// Race: another transaction may be restoring one of them. Its restore holds the same lock: either it ends before the next
 /// statement reads, and the parent is back, or it begins after the rows were reassigned.
-pub fn lock(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) -> String {
+///
+/// `roots` are the archivals that are restored, `$1` among them: their roots never wait.
+pub fn lock(
+    plan: &RestorePlan,
+    link: &ParentLink,
+    archive_table: &ArchiveTable,
+    roots: &[i64],
+) -> String {
     let moved = &plan.tables[link.table];
     format!(
         "SELECT pg_catalog.to_jsonb(o.others) AS result, archive.defer_to($1, o.others, {}::pg_catalog.regclass) \
@@ -40,7 +47,7 @@ pub fn lock(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable)
         moved.archive_table.id.sql(),
         archive_table.id.sql(),
         joined(&link.key, "p", "t"),
-        waits(plan, link, archive_table),
+        waits(plan, link, archive_table, roots),
     )
 }
 
@@ -50,7 +57,12 @@ pub fn lock(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable)
 /// Races: a parent that was archived after the lock is in an archival that is not locked and does not list the table, so its
 /// restore would not restore the row: such rows wait for the next round. A row that changes at the same time is locked, and
 /// its newest version is read.
-pub fn rows(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) -> String {
+pub fn rows(
+    plan: &RestorePlan,
+    link: &ParentLink,
+    archive_table: &ArchiveTable,
+    roots: &[i64],
+) -> String {
     let moved = &plan.tables[link.table];
     let table = moved.archive_table.id.sql();
     let tag = quote(&moved.archive_table.archival_id);
@@ -69,7 +81,7 @@ pub fn rows(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable)
         archive_table.id.sql(),
         joined(&link.key, "p", "t"),
         same_tenant("a"),
-        waits(plan, link, archive_table),
+        waits(plan, link, archive_table, roots),
         same_key(&moved.table.key, "w", "t"),
         is_rewritten(moved, "w", &new),
         stop_unless_rewritten(moved, "g.done", "that has to wait for another parent"),
@@ -94,30 +106,55 @@ pub fn held(plan: &RestorePlan) -> String {
 }
 
 /// The condition that the archival record `row` has the tenant of the archival that is restored.
-fn same_tenant(row: &str) -> String {
+pub(super) fn same_tenant(row: &str) -> String {
     format!(
         "{row}.tenant IS NOT DISTINCT FROM (SELECT s.tenant FROM archive.archival AS s WHERE s.id = $1)"
     )
 }
 
-/// The condition that the row `t` belongs to this archival and is not its root, that its parent `p` belongs to another one, and
-/// that no active row has the key of the parent.
-fn waits(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) -> String {
+/// The condition that the row `t` belongs to this archival and is not the root of one of the archivals `roots`, that its parent
+/// `p` belongs to another one, and that no active row has the key of the parent.
+fn waits(
+    plan: &RestorePlan,
+    link: &ParentLink,
+    archive_table: &ArchiveTable,
+    roots: &[i64],
+) -> String {
     let moved = &plan.tables[link.table];
-    let root = if link.table == 0 {
-        format!(
-            " AND {} <> (SELECT s.root_key FROM archive.archival AS s WHERE s.id = $1)",
-            key_object(&moved.table.key, "t")
-        )
-    } else {
-        String::new()
-    };
+    let roots: Vec<_> = roots.iter().map(i64::to_string).collect();
     format!(
-        "t.{} = $1 AND p.{} <> $1{root} AND NOT EXISTS (SELECT FROM {} AS x WHERE {})",
+        "t.{} = $1 AND p.{} <> $1 AND NOT EXISTS (SELECT FROM archive.archival AS s WHERE s.id IN ({}) AND {}) AND {}",
         quote(&moved.archive_table.archival_id),
         quote(&archive_table.archival_id),
-        link.key.parent.sql(),
-        joined(&link.key, "x", "t"),
+        roots.join(", "),
+        is_root(moved, "s", "t"),
+        not_active(&link.key, "t"),
+    )
+}
+
+/// The condition that no active row has the key of the parent of `row`.
+pub(super) fn not_active(key: &ForeignKey, row: &str) -> String {
+    format!(
+        "NOT EXISTS (SELECT FROM {} AS x WHERE {})",
+        key.parent.sql(),
+        joined(key, "x", row)
+    )
+}
+
+/// The condition that `row` is the root of the archival record `record`. Where the key of the root was renamed or its values
+/// changed with their type, the root is the only row of its table in the archival.
+pub(super) fn is_root(moved: &Moved, record: &str, row: &str) -> String {
+    let key = key_object(&moved.table.key, row);
+    let (table, tag) = (
+        moved.archive_table.id.sql(),
+        quote(&moved.archive_table.archival_id),
+    );
+    format!(
+        "{record}.tables[1]::oid OPERATOR(pg_catalog.=) {} AND ({record}.root_key OPERATOR(pg_catalog.=) {key} \
+         OR archive.is_renamed_key({record}.root_key, {key}) \
+         OR (SELECT pg_catalog.count(*) FROM {table} AS one WHERE one.{tag} OPERATOR(pg_catalog.=) {record}.id) OPERATOR(pg_catalog.=) 1 \
+            AND {row}.{tag} OPERATOR(pg_catalog.=) {record}.id)",
+        moved.table.id.oid
     )
 }
 

@@ -10,6 +10,7 @@ pub mod preview;
 pub mod relink;
 pub mod restore;
 mod rewrite;
+pub mod together;
 mod tree;
 pub mod verify;
 

@@ -1,9 +1,11 @@
 //! Restoring: moves exactly the rows of one archival back.
 
 mod archival;
+mod defer;
 mod next;
 mod one;
 pub(crate) mod resolve;
+mod ring;
 mod target;
 
 pub use archival::RestoreArchival;

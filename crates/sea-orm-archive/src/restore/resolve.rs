@@ -3,20 +3,21 @@
 //! In one transaction it defers rows whose parent is in another archival to that archival, and collects every
 //! conflict. The rows move only if there is no conflict. A preview does the same and rolls back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
-use sea_orm_archive_postgres::emit::defer::{self, ParentLink};
+use sea_orm::ConnectionTrait;
+use sea_orm_archive_postgres::emit::defer::{ParentLink, held};
 use sea_orm_archive_postgres::emit::{conflict, orphan, relink};
 use sea_orm_archive_postgres::model::RestorePlan;
 use sea_orm_archive_postgres::sqlstate;
 
+use super::defer::{Deferral, defer};
+use super::ring;
 use super::target::{Target, cache, restored};
 use crate::catalog;
 use crate::error::{
-    self, ConflictError, DriftError, Error, NotFoundError, RetryError, of_trigger, postgres,
-    unexpected_answer,
+    self, ConflictError, Error, NotFoundError, RetryError, of_trigger, postgres, unexpected_answer,
 };
 use crate::exec::{ATTEMPTS, Executor, Sql, ask_here, back_off, begin, finish, is_stale};
 use crate::plan;
@@ -80,6 +81,7 @@ async fn preview_here<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Resto
     let found = check(db, archival).await?;
     let rows = archived_rows(db, &found.plan, archival).await?;
     let waiting = found.waiting.clone();
+    let together = found.together.clone();
     let mut not_relinked = found.parents_deleted.clone();
     not_relinked.extend(lost_links(db, &found.plan, archival).await?);
     let conflicts = if found.conflicts.is_empty() {
@@ -100,6 +102,7 @@ async fn preview_here<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Resto
         waiting,
         conflicts,
         not_relinked,
+        together,
     })
 }
 
@@ -124,38 +127,71 @@ struct Found {
     /// Foreign keys of archived rows that were set to NULL because their parent was deleted for good.
     parents_deleted: Vec<LostLink>,
     conflicts: Vec<Conflict>,
+    /// The archivals that are restored together with this one.
+    together: Vec<i64>,
 }
 
-/// Locks the archival, defers the rows that wait for a parent, and collects the conflicts of the others.
+/// Locks the archival, defers the rows that wait for a parent, and collects the conflicts of the others. Where the root
+/// waits for a parent that waits for the root, the archivals of both are joined.
 async fn check<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Error> {
-    // Race: two restores of one archival, or a restore and another one that defers rows to this archival. The second
-    // waits for this lock.
+    if !claim(db, archival).await? {
+        return Err(Error::NotFound(NotFoundError::Archival { archival }));
+    }
+    let alone = check_rows(db, archival, Vec::new()).await?;
+    if !alone.conflicts.iter().any(is_archived_parent) {
+        return Ok(alone);
+    }
+    let together = ring::of(db, &alone.plan, archival).await?;
+    if together.is_empty() || !ring::join(db, archival, &together).await? {
+        return Ok(alone);
+    }
+    let is_waiting = |waiting: &Waiting| !together.contains(&waiting.archival);
+    let waiting = alone.waiting.into_iter().filter(is_waiting);
+    let waiting: Vec<_> = waiting.collect();
+    let mut all = check_rows(db, archival, together).await?;
+    all.waiting.splice(0..0, waiting);
+    all.parents_deleted.splice(0..0, alone.parents_deleted);
+    Ok(all)
+}
+
+/// Locks the archival. Returns whether it is still archived.
+///
+/// Race: two restores of one archival, or a restore and another one that defers rows to this archival. The second waits
+/// for this lock.
+pub(super) async fn claim<T: ConnectionTrait>(db: &T, archival: i64) -> Result<bool, Error> {
     let lock = "SELECT pg_catalog.to_jsonb(archive.claim_archival($1)) AS result";
     let lock = Sql {
         text: lock.to_owned(),
         values: vec![archival.into()],
     };
-    if ask_here(db, &lock)
-        .await?
-        .is_none_or(|claim| claim.is_null())
-    {
-        return Err(Error::NotFound(NotFoundError::Archival { archival }));
-    }
+    let claimed = ask_here(db, &lock).await?;
+    Ok(claimed.is_some_and(|claim| !claim.is_null()))
+}
+
+/// The same for an archival that is locked, with those that were joined into it.
+async fn check_rows<T: ConnectionTrait>(
+    db: &T,
+    archival: i64,
+    together: Vec<i64>,
+) -> Result<Found, Error> {
     let plan = plan::from_record(db, archival).await?;
     let links = parent_links(db, &plan).await?;
     let parents_deleted = unlink_deleted_parents(db, &plan, &links, archival).await?;
     let mut deferral = Deferral::of(archived_rows(db, &plan, archival).await?);
+    let roots: Vec<i64> = std::iter::once(archival)
+        .chain(together.iter().copied())
+        .collect();
     let mut checks = 0;
     // The loop ends: no row is deferred twice, and without a deferred row there are only a few checks.
     let conflicts = loop {
         checks += 1;
-        defer(db, &plan, &links, archival, &mut deferral).await?;
+        defer(db, &plan, &links, &roots, &mut deferral).await?;
         let conflicts = conflicts(db, &plan, &links, archival).await?;
         // Race: a parent is archived between the two statements. It is reported as missing, and its rows can be
         // deferred like others.
         let deferred = match conflicts.is_empty() {
             true => false,
-            false => defer(db, &plan, &links, archival, &mut deferral).await?,
+            false => defer(db, &plan, &links, &roots, &mut deferral).await?,
         };
         // Race: the parent is restored before its rows are deferred. The next check finds it.
         let may_pass = checks < CHECKS && conflicts.iter().any(is_archived_parent);
@@ -163,19 +199,12 @@ async fn check<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Error
             break conflicts;
         }
     };
-    let waiting = deferral
-        .waiting
-        .into_iter()
-        .map(|((table, archival), rows)| Waiting {
-            table: plan.tables[table].table.id.to_string(),
-            archival,
-            rows,
-        });
     Ok(Found {
-        waiting: waiting.collect(),
+        waiting: deferral.waiting(&plan),
         plan,
         parents_deleted,
         conflicts,
+        together,
     })
 }
 
@@ -221,13 +250,17 @@ async fn move_back<T: ConnectionTrait>(
         return Err(conflict_error(archival, &found.plan, found.conflicts));
     }
     let planned = Arc::new(PlannedRestore::from(found.plan));
-    let answer = ask_here(db, &Target::archival(archival, by).call(&planned)).await;
+    let answer = ask_here(db, &Target::archival(archival, by.clone()).call(&planned)).await;
     let answer = answer
         .map_err(|error| of_trigger(&planned.plan, error))?
         .filter(|a| !a.is_null())
         .ok_or(Error::NotFound(NotFoundError::Archival { archival }))?;
-    cache(&planned);
+    // The plan of a ring is that of one archival alone.
+    if found.together.is_empty() {
+        cache(&planned);
+    }
     let mut restored = restored(answer)?;
+    restored.together = ring::finish(db, &found.together, by.as_deref()).await?;
     restored.waiting = found.waiting;
     restored.count_missing();
     restored.not_relinked.extend(found.parents_deleted);
@@ -324,7 +357,7 @@ fn violated(archival: i64, hidden: &[String], error: Error) -> Error {
 }
 
 /// The foreign keys of the tables, with the archive tables of the tables that they refer to.
-async fn parent_links<T: ConnectionTrait>(
+pub(super) async fn parent_links<T: ConnectionTrait>(
     db: &T,
     plan: &RestorePlan,
 ) -> Result<Vec<ParentLink>, Error> {
@@ -350,101 +383,16 @@ async fn parent_links<T: ConnectionTrait>(
     Ok(links.collect())
 }
 
-/// Rows that were deferred, and how many there can be.
-struct Deferral {
-    /// How many rows the archival had before.
-    archived: u64,
-    /// How many rows of which table of the plan were deferred to which archival.
-    waiting: BTreeMap<(usize, i64), u64>,
-}
-
-impl Deferral {
-    fn of(rows: BTreeMap<String, u64>) -> Self {
-        Self {
-            archived: rows.into_values().sum(),
-            waiting: BTreeMap::new(),
-        }
-    }
-
-    /// Counts deferred rows. Each row is deferred once: a row that is found again was put back by a trigger,
-    /// and would be put back each time.
-    fn add(&mut self, plan: &RestorePlan, table: usize, to: i64, rows: u64) -> Result<(), Error> {
-        *self.waiting.entry((table, to)).or_default() += rows;
-        if self.waiting.values().sum::<u64>() <= self.archived {
-            return Ok(());
-        }
-        Err(Error::Drift(DriftError::Trigger {
-            message: format!(
-                "rows of {} that wait for a parent in archival {to} were put back, so nothing was restored: let no trigger of that \
-             table write its archival ids, and try again",
-                plan.tables[table].archive_table.id
-            ),
-        }))
-    }
-}
-
 /// How many rows of each table the archival has.
 async fn archived_rows<T: ConnectionTrait>(
     db: &T,
     plan: &RestorePlan,
     archival: i64,
 ) -> Result<BTreeMap<String, u64>, Error> {
-    let text = defer::held(plan);
+    let text = held(plan);
     let values = vec![archival.into()];
     let rows = ask_here(db, &Sql { text, values }).await?;
     serde_json::from_value(rows.unwrap_or_default()).map_err(unexpected_answer)
-}
-
-/// Defers rows whose parent is in another archival, level by level, until there are none. Returns whether there
-/// were any.
-async fn defer<T: ConnectionTrait>(
-    db: &T,
-    plan: &RestorePlan,
-    links: &[ParentLink],
-    archival: i64,
-    deferral: &mut Deferral,
-) -> Result<bool, Error> {
-    let mut locked = BTreeSet::new();
-    let mut any = false;
-    loop {
-        let mut deferred = false;
-        for link in links {
-            let Some(archive_table) = &link.archive_table else {
-                continue;
-            };
-            let lock = Sql {
-                text: defer::lock(plan, link, archive_table),
-                values: vec![archival.into()],
-            };
-            let others = ask_here(db, &lock).await?.unwrap_or_default();
-            let others: Option<Vec<i64>> =
-                serde_json::from_value(others).map_err(unexpected_answer)?;
-            let Some(others) = others else { continue };
-            locked.extend(others.iter().copied());
-            let rows = to_others(defer::rows(plan, link, archive_table), archival, others);
-            for row in db.query_all_raw(rows).await? {
-                let (to, rows): (i64, i64) =
-                    (row.try_get("", "archival")?, row.try_get("", "rows")?);
-                deferral.add(plan, link.table, to, rows.unsigned_abs())?;
-                deferred = true;
-            }
-        }
-        if !deferred {
-            break;
-        }
-        any = true;
-    }
-    if locked.is_empty() {
-        return Ok(any);
-    }
-    let others: Vec<i64> = locked.into_iter().collect();
-    for child in &plan.detached {
-        for sql in defer::links(child, plan) {
-            let links = to_others(sql, archival, others.clone());
-            db.execute_raw(links).await?;
-        }
-    }
-    Ok(any)
 }
 
 async fn conflicts<T: ConnectionTrait>(
@@ -474,8 +422,4 @@ async fn conflicts<T: ConnectionTrait>(
         conflicts.extend(found);
     }
     Ok(conflicts)
-}
-
-fn to_others(sql: String, archival: i64, others: Vec<i64>) -> Statement {
-    Statement::from_sql_and_values(DbBackend::Postgres, sql, [archival.into(), others.into()])
 }

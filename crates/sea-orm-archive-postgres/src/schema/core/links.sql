@@ -161,3 +161,32 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- Adds the tables and the links of other archivals to an archival that is restored together with them, because their roots
+-- refer to each other. Raises unless the role may restore all of them. Returns true.
+--
+-- Race: the caller has locked all of them with archive.claim_archival().
+CREATE OR REPLACE FUNCTION archive.join_archivals(archival bigint, others bigint[]) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    held  archive.archival;
+    other archive.archival;
+BEGIN
+    SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant);
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM archive.require_rights(held.tables, true);
+    FOR other IN
+        SELECT a.* FROM archive.archival AS a
+        WHERE a.id = ANY (others) AND a.id <> held.id AND a.restored_at IS NULL AND a.tenant IS NOT DISTINCT FROM held.tenant ORDER BY a.id
+    LOOP
+        PERFORM archive.require_rights(other.tables, true);
+        UPDATE archive.archival AS a
+        SET tables = a.tables || ARRAY(SELECT t FROM unnest(other.tables) AS t WHERE NOT t::oid = ANY (a.tables::oid[]))
+        WHERE a.id = held.id;
+        UPDATE archive.detached_link AS l SET archival_id = held.id WHERE l.archival_id = other.id AND l.tenant IS NOT DISTINCT FROM held.tenant;
+    END LOOP;
+    RETURN true;
+END
+$$;

@@ -1,4 +1,5 @@
 -- What uninstall_archive() drops: the objects that install_archive() created, and no others in the schema.
+DROP FUNCTION IF EXISTS archive.join_archivals(bigint, bigint[]);
 DROP FUNCTION IF EXISTS archive.move_links(bigint, regclass, bigint[], jsonb[], text[]);
 DROP FUNCTION IF EXISTS archive.forget_links(bigint, regclass, jsonb[], text[], boolean[]);
 DROP FUNCTION IF EXISTS archive.links_of(bigint);

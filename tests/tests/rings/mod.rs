@@ -1,0 +1,5 @@
+//! Archivals whose roots refer to each other in a ring. They are restored together.
+
+mod entities;
+mod mates;
+mod pinned;
