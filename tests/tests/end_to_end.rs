@@ -12,6 +12,7 @@ mod history;
 mod locking;
 mod migration;
 mod patterns;
+mod purge;
 mod races;
 mod renames;
 mod rings;

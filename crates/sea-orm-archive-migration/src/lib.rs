@@ -102,7 +102,7 @@ mod tenancy;
 mod trigger;
 mod work;
 
-pub use archive_table::{ArchivedTable, ExistingTable};
+pub use archive_table::{ArchivedTable, DroppedTable, ExistingTable};
 pub use audit::AuditedTable;
 pub use context::ContextSettings;
 pub use history::{HistorySplit, HistoryTable, TemporalForeignKey};
@@ -117,7 +117,7 @@ pub use trigger::SuspendedTrigger;
 pub mod prelude {
     pub use crate::{
         ArchiveSchema, ArchivedTable, Attributed, AuditSchema, AuditedTable, ContextSettings,
-        ExistingTable, HistorySchema, HistorySplit, HistoryTable, StampSchema, StampedTable,
-        SuspendedTrigger, TemporalForeignKey, Tenancy, TenancySchema, TriggerSchema,
+        DroppedTable, ExistingTable, HistorySchema, HistorySplit, HistoryTable, StampSchema,
+        StampedTable, SuspendedTrigger, TemporalForeignKey, Tenancy, TenancySchema, TriggerSchema,
     };
 }

@@ -55,6 +55,9 @@ pub const NOT_AUDITED: &str = "AR013";
 /// What was archived could not be restored.
 pub const NOT_RESTORABLE: &str = "AR014";
 
+/// One call archives more roots than its answer can hold.
+pub const TOO_MANY_ROOTS: &str = "AR015";
+
 /// A trigger changed or deleted a row that the statement that fired it deletes or updates itself.
 pub const TRIGGERED_DATA_CHANGE: &str = "27000";
 

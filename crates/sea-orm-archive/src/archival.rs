@@ -41,6 +41,13 @@ pub struct Model {
     /// Who restored it, as text.
     #[sea_orm(column_type = "Text", nullable)]
     pub restored_by: Option<String>,
+    /// When its rows were deleted from the archive tables for good; `None` while they are archived or restored.
+    #[serde(default)]
+    pub purged_at: Option<DateTimeUtc>,
+    /// Who purged it, as text.
+    #[sea_orm(column_type = "Text", nullable)]
+    #[serde(default)]
+    pub purged_by: Option<String>,
     /// The tenant of the rows; `None` where no table of the tree is under tenancy, empty where the rows were archived
     /// before the tables came under tenancy.
     #[sea_orm(column_type = "Text", nullable)]
@@ -79,6 +86,8 @@ struct Record {
     row_counts: String,
     restored_at: Option<String>,
     restored_by: Option<String>,
+    purged_at: Option<String>,
+    purged_by: Option<String>,
     tenant: Option<String>,
 }
 
@@ -97,6 +106,8 @@ pub(crate) fn from_answer(answer: Json) -> Result<Model, Error> {
         row_counts: decode::json(&record.row_counts),
         restored_at: record.restored_at.as_deref().map(decode::time),
         restored_by: record.restored_by,
+        purged_at: record.purged_at.as_deref().map(decode::time),
+        purged_by: record.purged_by,
         tenant: record.tenant,
     })
 }

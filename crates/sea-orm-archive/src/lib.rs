@@ -59,6 +59,7 @@ pub mod history;
 pub mod optimistic_lock;
 mod plan;
 mod planned;
+mod purge;
 mod report;
 mod restore;
 mod row;
@@ -81,9 +82,10 @@ pub use history::{
 pub use optimistic_lock::{
     ArchiveIfUnchanged, OptimisticLock, RestoreIfUnchanged, UpdateError, UpdateIfUnchanged,
 };
+pub use purge::PurgeArchival;
 pub use report::{
-    ArchivePreview, Blocker, ChangedTable, Conflict, Detachment, LostLink, LostLinkReason,
-    Rehearsal, RestorePreview, Restored, RowDifference, Waiting,
+    ArchivePreview, ArchivedKeys, Blocker, ChangedTable, Conflict, Detachment, LostLink,
+    LostLinkReason, Purged, Rehearsal, RestorePreview, Restored, RowDifference, Waiting,
 };
 pub use restore::{RestoreArchival, RestoreOne};
 pub use sea_orm_archive_macros::{DeriveArchive, DeriveHistory, DeriveOptimisticLock};

@@ -88,6 +88,7 @@ pub(crate) struct Planned {
     pub one: ArchiveSteps,
     pub many: ArchiveSteps,
     pub preview: ArchiveSteps,
+    pub archived_keys: ArchiveSteps,
     pub restore: Arc<PlannedRestore>,
 }
 
@@ -147,13 +148,15 @@ impl<E: Archivable> Planning for Archives<E> {
                 Steps::new(proof, emit::moving_back(&restore))
             }),
         };
+        let reads = |step| ArchiveSteps {
+            steps: Steps::new(vec![step], String::new()),
+            proof: None,
+        };
         Ok(Planned {
             one: archive(Roots::One),
             many: archive(Roots::Many),
-            preview: ArchiveSteps {
-                steps: Steps::new(vec![emit::preview::step(&plan)], String::new()),
-                proof: None,
-            },
+            preview: reads(emit::preview::step(&plan)),
+            archived_keys: reads(emit::preview::archived_keys(&plan)),
             restore: Arc::new(restore.into()),
             plan,
         })

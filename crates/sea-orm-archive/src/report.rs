@@ -16,6 +16,9 @@ pub struct ArchivePreview {
     pub blockers: Vec<Blocker>,
     /// The links that would be set to NULL until the restore.
     pub detached: Vec<Detachment>,
+    /// Rows of the tree whose key an archived row has: they cannot be archived before that archival is restored or purged.
+    #[serde(default)]
+    pub archived_keys: Vec<ArchivedKeys>,
 }
 
 /// Rows that block an archive.
@@ -52,6 +55,18 @@ pub struct Detachment {
     pub constraint: String,
     /// How many rows there are.
     pub rows: u64,
+}
+
+/// Rows that have the key of an archived row: they were inserted again after it was archived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ArchivedKeys {
+    /// The table of the rows, as `schema.table`.
+    pub table: String,
+    /// How many rows there are.
+    pub rows: u64,
+    /// The archivals of the archived rows, at most 100 of them.
+    pub archivals: Vec<i64>,
 }
 
 /// What an archive and its restore would do, and how the restored rows would differ from those before.
@@ -355,4 +370,14 @@ impl Restored {
             }
         }
     }
+}
+
+/// What a purge deleted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Purged {
+    /// The archival, with `purged_at` set.
+    pub archival: crate::archival::Model,
+    /// How many rows of which table were deleted from its archive table, by `schema.table`.
+    pub rows: BTreeMap<String, u64>,
 }

@@ -9,7 +9,8 @@ use crate::archive::{ArchiveMany, ArchiveOne};
 use crate::entity::{Archivable, Restorable};
 use crate::error::Error;
 use crate::exec::Executor;
-use crate::report::Restored;
+use crate::purge::PurgeArchival;
+use crate::report::{Purged, Restored};
 use crate::restore::{RestoreArchival, RestoreOne};
 use crate::row::{Key, is_root, key_of, key_values};
 
@@ -116,11 +117,28 @@ impl archival::Model {
     {
         archival::Entity::restore_by_id(self.id).exec(db).await
     }
+
+    /// Deletes everything that this archival moved from the archive tables for good. See [`PurgeArchival::exec`].
+    ///
+    /// # Errors
+    ///
+    /// As [`PurgeArchival::exec`].
+    pub async fn purge<C>(&self, db: &C) -> Result<Purged, Error>
+    where
+        C: Executor,
+    {
+        archival::Entity::purge_by_id(self.id).exec(db).await
+    }
 }
 
 impl archival::Entity {
     /// Restores everything that the archival with this id moved.
     pub fn restore_by_id(archival: i64) -> RestoreArchival {
         RestoreArchival::new(archival)
+    }
+
+    /// Deletes everything that the archival with this id moved from the archive tables for good.
+    pub fn purge_by_id(archival: i64) -> PurgeArchival {
+        PurgeArchival::new(archival)
     }
 }

@@ -5,7 +5,7 @@
 
 mod against_archive;
 mod against_restore;
-mod blog;
+pub mod blog;
 mod detached;
 mod naive;
 mod schema_changes;

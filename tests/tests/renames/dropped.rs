@@ -22,10 +22,9 @@ async fn restore_reports_the_rows_of_a_child_table_that_was_dropped() {
         .exec(&db)
         .await
         .unwrap();
-    SchemaManager::new(&db)
-        .drop_archived_table("children")
-        .await
-        .unwrap();
+    let manager = SchemaManager::new(&db);
+    let dropped = manager.drop_archived_table("children").await.unwrap();
+    assert_eq!((dropped.archived_rows, dropped.archivals), (4, 2));
     let restored = first.restore(&db).await.unwrap();
     assert_eq!(restored.rows, [("public.parents".to_owned(), 1)].into());
     assert_eq!(restored.missing, [("public.children".to_owned(), 2)].into());

@@ -3,4 +3,7 @@
 mod dropped;
 mod keys;
 mod links;
+mod primary_keys;
+mod replaced;
 mod sequences;
+mod types;

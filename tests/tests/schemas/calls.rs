@@ -103,15 +103,16 @@ fn answer<T>(outcome: Result<T, Error>) -> Answer<T> {
 /// Conflicts in the format of the model.
 pub fn texts(conflicts: &[Conflict]) -> BTreeSet<String> {
     let short = |table: &str| table.trim_start_matches("public.").to_owned();
+    let id = |key: &serde_json::Value| key.get("id").unwrap_or(&key["id_renamed"]).clone();
     conflicts
         .iter()
         .map(|conflict| match conflict {
             Conflict::KeyTaken { table, key, .. } => {
-                format!("taken {} {}", short(table), key["id"])
+                format!("taken {} {}", short(table), id(key))
             }
             Conflict::Unique {
                 table, key, holder, ..
-            } => format!("unique {} {} {}", short(table), key["id"], holder["id"]),
+            } => format!("unique {} {} {}", short(table), id(key), id(holder)),
             Conflict::MissingParent {
                 table,
                 constraint,
@@ -124,7 +125,7 @@ pub fn texts(conflicts: &[Conflict]) -> BTreeSet<String> {
                 } else {
                     "deleted"
                 };
-                format!("missing {} {} {constraint} {how}", short(table), key["id"])
+                format!("missing {} {} {constraint} {how}", short(table), id(key))
             }
             Conflict::Violated { constraint, .. } => format!("violated {constraint}"),
             other => format!("{other:?}"),

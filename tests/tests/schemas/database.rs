@@ -64,8 +64,8 @@ fn everything(schema: &Schema) -> String {
         ));
     }
     parts.push(
-        "'open', (select coalesce(jsonb_agg(id order by id), '[]') from archive.archival where restored_at is null), \
-         'cuts', (select coalesce(jsonb_agg(cut order by cut), '[]') from (select jsonb_build_array(archival_id, child::text, (child_key->>-1)::bigint, split_part(edge, ', ', -1)) as cut from archive.detached_link) as cuts)"
+        "'open', (select coalesce(jsonb_agg(id order by id), '[]') from archive.archival where restored_at is null and purged_at is null), \
+         'cuts', (select coalesce(jsonb_agg(cut order by cut), '[]') from (select jsonb_build_array(archival_id, child::text, (child_key->>-1)::bigint, split_part(replace(edge, '_renamed', ''), ', ', -1)) as cut from archive.detached_link) as cuts)"
             .to_owned(),
     );
     format!("select jsonb_build_object({})", parts.join(", "))

@@ -160,7 +160,7 @@ pub async fn restore_one(
     let is_root = archival.is_some_and(|archival| model.tables.roots[&archival] == place);
     let refusal = match archival {
         Some(archival) if is_root => {
-            return restore(db, model, archival, Some((place, area)))
+            return restore(db, model, archival, How::ByRoot(place, area))
                 .await
                 .map(|_| ());
         }
@@ -174,23 +174,41 @@ pub async fn restore_one(
     refused(model, place.0, &refusal, restored)
 }
 
-/// Restores an archival, by its id or by its root, and returns whether that was possible.
+/// How an archival is restored.
+pub enum How {
+    ById,
+    ByRoot(Place, i32),
+    /// By its id, while this column of a table and its archive table has another name.
+    Renamed(usize, String),
+}
+
+/// Restores an archival, and returns whether that was possible.
 pub async fn restore(
     db: &impl Executor,
     model: &mut Model,
     archival: i64,
-    by_root: Option<(Place, i32)>,
+    how: How,
 ) -> Result<bool, String> {
     let back = model.restore(archival);
-    let (preview, restored) = match by_root {
-        Some((place, area)) => (
+    let (preview, restored) = match how {
+        How::ByRoot(place, area) => (
             calls::preview_restore_one(db, place, area).await?,
             calls::restore_one(db, place, area).await?,
         ),
-        None => (
+        How::ById => (
             calls::preview_restore(db, archival).await?,
             calls::restore(db, archival).await?,
         ),
+        How::Renamed(table, column) => {
+            let other = format!("{column}_renamed");
+            rename(db, table, &column, &other).await?;
+            let answers = (
+                calls::preview_restore(db, archival).await?,
+                calls::restore(db, archival).await?,
+            );
+            rename(db, table, &other, &column).await?;
+            answers
+        }
     };
     let preview = preview.map_err(|error| format!("the preview failed: {error:?}"))?;
     check_restore_preview(&back, &preview)?;
@@ -213,6 +231,14 @@ pub async fn restore(
             "archival {archival}: expected {refusal:?} of {back:?}, got {other:?}"
         )),
     }
+}
+
+async fn rename(db: &impl Executor, table: usize, from: &str, to: &str) -> Result<(), String> {
+    let sql = format!(
+        "alter table t{table} rename {from} to {to}; alter table deleted_t{table} rename {from} to {to}"
+    );
+    let done = db.execute_unprepared(&sql).await;
+    done.map(|_| ()).map_err(|error| error.to_string())
 }
 
 fn check_restore_preview(back: &Return, preview: &RestorePreview) -> Result<(), String> {

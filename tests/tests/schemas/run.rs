@@ -8,7 +8,7 @@ use sea_orm_archive::Executor;
 use crate::schemas::calls;
 use crate::schemas::database::{PRINT, compare, database, query};
 use crate::schemas::model::{Link, Model, Place, Refusal, Row};
-use crate::schemas::moves::{archive_one, archived, restore, restore_one};
+use crate::schemas::moves::{How, archive_one, archived, restore, restore_one};
 use crate::schemas::schema::{Schema, TABLES, declare, is_composite};
 use crate::schemas::steps::Step;
 
@@ -25,7 +25,7 @@ pub async fn run(schema: &Schema, steps: &[Step], boundaries: Boundaries) -> Res
     let (database, db) = database(schema).await;
     let mut model = Model::new(schema.clone());
     let done = match boundaries {
-        Boundaries::EachCall => take_all(&db, &mut model, steps).await,
+        Boundaries::EachCall => take_all(&db, &mut model, steps, boundaries).await,
         Boundaries::Transactions => in_transactions(&db, &mut model, steps).await,
     };
     let done = match done {
@@ -37,10 +37,15 @@ pub async fn run(schema: &Schema, steps: &[Step], boundaries: Boundaries) -> Res
     done
 }
 
-async fn take_all(db: &impl Executor, model: &mut Model, steps: &[Step]) -> Result<(), String> {
+async fn take_all(
+    db: &impl Executor,
+    model: &mut Model,
+    steps: &[Step],
+    boundaries: Boundaries,
+) -> Result<(), String> {
     for (n, step) in steps.iter().enumerate() {
         let at = |error| format!("step {n}, {step:?}: {error}");
-        take(db, model, step).await.map_err(at)?;
+        take(db, model, step, boundaries).await.map_err(at)?;
         compare(db, model).await.map_err(at)?;
     }
     Ok(())
@@ -54,7 +59,7 @@ async fn in_transactions(
     for part in steps.split_inclusive(|step| matches!(step, Step::Boundary { .. })) {
         let before = model.clone();
         let transaction = db.begin().await.map_err(|e| e.to_string())?;
-        take_all(&transaction, model, part).await?;
+        take_all(&transaction, model, part, Boundaries::Transactions).await?;
         if let Some(Step::Boundary { commit: false }) = part.last() {
             transaction.rollback().await.map_err(|e| e.to_string())?;
             *model = before;
@@ -74,7 +79,7 @@ async fn restore_all(db: &DatabaseConnection, model: &mut Model) -> Result<(), S
         let mut some = false;
         let archivals: Vec<_> = model.tables.roots.keys().copied().collect();
         for archival in archivals {
-            some |= restore(db, model, archival, None).await?;
+            some |= restore(db, model, archival, How::ById).await?;
             compare(db, model).await?;
         }
         if !some {
@@ -104,6 +109,22 @@ fn active(model: &Model, table: usize) -> Vec<i64> {
     model.tables.active[table].keys().copied().collect()
 }
 
+/// The column that a number chooses: of the key, of a foreign key, or another one.
+fn column_of(model: &Model, table: usize, n: u8) -> String {
+    let mut columns = vec!["id".to_owned(), "name".to_owned(), "load".to_owned()];
+    if is_composite(table) {
+        columns.push("area".to_owned());
+    }
+    for (n, edge) in model.schema.held_by(table) {
+        columns.push(format!("e{n}"));
+        if is_composite(edge.parent) {
+            columns.push(format!("e{n}_area"));
+        }
+    }
+    let n = usize::from(n) % columns.len();
+    columns.swap_remove(n)
+}
+
 /// An active or archived row, or one that does not exist.
 fn anywhere(model: &Model, table: usize, n: u8) -> (i64, i32) {
     let active = model.tables.active[table].values();
@@ -118,7 +139,12 @@ fn anywhere(model: &Model, table: usize, n: u8) -> (i64, i32) {
     nth(&all, n).expect("there is one")
 }
 
-async fn take(db: &impl Executor, model: &mut Model, step: &Step) -> Result<(), String> {
+async fn take(
+    db: &impl Executor,
+    model: &mut Model,
+    step: &Step,
+    boundaries: Boundaries,
+) -> Result<(), String> {
     match step {
         Step::Insert {
             table,
@@ -172,9 +198,25 @@ async fn take(db: &impl Executor, model: &mut Model, step: &Step) -> Result<(), 
         Step::RestoreArchival { archival } => {
             let open: Vec<_> = model.tables.roots.keys().copied().collect();
             match nth(&open, *archival) {
-                Some(archival) => restore(db, model, archival, None).await.map(|_| ()),
+                Some(archival) => restore(db, model, archival, How::ById).await.map(|_| ()),
                 None => Ok(()),
             }
+        }
+        Step::RestoreRenamed {
+            archival,
+            table,
+            column,
+        } => {
+            let open: Vec<_> = model.tables.roots.keys().copied().collect();
+            let Some(archival) = nth(&open, *archival) else {
+                return Ok(());
+            };
+            let how = match boundaries {
+                Boundaries::EachCall => How::Renamed(*table, column_of(model, *table, *column)),
+                // PostgreSQL renames no column of a table with deferred events.
+                Boundaries::Transactions => How::ById,
+            };
+            restore(db, model, archival, how).await.map(|_| ())
         }
         Step::Boundary { .. } => Ok(()),
     }

@@ -52,6 +52,12 @@ pub enum Step {
     RestoreArchival {
         archival: u8,
     },
+    /// The same after a column was renamed, which then gets its name back.
+    RestoreRenamed {
+        archival: u8,
+        table: usize,
+        column: u8,
+    },
     /// The end of a transaction, with `Boundaries::Transactions`.
     Boundary {
         commit: bool,
@@ -87,7 +93,9 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => (table.clone(), row).prop_map(|(table, row)| Step::Delete { table, row }),
         8 => (table.clone(), row).prop_map(|(table, row)| Step::ArchiveOne { table, row }),
         3 => (table.clone(), row).prop_map(|(table, rows)| Step::ArchiveMany { table, rows }),
-        4 => (table, row).prop_map(|(table, row)| Step::RestoreOne { table, row }),
+        4 => (table.clone(), row).prop_map(|(table, row)| Step::RestoreOne { table, row }),
+        3 => (row, table, row)
+            .prop_map(|(archival, table, column)| Step::RestoreRenamed { archival, table, column }),
         6 => row.prop_map(|archival| Step::RestoreArchival { archival }),
         2 => prop::bool::weighted(0.7).prop_map(|commit| Step::Boundary { commit }),
     ]

@@ -6,4 +6,5 @@ mod database;
 mod detached;
 mod refusals;
 mod shapes;
+mod sizes;
 mod types;

@@ -13,3 +13,4 @@ pub(crate) mod sync;
 pub(crate) mod verbs;
 
 pub use options::{ArchivedTable, ExistingTable};
+pub use remove::DroppedTable;

@@ -3,21 +3,36 @@
 use sea_orm_archive_postgres::catalog::{ArchiveTable, Table};
 use sea_orm_migration::DbErr;
 
-use crate::{archive_table::register, feature, table_names, work::Work};
+use crate::{archive_table::register, feature, name::quote, table_names, work::Work};
+
+/// What [`drop_archived_table`](crate::ArchiveSchema::drop_archived_table) dropped with a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct DroppedTable {
+    /// How many rows the archive table had.
+    pub archived_rows: u64,
+    /// How many archivals these rows belong to. Their other rows can still be restored.
+    pub archivals: u64,
+}
 
 /// Drops the table called `name` and its archive table, if they exist, with all their rows.
-pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
+pub(crate) async fn both(work: &Work, name: &str) -> Result<DroppedTable, DbErr> {
     if !register::is_installed(work).await? {
-        return work
-            .run_on_callers_path(&format!("DROP TABLE IF EXISTS {name}"))
-            .await;
+        work.run_on_callers_path(&format!("DROP TABLE IF EXISTS {name}"))
+            .await?;
+        return Ok(DroppedTable::default());
     }
     let Some(active) = work.table(name).await? else {
-        return feature::forget_dropped(work).await;
+        feature::forget_dropped(work).await?;
+        return Ok(DroppedTable::default());
     };
     feature::forget_dropped(work).await?;
     table_names::follow(work, &active.id).await?;
     let active = work.existing_table(&active.id.sql()).await?;
+    let dropped = match &active.archive_table {
+        Some(archive_table) => rows(work, &active, archive_table).await?,
+        None => DroppedTable::default(),
+    };
     register::remove(work, &active.id).await?;
     let tables: Vec<_> = std::iter::once(active.id.sql())
         .chain(
@@ -29,7 +44,37 @@ pub(crate) async fn both(work: &Work, name: &str) -> Result<(), DbErr> {
         .collect();
     work.run(&format!("DROP TABLE {}", tables.join(", ")))
         .await?;
-    feature::changed(work, &active.id).await
+    feature::changed(work, &active.id).await?;
+    Ok(dropped)
+}
+
+/// The archived rows of a table.
+async fn rows(
+    work: &Work,
+    active: &Table,
+    archive_table: &ArchiveTable,
+) -> Result<DroppedTable, DbErr> {
+    let name = archive_table.id.sql();
+    // Race: a row that is archived after the count would be dropped and not counted.
+    work.run(&format!(
+        "LOCK TABLE {}, {name} IN ACCESS EXCLUSIVE MODE",
+        active.id.sql()
+    ))
+    .await?;
+    // Both tables are dropped, so row-level security need not be forced again.
+    work.unforce(&name).await?;
+    let sql = format!(
+        "SELECT pg_catalog.count(*) AS archived_rows, pg_catalog.count(DISTINCT t.{}) AS archivals FROM {name} AS t",
+        quote(&archive_table.archival_id)
+    );
+    let counts = work.row(&sql, []).await?;
+    let count = |column: &str| -> Result<u64, DbErr> {
+        Ok(counts.try_get::<i64>("", column)?.unsigned_abs())
+    };
+    Ok(DroppedTable {
+        archived_rows: count("archived_rows")?,
+        archivals: count("archivals")?,
+    })
 }
 
 /// Drops the archive table of the table called `name`, if it has one, and only if it is empty.

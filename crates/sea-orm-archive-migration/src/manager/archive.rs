@@ -8,7 +8,7 @@ use sea_orm_migration::{
 };
 
 use crate::{
-    ArchivedTable, ContextSettings, ExistingTable,
+    ArchivedTable, ContextSettings, DroppedTable, ExistingTable,
     archive_table::{remove, verbs},
     context, install,
     work::Work,
@@ -193,7 +193,10 @@ pub trait ArchiveSchema {
     /// [`create_archived_table`](Self::create_archived_table).
     ///
     /// In the database: one DROP TABLE for both, without CASCADE. Nothing happens where there is no
-    /// such table. Its archival records stay.
+    /// such table. Its archival records stay: a restore of an archival that had rows of other tables too brings those back, and counts
+    /// the others in `Restored::missing`.
+    ///
+    /// Returns how many archived rows were dropped, and how many archivals they belong to.
     ///
     /// # Errors
     ///
@@ -210,7 +213,7 @@ pub trait ArchiveSchema {
     fn drop_archived_table(
         &self,
         table: impl IntoTableRef,
-    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+    ) -> impl Future<Output = Result<DroppedTable, DbErr>> + Send;
 
     /// Gives an existing table an archive table, and registers them.
     ///
@@ -414,7 +417,7 @@ impl ArchiveSchema for SchemaManager<'_> {
     fn drop_archived_table(
         &self,
         table: impl IntoTableRef,
-    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+    ) -> impl Future<Output = Result<DroppedTable, DbErr>> + Send {
         Work::on(self, table.into_table_ref(), async |work, name| {
             remove::both(work, name).await
         })

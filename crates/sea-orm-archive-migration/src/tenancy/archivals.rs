@@ -45,7 +45,7 @@ pub(crate) async fn attribute(work: &Work, tables: &[(Table, String)]) -> Result
     let wanted = format!(
         "SELECT a.id, a.tenant, pg_catalog.min(r.tenant)
          FROM archive.archival AS a JOIN ({}) AS r (id, tenant) ON r.id = a.id
-         WHERE a.tenant = '' AND a.restored_at IS NULL
+         WHERE a.tenant = '' AND a.restored_at IS NULL AND a.purged_at IS NULL
          GROUP BY a.id HAVING pg_catalog.min(r.tenant) = pg_catalog.max(r.tenant)",
         rows.join(" UNION ALL ")
     );

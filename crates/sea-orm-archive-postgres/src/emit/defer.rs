@@ -73,7 +73,7 @@ pub fn rows(
     let names: BTreeSet<_> = written(moved).chain(key).collect();
     format!(
         "WITH waiting AS MATERIALIZED (SELECT {}, p.{parent_tag} AS {TAG} FROM {table} AS t JOIN {} AS p ON {} \
-         JOIN archive.archival AS a ON a.id OPERATOR(pg_catalog.=) p.{parent_tag} AND a.restored_at IS NULL AND {} \
+         JOIN archive.archival AS a ON a.id OPERATOR(pg_catalog.=) p.{parent_tag} AND a.restored_at IS NULL AND a.purged_at IS NULL AND {} \
          WHERE p.{parent_tag} OPERATOR(pg_catalog.=) ANY ($2) AND {} FOR NO KEY UPDATE OF t), \
          given AS (UPDATE {table} AS t SET {tag} = {given} FROM waiting AS w WHERE {} RETURNING {given} AS archival, {} AS done) \
          SELECT g.archival, pg_catalog.count(*) AS rows FROM given AS g WHERE {} GROUP BY g.archival ORDER BY g.archival",

@@ -4,7 +4,7 @@ use super::freshness::unchanged;
 use super::tree::{Roots, claims, found, roots, unless_moved, with};
 use super::{Kind, Step};
 use crate::catalog::ForeignKey;
-use crate::ident::{joined, literal, object};
+use crate::ident::{joined, literal, object, quote, same_key};
 use crate::model::Plan;
 
 /// One statement that returns an `ArchivePreview` as JSON.
@@ -42,6 +42,17 @@ fn statement(plan: &Plan) -> String {
         ("blockers".to_owned(), array(blocked)),
         ("detached".to_owned(), array(detached)),
     ]);
+    select(plan, &body)
+}
+
+/// One statement that returns the rows that have the key of an archived row, as a JSON array of `ArchivedKeys`. Unlike the preview,
+/// it reads the archive tables.
+pub fn archived_keys(plan: &Plan) -> Step {
+    let tables = (0..plan.nodes.len()).map(|n| archived_keys_of(plan, n));
+    Step::new(Kind::Once, select(plan, &array(tables)))
+}
+
+fn select(plan: &Plan, body: &str) -> String {
     with(
         std::iter::once(roots(plan, Roots::Many)).chain(claims(plan, 0..plan.nodes.len())),
         &format!("SELECT {body} WHERE {}", unchanged(&plan.freshness)),
@@ -62,6 +73,28 @@ fn linked(plan: &Plan, key: &ForeignKey, node: usize, moved_as: Option<usize>) -
         ("constraint".to_owned(), literal(&key.name)),
         ("rows".to_owned(), count),
     ])
+}
+
+/// How many rows of a node have the key of an archived row, and the archivals of those. At most 100 of them.
+fn archived_keys_of(plan: &Plan, n: usize) -> String {
+    let moved = &plan.nodes[n].moved;
+    let archival_id = quote(&moved.archive_table.archival_id);
+    let body = object(&[
+        ("table".to_owned(), literal(&moved.table.id.to_string())),
+        ("rows".to_owned(), "pg_catalog.count(*)".to_owned()),
+        (
+            "archivals".to_owned(),
+            format!(
+                "pg_catalog.to_jsonb((coalesce(pg_catalog.array_agg(DISTINCT d.{archival_id}), '{{}}'))[1:100])"
+            ),
+        ),
+    ]);
+    format!(
+        "(SELECT {body} FROM {} AS t JOIN {} AS d ON {})",
+        found(plan, n),
+        moved.archive_table.id.sql(),
+        same_key(&moved.table.key, "t", "d"),
+    )
 }
 
 fn array(items: impl Iterator<Item = String>) -> String {

@@ -139,7 +139,7 @@ pub(super) fn written(moved: &Moved) -> impl Iterator<Item = &str> {
         .map(|c| c.name.as_str())
 }
 
-fn taken(n: usize, moved: &Moved) -> String {
+pub(super) fn taken(n: usize, moved: &Moved) -> String {
     format!(
         "taken_{n} AS (DELETE FROM {} AS t USING target AS g WHERE t.{} = g.id RETURNING {})",
         moved.archive_table.id.sql(),
@@ -190,7 +190,7 @@ fn guards(plan: &RestorePlan) -> Vec<String> {
 
 /// Raises if the archival contains rows of another tenant: a role inserted them with plain SQL, and only a role that sees the rows
 /// of every tenant would restore them. An archival without a tenant is from before tenancy and may hold rows of several.
-fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
+pub(super) fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
     let tables = plan.tables.iter().enumerate();
     tables.filter_map(|(n, moved)| {
         let table = &moved.table.id;

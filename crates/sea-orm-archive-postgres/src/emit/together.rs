@@ -15,7 +15,7 @@ pub fn needed(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTabl
         "SELECT DISTINCT s.id AS archival, a.id AS needed, a.tables[1]::oid::bigint AS root \
          FROM archive.archival AS s JOIN {} AS t ON t.{} OPERATOR(pg_catalog.=) s.id JOIN {} AS p ON {} \
          JOIN archive.archival AS a ON a.id OPERATOR(pg_catalog.=) p.{} AND a.id OPERATOR(pg_catalog.<>) s.id \
-         AND a.restored_at IS NULL AND a.tenant IS NOT DISTINCT FROM s.tenant \
+         AND a.restored_at IS NULL AND a.purged_at IS NULL AND a.tenant IS NOT DISTINCT FROM s.tenant \
          WHERE s.id OPERATOR(pg_catalog.=) ANY ($1) AND {} AND {}",
         moved.archive_table.id.sql(),
         quote(&moved.archive_table.archival_id),

@@ -1,11 +1,12 @@
 //! Runs an archive, and retries it while that can help.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 use tracing::Instrument;
 
-use super::explain::{actor_type, duplicate_key, hidden_child, is_blocked, refused_cut};
+use super::explain::{actor_type, duplicate_key, hidden_child, is_blocked, refused_cut, too_many};
 use super::request::Request;
 use crate::archival::{self, Model as Archival};
 use crate::entity::Archivable;
@@ -14,7 +15,7 @@ use crate::error::{
 };
 use crate::exec::{ATTEMPTS, Executor, ask, ask_here, back_off, begin, check_backend};
 use crate::planned::{ArchiveSteps, Planned, planned, replanned};
-use crate::report::{ArchivePreview, Blocker};
+use crate::report::{ArchivePreview, ArchivedKeys, Blocker};
 
 /// How often the rows that block an archive are searched for, before the cause is assumed to be rows that row-level
 /// security hides.
@@ -74,7 +75,13 @@ where
                 // Race: the rows that blocked have been deleted or moved since.
                 back_off(attempt).await;
             } else {
-                return Err(duplicate_key(&plan, actor_type(&plan, error)));
+                let mut error = duplicate_key(&plan, too_many(&plan, actor_type(&plan, error)));
+                if let Error::Conflict(ConflictError::DuplicateKey { archivals, .. }) = &mut error {
+                    // A role that archives need not have the right to read the archive tables.
+                    let keys = archived_keys(db, request, &plan).await.unwrap_or_default();
+                    *archivals = all_archivals(&keys);
+                }
+                return Err(error);
             }
         }
     };
@@ -118,8 +125,12 @@ where
     check_backend(db)?;
     let mut plan = planned::<E>(db).await?;
     let mut counted = counted(db, request, &mut plan).await?;
-    let is_movable =
-        |preview: &&mut ArchivePreview| preview.roots > 0 && preview.blockers.is_empty();
+    if let Some(preview) = &mut counted {
+        preview.archived_keys = archived_keys(db, request, &plan).await?;
+    }
+    let is_movable = |preview: &&mut ArchivePreview| {
+        preview.roots > 0 && preview.blockers.is_empty() && preview.archived_keys.is_empty()
+    };
     let must_try = plan.one.proof.is_some()
         || !plan.plan.triggers().is_empty()
         || plan.plan.detached.iter().any(|child| child.is_constrained);
@@ -135,7 +146,7 @@ where
                     let blocker = blocker_of_cut(refused, preview.clone());
                     preview.blockers.push(blocker);
                 }
-                None => return Err(duplicate_key(&plan, error)),
+                None => return Err(duplicate_key(&plan, too_many(&plan, error))),
             }
         }
     }
@@ -178,6 +189,29 @@ where
     preview.blockers.retain(|blocker| blocker.rows > 0);
     preview.detached.retain(|detachment| detachment.rows > 0);
     Ok(Some(preview))
+}
+
+/// The rows that have the key of an archived row.
+async fn archived_keys<E, C>(
+    db: &C,
+    request: &Request<E>,
+    plan: &Planned,
+) -> Result<Vec<ArchivedKeys>, Error>
+where
+    E: Archivable,
+    C: Executor,
+{
+    let answer = ask(db, &request.call(&plan.plan, &plan.archived_keys, false)).await?;
+    let answer = answer.filter(|answer| !answer.is_null());
+    let answer = answer.unwrap_or_else(|| Json::Array(Vec::new()));
+    let mut keys: Vec<ArchivedKeys> = serde_json::from_value(answer).map_err(unexpected_answer)?;
+    keys.retain(|keys| keys.rows > 0);
+    Ok(keys)
+}
+
+fn all_archivals(keys: &[ArchivedKeys]) -> Vec<i64> {
+    let archivals = keys.iter().flat_map(|keys| &keys.archivals).copied();
+    archivals.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 async fn blockers<E, C>(db: &C, request: &Request<E>) -> Result<Vec<Blocker>, Error>

@@ -61,6 +61,20 @@ pub(super) fn actor_type(planned: &Planned, error: Error) -> Error {
     }
 }
 
+/// The error for more roots than the answer can hold.
+pub(super) fn too_many(planned: &Planned, error: Error) -> Error {
+    match &error {
+        Error::Database(source) if error::code(&error) == Some(sqlstate::TOO_MANY_ROOTS) => {
+            let rows = postgres(source).and_then(|e| e.message().parse().ok());
+            Error::Refused(RefusedError::TooManyRows {
+                table: planned.plan.root().table.id.to_string(),
+                rows: rows.unwrap_or_default(),
+            })
+        }
+        _ => error,
+    }
+}
+
 /// The error for an active row whose key exists in the archive table already; nothing else is unique there.
 pub(super) fn duplicate_key(planned: &Planned, error: Error) -> Error {
     let Error::Database(source) = &error else {
@@ -78,6 +92,7 @@ pub(super) fn duplicate_key(planned: &Planned, error: Error) -> Error {
                 .unwrap_or_else(|| e.message())
                 .trim_end_matches('.')
                 .to_owned(),
+            archivals: Vec::new(),
         }),
         None => error,
     }

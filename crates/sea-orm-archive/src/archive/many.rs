@@ -25,7 +25,7 @@ pub struct ArchiveMany<E: Archivable> {
 impl<E: Archivable> ArchiveMany<E> {
     pub(crate) fn new() -> Self {
         Self {
-            request: Request::new(),
+            request: Request::many(),
         }
     }
 

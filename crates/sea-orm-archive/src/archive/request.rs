@@ -8,6 +8,7 @@ use sea_orm_archive_postgres::catalog::Form;
 use sea_orm_archive_postgres::emit::resolved;
 use sea_orm_archive_postgres::ident::{exact, object, quote};
 use sea_orm_archive_postgres::model::Plan;
+use sea_orm_archive_postgres::sqlstate::TOO_MANY_ROOTS;
 use serde_json::Value as Json;
 
 use crate::entity::Archivable;
@@ -25,7 +26,15 @@ pub(super) struct Request<E: Archivable> {
     pub by: Option<String>,
     pub reason: Option<String>,
     pub metadata: Option<Json>,
+    /// There may be any number of roots.
+    pub many: bool,
 }
+
+/// The most bytes of one answer. PostgreSQL builds no jsonb array above 268,435,455 bytes.
+const MOST_BYTES: usize = 250_000_000;
+
+/// The bytes of an archival record in an answer, without the texts of the caller, the key and the names of the tables.
+const RECORD_BYTES: usize = 340;
 
 impl<E: Archivable> Request<E> {
     pub fn new() -> Self {
@@ -41,7 +50,33 @@ impl<E: Archivable> Request<E> {
             by: None,
             reason: None,
             metadata: None,
+            many: false,
         }
+    }
+
+    pub fn many() -> Self {
+        Self {
+            many: true,
+            ..Self::new()
+        }
+    }
+
+    /// The condition that one answer can hold the records of all roots `k`. It is checked before anything moves.
+    fn fits(&self, plan: &Plan, key: &str) -> String {
+        let metadata = self.metadata.as_ref().map(|json| json.to_string().len());
+        let texts = [&self.by, &self.reason]
+            .into_iter()
+            .flatten()
+            .map(String::len);
+        let tables = plan
+            .nodes
+            .iter()
+            .map(|node| node.moved.table.id.to_string().len() + 16);
+        let each = RECORD_BYTES + texts.chain(metadata).chain(tables).sum::<usize>();
+        format!(
+            " AND CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.*) {each} OPERATOR(pg_catalog.+) pg_catalog.sum(pg_catalog.pg_column_size({key})) \
+             OPERATOR(pg_catalog.<=) {MOST_BYTES} THEN true ELSE archive.stop('{TOO_MANY_ROOTS}', pg_catalog.count(*)::pg_catalog.text) END"
+        )
     }
 
     /// The call of `archive.run` for these roots.
@@ -71,10 +106,14 @@ impl<E: Archivable> Request<E> {
         let reason = sql.bind(self.reason.clone());
         let metadata = sql.bind(self.metadata.clone());
         let key = key_of_root::<E>(plan);
+        let fits = match lock && self.many {
+            true => self.fits(plan, &key),
+            false => String::new(),
+        };
         let args = format!(
             "SELECT pg_catalog.jsonb_build_object(\
              'roots', pg_catalog.jsonb_agg({key}), 'by', {by}::pg_catalog.text, 'reason', {reason}::pg_catalog.text, 'metadata', {metadata}::pg_catalog.jsonb) \
-             FROM ({roots}) AS k HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 AND {}",
+             FROM ({roots}) AS k HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 AND {}{fits}",
             resolved(&plan.freshness)
         );
         match &archive.proof {

@@ -32,7 +32,8 @@ pub enum ConflictError {
     /// The archive table has a row with the key of an active one: a new row was inserted with the key of an
     /// archived one.
     #[error(
-        "{table} cannot be archived: {detail} ({constraint}). An archived row has that key; give the active row another one, or restore or delete the archived one"
+        "{table} cannot be archived: {detail} ({constraint}). An archived row has that key{}; give the active row another one, or purge the archived one with archival::Entity::purge_by_id(..), which deletes everything of that archival",
+        in_archivals(.archivals)
     )]
     DuplicateKey {
         /// The table of the root.
@@ -41,6 +42,9 @@ pub enum ConflictError {
         constraint: String,
         /// What the database reports: the key and its values.
         detail: String,
+        /// The archivals of the archived rows, at most 100 for each table. Empty where another transaction restored or purged
+        /// them meanwhile.
+        archivals: Vec<i64>,
     },
 
     /// Rows of a relation that is not declared cascade or detach refer to the tree.
@@ -174,4 +178,14 @@ pub enum ConflictError {
         /// What the database reports: the row, the identity and the time.
         detail: String,
     },
+}
+
+/// `, in archival 7`; nothing where there is none.
+fn in_archivals(archivals: &[i64]) -> String {
+    let archivals: Vec<_> = archivals.iter().map(i64::to_string).collect();
+    match archivals.len() {
+        0 => String::new(),
+        1 => format!(", in archival {}", archivals[0]),
+        _ => format!(", in the archivals {}", archivals.join(", ")),
+    }
 }

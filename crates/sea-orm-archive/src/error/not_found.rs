@@ -60,7 +60,7 @@ pub enum NotFoundError {
 
     /// An archival that can be restored.
     #[error(
-        "archival {archival} cannot be restored: it was restored before, does not exist, or belongs to a table that this role may not read"
+        "archival {archival} is not archived: it was restored or purged before, does not exist, or belongs to a table that this role may not read"
     )]
     Archival {
         /// The id.

@@ -68,6 +68,28 @@ pub enum RefusedError {
         detail: String,
     },
 
+    /// More rows than one call can archive: its answer contains an archival record of each.
+    #[error(
+        "{rows} rows of {table} are too many for one call, whose answer has a record with the key, reason and metadata of each: archive \
+         fewer in a call, for example with `.filter(Column::Id.lt(..))`"
+    )]
+    TooManyRows {
+        /// The table of the roots.
+        table: String,
+        /// How many rows the filter found.
+        rows: u64,
+    },
+
+    /// More values than one statement of PostgreSQL's protocol can have.
+    #[error(
+        "the call binds {values} values, and a statement of PostgreSQL takes 65535: pass a list as one array, with \
+         `Expr::col(Column::Id).eq(PgFunc::any(ids))` instead of `Column::Id.is_in(ids)`, or call it several times"
+    )]
+    TooManyValues {
+        /// How many values there are.
+        values: usize,
+    },
+
     /// A text of a context with a zero byte, which PostgreSQL cannot store.
     #[error("the {field} of the context contains a zero byte: remove it")]
     ZeroByte {

@@ -75,6 +75,11 @@ fn every_error() -> Vec<(Error, ErrorKind, u16)> {
             table: table(),
             detail: text(),
         },
+        RefusedError::TooManyRows {
+            table: table(),
+            rows: 7,
+        },
+        RefusedError::TooManyValues { values: 70_000 },
         RefusedError::ZeroByte { field: "actor" },
     ];
     let conflict = [
@@ -91,6 +96,7 @@ fn every_error() -> Vec<(Error, ErrorKind, u16)> {
             table: table(),
             constraint: text(),
             detail: text(),
+            archivals: vec![7],
         },
         ConflictError::Blocked {
             table: table(),

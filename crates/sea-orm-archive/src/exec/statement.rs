@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, Value}
 use serde_json::Value as Json;
 
 use super::{Executor, begin};
-use crate::error::{Error, SetupError};
+use crate::error::{Error, RefusedError, SetupError};
 
 /// SQL with its bound values.
 pub(crate) struct Sql {
@@ -45,6 +45,16 @@ pub(crate) fn check_backend<C: ConnectionTrait>(db: &C) -> Result<(), Error> {
     }
 }
 
+/// The most values of one statement: the protocol counts them in 16 bits.
+const MOST_VALUES: usize = 65_535;
+
+fn check_values(sql: &Sql) -> Result<(), Error> {
+    match sql.values.len() {
+        values if values > MOST_VALUES => Err(RefusedError::TooManyValues { values }.into()),
+        _ => Ok(()),
+    }
+}
+
 /// Runs one statement that returns one JSON value in the column `result`. An error undoes the statement and leaves a
 /// transaction of the caller usable.
 pub(crate) async fn ask(db: &impl Executor, sql: &Sql) -> Result<Option<Json>, Error> {
@@ -58,6 +68,7 @@ pub(crate) async fn ask(db: &impl Executor, sql: &Sql) -> Result<Option<Json>, E
 
 /// The same without a savepoint: an error aborts the transaction `db`.
 pub(crate) async fn ask_here<C: ConnectionTrait>(db: &C, sql: &Sql) -> Result<Option<Json>, Error> {
+    check_values(sql)?;
     let statement =
         Statement::from_sql_and_values(DbBackend::Postgres, &sql.text, sql.values.clone());
     match db.query_one_raw(statement).await? {

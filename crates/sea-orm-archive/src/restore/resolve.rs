@@ -158,7 +158,7 @@ async fn check<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Error
 ///
 /// Race: two restores of one archival, or a restore and another one that defers rows to this archival. The second waits
 /// for this lock.
-pub(super) async fn claim<T: ConnectionTrait>(db: &T, archival: i64) -> Result<bool, Error> {
+pub(crate) async fn claim<T: ConnectionTrait>(db: &T, archival: i64) -> Result<bool, Error> {
     let lock = "SELECT pg_catalog.to_jsonb(archive.claim_archival($1)) AS result";
     let lock = Sql {
         text: lock.to_owned(),

@@ -43,7 +43,7 @@ impl Target {
     pub fn archival(id: i64, by: Option<String>) -> Self {
         Self {
             find:
-                "SELECT a.id FROM archive.archival AS a WHERE a.id = $1 AND a.restored_at IS NULL"
+                "SELECT a.id FROM archive.archival AS a WHERE a.id = $1 AND a.restored_at IS NULL AND a.purged_at IS NULL"
                     .to_owned(),
             root: None,
             values: vec![id.into()],
@@ -66,7 +66,7 @@ impl Target {
         Self {
             find: format!(
                 "SELECT a.id FROM ({row}) AS d JOIN archive.archival AS a ON a.id = d.{} \
-                 WHERE a.restored_at IS NULL AND {}",
+                 WHERE a.restored_at IS NULL AND a.purged_at IS NULL AND {}",
                 quote(&E::declaration().added.archival_id),
                 is_root_row::<E>("a", "d", &key_object(key_columns, "d")),
             ),

@@ -47,7 +47,7 @@ where
     let text = format!(
         "SELECT pg_catalog.jsonb_build_object('active', EXISTS ({active}), 'archived', (\
          SELECT pg_catalog.jsonb_build_object('archival', d.{archival_id}, 'root_table', a.root_table, 'root_key', a.root_key, \
-         'open', a.restored_at IS NULL, 'is_root', {}) \
+         'open', a.restored_at IS NULL AND a.purged_at IS NULL, 'is_root', {}) \
          FROM ({archived}) AS d LEFT JOIN archive.archival AS a ON a.id = d.{archival_id})) AS result",
         is_root_row::<E>("a", "d", &key_object(&planned.plan.root().table.key, "d")),
     );

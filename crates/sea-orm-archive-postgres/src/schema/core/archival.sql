@@ -278,7 +278,7 @@ RETURN pg_catalog.jsonb_build_object(
     'archived_at', pg_catalog.timezone('UTC', (record).archived_at), 'archived_by', (record).archived_by,
     'reason', (record).reason, 'metadata', (record).metadata::text, 'row_counts', (record).row_counts::text,
     'restored_at', pg_catalog.timezone('UTC', (record).restored_at), 'restored_by', (record).restored_by,
-    'tenant', (record).tenant);
+    'purged_at', pg_catalog.timezone('UTC', (record).purged_at), 'purged_by', (record).purged_by, 'tenant', (record).tenant);
 
 -- Whether two keys have other columns and the same values: columns of the primary key were renamed. The columns of both have the
 -- same values.
@@ -297,7 +297,7 @@ DECLARE
     claimed archive.archival;
     allowed boolean;
 BEGIN
-    SELECT a.* INTO claimed FROM archive.archival AS a WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant) FOR UPDATE;
+    SELECT a.* INTO claimed FROM archive.archival AS a WHERE a.id = archival AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant) FOR UPDATE;
     IF FOUND THEN
         allowed := archive.require_rights(claimed.tables, true) AND archive.follow_links(archival);
     END IF;
@@ -324,7 +324,7 @@ DECLARE
 BEGIN
     -- One query for the mark and for the catalog, since most restores have few rows.
     UPDATE archive.archival AS a SET restored_at = clock_timestamp(), restored_by = by
-    WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant)
+    WHERE a.id = archival AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant)
     RETURNING a.tenant, a.tables, archive.record_json(a) AS record,
         (SELECT count(*) FROM pg_class AS c WHERE c.oid = ANY (a.tables::oid[])) AS existing,
         (SELECT CASE WHEN bool_and(archive.may_move(role, r.active, r.archive_table, true)) THEN bool_or(c.relrowsecurity) END
@@ -356,29 +356,19 @@ BEGIN
 END
 $$;
 
--- Marks the archival as restored after its rows are back (the caller evaluates it last), and returns its record in the form
--- of archive.record_json(). Raises if an archive table with row-level security still holds a row of the archival: a policy
--- may have hidden that row from the role, which then did not move it.
+-- Raises if an archive table with row-level security still holds a row of the archival, whose rows the caller has moved or deleted:
+-- a policy may have hidden that row from the role.
 --
 -- A row of another tenant does not belong to this archival, whatever its archival id: a role can insert such a row, and the
 -- restore leaves it in the archive table. The tenant '' marks an archival from before tenancy, which may hold rows of every
 -- tenant.
---
--- Race: the archival is locked, so no other restore defers a row to it after this check.
-CREATE OR REPLACE FUNCTION archive.finish_restore(archival bigint, by text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION archive.require_none_left(moved archive.archival) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    finished archive.archival;
-    held     record;
-    remains  boolean;
-    allowed  boolean;
+    held    record;
+    remains boolean;
+    allowed boolean;
 BEGIN
-    UPDATE archive.archival AS a SET restored_at = clock_timestamp(), restored_by = by
-    WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant) RETURNING a.* INTO finished;
-    IF NOT FOUND THEN
-        RETURN NULL;
-    END IF;
-    allowed := archive.require_rights(finished.tables, true);
     FOR held IN
         SELECT r.archive_table, concat(n.nspname, '.', c.relname) AS name, r.archival_id_column, o.tenant_column, o.tenant_type,
                has_table_privilege(c.oid, 'SELECT') AND (NOT row_security_active(c.oid)
@@ -394,26 +384,68 @@ BEGIN
             JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.wanted_column AND NOT a.attisdropped
             WHERE s.relation = c.oid LIMIT 1
         ) AS o ON true
-        WHERE r.active::oid = ANY (finished.tables::oid[])
-        ORDER BY array_position(finished.tables::oid[], r.active::oid)
+        WHERE r.active::oid = ANY (moved.tables::oid[])
+        ORDER BY array_position(moved.tables::oid[], r.active::oid)
     LOOP
         allowed := archive.require_trusted(held.archive_table);
         IF NOT held.is_seen THEN
             RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
                 'row-level security may leave rows of archival %s in %s, and hide them from the owner of the schema archive: give the role %I SELECT on that table and BYPASSRLS',
-                archival, held.name, current_user);
+                moved.id, held.name, current_user);
         END IF;
         EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE t.%I = $1%s)', held.archive_table, held.archival_id_column,
                 -- NULL does not count as another tenant.
                 CASE WHEN held.tenant_column IS NOT NULL
                      THEN format(' AND (t.%I IS NULL OR %s = $2 OR $2 = '''')', held.tenant_column, archive.tenant_text('t', held.tenant_column, held.tenant_type)) END)
-            INTO remains USING archival, finished.tenant;
+            INTO remains USING moved.id, moved.tenant;
         IF remains THEN
             RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
-                'archival %s still has rows in %s that row-level security hides from the role %I, so nothing was restored: let its policies show the role every row of the archival and let the role delete it, or restore with a role that may',
-                archival, held.name, archive.acting_role());
+                'archival %s still has rows in %s that row-level security hides from the role %I, so nothing was moved: let its policies show the role every row of the archival and let the role delete it, or use a role that may',
+                moved.id, held.name, archive.acting_role());
         END IF;
     END LOOP;
+    RETURN true;
+END
+$$;
+
+-- Marks the archival as restored after its rows are back (the caller evaluates it last), and returns its record in the form
+-- of archive.record_json().
+--
+-- Race: the archival is locked, so no other restore defers a row to it after this check.
+CREATE OR REPLACE FUNCTION archive.finish_restore(archival bigint, by text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    finished archive.archival;
+    allowed  boolean;
+BEGIN
+    UPDATE archive.archival AS a SET restored_at = clock_timestamp(), restored_by = by
+    WHERE a.id = archival AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant) RETURNING a.* INTO finished;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    allowed := archive.require_rights(finished.tables, true) AND archive.require_none_left(finished);
     RETURN archive.record_json(finished);
+END
+$$;
+
+-- Marks the archival as purged after its rows were deleted from their archive tables, deletes its detached links, and returns its
+-- record in the form of archive.record_json().
+--
+-- Race: the caller has locked the archival with archive.claim_archival() before it deleted the rows, so no restore moves them,
+-- and none defers a row to it.
+CREATE OR REPLACE FUNCTION archive.finish_purge(archival bigint, by text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    purged  archive.archival;
+    allowed boolean;
+BEGIN
+    UPDATE archive.archival AS a SET purged_at = clock_timestamp(), purged_by = by
+    WHERE a.id = archival AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant) RETURNING a.* INTO purged;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    allowed := archive.require_rights(purged.tables, true) AND archive.require_none_left(purged);
+    DELETE FROM archive.detached_link AS l WHERE l.archival_id = purged.id AND l.tenant IS NOT DISTINCT FROM purged.tenant;
+    RETURN archive.record_json(purged);
 END
 $$;

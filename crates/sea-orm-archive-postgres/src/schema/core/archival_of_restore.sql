@@ -21,4 +21,4 @@ SELECT pg_catalog.jsonb_build_object(
         JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) l.child JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     )
 ) AS record
-FROM archive.archival AS a WHERE a.id = $1 AND a.restored_at IS NULL
+FROM archive.archival AS a WHERE a.id = $1 AND a.restored_at IS NULL AND a.purged_at IS NULL

@@ -15,8 +15,8 @@ BEGIN
         UPDATE archive.archival AS a
         SET tables = CASE WHEN waiting::oid = ANY (a.tables::oid[]) THEN a.tables ELSE a.tables || waiting END
         FROM archive.archival AS s
-        WHERE a.id = ANY (others) AND a.restored_at IS NULL AND archive.acts_for(a.tenant)
-          AND s.id = archival AND s.restored_at IS NULL AND waiting::oid = ANY (s.tables::oid[])
+        WHERE a.id = ANY (others) AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant)
+          AND s.id = archival AND s.restored_at IS NULL AND s.purged_at IS NULL AND waiting::oid = ANY (s.tables::oid[])
           AND a.tenant IS NOT DISTINCT FROM s.tenant
         RETURNING a.*
     LOOP
@@ -144,14 +144,14 @@ DECLARE
     held  archive.archival;
     other archive.archival;
 BEGIN
-    SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant);
+    SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant);
     IF NOT FOUND THEN
         RETURN;
     END IF;
     PERFORM archive.require_rights(held.tables, true);
     FOR other IN
         SELECT a.* FROM archive.archival AS a
-        WHERE a.id = ANY (others) AND a.restored_at IS NULL AND a.tenant IS NOT DISTINCT FROM held.tenant
+        WHERE a.id = ANY (others) AND a.restored_at IS NULL AND a.purged_at IS NULL AND a.tenant IS NOT DISTINCT FROM held.tenant
     LOOP
         PERFORM archive.require_rights(other.tables, true);
         UPDATE archive.detached_link AS l SET archival_id = other.id
@@ -172,14 +172,14 @@ DECLARE
     held  archive.archival;
     other archive.archival;
 BEGIN
-    SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND a.restored_at IS NULL AND archive.acts_for(a.tenant);
+    SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant);
     IF NOT FOUND THEN
         RETURN false;
     END IF;
     PERFORM archive.require_rights(held.tables, true);
     FOR other IN
         SELECT a.* FROM archive.archival AS a
-        WHERE a.id = ANY (others) AND a.id <> held.id AND a.restored_at IS NULL AND a.tenant IS NOT DISTINCT FROM held.tenant ORDER BY a.id
+        WHERE a.id = ANY (others) AND a.id <> held.id AND a.restored_at IS NULL AND a.purged_at IS NULL AND a.tenant IS NOT DISTINCT FROM held.tenant ORDER BY a.id
     LOOP
         PERFORM archive.require_rights(other.tables, true);
         UPDATE archive.archival AS a

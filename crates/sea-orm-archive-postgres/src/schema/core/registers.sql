@@ -29,6 +29,8 @@ CREATE TABLE IF NOT EXISTS archive.archival (
     tenant      text                  -- of the rows; NULL where no table of the tree is under tenancy, '' from before it
 );
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS tenant text;
+ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purged_at timestamptz; -- its rows were deleted from the archive tables for good
+ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purged_by text;
 
 -- Which table has which archive table, and the names of the added columns.
 CREATE TABLE IF NOT EXISTS archive.archived_table (

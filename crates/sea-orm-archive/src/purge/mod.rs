@@ -1,0 +1,5 @@
+//! Purging: deletes archived rows for good.
+
+mod archival;
+
+pub use archival::PurgeArchival;

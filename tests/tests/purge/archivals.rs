@@ -1,0 +1,213 @@
+//! Purging an archival: its rows are deleted from the archive tables, and nothing else.
+
+use blog::{comment, post, tag};
+use sea_orm::TransactionTrait;
+use sea_orm_archive::archival;
+use sea_orm_archive::error::NotFoundError;
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_tests::race;
+use sea_orm_archive_tests::sql::{dumps, number, run};
+
+use crate::races::blog::{BOTH, OnDelete, blog};
+
+const TABLES: [&str; 10] = [
+    "posts",
+    "comments",
+    "likes",
+    "post_tags",
+    "tags",
+    "deleted_posts",
+    "deleted_comments",
+    "deleted_likes",
+    "deleted_post_tags",
+    "deleted_tags",
+];
+
+#[tokio::test]
+async fn purge_deletes_every_row_of_the_archival_and_nothing_else() {
+    for on_delete in BOTH {
+        let database = blog(on_delete).await;
+        let db = database.connect().await;
+        let other = post::Entity::archive_by_id(2).exec(&db).await.unwrap();
+        let before = dumps(&db, &TABLES).await;
+        run(&db, "insert into posts (id, title, slug, content, author_id) values (7, 'Seven', 'seven', '', 1); insert into comments (id, post_id, author_id, content) values (70, 7, 1, '')").await;
+        let archival = post::Entity::archive_by_id(7).exec(&db).await.unwrap();
+        let purged = archival::Entity::purge_by_id(archival.id)
+            .by("gdpr")
+            .exec(&db)
+            .await
+            .unwrap();
+        let rows = purged.rows.iter().filter(|(_, rows)| **rows > 0);
+        let rows: Vec<_> = rows.map(|(table, rows)| (table.as_str(), *rows)).collect();
+        assert_eq!(rows, [("public.comments", 1), ("public.posts", 1)]);
+        assert_eq!(purged.archival.purged_by.as_deref(), Some("gdpr"));
+        assert!(purged.archival.purged_at.is_some() && purged.archival.restored_at.is_none());
+        assert_eq!(purged.archival.rows(), archival.rows());
+        assert_eq!(dumps(&db, &TABLES).await, before);
+        other.restore(&db).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn archival_that_was_purged_is_neither_restored_nor_purged_again() {
+    let database = blog(OnDelete::Cascade).await;
+    let db = database.connect().await;
+    let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    archival.purge(&db).await.unwrap();
+    let gone = |error| matches!(error, Error::NotFound(NotFoundError::Archival { archival: id }) if id == archival.id);
+    assert!(gone(archival.restore(&db).await.unwrap_err()));
+    assert!(gone(archival.purge(&db).await.unwrap_err()));
+    let preview = archival::Entity::restore_by_id(archival.id)
+        .preview(&db)
+        .await;
+    assert!(gone(preview.unwrap_err()));
+    let error = post::Entity::restore_by_id(1).exec(&db).await.unwrap_err();
+    assert!(
+        matches!(error, Error::NotFound(NotFoundError::Row { .. })),
+        "{error}"
+    );
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from archive.archival where purged_at is not null"
+        )
+        .await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn archival_that_was_restored_is_not_purged() {
+    let database = blog(OnDelete::Cascade).await;
+    let db = database.connect().await;
+    let before = dumps(&db, &TABLES).await;
+    let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    archival.restore(&db).await.unwrap();
+    let error = archival.purge(&db).await.unwrap_err();
+    assert!(
+        matches!(error, Error::NotFound(NotFoundError::Archival { .. })),
+        "{error}"
+    );
+    assert_eq!(dumps(&db, &TABLES).await, before);
+}
+
+/// A row with two archived parents waits in the archival of the one that is restored last, and is purged with it.
+#[tokio::test]
+async fn row_that_waits_for_a_purged_parent_is_purged_with_it() {
+    let database = blog(OnDelete::Cascade).await;
+    let db = database.connect().await;
+    let (tag, post) = (
+        tag::Entity::archive_by_id(1).exec(&db).await.unwrap(),
+        post::Entity::archive_by_id(1).exec(&db).await.unwrap(),
+    );
+    let restored = tag.restore(&db).await.unwrap();
+    assert_eq!(restored.waiting.iter().map(|w| w.rows).sum::<u64>(), 1);
+    let purged = post.purge(&db).await.unwrap();
+    assert_eq!(purged.rows["public.post_tags"], 1);
+    assert_eq!(
+        number(&db, "select count(*) from deleted_post_tags").await,
+        0
+    );
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from post_tags where tag_id = 1 and post_id = 2"
+        )
+        .await,
+        1
+    );
+}
+
+/// The parent of an archived row was purged: the row is not restored without it.
+#[tokio::test]
+async fn row_below_a_purged_parent_is_a_conflict() {
+    let database = blog(OnDelete::Cascade).await;
+    let db = database.connect().await;
+    let comment = comment::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    let post = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    post.purge(&db).await.unwrap();
+    let preview = archival::Entity::restore_by_id(comment.id)
+        .preview(&db)
+        .await
+        .unwrap();
+    assert!(
+        matches!(
+            preview.conflicts.as_slice(),
+            [Conflict::MissingParent { archival: None, .. }]
+        ),
+        "{:?}",
+        preview.conflicts
+    );
+}
+
+#[tokio::test]
+async fn purge_in_a_transaction_of_the_caller_is_rolled_back_with_it() {
+    let database = blog(OnDelete::Cascade).await;
+    let db = database.connect().await;
+    let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    let before = dumps(&db, &TABLES).await;
+    let txn = db.begin().await.unwrap();
+    archival.purge(&txn).await.unwrap();
+    txn.rollback().await.unwrap();
+    assert_eq!(dumps(&db, &TABLES).await, before);
+    archival.restore(&db).await.unwrap();
+}
+
+/// Race: the second waits for the first, and finds nothing. No row is in neither table without a record of it.
+#[tokio::test]
+async fn restore_and_purge_of_one_archival_at_the_same_time() {
+    for purge_first in [true, false] {
+        let database = blog(OnDelete::Cascade).await;
+        let db = database.connect().await;
+        let before = dumps(&db, &TABLES).await;
+        let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+        let id = archival.id;
+        let error = if purge_first {
+            let (_, restored) = race! { database;
+                first holds |txn| archival::Entity::purge_by_id(id).exec(txn);
+                second waits for first |db| archival::Entity::restore_by_id(id).exec(db);
+                first commits;
+            };
+            assert_eq!(
+                number(&db, "select count(*) from posts where id = 1").await,
+                0
+            );
+            restored.unwrap_err()
+        } else {
+            let (_, purged) = race! { database;
+                first holds |txn| archival::Entity::restore_by_id(id).exec(txn);
+                second waits for first |db| archival::Entity::purge_by_id(id).exec(db);
+                first commits;
+            };
+            assert_eq!(dumps(&db, &TABLES).await, before);
+            purged.unwrap_err()
+        };
+        assert!(
+            matches!(error, Error::NotFound(NotFoundError::Archival { .. })),
+            "{error}"
+        );
+    }
+}
+
+/// Race: a restore that defers a row to the archival which is being purged waits, and then finds that its parent is missing.
+#[tokio::test]
+async fn row_is_not_deferred_to_an_archival_that_is_purged_at_the_same_time() {
+    let database = blog(OnDelete::Cascade).await;
+    let db = database.connect().await;
+    let (tag, post) = (
+        tag::Entity::archive_by_id(1).exec(&db).await.unwrap(),
+        post::Entity::archive_by_id(1).exec(&db).await.unwrap(),
+    );
+    let (tag, post) = (tag.id, post.id);
+    let (_, restored) = race! { database;
+        first holds |txn| archival::Entity::purge_by_id(post).exec(txn);
+        second waits for first |db| archival::Entity::restore_by_id(tag).exec(db);
+        first commits;
+    };
+    let error = restored.unwrap_err();
+    assert!(error.to_string().contains("is missing"), "{error}");
+    assert_eq!(
+        number(&db, "select count(*) from deleted_post_tags").await,
+        2
+    );
+}

@@ -1,0 +1,4 @@
+//! Archived rows that are deleted for good, and keys that are archived.
+
+mod archivals;
+mod keys;
