@@ -135,6 +135,27 @@ async fn lost_link(db: &DatabaseConnection, output: &mut Output) -> Result<(), E
     Ok(())
 }
 
+async fn archived_key(db: &DatabaseConnection, output: &mut Output) -> Result<(), Error> {
+    album_photo::Entity::archive_by_id((1, 1)).exec(db).await?;
+    let again = album_photo::ActiveModel {
+        album_id: Set(1),
+        photo_id: Set(1),
+    };
+    again.insert(db).await?;
+
+    match album::Entity::archive_by_id(1).exec(db).await {
+        Err(Error::Conflict(ConflictError::DuplicateKey { archivals, .. })) => {
+            for archival in archivals {
+                let purged = archival::Entity::purge_by_id(archival).exec(db).await?;
+                output.line(format!("purged {:?}", purged.rows));
+            }
+            album::Entity::archive_by_id(1).exec(db).await?;
+        }
+        other => drop(other?),
+    }
+    Ok(())
+}
+
 pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result<()> {
     crate::blog::fill(db).await?;
     post::Entity::archive_by_id(1).exec(db).await?;
@@ -152,5 +173,6 @@ pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result
     photos(db).await?;
     waiting(db, output).await?;
     lost_link(db, output).await?;
+    archived_key(db, output).await?;
     Ok(())
 }

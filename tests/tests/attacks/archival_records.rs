@@ -9,7 +9,7 @@ use sea_orm_archive::prelude::*;
 use crate::attacks::blog::{attempt, blog, number, run};
 
 /// The attacks of `tagger` on the record of an archived post, with a fragment of each error.
-const ATTEMPTS: [(&str, &str); 30] = [
+const ATTEMPTS: [(&str, &str); 32] = [
     ("select archive.claim_archival({id})", "may not restore this"),
     ("select archive.begin_restore({id}, 'me')", "may not restore this"),
     ("select archive.finish_restore({id}, 'me')", "may not restore this"),
@@ -100,6 +100,8 @@ const ATTEMPTS: [(&str, &str); 30] = [
     ("select * from archive.links_of({id})", "may not restore this"),
     ("select archive.forget_links({id}, 'comments', '{\"[1]\"}', '{post_id}', '{false}')", "may not restore this"),
     ("select archive.move_links({id}, 'comments', '{{id}}', '{\"[1]\"}', '{post_id}')", "may not restore this"),
+    ("select archive.join_archivals({id}, '{{id}}')", "may not restore this"),
+    ("select archive.finish_purge({id}, 'me')", "may not restore this"),
     ("select * from archive.detached_link", "permission denied"),
     ("delete from archive.detached_link", "permission denied"),
     ("insert into archive.detached_link values ({id}, 'comments', '[1]', 'post_id', '{}')", "permission denied"),
@@ -331,6 +333,8 @@ async fn role_that_may_not_read_archived_rows_reads_no_record_of_them() {
         "claim_archival({id})",
         "links_of({id})",
         "finish_restore({id}, 'me')",
+        "finish_purge({id}, 'me')",
+        "join_archivals({id}, '{7}')",
         "begin_restore({id}, 'me')",
     ];
     let calls = functions.map(|f| {
@@ -348,5 +352,5 @@ async fn role_that_may_not_read_archived_rows_reads_no_record_of_them() {
     }
     // Only SELECT was missing.
     run(&db, &grant("select", "archive_table").await).await;
-    attempt(&session, &calls[3]).await.unwrap();
+    attempt(&session, &calls[5]).await.unwrap();
 }

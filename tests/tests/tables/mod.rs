@@ -15,6 +15,7 @@ mod keys;
 mod links_and_triggers;
 mod names;
 mod orders;
+mod partitions;
 mod physical;
 mod refusals;
 mod restrictions_and_triggers;

@@ -1,7 +1,6 @@
 //! Calls that are too large for one statement or one answer.
 
 use sea_orm::ColumnTrait;
-use sea_orm::sea_query::{Expr, extension::postgres::PgFunc};
 use sea_orm_archive::error::RefusedError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::sql::{number, run};
@@ -27,9 +26,9 @@ async fn more_values_than_the_protocol_takes_are_refused_with_the_call_that_work
         matches!(error, Error::Refused(RefusedError::TooManyValues { values }) if values > 65_600),
         "{error}"
     );
-    assert!(error.to_string().contains("PgFunc::any"), "{error}");
+    assert!(error.to_string().contains("eq_any"), "{error}");
     assert_eq!(number(&db, "select count(*) from parents").await, 70_000);
-    let any = Expr::col(cascaded::parent::Column::Id).eq(PgFunc::any(ids));
+    let any = cascaded::parent::Column::Id.eq_any(ids);
     let archivals = many().filter(any).exec(&db).await.unwrap();
     assert_eq!(archivals.len(), 65_600);
 }

@@ -52,6 +52,11 @@ pub struct Table {
 }
 
 impl Table {
+    /// Whether its rows are in partitions.
+    pub fn is_partitioned(&self) -> bool {
+        self.kind == "p"
+    }
+
     /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)

@@ -150,7 +150,7 @@ pub(super) fn is_root(moved: &Moved, record: &str, row: &str) -> String {
         quote(&moved.archive_table.archival_id),
     );
     format!(
-        "{record}.tables[1]::oid OPERATOR(pg_catalog.=) {} AND ({record}.root_key OPERATOR(pg_catalog.=) {key} \
+        "{record}.tables[1]::pg_catalog.oid OPERATOR(pg_catalog.=) {} AND ({record}.root_key OPERATOR(pg_catalog.=) {key} \
          OR archive.is_renamed_key({record}.root_key, {key}) \
          OR (SELECT pg_catalog.count(*) FROM {table} AS one WHERE one.{tag} OPERATOR(pg_catalog.=) {record}.id) OPERATOR(pg_catalog.=) 1 \
             AND {row}.{tag} OPERATOR(pg_catalog.=) {record}.id)",

@@ -12,7 +12,7 @@ use crate::model::RestorePlan;
 pub fn needed(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) -> String {
     let moved = &plan.tables[link.table];
     format!(
-        "SELECT DISTINCT s.id AS archival, a.id AS needed, a.tables[1]::oid::bigint AS root \
+        "SELECT DISTINCT s.id AS archival, a.id AS needed, a.tables[1]::pg_catalog.oid::bigint AS root \
          FROM archive.archival AS s JOIN {} AS t ON t.{} OPERATOR(pg_catalog.=) s.id JOIN {} AS p ON {} \
          JOIN archive.archival AS a ON a.id OPERATOR(pg_catalog.=) p.{} AND a.id OPERATOR(pg_catalog.<>) s.id \
          AND a.restored_at IS NULL AND a.purged_at IS NULL AND a.tenant IS NOT DISTINCT FROM s.tenant \

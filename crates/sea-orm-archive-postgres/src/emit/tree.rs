@@ -32,7 +32,8 @@ pub(super) fn roots(plan: &Plan, which: Roots) -> String {
 
 /// The key of the one root, with `more` columns.
 ///
-/// PostgreSQL reads each value once and compares with it directly, without a join. A value of a type that is not built in is read
+/// PostgreSQL reads each value once and compares with it directly, without a join. Of a partitioned table it plans only the partition
+/// of the root, and locks no other: there the value is a constant expression, which needs a conversion that is immutable. A value of a type that is not built in is read
 /// from a record, by the input function of the type instead of a cast that a role may have defined.
 pub(super) fn one_root(plan: &Plan, more: &str) -> String {
     let root = "$1 OPERATOR(pg_catalog.->) 'roots' OPERATOR(pg_catalog.->) 0";
@@ -47,11 +48,12 @@ pub(super) fn one_root(plan: &Plan, more: &str) -> String {
         .iter()
         .map(|c| {
             let name = literal(&c.name);
-            let sql_type = type_name(&c.sql_type);
-            format!(
-                "(SELECT ({root} OPERATOR(pg_catalog.->>) {name})::{sql_type}) AS {}",
-                quote(&c.name)
-            )
+            let (sql_type, column) = (type_name(&c.sql_type), quote(&c.name));
+            let text = format!("({root} OPERATOR(pg_catalog.->>) {name})");
+            match plan.root().table.is_partitioned() {
+                true => format!("archive.exact_value({text}, NULL::{sql_type}) AS {column}"),
+                false => format!("(SELECT {text}::{sql_type}) AS {column}"),
+            }
         })
         .collect();
     format!(

@@ -83,7 +83,7 @@ pub enum RefusedError {
     /// More values than one statement of PostgreSQL's protocol can have.
     #[error(
         "the call binds {values} values, and a statement of PostgreSQL takes 65535: pass a list as one array, with \
-         `Expr::col(Column::Id).eq(PgFunc::any(ids))` instead of `Column::Id.is_in(ids)`, or call it several times"
+         `Column::Id.eq_any(ids)` instead of `Column::Id.is_in(ids)`, or call it several times"
     )]
     TooManyValues {
         /// How many values there are.

@@ -29,7 +29,12 @@ pub(super) async fn of<T: ConnectionTrait>(
     // The loop ends: each archival is inspected once.
     while let Some((root, archivals)) = next.pop_first() {
         if let (false, Some(first)) = (queries.contains_key(&root), archivals.first()) {
-            queries.insert(root, needs(db, *first).await?);
+            let needs = match needs(db, *first).await {
+                // An archival that cannot be restored itself brings no other one back.
+                Err(Error::Drift(_)) => Vec::new(),
+                needs => needs?,
+            };
+            queries.insert(root, needs);
         }
         for archival in &archivals {
             needed.entry(*archival).or_default();

@@ -1,8 +1,8 @@
--- Whether a whole, valid B-tree of the table $1 begins with the columns $2, in their order.
+-- Whether a whole, valid index of the table $1 begins with the columns $2, in their order. $3 are the access methods that count.
 SELECT EXISTS (
     SELECT FROM pg_index AS i
     JOIN pg_class AS c ON c.oid = i.indexrelid
-    JOIN pg_am AS m ON m.oid = c.relam AND m.amname = 'btree'
+    JOIN pg_am AS m ON m.oid = c.relam AND m.amname::text = ANY ($3)
     WHERE i.indrelid = $1::bigint::oid AND i.indisvalid AND i.indpred IS NULL
       AND $2 = (
           SELECT array_agg(a.attname::text ORDER BY k.ord)

@@ -43,6 +43,19 @@ BEGIN
 END
 $$;
 
+-- The reverse: the value of a text that archive.exact_text() wrote. It is IMMUTABLE, because no setting changes its result, so that
+-- the planner evaluates it and plans only the partition of the value.
+CREATE OR REPLACE FUNCTION archive.exact_value(exact text, type_of anyelement) RETURNS anyelement
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' AS $$
+DECLARE
+    result ALIAS FOR $0;
+BEGIN
+    result := exact;
+    RETURN result;
+END
+$$;
+
 -- SQL for the tenant of a row as text, in the form of archival records and entries. The owner of a type may define a cast
 -- to text, which would run as the caller, so the output function of such a type writes the text. A built-in type is cast:
 -- its output function pads a char(n), and its cast does not.

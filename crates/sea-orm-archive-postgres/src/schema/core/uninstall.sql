@@ -9,7 +9,6 @@ DROP FUNCTION IF EXISTS archive.record_links(jsonb, regclass, bigint[], jsonb[],
 DROP FUNCTION IF EXISTS archive.defer_to(bigint, bigint[], regclass);
 DROP FUNCTION IF EXISTS archive.finish_purge(bigint, text);
 DROP FUNCTION IF EXISTS archive.finish_restore(bigint, text);
-DROP FUNCTION IF EXISTS archive.require_none_left(archive.archival);
 DROP FUNCTION IF EXISTS archive.claim_archival(bigint);
 DROP FUNCTION IF EXISTS archive.begin_restore(bigint, text);
 DROP FUNCTION IF EXISTS archive.record_archivals(jsonb, regclass[], timestamptz, bigint[], jsonb[], jsonb[], text[]);
@@ -26,10 +25,12 @@ DROP FUNCTION IF EXISTS archive.require_trusted(regclass);
 DROP FUNCTION IF EXISTS archive.require_session();
 DROP FUNCTION IF EXISTS archive.acts_for(text);
 DROP FUNCTION IF EXISTS archive.exact_json(anyelement);
+DROP FUNCTION IF EXISTS archive.exact_value(text, anyelement);
 DROP FUNCTION IF EXISTS archive.exact_text(anyelement);
 DROP TABLE IF EXISTS archive.signing_key;
 DO $$
 BEGIN
+    DROP FUNCTION archive.require_none_left(archive.archival);
     DROP FUNCTION archive.record_json(archive.archival);
 EXCEPTION WHEN undefined_function OR undefined_object OR undefined_table OR invalid_schema_name THEN
     NULL;
