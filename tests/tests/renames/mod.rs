@@ -4,3 +4,4 @@ mod dropped;
 mod keys;
 mod links;
 mod sequences;
+mod temporal;
