@@ -3,5 +3,6 @@
 mod dropped;
 mod keys;
 mod links;
+mod log;
 mod sequences;
 mod temporal;
