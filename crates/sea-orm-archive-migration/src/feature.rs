@@ -11,13 +11,14 @@ use crate::{
     work::Work,
 };
 
-/// Lets every feature follow `table`, whose columns, archive table or histories have changed: the triggers on keys, the
-/// stamps, the functions of the audit log, and the policies of tenancy. A feature that the table does not use does
+/// Lets every feature follow `table`, whose columns, archive table or histories have changed: the temporal foreign keys, the
+/// triggers on keys, the stamps, the functions of the audit log, and the policies of tenancy. A feature that the table does not use does
 /// nothing.
 ///
 /// The audit log comes before tenancy, because tenancy also attributes entries.
 pub(crate) async fn changed(work: &Work, table: &TableId) -> Result<(), DbErr> {
     forget_dropped(work).await?;
+    foreign_key::follow_renames(work).await?;
     follow::refresh(work, Some(table)).await?;
     if let Some(table) = work.table(&table.sql()).await? {
         stamps::refresh(work, &table).await?;

@@ -22,6 +22,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(schema::core::MOVES).await?;
     work.run(&catalog_functions()).await?;
     work.run(schema::core::TRUSTED).await?;
+    work.run(schema::core::RENAMES).await?;
     follow::install(work).await?;
     stamps::forget_dropped(work).await?;
     stamps::install(work).await?;
@@ -31,6 +32,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
         .await?;
     work.run(schema::core::LINKS).await?;
     feature::forget_dropped(work).await?;
+    foreign_key::follow_renames(work).await?;
     follow::refresh(work, None).await?;
     tenancy::refresh_foreign_keys(work).await?;
     tenancy::record_functions(work).await?;

@@ -2,6 +2,7 @@
 
 use sea_orm_archive::catalog;
 use sea_orm_archive_postgres::catalog::Table;
+use sea_orm_archive_postgres::sqlstate;
 use sea_orm_migration::{
     DbErr, SchemaManager,
     sea_orm::{
@@ -79,7 +80,7 @@ impl Work {
             Err(error) => {
                 // The error that stopped the work is more useful than an error of the rollback.
                 let _ = self.db.rollback().await;
-                Err(error)
+                Err(behind_its_rows(&error).unwrap_or(error))
             }
         }
     }
@@ -294,20 +295,40 @@ impl Work {
     }
 }
 
-/// The message of the database, with the detail that names the rows.
-pub(crate) fn database_message(error: &DbErr) -> String {
+/// The error for an id of the schema `archive` that is taken: its rows were copied without the sequence.
+fn behind_its_rows(error: &DbErr) -> Option<DbErr> {
+    let source = database_error(error)?;
+    let is_id = source.code() == sqlstate::UNIQUE_VIOLATION
+        && source.schema() == Some("archive")
+        && source
+            .constraint()
+            .is_some_and(|name| name.ends_with("_pkey"));
+    is_id.then(|| {
+        DbErr::Migration(format!(
+            "the sequence of archive.{} is behind its rows: call `manager.reset_archive_sequences()`",
+            source.table().unwrap_or_default()
+        ))
+    })
+}
+
+fn database_error(error: &DbErr) -> Option<&SqlxPostgresError> {
     let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) =
         error
     else {
+        return None;
+    };
+    match source.as_ref() {
+        SqlxError::Database(source) => source.try_downcast_ref::<SqlxPostgresError>(),
+        _ => None,
+    }
+}
+
+/// The message of the database, with the detail that names the rows.
+pub(crate) fn database_message(error: &DbErr) -> String {
+    let Some(source) = database_error(error) else {
         return error.to_string();
     };
-    let SqlxError::Database(source) = source.as_ref() else {
-        return error.to_string();
-    };
-    let detail = source
-        .try_downcast_ref::<SqlxPostgresError>()
-        .and_then(|error| error.detail());
-    match detail {
+    match source.detail() {
         Some(detail) => format!("{} ({detail})", source.message()),
         None => source.message().to_owned(),
     }

@@ -1,27 +1,84 @@
 //! Reads rows of the crate's own tables, with any value that callers stored there.
 //!
-//! PostgreSQL stores JSON that `serde_json` cannot represent: a number beyond f64, nesting deeper than 128.
+//! PostgreSQL stores JSON that `serde_json` cannot represent: a number that f64 rounds, nesting deeper than 128.
 //! Such a value in one row must not fail a query of all rows, nor the result of a move that has been committed.
 
 use ::sea_orm::prelude::{DateTime, DateTimeUtc, Json};
 use ::sea_orm::{QueryResult, TryGetError, TryGetableFromJson};
 use serde_json::value::RawValue;
 
-/// Parses JSON. What `serde_json` cannot represent becomes a string with its text: the member concerned if the
-/// text is an object, otherwise the whole text.
+/// Parses JSON. A number whose digits `serde_json` would round or cannot represent becomes a string with its digits. Nesting
+/// that it cannot represent becomes a string: the member concerned if the text is an object, otherwise the whole text.
 pub(crate) fn json(text: &str) -> Json {
-    if let Ok(value) = serde_json::from_str(text) {
+    // Only numbers with a fraction or an exponent, or of more than 64 bits, are rounded.
+    if let Ok(value) = serde_json::from_str::<Json>(text)
+        && !has_float(&value)
+    {
         return value;
     }
-    let value_or_text =
-        |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.to_owned()));
+    let value_or_text = |text: &str| exact(text, LEVELS).unwrap_or_else(|| text.into());
     match serde_json::from_str::<Members>(text) {
         Ok(members) => members
             .into_iter()
             .map(|(name, value)| (name, value_or_text(value.get())))
             .collect(),
-        Err(_) => Json::String(text.to_owned()),
+        Err(_) => value_or_text(text),
     }
+}
+
+fn has_float(value: &Json) -> bool {
+    match value {
+        Json::Number(number) => number.is_f64(),
+        Json::Array(values) => values.iter().any(has_float),
+        Json::Object(members) => members.values().any(has_float),
+        Json::Null | Json::Bool(_) | Json::String(_) => false,
+    }
+}
+
+/// How deep a value may be nested for `serde_json` to read it.
+const LEVELS: u8 = 127;
+
+/// The value with exact numbers; `None` where it is nested deeper.
+fn exact(text: &str, levels: u8) -> Option<Json> {
+    Some(match text.as_bytes().first()? {
+        b'{' => {
+            let inner = levels.checked_sub(1)?;
+            let members = serde_json::from_str::<Members>(text).ok()?.into_iter();
+            let members = members.map(|(name, value)| Some((name, exact(value.get(), inner)?)));
+            Json::Object(members.collect::<Option<_>>()?)
+        }
+        b'[' => {
+            let inner = levels.checked_sub(1)?;
+            let values = serde_json::from_str::<Vec<Box<RawValue>>>(text).ok()?;
+            let values = values.iter().map(|value| exact(value.get(), inner));
+            Json::Array(values.collect::<Option<_>>()?)
+        }
+        b'-' | b'0'..=b'9' => match serde_json::from_str::<Json>(text) {
+            Ok(number) if digits(&number.to_string()) == digits(text) => number,
+            _ => text.into(),
+        },
+        _ => serde_json::from_str(text).ok()?,
+    })
+}
+
+/// The digits of a decimal number without leading and trailing zeros, and its exponent: the same for `1.50`, `1.5` and
+/// `15e-1`.
+fn digits(number: &str) -> Option<(bool, String, i64)> {
+    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse().ok()?),
+        None => (number, 0_i64),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{}{fraction}", whole.trim_start_matches('-'));
+    let significant = digits.trim_start_matches('0').trim_end_matches('0');
+    if significant.is_empty() {
+        return Some((false, String::new(), 0));
+    }
+    let trailing = digits.len() - digits.trim_end_matches('0').len();
+    let exponent = exponent
+        .checked_sub(i64::try_from(fraction.len()).ok()?)?
+        .checked_add(i64::try_from(trailing).ok()?)?;
+    Some((number.starts_with('-'), significant.to_owned(), exponent))
 }
 
 type Members = std::collections::BTreeMap<String, Box<RawValue>>;
@@ -156,6 +213,52 @@ mod tests {
             super::json(&object),
             json!({"id": number, "deep": nested, "name": "Ann", "n": 1})
         );
+    }
+
+    #[test]
+    fn number_has_the_digits_of_the_database() {
+        for same in [
+            "0",
+            "-0.0",
+            "1.50",
+            "0.1",
+            "-2.5e-3",
+            "1e300",
+            "18446744073709551615",
+            "100.000",
+            "0.000",
+        ] {
+            assert!(super::json(same).is_number(), "{same}");
+        }
+        for rounded in [
+            "12345678901234567890.1",
+            "0.10000000000000000001",
+            "9007199254740993.5",
+            "18446744073709551617",
+            "1e-400",
+        ] {
+            assert_eq!(super::json(rounded), json!(rounded));
+        }
+        let nested =
+            r#"{"a": [1, {"b": 0.30000000000000000004}], "c": 2.5, "d": "0.30000000000000000004"}"#;
+        let text = "0.30000000000000000004";
+        assert_eq!(
+            super::json(nested),
+            json!({"a": [1, {"b": text}], "c": 2.5, "d": text})
+        );
+    }
+
+    #[test]
+    fn nesting_that_serde_json_reads_is_no_text() {
+        for deep in 1..130 {
+            for inner in ["1", "2.5"] {
+                let text = format!("{}{inner}{}", "[".repeat(deep), "]".repeat(deep));
+                let plain = serde_json::from_str::<Json>(&text);
+                if let Ok(plain) = plain {
+                    assert_eq!(super::json(&text), plain, "{deep}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -170,3 +170,52 @@ async fn details_that_serde_json_cannot_hold_are_read_with_their_entries() {
         .collect();
     assert_eq!(details, [Some(json!({"metadata": number})), None]);
 }
+
+/// JSON that is as deep as `serde_json` reads, and deeper once it is inside of an answer.
+#[tokio::test]
+async fn metadata_of_any_depth_is_archived_and_restored() {
+    let (database, db) = blog().await;
+    let web = database.connect_as("web").await;
+    for deep in [120, 126, 127, 128, 500] {
+        let metadata = (0..deep).fold(json!(1.5), |inner, _| json!([inner]));
+        let archived = post::Entity::archive_by_id(1).metadata(metadata.clone());
+        let archived = archived.exec(&web).await.unwrap();
+        let read = archival::Entity::find_by_id(archived.id)
+            .one(&db)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(read.metadata, archived.metadata);
+        let text = format!("{}1.5{}", "[".repeat(deep), "]".repeat(deep));
+        let spelled = match archived.metadata.as_ref().unwrap() {
+            Json::String(text) => text.clone(),
+            value => value.to_string(),
+        };
+        assert_eq!(spelled, text);
+        assert_eq!(
+            archived.restore(&web).await.unwrap().archival.metadata,
+            read.metadata
+        );
+    }
+}
+
+#[tokio::test]
+async fn numbers_in_entries_have_the_digits_of_the_database() {
+    let audited = Audited::new(
+        "create table things (id int primary key, amount numeric, many numeric[], doc jsonb)",
+        vec![AuditedTable::new("things")],
+        &[],
+    )
+    .await;
+    let web = audited.database.session_as("web", "web").await.db();
+    let digits = "12345678901234567890.123456789";
+    audited::run(
+        &web,
+        &format!("insert into things values (1, {digits}, '{{0.1,{digits}}}', '{{\"n\": [{digits}, 2.50]}}')"),
+    )
+    .await;
+    let entry = audit::Entity::find().one(&web).await.unwrap().unwrap();
+    let row =
+        json!({"id": 1, "amount": digits, "many": [0.1, digits], "doc": {"n": [digits, 2.5]}});
+    assert_eq!(entry.new, Some(row));
+}

@@ -64,26 +64,93 @@ macro_rules! keyed {
     };
 }
 
+/// Keys of any type by their text: `spelled_key` is a domain over the type.
+mod spelled {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "things")]
+    #[archive(detach(super::spelled::note::Entity), deleted_by = "String")]
+    pub struct Model {
+        #[sea_orm(
+            primary_key,
+            auto_increment = false,
+            select_as = "text",
+            save_as = "spelled_key"
+        )]
+        pub id: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+
+    pub mod note {
+        use sea_orm::entity::prelude::*;
+
+        #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+        #[sea_orm(table_name = "notes")]
+        pub struct Model {
+            #[sea_orm(
+                primary_key,
+                auto_increment = false,
+                select_as = "text",
+                save_as = "spelled_key"
+            )]
+            pub id: String,
+            #[sea_orm(select_as = "text", save_as = "spelled_key")]
+            pub thing_id: Option<String>,
+        }
+
+        #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+        pub enum Relation {
+            #[sea_orm(
+                belongs_to = "super::Entity",
+                from = "Column::ThingId",
+                to = "super::Column::Id"
+            )]
+            Thing,
+        }
+
+        impl Related<super::Entity> for Entity {
+            fn to() -> RelationDef {
+                Relation::Thing.def()
+            }
+        }
+
+        impl ActiveModelBehavior for ActiveModel {}
+    }
+}
+
 keyed!(float, f64);
 keyed!(numeric, Decimal);
 keyed!(moment, DateTimeUtc);
 
 /// Things with these keys, each with a note; archived, audited.
 async fn things(sql_type: &str, keys: &str) -> Database {
+    things_with("select", sql_type, keys).await
+}
+
+/// The same after a statement that defines the type.
+async fn things_with(define: &str, sql_type: &str, keys: &str) -> Database {
     let database = Database::from_template("installed", async |db| {
         let manager = SchemaManager::new(&db);
         manager.install_archive().await?;
         manager.install_audit().await?;
-        db.execute_unprepared("create domain moment as timestamptz")
-            .await
-            .map(drop)
+        db.execute_unprepared(
+            "create domain moment as timestamptz; create type span as range (subtype = timestamptz)",
+        )
+        .await
+        .map(drop)
     })
     .await;
     let db = database.connect().await;
     run(
         &db,
         &format!(
-            "create table things (id {sql_type} primary key);
+            "{define}; create table things (id {sql_type} primary key);
              create table notes (id {sql_type} primary key, thing_id {sql_type} references things on delete set null);
              insert into things select * from unnest({keys}); insert into notes select id, id from things"
         ),
@@ -220,6 +287,84 @@ async fn a_key_is_the_same_in_every_time_zone() {
             .unwrap();
         assert_eq!(entries.len(), 2, "{sql_type}");
     }
+}
+
+/// Sessions whose settings change the text of every type that has settings.
+const SPELLINGS: [&str; 2] = [
+    "set timezone = 'Asia/Kolkata'; set datestyle = 'SQL, DMY'; set intervalstyle = sql_standard; set bytea_output = escape; set extra_float_digits = -3",
+    "set timezone = 'America/Lima'; set datestyle = 'German'; set intervalstyle = iso_8601; set bytea_output = hex; set extra_float_digits = 3",
+];
+
+#[tokio::test]
+async fn a_key_is_the_same_under_all_settings() {
+    for (sql_type, key) in [
+        ("tstzrange", "[2024-05-01 12:00+00,2024-06-01 12:00+00)"),
+        (
+            "tstzmultirange",
+            "{[2024-05-01 12:00+00,2024-06-01 12:00+00)}",
+        ),
+        ("span", "[2024-05-01 12:00+00,2024-06-01 12:00+00)"),
+        ("timestamptz[]", "{2024-05-01 12:00+00}"),
+        ("moment", "2024-05-01 12:00+00"),
+        ("date", "2024-05-06"),
+        ("timestamp", "2024-05-06 12:00"),
+        ("timetz", "12:00:00.5+05:30"),
+        ("interval", "-1 mon 3 days -00:00:01.5"),
+        ("float8", "0.1"),
+        ("float4", "0.3333333"),
+        ("bytea", r"\x00ff5c27"),
+    ] {
+        let define = format!("create domain spelled_key as {sql_type}");
+        let database = things_with(
+            &define,
+            "spelled_key",
+            &format!("array['{key}'::spelled_key]"),
+        )
+        .await;
+        let [first, second] = [
+            session(&database, SPELLINGS[0]).await,
+            session(&database, SPELLINGS[1]).await,
+        ];
+        let mut keys = Vec::new();
+        for (writer, reader) in [(&first, &second), (&second, &first)] {
+            let archival = spelled::Entity::archive_by_id(key)
+                .exec(&writer.db())
+                .await
+                .unwrap();
+            keys.push(archival.root_key);
+            let error = spelled::Entity::archive_by_id(key)
+                .exec(&reader.db())
+                .await
+                .unwrap_err();
+            assert!(
+                matches!(&error, Error::Conflict(ConflictError::AlreadyArchived { archival: by, .. }) if *by == archival.id),
+                "{sql_type}: {error}"
+            );
+            let restored = spelled::Entity::restore_by_id(key).exec(&reader.db()).await;
+            let restored = restored.unwrap_or_else(|error| panic!("{sql_type}: {error}"));
+            assert_eq!(restored.not_relinked, [], "{sql_type}");
+            assert_eq!(restored.relinked, 1, "{sql_type}");
+        }
+        assert_eq!(keys[0], keys[1], "{sql_type}");
+        for session in [&first, &second] {
+            let entries = spelled::Entity::find_audit_by_id(key)
+                .all(&session.db())
+                .await
+                .unwrap();
+            assert_eq!(entries.len(), 4, "{sql_type}");
+        }
+        let was = spelled::Entity::find_as_of(key, entries_time(&database).await)
+            .one(&second.db())
+            .await;
+        assert!(was.unwrap().is_some_and(|was| was.archived), "{sql_type}");
+    }
+}
+
+/// The time of the first entry.
+async fn entries_time(database: &Database) -> DateTimeUtc {
+    let db = database.connect().await;
+    let first = sea_orm_archive::audit::Entity::find();
+    first.one(&db).await.unwrap().unwrap().at
 }
 
 /// The result is read after the commit, so it must not fail: a key that the client cannot read as a number is text.

@@ -138,7 +138,7 @@ async fn row_as_of_a_time_is_what_it_was() {
                 assert!(
                     matches!(
                         was,
-                        Err(Error::NotFound(NotFoundError::RedactedColumns { .. }))
+                        Err(Error::NotFound(NotFoundError::UnknownColumns { .. }))
                     ),
                     "{was:?}"
                 );

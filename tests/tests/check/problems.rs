@@ -221,7 +221,7 @@ async fn stamps_histories_and_the_log_are_reported_without_their_columns() {
          &[["public.department_history", "has no constraint that refuses overlapping versions of one identity", "call manager.create_history_table(..) in a migration, or add EXCLUDE USING gist (\"department_id\" WITH =, tstzrange(\"valid_from\", \"valid_to\") WITH &&)"]],
          &[History]),
         ("alter table staff rename hired_at to since",
-         &[["public.staff", "has no column hired_at, which the temporal foreign key staff_department_id_hired_at_fkey needs", "add it again, or call manager.drop_temporal_foreign_key(..)"]],
+         &[["public.staff", "has no column hired_at, which the temporal foreign key staff_department_id_hired_at_fkey needs", "call manager.install_archive() if it was renamed; otherwise add it again, or call manager.drop_temporal_foreign_key(..)"]],
          &[Sql("alter table staff rename since to hired_at")]),
         ("alter table orders rename to old_orders; create table orders (id bigint primary key)",
          &[["public.orders", "is another table than the one of this name that has the archive table public.deleted_orders", "call manager.archive_existing_table(..) for it"],

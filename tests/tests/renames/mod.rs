@@ -3,7 +3,9 @@
 mod dropped;
 mod keys;
 mod links;
+mod log;
 mod primary_keys;
 mod replaced;
 mod sequences;
+mod temporal;
 mod types;

@@ -1,5 +1,6 @@
 //! Sequences of the schema `archive` that are behind their rows, as after a switch-over with logical replication.
 
+use sea_orm::ConnectionTrait;
 use sea_orm_archive::error::SetupError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema};
@@ -8,6 +9,42 @@ use sea_orm_archive_tests::tables::tables;
 use sea_orm_migration::SchemaManager;
 
 use crate::tables::family::{cascaded, two_families};
+
+/// The first call that needs an id names the helper, also a write with plain SQL and another helper.
+#[tokio::test]
+async fn every_write_that_needs_an_id_names_the_helper() {
+    let (database, db) = tables(&two_families("on delete cascade"), &["parents", "children"]).await;
+    let manager = SchemaManager::new(&db);
+    manager.install_audit().await.unwrap();
+    manager.audit_table("parents").await.unwrap();
+    let write = |id: i64| {
+        format!(
+            "begin; select archive.set_context('a', null, null, '{{\"reason\": \"r{id}\"}}'); insert into parents (id) values ({id}); commit"
+        )
+    };
+    run(&db, &write(71)).await;
+    run(&db, "alter sequence archive.audit_details_id_seq restart; alter sequence archive.audited_table_id_seq restart").await;
+    let session = database.session("writer").await;
+    let error = session
+        .db()
+        .execute_unprepared(&write(72))
+        .await
+        .unwrap_err();
+    session.db().execute_unprepared("rollback").await.unwrap();
+    match Error::from(error) {
+        Error::Setup(SetupError::SequenceBehind { table }) => assert_eq!(table, "audit_details"),
+        other => panic!("{other:?}"),
+    }
+    let error = manager
+        .audit_table("children")
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("reset_archive_sequences"), "{error}");
+    manager.reset_archive_sequences().await.unwrap();
+    run(&db, &write(72)).await;
+    manager.audit_table("children").await.unwrap();
+}
 
 #[tokio::test]
 async fn sequences_behind_their_rows_are_reported_and_reset() {

@@ -2,7 +2,7 @@
 
 mod adopt;
 mod child;
-mod company;
+pub mod company;
 mod parent;
 mod races;
 mod readable;

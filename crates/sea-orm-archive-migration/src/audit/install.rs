@@ -21,6 +21,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     let before = privileges::objects(work).await?;
     work.run(schema::audit::INSTALL).await?;
     work.run(schema::audit::STATEMENT).await?;
+    work.run(schema::audit::NAMES).await?;
     partition::create(work, MONTHS).await?;
     privileges::make_private(work, before).await?;
     apply::refresh_all(work).await?;

@@ -91,24 +91,27 @@ pub(crate) async fn put(
     redacted: &[String],
 ) -> Result<(), DbErr> {
     work.run(&format!(
-        "INSERT INTO archive.audited_table (relation, table_name, excluded, redacted, excluded_names, redacted_names, ever_excluded, audited_since, shape,
-                                            known_names, known_place)
+        "INSERT INTO archive.audited_table (relation, table_name, excluded, redacted, excluded_names, redacted_names, ever_excluded, audited_since, shape)
          VALUES ({oid}, {name} || CASE WHEN EXISTS (SELECT FROM archive.audited_table AS other
                                                     WHERE other.table_name = {name} AND other.relation <> {oid})
                                   THEN ' ({oid})' ELSE '' END,
                  {excluded}, {redacted}, {excluded_names}::text[], {redacted_names}::text[], {excluded_names}::text[],
-                 pg_catalog.clock_timestamp(), '', {known_names}, archive.audit_place({oid}))
+                 pg_catalog.clock_timestamp(), '')
          ON CONFLICT (relation) DO UPDATE
          SET excluded = EXCLUDED.excluded, redacted = EXCLUDED.redacted, excluded_names = EXCLUDED.excluded_names,
-             redacted_names = EXCLUDED.redacted_names, known_names = EXCLUDED.known_names, known_place = EXCLUDED.known_place,
+             redacted_names = EXCLUDED.redacted_names,
              ever_excluded = ARRAY(SELECT DISTINCT pg_catalog.unnest(archive.audited_table.ever_excluded || EXCLUDED.ever_excluded))",
         oid = table.oid,
-        known_names = known_names(&table.oid.to_string()),
         name = literal(&table.to_string()),
         excluded = numbers(table, excluded),
         redacted = numbers(table, redacted),
         excluded_names = names(excluded),
         redacted_names = names(redacted),
+    ))
+    .await?;
+    work.run(&format!(
+        "SELECT archive.audit_record_names(r.id) FROM archive.audited_table AS r WHERE r.relation = {}",
+        table.oid
     ))
     .await
 }
@@ -122,37 +125,30 @@ fn numbers(table: &TableId, columns: &[String]) -> String {
     )
 }
 
-/// The names of all columns of a table, as an SQL value.
-fn known_names(oid: &str) -> String {
-    format!(
-        "ARRAY(SELECT c.attname::text FROM pg_catalog.pg_attribute AS c
-               WHERE c.attrelid = {oid} AND c.attnum > 0 AND NOT c.attisdropped ORDER BY c.attnum)"
-    )
-}
-
 /// Stores the columns that the trigger functions were written for, of the table and of its archive table, and which are
 /// redacted or hold the tenant.
 pub(crate) async fn put_shapes(work: &Work, audited: &Audited) -> Result<(), DbErr> {
-    let sql = format!(
-        "UPDATE archive.audited_table AS r
+    let sql = "UPDATE archive.audited_table AS r
          SET shape = archive.audit_shape(r.relation), tenant = $2,
              redacted_names = $3,
              redacted = ARRAY(SELECT c.attnum FROM pg_catalog.pg_attribute AS c
                               WHERE c.attrelid = r.relation AND c.attname = ANY ($3) AND NOT c.attisdropped ORDER BY c.attnum),
-             known_names = {}, known_place = archive.audit_place(r.relation),
              tenant_name = (SELECT c.attname FROM pg_catalog.pg_attribute AS c WHERE c.attrelid = r.relation AND c.attnum = $2),
              archive_table_shape = (SELECT archive.audit_shape(a.archive_table) FROM archive.archived_table AS a WHERE a.active = r.relation)
-         WHERE r.id = $1",
-        known_names("r.relation")
-    );
+         WHERE r.id = $1";
     work.run_with(
-        &sql,
+        sql,
         [
             audited.id.into(),
             audited.tenant.into(),
             audited.redacted.clone().into(),
         ],
     )
+    .await?;
+    work.run(&format!(
+        "SELECT archive.audit_record_names({})",
+        audited.id
+    ))
     .await
 }
 

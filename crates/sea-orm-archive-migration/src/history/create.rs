@@ -5,7 +5,9 @@ use sea_orm_migration::DbErr;
 
 use crate::{
     context, feature,
-    history::{constraint, extension, fit, model::History, options::HistoryTable, register},
+    history::{
+        constraint, extension, fit, foreign_key, model::History, options::HistoryTable, register,
+    },
     name, table_names,
     work::Work,
 };
@@ -14,6 +16,7 @@ use crate::{
 pub(crate) async fn create(work: &Work, wanted: &HistoryTable) -> Result<(), DbErr> {
     register::require(work).await?;
     feature::forget_dropped(work).await?;
+    foreign_key::follow_renames(work).await?;
     let history = ensure(work, wanted, None).await?;
     feature::changed(work, &history.id).await
 }

@@ -69,6 +69,7 @@ pub(crate) async fn put(work: &Work, history: &History) -> Result<(), DbErr> {
         split_columns = split.map_or("NULL".to_owned(), names),
     ))
     .await?;
+    work.run("SELECT archive.follow_renames()").await?;
     table_names::note(work).await
 }
 
@@ -81,21 +82,50 @@ pub(crate) async fn remove(work: &Work, history: &TableId) -> Result<(), DbErr> 
     .await
 }
 
-/// What is registered of `table`, where it is a history.
+/// What is registered of `table`, where it is a history. Its identity table is locked against writes.
 pub(crate) async fn find(work: &Work, table: &TableId) -> Result<Option<History>, DbErr> {
-    let rows = work
-        .rows(schema::history::REGISTERED, [table.oid.into()])
-        .await?;
-    let Some(row) = rows.first() else {
+    let Some(row) = registered(work, table).await? else {
         return Ok(None);
     };
     let identity: String = row.try_get("", "identity")?;
     let identity = work.existing_table(&identity).await?;
+    complete(work, &row, table, &identity).await.map(Some)
+}
+
+/// The same without a lock; `None` also where the identity table no longer has its key.
+pub(crate) async fn describe(work: &Work, table: &TableId) -> Result<Option<History>, DbErr> {
+    let Some(row) = registered(work, table).await? else {
+        return Ok(None);
+    };
+    let identity: String = row.try_get("", "identity")?;
+    let Some(identity) = work.table(&identity).await? else {
+        return Ok(None);
+    };
+    match complete(work, &row, table, &identity).await {
+        Ok(history) => Ok(Some(history)),
+        Err(DbErr::Migration(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn registered(work: &Work, table: &TableId) -> Result<Option<QueryResult>, DbErr> {
+    let rows = work
+        .rows(schema::history::REGISTERED, [table.oid.into()])
+        .await?;
+    Ok(rows.into_iter().next())
+}
+
+async fn complete(
+    work: &Work,
+    row: &QueryResult,
+    table: &TableId,
+    identity: &Table,
+) -> Result<History, DbErr> {
     let columns: Vec<String> = row.try_get("", "identity_columns")?;
-    Ok(Some(History {
-        columns: identity_columns(work, &identity, &columns).await?,
-        ..read(row, table, identity.id)?
-    }))
+    Ok(History {
+        columns: identity_columns(work, identity, &columns).await?,
+        ..read(row, table, identity.id.clone())?
+    })
 }
 
 fn read(row: &QueryResult, history: &TableId, identity: TableId) -> Result<History, DbErr> {

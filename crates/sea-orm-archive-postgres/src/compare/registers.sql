@@ -35,7 +35,7 @@ lost AS (
 ),
 columns AS (
     SELECT k.child::oid AS relation, format('has no column %I, which the temporal foreign key %I needs', n.name, k.name) AS problem,
-           'add it again, or call manager.drop_temporal_foreign_key(..)' AS remedy
+           'call manager.install_archive() if it was renamed; otherwise add it again, or call manager.drop_temporal_foreign_key(..)' AS remedy
     FROM archive.temporal_foreign_key AS k CROSS JOIN LATERAL unnest(k.columns || k.time_columns) AS n (name)
     WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = k.child AND a.attname = n.name AND NOT a.attisdropped)
     UNION ALL

@@ -3,21 +3,22 @@
 use std::collections::HashMap;
 use std::marker::PhantomData;
 
-use sea_orm::prelude::DateTimeUtc;
+use sea_orm::prelude::{DateTimeUtc, Json};
 use sea_orm::sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Iterable,
-    PrimaryKeyToColumn, QueryResult, Statement, Value,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IdenStatic,
+    Iterable, PrimaryKeyToColumn, QueryResult, Statement, Value,
 };
 use sea_orm_archive_postgres::ident::{literal, quote};
 use sea_orm_archive_postgres::schema;
 use sea_orm_archive_postgres::template::fill;
 
-use super::key::logged_key;
+use super::key::logged_keys;
+use crate::decode::Decode;
 use crate::entity::DeclaredName;
 use crate::error::{Error, NotFoundError, SetupError, unexpected_answer};
 use crate::exec::check_backend;
-use crate::row::{key_json, table_name};
+use crate::row::{key_columns, key_json, table_name};
 
 /// Reads a row as it was at a time. Created by [`AuditEntity::find_as_of`](super::AuditEntity::find_as_of).
 #[derive(Clone, Debug)]
@@ -35,22 +36,34 @@ pub struct AsOf<M> {
     pub row: M,
     /// Whether it was archived then.
     pub archived: bool,
-    /// The columns whose values at that time the log does not contain: those that are or were excluded, and
-    /// redacted ones that have changed since. They have their current values. A name that the table no longer
-    /// has is that of a column that was changed since and then renamed or dropped.
+    /// The columns whose values at that time are not known. They have their current values; of a deleted row they
+    /// are NULL.
+    ///
+    /// - Columns that are or were excluded, and redacted ones that have changed since.
+    /// - Columns that have changed since and whose type no longer accepts the old value: a label of an enumeration
+    ///   was renamed, a text became a number, a domain got a CHECK.
+    /// - Of a deleted row, columns that were added later.
+    /// - A name that the table does not have is that of a column that has changed since and was dropped. A renamed
+    ///   column has its new name, unless the names of several columns were exchanged with plain SQL.
     pub unknown: Vec<String>,
     /// The columns that the database computes from others.
     #[serde(skip)]
     pub(super) generated: Vec<String>,
+    /// The columns that have changed since and cannot be set to their old value.
+    #[serde(skip)]
+    pub(super) unreadable: Vec<String>,
 }
 
 /// What is registered for the table.
 struct AuditedTable {
+    id: i32,
     name: String,
-    /// The table with its schema, which is also the name of its row type.
-    row_type: String,
+    /// The table with its schema.
+    table: String,
     since: DateTimeUtc,
     columns: Vec<String>,
+    /// The types that the columns are read as.
+    types: Vec<String>,
     archive_table: Option<String>,
     archive_table_columns: Vec<String>,
     excluded: Vec<String>,
@@ -75,10 +88,52 @@ impl<E: EntityTrait> FindAsOf<E> {
     ///
     /// # Errors
     ///
-    /// [`SetupError::NotAudited`]; [`NotFoundError::LogEntries`] where it was not audited at that time;
-    /// [`NotFoundError::RedactedColumns`] where the row was deleted and the log does not contain some of its columns;
-    /// [`SetupError::NotInstalled`].
+    /// [`SetupError::NotAudited`]; [`NotFoundError::LogEntries`] where it was not audited at that time, or had another
+    /// primary key; [`NotFoundError::UnknownColumns`] where the row was deleted and the entity requires columns that the log
+    /// does not contain; [`SetupError::NotInstalled`].
     pub async fn one<C: ConnectionTrait>(&self, db: &C) -> Result<Option<AsOf<E::Model>>, Error> {
+        let Some((row, audited)) = self.found(db).await? else {
+            return Ok(None);
+        };
+        let unknown = unknown(&row, &audited)?;
+        match E::Model::from_query_result(&row, "") {
+            Ok(model) => Ok(Some(AsOf::read(model, &row, unknown, audited.generated)?)),
+            Err(_) if row.try_get("", "archive.deleted")? && !unknown.is_empty() => {
+                Err(NotFoundError::UnknownColumns {
+                    table: audited.name,
+                    key: key_json::<E>(&self.key),
+                    columns: unknown,
+                }
+                .into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The same as JSON: an object of the columns that are not in [`AsOf::unknown`], as entries write them.
+    ///
+    /// It reads what [`one`](Self::one) cannot: a deleted row of a table that has got another required column.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`one`](Self::one), except [`NotFoundError::UnknownColumns`].
+    pub async fn json<C: ConnectionTrait>(&self, db: &C) -> Result<Option<AsOf<Json>>, Error> {
+        let Some((row, audited)) = self.found(db).await? else {
+            return Ok(None);
+        };
+        let unknown = unknown(&row, &audited)?;
+        let mut known = Json::decode(&row, "", "archive.row").map_err(DbErr::from)?;
+        if let Some(columns) = known.as_object_mut() {
+            columns.retain(|name, _| !unknown.contains(name));
+        }
+        Ok(Some(AsOf::read(known, &row, unknown, audited.generated)?))
+    }
+
+    /// The row, and what is registered for its table; `None` where there was no row.
+    async fn found<C: ConnectionTrait>(
+        &self,
+        db: &C,
+    ) -> Result<Option<(QueryResult, AuditedTable)>, Error> {
         check_backend(db)?;
         let audited = self.audited_table(db).await?;
         if self.at < audited.since {
@@ -89,42 +144,7 @@ impl<E: EntityTrait> FindAsOf<E> {
             .into());
         }
         let row = db.query_one_raw(self.statement(&audited)).await?;
-        let Some(row) = row else {
-            return Ok(None);
-        };
-        self.read(&row, &audited)
-    }
-
-    fn read(
-        &self,
-        row: &QueryResult,
-        audited: &AuditedTable,
-    ) -> Result<Option<AsOf<E::Model>>, Error> {
-        if !row.try_get::<bool>("", "archive.existed")? {
-            return Ok(None);
-        }
-        let deleted: bool = row.try_get("", "archive.deleted")?;
-        let redacted: serde_json::Value = row.try_get("", "archive.redacted")?;
-        let redacted: Vec<String> = serde_json::from_value(redacted).map_err(unexpected_answer)?;
-        let mut unknown = audited.excluded.clone();
-        unknown.extend(redacted);
-        unknown.sort();
-        unknown.dedup();
-        match E::Model::from_query_result(row, "") {
-            Ok(model) => Ok(Some(AsOf {
-                row: model,
-                archived: row.try_get("", "archive.archived")?,
-                unknown,
-                generated: audited.generated.clone(),
-            })),
-            Err(_) if deleted && !unknown.is_empty() => Err(NotFoundError::RedactedColumns {
-                table: audited.name.clone(),
-                key: key_json::<E>(&self.key),
-                columns: unknown,
-            }
-            .into()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(row.map(|row| (row, audited)))
     }
 
     async fn audited_table<C: ConnectionTrait>(&self, db: &C) -> Result<AuditedTable, Error> {
@@ -139,10 +159,12 @@ impl<E: EntityTrait> FindAsOf<E> {
             table: table_name::<E>(),
         })?;
         Ok(AuditedTable {
+            id: row.try_get("", "id")?,
             name: row.try_get("", "name")?,
-            row_type: row.try_get("", "row_type")?,
+            table: row.try_get("", "relation")?,
             since: row.try_get("", "since")?,
             columns: row.try_get("", "columns")?,
+            types: row.try_get("", "types")?,
             archive_table: row.try_get("", "archive_table")?,
             archive_table_columns: row.try_get("", "archive_table_columns")?,
             excluded: row.try_get("", "excluded")?,
@@ -153,17 +175,17 @@ impl<E: EntityTrait> FindAsOf<E> {
     }
 
     fn statement(&self, audited: &AuditedTable) -> Statement {
-        let (key, mut values) = Query::select()
-            .expr(logged_key::<E>(&self.key))
+        let (keys, mut values) = Query::select()
+            .expr(logged_keys::<E>(&self.key))
             .take()
             .build(PostgresQueryBuilder);
-        let key = key.strip_prefix("SELECT ").unwrap_or(&key).to_owned();
+        let keys = keys.strip_prefix("SELECT ").unwrap_or(&keys).to_owned();
         values.0.push(self.at.into());
         let at = format!("${}", values.0.len());
         let table = DeclaredName::of::<E>().quoted();
         let archive_table = match &audited.archive_table {
             Some(archive_table) => format!(
-                "UNION ALL SELECT {}, true FROM {archive_table} AS t, asked WHERE {}",
+                "UNION ALL SELECT {}, true FROM {archive_table} AS t, asked_row WHERE {}",
                 row_of(&audited.archive_table_columns),
                 is_asked::<E>(audited)
             ),
@@ -179,13 +201,65 @@ impl<E: EntityTrait> FindAsOf<E> {
                 ("table_name", literal(&table)),
                 ("name", literal(&audited.name)),
                 ("at", at),
-                ("key", key),
-                ("table", audited.row_type.clone()),
-                ("row_type", audited.row_type.clone()),
+                ("keys", keys),
+                ("audited", audited.id.to_string()),
+                ("table", audited.table.clone()),
+                ("definitions", audited.definitions(|_| true)),
+                ("key_columns", audited.definitions(is_key::<E>)),
+                ("names", name_array(&audited.columns)),
             ],
         );
         Statement::from_sql_and_values(DbBackend::Postgres, text, values.0)
     }
+}
+
+impl<R> AsOf<R> {
+    fn read(
+        row: R,
+        result: &QueryResult,
+        unknown: Vec<String>,
+        generated: Vec<String>,
+    ) -> Result<Self, Error> {
+        let mut unreadable: Vec<String> = result.try_get("", "archive.unreadable")?;
+        unreadable.sort();
+        unreadable.dedup();
+        Ok(Self {
+            row,
+            archived: result.try_get("", "archive.archived")?,
+            unknown,
+            generated,
+            unreadable,
+        })
+    }
+}
+
+impl AuditedTable {
+    /// The columns that `wanted` accepts, with the types that they are read as.
+    fn definitions(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let columns = self.columns.iter().zip(&self.types);
+        let columns: Vec<_> = columns
+            .filter(|(name, _)| wanted(name))
+            .map(|(name, sql_type)| format!("{} {sql_type}", quote(name)))
+            .collect();
+        columns.join(", ")
+    }
+}
+
+fn unknown(row: &QueryResult, audited: &AuditedTable) -> Result<Vec<String>, Error> {
+    let mut unknown: Vec<String> = row.try_get("", "archive.unknown")?;
+    unknown.extend(audited.excluded.iter().cloned());
+    unknown.sort();
+    unknown.dedup();
+    Ok(unknown)
+}
+
+fn is_key<E: EntityTrait>(name: &str) -> bool {
+    key_columns::<E>().iter().any(|key| key == name)
+}
+
+fn name_array(names: &[String]) -> String {
+    let names: Vec<_> = names.iter().map(|name| literal(name)).collect();
+    format!("ARRAY[{}]::pg_catalog.text[]", names.join(", "))
 }
 
 /// The row `t` as the log would write it. `to_jsonb(t.*)` would run casts that the owners of its types define.
@@ -210,7 +284,7 @@ fn is_asked<E: EntityTrait>(audited: &AuditedTable) -> String {
                 .get(column.as_str())
                 .map_or("=", String::as_str);
             let name = quote(column.as_str());
-            format!("t.{name} {equals} (asked.row).{name}")
+            format!("t.{name} {equals} asked_row.{name}")
         })
         .collect();
     pairs.join(" AND ")

@@ -14,7 +14,7 @@ use crate::decode::{self, sea_orm};
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize, serde::Deserialize)]
 #[sea_orm(schema_name = "archive", table_name = "audit_entry")]
 pub struct Model {
-    /// The id of this entry. Of two entries of one row, the later has the greater id.
+    /// The id of this entry. Entries are in the order of their time, and those of one time in the order of their ids.
     #[sea_orm(primary_key)]
     pub id: i64,
     /// When the statement changed the row, not when its transaction committed. The same for all rows of one

@@ -6,13 +6,14 @@ use sea_orm_archive_postgres::ident::literal;
 
 use super::as_of::FindAsOf;
 use super::entry;
-use super::key::logged_key;
+use super::key::logged_keys;
 use crate::entity::DeclaredName;
 use crate::row::{Key, key_values};
 
 /// The reads of the audit log on the entity of an audited table: `customer::Entity::find_audit_by_id(7)`.
 pub trait AuditEntity: EntityTrait {
-    /// The entries of this table, in no order: `.order_by_desc(audit::Column::Id)` gives the newest first.
+    /// The entries of this table, in no order: `.order_by_desc(audit::Column::At)`, then
+    /// `.order_by_desc(audit::Column::Id)`, gives the newest first.
     ///
     /// # Errors
     ///
@@ -31,15 +32,17 @@ pub trait AuditEntity: EntityTrait {
     /// The entries of the row with this primary key, in no order: its INSERT, each change, and its DELETE, ARCHIVE or
     /// RESTORE. Errors as [`find_audit`](Self::find_audit).
     fn find_audit_by_id(key: impl Into<Key<Self>>) -> Select<entry::Entity> {
-        let key = logged_key::<Self>(&key_values(key.into()));
+        let keys = logged_keys::<Self>(&key_values(key.into()));
+        // The subqueries are evaluated once. Comparing the hashes uses an index.
         Self::find_audit()
-            .filter(
-                Expr::col((entry::Entity, entry::Column::KeyHash)).eq(Expr::cust_with_expr(
-                    "(SELECT pg_catalog.jsonb_hash_extended($1, 0))",
-                    key.clone(),
-                )),
-            )
-            .filter(column(entry::Column::Key).eq(key))
+            .filter(Expr::cust_with_exprs(
+                "$1 = ANY (ARRAY(SELECT pg_catalog.jsonb_hash_extended(k.key, 0) FROM pg_catalog.unnest($2) AS k (key)))",
+                [column(entry::Column::KeyHash), keys.clone()],
+            ))
+            .filter(Expr::cust_with_exprs(
+                "$1 = ANY (ARRAY(SELECT k.key FROM pg_catalog.unnest($2) AS k (key)))",
+                [column(entry::Column::Key), keys],
+            ))
     }
 
     /// The entries of a row in which this column changed, and those of its INSERT and DELETE, in no order. Errors as

@@ -25,15 +25,16 @@ pub trait RevertModel: ModelTrait<Entity: OptimisticLock> + Clone {
     ///
     /// The revert is an update, checked against the lock version of this model: [`find_as_of`], then
     /// [`update_if_unchanged`] of the columns that are different. It increments the lock version, the log
-    /// records it, and stamps contain who reverted. Columns whose values at that time the log does not contain
-    /// are not changed, and neither are generated columns. A row that was archived at that time is not archived
-    /// by this.
+    /// records it, and stamps contain who reverted. Excluded and redacted columns, whose values at that time the log does
+    /// not contain, are not changed, and neither are generated columns. A row that was archived at that time is not
+    /// archived by this.
     ///
     /// # Errors
     ///
     /// Those of [`update_if_unchanged`]: [`UpdateError::Conflict`] where the row was changed since it was read,
     /// [`UpdateError::NotFound`]; and those of [`find_as_of`]; [`NotFoundError::PastRow`] where there was no such row
-    /// at that time. Nothing is written then.
+    /// at that time; [`NotFoundError::PastValues`] where a column has changed since whose type no longer accepts its old
+    /// value. Nothing is written then.
     ///
     /// [`find_as_of`]: super::AuditEntity::find_as_of
     /// [`update_if_unchanged`]: UpdateIfUnchanged::update_if_unchanged
@@ -76,6 +77,14 @@ where
         key: key_json::<M::Entity>(&key),
         at,
     })?;
+    if !was.unreadable.is_empty() {
+        return Err(NotFoundError::PastValues {
+            table: table_name::<M::Entity>(),
+            key: key_json::<M::Entity>(&key),
+            columns: was.unreadable,
+        }
+        .into());
+    }
     let mut change = model.clone().into_active_model();
     for column in <M::Entity as EntityTrait>::Column::iter() {
         let name = column.as_str();

@@ -45,11 +45,24 @@ pub enum NotFoundError {
         since: DateTimeUtc,
     },
 
-    /// Values of a deleted row that the audit log does not contain.
+    /// Values of a deleted row that the audit log does not contain, and that its entity requires.
     #[error(
-        "{table} {key} was deleted, and the audit log does not contain its column(s) {}: they are excluded or redacted. Read its entries for the other columns", .columns.join(", ")
+        "{table} {key} was deleted, and the audit log does not contain its column(s) {}: they are excluded, redacted, were added later, or have another type now. Read the other columns with `find_as_of(..).json(..)`", .columns.join(", ")
     )]
-    RedactedColumns {
+    UnknownColumns {
+        /// The table.
+        table: String,
+        /// The key.
+        key: Box<Json>,
+        /// The columns.
+        columns: Vec<String>,
+    },
+
+    /// Values of a row at an earlier time that can be written again.
+    #[error(
+        "{table} {key} cannot be reverted: column(s) {} have changed since, and later migrations leave no value to set them to. Read the others with `find_as_of(..)`, and set them with an update", .columns.join(", ")
+    )]
+    PastValues {
         /// The table.
         table: String,
         /// The key.

@@ -31,7 +31,12 @@ fn every_error() -> Vec<(Error, ErrorKind, u16)> {
             table: table(),
             since: at,
         },
-        NotFoundError::RedactedColumns {
+        NotFoundError::UnknownColumns {
+            table: table(),
+            key: key(),
+            columns: vec![text()],
+        },
+        NotFoundError::PastValues {
             table: table(),
             key: key(),
             columns: vec![text()],

@@ -1,10 +1,11 @@
 //! Creating and dropping a temporal foreign key.
 
-use sea_orm_archive_postgres::catalog::Table;
+use sea_orm_archive_postgres::catalog::{Table, TableId};
 use sea_orm_migration::DbErr;
 
 use super::{
     TemporalForeignKey,
+    follow::follow_renames,
     register::{self, Event, Registered},
     statement::ForeignKey,
 };
@@ -21,6 +22,7 @@ use crate::{
 pub(crate) async fn create(work: &Work, wanted: &TemporalForeignKey) -> Result<(), DbErr> {
     histories::require(work).await?;
     feature::forget_dropped(work).await?;
+    follow_renames(work).await?;
     let history_name = name::table(wanted.complete()?)?;
     let child = existing_table(work, &name::table(&wanted.child)?).await?;
     let table = existing_table(work, &history_name).await?;
@@ -32,7 +34,7 @@ pub(crate) async fn create(work: &Work, wanted: &TemporalForeignKey) -> Result<(
         )));
     };
     verify(wanted, &child, &history, &table)?;
-    let name = constraint_name(wanted, &child)?;
+    let name = constraint_name(work, wanted, &child, &table.id).await?;
     table_names::follow(work, &child.id).await?;
     register::take_over(work, &child.id, &name, Some(&table.id)).await?;
     let id = register_once(work, wanted, &child, &history, &name).await?;
@@ -48,11 +50,7 @@ pub(crate) async fn create(work: &Work, wanted: &TemporalForeignKey) -> Result<(
     tenancy::refuse_unseen(work, vec![child.id.oid]).await?;
     refuse_unmatched(work, &foreign_key).await?;
     create_index(work, &foreign_key).await?;
-    for event in Event::ALL {
-        for statement in foreign_key.statements(event) {
-            work.run(&statement).await?;
-        }
-    }
+    foreign_key.create_triggers(work).await?;
     privileges::make_triggers_private(work).await?;
     tenancy::refresh_foreign_keys(work).await
 }
@@ -67,11 +65,22 @@ async fn existing_table(work: &Work, name: &str) -> Result<Table, DbErr> {
     work.existing_table(name).await
 }
 
-/// The declared name, or one derived from the table and its columns.
-fn constraint_name(wanted: &TemporalForeignKey, child: &Table) -> Result<String, DbErr> {
+/// The declared name, that of the foreign key that exists, or one derived from the table and its columns. A foreign key whose
+/// columns were renamed keeps its name.
+async fn constraint_name(
+    work: &Work,
+    wanted: &TemporalForeignKey,
+    child: &Table,
+    history: &TableId,
+) -> Result<String, DbErr> {
     if let Some(name) = &wanted.name {
         name::check(name)?;
         return Ok(name.clone());
+    }
+    if let Some(found) =
+        register::same(work, &child.id, history, &wanted.columns, &wanted.time).await?
+    {
+        return Ok(found.name);
     }
     let columns: Vec<_> = [&child.id.table]
         .into_iter()
@@ -184,6 +193,18 @@ async fn refuse_others_code(work: &Work, foreign_key: &ForeignKey<'_>) -> Result
         .await?;
     }
     Ok(())
+}
+
+impl ForeignKey<'_> {
+    /// Creates its functions and triggers, or replaces them.
+    pub(crate) async fn create_triggers(&self, work: &Work) -> Result<(), DbErr> {
+        for event in Event::ALL {
+            for statement in self.statements(event) {
+                work.run(&statement).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 async fn refuse_unmatched(work: &Work, foreign_key: &ForeignKey<'_>) -> Result<(), DbErr> {

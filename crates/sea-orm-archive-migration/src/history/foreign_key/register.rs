@@ -22,6 +22,9 @@ pub(crate) struct Registered {
     pub(crate) time: Vec<String>,
     /// `schema.table`, without quotes.
     pub(crate) child: String,
+    /// The tables as SQL text.
+    pub(crate) child_sql: String,
+    pub(crate) history_sql: String,
 }
 
 /// The events that fire the triggers of a temporal foreign key.
@@ -78,6 +81,30 @@ pub(crate) async fn find(
     Ok(found.into_iter().next())
 }
 
+/// The foreign key with this id.
+pub(crate) async fn get(work: &Work, id: i64) -> Result<Option<Registered>, DbErr> {
+    let found = select(work, &format!("k.id = {id}")).await?;
+    Ok(found.into_iter().next())
+}
+
+/// The foreign key of `child` with these columns, under any name.
+pub(crate) async fn same(
+    work: &Work,
+    child: &TableId,
+    history: &TableId,
+    columns: &[String],
+    time: &[String],
+) -> Result<Option<Registered>, DbErr> {
+    let condition = format!(
+        "k.child = {} AND k.history = {} AND k.columns = {} AND k.time_columns = {}",
+        child.oid,
+        history.oid,
+        names(columns),
+        names(time)
+    );
+    Ok(select(work, &condition).await?.into_iter().next())
+}
+
 /// The foreign keys whose tables exist.
 pub(crate) async fn live(work: &Work) -> Result<Vec<Registered>, DbErr> {
     select(work, "c.oid IS NOT NULL AND h.oid IS NOT NULL").await
@@ -97,6 +124,8 @@ fn read(row: &QueryResult) -> Result<Registered, DbErr> {
         columns: row.try_get("", "columns")?,
         time: row.try_get("", "time_columns")?,
         child: row.try_get("", "child")?,
+        child_sql: row.try_get("", "child_sql")?,
+        history_sql: row.try_get("", "history_sql")?,
     })
 }
 
@@ -119,6 +148,7 @@ pub(crate) async fn add(
         names(time)
     );
     let id = work.row(&sql, []).await?.try_get("", "id")?;
+    work.run("SELECT archive.follow_renames()").await?;
     table_names::note(work).await?;
     Ok(id)
 }

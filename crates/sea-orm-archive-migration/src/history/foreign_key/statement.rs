@@ -166,23 +166,52 @@ impl ForeignKey<'_> {
             "valid_to" => quote(&history.valid_to),
             "range" => history.time.range().to_owned(),
             "multirange" => history.time.multirange().to_owned(),
-            "identity_is_trusted" => is_trusted(&history.identity),
-            "history_is_trusted" => is_trusted(&history.id),
-            "child_is_trusted" => is_trusted(&self.child.id),
+            "identity_is_trusted" => {
+                let key = history.columns.iter().map(|column| &column.key);
+                is_trusted(&history.identity, &self.has(&history.identity, key))
+            }
+            "history_is_trusted" => {
+                let identity = history.columns.iter().map(|column| &column.name);
+                let recorded = history.recorded.iter().map(|(_, to)| to);
+                let columns = identity
+                    .chain([&history.valid_from, &history.valid_to])
+                    .chain(recorded);
+                is_trusted(&history.id, &self.has(&history.id, columns))
+            }
+            "child_has_columns" => self.has(&self.child.id, self.child_columns()),
+            "child_is_trusted" => is_trusted(
+                &self.child.id,
+                &self.has(&self.child.id, self.child_columns()),
+            ),
             _ => return None,
         })
     }
 
     /// The condition that the current role may read the rows of the child, so that an error may show one.
     fn child_is_readable(&self) -> String {
-        let key = self.child.key.iter().map(|column| &column.name);
-        let columns: Vec<_> = self.columns.iter().chain(self.time).chain(key).collect();
-        let columns: Vec<_> = columns.into_iter().map(|name| literal(name)).collect();
+        let columns: Vec<_> = self.child_columns().map(|name| literal(name)).collect();
         format!(
             "coalesce(archive.may_read((SELECT k.child FROM archive.temporal_foreign_key AS k WHERE k.id = {}), \
              ARRAY[{}]::name[]), false)",
             self.id,
             columns.join(", ")
+        )
+    }
+
+    /// The columns of the child that the functions name.
+    fn child_columns(&self) -> impl Iterator<Item = &String> {
+        let key = self.child.key.iter().map(|column| &column.name);
+        self.columns.iter().chain(self.time).chain(key)
+    }
+
+    /// The check, when a function is planned, that a table still has the columns that it names.
+    fn has<'n>(&self, table: &TableId, columns: impl Iterator<Item = &'n String>) -> String {
+        let columns: Vec<_> = columns.map(|name| literal(name)).collect();
+        format!(
+            "archive.has_columns({}::regclass, ARRAY[{}]::name[], {})",
+            literal(&table.sql()),
+            columns.join(", "),
+            literal(self.name)
         )
     }
 
@@ -229,8 +258,7 @@ impl ForeignKey<'_> {
         if !self.by_row() {
             return table.to_owned();
         }
-        let key = self.child.key.iter().map(|column| &column.name);
-        let mut names: Vec<_> = self.columns.iter().chain(self.time).chain(key).collect();
+        let mut names: Vec<_> = self.child_columns().collect();
         names.sort();
         names.dedup();
         let columns: Vec<_> = names
@@ -396,10 +424,13 @@ impl ForeignKey<'_> {
     }
 }
 
-/// Raises an error where queries of the table would run code of another role. The table is found by its name, as in the
-/// queries.
-fn is_trusted(table: &TableId) -> String {
-    format!("archive.stays_trusted({}::regclass)", literal(&table.sql()))
+/// Raises an error where queries of the table would run code of another role, or would name columns that it no longer has. The
+/// table is found by its name, as in the queries.
+fn is_trusted(table: &TableId, has_columns: &str) -> String {
+    format!(
+        "archive.stays_trusted({}::regclass) AND {has_columns}",
+        literal(&table.sql())
+    )
 }
 
 fn key_of(alias: &str, column: &IdentityColumn) -> String {

@@ -2,45 +2,76 @@
 --
 -- Of several changes of a column since that time, the first contains its value at that time. If the next INSERT, DELETE or
 -- TRUNCATE of the key after that time is an INSERT, the row did not exist then; if it is a deletion, its entry contains the row.
+--
+-- Entries of a row are ordered by their time: each statement takes the time while it has the row locked. Ids come from a sequence,
+-- which a restore of data or a switch-over by logical replication may set back.
 WITH asked AS MATERIALIZED (
-    SELECT k.key, pg_catalog.jsonb_populate_record(NULL::{row_type}, k.key) AS row FROM (SELECT {key} AS key) AS k
+    SELECT {keys} AS keys
+),
+asked_row AS MATERIALIZED (
+    SELECT r.* FROM asked CROSS JOIN LATERAL pg_catalog.jsonb_to_record(asked.keys[1]) AS r ({key_columns})
+),
+names AS MATERIALIZED (
+    SELECT n.* FROM archive.audit_names({audited}) AS n
 ),
 since AS MATERIALIZED (
-    SELECT e.id, e.operation, e.old, e.new, e.redacted, e.archival_id
+    SELECT e.at, e.id, e.operation, e.old, e.redacted, e.archival_id
     FROM archive.audit_entry AS e, asked
-    WHERE e.key_hash = (SELECT pg_catalog.jsonb_hash_extended(key, 0) FROM asked) AND e.key = asked.key
-      AND e.table_name = {name} AND e.at > {at}
+    WHERE e.key_hash = ANY (ARRAY(SELECT pg_catalog.jsonb_hash_extended(k.key, 0) FROM asked, pg_catalog.unnest(asked.keys) AS k (key)))
+      AND e.key = ANY (asked.keys) AND e.table_name = {name} AND e.at > {at}
 ),
 boundary AS MATERIALIZED (
-    SELECT s.* FROM since AS s WHERE s.operation IN ('INSERT', 'DELETE', 'TRUNCATE') ORDER BY s.id LIMIT 1
+    SELECT s.* FROM since AS s WHERE s.operation IN ('INSERT', 'DELETE', 'TRUNCATE') ORDER BY s.at, s.id LIMIT 1
 ),
 changed_since AS MATERIALIZED (
-    SELECT s.* FROM since AS s WHERE s.id <= coalesce((SELECT b.id FROM boundary AS b), s.id)
+    SELECT s.* FROM since AS s WHERE NOT EXISTS (SELECT FROM boundary AS b WHERE s.at > b.at OR s.at = b.at AND s.id > b.id)
+),
+-- The old values, with the present names of their columns. `is_named` is false where the column is not known.
+logged AS MATERIALIZED (
+    SELECT s.at, s.id, s.operation, v.key AS name, v.value, n.name_now, n.name IS NOT NULL AS is_named
+    FROM changed_since AS s
+    CROSS JOIN LATERAL pg_catalog.jsonb_each(s.old) AS v
+    LEFT JOIN names AS n ON n.name = v.key AND s.at >= n.valid_from AND s.at < n.valid_to
+    WHERE s.operation <> 'INSERT'
 ),
 present AS MATERIALIZED (
-    SELECT {row} AS row, false AS archived FROM {table} AS t, asked WHERE {is_asked}
+    SELECT {row} AS row, false AS archived FROM {table} AS t, asked_row WHERE {is_asked}
     {archive_table}
 ),
 base AS MATERIALIZED (
-    SELECT b.old AS row, true AS deleted, b.archival_id IS NOT NULL AS archived FROM boundary AS b WHERE b.operation <> 'INSERT'
+    SELECT '{}'::pg_catalog.jsonb AS row, true AS deleted, b.archival_id IS NOT NULL AS archived FROM boundary AS b WHERE b.operation <> 'INSERT'
     UNION ALL
     SELECT n.row, false, n.archived FROM present AS n WHERE NOT EXISTS (SELECT FROM boundary)
 ),
+changed AS MATERIALIZED (
+    SELECT coalesce(pg_catalog.jsonb_object_agg(l.name_now, l.value ORDER BY l.at DESC, l.id DESC), '{}') AS row
+    FROM logged AS l WHERE l.name_now IS NOT NULL
+),
+unreadable AS MATERIALIZED (
+    SELECT archive.audit_unreadable(pg_catalog.to_regclass({table_name})::pg_catalog.oid, c.row) AS names FROM changed AS c
+),
 state AS MATERIALIZED (
     SELECT b.deleted,
-           coalesce((SELECT m.operation = 'RESTORE' FROM changed_since AS m WHERE m.operation IN ('ARCHIVE', 'RESTORE') ORDER BY m.id LIMIT 1),
+           coalesce((SELECT m.operation = 'RESTORE' FROM changed_since AS m WHERE m.operation IN ('ARCHIVE', 'RESTORE') ORDER BY m.at, m.id LIMIT 1),
                     b.archived) AS archived,
-           b.row || coalesce((SELECT pg_catalog.jsonb_object_agg(v.key, v.value ORDER BY s.id DESC)
-                              FROM changed_since AS s, pg_catalog.jsonb_each(s.old) AS v
-                              WHERE s.operation IN ('UPDATE', 'RESTORE')), '{}') AS row
-    FROM base AS b
+           b.row || (c.row - u.names) AS row,
+           u.names AS unreadable
+    FROM base AS b, changed AS c, unreadable AS u
 )
-SELECT {columns}, true AS "archive.existed", s.deleted AS "archive.deleted", s.archived AS "archive.archived",
-       coalesce((SELECT pg_catalog.jsonb_agg(DISTINCT h) FROM changed_since AS t, pg_catalog.jsonb_array_elements(t.redacted) AS h
-                 WHERE t.operation <> 'INSERT'), '[]') AS "archive.redacted",
-       -- Columns that the table no longer has: a renamed column cannot be found by its old name.
-       coalesce((SELECT pg_catalog.jsonb_agg(DISTINCT v.key) FROM changed_since AS t, pg_catalog.jsonb_each(t.old) AS v
-                 WHERE t.operation = 'UPDATE' AND NOT v.key = ANY (ARRAY(
-                     SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
-                     WHERE c.attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({table_name}) AND c.attnum > 0 AND NOT c.attisdropped))), '[]') AS "archive.renamed"
-FROM state AS s, pg_catalog.jsonb_populate_record(NULL::{row_type}, s.row) AS r
+SELECT {columns}, true AS "archive.existed", s.deleted AS "archive.deleted", s.archived AS "archive.archived", s.row AS "archive.row",
+       -- Columns that changed since and whose values cannot be written back.
+       pg_catalog.array_cat(s.unreadable, ARRAY(SELECT l.name FROM logged AS l WHERE NOT l.is_named)) AS "archive.unreadable",
+       ARRAY(SELECT l.name FROM pg_catalog.unnest(s.unreadable) AS l (name)
+             UNION ALL
+             SELECT l.name FROM logged AS l WHERE l.name_now IS NULL
+             UNION ALL
+             SELECT coalesce(n.name_now, h.name)
+             FROM changed_since AS t
+             CROSS JOIN LATERAL pg_catalog.jsonb_array_elements_text(t.redacted) AS h (name)
+             LEFT JOIN names AS n ON n.name = h.name AND t.at >= n.valid_from AND t.at < n.valid_to
+             WHERE t.operation <> 'INSERT'
+             UNION ALL
+             -- A deleted row has no columns that were added later.
+             SELECT c.name FROM pg_catalog.unnest({names}) AS c (name) WHERE s.deleted AND NOT pg_catalog.jsonb_exists(s.row, c.name)
+       ) AS "archive.unknown"
+FROM state AS s CROSS JOIN LATERAL pg_catalog.jsonb_to_record(s.row) AS r ({definitions})

@@ -62,11 +62,19 @@ CREATE TABLE IF NOT EXISTS archive.audited_table (
     tenant_name    text,
     ever_excluded  text[] NOT NULL DEFAULT '{}', -- the columns that were excluded at any time: entries may lack them
     known_names    text[] NOT NULL DEFAULT '{}', -- the columns at the time when a helper last wrote the functions
-    known_place    text                          -- the table and the cluster of these columns
+    known_place    text,                         -- the table and the cluster of these columns
+    known_at       timestamptz,                  -- when a helper last wrote the functions
+    column_names   jsonb  NOT NULL DEFAULT '[]', -- each name that a column had at such a time: see archive.audit_names()
+    key_columns    smallint[],                   -- the primary key at that time
+    key_since      timestamptz                   -- since when entries have these columns as their key; NULL where they always had
 );
 ALTER TABLE archive.audited_table
     ADD COLUMN IF NOT EXISTS known_names text[] NOT NULL DEFAULT '{}',
-    ADD COLUMN IF NOT EXISTS known_place text;
+    ADD COLUMN IF NOT EXISTS known_place text,
+    ADD COLUMN IF NOT EXISTS known_at timestamptz,
+    ADD COLUMN IF NOT EXISTS column_names jsonb NOT NULL DEFAULT '[]',
+    ADD COLUMN IF NOT EXISTS key_columns smallint[],
+    ADD COLUMN IF NOT EXISTS key_since timestamptz;
 
 -- Unfinished moves of rows between a table and its archive table: they left the one, or arrived in the other, but not both yet.
 --
@@ -147,7 +155,12 @@ BEGIN
     IF found IS NULL THEN
         INSERT INTO archive.audit_details (transaction_id, tenant, details)
         VALUES (pg_current_xact_id()::text::bigint, archive.audit_text(archive.current_tenant()), known)
-        RETURNING id INTO found;
+        ON CONFLICT DO NOTHING RETURNING id INTO found;
+        IF found IS NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'unique_violation',
+                SCHEMA = 'archive', TABLE = 'audit_details', CONSTRAINT = 'audit_details_pkey',
+                MESSAGE = 'the sequence of archive.audit_details is behind its rows: call manager.reset_archive_sequences() in a migration';
+        END IF;
     END IF;
     RETURN found;
 END

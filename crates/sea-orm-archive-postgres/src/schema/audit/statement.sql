@@ -226,7 +226,8 @@ END
 $$;
 
 -- The type that the text of a value of this type is read as: the type below its domains, since the checks of a domain are functions
--- of its owner. A value of a composite type or a range that is not built in stays text, as in entries.
+-- of its owner. A value of a composite type stays text, as in entries, and so does a range whose input function may call a
+-- function of its owner.
 CREATE OR REPLACE FUNCTION archive.audit_read_as(type oid, modifier integer) RETURNS text
 LANGUAGE sql STABLE
 RETURN (WITH RECURSIVE based AS (
@@ -235,7 +236,11 @@ RETURN (WITH RECURSIVE based AS (
             SELECT t.typbasetype, CASE WHEN t.typtypmod OPERATOR(pg_catalog.=) -1 THEN b.modifier ELSE t.typtypmod END, b.depth OPERATOR(pg_catalog.+) 1
             FROM based AS b JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) b.oid WHERE t.typtype OPERATOR(pg_catalog.=) 'd'
         )
-        SELECT CASE WHEN l.oid OPERATOR(pg_catalog.>=) 16384 AND l.typtype NOT IN ('b', 'e') THEN 'text'
+        SELECT CASE WHEN l.oid OPERATOR(pg_catalog.>=) 16384 AND l.typtype NOT IN ('b', 'e') AND NOT EXISTS (
+                             SELECT FROM pg_catalog.pg_range AS r
+                             WHERE (r.rngtypid OPERATOR(pg_catalog.=) l.oid OR r.rngmultitypid OPERATOR(pg_catalog.=) l.oid)
+                               AND r.rngsubtype OPERATOR(pg_catalog.<) 16384 AND r.rngsubopc OPERATOR(pg_catalog.<) 16384
+                               AND r.rngcanonical::oid OPERATOR(pg_catalog.=) 0::oid) THEN 'text'
                     -- Elements of an array may be of a domain, too.
                     WHEN b.oid OPERATOR(pg_catalog.<>) l.oid THEN pg_catalog.format_type(l.typarray, b.modifier)
                     ELSE pg_catalog.format_type(b.oid, b.modifier) END
@@ -258,11 +263,6 @@ BEGIN
 END
 $$;
 
--- Identifies the cluster and the table in it: after a dump and a restore the columns of the table have other numbers.
-CREATE OR REPLACE FUNCTION archive.audit_place(relation oid) RETURNS text
-LANGUAGE sql STABLE
-RETURN (SELECT pg_catalog.concat_ws(' ', c.system_identifier, relation) FROM pg_catalog.pg_control_system() AS c);
-
 -- The columns of a table with redacted columns that cannot be attributed: after a dump and a restore, those whose names the log has
 -- not recorded. One of them may be a redacted column that was renamed before the dump.
 CREATE OR REPLACE FUNCTION archive.audit_unattributed(audited integer) RETURNS text[]
@@ -272,7 +272,7 @@ BEGIN
         SELECT c.attname::text
         FROM archive.audited_table AS r
         JOIN pg_attribute AS c ON c.attrelid = r.relation AND c.attnum > 0 AND NOT c.attisdropped
-        WHERE r.id = audited AND r.redacted_names <> '{}' AND r.known_place <> archive.audit_place(r.relation)
+        WHERE r.id = audited AND r.redacted_names <> '{}' AND r.known_place <> archive.place_of(r.relation)
           AND c.attname <> ALL (r.known_names)
           -- A column of the key cannot be hidden, and none was.
           AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = r.relation AND i.indisprimary AND c.attnum = ANY (i.indkey::smallint[]))
@@ -293,7 +293,7 @@ DECLARE
 BEGIN
     SELECT r.relation::oid AS relation, r.redacted_names, a.archive_table::oid AS archive_table,
            ARRAY[a.deleted_at_column, a.deleted_by_column, a.archival_id_column]::text[] AS added,
-           CASE WHEN r.known_place <> archive.audit_place(r.relation) THEN '{}' ELSE r.redacted END AS redacted
+           CASE WHEN r.known_place <> archive.place_of(r.relation) THEN '{}' ELSE r.redacted END AS redacted
     INTO watched
     FROM archive.audited_table AS r LEFT JOIN archive.archived_table AS a ON a.active = r.relation
     WHERE r.id = audited;

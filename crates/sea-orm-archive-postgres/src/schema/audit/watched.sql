@@ -1,13 +1,12 @@
 -- The registration of the audited table $1, which is a name as SQL text.
-SELECT r.table_name AS name,
-       -- With its schema: the name of the table alone could be that of a domain in the session's temporary schema.
+SELECT r.id, r.table_name AS name,
        (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
         FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-        WHERE c.oid OPERATOR(pg_catalog.=) r.relation) AS row_type,
+        WHERE c.oid OPERATOR(pg_catalog.=) r.relation) AS relation,
        -- A tenant does not see earlier changes of its rows. The administrator sees all changes.
        CASE WHEN pg_catalog.row_security_active('archive.audit_entry')
                  AND NOT EXISTS (SELECT FROM archive.tenancy AS t WHERE t.administrator = current_user)
-            THEN greatest(r.audited_since, r.attributed_since) ELSE r.audited_since END AS since,
+            THEN greatest(r.audited_since, r.attributed_since, k.since) ELSE greatest(r.audited_since, k.since) END AS since,
        (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
         FROM archive.archived_table AS a
         JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) a.archive_table
@@ -15,6 +14,16 @@ SELECT r.table_name AS name,
         WHERE a.active OPERATOR(pg_catalog.=) r.relation) AS archive_table,
        ARRAY(SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
              WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND c.attnum > 0 AND NOT c.attisdropped ORDER BY c.attnum) AS columns,
+       -- The types below domains: a domain may refuse NULL, which a column that the log does not contain is read as.
+       ARRAY(SELECT (WITH RECURSIVE based AS (
+                         SELECT c.atttypid AS oid, c.atttypmod AS modifier, 0 AS depth
+                         UNION ALL
+                         SELECT t.typbasetype, t.typtypmod, b.depth OPERATOR(pg_catalog.+) 1
+                         FROM based AS b JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) b.oid
+                         WHERE t.typtype OPERATOR(pg_catalog.=) 'd')
+                     SELECT pg_catalog.format_type(b.oid, b.modifier) FROM based AS b ORDER BY b.depth DESC LIMIT 1)
+             FROM pg_catalog.pg_attribute AS c
+             WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND c.attnum > 0 AND NOT c.attisdropped ORDER BY c.attnum) AS types,
        ARRAY(SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
              JOIN archive.archived_table AS a ON a.active OPERATOR(pg_catalog.=) r.relation AND a.archive_table OPERATOR(pg_catalog.=) c.attrelid
              JOIN pg_catalog.pg_attribute AS o ON o.attrelid OPERATOR(pg_catalog.=) a.active AND o.attname OPERATOR(pg_catalog.=) c.attname AND o.attnum > 0
@@ -35,4 +44,5 @@ SELECT r.table_name AS name,
                  JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) o.oprnamespace
                  WHERE i.indrelid OPERATOR(pg_catalog.=) r.relation AND i.indisprimary), '{}') AS equals
 FROM archive.audited_table AS r
+CROSS JOIN LATERAL (SELECT archive.audit_key_since(r.id) AS since) AS k
 WHERE r.relation OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)

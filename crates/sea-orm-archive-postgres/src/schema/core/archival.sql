@@ -37,7 +37,7 @@ $$;
 CREATE OR REPLACE FUNCTION archive.exact_text(value anyelement) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres'
-SET extra_float_digits = '1' SET bytea_output = 'hex' AS $$
+SET extra_float_digits = '1' SET bytea_output = 'hex' SET lc_monetary = 'C' AS $$
 BEGIN
     RETURN format('%s', value);
 END

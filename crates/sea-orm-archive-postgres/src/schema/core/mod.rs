@@ -24,6 +24,8 @@ pub const PRIVATE: &str = include_str!("private.sql");
 pub const PRIVATE_TRIGGERS: &str = include_str!("private_triggers.sql");
 /// The tables that install_archive() creates.
 pub const REGISTERS: &str = include_str!("registers.sql");
+/// How the registers follow columns that were renamed.
+pub const RENAMES: &str = include_str!("renames.sql");
 /// Sets the sequences of the schema past the ids of their tables.
 pub const RESET_SEQUENCES: &str = include_str!("reset_sequences.sql");
 /// The reverse of grant.sql, except for what a role with grant_audit or grant_audit_maintenance also needs.

@@ -48,6 +48,18 @@ DROP TABLE IF EXISTS archive.snapshot_probe;
 DROP TABLE IF EXISTS archive.stamped_table;
 DROP TABLE IF EXISTS archive.context_setting;
 DROP TABLE IF EXISTS archive.temporal_foreign_key;
+DROP FUNCTION IF EXISTS archive.follow_renames();
+DROP FUNCTION IF EXISTS archive.has_columns(regclass, name[], name);
+DROP FUNCTION IF EXISTS archive.names_now(oid, name[], int2[], text);
+DROP FUNCTION IF EXISTS archive.numbers_of(oid, name[]);
+DROP FUNCTION IF EXISTS archive.place_of(oid);
+DO $$
+BEGIN
+    DROP FUNCTION archive.history_columns(archive.history_table);
+EXCEPTION WHEN undefined_function OR undefined_object OR undefined_table OR invalid_schema_name THEN
+    NULL;
+END
+$$;
 DROP TABLE IF EXISTS archive.history_table;
 DROP TABLE IF EXISTS archive.detached_link;
 DROP TABLE IF EXISTS archive.archived_table;

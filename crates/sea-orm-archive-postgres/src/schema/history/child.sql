@@ -7,7 +7,7 @@ AS {body}
 DECLARE
     lacking record;
     culprit text;
-    trusted boolean := {identity_is_trusted} AND {history_is_trusted};
+    trusted boolean := {identity_is_trusted} AND {history_is_trusted} AND {child_has_columns};
 BEGIN
     -- Race: the identities are locked first, in the order of their key. A transaction that ends a version locks them too, before
     -- it reads the rows that need the version, so one of the two waits for the other.

@@ -4,7 +4,11 @@ SELECT k.id,
        k.history::oid::bigint AS history,
        k.columns::text[] AS columns,
        k.time_columns::text[] AS time_columns,
-       coalesce(pg_catalog.concat(n.nspname, '.', c.relname), '') AS child
+       coalesce(pg_catalog.concat(n.nspname, '.', c.relname), '') AS child,
+       CASE WHEN c.oid IS NULL THEN '' ELSE pg_catalog.format('%I.%I', n.nspname, c.relname) END AS child_sql,
+       CASE WHEN h.oid IS NULL THEN ''
+            ELSE pg_catalog.format('%I.%I', (SELECT o.nspname FROM pg_catalog.pg_namespace AS o WHERE o.oid = h.relnamespace), h.relname)
+       END AS history_sql
 FROM archive.temporal_foreign_key AS k
 LEFT JOIN pg_catalog.pg_class AS c ON c.oid = k.child
 LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
