@@ -16,7 +16,7 @@ use sea_orm_archive_postgres::template::fill;
 use super::key::logged_key;
 use crate::entity::DeclaredName;
 use crate::error::{Error, NotFoundError, SetupError, unexpected_answer};
-use crate::exec::check_backend;
+use crate::exec::{Repreparing, check_backend};
 use crate::row::{key_json, table_name};
 
 /// Reads a row as it was at a time. Created by [`AuditEntity::find_as_of`](super::AuditEntity::find_as_of).
@@ -88,7 +88,8 @@ impl<E: EntityTrait> FindAsOf<E> {
             }
             .into());
         }
-        let row = db.query_one_raw(self.statement(&audited)).await?;
+        let statement = self.statement(&audited);
+        let row = Repreparing(db).query_one_raw(statement).await?;
         let Some(row) = row else {
             return Ok(None);
         };
