@@ -15,6 +15,7 @@ mod patterns;
 mod races;
 mod renames;
 mod schemas;
+mod servers;
 mod stamps;
 mod tables;
 mod temporal;
