@@ -17,6 +17,7 @@ mod races;
 mod renames;
 mod rings;
 mod schemas;
+mod servers;
 mod stamps;
 mod tables;
 mod temporal;

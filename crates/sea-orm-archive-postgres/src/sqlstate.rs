@@ -18,7 +18,10 @@ const NUMERIC_VALUE_OUT_OF_RANGE: &str = "22003";
 const INVALID_DATETIME_FORMAT: &str = "22007";
 const INVALID_TEXT_REPRESENTATION: &str = "22P02";
 
-const FEATURE_NOT_SUPPORTED: &str = "0A000";
+/// PostgreSQL does not implement this, or a prepared statement would return other types than before.
+pub const FEATURE_NOT_SUPPORTED: &str = "0A000";
+/// An error has aborted the transaction.
+pub const IN_FAILED_SQL_TRANSACTION: &str = "25P02";
 const INVALID_SCHEMA_NAME: &str = "3F000";
 const GENERATED_ALWAYS: &str = "428C9";
 const UNDEFINED_TABLE: &str = "42P01";

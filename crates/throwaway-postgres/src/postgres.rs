@@ -166,6 +166,7 @@ pub struct Builder {
     durable: bool,
     tcp: bool,
     settings: Vec<(String, String)>,
+    primary: Option<String>,
     account: Option<Account>,
 }
 
@@ -194,6 +195,14 @@ impl Builder {
         self
     }
 
+    /// Starts a standby of another server: a copy that `pg_basebackup` makes and that follows the other server
+    /// until `SELECT pg_promote()`. The other server needs `wal_level = replica` and `max_wal_senders`.
+    #[must_use]
+    pub fn standby_of(mut self, primary: &Postgres) -> Self {
+        self.primary = Some(primary.address.to_string());
+        self
+    }
+
     /// Starts the server and waits until it accepts connections.
     ///
     /// # Errors
@@ -205,7 +214,12 @@ impl Builder {
             Some(account) => account.clone(),
             None => Account::find()?,
         };
-        let mut watcher = Watcher::spawn(&installation.bindir, &account, self.durable)?;
+        let mut watcher = Watcher::spawn(
+            &installation.bindir,
+            &account,
+            self.durable,
+            self.primary.as_deref(),
+        )?;
         watcher.ask("initdb")?;
         let port = self.start_on_a_free_port(&mut watcher)?;
         Ok(Postgres {

@@ -29,6 +29,7 @@ impl Watcher {
         bindir: &Path,
         account: &Account,
         durable: bool,
+        primary: Option<&str>,
     ) -> Result<Self, StartError> {
         let mut command = Command::new("/bin/sh");
         command
@@ -45,6 +46,7 @@ impl Watcher {
             // Messages in English, and independent of the environment of the caller.
             .env("LC_ALL", "C")
             .env("DURABLE", if durable { "yes" } else { "" })
+            .env("PRIMARY", primary.unwrap_or_default())
             .env("TZ", "UTC");
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"PG") {

@@ -47,6 +47,14 @@ initdb() {
     return 1
 }
 
+# A copy of the server at the address $PRIMARY, which follows that server until it is promoted. BIN may contain links to
+# initdb and postgres alone.
+basebackup() {
+    programs=$(dirname "$(readlink -f "$bin/postgres")")
+    "$@" "$programs/pg_basebackup" --pgdata="$folder/data" --dbname="$PRIMARY" --checkpoint=fast --write-recovery-conf \
+        --no-sync </dev/null >"$folder/log" 2>&1
+}
+
 # The file of a killed server contains "ready" too, so the process id in it is compared.
 ready() {
     [ "$(sed -n '1p;8p' "$folder/data/postmaster.pid" 2>/dev/null | tr -d ' \n')" = "${server}ready" ]
@@ -126,7 +134,7 @@ fi
 
 while read -r command; do
     case $command in
-    initdb) initdb "$@" ;;
+    initdb) if [ -n "$PRIMARY" ]; then basebackup "$@"; else initdb "$@"; fi ;;
     start) start "$@" ;;
     stop) [ -z "$server" ] || end INT ;;
     kill9) [ -z "$server" ] || kill9 ;;

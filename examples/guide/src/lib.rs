@@ -4,6 +4,7 @@
 pub mod archive_and_restore;
 pub mod audit;
 pub mod background_jobs;
+pub mod backups_and_replication;
 pub mod blog;
 pub mod check;
 pub mod conflicts;

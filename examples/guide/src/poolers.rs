@@ -1,8 +1,11 @@
 //! Poolers.
 
-use sea_orm::{ConnectOptions, DatabaseConnection, DbErr};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr};
+use sea_orm_archive::prelude::*;
+use sea_orm_archive::{Context, Restored};
 
 use crate::Output;
+use crate::blog::{CreateBlog, post};
 
 async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
@@ -10,7 +13,22 @@ async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     sea_orm::Database::connect(options).await
 }
 
-pub async fn run(_db: &DatabaseConnection, _output: &mut Output) -> anyhow::Result<()> {
+async fn in_a_transaction(db: DatabaseConnection, context: Context) -> Result<Restored, Error> {
+    context
+        .run(&db, async |txn| {
+            post::Entity::archive_by_id(1).exec(txn).await?;
+            post::Entity::restore_by_id(1).exec(txn).await
+        })
+        .await
+}
+
+pub async fn run(db: &DatabaseConnection, _output: &mut Output) -> anyhow::Result<()> {
     let _ = connect;
+    crate::up(db, &CreateBlog).await?;
+    db.execute_unprepared(
+        "insert into users (name) values ('Ada'); insert into posts (author_id, title, slug) values (1, 'One', 'one')",
+    )
+    .await?;
+    in_a_transaction(db.clone(), Context::new()).await?;
     Ok(())
 }

@@ -52,6 +52,7 @@ pages! {
     roles_and_grants "roles-and-grants.md",
     check "check.md",
     migrations_under_traffic "migrations-under-traffic.md",
+    backups_and_replication "backups-and-replication.md",
     poolers "poolers.md",
     testing "testing.md",
 }

@@ -173,3 +173,59 @@ async fn check_that_is_not_enforced_is_no_drift() {
     one.exec(&db).await.unwrap();
     assert_eq!(count(&db, "deleted_children").await, 2);
 }
+
+mod season {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "seasons")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub room: i64,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A row refers to all the rows whose periods together contain its own.
+#[tokio::test]
+async fn row_below_two_periods_is_counted_once() {
+    let database = installed().await;
+    let db = database.connect().await;
+    if !is_18(&db).await {
+        return;
+    }
+    run(
+        &db,
+        "create extension if not exists btree_gist;
+         create table seasons (id bigint primary key, room bigint not null, valid daterange not null,
+             unique (room, valid without overlaps));
+         create table stays (id bigint primary key, room bigint not null, during daterange not null,
+             constraint stays_season foreign key (room, period during) references seasons (room, period valid));
+         insert into seasons values (1, 1, '[2026-01-01,2026-07-01)'), (2, 1, '[2026-07-01,2027-01-01)'), (3, 2, '[2026-01-01,2027-01-01)');
+         insert into stays values (1, 1, '[2026-06-28,2026-07-03)'), (2, 1, '[2026-02-01,2026-02-05)')",
+    )
+    .await;
+    sea_orm_archive_tests::tables::archive_table(&db, "seasons".to_owned()).await;
+    let blockers = [Blocker {
+        table: "public.stays".to_owned(),
+        constraint: "stays_season".to_owned(),
+        rows: 2,
+    }];
+    let preview = season::Entity::archive_many().preview(&db).await.unwrap();
+    assert_eq!(preview.blockers, blockers);
+    let preview = season::Entity::archive_by_id(2).preview(&db).await.unwrap();
+    assert_eq!(preview.blockers[0].rows, 1);
+    match season::Entity::archive_many().exec(&db).await {
+        Err(Error::Conflict(ConflictError::Blocked {
+            blockers: found, ..
+        })) => {
+            assert_eq!(found, blockers);
+        }
+        other => panic!("{other:?}"),
+    }
+    season::Entity::archive_by_id(3).exec(&db).await.unwrap();
+}

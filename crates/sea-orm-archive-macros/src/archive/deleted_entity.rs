@@ -46,6 +46,17 @@ impl DeletedEntity {
             );
             return None;
         }
+        if let Some(active) = table_of_archive_table(entity, names) {
+            errors.on(
+                &entity.ident,
+                format!(
+                    "this is an archive table, and the derive on the entity of `{active}` generates \
+                     its entity, `deleted::Entity`: remove this module, and let `sea-orm-cli \
+                     generate entity` skip the table with `--ignore-tables deleted_{active}`"
+                ),
+            );
+            return None;
+        }
         let table = table(entity, names, errors)?;
         let mut taken = Taken::by(&entity.columns);
         let mut added = |default, option: &Option<LitStr>| {
@@ -63,6 +74,17 @@ impl DeletedEntity {
             archival_id,
         })
     }
+}
+
+/// The table of an archive table with the default names, for which `sea-orm-cli` generates an entity as for any other.
+fn table_of_archive_table(entity: &Entity, names: &Names) -> Option<String> {
+    let added = ["deleted_at", "deleted_by", "archival_id"];
+    let given = [&names.deleted_at, &names.deleted_by, &names.archival_id];
+    let has = |name: &&str| entity.columns.iter().any(|column| column.name == **name);
+    let is_archive_table = added.iter().all(has) && given.iter().all(|name| name.is_none());
+    let name = entity.table_name.as_ref()?.value();
+    let active = name.strip_prefix("deleted_")?;
+    is_archive_table.then(|| active.to_owned())
 }
 
 /// The name of the archive table: as given, or `deleted_` and the name of the table.

@@ -205,7 +205,9 @@ fn relation(deleted: &DeletedEntity) -> TokenStream {
             #[sea_orm(
                 belongs_to = "::sea_orm_archive::archival::Entity",
                 from = #from,
-                to = "::sea_orm_archive::archival::Column::Id"
+                to = "::sea_orm_archive::archival::Column::Id",
+                // The archive table has no foreign keys: SeaORM's schema sync creates none.
+                skip_fk
             )]
             Archival,
         }

@@ -10,9 +10,7 @@ WITH written (relation, deletes, updates) AS (
     SELECT k.conrelid, false, true FROM pg_constraint AS k JOIN archive.archived_table AS a ON a.active = k.confrelid
     WHERE k.contype = 'f' AND EXISTS (SELECT FROM pg_attribute AS n WHERE n.attrelid = k.conrelid AND n.attnum = ANY (k.conkey) AND NOT n.attnotnull)
     UNION
-    SELECT c.oid, true, true FROM pg_class AS c
-    WHERE c.relnamespace = 'archive'::regnamespace
-      AND c.relname IN ('archival', 'detached_link', 'snapshot_probe', 'audit_move', 'audit_entry_default')
+    SELECT c.oid, true, true FROM pg_class AS c WHERE c.relnamespace = 'archive'::regnamespace AND c.relkind IN ('r', 'p')
 ),
 leaf AS (
     SELECT DISTINCT m.relation, w.deletes, w.updates

@@ -59,10 +59,11 @@ fn select(plan: &Plan, body: &str) -> String {
     )
 }
 
-/// The number of rows that refer to a node by this key and do not move themselves.
+/// The number of rows that refer to a node by this key and do not move themselves. A row refers to several rows by a key with
+/// PERIOD, and is counted once.
 fn linked(plan: &Plan, key: &ForeignKey, node: usize, moved_as: Option<usize>) -> String {
     let count = format!(
-        "(SELECT pg_catalog.count(*) FROM {} AS t JOIN {} AS p ON {}{})",
+        "(SELECT pg_catalog.count(*) FROM {} AS t WHERE EXISTS (SELECT FROM {} AS p WHERE {}){})",
         key.child.sql(),
         found(plan, node),
         joined(key, "p", "t"),

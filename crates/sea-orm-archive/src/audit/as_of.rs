@@ -17,7 +17,7 @@ use super::key::logged_keys;
 use crate::decode::Decode;
 use crate::entity::DeclaredName;
 use crate::error::{Error, NotFoundError, SetupError, unexpected_answer};
-use crate::exec::check_backend;
+use crate::exec::{Repreparing, check_backend};
 use crate::row::{key_columns, key_json, table_name};
 
 /// Reads a row as it was at a time. Created by [`AuditEntity::find_as_of`](super::AuditEntity::find_as_of).
@@ -143,7 +143,8 @@ impl<E: EntityTrait> FindAsOf<E> {
             }
             .into());
         }
-        let row = db.query_one_raw(self.statement(&audited)).await?;
+        let statement = self.statement(&audited);
+        let row = Repreparing(db).query_one_raw(statement).await?;
         Ok(row.map(|row| (row, audited)))
     }
 

@@ -17,6 +17,16 @@ pub enum RetryError {
         source: DbErr,
     },
 
+    /// The type of a column has changed since this session prepared the statement. Outside a transaction of the caller
+    /// the statement has been prepared again.
+    #[error(
+        "the type of a column has changed since the session prepared the statement: roll back and try again: {source}"
+    )]
+    OutdatedStatement {
+        /// The database's error.
+        source: DbErr,
+    },
+
     /// Other transactions archived or restored the row at each attempt.
     #[error("{table} {key} could not be locked: other transactions kept moving it; try again")]
     MovingRow {

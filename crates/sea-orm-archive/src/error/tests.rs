@@ -153,6 +153,9 @@ fn every_error() -> Vec<(Error, ErrorKind, u16)> {
             table: table(),
             key: key(),
         },
+        RetryError::OutdatedStatement {
+            source: DbErr::RecordNotUpdated,
+        },
     ];
     let drift = [
         DriftError::Schema {

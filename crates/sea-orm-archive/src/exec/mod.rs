@@ -2,10 +2,12 @@
 
 mod begin;
 mod executor;
+mod reprepare;
 mod retry;
 mod statement;
 
 pub(crate) use begin::begin;
 pub use executor::Executor;
+pub(crate) use reprepare::Repreparing;
 pub(crate) use retry::{ATTEMPTS, back_off, is_stale};
 pub(crate) use statement::{Sql, ask, ask_here, check_backend, finish, value_text};

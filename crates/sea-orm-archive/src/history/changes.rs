@@ -10,6 +10,7 @@ use sea_orm::{
 use super::entity::History;
 use super::identity_values;
 use super::recorded_at::{Known, same_identity};
+use crate::exec::Repreparing;
 use crate::row::{equals_column, equals_value};
 
 const BEFORE: &str = "before";
@@ -192,7 +193,7 @@ where
             E::default().table_name(),
         )));
     }
-    let rows = db.query_all(query).await?;
+    let rows = Repreparing(db).query_all(query).await?;
     rows.iter()
         .map(|row| {
             Ok(Changed {

@@ -10,6 +10,7 @@ use sea_orm::{
 };
 
 use super::entity::{History, ValidTime};
+use crate::exec::Repreparing;
 use crate::row::equals_value;
 
 /// Which versions a query reads: the current ones, or those that were current at a time.
@@ -161,7 +162,7 @@ where
         .select_only()
         .column(valid_from)
         .limit(1);
-    let row = db.query_one(later.as_query()).await?;
+    let row = Repreparing(db).query_one(later.as_query()).await?;
     row.map(|row| E::Time::try_get_by(&row, 0).map(Into::into))
         .transpose()
         .map_err(Into::into)
@@ -179,7 +180,8 @@ where
         .select_only()
         .column(E::columns().valid_from)
         .limit(1);
-    Ok(db.query_one(found.as_query()).await?.is_some())
+    let found = Repreparing(db).query_one(found.as_query()).await?;
+    Ok(found.is_some())
 }
 
 /// Whether one time is later than another, by the database's clock.

@@ -15,7 +15,9 @@ use super::plan::{HistoryPlan, planned, replanned};
 use super::statement::Instant;
 use crate::entity::DeclaredName;
 use crate::error::{ConflictError, Error, NotFoundError, RetryError, dependent_rows, postgres};
-use crate::exec::{ATTEMPTS, Executor, Sql, back_off, begin, check_backend, finish, value_text};
+use crate::exec::{
+    ATTEMPTS, Executor, Repreparing, Sql, back_off, begin, check_backend, finish, value_text,
+};
 use crate::row::{columns_json, table_name};
 
 /// One step of a write.
@@ -93,6 +95,8 @@ where
                 {
                     back_off(attempt).await;
                 }
+                // Its savepoint has been rolled back, and the text of the next attempt is another one.
+                Error::Retry(RetryError::OutdatedStatement { .. }) if attempt < ATTEMPTS => {}
                 error if attempt < ATTEMPTS => match replanned::<E>(db, &plan, &error).await? {
                     Some(new) => plan = new,
                     None => match explain::<E, C>(db, &plan, error, subject).await {
@@ -180,7 +184,7 @@ where
     E: History,
     C: ConnectionTrait,
 {
-    let rows = db.query_all_raw(statement(sql)).await?;
+    let rows = Repreparing(db).query_all_raw(statement(sql)).await?;
     let models: Result<_, _> = rows
         .iter()
         .map(|row| E::Model::from_query_result(row, ""))

@@ -19,7 +19,7 @@ use super::verbs::lock_version_of;
 use super::{LockVersionType, OptimisticLock, UpdateError};
 use crate::entity::{Declaration, DeclaredName};
 use crate::error::{DriftError, Error, RefusedError, RetryError, unexpected_answer};
-use crate::exec::{ATTEMPTS, Executor, Sql, ask, back_off, check_backend};
+use crate::exec::{ATTEMPTS, Executor, Repreparing, Sql, ask, back_off, check_backend};
 use crate::row::{is_value, key_json, select_row, table_name};
 
 type Model<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
@@ -221,7 +221,7 @@ impl<E: OptimisticLock> ReadRow<E> {
             .set(model)
             .col_expr(version, next)
             .filter(self.condition().add(version.eq(self.version.clone())));
-        let saved = update.exec_with_returning(db).await?;
+        let saved = update.exec_with_returning(&Repreparing(db)).await?;
         Ok(saved.into_iter().next())
     }
 
@@ -239,7 +239,7 @@ impl<E: OptimisticLock> ReadRow<E> {
     where
         C: Executor,
     {
-        let Some(current) = self.find().one(db).await? else {
+        let Some(current) = self.find().one(&Repreparing(db)).await? else {
             return match self.locate(db).await? {
                 MissingRow { active: true, .. } => Ok(None),
                 MissingRow { archival, .. } => Err(UpdateError::NotFound {

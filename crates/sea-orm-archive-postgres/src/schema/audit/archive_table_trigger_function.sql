@@ -10,6 +10,10 @@ DECLARE
     v_valued boolean;
     v_early  boolean;
 BEGIN
+    -- A subscriber gets the entries of the publisher.
+    IF current_setting('session_replication_role') = 'replica' AND archive.is_subscriber() THEN
+        RETURN NULL;
+    END IF;
     -- Rows that arrived and have not left the table yet may be any rows: a session only has to announce a move. So a change or
     -- deletion of them before the move ends is refused: it would record their values as those of archived rows.
     IF TG_OP <> 'INSERT' AND EXISTS (SELECT FROM archive.audit_move AS o

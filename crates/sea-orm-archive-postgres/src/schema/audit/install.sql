@@ -17,8 +17,18 @@ CREATE TABLE IF NOT EXISTS archive.audit_entry (
     actor          text,
     tenant         text,
     request_id     text,
-    database_user  text        NOT NULL  -- the login role
+    database_user  text        NOT NULL, -- the login role
+    PRIMARY KEY (at, id)                 -- the replica identity
 ) PARTITION BY RANGE (at);
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indrelid = 'archive.audit_entry'::pg_catalog.regclass AND indisprimary) THEN
+        ALTER TABLE archive.audit_entry ADD PRIMARY KEY (at, id);
+        DROP INDEX IF EXISTS archive.audit_entry_at_idx;
+    END IF;
+END
+$$;
 
 -- Entries of a month without a partition go here: no write is refused, and none is lost.
 CREATE TABLE IF NOT EXISTS archive.audit_entry_default PARTITION OF archive.audit_entry DEFAULT;
@@ -28,7 +38,6 @@ CREATE TABLE IF NOT EXISTS archive.audit_entry_default PARTITION OF archive.audi
 -- a dump restored under another encoding hashes the other bytes instead of copying the hash.
 CREATE INDEX IF NOT EXISTS audit_entry_key_hash_idx ON archive.audit_entry (key_hash);
 CREATE INDEX IF NOT EXISTS audit_entry_actor_at_idx ON archive.audit_entry (actor, at);
-CREATE INDEX IF NOT EXISTS audit_entry_at_idx ON archive.audit_entry (at);
 -- Numbers of transactions grow with time, so it is enough to index the range of each block of pages.
 CREATE INDEX IF NOT EXISTS audit_entry_transaction_id_idx ON archive.audit_entry USING brin (transaction_id)
     WITH (pages_per_range = 32, autosummarize = on);
@@ -125,6 +134,13 @@ BEGIN
     END IF;
 END
 $$;
+
+-- Whether this is a process of a subscription, which copies a table or applies changes. Other sessions with
+-- session_replication_role = replica are audited like any.
+CREATE OR REPLACE FUNCTION archive.is_subscriber() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) AS a
+               WHERE pg_catalog.starts_with(a.backend_type, 'logical replication'));
 
 -- A text short enough for an index: a long text is cut, and its hash distinguishes it from others with the same beginning.
 CREATE OR REPLACE FUNCTION archive.audit_text(value text) RETURNS text

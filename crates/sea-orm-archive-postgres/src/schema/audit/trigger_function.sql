@@ -16,6 +16,10 @@ DECLARE
     v_digest bytea;
     v_images bytea[];
 BEGIN
+    -- A subscriber gets the entries of the publisher.
+    IF current_setting('session_replication_role') = 'replica' AND archive.is_subscriber() THEN
+        RETURN NULL;
+    END IF;
     IF TG_OP = 'UPDATE' THEN
         -- The common case of one row: it is read into variables, so that only changed columns are written as JSON.
         PERFORM FROM old_rows AS b OFFSET 1 LIMIT 1;

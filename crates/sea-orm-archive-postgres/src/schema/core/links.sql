@@ -37,9 +37,11 @@ DECLARE
     lacked   text;
     unknown  text;
 BEGIN
-    -- The archival is recorded after its links. An archival that already exists belongs to an earlier user of the session.
+    -- The archival is recorded after its links. One that already exists belongs to an earlier user of the session, or the sequence
+    -- is behind it: the error is that of its primary key.
     IF EXISTS (SELECT FROM archive.archival AS a WHERE a.id = ANY (ids)) THEN
-        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'links are recorded before their archival';
+        RAISE EXCEPTION USING ERRCODE = 'unique_violation', SCHEMA = 'archive', TABLE = 'archival', CONSTRAINT = 'archival_pkey',
+            MESSAGE = 'links are recorded before their archival, and an archival with this id exists';
     END IF;
     -- The restore writes these columns again, as any role that may restore. Only links of foreign keys are accepted: another
     -- link could name a row only to observe what happens to it.

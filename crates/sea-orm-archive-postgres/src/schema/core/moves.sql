@@ -158,6 +158,29 @@ BEGIN
 END
 $$;
 
+-- Deallocates another statement of this name, and those of ours that were prepared first, until 63 with 256 kB of text remain.
+-- Those in `needed` remain in any case.
+--
+-- A session would collect statements without end: each change of a table, a TRUNCATE too, leads to new ones. Their plans take
+-- up a hundred times the memory of their text, and archive.run() reads the texts at every call.
+CREATE OR REPLACE FUNCTION archive.make_room(name text, needed text[]) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    old text;
+BEGIN
+    FOR old IN
+        SELECT p.name
+        FROM (SELECT s.name, row_number() OVER latest AS place, sum(octet_length(s.statement)) OVER latest AS size
+              FROM pg_prepared_statements AS s WHERE starts_with(s.name, 'archive_') OR s.name = make_room.name
+              WINDOW latest AS (ORDER BY s.name = ANY (needed) DESC, s.prepare_time DESC, s.name)) AS p
+        WHERE p.name = make_room.name OR (p.place > 63 OR p.size > 262144) AND p.name <> ALL (needed)
+    LOOP
+        EXECUTE format('DEALLOCATE %I', old);
+    END LOOP;
+    RETURN true;
+END
+$$;
+
 -- Runs the statements of one move in the transaction of the caller, each with its own snapshot, and returns the result of the
 -- last one.
 --
@@ -176,7 +199,8 @@ $$;
 -- The statements are prepared once in a session, because planning a move costs more than a small move itself. A pooler may
 -- give the session to another user, who can prepare another statement under that name, so the text of a prepared statement is
 -- compared before it runs. Only a statement that PREPARE prepared counts: a driver can prepare exactly this text, including
--- the word PREPARE, under this name. The view of prepared statements copies the text of each of them, so it is read once.
+-- the word PREPARE, under this name. The view of prepared statements copies the text of each of them, so it is read once, and
+-- archive.make_room() limits their number.
 --
 -- From the statement that moves rows on, `moving` lists the tables for their triggers, which read it in archive.moving:
 -- `:,16400,` for a table or archive table whose rows move, `~16500,` for one whose links are cut or put back. The number of
@@ -198,6 +222,7 @@ DECLARE
     result   pg_catalog.jsonb;
     before   pg_catalog.jsonb;
     setting  pg_catalog.text;
+    has_room pg_catalog.bool;
     digits   pg_catalog.text;
     context  pg_catalog.text := archive.current_actor();
     actor    pg_catalog.text := coalesce(args OPERATOR(pg_catalog.->>) 'by', context);
@@ -220,9 +245,7 @@ BEGIN
             CONTINUE;
         END IF;
         IF names[step] OPERATOR(pg_catalog.<>) ALL (prepared) THEN
-            IF EXISTS (SELECT FROM pg_catalog.pg_prepared_statements AS p WHERE p.name OPERATOR(pg_catalog.=) names[step]) THEN
-                EXECUTE pg_catalog.format('DEALLOCATE %I', names[step]);
-            END IF;
+            has_room := archive.make_room(names[step], names);
             EXECUTE steps[step];
         END IF;
         IF kinds[step] OPERATOR(pg_catalog.=) 'moves' THEN

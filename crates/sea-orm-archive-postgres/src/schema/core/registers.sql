@@ -53,6 +53,7 @@ ALTER TABLE archive.detached_link ADD COLUMN IF NOT EXISTS tenant text; -- that 
 ALTER TABLE archive.detached_link ADD COLUMN IF NOT EXISTS columns int2[]; -- the numbers of the columns of the foreign key, which a rename leaves
 -- The row was deleted for good: another row with its key does not get the link.
 ALTER TABLE archive.detached_link ADD COLUMN IF NOT EXISTS deleted boolean NOT NULL DEFAULT false;
+ALTER TABLE archive.detached_link ADD COLUMN IF NOT EXISTS id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY; -- the replica identity
 CREATE INDEX IF NOT EXISTS detached_link_archival_id_idx ON archive.detached_link (archival_id);
 CREATE INDEX IF NOT EXISTS detached_link_child_key_idx ON archive.detached_link (child, child_key); -- for archive.follow_key()
 

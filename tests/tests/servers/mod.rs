@@ -1,0 +1,12 @@
+//! Servers and sessions: pools, poolers, replicas, dumps, and what a session accumulates.
+
+mod changed_types;
+mod dumps;
+mod in_migrations;
+mod notes;
+mod pgbouncer;
+mod prepared;
+mod programs;
+mod publications;
+mod schema_sync;
+mod standby;
