@@ -12,3 +12,4 @@ mod operations;
 mod properties;
 mod reads;
 mod revert;
+mod versions;

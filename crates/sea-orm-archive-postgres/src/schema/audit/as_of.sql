@@ -14,17 +14,25 @@ asked_row AS MATERIALIZED (
 names AS MATERIALIZED (
     SELECT n.* FROM archive.audit_names({audited}) AS n
 ),
-since AS MATERIALIZED (
-    SELECT e.at, e.id, e.operation, e.old, e.redacted, e.archival_id
+-- The next entry after that time that contains the row, or its end. An update contains the row only now and then, so the number of
+-- entries that are read does not grow with time.
+boundary AS MATERIALIZED (
+    SELECT b.* FROM asked CROSS JOIN LATERAL pg_catalog.unnest(asked.keys) AS k (key)
+    CROSS JOIN LATERAL (
+        SELECT e.at, e.id, e.operation, e.archival_id FROM archive.audit_entry AS e
+        WHERE e.key_hash = pg_catalog.jsonb_hash_extended(k.key, 0) AND e.key = k.key AND e.table_name = {name} AND e.at > {at}
+          AND (e.operation IN ('INSERT', 'DELETE', 'TRUNCATE') OR e.whole IS NOT NULL)
+        ORDER BY e.at, e.id LIMIT 1
+    ) AS b
+    ORDER BY b.at, b.id LIMIT 1
+),
+changed_since AS MATERIALIZED (
+    SELECT e.at, e.id, e.operation, coalesce(e.whole, e.old) AS old, e.redacted, e.archival_id
     FROM archive.audit_entry AS e, asked
     WHERE e.key_hash = ANY (ARRAY(SELECT pg_catalog.jsonb_hash_extended(k.key, 0) FROM asked, pg_catalog.unnest(asked.keys) AS k (key)))
       AND e.key = ANY (asked.keys) AND e.table_name = {name} AND e.at > {at}
-),
-boundary AS MATERIALIZED (
-    SELECT s.* FROM since AS s WHERE s.operation IN ('INSERT', 'DELETE', 'TRUNCATE') ORDER BY s.at, s.id LIMIT 1
-),
-changed_since AS MATERIALIZED (
-    SELECT s.* FROM since AS s WHERE NOT EXISTS (SELECT FROM boundary AS b WHERE s.at > b.at OR s.at = b.at AND s.id > b.id)
+      AND e.at <= coalesce((SELECT b.at FROM boundary AS b), 'infinity')
+      AND NOT EXISTS (SELECT FROM boundary AS b WHERE e.at = b.at AND e.id > b.id)
 ),
 -- The old values, with the present names of their columns. `is_named` is false where the column is not known.
 logged AS MATERIALIZED (
@@ -39,7 +47,9 @@ present AS MATERIALIZED (
     {archive_table}
 ),
 base AS MATERIALIZED (
-    SELECT '{}'::pg_catalog.jsonb AS row, true AS deleted, b.archival_id IS NOT NULL AS archived FROM boundary AS b WHERE b.operation <> 'INSERT'
+    -- A row that an update contains gets the columns that were added later from the present row.
+    SELECT coalesce(n.row, '{}') AS row, n.row IS NULL AS deleted, b.archival_id IS NOT NULL AS archived
+    FROM boundary AS b LEFT JOIN present AS n ON b.operation = 'UPDATE' WHERE b.operation <> 'INSERT'
     UNION ALL
     SELECT n.row, false, n.archived FROM present AS n WHERE NOT EXISTS (SELECT FROM boundary)
 ),

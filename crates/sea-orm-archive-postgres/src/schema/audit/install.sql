@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS archive.audit_entry (
     key_hash       bigint GENERATED ALWAYS AS (pg_catalog.jsonb_hash_extended(key, 0)) STORED,
     old            jsonb,                -- of an UPDATE, what changed; of a DELETE, the row
     new            jsonb,                -- of an UPDATE, what changed; of an INSERT, the row
+    whole          jsonb,                -- of one UPDATE in 32, the row before it: a read of an earlier time stops here
     redacted       jsonb,                -- ["password"]: columns that changed too and whose values are not recorded
     actor          text,
     tenant         text,
@@ -30,17 +31,20 @@ BEGIN
 END
 $$;
 
+ALTER TABLE archive.audit_entry ADD COLUMN IF NOT EXISTS whole jsonb;
+
 -- Entries of a month without a partition go here: no write is refused, and none is lost.
 CREATE TABLE IF NOT EXISTS archive.audit_entry_default PARTITION OF archive.audit_entry DEFAULT;
 
--- By row. The hash of the key is indexed, since an index limits the length of a key. The hash is a column, since under
+-- By row, in the order of time. The hash of the key is indexed, since an index limits the length of a key. The hash is a column, since under
 -- row-level security an index serves only leakproof comparisons, and the hash function is not leakproof. It is generated, so that
 -- a dump restored under another encoding hashes the other bytes instead of copying the hash.
-CREATE INDEX IF NOT EXISTS audit_entry_key_hash_idx ON archive.audit_entry (key_hash);
+CREATE INDEX IF NOT EXISTS audit_entry_key_hash_at_idx ON archive.audit_entry (key_hash, at);
 CREATE INDEX IF NOT EXISTS audit_entry_actor_at_idx ON archive.audit_entry (actor, at);
--- Numbers of transactions grow with time, so it is enough to index the range of each block of pages.
+-- Numbers of transactions grow with time, so it is enough to index the range of each block of pages. archive.make_audit_partitions()
+-- summarizes new blocks: the requests of autosummarize overflow under load, and each is reported in the log of the server.
 CREATE INDEX IF NOT EXISTS audit_entry_transaction_id_idx ON archive.audit_entry USING brin (transaction_id)
-    WITH (pages_per_range = 32, autosummarize = on);
+    WITH (pages_per_range = 32);
 CREATE INDEX IF NOT EXISTS audit_entry_request_id_idx ON archive.audit_entry (request_id)
     WHERE request_id IS NOT NULL;
 
@@ -220,7 +224,8 @@ RETURN (SELECT CASE WHEN of_archive_table
 -- Creates the partitions of this month and of the next months, and moves their entries there from the default partition. Returns
 -- the number of new partitions. It runs as the owner, so a role that may call it needs no other rights.
 --
--- Locks: none where nothing is missing. Otherwise SHARE UPDATE EXCLUSIVE on the log, which stops neither reads nor writes,
+-- Where nothing is missing, it summarizes the new blocks of the BRIN indexes, each under SHARE UPDATE EXCLUSIVE. Otherwise it locks
+-- with SHARE UPDATE EXCLUSIVE on the log, which stops neither reads nor writes,
 -- and at the very end ACCESS EXCLUSIVE on the default partition, which PostgreSQL needs to attach another one: it stops
 -- reads of the log, and those writes that have no partition of their own month, until the caller's transaction ends. While
 -- it waits for that lock, others wait behind it, so it waits for two seconds and gives up.
@@ -239,6 +244,7 @@ DECLARE
     forced  boolean;
     other   text;
     missing timestamptz[];
+    summarized regclass;
 BEGIN
     IF months IS NULL OR months < 0 OR months > 24 THEN
         RAISE EXCEPTION 'partitions of the audit log are created for 0 to 24 months ahead, not for %', months;
@@ -248,6 +254,19 @@ BEGIN
             SELECT m.month FROM (SELECT this + n * interval '1 month' AS month FROM generate_series(0, months) AS n) AS m
             WHERE to_regclass('archive.' || quote_ident('audit_entry_' || to_char(m.month, 'YYYY_MM'))) IS NULL ORDER BY m.month);
         IF missing = '{}' THEN
+            FOR summarized IN
+                SELECT i.indexrelid::regclass FROM pg_inherits AS p
+                JOIN pg_index AS i ON i.indrelid = p.inhrelid JOIN pg_class AS c ON c.oid = i.indexrelid
+                JOIN pg_am AS m ON m.oid = c.relam AND m.amname = 'brin'
+                WHERE p.inhparent = 'archive.audit_entry'::regclass
+            LOOP
+                BEGIN
+                    PERFORM brin_summarize_new_values(summarized);
+                EXCEPTION WHEN lock_not_available THEN
+                    -- VACUUM runs there, and summarizes too.
+                    NULL;
+                END;
+            END LOOP;
             RETURN 0;
         END IF;
         IF locked = 0 THEN

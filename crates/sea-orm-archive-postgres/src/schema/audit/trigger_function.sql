@@ -34,9 +34,9 @@ BEGIN
                     END IF;
                     -- A long actor or tenant takes the path below, which cuts it.
                     IF {context_is_short} THEN
-                        INSERT INTO archive.audit_entry ({target})
+                        INSERT INTO archive.audit_entry ({target}, whole)
                         VALUES (clock_timestamp(), {transaction}, 'UPDATE', {name}, {key_of_v_new}, {old_and_new_of_variables},
-                                {hidden_of_variables}, {tenant_of_v_new}, {short_context});
+                                {hidden_of_variables}, {tenant_of_v_new}, {short_context}, {sample_of_v_old});
                         RETURN NULL;
                     END IF;
                 END IF;
@@ -49,12 +49,12 @@ BEGIN
             PERFORM set_config('jit', 'off', true);
             -- Rows are joined by key and not by order: a trigger on a partition may have dropped one of them. A row without a
             -- counterpart is written column by column: a whole-row reference would be sorted a second time.
-            INSERT INTO archive.audit_entry ({target})
+            INSERT INTO archive.audit_entry ({target}, whole)
             SELECT (SELECT clock_timestamp()), {transaction}, d.operation, {name}, d.key,
                    CASE d.operation WHEN 'UPDATE' THEN ('{' || substr(d.before, 2) || '}')::jsonb WHEN 'DELETE' THEN d.whole_before END,
                    CASE d.operation WHEN 'UPDATE' THEN ('{' || substr(d.after, 2) || '}')::jsonb WHEN 'INSERT' THEN d.whole_after END,
                    CASE d.operation WHEN 'UPDATE' THEN ('[' || substr(d.hidden, 2) || ']')::jsonb ELSE {redacted} END,
-                   d.tenant, {context_once}
+                   d.tenant, {context_once}, d.sample
             FROM (SELECT CASE WHEN {b_is_missing} THEN 'INSERT' WHEN {a_is_missing} THEN 'DELETE' ELSE 'UPDATE' END AS operation,
                          CASE WHEN {b_is_missing} THEN {key_of_a} ELSE {key_of_b} END AS key,
                          CASE WHEN {both} THEN nullif({text_before}, '') END AS before,
@@ -62,6 +62,7 @@ BEGIN
                          CASE WHEN {both} THEN nullif({text_hidden}, '') END AS hidden,
                          CASE WHEN {a_is_missing} THEN {whole_b_by_columns} END AS whole_before,
                          CASE WHEN {b_is_missing} THEN {whole_a_by_columns} END AS whole_after,
+                         CASE WHEN {both} THEN {sample_of_b} END AS sample,
                          CASE WHEN {a_is_missing} THEN {tenant_of_b} ELSE {tenant_of_a} END AS tenant
                   FROM old_rows AS b FULL JOIN new_rows AS a ON {same_key} OFFSET 0) AS d
             WHERE d.operation <> 'UPDATE' OR d.before IS NOT NULL OR d.hidden IS NOT NULL;
