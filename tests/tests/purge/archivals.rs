@@ -5,10 +5,14 @@ use sea_orm::TransactionTrait;
 use sea_orm_archive::archival;
 use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
-use sea_orm_archive_tests::race;
+use sea_orm_archive_migration::AuditSchema;
 use sea_orm_archive_tests::sql::{dumps, number, run};
+use sea_orm_archive_tests::tables::tables;
+use sea_orm_archive_tests::{assert_log_agrees, race};
+use sea_orm_migration::SchemaManager;
 
 use crate::races::blog::{BOTH, OnDelete, blog};
+use crate::tables::family::{FAMILY, cascaded, detached, two_families};
 
 const TABLES: [&str; 10] = [
     "posts",
@@ -210,4 +214,55 @@ async fn row_is_not_deferred_to_an_archival_that_is_purged_at_the_same_time() {
         number(&db, "select count(*) from deleted_post_tags").await,
         2
     );
+}
+
+/// Links that the archive cut are deleted with the archival: nothing can be put back.
+#[tokio::test]
+async fn links_of_a_purged_archival_are_deleted() {
+    let (_database, db) = tables(&two_families("on delete set null"), &FAMILY).await;
+    let first = detached::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    let second = detached::parent::Entity::archive_by_id(2)
+        .exec(&db)
+        .await
+        .unwrap();
+    first.purge(&db).await.unwrap();
+    let links = "select count(*) from archive.detached_link";
+    assert_eq!(number(&db, links).await, 2);
+    assert_eq!(second.restore(&db).await.unwrap().relinked, 2);
+    assert_eq!(
+        number(&db, "select count(*) from children where parent_id = 2").await,
+        2
+    );
+    assert_eq!(
+        number(&db, "select count(*) from children where parent_id is null").await,
+        3
+    );
+}
+
+/// The log records the rows of a purged archival as deleted.
+#[tokio::test]
+async fn log_of_purged_rows_agrees() {
+    let (_database, db) = tables("create table parents (id bigint primary key); create table children (id bigint primary key, parent_id bigint references parents on delete cascade)", &FAMILY).await;
+    let manager = SchemaManager::new(&db);
+    manager.install_audit().await.unwrap();
+    for table in FAMILY {
+        manager.audit_table(table).await.unwrap();
+    }
+    run(
+        &db,
+        "insert into parents values (1), (2); insert into children values (11, 1), (21, 2)",
+    )
+    .await;
+    cascaded::parent::Entity::archive_many()
+        .exec(&db)
+        .await
+        .unwrap();
+    let purged = archival::Entity::purge_by_id(1).exec(&db).await.unwrap();
+    assert_eq!(purged.rows.values().sum::<u64>(), 2);
+    assert_log_agrees(&db, &FAMILY).await;
+    let deleted = "select count(*) from archive.audit_entry where operation = 'DELETE'";
+    assert_eq!(number(&db, deleted).await, 2);
 }

@@ -299,3 +299,44 @@ async fn archive_preview_counts_the_rows_of_the_tenant_alone() {
         assert_eq!(archivals[0].rows(), rows);
     }
 }
+
+/// A tenant purges its own archivals, and no row of another tenant, whatever its archival id.
+#[tokio::test]
+async fn a_tenant_purges_only_its_own_archivals() {
+    let (organisations, mine, other) = archived().await;
+    let txn = organisations.tenant(1).await;
+    let error = archival::Entity::purge_by_id(other)
+        .exec(&txn)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::NotFound(NotFoundError::Archival { archival }) if archival == other),
+        "{error}"
+    );
+    txn.rollback().await.unwrap();
+
+    // A row of the other tenant that got the id of this archival.
+    let stranger = organisations.tenant(2).await;
+    run(&stranger, &format!("insert into deleted_posts (id, org_id, slug, deleted_at, archival_id) values (99, 2, 'x', now(), {mine})")).await;
+    stranger.commit().await.unwrap();
+    let administrator = organisations.administrator().await;
+    let error = archival::Entity::purge_by_id(mine)
+        .exec(&administrator)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("tenant"), "{error}");
+    administrator.rollback().await.unwrap();
+
+    let txn = organisations.tenant(1).await;
+    let purged = archival::Entity::purge_by_id(mine)
+        .exec(&txn)
+        .await
+        .unwrap();
+    assert_eq!(purged.rows.get("public.posts"), Some(&1));
+    txn.commit().await.unwrap();
+    let administrator = organisations.administrator().await;
+    let left = "select concat_ws(' ', id, org_id) from deleted_posts order by id";
+    assert_eq!(texts(&administrator, left).await, ["2 2", "99 2"]);
+    let links = format!("select edge from archive.detached_link where archival_id = {mine}");
+    assert_eq!(texts(&administrator, &links).await, Vec::<String>::new());
+}
