@@ -68,6 +68,7 @@ async fn write(db: &DatabaseConnection) -> Result<(), Error> {
 
 async fn newest(db: &DatabaseConnection, output: &mut Output) -> Result<(), DbErr> {
     let entries = customer::Entity::find_audit()
+        .order_by_desc(audit::Column::At)
         .order_by_desc(audit::Column::Id)
         .paginate(db, 50)
         .fetch_page(0)
@@ -84,7 +85,7 @@ async fn newest(db: &DatabaseConnection, output: &mut Output) -> Result<(), DbEr
 
 async fn one_column(db: &DatabaseConnection, output: &mut Output) -> Result<(), DbErr> {
     let entries = customer::Entity::find_changes_of(1, customer::Column::Email)
-        .order_by_asc(audit::Column::Id)
+        .order_by_asc(audit::Column::At)
         .all(db)
         .await?;
     for entry in entries {

@@ -200,12 +200,12 @@ pub async fn log(
     document: document::Model,
 ) -> Result<(), UpdateError<document::Model>> {
     document::Entity::find_audit()
-        .order_by_desc(audit::Column::Id)
+        .order_by_desc(audit::Column::At)
         .paginate(&db, 50)
         .fetch_page(0)
         .await?;
     document::Entity::find_audit_by_id(42)
-        .order_by_asc(audit::Column::Id)
+        .order_by_asc(audit::Column::At)
         .all(&db)
         .await?;
     for entry in document::Entity::find_changes_of(42, document::Column::Title)

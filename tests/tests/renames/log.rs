@@ -110,6 +110,10 @@ async fn values_of_a_renamed_column_are_read_and_reverted() {
         assert_eq!(was.unknown, Vec::<String>::new());
         let entries = renamed::Entity::find_audit_by_id(1).all(&db).await.unwrap();
         assert_eq!(entries.len(), 3);
+        let changes = renamed::Entity::find_changes_of(1, renamed::Column::Heading);
+        assert_eq!(changes.all(&db).await.unwrap().len(), 3);
+        let changes = renamed::Entity::find_changes_of(1, renamed::Column::Status);
+        assert_eq!(changes.all(&db).await.unwrap().len(), 2);
         let now = renamed::Entity::find_by_id(1)
             .one(&db)
             .await
@@ -170,6 +174,15 @@ async fn reused_name_of_a_column_is_not_mistaken_for_the_earlier_column() {
             .await
             .unwrap()
             .unwrap();
+        let changes = [exchanged::Column::Title, exchanged::Column::Heading]
+            .map(|column| exchanged::Entity::find_changes_of(1, column));
+        let [titles, headings] =
+            changes.map(|changes| async { changes.all(&db).await.unwrap().len() });
+        // Of the old entries, those that name `title` cannot be attributed without the helper.
+        assert_eq!(
+            (titles.await, headings.await),
+            if with_helper { (1, 2) } else { (3, 0) }
+        );
         if with_helper {
             assert_eq!((was.row.title, was.row.heading.as_str()), (None, "a"));
             assert_eq!(was.unknown, Vec::<String>::new());

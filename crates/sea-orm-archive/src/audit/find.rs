@@ -48,21 +48,37 @@ pub trait AuditEntity: EntityTrait {
     /// The entries of a row in which this column changed, and those of its INSERT and DELETE, in no order. Errors as
     /// [`find_audit`](Self::find_audit).
     ///
-    /// [`Entry::change_of`](entry::Model::change_of) returns the values of each. An archive or a restore changes no
-    /// column.
+    /// [`Entry::change_of`](entry::Model::change_of) returns the values of each. An entry from before a rename has the
+    /// earlier name of the column: [`Entry::changes`](entry::Model::changes) lists all of its columns. An archive or a
+    /// restore changes no column.
     fn find_changes_of(key: impl Into<Key<Self>>, column: Self::Column) -> Select<entry::Entity> {
-        let has = |json: entry::Column| {
-            Expr::cust_with_exprs(
-                "pg_catalog.jsonb_exists($1, $2)",
-                [Expr::col((entry::Entity, json)), Expr::val(column.as_str())],
-            )
+        let names = format!(
+            "archive.audit_names((SELECT r.id FROM archive.audited_table AS r \
+             WHERE r.relation OPERATOR(pg_catalog.=) pg_catalog.to_regclass({}))) AS n",
+            literal(&DeclaredName::of::<Self>().quoted())
+        );
+        let has = |name: &str| {
+            let has = [3, 4, 5].map(|json| format!("pg_catalog.jsonb_exists(${json}, {name})"));
+            has.join(" OR ")
         };
+        // Entries of a time at which the name may have meant another column too are found by the present name.
+        let is_changed = format!(
+            "EXISTS (SELECT FROM {names} WHERE n.name_now = $1 AND $2 >= n.valid_from AND $2 < n.valid_to AND ({})) \
+             OR ({}) AND NOT EXISTS (SELECT FROM {names} WHERE n.name = $1 AND $2 >= n.valid_from AND $2 < n.valid_to)",
+            has("n.name"),
+            has("$1"),
+        );
         Self::find_audit_by_id(key)
-            .filter(
-                has(entry::Column::Old)
-                    .or(has(entry::Column::New))
-                    .or(has(entry::Column::Redacted)),
-            )
+            .filter(Expr::cust_with_exprs(
+                format!("({is_changed})"),
+                [
+                    Expr::val(column.as_str()),
+                    self::column(entry::Column::At),
+                    self::column(entry::Column::Old),
+                    self::column(entry::Column::New),
+                    self::column(entry::Column::Redacted),
+                ],
+            ))
             // Where a restore may change values, its entry records the row as it was archived, and an UPDATE
             // what changed.
             .filter(is_no_restore())

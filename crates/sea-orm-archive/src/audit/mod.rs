@@ -20,7 +20,7 @@
 //!
 //! // All entries of the row, and of its table.
 //! customer::Entity::find_audit_by_id(7).all(&db).await?;
-//! customer::Entity::find_audit().order_by_desc(audit::Column::Id).all(&db).await?;
+//! customer::Entity::find_audit().order_by_desc(audit::Column::At).all(&db).await?;
 //!
 //! // What an actor did since then, and what one request did, in all tables.
 //! audit::Entity::find_by_actor("42").filter(audit::Column::At.gte(since)).all(&db).await?;

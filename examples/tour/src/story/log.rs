@@ -52,9 +52,9 @@ async fn change_an_address(narrator: &Narrator, db: &DatabaseConnection) -> Resu
             })
             .await?;
     }
-    narrator.print("user::Entity::find_changes_of(carol, user::Column::Email).order_by_asc(audit::Column::Id).all(&db)");
+    narrator.print("user::Entity::find_changes_of(carol, user::Column::Email).order_by_asc(audit::Column::At).all(&db)");
     let changes = user::Entity::find_changes_of(id, user::Column::Email)
-        .order_by_asc(audit::Column::Id)
+        .order_by_asc(audit::Column::At)
         .all(db)
         .await?;
     for entry in &changes {
@@ -81,7 +81,7 @@ async fn change_an_address(narrator: &Narrator, db: &DatabaseConnection) -> Resu
     )?;
     let request = last.request_id.clone().unwrap_or_default();
     let entries = audit::Entity::find_by_request(request)
-        .order_by_asc(audit::Column::Id)
+        .order_by_asc(audit::Column::At)
         .all(db)
         .await?;
     ensure(
@@ -96,9 +96,9 @@ async fn entries_of_the_post(
     post: i64,
 ) -> Result<(), Error> {
     narrator.chapter("What happened to the first post?");
-    narrator.print("post::Entity::find_audit_by_id(..).order_by_asc(audit::Column::Id).all(&db)");
+    narrator.print("post::Entity::find_audit_by_id(..).order_by_asc(audit::Column::At).all(&db)");
     let entries = post::Entity::find_audit_by_id(post)
-        .order_by_asc(audit::Column::Id)
+        .order_by_asc(audit::Column::At)
         .all(db)
         .await?;
     for entry in &entries {
@@ -139,7 +139,7 @@ async fn post_as_of(narrator: &Narrator, db: &DatabaseConnection, post: i64) -> 
     change.title = Set("Another title".to_owned());
     let after = change.update(db).await?;
     let changes = post::Entity::find_changes_of(post, post::Column::Title)
-        .order_by_asc(audit::Column::Id)
+        .order_by_asc(audit::Column::At)
         .all(db)
         .await?;
     let at = changes
