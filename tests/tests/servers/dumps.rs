@@ -218,7 +218,10 @@ async fn role_that_bypasses_policies_backs_up_a_database_under_tenancy() {
     let error = attempt(&pg_dump, &[&role(&owner), "--file", &file, &url]).unwrap_err();
     let guide = include_str!("../../../docs/guide/backups-and-replication.md");
     let message = error.lines().next().unwrap();
-    assert!(message.contains("row-level security") && guide.contains(message), "{message}");
+    assert!(
+        message.contains("row-level security") && guide.contains(message),
+        "{message}"
+    );
     let rows = |text: &str| text.lines().filter(|line| line.ends_with("\tpost")).count();
     let empty = output(
         &pg_dump,
