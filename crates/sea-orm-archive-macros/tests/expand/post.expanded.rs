@@ -81,7 +81,8 @@ pub mod deleted {
         #[sea_orm(
             belongs_to = "::sea_orm_archive::archival::Entity",
             from = "Column::ArchivalId",
-            to = "::sea_orm_archive::archival::Column::Id"
+            to = "::sea_orm_archive::archival::Column::Id",
+            skip_fk
         )]
         Archival,
     }

@@ -72,6 +72,7 @@ DROP FUNCTION IF EXISTS archive.is_moving(regclass);
 DROP FUNCTION IF EXISTS archive.suspended_while(oid);
 DROP FUNCTION IF EXISTS archive.run_proven(text[], text[], text[], text, jsonb, text[], text[], text[], text);
 DROP FUNCTION IF EXISTS archive.run(text[], text[], text[], text, jsonb);
+DROP FUNCTION IF EXISTS archive.make_room(text, text[]);
 DROP FUNCTION IF EXISTS archive.unchanged(bigint, text[]);
 DROP FUNCTION IF EXISTS archive.refuse_old_snapshot(text[]);
 DROP FUNCTION IF EXISTS archive.state_now(oid[]);
