@@ -104,6 +104,9 @@ pub async fn archive(
     post::Entity::restore_by_id(42).by(7).exec(&db).await?;
     archival.restore(&db).await?;
 
+    // purge: the archived rows are deleted for good
+    archival.purge(&db).await?;
+
     // preview: nothing moves
     let preview = post::Entity::archive_by_id(42).preview(&db).await?;
     println!("{:?}", preview.rows); // what would move
