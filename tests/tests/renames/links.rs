@@ -53,3 +53,25 @@ async fn link_is_put_back_into_a_column_that_was_renamed() {
         run(&db, &undo.collect::<Vec<_>>().join("; ")).await;
     }
 }
+
+/// A dump and a restore number the columns again, where a column was dropped before. A column with the former number of a link has
+/// nothing to do with it.
+#[tokio::test]
+async fn link_is_put_back_by_its_names_where_its_columns_have_other_numbers() {
+    let ddl = two_families("on delete set null");
+    let (_database, db) = tables(&ddl, &["parents", "children"]).await;
+    let rows = dump(&db, "children").await;
+    let archival = detached::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    // As in the copy: `name` has the number that `parent_id` had.
+    run(
+        &db,
+        "update archive.detached_link set columns = '{3}', place = regexp_replace(place, '^[0-9]+', '1')",
+    )
+    .await;
+    let restored = archival.restore(&db).await.unwrap();
+    assert_eq!((restored.relinked, restored.not_relinked), (2, Vec::new()));
+    assert_eq!(dump(&db, "children").await, rows);
+}

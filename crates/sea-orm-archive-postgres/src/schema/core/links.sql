@@ -33,6 +33,7 @@ CREATE OR REPLACE FUNCTION archive.record_links(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     allowed  boolean := archive.require_session() AND archive.require_drawn(drawn, ids) AND archive.require_tenants(child, tenants);
+    here     text := archive.place_of(child);
     recorded bigint;
     lacked   text;
     unknown  text;
@@ -62,8 +63,8 @@ BEGIN
     ELSIF unknown IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('a link is that of a foreign key, and %s has none of (%s)', child, unknown);
     END IF;
-    INSERT INTO archive.detached_link (archival_id, child, child_key, edge, link, tenant, columns)
-    SELECT n.id, record_links.child, n.key, n.edge, n.link, n.tenant, k.columns
+    INSERT INTO archive.detached_link (archival_id, child, child_key, edge, link, tenant, columns, place)
+    SELECT n.id, record_links.child, n.key, n.edge, n.link, n.tenant, k.columns, here
     FROM unnest(ids, keys, edges, links, tenants) AS n (id, key, edge, link, tenant)
     LEFT JOIN (SELECT DISTINCT ON (f.edge) f.edge, f.conkey AS columns
                FROM (SELECT c.conkey, (SELECT string_agg(a.attname, ', ' ORDER BY array_position(c.conkey, a.attnum))
@@ -74,7 +75,8 @@ BEGIN
 END
 $$;
 
--- Renames the columns in the detached links of an archival whose columns were renamed since. Returns true.
+-- Renames the columns in the detached links of an archival whose columns were renamed since. After a dump and a restore the columns
+-- have other numbers, and the names of the links stay. Returns true.
 --
 -- Race: the archival is locked. A table is renamed or altered before its names are read here, or waits for the end of the
 -- restore, which locks the table.
@@ -85,14 +87,15 @@ BEGIN
     SET edge = renamed.edge,
         link = (SELECT jsonb_object_agg(n.now, l.link -> n.before)
                 FROM unnest(string_to_array(l.edge, ', '), renamed.names) AS n (before, now))
-    FROM (SELECT d.child, d.edge AS before, d.columns, string_agg(a.attname, ', ' ORDER BY k.ord) AS edge,
+    FROM (SELECT d.child, d.edge AS before, d.columns, d.place, string_agg(a.attname, ', ' ORDER BY k.ord) AS edge,
                  array_agg(a.attname::text ORDER BY k.ord) AS names
-          FROM (SELECT DISTINCT l.child, l.edge, l.columns FROM archive.detached_link AS l WHERE l.archival_id = archival) AS d
+          FROM (SELECT DISTINCT l.child, l.edge, l.columns, l.place FROM archive.detached_link AS l WHERE l.archival_id = archival) AS d
           CROSS JOIN LATERAL unnest(d.columns) WITH ORDINALITY AS k(attnum, ord)
           JOIN pg_attribute AS a ON a.attrelid = d.child AND a.attnum = k.attnum AND NOT a.attisdropped
-          GROUP BY d.child, d.edge, d.columns) AS renamed
+          WHERE d.place = archive.place_of(d.child)
+          GROUP BY d.child, d.edge, d.columns, d.place) AS renamed
     WHERE l.archival_id = archival AND archive.acts_for(l.tenant) AND l.child = renamed.child AND l.edge = renamed.before AND l.columns = renamed.columns
-      AND renamed.edge <> l.edge AND cardinality(renamed.names) = cardinality(l.columns)
+      AND l.place = renamed.place AND renamed.edge <> l.edge AND cardinality(renamed.names) = cardinality(l.columns)
       AND cardinality(string_to_array(l.edge, ', ')) = cardinality(l.columns);
     RETURN true;
 END

@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS archive.detached_link (
 );
 ALTER TABLE archive.detached_link ADD COLUMN IF NOT EXISTS tenant text; -- that of the archival
 ALTER TABLE archive.detached_link ADD COLUMN IF NOT EXISTS columns int2[]; -- the numbers of the columns of the foreign key, which a rename leaves
+ALTER TABLE archive.detached_link ADD COLUMN IF NOT EXISTS place text; -- where these numbers are valid: archive.place_of()
 -- The row was deleted for good: another row with its key does not get the link.
 ALTER TABLE archive.detached_link ADD COLUMN IF NOT EXISTS deleted boolean NOT NULL DEFAULT false;
 ALTER TABLE archive.detached_link ADD COLUMN IF NOT EXISTS id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY; -- the replica identity
