@@ -50,7 +50,9 @@ async fn replayed(db: &DatabaseConnection, table: &str) -> (Rows, usize) {
         let key = entry[1].to_string();
         let applied = match entry[0].as_str().unwrap_or_default() {
             "INSERT" => rows.active.insert(key, entry[2].clone()).is_none(),
-            "DELETE" => rows.active.remove(&key).is_some(),
+            // With an archival it was an archived row.
+            "DELETE" if entry[3].is_null() => rows.active.remove(&key).is_some(),
+            "DELETE" => rows.archived.remove(&key).is_some(),
             "UPDATE" => match rows.active.get_mut(&key) {
                 Some(row) => {
                     let values = entry[2].as_object().into_iter().flatten();

@@ -333,7 +333,9 @@ impl TriggerFunctions<'_> {
         match self.hidden().next() {
             Some(_) => "NULL::jsonb".to_owned(),
             None => {
-                format!("CASE WHEN timestamptz_hash(clock_timestamp()) & 31 = 0 THEN {whole} END")
+                format!(
+                    "CASE WHEN timestamp_hash(clock_timestamp()::timestamp) & 31 = 0 THEN {whole} END"
+                )
             }
         }
     }
