@@ -234,9 +234,6 @@ async fn verbs_run_in_transactions_on_a_pooler_without_prepared_statements() {
         .await;
     let others = "select count(*) from archive.audit_entry where actor is distinct from key ->> 'id' and table_name = 'public.notes'";
     assert_eq!(number(&db, others).await, 0);
-    assert_eq!(
-        one::<bool>(&db, "select count(*) > 0 from archive.audit_entry").await,
-        true
-    );
+    assert!(one::<bool>(&db, "select count(*) > 0 from archive.audit_entry").await);
     verify(&db).await;
 }
