@@ -55,12 +55,13 @@ async fn statements_of_tables_that_keep_changing_are_bounded_in_number_and_size(
 async fn statements_of_the_application_are_not_deallocated() {
     let (_database, db) = session().await;
     for n in 0..70 {
-        run(&db, &format!("prepare archived_{n} as select {n}")).await;
+        run(&db, &format!("prepare archive_report_{n} as select {n}")).await;
     }
     round(&db).await;
     tag::Entity::archive_by_id(1).exec(&db).await.unwrap();
     tag::Entity::restore_by_id(1).exec(&db).await.unwrap();
-    let left = "select count(*) from pg_prepared_statements where starts_with(name, 'archived_')";
+    let left =
+        "select count(*) from pg_prepared_statements where starts_with(name, 'archive_report_')";
     assert_eq!(number(&db, left).await, 70);
 }
 
@@ -74,15 +75,18 @@ async fn steps_of_one_move_remain_whatever_their_size() {
             "PREPARE {name} (pg_catalog.jsonb, timestamp with time zone, bigint, pg_catalog.text) AS SELECT pg_catalog.to_jsonb({number}) /* {long} */"
         )
     };
-    let (first, second) = (step("archive_1", 1), step("archive_2", 2));
+    let (first, second) = (
+        step("archive_0000000000000001", 1),
+        step("archive_0000000000000002", 2),
+    );
     for _ in 0..2 {
         let call = format!(
-            "select archive.run('{{archive_1,archive_2}}', array['{first}', '{second}'], '{{once,once}}', '', '{{}}')::bigint"
+            "select archive.run('{{archive_0000000000000001,archive_0000000000000002}}', array['{first}', '{second}'], '{{once,once}}', '', '{{}}')::bigint"
         );
         assert_eq!(number(&db, &call).await, 2);
         assert_eq!(
             texts(&db, &format!("select name {OURS} order by 1")).await,
-            ["archive_1", "archive_2"]
+            ["archive_0000000000000001", "archive_0000000000000002"]
         );
     }
     round(&db).await;

@@ -171,7 +171,7 @@ BEGIN
     FOR old IN
         SELECT p.name
         FROM (SELECT s.name, row_number() OVER latest AS place, sum(octet_length(s.statement)) OVER latest AS size
-              FROM pg_prepared_statements AS s WHERE starts_with(s.name, 'archive_') OR s.name = make_room.name
+              FROM pg_prepared_statements AS s WHERE s.name ~ '^archive_[0-9a-f]{16}$' OR s.name = make_room.name
               WINDOW latest AS (ORDER BY s.name = ANY (needed) DESC, s.prepare_time DESC, s.name)) AS p
         WHERE p.name = make_room.name OR (p.place > 63 OR p.size > 262144) AND p.name <> ALL (needed)
     LOOP
