@@ -26,7 +26,7 @@ pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result
     findings(db, output).await?;
     // What a data-only dump does with `--disable-triggers`; as the owner, with the triggers of users alone.
     db.execute_unprepared(
-        "alter table comments disable trigger user; alter table comments enable trigger user",
+        "alter table posts disable trigger user; alter table posts enable trigger user",
     )
     .await?;
     findings(db, output).await?;
