@@ -93,7 +93,7 @@ async fn read_of_an_earlier_time_stops_at_the_next_whole_row() {
     .await;
     let last = number(
         &db,
-        &format!("select max(value) from times where at < {first}"),
+        &format!("select max(value)::bigint from times where at < {first}"),
     )
     .await;
     for value in [0, i32::try_from(last).unwrap()] {
