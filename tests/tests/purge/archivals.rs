@@ -1,7 +1,7 @@
 //! Purging an archival: its rows are deleted from the archive tables, and nothing else.
 
 use blog::{comment, post, tag};
-use sea_orm::TransactionTrait;
+use sea_orm::{DatabaseConnection, TransactionTrait};
 use sea_orm_archive::archival;
 use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
@@ -265,4 +265,47 @@ async fn log_of_purged_rows_agrees() {
     assert_log_agrees(&db, &FAMILY).await;
     let deleted = "select count(*) from archive.audit_entry where operation = 'DELETE'";
     assert_eq!(number(&db, deleted).await, 2);
+}
+
+/// Race: the purge has locked the archival, and waits for a row that another session has locked. A restore that would defer a row to
+/// the archival waits too: otherwise the row would remain in an archival that is purged.
+#[tokio::test]
+async fn archival_is_locked_before_its_rows_are_deleted() {
+    let database = blog(OnDelete::Cascade).await;
+    let db = database.connect().await;
+    let (tag, post) = (
+        tag::Entity::archive_by_id(1).exec(&db).await.unwrap(),
+        post::Entity::archive_by_id(1).exec(&db).await.unwrap(),
+    );
+    let holder = db.begin().await.unwrap();
+    run(
+        &holder,
+        "select from deleted_comments where id = 1 for update",
+    )
+    .await;
+    let (first, second) = (database.connect().await, database.connect().await);
+    let purge = tokio::spawn(async move { post.purge(&first).await });
+    wait_for(&db, 1).await;
+    let restore = tokio::spawn(async move { tag.restore(&second).await });
+    wait_for(&db, 2).await;
+    holder.rollback().await.unwrap();
+    purge.await.unwrap().unwrap();
+    let error = restore.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("is missing"), "{error}");
+    assert_eq!(
+        number(&db, "select count(*) from deleted_post_tags").await,
+        2
+    );
+}
+
+/// Waits until this many sessions wait for a lock.
+async fn wait_for(db: &DatabaseConnection, sessions: i64) {
+    let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    for _ in 0..500 {
+        if number(db, waiting).await == sessions {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("{sessions} sessions should wait for a lock");
 }
