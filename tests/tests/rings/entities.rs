@@ -29,6 +29,7 @@ pub mod mate {
 }
 
 /// The same with a second foreign key.
+#[allow(clippy::duplicated_attributes)]
 pub mod friend {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DeriveArchive;
