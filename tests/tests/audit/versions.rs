@@ -184,3 +184,34 @@ async fn update_of_a_table_with_redacted_columns_contains_no_whole_row() {
         (7, "meter", 0)
     );
 }
+
+/// Another row has the key now, with a column that was added in between: its value is not one of the first row.
+#[tokio::test]
+async fn column_of_another_row_with_the_key_is_unknown() {
+    let (_database, db) = many_versions(AuditedTable::new("readings")).await;
+    let at = time_of(&db, 5).await;
+    run(
+        &db,
+        "delete from readings; alter table readings add owner text",
+    )
+    .await;
+    SchemaManager::new(&db)
+        .audit_table("readings")
+        .await
+        .unwrap();
+    run(
+        &db,
+        "insert into readings values (1, 7, 'meter', 'another person')",
+    )
+    .await;
+    let row = reading::Entity::find_as_of(1, at)
+        .json(&db)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        row.row,
+        serde_json::json!({"id": 1, "value": 5, "label": "meter"})
+    );
+    assert_eq!(row.unknown, ["owner"]);
+}

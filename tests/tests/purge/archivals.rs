@@ -1,9 +1,9 @@
 //! Purging an archival: its rows are deleted from the archive tables, and nothing else.
 
 use blog::{comment, post, tag};
-use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
 use sea_orm_archive::archival;
-use sea_orm_archive::error::NotFoundError;
+use sea_orm_archive::error::{DriftError, NotFoundError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::AuditSchema;
 use sea_orm_archive_tests::sql::{dumps, number, run};
@@ -308,4 +308,33 @@ async fn wait_for(db: &DatabaseConnection, sessions: i64) {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     panic!("{sessions} sessions should wait for a lock");
+}
+
+/// The archive table remains where its table was dropped with plain SQL, and so do its rows.
+#[tokio::test]
+async fn purge_is_refused_while_rows_of_a_dropped_table_remain() {
+    let database = blog(OnDelete::Cascade).await;
+    let db = database.connect().await;
+    let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    run(&db, "drop table comments cascade").await;
+    let error = archival.purge(&db).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Drift(DriftError::IncompleteArchival { message }) if message.contains("still has rows in public.deleted_comments")),
+        "{error}"
+    );
+    assert_eq!(number(&db, "select count(*) from deleted_posts").await, 1);
+    run(&db, "delete from deleted_comments").await;
+    archival.purge(&db).await.unwrap();
+}
+
+/// A role that may restore closes no archival that has rows, by calling the function itself.
+#[tokio::test]
+async fn archival_with_rows_is_not_marked_as_purged() {
+    let database = blog(OnDelete::Cascade).await;
+    let db = database.connect().await;
+    let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    let mark = format!("select archive.finish_purge({}, 'me')", archival.id);
+    let error = db.execute_unprepared(&mark).await.unwrap_err();
+    assert!(error.to_string().contains("still has rows in"), "{error}");
+    archival.restore(&db).await.unwrap();
 }

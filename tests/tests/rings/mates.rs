@@ -1,14 +1,14 @@
 //! People who are each other's mate.
 
 use sea_orm::DatabaseConnection;
-use sea_orm_archive::archival::Model as Archival;
+use sea_orm_archive::archival::{self, Model as Archival};
 use sea_orm_archive::error::{ConflictError, NotFoundError, RetryError};
 use sea_orm_archive::prelude::*;
-use sea_orm_archive_migration::AuditSchema;
+use sea_orm_archive_migration::{ArchiveSchema, AuditSchema};
 use sea_orm_archive_tests::Database;
-use sea_orm_archive_tests::assert_log_agrees;
 use sea_orm_archive_tests::sql::{dump, number, run, texts};
 use sea_orm_archive_tests::tables::tables;
+use sea_orm_archive_tests::{assert_log_agrees, race};
 use sea_orm_migration::SchemaManager;
 
 use super::entities::{friend, mate};
@@ -229,4 +229,53 @@ async fn root_with_a_renamed_key_is_not_deferred_to_its_parent() {
     }
     parent.restore(&db).await.unwrap();
     child.restore(&db).await.unwrap();
+}
+
+/// The parent is archived, and a policy hides it from the role: it was not deleted, so the link is not cut.
+#[tokio::test]
+async fn parent_that_a_policy_hides_is_missing_and_not_deleted() {
+    let (database, db) = mates().await;
+    archived(&db).await;
+    let role = database.role("web").await;
+    let grants = format!(
+        "grant select, insert, update, delete on mates, deleted_mates to \"{role}\";
+         alter table deleted_mates enable row level security;
+         create policy own on deleted_mates to \"{role}\" using (id <> 1)"
+    );
+    run(&db, &grants).await;
+    SchemaManager::new(&db).grant_archive(&role).await.unwrap();
+    let web = database.connect_as("web").await;
+    for id in [6, 2] {
+        let error = mate::Entity::restore_by_id(id).exec(&web).await;
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("no archive table that this role may read has it"),
+            "{error}"
+        );
+    }
+    assert_eq!(number(&db, "select count(*) from mates").await, 0);
+}
+
+/// Race: a member of the ring is purged while the restore waits for it. The other one no longer waits for its parent, which was
+/// deleted for good.
+#[tokio::test]
+async fn restore_that_waited_for_a_purged_member_of_its_ring_is_done() {
+    let (database, db) = mates().await;
+    archived(&db).await;
+    let of = |id: i64| format!("select archival_id from deleted_mates where id = {id}");
+    let (one, two) = (number(&db, &of(1)).await, number(&db, &of(2)).await);
+    let (_, restored) = race! { database;
+        first holds |txn| archival::Entity::purge_by_id(two).exec(txn);
+        second waits for first |db| archival::Entity::restore_by_id(one).exec(db);
+        first commits;
+    };
+    let restored = restored.unwrap();
+    assert_eq!(
+        (restored.together.len(), restored.not_relinked.len()),
+        (0, 1)
+    );
+    assert_eq!(
+        texts(&db, "select concat_ws(' ', id, mate_id) from mates").await,
+        ["1"]
+    );
 }

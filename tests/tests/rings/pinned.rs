@@ -1,5 +1,6 @@
 //! Authors who pin articles of each other: the root of one archival refers to a row below the root of another one.
 
+use sea_orm_archive::error::DriftError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::sql::{dumps, run};
 use sea_orm_archive_tests::tables::tables;
@@ -73,5 +74,32 @@ async fn conflict_of_another_archival_of_the_ring_is_reported() {
         .exec(&db)
         .await
         .unwrap_err();
+    assert_eq!(dumps(&db, &tables).await, before);
+}
+
+/// A trigger of an archive table leaves a row in the archival that it had: it would remain in an archival that is restored.
+#[tokio::test]
+async fn row_of_a_ring_that_a_trigger_puts_back_is_refused() {
+    let (_database, db) = tables(AUTHORS, &BOTH).await;
+    author::Entity::archive_many().exec(&db).await.unwrap();
+    run(
+        &db,
+        "create function stubborn() returns trigger language plpgsql as $$ begin
+             if pg_trigger_depth() < 2 then update deleted_articles set archival_id = old.archival_id where id = new.id; end if;
+             return new;
+         end $$;
+         create trigger stubborn after update on deleted_articles for each row when (old.id = 21) execute function stubborn()",
+    )
+    .await;
+    let tables = ["deleted_authors", "deleted_articles", "archive.archival"];
+    let before = dumps(&db, &tables).await;
+    let error = author::Entity::restore_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, Error::Drift(DriftError::Trigger { message }) if message.contains("were put back")),
+        "{error}"
+    );
     assert_eq!(dumps(&db, &tables).await, before);
 }

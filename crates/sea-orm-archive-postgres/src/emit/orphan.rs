@@ -17,7 +17,8 @@ use crate::model::RestorePlan;
 /// cuts a link of the row at the same time, and then reads the newest version of the row.
 pub fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
     let (moved, key) = (&plan.tables[link.table], &link.key);
-    if key.on_delete != OnDelete::SetNull || key.parent.hides_rows {
+    let hides_archived = link.archive_table.as_ref().is_some_and(|t| t.id.hides_rows);
+    if key.on_delete != OnDelete::SetNull || key.parent.hides_rows || hides_archived {
         return None;
     }
     let columns = key.columns.iter();

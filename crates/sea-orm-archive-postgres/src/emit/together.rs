@@ -39,3 +39,19 @@ pub fn rows(plan: &RestorePlan) -> impl Iterator<Item = String> {
         )
     })
 }
+
+/// How many rows the archivals `$1` still have.
+pub fn left(plan: &RestorePlan) -> String {
+    let counts = plan.tables.iter().map(|moved| {
+        format!(
+            "(SELECT pg_catalog.count(*) FROM {} AS t WHERE t.{} OPERATOR(pg_catalog.=) ANY ($1))",
+            moved.archive_table.id.sql(),
+            quote(&moved.archive_table.archival_id)
+        )
+    });
+    let counts: Vec<_> = counts.collect();
+    format!(
+        "SELECT pg_catalog.to_jsonb({}) AS result",
+        counts.join(" OPERATOR(pg_catalog.+) ")
+    )
+}

@@ -208,6 +208,7 @@ impl<E: EntityTrait> FindAsOf<E> {
                 ("definitions", audited.definitions(|_| true)),
                 ("key_columns", audited.definitions(is_key::<E>)),
                 ("names", name_array(&audited.columns)),
+                ("logged_names", name_array(&audited.logged_columns())),
             ],
         );
         Statement::from_sql_and_values(DbBackend::Postgres, text, values.0)
@@ -235,6 +236,13 @@ impl<R> AsOf<R> {
 }
 
 impl AuditedTable {
+    /// The columns that entries contain.
+    fn logged_columns(&self) -> Vec<String> {
+        let columns = self.columns.iter();
+        let columns = columns.filter(|name| !self.excluded.contains(name));
+        columns.cloned().collect()
+    }
+
     /// The columns that `wanted` accepts, with the types that they are read as.
     fn definitions(&self, wanted: impl Fn(&str) -> bool) -> String {
         let columns = self.columns.iter().zip(&self.types);

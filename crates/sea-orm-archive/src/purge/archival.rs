@@ -43,8 +43,10 @@ impl PurgeArchival {
     ///
     /// # Errors
     ///
-    /// [`NotFoundError::Archival`], [`DriftError::Schema`], [`RetryError::Contention`]: nothing is deleted then.
+    /// [`NotFoundError::Archival`], [`DriftError::Schema`], [`RetryError::Contention`], and
+    /// [`DriftError::IncompleteArchival`] while an archive table has rows whose table was dropped: nothing is deleted then.
     ///
+    /// [`DriftError::IncompleteArchival`]: crate::error::DriftError::IncompleteArchival
     /// [`DriftError::Schema`]: crate::error::DriftError::Schema
     /// [`RetryError::Contention`]: crate::error::RetryError::Contention
     pub async fn exec<C>(self, db: &C) -> Result<Purged, Error>

@@ -142,8 +142,12 @@ async fn check<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Found, Error
         return Ok(alone);
     }
     let together = ring::of(db, &alone.plan, archival).await?;
-    if together.is_empty() || !ring::join(db, archival, &together).await? {
+    if together.is_empty() {
         return Ok(alone);
+    }
+    if !ring::join(db, archival, &together).await? {
+        // Race: one of them was restored or purged before it was locked. It is no reason to wait any more.
+        return check_rows(db, archival, Vec::new()).await;
     }
     let is_waiting = |waiting: &Waiting| !together.contains(&waiting.archival);
     let waiting = alone.waiting.into_iter().filter(is_waiting);

@@ -10,7 +10,7 @@ use sea_orm_archive_postgres::model::RestorePlan;
 
 use super::resolve::{claim, parent_links};
 use crate::archival;
-use crate::error::{Error, NotFoundError};
+use crate::error::{DriftError, Error, NotFoundError};
 use crate::exec::{Sql, ask_here};
 use crate::plan;
 
@@ -117,7 +117,19 @@ pub(super) async fn join<T: ConnectionTrait>(
     for rows in together::rows(&plan) {
         db.execute_raw(statement(rows, values())).await?;
     }
-    Ok(true)
+    let left = Sql {
+        text: together::left(&plan),
+        values: vec![others.to_vec().into()],
+    };
+    match ask_here(db, &left).await?.and_then(|rows| rows.as_u64()) {
+        Some(0) => Ok(true),
+        _ => Err(Error::Drift(DriftError::Trigger {
+            message: format!(
+                "rows of the archivals {others:?}, which are restored together with archival {archival}, were put back, so nothing \
+                 was restored: let no trigger of an archive table write its archival ids, and try again"
+            ),
+        })),
+    }
 }
 
 /// Marks the other archivals as restored, and returns their records.

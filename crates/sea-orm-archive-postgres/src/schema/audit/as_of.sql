@@ -19,7 +19,7 @@ names AS MATERIALIZED (
 boundary AS MATERIALIZED (
     SELECT b.* FROM asked CROSS JOIN LATERAL pg_catalog.unnest(asked.keys) AS k (key)
     CROSS JOIN LATERAL (
-        SELECT e.at, e.id, e.operation, e.archival_id FROM archive.audit_entry AS e
+        SELECT e.at, e.id, e.operation, e.archival_id, e.whole FROM archive.audit_entry AS e
         WHERE e.key_hash = pg_catalog.jsonb_hash_extended(k.key, 0) AND e.key = k.key AND e.table_name = {name} AND e.at > {at}
           AND (e.operation IN ('INSERT', 'DELETE', 'TRUNCATE') OR e.whole IS NOT NULL)
         ORDER BY e.at, e.id LIMIT 1
@@ -47,9 +47,18 @@ present AS MATERIALIZED (
     {archive_table}
 ),
 base AS MATERIALIZED (
-    -- A row that an update contains gets the columns that were added later from the present row.
+    -- A row that an update contains gets the columns that were added later from the present row, unless that is another row: its
+    -- key was deleted and inserted again.
     SELECT coalesce(n.row, '{}') AS row, n.row IS NULL AS deleted, b.archival_id IS NOT NULL AS archived
-    FROM boundary AS b LEFT JOIN present AS n ON b.operation = 'UPDATE' WHERE b.operation <> 'INSERT'
+    FROM boundary AS b LEFT JOIN present AS n ON b.operation = 'UPDATE'
+        AND CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.unnest({logged_names}) AS c (name) WHERE NOT pg_catalog.jsonb_exists(b.whole, c.name))
+                 THEN true
+                 ELSE NOT EXISTS (
+                     SELECT FROM archive.audit_entry AS e, asked
+                     WHERE e.key_hash = ANY (ARRAY(SELECT pg_catalog.jsonb_hash_extended(k.key, 0) FROM asked, pg_catalog.unnest(asked.keys) AS k (key)))
+                       AND e.key = ANY (asked.keys) AND e.table_name = {name} AND e.at >= b.at AND e.id <> b.id
+                       AND e.operation IN ('INSERT', 'DELETE', 'TRUNCATE')) END
+    WHERE b.operation <> 'INSERT'
     UNION ALL
     SELECT n.row, false, n.archived FROM present AS n WHERE NOT EXISTS (SELECT FROM boundary)
 ),

@@ -369,13 +369,14 @@ BEGIN
 END
 $$;
 
--- Raises if an archive table with row-level security still holds a row of the archival, whose rows the caller has moved or deleted:
--- a policy may have hidden that row from the role.
+-- Raises if an archive table still holds a row of the archival, whose rows the caller has moved or deleted: a policy may have hidden
+-- that row from the role. Without `every` only tables with row-level security are checked. With it also the others, and the archive
+-- tables whose table was dropped.
 --
 -- A row of another tenant does not belong to this archival, whatever its archival id: a role can insert such a row, and the
 -- restore leaves it in the archive table. The tenant '' marks an archival from before tenancy, which may hold rows of every
 -- tenant.
-CREATE OR REPLACE FUNCTION archive.require_none_left(moved archive.archival) RETURNS boolean
+CREATE OR REPLACE FUNCTION archive.require_none_left(moved archive.archival, every boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     held    record;
@@ -383,7 +384,7 @@ DECLARE
     allowed boolean;
 BEGIN
     FOR held IN
-        SELECT r.archive_table, concat(n.nspname, '.', c.relname) AS name, r.archival_id_column, o.tenant_column, o.tenant_type,
+        SELECT r.archive_table, concat(n.nspname, '.', c.relname) AS name, r.archival_id_column, o.tenant_column, o.tenant_type, c.relrowsecurity,
                has_table_privilege(c.oid, 'SELECT') AND (NOT row_security_active(c.oid)
                    -- Policies of tenancy show the owner the same rows as the role. Restrictive ones of the application may not.
                    OR o.tenant_column IS NOT NULL AND NOT EXISTS (
@@ -391,7 +392,7 @@ BEGIN
                        WHERE p.polrelid = c.oid AND NOT p.polpermissive AND p.polcmd IN ('r', '*')
                          AND EXISTS (SELECT FROM unnest(p.polroles) AS g WHERE g = 0 OR pg_has_role(g, 'USAGE')))) AS is_seen
         FROM archive.archived_table AS r
-        JOIN pg_class AS c ON c.oid = r.archive_table AND c.relrowsecurity JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        JOIN pg_class AS c ON c.oid = r.archive_table AND (every OR c.relrowsecurity) JOIN pg_namespace AS n ON n.oid = c.relnamespace
         LEFT JOIN LATERAL (
             SELECT a.attname AS tenant_column, a.atttypid AS tenant_type FROM archive.tenancy_scope AS s
             JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.wanted_column AND NOT a.attisdropped
@@ -401,7 +402,11 @@ BEGIN
         ORDER BY array_position(moved.tables::oid[], r.active::oid)
     LOOP
         allowed := archive.require_trusted(held.archive_table);
-        IF NOT held.is_seen THEN
+        IF NOT held.is_seen AND NOT held.relrowsecurity THEN
+            RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
+                'the owner of the schema archive cannot read whether %s still has rows of archival %s: give the role %I SELECT on that table',
+                held.name, moved.id, current_user);
+        ELSIF NOT held.is_seen THEN
             RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
                 'row-level security may leave rows of archival %s in %s, and hide them from the owner of the schema archive: give the role %I SELECT on that table and BYPASSRLS',
                 moved.id, held.name, current_user);
@@ -411,7 +416,11 @@ BEGIN
                 CASE WHEN held.tenant_column IS NOT NULL
                      THEN format(' AND (t.%I IS NULL OR %s = $2 OR $2 = '''')', held.tenant_column, archive.tenant_text('t', held.tenant_column, held.tenant_type)) END)
             INTO remains USING moved.id, moved.tenant;
-        IF remains THEN
+        IF remains AND NOT held.relrowsecurity THEN
+            RAISE EXCEPTION USING ERRCODE = 'AR005', MESSAGE = format(
+                'archival %s still has rows in %s, so nothing was purged: the table of these rows was dropped, or a trigger kept them. '
+                'Delete them with plain SQL, or drop %2$s, and purge the archival again', moved.id, held.name);
+        ELSIF remains THEN
             RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
                 'archival %s still has rows in %s that row-level security hides from the role %I, so nothing was moved: let its policies show the role every row of the archival and let the role delete it, or use a role that may',
                 moved.id, held.name, archive.acting_role());
@@ -436,7 +445,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    allowed := archive.require_rights(finished.tables, true) AND archive.require_none_left(finished);
+    allowed := archive.require_rights(finished.tables, true) AND archive.require_none_left(finished, false);
     RETURN archive.record_json(finished);
 END
 $$;
@@ -457,7 +466,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    allowed := archive.require_rights(purged.tables, true) AND archive.require_none_left(purged);
+    allowed := archive.require_rights(purged.tables, true) AND archive.require_none_left(purged, true);
     DELETE FROM archive.detached_link AS l WHERE l.archival_id = purged.id AND l.tenant IS NOT DISTINCT FROM purged.tenant;
     RETURN archive.record_json(purged);
 END

@@ -30,7 +30,7 @@ DROP FUNCTION IF EXISTS archive.exact_text(anyelement);
 DROP TABLE IF EXISTS archive.signing_key;
 DO $$
 BEGIN
-    DROP FUNCTION archive.require_none_left(archive.archival);
+    DROP FUNCTION archive.require_none_left(archive.archival, boolean);
     DROP FUNCTION archive.record_json(archive.archival);
 EXCEPTION WHEN undefined_function OR undefined_object OR undefined_table OR invalid_schema_name THEN
     NULL;
