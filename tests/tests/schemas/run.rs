@@ -218,7 +218,13 @@ async fn take(
             };
             restore(db, model, archival, how).await.map(|_| ())
         }
-        Step::Boundary { .. } => Ok(()),
+        Step::DropColumn { table } if boundaries == Boundaries::EachCall => {
+            let sql = format!(
+                "alter table t{table} drop column if exists spare; alter table deleted_t{table} drop column if exists spare"
+            );
+            execute(db, &sql).await
+        }
+        Step::DropColumn { .. } | Step::Boundary { .. } => Ok(()),
     }
 }
 

@@ -264,7 +264,7 @@ pub fn tables() -> String {
         } else {
             "id bigint primary key"
         };
-        sql += &format!("create table t{table} ({key}, name text");
+        sql += &format!("create table t{table} ({key}, spare text default 'x', name text");
         for n in 0..EDGES {
             sql += &format!(", e{n}_area int, e{n} bigint");
         }

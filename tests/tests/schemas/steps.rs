@@ -58,6 +58,10 @@ pub enum Step {
         table: usize,
         column: u8,
     },
+    /// The column `spare` of a table and its archive table is dropped, which the entities do not declare.
+    DropColumn {
+        table: usize,
+    },
     /// The end of a transaction, with `Boundaries::Transactions`.
     Boundary {
         commit: bool,
@@ -94,6 +98,7 @@ fn steps() -> impl Strategy<Value = Step> {
         8 => (table.clone(), row).prop_map(|(table, row)| Step::ArchiveOne { table, row }),
         3 => (table.clone(), row).prop_map(|(table, rows)| Step::ArchiveMany { table, rows }),
         4 => (table.clone(), row).prop_map(|(table, row)| Step::RestoreOne { table, row }),
+        1 => table.clone().prop_map(|table| Step::DropColumn { table }),
         3 => (row, table, row)
             .prop_map(|(archival, table, column)| Step::RestoreRenamed { archival, table, column }),
         6 => row.prop_map(|archival| Step::RestoreArchival { archival }),
