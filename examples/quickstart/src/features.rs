@@ -11,9 +11,10 @@ use axum::{
 use sea_orm::{
     ActiveValue::Set, DatabaseConnection, IntoActiveModel, QueryOrder, entity::prelude::*,
 };
+use sea_orm_archive::Context;
+use sea_orm_archive::ContextLayer;
 use sea_orm_archive::audit;
 use sea_orm_archive::prelude::*;
-use sea_orm_archive::{Context, ContextLayer};
 use sea_orm_archive_migration::prelude::*;
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -42,8 +42,8 @@ pub enum ConflictError {
         constraint: String,
         /// What the database reports: the key and its values.
         detail: String,
-        /// The archivals of the archived rows, at most 100 for each table. Empty where another transaction restored or purged
-        /// them meanwhile.
+        /// The archivals of the archived rows, at most 100 for each table. Empty where this role cannot read
+        /// the archive tables, and where another transaction restored or purged them meanwhile.
         archivals: Vec<i64>,
     },
 
