@@ -47,7 +47,7 @@ $$;
 -- the planner evaluates it and plans only the partition of the value.
 CREATE OR REPLACE FUNCTION archive.exact_value(exact text, type_of anyelement) RETURNS anyelement
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
-SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' AS $$
+SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' SET lc_monetary = 'C' AS $$
 DECLARE
     result ALIAS FOR $0;
 BEGIN
