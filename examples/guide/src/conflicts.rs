@@ -13,6 +13,7 @@ use crate::blog::{comment, post};
 pub mod album;
 pub mod album_photo;
 pub mod event;
+pub mod person;
 pub mod photo;
 
 async fn restore(db: &DatabaseConnection, output: &mut Output) -> Result<(), Error> {
@@ -156,6 +157,42 @@ async fn archived_key(db: &DatabaseConnection, output: &mut Output) -> Result<()
     Ok(())
 }
 
+async fn mates(db: &DatabaseConnection) -> Result<(), DbErr> {
+    db.execute_unprepared(
+        "CREATE TABLE people (id bigint PRIMARY KEY, mate_id bigint REFERENCES people);
+         INSERT INTO people VALUES (1, NULL), (2, 1);
+         UPDATE people SET mate_id = 2 WHERE id = 1",
+    )
+    .await?;
+    SchemaManager::new(db)
+        .archive_existing_table("people")
+        .await
+}
+
+async fn ring(db: &DatabaseConnection, output: &mut Output) -> Result<(), Error> {
+    person::Entity::archive_many().exec(db).await?; // Anna and Ben
+    let restored = person::Entity::restore_by_id(1).exec(db).await?;
+    output.line(format!("restored {:?}", restored.rows));
+    for archival in restored.together {
+        output.line(format!("also person {}", archival.root_key["id"]));
+    }
+    Ok(())
+}
+
+/// The page says of two calls: in any order, and both links are back.
+async fn two_calls(db: &DatabaseConnection) -> anyhow::Result<()> {
+    person::Entity::archive_by_id(1).exec(db).await?;
+    person::Entity::archive_by_id(2).exec(db).await?;
+    person::Entity::restore_by_id(1).exec(db).await?;
+    person::Entity::restore_by_id(2).exec(db).await?;
+    for (id, mate) in [(1, 2), (2, 1)] {
+        let person = person::Entity::find_by_id(id).one(db).await?;
+        let found = person.and_then(|person| person.mate_id);
+        anyhow::ensure!(found == Some(mate), "the mate of {id} is {found:?}");
+    }
+    Ok(())
+}
+
 pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result<()> {
     crate::blog::fill(db).await?;
     post::Entity::archive_by_id(1).exec(db).await?;
@@ -173,6 +210,9 @@ pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result
     photos(db).await?;
     waiting(db, output).await?;
     lost_link(db, output).await?;
+    mates(db).await?;
+    ring(db, output).await?;
+    two_calls(db).await?;
     archived_key(db, output).await?;
     Ok(())
 }

@@ -13,7 +13,8 @@ async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     sea_orm::Database::connect(options).await
 }
 
-async fn in_a_transaction(db: DatabaseConnection, context: Context) -> Result<Restored, Error> {
+async fn in_a_transaction(db: DatabaseConnection) -> Result<Restored, Error> {
+    let context = Context::new().actor(7);
     context
         .run(&db, async |txn| {
             post::Entity::archive_by_id(1).exec(txn).await?;
@@ -29,6 +30,6 @@ pub async fn run(db: &DatabaseConnection, _output: &mut Output) -> anyhow::Resul
         "insert into users (name) values ('Ada'); insert into posts (author_id, title, slug) values (1, 'One', 'one')",
     )
     .await?;
-    in_a_transaction(db.clone(), Context::new()).await?;
+    in_a_transaction(db.clone()).await?;
     Ok(())
 }
