@@ -1,5 +1,5 @@
 //! `cargo bench -p sea-orm-archive-benches`. With `-- --quick` it only checks that the benchmarks run.
-//! With `-- --history` it measures only valid time, with `-- --audit` only the audit log.
+//! With `-- --moves` it measures only archive and restore, with `-- --history` only valid time, with `-- --audit` only the audit log.
 
 use sea_orm_archive_benches::{Fallible, Parts, Size, run};
 
@@ -10,7 +10,9 @@ fn main() -> Fallible {
     } else {
         Size::FULL
     };
-    let parts = if has("--history") {
+    let parts = if has("--moves") {
+        Parts::Moves
+    } else if has("--history") {
         Parts::History
     } else if has("--audit") {
         Parts::Audit

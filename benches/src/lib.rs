@@ -50,6 +50,8 @@ pub fn run(size: Size, parts: Parts) -> Fallible {
 pub enum Parts {
     /// Archive, history and the audit log.
     All,
+    /// Archive and restore alone, without latency.
+    Moves,
     /// History alone.
     History,
     /// The audit log alone.
@@ -64,16 +66,18 @@ async fn measure(size: &Size, parts: Parts) -> Fallible {
         .setting("checkpoint_timeout", "1h")
         .start()?;
     print_setup(&server).await?;
-    if parts == Parts::All {
+    if matches!(parts, Parts::All | Parts::Moves) {
         databases::create(&server, size).await?;
         cases::run(&server, size).await?;
+    }
+    if parts == Parts::All {
         latency::run(&server, size).await?;
         reads::run(&server, size).await?;
     }
-    if parts != Parts::Audit {
+    if matches!(parts, Parts::All | Parts::History) {
         history::run(&server, size).await?;
     }
-    if parts != Parts::History {
+    if matches!(parts, Parts::All | Parts::Audit) {
         audit::run(&server, size).await?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod audit;
+mod bulk;
 mod check;
 mod chinook;
 mod context;

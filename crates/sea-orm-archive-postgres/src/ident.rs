@@ -175,14 +175,15 @@ pub fn has_recorded_key(key: &[KeyColumn], row: &str, array: &str) -> String {
     pairs.join(" AND ")
 }
 
-/// A recorded key with the present names of the columns, for reports.
+/// A recorded key with the present names of the columns, for reports: an integer as a number, as in other reports.
 pub fn recorded_key(key: &[KeyColumn], array: &str) -> String {
     let pairs: Vec<_> = key
         .iter()
         .enumerate()
         .map(|(n, c)| {
-            let value = format!("{array} OPERATOR(pg_catalog.->>) {n}");
-            (c.name.clone(), format!("({value})"))
+            let text = format!("({array} OPERATOR(pg_catalog.->>) {n})");
+            let value = format!("archive.exact_json({text}::{})", type_name(&c.sql_type));
+            (c.name.clone(), value)
         })
         .collect();
     object(&pairs)

@@ -66,7 +66,7 @@ mod row;
 mod verbs;
 
 pub use archival::Model as Archival;
-pub use archive::{ArchiveMany, ArchiveOne};
+pub use archive::{ArchiveBatches, ArchiveMany, ArchiveOne};
 pub use audit::{AuditEntity, RevertModel};
 pub use check::{ApplicationTrigger, application_triggers, check};
 pub use context::Context;
@@ -84,10 +84,11 @@ pub use optimistic_lock::{
 };
 pub use purge::PurgeArchival;
 pub use report::{
-    ArchivePreview, ArchivedKeys, Blocker, ChangedTable, Conflict, Detachment, LostLink,
-    LostLinkReason, Purged, Rehearsal, RestorePreview, Restored, RowDifference, Waiting,
+    ArchivalConflicts, ArchivePreview, ArchivedKeys, Blocker, ChangedTable, Conflict, Detachment,
+    LostLink, LostLinkReason, Purged, Rehearsal, RestoreManyPreview, RestorePreview, Restored,
+    RestoredMany, RowDifference, Waiting,
 };
-pub use restore::{RestoreArchival, RestoreOne};
+pub use restore::{RestoreArchival, RestoreArchivals, RestoreBatches, RestoreMany, RestoreOne};
 pub use sea_orm_archive_macros::{DeriveArchive, DeriveHistory, DeriveOptimisticLock};
 pub use sea_orm_archive_postgres::compare::Finding;
 pub use verbs::{ArchiveEntity, ArchiveModel, RestoreModel};

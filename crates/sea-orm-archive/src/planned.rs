@@ -104,14 +104,17 @@ pub(crate) struct ArchiveSteps {
 #[derive(Clone, Debug)]
 pub(crate) struct PlannedRestore {
     pub plan: RestorePlan,
-    pub steps: Steps,
+    pub one: Steps,
+    pub many: Steps,
 }
 
 impl From<RestorePlan> for PlannedRestore {
     fn from(plan: RestorePlan) -> Self {
-        let moving = emit::moving_back(&plan);
+        let steps =
+            |which| Steps::new(emit::restore::steps(&plan, which), emit::moving_back(&plan));
         Self {
-            steps: Steps::new(emit::restore::steps(&plan), moving),
+            one: steps(Roots::One),
+            many: steps(Roots::Many),
             plan,
         }
     }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::exec::Executor;
 use crate::purge::PurgeArchival;
 use crate::report::{Purged, Restored};
-use crate::restore::{RestoreArchival, RestoreOne};
+use crate::restore::{RestoreArchival, RestoreArchivals, RestoreMany, RestoreOne};
 use crate::row::{Key, is_root, key_of, key_values};
 
 /// The verbs of an archivable entity: `post::Entity::archive_by_id(42)`.
@@ -29,6 +29,38 @@ pub trait ArchiveEntity: Archivable {
     /// Restores the row with this primary key, and everything that was archived with it.
     fn restore_by_id(key: impl Into<Key<Self>>) -> RestoreOne<Self> {
         RestoreOne::new(key_values(key.into()))
+    }
+
+    /// Restores every archival whose root a filter on the deleted entity finds.
+    ///
+    /// ```no_run
+    /// # mod post {
+    /// #     use sea_orm::entity::prelude::*;
+    /// #     #[sea_orm::model]
+    /// #     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, sea_orm_archive::DeriveArchive)]
+    /// #     #[sea_orm(table_name = "posts")]
+    /// #     #[archive(deleted_by = "i64")]
+    /// #     pub struct Model {
+    /// #         #[sea_orm(primary_key)]
+    /// #         pub id: i64,
+    /// #     }
+    /// #     impl ActiveModelBehavior for ActiveModel {}
+    /// # }
+    /// use sea_orm::ColumnTrait;
+    /// use sea_orm_archive::prelude::*;
+    ///
+    /// # async fn restore(db: &sea_orm::DatabaseConnection) -> Result<(), Error> {
+    /// let restored = post::Entity::restore_many()
+    ///     .filter(post::deleted::Column::DeletedBy.eq(7))
+    ///     .skip_conflicts()
+    ///     .exec(db)
+    ///     .await?;
+    /// println!("{} restored, {} skipped", restored.archivals.len(), restored.skipped.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn restore_many() -> RestoreMany<Self> {
+        RestoreMany::new()
     }
 
     /// The list of deleted rows: every archived row of this table that is the root of its archival, with the archival
@@ -135,6 +167,11 @@ impl archival::Entity {
     /// Restores everything that the archival with this id moved.
     pub fn restore_by_id(archival: i64) -> RestoreArchival {
         RestoreArchival::new(archival)
+    }
+
+    /// Restores every archival that a filter finds, whatever its tables are.
+    pub fn restore_many() -> RestoreArchivals {
+        RestoreArchivals::new()
     }
 
     /// Deletes everything that the archival with this id moved from the archive tables for good.

@@ -1,6 +1,7 @@
 //! Archive and restore.
 
 use sea_orm::{ActiveValue::Set, DatabaseConnection, TransactionTrait, entity::prelude::*};
+use sea_orm_archive::archival;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::prelude::*;
 use sea_orm_migration::{prelude::*, schema::*};
@@ -221,6 +222,56 @@ async fn forbid(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     Ok(())
 }
 
+async fn restore_many(
+    db: &DatabaseConnection,
+    user: &user::Model,
+    output: &mut Output,
+) -> Result<(), Error> {
+    let restored = post::Entity::restore_many()
+        .filter(post::deleted::Column::DeletedBy.eq(user.id))
+        .skip_conflicts()
+        .exec(db)
+        .await?;
+    output.line(format!("{} restored", restored.archivals.len()));
+    for skipped in restored.skipped {
+        output.line(format!("not restored: {skipped}"));
+    }
+    Ok(())
+}
+
+async fn restore_archivals(db: &DatabaseConnection) -> Result<(), Error> {
+    archival::Entity::restore_many()
+        .filter(archival::Column::Reason.eq("cleaning up"))
+        .exec(db)
+        .await?; // of any table
+    Ok(())
+}
+
+async fn in_batches(db: &DatabaseConnection) -> Result<(), Error> {
+    let mut batches = post::Entity::restore_many().in_batches(1_000);
+    while let Some(restored) = batches.next(db).await? {
+        println!("{:?}", restored.rows);
+    }
+    Ok(())
+}
+
+/// Two archived posts, and another one with the slug of the first.
+async fn deleted_posts(db: &DatabaseConnection, user: &user::Model) -> Result<(), Error> {
+    post::Entity::archive_many()
+        .by(user.id)
+        .reason("cleaning up")
+        .exec(db)
+        .await?;
+    let other = post::ActiveModel {
+        author_id: Set(1),
+        title: Set("Another first post".to_owned()),
+        slug: Set("first".to_owned()),
+        ..Default::default()
+    };
+    other.insert(db).await?;
+    Ok(())
+}
+
 pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result<()> {
     crate::blog::fill(db).await?;
     let user = user::Entity::find_by_id(1)
@@ -228,7 +279,7 @@ pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result
         .await?
         .ok_or_else(|| anyhow::anyhow!("no user"))?;
     preview(db, output).await?;
-    archive_one(db, user, output).await?;
+    archive_one(db, user.clone(), output).await?;
     restore_one(db, output).await?;
     let post = post::Entity::find_by_id(1)
         .one(db)
@@ -237,6 +288,14 @@ pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result
     archive_a_model(db, post).await?;
     archive_many(db, output).await?;
     restore_a_model(db).await?;
+    deleted_posts(db, &user).await?;
+    restore_many(db, &user, output).await?;
+    post::Entity::delete_many()
+        .filter(post::Column::Title.starts_with("Another"))
+        .exec(db)
+        .await?;
+    restore_archivals(db).await?;
+    in_batches(db).await?;
     in_a_transaction(db).await?;
     tickets(db, output).await?;
     hard_delete(db, output).await

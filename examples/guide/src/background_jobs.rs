@@ -2,38 +2,33 @@
 
 use std::time::Duration;
 
-use sea_orm::{DatabaseConnection, QuerySelect, entity::prelude::*};
-use sea_orm_archive::Context;
+use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait, entity::prelude::*};
 use sea_orm_archive::prelude::*;
 
 use crate::Output;
 use crate::blog::{comment, post};
 
 async fn nightly(db: &DatabaseConnection, output: &mut Output) -> Result<(), Error> {
-    let context = Context::new().actor(0).reason("no comments for a year");
-    loop {
-        // A batch of keys, then one archive: locks are released after each batch.
-        let batch: Vec<i64> = post::Entity::find()
-            .select_only()
-            .column(post::Column::Id)
-            .filter(post::Column::Title.starts_with("The"))
-            .limit(1000)
-            .into_tuple()
-            .all(db)
-            .await?;
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let archivals = context
-            .run(db, async |txn| {
-                post::Entity::archive_many()
-                    .filter(post::Column::Id.is_in(batch.clone()))
-                    .exec(txn)
-                    .await
-            })
-            .await?;
-        output.line(format!("{} posts archived", archivals.len()));
+    let mut batches = post::Entity::archive_many()
+        .filter(post::Column::Title.starts_with("The"))
+        .by(0) // the user that represents the job
+        .reason("no comments for a year")
+        .in_batches(1_000);
+    let mut archived = 0;
+    while let Some(archivals) = batches.next(db).await? {
+        archived += archivals.len();
+        output.line(format!("{archived} posts archived"));
     }
+    Ok(())
+}
+
+async fn large_tree(db: &DatabaseConnection) -> Result<(), Error> {
+    let txn = db.begin().await?;
+    txn.execute_unprepared("SET LOCAL statement_timeout = 0")
+        .await?;
+    post::Entity::archive_by_id(1).exec(&txn).await?;
+    txn.commit().await?;
+    Ok(())
 }
 
 async fn with_retries(db: &DatabaseConnection) -> Result<(), Error> {
@@ -51,6 +46,8 @@ async fn with_retries(db: &DatabaseConnection) -> Result<(), Error> {
 
 pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result<()> {
     crate::blog::fill(db).await?;
+    large_tree(db).await?;
+    post::Entity::restore_by_id(1).exec(db).await?;
     nightly(db, output).await?;
     with_retries(db).await?;
     Ok(())

@@ -9,10 +9,10 @@ use sea_orm_archive::prelude::*;
 use crate::attacks::blog::{attempt, blog, number, run};
 
 /// The attacks of `tagger` on the record of an archived post, with a fragment of each error.
-const ATTEMPTS: [(&str, &str); 32] = [
-    ("select archive.claim_archival({id})", "may not restore this"),
-    ("select archive.begin_restore({id}, 'me')", "may not restore this"),
-    ("select archive.finish_restore({id}, 'me')", "may not restore this"),
+const ATTEMPTS: [(&str, &str); 31] = [
+    ("select archive.claim_archivals(array[{id}::bigint])", "may not restore or purge this"),
+    ("select archive.begin_restore({id}, 'me')", "may not restore or purge this"),
+    ("select archive.finish_restores(array[{id}::bigint], 'me')", "may not restore or purge this"),
     ("update archive.archival set restored_at = now()", "permission denied"),
     ("delete from archive.archival", "permission denied"),
     ("select id from archive.archival for update", "permission denied"),
@@ -69,7 +69,7 @@ const ATTEMPTS: [(&str, &str); 32] = [
         "is not the time of this archive",
     ),
     // A table added to the archival of the post, so that its restore fails.
-    ("select archive.defer_to({id}, '{{id}}', 'posts')", "may not restore this"),
+    ("select archive.defer_to('{{id}}', '{{id}}', 'posts')", "may not restore or purge this"),
     // Links that the restore of another role would write into rows, and links that would be missing from it.
     (
         "select archive.record_links(archive.draw_archivals(1), 'comments', array[{id}], '{\"[1]\"}', '{post_id}', '{\"{}\"}', '{null}')",
@@ -97,11 +97,10 @@ const ATTEMPTS: [(&str, &str); 32] = [
          select archive.record_links(d, 'post_tags', array[(d->'ids'->>0)::bigint], '{\"[1, 1]\"}', '{post_id}', array['{\"tag_id\": 2}'::jsonb], '{null}') from d",
         "post_tags has none of (post_id)",
     ),
-    ("select * from archive.links_of({id})", "may not restore this"),
-    ("select archive.forget_links({id}, 'comments', '{\"[1]\"}', '{post_id}', '{false}')", "may not restore this"),
-    ("select archive.move_links({id}, 'comments', '{{id}}', '{\"[1]\"}', '{post_id}')", "may not restore this"),
-    ("select archive.join_archivals({id}, '{{id}}')", "may not restore this"),
-    ("select archive.finish_purge({id}, 'me')", "may not restore this"),
+    ("select * from archive.links_of(array[{id}::bigint])", "may not restore or purge this"),
+    ("select archive.forget_links('{{id}}', 'comments', '{\"[1]\"}', '{post_id}', '{false}')", "may not restore or purge this"),
+    ("select archive.move_links('{{id}}', 'comments', '{{id}}', '{\"[1]\"}', '{post_id}')", "may not restore or purge this"),
+    ("select archive.finish_purge({id}, 'me')", "may not restore or purge this"),
     ("select * from archive.detached_link", "permission denied"),
     ("delete from archive.detached_link", "permission denied"),
     ("insert into archive.detached_link values ({id}, 'comments', '[1]', 'post_id', '{}')", "permission denied"),
@@ -193,7 +192,7 @@ async fn code_that_maintenance_runs_does_not_act_as_the_maintainer() {
         "create table {tagger}.bait (id int);
          create function {tagger}.act(int) returns int immutable language plpgsql as $$
          begin
-             perform archive.finish_restore({}, 'mallory');
+             perform archive.finish_restores(array[{}::bigint], 'mallory');
              return 1;
          exception when others then
              return 2;
@@ -224,7 +223,10 @@ async fn archival_with_rows_hidden_by_a_policy_is_not_marked_as_restored() {
     attempt(&db, "alter table deleted_posts enable row level security")
         .await
         .unwrap();
-    let finish = format!("select archive.finish_restore({}, 'me')", archival.id);
+    let finish = format!(
+        "select archive.finish_restores(array[{}::bigint], 'me')",
+        archival.id
+    );
     let error = attempt(&web, &finish).await.unwrap_err();
     assert!(
         error
@@ -296,9 +298,12 @@ async fn restored_archival_is_not_marked_again() {
     let web = database.connect_as("web").await;
     let archival = post::Entity::archive_by_id(1).exec(&web).await.unwrap();
     archival.restore(&web).await.unwrap();
-    for function in ["begin_restore", "finish_restore"] {
-        let call = format!("select archive.{function}({}, 'another')", archival.id);
-        run(&web, &call).await;
+    for function in [
+        "begin_restore({id}, 'another')",
+        "finish_restores('{{id}}', 'another')",
+    ] {
+        let call = function.replace("{id}", &archival.id.to_string());
+        run(&web, &format!("select archive.{call}")).await;
         let marked = "select count(*) from archive.archival where restored_by = 'another'";
         assert_eq!(number(&db, marked).await, 0, "{function}");
     }
@@ -330,11 +335,10 @@ async fn role_that_may_not_read_archived_rows_reads_no_record_of_them() {
     }
     let session = database.session_as("job", "tagger").await.db();
     let functions = [
-        "claim_archival({id})",
-        "links_of({id})",
-        "finish_restore({id}, 'me')",
+        "claim_archivals(array[{id}::bigint])",
+        "links_of(array[{id}::bigint])",
+        "finish_restores(array[{id}::bigint], 'me')",
         "finish_purge({id}, 'me')",
-        "join_archivals({id}, '{7}')",
         "begin_restore({id}, 'me')",
     ];
     let calls = functions.map(|f| {
@@ -346,11 +350,11 @@ async fn role_that_may_not_read_archived_rows_reads_no_record_of_them() {
     for call in &calls {
         let error = attempt(&session, call).await.expect_err(call);
         assert!(
-            error.to_string().contains("may not restore this"),
+            error.to_string().contains("may not restore or purge this"),
             "{call}: {error}"
         );
     }
     // Only SELECT was missing.
     run(&db, &grant("select", "archive_table").await).await;
-    attempt(&session, &calls[5]).await.unwrap();
+    attempt(&session, &calls[4]).await.unwrap();
 }

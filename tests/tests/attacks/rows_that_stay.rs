@@ -186,7 +186,7 @@ async fn restore_fails_if_a_trigger_changes_how_a_row_is_deferred() {
             database.session_as("restorer", "web").await,
         );
         let holding = holder.db().begin().await.unwrap();
-        let hold = format!("select archive.claim_archival({})", tag.id);
+        let hold = format!("select archive.claim_archivals(array[{}::bigint])", tag.id);
         run(&holding, &hold).await;
         let (web, archival) = (restorer.db(), post.clone());
         let restoring = restorer.start(async move { archival.restore(&web).await });

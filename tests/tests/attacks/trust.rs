@@ -318,7 +318,7 @@ async fn the_end_of_a_restore_runs_no_code_of_the_owner_of_an_archive_table() {
     .await;
     audited
         .refuses(
-            &format!("select archive.finish_restore({id}, 'me')"),
+            &format!("select archive.finish_restores(array[{id}::bigint], 'me')"),
             "belongs to the role",
         )
         .await;

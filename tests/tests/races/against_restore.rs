@@ -222,7 +222,10 @@ async fn row_is_deferred_only_to_an_archival_that_records_its_table() {
     post::Entity::archive_by_id(1).exec(&db).await.unwrap();
     let first = plain_tag::Entity::archive_by_id(1).exec(&db).await.unwrap();
     let holding = holder.db().begin().await.unwrap();
-    let hold = format!("select archive.claim_archival({})", first.id);
+    let hold = format!(
+        "select archive.claim_archivals(array[{}::bigint])",
+        first.id
+    );
     holding.execute_unprepared(&hold).await.unwrap();
     let restoring = restorer.db();
     let restoring =

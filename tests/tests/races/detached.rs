@@ -236,9 +236,9 @@ const WAITING: &str = "
 
 /// The restore of the post: it reassigns that row and the detached link to the archival of the tag.
 const DEFERRED: &str = "
-    select archive.claim_archival(1); select archive.defer_to(1, array[2::bigint], 'post_tags');
+    select archive.claim_archivals(array[1::bigint]); select archive.defer_to(array[1::bigint], array[2::bigint], 'post_tags');
     update deleted_post_tags set archival_id = 2;
-    select archive.move_links(1, 'notes', array[2::bigint], array['[\"1\"]'::jsonb], array['post_id, tag_id'])";
+    select archive.move_links(array[1::bigint], 'notes', array[2::bigint], array['[\"1\"]'::jsonb], array['post_id, tag_id'])";
 
 #[tokio::test]
 async fn restore_counts_links_that_another_restore_moved_to_its_archival() {

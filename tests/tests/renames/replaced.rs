@@ -126,7 +126,7 @@ async fn rows_with_an_archival_id_that_was_changed_are_reported() {
     run(&db, "update deleted_parents set archival_id = 77").await;
     let error = first.restore(&db).await.unwrap_err().to_string();
     assert!(
-        error.contains("no longer holds the root of this archival"),
+        error.contains("no longer holds the root of archival"),
         "{error}"
     );
     assert_eq!(

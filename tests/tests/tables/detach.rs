@@ -354,7 +354,7 @@ fn lost_link(child: i64, parent: i64, reason: LostLinkReason) -> LostLink {
     LostLink {
         table: "public.children".to_owned(),
         constraint: "children_parent".to_owned(),
-        key: serde_json::json!({ "id": child.to_string() }),
+        key: serde_json::json!({ "id": child }),
         link: serde_json::json!({ "parent_id": parent }),
         reason,
     }

@@ -93,10 +93,10 @@ async fn tenant_of_an_archival_cannot_be_changed_or_forged() {
     let txn = organisations.tenant(2).await;
     // The functions that write records act for the tenant of the session.
     for counted in [
-        "count(archive.claim_archival({id}))",
+        "count(archive.claim_archivals(array[{id}::bigint]))",
         "count(archive.begin_restore({id}, 'me'))",
-        "count(archive.finish_restore({id}, 'me'))",
-        "count(*) from archive.links_of({id})",
+        "count(archive.finish_restores(array[{id}::bigint], 'me'))",
+        "count(*) from archive.links_of(array[{id}::bigint])",
     ] {
         let sql = format!("select {}", counted.replace("{id}", &id.to_string()));
         assert_eq!(number(&txn, &sql).await, 0, "{sql}");

@@ -276,6 +276,6 @@ pub const EVERYTHING: &str = "
     union all select 'deleted_departments ' || id || ' ' || org_id from deleted_departments
     union all select 'deleted_department_history ' || id || ' ' || (2 - department_id % 2) from deleted_department_history
     union all select 'archival ' || root_table || ' ' || coalesce(tenant, '') from archive.archival
-    union all select 'link ' || l.edge || ' ' || coalesce(a.tenant, '') from archive.archival a cross join lateral archive.links_of(a.id) l
+    union all select 'link ' || l.edge || ' ' || coalesce(a.tenant, '') from archive.archival a cross join lateral archive.links_of(array[a.id]) l
     union all select 'entry ' || table_name || ' ' || coalesce(tenant, '') from archive.audit_entry
     order by 1";

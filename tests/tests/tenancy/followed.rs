@@ -64,7 +64,7 @@ async fn link_to_a_row_of_another_tenant_does_not_follow_it() {
         let txn = organisations.tenant(org).await;
         let id = number(&txn, "select max(id) from archive.archival").await;
         let links = format!(
-            "select concat_ws(' ', child_key, deleted) from archive.links_of({id}) order by 1"
+            "select concat_ws(' ', child_key, deleted) from archive.links_of(array[{id}::bigint]) order by 1"
         );
         texts(&txn, &links).await
     };

@@ -1,6 +1,8 @@
 //! The conflicts of a restore, queried before the database would refuse it.
 
+use super::Roots;
 use super::defer::ParentLink;
+use super::tree::TAG;
 use crate::catalog::{IndexPart, UniqueIndex};
 use crate::ident::{exact, joined, key_object, literal, object, quote};
 use crate::model::{Moved, RestorePlan};
@@ -8,16 +10,23 @@ use crate::model::{Moved, RestorePlan};
 /// The most conflicts of one kind that are reported; after these are solved, a new preview reports the others.
 const MOST: usize = 100;
 
-/// One statement that returns the conflicts of the archival `$1` with these indexes and links as a JSON array. `None` where
-/// there can be no conflict.
+/// One statement that returns the conflicts of the archivals `$1` with these indexes and links as a JSON array, each with the
+/// archival `of` its row. `None` where there can be no conflict.
 pub fn statement<'a>(
     plan: &RestorePlan,
     indexes: impl Iterator<Item = &'a UniqueIndex>,
     links: &[ParentLink],
+    which: Roots,
 ) -> Option<String> {
-    let taken = indexes.filter_map(|index| {
-        let moved = plan.tables.iter().find(|m| m.table.id.oid == index.table)?;
-        Some(taken(moved, index))
+    let taken = indexes.flat_map(|index| {
+        let mut tables = plan.tables.iter();
+        let moved = tables.find(|m| m.table.id.oid == index.table);
+        let with_active = moved.map(|moved| taken(moved, index));
+        // The archive table has the same primary key.
+        let among_them = moved
+            .filter(|_| which == Roots::Many && !index.primary)
+            .map(|moved| taken_by_another(moved, index));
+        with_active.into_iter().chain(among_them)
     });
     let missing = links.iter().map(|link| missing(plan, link));
     let all: Vec<_> = taken
@@ -32,6 +41,27 @@ pub fn statement<'a>(
 
 /// Archived rows that conflict with an active row on this index.
 fn taken(moved: &Moved, index: &UniqueIndex) -> String {
+    format!(
+        "SELECT {} FROM ({}) AS d JOIN ({}) AS a ON {}",
+        taken_conflict(moved, index, "NULL::bigint"),
+        archived_side(moved, index),
+        side(moved, index, &moved.table.id.sql(), None),
+        same_values(index),
+    )
+}
+
+/// Rows of these archivals that conflict with a row of a later one of them on this index.
+fn taken_by_another(moved: &Moved, index: &UniqueIndex) -> String {
+    format!(
+        "SELECT {} FROM ({2}) AS d JOIN ({2}) AS a ON a.{TAG} OPERATOR(pg_catalog.>) d.{TAG} AND {1}",
+        taken_conflict(moved, index, &format!("a.{TAG}")),
+        same_values(index),
+        archived_side(moved, index),
+    )
+}
+
+/// The condition that the rows `a` and `d` cannot both be in the index.
+fn same_values(index: &UniqueIndex) -> String {
     let on: Vec<_> = index
         .parts
         .iter()
@@ -45,31 +75,50 @@ fn taken(moved: &Moved, index: &UniqueIndex) -> String {
             }
         })
         .collect();
-    let conflict = object(&[
-        (
-            "kind".to_owned(),
-            literal(if index.primary { "key_taken" } else { "unique" }),
-        ),
-        ("table".to_owned(), literal(&moved.table.id.to_string())),
-        ("constraint".to_owned(), literal(&index.name)),
-        ("key".to_owned(), "d.key".to_owned()),
-        ("values".to_owned(), "d.vals".to_owned()),
-        ("holder".to_owned(), "a.key".to_owned()),
-    ]);
-    let archived = format!(
-        "t.{} OPERATOR(pg_catalog.=) $1",
-        quote(&moved.archive_table.archival_id)
-    );
-    format!(
-        "SELECT {conflict} FROM ({}) AS d JOIN ({}) AS a ON {}",
-        side(moved, index, &moved.archive_table.id.sql(), Some(&archived)),
-        side(moved, index, &moved.table.id.sql(), None),
-        on.join(" AND "),
+    on.join(" AND ")
+}
+
+fn taken_conflict(moved: &Moved, index: &UniqueIndex, archival: &str) -> String {
+    let kind = match index.primary {
+        true => "key_taken",
+        false => "unique",
+    };
+    found(
+        &format!("d.{TAG}"),
+        &[
+            ("kind".to_owned(), literal(kind)),
+            ("table".to_owned(), literal(&moved.table.id.to_string())),
+            ("constraint".to_owned(), literal(&index.name)),
+            ("key".to_owned(), "d.key".to_owned()),
+            ("values".to_owned(), "d.vals".to_owned()),
+            ("holder".to_owned(), "a.key".to_owned()),
+            ("archival".to_owned(), archival.to_owned()),
+        ],
+    )
+}
+
+fn found(of: &str, conflict: &[(String, String)]) -> String {
+    object(&[
+        ("of".to_owned(), of.to_owned()),
+        ("conflict".to_owned(), object(conflict)),
+    ])
+}
+
+/// The rows of the archivals.
+fn archived_side(moved: &Moved, index: &UniqueIndex) -> String {
+    let archival_id = quote(&moved.archive_table.archival_id);
+    side(
+        moved,
+        index,
+        &moved.archive_table.id.sql(),
+        Some(&archival_id),
     )
 }
 
 /// One side of the comparison: the same expressions over the same columns of the table or of its archive table.
-fn side(moved: &Moved, index: &UniqueIndex, table: &str, only: Option<&str>) -> String {
+///
+/// Of an archive table only the rows of the archivals `$1`, each with its archival in the column `archival_id`.
+fn side(moved: &Moved, index: &UniqueIndex, table: &str, archival_id: Option<&str>) -> String {
     let values: Vec<_> = index
         .parts
         .iter()
@@ -86,8 +135,9 @@ fn side(moved: &Moved, index: &UniqueIndex, table: &str, only: Option<&str>) -> 
         .enumerate()
         .map(|(n, part)| format!("({}) AS k{n}", part.expression))
         .collect();
-    let conditions: Vec<_> = only
-        .map(str::to_owned)
+    let of_archivals = archival_id.map(|id| format!("t.{id} OPERATOR(pg_catalog.=) ANY ($1)"));
+    let tag = archival_id.map(|id| format!(", t.{id} AS {TAG}"));
+    let conditions: Vec<_> = of_archivals
         .into_iter()
         .chain(
             index
@@ -102,10 +152,11 @@ fn side(moved: &Moved, index: &UniqueIndex, table: &str, only: Option<&str>) -> 
         format!(" WHERE {}", conditions.join(" AND "))
     };
     format!(
-        "SELECT {} AS key, {} AS vals, {} FROM {table} AS t{filter}",
+        "SELECT {} AS key, {} AS vals, {}{} FROM {table} AS t{filter}",
         key_object(&moved.table.key, "t"),
         object(&values),
         keys.join(", "),
+        tag.unwrap_or_default(),
     )
 }
 
@@ -150,7 +201,7 @@ fn missing(plan: &RestorePlan, link: &ParentLink) -> String {
                 joined(key, "p", "d")
             ),
             format!(
-                " AND NOT EXISTS (SELECT FROM {} AS s WHERE s.{} OPERATOR(pg_catalog.=) $1 AND {})",
+                " AND NOT EXISTS (SELECT FROM {} AS s WHERE s.{} OPERATOR(pg_catalog.=) ANY ($1) AND {})",
                 archive_table.id.sql(),
                 quote(&archive_table.archival_id),
                 joined(key, "s", "d")
@@ -159,7 +210,7 @@ fn missing(plan: &RestorePlan, link: &ParentLink) -> String {
         None => ("NULL::bigint".to_owned(), String::new(), String::new()),
     };
     let seen = seen_parent(link);
-    let conflict = object(&[
+    let conflict = [
         ("kind".to_owned(), literal("missing_parent")),
         ("table".to_owned(), literal(&moved.table.id.to_string())),
         ("constraint".to_owned(), literal(&key.name)),
@@ -167,9 +218,10 @@ fn missing(plan: &RestorePlan, link: &ParentLink) -> String {
         ("parent_table".to_owned(), literal(&key.parent.to_string())),
         ("parent_key".to_owned(), object(&values)),
         ("archival".to_owned(), archival),
-    ]);
+    ];
+    let conflict = found(&format!("d.{tag}"), &conflict);
     format!(
-        "SELECT {conflict} FROM {} AS d{archive_table} WHERE d.{tag} OPERATOR(pg_catalog.=) $1 AND {} AND NOT EXISTS (SELECT FROM {} AS x WHERE {}){with_it}{seen}",
+        "SELECT {conflict} FROM {} AS d{archive_table} WHERE d.{tag} OPERATOR(pg_catalog.=) ANY ($1) AND {} AND NOT EXISTS (SELECT FROM {} AS x WHERE {}){with_it}{seen}",
         moved.archive_table.id.sql(),
         set.join(" AND "),
         key.parent.sql(),

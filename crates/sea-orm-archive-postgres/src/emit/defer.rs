@@ -1,6 +1,6 @@
 //! Rows that cannot be restored yet, because another parent of theirs is archived too.
 //!
-//! They stay in their archive table and are deferred: reassigned from the archival that is being restored to the archival of
+//! They stay in their archive table and are deferred: reassigned from the archivals that are being restored to the archival of
 //! the missing parent, whose restore also restores them. A row is never reassigned to an archival of another tenant, whose
 //! restore would not see it: its parent counts as missing.
 
@@ -30,13 +30,8 @@ pub struct ParentLink {
 /// Race: another transaction may be restoring one of them. Its restore holds the same lock: either it ends before the next
 /// statement reads, and the parent is back, or it begins after the rows were reassigned.
 ///
-/// `roots` are the archivals that are restored, `$1` among them: their roots never wait.
-pub fn lock(
-    plan: &RestorePlan,
-    link: &ParentLink,
-    archive_table: &ArchiveTable,
-    roots: &[i64],
-) -> String {
+/// `$1` are the archivals that are restored, all of one tenant: their roots never wait.
+pub fn lock(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) -> String {
     let moved = &plan.tables[link.table];
     format!(
         "SELECT pg_catalog.to_jsonb(o.others) AS result, archive.defer_to($1, o.others, {}::pg_catalog.regclass) \
@@ -47,7 +42,7 @@ pub fn lock(
         moved.archive_table.id.sql(),
         archive_table.id.sql(),
         joined(&link.key, "p", "t"),
-        waits(plan, link, archive_table, roots),
+        waits(plan, link, archive_table),
     )
 }
 
@@ -57,12 +52,7 @@ pub fn lock(
 /// Races: a parent that was archived after the lock is in an archival that is not locked and does not list the table, so its
 /// restore would not restore the row: such rows wait for the next round. A row that changes at the same time is locked, and
 /// its newest version is read.
-pub fn rows(
-    plan: &RestorePlan,
-    link: &ParentLink,
-    archive_table: &ArchiveTable,
-    roots: &[i64],
-) -> String {
+pub fn rows(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) -> String {
     let moved = &plan.tables[link.table];
     let table = moved.archive_table.id.sql();
     let tag = quote(&moved.archive_table.archival_id);
@@ -81,21 +71,21 @@ pub fn rows(
         archive_table.id.sql(),
         joined(&link.key, "p", "t"),
         same_tenant("a"),
-        waits(plan, link, archive_table, roots),
+        waits(plan, link, archive_table),
         same_key(&moved.table.key, "w", "t"),
         is_rewritten(moved, "w", &new),
         stop_unless_rewritten(moved, "g.done", "that has to wait for another parent"),
     )
 }
 
-/// How many rows the archival `$1` holds of each table, as a JSON object.
+/// How many rows the archivals `$1` hold of each table, as a JSON object.
 pub fn held(plan: &RestorePlan) -> String {
     let counts: Vec<_> = plan
         .tables
         .iter()
         .map(|moved| {
             let count = format!(
-                "(SELECT pg_catalog.count(*) FROM {} AS t WHERE t.{} OPERATOR(pg_catalog.=) $1)",
+                "(SELECT pg_catalog.count(*) FROM {} AS t WHERE t.{} OPERATOR(pg_catalog.=) ANY ($1))",
                 moved.archive_table.id.sql(),
                 quote(&moved.archive_table.archival_id)
             );
@@ -105,28 +95,22 @@ pub fn held(plan: &RestorePlan) -> String {
     format!("SELECT {} AS result", object(&counts))
 }
 
-/// The condition that the archival record `row` has the tenant of the archival that is restored.
+/// The condition that the archival record `row` has the tenant of the archivals that are restored.
 pub(super) fn same_tenant(row: &str) -> String {
     format!(
-        "{row}.tenant IS NOT DISTINCT FROM (SELECT s.tenant FROM archive.archival AS s WHERE s.id = $1)"
+        "{row}.tenant IS NOT DISTINCT FROM (SELECT s.tenant FROM archive.archival AS s WHERE s.id OPERATOR(pg_catalog.=) ($1)[1])"
     )
 }
 
-/// The condition that the row `t` belongs to this archival and is not the root of one of the archivals `roots`, that its parent
-/// `p` belongs to another one, and that no active row has the key of the parent.
-fn waits(
-    plan: &RestorePlan,
-    link: &ParentLink,
-    archive_table: &ArchiveTable,
-    roots: &[i64],
-) -> String {
+/// The condition that the row `t` belongs to one of these archivals and is not its root, that its parent `p` belongs to another
+/// archival, and that no active row has the key of the parent.
+fn waits(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) -> String {
     let moved = &plan.tables[link.table];
-    let roots: Vec<_> = roots.iter().map(i64::to_string).collect();
+    let tag = quote(&moved.archive_table.archival_id);
     format!(
-        "t.{} = $1 AND p.{} <> $1 AND NOT EXISTS (SELECT FROM archive.archival AS s WHERE s.id IN ({}) AND {}) AND {}",
-        quote(&moved.archive_table.archival_id),
+        "t.{tag} OPERATOR(pg_catalog.=) ANY ($1) AND p.{} OPERATOR(pg_catalog.<>) ALL ($1) \
+         AND NOT EXISTS (SELECT FROM archive.archival AS s WHERE s.id OPERATOR(pg_catalog.=) t.{tag} AND {}) AND {}",
         quote(&archive_table.archival_id),
-        roots.join(", "),
         is_root(moved, "s", "t"),
         not_active(&link.key, "t"),
     )
@@ -193,7 +177,7 @@ fn move_links(child: &DetachedChild, key: &ForeignKey, parent: &Moved) -> String
         })
         .collect();
     format!(
-        "SELECT archive.move_links($1, {}::pg_catalog.regclass, pg_catalog.array_agg(p.{tag}), pg_catalog.array_agg(l.child_key), pg_catalog.array_agg(l.edge)) \
+        "SELECT archive.move_links(pg_catalog.array_agg(l.archival_id), {}::pg_catalog.regclass, pg_catalog.array_agg(p.{tag}), pg_catalog.array_agg(l.child_key), pg_catalog.array_agg(l.edge)) \
          FROM archive.links_of($1) AS l JOIN {} AS p ON {} JOIN archive.archival AS a ON a.id OPERATOR(pg_catalog.=) p.{tag} AND {} \
          WHERE {own} AND p.{tag} OPERATOR(pg_catalog.=) ANY ($2) HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0",
         literal(&child.table.sql()),

@@ -6,13 +6,13 @@ use crate::catalog::OnDelete;
 use crate::ident::{joined, key_object, literal, object, quote};
 use crate::model::RestorePlan;
 
-/// Sets the foreign key to NULL in the rows of the archival `$1` whose parent is neither active nor archived, and returns the
+/// Sets the foreign key to NULL in the rows of the archivals `$1` whose parent is neither active nor archived, and returns the
 /// links. `None` where the foreign key is not ON DELETE SET NULL, so that the parent counts as missing, and where row-level
 /// security may hide the parent, so that its deletion cannot be detected.
 ///
 /// Raises if a trigger changed a row.
 ///
-/// Races: the archival is locked, so none of its rows moves. A parent that is inserted again at the same time is another row;
+/// Races: the archivals are locked, so none of their rows moves. A parent that is inserted again at the same time is another row;
 /// a parent that is archived at the same time is in one of the two tables in every snapshot. This waits for an archive that
 /// cuts a link of the row at the same time, and then reads the newest version of the row.
 pub fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
@@ -65,7 +65,7 @@ pub fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
     ]);
     let table = moved.archive_table.id.sql();
     Some(format!(
-        "WITH orphans AS MATERIALIZED (SELECT t.* FROM {table} AS t WHERE t.{} = $1 AND {} FOR NO KEY UPDATE OF t), \
+        "WITH orphans AS MATERIALIZED (SELECT t.* FROM {table} AS t WHERE t.{} OPERATOR(pg_catalog.=) ANY ($1) AND {} FOR NO KEY UPDATE OF t), \
          unlinked AS (UPDATE {table} AS t SET {} FROM orphans AS o WHERE {row} RETURNING {lost} AS link, {} AS done) \
          SELECT coalesce(pg_catalog.jsonb_agg(u.link), '[]'::pg_catalog.jsonb) AS result FROM unlinked AS u WHERE {}",
         quote(&moved.archive_table.archival_id),

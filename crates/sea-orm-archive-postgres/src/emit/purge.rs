@@ -1,5 +1,6 @@
 //! Deletes the rows of an archival from their archive tables for good.
 
+use super::Roots;
 use super::freshness::unchanged;
 use super::restore::{strangers, taken};
 use super::tree::with;
@@ -18,8 +19,8 @@ pub fn statement(plan: &RestorePlan) -> String {
     });
     let unchanged = std::iter::once(unchanged(&plan.freshness));
     let guards: Vec<_> = unchanged.chain(strangers(plan)).collect();
-    let parts =
-        std::iter::once(target.to_owned()).chain(tables().map(|(n, moved)| taken(n, moved)));
+    let parts = std::iter::once(target.to_owned())
+        .chain(tables().map(|(n, moved)| taken(n, moved, Roots::One)));
     with(
         parts,
         &format!(

@@ -53,7 +53,7 @@ pub(super) fn outcomes(plan: &RestorePlan, d: usize, child: &DetachedChild) -> V
     let mut places = vec![format!("SELECT * FROM active_{d}")];
     if let Some(archive_table) = &child.archive_table {
         let others = format!(
-            " AND t.{} <> (SELECT g.id FROM target AS g)",
+            " AND t.{} NOT IN (SELECT g.id FROM target AS g)",
             quote(&archive_table.archival_id)
         );
         parts.push(rows(d, child, "archived", &archive_table.id, &others));
@@ -72,23 +72,24 @@ pub(super) fn outcomes(plan: &RestorePlan, d: usize, child: &DetachedChild) -> V
         places.join(" UNION ALL ")
     ));
     parts.push(format!(
-        "outcome_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, l.deleted, \
+        "outcome_{d} AS MATERIALIZED (SELECT l.archival_id, l.child_key, l.edge, l.link, l.deleted, \
          CASE WHEN l.deleted THEN 'row_deleted' WHEN NOT l.named THEN 'parent_missing' WHEN p.child_key IS NULL THEN 'row_missing' WHEN p.rows OPERATOR(pg_catalog.>) 1 OR l.times OPERATOR(pg_catalog.>) 1 THEN 'key_taken' WHEN NOT p.own THEN 'other_tenant' \
-         WHEN NOT (p.open OPERATOR(pg_catalog.->>) l.edge)::boolean THEN 'other_link' END AS reason \
+         WHEN l.archival_id OPERATOR(pg_catalog.<>) l.latest OR NOT (p.open OPERATOR(pg_catalog.->>) l.edge)::boolean THEN 'other_link' END AS reason \
          FROM link_{d} AS l LEFT JOIN place_{d} AS p ON p.child_key OPERATOR(pg_catalog.=) l.child_key)"
     ));
     parts
 }
 
-/// The detached links of an archival, of all children.
-pub(super) fn recorded(archival: &str, only_where: &str) -> String {
+/// The detached links of archivals, of all children.
+pub(super) fn recorded(archivals: &str, only_where: &str) -> String {
     format!(
-        "recorded AS MATERIALIZED (SELECT l.* FROM archive.links_of({archival}) AS l WHERE {only_where})"
+        "recorded AS MATERIALIZED (SELECT l.* FROM archive.links_of({archivals}) AS l WHERE {only_where})"
     )
 }
 
-/// The links of this child, and the links of each row together. A link that is recorded twice belongs to an active and an
-/// archived row with the same key: neither row gets it. A link that names no row of the archival is not put back either.
+/// The links of this child, and the links of each row together. A link that an archival has twice belongs to an active and an
+/// archived row with the same key: neither row gets it. A link that names no row of the archivals is not put back either. Where
+/// several archivals cut the same foreign key of a row, one after the other, the row gets what the last one cut.
 fn links(plan: &RestorePlan, d: usize, child: &DetachedChild) -> String {
     let parents: Vec<_> = child
         .edges
@@ -104,9 +105,11 @@ fn links(plan: &RestorePlan, d: usize, child: &DetachedChild) -> String {
         named.join(" AND ")
     };
     format!(
-        "link_{d} AS MATERIALIZED (SELECT l.child_key, l.edge, l.link, l.deleted, ({named}) AS named, pg_catalog.count(*) FILTER (WHERE NOT l.deleted) OVER (PARTITION BY l.child_key, l.edge) AS times \
-         FROM recorded AS l{joins} WHERE l.child OPERATOR(pg_catalog.=) {}::pg_catalog.regclass), \
-         links_{d} AS MATERIALIZED (SELECT l.child_key, coalesce(pg_catalog.jsonb_object_agg(l.edge, l.link) FILTER (WHERE l.named AND NOT l.deleted AND l.times OPERATOR(pg_catalog.=) 1), '{{}}') AS links FROM link_{d} AS l GROUP BY l.child_key)",
+        "link_{d} AS MATERIALIZED (SELECT n.*, pg_catalog.count(*) FILTER (WHERE NOT n.deleted) OVER (PARTITION BY n.child_key, n.edge, n.archival_id) AS times, \
+         pg_catalog.max(n.archival_id) FILTER (WHERE n.named AND NOT n.deleted) OVER (PARTITION BY n.child_key, n.edge) AS latest \
+         FROM (SELECT l.archival_id, l.child_key, l.edge, l.link, l.deleted, ({named}) AS named FROM recorded AS l{joins} WHERE l.child OPERATOR(pg_catalog.=) {}::pg_catalog.regclass) AS n), \
+         links_{d} AS MATERIALIZED (SELECT l.child_key, coalesce(pg_catalog.jsonb_object_agg(l.edge, l.link) \
+         FILTER (WHERE l.named AND NOT l.deleted AND l.times OPERATOR(pg_catalog.=) 1 AND l.archival_id OPERATOR(pg_catalog.=) l.latest), '{{}}') AS links FROM link_{d} AS l GROUP BY l.child_key)",
         literal(&child.table.sql())
     )
 }
@@ -153,7 +156,7 @@ fn rows(d: usize, child: &DetachedChild, name: &str, table: &TableId, only: &str
     // An archival from before tenancy has no tenant, and its links may belong to rows of several tenants.
     let own = match &child.table.tenant {
         Some(tenant) => format!(
-            "coalesce((SELECT g.tenant OPERATOR(pg_catalog.=) '' OR {} OPERATOR(pg_catalog.=) g.tenant FROM target AS g), false)",
+            "coalesce((SELECT g.tenant OPERATOR(pg_catalog.=) '' OR {} OPERATOR(pg_catalog.=) g.tenant FROM target AS g LIMIT 1), false)",
             child.table.tenant_text("t", tenant)
         ),
         None => "true".to_owned(),
@@ -289,7 +292,7 @@ fn update(d: usize, child: &DetachedChild, name: &str, table: &TableId) -> Vec<S
 
 fn forget(d: usize, child: &DetachedChild) -> String {
     format!(
-        "forgotten_{d} AS MATERIALIZED (SELECT archive.forget_links((SELECT g.id FROM target AS g), {}::pg_catalog.regclass, \
+        "forgotten_{d} AS MATERIALIZED (SELECT archive.forget_links(pg_catalog.array_agg(o.archival_id), {}::pg_catalog.regclass, \
          pg_catalog.array_agg(o.child_key), pg_catalog.array_agg(o.edge), pg_catalog.array_agg(o.deleted)) AS links FROM outcome_{d} AS o WHERE {SETTLED} \
          HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0)",
         literal(&child.table.sql())
@@ -359,7 +362,7 @@ fn settled(d: usize, child: &DetachedChild) -> String {
     )];
     seen.extend(child.archive_table.as_ref().map(|archive_table| {
         format!(
-            "EXISTS (SELECT FROM {} AS t WHERE {at} AND t.{} <> (SELECT g.id FROM target AS g))",
+            "EXISTS (SELECT FROM {} AS t WHERE {at} AND t.{} NOT IN (SELECT g.id FROM target AS g))",
             archive_table.id.sql(),
             quote(&archive_table.archival_id)
         )
@@ -429,14 +432,14 @@ pub(super) fn not_put_back(plan: &RestorePlan) -> String {
     }
 }
 
-/// For a preview: the links that a restore of the archival `$1` would not put back. It locks the same rows as the restore.
+/// For a preview: the links that a restore of the archivals `$1` would not put back. It locks the same rows as the restore.
 pub fn preview(plan: &RestorePlan) -> Option<String> {
     if plan.detached.is_empty() {
         return None;
     }
     let mut parts = vec![
         recorded("$1", "true"),
-        "target AS MATERIALIZED (SELECT a.id, a.tenant FROM archive.archival AS a WHERE a.id = $1)"
+        "target AS MATERIALIZED (SELECT a.id, a.tenant FROM archive.archival AS a WHERE a.id = ANY ($1))"
             .to_owned(),
     ];
     for (n, moved) in plan.tables.iter().enumerate() {

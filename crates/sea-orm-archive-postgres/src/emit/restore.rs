@@ -1,77 +1,49 @@
 //! The statements that restore an archival: one, or where triggers may change what is restored, several.
 
 use super::freshness::unchanged;
-use super::tree::with;
+use super::tree::{TAG, with};
 use super::{Kind, Roots, Step, relink, verify};
 use crate::ident::{bare, columns, literal, object, quote};
 use crate::model::{Moved, RestorePlan};
 use crate::sqlstate::{INCOMPLETE_ARCHIVAL, OTHER_PLAN, OTHER_TENANT};
 
 /// The statements of one restore, in order. Without triggers of the application it is one.
-pub fn steps(plan: &RestorePlan) -> Vec<Step> {
+pub fn steps(plan: &RestorePlan, which: Roots) -> Vec<Step> {
     if plan.acting().is_empty() {
-        return vec![Step::new(Kind::Moves, moving(plan, &answer(plan)))];
+        let moving = moving(plan, &answer(plan, which), which);
+        return vec![Step::new(Kind::Moves, moving)];
     }
-    verify::steps(plan)
+    verify::steps(plan, which)
 }
 
-/// The statements that restore the archivals `ids` of `$1` together, for a proof that is rolled back. All deferred constraints
-/// and triggers are checked in it.
+/// The statements that restore archivals for a proof that is rolled back. All deferred constraints and triggers are checked in it.
 pub fn proof(plan: &RestorePlan, which: Roots) -> Vec<Step> {
-    let joined = (which == Roots::Many).then(|| Step::new(Kind::Once, joined(plan)));
-    joined.into_iter().chain(verify::proof(plan)).collect()
+    verify::proof(plan, which)
 }
 
-/// Assigns the rows and the links of the archivals `ids` to the archival `$3`.
-fn joined(plan: &RestorePlan) -> String {
-    let others = "others AS MATERIALIZED (SELECT e.id::bigint AS id FROM pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'ids') AS e(id) \
-         WHERE e.id::bigint OPERATOR(pg_catalog.<>) $3)";
-    let rows = plan.tables.iter().enumerate().map(|(n, moved)| {
-        let archival_id = quote(&moved.archive_table.archival_id);
-        format!(
-            "joined_{n} AS (UPDATE {} AS t SET {archival_id} = $3 FROM others AS o WHERE t.{archival_id} OPERATOR(pg_catalog.=) o.id)",
-            moved.archive_table.id.sql()
-        )
-    });
-    let links = plan.detached.iter().enumerate().map(|(d, child)| {
-        let table = format!("{}::pg_catalog.regclass", literal(&child.table.sql()));
-        format!(
-            "links_{d} AS MATERIALIZED (SELECT archive.move_links(o.id, {table}, pg_catalog.array_agg($3), pg_catalog.array_agg(l.child_key), \
-             pg_catalog.array_agg(l.edge)) AS moved FROM others AS o CROSS JOIN LATERAL archive.links_of(o.id) AS l \
-             WHERE l.child OPERATOR(pg_catalog.=) {table} GROUP BY o.id)"
-        )
-    });
-    let counts = (0..plan.detached.len()).map(|d| {
-        format!("(SELECT pg_catalog.count(*) FROM links_{d} AS l WHERE l.moved IS NOT NULL)")
-    });
-    let counts: Vec<_> = std::iter::once("0".to_owned()).chain(counts).collect();
-    with(
-        std::iter::once(others.to_owned()).chain(rows).chain(links),
-        &format!(
-            "SELECT pg_catalog.to_jsonb({})",
-            counts.join(" OPERATOR(pg_catalog.+) ")
-        ),
-    )
-}
-
-/// The moving statement. `$1` is what `archive.begin_restore` returned, `$3` the id of the archival, `$4` who restores it.
+/// The moving statement. `$1` is what `archive.begin_restore` or `archive.claim_archivals` returned, `$3` the id of the (first)
+/// archival, `$4` who restores it.
 ///
-/// Races: `archive.begin_restore` marked and locked the archival record in the statement before, so a second restore waits and
-/// then finds the archival restored. A restore that defers rows to this archival waits for the same lock. DELETE .. RETURNING
+/// Races: that function locked the archival records in the statement before, so a second restore waits and then finds the archivals
+/// restored. A restore that defers rows to one of them waits for the same lock. DELETE .. RETURNING
 /// returns exactly the deleted rows, and a conflict with an active row rolls the restore back: there is no ON CONFLICT, which
 /// would drop rows.
-pub(super) fn moving(plan: &RestorePlan, answer: &str) -> String {
+pub(super) fn moving(plan: &RestorePlan, answer: &str, which: Roots) -> String {
     let mut parts = Vec::new();
     if !plan.detached.is_empty() {
-        // `archive.begin_restore` has counted the links: they are read only if there are any.
+        // The links have been counted: they are read only if there are any.
+        let archivals = match which {
+            Roots::One => "ARRAY[$3]".to_owned(),
+            Roots::Many => format!("ARRAY({ALL})"),
+        };
         parts.push(relink::recorded(
-            "$3",
+            &archivals,
             "($1 OPERATOR(pg_catalog.->>) 'links')::bigint OPERATOR(pg_catalog.>) 0",
         ));
     }
-    parts.push(target(plan));
+    parts.push(target(plan, which));
     let tables = || plan.tables.iter().enumerate();
-    parts.extend(tables().map(|(n, moved)| taken(n, moved)));
+    parts.extend(tables().map(|(n, moved)| taken(n, moved, which)));
     for (d, child) in plan.detached.iter().enumerate() {
         parts.extend(relink::outcomes(plan, d, child));
     }
@@ -83,19 +55,29 @@ pub(super) fn moving(plan: &RestorePlan, answer: &str) -> String {
         parts.extend(relink::put_back(d, child));
     }
     let unchanged = std::iter::once(unchanged(&plan.freshness));
-    let guards: Vec<_> = unchanged.chain(guards(plan)).collect();
+    // It has a condition itself where there are links.
+    let target = (!plan.detached.is_empty()).then(|| "EXISTS (SELECT FROM target)".to_owned());
+    let guards: Vec<_> = unchanged.chain(target).chain(guards(plan, which)).collect();
     let guards = guards.join(" AND ");
-    with(
-        parts,
-        &format!("SELECT {answer} FROM target AS g WHERE {guards}"),
-    )
+    with(parts, &format!("SELECT {answer} WHERE {guards}"))
 }
 
-/// The archival. Raises if it has links that this plan does not know.
-fn target(plan: &RestorePlan) -> String {
-    let target = "SELECT $3 AS id, $1 OPERATOR(pg_catalog.->>) 'tenant' AS tenant";
+/// The ids of the archivals.
+const ALL: &str = "SELECT i.id::bigint AS id FROM pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'ids') AS i(id)";
+
+/// The archivals with their tenant, which is the same for all. Raises if they have links that this plan does not know.
+fn target(plan: &RestorePlan, which: Roots) -> String {
+    let tenant = "$1 OPERATOR(pg_catalog.->>) 'tenant' AS tenant";
+    let target = match which {
+        Roots::One => format!("SELECT $3 AS id, {tenant}"),
+        Roots::Many => format!("SELECT a.id, {tenant} FROM ({ALL}) AS a"),
+    };
     if plan.detached.is_empty() {
-        return format!("target AS NOT MATERIALIZED ({target})");
+        let materialized = match which {
+            Roots::One => "NOT MATERIALIZED",
+            Roots::Many => "MATERIALIZED",
+        };
+        return format!("target AS {materialized} ({target})");
     }
     format!(
         "target AS MATERIALIZED ({target} WHERE CASE WHEN NOT EXISTS (SELECT FROM recorded AS l WHERE NOT ({})) \
@@ -104,28 +86,29 @@ fn target(plan: &RestorePlan) -> String {
     )
 }
 
-/// The condition that this plan knows the tables of the archival in `claim`, the result of `archive.begin_restore`, and that the
-/// archival has no links if the plan has none.
-pub fn is_planned(plan: &RestorePlan, claim: &str) -> String {
-    let oids = plan
-        .tables
-        .iter()
-        .map(|m| format!("\"{}\"", m.table.id.oid));
+/// The condition that this plan knows the tables of the archivals in `claim`, the result of `archive.begin_restore` or
+/// `archive.claim_archivals`, and that they have no links if the plan has none.
+pub fn is_planned(plan: &RestorePlan, claim: &str, which: Roots) -> String {
+    let oids = plan.tables.iter().map(|m| m.table.id.oid);
     let oids: Vec<_> = oids.collect();
+    let quoted: Vec<_> = oids.iter().map(|oid| format!("\"{oid}\"")).collect();
+    let root = match which {
+        Roots::One => format!(
+            "{claim} OPERATOR(pg_catalog.->) 'tables' OPERATOR(pg_catalog.->>) 0 OPERATOR(pg_catalog.=) '{}' AND ",
+            oids.first().copied().unwrap_or_default()
+        ),
+        // Each root table of the plan has its own guard.
+        Roots::Many => String::new(),
+    };
     let links = if plan.detached.is_empty() {
         format!(" AND {claim} OPERATOR(pg_catalog.->>) 'links' OPERATOR(pg_catalog.=) '0'")
     } else {
         String::new()
     };
     format!(
-        "CASE WHEN {claim} OPERATOR(pg_catalog.->) 'tables' OPERATOR(pg_catalog.->>) 0 OPERATOR(pg_catalog.=) '{}' \
-         AND {claim} OPERATOR(pg_catalog.->) 'tables' OPERATOR(pg_catalog.<@) '[{}]'::pg_catalog.jsonb{links} \
+        "CASE WHEN {root}{claim} OPERATOR(pg_catalog.->) 'tables' OPERATOR(pg_catalog.<@) '[{}]'::pg_catalog.jsonb{links} \
          THEN true ELSE archive.stop('{OTHER_PLAN}', 'the archival holds other tables') END",
-        plan.tables
-            .first()
-            .map(|m| m.table.id.oid)
-            .unwrap_or_default(),
-        oids.join(", "),
+        quoted.join(", "),
     )
 }
 
@@ -139,11 +122,15 @@ pub(super) fn written(moved: &Moved) -> impl Iterator<Item = &str> {
         .map(|c| c.name.as_str())
 }
 
-pub(super) fn taken(n: usize, moved: &Moved) -> String {
+pub(super) fn taken(n: usize, moved: &Moved, which: Roots) -> String {
+    let archival_id = quote(&moved.archive_table.archival_id);
+    let tag = match which {
+        Roots::One => String::new(),
+        Roots::Many => format!(", t.{archival_id} AS {TAG}"),
+    };
     format!(
-        "taken_{n} AS (DELETE FROM {} AS t USING target AS g WHERE t.{} = g.id RETURNING {})",
+        "taken_{n} AS (DELETE FROM {} AS t USING target AS g WHERE t.{archival_id} = g.id RETURNING {}{tag})",
         moved.archive_table.id.sql(),
-        quote(&moved.archive_table.archival_id),
         columns("t", written(moved))
     )
 }
@@ -168,24 +155,60 @@ fn back(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
 }
 
 /// The conditions after all rows are inserted. A guard that fails rolls the restore back.
-fn guards(plan: &RestorePlan) -> Vec<String> {
-    let mut guards = Vec::new();
-    if let Some(root) = plan.tables.first() {
-        let message = format!(
-            "{} no longer holds the root of this archival, so nothing was restored: the row was removed from the archive table with plain SQL. Insert it again there with the same archival id; \
-             or insert the other rows of the archival into their tables with plain SQL, and delete them from the archive tables",
-            root.archive_table.id
-        );
-        guards.push(format!(
-            "(CASE WHEN EXISTS (SELECT FROM taken_0) THEN true ELSE archive.stop('{INCOMPLETE_ARCHIVAL}', {}) END)",
-            literal(&message)
-        ));
-    }
+fn guards(plan: &RestorePlan, which: Roots) -> Vec<String> {
+    let mut guards = match which {
+        Roots::One => plan.tables.first().map(root_of_one).into_iter().collect(),
+        Roots::Many => plan
+            .tables
+            .iter()
+            .enumerate()
+            .map(|(n, moved)| roots_of_many(n, moved))
+            .collect::<Vec<_>>(),
+    };
     guards.extend(strangers(plan));
     for (d, child) in plan.detached.iter().enumerate() {
         guards.extend(relink::guards(d, child));
     }
     guards
+}
+
+/// Raises if the archive table no longer has the root of the archival.
+fn root_of_one(root: &Moved) -> String {
+    format!(
+        "(CASE WHEN EXISTS (SELECT FROM taken_0) THEN true ELSE {} END)",
+        incomplete(root, "$3")
+    )
+}
+
+/// The same for each archival with a root in this table.
+fn roots_of_many(n: usize, moved: &Moved) -> String {
+    let lost = format!(
+        "SELECT r.id::bigint FROM pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'ids_by_root' OPERATOR(pg_catalog.->) '{}') AS r(id) \
+         EXCEPT SELECT t.{TAG} FROM taken_{n} AS t",
+        moved.table.id.oid
+    );
+    format!(
+        "(CASE WHEN NOT EXISTS ({lost}) THEN true ELSE {} END)",
+        incomplete(
+            moved,
+            &format!("(SELECT pg_catalog.min(l.id) FROM ({lost}) AS l(id))")
+        )
+    )
+}
+
+/// Raises for an archival without its root.
+fn incomplete(root: &Moved, archival: &str) -> String {
+    let before = format!(
+        "{} no longer holds the root of archival ",
+        root.archive_table.id
+    );
+    let after = ", so nothing was restored: the row was removed from the archive table with plain SQL. Insert it again there with the same archival id; \
+         or insert the other rows of the archival into their tables with plain SQL, and delete them from the archive tables";
+    format!(
+        "archive.stop('{INCOMPLETE_ARCHIVAL}', pg_catalog.concat({}, {archival}, {}))",
+        literal(&before),
+        literal(after)
+    )
 }
 
 /// Raises if the archival contains rows of another tenant: a role inserted them with plain SQL, and only a role that sees the rows
@@ -197,7 +220,7 @@ pub(super) fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
         let tenant = table.tenant.as_ref()?;
         let tenant = table.tenant_text("t", written(moved).find(|name| name == tenant)?);
         Some(format!(
-            "(CASE WHEN NOT EXISTS (SELECT FROM taken_{n} AS t, target AS g WHERE {tenant} IS DISTINCT FROM g.tenant AND g.tenant IS DISTINCT FROM '') \
+            "(CASE WHEN NOT EXISTS (SELECT FROM taken_{n} AS t, (SELECT g.tenant FROM target AS g LIMIT 1) AS g WHERE {tenant} IS DISTINCT FROM g.tenant AND g.tenant IS DISTINCT FROM '') \
              THEN true ELSE archive.stop('{OTHER_TENANT}', {}) END)",
             literal(&moved.archive_table.id.to_string())
         ))
@@ -205,11 +228,11 @@ pub(super) fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
 }
 
 /// What a restore returns.
-pub(super) fn answer(plan: &RestorePlan) -> String {
+pub(super) fn answer(plan: &RestorePlan, which: Roots) -> String {
     format!(
         "{} OPERATOR(pg_catalog.||) {}",
         counts(plan),
-        finished("g.id")
+        finished(which)
     )
 }
 
@@ -233,12 +256,25 @@ fn counts(plan: &RestorePlan) -> String {
     ])
 }
 
-/// The record. Evaluated last: where it marks the archival, it refuses while rows remain.
-fn finished(archival: &str) -> String {
-    object(&[(
-        "archival".to_owned(),
-        format!(
-            "coalesce($1 OPERATOR(pg_catalog.->) 'record', archive.finish_restore({archival}, $4))"
+/// The records. Evaluated last: where it marks the archivals, it refuses while rows remain.
+fn finished(which: Roots) -> String {
+    let marked = |archivals: &str| format!("archive.finish_restores({archivals}, $4)");
+    let record = "$1 OPERATOR(pg_catalog.->) 'record'";
+    let (name, value) = match which {
+        Roots::One => (
+            "archival",
+            format!(
+                "coalesce({record}, {} OPERATOR(pg_catalog.->) 0)",
+                marked("ARRAY[$3]")
+            ),
         ),
-    )])
+        Roots::Many => (
+            "archivals",
+            format!(
+                "coalesce({record}, {})",
+                marked("ARRAY(SELECT g.id FROM target AS g)")
+            ),
+        ),
+    };
+    object(&[(name.to_owned(), value)])
 }

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use super::relink::is_open;
 use super::restore::{answer, moving, returning_rows, written};
 use super::tree::with;
-use super::{Kind, Step};
+use super::{Kind, Roots, Step};
 use crate::catalog::{ForeignKey, RowTrigger};
 use crate::ident::{columns, has_recorded_key, joined, literal, object, quote, same_key};
 use crate::model::{Moved, RestorePlan};
@@ -24,8 +24,8 @@ use crate::sqlstate::TRIGGER;
 use refused::refused;
 
 /// The statements of a verified restore.
-pub(super) fn steps(plan: &RestorePlan) -> Vec<Step> {
-    let mut steps = compared(plan);
+pub(super) fn steps(plan: &RestorePlan, which: Roots) -> Vec<Step> {
+    let mut steps = compared(plan, which);
     if let Some(names) = deferred(plan, |trigger| trigger.deferred) {
         let command = format!("SET CONSTRAINTS {names} DEFERRED");
         steps.push(Step::new(Kind::Command, command));
@@ -35,8 +35,8 @@ pub(super) fn steps(plan: &RestorePlan) -> Vec<Step> {
 
 /// The same for the proof of an archive, which is rolled back. It also fires what a restore leaves to the commit, and compares
 /// again: deferred foreign keys, and deferred triggers of other tables.
-pub(super) fn proof(plan: &RestorePlan) -> Vec<Step> {
-    let mut steps = compared(plan);
+pub(super) fn proof(plan: &RestorePlan, which: Roots) -> Vec<Step> {
+    let mut steps = compared(plan, which);
     steps.push(all_immediate());
     steps.push(Step::new(Kind::Compares, has_its_links(plan)));
     steps.push(Step::new(Kind::Compares, verified(plan)));
@@ -45,7 +45,7 @@ pub(super) fn proof(plan: &RestorePlan) -> Vec<Step> {
 
 /// The statements of a restore that returns the differences instead of an error, for a transaction that is rolled back.
 pub fn rehearsal(plan: &RestorePlan) -> Vec<Step> {
-    let mut steps = restored(plan);
+    let mut steps = restored(plan, Roots::Many);
     steps.push(all_immediate());
     steps.push(Step::new(Kind::Compares, differences::listed(plan)));
     steps
@@ -55,15 +55,16 @@ fn all_immediate() -> Step {
     Step::new(Kind::Command, "SET CONSTRAINTS ALL IMMEDIATE".to_owned())
 }
 
-fn compared(plan: &RestorePlan) -> Vec<Step> {
-    let mut steps = restored(plan);
+fn compared(plan: &RestorePlan, which: Roots) -> Vec<Step> {
+    let mut steps = restored(plan, which);
     steps.push(Step::new(Kind::Compares, verified(plan)));
     steps
 }
 
 /// The statements that insert the rows, let the triggers of their tables fire, and correct the rows.
-fn restored(plan: &RestorePlan) -> Vec<Step> {
-    let mut steps = vec![Step::new(Kind::Moves, moving(plan, &verifiable(plan)))];
+fn restored(plan: &RestorePlan, which: Roots) -> Vec<Step> {
+    let moving = moving(plan, &verifiable(plan, which), which);
+    let mut steps = vec![Step::new(Kind::Moves, moving)];
     // Before the comparison, so that no trigger of these tables fires after it.
     let names = deferred(plan, |_| true);
     steps.extend(
@@ -106,7 +107,7 @@ fn deferred(plan: &RestorePlan, only: fn(&RowTrigger) -> bool) -> Option<String>
 
 /// What the moving statement returns: the answer of the restore, the archived rows of each table, and the keys of the active rows
 /// that links are put back into, by foreign key.
-fn verifiable(plan: &RestorePlan) -> String {
+fn verifiable(plan: &RestorePlan, which: Roots) -> String {
     let images = plan.tables.iter().enumerate().map(|(n, moved)| {
         let values = moved
             .table
@@ -136,7 +137,7 @@ fn verifiable(plan: &RestorePlan) -> String {
         ("images".to_owned(), object(&images.collect::<Vec<_>>())),
         ("links".to_owned(), object(&links.collect::<Vec<_>>())),
     ]);
-    format!("{} OPERATOR(pg_catalog.||) {verified}", answer(plan))
+    format!("{} OPERATOR(pg_catalog.||) {verified}", answer(plan, which))
 }
 
 /// The archived rows of each table, in `image_{n}`.

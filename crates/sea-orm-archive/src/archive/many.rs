@@ -1,6 +1,6 @@
 //! Archives every row that a filter finds.
 
-use sea_orm::sea_query::IntoCondition;
+use sea_orm::sea_query::{IntoCondition, PostgresQueryBuilder};
 use serde_json::Value as Json;
 
 use super::execute::{execute, preview};
@@ -9,7 +9,7 @@ use super::request::Request;
 use crate::archival::Model as Archival;
 use crate::entity::Archivable;
 use crate::error::Error;
-use crate::exec::{Executor, value_text};
+use crate::exec::{ATTEMPTS, Executor, Sql, ask, value_text};
 use crate::report::{ArchivePreview, Rehearsal};
 
 /// Archives every row that a filter finds, each with everything below it and as an archival of its own. Created by
@@ -69,6 +69,25 @@ impl<E: Archivable> ArchiveMany<E> {
         execute::<E, C>(db, &self.request, |planned| &planned.many).await
     }
 
+    /// Archives at most `rows` roots in a transaction, in the order of their keys, until the filter finds none.
+    pub fn in_batches(mut self, rows: u64) -> ArchiveBatches<E> {
+        self.request.roots.limit(rows.max(1));
+        ArchiveBatches { many: self }
+    }
+
+    /// Whether the filter finds no row.
+    async fn is_empty<C>(&self, db: &C) -> Result<bool, Error>
+    where
+        C: Executor,
+    {
+        let (roots, values) = self.request.roots.build(PostgresQueryBuilder);
+        let found = Sql {
+            text: format!("SELECT pg_catalog.to_jsonb(EXISTS ({roots})) AS result"),
+            values: values.0,
+        };
+        Ok(ask(db, &found).await? != Some(Json::Bool(true)))
+    }
+
     /// What [`exec`](Self::exec) would move, what blocks it, and what it would detach. A preview moves nothing.
     ///
     /// Where triggers of the application fire, or a constraint may refuse the move, it tries the archive and its restore
@@ -122,5 +141,68 @@ impl<E: Archivable> ArchiveMany<E> {
         C: Executor,
     {
         rehearse::<E, C>(db, &self.request, |planned| &planned.many).await
+    }
+}
+
+/// Archives in batches. Created by [`ArchiveMany::in_batches`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is archived before `.next(&db)`"]
+pub struct ArchiveBatches<E: Archivable> {
+    many: ArchiveMany<E>,
+}
+
+impl<E: Archivable> ArchiveBatches<E> {
+    /// Archives the next batch, and returns its archival records; `None` when the filter finds no row any more.
+    ///
+    /// On a pool each batch is a transaction of its own: it holds its locks until then, and what it archived stays archived, whatever
+    /// happens to the next one. After an error, or in another process, call it again: it goes on with the rows that are still active. In
+    /// a transaction of the caller the batches are savepoints.
+    ///
+    /// In a table that refers to itself a row may be archived in an earlier batch than the row above it, and then has an archival of
+    /// its own; it is restored after that of the row above.
+    ///
+    /// ```no_run
+    /// # mod post {
+    /// #     use sea_orm::entity::prelude::*;
+    /// #     use sea_orm_archive::DeriveArchive;
+    /// #     #[sea_orm::model]
+    /// #     #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive)]
+    /// #     #[sea_orm(table_name = "posts")]
+    /// #     pub struct Model {
+    /// #         #[sea_orm(primary_key)]
+    /// #         pub id: i64,
+    /// #     }
+    /// #     impl ActiveModelBehavior for ActiveModel {}
+    /// # }
+    /// # use sea_orm_archive::prelude::*;
+    /// # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), Error> {
+    /// let mut batches = post::Entity::archive_many().in_batches(10_000);
+    /// let mut archived = 0;
+    /// while let Some(batch) = batches.next(&db).await? {
+    ///     archived += batch.len();
+    ///     println!("{archived} archived");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`ArchiveMany::exec`], for the rows of this batch.
+    pub async fn next<C>(&mut self, db: &C) -> Result<Option<Vec<Archival>>, Error>
+    where
+        C: Executor,
+    {
+        // Race: others archive all rows of a batch while it waits for their locks. A new snapshot shows the rows after them.
+        for _ in 0..ATTEMPTS {
+            let archived = self.many.clone().exec(db).await?;
+            if !archived.is_empty() {
+                return Ok(Some(archived));
+            }
+            if self.many.is_empty(db).await? {
+                break;
+            }
+        }
+        Ok(None)
     }
 }

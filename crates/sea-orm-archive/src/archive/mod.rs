@@ -7,5 +7,5 @@ mod one;
 mod rehearse;
 mod request;
 
-pub use many::ArchiveMany;
+pub use many::{ArchiveBatches, ArchiveMany};
 pub use one::ArchiveOne;

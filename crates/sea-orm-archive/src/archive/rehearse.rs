@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
-use sea_orm_archive_postgres::emit;
+use sea_orm_archive_postgres::emit::{self, Roots};
 use serde_json::Value as Json;
 
 use super::execute::{archivals, counted};
 use super::request::Request;
+use crate::archival::Model as Archival;
 use crate::entity::Archivable;
 use crate::error::{ConflictError, Error, of_archive, unexpected_answer};
-use crate::exec::{Executor, ask, ask_here, begin, check_backend};
+use crate::exec::{Executor, Sql, ask, ask_here, begin, check_backend};
 use crate::planned::{ArchiveSteps, Planned, Steps, planned};
 use crate::report::{ChangedTable, Rehearsal, RowDifference};
-use crate::restore::{Target, resolve};
+use crate::restore::{Wanted, call_many, resolve};
 
 /// The rows that this transaction has inserted, updated and deleted so far, by table, without those of the schema `archive`.
 const CHANGES: &str = "SELECT pg_catalog.concat(s.schemaname, '.', s.relname) AS name, s.n_tup_ins, s.n_tup_upd, s.n_tup_del \
@@ -90,8 +91,14 @@ async fn rehearse_here<E: Archivable>(
     }
     // First without listing the rows, so that the effects on other tables are counted once.
     let restored = begin(db).await?;
-    for archival in &archived {
-        if let Err(error) = resolve::restore(&restored, archival.id, None, None).await {
+    let tenants = by_tenant(&archived);
+    for archivals in &tenants {
+        let wanted = Wanted {
+            archivals: archivals.clone(),
+            which: Roots::Many,
+            by: None,
+        };
+        if let Err(error) = resolve::restore(&restored, &wanted, None).await {
             rehearsal.refused = Some(error.to_string());
             break;
         }
@@ -104,8 +111,13 @@ async fn rehearse_here<E: Archivable>(
         emit::verify::rehearsal(&plan.restore.plan),
         emit::moving_back(&plan.restore.plan),
     );
-    for archival in &archived {
-        let call = Target::archival(archival.id, None).call_steps(&plan.restore, &listing);
+    for archivals in tenants {
+        let ids = Sql {
+            text: String::new(),
+            values: vec![archivals.into()],
+        };
+        let find = "SELECT i.id FROM pg_catalog.unnest($1::bigint[]) AS i(id)";
+        let call = call_many(&plan.restore, &listing, find, ids, None);
         // An error has been reported above.
         if let Ok(Some(answer)) = ask(db, &call).await {
             let found: Vec<RowDifference> =
@@ -115,6 +127,16 @@ async fn rehearse_here<E: Archivable>(
         }
     }
     Ok(rehearsal)
+}
+
+/// The ids of the archivals, those of each tenant together.
+fn by_tenant(archived: &[Archival]) -> Vec<Vec<i64>> {
+    let mut tenants: BTreeMap<Option<&str>, Vec<i64>> = BTreeMap::new();
+    for archival in archived {
+        let ids = tenants.entry(archival.tenant.as_deref()).or_default();
+        ids.push(archival.id);
+    }
+    tenants.into_values().collect()
 }
 
 /// Leaves only the columns that differ.

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::list;
-use crate::report::{Blocker, Conflict};
+use crate::report::{ArchivalConflicts, Blocker, Conflict};
 
 /// A conflict with other rows. A key or an identity is an object of its columns: `{"id": 42}`.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -63,6 +63,13 @@ pub enum ConflictError {
         archival: i64,
         /// Every conflict.
         conflicts: Vec<Conflict>,
+    },
+
+    /// Some of many archivals have conflicts, so none was restored.
+    #[error("{} of the archivals cannot be restored, so none was: {}. Solve this, or pass `.skip_conflicts()` to restore the others", .archivals.len(), list(.archivals))]
+    RestoreMany {
+        /// The archivals with conflicts.
+        archivals: Vec<ArchivalConflicts>,
     },
 
     /// What the archive moves could not be restored: rows violate a constraint that is NOT VALID, or a trigger of the

@@ -111,6 +111,9 @@ fn every_error() -> Vec<(Error, ErrorKind, u16)> {
             archival: 7,
             conflicts: Vec::new(),
         },
+        ConflictError::RestoreMany {
+            archivals: Vec::new(),
+        },
         ConflictError::ParentArchived {
             table: table(),
             key: key(),

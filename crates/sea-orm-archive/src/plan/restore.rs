@@ -9,20 +9,24 @@ use sea_orm_archive_postgres::schema;
 use crate::catalog;
 use crate::error::{DriftError, Error, NotFoundError, unexpected_answer};
 
-/// Builds a plan from the archival record alone: the tables and the detached links that it names.
+/// Builds a plan from the archival records alone: the tables and the detached links that they name. The first table is that of
+/// the root of the first archival.
 ///
 /// An archival can have rows of tables that its entity does not declare: rows that another restore deferred
 /// because this archival has a parent of theirs.
 pub(crate) async fn from_record<C: ConnectionTrait>(
     db: &C,
-    archival: i64,
+    archivals: &[i64],
 ) -> Result<RestorePlan, Error> {
-    let Some(record) = record(db, archival).await? else {
+    let Some(record) = record(db, archivals).await? else {
+        let archival = archivals.first().copied().unwrap_or_default();
         return Err(Error::NotFound(NotFoundError::Archival { archival }));
     };
-    if record.tables.is_empty() {
+    // An archival of which every table was dropped names tables, and none of them exists.
+    let bare = record.tables.is_empty().then(|| record.root_table.clone());
+    if let Some(table) = record.without_tables.or(bare) {
         return Err(Error::Drift(DriftError::Schema {
-            table: record.root_table,
+            table,
             problems: vec![
                 "the archival record names no table: it was inserted with plain SQL".to_owned(),
             ],
@@ -70,6 +74,8 @@ pub(crate) async fn from_record<C: ConnectionTrait>(
 #[derive(serde::Deserialize)]
 struct Record {
     root_table: String,
+    /// The root table of one of the archivals whose record names no table.
+    without_tables: Option<String>,
     tables: Vec<String>,
     archive_tables: Vec<String>,
     links: Vec<Link>,
@@ -83,11 +89,11 @@ struct Link {
     key_columns: Option<usize>,
 }
 
-async fn record<C: ConnectionTrait>(db: &C, archival: i64) -> Result<Option<Record>, Error> {
+async fn record<C: ConnectionTrait>(db: &C, archivals: &[i64]) -> Result<Option<Record>, Error> {
     let statement = Statement::from_sql_and_values(
         DbBackend::Postgres,
         schema::core::ARCHIVAL_OF_RESTORE,
-        [archival.into()],
+        [archivals.to_vec().into()],
     );
     let Some(row) = db.query_one_raw(statement).await? else {
         return Ok(None);

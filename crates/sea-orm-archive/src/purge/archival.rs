@@ -10,7 +10,7 @@ use crate::exec::{
 };
 use crate::plan;
 use crate::report::Purged;
-use crate::restore::resolve::claim;
+use crate::restore::claim;
 
 /// Deletes everything that an archival moved from the archive tables for good. Created by
 /// [`archival::Entity::purge_by_id`](crate::archival::Entity::purge_by_id).
@@ -77,10 +77,10 @@ impl PurgeArchival {
     {
         let archival = self.archival;
         let missing = || Error::NotFound(NotFoundError::Archival { archival });
-        if !claim(db, archival).await? {
+        if claim(db, &[archival]).await?.is_empty() {
             return Err(missing());
         }
-        let plan = plan::from_record(db, archival).await?;
+        let plan = plan::from_record(db, &[archival]).await?;
         let delete = Sql {
             text: purge::statement(&plan),
             values: vec![archival.into()],

@@ -1,9 +1,13 @@
 //! What previews and restores return: the rows that move, and what is in the way.
 
+mod conflict;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use conflict::{ArchivalConflicts, Conflict};
 
 /// What an archive would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,126 +198,6 @@ pub struct Waiting {
     pub rows: u64,
 }
 
-/// One thing in the way of a restore.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Conflict {
-    /// An active row has the values that a unique index or an exclusion constraint guards.
-    Unique {
-        /// The table, as `schema.table`.
-        table: String,
-        /// The index, which has the name of its constraint.
-        constraint: String,
-        /// The key of the archived row.
-        key: Value,
-        /// The guarded columns and expressions with the values of the archived row.
-        values: Value,
-        /// The key of the active row in the way.
-        holder: Value,
-    },
-    /// An active row has the primary key of an archived one.
-    KeyTaken {
-        /// The table, as `schema.table`.
-        table: String,
-        /// The name of the primary key.
-        constraint: String,
-        /// The key.
-        key: Value,
-    },
-    /// A row that the archived one refers to does not exist in the active table.
-    MissingParent {
-        /// The table of the archived row, as `schema.table`.
-        table: String,
-        /// The foreign key.
-        constraint: String,
-        /// The key of the archived row.
-        key: Value,
-        /// The table that it refers to.
-        parent_table: String,
-        /// The columns and values that it refers to.
-        parent_key: Value,
-        /// The archival of the missing row; `None` where it is in no archive table.
-        archival: Option<i64>,
-    },
-    /// A row that row-level security hides, for example one of another tenant, has the values that a unique
-    /// index or an exclusion constraint guards. It is not shown.
-    Unseen {
-        /// The table, as `schema.table`.
-        table: String,
-        /// The index, which has the name of its constraint.
-        constraint: String,
-    },
-    /// A constraint that the archived rows do not satisfy.
-    Violated {
-        /// The table, as the database names it.
-        table: String,
-        /// The name of the constraint or column.
-        constraint: String,
-        /// What the database reports.
-        message: String,
-    },
-}
-
-impl std::fmt::Display for Conflict {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Unique {
-                table,
-                constraint,
-                key,
-                values,
-                holder,
-            } => write!(
-                f,
-                "{table} {key}: {values} is taken by the active row {holder} ({constraint}); change or archive that row"
-            ),
-            Self::KeyTaken {
-                table,
-                constraint,
-                key,
-            } => write!(
-                f,
-                "{table} {key}: an active row has this key ({constraint}); delete that row, or change its key"
-            ),
-            Self::MissingParent {
-                table,
-                constraint,
-                key,
-                parent_table,
-                parent_key,
-                archival,
-            } => {
-                write!(
-                    f,
-                    "{table} {key}: {parent_table} {parent_key} is missing ({constraint}); "
-                )?;
-                match archival {
-                    Some(archival) => write!(f, "restore archival {archival} first"),
-                    None => write!(
-                        f,
-                        "no archive table that this role may read has it: insert it again"
-                    ),
-                }
-            }
-            Self::Unseen { table, constraint } => write!(
-                f,
-                "{table}: a row that this role may not see has the values of an archived one ({constraint}); give the archived row other values, or ask an administrator"
-            ),
-            Self::Violated {
-                table,
-                constraint,
-                message,
-            } => {
-                write!(
-                    f,
-                    "{table}: {message} ({constraint}); change the constraint or the archived rows"
-                )
-            }
-        }
-    }
-}
-
 /// What a restore did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Restored {
@@ -340,35 +224,105 @@ pub struct Restored {
     pub together: Vec<crate::archival::Model>,
 }
 
-impl Restored {
-    /// Compares what was restored with what the record lists. A table that was renamed has the same number of rows
-    /// under another name.
-    pub(crate) fn count_missing(&mut self) {
-        let mut found = self.rows.clone();
-        for waiting in &self.waiting {
-            *found.entry(waiting.table.clone()).or_default() += waiting.rows;
+/// Compares what was restored with what the records list. A table that was renamed has the same number of rows under another
+/// name.
+pub(crate) fn missing(
+    archivals: &[crate::archival::Model],
+    rows: &BTreeMap<String, u64>,
+    waiting: &[Waiting],
+) -> BTreeMap<String, u64> {
+    let mut found = rows.clone();
+    for waiting in waiting {
+        *found.entry(waiting.table.clone()).or_default() += waiting.rows;
+    }
+    let mut archived: BTreeMap<String, u64> = BTreeMap::new();
+    for (table, rows) in archivals.iter().flat_map(|archival| archival.rows()) {
+        *archived.entry(table).or_default() += rows;
+    }
+    let mut renamed: Vec<u64> = found
+        .iter()
+        .filter(|(table, _)| !archived.contains_key(*table))
+        .map(|(_, rows)| *rows)
+        .collect();
+    let mut all = BTreeMap::new();
+    for (table, rows) in archived {
+        let Some(missing) = rows.checked_sub(found.get(&table).copied().unwrap_or_default()) else {
+            continue;
+        };
+        if let Some(n) = renamed.iter().position(|rows| *rows == missing) {
+            renamed.remove(n);
+        } else if missing > 0 {
+            all.insert(table, missing);
         }
-        let mut archived = self.archival.rows();
-        for (table, rows) in self.together.iter().flat_map(|archival| archival.rows()) {
-            *archived.entry(table).or_default() += rows;
+    }
+    all
+}
+
+/// What a restore of many archivals did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RestoredMany {
+    /// The archivals, with `restored_at` set, in the order of their ids.
+    pub archivals: Vec<crate::archival::Model>,
+    /// How many rows of which table were restored, by `schema.table`.
+    pub rows: BTreeMap<String, u64>,
+    /// How many detached links were set again.
+    pub relinked: u64,
+    /// Detached links that were not set again.
+    pub not_relinked: Vec<LostLink>,
+    /// Rows that stay archived until another of their parents is restored.
+    pub waiting: Vec<Waiting>,
+    /// How many rows of which table were archived and are no longer there, as in [`Restored::missing`].
+    pub missing: BTreeMap<String, u64>,
+    /// With `skip_conflicts()` the archivals that stay archived, each with its conflicts.
+    pub skipped: Vec<ArchivalConflicts>,
+}
+
+impl RestoredMany {
+    /// Adds what another statement restored.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.archivals.extend(other.archivals);
+        self.archivals.sort_by_key(|archival| archival.id);
+        for (table, rows) in other.rows {
+            *self.rows.entry(table).or_default() += rows;
         }
-        let mut renamed: Vec<u64> = found
-            .iter()
-            .filter(|(table, _)| !archived.contains_key(*table))
-            .map(|(_, rows)| *rows)
-            .collect();
-        self.missing = BTreeMap::new();
-        for (table, rows) in archived {
-            let Some(missing) = rows.checked_sub(found.get(&table).copied().unwrap_or_default())
-            else {
-                continue;
-            };
-            if let Some(n) = renamed.iter().position(|rows| *rows == missing) {
-                renamed.remove(n);
-            } else if missing > 0 {
-                self.missing.insert(table, missing);
-            }
+        self.relinked += other.relinked;
+        self.not_relinked.extend(other.not_relinked);
+        self.waiting.extend(other.waiting);
+        for (table, rows) in other.missing {
+            *self.missing.entry(table).or_default() += rows;
         }
+        self.skipped.extend(other.skipped);
+    }
+}
+
+/// What a restore of many archivals would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RestoreManyPreview {
+    /// The archivals that would be restored together, in the order of their ids.
+    pub archivals: Vec<i64>,
+    /// How many rows of which table they have, by `schema.table`.
+    pub rows: BTreeMap<String, u64>,
+    /// Rows that would stay archived until another of their parents is restored.
+    pub waiting: Vec<Waiting>,
+    /// The archivals with conflicts. Without `skip_conflicts()` they prevent the whole restore.
+    pub conflicts: Vec<ArchivalConflicts>,
+    /// Detached links that the restore would not set again.
+    pub not_relinked: Vec<LostLink>,
+}
+
+impl RestoreManyPreview {
+    /// Adds what another statement would restore.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.archivals.extend(other.archivals);
+        self.archivals.sort_unstable();
+        for (table, rows) in other.rows {
+            *self.rows.entry(table).or_default() += rows;
+        }
+        self.waiting.extend(other.waiting);
+        self.conflicts.extend(other.conflicts);
+        self.not_relinked.extend(other.not_relinked);
     }
 }
 

@@ -6,6 +6,7 @@ use tracing::Instrument;
 use super::next::{Next, must_resolve_first, next, record, span};
 use super::resolve;
 use super::target::{Target, restored};
+use super::wanted::Wanted;
 use crate::entity::DeclaredName;
 use crate::error::{Error, NotFoundError};
 use crate::exec::{Executor, ask, check_backend, is_stale, value_text};
@@ -81,7 +82,10 @@ impl RestoreArchival {
                 Next::Failed(error) => return Err(error),
             }
         }
-        resolve::restore(db, self.archival, self.by.clone(), None).await
+        let wanted = Wanted::one(self.archival, self.by.clone());
+        resolve::restore(db, &wanted, None)
+            .await?
+            .one(self.archival)
     }
 
     /// What [`exec`](Self::exec) would restore, which rows would stay archived, and every conflict. A preview moves
@@ -95,6 +99,7 @@ impl RestoreArchival {
         C: Executor,
     {
         check_backend(db)?;
-        resolve::preview(db, self.archival).await
+        let wanted = Wanted::one(self.archival, None);
+        Ok(resolve::preview(db, &wanted).await?.one())
     }
 }

@@ -12,7 +12,7 @@ use crate::report::Waiting;
 
 /// Rows that were deferred, and how many there can be.
 pub(super) struct Deferral {
-    /// How many rows the archival had before.
+    /// How many rows the archivals had before.
     archived: u64,
     /// How many rows of which table of the plan were deferred to which archival.
     waiting: BTreeMap<(usize, i64), u64>,
@@ -55,15 +55,14 @@ impl Deferral {
 }
 
 /// Defers rows whose parent is in another archival, level by level, until there are none. Returns whether there
-/// were any. The first of `roots` is the archival that is restored, the others are restored together with it.
+/// were any. The archivals are those that are restored.
 pub(super) async fn defer<T: ConnectionTrait>(
     db: &T,
     plan: &RestorePlan,
     links: &[ParentLink],
-    roots: &[i64],
+    archivals: &[i64],
     deferral: &mut Deferral,
 ) -> Result<bool, Error> {
-    let archival = roots[0];
     let mut locked = BTreeSet::new();
     let mut any = false;
     loop {
@@ -73,19 +72,15 @@ pub(super) async fn defer<T: ConnectionTrait>(
                 continue;
             };
             let lock = Sql {
-                text: emit::lock(plan, link, archive_table, roots),
-                values: vec![archival.into()],
+                text: emit::lock(plan, link, archive_table),
+                values: vec![archivals.to_vec().into()],
             };
             let others = ask_here(db, &lock).await?.unwrap_or_default();
             let others: Option<Vec<i64>> =
                 serde_json::from_value(others).map_err(unexpected_answer)?;
             let Some(others) = others else { continue };
             locked.extend(others.iter().copied());
-            let rows = to_others(
-                emit::rows(plan, link, archive_table, roots),
-                archival,
-                others,
-            );
+            let rows = to_others(emit::rows(plan, link, archive_table), archivals, others);
             for row in db.query_all_raw(rows).await? {
                 let (to, rows): (i64, i64) =
                     (row.try_get("", "archival")?, row.try_get("", "rows")?);
@@ -104,13 +99,14 @@ pub(super) async fn defer<T: ConnectionTrait>(
     let others: Vec<i64> = locked.into_iter().collect();
     for child in &plan.detached {
         for sql in emit::links(child, plan) {
-            let links = to_others(sql, archival, others.clone());
+            let links = to_others(sql, archivals, others.clone());
             db.execute_raw(links).await?;
         }
     }
     Ok(any)
 }
 
-fn to_others(sql: String, archival: i64, others: Vec<i64>) -> Statement {
-    Statement::from_sql_and_values(DbBackend::Postgres, sql, [archival.into(), others.into()])
+fn to_others(sql: String, archivals: &[i64], others: Vec<i64>) -> Statement {
+    let values = [archivals.to_vec().into(), others.into()];
+    Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
 }

@@ -1,13 +1,20 @@
-//! Restoring: moves exactly the rows of one archival back.
+//! Restoring: moves exactly the rows of archivals back.
 
 mod archival;
+mod check;
 mod defer;
+mod many;
 mod next;
 mod one;
 pub(crate) mod resolve;
 mod ring;
+mod selection;
 mod target;
+mod wanted;
 
 pub use archival::RestoreArchival;
+pub(crate) use check::claim;
+pub use many::{RestoreArchivals, RestoreBatches, RestoreMany};
 pub use one::RestoreOne;
-pub(crate) use target::Target;
+pub(crate) use target::call_many;
+pub(crate) use wanted::Wanted;

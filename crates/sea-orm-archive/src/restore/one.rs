@@ -8,6 +8,7 @@ use tracing::Instrument;
 use super::next::{Next, must_resolve_first, next, record, span};
 use super::resolve;
 use super::target::{Target, restored};
+use super::wanted::Wanted;
 use crate::entity::Archivable;
 use crate::error::{Error, NotFoundError};
 use crate::exec::{ATTEMPTS, Executor, ask, back_off, check_backend, value_text};
@@ -144,9 +145,9 @@ impl<E: Archivable> RestoreOne<E> {
                 Next::Resolve | Next::OtherPlan => {
                     match target.id(db).await? {
                         Some(id) => {
-                            match resolve::restore(db, id, self.by.clone(), lock_root.as_ref())
-                                .await
-                            {
+                            let wanted = Wanted::one(id, self.by.clone());
+                            let moved = resolve::restore(db, &wanted, lock_root.as_ref()).await;
+                            match moved.and_then(|moved| moved.one(id)) {
                                 // Race: another transaction has restored it meanwhile.
                                 Err(Error::NotFound(NotFoundError::Archival { .. }))
                                     if attempt < ATTEMPTS => {}
@@ -184,7 +185,7 @@ impl<E: Archivable> RestoreOne<E> {
         let plan = planned::<E>(db).await?;
         let target = self.target(&plan, None);
         match target.id(db).await? {
-            Some(id) => resolve::preview(db, id).await,
+            Some(id) => Ok(resolve::preview(db, &Wanted::one(id, None)).await?.one()),
             None => {
                 let error = self.why_not(db).await?;
                 Err(error.unwrap_or_else(|| moving_row::<E>(&self.key)))

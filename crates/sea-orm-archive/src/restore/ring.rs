@@ -8,10 +8,8 @@ use sea_orm_archive_postgres::emit::defer::ParentLink;
 use sea_orm_archive_postgres::emit::together;
 use sea_orm_archive_postgres::model::RestorePlan;
 
-use super::resolve::{claim, parent_links};
-use crate::archival;
-use crate::error::{DriftError, Error, NotFoundError};
-use crate::exec::{Sql, ask_here};
+use super::check::parent_links;
+use crate::error::Error;
 use crate::plan;
 
 /// The other archivals of the ring that the archival belongs to, in the order of their ids. Empty where it belongs to none.
@@ -40,7 +38,11 @@ pub(super) async fn of<T: ConnectionTrait>(
             needed.entry(*archival).or_default();
         }
         for query in &queries[&root] {
-            let query = statement(query.clone(), [archivals.clone().into()]);
+            let query = Statement::from_sql_and_values(
+                DbBackend::Postgres,
+                query,
+                [archivals.clone().into()],
+            );
             for row in db.query_all_raw(query).await? {
                 let (from, to): (i64, i64) =
                     (row.try_get("", "archival")?, row.try_get("", "needed")?);
@@ -57,7 +59,7 @@ pub(super) async fn of<T: ConnectionTrait>(
 
 /// The statements that find what the roots of archivals need that have the same root table as this one.
 async fn needs<T: ConnectionTrait>(db: &T, archival: i64) -> Result<Vec<String>, Error> {
-    let plan = plan::from_record(db, archival).await?;
+    let plan = plan::from_record(db, &[archival]).await?;
     let links = parent_links(db, &plan).await?;
     let links = links.iter().filter(|link| link.table == 0);
     let queries = links.filter_map(|link: &ParentLink| {
@@ -93,68 +95,4 @@ fn reached(edges: &BTreeMap<i64, BTreeSet<i64>>, archival: i64) -> BTreeSet<i64>
         }
     }
     reached
-}
-
-/// Reassigns the rows and links of the other archivals to this one. Returns whether it did: not where one of them has been
-/// restored meanwhile.
-///
-/// Race: the archivals are locked in the order of their ids, after the first one. Two restores that begin with different
-/// archivals of a ring may wait for each other; PostgreSQL then ends one of them, and it is tried again.
-pub(super) async fn join<T: ConnectionTrait>(
-    db: &T,
-    archival: i64,
-    others: &[i64],
-) -> Result<bool, Error> {
-    for other in others {
-        if !claim(db, *other).await? {
-            return Ok(false);
-        }
-    }
-    let values = || [archival.into(), others.to_vec().into()];
-    let joined = "SELECT archive.join_archivals($1, $2)".to_owned();
-    db.execute_raw(statement(joined, values())).await?;
-    let plan = plan::from_record(db, archival).await?;
-    for rows in together::rows(&plan) {
-        db.execute_raw(statement(rows, values())).await?;
-    }
-    let left = Sql {
-        text: together::left(&plan),
-        values: vec![others.to_vec().into()],
-    };
-    match ask_here(db, &left).await?.and_then(|rows| rows.as_u64()) {
-        Some(0) => Ok(true),
-        _ => Err(Error::Drift(DriftError::Trigger {
-            message: format!(
-                "rows of the archivals {others:?}, which are restored together with archival {archival}, were put back, so nothing \
-                 was restored: let no trigger of an archive table write its archival ids, and try again"
-            ),
-        })),
-    }
-}
-
-/// Marks the other archivals as restored, and returns their records.
-pub(super) async fn finish<T: ConnectionTrait>(
-    db: &T,
-    others: &[i64],
-    by: Option<&str>,
-) -> Result<Vec<archival::Model>, Error> {
-    let mut records = Vec::new();
-    for other in others {
-        let finish = Sql {
-            text:
-                "SELECT archive.finish_restore($1, coalesce($2, archive.current_actor())) AS result"
-                    .to_owned(),
-            values: vec![(*other).into(), by.map(str::to_owned).into()],
-        };
-        let record = ask_here(db, &finish).await?.filter(|r| !r.is_null());
-        let record = record.ok_or(Error::NotFound(NotFoundError::Archival {
-            archival: *other,
-        }))?;
-        records.push(archival::from_answer(record)?);
-    }
-    Ok(records)
-}
-
-fn statement<const N: usize>(sql: String, values: [sea_orm::Value; N]) -> Statement {
-    Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
 }

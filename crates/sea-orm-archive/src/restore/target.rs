@@ -1,24 +1,25 @@
 //! The archival to restore, and the result of its restore.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sea_orm::Value;
 use sea_orm::sea_query::PostgresQueryBuilder;
 use sea_orm_archive_postgres::catalog::KeyColumn;
-use sea_orm_archive_postgres::emit::resolved;
 use sea_orm_archive_postgres::emit::restore::is_planned;
+use sea_orm_archive_postgres::emit::{Roots, resolved};
 use sea_orm_archive_postgres::ident::{key_object, quote};
-use sea_orm_archive_postgres::sqlstate;
+use sea_orm_archive_postgres::sqlstate::{self, TOO_MANY_ROOTS};
 use serde_json::Value as Json;
 
 use crate::archival;
 use crate::entity::Archivable;
-use crate::error::{Error, unexpected_answer};
+use crate::error::{Error, NotFoundError, unexpected_answer};
 use crate::exec::{Executor, Sql, ask};
 use crate::optimistic_lock::AtLockVersion;
 use crate::plan;
 use crate::planned::{PlannedRestore, RESTORES, Steps};
-use crate::report::Restored;
+use crate::report::{LostLink, Restored, RestoredMany, Waiting, missing};
 use crate::row::{is_root_row, select_row};
 
 /// The archival to restore.
@@ -87,11 +88,6 @@ impl Target {
     /// The argument of `begin_restore` is one value. In a join the server could call it for archivals that do
     /// not satisfy the other conditions, and they would be marked too.
     pub fn call(&self, planned: &PlannedRestore) -> Sql {
-        self.call_steps(planned, &planned.steps)
-    }
-
-    /// The same with other steps.
-    pub fn call_steps(&self, planned: &PlannedRestore, steps: &Steps) -> Sql {
         let mut sql = Sql {
             text: String::new(),
             values: self.values.clone(),
@@ -116,10 +112,10 @@ impl Target {
              FROM (SELECT archive.begin_restore(({}), coalesce({by}::pg_catalog.text, archive.current_actor())) AS claim) AS c{root} \
              WHERE c.claim IS NOT NULL AND {} AND {}{at_lock_version}",
             self.find,
-            is_planned(&planned.plan, "c.claim"),
+            is_planned(&planned.plan, "c.claim", Roots::One),
             resolved(&planned.plan.freshness),
         );
-        steps.call(&mut sql, &args);
+        planned.one.call(&mut sql, &args);
         sql
     }
 
@@ -155,13 +151,95 @@ impl Target {
     }
 }
 
-/// The result of a call of `archive.run`.
-pub(crate) fn restored(mut answer: Json) -> Result<Restored, Error> {
-    let archival = archival::from_answer(answer["archival"].take())?;
-    answer["archival"] = serde_json::to_value(archival).map_err(unexpected_answer)?;
-    let mut restored: Restored = serde_json::from_value(answer).map_err(unexpected_answer)?;
-    restored.count_missing();
-    Ok(restored)
+/// The call of `archive.run` that restores the archivals which the query `find` returns. `archive.claim_archivals` locks their
+/// records in this statement; they are marked after their rows have moved.
+///
+/// Race: two restores with common archivals. The second waits here, and then finds the others.
+pub(crate) fn call_many(
+    planned: &PlannedRestore,
+    steps: &Steps,
+    find: &str,
+    mut sql: Sql,
+    by: Option<String>,
+) -> Sql {
+    let by = sql.bind(by);
+    let ids = "c.claim OPERATOR(pg_catalog.->) 'ids'";
+    let args = format!(
+        "SELECT c.claim OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('by', {by}::pg_catalog.text) \
+         FROM (SELECT archive.claim_archivals(ARRAY({find})) AS claim) AS c \
+         WHERE c.claim IS NOT NULL AND {} AND {} AND CASE WHEN pg_catalog.jsonb_array_length({ids}) OPERATOR(pg_catalog.<=) {MOST_ARCHIVALS} \
+         THEN true ELSE archive.stop('{TOO_MANY_ROOTS}', pg_catalog.jsonb_array_length({ids})::pg_catalog.text) END",
+        is_planned(&planned.plan, "c.claim", Roots::Many),
+        resolved(&planned.plan.freshness),
+    );
+    steps.call(&mut sql, &args);
+    sql
+}
+
+/// The most archivals of one call, whose answer contains a record of each.
+const MOST_ARCHIVALS: usize = 200_000;
+
+/// What one statement restored.
+#[derive(serde::Deserialize)]
+pub(crate) struct MovedBack {
+    pub rows: BTreeMap<String, u64>,
+    pub relinked: u64,
+    pub not_relinked: Vec<LostLink>,
+    #[serde(skip)]
+    pub archivals: Vec<archival::Model>,
+    #[serde(skip)]
+    pub waiting: Vec<Waiting>,
+}
+
+/// The result of a call of `archive.run`, for one archival or for many.
+pub(crate) fn moved_back(mut answer: Json) -> Result<MovedBack, Error> {
+    let records = match answer["archivals"].take() {
+        Json::Array(records) => records,
+        _ => vec![answer["archival"].take()],
+    };
+    let records = records.into_iter().map(archival::from_answer);
+    let archivals = records.collect::<Result<Vec<_>, _>>()?;
+    let moved: MovedBack = serde_json::from_value(answer).map_err(unexpected_answer)?;
+    Ok(MovedBack { archivals, ..moved })
+}
+
+impl MovedBack {
+    /// The result for one archival; the others are those that were restored together with it.
+    pub fn one(mut self, archival: i64) -> Result<Restored, Error> {
+        let missing = missing(&self.archivals, &self.rows, &self.waiting);
+        let found = self.archivals.iter().position(|found| found.id == archival);
+        let found = found.ok_or(Error::NotFound(NotFoundError::Archival { archival }))?;
+        Ok(Restored {
+            archival: self.archivals.remove(found),
+            together: self.archivals,
+            rows: self.rows,
+            relinked: self.relinked,
+            not_relinked: self.not_relinked,
+            waiting: self.waiting,
+            missing,
+        })
+    }
+}
+
+impl From<MovedBack> for RestoredMany {
+    fn from(moved: MovedBack) -> Self {
+        Self {
+            missing: missing(&moved.archivals, &moved.rows, &moved.waiting),
+            archivals: moved.archivals,
+            rows: moved.rows,
+            relinked: moved.relinked,
+            not_relinked: moved.not_relinked,
+            waiting: moved.waiting,
+            skipped: Vec::new(),
+        }
+    }
+}
+
+/// The result of a call of `archive.run` for one archival.
+pub(crate) fn restored(answer: Json) -> Result<Restored, Error> {
+    let moved = moved_back(answer)?;
+    let archival = moved.archivals.first().map(|archival| archival.id);
+    moved.one(archival.unwrap_or_default())
 }
 
 /// Caches a plan that was built from an archival record, for other archivals of the same tables.

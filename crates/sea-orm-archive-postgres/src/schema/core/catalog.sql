@@ -23,12 +23,12 @@ RETURN {version};
 
 -- Runs a query of the runtime that contains expressions of indexes, as PostgreSQL writes them for this search_path. The query
 -- only reads, so it fires no trigger of the application.
-CREATE OR REPLACE FUNCTION archive.answer(query text, archival bigint) RETURNS jsonb
+CREATE OR REPLACE FUNCTION archive.answer(query text, archivals bigint[]) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS {body}
 DECLARE
     answer jsonb;
 BEGIN
-    EXECUTE query INTO answer USING archival;
+    EXECUTE query INTO answer USING archivals;
     RETURN answer;
 -- The query evaluates policies too, whose functions may depend on the search_path of the caller.
 EXCEPTION WHEN undefined_table OR undefined_function OR undefined_object THEN

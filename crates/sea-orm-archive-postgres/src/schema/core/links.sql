@@ -2,11 +2,11 @@
 -- may run again.
 
 -- Locks the records of the archivals that rows of a table are deferred to, each of which holds a parent of those rows, and
--- adds the table to their lists of tables. The rows come from an archival that the caller restores.
+-- adds the table to their lists of tables. The rows come from archivals that the caller restores.
 --
 -- Race: another transaction may be restoring one of them. Its restore holds the same lock: either it ends before the next
 -- statement reads, and the parent is back, or it begins after the rows were reassigned.
-CREATE OR REPLACE FUNCTION archive.defer_to(archival bigint, others bigint[], waiting regclass) RETURNS void
+CREATE OR REPLACE FUNCTION archive.defer_to(archivals bigint[], others bigint[], waiting regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     other archive.archival;
@@ -14,10 +14,10 @@ BEGIN
     FOR other IN
         UPDATE archive.archival AS a
         SET tables = CASE WHEN waiting::oid = ANY (a.tables::oid[]) THEN a.tables ELSE a.tables || waiting END
-        FROM archive.archival AS s
         WHERE a.id = ANY (others) AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant)
-          AND s.id = archival AND s.restored_at IS NULL AND s.purged_at IS NULL AND waiting::oid = ANY (s.tables::oid[])
-          AND a.tenant IS NOT DISTINCT FROM s.tenant
+          AND EXISTS (SELECT FROM archive.archival AS s
+                      WHERE s.id = ANY (archivals) AND s.restored_at IS NULL AND s.purged_at IS NULL AND waiting::oid = ANY (s.tables::oid[])
+                        AND a.tenant IS NOT DISTINCT FROM s.tenant)
         RETURNING a.*
     LOOP
         PERFORM archive.require_rights(other.tables, true);
@@ -75,12 +75,12 @@ BEGIN
 END
 $$;
 
--- Renames the columns in the detached links of an archival whose columns were renamed since. After a dump and a restore the columns
+-- Renames the columns in the detached links of archivals whose columns were renamed since. After a dump and a restore the columns
 -- have other numbers, and the names of the links stay. Returns true.
 --
--- Race: the archival is locked. A table is renamed or altered before its names are read here, or waits for the end of the
+-- Race: the archivals are locked. A table is renamed or altered before its names are read here, or waits for the end of the
 -- restore, which locks the table.
-CREATE OR REPLACE FUNCTION archive.follow_links(archival bigint) RETURNS boolean
+CREATE OR REPLACE FUNCTION archive.follow_links(archivals bigint[]) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     UPDATE archive.detached_link AS l
@@ -89,109 +89,76 @@ BEGIN
                 FROM unnest(string_to_array(l.edge, ', '), renamed.names) AS n (before, now))
     FROM (SELECT d.child, d.edge AS before, d.columns, d.place, string_agg(a.attname, ', ' ORDER BY k.ord) AS edge,
                  array_agg(a.attname::text ORDER BY k.ord) AS names
-          FROM (SELECT DISTINCT l.child, l.edge, l.columns, l.place FROM archive.detached_link AS l WHERE l.archival_id = archival) AS d
+          FROM (SELECT DISTINCT l.child, l.edge, l.columns, l.place FROM archive.detached_link AS l WHERE l.archival_id = ANY (archivals)) AS d
           CROSS JOIN LATERAL unnest(d.columns) WITH ORDINALITY AS k(attnum, ord)
           JOIN pg_attribute AS a ON a.attrelid = d.child AND a.attnum = k.attnum AND NOT a.attisdropped
           WHERE d.place = archive.place_of(d.child)
           GROUP BY d.child, d.edge, d.columns, d.place) AS renamed
-    WHERE l.archival_id = archival AND archive.acts_for(l.tenant) AND l.child = renamed.child AND l.edge = renamed.before AND l.columns = renamed.columns
+    WHERE l.archival_id = ANY (archivals) AND archive.acts_for(l.tenant) AND l.child = renamed.child AND l.edge = renamed.before AND l.columns = renamed.columns
       AND l.place = renamed.place AND renamed.edge <> l.edge AND cardinality(renamed.names) = cardinality(l.columns)
       AND cardinality(string_to_array(l.edge, ', ')) = cardinality(l.columns);
     RETURN true;
 END
 $$;
 
--- The detached links of an archival, for a role that may restore it, without those of a table that was dropped. Only links with the tenant of the archival count.
-CREATE OR REPLACE FUNCTION archive.links_of(archival bigint) RETURNS TABLE (
-    child regclass, child_key jsonb, edge text, link jsonb, deleted boolean
+-- The detached links of archivals, for a role that may restore them, without those of a table that was dropped. Only links with the
+-- tenant of their archival count.
+CREATE OR REPLACE FUNCTION archive.links_of(archivals bigint[]) RETURNS TABLE (
+    archival_id bigint, child regclass, child_key jsonb, edge text, link jsonb, deleted boolean
 )
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    held archive.archival;
+    ids bigint[] := ARRAY(SELECT a.id FROM archive.archival AS a WHERE a.id = ANY (archivals) AND archive.acts_for(a.tenant));
 BEGIN
-    SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND archive.acts_for(a.tenant);
-    IF FOUND THEN
-        PERFORM archive.require_rights(held.tables, true);
-        RETURN QUERY SELECT l.child, l.child_key, l.edge, l.link, l.deleted FROM archive.detached_link AS l
-                     WHERE l.archival_id = held.id AND l.tenant IS NOT DISTINCT FROM held.tenant
-                       AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = l.child);
+    IF cardinality(ids) > 0 THEN
+        PERFORM archive.require_rights(archive.tables_of(ids)::regclass[], true);
+        RETURN QUERY SELECT l.archival_id, l.child, l.child_key, l.edge, l.link, l.deleted
+                     FROM archive.detached_link AS l JOIN archive.archival AS a ON a.id = l.archival_id AND l.tenant IS NOT DISTINCT FROM a.tenant
+                     WHERE l.archival_id = ANY (ids) AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = l.child);
     END IF;
 END
 $$;
 
--- Deletes links that were put back or never will be, for a role that may restore the archival. Returns how many.
+-- Deletes links that were put back or never will be, for a role that may restore their archivals: one element of each array for each
+-- link. Returns how many.
 CREATE OR REPLACE FUNCTION archive.forget_links(
-    archival bigint, child regclass, keys jsonb[], edges text[], of_deleted_rows boolean[]
+    archivals bigint[], child regclass, keys jsonb[], edges text[], of_deleted_rows boolean[]
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    held      archive.archival;
+    ids       bigint[] := ARRAY(SELECT a.id FROM archive.archival AS a WHERE a.id = ANY (archivals) AND archive.acts_for(a.tenant));
     forgotten bigint;
 BEGIN
-    SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND archive.acts_for(a.tenant);
-    IF NOT FOUND THEN
+    IF cardinality(ids) = 0 THEN
         RETURN 0;
     END IF;
-    PERFORM archive.require_rights(held.tables, true);
-    DELETE FROM archive.detached_link AS l USING unnest(keys, edges, of_deleted_rows) AS n (key, edge, deleted)
-    WHERE l.archival_id = held.id AND l.tenant IS NOT DISTINCT FROM held.tenant AND l.child = forget_links.child
+    PERFORM archive.require_rights(archive.tables_of(ids)::regclass[], true);
+    DELETE FROM archive.detached_link AS l
+    USING unnest(archivals, keys, edges, of_deleted_rows) AS n (id, key, edge, deleted) JOIN archive.archival AS a ON a.id = n.id
+    WHERE a.id = ANY (ids) AND l.archival_id = a.id AND l.tenant IS NOT DISTINCT FROM a.tenant AND l.child = forget_links.child
       AND l.child_key = n.key AND l.edge = n.edge AND l.deleted = n.deleted;
     GET DIAGNOSTICS forgotten = ROW_COUNT;
     RETURN forgotten;
 END
 $$;
 
--- Reassigns links to the other archivals that their parent rows were deferred to. archive.defer_to() has locked the records
--- of those archivals.
-CREATE OR REPLACE FUNCTION archive.move_links(archival bigint, child regclass, others bigint[], keys jsonb[], edges text[]) RETURNS void
+-- Reassigns links to the other archivals that their parent rows were deferred to, one element of each array for each link.
+-- archive.defer_to() has locked the records of those archivals.
+CREATE OR REPLACE FUNCTION archive.move_links(archivals bigint[], child regclass, others bigint[], keys jsonb[], edges text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    held  archive.archival;
-    other archive.archival;
+    ids     bigint[];
+    targets bigint[];
 BEGIN
-    SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant);
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-    PERFORM archive.require_rights(held.tables, true);
-    FOR other IN
-        SELECT a.* FROM archive.archival AS a
-        WHERE a.id = ANY (others) AND a.restored_at IS NULL AND a.purged_at IS NULL AND a.tenant IS NOT DISTINCT FROM held.tenant
-    LOOP
-        PERFORM archive.require_rights(other.tables, true);
-        UPDATE archive.detached_link AS l SET archival_id = other.id
-        FROM unnest(others, keys, edges) AS n (id, key, edge)
-        WHERE n.id = other.id AND l.archival_id = held.id AND l.tenant IS NOT DISTINCT FROM held.tenant
-          AND l.child = move_links.child AND l.child_key = n.key AND l.edge = n.edge;
-    END LOOP;
-END
-$$;
-
--- Adds the tables and the links of other archivals to an archival that is restored together with them, because their roots
--- refer to each other. Raises unless the role may restore all of them. Returns true.
---
--- Race: the caller has locked all of them with archive.claim_archival().
-CREATE OR REPLACE FUNCTION archive.join_archivals(archival bigint, others bigint[]) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    held  archive.archival;
-    other archive.archival;
-BEGIN
-    SELECT a.* INTO held FROM archive.archival AS a WHERE a.id = archival AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant);
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
-    PERFORM archive.require_rights(held.tables, true);
-    FOR other IN
-        SELECT a.* FROM archive.archival AS a
-        WHERE a.id = ANY (others) AND a.id <> held.id AND a.restored_at IS NULL AND a.purged_at IS NULL AND a.tenant IS NOT DISTINCT FROM held.tenant ORDER BY a.id
-    LOOP
-        PERFORM archive.require_rights(other.tables, true);
-        UPDATE archive.archival AS a
-        SET tables = a.tables || ARRAY(SELECT t FROM unnest(other.tables) AS t WHERE NOT t::oid = ANY (a.tables::oid[]))
-        WHERE a.id = held.id;
-        UPDATE archive.detached_link AS l SET archival_id = held.id WHERE l.archival_id = other.id AND l.tenant IS NOT DISTINCT FROM held.tenant;
-    END LOOP;
-    RETURN true;
+    SELECT array_agg(DISTINCT a.id), array_agg(DISTINCT o.id) INTO ids, targets
+    FROM unnest(archivals, others) AS n (id, other)
+    JOIN archive.archival AS a ON a.id = n.id AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant)
+    JOIN archive.archival AS o ON o.id = n.other AND o.restored_at IS NULL AND o.purged_at IS NULL AND o.tenant IS NOT DISTINCT FROM a.tenant;
+    PERFORM archive.require_rights(archive.tables_of(ids || targets)::regclass[], true);
+    UPDATE archive.detached_link AS l SET archival_id = o.id
+    FROM unnest(archivals, others, keys, edges) AS n (id, other, key, edge)
+    JOIN archive.archival AS a ON a.id = n.id JOIN archive.archival AS o ON o.id = n.other AND o.tenant IS NOT DISTINCT FROM a.tenant
+    WHERE a.id = ANY (ids) AND o.id = ANY (targets) AND l.archival_id = a.id AND l.tenant IS NOT DISTINCT FROM a.tenant
+      AND l.child = move_links.child AND l.child_key = n.key AND l.edge = n.edge;
 END
 $$;

@@ -2,7 +2,7 @@
 
 /// The functions that write archival records.
 pub const ARCHIVAL: &str = include_str!("archival.sql");
-/// The tables of an archival, their archive tables, and its detached links, by name.
+/// The tables of archivals, their archive tables, and their detached links, by name.
 pub const ARCHIVAL_OF_RESTORE: &str = include_str!("archival_of_restore.sql");
 /// What the catalog contains about tables, for plans and migrations.
 pub const CATALOG: &str = include_str!("catalog.sql");
@@ -26,6 +26,8 @@ pub const PRIVATE_TRIGGERS: &str = include_str!("private_triggers.sql");
 pub const REGISTERS: &str = include_str!("registers.sql");
 /// How the registers follow columns that were renamed.
 pub const RENAMES: &str = include_str!("renames.sql");
+/// The functions that lock archivals for a restore or a purge, and mark them.
+pub const RESTORES: &str = include_str!("restores.sql");
 /// Sets the sequences of the schema past the ids of their tables.
 pub const RESET_SEQUENCES: &str = include_str!("reset_sequences.sql");
 /// The reverse of grant.sql, except for what a role with grant_audit or grant_audit_maintenance also needs.

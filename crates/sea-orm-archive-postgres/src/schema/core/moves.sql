@@ -288,8 +288,7 @@ $$;
 -- Archives with archive.run(), and proves that what was archived can be restored: it restores it and rolls that back. For trees
 -- whose triggers, or whose constraints that are NOT VALID, may refuse or change what comes back.
 --
--- All archivals of a tenant are restored together, since a row can have parents in several of them: the first step of `back`
--- assigns their rows and links to the first. The result is discarded with the subtransaction. An error becomes AR014, with the
+-- All archivals of a tenant are restored together, since a row can have parents in several of them. The result is discarded with the subtransaction. An error becomes AR014, with the
 -- table and the constraint of the original; errors that name a trigger themselves (AR004), and those after which the caller
 -- tries again, pass as they are.
 CREATE OR REPLACE FUNCTION archive.run_proven(
@@ -300,7 +299,6 @@ LANGUAGE plpgsql VOLATILE STRICT AS $$
 DECLARE
     result   pg_catalog.jsonb := archive.run(names, steps, kinds, moving, args);
     archived pg_catalog.jsonb;
-    claimed  pg_catalog.int8;
     restored pg_catalog.jsonb;
     proven   boolean;
     reason   pg_catalog.text;
@@ -311,19 +309,16 @@ DECLARE
     context  pg_catalog.text;
 BEGIN
     FOR archived IN
-        SELECT pg_catalog.jsonb_build_object(
-            'id', pg_catalog.min((a.record OPERATOR(pg_catalog.->>) 'id')::pg_catalog.int8),
-            'ids', pg_catalog.jsonb_agg(a.record OPERATOR(pg_catalog.->) 'id'),
-            'tenant', a.record OPERATOR(pg_catalog.->) 'tenant',
-            'links', 1, 'record', '{}'::pg_catalog.jsonb)
+        SELECT pg_catalog.jsonb_agg(a.record OPERATOR(pg_catalog.->) 'id')
         FROM pg_catalog.jsonb_array_elements(result) AS a(record) GROUP BY a.record OPERATOR(pg_catalog.->) 'tenant'
     LOOP
         proven := false;
         BEGIN
             -- It also checks the rights of the role to restore.
-            claimed := archive.claim_archival((archived OPERATOR(pg_catalog.->>) 'id')::pg_catalog.int8);
+            archived := archive.claim_archivals(ARRAY(SELECT i.id::pg_catalog.int8 FROM pg_catalog.jsonb_array_elements_text(archived) AS i(id)))
+                OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('record', '{}'::pg_catalog.jsonb);
             restored := archive.run(back_names, back_steps, back_kinds, back_moving, archived);
-            proven := true;
+            proven := restored IS NOT NULL;
             RAISE EXCEPTION USING ERRCODE = 'AR014';
         EXCEPTION WHEN OTHERS THEN
             CONTINUE WHEN proven;

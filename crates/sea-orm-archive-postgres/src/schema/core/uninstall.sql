@@ -1,15 +1,16 @@
 -- What uninstall_archive() drops: the objects that install_archive() created, and no others in the schema.
-DROP FUNCTION IF EXISTS archive.join_archivals(bigint, bigint[]);
-DROP FUNCTION IF EXISTS archive.move_links(bigint, regclass, bigint[], jsonb[], text[]);
-DROP FUNCTION IF EXISTS archive.forget_links(bigint, regclass, jsonb[], text[], boolean[]);
-DROP FUNCTION IF EXISTS archive.links_of(bigint);
-DROP FUNCTION IF EXISTS archive.follow_links(bigint);
+DROP FUNCTION IF EXISTS archive.move_links(bigint[], regclass, bigint[], jsonb[], text[]);
+DROP FUNCTION IF EXISTS archive.forget_links(bigint[], regclass, jsonb[], text[], boolean[]);
+DROP FUNCTION IF EXISTS archive.links_of(bigint[]);
+DROP FUNCTION IF EXISTS archive.follow_links(bigint[]);
 DROP FUNCTION IF EXISTS archive.is_renamed_key(jsonb, jsonb);
 DROP FUNCTION IF EXISTS archive.record_links(jsonb, regclass, bigint[], jsonb[], text[], jsonb[], text[]);
-DROP FUNCTION IF EXISTS archive.defer_to(bigint, bigint[], regclass);
+DROP FUNCTION IF EXISTS archive.defer_to(bigint[], bigint[], regclass);
 DROP FUNCTION IF EXISTS archive.finish_purge(bigint, text);
-DROP FUNCTION IF EXISTS archive.finish_restore(bigint, text);
-DROP FUNCTION IF EXISTS archive.claim_archival(bigint);
+DROP FUNCTION IF EXISTS archive.finish_restores(bigint[], text);
+DROP FUNCTION IF EXISTS archive.claim_archivals(bigint[]);
+DROP FUNCTION IF EXISTS archive.tables_of(bigint[]);
+DROP FUNCTION IF EXISTS archive.require_none_left(bigint[], oid[], text, boolean);
 DROP FUNCTION IF EXISTS archive.begin_restore(bigint, text);
 DROP FUNCTION IF EXISTS archive.record_archivals(jsonb, regclass[], timestamptz, bigint[], jsonb[], jsonb[], text[]);
 DROP FUNCTION IF EXISTS archive.require_drawn(jsonb, bigint[]);
@@ -30,7 +31,6 @@ DROP FUNCTION IF EXISTS archive.exact_text(anyelement);
 DROP TABLE IF EXISTS archive.signing_key;
 DO $$
 BEGIN
-    DROP FUNCTION archive.require_none_left(archive.archival, boolean);
     DROP FUNCTION archive.record_json(archive.archival);
 EXCEPTION WHEN undefined_function OR undefined_object OR undefined_table OR invalid_schema_name THEN
     NULL;
@@ -66,7 +66,7 @@ DROP TABLE IF EXISTS archive.archived_table;
 DROP FUNCTION IF EXISTS archive.describe(text[]);
 DROP FUNCTION IF EXISTS archive.describe_tables(oid[]);
 DROP FUNCTION IF EXISTS archive.describe_unique_indexes(oid[]);
-DROP FUNCTION IF EXISTS archive.answer(text, bigint);
+DROP FUNCTION IF EXISTS archive.answer(text, bigint[]);
 DROP FUNCTION IF EXISTS archive.schema_version();
 DROP FUNCTION IF EXISTS archive.is_moving(regclass);
 DROP FUNCTION IF EXISTS archive.suspended_while(oid);

@@ -1,0 +1,233 @@
+//! The check before a restore: which rows wait for another parent, and what is in the way of the others.
+
+use std::collections::BTreeMap;
+
+use sea_orm::ConnectionTrait;
+use sea_orm_archive_postgres::emit::defer::{ParentLink, held};
+use sea_orm_archive_postgres::emit::{Roots, conflict, orphan};
+use sea_orm_archive_postgres::model::RestorePlan;
+use serde_json::Value as Json;
+
+use super::defer::{Deferral, defer};
+use super::ring;
+use super::wanted::Wanted;
+use crate::catalog;
+use crate::error::{Error, unexpected_answer};
+use crate::exec::{Sql, ask_here};
+use crate::plan;
+use crate::report::{ArchivalConflicts, Conflict, LostLink, Waiting};
+
+/// How often the conflicts are collected again, where the database reports one that was not found before.
+pub(super) const CHECKS: u32 = 3;
+
+/// What a check finds.
+pub(super) struct Found {
+    /// The archivals that are restored, the one that was asked for first.
+    pub archivals: Vec<i64>,
+    pub plan: RestorePlan,
+    pub waiting: Vec<Waiting>,
+    /// Foreign keys of archived rows that were set to NULL because their parent was deleted for good.
+    pub parents_deleted: Vec<LostLink>,
+    pub conflicts: Vec<ArchivalConflicts>,
+}
+
+/// Locks the archivals, defers the rows that wait for a parent, and collects the conflicts of the others. An archival whose root
+/// waits for a parent that waits for this root is restored together with the archival of that parent.
+pub(super) async fn check<T: ConnectionTrait>(db: &T, wanted: &Wanted) -> Result<Found, Error> {
+    let claimed = claim(db, &wanted.archivals).await?;
+    let Some(first) = claimed.first().copied() else {
+        return Err(wanted.not_found());
+    };
+    let alone = check_rows(db, claimed).await?;
+    if wanted.which == Roots::Many || !alone.conflicts.iter().any(has_archived_parent) {
+        return Ok(alone);
+    }
+    // Race: the others are locked after the first one, in the order of their ids. Two restores that begin with different archivals
+    // of a ring may wait for each other; PostgreSQL then ends one of them, and it is tried again.
+    let others = ring::of(db, &alone.plan, first).await?;
+    if others.is_empty() {
+        return Ok(alone);
+    }
+    if claim(db, &others).await?.len() < others.len() {
+        // Race: one of them was restored or purged before it was locked. It is no reason to wait any more.
+        return check_rows(db, vec![first]).await;
+    }
+    let is_waiting = |waiting: &Waiting| !others.contains(&waiting.archival);
+    let waiting: Vec<_> = alone.waiting.into_iter().filter(is_waiting).collect();
+    let together = std::iter::once(first).chain(others.iter().copied());
+    let mut all = check_rows(db, together.collect()).await?;
+    all.waiting.splice(0..0, waiting);
+    all.parents_deleted.splice(0..0, alone.parents_deleted);
+    Ok(all)
+}
+
+/// Locks the archivals, and returns those that are still archived, in the order of their ids.
+///
+/// Race: two restores of one archival, or a restore and another one that defers rows to this archival. The second waits
+/// for this lock.
+pub(crate) async fn claim<T: ConnectionTrait>(
+    db: &T,
+    archivals: &[i64],
+) -> Result<Vec<i64>, Error> {
+    let lock = Sql {
+        text: "SELECT archive.claim_archivals($1) OPERATOR(pg_catalog.->) 'ids' AS result"
+            .to_owned(),
+        values: vec![archivals.to_vec().into()],
+    };
+    let claimed = ask_here(db, &lock).await?.filter(|ids| !ids.is_null());
+    let claimed = claimed.unwrap_or_else(|| Json::Array(Vec::new()));
+    serde_json::from_value(claimed).map_err(unexpected_answer)
+}
+
+/// The same for archivals that are locked.
+async fn check_rows<T: ConnectionTrait>(db: &T, archivals: Vec<i64>) -> Result<Found, Error> {
+    let plan = plan::from_record(db, &archivals).await?;
+    let links = parent_links(db, &plan).await?;
+    let parents_deleted = unlink_deleted_parents(db, &plan, &links, &archivals).await?;
+    let mut deferral = Deferral::of(archived_rows(db, &plan, &archivals).await?);
+    let mut checks = 0;
+    // The loop ends: no row is deferred twice, and without a deferred row there are only a few checks.
+    let conflicts = loop {
+        checks += 1;
+        defer(db, &plan, &links, &archivals, &mut deferral).await?;
+        let conflicts = conflicts(db, &plan, &links, &archivals).await?;
+        // Race: a parent is archived between the two statements. It is reported as missing, and its rows can be
+        // deferred like others.
+        let deferred = match conflicts.is_empty() {
+            true => false,
+            false => defer(db, &plan, &links, &archivals, &mut deferral).await?,
+        };
+        // Race: the parent is restored before its rows are deferred. The next check finds it.
+        let may_pass = checks < CHECKS && conflicts.iter().any(has_archived_parent);
+        if !deferred && !may_pass {
+            break conflicts;
+        }
+    };
+    Ok(Found {
+        archivals,
+        waiting: deferral.waiting(&plan),
+        plan,
+        parents_deleted,
+        conflicts,
+    })
+}
+
+/// Sets foreign keys with ON DELETE SET NULL to NULL in archived rows whose parent was deleted for good: the
+/// delete itself did so in active rows only.
+async fn unlink_deleted_parents<T: ConnectionTrait>(
+    db: &T,
+    plan: &RestorePlan,
+    links: &[ParentLink],
+    archivals: &[i64],
+) -> Result<Vec<LostLink>, Error> {
+    let mut all = Vec::new();
+    for link in links {
+        let Some(text) = orphan::unlink(plan, link) else {
+            continue;
+        };
+        let values = vec![archivals.to_vec().into()];
+        let unlinked = ask_here(db, &Sql { text, values }).await?;
+        let unlinked: Vec<LostLink> =
+            serde_json::from_value(unlinked.unwrap_or_default()).map_err(unexpected_answer)?;
+        all.extend(unlinked);
+    }
+    Ok(all)
+}
+
+fn has_archived_parent(found: &ArchivalConflicts) -> bool {
+    found.conflicts.iter().any(|conflict| {
+        matches!(
+            conflict,
+            Conflict::MissingParent {
+                archival: Some(_),
+                ..
+            }
+        )
+    })
+}
+
+/// The foreign keys of the tables, with the archive tables of the tables that they refer to.
+pub(super) async fn parent_links<T: ConnectionTrait>(
+    db: &T,
+    plan: &RestorePlan,
+) -> Result<Vec<ParentLink>, Error> {
+    let keys = plan.tables.iter().enumerate();
+    let keys: Vec<_> = keys
+        .flat_map(|(n, moved)| moved.table.outgoing.iter().map(move |key| (n, key)))
+        .collect();
+    let mut names: Vec<String> = keys.iter().map(|(_, key)| key.parent.sql()).collect();
+    names.sort();
+    names.dedup();
+    let parents = catalog::read(db, &names).await?;
+    let links = keys.into_iter().map(|(table, key)| {
+        let parent = parents
+            .iter()
+            .flatten()
+            .find(|parent| parent.id.oid == key.parent.oid);
+        ParentLink {
+            table,
+            key: key.clone(),
+            archive_table: parent.and_then(|p| p.archive_table.clone()),
+        }
+    });
+    Ok(links.collect())
+}
+
+/// How many rows of each table the archivals have.
+pub(super) async fn archived_rows<T: ConnectionTrait>(
+    db: &T,
+    plan: &RestorePlan,
+    archivals: &[i64],
+) -> Result<BTreeMap<String, u64>, Error> {
+    let text = held(plan);
+    let values = vec![archivals.to_vec().into()];
+    let rows = ask_here(db, &Sql { text, values }).await?;
+    serde_json::from_value(rows.unwrap_or_default()).map_err(unexpected_answer)
+}
+
+/// A conflict, with the archival of its row.
+#[derive(serde::Deserialize)]
+struct Conflicting {
+    of: i64,
+    conflict: Conflict,
+}
+
+async fn conflicts<T: ConnectionTrait>(
+    db: &T,
+    plan: &RestorePlan,
+    links: &[ParentLink],
+    archivals: &[i64],
+) -> Result<Vec<ArchivalConflicts>, Error> {
+    let which = match archivals.len() {
+        1 => Roots::One,
+        _ => Roots::Many,
+    };
+    let tables: Vec<i64> = plan.tables.iter().map(|moved| moved.table.id.oid).collect();
+    let indexes = catalog::unique_indexes(db, &tables).await?;
+    let (plain, others): (Vec<_>, Vec<_>) = indexes.iter().partition(|i| i.has_columns_only());
+    // Runs with the search_path of the caller, on which the functions of policies resolve names without a schema.
+    let plain = conflict::statement(plan, plain.into_iter(), links, which).map(|text| Sql {
+        text,
+        values: vec![archivals.to_vec().into()],
+    });
+    // PostgreSQL prints the expressions of an index for one search_path: on another one they could call functions of
+    // another schema.
+    let others = conflict::statement(plan, others.into_iter(), &[], which).map(|query| Sql {
+        text: "SELECT archive.answer($1, $2) AS result".to_owned(),
+        values: vec![query.into(), archivals.to_vec().into()],
+    });
+    let mut conflicts: BTreeMap<i64, Vec<Conflict>> = BTreeMap::new();
+    for sql in plain.iter().chain(&others) {
+        let found = ask_here(db, sql).await?.unwrap_or_default();
+        let found: Vec<Conflicting> = serde_json::from_value(found).map_err(unexpected_answer)?;
+        for Conflicting { of, conflict } in found {
+            conflicts.entry(of).or_default().push(conflict);
+        }
+    }
+    let conflicts = conflicts.into_iter();
+    let conflicts = conflicts.map(|(archival, conflicts)| ArchivalConflicts {
+        archival: Some(archival),
+        conflicts,
+    });
+    Ok(conflicts.collect())
+}
