@@ -79,6 +79,8 @@ pub(crate) struct Layout {
     pub posts: Range,
     /// The posts of [`WARM_AUTHOR`].
     pub warm: Range,
+    /// Posts that were archived, or deleted softly, before, with four comments each.
+    archived: Range,
 }
 
 /// Consecutive ids.
@@ -123,6 +125,7 @@ impl Layout {
             large: take(1),
             posts: take(size.posts),
             warm: take(2),
+            archived: take(size.archived),
         }
     }
 
@@ -164,6 +167,13 @@ pub(crate) async fn create(server: &Postgres, size: &Size) -> Fallible {
             _ => archived(&db).await?,
         }
         fill(&db, size).await?;
+        let archived = Layout::of(size).archived;
+        let deleted = match kind {
+            Kind::SoftDelete | Kind::SoftDeleteBare => deleted_softly(archived),
+            _ => archived_before(archived),
+        };
+        db.execute_unprepared(&deleted).await?;
+        vacuum(&db).await?;
         db.close().await?;
     }
     for kind in [Kind::Floor, Kind::RowByRow] {
@@ -284,6 +294,36 @@ async fn fill(db: &DatabaseConnection, size: &Size) -> Result<(), DbErr> {
         .await?;
     }
     vacuum(db).await
+}
+
+/// Archived posts, so that the plans are those of an archive that is not empty.
+fn archived_before(posts: Range) -> String {
+    let Range { first, count } = posts;
+    let last = first + count - 1;
+    format!(
+        "INSERT INTO archive.archival (root_table, root_key, archived_at, archived_by, row_counts, tables)
+         SELECT 'public.posts', jsonb_build_object('id', n), now(), '1', jsonb_build_object('public.posts', 1, 'public.comments', 4),
+                ARRAY['posts'::regclass, 'comments'::regclass]
+         FROM generate_series({first}, {last}) AS n;
+         INSERT INTO deleted_posts (id, title, slug, content, author_id, created_at, deleted_at, deleted_by, archival_id)
+         SELECT (root_key->>'id')::bigint, 'Post', 'archived-' || id, repeat(md5(id::text), 8), {OTHER_AUTHOR}, now(), archived_at, 1, id
+         FROM archive.archival;
+         INSERT INTO deleted_comments (id, post_id, author_id, content, created_at, deleted_at, deleted_by, archival_id)
+         SELECT nextval('comments_id_seq'), p.id, c, repeat(md5(p.id || '.' || c), 3), now(), p.deleted_at, 1, p.archival_id
+         FROM deleted_posts AS p, generate_series(1, 4) AS c"
+    )
+}
+
+/// The same number of posts with `deleted_at`.
+fn deleted_softly(posts: Range) -> String {
+    let Range { first, count } = posts;
+    let last = first + count - 1;
+    format!(
+        "INSERT INTO posts (id, title, slug, content, author_id, deleted_at)
+         SELECT n, 'Post', 'archived-' || n, repeat(md5(n::text), 8), {OTHER_AUTHOR}, now() FROM generate_series({first}, {last}) AS n;
+         INSERT INTO comments (post_id, author_id, content, deleted_at)
+         SELECT n, c, repeat(md5(n || '.' || c), 3), now() FROM generate_series({first}, {last}) AS n, generate_series(1, 4) AS c"
+    )
 }
 
 /// The time of this is not measured. It is the same for every rival.

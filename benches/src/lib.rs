@@ -18,6 +18,7 @@ mod product;
 mod reads;
 mod rival;
 mod row_by_row;
+mod scale;
 mod size;
 mod soft_delete;
 mod table;
@@ -52,6 +53,8 @@ pub enum Parts {
     All,
     /// Archive and restore alone, without latency.
     Moves,
+    /// Moves in batches, and beside a large archive.
+    Scale,
     /// History alone.
     History,
     /// The audit log alone.
@@ -73,6 +76,9 @@ async fn measure(size: &Size, parts: Parts) -> Fallible {
     if parts == Parts::All {
         latency::run(&server, size).await?;
         reads::run(&server, size).await?;
+    }
+    if matches!(parts, Parts::All | Parts::Scale) {
+        scale::run(&server, size).await?;
     }
     if matches!(parts, Parts::All | Parts::History) {
         history::run(&server, size).await?;

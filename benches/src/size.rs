@@ -5,6 +5,13 @@
 pub struct Size {
     /// Posts that are never archived, with four comments each.
     pub(crate) background: i64,
+    /// Posts that were archived before, with four comments each.
+    pub(crate) archived: i64,
+    /// The archivals beside which small moves are measured.
+    pub(crate) archivals: i64,
+    /// The roots that are archived and restored in batches, and the size of a batch.
+    pub(crate) roots: i64,
+    pub(crate) batch: u64,
     /// The posts of the small cases. Each is archived in one round.
     pub(crate) small_rounds: usize,
     /// The comments of a middling post, and the number of such posts.
@@ -39,9 +46,13 @@ pub struct Size {
 }
 
 impl Size {
-    /// The size for measurements. It takes about seven minutes.
+    /// The size for measurements. It takes about eleven minutes.
     pub const FULL: Self = Self {
         background: 5_000,
+        archived: 5_000,
+        archivals: 400_000,
+        roots: 1_000_000,
+        batch: 10_000,
         small_rounds: 200,
         middling: 1_000,
         middling_rounds: 25,
@@ -68,6 +79,10 @@ impl Size {
     /// Checks only that the benchmarks run. It takes some seconds.
     pub const QUICK: Self = Self {
         background: 100,
+        archived: 20,
+        archivals: 200,
+        roots: 1_000,
+        batch: 100,
         small_rounds: 3,
         middling: 100,
         middling_rounds: 2,

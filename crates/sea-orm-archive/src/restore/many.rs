@@ -67,7 +67,7 @@ impl<E: Archivable> RestoreMany<E> {
     pub fn in_batches(mut self, archivals: u64) -> RestoreBatches<E> {
         self.page = Some(Page {
             below: None,
-            most: archivals.max(1),
+            most: archivals.clamp(1, i64::MAX.unsigned_abs()),
         });
         RestoreBatches { many: self }
     }
@@ -75,12 +75,16 @@ impl<E: Archivable> RestoreMany<E> {
     fn selection(&self, plan: &Planned) -> Selection {
         let (roots, values) = self.roots.build(PostgresQueryBuilder);
         let key = key_object(&plan.plan.root().table.key, "d");
+        let id = format!("d.{}", quote(&E::declaration().added.archival_id));
         Selection {
+            // OFFSET 0: the records are looked up one by one. In a join the planner may read the whole archival table, since it
+            // estimates far too few records.
             from: format!(
-                "({roots}) AS d JOIN archive.archival AS a ON a.id OPERATOR(pg_catalog.=) d.{} AND {}",
-                quote(&E::declaration().added.archival_id),
+                "({roots}) AS d CROSS JOIN LATERAL (SELECT a.restored_at, a.purged_at FROM archive.archival AS a \
+                 WHERE a.id OPERATOR(pg_catalog.=) {id} AND {} OFFSET 0) AS a",
                 is_root_row::<E>("a", "d", &key),
             ),
+            id,
             values: values.0,
             by: self.by.clone(),
             skip_conflicts: self.skip_conflicts,
@@ -231,6 +235,7 @@ impl RestoreArchivals {
         let (records, values) = self.records.build(PostgresQueryBuilder);
         Selection {
             from: format!("({records}) AS a"),
+            id: "a.id".to_owned(),
             values: values.0,
             by: self.by.clone(),
             skip_conflicts: self.skip_conflicts,

@@ -19,6 +19,8 @@ pub(super) struct Selection {
     /// The FROM of a query whose archival record is `a`, and its bound values.
     pub from: String,
     pub values: Vec<Value>,
+    /// The column of that query with the id of the archival, by which an index may return it in order.
+    pub id: String,
     pub by: Option<String>,
     pub skip_conflicts: bool,
     /// Only so many, the newest first, and only those with a smaller id.
@@ -39,17 +41,16 @@ impl Selection {
             text: String::new(),
             values: self.values.clone(),
         };
-        let mut query = format!(
-            "SELECT a.id FROM {} WHERE a.restored_at IS NULL AND a.purged_at IS NULL",
-            self.from
-        );
+        let Self { from, id, .. } = self;
+        let mut query =
+            format!("SELECT {id} FROM {from} WHERE a.restored_at IS NULL AND a.purged_at IS NULL");
         if let Some(Page { below, most }) = self.page {
             if let Some(below) = below {
                 let below = sql.bind(below);
-                query = format!("{query} AND a.id OPERATOR(pg_catalog.<) {below}");
+                query = format!("{query} AND {id} OPERATOR(pg_catalog.<) {below}");
             }
-            let most = sql.bind(i64::try_from(most).unwrap_or(i64::MAX));
-            query = format!("{query} ORDER BY a.id DESC LIMIT {most}");
+            // A constant, so that the planner knows how few rows are needed.
+            query = format!("{query} ORDER BY {id} DESC LIMIT {most}");
         }
         (query, sql)
     }

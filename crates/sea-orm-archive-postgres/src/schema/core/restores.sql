@@ -4,11 +4,13 @@
 CREATE OR REPLACE FUNCTION archive.tables_of(archivals bigint[]) RETURNS oid[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- Most archivals have the same list of tables.
     RETURN ARRAY(
-        SELECT t.id::oid
-        FROM unnest(archivals) WITH ORDINALITY AS i(id, place) JOIN archive.archival AS a ON a.id = i.id
-        CROSS JOIN LATERAL unnest(a.tables) WITH ORDINALITY AS t(id, ord)
-        GROUP BY t.id::oid ORDER BY min(i.place * 1000000 + t.ord));
+        SELECT t.id
+        FROM (SELECT a.tables::oid[] AS tables, min(i.place) AS place
+              FROM unnest(archivals) WITH ORDINALITY AS i(id, place) JOIN archive.archival AS a ON a.id = i.id GROUP BY a.tables::oid[]) AS l
+        CROSS JOIN LATERAL unnest(l.tables) WITH ORDINALITY AS t(id, ord)
+        GROUP BY t.id ORDER BY min(l.place * 1000000 + t.ord));
 END
 $$;
 
@@ -177,6 +179,7 @@ DECLARE
     ids     bigint[];
     records jsonb;
     allowed boolean;
+    tables  oid[];
     moved   record;
 BEGIN
     WITH finished AS (
@@ -188,8 +191,8 @@ BEGIN
     FOR moved IN
         SELECT a.tenant, array_agg(a.id) AS ids FROM archive.archival AS a WHERE a.id = ANY (ids) GROUP BY a.tenant
     LOOP
-        allowed := archive.require_rights(archive.tables_of(moved.ids)::regclass[], true)
-            AND archive.require_none_left(moved.ids, archive.tables_of(moved.ids), moved.tenant, false);
+        tables := archive.tables_of(moved.ids);
+        allowed := archive.require_rights(tables::regclass[], true) AND archive.require_none_left(moved.ids, tables, moved.tenant, false);
     END LOOP;
     RETURN records;
 END
