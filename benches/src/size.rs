@@ -43,6 +43,9 @@ pub struct Size {
     pub(crate) audit_bulk_rounds: usize,
     pub(crate) audit_sessions: usize,
     pub(crate) audit_archives: usize,
+    /// The versions of the rows that are read as they were, and the rounds of each.
+    pub(crate) as_of_versions: [i64; 3],
+    pub(crate) as_of_rounds: usize,
 }
 
 impl Size {
@@ -74,6 +77,8 @@ impl Size {
         audit_bulk_rounds: 3,
         audit_sessions: 9,
         audit_archives: 15,
+        as_of_versions: [10, 1_000, 100_000],
+        as_of_rounds: 200,
     };
 
     /// Checks only that the benchmarks run. It takes some seconds.
@@ -104,5 +109,7 @@ impl Size {
         audit_bulk_rounds: 1,
         audit_sessions: 1,
         audit_archives: 1,
+        as_of_versions: [10, 100, 1_000],
+        as_of_rounds: 3,
     };
 }

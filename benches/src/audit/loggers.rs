@@ -120,7 +120,7 @@ async fn install(db: &DatabaseConnection) -> Fallible {
 /// The indexes of the product's log, for the shadow table. A native key needs no hash.
 async fn same_indexes(db: &DatabaseConnection) -> Fallible<String> {
     let sql = "SELECT string_agg(replace(replace(replace(indexdef, 'archive.audit_entry ', 'shadow.account '),
-                                                 'ON ONLY', 'ON'), '(key_hash)', '(id)'), '; ') || ';' AS text
+                                                 'ON ONLY', 'ON'), '(key_hash, ', '(id, '), '; ') || ';' AS text
                FROM pg_indexes WHERE schemaname = 'archive' AND tablename = 'audit_entry'";
     let row = db
         .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))

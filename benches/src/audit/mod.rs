@@ -1,6 +1,7 @@
 //! The audit log: the cost of a change, against the design of a blog post and against native rows.
 
 mod archive;
+mod as_of;
 mod changes;
 mod clock;
 mod loggers;
@@ -11,5 +12,6 @@ use crate::{Fallible, Size};
 
 pub(crate) async fn run(server: &Postgres, size: &Size) -> Fallible {
     changes::run(server, size).await?;
+    as_of::run(server, size).await?;
     archive::run(server, size).await
 }

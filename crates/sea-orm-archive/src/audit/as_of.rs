@@ -13,7 +13,7 @@ use sea_orm_archive_postgres::ident::{literal, quote};
 use sea_orm_archive_postgres::schema;
 use sea_orm_archive_postgres::template::fill;
 
-use super::key::logged_keys;
+use super::key::{logged_keys, present_key};
 use crate::decode::Decode;
 use crate::entity::DeclaredName;
 use crate::error::{Error, NotFoundError, SetupError, unexpected_answer};
@@ -64,6 +64,10 @@ struct AuditedTable {
     columns: Vec<String>,
     /// The types that the columns are read as.
     types: Vec<String>,
+    /// Whether `to_jsonb` writes a value of the column as entries contain it.
+    plain: Vec<bool>,
+    /// Whether no column was renamed or dropped since the table is audited.
+    has_one_name_each: bool,
     archive_table: Option<String>,
     archive_table_columns: Vec<String>,
     excluded: Vec<String>,
@@ -166,6 +170,8 @@ impl<E: EntityTrait> FindAsOf<E> {
             since: row.try_get("", "since")?,
             columns: row.try_get("", "columns")?,
             types: row.try_get("", "types")?,
+            plain: row.try_get("", "plain")?,
+            has_one_name_each: row.try_get("", "has_one_name_each")?,
             archive_table: row.try_get("", "archive_table")?,
             archive_table_columns: row.try_get("", "archive_table_columns")?,
             excluded: row.try_get("", "excluded")?,
@@ -176,10 +182,11 @@ impl<E: EntityTrait> FindAsOf<E> {
     }
 
     fn statement(&self, audited: &AuditedTable) -> Statement {
-        let (keys, mut values) = Query::select()
-            .expr(logged_keys::<E>(&self.key))
-            .take()
-            .build(PostgresQueryBuilder);
+        let key = match audited.has_one_name_each && audited.is_plain(is_key::<E>) {
+            true => present_key::<E>(&self.key, &audited.definitions(is_key::<E>)),
+            false => logged_keys::<E>(&self.key),
+        };
+        let (keys, mut values) = Query::select().expr(key).take().build(PostgresQueryBuilder);
         let keys = keys.strip_prefix("SELECT ").unwrap_or(&keys).to_owned();
         values.0.push(self.at.into());
         let at = format!("${}", values.0.len());
@@ -187,7 +194,7 @@ impl<E: EntityTrait> FindAsOf<E> {
         let archive_table = match &audited.archive_table {
             Some(archive_table) => format!(
                 "UNION ALL SELECT {}, true FROM {archive_table} AS t, asked_row WHERE {}",
-                row_of(&audited.archive_table_columns),
+                audited.row_of(&audited.archive_table_columns),
                 is_asked::<E>(audited)
             ),
             None => String::new(),
@@ -197,13 +204,13 @@ impl<E: EntityTrait> FindAsOf<E> {
             [
                 ("columns", columns::<E>()),
                 ("archive_table", archive_table),
-                ("row", row_of(&audited.columns)),
+                ("row", audited.row_of(&audited.columns)),
                 ("is_asked", is_asked::<E>(audited)),
                 ("table_name", literal(&table)),
                 ("name", literal(&audited.name)),
                 ("at", at),
                 ("keys", keys),
-                ("audited", audited.id.to_string()),
+                ("column_names", audited.column_names()),
                 ("table", audited.table.clone()),
                 ("definitions", audited.definitions(|_| true)),
                 ("key_columns", audited.definitions(is_key::<E>)),
@@ -243,6 +250,41 @@ impl AuditedTable {
         columns.cloned().collect()
     }
 
+    /// Whether `to_jsonb` writes the values of all columns that `wanted` accepts as entries contain them.
+    fn is_plain(&self, wanted: impl Fn(&str) -> bool) -> bool {
+        let mut columns = self.columns.iter().zip(&self.plain);
+        columns.all(|(name, plain)| *plain || !wanted(name))
+    }
+
+    /// The query for what the names of columns in entries mean.
+    fn column_names(&self) -> String {
+        match self.has_one_name_each {
+            true => format!(
+                "SELECT n.name, '-infinity'::pg_catalog.timestamptz AS valid_from, 'infinity'::pg_catalog.timestamptz AS valid_to, n.name AS name_now \
+                 FROM pg_catalog.unnest({}) AS n (name)",
+                name_array(&self.columns)
+            ),
+            false => format!("SELECT n.* FROM archive.audit_names({}) AS n", self.id),
+        }
+    }
+
+    /// The row `t` as the log would write it. `to_jsonb(t.*)` would run casts that the owners of its types define, and
+    /// `archive.audit_value` changes settings for each value.
+    fn row_of(&self, columns: &[String]) -> String {
+        let columns = columns.iter().map(|name| {
+            let write = match self.is_plain(|column| column == name) {
+                true => "pg_catalog.to_jsonb",
+                false => "archive.audit_value",
+            };
+            format!("{write}(t.{0}) AS {0}", quote(name))
+        });
+        let columns: Vec<_> = columns.collect();
+        format!(
+            "(SELECT pg_catalog.to_jsonb(v.*) FROM (SELECT {}) AS v)",
+            columns.join(", ")
+        )
+    }
+
     /// The columns that `wanted` accepts, with the types that they are read as.
     fn definitions(&self, wanted: impl Fn(&str) -> bool) -> String {
         let columns = self.columns.iter().zip(&self.types);
@@ -269,18 +311,6 @@ fn is_key<E: EntityTrait>(name: &str) -> bool {
 fn name_array(names: &[String]) -> String {
     let names: Vec<_> = names.iter().map(|name| literal(name)).collect();
     format!("ARRAY[{}]::pg_catalog.text[]", names.join(", "))
-}
-
-/// The row `t` as the log would write it. `to_jsonb(t.*)` would run casts that the owners of its types define.
-fn row_of(columns: &[String]) -> String {
-    let columns: Vec<_> = columns
-        .iter()
-        .map(|name| format!("archive.audit_value(t.{0}) AS {0}", quote(name)))
-        .collect();
-    format!(
-        "(SELECT pg_catalog.to_jsonb(v.*) FROM (SELECT {}) AS v)",
-        columns.join(", ")
-    )
 }
 
 /// The condition that `t` is the requested row.

@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, Value};
-use sea_orm_archive_postgres::ident::literal;
+use sea_orm_archive_postgres::ident::{literal, quote};
 
 use crate::entity::DeclaredName;
 
@@ -21,6 +21,30 @@ pub(super) fn logged_keys<E: EntityTrait>(key: &[Value]) -> Expr {
         format!(
             "archive.audit_keys(pg_catalog.to_regclass({}), pg_catalog.jsonb_build_object({}))",
             literal(&DeclaredName::of::<E>().quoted()),
+            values.join(", "),
+        ),
+        key.iter().cloned(),
+    )
+}
+
+/// The same for a table none of whose columns was renamed, with a key of such types that `to_jsonb` writes its values as entries
+/// contain them. `definitions` are the columns of the key with their types.
+pub(super) fn present_key<E: EntityTrait>(key: &[Value], definitions: &str) -> Expr {
+    let names: Vec<_> = E::PrimaryKey::iter()
+        .map(|key| key.into_column().as_str().to_owned())
+        .collect();
+    let values: Vec<_> = (1..=names.len())
+        .zip(&names)
+        .map(|(n, name)| format!("{}, archive.exact_text(${n})", literal(name)))
+        .collect();
+    let written: Vec<_> = names
+        .iter()
+        .map(|name| format!("{}, pg_catalog.to_jsonb(k.{})", literal(name), quote(name)))
+        .collect();
+    Expr::cust_with_values(
+        format!(
+            "ARRAY(SELECT pg_catalog.jsonb_build_object({}) FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object({})) AS k ({definitions}))",
+            written.join(", "),
             values.join(", "),
         ),
         key.iter().cloned(),

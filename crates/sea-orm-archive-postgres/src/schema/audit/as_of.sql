@@ -5,34 +5,47 @@
 --
 -- Entries of a row are ordered by their time: each statement takes the time while it has the row locked. Ids come from a sequence,
 -- which a restore of data or a switch-over by logical replication may set back.
+--
+-- The time is read from `asked`, so that the planner makes one plan for every time, and does not plan again at each call.
 WITH asked AS MATERIALIZED (
-    SELECT {keys} AS keys
+    SELECT {keys} AS keys, {at}::pg_catalog.timestamptz AS at
 ),
 asked_row AS MATERIALIZED (
     SELECT r.* FROM asked CROSS JOIN LATERAL pg_catalog.jsonb_to_record(asked.keys[1]) AS r ({key_columns})
 ),
 names AS MATERIALIZED (
-    SELECT n.* FROM archive.audit_names({audited}) AS n
+    {column_names}
 ),
 -- The next entry after that time that contains the row, or its end. An update contains the row only now and then, so the number of
 -- entries that are read does not grow with time.
+--
+-- Hash and time are compared together, as the index has them: the planner could read the entries of all rows by time otherwise,
+-- since it expects to find one of this row soon. The time is compared alone too, which excludes partitions.
 boundary AS MATERIALIZED (
     SELECT b.* FROM asked CROSS JOIN LATERAL pg_catalog.unnest(asked.keys) AS k (key)
     CROSS JOIN LATERAL (
         SELECT e.at, e.id, e.operation, e.archival_id, e.whole FROM archive.audit_entry AS e
-        WHERE e.key_hash = pg_catalog.jsonb_hash_extended(k.key, 0) AND e.key = k.key AND e.table_name = {name} AND e.at > {at}
+        WHERE (e.key_hash, e.at) > (pg_catalog.jsonb_hash_extended(k.key, 0), asked.at)
+          AND (e.key_hash, e.at) <= (pg_catalog.jsonb_hash_extended(k.key, 0), 'infinity'::pg_catalog.timestamptz)
+          AND e.key = k.key AND e.table_name = {name} AND e.at > asked.at
           AND (e.operation IN ('INSERT', 'DELETE', 'TRUNCATE') OR e.whole IS NOT NULL)
-        ORDER BY e.at, e.id LIMIT 1
+        ORDER BY e.key_hash, e.at, e.id LIMIT 1
     ) AS b
     ORDER BY b.at, b.id LIMIT 1
 ),
 changed_since AS MATERIALIZED (
     SELECT e.at, e.id, e.operation, coalesce(e.whole, e.old) AS old, e.redacted, e.archival_id
-    FROM archive.audit_entry AS e, asked
-    WHERE e.key_hash = ANY (ARRAY(SELECT pg_catalog.jsonb_hash_extended(k.key, 0) FROM asked, pg_catalog.unnest(asked.keys) AS k (key)))
-      AND e.key = ANY (asked.keys) AND e.table_name = {name} AND e.at > {at}
-      AND e.at <= coalesce((SELECT b.at FROM boundary AS b), 'infinity')
-      AND NOT EXISTS (SELECT FROM boundary AS b WHERE e.at = b.at AND e.id > b.id)
+    FROM asked CROSS JOIN LATERAL pg_catalog.unnest(asked.keys) AS k (key)
+    CROSS JOIN LATERAL (
+        SELECT e.* FROM archive.audit_entry AS e
+        WHERE (e.key_hash, e.at) > (pg_catalog.jsonb_hash_extended(k.key, 0), asked.at)
+          AND (e.key_hash, e.at) <= (pg_catalog.jsonb_hash_extended(k.key, 0), coalesce((SELECT b.at FROM boundary AS b), 'infinity'))
+          AND e.key = k.key AND e.table_name = {name} AND e.at > asked.at
+          AND e.at <= coalesce((SELECT b.at FROM boundary AS b), 'infinity')
+        -- No limit, but the planner expects one, and so reads them by the index in this order.
+        ORDER BY e.key_hash, e.at LIMIT (SELECT NULL::pg_catalog.int8 FROM asked)
+    ) AS e
+    WHERE NOT EXISTS (SELECT FROM boundary AS b WHERE e.at = b.at AND e.id > b.id)
 ),
 -- The old values, with the present names of their columns. `is_named` is false where the column is not known.
 logged AS MATERIALIZED (

@@ -15,15 +15,31 @@ SELECT r.id, r.table_name AS name,
        ARRAY(SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
              WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND c.attnum > 0 AND NOT c.attisdropped ORDER BY c.attnum) AS columns,
        -- The types below domains: a domain may refuse NULL, which a column that the log does not contain is read as.
-       ARRAY(SELECT (WITH RECURSIVE based AS (
-                         SELECT c.atttypid AS oid, c.atttypmod AS modifier, 0 AS depth
-                         UNION ALL
-                         SELECT t.typbasetype, t.typtypmod, b.depth OPERATOR(pg_catalog.+) 1
-                         FROM based AS b JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) b.oid
-                         WHERE t.typtype OPERATOR(pg_catalog.=) 'd')
-                     SELECT pg_catalog.format_type(b.oid, b.modifier) FROM based AS b ORDER BY b.depth DESC LIMIT 1)
-             FROM pg_catalog.pg_attribute AS c
+       ARRAY(SELECT CASE WHEN t.typtype OPERATOR(pg_catalog.<>) 'd' THEN pg_catalog.format_type(c.atttypid, c.atttypmod) ELSE (
+                         WITH RECURSIVE based AS (
+                             SELECT c.atttypid AS oid, c.atttypmod AS modifier, 0 AS depth
+                             UNION ALL
+                             SELECT t.typbasetype, t.typtypmod, b.depth OPERATOR(pg_catalog.+) 1
+                             FROM based AS b JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) b.oid
+                             WHERE t.typtype OPERATOR(pg_catalog.=) 'd')
+                         SELECT pg_catalog.format_type(b.oid, b.modifier) FROM based AS b ORDER BY b.depth DESC LIMIT 1) END
+             FROM pg_catalog.pg_attribute AS c JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) c.atttypid
              WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND c.attnum > 0 AND NOT c.attisdropped ORDER BY c.attnum) AS types,
+       -- Whether to_jsonb() writes a value of the type as entries do: without a cast, and whatever the settings of the session are.
+       ARRAY(SELECT c.atttypid OPERATOR(pg_catalog.=) ANY ('{int2,int4,int8,bool,text,varchar,bpchar,uuid,numeric,date,timestamp,jsonb}'::pg_catalog.regtype[]::pg_catalog.oid[])
+             FROM pg_catalog.pg_attribute AS c
+             WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND c.attnum > 0 AND NOT c.attisdropped ORDER BY c.attnum) AS plain,
+       -- Whether each name in the log is that of the column that has it now: every recorded column exists, and no other.
+       r.known_place OPERATOR(pg_catalog.=) archive.place_of(r.relation)
+           AND pg_catalog.jsonb_array_length(r.column_names) OPERATOR(pg_catalog.=) (
+               SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute AS c
+               WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND c.attnum > 0 AND NOT c.attisdropped)
+           AND NOT EXISTS (
+               SELECT FROM pg_catalog.jsonb_to_recordset(r.column_names) AS n (name pg_catalog.text, number pg_catalog.int2)
+               WHERE NOT EXISTS (
+                   SELECT FROM pg_catalog.pg_attribute AS c
+                   WHERE c.attrelid OPERATOR(pg_catalog.=) r.relation AND c.attnum OPERATOR(pg_catalog.=) n.number
+                     AND c.attname::pg_catalog.text OPERATOR(pg_catalog.=) n.name AND NOT c.attisdropped)) AS has_one_name_each,
        ARRAY(SELECT c.attname::pg_catalog.text FROM pg_catalog.pg_attribute AS c
              JOIN archive.archived_table AS a ON a.active OPERATOR(pg_catalog.=) r.relation AND a.archive_table OPERATOR(pg_catalog.=) c.attrelid
              JOIN pg_catalog.pg_attribute AS o ON o.attrelid OPERATOR(pg_catalog.=) a.active AND o.attname OPERATOR(pg_catalog.=) c.attname AND o.attnum > 0
