@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use sea_orm::ConnectionTrait;
 use throwaway_postgres::Postgres;
 
-use crate::aims::{Aims, verdict};
+use crate::aims::{Aims, Most, verdict};
 use crate::databases::{AUTHOR, Kind, Layout, WARM_AUTHOR, WARM_UP, connect, vacuum};
 use crate::rival::{Rival, Samples, median};
 use crate::table::{self, ratio, time};
@@ -23,6 +24,34 @@ pub(crate) struct Case {
     pub vacuum: bool,
     /// The number of rounds for row by row, which is slow.
     pub rows_rounds: usize,
+    /// What the session does besides.
+    pub session: Session,
+}
+
+/// What the session of a rival does besides the measured calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Session {
+    /// Nothing: the calls follow each other.
+    Busy,
+    /// It waits between the calls, as the session of an application does.
+    Idle(Duration),
+    /// It has so many other statements of 3 kB prepared.
+    Prepared(usize),
+}
+
+impl Session {
+    /// Before the first call.
+    async fn prepare(self, rival: &Rival) -> Fallible {
+        let Self::Prepared(statements) = self else {
+            return Ok(());
+        };
+        let text = "x".repeat(3_000);
+        for n in 0..statements {
+            let prepare = format!("PREPARE other_{n} AS SELECT '{text}' WHERE {n} = 0");
+            rival.db.execute_unprepared(&prepare).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Picks the times of one operation.
@@ -41,7 +70,7 @@ impl Outcome {
     }
 
     /// The cells of the table for one operation.
-    fn row(&self, operation: &str, of: Times) -> Vec<String> {
+    fn row(&self, operation: &str, aims: Most, of: Times) -> Vec<String> {
         let times = Kind::ALL.map(|kind| self.median(kind, of));
         let [product, rest @ ..] = times;
         let ratios = rest.map(|rival| Some(product? / rival?));
@@ -50,7 +79,7 @@ impl Outcome {
         for (rival, to) in rest.into_iter().zip(ratios) {
             cells.extend([time(rival), ratio(to)]);
         }
-        cells.push(self.case.aims.judge(floor, soft, rows));
+        cells.push(aims.judge(floor, soft, rows));
         cells
     }
 }
@@ -71,6 +100,9 @@ pub(crate) async fn run(server: &Postgres, size: &Size) -> Fallible {
     memory(&outcomes);
     Ok(())
 }
+
+/// Longer than an idle processor needs to sleep.
+const PAUSE: Duration = Duration::from_millis(5);
 
 fn cases(size: &Size) -> Vec<Case> {
     let layout = Layout::of(size);
@@ -96,22 +128,33 @@ fn cases(size: &Size) -> Vec<Case> {
     let (each, warm_each) = ten_times(false);
     let (at_once, warm_at_once) = ten_times(true);
     let few_warm = warm_ten[..2].to_vec();
+    let beside = |name: &str, session| Case {
+        name: name.to_owned(),
+        aims: Aims::FEW,
+        targets: ten.clone(),
+        warm: warm_ten.clone(),
+        vacuum: false,
+        session,
+        rows_rounds: 0,
+    };
     vec![
         Case {
             name: "no comment".to_owned(),
-            aims: Aims::SMALL,
+            aims: Aims::ONE,
             rows_rounds: none.len(),
             targets: none,
             warm: warm_none,
             vacuum: false,
+            session: Session::Busy,
         },
         Case {
             name: "10 comments".to_owned(),
-            aims: Aims::SMALL,
+            aims: Aims::FEW,
             rows_rounds: ten.len(),
-            targets: ten,
-            warm: warm_ten,
+            targets: ten.clone(),
+            warm: warm_ten.clone(),
             vacuum: false,
+            session: Session::Busy,
         },
         Case {
             name: format!("{} comments", size.middling),
@@ -119,6 +162,7 @@ fn cases(size: &Size) -> Vec<Case> {
             targets: layout.middling.ids().map(Target::Post).collect(),
             warm: few_warm.clone(),
             vacuum: false,
+            session: Session::Busy,
             rows_rounds: 7,
         },
         Case {
@@ -127,6 +171,7 @@ fn cases(size: &Size) -> Vec<Case> {
             targets: vec![Target::Post(layout.large.first); size.large_rounds],
             warm: few_warm,
             vacuum: true,
+            session: Session::Busy,
             rows_rounds: 0,
         },
         Case {
@@ -135,6 +180,7 @@ fn cases(size: &Size) -> Vec<Case> {
             targets: each,
             warm: warm_each,
             vacuum: true,
+            session: Session::Busy,
             rows_rounds: 1,
         },
         Case {
@@ -143,8 +189,11 @@ fn cases(size: &Size) -> Vec<Case> {
             targets: at_once,
             warm: warm_at_once,
             vacuum: true,
+            session: Session::Busy,
             rows_rounds: 0,
         },
+        beside("10 comments, 5 ms pause", Session::Idle(PAUSE)),
+        beside("10 comments, 100 prepared", Session::Prepared(100)),
     ]
 }
 
@@ -155,6 +204,9 @@ pub(crate) async fn measure(rivals: &[Rival], case: Case) -> Fallible<Outcome> {
         .iter()
         .map(|rival| (rival.kind, Samples::default()))
         .collect();
+    for rival in rivals {
+        case.session.prepare(rival).await?;
+    }
     for (round, target) in case.targets.iter().enumerate() {
         for turn in 0..rivals.len() {
             let n = (turn + round) % rivals.len();
@@ -171,6 +223,9 @@ pub(crate) async fn measure(rivals: &[Rival], case: Case) -> Fallible<Outcome> {
                     rival.warm(*warm).await?;
                 }
             }
+            if let Session::Idle(pause) = case.session {
+                tokio::time::sleep(pause).await;
+            }
             rival.measure(*target, samples).await?;
         }
     }
@@ -182,8 +237,12 @@ pub(crate) fn report(outcomes: &[Outcome]) {
         .iter()
         .flat_map(|outcome| {
             [
-                outcome.row("archive", |samples| &samples.archive),
-                outcome.row("restore", |samples| &samples.restore),
+                outcome.row("archive", outcome.case.aims.archive, |samples| {
+                    &samples.archive
+                }),
+                outcome.row("restore", outcome.case.aims.restore, |samples| {
+                    &samples.restore
+                }),
             ]
         })
         .collect();

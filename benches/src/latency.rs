@@ -12,7 +12,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection};
 use throwaway_postgres::Postgres;
 
 use crate::aims::Aims;
-use crate::cases::{self, Case};
+use crate::cases::{self, Case, Session};
 use crate::databases::{Kind, Layout, Range, WARM_UP, connect};
 use crate::rival::{Rival, median};
 use crate::table;
@@ -42,10 +42,11 @@ pub(crate) async fn run(server: &Postgres, size: &Size) -> Fallible {
         };
         Case {
             name: name.to_owned(),
-            aims: Aims::SMALL,
+            aims: Aims::FEW,
             targets: posts(first + WARM_UP, count),
             warm: posts(first, WARM_UP),
             vacuum: false,
+            session: Session::Busy,
             rows_rounds: count,
         }
     };
@@ -55,6 +56,7 @@ pub(crate) async fn run(server: &Postgres, size: &Size) -> Fallible {
         targets: layout.middling.ids().map(Target::Post).collect(),
         warm: vec![Target::Post(layout.none.first)],
         vacuum: false,
+        session: Session::Busy,
         rows_rounds: 0,
     };
     let none = small("no comment", layout.none, size.far_rounds);
