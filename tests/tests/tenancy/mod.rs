@@ -2,6 +2,7 @@
 
 mod administrators;
 mod archival_records;
+mod attack_sets;
 mod attribution;
 mod attribution_of_archivals;
 mod audit;

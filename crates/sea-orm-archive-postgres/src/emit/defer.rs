@@ -109,8 +109,12 @@ fn waits(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) ->
     let tag = quote(&moved.archive_table.archival_id);
     format!(
         "t.{tag} OPERATOR(pg_catalog.=) ANY ($1) AND p.{} OPERATOR(pg_catalog.<>) ALL ($1) \
+         AND NOT EXISTS (SELECT FROM {} AS o WHERE o.{} OPERATOR(pg_catalog.=) ANY ($1) AND {}) \
          AND NOT EXISTS (SELECT FROM archive.archival AS s WHERE s.id OPERATOR(pg_catalog.=) t.{tag} AND {}) AND {}",
         quote(&archive_table.archival_id),
+        archive_table.id.sql(),
+        quote(&archive_table.archival_id),
+        joined(&link.key, "o", "t"),
         is_root(moved, "s", "t"),
         not_active(&link.key, "t"),
     )

@@ -1,0 +1,65 @@
+//! Attacks on rings in sets and batches.
+
+use sea_orm::ColumnTrait;
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_tests::sql::{dump, run};
+use sea_orm_archive_tests::tables::tables;
+
+use super::entities::mate;
+
+const TABLE: &str = "create table mates (id bigint primary key,
+    mate_id bigint constraint mates_mate references mates on delete set null);
+    insert into mates values (1, null), (2, 1), (3, null), (4, 3), (5, 4), (6, 1);
+    update mates set mate_id = 2 where id = 1; update mates set mate_id = 5 where id = 3";
+
+/// A ring that is larger than a batch.
+#[tokio::test]
+async fn attack_ring_in_batches() {
+    for size in [1, 2, 4] {
+        let (_database, db) = tables(TABLE, &["mates"]).await;
+        let rows = dump(&db, "mates").await;
+        mate::Entity::archive_many().exec(&db).await.unwrap();
+        let mut batches = mate::Entity::restore_many().in_batches(size);
+        loop {
+            match batches.next(&db).await {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) => panic!("batches of {size}: {error}"),
+            }
+        }
+        assert_eq!(dump(&db, "mates").await, rows, "{size}");
+    }
+}
+
+/// Half of a ring in the set.
+#[tokio::test]
+async fn attack_half_of_a_ring_in_a_set() {
+    let (_database, db) = tables(TABLE, &["mates"]).await;
+    let rows = dump(&db, "mates").await;
+    mate::Entity::archive_many().exec(&db).await.unwrap();
+    let set = mate::Entity::restore_many().filter(mate::deleted::Column::Id.is_in([1, 6]));
+    let error = set.exec(&db).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    mate::Entity::restore_many().exec(&db).await.unwrap();
+    assert_eq!(dump(&db, "mates").await, rows);
+    run(&db, "select 1").await;
+}
+
+/// No ring: each row refers to the one before it.
+#[tokio::test]
+async fn attack_chain_in_batches() {
+    let (_database, db) = tables("create table mates (id bigint primary key,
+        mate_id bigint constraint mates_mate references mates on delete set null);
+        insert into mates select n, nullif(n - 1, 0) from generate_series(1, 6) n", &["mates"]).await;
+    let rows = dump(&db, "mates").await;
+    mate::Entity::archive_many().exec(&db).await.unwrap();
+    let mut batches = mate::Entity::restore_many().in_batches(2);
+    loop {
+        match batches.next(&db).await {
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(dump(&db, "mates").await, rows);
+}
