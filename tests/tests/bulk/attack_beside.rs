@@ -363,3 +363,37 @@ async fn attack_purge_beside_a_set() {
         post::Entity::archive_many().exec(&db).await.unwrap();
     }
 }
+
+/// A transaction for each batch, as a job with a context has it. One of them is rolled back.
+#[tokio::test]
+async fn attack_transaction_of_a_batch_is_rolled_back() {
+    let (_database, db) = posts().await;
+    let before = dumps(&db, &ALL).await;
+    post::Entity::archive_many().exec(&db).await.unwrap();
+    let mut batches = post::Entity::restore_many().in_batches(4);
+    let txn = db.begin().await.unwrap();
+    batches.next(&txn).await.unwrap();
+    txn.rollback().await.unwrap();
+    loop {
+        let txn = db.begin().await.unwrap();
+        let batch = batches.next(&txn).await.unwrap();
+        txn.commit().await.unwrap();
+        if batch.is_none() {
+            break;
+        }
+    }
+    assert_eq!(number(&db, "select count(*) from deleted_posts").await, 0);
+    assert_eq!(dumps(&db, &ALL).await, before);
+}
+
+/// The same for an archive.
+#[tokio::test]
+async fn attack_transaction_of_an_archive_batch_is_rolled_back() {
+    let (_database, db) = posts().await;
+    let mut batches = post::Entity::archive_many().in_batches(4);
+    let txn = db.begin().await.unwrap();
+    batches.next(&txn).await.unwrap();
+    txn.rollback().await.unwrap();
+    while batches.next(&db).await.unwrap().is_some() {}
+    assert_eq!(number(&db, "select count(*) from posts").await, 0);
+}
