@@ -1,11 +1,12 @@
 //! Archives and restores of many trees: in one statement, and in batches.
 
-mod attack;
-mod attack_beside;
-mod attack_entities;
 mod batches;
+mod beside;
 mod conflicts;
 mod entities;
 mod links;
+mod odd_sets;
 mod restore;
 mod rights;
+mod sets;
+mod shop;

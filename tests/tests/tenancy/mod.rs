@@ -2,7 +2,6 @@
 
 mod administrators;
 mod archival_records;
-mod attack_sets;
 mod attribution;
 mod attribution_of_archivals;
 mod audit;
@@ -24,6 +23,7 @@ mod nested;
 mod odd_names;
 mod parity;
 mod remains;
+mod sets;
 mod splits;
 mod swapped;
 mod temporal;

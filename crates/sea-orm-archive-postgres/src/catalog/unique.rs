@@ -24,6 +24,11 @@ impl UniqueIndex {
     pub fn has_columns_only(&self) -> bool {
         self.predicate.is_none() && self.parts.iter().all(|part| part.is_column)
     }
+
+    /// Whether two rows conflict where all parts are equal, so that they can be compared by hashes.
+    pub fn is_equality(&self) -> bool {
+        self.parts.iter().all(|part| part.operator.ends_with(".=)"))
+    }
 }
 
 /// A column or an expression of an index.

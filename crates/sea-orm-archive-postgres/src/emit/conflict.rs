@@ -22,9 +22,10 @@ pub fn statement<'a>(
         let mut tables = plan.tables.iter();
         let moved = tables.find(|m| m.table.id.oid == index.table);
         let with_active = moved.map(|moved| taken(moved, index));
-        // The archive table has the same primary key.
+        // The archive table has the same primary key. An exclusion constraint is compared row by row, which takes long for a
+        // large tree: rows of one archival were active together.
         let among_them = moved
-            .filter(|_| which == Roots::Many && !index.primary)
+            .filter(|_| !index.primary && (which == Roots::Many || index.is_equality()))
             .map(|moved| taken_by_another(moved, index));
         with_active.into_iter().chain(among_them)
     });
@@ -50,10 +51,11 @@ fn taken(moved: &Moved, index: &UniqueIndex) -> String {
     )
 }
 
-/// Rows of these archivals that conflict with a row of a later one of them on this index.
+/// Rows of these archivals that conflict with a row of a later one of them on this index, or of the same one: a row that was deferred
+/// to it may have the value of another.
 fn taken_by_another(moved: &Moved, index: &UniqueIndex) -> String {
     format!(
-        "SELECT {} FROM ({2}) AS d JOIN ({2}) AS a ON a.{TAG} OPERATOR(pg_catalog.>) d.{TAG} AND {1}",
+        "SELECT {} FROM ({2}) AS d JOIN ({2}) AS a ON (a.{TAG} OPERATOR(pg_catalog.>) d.{TAG} OR a.{TAG} OPERATOR(pg_catalog.=) d.{TAG} AND a.key OPERATOR(pg_catalog.>) d.key) AND {1}",
         taken_conflict(moved, index, &format!("a.{TAG}")),
         same_values(index),
         archived_side(moved, index),

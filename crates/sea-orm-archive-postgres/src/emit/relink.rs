@@ -74,7 +74,7 @@ pub(super) fn outcomes(plan: &RestorePlan, d: usize, child: &DetachedChild) -> V
     parts.push(format!(
         "outcome_{d} AS MATERIALIZED (SELECT l.archival_id, l.child_key, l.edge, l.link, l.deleted, \
          CASE WHEN l.deleted THEN 'row_deleted' WHEN NOT l.named THEN 'parent_missing' WHEN p.child_key IS NULL THEN 'row_missing' WHEN p.rows OPERATOR(pg_catalog.>) 1 OR l.times OPERATOR(pg_catalog.>) 1 THEN 'key_taken' WHEN NOT p.own THEN 'other_tenant' \
-         WHEN l.archival_id OPERATOR(pg_catalog.<>) l.latest OR NOT (p.open OPERATOR(pg_catalog.->>) l.edge)::boolean THEN 'other_link' END AS reason \
+         WHEN l.id OPERATOR(pg_catalog.<>) l.latest OR NOT (p.open OPERATOR(pg_catalog.->>) l.edge)::boolean THEN 'other_link' END AS reason \
          FROM link_{d} AS l LEFT JOIN place_{d} AS p ON p.child_key OPERATOR(pg_catalog.=) l.child_key)"
     ));
     parts
@@ -89,7 +89,8 @@ pub(super) fn recorded(archivals: &str, only_where: &str) -> String {
 
 /// The links of this child, and the links of each row together. A link that an archival has twice belongs to an active and an
 /// archived row with the same key: neither row gets it. A link that names no row of the archivals is not put back either. Where
-/// several archivals cut the same foreign key of a row, one after the other, the row gets what the last one cut.
+/// several archivals cut the same foreign key of a row, one after the other, the row gets what was cut last: ids of links ascend,
+/// and a link that is reassigned to another archival has its id still.
 fn links(plan: &RestorePlan, d: usize, child: &DetachedChild) -> String {
     let parents: Vec<_> = child
         .edges
@@ -106,10 +107,10 @@ fn links(plan: &RestorePlan, d: usize, child: &DetachedChild) -> String {
     };
     format!(
         "link_{d} AS MATERIALIZED (SELECT n.*, pg_catalog.count(*) FILTER (WHERE NOT n.deleted) OVER (PARTITION BY n.child_key, n.edge, n.archival_id) AS times, \
-         pg_catalog.max(n.archival_id) FILTER (WHERE n.named AND NOT n.deleted) OVER (PARTITION BY n.child_key, n.edge) AS latest \
-         FROM (SELECT l.archival_id, l.child_key, l.edge, l.link, l.deleted, ({named}) AS named FROM recorded AS l{joins} WHERE l.child OPERATOR(pg_catalog.=) {}::pg_catalog.regclass) AS n), \
+         pg_catalog.max(n.id) FILTER (WHERE n.named AND NOT n.deleted) OVER (PARTITION BY n.child_key, n.edge) AS latest \
+         FROM (SELECT l.id, l.archival_id, l.child_key, l.edge, l.link, l.deleted, ({named}) AS named FROM recorded AS l{joins} WHERE l.child OPERATOR(pg_catalog.=) {}::pg_catalog.regclass) AS n), \
          links_{d} AS MATERIALIZED (SELECT l.child_key, coalesce(pg_catalog.jsonb_object_agg(l.edge, l.link) \
-         FILTER (WHERE l.named AND NOT l.deleted AND l.times OPERATOR(pg_catalog.=) 1 AND l.archival_id OPERATOR(pg_catalog.=) l.latest), '{{}}') AS links FROM link_{d} AS l GROUP BY l.child_key)",
+         FILTER (WHERE l.named AND NOT l.deleted AND l.times OPERATOR(pg_catalog.=) 1 AND l.id OPERATOR(pg_catalog.=) l.latest), '{{}}') AS links FROM link_{d} AS l GROUP BY l.child_key)",
         literal(&child.table.sql())
     )
 }

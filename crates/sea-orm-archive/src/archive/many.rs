@@ -71,7 +71,9 @@ impl<E: Archivable> ArchiveMany<E> {
 
     /// Archives at most `rows` roots in a transaction, in the order of their keys, until the filter finds none.
     pub fn in_batches(mut self, rows: u64) -> ArchiveBatches<E> {
-        self.request.roots.limit(rows.clamp(1, i64::MAX.unsigned_abs()));
+        self.request
+            .roots
+            .limit(rows.clamp(1, i64::MAX.unsigned_abs()));
         ArchiveBatches { many: self }
     }
 

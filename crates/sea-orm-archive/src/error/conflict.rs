@@ -66,7 +66,7 @@ pub enum ConflictError {
     },
 
     /// Some of many archivals have conflicts, so none was restored.
-    #[error("{} of the archivals cannot be restored, so none was: {}. Solve this, or pass `.skip_conflicts()` to restore the others", .archivals.len(), list(.archivals))]
+    #[error("{} of the archivals cannot be restored, so none was: {}. Solve this first; `.skip_conflicts()` restores the others where each conflict names its archival", .archivals.len(), list(.archivals))]
     RestoreMany {
         /// The archivals with conflicts.
         archivals: Vec<ArchivalConflicts>,

@@ -13,9 +13,14 @@ use super::Executor;
 /// of the next request would be lost in it. The task completes the BEGIN, and a transaction without an owner is
 /// rolled back.
 ///
-/// A savepoint belongs to the transaction of the caller, who rolls it back or drops it.
+/// A savepoint belongs to the transaction of the caller, who rolls it back or drops it. In a transaction that an error has aborted
+/// there is none: after a SAVEPOINT that fails the driver ends the whole transaction, and would commit each later statement on its
+/// own. So a statement asks first.
 pub(crate) async fn begin(db: &impl Executor) -> Result<DatabaseTransaction, DbErr> {
     let (Some(pool), Ok(runtime)) = (db.pool().cloned(), Handle::try_current()) else {
+        if !db.is_pool() {
+            db.execute_unprepared("SELECT 1").await?;
+        }
         return begin_here(&db.executor()).await;
     };
     let begin = async move { begin_here(&pool).await };

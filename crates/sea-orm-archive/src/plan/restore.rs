@@ -22,13 +22,13 @@ pub(crate) async fn from_record<C: ConnectionTrait>(
         let archival = archivals.first().copied().unwrap_or_default();
         return Err(Error::NotFound(NotFoundError::Archival { archival }));
     };
-    // An archival of which every table was dropped names tables, and none of them exists.
-    let bare = record.tables.is_empty().then(|| record.root_table.clone());
-    if let Some(table) = record.without_tables.or(bare) {
+    if let Some(table) = record.rootless {
         return Err(Error::Drift(DriftError::Schema {
             table,
             problems: vec![
-                "the archival record names no table: it was inserted with plain SQL".to_owned(),
+                "the archival record names no table for its root that exists: the table was dropped, or the record was inserted with plain \
+                 SQL. Move the rows out of their archive tables with plain SQL"
+                    .to_owned(),
             ],
         }));
     }
@@ -74,8 +74,8 @@ pub(crate) async fn from_record<C: ConnectionTrait>(
 #[derive(serde::Deserialize)]
 struct Record {
     root_table: String,
-    /// The root table of one of the archivals whose record names no table.
-    without_tables: Option<String>,
+    /// The name of the root table of one of the archivals, where that table does not exist.
+    rootless: Option<String>,
     tables: Vec<String>,
     archive_tables: Vec<String>,
     links: Vec<Link>,

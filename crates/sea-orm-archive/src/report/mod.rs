@@ -272,7 +272,8 @@ pub struct RestoredMany {
     pub not_relinked: Vec<LostLink>,
     /// Rows that stay archived until another of their parents is restored.
     pub waiting: Vec<Waiting>,
-    /// How many rows of which table were archived and are no longer there, as in [`Restored::missing`].
+    /// How many rows of which table were archived and are no longer there, as in [`Restored::missing`], of all archivals together:
+    /// a row that one of them got from another archival can make up for one that is missing.
     pub missing: BTreeMap<String, u64>,
     /// With `skip_conflicts()` the archivals that stay archived, each with its conflicts.
     pub skipped: Vec<ArchivalConflicts>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::ConnectionTrait;
 use sea_orm_archive_postgres::emit::defer::{ParentLink, held};
-use sea_orm_archive_postgres::emit::{Roots, conflict, orphan};
+use sea_orm_archive_postgres::emit::{Roots, conflict, orphan, together};
 use sea_orm_archive_postgres::model::RestorePlan;
 use serde_json::Value as Json;
 
@@ -12,7 +12,7 @@ use super::defer::{Deferral, defer};
 use super::ring;
 use super::wanted::Wanted;
 use crate::catalog;
-use crate::error::{Error, unexpected_answer};
+use crate::error::{DriftError, Error, unexpected_answer};
 use crate::exec::{Sql, ask_here};
 use crate::plan;
 use crate::report::{ArchivalConflicts, Conflict, LostLink, Waiting};
@@ -39,6 +39,9 @@ pub(super) async fn check<T: ConnectionTrait>(db: &T, wanted: &Wanted) -> Result
         return Err(wanted.not_found());
     };
     let alone = check_rows(db, claimed).await?;
+    if wanted.which == Roots::Many {
+        refuse_crossing(db, &alone).await?;
+    }
     if wanted.which == Roots::Many || !alone.conflicts.iter().any(has_archived_parent) {
         return Ok(alone);
     }
@@ -59,6 +62,35 @@ pub(super) async fn check<T: ConnectionTrait>(db: &T, wanted: &Wanted) -> Result
     all.waiting.splice(0..0, waiting);
     all.parents_deleted.splice(0..0, alone.parents_deleted);
     Ok(all)
+}
+
+/// Refuses a set in which a row of one archival has its parent in another one, where triggers of the application act: a counter of the
+/// parent is archived as it was before the row came back, and would be set to that.
+async fn refuse_crossing<T: ConnectionTrait>(db: &T, found: &Found) -> Result<(), Error> {
+    let acting = found.plan.acting();
+    let Some((table, trigger)) = acting.first() else {
+        return Ok(());
+    };
+    for link in parent_links(db, &found.plan).await? {
+        let Some(archive_table) = &link.archive_table else {
+            continue;
+        };
+        let crossing = Sql {
+            text: together::crossing(&found.plan, &link, archive_table),
+            values: vec![found.archivals.clone().into()],
+        };
+        if ask_here(db, &crossing).await? == Some(Json::Bool(true)) {
+            let child = &found.plan.tables[link.table].table.id;
+            return Err(Error::Drift(DriftError::Trigger {
+                message: format!(
+                    "rows of {child} have their parent in another one of these archivals, and {} on {table} could count them wrongly: restore \
+                     the archivals one after the other, the newest first, or suspend the trigger with manager.suspend_trigger(..)",
+                    trigger.name
+                ),
+            }));
+        }
+    }
+    Ok(())
 }
 
 /// Locks the archivals, and returns those that are still archived, in the order of their ids.

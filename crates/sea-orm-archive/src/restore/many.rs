@@ -3,15 +3,16 @@
 use std::marker::PhantomData;
 
 use sea_orm::sea_query::{Expr, IntoCondition, PostgresQueryBuilder, Query, SelectStatement};
-use sea_orm::{EntityName, Value};
+use sea_orm::{DbErr, EntityName, Value};
 use sea_orm_archive_postgres::ident::{key_object, quote};
+use sea_orm_archive_postgres::sqlstate;
 use tracing::Instrument;
 
 use super::selection::{Page, Selection};
 use crate::archival;
 use crate::entity::Archivable;
-use crate::error::Error;
-use crate::exec::{ATTEMPTS, Executor, check_backend, value_text};
+use crate::error::{Error, RetryError};
+use crate::exec::{Executor, back_off, check_backend, value_text};
 use crate::planned::{Planned, planned, replanned};
 use crate::report::{RestoreManyPreview, RestoredMany};
 use crate::row::is_root_row;
@@ -66,8 +67,8 @@ impl<E: Archivable> RestoreMany<E> {
     /// Restores at most `archivals` in a transaction, the newest first, until none is left.
     pub fn in_batches(mut self, archivals: u64) -> RestoreBatches<E> {
         self.page = Some(Page {
-            below: None,
             most: archivals.clamp(1, i64::MAX.unsigned_abs()),
+            without: Vec::new(),
         });
         RestoreBatches { many: self }
     }
@@ -88,7 +89,7 @@ impl<E: Archivable> RestoreMany<E> {
             values: values.0,
             by: self.by.clone(),
             skip_conflicts: self.skip_conflicts,
-            page: self.page,
+            page: self.page.clone(),
         }
     }
 
@@ -150,6 +151,9 @@ impl<E: Archivable> RestoreMany<E> {
     }
 }
 
+/// How often a batch is looked for while other workers take each one first. The last attempts are 0.1 s apart.
+const ATTEMPTS_OF_A_BATCH: u32 = 100;
+
 /// Restores in batches. Created by [`RestoreMany::in_batches`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is restored before `.next(&db)`"]
@@ -162,9 +166,12 @@ impl<E: Archivable> RestoreBatches<E> {
     ///
     /// On a pool each batch is a transaction of its own: it holds its locks until then, and what it restored stays, whatever happens
     /// to the next one. After an error, or in another process, call it again: it goes on with what is still archived. In a
-    /// transaction of the caller the batches are savepoints.
+    /// transaction of the caller the batches are savepoints. Several workers share the archivals; one that others always precede gets
+    /// a [`RetryError::Contention`](crate::error::RetryError::Contention).
     ///
-    /// The newest archivals come first, since a row that was archived alone may need a parent that was archived later.
+    /// The newest archivals come first, since a row that was archived alone may need a parent that was archived later. In a table that
+    /// refers to itself with `detach`, one `archive_many` may have archived a row before its parent: then a batch may end with a
+    /// [`Conflict::MissingParent`](crate::Conflict::MissingParent). Take a larger batch, or [`RestoreMany::exec`].
     ///
     /// # Errors
     ///
@@ -174,22 +181,28 @@ impl<E: Archivable> RestoreBatches<E> {
         C: Executor,
     {
         // Race: others restore all archivals of a batch while it waits for their locks. A new snapshot shows those after them.
-        for _ in 0..ATTEMPTS {
+        for attempt in 1..=ATTEMPTS_OF_A_BATCH {
             let restored = self.many.clone().exec(db).await?;
-            let ids = restored.archivals.iter().map(|archival| archival.id);
             let skipped = restored.skipped.iter().filter_map(|found| found.archival);
-            if let Some(smallest) = ids.chain(skipped).min() {
+            let skipped: Vec<i64> = skipped.collect();
+            if !restored.archivals.is_empty() || !skipped.is_empty() {
                 if let Some(page) = &mut self.many.page {
-                    page.below = Some(smallest);
+                    page.without.extend(skipped);
                 }
                 return Ok(Some(restored));
             }
             let plan = planned::<E>(db).await?;
             if self.many.selection(&plan).is_empty(db).await? {
-                break;
+                return Ok(None);
             }
+            back_off(attempt).await;
         }
-        Ok(None)
+        Err(Error::Retry(RetryError::Contention {
+            code: sqlstate::SERIALIZATION_FAILURE.to_owned(),
+            source: DbErr::Custom(
+                "other workers took the archivals of each batch first".to_owned(),
+            ),
+        }))
     }
 }
 

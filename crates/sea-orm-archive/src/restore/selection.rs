@@ -7,10 +7,10 @@ use super::next::{Next, must_resolve_first, next};
 use super::resolve;
 use super::target::{call_many, moved_back};
 use super::wanted::Wanted;
-use crate::error::{ConflictError, Error, unexpected_answer};
-use crate::exec::{Executor, Sql, ask, back_off, begin, finish};
+use crate::error::{ConflictError, Error, RetryError, unexpected_answer};
+use crate::exec::{ATTEMPTS, Executor, Sql, ask, back_off, begin, finish};
 use crate::planned::PlannedRestore;
-use crate::report::{ArchivalConflicts, RestoreManyPreview, RestoredMany};
+use crate::report::{ArchivalConflicts, Conflict, RestoreManyPreview, RestoredMany};
 use sea_orm_archive_postgres::emit::Roots;
 
 /// Which archivals to restore, and how.
@@ -23,15 +23,15 @@ pub(super) struct Selection {
     pub id: String,
     pub by: Option<String>,
     pub skip_conflicts: bool,
-    /// Only so many, the newest first, and only those with a smaller id.
+    /// Only so many, the newest first, without these.
     pub page: Option<Page>,
 }
 
 /// A part of the archivals.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Page {
-    pub below: Option<i64>,
     pub most: u64,
+    pub without: Vec<i64>,
 }
 
 impl Selection {
@@ -44,10 +44,10 @@ impl Selection {
         let Self { from, id, .. } = self;
         let mut query =
             format!("SELECT {id} FROM {from} WHERE a.restored_at IS NULL AND a.purged_at IS NULL");
-        if let Some(Page { below, most }) = self.page {
-            if let Some(below) = below {
-                let below = sql.bind(below);
-                query = format!("{query} AND {id} OPERATOR(pg_catalog.<) {below}");
+        if let Some(Page { most, without }) = &self.page {
+            if !without.is_empty() {
+                let without = sql.bind(without.clone());
+                query = format!("{query} AND {id} OPERATOR(pg_catalog.<>) ALL ({without})");
             }
             // A constant, so that the planner knows how few rows are needed.
             query = format!("{query} ORDER BY {id} DESC LIMIT {most}");
@@ -78,7 +78,8 @@ impl Selection {
     where
         C: Executor,
     {
-        if must_resolve_first(db, planned) {
+        // Where triggers act, the check looks for rows whose parents are in another of the archivals.
+        if must_resolve_first(db, planned) || !planned.plan.acting().is_empty() {
             return Ok(None);
         }
         let mut attempt = 1;
@@ -101,27 +102,43 @@ impl Selection {
     where
         C: Executor,
     {
-        let mut restored = RestoredMany::default();
-        match self.by_tenant(db).await?.as_slice() {
-            [] => {}
-            [archivals] => restored = self.resolve_these(db, archivals.clone()).await?,
-            // A restore never crosses tenants, so each has a statement of its own, in one transaction.
-            tenants => {
-                let transaction = begin(db).await?;
-                let mut outcome = Ok(());
-                for archivals in tenants {
-                    match self.resolve_these(&transaction, archivals.clone()).await {
-                        Ok(others) => restored.add(others),
-                        Err(error) => {
-                            outcome = Err(error);
-                            break;
-                        }
-                    }
+        let mut attempt = 1;
+        loop {
+            let tenants = self.by_tenant(db).await?;
+            let outcome = match tenants.as_slice() {
+                [] => Ok(RestoredMany::default()),
+                [archivals] => self.resolve_these(db, archivals.clone()).await,
+                tenants => self.resolve_tenants(db, tenants).await,
+            };
+            match outcome {
+                Err(Error::Retry(RetryError::Contention { .. }))
+                    if db.is_pool() && attempt < ATTEMPTS => {}
+                outcome => return outcome,
+            }
+            back_off(attempt).await;
+            attempt += 1;
+        }
+    }
+
+    /// A restore never crosses tenants, so each has a statement of its own, in one transaction.
+    async fn resolve_tenants<C>(&self, db: &C, tenants: &[Vec<i64>]) -> Result<RestoredMany, Error>
+    where
+        C: Executor,
+    {
+        let transaction = begin(db).await?;
+        let mut outcome = Ok(RestoredMany::default());
+        for archivals in tenants {
+            let others = self.resolve_these(&transaction, archivals.clone()).await;
+            match (&mut outcome, others) {
+                (Ok(restored), Ok(others)) => restored.add(others),
+                (_, Err(error)) => {
+                    outcome = Err(error);
+                    break;
                 }
-                finish(transaction, outcome).await?;
+                (Err(_), _) => break,
             }
         }
-        Ok(restored)
+        finish(transaction, outcome).await
     }
 
     async fn resolve_these<C>(&self, db: &C, archivals: Vec<i64>) -> Result<RestoredMany, Error>
@@ -145,10 +162,7 @@ impl Selection {
                 Err(Error::Conflict(ConflictError::RestoreMany { archivals }))
                     if self.skip_conflicts && archivals.iter().all(|a| a.archival.is_some()) =>
                 {
-                    wanted
-                        .archivals
-                        .retain(|id| !archivals.iter().any(|found| found.archival == Some(*id)));
-                    skipped.extend(archivals);
+                    skipped.extend(left_out(&mut wanted.archivals, archivals));
                 }
                 Err(error) => return Err(error),
             }
@@ -165,25 +179,52 @@ impl Selection {
         C: Executor,
     {
         let mut all = RestoreManyPreview::default();
-        for archivals in self.by_tenant(db).await? {
-            let mut wanted = self.wanted(archivals);
-            let mut skipped = Vec::new();
-            while !wanted.archivals.is_empty() {
-                let preview = match resolve::preview(db, &wanted).await {
-                    Err(Error::NotFound(_)) => break,
-                    preview => RestoreManyPreview::from(preview?),
-                };
-                let named = preview.conflicts.iter().filter_map(|found| found.archival);
-                let named: Vec<i64> = named.collect();
-                if !self.skip_conflicts || named.is_empty() {
-                    all.add(preview);
-                    break;
-                }
-                wanted.archivals.retain(|id| !named.contains(id));
-                skipped.extend(preview.conflicts);
+        // One transaction, so that the archivals of a tenant meet the restored rows of another one.
+        let transaction = begin(db).await?;
+        let mut outcome = Ok(());
+        let tenants = self.by_tenant(&transaction).await?;
+        let several = tenants.len() > 1;
+        for archivals in tenants {
+            match self.preview_these(&transaction, archivals.clone()).await {
+                Ok(preview) => all.add(preview),
+                Err(error) => outcome = Err(error),
             }
-            all.conflicts.extend(skipped);
+            if several && outcome.is_ok() {
+                // A conflict has been reported above.
+                self.resolve_these(&transaction, archivals).await.ok();
+            }
         }
+        transaction.rollback().await?;
+        outcome.map(|()| all)
+    }
+
+    async fn preview_these<C>(
+        &self,
+        db: &C,
+        archivals: Vec<i64>,
+    ) -> Result<RestoreManyPreview, Error>
+    where
+        C: Executor,
+    {
+        let mut wanted = self.wanted(archivals);
+        let mut skipped = Vec::new();
+        let mut all = RestoreManyPreview::default();
+        while !wanted.archivals.is_empty() {
+            let preview = match resolve::preview(db, &wanted).await {
+                Err(Error::NotFound(_)) => break,
+                preview => RestoreManyPreview::from(preview?),
+            };
+            let named = preview
+                .conflicts
+                .iter()
+                .all(|found| found.archival.is_some());
+            if !self.skip_conflicts || preview.conflicts.is_empty() || !named {
+                all.add(preview);
+                break;
+            }
+            skipped.extend(left_out(&mut wanted.archivals, preview.conflicts));
+        }
+        all.conflicts.extend(skipped);
         Ok(all)
     }
 
@@ -195,7 +236,8 @@ impl Selection {
         }
     }
 
-    /// The ids, those of each tenant together.
+    /// The ids, those of each tenant together. The tenant of the newest archival comes first: its parents may be in an archival from
+    /// before tenancy.
     async fn by_tenant<C>(&self, db: &C) -> Result<Vec<Vec<i64>>, Error>
     where
         C: Executor,
@@ -203,11 +245,25 @@ impl Selection {
         let (find, sql) = self.ids();
         let text = format!(
             "SELECT pg_catalog.jsonb_agg(g.ids) AS result FROM (SELECT pg_catalog.jsonb_agg(a.id ORDER BY a.id) AS ids \
-             FROM archive.archival AS a WHERE a.id OPERATOR(pg_catalog.=) ANY (ARRAY({find})) GROUP BY a.tenant) AS g"
+             FROM archive.archival AS a WHERE a.id OPERATOR(pg_catalog.=) ANY (ARRAY({find})) GROUP BY a.tenant ORDER BY pg_catalog.max(a.id) DESC) AS g"
         );
         let found = ask(db, &Sql { text, ..sql }).await?;
         let found = found.filter(|found| !found.is_null());
         let found = found.unwrap_or_else(|| Json::Array(Vec::new()));
         serde_json::from_value(found).map_err(unexpected_answer)
     }
+}
+
+/// Takes the archivals out that cannot be restored, and returns them: not yet those whose only conflict is with a later one that is
+/// taken out too. The last of those with conflicts always is.
+fn left_out(archivals: &mut Vec<i64>, found: Vec<ArchivalConflicts>) -> Vec<ArchivalConflicts> {
+    let named: Vec<i64> = found.iter().filter_map(|found| found.archival).collect();
+    let waits = |conflict: &Conflict| matches!(conflict, Conflict::Unique { archival: Some(other), .. } if named.contains(other));
+    let last = named.iter().max().copied();
+    let out: Vec<_> = found
+        .into_iter()
+        .filter(|found| found.archival == last || !found.conflicts.iter().all(waits))
+        .collect();
+    archivals.retain(|id| !out.iter().any(|found| found.archival == Some(*id)));
+    out
 }

@@ -1,7 +1,8 @@
 -- The tables of archivals, their archive tables, and their detached links, by name.
 SELECT pg_catalog.jsonb_build_object(
     'root_table', (SELECT a.root_table FROM archive.archival AS a WHERE a.id OPERATOR(pg_catalog.=) h.ids[1]),
-    'without_tables', (SELECT pg_catalog.min(a.root_table) FROM archive.archival AS a WHERE a.id OPERATOR(pg_catalog.=) ANY (h.ids) AND NOT EXISTS (SELECT FROM pg_catalog.unnest(a.tables) AS t(id) JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) t.id)),
+    'rootless', (SELECT pg_catalog.min(a.root_table) FROM archive.archival AS a WHERE a.id OPERATOR(pg_catalog.=) ANY (h.ids)
+                 AND NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) a.tables[1]::pg_catalog.oid)),
     'tables', (
         SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.format('"%s"."%s"', pg_catalog.replace(n.nspname::pg_catalog.text, '"', '""'), pg_catalog.replace(c.relname::pg_catalog.text, '"', '""')) ORDER BY t.ord), '[]')
         FROM pg_catalog.unnest(h.tables) WITH ORDINALITY AS t(id, ord)

@@ -104,7 +104,7 @@ $$;
 -- The detached links of archivals, for a role that may restore them, without those of a table that was dropped. Only links with the
 -- tenant of their archival count.
 CREATE OR REPLACE FUNCTION archive.links_of(archivals bigint[]) RETURNS TABLE (
-    archival_id bigint, child regclass, child_key jsonb, edge text, link jsonb, deleted boolean
+    id bigint, archival_id bigint, child regclass, child_key jsonb, edge text, link jsonb, deleted boolean
 )
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -112,7 +112,7 @@ DECLARE
 BEGIN
     IF cardinality(ids) > 0 THEN
         PERFORM archive.require_rights(archive.tables_of(ids)::regclass[], true);
-        RETURN QUERY SELECT l.archival_id, l.child, l.child_key, l.edge, l.link, l.deleted
+        RETURN QUERY SELECT l.id, l.archival_id, l.child, l.child_key, l.edge, l.link, l.deleted
                      FROM archive.detached_link AS l JOIN archive.archival AS a ON a.id = l.archival_id AND l.tenant IS NOT DISTINCT FROM a.tenant
                      WHERE l.archival_id = ANY (ids) AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = l.child);
     END IF;

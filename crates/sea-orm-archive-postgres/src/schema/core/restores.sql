@@ -96,6 +96,10 @@ BEGIN
         allowed := archive.follow_links(ARRAY[archival]);
     END IF;
     IF restored.existing < cardinality(restored.tables) THEN
+        -- Without the table of its root the archival is not restored. The error leads to a plan, which reports that.
+        IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = restored.tables[1]::oid) THEN
+            PERFORM archive.stop('AR002', 'the table of the root was dropped');
+        END IF;
         restored.tables := ARRAY(SELECT t.id FROM unnest(restored.tables) WITH ORDINALITY AS t(id, ord)
                                  JOIN pg_class AS c ON c.oid = t.id ORDER BY t.ord);
     END IF;

@@ -1,4 +1,4 @@
-//! Attacks on sets of archivals: other transactions, roles, the audit log.
+//! Sets of archivals beside other transactions, for other roles, and in the audit log.
 
 use std::time::Duration;
 
@@ -14,12 +14,17 @@ use super::entities::{ALL, ARCHIVE, comment, event, photo, post, posts};
 
 /// `None` means that no row was left when it was returned.
 #[tokio::test]
-async fn attack_no_worker_ends_while_rows_are_left() {
+async fn no_worker_ends_while_rows_are_left() {
     let mut all = Vec::new();
     for (workers, size) in [(2, 1), (2, 10), (4, 10), (4, 50), (12, 1)] {
         all.push((workers, size, left_at_the_end(workers, size).await));
     }
-    assert!(all.iter().all(|(_, _, early)| early.iter().all(|(_, left)| left.iter().all(|rows| *rows == 0))), "{all:?}");
+    assert!(
+        all.iter().all(|(_, _, early)| early
+            .iter()
+            .all(|(_, left)| left.iter().all(|rows| *rows == 0))),
+        "{all:?}"
+    );
 }
 
 async fn left_at_the_end(workers: usize, size: u64) -> Vec<(bool, Vec<i64>)> {
@@ -56,7 +61,7 @@ async fn left_at_the_end(workers: usize, size: u64) -> Vec<(bool, Vec<i64>)> {
 
 /// Restores of one set in transactions of every isolation level, beside another that commits.
 #[tokio::test]
-async fn attack_isolation_levels() {
+async fn isolation_levels() {
     for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
         let (_database, db) = posts().await;
         let before = dumps(&db, &ALL).await;
@@ -64,13 +69,20 @@ async fn attack_isolation_levels() {
         for resolve in [false, true] {
             let txn = db.begin_with_config(Some(level), None).await.unwrap();
             number(&txn, "select count(*) from archive.archival").await;
-            post::Entity::restore_by_id(if resolve { 5 } else { 6 }).exec(&db).await.unwrap();
+            post::Entity::restore_by_id(if resolve { 5 } else { 6 })
+                .exec(&db)
+                .await
+                .unwrap();
             let outcome = match resolve {
                 true => archival::Entity::restore_many().exec(&txn).await,
                 false => post::Entity::restore_many().exec(&txn).await,
             };
             let error = outcome.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Retry, "{level:?} {resolve}: {error}");
+            assert_eq!(
+                error.kind(),
+                ErrorKind::Retry,
+                "{level:?} {resolve}: {error}"
+            );
             txn.rollback().await.unwrap();
         }
         let txn = db.begin_with_config(Some(level), None).await.unwrap();
@@ -83,7 +95,7 @@ async fn attack_isolation_levels() {
 
 /// A call in a transaction of the caller that an error has aborted, and a second call in it.
 #[tokio::test]
-async fn attack_aborted_transaction() {
+async fn aborted_transaction() {
     for n in 0..4 {
         let (_database, db) = posts().await;
         post::Entity::archive_many().exec(&db).await.unwrap();
@@ -93,26 +105,47 @@ async fn attack_aborted_transaction() {
         let first = match n {
             0 => post::Entity::restore_many().exec(&txn).await.map(|_| ()),
             1 => post::Entity::restore_by_id(1).exec(&txn).await.map(|_| ()),
-            2 => archival::Entity::restore_many().exec(&txn).await.map(|_| ()),
-            _ => post::Entity::restore_many().in_batches(3).next(&txn).await.map(|_| ()),
+            2 => archival::Entity::restore_many()
+                .exec(&txn)
+                .await
+                .map(|_| ()),
+            _ => post::Entity::restore_many()
+                .in_batches(3)
+                .next(&txn)
+                .await
+                .map(|_| ()),
         };
         let first = first.unwrap_err();
-        let second = post::Entity::restore_by_id(2).exec(&txn).await.map(|restored| restored.archival.id);
-        let plain = txn.execute_unprepared("insert into posts values (500, 'outside')").await.map(|_| ());
+        let second = post::Entity::restore_by_id(2)
+            .exec(&txn)
+            .await
+            .map(|restored| restored.archival.id);
+        let plain = txn
+            .execute_unprepared("insert into posts values (500, 'outside')")
+            .await
+            .map(|_| ());
         let _ = txn.rollback().await;
-        assert_eq!(dumps(&db, &ARCHIVE).await, before, "{n}: first {first}; second {second:?}; plain {plain:?}");
+        assert_eq!(
+            dumps(&db, &ARCHIVE).await,
+            before,
+            "{n}: first {first}; second {second:?}; plain {plain:?}"
+        );
         assert_eq!(number(&db, "select count(*) from posts").await, 0, "{n}");
     }
 }
 
 /// The future of a batch is dropped while it waits, and later.
 #[tokio::test]
-async fn attack_dropped_batches() {
+async fn dropped_batches() {
     let (database, db) = posts().await;
     let before = dumps(&db, &ALL).await;
     post::Entity::archive_many().exec(&db).await.unwrap();
     let holder = database.session("holder").await;
-    run(&holder.db(), "begin; select from archive.archival where id = 9 for update").await;
+    run(
+        &holder.db(),
+        "begin; select from archive.archival where id = 9 for update",
+    )
+    .await;
     let mut batches = post::Entity::restore_many().in_batches(4);
     let dropped = tokio::time::timeout(Duration::from_millis(300), batches.next(&db)).await;
     assert!(dropped.is_err());
@@ -124,12 +157,19 @@ async fn attack_dropped_batches() {
     let mut rest = post::Entity::restore_many().in_batches(4);
     while rest.next(&db).await.unwrap().is_some() {}
     assert_eq!(dumps(&db, &ALL).await, before);
-    assert_eq!(number(&db, "select count(*) from archive.archival where restored_at is null").await, 0);
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from archive.archival where restored_at is null"
+        )
+        .await,
+        0
+    );
 }
 
 /// Direct calls of the functions with odd arrays.
 #[tokio::test]
-async fn attack_functions_with_odd_arrays() {
+async fn functions_with_odd_arrays() {
     let (database, db) = posts().await;
     let manager = SchemaManager::new(&db);
     let (web, none) = (database.role("web").await, database.role("none").await);
@@ -139,7 +179,11 @@ async fn attack_functions_with_odd_arrays() {
     run(&db, &format!("grant select, insert, update, delete on posts, comments, deleted_posts, deleted_comments to {web}")).await;
     post::Entity::archive_many().exec(&db).await.unwrap();
     event::Entity::archive_many().exec(&db).await.unwrap();
-    let theirs = number(&db, "select min(id) from archive.archival where root_table = 'public.events'").await;
+    let theirs = number(
+        &db,
+        "select min(id) from archive.archival where root_table = 'public.events'",
+    )
+    .await;
     let before = dumps(&db, &ARCHIVE).await;
     let ids = [
         "null::bigint[]".to_owned(),
@@ -160,10 +204,18 @@ async fn attack_functions_with_odd_arrays() {
                 format!("select archive.finish_restores({ids}, 'x')"),
                 format!("select archive.links_of({ids})"),
                 format!("select archive.tables_of({ids})"),
-                format!("select archive.forget_links({ids}, 'photos', array['{{}}', null]::jsonb[], array['event_id'], array[false])"),
-                format!("select archive.forget_links({ids}, 'photos', (select array_agg(child_key) from archive.detached_link), (select array_agg(edge) from archive.detached_link), (select array_agg(deleted) from archive.detached_link))"),
-                format!("select archive.move_links({ids}, 'photos', array[1, 2, 3], array['[\"1\"]']::jsonb[], array['event_id'])"),
-                format!("select archive.move_links(array[1, 2, 3], 'photos', {ids}, array['[\"1\"]']::jsonb[], array['event_id'])"),
+                format!(
+                    "select archive.forget_links({ids}, 'photos', array['{{}}', null]::jsonb[], array['event_id'], array[false])"
+                ),
+                format!(
+                    "select archive.forget_links({ids}, 'photos', (select array_agg(child_key) from archive.detached_link), (select array_agg(edge) from archive.detached_link), (select array_agg(deleted) from archive.detached_link))"
+                ),
+                format!(
+                    "select archive.move_links({ids}, 'photos', array[1, 2, 3], array['[\"1\"]']::jsonb[], array['event_id'])"
+                ),
+                format!(
+                    "select archive.move_links(array[1, 2, 3], 'photos', {ids}, array['[\"1\"]']::jsonb[], array['event_id'])"
+                ),
                 format!("select archive.defer_to({ids}, array[{theirs}]::bigint[], 'events')"),
                 format!("select archive.defer_to(array[{theirs}]::bigint[], {ids}, 'events')"),
                 format!("select archive.defer_to({ids}, {ids}, 'posts')"),
@@ -187,13 +239,16 @@ async fn attack_functions_with_odd_arrays() {
             }
         }
     }
-    let odd: Vec<_> = log.iter().filter(|l| !l.contains("may not") && !l.contains("permission denied")).collect();
+    let odd: Vec<_> = log
+        .iter()
+        .filter(|l| !l.contains("may not") && !l.contains("permission denied"))
+        .collect();
     assert!(odd.is_empty(), "{odd:#?}");
 }
 
 /// Policies of the application that hide archived rows.
 #[tokio::test]
-async fn attack_hidden_archived_rows() {
+async fn hidden_archived_rows() {
     let (database, db) = posts().await;
     let before = dumps(&db, &ALL).await;
     let web = database.role("web").await;
@@ -211,16 +266,23 @@ async fn attack_hidden_archived_rows() {
         assert!(error.to_string().contains("row-level security"), "{error}");
         assert_eq!(dumps(&db, &ARCHIVE).await, archived);
     }
-    let error = archival::Entity::restore_many().exec(&as_web).await.unwrap_err();
+    let error = archival::Entity::restore_many()
+        .exec(&as_web)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("row-level security"), "{error}");
-    post::Entity::restore_many().filter(post::deleted::Column::Id.ne(2)).exec(&as_web).await.unwrap();
+    post::Entity::restore_many()
+        .filter(post::deleted::Column::Id.ne(2))
+        .exec(&as_web)
+        .await
+        .unwrap();
     post::Entity::restore_many().exec(&db).await.unwrap();
     assert_eq!(dumps(&db, &ALL).await, before);
 }
 
 /// The audit log agrees with the tables after sets with links, deferral, skips, batches and savepoints.
 #[tokio::test]
-async fn attack_audited_sets() {
+async fn audited_sets() {
     let (_database, db) = sea_orm_archive_tests::tables::tables(
         "create table posts (id bigint primary key, slug text not null constraint posts_slug unique);
          create table comments (id bigint primary key, post_id bigint not null constraint comments_post references posts on delete cascade);
@@ -244,13 +306,21 @@ async fn attack_audited_sets() {
     event::Entity::archive_many().exec(&db).await.unwrap();
     assert_log_agrees(&db, &ALL).await;
     run(&db, "insert into posts values (101, 'post 3')").await;
-    let restored = archival::Entity::restore_many().skip_conflicts().exec(&db).await.unwrap();
+    let restored = archival::Entity::restore_many()
+        .skip_conflicts()
+        .exec(&db)
+        .await
+        .unwrap();
     assert_eq!(restored.skipped.len(), 1, "{restored:?}");
     assert_log_agrees(&db, &ALL).await;
     run(&db, "delete from posts where id = 101").await;
     post::Entity::restore_many().exec(&db).await.unwrap();
     let txn = db.begin().await.unwrap();
-    post::Entity::archive_many().in_batches(4).next(&txn).await.unwrap();
+    post::Entity::archive_many()
+        .in_batches(4)
+        .next(&txn)
+        .await
+        .unwrap();
     let mut batches = post::Entity::restore_many().in_batches(2);
     while batches.next(&txn).await.unwrap().is_some() {}
     txn.commit().await.unwrap();
@@ -260,7 +330,7 @@ async fn attack_audited_sets() {
 
 /// A purge, an archive and restores beside restores of many, at random.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn attack_everything_beside_each_other() {
+async fn everything_beside_each_other() {
     for level in ["read committed", "repeatable read", "serializable"] {
         everything_at(level).await;
     }
@@ -268,7 +338,14 @@ async fn attack_everything_beside_each_other() {
 
 async fn everything_at(level: &str) {
     let (database, db) = posts().await;
-    run(&db, &format!("alter database \"{}\" set default_transaction_isolation to '{level}'", database.name())).await;
+    run(
+        &db,
+        &format!(
+            "alter database \"{}\" set default_transaction_isolation to '{level}'",
+            database.name()
+        ),
+    )
+    .await;
     let everything = "select (select count(*) from posts) + (select count(*) from deleted_posts) || ' ' || ((select count(*) from comments) + (select count(*) from deleted_comments))
         || ' ' || ((select count(*) from photos) + (select count(*) from deleted_photos)) || ' ' || ((select count(*) from events) + (select count(*) from deleted_events))";
     let before = texts(&db, everything).await;
@@ -280,14 +357,32 @@ async fn everything_at(level: &str) {
             let mut unexpected = Vec::new();
             for round in 0..15u64 {
                 let outcome = match (n + round) % 8 {
-                    0 => post::Entity::archive_many().filter(post::Column::Id.gt(round % 9)).exec(&db).await.map(|_| ()),
-                    1 => archival::Entity::restore_many().skip_conflicts().exec(&db).await.map(|_| ()),
+                    0 => post::Entity::archive_many()
+                        .filter(post::Column::Id.gt(round % 9))
+                        .exec(&db)
+                        .await
+                        .map(|_| ()),
+                    1 => archival::Entity::restore_many()
+                        .skip_conflicts()
+                        .exec(&db)
+                        .await
+                        .map(|_| ()),
                     2 => event::Entity::archive_many().exec(&db).await.map(|_| ()),
                     3 => event::Entity::restore_many().exec(&db).await.map(|_| ()),
-                    4 => comment::Entity::archive_many().filter(comment::Column::Id.gt(20 + round)).in_batches(3).next(&db).await.map(|_| ()),
-                    5 => photo::Entity::archive_many().filter(photo::Column::Id.gt(round % 7)).exec(&db).await.map(|_| ()),
+                    4 => comment::Entity::archive_many()
+                        .filter(comment::Column::Id.gt(20 + round))
+                        .in_batches(3)
+                        .next(&db)
+                        .await
+                        .map(|_| ()),
+                    5 => photo::Entity::archive_many()
+                        .filter(photo::Column::Id.gt(round % 7))
+                        .exec(&db)
+                        .await
+                        .map(|_| ()),
                     6 => {
-                        let mut batches = post::Entity::restore_many().skip_conflicts().in_batches(3);
+                        let mut batches =
+                            post::Entity::restore_many().skip_conflicts().in_batches(3);
                         loop {
                             match batches.next(&db).await {
                                 Ok(Some(_)) => {}
@@ -296,7 +391,11 @@ async fn everything_at(level: &str) {
                             }
                         }
                     }
-                    _ => comment::Entity::restore_many().skip_conflicts().exec(&db).await.map(|_| ()),
+                    _ => comment::Entity::restore_many()
+                        .skip_conflicts()
+                        .exec(&db)
+                        .await
+                        .map(|_| ()),
                 };
                 if let Err(error) = outcome {
                     if !matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) {
@@ -318,18 +417,34 @@ async fn everything_at(level: &str) {
     assert_eq!(now[3].len(), rows[3].len());
     let lost = number(&db, "select count(*) from photos where event_id is null").await;
     println!("photos without their event: {lost}");
-    assert_eq!(number(&db, "select count(*) from archive.archival where restored_at is null").await, 0);
-    let retries = unexpected.iter().filter(|error| error.contains(" Retry: ")).count();
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from archive.archival where restored_at is null"
+        )
+        .await,
+        0
+    );
+    let retries = unexpected
+        .iter()
+        .filter(|error| error.contains(" Retry: "))
+        .count();
     println!("{level}: {retries} retries of {}", unexpected.len());
     assert!(unexpected.len() == retries, "{level} {unexpected:#?}");
 }
 
 /// Archivals that are newer than the first batch.
 #[tokio::test]
-async fn attack_archivals_that_arrive_between_batches() {
+async fn archivals_that_arrive_between_batches() {
     let (_database, db) = posts().await;
-    post::Entity::archive_many().filter(post::Column::Id.gt(5)).exec(&db).await.unwrap();
-    let mut batches = post::Entity::restore_many().filter(post::deleted::Column::Id.gt(0)).in_batches(2);
+    post::Entity::archive_many()
+        .filter(post::Column::Id.gt(5))
+        .exec(&db)
+        .await
+        .unwrap();
+    let mut batches = post::Entity::restore_many()
+        .filter(post::deleted::Column::Id.gt(0))
+        .in_batches(2);
     batches.next(&db).await.unwrap();
     post::Entity::archive_by_id(1).exec(&db).await.unwrap();
     while batches.next(&db).await.unwrap().is_some() {}
@@ -338,7 +453,7 @@ async fn attack_archivals_that_arrive_between_batches() {
 
 /// A purge of one archival of the set, held open while the restore waits.
 #[tokio::test]
-async fn attack_purge_beside_a_set() {
+async fn purge_beside_a_set() {
     let (database, db) = posts().await;
     post::Entity::archive_many().exec(&db).await.unwrap();
     for resolve in [false, true] {
@@ -359,14 +474,17 @@ async fn attack_purge_beside_a_set() {
         txn.commit().await.unwrap();
         let restored = restore.finish().await.unwrap();
         assert_eq!(restored.archivals.len() as i64, left);
-        assert_eq!(number(&db, "select count(*) from deleted_comments").await, 0);
+        assert_eq!(
+            number(&db, "select count(*) from deleted_comments").await,
+            0
+        );
         post::Entity::archive_many().exec(&db).await.unwrap();
     }
 }
 
 /// A transaction for each batch, as a job with a context has it. One of them is rolled back.
 #[tokio::test]
-async fn attack_transaction_of_a_batch_is_rolled_back() {
+async fn transaction_of_a_batch_is_rolled_back() {
     let (_database, db) = posts().await;
     let before = dumps(&db, &ALL).await;
     post::Entity::archive_many().exec(&db).await.unwrap();
@@ -388,7 +506,7 @@ async fn attack_transaction_of_a_batch_is_rolled_back() {
 
 /// The same for an archive.
 #[tokio::test]
-async fn attack_transaction_of_an_archive_batch_is_rolled_back() {
+async fn transaction_of_an_archive_batch_is_rolled_back() {
     let (_database, db) = posts().await;
     let mut batches = post::Entity::archive_many().in_batches(4);
     let txn = db.begin().await.unwrap();

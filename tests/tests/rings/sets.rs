@@ -1,4 +1,4 @@
-//! Attacks on rings in sets and batches.
+//! Rings in sets and batches.
 
 use sea_orm::ColumnTrait;
 use sea_orm_archive::prelude::*;
@@ -12,28 +12,9 @@ const TABLE: &str = "create table mates (id bigint primary key,
     insert into mates values (1, null), (2, 1), (3, null), (4, 3), (5, 4), (6, 1);
     update mates set mate_id = 2 where id = 1; update mates set mate_id = 5 where id = 3";
 
-/// A ring that is larger than a batch.
-#[tokio::test]
-async fn attack_ring_in_batches() {
-    for size in [1, 2, 4] {
-        let (_database, db) = tables(TABLE, &["mates"]).await;
-        let rows = dump(&db, "mates").await;
-        mate::Entity::archive_many().exec(&db).await.unwrap();
-        let mut batches = mate::Entity::restore_many().in_batches(size);
-        loop {
-            match batches.next(&db).await {
-                Ok(Some(_)) => {}
-                Ok(None) => break,
-                Err(error) => panic!("batches of {size}: {error}"),
-            }
-        }
-        assert_eq!(dump(&db, "mates").await, rows, "{size}");
-    }
-}
-
 /// Half of a ring in the set.
 #[tokio::test]
-async fn attack_half_of_a_ring_in_a_set() {
+async fn half_of_a_ring_in_a_set() {
     let (_database, db) = tables(TABLE, &["mates"]).await;
     let rows = dump(&db, "mates").await;
     mate::Entity::archive_many().exec(&db).await.unwrap();
@@ -45,28 +26,9 @@ async fn attack_half_of_a_ring_in_a_set() {
     run(&db, "select 1").await;
 }
 
-/// No ring: each row refers to the one before it.
-#[tokio::test]
-async fn attack_chain_in_batches() {
-    let (_database, db) = tables("create table mates (id bigint primary key,
-        mate_id bigint constraint mates_mate references mates on delete set null);
-        insert into mates select n, nullif(n - 1, 0) from generate_series(1, 6) n", &["mates"]).await;
-    let rows = dump(&db, "mates").await;
-    mate::Entity::archive_many().exec(&db).await.unwrap();
-    let mut batches = mate::Entity::restore_many().in_batches(2);
-    loop {
-        match batches.next(&db).await {
-            Ok(Some(_)) => {}
-            Ok(None) => break,
-            Err(error) => panic!("{error}"),
-        }
-    }
-    assert_eq!(dump(&db, "mates").await, rows);
-}
-
 /// Rows with two foreign keys to their own table: every set of archivals, in every order of archive.
 #[tokio::test]
-async fn attack_two_links_of_a_row_in_sets() {
+async fn two_links_of_a_row_in_sets() {
     for order in [[1, 2, 3, 4], [4, 3, 2, 1], [3, 1, 4, 2], [2, 4, 1, 3]] {
         for set in 0..3 {
             let (_database, db) = tables("create table mates (id bigint primary key,
@@ -82,11 +44,15 @@ async fn attack_two_links_of_a_row_in_sets() {
             match set {
                 0 => {}
                 1 => {
-                    let some = friend::Entity::restore_many().filter(friend::deleted::Column::Id.is_in([1, 3])).skip_conflicts();
+                    let some = friend::Entity::restore_many()
+                        .filter(friend::deleted::Column::Id.is_in([1, 3]))
+                        .skip_conflicts();
                     some.exec(&db).await.unwrap();
                 }
                 _ => {
-                    let mut batches = friend::Entity::restore_many().skip_conflicts().in_batches(1);
+                    let mut batches = friend::Entity::restore_many()
+                        .skip_conflicts()
+                        .in_batches(1);
                     while batches.next(&db).await.unwrap().is_some() {}
                 }
             }
