@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait, entity::prelude::*};
 use sea_orm_archive::prelude::*;
+use sea_orm_archive::{Context, archival};
 
 use crate::Output;
 use crate::blog::{comment, post};
@@ -22,6 +23,33 @@ async fn nightly(db: &DatabaseConnection, output: &mut Output) -> Result<(), Err
     Ok(())
 }
 
+async fn with_a_context(db: &DatabaseConnection) -> Result<(), Error> {
+    let context = Context::new().actor(0).tenant(3);
+    let mut batches = post::Entity::archive_many().in_batches(1_000);
+    loop {
+        let txn = context.clone().begin(db).await?;
+        let batch = batches.next(&txn).await?;
+        txn.commit().await?;
+        if batch.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn purge_old(db: &DatabaseConnection, before: DateTimeUtc) -> Result<(), Error> {
+    let old = archival::Entity::find()
+        .filter(archival::Column::ArchivedAt.lt(before))
+        .filter(archival::Column::RestoredAt.is_null())
+        .filter(archival::Column::PurgedAt.is_null())
+        .all(db)
+        .await?;
+    for archival in old {
+        archival.purge(db).await?;
+    }
+    Ok(())
+}
+
 async fn large_tree(db: &DatabaseConnection) -> Result<(), Error> {
     let txn = db.begin().await?;
     txn.execute_unprepared("SET LOCAL statement_timeout = 0")
@@ -34,7 +62,9 @@ async fn large_tree(db: &DatabaseConnection) -> Result<(), Error> {
 async fn with_retries(db: &DatabaseConnection) -> Result<(), Error> {
     let mut pause = Duration::from_millis(20);
     loop {
-        match comment::Entity::archive_many().exec(db).await {
+        let spam =
+            comment::Entity::archive_many().filter(comment::Column::Content.contains("spam"));
+        match spam.exec(db).await {
             Err(error) if error.is_retryable() && pause < Duration::from_secs(5) => {
                 tokio::time::sleep(pause).await;
                 pause *= 2;
@@ -50,5 +80,8 @@ pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result
     post::Entity::restore_by_id(1).exec(db).await?;
     nightly(db, output).await?;
     with_retries(db).await?;
+    post::Entity::restore_many().exec(db).await?;
+    with_a_context(db).await?;
+    purge_old(db, sea_orm::prelude::ChronoUtc::now()).await?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::request::Request;
 use crate::archival::Model as Archival;
 use crate::entity::Archivable;
 use crate::error::Error;
-use crate::exec::{ATTEMPTS, Executor, Sql, ask, value_text};
+use crate::exec::{ATTEMPTS_OF_A_BATCH, Executor, Sql, ask, back_off, preceded, value_text};
 use crate::report::{ArchivePreview, Rehearsal};
 
 /// Archives every row that a filter finds, each with everything below it and as an archival of its own. Created by
@@ -196,15 +196,16 @@ impl<E: Archivable> ArchiveBatches<E> {
         C: Executor,
     {
         // Race: others archive all rows of a batch while it waits for their locks. A new snapshot shows the rows after them.
-        for _ in 0..ATTEMPTS {
+        for attempt in 1..=ATTEMPTS_OF_A_BATCH {
             let archived = self.many.clone().exec(db).await?;
             if !archived.is_empty() {
                 return Ok(Some(archived));
             }
             if self.many.is_empty(db).await? {
-                break;
+                return Ok(None);
             }
+            back_off(attempt).await;
         }
-        Ok(None)
+        Err(preceded())
     }
 }

@@ -3,16 +3,15 @@
 use std::marker::PhantomData;
 
 use sea_orm::sea_query::{Expr, IntoCondition, PostgresQueryBuilder, Query, SelectStatement};
-use sea_orm::{DbErr, EntityName, Value};
+use sea_orm::{EntityName, Value};
 use sea_orm_archive_postgres::ident::{key_object, quote};
-use sea_orm_archive_postgres::sqlstate;
 use tracing::Instrument;
 
 use super::selection::{Page, Selection};
 use crate::archival;
 use crate::entity::Archivable;
-use crate::error::{Error, RetryError};
-use crate::exec::{Executor, back_off, check_backend, value_text};
+use crate::error::Error;
+use crate::exec::{ATTEMPTS_OF_A_BATCH, Executor, back_off, check_backend, preceded, value_text};
 use crate::planned::{Planned, planned, replanned};
 use crate::report::{RestoreManyPreview, RestoredMany};
 use crate::row::is_root_row;
@@ -151,9 +150,6 @@ impl<E: Archivable> RestoreMany<E> {
     }
 }
 
-/// How often a batch is looked for while other workers take each one first. The last attempts are 0.1 s apart.
-const ATTEMPTS_OF_A_BATCH: u32 = 100;
-
 /// Restores in batches. Created by [`RestoreMany::in_batches`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is restored before `.next(&db)`"]
@@ -197,12 +193,7 @@ impl<E: Archivable> RestoreBatches<E> {
             }
             back_off(attempt).await;
         }
-        Err(Error::Retry(RetryError::Contention {
-            code: sqlstate::SERIALIZATION_FAILURE.to_owned(),
-            source: DbErr::Custom(
-                "other workers took the archivals of each batch first".to_owned(),
-            ),
-        }))
+        Err(preceded())
     }
 }
 

@@ -61,7 +61,7 @@ $$;
 -- restored.
 --
 -- Where row-level security may hide rows of one of the archive tables, the role might not move all of them. Then
--- archive.finish_restore() marks the archival, and this result has no record.
+-- archive.finish_restores() marks the archival, and this result has no record.
 --
 -- Race: of two restores of one archival the second waits here and then finds it restored. A restore that defers rows to
 -- this archival waits for the same lock.
