@@ -150,22 +150,6 @@ async fn two_rows_of_one_archival_with_one_unique_value() {
     assert_eq!(restored.skipped[0].archival, Some(last));
 }
 
-/// Many archivals with an index of NULLS NOT DISTINCT.
-#[tokio::test]
-async fn time_of_many_archivals_with_nulls_not_distinct() {
-    let (_database, db) = shop().await;
-    let mut times = Vec::new();
-    for n in [2000, 4000] {
-        run(&db, &format!("insert into items select n, 'code ' || n, false, 'name ' || n from generate_series(1, {n}) n")).await;
-        item::Entity::archive_many().exec(&db).await.unwrap();
-        let begin = std::time::Instant::now();
-        archival::Entity::restore_many().exec(&db).await.unwrap();
-        times.push(begin.elapsed().as_millis());
-        run(&db, "delete from items").await;
-    }
-    assert!(times[1] < 3 * times[0], "{times:?}");
-}
-
 /// A row that waits and gets its link back in the same call.
 #[tokio::test]
 async fn link_of_a_row_that_waits() {
