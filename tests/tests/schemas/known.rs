@@ -152,3 +152,28 @@ async fn row_below_two_roots_is_archived_with_triggers() {
     let steps = [insert(0), insert(0), below_both, archive];
     run(&schema, &steps, Boundaries::EachCall).await.unwrap();
 }
+
+/// An archived row (t2) and a new one with its key both lose their link to the archived parent (t4), whose trigger is not the cause.
+#[tokio::test]
+async fn parent_of_two_rows_with_one_key_is_archived_with_triggers() {
+    let schema = Schema {
+        edges: vec![edge(4, 2, Policy::Detach)],
+        unique: [false; 5],
+        triggers: [None, None, None, None, Some(Trigger::Idle)],
+    };
+    let again = Step::Insert {
+        table: 2,
+        parents: [1, 0, 0, 0],
+        name: 0,
+        load: String::new(),
+        reuse: true,
+    };
+    let steps = [
+        insert(4),
+        insert(2),
+        Step::ArchiveOne { table: 2, row: 0 },
+        again,
+        Step::ArchiveOne { table: 4, row: 0 },
+    ];
+    run(&schema, &steps, Boundaries::EachCall).await.unwrap();
+}
