@@ -61,31 +61,23 @@ struct Batches {
 
 async fn archive(db: &DatabaseConnection, batch: u64) -> Fallible<Batches> {
     let mut batches = post::Entity::archive_many().by(1_i64).in_batches(batch);
-    // The memory of the first batch counts as that of every batch.
-    let start = Instant::now();
-    batches.next(db).await?;
-    let mut times = vec![start.elapsed()];
-    let before = memory::reset();
-    loop {
-        let start = Instant::now();
-        if batches.next(db).await?.is_none() {
-            break;
-        }
-        times.push(start.elapsed());
-    }
-    let memory = before.and_then(memory::growth);
-    Ok(Batches { times, memory })
+    measure(async || Ok(batches.next(db).await?.is_some())).await
 }
 
 async fn restore(db: &DatabaseConnection, batch: u64) -> Fallible<Batches> {
     let mut batches = post::Entity::restore_many().by(1_i64).in_batches(batch);
+    measure(async || Ok(batches.next(db).await?.is_some())).await
+}
+
+/// The times of all batches. The memory of the first one counts as that of every batch.
+async fn measure(mut next: impl AsyncFnMut() -> Fallible<bool>) -> Fallible<Batches> {
     let start = Instant::now();
-    batches.next(db).await?;
+    next().await?;
     let mut times = vec![start.elapsed()];
     let before = memory::reset();
     loop {
         let start = Instant::now();
-        if batches.next(db).await?.is_none() {
+        if !next().await? {
             break;
         }
         times.push(start.elapsed());

@@ -451,3 +451,63 @@ async fn row_is_deferred_to_a_set_that_waits() {
         assert_eq!(dumps(&db, &THESE).await, before);
     }
 }
+
+const SHOWS: &str = "alter table organizers add column shows_count bigint not null default 0;
+    update organizers as o set shows_count = (select count(*) from shows s where s.organizer_id = o.id);
+    create function count_shows() returns trigger language plpgsql as $$ begin
+        update organizers set shows_count = shows_count + case tg_op when 'INSERT' then 1 else -1 end
+        where id = case tg_op when 'INSERT' then new.organizer_id else old.organizer_id end;
+        return null;
+    end $$;
+    create trigger count_shows after insert or delete on shows for each row execute function count_shows()";
+
+/// The organizer was archived without the show, so it would get that counter while the show comes back.
+#[tokio::test]
+async fn counted_row_does_not_wait_for_its_other_parent() {
+    let (_database, db) = shop().await;
+    run(&db, SHOWS).await;
+    let manager = sea_orm_migration::SchemaManager::new(&db);
+    sea_orm_archive_migration::ArchiveSchema::sync_archived_table(&manager, "organizers")
+        .await
+        .unwrap();
+    let before = dumps(&db, &THESE).await;
+    let first = venue::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    let second = organizer::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    let archived = dumps(
+        &db,
+        &["deleted_shows", "deleted_venues", "archive.archival"],
+    )
+    .await;
+    let error = first.restore(&db).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Drift(sea_orm_archive::error::DriftError::Trigger { message })
+            if message.contains("count_shows") && message.contains(&format!("restore archival {} first", second.id))),
+        "{error}"
+    );
+    assert_eq!(
+        dumps(
+            &db,
+            &["deleted_shows", "deleted_venues", "archive.archival"]
+        )
+        .await,
+        archived
+    );
+    second.restore(&db).await.unwrap();
+    first.restore(&db).await.unwrap();
+    assert_eq!(dumps(&db, &THESE).await, before);
+}
+
+/// What one call archived has counters of one time.
+#[tokio::test]
+async fn set_of_one_call_is_restored_with_its_counters() {
+    let (_database, db) = shop().await;
+    run(&db, SHOWS).await;
+    let manager = sea_orm_migration::SchemaManager::new(&db);
+    sea_orm_archive_migration::ArchiveSchema::sync_archived_table(&manager, "organizers")
+        .await
+        .unwrap();
+    let before = dumps(&db, &THESE).await;
+    organizer::Entity::archive_many().exec(&db).await.unwrap();
+    archival::Entity::restore_many().exec(&db).await.unwrap();
+    assert_eq!(dumps(&db, &THESE).await, before);
+}

@@ -90,6 +90,11 @@ fn answer<T>(outcome: Result<T, Error>) -> Answer<T> {
             let blockers = blockers.into_iter();
             Refusal::Blocked(blockers.map(|b| (b.constraint, b.rows)).collect())
         }
+        Error::Drift(DriftError::Trigger { message })
+            if message.contains("could count them wrongly") =>
+        {
+            Refusal::Counted
+        }
         Error::Drift(DriftError::UndeclaredEdges { edges, .. }) => {
             Refusal::Undeclared(edges.into_iter().map(|edge| edge.constraint).collect())
         }

@@ -67,6 +67,8 @@ pub enum Refusal {
     /// The archival of the parent, if the model can determine it.
     ParentArchived(Option<i64>),
     AlreadyRestored,
+    /// A row that a trigger could count wrongly would wait for another parent.
+    Counted,
     Conflicts(BTreeSet<String>),
 }
 

@@ -8,6 +8,7 @@ use sea_orm_archive::{Archival, ArchivePreview, RestorePreview, Restored};
 use crate::schemas::calls;
 use crate::schemas::database::owners;
 use crate::schemas::model::{Model, Move, Place, Refusal, Return};
+use crate::schemas::schema::Trigger;
 
 pub async fn archive_one(
     db: &impl Executor,
@@ -210,6 +211,16 @@ pub async fn restore(
             answers
         }
     };
+    let triggers = &model.schema.triggers;
+    let is_counted = |place: &Place| triggers[place.0].is_some_and(Trigger::acts);
+    if back.waiting.iter().any(is_counted) {
+        return match (preview, restored) {
+            (Err(Refusal::Counted), Err(Refusal::Counted)) => Ok(false),
+            answers => Err(format!(
+                "archival {archival}: expected a refusal of {back:?}, got {answers:?}"
+            )),
+        };
+    }
     let preview = preview.map_err(|error| format!("the preview failed: {error:?}"))?;
     check_restore_preview(&back, &preview)?;
     match (Model::refusal(&back), restored) {

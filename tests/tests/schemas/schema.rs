@@ -39,6 +39,11 @@ pub enum Trigger {
 }
 
 impl Trigger {
+    /// Whether it fires on the insert of a row that a restore moves.
+    pub fn acts(self) -> bool {
+        !matches!(self, Self::Suspended)
+    }
+
     fn sql(self, table: usize) -> String {
         let (when, function) = match self {
             Self::Idle => ("after insert or update or delete on", "idle"),

@@ -16,11 +16,6 @@ pub fn steps(plan: &RestorePlan, which: Roots) -> Vec<Step> {
     verify::steps(plan, which)
 }
 
-/// The statements that restore archivals for a proof that is rolled back. All deferred constraints and triggers are checked in it.
-pub fn proof(plan: &RestorePlan, which: Roots) -> Vec<Step> {
-    verify::proof(plan, which)
-}
-
 /// The moving statement. `$1` is what `archive.begin_restore` or `archive.claim_archivals` returned, `$3` the id of the (first)
 /// archival, `$4` who restores it.
 ///

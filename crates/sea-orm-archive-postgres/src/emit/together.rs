@@ -27,18 +27,18 @@ pub fn needed(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTabl
     )
 }
 
-/// Whether a row of one of the archivals `$1` has its parent in another one of them.
+/// Whether a row of one of the archivals `$1` has a parent in them that was archived at another time.
 pub fn crossing(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable) -> String {
     let moved = &plan.tables[link.table];
-    let (tag, parent_tag) = (
-        quote(&moved.archive_table.archival_id),
-        quote(&archive_table.archival_id),
-    );
     format!(
-        "SELECT pg_catalog.to_jsonb(EXISTS (SELECT FROM {} AS t JOIN {} AS p ON {} WHERE t.{tag} OPERATOR(pg_catalog.=) ANY ($1) \
-         AND p.{parent_tag} OPERATOR(pg_catalog.=) ANY ($1) AND p.{parent_tag} OPERATOR(pg_catalog.<>) t.{tag})) AS result",
+        "SELECT pg_catalog.to_jsonb(EXISTS (SELECT FROM {} AS t JOIN {} AS p ON {} WHERE t.{} OPERATOR(pg_catalog.=) ANY ($1) \
+         AND p.{} OPERATOR(pg_catalog.=) ANY ($1) AND p.{} IS DISTINCT FROM t.{})) AS result",
         moved.archive_table.id.sql(),
         archive_table.id.sql(),
         joined(&link.key, "p", "t"),
+        quote(&moved.archive_table.archival_id),
+        quote(&archive_table.archival_id),
+        quote(&archive_table.deleted_at),
+        quote(&moved.archive_table.deleted_at),
     )
 }

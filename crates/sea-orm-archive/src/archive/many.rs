@@ -154,7 +154,7 @@ pub struct ArchiveBatches<E: Archivable> {
 }
 
 impl<E: Archivable> ArchiveBatches<E> {
-    /// Archives the next batch, and returns its archival records; `None` when the filter finds no row any more.
+    /// Archives the next batch, and returns its archival records; `None` when the filter finds no more rows.
     ///
     /// On a pool each batch is a transaction of its own: it holds its locks until then, and what it archived stays archived, whatever
     /// happens to the next one. After an error, or in another process, call it again: it goes on with the rows that are still active. In

@@ -52,7 +52,7 @@ pub(super) async fn check<T: ConnectionTrait>(db: &T, wanted: &Wanted) -> Result
         return Ok(alone);
     }
     if claim(db, &others).await?.len() < others.len() {
-        // Race: one of them was restored or purged before it was locked. It is no reason to wait any more.
+        // Race: one of them was restored or purged before it was locked, so that the first no longer waits for it.
         return check_rows(db, vec![first]).await;
     }
     let is_waiting = |waiting: &Waiting| !others.contains(&waiting.archival);
@@ -64,8 +64,8 @@ pub(super) async fn check<T: ConnectionTrait>(db: &T, wanted: &Wanted) -> Result
     Ok(all)
 }
 
-/// Refuses a set in which a row of one archival has its parent in another one, where triggers of the application act: a counter of the
-/// parent is archived as it was before the row came back, and would be set to that.
+/// Refuses a set in which a row and its parent were archived by different calls, where triggers of the application act: a counter of
+/// the parent was archived without the row, and would be set to that.
 async fn refuse_crossing<T: ConnectionTrait>(db: &T, found: &Found) -> Result<(), Error> {
     let acting = found.plan.acting();
     let Some((table, trigger)) = acting.first() else {
@@ -83,9 +83,9 @@ async fn refuse_crossing<T: ConnectionTrait>(db: &T, found: &Found) -> Result<()
             let child = &found.plan.tables[link.table].table.id;
             return Err(Error::Drift(DriftError::Trigger {
                 message: format!(
-                    "rows of {child} have their parent in another one of these archivals, and {} on {table} could count them wrongly: restore \
-                     the archivals one after the other, the newest first, or suspend the trigger with manager.suspend_trigger(..)",
-                    trigger.name
+                    "rows of {child} and their parents ({}) were archived by different calls, and the trigger {} on {table} could count them \
+                     wrongly, so nothing was restored: restore the archivals one after the other, the newest first",
+                    link.key.parent, trigger.name
                 ),
             }));
         }

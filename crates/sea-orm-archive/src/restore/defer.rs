@@ -79,6 +79,7 @@ pub(super) async fn defer<T: ConnectionTrait>(
             let others: Option<Vec<i64>> =
                 serde_json::from_value(others).map_err(unexpected_answer)?;
             let Some(others) = others else { continue };
+            refuse_uncounted(plan, link, &others)?;
             locked.extend(others.iter().copied());
             let rows = to_others(emit::rows(plan, link, archive_table), archivals, others);
             for row in db.query_all_raw(rows).await? {
@@ -104,6 +105,27 @@ pub(super) async fn defer<T: ConnectionTrait>(
         }
     }
     Ok(any)
+}
+
+/// Refuses to defer rows of a table whose triggers act: the rows would come back with a parent that is set to its archived values, which
+/// are from after the rows were archived, such as a counter without them. In the other order the trigger counts them.
+fn refuse_uncounted(plan: &RestorePlan, link: &ParentLink, others: &[i64]) -> Result<(), Error> {
+    let table = &plan.tables[link.table].table.id;
+    let acting = plan.acting().into_iter();
+    let mut triggers = acting.filter(|(of, _)| of.oid == table.oid);
+    let Some((_, trigger)) = triggers.next() else {
+        return Ok(());
+    };
+    let others: Vec<_> = others.iter().map(ToString::to_string).collect();
+    let others = others.join(", ");
+    Err(Error::Drift(DriftError::Trigger {
+        message: format!(
+            "rows of {table} have another parent ({}) in archival {others}, and the trigger {} on {table} could count them wrongly if they waited \
+             for it, so nothing was restored: restore archival {others} first, or all of them in one call of restore_many() if one call \
+             archived them",
+            link.key.parent, trigger.name
+        ),
+    }))
 }
 
 fn to_others(sql: String, archivals: &[i64], others: Vec<i64>) -> Statement {
