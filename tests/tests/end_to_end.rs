@@ -13,6 +13,7 @@ mod history;
 mod locking;
 mod migration;
 mod patterns;
+mod policies;
 mod purge;
 mod races;
 mod renames;

@@ -89,6 +89,11 @@ pub fn is_conflict(code: &str) -> bool {
     is_taken(code) || is_foreign_key(code) || matches!(code, CHECK_VIOLATION | NOT_NULL_VIOLATION)
 }
 
+/// A column cannot hold a value.
+pub fn is_bad_value(code: &str) -> bool {
+    is_invalid_text(code) || is_constraint(code) || code == DATATYPE_MISMATCH
+}
+
 /// A text is not a value of the type that it is cast to.
 pub fn is_invalid_text(code: &str) -> bool {
     matches!(

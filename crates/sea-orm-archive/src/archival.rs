@@ -53,6 +53,9 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     #[serde(default)]
     pub tenant: Option<String>,
+    /// The archival that its rows were taken or copied from, by a restore of a part, of some rows, or as new rows.
+    #[serde(default)]
+    pub part_of: Option<i64>,
 }
 
 /// The archival table has no relations of its own: archive tables refer to it with `archival_id`.
@@ -89,6 +92,7 @@ struct Record {
     purged_at: Option<String>,
     purged_by: Option<String>,
     tenant: Option<String>,
+    part_of: Option<i64>,
 }
 
 /// Reads the record that a committed call returned. The call cannot be undone, so no value of a caller makes
@@ -109,5 +113,6 @@ pub(crate) fn from_answer(answer: Json) -> Result<Model, Error> {
         purged_at: record.purged_at.as_deref().map(decode::time),
         purged_by: record.purged_by,
         tenant: record.tenant,
+        part_of: record.part_of,
     })
 }

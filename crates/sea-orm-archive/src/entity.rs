@@ -3,7 +3,7 @@
 //! `DeriveArchive` implements these traits. A declaration is always compared with the catalog of the database, and
 //! refused where the two differ.
 
-use sea_orm::{EntityTrait, Identity, RelationDef, Value, sea_query::TableRef};
+use sea_orm::{EntityName, EntityTrait, Identity, RelationDef, Value, sea_query::TableRef};
 
 /// An entity whose rows can be archived: moved, with everything below them, into its archive table.
 ///
@@ -84,7 +84,10 @@ pub struct DeclaredName {
 
 impl DeclaredName {
     pub(crate) fn of<E: EntityTrait>() -> Self {
-        let entity = E::default();
+        Self::named(&E::default())
+    }
+
+    pub(crate) fn named(entity: &impl EntityName) -> Self {
         Self {
             schema: entity.schema_name().map(str::to_owned),
             table: entity.table_name().to_owned(),

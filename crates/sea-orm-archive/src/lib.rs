@@ -86,7 +86,7 @@ pub use purge::PurgeArchival;
 pub use report::{
     ArchivalConflicts, ArchivePreview, ArchivedKeys, Blocker, ChangedTable, Conflict, Detachment,
     LostLink, LostLinkReason, Purged, Rehearsal, RestoreManyPreview, RestorePreview, Restored,
-    RestoredMany, RowDifference, Waiting,
+    RestoredMany, RowChange, RowDifference, Stayed, Waiting,
 };
 pub use restore::{RestoreArchival, RestoreArchivals, RestoreBatches, RestoreMany, RestoreOne};
 pub use sea_orm_archive_macros::{DeriveArchive, DeriveHistory, DeriveOptimisticLock};

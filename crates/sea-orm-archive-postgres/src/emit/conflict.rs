@@ -63,7 +63,7 @@ fn taken_by_another(moved: &Moved, index: &UniqueIndex) -> String {
 }
 
 /// The condition that the rows `a` and `d` cannot both be in the index.
-fn same_values(index: &UniqueIndex) -> String {
+pub(super) fn same_values(index: &UniqueIndex) -> String {
     let on: Vec<_> = index
         .parts
         .iter()
@@ -107,7 +107,7 @@ fn found(of: &str, conflict: &[(String, String)]) -> String {
 }
 
 /// The rows of the archivals.
-fn archived_side(moved: &Moved, index: &UniqueIndex) -> String {
+pub(super) fn archived_side(moved: &Moved, index: &UniqueIndex) -> String {
     let archival_id = quote(&moved.archive_table.archival_id);
     side(
         moved,
@@ -120,7 +120,12 @@ fn archived_side(moved: &Moved, index: &UniqueIndex) -> String {
 /// One side of the comparison: the same expressions over the same columns of the table or of its archive table.
 ///
 /// Of an archive table only the rows of the archivals `$1`, each with its archival in the column `archival_id`.
-fn side(moved: &Moved, index: &UniqueIndex, table: &str, archival_id: Option<&str>) -> String {
+pub(super) fn side(
+    moved: &Moved,
+    index: &UniqueIndex,
+    table: &str,
+    archival_id: Option<&str>,
+) -> String {
     let values: Vec<_> = index
         .parts
         .iter()

@@ -1,7 +1,9 @@
 //! The statements, as text. Every name is quoted and schema-qualified, every column listed.
 
 pub mod archive;
+pub mod change;
 pub mod conflict;
+pub mod copy;
 pub mod defer;
 mod detach;
 mod freshness;
@@ -11,6 +13,7 @@ pub mod purge;
 pub mod relink;
 pub mod restore;
 mod rewrite;
+pub mod split;
 pub mod together;
 mod tree;
 pub mod verify;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
-use sea_orm_archive_postgres::emit::{self, Roots};
+use sea_orm_archive_postgres::emit;
 use serde_json::Value as Json;
 
 use super::execute::{archivals, counted};
@@ -93,11 +93,7 @@ async fn rehearse_here<E: Archivable>(
     let restored = begin(db).await?;
     let tenants = by_tenant(&archived);
     for archivals in &tenants {
-        let wanted = Wanted {
-            archivals: archivals.clone(),
-            which: Roots::Many,
-            by: None,
-        };
+        let wanted = Wanted::many(archivals.clone(), None);
         if let Err(error) = resolve::restore(&restored, &wanted, None).await {
             rehearsal.refused = Some(error.to_string());
             break;

@@ -68,6 +68,15 @@ pub enum RefusedError {
         detail: String,
     },
 
+    /// A restore is asked to change what it cannot change.
+    #[error("{table}: {problem}, so nothing was restored")]
+    RestorePolicy {
+        /// The table.
+        table: String,
+        /// What cannot be changed, and what can be done instead.
+        problem: String,
+    },
+
     /// More rows than one call can archive: its answer contains an archival record of each.
     #[error(
         "{rows} rows of {table} are too many for one call, whose answer has a record with the key, reason and metadata of each: archive \

@@ -1,5 +1,6 @@
 //! What previews and restores return: the rows that move, and what is in the way.
 
+mod change;
 mod conflict;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use change::{RowChange, Stayed};
 pub use conflict::{ArchivalConflicts, Conflict};
 
 /// What an archive would do.
@@ -144,6 +146,15 @@ pub struct RestorePreview {
     /// other, so that none can be restored before another. `rows` includes theirs.
     #[serde(default)]
     pub together: Vec<i64>,
+    /// The rows that a policy of the restore would change, at most 100 for each change and table.
+    #[serde(default)]
+    pub changes: Vec<RowChange>,
+    /// With `skip_conflicting()` the rows that would stay archived.
+    #[serde(default)]
+    pub stayed: Vec<Stayed>,
+    /// With `with_parents()` the archivals that would be restored before this one, in this order.
+    #[serde(default)]
+    pub parents: Vec<RestorePreview>,
 }
 
 /// A foreign key that was set to NULL while its parent was archived or deleted, and that a restore does not set
@@ -222,6 +233,15 @@ pub struct Restored {
     /// that none can be restored before another. `rows` includes theirs.
     #[serde(default)]
     pub together: Vec<crate::archival::Model>,
+    /// The rows that a policy of the restore changed, at most 100 for each change and table.
+    #[serde(default)]
+    pub changes: Vec<RowChange>,
+    /// With `skip_conflicting()` the rows that stay archived.
+    #[serde(default)]
+    pub stayed: Vec<Stayed>,
+    /// With `with_parents()` what was restored before this archival, in this order.
+    #[serde(default)]
+    pub parents: Vec<Restored>,
 }
 
 /// Compares what was restored with what the records list. A table that was renamed has the same number of rows under another
@@ -230,8 +250,12 @@ pub(crate) fn missing(
     archivals: &[crate::archival::Model],
     rows: &BTreeMap<String, u64>,
     waiting: &[Waiting],
+    stayed: &[Stayed],
 ) -> BTreeMap<String, u64> {
     let mut found = rows.clone();
+    for (table, rows) in stayed.iter().flat_map(|stayed| &stayed.rows) {
+        *found.entry(table.clone()).or_default() += rows;
+    }
     for waiting in waiting {
         *found.entry(waiting.table.clone()).or_default() += waiting.rows;
     }

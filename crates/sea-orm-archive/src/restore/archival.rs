@@ -1,10 +1,11 @@
 //! Restores by the id of an archival.
 
-use sea_orm::Value;
+use sea_orm::{ColumnTrait, Value};
 use tracing::Instrument;
 
 use super::next::{Next, must_resolve_first, next, record, span};
-use super::resolve;
+use super::parents;
+use super::policies::{Policies, policies};
 use super::target::{Target, restored};
 use super::wanted::Wanted;
 use crate::entity::DeclaredName;
@@ -21,17 +22,35 @@ use crate::report::{RestorePreview, Restored};
 pub struct RestoreArchival {
     archival: i64,
     by: Option<String>,
+    policies: Policies,
 }
 
 impl RestoreArchival {
     pub(crate) fn new(archival: i64) -> Self {
-        Self { archival, by: None }
+        Self {
+            archival,
+            by: None,
+            policies: Policies::default(),
+        }
     }
 
     /// Who restores it: `restored_by` in the archival table.
     pub fn by(mut self, actor: impl Into<Value>) -> Self {
         self.by = value_text(&actor.into());
         self
+    }
+
+    /// Restores the root with another value of a column. As [`RestoreOne::set`](crate::RestoreOne::set); a column of another table is a
+    /// [`RefusedError::RestorePolicy`](crate::error::RefusedError::RestorePolicy).
+    pub fn set<C: ColumnTrait>(mut self, column: C, value: impl Into<Value>) -> Self {
+        self.policies.assign(column, value.into(), true);
+        self
+    }
+
+    policies!();
+
+    fn wanted(&self, by: Option<String>) -> Wanted {
+        Wanted::one(self.archival, by).with(&self.policies)
     }
 
     /// Moves all rows of this archival back, and sets the detached links again.
@@ -60,6 +79,9 @@ impl RestoreArchival {
     where
         C: Executor,
     {
+        if !self.policies.is_plain() {
+            return parents::restore(db, &self.wanted(self.by.clone()), None).await;
+        }
         let target = Target::archival(self.archival, self.by.clone());
         for planned in plan::cached::<PlannedRestore>(RESTORES) {
             if must_resolve_first(db, &planned) {
@@ -82,10 +104,7 @@ impl RestoreArchival {
                 Next::Failed(error) => return Err(error),
             }
         }
-        let wanted = Wanted::one(self.archival, self.by.clone());
-        resolve::restore(db, &wanted, None)
-            .await?
-            .one(self.archival)
+        parents::restore(db, &self.wanted(self.by.clone()), None).await
     }
 
     /// What [`exec`](Self::exec) would restore, which rows would stay archived, and every conflict. A preview moves
@@ -99,7 +118,6 @@ impl RestoreArchival {
         C: Executor,
     {
         check_backend(db)?;
-        let wanted = Wanted::one(self.archival, None);
-        Ok(resolve::preview(db, &wanted).await?.one())
+        parents::preview(db, &self.wanted(None)).await
     }
 }

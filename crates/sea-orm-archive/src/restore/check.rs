@@ -1,6 +1,6 @@
 //! The check before a restore: which rows wait for another parent, and what is in the way of the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ConnectionTrait;
 use sea_orm_archive_postgres::emit::defer::{ParentLink, held};
@@ -9,13 +9,14 @@ use sea_orm_archive_postgres::model::RestorePlan;
 use serde_json::Value as Json;
 
 use super::defer::{Deferral, defer};
-use super::ring;
+use super::policies::Source;
 use super::wanted::Wanted;
+use super::{change, part, ring};
 use crate::catalog;
 use crate::error::{DriftError, Error, unexpected_answer};
 use crate::exec::{Sql, ask_here};
 use crate::plan;
-use crate::report::{ArchivalConflicts, Conflict, LostLink, Waiting};
+use crate::report::{ArchivalConflicts, Conflict, LostLink, RowChange, Stayed, Waiting};
 
 /// How often the conflicts are collected again, where the database reports one that was not found before.
 pub(super) const CHECKS: u32 = 3;
@@ -24,6 +25,10 @@ pub(super) const CHECKS: u32 = 3;
 pub(super) struct Found {
     /// The archivals that are restored, the one that was asked for first.
     pub archivals: Vec<i64>,
+    /// The rows that were changed.
+    pub changes: Vec<RowChange>,
+    /// The rows that stay archived with their conflicts.
+    pub stayed: Vec<Stayed>,
     pub plan: RestorePlan,
     pub waiting: Vec<Waiting>,
     /// Foreign keys of archived rows that were set to NULL because their parent was deleted for good.
@@ -38,6 +43,9 @@ pub(super) async fn check<T: ConnectionTrait>(db: &T, wanted: &Wanted) -> Result
     let Some(first) = claimed.first().copied() else {
         return Err(wanted.not_found());
     };
+    if wanted.policies.changes_rows() {
+        return check_changed(db, wanted, claimed).await;
+    }
     let alone = check_rows(db, claimed).await?;
     if wanted.which == Roots::Many {
         refuse_crossing(db, &alone).await?;
@@ -62,6 +70,76 @@ pub(super) async fn check<T: ConnectionTrait>(db: &T, wanted: &Wanted) -> Result
     all.waiting.splice(0..0, waiting);
     all.parents_deleted.splice(0..0, alone.parents_deleted);
     Ok(all)
+}
+
+/// Changes the archived rows as the policies say, and checks them. The changes are in the archive tables, so that the check and the move
+/// see rows like any others.
+async fn check_changed<T: ConnectionTrait>(
+    db: &T,
+    wanted: &Wanted,
+    claimed: Vec<i64>,
+) -> Result<Found, Error> {
+    let policies = &wanted.policies;
+    let archivals = sources(db, wanted, claimed).await?;
+    let plan = plan::from_record(db, &archivals).await?;
+    let links = parent_links(db, &plan).await?;
+    let mut changes = change::apply(db, &plan, &links, policies, &archivals).await?;
+    let mut stayed = Vec::new();
+    let mut renamed = BTreeSet::new();
+    // The loop ends: each round renames a row for the first time, takes a row out of its archival, or is the last.
+    loop {
+        let mut found = check_rows(db, archivals.clone()).await?;
+        let new = change::rename(
+            db,
+            &plan,
+            policies,
+            &archivals,
+            &found.conflicts,
+            &mut renamed,
+        );
+        let new = new.await?;
+        let mut again = !new.is_empty();
+        changes.extend(new);
+        if !again && policies.skips_rows && !found.conflicts.is_empty() {
+            let left = part::leave(db, &found.plan, &links, &found.conflicts).await?;
+            again = !left.is_empty();
+            stayed.extend(left);
+        }
+        if !again {
+            found.changes = changes;
+            found.stayed = stayed;
+            return Ok(found);
+        }
+    }
+}
+
+/// The archivals whose rows are restored: those that were asked for, or new ones with a part or with copies of their rows.
+async fn sources<T: ConnectionTrait>(
+    db: &T,
+    wanted: &Wanted,
+    claimed: Vec<i64>,
+) -> Result<Vec<i64>, Error> {
+    let mut archivals = Vec::new();
+    for archival in claimed {
+        let plan = || plan::from_record(db, std::slice::from_ref(&archival));
+        archivals.push(match &wanted.policies.source {
+            Source::Rows => archival,
+            Source::Copies => part::copy(db, &plan().await?, archival).await?,
+            Source::Part(table, key) => {
+                let plan = plan().await?;
+                let links = parent_links(db, &plan).await?;
+                let Some(n) = change::table(db, &plan, table).await? else {
+                    return Err(wanted.not_found());
+                };
+                let keys = std::slice::from_ref(key);
+                let parts = part::split(db, &plan, &links, archival, n, keys).await?;
+                // Race: another restore has deferred the row to another archival since it was located.
+                let part = parts.first().ok_or_else(|| wanted.not_found())?;
+                part.archival
+            }
+        });
+    }
+    Ok(archivals)
 }
 
 /// Refuses a set in which a row and its parent were archived by different calls, where triggers of the application act: a counter of
@@ -137,6 +215,8 @@ async fn check_rows<T: ConnectionTrait>(db: &T, archivals: Vec<i64>) -> Result<F
     };
     Ok(Found {
         archivals,
+        changes: Vec::new(),
+        stayed: Vec::new(),
         waiting: deferral.waiting(&plan),
         plan,
         parents_deleted,

@@ -1,11 +1,15 @@
 //! Restoring: moves exactly the rows of archivals back.
 
 mod archival;
+mod change;
 mod check;
 mod defer;
 mod many;
 mod next;
 mod one;
+mod parents;
+mod part;
+mod policies;
 pub(crate) mod resolve;
 mod ring;
 mod selection;

@@ -6,16 +6,18 @@ use sea_orm::Value;
 use tracing::Instrument;
 
 use super::next::{Next, must_resolve_first, next, record, span};
+use super::parents;
+use super::policies::{Policies, Source, policies};
 use super::resolve;
-use super::target::{Target, restored};
+use super::target::{MovedBack, Target, part_of, restored};
 use super::wanted::Wanted;
 use crate::entity::Archivable;
-use crate::error::{Error, NotFoundError};
+use crate::error::{Error, NotFoundError, RefusedError};
 use crate::exec::{ATTEMPTS, Executor, ask, back_off, check_backend, value_text};
 use crate::optimistic_lock::{AtLockVersion, OptimisticLock};
 use crate::planned::{Planned, planned, replanned};
 use crate::report::{RestorePreview, Restored};
-use crate::row::{locate, moving_row};
+use crate::row::{locate, moving_row, table_name};
 
 /// Restores one row with everything that was archived with it. Created by
 /// [`ArchiveEntity::restore_by_id`](crate::ArchiveEntity::restore_by_id).
@@ -25,6 +27,9 @@ pub struct RestoreOne<E: Archivable> {
     key: Vec<Value>,
     lock_version: Option<AtLockVersion>,
     by: Option<String>,
+    policies: Policies,
+    /// Whether the row may be one that was archived with a parent.
+    as_part: bool,
     entity: PhantomData<E>,
 }
 
@@ -34,6 +39,8 @@ impl<E: Archivable> RestoreOne<E> {
             key,
             lock_version: None,
             by: None,
+            policies: Policies::default(),
+            as_part: false,
             entity: PhantomData,
         }
     }
@@ -41,6 +48,55 @@ impl<E: Archivable> RestoreOne<E> {
     /// Who restores it: `restored_by` in the archival table.
     pub fn by(mut self, actor: impl Into<E::DeletedBy>) -> Self {
         self.by = value_text(&actor.into().into());
+        self
+    }
+
+    /// Restores the row with another value of a column, such as a slug that is taken meanwhile.
+    ///
+    /// The value is changed in the archive table, in the transaction of the restore. A column of the primary key, one that other tables
+    /// refer to, and a generated column are a [`RefusedError::RestorePolicy`](crate::error::RefusedError::RestorePolicy). The role needs
+    /// UPDATE on the archive table.
+    ///
+    /// ```no_run
+    /// # mod post {
+    /// #     use sea_orm::entity::prelude::*;
+    /// #     use sea_orm_archive::DeriveArchive;
+    /// #     #[sea_orm::model]
+    /// #     #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive)]
+    /// #     #[sea_orm(table_name = "posts")]
+    /// #     pub struct Model {
+    /// #         #[sea_orm(primary_key)]
+    /// #         pub id: i64,
+    /// #         #[sea_orm(unique)]
+    /// #         pub slug: String,
+    /// #     }
+    /// #     impl ActiveModelBehavior for ActiveModel {}
+    /// # }
+    /// # use sea_orm_archive::prelude::*;
+    /// # async fn calls(db: sea_orm::DatabaseConnection) -> Result<(), Error> {
+    /// let restore = post::Entity::restore_by_id(42).set(post::Column::Slug, "first-2");
+    /// println!("{:?}", restore.clone().preview(&db).await?.changes);
+    /// restore.exec(&db).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set(mut self, column: E::Column, value: impl Into<Value>) -> Self {
+        self.policies.assign(column, value.into(), true);
+        self
+    }
+
+    policies!();
+
+    /// Restores the row also where it was archived with a parent: one comment of an archived post, once its post is active again or with
+    /// [`set`](Self::set) below another one.
+    ///
+    /// The row and the rows below it leave the archival of the parent, which keeps the others. They become an archival of their own, whose
+    /// record the restore returns; [`part_of`](crate::archival::Model::part_of) is the one that they left. Where triggers of the
+    /// application act on restored rows, this is a [`DriftError::Trigger`]: the parent was archived with a count that includes the row.
+    ///
+    /// [`DriftError::Trigger`]: crate::error::DriftError::Trigger
+    pub fn as_part(mut self) -> Self {
+        self.as_part = true;
         self
     }
 
@@ -120,6 +176,9 @@ impl<E: Archivable> RestoreOne<E> {
         C: Executor,
     {
         let mut plan = planned::<E>(db).await?;
+        if self.as_part || !self.policies.is_plain() {
+            return self.restore_changed(db, &plan).await;
+        }
         for attempt in 1.. {
             let target = self.target(&plan, self.by.clone());
             let lock_root = target.lock_root();
@@ -147,7 +206,7 @@ impl<E: Archivable> RestoreOne<E> {
                         Some(id) => {
                             let wanted = Wanted::one(id, self.by.clone());
                             let moved = resolve::restore(db, &wanted, lock_root.as_ref()).await;
-                            match moved.and_then(|moved| moved.one(id)) {
+                            match moved.and_then(MovedBack::one) {
                                 // Race: another transaction has restored it meanwhile.
                                 Err(Error::NotFound(NotFoundError::Archival { .. }))
                                     if attempt < ATTEMPTS => {}
@@ -170,6 +229,63 @@ impl<E: Archivable> RestoreOne<E> {
         Err(moving_row::<E>(&self.key))
     }
 
+    /// The restore with policies.
+    async fn restore_changed<C>(&self, db: &C, plan: &Planned) -> Result<Restored, Error>
+    where
+        C: Executor,
+    {
+        let lock_root = self.target(plan, None).lock_root();
+        for attempt in 1..=ATTEMPTS {
+            match self.wanted(db, plan, self.by.clone()).await? {
+                Some(wanted) => match parents::restore(db, &wanted, lock_root.as_ref()).await {
+                    // Race: another transaction has restored it, or deferred it to another archival, meanwhile.
+                    Err(Error::NotFound(NotFoundError::Archival { .. })) if attempt < ATTEMPTS => {}
+                    outcome => return outcome,
+                },
+                None => {
+                    if let Some(error) = self.why_not(db).await? {
+                        return Err(error);
+                    }
+                }
+            }
+            back_off(attempt).await;
+        }
+        Err(moving_row::<E>(&self.key))
+    }
+
+    /// What is restored; `None` where the row is not archived, or not as a root.
+    async fn wanted<C>(
+        &self,
+        db: &C,
+        plan: &Planned,
+        by: Option<String>,
+    ) -> Result<Option<Wanted>, Error>
+    where
+        C: Executor,
+    {
+        let mut policies = self.policies.clone();
+        let target = self.target(plan, None);
+        let archival = match target.id(db).await? {
+            Some(archival) => archival,
+            None if !self.as_part => return Ok(None),
+            None => match part_of::<E, C>(db, plan, &self.key).await? {
+                None => return Ok(None),
+                Some(_) if policies.source == Source::Copies => {
+                    return Err(Error::Refused(RefusedError::RestorePolicy {
+                        table: table_name::<E>(),
+                        problem: "`.as_new()` copies whole archivals, and the row was archived with a parent: restore it with `.as_part()` alone"
+                            .to_owned(),
+                    }));
+                }
+                Some((archival, key)) => {
+                    policies.source = Source::Part(E::declaration().table, key);
+                    archival
+                }
+            },
+        };
+        Ok(Some(Wanted::one(archival, by).with(&policies)))
+    }
+
     /// What [`exec`](Self::exec) would restore, which rows would stay archived, and every conflict. A preview moves
     /// nothing: it tries the restore and rolls it back.
     ///
@@ -183,9 +299,8 @@ impl<E: Archivable> RestoreOne<E> {
         check_backend(db)?;
         // Reports the same errors of the plan as a restore.
         let plan = planned::<E>(db).await?;
-        let target = self.target(&plan, None);
-        match target.id(db).await? {
-            Some(id) => Ok(resolve::preview(db, &Wanted::one(id, None)).await?.one()),
+        match self.wanted(db, &plan, None).await? {
+            Some(wanted) => parents::preview(db, &wanted).await,
             None => {
                 let error = self.why_not(db).await?;
                 Err(error.unwrap_or_else(|| moving_row::<E>(&self.key)))

@@ -20,7 +20,8 @@ use crate::error::{
 use crate::exec::{ATTEMPTS, Executor, Sql, ask_here, back_off, begin, finish, is_stale};
 use crate::planned::PlannedRestore;
 use crate::report::{
-    ArchivalConflicts, Conflict, LostLink, RestoreManyPreview, RestorePreview, Waiting,
+    ArchivalConflicts, Conflict, LostLink, RestoreManyPreview, RestorePreview, RowChange, Stayed,
+    Waiting,
 };
 
 /// Restores the archivals, or reports all conflicts.
@@ -69,6 +70,8 @@ pub(crate) struct Preview {
     pub waiting: Vec<Waiting>,
     pub conflicts: Vec<ArchivalConflicts>,
     pub not_relinked: Vec<LostLink>,
+    pub changes: Vec<RowChange>,
+    pub stayed: Vec<Stayed>,
 }
 
 impl Preview {
@@ -86,6 +89,9 @@ impl Preview {
                 .flat_map(|found| found.conflicts)
                 .collect(),
             not_relinked: self.not_relinked,
+            changes: self.changes,
+            stayed: self.stayed,
+            parents: Vec::new(),
         }
     }
 }
@@ -118,6 +124,14 @@ async fn preview_here<T: ConnectionTrait>(db: &T, wanted: &Wanted) -> Result<Pre
     let archivals = found.archivals.clone();
     let rows = archived_rows(db, &found.plan, &archivals).await?;
     let waiting = found.waiting.clone();
+    let changes = found.changes.clone();
+    // Their archivals are recorded by the restore, under other ids.
+    let stayed = found.stayed.iter().cloned();
+    let stayed = stayed.map(|stayed| Stayed {
+        archival: None,
+        ..stayed
+    });
+    let stayed = stayed.collect();
     let mut not_relinked = found.parents_deleted.clone();
     not_relinked.extend(lost_links(db, &found.plan, &archivals).await?);
     let conflicts = if found.conflicts.is_empty() {
@@ -145,6 +159,8 @@ async fn preview_here<T: ConnectionTrait>(db: &T, wanted: &Wanted) -> Result<Pre
         waiting,
         conflicts,
         not_relinked,
+        changes,
+        stayed,
     })
 }
 
@@ -187,7 +203,10 @@ async fn move_back<T: ConnectionTrait>(
         cache(&planned);
     }
     let mut moved = moved_back(answer)?;
+    moved.asked = found.archivals.first().copied().unwrap_or_default();
     moved.waiting = found.waiting;
+    moved.changes = found.changes;
+    moved.stayed = found.stayed;
     moved.not_relinked.extend(found.parents_deleted);
     Ok(moved)
 }

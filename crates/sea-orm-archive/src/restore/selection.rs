@@ -11,7 +11,6 @@ use crate::error::{ConflictError, Error, RetryError, unexpected_answer};
 use crate::exec::{ATTEMPTS, Executor, Sql, ask, back_off, begin, finish};
 use crate::planned::PlannedRestore;
 use crate::report::{ArchivalConflicts, Conflict, RestoreManyPreview, RestoredMany};
-use sea_orm_archive_postgres::emit::Roots;
 
 /// Which archivals to restore, and how.
 #[derive(Clone, Debug)]
@@ -229,11 +228,7 @@ impl Selection {
     }
 
     fn wanted(&self, archivals: Vec<i64>) -> Wanted {
-        Wanted {
-            archivals,
-            which: Roots::Many,
-            by: self.by.clone(),
-        }
+        Wanted::many(archivals, self.by.clone())
     }
 
     /// The ids, those of each tenant together. The tenant of the newest archival comes first: its parents may be in an archival from

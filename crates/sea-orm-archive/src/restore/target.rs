@@ -18,8 +18,8 @@ use crate::error::{Error, NotFoundError, unexpected_answer};
 use crate::exec::{Executor, Sql, ask};
 use crate::optimistic_lock::AtLockVersion;
 use crate::plan;
-use crate::planned::{PlannedRestore, RESTORES, Steps};
-use crate::report::{LostLink, Restored, RestoredMany, Waiting, missing};
+use crate::planned::{Planned, PlannedRestore, RESTORES, Steps};
+use crate::report::{LostLink, Restored, RestoredMany, RowChange, Stayed, Waiting, missing};
 use crate::row::{is_root_row, select_row};
 
 /// The archival to restore.
@@ -151,6 +151,28 @@ impl Target {
     }
 }
 
+/// The archival of an archived row, and its key as the archive's statements write it, without a lock.
+pub(super) async fn part_of<E: Archivable, C: Executor>(
+    db: &C,
+    plan: &Planned,
+    key: &[Value],
+) -> Result<Option<(i64, Json)>, Error> {
+    let (row, values) = select_row::<E::Deleted>(key).build(PostgresQueryBuilder);
+    let text = format!(
+        "SELECT pg_catalog.jsonb_build_array(a.id, {}) AS result FROM ({row}) AS d JOIN archive.archival AS a ON a.id = d.{} \
+         WHERE a.restored_at IS NULL AND a.purged_at IS NULL",
+        key_object(&plan.plan.root().table.key, "d"),
+        quote(&E::declaration().added.archival_id),
+    );
+    let values = values.0;
+    match ask(db, &Sql { text, values }).await? {
+        Some(found) => serde_json::from_value(found)
+            .map(Some)
+            .map_err(unexpected_answer),
+        None => Ok(None),
+    }
+}
+
 /// The call of `archive.run` that restores the archivals which the query `find` returns. `archive.claim_archivals` locks their
 /// records in this statement; they are marked after their rows have moved.
 ///
@@ -187,8 +209,15 @@ pub(crate) struct MovedBack {
     pub not_relinked: Vec<LostLink>,
     #[serde(skip)]
     pub archivals: Vec<archival::Model>,
+    /// The one that was asked for.
+    #[serde(skip)]
+    pub asked: i64,
     #[serde(skip)]
     pub waiting: Vec<Waiting>,
+    #[serde(skip)]
+    pub changes: Vec<RowChange>,
+    #[serde(skip)]
+    pub stayed: Vec<Stayed>,
 }
 
 /// The result of a call of `archive.run`, for one archival or for many.
@@ -200,13 +229,18 @@ pub(crate) fn moved_back(mut answer: Json) -> Result<MovedBack, Error> {
     let records = records.into_iter().map(archival::from_answer);
     let archivals = records.collect::<Result<Vec<_>, _>>()?;
     let moved: MovedBack = serde_json::from_value(answer).map_err(unexpected_answer)?;
-    Ok(MovedBack { archivals, ..moved })
+    Ok(MovedBack {
+        asked: archivals.first().map_or(0, |archival| archival.id),
+        archivals,
+        ..moved
+    })
 }
 
 impl MovedBack {
     /// The result for one archival; the others are those that were restored together with it.
-    pub fn one(mut self, archival: i64) -> Result<Restored, Error> {
-        let missing = missing(&self.archivals, &self.rows, &self.waiting);
+    pub fn one(mut self) -> Result<Restored, Error> {
+        let archival = self.asked;
+        let missing = missing(&self.archivals, &self.rows, &self.waiting, &self.stayed);
         let found = self.archivals.iter().position(|found| found.id == archival);
         let found = found.ok_or(Error::NotFound(NotFoundError::Archival { archival }))?;
         Ok(Restored {
@@ -217,6 +251,9 @@ impl MovedBack {
             not_relinked: self.not_relinked,
             waiting: self.waiting,
             missing,
+            changes: self.changes,
+            stayed: self.stayed,
+            parents: Vec::new(),
         })
     }
 }
@@ -224,7 +261,7 @@ impl MovedBack {
 impl From<MovedBack> for RestoredMany {
     fn from(moved: MovedBack) -> Self {
         Self {
-            missing: missing(&moved.archivals, &moved.rows, &moved.waiting),
+            missing: missing(&moved.archivals, &moved.rows, &moved.waiting, &moved.stayed),
             archivals: moved.archivals,
             rows: moved.rows,
             relinked: moved.relinked,
@@ -237,9 +274,7 @@ impl From<MovedBack> for RestoredMany {
 
 /// The result of a call of `archive.run` for one archival.
 pub(crate) fn restored(answer: Json) -> Result<Restored, Error> {
-    let moved = moved_back(answer)?;
-    let archival = moved.archivals.first().map(|archival| archival.id);
-    moved.one(archival.unwrap_or_default())
+    moved_back(answer)?.one()
 }
 
 /// Caches a plan that was built from an archival record, for other archivals of the same tables.

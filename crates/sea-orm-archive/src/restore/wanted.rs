@@ -3,6 +3,7 @@
 use sea_orm_archive_postgres::emit::Roots;
 use sea_orm_archive_postgres::model::RestorePlan;
 
+use super::policies::Policies;
 use crate::error::{ConflictError, Error, NotFoundError};
 use crate::report::{ArchivalConflicts, Conflict};
 
@@ -13,6 +14,7 @@ pub(crate) struct Wanted {
     /// Whether one archival was asked for, so that it also brings back those that it forms a ring with.
     pub which: Roots,
     pub by: Option<String>,
+    pub policies: Policies,
 }
 
 impl Wanted {
@@ -21,6 +23,25 @@ impl Wanted {
             archivals: vec![archival],
             which: Roots::One,
             by,
+            policies: Policies::default(),
+        }
+    }
+
+    /// Several archivals that are restored as one set.
+    pub fn many(archivals: Vec<i64>, by: Option<String>) -> Self {
+        Self {
+            archivals,
+            which: Roots::Many,
+            by,
+            policies: Policies::default(),
+        }
+    }
+
+    /// The same with policies.
+    pub fn with(self, policies: &Policies) -> Self {
+        Self {
+            policies: policies.clone(),
+            ..self
         }
     }
 

@@ -18,6 +18,8 @@ pub const LINKS: &str = include_str!("links.sql");
 pub const MOVES: &str = include_str!("moves.sql");
 /// The objects of the schema archive, and the schema itself.
 pub const OBJECTS: &str = include_str!("objects.sql");
+/// The functions that record archivals of rows that were taken or copied from another archival.
+pub const PARTS: &str = include_str!("parts.sql");
 /// Statements that revoke from roles other than the owner all privileges that grant_archive() and grant_audit() do not give.
 pub const PRIVATE: &str = include_str!("private.sql");
 /// Statements that revoke EXECUTE on trigger functions from all roles but their owner.

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS archive.archival (
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS tenant text;
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purged_at timestamptz; -- its rows were deleted from the archive tables for good
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purged_by text;
+ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS part_of bigint; -- the archival that its rows were taken or copied from
 
 -- Which table has which archive table, and the names of the added columns.
 CREATE TABLE IF NOT EXISTS archive.archived_table (

@@ -6,6 +6,8 @@ DROP FUNCTION IF EXISTS archive.follow_links(bigint[]);
 DROP FUNCTION IF EXISTS archive.is_renamed_key(jsonb, jsonb);
 DROP FUNCTION IF EXISTS archive.record_links(jsonb, regclass, bigint[], jsonb[], text[], jsonb[], text[]);
 DROP FUNCTION IF EXISTS archive.defer_to(bigint[], bigint[], regclass);
+DROP FUNCTION IF EXISTS archive.key_defaults(oid[]);
+DROP FUNCTION IF EXISTS archive.record_parts(jsonb, bigint, regclass[], bigint[], jsonb[], jsonb[]);
 DROP FUNCTION IF EXISTS archive.finish_purge(bigint, text);
 DROP FUNCTION IF EXISTS archive.finish_restores(bigint[], text);
 DROP FUNCTION IF EXISTS archive.claim_archivals(bigint[]);
