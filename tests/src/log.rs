@@ -39,6 +39,16 @@ pub async fn assert_log_agrees(db: &DatabaseConnection, tables: &[&str]) -> usiz
     entries
 }
 
+impl Rows {
+    /// Where a row is that was changed, with or without an archival.
+    fn place(&mut self, archival: &JsonValue) -> &mut BTreeMap<String, JsonValue> {
+        match archival.is_null() {
+            true => &mut self.active,
+            false => &mut self.archived,
+        }
+    }
+}
+
 async fn replayed(db: &DatabaseConnection, table: &str) -> (Rows, usize) {
     let sql = format!(
         "select jsonb_build_array(operation, key, new, archival_id) from archive.audit_entry
@@ -49,11 +59,14 @@ async fn replayed(db: &DatabaseConnection, table: &str) -> (Rows, usize) {
     for entry in &entries {
         let key = entry[1].to_string();
         let applied = match entry[0].as_str().unwrap_or_default() {
+            // With an archival it is an archived row.
+            "INSERT" if !entry[3].is_null() => {
+                rows.archived.insert(key, entry[2].clone()).is_none()
+            }
             "INSERT" => rows.active.insert(key, entry[2].clone()).is_none(),
-            // With an archival it was an archived row.
             "DELETE" if entry[3].is_null() => rows.active.remove(&key).is_some(),
             "DELETE" => rows.archived.remove(&key).is_some(),
-            "UPDATE" => match rows.active.get_mut(&key) {
+            "UPDATE" => match rows.place(&entry[3]).get_mut(&key) {
                 Some(row) => {
                     let values = entry[2].as_object().into_iter().flatten();
                     for (name, value) in values {

@@ -14,6 +14,7 @@ pages! {
     from_deleted_at "from-deleted-at.md",
     deleted_list "deleted-list.md",
     conflicts "conflicts.md",
+    restore_with_changes "restore-with-changes.md",
     triggers "triggers.md",
     errors_and_http "errors-and-http.md",
     context_and_axum "context-and-axum.md",

@@ -30,7 +30,7 @@ async fn one_comment_comes_back_with_its_replies_below_another_post() {
     assert_eq!(restored.archival.root_table, "public.comments");
     assert_eq!(restored.archival.root_key["id"], 2);
     assert_eq!(restored.archival.rows()["public.comments"], 2);
-    assert_eq!(restored.archival.rows()["public.files"], 1);
+    assert_eq!(restored.archival.rows().len(), 2);
     assert_eq!(
         (
             restored.rows["public.comments"],

@@ -74,25 +74,42 @@ pub fn record(plan: &RestorePlan, n: usize) -> String {
     let tables: Vec<_> = std::iter::once(root)
         .chain(others.map(|(_, moved)| moved))
         .collect();
+    let of = |moved: &Moved, ids: &str| {
+        format!(
+            "{} AS t WHERE t.{} OPERATOR(pg_catalog.=) {ids}",
+            moved.archive_table.id.sql(),
+            quote(&moved.archive_table.archival_id)
+        )
+    };
+    // The first is the table of the roots; the others only where they have rows.
     let names: Vec<_> = tables
         .iter()
-        .map(|moved| format!("{}::pg_catalog.regclass", literal(&moved.table.id.sql())))
+        .enumerate()
+        .map(|(place, moved)| {
+            let name = format!("{}::pg_catalog.regclass", literal(&moved.table.id.sql()));
+            match place {
+                0 => name,
+                _ => format!(
+                    "CASE WHEN EXISTS (SELECT FROM {}) THEN {name} END",
+                    of(moved, "ANY ($1)")
+                ),
+            }
+        })
         .collect();
     let counts: Vec<_> = tables
         .iter()
         .map(|moved| {
             let count = format!(
-                "(SELECT pg_catalog.count(*) FROM {} AS t WHERE t.{} OPERATOR(pg_catalog.=) i.id)",
-                moved.archive_table.id.sql(),
-                quote(&moved.archive_table.archival_id)
+                "(SELECT nullif(pg_catalog.count(*), 0) FROM {})",
+                of(moved, "i.id")
             );
             (moved.table.id.to_string(), count)
         })
         .collect();
     format!(
-        "SELECT pg_catalog.jsonb_object_agg(c.id, c.counts) AS result, archive.record_parts($3::pg_catalog.jsonb, $4, ARRAY[{}], \
+        "SELECT pg_catalog.jsonb_object_agg(c.id, c.counts) AS result, archive.record_parts($3::pg_catalog.jsonb, $4, pg_catalog.array_remove(ARRAY[{}], NULL), \
          pg_catalog.array_agg(c.id), pg_catalog.array_agg(c.key), pg_catalog.array_agg(c.counts)) \
-         FROM (SELECT i.id, i.key::pg_catalog.jsonb AS key, {} AS counts FROM ROWS FROM (pg_catalog.unnest($1::bigint[]), pg_catalog.unnest($2::pg_catalog.text[])) AS i(id, key) OFFSET 0) AS c",
+         FROM (SELECT i.id, i.key::pg_catalog.jsonb AS key, pg_catalog.jsonb_strip_nulls({}) AS counts FROM ROWS FROM (pg_catalog.unnest($1::bigint[]), pg_catalog.unnest($2::pg_catalog.text[])) AS i(id, key) OFFSET 0) AS c",
         names.join(", "),
         object(&counts),
     )

@@ -301,6 +301,12 @@ pub struct RestoredMany {
     pub missing: BTreeMap<String, u64>,
     /// With `skip_conflicts()` the archivals that stay archived, each with its conflicts.
     pub skipped: Vec<ArchivalConflicts>,
+    /// As [`Restored::changes`].
+    #[serde(default)]
+    pub changes: Vec<RowChange>,
+    /// As [`Restored::stayed`].
+    #[serde(default)]
+    pub stayed: Vec<Stayed>,
 }
 
 impl RestoredMany {
@@ -318,6 +324,8 @@ impl RestoredMany {
             *self.missing.entry(table).or_default() += rows;
         }
         self.skipped.extend(other.skipped);
+        self.changes.extend(other.changes);
+        self.stayed.extend(other.stayed);
     }
 }
 
@@ -335,6 +343,12 @@ pub struct RestoreManyPreview {
     pub conflicts: Vec<ArchivalConflicts>,
     /// Detached links that the restore would not set again.
     pub not_relinked: Vec<LostLink>,
+    /// As [`RestorePreview::changes`].
+    #[serde(default)]
+    pub changes: Vec<RowChange>,
+    /// As [`RestorePreview::stayed`].
+    #[serde(default)]
+    pub stayed: Vec<Stayed>,
 }
 
 impl RestoreManyPreview {
@@ -347,6 +361,8 @@ impl RestoreManyPreview {
         }
         self.waiting.extend(other.waiting);
         self.conflicts.extend(other.conflicts);
+        self.changes.extend(other.changes);
+        self.stayed.extend(other.stayed);
         self.not_relinked.extend(other.not_relinked);
     }
 }

@@ -47,7 +47,7 @@ impl RestoreArchival {
         self
     }
 
-    policies!();
+    policies!(of one);
 
     fn wanted(&self, by: Option<String>) -> Wanted {
         Wanted::one(self.archival, by).with(&self.policies)

@@ -43,14 +43,15 @@ pub(super) async fn check<T: ConnectionTrait>(db: &T, wanted: &Wanted) -> Result
     let Some(first) = claimed.first().copied() else {
         return Err(wanted.not_found());
     };
-    if wanted.policies.changes_rows() {
-        return check_changed(db, wanted, claimed).await;
-    }
-    let alone = check_rows(db, claimed).await?;
+    let changes = wanted.policies.changes_rows();
+    let alone = match changes {
+        true => check_changed(db, wanted, claimed).await?,
+        false => check_rows(db, claimed).await?,
+    };
     if wanted.which == Roots::Many {
         refuse_crossing(db, &alone).await?;
     }
-    if wanted.which == Roots::Many || !alone.conflicts.iter().any(has_archived_parent) {
+    if changes || wanted.which == Roots::Many || !alone.conflicts.iter().any(has_archived_parent) {
         return Ok(alone);
     }
     // Race: the others are locked after the first one, in the order of their ids. Two restores that begin with different archivals

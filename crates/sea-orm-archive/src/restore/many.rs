@@ -7,6 +7,7 @@ use sea_orm::{EntityName, Value};
 use sea_orm_archive_postgres::ident::{key_object, quote};
 use tracing::Instrument;
 
+use super::policies::{Policies, policies};
 use super::selection::{Page, Selection};
 use crate::archival;
 use crate::entity::Archivable;
@@ -24,6 +25,7 @@ pub struct RestoreMany<E: Archivable> {
     roots: SelectStatement,
     by: Option<String>,
     skip_conflicts: bool,
+    policies: Policies,
     page: Option<Page>,
     entity: PhantomData<E>,
 }
@@ -34,6 +36,7 @@ impl<E: Archivable> RestoreMany<E> {
             roots: all_of(E::Deleted::default()),
             by: None,
             skip_conflicts: false,
+            policies: Policies::default(),
             page: None,
             entity: PhantomData,
         }
@@ -63,6 +66,14 @@ impl<E: Archivable> RestoreMany<E> {
         self
     }
 
+    /// As [`RestoreOne::set`](crate::RestoreOne::set), of every root.
+    pub fn set(mut self, column: E::Column, value: impl Into<Value>) -> Self {
+        self.policies.assign(column, value.into(), true);
+        self
+    }
+
+    policies!();
+
     /// Restores at most `archivals` in a transaction, the newest first, until none is left.
     pub fn in_batches(mut self, archivals: u64) -> RestoreBatches<E> {
         self.page = Some(Page {
@@ -88,6 +99,7 @@ impl<E: Archivable> RestoreMany<E> {
             values: values.0,
             by: self.by.clone(),
             skip_conflicts: self.skip_conflicts,
+            policies: self.policies.clone(),
             page: self.page.clone(),
         }
     }
@@ -205,6 +217,7 @@ pub struct RestoreArchivals {
     records: SelectStatement,
     by: Option<String>,
     skip_conflicts: bool,
+    policies: Policies,
 }
 
 impl RestoreArchivals {
@@ -213,6 +226,7 @@ impl RestoreArchivals {
             records: all_of(archival::Entity),
             by: None,
             skip_conflicts: false,
+            policies: Policies::default(),
         }
     }
 
@@ -235,6 +249,8 @@ impl RestoreArchivals {
         self
     }
 
+    policies!();
+
     fn selection(&self) -> Selection {
         let (records, values) = self.records.build(PostgresQueryBuilder);
         Selection {
@@ -243,6 +259,7 @@ impl RestoreArchivals {
             values: values.0,
             by: self.by.clone(),
             skip_conflicts: self.skip_conflicts,
+            policies: self.policies.clone(),
             page: None,
         }
     }

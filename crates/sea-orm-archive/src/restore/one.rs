@@ -85,7 +85,7 @@ impl<E: Archivable> RestoreOne<E> {
         self
     }
 
-    policies!();
+    policies!(of one);
 
     /// Restores the row also where it was archived with a parent: one comment of an archived post, once its post is active again or with
     /// [`set`](Self::set) below another one.

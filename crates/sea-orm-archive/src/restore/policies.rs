@@ -136,12 +136,12 @@ fn sql(expression: impl Into<SimpleExpr>) -> String {
     literal.unwrap_or_default().to_owned()
 }
 
-/// The methods that set [`Policies`], for each builder of a restore of one archival.
+/// The methods that set [`Policies`], for each builder of a restore; `of one` for one archival.
 macro_rules! policies {
     () => {
         /// Restores every row of a table with another value of a column: `.set_every(comment::Column::IsHidden, true)`. As `set` otherwise.
         ///
-        /// An archival without rows of that table is restored as it is.
+        /// Without rows of that table nothing is changed.
         pub fn set_every<C: sea_orm::ColumnTrait>(
             mut self,
             column: C,
@@ -182,6 +182,20 @@ macro_rules! policies {
             self
         }
 
+        /// Leaves the rows with conflicts archived, with the rows below them, and restores the others.
+        ///
+        /// Each of these rows becomes the root of an archival of its own, which can be restored later: see `stayed` of the result,
+        /// [`Stayed`](crate::Stayed). A conflict of the root itself prevents the restore as before. Where triggers of the
+        /// application act on restored rows, a conflict is a [`DriftError::Trigger`](crate::error::DriftError::Trigger): they would count
+        /// rows that stay.
+        pub fn skip_conflicting(mut self) -> Self {
+            self.policies.skips_rows = true;
+            self
+        }
+    };
+    (of one) => {
+        policies!();
+
         /// Restores copies of the rows with new primary keys, as new rows; the archived rows stay archived.
         ///
         /// Foreign keys between the rows follow the new keys. A key comes from the default of its column or its identity, or from the key of a
@@ -192,17 +206,6 @@ macro_rules! policies {
         /// The role needs INSERT on the archive tables, and USAGE on the sequences.
         pub fn as_new(mut self) -> Self {
             self.policies.source = super::policies::Source::Copies;
-            self
-        }
-
-        /// Leaves the rows with conflicts archived, with the rows below them, and restores the others.
-        ///
-        /// Each of these rows becomes the root of an archival of its own, which can be restored later: see
-        /// [`Restored::stayed`](crate::Restored::stayed). A conflict of the root itself prevents the restore as before. Where triggers of the
-        /// application act on restored rows, a conflict is a [`DriftError::Trigger`](crate::error::DriftError::Trigger): they would count
-        /// rows that stay.
-        pub fn skip_conflicting(mut self) -> Self {
-            self.policies.skips_rows = true;
             self
         }
 

@@ -104,6 +104,8 @@ impl From<Preview> for RestoreManyPreview {
             waiting: preview.waiting,
             conflicts: preview.conflicts,
             not_relinked: preview.not_relinked,
+            changes: preview.changes,
+            stayed: preview.stayed,
         }
     }
 }

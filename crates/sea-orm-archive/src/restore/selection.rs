@@ -4,6 +4,7 @@ use sea_orm::Value;
 use serde_json::Value as Json;
 
 use super::next::{Next, must_resolve_first, next};
+use super::policies::Policies;
 use super::resolve;
 use super::target::{call_many, moved_back};
 use super::wanted::Wanted;
@@ -22,6 +23,7 @@ pub(super) struct Selection {
     pub id: String,
     pub by: Option<String>,
     pub skip_conflicts: bool,
+    pub policies: Policies,
     /// Only so many, the newest first, without these.
     pub page: Option<Page>,
 }
@@ -78,7 +80,8 @@ impl Selection {
         C: Executor,
     {
         // Where triggers act, the check looks for rows whose parents are in another of the archivals.
-        if must_resolve_first(db, planned) || !planned.plan.acting().is_empty() {
+        let plain = self.policies.is_plain() && planned.plan.acting().is_empty();
+        if must_resolve_first(db, planned) || !plain {
             return Ok(None);
         }
         let mut attempt = 1;
@@ -228,7 +231,7 @@ impl Selection {
     }
 
     fn wanted(&self, archivals: Vec<i64>) -> Wanted {
-        Wanted::many(archivals, self.by.clone())
+        Wanted::many(archivals, self.by.clone()).with(&self.policies)
     }
 
     /// The ids, those of each tenant together. The tenant of the newest archival comes first: its parents may be in an archival from

@@ -268,6 +268,8 @@ impl From<MovedBack> for RestoredMany {
             not_relinked: moved.not_relinked,
             waiting: moved.waiting,
             skipped: Vec::new(),
+            changes: moved.changes,
+            stayed: moved.stayed,
         }
     }
 }
