@@ -17,7 +17,7 @@ enum Source {
     /// Its default.
     Default(String),
     /// The new key of the parent.
-    Parent(Link),
+    Parent(Box<Link>),
 }
 
 /// A foreign key to another row that is copied.
@@ -114,7 +114,7 @@ fn sources(plan: &RestorePlan, defaults: &KeyDefaults) -> Sources {
                 let mut links =
                     links.filter(|link| sources[link.parent].contains_key(&link.column));
                 if let (false, Some(link)) = (sources[n].contains_key(&column.name), links.next()) {
-                    sources[n].insert(column.name.clone(), Source::Parent(link));
+                    sources[n].insert(column.name.clone(), Source::Parent(Box::new(link)));
                 }
             }
         }

@@ -10,7 +10,7 @@ use sea_orm_archive_postgres::model::{Moved, RestorePlan};
 use sea_orm_archive_postgres::sqlstate;
 use serde_json::Value as Json;
 
-use super::policies::{NamedColumn, Policies, Rename};
+use super::policies::{Assignment, Policies, Remap, Rename};
 use crate::catalog;
 use crate::entity::DeclaredName;
 use crate::error::{self, Error, RefusedError, unexpected_answer};
@@ -27,43 +27,67 @@ pub(super) async fn apply<T: ConnectionTrait>(
 ) -> Result<Vec<RowChange>, Error> {
     let mut changes = Vec::new();
     for assignment in &policies.assignments {
-        let column = &assignment.column;
-        let found = table(db, plan, &column.table).await?;
-        let moved = match found {
-            Some(n) if n == 0 || !assignment.root_only => &plan.tables[n],
-            _ if assignment.root_only => {
-                let root = plan.tables.first().map(|moved| moved.table.id.to_string());
-                let problem = format!(
-                    "the root of the archival is a row of {}, and `{column}` is no column of it: pass a column of the root to `.set(..)`, or \
-                     use `.set_every(..)` for another table",
-                    root.unwrap_or_default()
-                );
-                return Err(refused(&column.table, problem));
-            }
-            _ => continue,
-        };
-        changeable(plan, moved, column)?;
-        let values = [(column.name.clone(), assignment.value.clone())];
-        let of = match assignment.root_only {
-            true => Of::Roots,
-            false => Of::Every,
-        };
-        let text = emit::assign(moved, &values, &of);
-        changes.extend(changed(db, moved, text, archivals).await?);
+        changes.extend(assign(db, plan, assignment, archivals).await?);
     }
-    for remap in &policies.remaps {
-        let oid = oid(db, &remap.parent).await?;
-        for link in links.iter().filter(|link| Some(link.key.parent.oid) == oid) {
-            let moved = &plan.tables[link.table];
-            let Some(text) = emit::remap(plan, link, &remap.key) else {
-                let problem = format!(
-                    "the foreign key {} does not refer to the primary key of {}, so it cannot be remapped: use `.set_every(..)` with its columns",
-                    link.key.name, link.key.parent
-                );
-                return Err(refused(&moved.table.id, problem));
-            };
-            changes.extend(changed(db, moved, text, archivals).await?);
+    for other in &policies.remaps {
+        changes.extend(remap(db, plan, links, other, archivals).await?);
+    }
+    Ok(changes)
+}
+
+async fn assign<T: ConnectionTrait>(
+    db: &T,
+    plan: &RestorePlan,
+    assignment: &Assignment,
+    archivals: &[i64],
+) -> Result<Vec<RowChange>, Error> {
+    let column = &assignment.column;
+    let (n, of) = match (table(db, plan, &column.table).await?, assignment.root_only) {
+        (Some(n), false) => (n, Of::Every),
+        (Some(0), true) => (0, Of::Roots),
+        (None, false) => return Ok(Vec::new()),
+        (_, true) => {
+            let root = plan.tables.first().map(|moved| moved.table.id.to_string());
+            let problem = format!(
+                "the root of the archival is a row of {}, and `{column}` is no column of it: pass a column of the root to `.set(..)`, or \
+                 use `.set_every(..)` for another table",
+                root.unwrap_or_default()
+            );
+            return Err(refused(&column.table, problem));
         }
+    };
+    let moved = &plan.tables[n];
+    changeable(plan, moved, &column.name)?;
+    let values = [(column.name.clone(), assignment.value.clone())];
+    changed(db, moved, emit::assign(moved, &values, &of), archivals).await
+}
+
+async fn remap<T: ConnectionTrait>(
+    db: &T,
+    plan: &RestorePlan,
+    links: &[ParentLink],
+    other: &Remap,
+    archivals: &[i64],
+) -> Result<Vec<RowChange>, Error> {
+    let oid = oid(db, &other.parent).await?;
+    let mut changes = Vec::new();
+    for link in links.iter().filter(|link| Some(link.key.parent.oid) == oid) {
+        let moved = &plan.tables[link.table];
+        for column in &link.key.columns {
+            not_referred_to(plan, moved, &column.child)?;
+            // The record of the archival has the key of the root.
+            if link.table == 0 {
+                changeable(plan, moved, &column.child)?;
+            }
+        }
+        let Some(text) = emit::remap(plan, link, &other.key) else {
+            let problem = format!(
+                "the foreign key {} does not refer to the primary key of {}, so it cannot be remapped: use `.set_every(..)` with its columns",
+                link.key.name, link.key.parent
+            );
+            return Err(refused(&moved.table.id, problem));
+        };
+        changes.extend(changed(db, moved, text, archivals).await?);
     }
     Ok(changes)
 }
@@ -97,30 +121,35 @@ pub(super) async fn table<T: ConnectionTrait>(
 }
 
 /// Refuses a column that other rows or the restore itself depend on.
-fn changeable<'a>(
-    plan: &RestorePlan,
-    moved: &'a Moved,
-    column: &NamedColumn,
-) -> Result<&'a Column, Error> {
-    let table = &moved.table;
-    let found = table.column(&column.name);
-    let key = || table.key.iter().any(|c| c.name == column.name);
-    let referred_to = || {
-        let mut keys = plan.tables.iter().flat_map(|other| &other.table.outgoing);
-        keys.any(|key| {
-            key.parent.oid == table.id.oid && key.columns.iter().any(|c| c.parent == column.name)
-        })
-    };
-    let problem = match found {
+fn changeable<'a>(plan: &RestorePlan, moved: &'a Moved, name: &str) -> Result<&'a Column, Error> {
+    let problem = match moved.table.column(name) {
         None => "does not exist: generate the entity again",
-        Some(found) if found.generated => "is generated: set the columns that it is computed from",
-        Some(_) if key() => "belongs to the primary key: use `.as_new()` for rows with new keys",
-        Some(_) if referred_to() => {
-            "is what foreign keys of archived rows refer to: change it after the restore"
+        Some(column) if column.generated => {
+            "is generated: set the columns that it is computed from"
         }
-        Some(found) => return Ok(found),
+        Some(_) if is_key(moved, name) => {
+            "belongs to the primary key: use `.as_new()` for rows with new keys"
+        }
+        Some(column) => return not_referred_to(plan, moved, name).map(|()| column),
     };
-    Err(refused(&table.id, format!("`{}` {problem}", column.name)))
+    Err(refused(&moved.table.id, format!("`{name}` {problem}")))
+}
+
+fn is_key(moved: &Moved, name: &str) -> bool {
+    moved.table.key.iter().any(|column| column.name == name)
+}
+
+/// Refuses a column by which rows of the archival refer to others of it.
+fn not_referred_to(plan: &RestorePlan, moved: &Moved, name: &str) -> Result<(), Error> {
+    let keys = plan.tables.iter().flat_map(|other| &other.table.outgoing);
+    let mut keys = keys.filter(|key| key.parent.oid == moved.table.id.oid);
+    match keys.find(|key| key.columns.iter().any(|column| column.parent == name)) {
+        None => Ok(()),
+        Some(key) => {
+            let problem = format!("`{name}` is what {key} refers to: change it after the restore");
+            Err(refused(&moved.table.id, problem))
+        }
+    }
 }
 
 /// Runs one change. A value that the column cannot hold is an error of the caller.
@@ -160,7 +189,7 @@ pub(super) async fn rename<T: ConnectionTrait>(
             continue;
         };
         let moved = &plan.tables[moved];
-        let column = changeable(plan, moved, &policy.column)?;
+        let column = changeable(plan, moved, &policy.column.name)?;
         if !is_text(column) {
             let problem = format!(
                 "`{}` is of the type {}, and only text gets a suffix: use `.set(..)`",
