@@ -15,6 +15,7 @@ mod migration;
 mod patterns;
 mod purge;
 mod races;
+mod reads;
 mod renames;
 mod rings;
 mod schemas;
