@@ -23,6 +23,7 @@ mod size;
 mod soft_delete;
 mod table;
 mod target;
+mod with_deleted;
 
 pub use size::Size;
 

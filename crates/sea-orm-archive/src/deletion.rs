@@ -102,28 +102,21 @@ fn active_and_deleted<E: Archivable>() -> SelectStatement {
         let null = Expr::cust(format!("CAST(NULL AS pg_catalog.{of_type})"));
         active.expr_as(null, added(column));
     }
+    let table = E::Deleted::default();
+    let archived = |name: &str| format!("{}.{}", quote(table.table_name()), quote(name));
     let names = E::declaration().added;
-    let archived = |name: &str| {
-        let table = E::Deleted::default();
-        Expr::cust(format!("{}.{}", quote(table.table_name()), quote(name)))
-    };
-    let by = format!(
-        "{}.{}",
-        quote(E::Deleted::default().table_name()),
-        quote(&names.deleted_by)
-    );
+    let by = archived(&names.deleted_by);
+    // The owner of the type of `deleted_by` may define a cast to text, which would run as the caller. `format` calls the
+    // output function of the type.
+    let by = format!("CASE WHEN {by} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {by}) END");
     let mut deleted = rows::<E, E::Deleted>();
-    deleted
-        .expr_as(archived(&names.archival_id), added(Column::ArchivalId))
-        .expr_as(archived(&names.deleted_at), added(Column::DeletedAt))
-        // The owner of the type of `deleted_by` may define a cast to text, which would run as the caller. `format` calls
-        // the output function of the type.
-        .expr_as(
-            Expr::cust(format!(
-                "CASE WHEN {by} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {by}) END"
-            )),
-            added(Column::DeletedBy),
-        );
+    for (column, value) in [
+        (Column::ArchivalId, archived(&names.archival_id)),
+        (Column::DeletedAt, archived(&names.deleted_at)),
+        (Column::DeletedBy, by),
+    ] {
+        deleted.expr_as(Expr::cust(value), added(column));
+    }
     active.union(UnionType::All, deleted).take()
 }
 

@@ -8,6 +8,7 @@ use sea_orm::{
 };
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{archival, deletion};
+use sea_orm_archive_tests::sql::refusal;
 
 use crate::reads::blog::{comment, half_deleted, post, user};
 
@@ -206,4 +207,18 @@ async fn rows_are_those_of_a_subquery_of_the_same_table() {
         .await
         .unwrap();
     assert_eq!(ids(&comments), [-1, -3]);
+}
+
+/// Rows of a union cannot be locked. Without the error, an update could be of a row that has moved since.
+#[tokio::test]
+async fn lock_is_refused() {
+    let (_database, db) = half_deleted().await;
+    let locked = post::Entity::find_with_deleted().lock_exclusive();
+    let refused = refusal(locked.all(&db).await);
+    assert_eq!(refused.code, "0A000");
+    assert!(
+        refused.message.contains("FOR UPDATE"),
+        "{}",
+        refused.message
+    );
 }
