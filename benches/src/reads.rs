@@ -115,6 +115,10 @@ pub(crate) async fn run(server: &Postgres, size: &Size) -> Fallible {
     let [(_, archived), _, (_, plain)] = databases.as_slice() else {
         return Err("a database of each schema".into());
     };
+    for db in [archived, plain] {
+        // FULL left the archive table without a visibility map.
+        db.execute_unprepared("VACUUM").await?;
+    }
     with_deleted::run(archived, plain, size).await
 }
 

@@ -85,8 +85,9 @@ pub(crate) fn find_with_deleted<E: Archivable>() -> SelectTwo<E, Entity> {
     QueryTrait::query(&mut select)
         .from_clear()
         .from_subquery(active_and_deleted::<E>(), own)
-        // PostgreSQL removes this join when it plans. It would not remove a LEFT JOIN with a condition, and a filter on
-        // these columns would then not reach the tables. TRUE is not bound: a parameter is unknown to a generic plan.
+        // PostgreSQL removes this join when it plans. A LEFT JOIN with a condition would stay in the plan, and behind any
+        // LEFT JOIN a filter on the deletion would not exclude the active table. TRUE is not bound, since a parameter is
+        // unknown to a generic plan.
         .join_lateral(JoinType::InnerJoin, deletion, Entity, Expr::cust("TRUE"));
     select.select_also(Entity)
 }

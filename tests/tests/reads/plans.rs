@@ -105,7 +105,7 @@ async fn count_reads_each_table_once_and_no_column() {
     assert!(!plan.contains("slug") && !plan.contains("format"), "{plan}");
 }
 
-/// An archive table's `archival_id` is NOT NULL, which PostgreSQL 17 and later use, and earlier versions find in the rows.
+/// The columns of the deletion are constants in the active rows, so PostgreSQL does not read those.
 #[tokio::test]
 async fn filter_on_the_deletion_skips_the_active_table() {
     let (_database, db) = many().await;
