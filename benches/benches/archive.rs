@@ -1,5 +1,5 @@
 //! `cargo bench -p sea-orm-archive-benches`. With `-- --quick` it only checks that the benchmarks run.
-//! With `-- --moves` it measures only archive and restore, with `-- --scale` only what must not
+//! With `-- --moves` it measures only archive and restore, with `-- --reads` only reads, with `-- --scale` only what must not
 //! grow with the number of rows, with `-- --history` only valid time, with `-- --audit` only the audit log.
 
 use sea_orm_archive_benches::{Fallible, Parts, Size, run};
@@ -13,6 +13,8 @@ fn main() -> Fallible {
     };
     let parts = if has("--moves") {
         Parts::Moves
+    } else if has("--reads") {
+        Parts::Reads
     } else if has("--scale") {
         Parts::Scale
     } else if has("--history") {

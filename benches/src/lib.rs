@@ -23,6 +23,7 @@ mod size;
 mod soft_delete;
 mod table;
 mod target;
+mod with_deleted;
 
 pub use size::Size;
 
@@ -53,6 +54,8 @@ pub enum Parts {
     All,
     /// Archive and restore alone, without latency.
     Moves,
+    /// Reads alone.
+    Reads,
     /// Moves in batches, and beside a large archive.
     Scale,
     /// History alone.
@@ -75,6 +78,8 @@ async fn measure(size: &Size, parts: Parts) -> Fallible {
     }
     if parts == Parts::All {
         latency::run(&server, size).await?;
+    }
+    if matches!(parts, Parts::All | Parts::Reads) {
         reads::run(&server, size).await?;
     }
     if matches!(parts, Parts::All | Parts::Scale) {

@@ -16,6 +16,7 @@ mod patterns;
 mod policies;
 mod purge;
 mod races;
+mod reads;
 mod renames;
 mod rings;
 mod schemas;

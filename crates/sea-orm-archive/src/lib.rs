@@ -50,6 +50,7 @@ mod check;
 pub mod context;
 mod decode;
 mod deleted_by;
+pub mod deletion;
 pub mod entity;
 pub mod error;
 mod exec;
@@ -72,6 +73,7 @@ pub use check::{ApplicationTrigger, application_triggers, check};
 pub use context::Context;
 #[cfg(feature = "axum")]
 pub use context::axum::ContextLayer;
+pub use deletion::Model as Deletion;
 pub use entity::{Archivable, Declaration, DeclaredEdge, Restorable};
 pub use error::{Error, ErrorKind};
 pub use exec::Executor;
@@ -99,9 +101,9 @@ pub use verbs::{ArchiveEntity, ArchiveModel, RestoreModel};
 pub mod prelude {
     pub use crate::{
         Archivable, Archival, ArchiveEntity, ArchiveIfUnchanged, ArchiveModel, AuditEntity,
-        Conflict, DeriveArchive, DeriveHistory, DeriveOptimisticLock, Error, ErrorKind, History,
-        HistoryEntity, JoinVersion, OptimisticLock, Period, Restorable, RestoreIfUnchanged,
-        RestoreModel, RevertModel, UpdateError, UpdateIfUnchanged,
+        Conflict, Deletion, DeriveArchive, DeriveHistory, DeriveOptimisticLock, Error, ErrorKind,
+        History, HistoryEntity, JoinVersion, OptimisticLock, Period, Restorable,
+        RestoreIfUnchanged, RestoreModel, RevertModel, UpdateError, UpdateIfUnchanged,
     };
 }
 

@@ -6,6 +6,7 @@ use sea_orm::{EntityTrait, ModelTrait, QueryFilter, QueryOrder, Related, SelectT
 
 use crate::archival;
 use crate::archive::{ArchiveMany, ArchiveOne};
+use crate::deletion;
 use crate::entity::{Archivable, Restorable};
 use crate::error::Error;
 use crate::exec::Executor;
@@ -104,6 +105,53 @@ pub trait ArchiveEntity: Archivable {
             .find_also_related(archival::Entity)
             .filter(is_root::<Self>())
             .order_by_desc(archival::Column::Id)
+    }
+
+    /// The active and the deleted rows of this table, each with its deletion: when, by whom and in which archival. The
+    /// deletion of an active row is `None`.
+    ///
+    /// Returns a `Select` of two entities: filter and order it by `post::Column` and by
+    /// [`deletion::Column`], join, page and count it. It is one statement, which reads the table and
+    /// its archive table in one snapshot. The role needs SELECT on both; row-level security of both applies.
+    ///
+    /// The statement selects the columns of this entity from both tables, so a migration helper that changes them changes
+    /// what it returns. A role without SELECT on the archive table gets the error of PostgreSQL, also where a filter
+    /// excludes the deleted rows.
+    ///
+    /// ```no_run
+    /// # mod post {
+    /// #     use sea_orm::entity::prelude::*;
+    /// #     #[sea_orm::model]
+    /// #     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, sea_orm_archive::DeriveArchive)]
+    /// #     #[sea_orm(table_name = "posts")]
+    /// #     #[archive(deleted_by = "i64")]
+    /// #     pub struct Model {
+    /// #         #[sea_orm(primary_key)]
+    /// #         pub id: i64,
+    /// #         pub title: String,
+    /// #         pub author_id: i64,
+    /// #     }
+    /// #     impl ActiveModelBehavior for ActiveModel {}
+    /// # }
+    /// use sea_orm::{ColumnTrait, PaginatorTrait, QueryFilter, QueryOrder};
+    /// use sea_orm_archive::prelude::*;
+    ///
+    /// # async fn list(db: &sea_orm::DatabaseConnection) -> Result<(), sea_orm::DbErr> {
+    /// let posts = post::Entity::find_with_deleted()
+    ///     .filter(post::Column::AuthorId.eq(7))
+    ///     .order_by_desc(post::Column::Id)
+    ///     .paginate(db, 50);
+    /// for (post, deletion) in posts.fetch_page(0).await? {
+    ///     match deletion {
+    ///         None => println!("{}", post.title),
+    ///         Some(deletion) => println!("{}, deleted at {}", post.title, deletion.deleted_at),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn find_with_deleted() -> SelectTwo<Self, deletion::Entity> {
+        deletion::find_with_deleted()
     }
 }
 

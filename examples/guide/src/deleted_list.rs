@@ -63,6 +63,47 @@ async fn archivals(db: &DatabaseConnection, output: &mut Output) -> Result<(), D
     Ok(())
 }
 
+async fn together(db: &DatabaseConnection, output: &mut Output) -> Result<(), DbErr> {
+    let posts = post::Entity::find_with_deleted()
+        .order_by_desc(post::Column::Id)
+        .paginate(db, 50)
+        .fetch_page(0)
+        .await?;
+    for (post, deletion) in posts {
+        match deletion {
+            None => output.line(format!("{} | active", post.title)),
+            Some(deletion) => output.line(format!(
+                "{} | deleted by {:?}",
+                post.title,
+                deletion.deleted_by.as_deref().unwrap_or_default()
+            )),
+        }
+    }
+    Ok(())
+}
+
+async fn lookup(db: &DatabaseConnection, output: &mut Output) -> Result<(), DbErr> {
+    use sea_orm_archive::{archival, deletion};
+
+    let found = post::Entity::find_with_deleted()
+        .filter(post::Column::Id.eq(1))
+        .one(db)
+        .await?;
+    let is_deleted = found.is_some_and(|(_, deletion)| deletion.is_some());
+    output.line(format!("post 1 is deleted: {is_deleted}"));
+
+    let by_ann = post::Entity::find_with_deleted()
+        .filter(deletion::Column::DeletedBy.eq("1"))
+        .and_also_related(archival::Entity)
+        .all(db)
+        .await?;
+    for (post, _, archival) in by_ann {
+        let reason = archival.and_then(|archival| archival.reason);
+        output.line(format!("{}: {}", post.title, reason.unwrap_or_default()));
+    }
+    Ok(())
+}
+
 pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result<()> {
     crate::blog::fill(db).await?;
     post::Entity::archive_by_id(1)
@@ -80,5 +121,8 @@ pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result
     filtered(db, output).await?;
     comments(db, output).await?;
     archivals(db, output).await?;
+    post::Entity::restore_by_id(2).exec(db).await?;
+    together(db, output).await?;
+    lookup(db, output).await?;
     Ok(())
 }

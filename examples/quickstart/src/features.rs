@@ -99,6 +99,7 @@ pub async fn archive(
         .paginate(&db, 50)
         .fetch_page(0)
         .await?; // who, when, why
+    post::Entity::find_with_deleted().all(&db).await?; // active and deleted rows
 
     // restore
     deleted_post.restore(&db).await?;

@@ -30,3 +30,4 @@ mod temporal;
 mod tenants;
 mod versions;
 mod versions_of_the_application;
+mod with_deleted;
