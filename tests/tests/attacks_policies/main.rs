@@ -18,3 +18,4 @@ mod rights;
 mod tenants;
 mod values;
 mod two;
+mod second;

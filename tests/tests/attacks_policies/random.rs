@@ -164,7 +164,7 @@ async fn step(r: &mut Random, db: &DatabaseConnection, at: &str, done: &mut BTre
         15 => {
             if let Some(id) = pick(r, db, "archive.archival where restored_at is null and purged_at is null").await {
                 let result: Done = go!("copy", archival::Entity::restore_by_id(id).as_new().rename(item::Column::Slug, "-{n}").rename(group::Column::Name, "-{n}").rename(label::Column::Name, "-{n}"));
-                if let Ok(d) = result { copied = d.rows.values().sum::<u64>() + d.waiting.iter().map(|w| w.rows).sum::<u64>(); }
+                if let Ok(d) = result { copied = d.archival.rows().values().sum::<u64>(); }
             }
         }
         16 => {
@@ -221,3 +221,5 @@ async fn cases(from: u64) {
 async fn random_a() { cases(1).await }
 #[tokio::test]
 async fn random_b() { cases(1000).await }
+#[tokio::test]
+async fn random_c() { cases(5000).await }
