@@ -257,6 +257,7 @@ async fn a_trigger_of_the_archive_table_loses_no_copies() {
         create trigger lose before insert on deleted_comments for each row execute function lose()").await;
     run(&db, "update deleted_posts set slug = 'other'").await;
     let done = post::Entity::restore_by_id(1).as_new().exec(&db).await;
+    println!("LOSE {:?}", done.as_ref().map(|d| &d.rows).map_err(ToString::to_string));
     if let Ok(done) = &done { assert_eq!(done.rows["public.comments"], 4, "a copy was lost without an error"); }
 }
 
@@ -267,6 +268,7 @@ async fn a_trigger_of_the_archive_table_changes_no_copies() {
     run(&db, "create function alter_it() returns trigger language plpgsql as $$ begin new.mark := 'zzz' || new.id; return new; end $$;
         create trigger alter_it before insert on deleted_comments for each row execute function alter_it()").await;
     let done = post::Entity::restore_by_id(1).as_new().exec(&db).await;
+    println!("ALTER {:?}", done.as_ref().map(|d| &d.rows).map_err(ToString::to_string));
     if done.is_ok() { assert_eq!(number(&db, "select count(*) from comments where mark like 'zzz%'").await, 0, "copies were changed without an error"); }
 }
 
