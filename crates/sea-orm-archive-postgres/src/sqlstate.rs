@@ -31,6 +31,8 @@ const DATATYPE_MISMATCH: &str = "42804";
 const CANNOT_COERCE: &str = "42846";
 const UNDEFINED_FUNCTION: &str = "42883";
 
+/// The role may not do this.
+pub const INSUFFICIENT_PRIVILEGE: &str = "42501";
 /// The tables have changed since the plan was built.
 pub const STALE_PLAN: &str = "AR001";
 /// The archival holds other tables or links than the plan restores.
@@ -89,9 +91,11 @@ pub fn is_conflict(code: &str) -> bool {
     is_taken(code) || is_foreign_key(code) || matches!(code, CHECK_VIOLATION | NOT_NULL_VIOLATION)
 }
 
-/// A column cannot hold a value.
+/// A column cannot hold a value (class 22 and 23), or the role may not write it.
 pub fn is_bad_value(code: &str) -> bool {
-    is_invalid_text(code) || is_constraint(code) || code == DATATYPE_MISMATCH
+    code.starts_with("22")
+        || is_constraint(code)
+        || [DATATYPE_MISMATCH, INSUFFICIENT_PRIVILEGE].contains(&code)
 }
 
 /// A text is not a value of the type that it is cast to.

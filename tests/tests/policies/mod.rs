@@ -1,5 +1,6 @@
 //! Restores that change what they restore: other values, other parents, parts, copies.
 
+mod attacked;
 mod copies;
 mod forum;
 mod parents;

@@ -199,22 +199,3 @@ async fn a_parent_that_does_not_exist_is_a_conflict() {
     assert_eq!(dumps(&db, &EVERYTHING).await, before);
     assert_eq!(user::Entity::find().all(&db).await.unwrap().len(), 3);
 }
-
-#[tokio::test]
-async fn rows_whose_key_contains_that_of_the_parent_come_back_below_another() {
-    let (_database, db) = forum().await;
-    post::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    run(&db, "delete from deleted_tags where name = 'rust'").await;
-    let restored = post::Entity::restore_by_id(1)
-        .remap(post::Entity, 1, 2)
-        .exec(&db)
-        .await
-        .unwrap();
-    assert_eq!(restored.changes.len(), 5);
-    let tags = texts(&db, "select post_id || name from tags order by 1").await;
-    assert_eq!(tags, ["2rust", "2sql"]);
-    assert_eq!(
-        number(&db, "select count(*) from comments where post_id = 2").await,
-        5
-    );
-}

@@ -8,7 +8,7 @@ use super::restore::written;
 use super::rewrite::{is_rewritten, stop_unless_rewritten};
 use crate::catalog::{Column, UniqueIndex};
 use crate::ident::{columns, key_object, literal, object, quote, same_key, type_name};
-use crate::model::{Moved, RestorePlan};
+use crate::model::Moved;
 
 /// The most changed rows that a statement returns.
 const MOST: usize = 100;
@@ -28,6 +28,8 @@ pub enum Of {
 
 /// Sets columns of rows of the archivals `$1` to these values, which are SQL over the row `t`. Returns the changed rows as a JSON array, at
 /// most 100 of them. Raises if a trigger changed a row.
+///
+/// Raises, too, if row-level security lets the role read a row that it does not let it change.
 ///
 /// Races: the archivals are locked, so no restore and no purge moves their rows. This waits for a statement of another session that changes
 /// an archived row at the same time, and then reads its newest version.
@@ -69,16 +71,23 @@ pub fn assign(moved: &Moved, values: &[(String, String)], of: &Of) -> String {
         ("from".to_owned(), seen("b")),
         ("to".to_owned(), seen("t")),
     ]);
+    let rows = format!("{table} AS t WHERE t.{tag} OPERATOR(pg_catalog.=) ANY ($1){only}");
+    let hidden = format!(
+        "row-level security lets this role read rows of {} that it may not change, so nothing was restored: give it a policy for UPDATE",
+        moved.archive_table.id
+    );
     format!(
-        "WITH before AS MATERIALIZED (SELECT {} FROM {table} AS t WHERE t.{tag} OPERATOR(pg_catalog.=) ANY ($1){only} FOR NO KEY UPDATE OF t), \
+        "WITH before AS MATERIALIZED (SELECT {} FROM {rows} FOR NO KEY UPDATE OF t), \
          changed AS (UPDATE {table} AS t SET {} FROM before AS b WHERE {} RETURNING {change} AS change, {} AS done) \
          SELECT coalesce((SELECT pg_catalog.jsonb_agg(f.change) FROM (SELECT c.change FROM changed AS c LIMIT {MOST}) AS f), '[]'::pg_catalog.jsonb) AS result \
-         WHERE (SELECT pg_catalog.count(*) FROM changed AS c WHERE {}) OPERATOR(pg_catalog.>=) 0",
+         WHERE CASE WHEN (SELECT pg_catalog.count(*) FROM changed AS c WHERE {}) OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*) FROM {rows}) \
+         THEN true ELSE archive.stop('42501', {}) END",
         columns("t", names(moved)),
         assigned.join(", "),
         same_key(&moved.table.key, "b", "t"),
         is_rewritten(moved, "b", &new),
         stop_unless_rewritten(moved, "c.done", "that the restore changes"),
+        literal(&hidden),
     )
 }
 
@@ -89,13 +98,18 @@ pub(super) fn names(moved: &Moved) -> BTreeSet<&str> {
     written(moved).chain(key).chain([archival_id]).collect()
 }
 
-/// Lets the rows that refer by this foreign key to the parent `from` refer to the parent `to`: keys of the parent by column, as SQL. `None`
-/// where the foreign key refers to other columns.
-pub fn remap(
-    plan: &RestorePlan,
-    link: &ParentLink,
-    key: &[(String, String, String)],
-) -> Option<String> {
+/// Another parent of the rows that refer by a foreign key to one parent.
+#[derive(Clone, Debug)]
+pub struct OtherParent {
+    /// The condition that the row `t` refers to the one.
+    condition: String,
+    /// The columns of the foreign key with their new values.
+    values: Vec<(String, String)>,
+}
+
+/// The rows that refer by this foreign key to a parent, and the values of another one. `key` has the columns of the parent's primary key, with
+/// the old and the new value as SQL. `None` where the foreign key refers to other columns.
+pub fn other_parent(link: &ParentLink, key: &[(String, String, String)]) -> Option<OtherParent> {
     let mut values = Vec::new();
     let mut same = Vec::new();
     for column in &link.key.columns {
@@ -105,62 +119,104 @@ pub fn remap(
         same.push(format!("t.{child} {} {}", column.equals, of_type(from)));
         values.push((column.child.clone(), of_type(to)));
     }
-    let of = Of::Where(same.join(" AND "));
-    Some(assign(&plan.tables[link.table], &values, &of))
+    Some(OtherParent {
+        condition: same.join(" AND "),
+        values,
+    })
+}
+
+impl OtherParent {
+    /// Whether the archivals `$1` have such rows.
+    pub fn has_rows(&self, moved: &Moved) -> String {
+        format!(
+            "SELECT pg_catalog.to_jsonb(EXISTS (SELECT FROM {} AS t WHERE t.{} OPERATOR(pg_catalog.=) ANY ($1) AND {})) AS result",
+            moved.archive_table.id.sql(),
+            quote(&moved.archive_table.archival_id),
+            self.condition,
+        )
+    }
+
+    /// Lets them refer to the other one: see [`assign`].
+    pub fn assign(&self, moved: &Moved) -> String {
+        assign(moved, &self.values, &Of::Where(self.condition.clone()))
+    }
+}
+
+/// How many characters a column of limited length takes.
+fn most_characters(column: &Column) -> Option<i32> {
+    // The modifier of a varchar is its length and 4.
+    (column.type_modifier > 3).then_some(column.type_modifier - 4)
+}
+
+/// A suffix with its number.
+fn numbered(suffix: &str, n: &str) -> String {
+    format!(
+        "pg_catalog.replace({}, '{{n}}', ({n})::pg_catalog.text)",
+        literal(suffix)
+    )
 }
 
 /// The value of a text column with a suffix, cut to the length of the column. `{n}` in the suffix is a number.
 pub fn with_suffix(column: &Column, row: &str, suffix: &str, n: &str) -> String {
-    let (of, name) = (type_name(&column.sql_type), quote(&column.name));
-    let suffix = format!(
-        "pg_catalog.replace({}, '{{n}}', ({n})::pg_catalog.text)",
-        literal(suffix)
-    );
-    let old = format!("{row}.{name}::pg_catalog.text");
-    // The modifier of a varchar is its length and 4.
-    let old = match column.type_modifier {
-        ..=3 => old,
-        modifier => format!(
-            "pg_catalog.\"left\"({old}, greatest({} OPERATOR(pg_catalog.-) pg_catalog.length({suffix}), 0))",
-            modifier - 4
+    let suffix = numbered(suffix, n);
+    let old = format!("{row}.{}::pg_catalog.text", quote(&column.name));
+    let old = match most_characters(column) {
+        None => old,
+        Some(most) => format!(
+            "pg_catalog.\"left\"({old}, greatest({most} OPERATOR(pg_catalog.-) pg_catalog.length({suffix}), 0))"
         ),
     };
-    format!("pg_catalog.concat({old}, {suffix})::{of}")
+    format!(
+        "({old} OPERATOR(pg_catalog.||) {suffix})::{}",
+        type_name(&column.sql_type)
+    )
 }
 
-/// The smallest number from 2 on with which the archived row with this key has no conflict on this index, neither with an active row nor
-/// with another row of the archivals `$1`: see [`with_suffix`]. NULL where there is none among the first thousand.
+/// The smallest number from 2 on with which the archived row with this key has no conflict on these indexes, neither with an active row nor
+/// with another row of the archivals `$1`: see [`with_suffix`]. NULL where there is none among the first thousand, where the column is NULL,
+/// and where the suffix leaves nothing of the value.
 pub fn free_number(
     moved: &Moved,
-    index: &UniqueIndex,
+    indexes: &[&UniqueIndex],
     column: &Column,
     suffix: &str,
     key: &str,
 ) -> String {
     let archival_id = &moved.archive_table.archival_id;
-    let others = names(moved).into_iter().filter(|name| *name != column.name);
-    let candidate = format!(
-        "(SELECT {}, {} AS {} FROM {} AS r WHERE {} OPERATOR(pg_catalog.=) {}::pg_catalog.jsonb)",
-        columns("r", others),
-        with_suffix(column, "r", suffix, "g.n"),
-        quote(&column.name),
+    let name = quote(&column.name);
+    let row = format!(
+        "{} AS r WHERE {} OPERATOR(pg_catalog.=) {}::pg_catalog.jsonb AND r.{name} IS NOT NULL",
         moved.archive_table.id.sql(),
         key_object(&moved.table.key, "r"),
         literal(key),
     );
-    let candidate = side(moved, index, &candidate, Some(&quote(archival_id)));
-    let taken = |others: &str, only: &str| {
-        format!(
-            "NOT EXISTS (SELECT FROM ({candidate}) AS d JOIN ({others}) AS a ON {}{only})",
-            same_values(index)
-        )
-    };
+    let others = names(moved).into_iter().filter(|name| *name != column.name);
+    let candidate = format!(
+        "(SELECT {}, {} AS {name} FROM {row})",
+        columns("r", others),
+        with_suffix(column, "r", suffix, "g.n"),
+    );
+    let mut conditions = vec![format!("EXISTS (SELECT FROM {row})")];
+    if let Some(most) = most_characters(column) {
+        conditions.push(format!(
+            "pg_catalog.length({}) OPERATOR(pg_catalog.<) {most}",
+            numbered(suffix, "g.n")
+        ));
+    }
+    for index in indexes {
+        let candidate = side(moved, index, &candidate, Some(&quote(archival_id)));
+        let same = same_values(index);
+        conditions.push(format!(
+            "NOT EXISTS (SELECT FROM ({candidate}) AS d JOIN ({}) AS a ON {same})",
+            side(moved, index, &moved.table.id.sql(), None)
+        ));
+        conditions.push(format!(
+            "NOT EXISTS (SELECT FROM ({candidate}) AS d JOIN ({}) AS a ON {same} AND a.key OPERATOR(pg_catalog.<>) d.key)",
+            archived_side(moved, index)
+        ));
+    }
     format!(
-        "SELECT (SELECT pg_catalog.to_jsonb(g.n) FROM pg_catalog.generate_series(2, 1001) AS g(n) WHERE {} AND {} LIMIT 1) AS result",
-        taken(&side(moved, index, &moved.table.id.sql(), None), ""),
-        taken(
-            &archived_side(moved, index),
-            " AND a.key OPERATOR(pg_catalog.<>) d.key"
-        ),
+        "SELECT (SELECT pg_catalog.to_jsonb(g.n) FROM pg_catalog.generate_series(2, 1001) AS g(n) WHERE {} LIMIT 1) AS result",
+        conditions.join(" AND ")
     )
 }

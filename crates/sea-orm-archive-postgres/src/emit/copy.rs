@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::defer::is_root;
+use super::freshness::unchanged;
 use super::tree::with;
 use crate::catalog::{ForeignKey, Table};
 use crate::ident::{joined, key_object, quote};
@@ -33,9 +34,10 @@ struct Link {
 /// The new columns of each table.
 type Sources = Vec<BTreeMap<String, Source>>;
 
-/// One statement that copies the rows of the archivals `$1` into the archival `$2`, and returns the new key of the root as text.
+/// One statement that copies the rows of the first of the archivals `$1` into the second, and returns the new key of the root as text. It is
+/// run on the search_path pg_catalog, for which the defaults are written.
 ///
-/// Race: the archival is locked, so no restore and no purge moves its rows meanwhile.
+/// Race: the archival is locked, so no restore and no purge moves its rows meanwhile. See [`locks`] for a migration.
 ///
 /// # Errors
 ///
@@ -75,6 +77,22 @@ pub fn statement<'a>(plan: &'a RestorePlan, defaults: &KeyDefaults) -> Result<St
         is_root(root, "s", "t"),
     );
     Ok(with(keys.into_iter().chain(copies), &root))
+}
+
+/// Two statements before the copy: the first locks the archive tables, and the second stops with the code of a stale plan where they have
+/// other columns than the plan.
+///
+/// Race: a migration adds a column to an archive table after the plan was read. The copies would lack its values.
+pub fn locks(plan: &RestorePlan) -> [String; 2] {
+    let tables = plan.tables.iter().map(|moved| moved.archive_table.id.sql());
+    let tables: Vec<_> = tables.collect();
+    [
+        format!("LOCK TABLE {} IN ACCESS SHARE MODE", tables.join(", ")),
+        format!(
+            "SELECT pg_catalog.to_jsonb(true) AS result WHERE {}",
+            unchanged(&plan.freshness)
+        ),
+    ]
 }
 
 /// A table that is not written yet, and whose parents in its primary key are.
@@ -172,7 +190,7 @@ fn new_keys(plan: &RestorePlan, n: usize, sources: &Sources) -> String {
         values += &format!(", {value} AS {}", new(&moved.table, column));
     }
     format!(
-        "key_{n} AS MATERIALIZED (SELECT t.*{values} FROM {} AS t{joins} WHERE t.{} OPERATOR(pg_catalog.=) ANY ($1))",
+        "key_{n} AS MATERIALIZED (SELECT t.*{values} FROM {} AS t{joins} WHERE t.{} OPERATOR(pg_catalog.=) ($1)[1])",
         moved.archive_table.id.sql(),
         quote(&moved.archive_table.archival_id),
     )
@@ -222,7 +240,7 @@ fn copied(plan: &RestorePlan, n: usize, sources: &Sources) -> String {
         values.push(format!("t.{}", quote(added)));
     }
     format!(
-        "copied_{n} AS (INSERT INTO {} ({}, {}) SELECT {}, $2 FROM key_{n} AS t{joins} RETURNING 1)",
+        "copied_{n} AS (INSERT INTO {} ({}, {}) SELECT {}, ($1)[2] FROM key_{n} AS t{joins} RETURNING 1)",
         archive_table.id.sql(),
         names.join(", "),
         quote(&archive_table.archival_id),

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use super::policies::{Assignment, Policies, Remap, Rename};
 use crate::catalog;
 use crate::entity::DeclaredName;
-use crate::error::{self, Error, RefusedError, unexpected_answer};
+use crate::error::{self, DriftError, Error, RefusedError, unexpected_answer};
 use crate::exec::{Sql, ask_here};
 use crate::report::{ArchivalConflicts, Conflict, RowChange};
 
@@ -57,7 +57,15 @@ async fn assign<T: ConnectionTrait>(
         }
     };
     let moved = &plan.tables[n];
-    changeable(plan, moved, &column.name)?;
+    changeable(db, moved, &column.name).await?;
+    if moved
+        .table
+        .outgoing
+        .iter()
+        .any(|key| key.columns.iter().any(|c| c.child == column.name))
+    {
+        refuse_counted(plan)?;
+    }
     let values = [(column.name.clone(), assignment.value.clone())];
     changed(db, moved, emit::assign(moved, &values, &of), archivals).await
 }
@@ -69,25 +77,34 @@ async fn remap<T: ConnectionTrait>(
     other: &Remap,
     archivals: &[i64],
 ) -> Result<Vec<RowChange>, Error> {
-    let oid = oid(db, &other.parent).await?;
+    let Some(oid) = oid(db, &other.parent).await? else {
+        return Err(refused(
+            &other.parent,
+            "this table does not exist".to_owned(),
+        ));
+    };
     let mut changes = Vec::new();
-    for link in links.iter().filter(|link| Some(link.key.parent.oid) == oid) {
+    for link in links.iter().filter(|link| link.key.parent.oid == oid) {
         let moved = &plan.tables[link.table];
-        for column in &link.key.columns {
-            not_referred_to(plan, moved, &column.child)?;
-            // The record of the archival has the key of the root.
-            if link.table == 0 {
-                changeable(plan, moved, &column.child)?;
-            }
-        }
-        let Some(text) = emit::remap(plan, link, &other.key) else {
+        let Some(parent) = emit::other_parent(link, &other.key) else {
             let problem = format!(
                 "the foreign key {} does not refer to the primary key of {}, so it cannot be remapped: use `.set_every(..)` with its columns",
                 link.key.name, link.key.parent
             );
             return Err(refused(&moved.table.id, problem));
         };
-        changes.extend(changed(db, moved, text, archivals).await?);
+        let find = Sql {
+            text: parent.has_rows(moved),
+            values: vec![archivals.to_vec().into()],
+        };
+        if ask_here(db, &find).await? != Some(Json::Bool(true)) {
+            continue;
+        }
+        for column in &link.key.columns {
+            changeable(db, moved, &column.child).await?;
+        }
+        refuse_counted(plan)?;
+        changes.extend(changed(db, moved, parent.assign(moved), archivals).await?);
     }
     Ok(changes)
 }
@@ -109,47 +126,89 @@ async fn oid<T: ConnectionTrait>(db: &T, table: &DeclaredName) -> Result<Option<
     Ok(ask_here(db, &sql).await?.and_then(|oid| oid.as_i64()))
 }
 
-/// Which table of the plan this is.
+/// Which table of the plan this is; `None` where the archivals have no rows of it.
 pub(super) async fn table<T: ConnectionTrait>(
     db: &T,
     plan: &RestorePlan,
     table: &DeclaredName,
 ) -> Result<Option<usize>, Error> {
     let oid = oid(db, table).await?;
+    let is_archive_table = |moved: &Moved| Some(moved.archive_table.id.oid) == oid;
+    if oid.is_none() || plan.tables.iter().any(is_archive_table) {
+        let problem = match oid {
+            None => "this table does not exist",
+            Some(_) => "this is an archive table: pass a column of the entity itself",
+        };
+        return Err(refused(table, problem.to_owned()));
+    }
     let mut tables = plan.tables.iter();
-    Ok(oid.and_then(|oid| tables.position(|moved| moved.table.id.oid == oid)))
+    Ok(tables.position(|moved| Some(moved.table.id.oid) == oid))
 }
 
 /// Refuses a column that other rows or the restore itself depend on.
-fn changeable<'a>(plan: &RestorePlan, moved: &'a Moved, name: &str) -> Result<&'a Column, Error> {
-    let problem = match moved.table.column(name) {
-        None => "does not exist: generate the entity again",
-        Some(column) if column.generated => {
-            "is generated: set the columns that it is computed from"
+async fn changeable<'a, T: ConnectionTrait>(
+    db: &T,
+    moved: &'a Moved,
+    name: &str,
+) -> Result<&'a Column, Error> {
+    let table = &moved.table;
+    let mut incoming = table.incoming.iter().chain(&table.not_enforced);
+    let referring = incoming.find(|key| key.columns.iter().any(|column| column.parent == name));
+    let column = table.column(name);
+    let problem = match (column, referring) {
+        (None, _) => "does not exist: generate the entity again".to_owned(),
+        (Some(column), _) if column.generated => {
+            "is generated: set the columns that it is computed from".to_owned()
         }
-        Some(_) if is_key(moved, name) => {
-            "belongs to the primary key: use `.as_new()` for rows with new keys"
+        (Some(_), _) if table.key.iter().any(|column| column.name == name) => {
+            "belongs to the primary key: use `.as_new()` for rows with new keys".to_owned()
         }
-        Some(column) => return not_referred_to(plan, moved, name).map(|()| column),
+        (Some(_), Some(key)) => format!("is what {key} refers to: change it after the restore"),
+        (Some(column), None) => match guarded_generated(db, moved).await? {
+            None => return Ok(column),
+            Some(generated) => format!(
+                "cannot change before the restore, since a unique index has the generated column `{generated}`, whose archived value stays: \
+                 change it after the restore"
+            ),
+        },
     };
-    Err(refused(&moved.table.id, format!("`{name}` {problem}")))
+    Err(refused(&table.id, format!("`{name}` {problem}")))
 }
 
-fn is_key(moved: &Moved, name: &str) -> bool {
-    moved.table.key.iter().any(|column| column.name == name)
-}
-
-/// Refuses a column by which rows of the archival refer to others of it.
-fn not_referred_to(plan: &RestorePlan, moved: &Moved, name: &str) -> Result<(), Error> {
-    let keys = plan.tables.iter().flat_map(|other| &other.table.outgoing);
-    let mut keys = keys.filter(|key| key.parent.oid == moved.table.id.oid);
-    match keys.find(|key| key.columns.iter().any(|column| column.parent == name)) {
-        None => Ok(()),
-        Some(key) => {
-            let problem = format!("`{name}` is what {key} refers to: change it after the restore");
-            Err(refused(&moved.table.id, problem))
-        }
+/// A generated column of the table in a unique index.
+async fn guarded_generated<T: ConnectionTrait>(
+    db: &T,
+    moved: &Moved,
+) -> Result<Option<String>, Error> {
+    let generated = moved.table.columns.iter().filter(|column| column.generated);
+    let generated: Vec<_> = generated.collect();
+    if generated.is_empty() {
+        return Ok(None);
     }
+    let indexes = catalog::unique_indexes(db, &[moved.table.id.oid]).await?;
+    let mut generated = generated.into_iter();
+    let found = generated.find(|column| indexes.iter().any(|index| contains(index, column)));
+    Ok(found.map(|column| column.name.clone()))
+}
+
+/// Refuses where triggers of the application act on rows that are inserted, also where they are suspended while rows move: they may keep a
+/// count of rows in a parent, which is archived with the count of all.
+pub(super) fn refuse_counted(plan: &RestorePlan) -> Result<(), Error> {
+    let mut triggers = plan.tables.iter().flat_map(|moved| {
+        let triggers = moved.table.row_triggers.iter();
+        let acting = triggers.filter(|trigger| trigger.on_insert && !trigger.ours);
+        acting.map(|trigger| (&moved.table.id, trigger))
+    });
+    let Some((table, trigger)) = triggers.next() else {
+        return Ok(());
+    };
+    Err(Error::Drift(DriftError::Trigger {
+        message: format!(
+            "the trigger {} on {table} could count rows wrongly that come back apart from the others of their archival, or below another parent, \
+             so nothing was restored: restore the archival as it is, and change the rows then",
+            trigger.name
+        ),
+    }))
 }
 
 /// Runs one change. A value that the column cannot hold is an error of the caller.
@@ -159,6 +218,10 @@ async fn changed<T: ConnectionTrait>(
     text: String,
     archivals: &[i64],
 ) -> Result<Vec<RowChange>, Error> {
+    if text.contains('\0') {
+        let problem = "a value contains a zero byte, which PostgreSQL cannot store".to_owned();
+        return Err(refused(&moved.table.id, problem));
+    }
     let values = vec![archivals.to_vec().into()];
     let changes = match ask_here(db, &Sql { text, values }).await {
         Err(error) if error::code(&error).is_some_and(sqlstate::is_bad_value) => {
@@ -169,38 +232,29 @@ async fn changed<T: ConnectionTrait>(
     serde_json::from_value(changes).map_err(unexpected_answer)
 }
 
-/// Gives the rows with conflicts on a renamed column a value that is free. Each row is renamed once by each policy.
+/// Gives the rows with conflicts on a renamed column a value that is free in all unique indexes with this column. Each row is renamed once by
+/// each policy, and by one policy at a time: the others may no longer be needed.
 pub(super) async fn rename<T: ConnectionTrait>(
     db: &T,
     plan: &RestorePlan,
     policies: &Policies,
     archivals: &[i64],
     conflicts: &[ArchivalConflicts],
-    renamed: &mut BTreeSet<String>,
+    renamed: &mut BTreeSet<(usize, String)>,
 ) -> Result<Vec<RowChange>, Error> {
     let mut changes = Vec::new();
-    if policies.renames.is_empty() {
-        return Ok(changes);
-    }
-    let tables: Vec<i64> = plan.tables.iter().map(|moved| moved.table.id.oid).collect();
-    let indexes = catalog::unique_indexes(db, &tables).await?;
+    let mut touched = BTreeSet::new();
     for (n, policy) in policies.renames.iter().enumerate() {
         let Some(moved) = table(db, plan, &policy.column.table).await? else {
             continue;
         };
         let moved = &plan.tables[moved];
-        let column = changeable(plan, moved, &policy.column.name)?;
-        if !is_text(column) {
-            let problem = format!(
-                "`{}` is of the type {}, and only text gets a suffix: use `.set(..)`",
-                column.name, column.sql_type
-            );
-            return Err(refused(&moved.table.id, problem));
-        }
-        let indexes = indexes
+        let column = renamable(db, moved, policy).await?;
+        let indexes = catalog::unique_indexes(db, &[moved.table.id.oid]).await?;
+        let indexes: Vec<_> = indexes
             .iter()
-            .filter(|index| index.table == moved.table.id.oid);
-        let indexes: Vec<_> = indexes.filter(|index| contains(index, column)).collect();
+            .filter(|index| contains(index, column))
+            .collect();
         let title = moved.table.id.to_string();
         for conflict in conflicts.iter().flat_map(|found| &found.conflicts) {
             let Conflict::Unique {
@@ -212,16 +266,40 @@ pub(super) async fn rename<T: ConnectionTrait>(
             else {
                 continue;
             };
-            let index = indexes
-                .iter()
-                .find(|index| index.name == *constraint && *table == title);
-            let Some(index) = index else { continue };
-            if renamed.insert(format!("{n} {constraint} {key}")) {
-                changes.extend(free(db, moved, index, column, policy, key, archivals).await?);
+            let row = format!("{table} {key}");
+            let concerned =
+                *table == title && indexes.iter().any(|index| index.name == *constraint);
+            if !concerned || touched.contains(&row) || !renamed.insert((n, row.clone())) {
+                continue;
             }
+            let new = free(db, moved, &indexes, column, policy, key, archivals).await?;
+            if !new.is_empty() {
+                touched.insert(row);
+            }
+            changes.extend(new);
         }
     }
     Ok(changes)
+}
+
+/// The column of a rename.
+async fn renamable<'a, T: ConnectionTrait>(
+    db: &T,
+    moved: &'a Moved,
+    policy: &Rename,
+) -> Result<&'a Column, Error> {
+    let column = changeable(db, moved, &policy.column.name).await?;
+    let problem = match is_text(column) {
+        true if policy.suffix.contains('\0') => {
+            "the suffix contains a zero byte, which PostgreSQL cannot store".to_owned()
+        }
+        true => return Ok(column),
+        false => format!(
+            "`{}` is of the type {}, and only text gets a suffix: use `.set(..)`",
+            column.name, column.sql_type
+        ),
+    };
+    Err(refused(&moved.table.id, problem))
 }
 
 fn is_text(column: &Column) -> bool {
@@ -244,17 +322,17 @@ fn contains(index: &UniqueIndex, column: &Column) -> bool {
 async fn free<T: ConnectionTrait>(
     db: &T,
     moved: &Moved,
-    index: &UniqueIndex,
+    indexes: &[&UniqueIndex],
     column: &Column,
     policy: &Rename,
     key: &Json,
     archivals: &[i64],
 ) -> Result<Vec<RowChange>, Error> {
     let key = key.to_string();
-    let find = emit::free_number(moved, index, column, &policy.suffix, &key);
+    let find = emit::free_number(moved, indexes, column, &policy.suffix, &key);
     let ids = archivals.to_vec();
     // As for conflicts: the expressions of an index are written for one search_path.
-    let find = match index.has_columns_only() {
+    let find = match indexes.iter().all(|index| index.has_columns_only()) {
         true => Sql {
             text: find,
             values: vec![ids.into()],

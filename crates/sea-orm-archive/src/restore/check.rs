@@ -51,7 +51,8 @@ pub(super) async fn check<T: ConnectionTrait>(db: &T, wanted: &Wanted) -> Result
     if wanted.which == Roots::Many {
         refuse_crossing(db, &alone).await?;
     }
-    if changes || wanted.which == Roots::Many || !alone.conflicts.iter().any(has_archived_parent) {
+    let of_others = wanted.which == Roots::Many || wanted.policies.source != Source::Rows;
+    if of_others || !alone.conflicts.iter().any(has_archived_parent) {
         return Ok(alone);
     }
     // Race: the others are locked after the first one, in the order of their ids. Two restores that begin with different archivals
@@ -70,6 +71,8 @@ pub(super) async fn check<T: ConnectionTrait>(db: &T, wanted: &Wanted) -> Result
     let mut all = check_rows(db, together.collect()).await?;
     all.waiting.splice(0..0, waiting);
     all.parents_deleted.splice(0..0, alone.parents_deleted);
+    all.changes = alone.changes;
+    all.stayed = alone.stayed;
     Ok(all)
 }
 
@@ -84,12 +87,15 @@ async fn check_changed<T: ConnectionTrait>(
     let archivals = sources(db, wanted, claimed).await?;
     let plan = plan::from_record(db, &archivals).await?;
     let links = parent_links(db, &plan).await?;
+    // Before the changes: a parent that does not exist is a conflict, and not one that was deleted.
+    let parents_deleted = unlink_deleted_parents(db, &plan, &links, &archivals).await?;
     let mut changes = change::apply(db, &plan, &links, policies, &archivals).await?;
-    let mut stayed = Vec::new();
+    let (mut stayed, mut waiting) = (Vec::new(), Vec::new());
     let mut renamed = BTreeSet::new();
     // The loop ends: each round renames a row for the first time, takes a row out of its archival, or is the last.
     loop {
-        let mut found = check_rows(db, archivals.clone()).await?;
+        let mut found = check_linked(db, archivals.clone(), plan.clone(), &links).await?;
+        waiting.append(&mut found.waiting);
         let new = change::rename(
             db,
             &plan,
@@ -102,14 +108,18 @@ async fn check_changed<T: ConnectionTrait>(
         let mut again = !new.is_empty();
         changes.extend(new);
         if !again && policies.skips_rows && !found.conflicts.is_empty() {
-            let left = part::leave(db, &found.plan, &links, &found.conflicts).await?;
+            let left = part::leave(db, &plan, &links, &found.conflicts).await?;
             again = !left.is_empty();
             stayed.extend(left);
         }
         if !again {
-            found.changes = changes;
-            found.stayed = stayed;
-            return Ok(found);
+            return Ok(Found {
+                changes,
+                stayed,
+                waiting,
+                parents_deleted,
+                ..found
+            });
         }
     }
 }
@@ -195,18 +205,32 @@ async fn check_rows<T: ConnectionTrait>(db: &T, archivals: Vec<i64>) -> Result<F
     let plan = plan::from_record(db, &archivals).await?;
     let links = parent_links(db, &plan).await?;
     let parents_deleted = unlink_deleted_parents(db, &plan, &links, &archivals).await?;
+    let found = check_linked(db, archivals, plan, &links).await?;
+    Ok(Found {
+        parents_deleted,
+        ..found
+    })
+}
+
+/// The same where foreign keys to parents that were deleted are NULL.
+async fn check_linked<T: ConnectionTrait>(
+    db: &T,
+    archivals: Vec<i64>,
+    plan: RestorePlan,
+    links: &[ParentLink],
+) -> Result<Found, Error> {
     let mut deferral = Deferral::of(archived_rows(db, &plan, &archivals).await?);
     let mut checks = 0;
     // The loop ends: no row is deferred twice, and without a deferred row there are only a few checks.
     let conflicts = loop {
         checks += 1;
-        defer(db, &plan, &links, &archivals, &mut deferral).await?;
-        let conflicts = conflicts(db, &plan, &links, &archivals).await?;
+        defer(db, &plan, links, &archivals, &mut deferral).await?;
+        let conflicts = conflicts(db, &plan, links, &archivals).await?;
         // Race: a parent is archived between the two statements. It is reported as missing, and its rows can be
         // deferred like others.
         let deferred = match conflicts.is_empty() {
             true => false,
-            false => defer(db, &plan, &links, &archivals, &mut deferral).await?,
+            false => defer(db, &plan, links, &archivals, &mut deferral).await?,
         };
         // Race: the parent is restored before its rows are deferred. The next check finds it.
         let may_pass = checks < CHECKS && conflicts.iter().any(has_archived_parent);
@@ -220,7 +244,7 @@ async fn check_rows<T: ConnectionTrait>(db: &T, archivals: Vec<i64>) -> Result<F
         stayed: Vec::new(),
         waiting: deferral.waiting(&plan),
         plan,
-        parents_deleted,
+        parents_deleted: Vec::new(),
         conflicts,
     })
 }

@@ -12,7 +12,7 @@ use super::resolve;
 use super::target::{MovedBack, Target, part_of, restored};
 use super::wanted::Wanted;
 use crate::entity::Archivable;
-use crate::error::{Error, NotFoundError, RefusedError};
+use crate::error::{ConflictError, Error, NotFoundError, RefusedError};
 use crate::exec::{ATTEMPTS, Executor, ask, back_off, check_backend, value_text};
 use crate::optimistic_lock::{AtLockVersion, OptimisticLock};
 use crate::planned::{Planned, planned, replanned};
@@ -243,7 +243,7 @@ impl<E: Archivable> RestoreOne<E> {
                     outcome => return outcome,
                 },
                 None => {
-                    if let Some(error) = self.why_not(db).await? {
+                    if let Some(error) = self.why_not_changed(db).await? {
                         return Err(error);
                     }
                 }
@@ -251,6 +251,24 @@ impl<E: Archivable> RestoreOne<E> {
             back_off(attempt).await;
         }
         Err(moving_row::<E>(&self.key))
+    }
+
+    /// As [`why_not`](Self::why_not); a row that was archived with a parent can be a part.
+    async fn why_not_changed<C>(&self, db: &C) -> Result<Option<Error>, Error>
+    where
+        C: Executor,
+    {
+        match (self.why_not(db).await?, &self.lock_version) {
+            (Some(Error::Conflict(ConflictError::ParentArchived { .. })), lock_version)
+                if self.as_part =>
+            {
+                match lock_version {
+                    Some(version) => version.conflict::<E, E::Deleted, C>(db, &self.key).await,
+                    None => Ok(None),
+                }
+            }
+            (error, _) => Ok(error),
+        }
     }
 
     /// What is restored; `None` where the row is not archived, or not as a root.
@@ -268,7 +286,7 @@ impl<E: Archivable> RestoreOne<E> {
         let archival = match target.id(db).await? {
             Some(archival) => archival,
             None if !self.as_part => return Ok(None),
-            None => match part_of::<E, C>(db, plan, &self.key).await? {
+            None => match part_of::<E, C>(db, plan, &self.key, self.lock_version.as_ref()).await? {
                 None => return Ok(None),
                 Some(_) if policies.source == Source::Copies => {
                     return Err(Error::Refused(RefusedError::RestorePolicy {
@@ -302,7 +320,7 @@ impl<E: Archivable> RestoreOne<E> {
         match self.wanted(db, &plan, None).await? {
             Some(wanted) => parents::preview(db, &wanted).await,
             None => {
-                let error = self.why_not(db).await?;
+                let error = self.why_not_changed(db).await?;
                 Err(error.unwrap_or_else(|| moving_row::<E>(&self.key)))
             }
         }

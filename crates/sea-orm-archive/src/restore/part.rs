@@ -7,9 +7,11 @@ use sea_orm_archive_postgres::emit::copy::{self, KeyDefaults};
 use sea_orm_archive_postgres::emit::defer::{self, ParentLink};
 use sea_orm_archive_postgres::emit::split;
 use sea_orm_archive_postgres::model::RestorePlan;
+use sea_orm_archive_postgres::sqlstate;
 use serde_json::Value as Json;
 
-use crate::error::{DriftError, Error, RefusedError, unexpected_answer};
+use super::change::refuse_counted;
+use crate::error::{Error, RefusedError, postgres, unexpected_answer};
 use crate::exec::{Sql, ask_here};
 use crate::report::{ArchivalConflicts, Conflict, Stayed};
 
@@ -26,7 +28,8 @@ pub(super) async fn split<T: ConnectionTrait>(
     n: usize,
     keys: &[Json],
 ) -> Result<Vec<Part>, Error> {
-    refuse_acting(plan)?;
+    refuse_counted(plan)?;
+    require_seen(db, plan).await?;
     let (drawn, ids) = draw(db, keys.len()).await?;
     let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
     let take = Sql {
@@ -85,26 +88,38 @@ pub(super) async fn copy<T: ConnectionTrait>(
     plan: &RestorePlan,
     source: i64,
 ) -> Result<i64, Error> {
-    let tables: Vec<i64> = plan.tables.iter().map(|moved| moved.table.id.oid).collect();
+    require_seen(db, plan).await?;
+    let [lock, unchanged] = copy::locks(plan);
+    db.execute_unprepared(&lock).await?;
+    let unchanged = Sql {
+        text: unchanged,
+        values: Vec::new(),
+    };
+    ask_here(db, &unchanged).await?;
     let defaults = Sql {
         text: "SELECT archive.key_defaults($1::bigint[]::pg_catalog.oid[]) AS result".to_owned(),
-        values: vec![tables.into()],
+        values: vec![oids(plan).into()],
     };
     let defaults = ask_here(db, &defaults).await?.unwrap_or_default();
     let defaults: KeyDefaults = serde_json::from_value(defaults).map_err(unexpected_answer)?;
     let text = copy::statement(plan, &defaults).map_err(|moved| {
         Error::Refused(RefusedError::RestorePolicy {
             table: moved.table.id.to_string(),
-            problem: "no column of the primary key has a default, is an identity column, or refers to a row that gets a new key, so \
-                      `.as_new()` has no new key for its rows"
+            problem: "no column of the primary key is an identity column, takes its default from a sequence or a random uuid, or refers to a \
+                      row that gets a new key, so `.as_new()` has no new key for its rows"
                 .to_owned(),
         })
     })?;
     let (drawn, ids) = draw(db, 1).await?;
     let id = ids.first().copied().unwrap_or_default();
-    let values = vec![vec![source].into(), id.into()];
-    let copied = ask_here(db, &Sql { text, values })
-        .await?
+    // The defaults are written for the search_path of this function.
+    let copy = Sql {
+        text: "SELECT archive.answer($1, $2) AS result".to_owned(),
+        values: vec![text.into(), vec![source, id].into()],
+    };
+    let copied = ask_here(db, &copy).await;
+    let copied = copied
+        .map_err(|error| key_taken(plan, error))?
         .unwrap_or_default();
     let key = copied["key"].as_str().unwrap_or("null");
     let key = serde_json::from_str(key).map_err(unexpected_answer)?;
@@ -112,19 +127,42 @@ pub(super) async fn copy<T: ConnectionTrait>(
     Ok(id)
 }
 
-/// Rows that a trigger of the application counts cannot be restored apart from their parents: the archived parent has the count of all.
-fn refuse_acting(plan: &RestorePlan) -> Result<(), Error> {
-    let acting = plan.acting();
-    let Some((table, trigger)) = acting.first() else {
-        return Ok(());
+/// The error for a new key that an archived row has.
+fn key_taken(plan: &RestorePlan, error: Error) -> Error {
+    let Error::Database(source) = &error else {
+        return error;
     };
-    Err(Error::Drift(DriftError::Trigger {
-        message: format!(
-            "the trigger {} on {table} acts on restored rows, and could count rows wrongly that come back apart from the others of their archival, \
-             so nothing was restored: restore the whole archival, or suspend the trigger while rows move (WHEN (NOT archive.is_moving(..)))",
-            trigger.name
+    let Some(e) = postgres(source).filter(|e| sqlstate::is_constraint(e.code())) else {
+        return error;
+    };
+    let mut tables = plan.tables.iter();
+    let table = tables.find(|moved| Some(moved.archive_table.id.table.as_str()) == e.table());
+    let table = table.map_or_else(
+        || "the archive table".to_owned(),
+        |moved| moved.table.id.to_string(),
+    );
+    Error::Refused(RefusedError::RestorePolicy {
+        table,
+        problem: format!(
+            "an archived row has the key of a copy ({}): if the sequence of the key lags behind, call manager.reset_id_sequence(..); a row whose key \
+             is that of a parent which is not copied with it cannot be copied",
+            e.detail().unwrap_or(e.message())
         ),
-    }))
+    })
+}
+
+/// Raises where policies of the application may hide rows of these tables from the role.
+async fn require_seen<T: ConnectionTrait>(db: &T, plan: &RestorePlan) -> Result<(), Error> {
+    let seen = Sql {
+        text: "SELECT pg_catalog.to_jsonb(archive.require_seen($1::bigint[]::pg_catalog.oid[])) AS result"
+            .to_owned(),
+        values: vec![oids(plan).into()],
+    };
+    ask_here(db, &seen).await.map(drop)
+}
+
+fn oids(plan: &RestorePlan) -> Vec<i64> {
+    plan.tables.iter().map(|moved| moved.table.id.oid).collect()
 }
 
 /// Draws ids of archivals, with the proof that this transaction has drawn them.

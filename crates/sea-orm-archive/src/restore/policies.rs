@@ -1,10 +1,11 @@
 //! How a restore resolves what would be in its way.
 
-use sea_orm::sea_query::{Expr, PostgresQueryBuilder, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, Value};
+use sea_orm_archive_postgres::ident::literal;
 use serde_json::Value as Json;
 
 use crate::entity::DeclaredName;
+use crate::exec::value_text;
 use crate::row::{Key, key_columns, key_values};
 
 /// What a restore changes before it moves the rows.
@@ -98,7 +99,7 @@ impl Policies {
     }
 
     pub fn assign<C: ColumnTrait>(&mut self, column: C, value: Value, root_only: bool) {
-        let value = sql(column.save_as(Expr::val(value)));
+        let value = sql(&value);
         let column = NamedColumn::of(column);
         self.assignments.push(Assignment {
             column,
@@ -115,7 +116,7 @@ impl Policies {
     pub fn remap<P: EntityTrait>(&mut self, from: Key<P>, to: Key<P>) {
         let literals = |key| {
             let values: Vec<Value> = key_values(key);
-            values.into_iter().map(|value| sql(Expr::val(value)))
+            values.into_iter().map(|value| sql(&value))
         };
         let key = key_columns::<P>().into_iter();
         let key = key.zip(literals(from)).zip(literals(to));
@@ -126,14 +127,26 @@ impl Policies {
     }
 }
 
-/// An expression of values alone as SQL. The driver identifies a prepared statement by its text, so a value of another type would
-/// be sent to it; as a literal it takes the type of its column.
-fn sql(expression: impl Into<SimpleExpr>) -> String {
-    let select = Query::select()
-        .expr(expression)
-        .to_string(PostgresQueryBuilder);
-    let literal = select.strip_prefix("SELECT ");
-    literal.unwrap_or_default().to_owned()
+/// A value as a literal of unknown type, which takes the type of its column. The driver identifies a prepared statement by its text, so a
+/// bound value of another type would be sent to it.
+fn sql(value: &Value) -> String {
+    text(value).map_or_else(|| "NULL".to_owned(), |text| literal(&text))
+}
+
+/// A value as its type reads it; `None` for NULL.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Json(Some(json)) => Some(json.to_string()),
+        Value::Array(_, Some(values)) => {
+            let elements = values.iter().map(|value| match text(value) {
+                Some(text) => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+                None => "NULL".to_owned(),
+            });
+            let elements: Vec<_> = elements.collect();
+            Some(format!("{{{}}}", elements.join(",")))
+        }
+        other => value_text(other),
+    }
 }
 
 /// The methods that set [`Policies`], for each builder of a restore; `of one` for one archival.
@@ -141,7 +154,8 @@ macro_rules! policies {
     () => {
         /// Restores every row of a table with another value of a column: `.set_every(comment::Column::IsHidden, true)`. As `set` otherwise.
         ///
-        /// Without rows of that table nothing is changed.
+        /// Without rows of that table nothing is changed. A column of a foreign key is refused where triggers of the application act on
+        /// restored rows, since they may count the rows of a parent.
         pub fn set_every<C: sea_orm::ColumnTrait>(
             mut self,
             column: C,
@@ -171,7 +185,8 @@ macro_rules! policies {
         /// Restores the rows that refer to one parent below another: `.remap(user::Entity, 5, 7)` for a user 5 who was deleted for good.
         ///
         /// It changes every foreign key of the restored rows to the primary key of that table, and no detached link. A parent that does not
-        /// exist is a conflict as any other.
+        /// exist is a conflict as any other. Where a foreign key belongs to the primary key of a row, or triggers of the application act on
+        /// restored rows, the call is refused.
         pub fn remap<P: sea_orm::EntityTrait>(
             mut self,
             _parent: P,

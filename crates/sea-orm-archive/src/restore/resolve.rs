@@ -11,7 +11,7 @@ use sea_orm_archive_postgres::emit::{Roots, relink};
 use sea_orm_archive_postgres::model::RestorePlan;
 use sea_orm_archive_postgres::sqlstate;
 
-use super::check::{CHECKS, Found, archived_rows, check};
+use super::check::{CHECKS, Found, archived_rows, check, claim};
 use super::target::{MovedBack, cache, call_many, moved_back};
 use super::wanted::Wanted;
 use crate::error::{
@@ -38,16 +38,18 @@ where
     let mut attempt = 1;
     loop {
         let transaction = begin(db).await?;
-        let outcome = check(&transaction, wanted).await;
+        let outcome = match lock_root {
+            Some(lock) => locked(&transaction, wanted, lock).await,
+            None => Ok(()),
+        };
+        let outcome = match outcome {
+            Ok(()) => check(&transaction, wanted).await,
+            Err(error) => Err(error),
+        };
         let hidden = outcome.as_ref().map(hidden_tables).unwrap_or_default();
-        let outcome = match (outcome, lock_root) {
-            (Ok(found), None) => move_back(&transaction, wanted, found).await,
-            (Ok(found), Some(lock)) => match ask_here(&transaction, lock).await {
-                Ok(Some(_)) => move_back(&transaction, wanted, found).await,
-                Ok(None) => Err(wanted.not_found()),
-                Err(error) => Err(error),
-            },
-            (Err(error), _) => Err(error),
+        let outcome = match outcome {
+            Ok(found) => move_back(&transaction, wanted, found).await,
+            Err(error) => Err(error),
         };
         match finish(transaction, outcome).await {
             Err(Error::Retry(RetryError::Contention { .. }))
@@ -59,6 +61,15 @@ where
         }
         back_off(attempt).await;
         attempt += 1;
+    }
+}
+
+/// Locks the archivals and then the root, before any of its rows changes. Without a root to lock there is nothing to restore.
+async fn locked<T: ConnectionTrait>(db: &T, wanted: &Wanted, lock: &Sql) -> Result<(), Error> {
+    claim(db, &wanted.archivals).await?;
+    match ask_here(db, lock).await? {
+        Some(_) => Ok(()),
+        None => Err(wanted.not_found()),
     }
 }
 

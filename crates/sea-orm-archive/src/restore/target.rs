@@ -156,8 +156,13 @@ pub(super) async fn part_of<E: Archivable, C: Executor>(
     db: &C,
     plan: &Planned,
     key: &[Value],
+    lock_version: Option<&AtLockVersion>,
 ) -> Result<Option<(i64, Json)>, Error> {
-    let (row, values) = select_row::<E::Deleted>(key).build(PostgresQueryBuilder);
+    let mut row = select_row::<E::Deleted>(key);
+    if let Some(lock_version) = lock_version {
+        row.and_where(lock_version.matches::<E::Deleted>());
+    }
+    let (row, values) = row.build(PostgresQueryBuilder);
     let text = format!(
         "SELECT pg_catalog.jsonb_build_array(a.id, {}) AS result FROM ({row}) AS d JOIN archive.archival AS a ON a.id = d.{} \
          WHERE a.restored_at IS NULL AND a.purged_at IS NULL",

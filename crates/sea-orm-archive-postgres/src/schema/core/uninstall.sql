@@ -7,6 +7,7 @@ DROP FUNCTION IF EXISTS archive.is_renamed_key(jsonb, jsonb);
 DROP FUNCTION IF EXISTS archive.record_links(jsonb, regclass, bigint[], jsonb[], text[], jsonb[], text[]);
 DROP FUNCTION IF EXISTS archive.defer_to(bigint[], bigint[], regclass);
 DROP FUNCTION IF EXISTS archive.key_defaults(oid[]);
+DROP FUNCTION IF EXISTS archive.require_seen(oid[]);
 DROP FUNCTION IF EXISTS archive.record_parts(jsonb, bigint, regclass[], bigint[], jsonb[], jsonb[]);
 DROP FUNCTION IF EXISTS archive.finish_purge(bigint, text);
 DROP FUNCTION IF EXISTS archive.finish_restores(bigint[], text);

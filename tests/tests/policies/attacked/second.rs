@@ -1,4 +1,7 @@
-//! The second round: migrations beside a call, and keys that a remap changes.
+//! Migrations and other parents, between and beside the calls.
+use super::kit::{FORUM, no_raw, sound};
+use super::kit::{both, entity};
+use crate::policies::forum::{EVERYTHING, comment, forum, post, tag, user};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use sea_orm_archive::archival;
 use sea_orm_archive::error::ConflictError;
@@ -6,9 +9,6 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::race;
 use sea_orm_archive_tests::sql::{dumps, number, run, texts};
 use sea_orm_archive_tests::tables::tables;
-use crate::{both, entity};
-use crate::forum::{EVERYTHING, comment, forum, post, tag, user};
-use crate::kit::{FORUM, no_raw, sound};
 
 const ADD: &str = "alter table comments add column z text not null default 'none'; alter table deleted_comments add column z text not null default 'none'; update deleted_comments set z = 'computed'";
 
@@ -21,9 +21,14 @@ async fn copies_have_a_column_that_is_added_meanwhile() {
         copy waits for migration |db| post::Entity::restore_by_id(1).as_new().exec(db);
         migration commits;
     };
-    if let Err(error) = &done { no_raw(error); }
+    if let Err(error) = &done {
+        no_raw(error);
+    }
     done.unwrap();
-    assert_eq!(texts(&db, "select distinct z from comments where post_id > 3").await, ["computed"]);
+    assert_eq!(
+        texts(&db, "select distinct z from comments where post_id > 3").await,
+        ["computed"]
+    );
 }
 
 #[tokio::test]
@@ -36,7 +41,10 @@ async fn parts_and_sets_have_a_column_that_is_added_meanwhile() {
         migration commits;
     };
     done.unwrap();
-    assert_eq!(texts(&db, "select z from comments where id = 4").await, ["computed"]);
+    assert_eq!(
+        texts(&db, "select z from comments where id = 4").await,
+        ["computed"]
+    );
 }
 
 #[tokio::test]
@@ -87,17 +95,44 @@ entity!(c, "cs", {
 const ABC: &str = "create table \"as\" (id bigserial primary key); create table bs (a_id bigint references \"as\" on delete cascade, n bigint, name text unique, primary key (a_id, n));
     create table cs (a_id bigint, n bigint, m bigint, primary key (a_id, n, m), foreign key (a_id, n) references bs on delete cascade);
     insert into \"as\" values (1), (2); insert into bs values (1, 1, 'x'), (1, 2, 'y'), (2, 9, 'z'); insert into cs values (1, 1, 1), (1, 2, 1), (1, 2, 2); select setval('as_id_seq', 10)";
-const OF_ABC: [&str; 7] = ["\"as\"", "bs", "cs", "deleted_as", "deleted_bs", "deleted_cs", "archive.archival"];
-async fn abc() -> (sea_orm_archive_tests::Database, sea_orm::DatabaseConnection) { tables(ABC, &["as", "bs", "cs"]).await }
+const OF_ABC: [&str; 7] = [
+    "\"as\"",
+    "bs",
+    "cs",
+    "deleted_as",
+    "deleted_bs",
+    "deleted_cs",
+    "archive.archival",
+];
+async fn abc() -> (sea_orm_archive_tests::Database, sea_orm::DatabaseConnection) {
+    tables(ABC, &["as", "bs", "cs"]).await
+}
 
 #[tokio::test]
 async fn remap_takes_the_rows_below_along() {
     let (_d, db) = abc().await;
     b::Entity::archive_by_id((1, 2)).exec(&db).await.unwrap();
-    let done = both!(&db, "remap", OF_ABC, b::Entity::restore_by_id((1, 2)).remap(a::Entity, 1, 2));
-    println!("{:?}", done.as_ref().map(|d| (&d.rows, &d.changes, &d.missing)).map_err(ToString::to_string));
-    if let Err(error) = &done { no_raw(error); assert!(matches!(error, Error::Refused(_)), "{error}"); }
-    let rows = texts(&db, "select a_id || ',' || n || ',' || m from cs where n = 2 order by 1").await;
+    let done = both!(
+        &db,
+        "remap",
+        OF_ABC,
+        b::Entity::restore_by_id((1, 2)).remap(a::Entity, 1, 2)
+    );
+    println!(
+        "{:?}",
+        done.as_ref()
+            .map(|d| (&d.rows, &d.changes, &d.missing))
+            .map_err(ToString::to_string)
+    );
+    if let Err(error) = &done {
+        no_raw(error);
+        assert!(matches!(error, Error::Refused(_)), "{error}");
+    }
+    let rows = texts(
+        &db,
+        "select a_id || ',' || n || ',' || m from cs where n = 2 order by 1",
+    )
+    .await;
     assert!(rows.is_empty() || rows == ["2,2,1", "2,2,2"], "{rows:?}");
 }
 
@@ -105,12 +140,27 @@ async fn remap_takes_the_rows_below_along() {
 async fn remap_with_rows_that_stay_leaves_no_row_behind() {
     let (_d, db) = abc().await;
     b::Entity::archive_by_id((1, 2)).exec(&db).await.unwrap();
-    let done = both!(&db, "remap", OF_ABC, b::Entity::restore_by_id((1, 2)).remap(a::Entity, 1, 2).skip_conflicting());
-    println!("{:?}", done.as_ref().map(|d| (&d.rows, &d.changes, &d.stayed)).map_err(ToString::to_string));
+    let done = both!(
+        &db,
+        "remap",
+        OF_ABC,
+        b::Entity::restore_by_id((1, 2))
+            .remap(a::Entity, 1, 2)
+            .skip_conflicting()
+    );
+    println!(
+        "{:?}",
+        done.as_ref()
+            .map(|d| (&d.rows, &d.changes, &d.stayed))
+            .map_err(ToString::to_string)
+    );
     // What stayed can never come back: its parent has another key.
     if let Ok(done) = done {
         for stayed in done.stayed {
-            archival::Entity::restore_by_id(stayed.archival.unwrap()).exec(&db).await.unwrap_or_else(|e| panic!("stayed for ever: {e}"));
+            archival::Entity::restore_by_id(stayed.archival.unwrap())
+                .exec(&db)
+                .await
+                .unwrap_or_else(|e| panic!("stayed for ever: {e}"));
         }
     }
 }
@@ -119,11 +169,29 @@ async fn remap_with_rows_that_stay_leaves_no_row_behind() {
 async fn copies_of_two_levels() {
     let (_d, db) = abc().await;
     a::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    let done = a::Entity::restore_by_id(1).as_new().rename(b::Column::Name, "-{n}").exec(&db).await.unwrap();
+    let done = a::Entity::restore_by_id(1)
+        .as_new()
+        .rename(b::Column::Name, "-{n}")
+        .exec(&db)
+        .await
+        .unwrap();
     assert_eq!((done.rows["public.bs"], done.rows["public.cs"]), (2, 3));
-    assert_eq!(number(&db, "select count(*) from cs join bs using (a_id, n) where a_id > 10").await, 3);
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from cs join bs using (a_id, n) where a_id > 10"
+        )
+        .await,
+        3
+    );
     b::Entity::archive_by_id((11, 1)).exec(&db).await.unwrap();
-    let error = both!(&db, "copy", OF_ABC, b::Entity::restore_by_id((11, 1)).as_new()).unwrap_err();
+    let error = both!(
+        &db,
+        "copy",
+        OF_ABC,
+        b::Entity::restore_by_id((11, 1)).as_new()
+    )
+    .unwrap_err();
     println!("{error}");
     assert!(matches!(error, Error::Refused(_)), "{error}");
 }
@@ -151,7 +219,13 @@ entity!(profile, "profiles", {
 });
 const PERSONS: &str = "create table persons (id bigserial primary key); create table profiles (person_id bigint primary key references persons on delete cascade, up_id bigint references profiles on delete cascade, name text not null unique);
     insert into persons values (1), (2), (3), (4); insert into profiles values (1, null, 'a'), (2, 1, 'b')";
-const OF_PERSONS: [&str; 5] = ["persons", "profiles", "deleted_persons", "deleted_profiles", "archive.archival"];
+const OF_PERSONS: [&str; 5] = [
+    "persons",
+    "profiles",
+    "deleted_persons",
+    "deleted_profiles",
+    "archive.archival",
+];
 
 #[tokio::test]
 async fn a_root_whose_key_is_remapped_stays_the_root() {
@@ -159,11 +233,31 @@ async fn a_root_whose_key_is_remapped_stays_the_root() {
     profile::Entity::archive_by_id(1).exec(&db).await.unwrap();
     // The root has a conflict, so nothing may come back.
     run(&db, "insert into profiles values (4, null, 'a')").await;
-    let done = both!(&db, "root", OF_PERSONS, profile::Entity::restore_by_id(1).remap(person::Entity, 1, 3).skip_conflicting());
-    println!("{:?}", done.as_ref().map(|d| (&d.rows, &d.changes, &d.stayed)).map_err(ToString::to_string));
-    sound(&db, &[("persons", &["id"]), ("profiles", &["person_id"])], "root").await;
+    let done = both!(
+        &db,
+        "root",
+        OF_PERSONS,
+        profile::Entity::restore_by_id(1)
+            .remap(person::Entity, 1, 3)
+            .skip_conflicting()
+    );
+    println!(
+        "{:?}",
+        done.as_ref()
+            .map(|d| (&d.rows, &d.changes, &d.stayed))
+            .map_err(ToString::to_string)
+    );
+    sound(
+        &db,
+        &[("persons", &["id"]), ("profiles", &["person_id"])],
+        "root",
+    )
+    .await;
     let error = done.unwrap_err();
-    assert!(matches!(error, Error::Refused(_) | Error::Conflict(_)), "{error}");
+    assert!(
+        matches!(error, Error::Refused(_) | Error::Conflict(_)),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -171,28 +265,68 @@ async fn a_root_whose_key_is_remapped_does_not_wait() {
     let (_d, db) = tables(PERSONS, &["persons", "profiles"]).await;
     profile::Entity::archive_by_id(1).exec(&db).await.unwrap();
     let third = person::Entity::archive_by_id(3).exec(&db).await.unwrap();
-    let done = both!(&db, "root", OF_PERSONS, profile::Entity::restore_by_id(1).remap(person::Entity, 1, 3));
-    println!("{:?}", done.as_ref().map(|d| (&d.rows, &d.changes, &d.waiting)).map_err(ToString::to_string));
+    let done = both!(
+        &db,
+        "root",
+        OF_PERSONS,
+        profile::Entity::restore_by_id(1).remap(person::Entity, 1, 3)
+    );
+    println!(
+        "{:?}",
+        done.as_ref()
+            .map(|d| (&d.rows, &d.changes, &d.waiting))
+            .map_err(ToString::to_string)
+    );
     let rows = texts(&db, "select 'active ' || person_id || ' ' || name from profiles union all select 'archived ' || person_id || ' ' || name || ' of ' || archival_id from deleted_profiles").await;
     println!("{rows:?} {}", third.id);
-    sound(&db, &[("persons", &["id"]), ("profiles", &["person_id"])], "root").await;
+    sound(
+        &db,
+        &[("persons", &["id"]), ("profiles", &["person_id"])],
+        "root",
+    )
+    .await;
     let error = done.unwrap_err();
-    assert!(matches!(error, Error::Refused(_) | Error::Conflict(_)), "{error}");
+    assert!(
+        matches!(error, Error::Refused(_) | Error::Conflict(_)),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn rows_with_missing_parents_stay_and_come_back_below_others() {
     let (_d, db) = forum().await;
     post::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    run(&db, "delete from posts where author_id = 2; delete from users where id = 2").await;
-    let done = both!(&db, "skip", EVERYTHING, post::Entity::restore_by_id(1).skip_conflicting()).unwrap();
+    run(
+        &db,
+        "delete from posts where author_id = 2; delete from users where id = 2",
+    )
+    .await;
+    let done = both!(
+        &db,
+        "skip",
+        EVERYTHING,
+        post::Entity::restore_by_id(1).skip_conflicting()
+    )
+    .unwrap();
     println!("{:?}", done.stayed);
     sound(&db, &FORUM, "skip").await;
     for stayed in done.stayed.into_iter().rev() {
-        both!(&db, "remap", EVERYTHING, archival::Entity::restore_by_id(stayed.archival.unwrap()).remap(user::Entity, 2, 3)).unwrap();
+        both!(
+            &db,
+            "remap",
+            EVERYTHING,
+            archival::Entity::restore_by_id(stayed.archival.unwrap()).remap(user::Entity, 2, 3)
+        )
+        .unwrap();
     }
-    assert_eq!(number(&db, "select count(*) from comments where post_id = 1").await, 4);
-    assert_eq!(number(&db, "select count(*) from deleted_comments").await, 0);
+    assert_eq!(
+        number(&db, "select count(*) from comments where post_id = 1").await,
+        4
+    );
+    assert_eq!(
+        number(&db, "select count(*) from deleted_comments").await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -233,27 +367,56 @@ async fn a_plain_change_of_an_archived_row_beside_a_set() {
         set waits for sql |db| post::Entity::restore_by_id(1).set(post::Column::AuthorId, 2).exec(db);
         sql commits;
     };
-    println!("{:?}", done.as_ref().map(|d| &d.changes).map_err(ToString::to_string));
+    println!(
+        "{:?}",
+        done.as_ref()
+            .map(|d| &d.changes)
+            .map_err(ToString::to_string)
+    );
     assert_eq!(done.unwrap().changes[0].from["author_id"], 3);
-    assert_eq!(texts(&db, "select slug || author_id from posts where id = 1").await, ["sql2"]);
+    assert_eq!(
+        texts(&db, "select slug || author_id from posts where id = 1").await,
+        ["sql2"]
+    );
 }
 
 #[tokio::test]
 async fn a_new_row_below_a_part_beside_it() {
     let (database, db) = forum().await;
     post::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    run(&db, "insert into comments (id, post_id, reply_to, mark) values (60, 3, null, 'x')").await;
+    run(
+        &db,
+        "insert into comments (id, post_id, reply_to, mark) values (60, 3, null, 'x')",
+    )
+    .await;
     // Comment 60 replies to comment 4 and is archived with post 3 while it waits for comment 4.
     post::Entity::archive_by_id(3).exec(&db).await.unwrap();
-    run(&db, "update deleted_comments set reply_to = 4 where id = 60").await;
+    run(
+        &db,
+        "update deleted_comments set reply_to = 4 where id = 60",
+    )
+    .await;
     let (_, done) = race! { database;
         skip holds |txn| comment::Entity::restore_by_id(4).as_part().set(comment::Column::PostId, 2).exec(txn);
         third waits for skip |db| post::Entity::restore_by_id(3).exec(db);
         skip rolls back;
     };
-    println!("{:?}", done.as_ref().map(|d| (&d.rows, &d.waiting)).map_err(ToString::to_string));
+    println!(
+        "{:?}",
+        done.as_ref()
+            .map(|d| (&d.rows, &d.waiting))
+            .map_err(ToString::to_string)
+    );
     sound(&db, &FORUM, "beside").await;
-    let done = both!(&db, "part", EVERYTHING, comment::Entity::restore_by_id(4).as_part().set_every(comment::Column::PostId, 2)).unwrap();
+    let done = both!(
+        &db,
+        "part",
+        EVERYTHING,
+        comment::Entity::restore_by_id(4)
+            .as_part()
+            .set_every(comment::Column::PostId, 2)
+    )
+    .unwrap();
     assert_eq!(done.rows["public.comments"], 2);
     sound(&db, &FORUM, "beside").await;
 }

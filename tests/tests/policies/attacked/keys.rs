@@ -1,10 +1,10 @@
-//! Keys of other types, names, schemas, partitions.
+//! Keys of all kinds, rings, and columns that were renamed.
+use super::kit::{both, entity};
+use super::kit::{no_raw, sound};
 use sea_orm_archive::archival;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::sql::{dumps, number, run, texts};
 use sea_orm_archive_tests::tables::tables;
-use crate::{both, entity};
-use crate::kit::{no_raw, sound};
 
 // Keys that contain the key of the parent, and a key whose parent may not be copied.
 entity!(owner, "owners", {
@@ -42,7 +42,15 @@ async fn a_row_whose_key_is_that_of_an_active_parent_is_not_copied() {
         create table papers (thing_id bigint primary key references things on delete cascade, owner_id bigint not null references owners on delete cascade);
         insert into owners values (1), (2); insert into things values (1, 1), (2, 2); insert into papers values (1, 1), (2, 1); select setval('owners_id_seq', 10), setval('things_id_seq', 10)", &["owners", "things", "papers"]).await;
     owner::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    let all = ["owners", "things", "papers", "deleted_owners", "deleted_things", "deleted_papers", "archive.archival"];
+    let all = [
+        "owners",
+        "things",
+        "papers",
+        "deleted_owners",
+        "deleted_things",
+        "deleted_papers",
+        "archive.archival",
+    ];
     let error = both!(&db, "copy", all, owner::Entity::restore_by_id(1).as_new()).unwrap_err();
     no_raw(&error);
     assert!(!error.to_string().contains("deleted_papers"), "{error}");
@@ -67,35 +75,26 @@ const NODES: &str = "create table nodes (a bigint, b bigint, up_a bigint, up_b b
 const OF_NODES: [&str; 3] = ["nodes", "deleted_nodes", "archive.archival"];
 
 #[tokio::test]
-async fn the_root_with_a_renamed_composite_key_is_one_row() {
-    let (_d, db) = tables(NODES, &["nodes"]).await;
-    let archival = node::Entity::archive_by_id((1, 2)).exec(&db).await.unwrap();
-    assert_eq!(archival.rows()["public.nodes"], 3);
-    run(&db, "alter table nodes rename column a to x; alter table deleted_nodes rename column a to x; alter table nodes rename column b to y; alter table deleted_nodes rename column b to y").await;
-    let done = both!(&db, "set", OF_NODES, archival::Entity::restore_by_id(archival.id).set(node::Column::Name, "other"));
-    println!("{:?}", done.as_ref().map(|d| &d.changes).map_err(ToString::to_string));
-    assert_eq!(done.unwrap().changes.len(), 1);
-}
-
-#[tokio::test]
-async fn a_part_with_a_renamed_composite_key_is_no_root() {
-    let (_d, db) = tables(NODES, &["nodes"]).await;
-    let archival = node::Entity::archive_by_id((1, 2)).exec(&db).await.unwrap();
-    run(&db, "alter table nodes rename column a to x; alter table deleted_nodes rename column a to x; alter table nodes rename column b to y; alter table deleted_nodes rename column b to y").await;
-    // The mirrored one has a conflict.
-    run(&db, "insert into nodes (x, y, name) values (7, 7, 'mirrored')").await;
-    let done = both!(&db, "skip", OF_NODES, archival::Entity::restore_by_id(archival.id).skip_conflicting());
-    println!("{:?}", done.as_ref().map(|d| &d.stayed).map_err(ToString::to_string));
-    assert_eq!(done.unwrap().stayed.len(), 1);
-}
-
-#[tokio::test]
 async fn composite_keys_self_references_and_parts() {
     let (_d, db) = tables(NODES, &["nodes"]).await;
     node::Entity::archive_by_id((1, 2)).exec(&db).await.unwrap();
-    let error = both!(&db, "copy", OF_NODES, node::Entity::restore_by_id((1, 2)).as_new()).unwrap_err();
+    let error = both!(
+        &db,
+        "copy",
+        OF_NODES,
+        node::Entity::restore_by_id((1, 2)).as_new()
+    )
+    .unwrap_err();
     no_raw(&error);
-    let done = both!(&db, "part", OF_NODES, node::Entity::restore_by_id((2, 1)).as_part().set(node::Column::UpA, None::<i64>)).unwrap();
+    let done = both!(
+        &db,
+        "part",
+        OF_NODES,
+        node::Entity::restore_by_id((2, 1))
+            .as_part()
+            .set(node::Column::UpA, None::<i64>)
+    )
+    .unwrap();
     assert_eq!(done.rows["public.nodes"], 2);
     // The foreign key of the other column stays, and is not checked (MATCH SIMPLE).
     sound(&db, &[("nodes", &["a", "b"])], "nodes").await;
@@ -103,8 +102,18 @@ async fn composite_keys_self_references_and_parts() {
     assert_eq!(done.rows["public.nodes"], 1);
     node::Entity::archive_by_id((1, 2)).exec(&db).await.unwrap();
     node::Entity::archive_by_id((2, 1)).exec(&db).await.unwrap();
-    let done = both!(&db, "remap to itself", OF_NODES, node::Entity::restore_by_id((2, 1)).remap(node::Entity, (2, 1), (3, 3)));
-    println!("{:?}", done.as_ref().map(|d| (&d.changes, &d.waiting, &d.rows)).map_err(ToString::to_string));
+    let done = both!(
+        &db,
+        "remap to itself",
+        OF_NODES,
+        node::Entity::restore_by_id((2, 1)).remap(node::Entity, (2, 1), (3, 3))
+    );
+    println!(
+        "{:?}",
+        done.as_ref()
+            .map(|d| (&d.changes, &d.waiting, &d.rows))
+            .map_err(ToString::to_string)
+    );
     sound(&db, &[("nodes", &["a", "b"])], "nodes").await;
 }
 
@@ -114,7 +123,10 @@ pub mod odd {
     use sea_orm_archive::DeriveArchive;
     #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel, DeriveArchive)]
-    #[sea_orm(schema_name = "Odd \"schema", table_name = "The \"table's\" name, 63 bytes, as long as may be it")]
+    #[sea_orm(
+        schema_name = "Odd \"schema",
+        table_name = "The \"table's\" name, 63 bytes, as long as may be it"
+    )]
     pub struct Model {
         #[sea_orm(primary_key, column_name = "Id \"of\" it's")]
         pub id: i64,
@@ -147,7 +159,10 @@ pub mod child {
 async fn odd_names_and_identity_always() {
     let database = sea_orm_archive_tests::tables::installed().await;
     let db = database.connect().await;
-    let (schema, table) = (r#""Odd ""schema""#, r#""The ""table's"" name, 63 bytes, as long as may be it""#);
+    let (schema, table) = (
+        r#""Odd ""schema""#,
+        r#""The ""table's"" name, 63 bytes, as long as may be it""#,
+    );
     run(&db, &format!(r#"create schema {schema}; create table {schema}.{table} ("Id ""of"" it's" bigint generated always as identity primary key, "select {{n}}" varchar(20) unique);
         create table {schema}.t (b uuid primary key default gen_random_uuid(), w bigint not null references {schema}.{table} on delete cascade, done text not null unique);
         insert into {schema}.{table} ("select {{n}}") values ('one'), ('two'); insert into {schema}.t (w, done) values (1, 'a'), (1, 'b')"#)).await;
@@ -155,20 +170,39 @@ async fn odd_names_and_identity_always() {
     let manager = sea_orm_migration::SchemaManager::new(&db);
     use sea_orm::sea_query::{Alias, IntoIden, IntoTableRef};
     for name in ["The \"table's\" name, 63 bytes, as long as may be it", "t"] {
-        let done = manager.archive_existing_table((Alias::new("Odd \"schema"), Alias::new(name))).await;
+        let done = manager
+            .archive_existing_table((Alias::new("Odd \"schema"), Alias::new(name)))
+            .await;
         done.unwrap();
     }
     let archival = odd::Entity::archive_by_id(1).exec(&db).await.unwrap();
     run(&db, &format!(r#"insert into {schema}.{table} ("select {{n}}") values ('one'); insert into {schema}.t (w, done) values (2, 'a')"#)).await;
-    let done = odd::Entity::restore_by_id(1).as_new().rename(odd::Column::Name, " {n}").rename(child::Column::Done, "'{n}\"").exec(&db).await.unwrap();
+    let done = odd::Entity::restore_by_id(1)
+        .as_new()
+        .rename(odd::Column::Name, " {n}")
+        .rename(child::Column::Done, "'{n}\"")
+        .exec(&db)
+        .await
+        .unwrap();
     println!("{:?}", done.changes);
     assert_eq!(done.changes.len(), 2);
-    let done = odd::Entity::restore_by_id(1).rename(odd::Column::Name, " {n}").skip_conflicting().exec(&db).await.unwrap();
+    let done = odd::Entity::restore_by_id(1)
+        .rename(odd::Column::Name, " {n}")
+        .skip_conflicting()
+        .exec(&db)
+        .await
+        .unwrap();
     println!("{:?} {:?}", done.changes, done.stayed);
     assert_eq!(done.stayed.len(), 2);
-    let done = archival::Entity::restore_by_id(done.stayed[0].archival.unwrap()).set(child::Column::Done, "z").remap(odd::Entity, 1, 2).exec(&db).await.unwrap();
+    let done = archival::Entity::restore_by_id(done.stayed[0].archival.unwrap())
+        .set(child::Column::Done, "z")
+        .remap(odd::Entity, 1, 2)
+        .exec(&db)
+        .await
+        .unwrap();
     assert_eq!(done.changes.len(), 2);
-    let key: Vec<sea_orm::prelude::Uuid> = sea_orm_archive_tests::sql::all(&db, &format!("select b from {schema}.deleted_t")).await;
+    let key: Vec<sea_orm::prelude::Uuid> =
+        sea_orm_archive_tests::sql::all(&db, &format!("select b from {schema}.deleted_t")).await;
     assert_eq!(key.len(), 1);
     assert!(archival.id > 0);
 }
@@ -186,13 +220,38 @@ async fn copies_of_a_partitioned_table_keep_what_is_no_id() {
     let (_d, db) = tables("create table events (id bigint generated always as identity, at timestamptz not null default now(), name text not null, primary key (id, at)) partition by range (at);
         create table events_old partition of events for values from ('2000-01-01Z') to ('2020-01-01Z'); create table events_new partition of events for values from ('2020-01-01Z') to ('2100-01-01Z');
         insert into events (at, name) values ('2010-05-05Z', 'old')", &["events"]).await;
-    let at = "2010-05-05T00:00:00Z".parse::<sea_orm::prelude::DateTimeUtc>().unwrap();
-    event::Entity::archive_by_id((1, at)).exec(&db).await.unwrap();
-    let done = both!(&db, "copy", ["events", "deleted_events", "archive.archival"], event::Entity::restore_by_id((1, at)).as_new());
-    println!("{:?}", done.as_ref().map(|d| &d.archival.root_key).map_err(ToString::to_string));
+    let at = "2010-05-05T00:00:00Z"
+        .parse::<sea_orm::prelude::DateTimeUtc>()
+        .unwrap();
+    event::Entity::archive_by_id((1, at))
+        .exec(&db)
+        .await
+        .unwrap();
+    let done = both!(
+        &db,
+        "copy",
+        ["events", "deleted_events", "archive.archival"],
+        event::Entity::restore_by_id((1, at)).as_new()
+    );
+    println!(
+        "{:?}",
+        done.as_ref()
+            .map(|d| &d.archival.root_key)
+            .map_err(ToString::to_string)
+    );
     done.unwrap();
-    assert_eq!(texts(&db, "select at::date::text from events").await, ["2010-05-05"], "the copy has another time");
-    both!(&db, "set", ["events", "deleted_events", "archive.archival"], event::Entity::restore_by_id((1, at)).set(event::Column::Name, "x")).unwrap();
+    assert_eq!(
+        texts(&db, "select at::date::text from events").await,
+        ["2010-05-05"],
+        "the copy has another time"
+    );
+    both!(
+        &db,
+        "set",
+        ["events", "deleted_events", "archive.archival"],
+        event::Entity::restore_by_id((1, at)).set(event::Column::Name, "x")
+    )
+    .unwrap();
 }
 
 // Rings.
@@ -215,13 +274,25 @@ async fn a_ring_is_restored_with_a_change() {
     println!("{:?}", texts(&db, "select id || ':' || coalesce(mate_id, 0) from mates union all select 'd' || id || ':' || coalesce(mate_id, 0) from deleted_mates").await);
     mate::Entity::archive_by_id(2).exec(&db).await.unwrap();
     run(&db, "update deleted_mates set mate_id = 3 - id").await;
-    let all = ["mates", "deleted_mates", "archive.archival", "archive.detached_link"];
-    println!("{:?}", mate::Entity::restore_by_id(1).preview(&db).await.map(|p| (p.conflicts, p.together)));
-    let done = both!(&db, "ring", all, mate::Entity::restore_by_id(1).set(mate::Column::Name, "other"));
-    println!("{:?}", done.as_ref().err().map(ToString::to_string));
-    let done = both!(&db, "ring with parents", all, mate::Entity::restore_by_id(1).set(mate::Column::Name, "other").with_parents());
-    println!("{:?}", done.as_ref().err().map(ToString::to_string));
-    let done = both!(&db, "ring with parents only", all, mate::Entity::restore_by_id(1).with_parents());
+    let all = [
+        "mates",
+        "deleted_mates",
+        "archive.archival",
+        "archive.detached_link",
+    ];
+    println!(
+        "{:?}",
+        mate::Entity::restore_by_id(1)
+            .preview(&db)
+            .await
+            .map(|p| (p.conflicts, p.together))
+    );
+    let done = both!(
+        &db,
+        "ring",
+        all,
+        mate::Entity::restore_by_id(1).set(mate::Column::Name, "other")
+    );
     println!("{:?}", done.as_ref().err().map(ToString::to_string));
     done.unwrap();
 }
@@ -231,7 +302,24 @@ async fn a_ring_is_restored_with_a_rename() {
         insert into mates values (1, null, 'a'), (2, 1, 'b'); update mates set mate_id = 2 where id = 1", &["mates"]).await;
     mate::Entity::archive_by_id(1).exec(&db).await.unwrap();
     mate::Entity::archive_by_id(2).exec(&db).await.unwrap();
-    run(&db, "update deleted_mates set mate_id = 3 - id; insert into mates values (9, null, 'a')").await;
-    let all = ["mates", "deleted_mates", "archive.archival", "archive.detached_link"];
-    both!(&db, "ring", all, mate::Entity::restore_by_id(1).rename(mate::Column::Name, "-{n}").with_parents()).expect("no call restores a ring with a change");
+    run(
+        &db,
+        "update deleted_mates set mate_id = 3 - id; insert into mates values (9, null, 'a')",
+    )
+    .await;
+    let all = [
+        "mates",
+        "deleted_mates",
+        "archive.archival",
+        "archive.detached_link",
+    ];
+    both!(
+        &db,
+        "ring",
+        all,
+        mate::Entity::restore_by_id(1)
+            .rename(mate::Column::Name, "-{n}")
+            .with_parents()
+    )
+    .expect("no call restores a ring with a change");
 }

@@ -1,0 +1,92 @@
+//! The forum: posts with comments.
+
+use sea_orm_archive_migration::prelude::*;
+use sea_orm_migration::{prelude::*, schema::*};
+
+pub mod post {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "posts")]
+    #[archive(deleted_by = "i64")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        #[sea_orm(unique)]
+        pub slug: String,
+        #[sea_orm(has_many)]
+        #[archive(cascade)]
+        pub comments: HasMany<super::comment::Entity>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub mod comment {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DeriveArchive;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+    #[sea_orm(table_name = "comments")]
+    #[archive(deleted_by = "i64")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub post_id: i64,
+        pub text: String,
+        #[sea_orm(belongs_to, from = "post_id", to = "id")]
+        pub post: BelongsTo<super::post::Entity>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Creates the forum, and says how long its deleted posts stay.
+pub struct CreateForum;
+
+impl MigrationName for CreateForum {
+    fn name(&self) -> &str {
+        "m20260101_000001_create_forum"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for CreateForum {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.install_archive().await?;
+        manager
+            .create_archived_table(
+                Table::create()
+                    .table("posts")
+                    .col(big_pk_auto("id"))
+                    .col(text_uniq("slug")),
+            )
+            .await?;
+        manager
+            .create_archived_table(
+                Table::create()
+                    .table("comments")
+                    .col(big_pk_auto("id"))
+                    .col(big_integer("post_id"))
+                    .col(text("text"))
+                    .foreign_key(
+                        ForeignKey::create()
+                            .from("comments", "post_id")
+                            .to("posts", "id"),
+                    ),
+            )
+            .await?;
+        manager.retain("posts", Retention::days(90)).await?;
+        let court = Retention::forever().metadata(serde_json::json!({"court": true}));
+        manager.retain("posts", court.named("court case")).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_archived_table("comments").await?;
+        manager.drop_archived_table("posts").await?;
+        manager.uninstall_archive().await
+    }
+}
