@@ -31,6 +31,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(&fill(schema::core::ARCHIVAL, [("owner", literal(&owner))]))
         .await?;
     work.run(schema::core::RESTORES).await?;
+    work.run(schema::core::PURGES).await?;
     work.run(schema::core::LINKS).await?;
     feature::forget_dropped(work).await?;
     foreign_key::follow_renames(work).await?;

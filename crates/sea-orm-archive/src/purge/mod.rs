@@ -1,5 +1,6 @@
 //! Purging: deletes archived rows for good.
 
 mod archival;
+mod call;
 
 pub use archival::PurgeArchival;

@@ -22,11 +22,13 @@ pub const OBJECTS: &str = include_str!("objects.sql");
 pub const PRIVATE: &str = include_str!("private.sql");
 /// Statements that revoke EXECUTE on trigger functions from all roles but their owner.
 pub const PRIVATE_TRIGGERS: &str = include_str!("private_triggers.sql");
+/// The functions that purge archivals.
+pub const PURGES: &str = include_str!("purges.sql");
 /// The tables that install_archive() creates.
 pub const REGISTERS: &str = include_str!("registers.sql");
 /// How the registers follow columns that were renamed.
 pub const RENAMES: &str = include_str!("renames.sql");
-/// The functions that lock archivals for a restore or a purge, and mark them.
+/// The functions that lock archivals for a restore, and mark them.
 pub const RESTORES: &str = include_str!("restores.sql");
 /// Sets the sequences of the schema past the ids of their tables.
 pub const RESET_SEQUENCES: &str = include_str!("reset_sequences.sql");

@@ -31,6 +31,9 @@ CREATE TABLE IF NOT EXISTS archive.archival (
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS tenant text;
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purged_at timestamptz; -- its rows were deleted from the archive tables for good
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purged_by text;
+-- How many rows of which table the purge deleted, {"public.posts": 1}, and the name of the retention rule that it followed.
+ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purged_rows jsonb;
+ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purge_policy text;
 
 -- Which table has which archive table, and the names of the added columns.
 CREATE TABLE IF NOT EXISTS archive.archived_table (
