@@ -16,6 +16,7 @@ mod patterns;
 mod purge;
 mod races;
 mod renames;
+mod retention;
 mod rings;
 mod schemas;
 mod servers;

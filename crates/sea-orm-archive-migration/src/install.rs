@@ -33,6 +33,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(schema::core::RESTORES).await?;
     work.run(schema::core::PURGES).await?;
     work.run(schema::core::LINKS).await?;
+    work.run(schema::core::RETENTION).await?;
     feature::forget_dropped(work).await?;
     foreign_key::follow_renames(work).await?;
     follow::refresh(work, None).await?;

@@ -16,6 +16,7 @@ pub mod history;
 pub mod lost_updates;
 pub mod migrations_under_traffic;
 pub mod poolers;
+pub mod purge_and_retention;
 pub mod roles_and_grants;
 pub mod stamps;
 pub mod tenants;

@@ -22,6 +22,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(schema::audit::INSTALL).await?;
     work.run(schema::audit::STATEMENT).await?;
     work.run(schema::audit::NAMES).await?;
+    work.run(schema::audit::RETENTION).await?;
     partition::create(work, MONTHS).await?;
     privileges::make_private(work, before).await?;
     apply::refresh_all(work).await?;

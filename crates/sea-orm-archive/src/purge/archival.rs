@@ -2,7 +2,7 @@
 
 use sea_orm::Value;
 
-use super::call;
+use super::call::Call;
 use crate::archival;
 use crate::error::{Error, NotFoundError};
 use crate::exec::{Executor, check_backend, value_text};
@@ -62,8 +62,13 @@ impl PurgeArchival {
     {
         check_backend(db)?;
         let archival = self.archival;
-        let (by, policy) = (self.by.as_deref(), self.policy.as_deref());
-        let answer = call::purge(db, "ARRAY[$1::bigint]", &[archival.into()], by, policy).await?;
+        let call = Call {
+            archivals: "ARRAY[$1::bigint]".to_owned(),
+            values: vec![archival.into()],
+            by: self.by,
+            policy: self.policy,
+        };
+        let answer = call.purge(db).await?;
         let record = answer
             .archival
             .ok_or(NotFoundError::Archival { archival })?;

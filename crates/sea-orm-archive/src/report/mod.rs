@@ -1,6 +1,7 @@
 //! What previews and restores return: the rows that move, and what is in the way.
 
 mod conflict;
+mod purge;
 
 use std::collections::BTreeMap;
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use conflict::{ArchivalConflicts, Conflict};
+pub use purge::{ExpiredPolicy, Purged, PurgedExpired, PurgedMany};
 
 /// What an archive would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -325,14 +327,4 @@ impl RestoreManyPreview {
         self.conflicts.extend(other.conflicts);
         self.not_relinked.extend(other.not_relinked);
     }
-}
-
-/// What a purge deleted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Purged {
-    /// The archival, with `purged_at` set.
-    pub archival: crate::archival::Model,
-    /// How many rows of which table were deleted from its archive table, by `schema.table`.
-    pub rows: BTreeMap<String, u64>,
 }

@@ -18,6 +18,8 @@ pub const MAINTENANCE_GRANT: &str = include_str!("maintenance_grant.sql");
 pub const MAINTENANCE_REVOKE: &str = include_str!("maintenance_revoke.sql");
 /// The functions that identify the columns of entries after a rename.
 pub const NAMES: &str = include_str!("names.sql");
+/// How the log is cut at its old end.
+pub const RETENTION: &str = include_str!("retention.sql");
 /// The reverse of grant.sql, except USAGE of the schema, which archives and restores also need.
 pub const REVOKE: &str = include_str!("revoke.sql");
 /// The statement that a trigger runs where its own statements do not fit the table.

@@ -28,6 +28,8 @@ pub const PURGES: &str = include_str!("purges.sql");
 pub const REGISTERS: &str = include_str!("registers.sql");
 /// How the registers follow columns that were renamed.
 pub const RENAMES: &str = include_str!("renames.sql");
+/// The rules that let archivals, their records and the log expire, and the functions that purge what has expired.
+pub const RETENTION: &str = include_str!("retention.sql");
 /// The functions that lock archivals for a restore, and mark them.
 pub const RESTORES: &str = include_str!("restores.sql");
 /// Sets the sequences of the schema past the ids of their tables.
