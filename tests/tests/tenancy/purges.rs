@@ -44,6 +44,21 @@ async fn tenant_purges_its_own_archivals_only() {
             0
         );
         txn.commit().await.unwrap();
+        let records = Retention::days(0).tenant(org.to_string());
+        organisations
+            .manager()
+            .retain_archivals(records)
+            .await
+            .unwrap();
+        let txn = organisations.tenant(3 - org).await;
+        assert_eq!(
+            expired().preview(&txn).await.unwrap()[0].table,
+            "public.posts"
+        );
+        txn.rollback().await.unwrap();
+        let txn = organisations.tenant(org).await;
+        assert_eq!(expired().exec(&txn).await.unwrap().records, 1);
+        txn.commit().await.unwrap();
         let administrator = organisations.administrator().await;
         let left = number(&administrator, "select org_id from deleted_posts").await;
         assert_eq!(left, 3 - org);

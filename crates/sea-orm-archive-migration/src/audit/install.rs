@@ -60,7 +60,7 @@ pub(crate) async fn revoke(work: &Work, role: &str) -> Result<(), DbErr> {
         .await
 }
 
-/// Lets `role` create partitions of the log, and nothing else.
+/// Lets `role` create partitions of the log and drop expired ones, and nothing else.
 pub(crate) async fn grant_maintenance(work: &Work, role: &str) -> Result<(), DbErr> {
     register::require(work).await?;
     let sql = schema::audit::MAINTENANCE_GRANT;

@@ -25,17 +25,21 @@ CREATE OR REPLACE FUNCTION archive.expires_at(since timestamptz, days integer) R
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN since OPERATOR(pg_catalog.+) (days OPERATOR(pg_catalog.*) interval '24 hours');
 
--- The archivals of a root table that the rules let expire and that the session acts for. `shortest` is the shortest rule of the
--- table: an index finds the archivals that are at least as old.
-CREATE OR REPLACE FUNCTION archive.expired_of(root oid, shortest integer) RETURNS TABLE (id bigint, archived_at timestamptz, policy text)
-LANGUAGE sql STABLE AS $$
-    SELECT a.id, a.archived_at, r.name
-    FROM archive.archival AS a
-    CROSS JOIN LATERAL archive.retention_rule('rows', a.tables[1]::pg_catalog.oid, a.tenant, a.metadata) AS r
-    WHERE a.tables[1]::pg_catalog.oid OPERATOR(pg_catalog.=) expired_of.root AND a.restored_at IS NULL AND a.purged_at IS NULL
-      AND a.archived_at OPERATOR(pg_catalog.<=) (pg_catalog.now() OPERATOR(pg_catalog.-) (expired_of.shortest OPERATOR(pg_catalog.*) interval '24 hours'))
-      AND archive.expires_at(a.archived_at, r.days) OPERATOR(pg_catalog.<=) pg_catalog.now()
-      AND archive.acts_for(a.tenant)
+-- The oldest archivals of a root table that the rules let expire and that the session acts for: `most` of them, or all where that is
+-- NULL, without those in `left_out`. `shortest` is the shortest rule of the table: an index finds the archivals that are at least as old.
+CREATE OR REPLACE FUNCTION archive.expired_of(root oid, shortest integer, left_out bigint[], most integer)
+RETURNS TABLE (id bigint, archived_at timestamptz, policy text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+        SELECT a.id, a.archived_at, r.name
+        FROM archive.archival AS a
+        CROSS JOIN LATERAL archive.retention_rule('rows', a.tables[1]::oid, a.tenant, a.metadata) AS r
+        WHERE a.tables[1]::oid = expired_of.root AND a.restored_at IS NULL AND a.purged_at IS NULL
+          AND a.archived_at <= now() - shortest * interval '24 hours' AND archive.expires_at(a.archived_at, r.days) <= now()
+          AND a.id <> ALL (left_out) AND archive.acts_for(a.tenant)
+        ORDER BY a.archived_at, a.id LIMIT most;
+END
 $$;
 
 -- The root tables with a rule that lets archivals expire, and the shortest one of each; whether the acting role may purge them.
@@ -87,8 +91,7 @@ BEGIN
     LOOP
         found := ARRAY(
             SELECT e.id FROM archive.retained_tables() AS t
-            CROSS JOIN LATERAL (SELECT o.id, o.archived_at FROM archive.expired_of(t.root, t.shortest) AS o
-                                WHERE o.id <> ALL (left_out) ORDER BY o.archived_at, o.id LIMIT most) AS e
+            CROSS JOIN LATERAL archive.expired_of(t.root, t.shortest, left_out, most) AS e
             WHERE t.allowed ORDER BY e.archived_at, e.id LIMIT most);
         EXIT WHEN cardinality(found) = 0;
         locked := ARRAY(
@@ -195,7 +198,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 BEGIN
     RETURN QUERY
         SELECT e.policy, concat(s.nspname, '.', c.relname), count(*), min(e.archived_at)
-        FROM archive.retained_tables() AS t CROSS JOIN LATERAL archive.expired_of(t.root, t.shortest) AS e
+        FROM archive.retained_tables() AS t CROSS JOIN LATERAL archive.expired_of(t.root, t.shortest, '{}', NULL) AS e
         JOIN pg_class AS c ON c.oid = t.root JOIN pg_namespace AS s ON s.oid = c.relnamespace
         WHERE t.allowed GROUP BY 1, 2 ORDER BY 2, 1;
     RETURN QUERY

@@ -14,7 +14,7 @@ DROP FUNCTION IF EXISTS archive.delete_expired_records(integer);
 DROP FUNCTION IF EXISTS archive.begin_expired(integer);
 DROP FUNCTION IF EXISTS archive.lock_retention();
 DROP FUNCTION IF EXISTS archive.retained_tables();
-DROP FUNCTION IF EXISTS archive.expired_of(oid, integer);
+DROP FUNCTION IF EXISTS archive.expired_of(oid, integer, bigint[], integer);
 DROP FUNCTION IF EXISTS archive.expires_at(timestamptz, integer);
 DROP FUNCTION IF EXISTS archive.retention_rule(text, oid, text, jsonb);
 DROP TABLE IF EXISTS archive.retention;
