@@ -258,7 +258,8 @@ async fn purge_with_a_snapshot_from_before_a_rewrite() {
     let archival = post::Entity::archive_by_id(3).exec(&db).await.unwrap();
     let level = Some(IsolationLevel::RepeatableRead);
     let txn = db.begin_with_config(level, None).await.unwrap();
-    assert_eq!(number(&txn, "select count(*) from deleted_posts").await, 1);
+    // Takes the snapshot, and locks no archive table.
+    number(&txn, "select count(*) from users").await;
     let other = database.connect().await;
     run(
         &other,
