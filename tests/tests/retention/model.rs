@@ -18,7 +18,7 @@ use serde_json::{Value as Json, json};
 
 use super::{archived, database};
 
-const CASES: u32 = 40;
+const CASES: u32 = 60;
 const POSTS: i64 = 4;
 const KINDS: [&str; 2] = ["kind", "open"];
 const TENANTS: [Option<&str>; 3] = [None, Some("1"), Some("2")];

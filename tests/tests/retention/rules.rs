@@ -33,6 +33,7 @@ async fn metadata_precedes_the_default_and_the_longest_of_several_holds() {
         Retention::days(100).metadata(json!({"kind": "invoice"})),
         Retention::days(50).metadata(json!({"open": false})),
         Retention::forever().metadata(json!({"hold": true})),
+        Retention::days(1).tenant("7"),
     ] {
         manager.retain("posts", rule).await.unwrap();
     }
@@ -46,6 +47,12 @@ async fn metadata_precedes_the_default_and_the_longest_of_several_holds() {
         let archival = archive.exec(&db).await.unwrap();
         age(&db, archival.id, days).await;
     }
+    // A rule with a tenant is less specific than one with metadata.
+    run(
+        &db,
+        "update archive.archival set tenant = '7' where root_key = '{\"id\": 2}'",
+    )
+    .await;
     archival::Entity::purge_expired().exec(&db).await.unwrap();
     assert_eq!(archived(&db).await, ["2", "3"]);
     let policies = "select purge_policy from archive.archival where purged_at is not null";
