@@ -18,6 +18,7 @@ mod purge;
 mod races;
 mod reads;
 mod renames;
+mod retention;
 mod rings;
 mod schemas;
 mod servers;

@@ -1,4 +1,4 @@
-//! Many roots, archived and restored in batches.
+//! Many roots, archived, restored and purged in batches.
 
 use std::time::{Duration, Instant};
 
@@ -32,12 +32,17 @@ pub(crate) async fn run(server: &Postgres, size: &Size) -> Fallible {
     vacuum(&db).await?;
     eprintln!("{roots} roots restored in batches of {batch} ...");
     let restore = restore(&db, batch).await?;
+    post::Entity::archive_many().by(1_i64).exec(&db).await?;
+    vacuum(&db).await?;
+    eprintln!("{roots} archivals purged in batches of {batch} ...");
+    let purge = purge(&db, batch).await?;
     println!(
         "## {roots} posts in batches of {batch}: microseconds for a post, and the memory of the client\n"
     );
     let rows = [
         row("archive", &archive, batch),
         row("restore", &restore, batch),
+        row("purge", &purge, batch),
     ];
     let titles = [
         "",
@@ -66,6 +71,11 @@ async fn archive(db: &DatabaseConnection, batch: u64) -> Fallible<Batches> {
 
 async fn restore(db: &DatabaseConnection, batch: u64) -> Fallible<Batches> {
     let mut batches = post::Entity::restore_many().by(1_i64).in_batches(batch);
+    measure(async || Ok(batches.next(db).await?.is_some())).await
+}
+
+async fn purge(db: &DatabaseConnection, batch: u64) -> Fallible<Batches> {
+    let mut batches = post::Entity::purge_many().by(1_i64).in_batches(batch);
     measure(async || Ok(batches.next(db).await?.is_some())).await
 }
 

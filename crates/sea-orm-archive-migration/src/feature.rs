@@ -7,7 +7,7 @@ use crate::{
     archive_table::{follow, register},
     audit,
     history::{self, foreign_key},
-    stamps, table_names, tenancy,
+    retention, stamps, table_names, tenancy,
     work::Work,
 };
 
@@ -34,6 +34,7 @@ pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     foreign_key::forget_dropped(work).await?;
     history::register::forget_dropped(work).await?;
     register::forget_dropped(work).await?;
+    retention::forget_dropped(work).await?;
     stamps::forget_dropped(work).await?;
     audit::forget_dropped(work).await
 }

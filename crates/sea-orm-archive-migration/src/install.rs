@@ -31,8 +31,10 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(&fill(schema::core::ARCHIVAL, [("owner", literal(&owner))]))
         .await?;
     work.run(schema::core::RESTORES).await?;
+    work.run(schema::core::PURGES).await?;
     work.run(schema::core::LINKS).await?;
     work.run(schema::core::PARTS).await?;
+    work.run(schema::core::RETENTION).await?;
     feature::forget_dropped(work).await?;
     foreign_key::follow_renames(work).await?;
     follow::refresh(work, None).await?;

@@ -81,6 +81,19 @@
 //! # }
 //! ```
 //!
+//! # Retention
+//!
+//! [`RetentionSchema`] declares how long archived rows, archival records and the audit log stay. A purge deletes what has expired.
+//!
+//! ```no_run
+//! use sea_orm_archive_migration::prelude::*;
+//! use sea_orm_migration::prelude::*;
+//!
+//! # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+//! manager.retain("posts", Retention::days(90)).await
+//! # }
+//! ```
+//!
 //! # Failure
 //!
 //! Every helper either does all of its work or nothing, inside a migration's transaction or outside
@@ -96,6 +109,7 @@ mod history;
 mod install;
 mod manager;
 mod name;
+mod retention;
 mod stamps;
 mod table_names;
 mod tenancy;
@@ -107,8 +121,10 @@ pub use audit::AuditedTable;
 pub use context::ContextSettings;
 pub use history::{HistorySplit, HistoryTable, TemporalForeignKey};
 pub use manager::{
-    ArchiveSchema, AuditSchema, HistorySchema, StampSchema, TenancySchema, TriggerSchema,
+    ArchiveSchema, AuditSchema, HistorySchema, RetentionSchema, StampSchema, TenancySchema,
+    TriggerSchema,
 };
+pub use retention::Retention;
 pub use stamps::StampedTable;
 pub use tenancy::{Attributed, Tenancy};
 pub use trigger::SuspendedTrigger;
@@ -117,7 +133,8 @@ pub use trigger::SuspendedTrigger;
 pub mod prelude {
     pub use crate::{
         ArchiveSchema, ArchivedTable, Attributed, AuditSchema, AuditedTable, ContextSettings,
-        DroppedTable, ExistingTable, HistorySchema, HistorySplit, HistoryTable, StampSchema,
-        StampedTable, SuspendedTrigger, TemporalForeignKey, Tenancy, TenancySchema, TriggerSchema,
+        DroppedTable, ExistingTable, HistorySchema, HistorySplit, HistoryTable, Retention,
+        RetentionSchema, StampSchema, StampedTable, SuspendedTrigger, TemporalForeignKey, Tenancy,
+        TenancySchema, TriggerSchema,
     };
 }

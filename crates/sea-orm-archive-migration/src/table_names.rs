@@ -20,7 +20,7 @@ pub(crate) async fn note(work: &Work) -> Result<(), DbErr> {
 }
 
 /// Where `table` replaced a dropped table of the same name, assigns to it what is registered of that table: the archive
-/// table, the identity of histories, the archivals and the detached links. So what was archived can be restored.
+/// table, the identity of histories, the archivals, the detached links and the retention rules. So what was archived can be restored.
 ///
 /// The caller checks whether the table fits its archive table, as for any other table.
 pub(crate) async fn follow(work: &Work, table: &TableId) -> Result<(), DbErr> {
@@ -61,6 +61,8 @@ async fn replace(work: &Work, old: i64, new: i64) -> Result<(), DbErr> {
          SET tables = pg_catalog.array_replace(tables, $1::bigint::oid::regclass, $2::bigint::oid::regclass)
          WHERE $1::bigint::oid::regclass = ANY (tables)",
         "UPDATE archive.detached_link SET child = $2::bigint::oid WHERE child = $1::bigint::oid",
+        "UPDATE archive.retention AS r SET root = $2::bigint::oid
+         WHERE r.root = $1::bigint::oid AND NOT EXISTS (SELECT FROM archive.retention AS other WHERE other.root = $2::bigint::oid)",
     ] {
         work.run_with(sql, [old.into(), new.into()]).await?;
     }

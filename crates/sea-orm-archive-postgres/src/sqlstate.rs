@@ -63,6 +63,9 @@ pub const NOT_RESTORABLE: &str = "AR014";
 /// One call archives more roots than its answer can hold.
 pub const TOO_MANY_ROOTS: &str = "AR015";
 
+/// What has expired is purged at READ COMMITTED, and the transaction is above it.
+pub const ISOLATION_LEVEL: &str = "AR020";
+
 /// A trigger changed or deleted a row that the statement that fired it deletes or updates itself.
 pub const TRIGGERED_DATA_CHANGE: &str = "27000";
 

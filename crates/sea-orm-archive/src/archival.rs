@@ -48,6 +48,14 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     #[serde(default)]
     pub purged_by: Option<String>,
+    /// How many rows of which table the purge deleted, as an object of `schema.table` and count.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    #[serde(default)]
+    pub purged_rows: Option<Json>,
+    /// The name of the retention rule that the purge followed, or what the caller passed to `policy`.
+    #[sea_orm(column_type = "Text", nullable)]
+    #[serde(default)]
+    pub purge_policy: Option<String>,
     /// The tenant of the rows; `None` where no table of the tree is under tenancy, empty where the rows were archived
     /// before the tables came under tenancy.
     #[sea_orm(column_type = "Text", nullable)]
@@ -91,6 +99,8 @@ struct Record {
     restored_by: Option<String>,
     purged_at: Option<String>,
     purged_by: Option<String>,
+    purged_rows: Option<String>,
+    purge_policy: Option<String>,
     tenant: Option<String>,
     part_of: Option<i64>,
 }
@@ -112,6 +122,8 @@ pub(crate) fn from_answer(answer: Json) -> Result<Model, Error> {
         restored_by: record.restored_by,
         purged_at: record.purged_at.as_deref().map(decode::time),
         purged_by: record.purged_by,
+        purged_rows: record.purged_rows.as_deref().map(decode::json),
+        purge_policy: record.purge_policy,
         tenant: record.tenant,
         part_of: record.part_of,
     })

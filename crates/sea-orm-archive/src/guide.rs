@@ -19,6 +19,7 @@ pages! {
     errors_and_http "errors-and-http.md",
     context_and_axum "context-and-axum.md",
     background_jobs "background-jobs.md",
+    purge_and_retention "purge-and-retention.md",
     audit "audit.md",
     stamps "stamps.md",
     history "history.md",

@@ -84,11 +84,15 @@ pub use history::{
 pub use optimistic_lock::{
     ArchiveIfUnchanged, OptimisticLock, RestoreIfUnchanged, UpdateError, UpdateIfUnchanged,
 };
-pub use purge::PurgeArchival;
+pub use purge::{
+    PurgeArchival, PurgeArchivalBatches, PurgeArchivals, PurgeBatches, PurgeExpired,
+    PurgeExpiredBatches, PurgeMany,
+};
 pub use report::{
     ArchivalConflicts, ArchivePreview, ArchivedKeys, Blocker, ChangedTable, Conflict, Detachment,
-    LostLink, LostLinkReason, Purged, Rehearsal, RestoreManyPreview, RestorePreview, Restored,
-    RestoredMany, RowChange, RowDifference, Stayed, Waiting,
+    ExpiredPolicy, LostLink, LostLinkReason, Purged, PurgedExpired, PurgedMany, Rehearsal,
+    RestoreManyPreview, RestorePreview, Restored, RestoredMany, RowChange,
+    RowDifference, Stayed, Waiting,
 };
 pub use restore::{RestoreArchival, RestoreArchivals, RestoreBatches, RestoreMany, RestoreOne};
 pub use sea_orm_archive_macros::{DeriveArchive, DeriveHistory, DeriveOptimisticLock};

@@ -10,7 +10,7 @@ use crate::deletion;
 use crate::entity::{Archivable, Restorable};
 use crate::error::Error;
 use crate::exec::Executor;
-use crate::purge::PurgeArchival;
+use crate::purge::{PurgeArchival, PurgeArchivals, PurgeExpired, PurgeMany};
 use crate::report::{Purged, Restored};
 use crate::restore::{RestoreArchival, RestoreArchivals, RestoreMany, RestoreOne};
 use crate::row::{Key, is_root, key_of, key_values};
@@ -62,6 +62,42 @@ pub trait ArchiveEntity: Archivable {
     /// ```
     fn restore_many() -> RestoreMany<Self> {
         RestoreMany::new()
+    }
+
+    /// Deletes every archival whose root a filter on the deleted entity finds from the archive tables for good.
+    ///
+    /// ```no_run
+    /// # mod post {
+    /// #     use sea_orm::entity::prelude::*;
+    /// #     #[sea_orm::model]
+    /// #     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, sea_orm_archive::DeriveArchive)]
+    /// #     #[sea_orm(table_name = "posts")]
+    /// #     #[archive(deleted_by = "i64")]
+    /// #     pub struct Model {
+    /// #         #[sea_orm(primary_key)]
+    /// #         pub id: i64,
+    /// #     }
+    /// #     impl ActiveModelBehavior for ActiveModel {}
+    /// # }
+    /// use std::time::Duration;
+    ///
+    /// use sea_orm::ColumnTrait;
+    /// use sea_orm_archive::prelude::*;
+    ///
+    /// # async fn purge(db: &sea_orm::DatabaseConnection) -> Result<(), Error> {
+    /// let old = post::Entity::purge_many()
+    ///     .filter(post::deleted::Column::DeletedBy.eq(7))
+    ///     .older_than(Duration::from_secs(90 * 86_400));
+    /// println!("{:?}", old.clone().preview(db).await?.rows);
+    /// let mut batches = old.by(1).in_batches(1_000);
+    /// while let Some(purged) = batches.next(db).await? {
+    ///     println!("{} archivals", purged.archivals);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn purge_many() -> PurgeMany<Self> {
+        PurgeMany::new()
     }
 
     /// The list of deleted rows: every archived row of this table that is the root of its archival, with the archival
@@ -225,5 +261,28 @@ impl archival::Entity {
     /// Deletes everything that the archival with this id moved from the archive tables for good.
     pub fn purge_by_id(archival: i64) -> PurgeArchival {
         PurgeArchival::new(archival)
+    }
+
+    /// Deletes everything that the archivals which a filter finds moved from the archive tables for good, whatever their tables are.
+    pub fn purge_many() -> PurgeArchivals {
+        PurgeArchivals::new()
+    }
+
+    /// Deletes for good what the retention rules let expire. Migrations declare the rules, with `manager.retain(..)`.
+    ///
+    /// ```no_run
+    /// use sea_orm_archive::archival;
+    ///
+    /// # async fn purge(db: &sea_orm::DatabaseConnection) -> Result<(), sea_orm_archive::Error> {
+    /// for policy in archival::Entity::purge_expired().preview(db).await? {
+    ///     println!("{}: {} of {} since {}", policy.policy, policy.expired, policy.table, policy.oldest);
+    /// }
+    /// let purged = archival::Entity::purge_expired().by("nightly").exec(db).await?;
+    /// println!("{} archivals, {:?}", purged.archivals, purged.rows);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn purge_expired() -> PurgeExpired {
+        PurgeExpired::new()
     }
 }

@@ -37,16 +37,11 @@ async fn with_a_context(db: &DatabaseConnection) -> Result<(), Error> {
     Ok(())
 }
 
-async fn purge_old(db: &DatabaseConnection, before: DateTimeUtc) -> Result<(), Error> {
-    let old = archival::Entity::find()
-        .filter(archival::Column::ArchivedAt.lt(before))
-        .filter(archival::Column::RestoredAt.is_null())
-        .filter(archival::Column::PurgedAt.is_null())
-        .all(db)
+async fn purge_old(db: &DatabaseConnection) -> Result<(), Error> {
+    archival::Entity::purge_expired()
+        .by("nightly")
+        .exec(db)
         .await?;
-    for archival in old {
-        archival.purge(db).await?;
-    }
     Ok(())
 }
 
@@ -82,6 +77,6 @@ pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result
     with_retries(db).await?;
     post::Entity::restore_many().exec(db).await?;
     with_a_context(db).await?;
-    purge_old(db, sea_orm::prelude::ChronoUtc::now()).await?;
+    purge_old(db).await?;
     Ok(())
 }

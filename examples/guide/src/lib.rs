@@ -17,6 +17,7 @@ pub mod lost_updates;
 pub mod migrations_under_traffic;
 pub mod poolers;
 pub mod restore_with_changes;
+pub mod purge_and_retention;
 pub mod roles_and_grants;
 pub mod stamps;
 pub mod tenants;

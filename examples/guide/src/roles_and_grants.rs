@@ -9,7 +9,7 @@ use crate::Output;
 async fn grant(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.grant_archive("web").await?; // archive, restore, preview, histories
     manager.grant_audit("auditor").await?; // read the audit log
-    manager.grant_audit_maintenance("jobs").await?; // create its partitions
+    manager.grant_audit_maintenance("jobs").await?; // create its partitions, and drop expired ones
     Ok(())
 }
 

@@ -100,7 +100,7 @@ const ATTEMPTS: [(&str, &str); 31] = [
     ("select * from archive.links_of(array[{id}::bigint])", "may not restore or purge this"),
     ("select archive.forget_links('{{id}}', 'comments', '{\"[1]\"}', '{post_id}', '{false}')", "may not restore or purge this"),
     ("select archive.move_links('{{id}}', 'comments', '{{id}}', '{\"[1]\"}', '{post_id}')", "may not restore or purge this"),
-    ("select archive.finish_purge({id}, 'me')", "may not restore or purge this"),
+    ("select archive.finish_purge('{{id}}', '{}', '{}', 'me', null)", "may not restore or purge this"),
     ("select * from archive.detached_link", "permission denied"),
     ("delete from archive.detached_link", "permission denied"),
     ("insert into archive.detached_link values ({id}, 'comments', '[1]', 'post_id', '{}')", "permission denied"),
@@ -338,7 +338,7 @@ async fn role_that_may_not_read_archived_rows_reads_no_record_of_them() {
         "claim_archivals(array[{id}::bigint])",
         "links_of(array[{id}::bigint])",
         "finish_restores(array[{id}::bigint], 'me')",
-        "finish_purge({id}, 'me')",
+        "finish_purge('{{id}}', '{}', '{}', 'me', null)",
         "begin_restore({id}, 'me')",
     ];
     let calls = functions.map(|f| {

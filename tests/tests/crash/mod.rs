@@ -1,5 +1,7 @@
 //! Kills the server during archives and restores, and starts it again.
 
+mod purge;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -24,6 +24,7 @@ async fn install_and_uninstall_can_be_repeated() -> Result<(), DbErr> {
                 "detached_link",
                 "history_table",
                 "known_table",
+                "retention",
                 "signing_key",
                 "snapshot_probe",
                 "stamped_table",

@@ -333,7 +333,10 @@ async fn archival_with_rows_is_not_marked_as_purged() {
     let database = blog(OnDelete::Cascade).await;
     let db = database.connect().await;
     let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    let mark = format!("select archive.finish_purge({}, 'me')", archival.id);
+    let mark = format!(
+        "select archive.finish_purge(array[{}]::bigint[], '{{}}', '{{}}', 'me', null)",
+        archival.id
+    );
     let error = db.execute_unprepared(&mark).await.unwrap_err();
     assert!(error.to_string().contains("still has rows in"), "{error}");
     archival.restore(&db).await.unwrap();

@@ -2,3 +2,4 @@
 
 mod archivals;
 mod keys;
+mod many;

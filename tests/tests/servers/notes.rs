@@ -3,7 +3,7 @@
 
 use sea_orm::{ActiveValue::Set, ActiveValue::Unchanged, DatabaseConnection, DbErr};
 use sea_orm_archive::{Executor, prelude::*};
-use sea_orm_archive_migration::{ArchiveSchema, AuditSchema};
+use sea_orm_archive_migration::{ArchiveSchema, AuditSchema, Retention, RetentionSchema};
 use sea_orm_archive_tests::{Database, sql::dump, sql::run};
 use sea_orm_migration::SchemaManager;
 
@@ -111,7 +111,7 @@ const TABLES: &str = "
     insert into prices (product_id, label, valid_from) select n, 'cheap', '2026-01-01Z' from generate_series(1, 20) as n";
 
 /// Every table with rows of the application or of the archive.
-const EVERYTHING: [&str; 11] = [
+const EVERYTHING: [&str; 12] = [
     "notes",
     "comments",
     "attachments",
@@ -121,6 +121,7 @@ const EVERYTHING: [&str; 11] = [
     "deleted_comments",
     "archive.archival",
     "archive.detached_link",
+    "archive.retention",
     "archive.audit_entry",
     "archive.audit_details",
 ];
@@ -135,6 +136,7 @@ pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
         manager.archive_existing_table(table).await?;
         manager.audit_table(table).await?;
     }
+    manager.retain("notes", Retention::days(30)).await?;
     Ok(())
 }
 

@@ -22,6 +22,7 @@ mod neighbours;
 mod nested;
 mod odd_names;
 mod parity;
+mod purges;
 mod remains;
 mod sets;
 mod splits;

@@ -3,7 +3,7 @@
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::DbErr;
 
-use crate::{archive_table::options::ArchiveTableOptions, table_names, work::Work};
+use crate::{archive_table::options::ArchiveTableOptions, retention, table_names, work::Work};
 
 /// Refuses where `install_archive` has not run.
 pub(crate) async fn require(work: &Work) -> Result<(), DbErr> {
@@ -54,8 +54,9 @@ pub(crate) async fn add(
     table_names::note(work).await
 }
 
-/// Removes the archive table of `active` from the register.
+/// Removes the archive table of `active` from the register, and its retention rules.
 pub(crate) async fn remove(work: &Work, active: &TableId) -> Result<(), DbErr> {
+    retention::forget(work, active).await?;
     work.run_with(
         "DELETE FROM archive.archived_table WHERE active = $1::bigint::oid",
         [active.oid.into()],

@@ -22,6 +22,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(schema::audit::INSTALL).await?;
     work.run(schema::audit::STATEMENT).await?;
     work.run(schema::audit::NAMES).await?;
+    work.run(schema::audit::RETENTION).await?;
     partition::create(work, MONTHS).await?;
     privileges::make_private(work, before).await?;
     apply::refresh_all(work).await?;
@@ -59,7 +60,7 @@ pub(crate) async fn revoke(work: &Work, role: &str) -> Result<(), DbErr> {
         .await
 }
 
-/// Lets `role` create partitions of the log, and nothing else.
+/// Lets `role` create partitions of the log and drop expired ones, and nothing else.
 pub(crate) async fn grant_maintenance(work: &Work, role: &str) -> Result<(), DbErr> {
     register::require(work).await?;
     let sql = schema::audit::MAINTENANCE_GRANT;

@@ -22,7 +22,7 @@ pub trait ArchiveSchema {
     ///
     /// In the database: the schema `archive`, the tables `archive.archival`, `archive.archived_table`,
     /// `archive.detached_link`, `archive.history_table`, `archive.temporal_foreign_key`,
-    /// `archive.context_setting`, `archive.stamped_table` and `archive.snapshot_probe`, which stays empty, and
+    /// `archive.context_setting`, `archive.stamped_table`, `archive.retention` and `archive.snapshot_probe`, which stays empty, and
     /// the functions of the runtime, all with IF NOT EXISTS or OR REPLACE. Run it again after an update of the
     /// crate: it replaces the functions. [`grant_archive`](Self::grant_archive) grants other roles the use of
     /// them; run that again, too.

@@ -128,10 +128,11 @@ pub trait AuditSchema {
         role: impl Into<String>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Lets a role create partitions of the log, for a task of the application or for cron. The role cannot read entries.
+    /// Lets a role create partitions of the log, and drop the months that its retention rule lets expire, for a task of the application or
+    /// for cron. The role cannot read entries.
     ///
-    /// In the database: USAGE on the schema, EXECUTE on `archive.make_audit_partitions(integer)`, which runs as the owner of
-    /// the log. A transaction of such a role can block reads of the log for as long as it is open.
+    /// In the database: USAGE on the schema, EXECUTE on `archive.make_audit_partitions(integer)`, `archive.expired_audit()` and
+    /// `archive.drop_expired_audit()`, which run as the owner of the log. A transaction of such a role can block reads of the log for as long as it is open.
     ///
     /// # Errors
     ///

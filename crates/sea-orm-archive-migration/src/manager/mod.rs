@@ -3,6 +3,7 @@
 mod archive;
 mod audit;
 mod history;
+mod retention;
 mod stamps;
 mod tenancy;
 mod trigger;
@@ -10,6 +11,7 @@ mod trigger;
 pub use archive::ArchiveSchema;
 pub use audit::AuditSchema;
 pub use history::HistorySchema;
+pub use retention::RetentionSchema;
 pub use stamps::StampSchema;
 pub use tenancy::TenancySchema;
 pub use trigger::TriggerSchema;

@@ -9,7 +9,6 @@ mod detach;
 mod freshness;
 pub mod orphan;
 pub mod preview;
-pub mod purge;
 pub mod relink;
 pub mod restore;
 mod rewrite;

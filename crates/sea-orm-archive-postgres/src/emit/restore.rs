@@ -117,7 +117,7 @@ pub(super) fn written(moved: &Moved) -> impl Iterator<Item = &str> {
         .map(|c| c.name.as_str())
 }
 
-pub(super) fn taken(n: usize, moved: &Moved, which: Roots) -> String {
+fn taken(n: usize, moved: &Moved, which: Roots) -> String {
     let archival_id = quote(&moved.archive_table.archival_id);
     let tag = match which {
         Roots::One => String::new(),
@@ -208,7 +208,7 @@ fn incomplete(root: &Moved, archival: &str) -> String {
 
 /// Raises if the archival contains rows of another tenant: a role inserted them with plain SQL, and only a role that sees the rows
 /// of every tenant would restore them. An archival without a tenant is from before tenancy and may hold rows of several.
-pub(super) fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
+fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
     let tables = plan.tables.iter().enumerate();
     tables.filter_map(|(n, moved)| {
         let table = &moved.table.id;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use sea_orm::{DbErr, RuntimeErr, SqlxError, SqlxPostgresError};
 use sea_orm_archive_postgres::sqlstate;
 
-use super::{ConflictError, DriftError, Error, RetryError, SetupError, database::postgres};
+use super::{
+    ConflictError, DriftError, Error, RefusedError, RetryError, SetupError, database::postgres,
+};
 
 /// For work that returns SeaORM's own error. [`Error::find_in`] and `Error::from` return the original error.
 ///
@@ -66,6 +68,7 @@ fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
         }
         code if sqlstate::is_trigger(code) => DriftError::Trigger { message }.into(),
         sqlstate::INCOMPLETE_ARCHIVAL => DriftError::IncompleteArchival { message }.into(),
+        sqlstate::ISOLATION_LEVEL => RefusedError::IsolationLevel { message }.into(),
         sqlstate::NOT_AUDITED => SetupError::NotAudited { table: message }.into(),
         sqlstate::OTHER_TENANT => {
             let names = source.schema().zip(source.table());

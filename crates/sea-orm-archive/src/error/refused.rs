@@ -99,6 +99,14 @@ pub enum RefusedError {
         values: usize,
     },
 
+    /// What has expired is purged in a transaction above READ COMMITTED, whose snapshot may be older than the last change of a retention
+    /// rule.
+    #[error("{message}")]
+    IsolationLevel {
+        /// What the database reports: the isolation level, and what to do.
+        message: String,
+    },
+
     /// A text of a context with a zero byte, which PostgreSQL cannot store.
     #[error("the {field} of the context contains a zero byte: remove it")]
     ZeroByte {

@@ -85,6 +85,9 @@ fn every_error() -> Vec<(Error, ErrorKind, u16)> {
             rows: 7,
         },
         RefusedError::TooManyValues { values: 70_000 },
+        RefusedError::IsolationLevel {
+            message: "this transaction is SERIALIZABLE".to_owned(),
+        },
         RefusedError::ZeroByte { field: "actor" },
     ];
     let conflict = [

@@ -2,6 +2,7 @@
 
 mod change;
 mod conflict;
+mod purge;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 pub use change::{RowChange, Stayed};
 pub use conflict::{ArchivalConflicts, Conflict};
+pub use purge::{ExpiredPolicy, Purged, PurgedExpired, PurgedMany};
 
 /// What an archive would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -365,14 +367,4 @@ impl RestoreManyPreview {
         self.stayed.extend(other.stayed);
         self.not_relinked.extend(other.not_relinked);
     }
-}
-
-/// What a purge deleted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Purged {
-    /// The archival, with `purged_at` set.
-    pub archival: crate::archival::Model,
-    /// How many rows of which table were deleted from its archive table, by `schema.table`.
-    pub rows: BTreeMap<String, u64>,
 }

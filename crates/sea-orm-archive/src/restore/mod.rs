@@ -17,7 +17,6 @@ mod target;
 mod wanted;
 
 pub use archival::RestoreArchival;
-pub(crate) use check::claim;
 pub use many::{RestoreArchivals, RestoreBatches, RestoreMany};
 pub use one::RestoreOne;
 pub(crate) use target::call_many;

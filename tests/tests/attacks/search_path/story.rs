@@ -3,11 +3,11 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, DatabaseConnection, IntoActiveModel, Set, TransactionTrait};
 use sea_orm_archive::error::{ConflictError, NotFoundError};
-use sea_orm_archive::{AuditEntity, Context, audit, check, prelude::*};
+use sea_orm_archive::{AuditEntity, Context, archival, audit, check, prelude::*};
 use sea_orm_archive_migration::{
     ArchiveSchema, ArchivedTable, AuditSchema, AuditedTable, ContextSettings, ExistingTable,
-    HistorySchema, HistorySplit, HistoryTable, StampSchema, StampedTable, TemporalForeignKey,
-    Tenancy, TenancySchema,
+    HistorySchema, HistorySplit, HistoryTable, Retention, RetentionSchema, StampSchema,
+    StampedTable, TemporalForeignKey, Tenancy, TenancySchema,
 };
 use sea_orm_migration::SchemaManager;
 use sea_orm_migration::prelude::{ColumnDef, ColumnType, StringLen, Table};
@@ -49,6 +49,7 @@ pub async fn all(db: &DatabaseConnection, role: &str) {
     migrate(db, role).await;
     archive(db).await;
     many(db).await;
+    purge(db).await;
     refusals(db).await;
     lock(db).await;
     histories::history(db).await;
@@ -220,6 +221,36 @@ async fn many(db: &DatabaseConnection) {
     for archival in email::Entity::archive_many().exec(db).await.unwrap() {
         archival.restore(db).await.unwrap();
     }
+}
+
+/// Purges by id, by a filter and by rules of retention.
+async fn purge(db: &DatabaseConnection) {
+    let manager = SchemaManager::new(db);
+    for id in ["p1@example.org", "p2@example.org", "p3@example.org"] {
+        run(db, &format!("insert into emails values ('{id}')")).await;
+    }
+    let purged = email::Column::Id.like("p%");
+    let archivals = email::Entity::archive_many().filter(purged).exec(db).await;
+    archivals.unwrap()[0].purge(db).await.unwrap();
+    let many = || email::Entity::purge_many().older_than(std::time::Duration::ZERO);
+    assert_eq!(many().preview(db).await.unwrap().archivals, 2);
+    let mut batches = many().in_batches(1);
+    assert_eq!(batches.next(db).await.unwrap().unwrap().archivals, 1);
+    let rule = || Retention::days(0).metadata(serde_json::json!({}));
+    manager.retain("emails", rule().tenant("1")).await.unwrap();
+    manager.retain("emails", Retention::days(0)).await.unwrap();
+    manager.retain_archivals(Retention::days(9)).await.unwrap();
+    manager.retain_audit(Retention::days(9)).await.unwrap();
+    let expired = || archival::Entity::purge_expired();
+    assert_eq!(expired().preview(db).await.unwrap().len(), 1);
+    assert_eq!(expired().exec(db).await.unwrap().archivals, 1);
+    run(db, "call archive.purge_all_expired()").await;
+    let emails = archival::Column::RootTable.eq("public.emails");
+    let records = archival::Entity::purge_many().filter(emails);
+    assert_eq!(records.exec(db).await.unwrap().archivals, 0);
+    manager.drop_retention("emails").await.unwrap();
+    manager.drop_archivals_retention().await.unwrap();
+    manager.drop_audit_retention().await.unwrap();
 }
 
 /// Each kind of refusal needs queries of its own.

@@ -12,12 +12,14 @@ pub const DEPARTURE: &str = include_str!("departure.sql");
 pub const GRANT: &str = include_str!("grant.sql");
 /// What install_audit() creates.
 pub const INSTALL: &str = include_str!("install.sql");
-/// The rights that a role needs to create partitions of the log.
+/// The rights that a role needs to create partitions of the log, and to drop expired ones.
 pub const MAINTENANCE_GRANT: &str = include_str!("maintenance_grant.sql");
 /// The reverse of maintenance_grant.sql, except USAGE of the schema, which archives, restores and reads also need.
 pub const MAINTENANCE_REVOKE: &str = include_str!("maintenance_revoke.sql");
 /// The functions that identify the columns of entries after a rename.
 pub const NAMES: &str = include_str!("names.sql");
+/// How the log is cut at its old end.
+pub const RETENTION: &str = include_str!("retention.sql");
 /// The reverse of grant.sql, except USAGE of the schema, which archives and restores also need.
 pub const REVOKE: &str = include_str!("revoke.sql");
 /// The statement that a trigger runs where its own statements do not fit the table.

@@ -291,7 +291,8 @@ RETURN pg_catalog.jsonb_build_object(
     'archived_at', pg_catalog.timezone('UTC', (record).archived_at), 'archived_by', (record).archived_by,
     'reason', (record).reason, 'metadata', (record).metadata::text, 'row_counts', (record).row_counts::text,
     'restored_at', pg_catalog.timezone('UTC', (record).restored_at), 'restored_by', (record).restored_by,
-    'purged_at', pg_catalog.timezone('UTC', (record).purged_at), 'purged_by', (record).purged_by, 'tenant', (record).tenant,
+    'purged_at', pg_catalog.timezone('UTC', (record).purged_at), 'purged_by', (record).purged_by,
+    'purged_rows', (record).purged_rows::text, 'purge_policy', (record).purge_policy, 'tenant', (record).tenant,
     'part_of', (record).part_of);
 
 -- Whether two keys have other columns and the same values: columns of the primary key were renamed. The columns of both have the

@@ -24,11 +24,15 @@ pub const PARTS: &str = include_str!("parts.sql");
 pub const PRIVATE: &str = include_str!("private.sql");
 /// Statements that revoke EXECUTE on trigger functions from all roles but their owner.
 pub const PRIVATE_TRIGGERS: &str = include_str!("private_triggers.sql");
+/// The functions that purge archivals.
+pub const PURGES: &str = include_str!("purges.sql");
 /// The tables that install_archive() creates.
 pub const REGISTERS: &str = include_str!("registers.sql");
 /// How the registers follow columns that were renamed.
 pub const RENAMES: &str = include_str!("renames.sql");
-/// The functions that lock archivals for a restore or a purge, and mark them.
+/// The rules that let archivals, their records and the log expire, and the functions that purge what has expired.
+pub const RETENTION: &str = include_str!("retention.sql");
+/// The functions that lock archivals for a restore, and mark them.
 pub const RESTORES: &str = include_str!("restores.sql");
 /// Sets the sequences of the schema past the ids of their tables.
 pub const RESET_SEQUENCES: &str = include_str!("reset_sequences.sql");

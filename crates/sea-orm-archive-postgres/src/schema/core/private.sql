@@ -10,6 +10,7 @@ WITH grantable (relation, privileges) AS (VALUES
     ('signing_key', '{}'),
     ('detached_link', '{}'),
     ('snapshot_probe', '{}'),
+    ('retention', '{}'),
     ('archived_table', '{SELECT}'),
     ('known_table', '{SELECT}'),
     ('history_table', '{SELECT}'),

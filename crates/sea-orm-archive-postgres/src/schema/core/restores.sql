@@ -1,4 +1,4 @@
--- The functions that lock archivals for a restore or a purge, and mark them.
+-- The functions that lock archivals for a restore, and mark them. Those of a purge are in purges.sql.
 
 -- The tables of archivals, each once: those of the first archival first, in their order.
 CREATE OR REPLACE FUNCTION archive.tables_of(archivals bigint[]) RETURNS oid[]
@@ -199,28 +199,5 @@ BEGIN
         allowed := archive.require_rights(tables::regclass[], true) AND archive.require_none_left(moved.ids, tables, moved.tenant, false);
     END LOOP;
     RETURN records;
-END
-$$;
-
--- Marks the archival as purged after its rows were deleted from their archive tables, deletes its detached links, and returns its
--- record in the form of archive.record_json().
---
--- Race: the caller has locked the archival with archive.claim_archivals() before it deleted the rows, so no restore moves them,
--- and none defers a row to it.
-CREATE OR REPLACE FUNCTION archive.finish_purge(archival bigint, by text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    purged  archive.archival;
-    allowed boolean;
-BEGIN
-    UPDATE archive.archival AS a SET purged_at = clock_timestamp(), purged_by = by
-    WHERE a.id = archival AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant) RETURNING a.* INTO purged;
-    IF NOT FOUND THEN
-        RETURN NULL;
-    END IF;
-    allowed := archive.require_rights(purged.tables, true)
-        AND archive.require_none_left(ARRAY[purged.id], purged.tables::oid[], purged.tenant, true);
-    DELETE FROM archive.detached_link AS l WHERE l.archival_id = purged.id AND l.tenant IS NOT DISTINCT FROM purged.tenant;
-    RETURN archive.record_json(purged);
 END
 $$;

@@ -8,7 +8,7 @@ DECLARE
     maintains boolean := coalesce(has_function_privilege({role_name}, to_regprocedure('archive.make_audit_partitions(integer)'), 'EXECUTE'), false);
 BEGIN
     FOR called IN SELECT f.oid FROM pg_catalog.pg_proc AS f
-                  WHERE f.pronamespace = 'archive'::pg_catalog.regnamespace AND f.proname <> 'make_audit_partitions'
+                  WHERE f.pronamespace = 'archive'::pg_catalog.regnamespace AND f.proname NOT IN ('make_audit_partitions', 'expired_audit', 'drop_expired_audit')
     LOOP
         EXECUTE pg_catalog.format('REVOKE EXECUTE ON ROUTINE %s FROM %I', called, {role_name});
     END LOOP;

@@ -1,0 +1,72 @@
+//! What purges report.
+
+use std::collections::BTreeMap;
+
+use sea_orm::prelude::DateTimeUtc;
+use serde::{Deserialize, Serialize};
+
+/// What a purge deleted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Purged {
+    /// The archival, with `purged_at` set.
+    pub archival: crate::archival::Model,
+    /// How many rows of which table were deleted from its archive table, by `schema.table`.
+    pub rows: BTreeMap<String, u64>,
+}
+
+/// What a purge of many archivals deleted, or would delete.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PurgedMany {
+    /// How many archivals were purged. Their records stay.
+    pub archivals: u64,
+    /// How many rows of which table were deleted from their archive tables, by `schema.table`.
+    pub rows: BTreeMap<String, u64>,
+}
+
+/// What has expired by one retention rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ExpiredPolicy {
+    /// The name of the rule.
+    pub policy: String,
+    /// The table of the roots, as `schema.table`; `archive.archival` for records, `archive.audit_entry` for the log.
+    pub table: String,
+    /// How many archivals, records or entries have expired.
+    pub expired: u64,
+    /// When the oldest was archived, closed or written.
+    pub oldest: DateTimeUtc,
+}
+
+/// What a purge of expired archivals deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PurgedExpired {
+    /// How many archivals were purged. Their records stay.
+    pub archivals: u64,
+    /// How many rows of which table were deleted from their archive tables, by `schema.table`.
+    pub rows: BTreeMap<String, u64>,
+    /// How many records of archivals were deleted, which had been restored or purged.
+    pub records: u64,
+    /// The audit log has no entries before this any more, where months of it were dropped.
+    pub audit_before: Option<DateTimeUtc>,
+    /// What has a rule and was not purged, since the role lacks the rights: tables of roots as `schema.table`, and `archive.audit_entry`.
+    pub not_allowed: Vec<String>,
+    /// Whether something was deleted, so that another batch may find more.
+    #[serde(skip_serializing)]
+    pub(crate) more: bool,
+}
+
+impl PurgedExpired {
+    /// Adds what another batch deleted.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.archivals += other.archivals;
+        for (table, rows) in other.rows {
+            *self.rows.entry(table).or_default() += rows;
+        }
+        self.records += other.records;
+        self.audit_before = other.audit_before.or(self.audit_before.take());
+        self.not_allowed = other.not_allowed;
+    }
+}
