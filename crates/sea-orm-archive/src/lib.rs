@@ -91,8 +91,8 @@ pub use purge::{
 pub use report::{
     ArchivalConflicts, ArchivePreview, ArchivedKeys, Blocker, ChangedTable, Conflict, Detachment,
     ExpiredPolicy, LostLink, LostLinkReason, Purged, PurgedExpired, PurgedMany, Rehearsal,
-    RestoreManyPreview, RestorePreview, Restored, RestoredMany, RowChange,
-    RowDifference, Stayed, Waiting,
+    RestoreManyPreview, RestorePreview, Restored, RestoredMany, RowChange, RowDifference, Stayed,
+    Waiting,
 };
 pub use restore::{RestoreArchival, RestoreArchivals, RestoreBatches, RestoreMany, RestoreOne};
 pub use sea_orm_archive_macros::{DeriveArchive, DeriveHistory, DeriveOptimisticLock};

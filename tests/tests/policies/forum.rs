@@ -7,6 +7,7 @@ use sea_orm_archive_tests::tables::tables;
 
 macro_rules! entity {
     ($module:ident, $table:literal, { $($fields:tt)* }) => {
+        #[allow(dead_code, reason = "not all of what the derives add is used")]
         pub mod $module {
             use sea_orm::entity::prelude::*;
             use sea_orm_archive::DeriveArchive;
@@ -23,6 +24,7 @@ macro_rules! entity {
         }
     };
 }
+pub(crate) use entity;
 
 entity!(user, "users", {
     #[sea_orm(primary_key)]

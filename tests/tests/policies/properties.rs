@@ -133,12 +133,6 @@ impl Steps {
                     return 0;
                 };
                 // The mark of a comment of the post is taken.
-                let sql = format!(
-                    "insert into comments (post_id, mark) select min(p.id), min(d.mark) from posts p, deleted_comments d where d.post_id = {id}
-                     having min(p.id) is not null and min(d.mark) is not null on conflict do nothing"
-                );
-                run(&db, &sql).await;
-                // The mark of a comment of the post is taken.
                 let insert = format!(
                     "with i as (insert into comments (post_id, mark) select min(p.id), min(d.mark) from posts p, deleted_comments d where d.post_id = {id}
                      having min(p.id) is not null and min(d.mark) is not null on conflict do nothing returning 1) select count(*) from i"

@@ -1,9 +1,10 @@
 //! Keys of all kinds, rings, and columns that were renamed.
-use super::kit::{both, entity};
+use super::kit::both;
 use super::kit::{no_raw, sound};
+use crate::policies::forum::entity;
 use sea_orm_archive::archival;
 use sea_orm_archive::prelude::*;
-use sea_orm_archive_tests::sql::{dumps, number, run, texts};
+use sea_orm_archive_tests::sql::{run, texts};
 use sea_orm_archive_tests::tables::tables;
 
 // Keys that contain the key of the parent, and a key whose parent may not be copied.
@@ -166,9 +167,9 @@ async fn odd_names_and_identity_always() {
     run(&db, &format!(r#"create schema {schema}; create table {schema}.{table} ("Id ""of"" it's" bigint generated always as identity primary key, "select {{n}}" varchar(20) unique);
         create table {schema}.t (b uuid primary key default gen_random_uuid(), w bigint not null references {schema}.{table} on delete cascade, done text not null unique);
         insert into {schema}.{table} ("select {{n}}") values ('one'), ('two'); insert into {schema}.t (w, done) values (1, 'a'), (1, 'b')"#)).await;
-    use sea_orm_archive_migration::{ArchiveSchema, ExistingTable};
+    use sea_orm_archive_migration::ArchiveSchema;
     let manager = sea_orm_migration::SchemaManager::new(&db);
-    use sea_orm::sea_query::{Alias, IntoIden, IntoTableRef};
+    use sea_orm::sea_query::Alias;
     for name in ["The \"table's\" name, 63 bytes, as long as may be it", "t"] {
         let done = manager
             .archive_existing_table((Alias::new("Odd \"schema"), Alias::new(name)))

@@ -1,24 +1,9 @@
 //! What these tests share.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::ConnectionTrait;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{RestorePreview, Restored};
-use sea_orm_archive_tests::sql::{number, texts};
-
-macro_rules! entity {
-    ($module:ident, $table:literal, { $($fields:tt)* }) => {
-        pub mod $module {
-            use sea_orm::entity::prelude::*;
-            use sea_orm_archive::DeriveArchive;
-            #[sea_orm::model]
-            #[derive(Clone, Debug, PartialEq, DeriveEntityModel, DeriveArchive)]
-            #[sea_orm(table_name = $table)]
-            #[archive(deleted_by = "i64")]
-            pub struct Model { $($fields)* }
-            impl ActiveModelBehavior for ActiveModel {}
-        }
-    };
-}
+use sea_orm_archive_tests::sql::texts;
 
 /// Every archived row belongs to an open archival whose root exists. Tables with their key columns.
 pub async fn sound(db: &impl ConnectionTrait, tables: &[(&str, &[&str])], at: &str) {
@@ -121,4 +106,4 @@ pub fn no_raw(error: &Error) {
         "a raw database error: {error}"
     );
 }
-pub(crate) use {both, entity};
+pub(crate) use both;

@@ -1,9 +1,7 @@
 //! Odd sessions, schemas and lock versions.
 use super::kit::both;
-use super::kit::no_raw;
-use crate::policies::forum::{EVERYTHING, comment, forum, post};
-use sea_orm::{ConnectionTrait, TransactionTrait};
-use sea_orm_archive::error::{ConflictError, NotFoundError};
+use crate::policies::forum::{comment, forum, post};
+use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::sql::{dumps, number, run, texts};
 use sea_orm_archive_tests::tables::tables;

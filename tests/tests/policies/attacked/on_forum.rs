@@ -1,9 +1,8 @@
 //! Odd changes of the forum.
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::TransactionTrait;
 use sea_orm_archive::archival;
-use sea_orm_archive::error::{ConflictError, DriftError, RefusedError};
 use sea_orm_archive::prelude::*;
-use sea_orm_archive_migration::{ArchiveSchema, AuditSchema};
+use sea_orm_archive_migration::AuditSchema;
 use sea_orm_archive_tests::assert_log_agrees;
 use sea_orm_archive_tests::race;
 use sea_orm_archive_tests::sql::{dumps, number, run, texts};
@@ -791,7 +790,7 @@ async fn marks_with_odd_characters_come_back_as_they_were_given() {
 async fn a_zero_byte_is_a_typed_error() {
     let (_d, db) = forum().await;
     post::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    for text in ["a\0b", "a\01", "\0"] {
+    for text in ["a\0b", "a\x001", "\0"] {
         let txn = db.begin().await.unwrap();
         let done = post::Entity::restore_by_id(1)
             .set(post::Column::Slug, text)
@@ -1137,7 +1136,7 @@ async fn a_row_is_deferred_first_and_a_part_is_taken_then() {
 
 #[tokio::test]
 async fn repeatable_read_and_serializable() {
-    use sea_orm::{AccessMode, IsolationLevel};
+    use sea_orm::IsolationLevel;
     let (_d, db) = forum().await;
     for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
         let txn = db.begin_with_config(Some(level), None).await.unwrap();
@@ -1379,7 +1378,7 @@ async fn batches_with_policies() {
         .skip_conflicting()
         .in_batches(1);
     let mut n = 0;
-    while let Some(_) = batches.next(&db).await.unwrap() {
+    while batches.next(&db).await.unwrap().is_some() {
         n += 1;
     }
     assert_eq!(n, 3);

@@ -1,13 +1,11 @@
 //! Grants and policies of the application.
-use super::kit::both;
-use super::kit::{FORUM, no_raw, sound};
+use super::kit::{FORUM, sound};
 use crate::policies::forum::{EVERYTHING, comment, forum, post};
 use sea_orm::DatabaseConnection;
-use sea_orm_archive::error::DriftError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::Database;
-use sea_orm_archive_tests::sql::{dumps, number, run, texts};
+use sea_orm_archive_tests::sql::{dumps, run, texts};
 use sea_orm_migration::SchemaManager;
 
 /// A role with what the guide lists for a restore.

@@ -1,13 +1,13 @@
 //! Migrations and other parents, between and beside the calls.
+use super::kit::both;
 use super::kit::{FORUM, no_raw, sound};
-use super::kit::{both, entity};
-use crate::policies::forum::{EVERYTHING, comment, forum, post, tag, user};
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use crate::policies::forum::entity;
+use crate::policies::forum::{EVERYTHING, comment, forum, post, user};
+use sea_orm::ConnectionTrait;
 use sea_orm_archive::archival;
-use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::race;
-use sea_orm_archive_tests::sql::{dumps, number, run, texts};
+use sea_orm_archive_tests::sql::{number, run, texts};
 use sea_orm_archive_tests::tables::tables;
 
 const ADD: &str = "alter table comments add column z text not null default 'none'; alter table deleted_comments add column z text not null default 'none'; update deleted_comments set z = 'computed'";

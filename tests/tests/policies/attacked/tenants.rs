@@ -2,7 +2,6 @@
 use super::kit::no_raw;
 use crate::tenancy::database::{EVERYTHING, Organisations, number, run, texts};
 use crate::tenancy::model::{comment, post};
-use sea_orm::TransactionTrait;
 use sea_orm_archive::archival;
 use sea_orm_archive::prelude::*;
 

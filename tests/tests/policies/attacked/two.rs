@@ -1,9 +1,10 @@
 //! Links of rows that stay, and generated columns.
-use super::kit::{both, entity};
+use super::kit::both;
 use super::kit::{no_raw, sound};
+use crate::policies::forum::entity;
 use sea_orm_archive::archival;
 use sea_orm_archive::prelude::*;
-use sea_orm_archive_tests::sql::{dumps, number, run, texts};
+use sea_orm_archive_tests::sql::{number, run, texts};
 use sea_orm_archive_tests::tables::tables;
 
 entity!(page, "pages", {

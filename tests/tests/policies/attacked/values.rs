@@ -3,7 +3,7 @@ use super::kit::both;
 use super::kit::no_raw;
 use sea_orm::TransactionTrait;
 use sea_orm_archive::prelude::*;
-use sea_orm_archive_tests::sql::{dumps, number, run, texts};
+use sea_orm_archive_tests::sql::{run, texts};
 use sea_orm_archive_tests::tables::tables;
 
 pub mod stuff {
