@@ -61,19 +61,43 @@ pub(super) async fn check<T: ConnectionTrait>(db: &T, wanted: &Wanted) -> Result
     if others.is_empty() {
         return Ok(alone);
     }
-    if claim(db, &others).await?.len() < others.len() {
-        // Race: one of them was restored or purged before it was locked, so that the first no longer waits for it.
-        return check_rows(db, vec![first]).await;
+    if claim(db, &others).await?.len() == others.len() {
+        return check_together(db, alone, first, others).await;
     }
+    // Race: one of them was restored or purged before it was locked, so that the first no longer waits for it.
+    let found = check_rows(db, vec![first]).await?;
+    Ok(Found {
+        changes: alone.changes,
+        stayed: alone.stayed,
+        ..found
+    })
+}
+
+/// The same for an archival together with the others of its ring, which are locked. Its rows are changed, and unlinked, already.
+async fn check_together<T: ConnectionTrait>(
+    db: &T,
+    alone: Found,
+    first: i64,
+    others: Vec<i64>,
+) -> Result<Found, Error> {
     let is_waiting = |waiting: &Waiting| !others.contains(&waiting.archival);
-    let waiting: Vec<_> = alone.waiting.into_iter().filter(is_waiting).collect();
-    let together = std::iter::once(first).chain(others.iter().copied());
-    let mut all = check_rows(db, together.collect()).await?;
-    all.waiting.splice(0..0, waiting);
-    all.parents_deleted.splice(0..0, alone.parents_deleted);
-    all.changes = alone.changes;
-    all.stayed = alone.stayed;
-    Ok(all)
+    let mut waiting: Vec<_> = alone.waiting.into_iter().filter(is_waiting).collect();
+    let all: Vec<i64> = std::iter::once(first)
+        .chain(others.iter().copied())
+        .collect();
+    let plan = plan::from_record(db, &all).await?;
+    let links = parent_links(db, &plan).await?;
+    let mut parents_deleted = alone.parents_deleted;
+    parents_deleted.extend(unlink_deleted_parents(db, &plan, &links, &others).await?);
+    let mut found = check_linked(db, all, plan, &links).await?;
+    waiting.append(&mut found.waiting);
+    Ok(Found {
+        waiting,
+        parents_deleted,
+        changes: alone.changes,
+        stayed: alone.stayed,
+        ..found
+    })
 }
 
 /// Changes the archived rows as the policies say, and checks them. The changes are in the archive tables, so that the check and the move
