@@ -284,7 +284,7 @@ async fn no_row_is_lost_by_restores_with_changes() {
             .and_then(|value| value.parse().ok())
             .unwrap_or(default)
     };
-    let (seed, cases) = (number("POLICY_SEED", 1), number("POLICY_CASES", 12));
+    let (seed, cases) = (number("POLICY_SEED", 1), number("POLICY_CASES", 6));
     let mut done = BTreeMap::new();
     for case_seed in seed..seed + cases {
         case(case_seed, &mut done).await;

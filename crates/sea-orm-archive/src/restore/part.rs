@@ -228,6 +228,7 @@ pub(super) async fn leave<T: ConnectionTrait>(
             if rows.is_empty() {
                 continue;
             }
+            rows.sort_by_cached_key(|(key, _)| key.to_string());
             let keys: Vec<Json> = rows.iter().map(|(key, _)| key.clone()).collect();
             // A row below one that was taken out before has left the archival with it, and the root stays.
             for part in split(db, plan, links, source, n, &keys).await? {

@@ -411,7 +411,7 @@ async fn cases(from: u64) {
     let n = std::env::var("CASES")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(8);
+        .unwrap_or(3);
     let mut done = BTreeMap::new();
     for seed in from..from + n {
         case(seed, &mut done).await;
