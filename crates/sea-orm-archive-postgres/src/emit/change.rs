@@ -72,10 +72,7 @@ pub fn assign(moved: &Moved, values: &[(String, String)], of: &Of) -> String {
         ("to".to_owned(), seen("t")),
     ]);
     let rows = format!("{table} AS t WHERE t.{tag} OPERATOR(pg_catalog.=) ANY ($1){only}");
-    let hidden = format!(
-        "row-level security lets this role read rows of {} that it may not change, so nothing was restored: give it a policy for UPDATE",
-        moved.archive_table.id
-    );
+    let hidden = "row-level security lets this role read rows that it may not change";
     format!(
         "WITH before AS MATERIALIZED (SELECT {} FROM {rows} FOR NO KEY UPDATE OF t), \
          changed AS (UPDATE {table} AS t SET {} FROM before AS b WHERE {} RETURNING {change} AS change, {} AS done) \
@@ -87,7 +84,7 @@ pub fn assign(moved: &Moved, values: &[(String, String)], of: &Of) -> String {
         same_key(&moved.table.key, "b", "t"),
         is_rewritten(moved, "b", &new),
         stop_unless_rewritten(moved, "c.done", "that the restore changes"),
-        literal(&hidden),
+        literal(hidden),
     )
 }
 

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use super::policies::{Assignment, Policies, Remap, Rename};
 use crate::catalog;
 use crate::entity::DeclaredName;
-use crate::error::{self, DriftError, Error, RefusedError, unexpected_answer};
+use crate::error::{self, DriftError, Error, RefusedError, postgres, unexpected_answer};
 use crate::exec::{Sql, ask_here};
 use crate::report::{ArchivalConflicts, Conflict, RowChange};
 
@@ -67,7 +67,14 @@ async fn assign<T: ConnectionTrait>(
         refuse_counted(plan)?;
     }
     let values = [(column.name.clone(), assignment.value.clone())];
-    changed(db, moved, emit::assign(moved, &values, &of), archivals).await
+    changed(
+        db,
+        moved,
+        &column.name,
+        emit::assign(moved, &values, &of),
+        archivals,
+    )
+    .await
 }
 
 async fn remap<T: ConnectionTrait>(
@@ -80,7 +87,8 @@ async fn remap<T: ConnectionTrait>(
     let Some(oid) = oid(db, &other.parent).await? else {
         return Err(refused(
             &other.parent,
-            "this table does not exist".to_owned(),
+            "this table does not exist: run its migration, or name the schema in the entity"
+                .to_owned(),
         ));
     };
     let mut changes = Vec::new();
@@ -104,7 +112,8 @@ async fn remap<T: ConnectionTrait>(
             changeable(db, moved, &column.child).await?;
         }
         refuse_counted(plan)?;
-        changes.extend(changed(db, moved, parent.assign(moved), archivals).await?);
+        changes
+            .extend(changed(db, moved, &link.key.edge(), parent.assign(moved), archivals).await?);
     }
     Ok(changes)
 }
@@ -136,7 +145,9 @@ pub(super) async fn table<T: ConnectionTrait>(
     let is_archive_table = |moved: &Moved| Some(moved.archive_table.id.oid) == oid;
     if oid.is_none() || plan.tables.iter().any(is_archive_table) {
         let problem = match oid {
-            None => "this table does not exist",
+            None => {
+                "this table does not exist: run its migration, or name the schema in the entity"
+            }
             Some(_) => "this is an archive table: pass a column of the entity itself",
         };
         return Err(refused(table, problem.to_owned()));
@@ -215,21 +226,45 @@ pub(super) fn refuse_counted(plan: &RestorePlan) -> Result<(), Error> {
 async fn changed<T: ConnectionTrait>(
     db: &T,
     moved: &Moved,
+    columns: &str,
     text: String,
     archivals: &[i64],
 ) -> Result<Vec<RowChange>, Error> {
     if text.contains('\0') {
-        let problem = "a value contains a zero byte, which PostgreSQL cannot store".to_owned();
+        let problem = format!(
+            "the value of `{columns}` contains a zero byte, which PostgreSQL cannot store: remove it"
+        );
         return Err(refused(&moved.table.id, problem));
     }
     let values = vec![archivals.to_vec().into()];
     let changes = match ask_here(db, &Sql { text, values }).await {
         Err(error) if error::code(&error).is_some_and(sqlstate::is_bad_value) => {
-            return Err(refused(&moved.table.id, error.to_string()));
+            return Err(refused(&moved.table.id, bad_value(moved, columns, &error)));
         }
         changes => changes?.unwrap_or_default(),
     };
     serde_json::from_value(changes).map_err(unexpected_answer)
+}
+
+/// What is wrong with a value that the archive table refuses.
+fn bad_value(moved: &Moved, columns: &str, error: &Error) -> String {
+    let Error::Database(source) = error else {
+        return error.to_string();
+    };
+    let Some(e) = postgres(source) else {
+        return error.to_string();
+    };
+    let detail = e.detail().map(|detail| format!(": {detail}"));
+    let reason = format!("{}{}", e.message(), detail.unwrap_or_default());
+    let archive_table = &moved.archive_table.id;
+    match e.code() {
+        sqlstate::INSUFFICIENT_PRIVILEGE => format!(
+            "this role may not change `{columns}` of {archive_table} ({reason}): give it UPDATE on that table, or let its policies allow the value"
+        ),
+        _ => format!(
+            "`{columns}` of {archive_table} does not take the value ({reason}): pass one that fits its type and constraints"
+        ),
+    }
 }
 
 /// Gives the rows with conflicts on a renamed column a value that is free in all unique indexes with this column. Each row is renamed once by
@@ -291,7 +326,7 @@ async fn renamable<'a, T: ConnectionTrait>(
     let column = changeable(db, moved, &policy.column.name).await?;
     let problem = match is_text(column) {
         true if policy.suffix.contains('\0') => {
-            "the suffix contains a zero byte, which PostgreSQL cannot store".to_owned()
+            "the suffix contains a zero byte, which PostgreSQL cannot store: remove it".to_owned()
         }
         true => return Ok(column),
         false => format!(
@@ -348,5 +383,5 @@ async fn free<T: ConnectionTrait>(
     };
     let value = emit::with_suffix(column, "t", &policy.suffix, &n.to_string());
     let text = emit::assign(moved, &[(column.name.clone(), value)], &Of::Row(key));
-    changed(db, moved, text, archivals).await
+    changed(db, moved, &column.name, text, archivals).await
 }

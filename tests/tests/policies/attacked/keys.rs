@@ -103,17 +103,11 @@ async fn composite_keys_self_references_and_parts() {
     assert_eq!(done.rows["public.nodes"], 1);
     node::Entity::archive_by_id((1, 2)).exec(&db).await.unwrap();
     node::Entity::archive_by_id((2, 1)).exec(&db).await.unwrap();
-    let done = both!(
+    let _done = both!(
         &db,
         "remap to itself",
         OF_NODES,
         node::Entity::restore_by_id((2, 1)).remap(node::Entity, (2, 1), (3, 3))
-    );
-    println!(
-        "{:?}",
-        done.as_ref()
-            .map(|d| (&d.changes, &d.waiting, &d.rows))
-            .map_err(ToString::to_string)
     );
     sound(&db, &[("nodes", &["a", "b"])], "nodes").await;
 }
@@ -185,7 +179,6 @@ async fn odd_names_and_identity_always() {
         .exec(&db)
         .await
         .unwrap();
-    println!("{:?}", done.changes);
     assert_eq!(done.changes.len(), 2);
     let done = odd::Entity::restore_by_id(1)
         .rename(odd::Column::Name, " {n}")
@@ -193,7 +186,6 @@ async fn odd_names_and_identity_always() {
         .exec(&db)
         .await
         .unwrap();
-    println!("{:?} {:?}", done.changes, done.stayed);
     assert_eq!(done.stayed.len(), 2);
     let done = archival::Entity::restore_by_id(done.stayed[0].archival.unwrap())
         .set(child::Column::Done, "z")
@@ -234,12 +226,6 @@ async fn copies_of_a_partitioned_table_keep_what_is_no_id() {
         ["events", "deleted_events", "archive.archival"],
         event::Entity::restore_by_id((1, at)).as_new()
     );
-    println!(
-        "{:?}",
-        done.as_ref()
-            .map(|d| &d.archival.root_key)
-            .map_err(ToString::to_string)
-    );
     done.unwrap();
     assert_eq!(
         texts(&db, "select at::date::text from events").await,
@@ -272,7 +258,6 @@ async fn a_ring_is_restored_with_a_change() {
     let (_d, db) = tables("create table mates (id bigint primary key, mate_id bigint references mates on delete set null, name text not null unique);
         insert into mates values (1, null, 'a'), (2, 1, 'b'); update mates set mate_id = 2 where id = 1", &["mates"]).await;
     mate::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    println!("{:?}", texts(&db, "select id || ':' || coalesce(mate_id, 0) from mates union all select 'd' || id || ':' || coalesce(mate_id, 0) from deleted_mates").await);
     mate::Entity::archive_by_id(2).exec(&db).await.unwrap();
     run(&db, "update deleted_mates set mate_id = 3 - id").await;
     let all = [
@@ -281,20 +266,12 @@ async fn a_ring_is_restored_with_a_change() {
         "archive.archival",
         "archive.detached_link",
     ];
-    println!(
-        "{:?}",
-        mate::Entity::restore_by_id(1)
-            .preview(&db)
-            .await
-            .map(|p| (p.conflicts, p.together))
-    );
     let done = both!(
         &db,
         "ring",
         all,
         mate::Entity::restore_by_id(1).set(mate::Column::Name, "other")
     );
-    println!("{:?}", done.as_ref().err().map(ToString::to_string));
     done.unwrap();
 }
 #[tokio::test]

@@ -33,15 +33,8 @@ async fn an_administrator_moves_no_row_to_another_tenant() {
         .set(post::Column::OrgId, 2)
         .exec(&txn)
         .await;
-    println!(
-        "{:?}",
-        done.as_ref()
-            .map(|d| (&d.rows, &d.changes, &d.missing))
-            .map_err(ToString::to_string)
-    );
     txn.commit().await.unwrap();
     let found = texts(&organisations.database.connect().await, "select 'active ' || id || ' ' || org_id from posts union all select 'archived ' || id || ' ' || org_id from deleted_posts").await;
-    println!("{found:?}");
     assert_eq!(
         orphans(&organisations).await,
         Vec::<String>::new(),
@@ -60,12 +53,6 @@ async fn an_administrator_moves_no_rows_to_another_tenant() {
         .set_every(comment::Column::OrgId, 2)
         .exec(&txn)
         .await;
-    println!(
-        "{:?}",
-        done.as_ref()
-            .map(|d| (&d.rows, &d.changes, &d.missing))
-            .map_err(ToString::to_string)
-    );
     txn.commit().await.unwrap();
     assert_eq!(orphans(&organisations).await, Vec::<String>::new());
     if let Err(error) = &done {
@@ -87,7 +74,6 @@ async fn a_tenant_moves_no_row_to_another_tenant() {
         .exec(&txn)
         .await;
         let error = done.unwrap_err();
-        println!("{error}");
         txn.commit().await.unwrap();
         assert_eq!(all(&organisations).await, before);
         no_raw(&error);
@@ -149,10 +135,9 @@ async fn another_tenant_finds_nothing() {
         "with d as materialized (select archive.draw_archivals(1) as d) select archive.record_parts(d.d, {id}, array['posts']::regclass[], array[(d.d->'ids'->>0)::bigint], array['{{}}']::jsonb[], array['{{}}']::jsonb[]) from d"
     );
     let txn = organisations.tenant(1).await;
-    let error = sea_orm::ConnectionTrait::execute_unprepared(&txn, &forged)
+    let _error = sea_orm::ConnectionTrait::execute_unprepared(&txn, &forged)
         .await
         .unwrap_err();
-    println!("{error}");
     drop(txn);
     assert_eq!(all(&organisations).await, before);
 }
@@ -177,12 +162,6 @@ async fn a_tenant_uses_every_policy() {
         .rename(post::Column::Slug, "-{n}")
         .exec(&txn)
         .await;
-    println!(
-        "{:?}",
-        done.as_ref()
-            .map(|d| &d.changes)
-            .map_err(ToString::to_string)
-    );
     if let Err(error) = &done {
         no_raw(error);
     }

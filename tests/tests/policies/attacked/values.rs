@@ -193,7 +193,6 @@ async fn values_that_do_not_fit() {
     for (n, restore) in tries.into_iter().enumerate() {
         let done = both!(&db, &format!("{n}"), ALL, restore);
         let error = done.unwrap_err();
-        println!("{n}: {error}");
         if matches!(error, Error::Database(_)) {
             raw.push(format!("{n}: {error}"));
         }
@@ -228,7 +227,6 @@ async fn renames_of_citext_char_and_domains() {
         )
         .unwrap_err();
         no_raw(&error);
-        println!("{error}");
     }
     both!(
         &db,

@@ -58,7 +58,6 @@ async fn a_table_that_comes_below_meanwhile() {
         migration commits;
     };
     let error = done.unwrap_err();
-    println!("{error}");
     no_raw(&error);
 }
 
@@ -118,12 +117,6 @@ async fn remap_takes_the_rows_below_along() {
         OF_ABC,
         b::Entity::restore_by_id((1, 2)).remap(a::Entity, 1, 2)
     );
-    println!(
-        "{:?}",
-        done.as_ref()
-            .map(|d| (&d.rows, &d.changes, &d.missing))
-            .map_err(ToString::to_string)
-    );
     if let Err(error) = &done {
         no_raw(error);
         assert!(matches!(error, Error::Refused(_)), "{error}");
@@ -147,12 +140,6 @@ async fn remap_with_rows_that_stay_leaves_no_row_behind() {
         b::Entity::restore_by_id((1, 2))
             .remap(a::Entity, 1, 2)
             .skip_conflicting()
-    );
-    println!(
-        "{:?}",
-        done.as_ref()
-            .map(|d| (&d.rows, &d.changes, &d.stayed))
-            .map_err(ToString::to_string)
     );
     // What stayed can never come back: its parent has another key.
     if let Ok(done) = done {
@@ -192,7 +179,6 @@ async fn copies_of_two_levels() {
         b::Entity::restore_by_id((11, 1)).as_new()
     )
     .unwrap_err();
-    println!("{error}");
     assert!(matches!(error, Error::Refused(_)), "{error}");
 }
 
@@ -241,12 +227,6 @@ async fn a_root_whose_key_is_remapped_stays_the_root() {
             .remap(person::Entity, 1, 3)
             .skip_conflicting()
     );
-    println!(
-        "{:?}",
-        done.as_ref()
-            .map(|d| (&d.rows, &d.changes, &d.stayed))
-            .map_err(ToString::to_string)
-    );
     sound(
         &db,
         &[("persons", &["id"]), ("profiles", &["person_id"])],
@@ -264,21 +244,14 @@ async fn a_root_whose_key_is_remapped_stays_the_root() {
 async fn a_root_whose_key_is_remapped_does_not_wait() {
     let (_d, db) = tables(PERSONS, &["persons", "profiles"]).await;
     profile::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    let third = person::Entity::archive_by_id(3).exec(&db).await.unwrap();
+    let _third = person::Entity::archive_by_id(3).exec(&db).await.unwrap();
     let done = both!(
         &db,
         "root",
         OF_PERSONS,
         profile::Entity::restore_by_id(1).remap(person::Entity, 1, 3)
     );
-    println!(
-        "{:?}",
-        done.as_ref()
-            .map(|d| (&d.rows, &d.changes, &d.waiting))
-            .map_err(ToString::to_string)
-    );
-    let rows = texts(&db, "select 'active ' || person_id || ' ' || name from profiles union all select 'archived ' || person_id || ' ' || name || ' of ' || archival_id from deleted_profiles").await;
-    println!("{rows:?} {}", third.id);
+    let _rows = texts(&db, "select 'active ' || person_id || ' ' || name from profiles union all select 'archived ' || person_id || ' ' || name || ' of ' || archival_id from deleted_profiles").await;
     sound(
         &db,
         &[("persons", &["id"]), ("profiles", &["person_id"])],
@@ -308,7 +281,6 @@ async fn rows_with_missing_parents_stay_and_come_back_below_others() {
         post::Entity::restore_by_id(1).skip_conflicting()
     )
     .unwrap();
-    println!("{:?}", done.stayed);
     sound(&db, &FORUM, "skip").await;
     // In any order: one may need another that stayed too.
     let mut left = done.stayed;
@@ -341,7 +313,6 @@ async fn two_parts_at_the_same_time() {
         first commits;
     };
     // Comment 3 came back with comment 2.
-    println!("{:?}", done.as_ref().err().map(ToString::to_string));
     no_raw(&done.unwrap_err());
     archival.restore(&db).await.unwrap();
     assert_eq!(number(&db, "select count(*) from comments").await, 5);
@@ -369,12 +340,6 @@ async fn a_plain_change_of_an_archived_row_beside_a_set() {
         set waits for sql |db| post::Entity::restore_by_id(1).set(post::Column::AuthorId, 2).exec(db);
         sql commits;
     };
-    println!(
-        "{:?}",
-        done.as_ref()
-            .map(|d| &d.changes)
-            .map_err(ToString::to_string)
-    );
     assert_eq!(done.unwrap().changes[0].from["author_id"], 3);
     assert_eq!(
         texts(&db, "select slug || author_id from posts where id = 1").await,
@@ -398,17 +363,11 @@ async fn a_new_row_below_a_part_beside_it() {
         "update deleted_comments set reply_to = 4 where id = 60",
     )
     .await;
-    let (_, done) = race! { database;
+    let (_, _done) = race! { database;
         skip holds |txn| comment::Entity::restore_by_id(4).as_part().set(comment::Column::PostId, 2).exec(txn);
         third waits for skip |db| post::Entity::restore_by_id(3).exec(db);
         skip rolls back;
     };
-    println!(
-        "{:?}",
-        done.as_ref()
-            .map(|d| (&d.rows, &d.waiting))
-            .map_err(ToString::to_string)
-    );
     sound(&db, &FORUM, "beside").await;
     let done = both!(
         &db,
