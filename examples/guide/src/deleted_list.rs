@@ -51,6 +51,7 @@ async fn archivals(db: &DatabaseConnection, output: &mut Output) -> Result<(), D
 
     let archivals = archival::Entity::find()
         .filter(archival::Column::RestoredAt.is_null())
+        .filter(archival::Column::PurgedAt.is_null())
         .order_by_desc(archival::Column::Id)
         .all(db)
         .await?;

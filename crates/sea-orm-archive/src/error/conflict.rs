@@ -102,7 +102,8 @@ pub enum ConflictError {
 
     /// The row was archived together with a parent, or its parent was archived too.
     #[error(
-        "{table} {key} cannot be restored alone: it belongs to {parent_table} {parent_key}, which is in archival {archival}; restore archival {archival} first"
+        "{table} {key} cannot be restored alone: it belongs to {parent_table} {parent_key}, which is in archival {archival}: restore archival {archival} first, \
+         or this row below another parent with `.set(..)`, and `.as_part()` where it was archived with its parent"
     )]
     ParentArchived {
         /// The table of the row.
