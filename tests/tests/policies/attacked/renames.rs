@@ -233,7 +233,7 @@ async fn values_of_another_type_are_typed_errors() {
         r().set_every(file::Column::CommentId, 3),
         r().set_every(comment::Column::Id, 3),
     ];
-    for (_n, restore) in tries.into_iter().enumerate() {
+    for restore in tries {
         let before = dumps(&db, &EVERYTHING).await;
         match restore.exec(&db).await {
             Ok(_done) => {
