@@ -48,15 +48,26 @@ pub(crate) async fn follow(work: &Work, table: &TableId) -> Result<(), DbErr> {
 }
 
 /// Replaces the oid `old`, which no table has now, with `new`.
+///
+/// Where both have an archive table, what was archived of `old` is in another one than that of `new`: archivals, links and rules stay
+/// with `old`.
 async fn replace(work: &Work, old: i64, new: i64) -> Result<(), DbErr> {
-    // Under tenancy, row-level security is forced on these tables: their owner sees the rows of one tenant.
-    let shared = ["archive.archival", "archive.detached_link"].map(str::to_owned);
-    let forced = work.unforce_all(shared.to_vec()).await?;
     for sql in [
         "UPDATE archive.archived_table SET active = $2::bigint::oid
          WHERE active = $1::bigint::oid
            AND NOT EXISTS (SELECT FROM archive.archived_table AS other WHERE other.active = $2::bigint::oid)",
         "UPDATE archive.history_table SET identity = $2::bigint::oid WHERE identity = $1::bigint::oid",
+    ] {
+        work.run_with(sql, [old.into(), new.into()]).await?;
+    }
+    let is_apart = format!("active::oid = {old}");
+    if work.count("archive.archived_table", &is_apart).await? > 0 {
+        return Ok(());
+    }
+    // Under tenancy, row-level security is forced on these tables: their owner sees the rows of one tenant.
+    let shared = ["archive.archival", "archive.detached_link"].map(str::to_owned);
+    let forced = work.unforce_all(shared.to_vec()).await?;
+    for sql in [
         "UPDATE archive.archival
          SET tables = pg_catalog.array_replace(tables, $1::bigint::oid::regclass, $2::bigint::oid::regclass)
          WHERE $1::bigint::oid::regclass = ANY (tables)",

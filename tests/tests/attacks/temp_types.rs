@@ -7,10 +7,10 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{DatabaseConnection, IntoActiveModel, Set};
 use sea_orm_archive::error::{ConflictError, NotFoundError};
-use sea_orm_archive::{AuditEntity, Context, audit, check, prelude::*};
+use sea_orm_archive::{AuditEntity, Context, archival, audit, check, prelude::*};
 use sea_orm_archive_migration::{
-    ArchiveSchema, AuditSchema, ExistingTable, HistorySchema, HistoryTable, StampSchema,
-    StampedTable, Tenancy, TenancySchema,
+    ArchiveSchema, AuditSchema, ExistingTable, HistorySchema, HistoryTable, Retention,
+    RetentionSchema, StampSchema, StampedTable, Tenancy, TenancySchema,
 };
 use sea_orm_archive_tests::{Database, sql};
 use sea_orm_migration::SchemaManager;
@@ -188,6 +188,7 @@ const DOMAINS: &str = "do $$
         loop
             execute pg_catalog.format('create domain pg_temp.%2$I as %1$I.%2$I check (hostile.called(%2$L))', kind.nspname, kind.typname);
         end loop;
+        create domain pg_temp.record as pg_catalog.text check (hostile.called('record'));
     end $$";
 
 async fn set_up(database: &Database) {
@@ -253,6 +254,10 @@ async fn no_statement_uses_a_type_of_the_temporary_schema() {
     assert_uncalled(&watcher, "archive and restore").await;
     many(db).await;
     assert_uncalled(&watcher, "archive_many").await;
+    restore_with_changes(db).await;
+    assert_uncalled(&watcher, "a restore with changes").await;
+    purge(db).await;
+    assert_uncalled(&watcher, "a purge").await;
     conflicts(db).await;
     assert_uncalled(&watcher, "a refusal").await;
     lock(db).await;
@@ -296,6 +301,52 @@ async fn many(db: &DatabaseConnection) {
     for archival in all().exec(db).await.unwrap() {
         archival.restore(db).await.unwrap();
     }
+}
+
+async fn restore_with_changes(db: &DatabaseConnection) {
+    let archive = || item::Entity::archive_by_id("b").exec(db);
+    let restore = || item::Entity::restore_by_id("b");
+    archive().await.unwrap();
+    restore()
+        .set(item::Column::Title, "B2")
+        .preview(db)
+        .await
+        .unwrap();
+    restore().skip_conflicting().exec(db).await.unwrap();
+    archive().await.unwrap();
+    let all = || item::Entity::restore_many().set(item::Column::Title, "B");
+    all().preview(db).await.unwrap();
+    all().exec(db).await.unwrap();
+    assert!(
+        item::Entity::find_with_deleted()
+            .all(db)
+            .await
+            .unwrap()
+            .len()
+            > 1
+    );
+}
+
+async fn purge(db: &DatabaseConnection) {
+    run(
+        db,
+        "insert into items (code, title) values ('p', 'P'), ('q', 'Q'), ('r', 'R')",
+    )
+    .await;
+    let archival = item::Entity::archive_by_id("p").exec(db).await.unwrap();
+    archival.purge(db).await.unwrap();
+    item::Entity::archive_by_id("q").exec(db).await.unwrap();
+    let many = || item::Entity::purge_many().filter(item::deleted::Column::Code.eq("q"));
+    assert_eq!(many().preview(db).await.unwrap().archivals, 1);
+    assert_eq!(many().exec(db).await.unwrap().archivals, 1);
+    item::Entity::archive_by_id("r").exec(db).await.unwrap();
+    SchemaManager::new(db)
+        .retain("items", Retention::days(0))
+        .await
+        .unwrap();
+    let expired = archival::Entity::purge_expired;
+    assert_eq!(expired().preview(db).await.unwrap().len(), 1);
+    assert_eq!(expired().exec(db).await.unwrap().archivals, 1);
 }
 
 /// Each kind of refusal needs queries of its own.

@@ -1,5 +1,6 @@
 //! Retention: how long what was archived stays, and what purges it.
 
+mod attacked;
 mod cron;
 mod expired;
 mod model;

@@ -40,8 +40,10 @@ pub(crate) async fn add(
 ) -> Result<(), DbErr> {
     let [deleted_at, deleted_by, archival_id] = options.added();
     work.run_with(
-        "INSERT INTO archive.archived_table (active, archive_table, deleted_at_column, deleted_by_column, archival_id_column)
-         VALUES ($1::bigint::oid, $2::bigint::oid, $3::text, $4::text, $5::text)",
+        "INSERT INTO archive.archived_table (active, archive_table, deleted_at_column, deleted_by_column, archival_id_column,
+                                             archival_id_number, place)
+         VALUES ($1::bigint::oid, $2::bigint::oid, $3::text, $4::text, $5::text,
+                 (archive.numbers_of($2::bigint::oid, ARRAY[$5::text::name]))[1], archive.place_of($2::bigint::oid))",
         [
             active.oid.into(),
             archive_table.oid.into(),

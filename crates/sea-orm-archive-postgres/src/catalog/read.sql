@@ -247,7 +247,7 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
         SELECT jsonb_build_object(
                    'oid', r.archive_table::oid::bigint, 'schema', tn.nspname, 'table', tc.relname,
                    'hides_rows', row_security_active(tc.oid), 'deleted_at', r.deleted_at_column, 'deleted_by', r.deleted_by_column,
-                   'archival_id', r.archival_id_column)
+                   'archival_id', r.archival_id_column, 'renamed_archival_id', archive.renamed_archival_id(c.oid))
         FROM archive.archived_table AS r
         JOIN pg_class AS tc ON tc.oid = r.archive_table JOIN pg_namespace AS tn ON tn.oid = tc.relnamespace
         WHERE r.active = c.oid

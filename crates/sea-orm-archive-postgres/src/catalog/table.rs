@@ -380,4 +380,6 @@ pub struct ArchiveTable {
     pub deleted_by: String,
     /// The column for the id of the archival.
     pub archival_id: String,
+    /// The present name of that column, where another column may have its name.
+    pub renamed_archival_id: Option<String>,
 }

@@ -20,6 +20,7 @@ pub fn archive_table_findings(
     .map(String::as_str);
     let mut found = table_findings(table);
     found.extend(added_columns(table, archive, &added));
+    found.extend(exchanged(archive, archive_table));
     let differences = differences(table, archive, &added);
     let differences = differences.iter().filter(|difference| counts(difference));
     found.extend(differences.map(|difference| difference.finding(&table.id, &archive.id)));
@@ -66,6 +67,17 @@ fn table_findings(table: &Table) -> Vec<Finding> {
         report(&problem, "make it numeric");
     }
     found
+}
+
+/// Whether another column has the name of the archival id: rows of other archivals would move.
+fn exchanged(archive: &Table, archive_table: &ArchiveTable) -> Option<Finding> {
+    let name = &archive_table.archival_id;
+    let now = archive_table.renamed_archival_id.as_ref()?;
+    archive.column(name)?;
+    let problem = format!(
+        "has the ids of the archivals in the column {now}, and another column is named {name}"
+    );
+    Some(Finding::new(&archive.id, problem, "rename both back"))
 }
 
 /// Findings about the columns that the archive table has in addition to those of its table.

@@ -98,7 +98,7 @@ pub fn held(plan: &RestorePlan) -> String {
 /// The condition that the archival record `row` has the tenant of the archivals that are restored.
 pub(super) fn same_tenant(row: &str) -> String {
     format!(
-        "{row}.tenant IS NOT DISTINCT FROM (SELECT s.tenant FROM archive.archival AS s WHERE s.id OPERATOR(pg_catalog.=) ($1)[1])"
+        "ARRAY[{row}.tenant] OPERATOR(pg_catalog.=) ARRAY(SELECT s.tenant FROM archive.archival AS s WHERE s.id OPERATOR(pg_catalog.=) ($1)[1])"
     )
 }
 

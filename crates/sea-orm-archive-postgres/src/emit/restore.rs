@@ -215,7 +215,7 @@ fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
         let tenant = table.tenant.as_ref()?;
         let tenant = table.tenant_text("t", written(moved).find(|name| name == tenant)?);
         Some(format!(
-            "(CASE WHEN NOT EXISTS (SELECT FROM taken_{n} AS t, (SELECT g.tenant FROM target AS g LIMIT 1) AS g WHERE {tenant} IS DISTINCT FROM g.tenant AND g.tenant IS DISTINCT FROM '') \
+            "(CASE WHEN NOT EXISTS (SELECT FROM taken_{n} AS t, (SELECT g.tenant FROM target AS g LIMIT 1) AS g WHERE ARRAY[{tenant}] OPERATOR(pg_catalog.<>) ARRAY[g.tenant] AND ARRAY[g.tenant] OPERATOR(pg_catalog.<>) ARRAY['']) \
              THEN true ELSE archive.stop('{OTHER_TENANT}', {}) END)",
             literal(&moved.archive_table.id.to_string())
         ))

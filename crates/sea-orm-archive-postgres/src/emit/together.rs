@@ -15,7 +15,7 @@ pub fn needed(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTabl
         "SELECT DISTINCT s.id AS archival, a.id AS needed, a.tables[1]::pg_catalog.oid::bigint AS root \
          FROM archive.archival AS s JOIN {} AS t ON t.{} OPERATOR(pg_catalog.=) s.id JOIN {} AS p ON {} \
          JOIN archive.archival AS a ON a.id OPERATOR(pg_catalog.=) p.{} AND a.id OPERATOR(pg_catalog.<>) s.id \
-         AND a.restored_at IS NULL AND a.purged_at IS NULL AND a.tenant IS NOT DISTINCT FROM s.tenant \
+         AND a.restored_at IS NULL AND a.purged_at IS NULL AND ARRAY[a.tenant] OPERATOR(pg_catalog.=) ARRAY[s.tenant] \
          WHERE s.id OPERATOR(pg_catalog.=) ANY ($1) AND {} AND {}",
         moved.archive_table.id.sql(),
         quote(&moved.archive_table.archival_id),
@@ -32,7 +32,7 @@ pub fn crossing(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTa
     let moved = &plan.tables[link.table];
     format!(
         "SELECT pg_catalog.to_jsonb(EXISTS (SELECT FROM {} AS t JOIN {} AS p ON {} WHERE t.{} OPERATOR(pg_catalog.=) ANY ($1) \
-         AND p.{} OPERATOR(pg_catalog.=) ANY ($1) AND p.{} IS DISTINCT FROM t.{})) AS result",
+         AND p.{} OPERATOR(pg_catalog.=) ANY ($1) AND p.{} OPERATOR(pg_catalog.<>) t.{})) AS result",
         moved.archive_table.id.sql(),
         archive_table.id.sql(),
         joined(&link.key, "p", "t"),

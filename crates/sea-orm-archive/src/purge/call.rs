@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use crate::catalog::check_version;
 use crate::error::{Error, unexpected_answer};
-use crate::exec::{ATTEMPTS, Executor, Sql, ask, ask_here, back_off, begin, is_stale};
+use crate::exec::{ATTEMPTS, Executor, Sql, ask, back_off, is_stale};
 
 /// How often a call is tried while its tables are renamed.
 const ATTEMPTS_WHILE_RENAMED: u32 = 3;
@@ -33,7 +33,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    fn sql(&self) -> Sql {
+    pub fn sql(&self) -> Sql {
         let mut sql = Sql {
             text: String::new(),
             values: self.values.clone(),
@@ -52,23 +52,23 @@ impl Call {
         let sql = self.sql();
         let mut attempt = 1;
         loop {
-            match ask(db, &sql).await {
-                Err(error) if is_stale(&error) && attempt < ATTEMPTS_WHILE_RENAMED => {}
-                Err(error) if db.is_pool() && error.is_retryable() && attempt < ATTEMPTS => {}
-                answer => return read(answer?),
+            let answer = match ask(db, &sql).await {
+                Ok(answer) => read(answer),
+                Err(error) => Err(error),
+            };
+            match answer {
+                Err(error) if is_tried_again(db, &error, attempt) => back_off(attempt).await,
+                answer => return answer,
             }
-            back_off(attempt).await;
             attempt += 1;
         }
     }
+}
 
-    /// Purges them and rolls that back.
-    pub async fn preview(&self, db: &impl Executor) -> Result<Answer, Error> {
-        let transaction = begin(db).await?;
-        let answer = ask_here(&transaction, &self.sql()).await;
-        transaction.rollback().await?;
-        read(answer?)
-    }
+/// Whether a purge is tried again: its tables were renamed meanwhile, or, on a pool, another transaction was in the way.
+pub(super) fn is_tried_again(db: &impl Executor, error: &Error, attempt: u32) -> bool {
+    is_stale(error) && attempt < ATTEMPTS_WHILE_RENAMED
+        || db.is_pool() && error.is_retryable() && attempt < ATTEMPTS
 }
 
 /// A call of a function that runs only if the installed schema is not too old for this release. Otherwise nothing is purged, and the

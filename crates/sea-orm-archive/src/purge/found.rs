@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use sea_orm::Value;
+use sea_orm::{DatabaseTransaction, Value};
+use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::call::Call;
+use super::call::{Answer, Call, guarded, is_tried_again, read};
 use super::many::Options;
 use crate::error::Error;
-use crate::exec::{Executor, Sql, ask};
+use crate::exec::{Executor, Sql, ask, ask_here, back_off, begin, finish};
 use crate::report::PurgedMany;
 
 /// An age that PostgreSQL can subtract from any time: 5,000 years, in microseconds.
@@ -23,6 +24,12 @@ pub(super) enum Verb {
     Preview,
 }
 
+/// The archivals of a tenant, as `archive.begin_purge()` returns them.
+#[derive(Deserialize)]
+struct Locked {
+    ids: Vec<i64>,
+}
+
 /// Which archivals to purge, and how.
 pub(super) struct Found {
     /// The FROM of a query whose archival record is `a`, and its bound values.
@@ -34,9 +41,8 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// The query for the ids, without a lock: archivals are not archived again, so those that another call closes meanwhile are left out
-    /// once they are locked.
-    fn ids(&self) -> Sql {
+    /// The query for the ids, without a lock and without a limit.
+    fn matching(&self) -> Sql {
         let Self { from, id, .. } = self;
         let mut sql = Sql {
             text: format!(
@@ -51,31 +57,74 @@ impl Found {
                  (pg_catalog.now() OPERATOR(pg_catalog.-) ({age}::bigint OPERATOR(pg_catalog.*) interval '1 microsecond'))"
             ));
         }
+        sql
+    }
+
+    /// The query for the ids of one call.
+    fn ids(&self) -> Sql {
+        let mut sql = self.matching();
         if let Some(most) = self.options.most {
             // A constant, so that the planner knows how few rows are needed.
-            sql.text
-                .push_str(&format!(" ORDER BY a.archived_at, {id} LIMIT {most}"));
+            sql.text.push_str(&format!(
+                " ORDER BY a.archived_at, {} LIMIT {most}",
+                self.id
+            ));
         }
         sql
     }
 
     /// Purges them, or tries it.
     pub async fn run(&self, db: &impl Executor, verb: Verb) -> Result<PurgedMany, Error> {
-        let Sql { text, values } = self.ids();
+        let mut attempt = 1;
+        loop {
+            match self.run_once(db, verb).await {
+                Err(error) if is_tried_again(db, &error, attempt) => back_off(attempt).await,
+                Err(error) => return Err(error),
+                Ok(Answer {
+                    archivals, rows, ..
+                }) => return Ok(PurgedMany { archivals, rows }),
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn run_once(&self, db: &impl Executor, verb: Verb) -> Result<Answer, Error> {
+        let transaction = begin(db).await?;
+        let answer = self.purge(&transaction).await;
+        match verb {
+            Verb::Purge => finish(transaction, answer).await,
+            Verb::Preview => {
+                transaction.rollback().await?;
+                answer
+            }
+        }
+    }
+
+    /// Locks the archivals, and then purges those of them that the filter still finds.
+    ///
+    /// Race: another session changes a record, or a root under the lock of its record, so that the filter does not find it any more. This
+    /// waits for it. The second statement has a snapshot that shows the change, and the records are locked.
+    async fn purge(&self, transaction: &DatabaseTransaction) -> Result<Answer, Error> {
+        let mut lock = self.ids();
+        let policy = lock.bind(self.options.policy.clone());
+        let call = format!("archive.begin_purge(ARRAY({}), {policy})", lock.text);
+        lock.text = format!("SELECT {} AS result", guarded(&call));
+        let parts: Vec<Locked> = read(ask_here(transaction, &lock).await?)?;
+        let mut purge = self.matching();
+        let locked: Vec<_> = parts.iter().flat_map(|part| &part.ids).collect();
+        let locked = purge.bind(serde_json::json!(locked).to_string());
+        let Sql { text, values } = purge;
         let call = Call {
-            archivals: format!("ARRAY({text})"),
+            // A subquery is hashed, an array would be searched for each row.
+            archivals: format!(
+                "ARRAY({text} AND {} IN (SELECT l.id::bigint FROM pg_catalog.jsonb_array_elements_text({locked}::pg_catalog.text::pg_catalog.jsonb) AS l (id)))",
+                self.id
+            ),
             values,
             by: self.options.by.clone(),
             policy: self.options.policy.clone(),
         };
-        let answer = match verb {
-            Verb::Purge => call.purge(db).await?,
-            Verb::Preview => call.preview(db).await?,
-        };
-        Ok(PurgedMany {
-            archivals: answer.archivals,
-            rows: answer.rows,
-        })
+        read(ask_here(transaction, &call.sql()).await?)
     }
 
     /// Whether there are none.

@@ -100,8 +100,8 @@ impl<E: Archivable> PurgeMany<E> {
     /// Deletes the rows of all of them from their archive tables, and their detached links. The records stay, as those of
     /// [`PurgeArchival::exec`](crate::PurgeArchival::exec). Where no row matches, nothing is purged, which is no error.
     ///
-    /// One statement, for any number of archivals. It waits for archivals that a restore or another purge has locked, and leaves
-    /// out what those restored or purged.
+    /// Two statements in a transaction, for any number of archivals: the first locks their records, and the second purges those that the
+    /// filter still finds. It waits for archivals that a restore or another purge has locked, and leaves out what those restored or purged.
     ///
     /// # Errors
     ///

@@ -51,7 +51,8 @@ pub struct PurgedExpired {
     pub records: u64,
     /// The audit log has no entries before this any more, where months of it were dropped.
     pub audit_before: Option<DateTimeUtc>,
-    /// What has a rule and was not purged, since the role lacks the rights: tables of roots as `schema.table`, and `archive.audit_entry`.
+    /// What has a rule and was not purged: tables as `schema.table` on which the role lacks the rights, also those below the root of an
+    /// archival that has expired; archive tables of which somebody dropped the table; and `archive.audit_entry`.
     pub not_allowed: Vec<String>,
     /// Whether something was deleted, so that another batch may find more.
     #[serde(skip_serializing)]

@@ -169,8 +169,9 @@ BEGIN
     EXCEPTION WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
         known := to_jsonb(given);
     END;
+    -- After a dump and a restore an older transaction may have had the same number.
     SELECT d.id INTO found FROM archive.audit_details AS d
-    WHERE d.transaction_id = pg_current_xact_id()::text::bigint AND d.details = known
+    WHERE d.transaction_id = pg_current_xact_id()::text::bigint AND d.at >= transaction_timestamp() AND d.details = known
       AND d.tenant IS NOT DISTINCT FROM archive.audit_text(archive.current_tenant());
     IF found IS NULL THEN
         INSERT INTO archive.audit_details (transaction_id, tenant, details)

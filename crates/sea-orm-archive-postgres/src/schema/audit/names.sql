@@ -129,7 +129,7 @@ $$;
 CREATE OR REPLACE FUNCTION archive.audit_unreadable(relation oid, logged jsonb) RETURNS text[]
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    part       record;
+    part       pg_catalog.record;
     unreadable pg_catalog.text[] := '{}';
 BEGIN
     FOR part IN

@@ -8,6 +8,8 @@ DROP FUNCTION IF EXISTS archive.make_audit_partitions(integer);
 DROP FUNCTION IF EXISTS archive.drop_expired_audit();
 DROP FUNCTION IF EXISTS archive.expired_audit();
 DROP FUNCTION IF EXISTS archive.drop_audit_before(timestamptz);
+DROP FUNCTION IF EXISTS archive.audit_partitions_before(timestamptz);
+DROP FUNCTION IF EXISTS archive.first_audit_month();
 DROP FUNCTION IF EXISTS archive.audit_keys(regclass, jsonb);
 DROP FUNCTION IF EXISTS archive.audit_key(regclass, jsonb);
 DROP FUNCTION IF EXISTS archive.audit_names(integer);

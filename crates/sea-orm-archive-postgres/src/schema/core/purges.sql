@@ -66,7 +66,14 @@ BEGIN
         WHERE a.id = i.id AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant)
         RETURNING a.id
     )
-    SELECT array_agg(f.id ORDER BY f.id) INTO ids FROM finished AS f;
+    SELECT coalesce(array_agg(f.id ORDER BY f.id), '{}') INTO ids FROM finished AS f;
+    IF NOT archivals <@ ids THEN
+        RAISE EXCEPTION USING ERRCODE = 'AR005', MESSAGE = format(
+            'archivals %s were closed while their rows were deleted, so nothing was purged: a trigger on an archive table changes '
+            'archive.archival; drop it, or let it leave archivals that are not restored', (
+                SELECT string_agg(l.id::text, ', ' ORDER BY l.id) FROM (
+                    SELECT i.id FROM unnest(archivals) AS i(id) WHERE i.id <> ALL (ids) LIMIT 10) AS l));
+    END IF;
     FOR part IN
         SELECT a.tenant, array_agg(a.id ORDER BY a.id) AS ids FROM archive.archival AS a WHERE a.id = ANY (ids) GROUP BY a.tenant
     LOOP
@@ -75,7 +82,7 @@ BEGIN
         DELETE FROM archive.detached_link AS l WHERE l.archival_id = ANY (part.ids) AND l.tenant IS NOT DISTINCT FROM part.tenant;
     END LOOP;
     -- Without the record where there is none.
-    RETURN jsonb_build_object('archivals', coalesce(cardinality(ids), 0))
+    RETURN jsonb_build_object('archivals', cardinality(ids))
         || coalesce((SELECT jsonb_build_object('archival', archive.record_json(a)) FROM archive.archival AS a WHERE a.id = ids[1]), '{}');
 END
 $$;
@@ -98,8 +105,8 @@ DECLARE
     setting  pg_catalog.text;
     part     pg_catalog.jsonb;
     ids      pg_catalog.int8[];
-    held     record;
-    deleted  record;
+    held     pg_catalog.record;
+    deleted  pg_catalog.record;
     names    pg_catalog.text[];
     counts   pg_catalog.jsonb[];
     checked  pg_catalog.text[] := '{}';
@@ -122,7 +129,8 @@ BEGIN
                    pg_catalog.concat(an.nspname, '.', ac.relname) AS archive_name,
                    -- NULL in the tenant column is not the tenant of an archival.
                    CASE WHEN o.tenant_column IS NULL THEN 'false'
-                        ELSE pg_catalog.format('%s IS DISTINCT FROM $2 AND $2 IS DISTINCT FROM ''''', archive.tenant_text('t', o.tenant_column, o.tenant_type))
+                        ELSE pg_catalog.format('ARRAY[%s] OPERATOR(pg_catalog.<>) ARRAY[$2] AND ARRAY[$2] OPERATOR(pg_catalog.<>) ARRAY['''']',
+                                             archive.tenant_text('t', o.tenant_column, o.tenant_type))
                    END AS is_of_other_tenant
             FROM pg_catalog.jsonb_array_elements_text(part OPERATOR(pg_catalog.->) 'tables') WITH ORDINALITY AS t(id, ord)
             JOIN archive.archived_table AS r ON r.active::pg_catalog.oid OPERATOR(pg_catalog.=) t.id::pg_catalog.oid
@@ -152,6 +160,9 @@ BEGIN
                            WHERE r.active::pg_catalog.oid OPERATOR(pg_catalog.=) held.id AND r.archival_id_column OPERATOR(pg_catalog.=) held.archival_id_column
                              AND r.archive_table::pg_catalog.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(held.archive_table)::pg_catalog.oid) THEN
                 PERFORM archive.stop('AR001', pg_catalog.concat(held.archive_name, ' was renamed or replaced while rows of it were purged: try again'));
+            ELSIF archive.renamed_archival_id(held.id) IS NOT NULL THEN
+                PERFORM archive.stop('AR005', pg_catalog.format('nothing was purged: the column %I of %s with the ids of the archivals has the name %I now, '
+                    'and another column has its name; rename both back', held.archival_id_column, held.archive_name, archive.renamed_archival_id(held.id)));
             ELSIF deleted.is_of_other_tenant THEN
                 PERFORM archive.stop('AR010', held.archive_name);
             END IF;

@@ -11,6 +11,9 @@ ALTER TABLE archive.history_table
 ALTER TABLE archive.temporal_foreign_key
     ADD COLUMN IF NOT EXISTS numbers int2[], -- of columns and then time_columns
     ADD COLUMN IF NOT EXISTS place   text;
+ALTER TABLE archive.archived_table
+    ADD COLUMN IF NOT EXISTS archival_id_number int2, -- of the archival id in the archive table
+    ADD COLUMN IF NOT EXISTS place              text;
 
 -- The columns of a history that have a meaning, the identity first.
 CREATE OR REPLACE FUNCTION archive.history_columns(history archive.history_table) RETURNS name[]
@@ -37,7 +40,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = n.name AND a.attnum > 0 AND NOT a.attisdropped
 $$;
 
--- Writes the present names and numbers of columns into the registers of histories and temporal foreign keys.
+-- The present name of the column with the archival ids in the archive table of `active`, where the register has another name; NULL
+-- where it has not. A statement with the name in the register would use another column, and move or delete rows of other archivals.
+CREATE OR REPLACE FUNCTION archive.renamed_archival_id(active oid) RETURNS name
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.attname FROM archive.archived_table AS r JOIN pg_attribute AS a ON a.attrelid = r.archive_table AND a.attnum = r.archival_id_number
+    WHERE r.active = renamed_archival_id.active AND a.attname <> r.archival_id_column AND r.place = archive.place_of(r.archive_table)
+$$;
+
+-- Writes the present names and numbers of columns into the registers of histories and temporal foreign keys, and the numbers of
+-- the archival ids of archive tables.
 CREATE OR REPLACE FUNCTION archive.follow_renames() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -56,6 +68,10 @@ BEGIN
     FROM archive.temporal_foreign_key AS r
     CROSS JOIN LATERAL (SELECT archive.names_now(r.child, r.columns || r.time_columns, r.numbers, r.place) AS names) AS n
     WHERE k.id = r.id AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = r.child);
+    UPDATE archive.archived_table AS r SET archival_id_number = a.attnum, place = archive.place_of(r.archive_table)
+    FROM pg_attribute AS a
+    WHERE a.attrelid = r.archive_table AND a.attname = r.archival_id_column AND NOT a.attisdropped
+      AND r.place IS DISTINCT FROM archive.place_of(r.archive_table);
 END
 $$;
 

@@ -25,9 +25,41 @@ CREATE OR REPLACE FUNCTION archive.expires_at(since timestamptz, days integer) R
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN since OPERATOR(pg_catalog.+) (days OPERATOR(pg_catalog.*) interval '24 hours');
 
+CREATE INDEX IF NOT EXISTS archival_part_of_idx ON archive.archival (part_of) WHERE part_of IS NOT NULL;
+
+-- Whether the rules let everything expire that the rows of a part were taken from: what leaves an archival stays no shorter than it
+-- would have stayed in it. False where one of those archivals has no rule, and where its record is missing.
+CREATE OR REPLACE FUNCTION archive.source_expired(source bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
+        WITH RECURSIVE taken_from AS (
+            SELECT a.id, a.part_of, a.tables, a.tenant, a.metadata, a.archived_at FROM archive.archival AS a WHERE a.id = source
+            UNION
+            SELECT a.id, a.part_of, a.tables, a.tenant, a.metadata, a.archived_at
+            FROM taken_from AS t JOIN archive.archival AS a ON a.id = t.part_of
+        )
+        SELECT coalesce(bool_and(coalesce(archive.expires_at(t.archived_at, r.days) <= now(), false)) AND bool_or(t.part_of IS NULL), false)
+        FROM taken_from AS t LEFT JOIN LATERAL archive.retention_rule('rows', t.tables[1]::oid, t.tenant, t.metadata) AS r ON true);
+END
+$$;
+
+-- The tables whose archivals the acting role may not purge: it lacks the rights on them, or they were dropped while their archive tables
+-- were not, so nobody can say whose rows those are.
+CREATE OR REPLACE FUNCTION archive.unpurgeable_tables() RETURNS TABLE (id oid, name text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.active::oid, concat(n.nspname, '.', c.relname)
+    FROM archive.archived_table AS r
+    LEFT JOIN pg_class AS a ON a.oid = r.active
+    JOIN pg_class AS c ON c.oid = CASE WHEN a.oid IS NULL THEN r.archive_table::oid ELSE a.oid END
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE a.oid IS NULL OR NOT archive.may_move(archive.acting_role(), r.active, r.archive_table, true)
+$$;
+
 -- The oldest archivals of a root table that the rules let expire and that the session acts for: `most` of them, or all where that is
--- NULL, without those in `left_out`. `shortest` is the shortest rule of the table: an index finds the archivals that are at least as old.
-CREATE OR REPLACE FUNCTION archive.expired_of(root oid, shortest integer, left_out bigint[], most integer)
+-- NULL, without those in `left_out` and those with rows of one of the tables `unpurgeable`. `shortest` is the shortest rule of the table:
+-- an index finds the archivals that are at least as old.
+CREATE OR REPLACE FUNCTION archive.expired_of(root oid, shortest integer, unpurgeable oid[], left_out bigint[], most integer)
 RETURNS TABLE (id bigint, archived_at timestamptz, policy text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -37,16 +69,17 @@ BEGIN
         CROSS JOIN LATERAL archive.retention_rule('rows', a.tables[1]::oid, a.tenant, a.metadata) AS r
         WHERE a.tables[1]::oid = expired_of.root AND a.restored_at IS NULL AND a.purged_at IS NULL
           AND a.archived_at <= now() - shortest * interval '24 hours' AND archive.expires_at(a.archived_at, r.days) <= now()
-          AND a.id <> ALL (left_out) AND archive.acts_for(a.tenant)
+          AND a.id <> ALL (left_out) AND NOT a.tables::oid[] && unpurgeable AND archive.acts_for(a.tenant)
+          AND (a.part_of IS NULL OR archive.source_expired(a.part_of))
         ORDER BY a.archived_at, a.id LIMIT most;
 END
 $$;
 
--- The root tables with a rule that lets archivals expire, and the shortest one of each; whether the acting role may purge them.
-CREATE OR REPLACE FUNCTION archive.retained_tables() RETURNS TABLE (root oid, shortest integer, allowed boolean)
+-- The root tables with a rule that lets archivals expire, and the shortest one of each.
+CREATE OR REPLACE FUNCTION archive.retained_tables() RETURNS TABLE (root oid, shortest integer)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT t.root::oid, min(t.days), coalesce(bool_and(archive.may_move(archive.acting_role(), r.active, r.archive_table, true)), false)
-    FROM archive.retention AS t JOIN pg_class AS c ON c.oid = t.root LEFT JOIN archive.archived_table AS r ON r.active = t.root
+    SELECT t.root::oid, min(t.days)
+    FROM archive.retention AS t JOIN pg_class AS c ON c.oid = t.root JOIN archive.archived_table AS r ON r.active = t.root
     WHERE t.subject = 'rows' AND t.days IS NOT NULL GROUP BY t.root
 $$;
 
@@ -74,16 +107,18 @@ $$;
 -- purged before their parents.
 --
 -- Races: a restore, or another purge, has locked an archival: it is left out, and is found again by the next call if it is still
--- archived. Whether the others have expired is decided again after they are locked, in a query with a new snapshot: a change of a
+-- archived. Archivals with rows of a table that the role may not purge are left out, too: one of them would keep all others from being
+-- purged. Whether the others have expired is decided again after they are locked, in a query with a new snapshot: a change of a
 -- record which committed before is not overlooked.
 CREATE OR REPLACE FUNCTION archive.begin_expired(most integer) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    found   bigint[];
-    locked  bigint[];
-    left_out bigint[] := '{}';
-    parts   jsonb := '[]';
-    part    record;
+    unpurgeable oid[] := ARRAY(SELECT t.id FROM archive.unpurgeable_tables() AS t);
+    found       bigint[];
+    locked      bigint[];
+    left_out    bigint[] := '{}';
+    parts       jsonb := '[]';
+    part        record;
 BEGIN
     IF archive.lock_retention() AND most >= 1 IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a batch has at least one archival';
@@ -91,8 +126,8 @@ BEGIN
     LOOP
         found := ARRAY(
             SELECT e.id FROM archive.retained_tables() AS t
-            CROSS JOIN LATERAL archive.expired_of(t.root, t.shortest, left_out, most) AS e
-            WHERE t.allowed ORDER BY e.archived_at, e.id LIMIT most);
+            CROSS JOIN LATERAL archive.expired_of(t.root, t.shortest, unpurgeable, left_out, most) AS e
+            ORDER BY e.archived_at, e.id LIMIT most);
         EXIT WHEN cardinality(found) = 0;
         locked := ARRAY(
             SELECT a.id FROM archive.archival AS a
@@ -102,7 +137,8 @@ BEGIN
             SELECT r.name AS policy, array_agg(a.id) AS ids
             FROM archive.archival AS a
             CROSS JOIN LATERAL archive.retention_rule('rows', a.tables[1]::oid, a.tenant, a.metadata) AS r
-            WHERE a.id = ANY (locked) AND archive.expires_at(a.archived_at, r.days) <= now()
+            WHERE a.id = ANY (locked) AND archive.expires_at(a.archived_at, r.days) <= now() AND NOT a.tables::oid[] && unpurgeable
+              AND (a.part_of IS NULL OR archive.source_expired(a.part_of))
             GROUP BY r.name ORDER BY min(a.archived_at)
         LOOP
             parts := parts || archive.parts_of_purge(part.ids, part.policy);
@@ -115,9 +151,11 @@ END
 $$;
 
 -- Deletes the records of `most` archivals that were restored or purged so long ago that the rules let them expire, with the links that
--- those restores did not put back. Returns how many.
+-- those restores did not put back. Returns how many. Records of archivals of which a part is still archived stay: the part expires by
+-- their rules.
 --
--- Race: a record of an archival that was restored or purged does not change any more. Two such calls skip the records of each other.
+-- Races: two such calls skip the records of each other. Whether the others have expired is decided again after they are locked, in a
+-- query with a new snapshot: somebody may have given one the metadata of a longer rule.
 CREATE OR REPLACE FUNCTION archive.delete_expired_records(most integer) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -130,19 +168,29 @@ BEGIN
         SELECT a.id FROM archive.archival AS a
         CROSS JOIN LATERAL archive.retention_rule('records', NULL, a.tenant, a.metadata) AS r
         WHERE archive.expires_at(coalesce(a.purged_at, a.restored_at), r.days) <= now() AND archive.acts_for(a.tenant)
+          AND NOT EXISTS (SELECT FROM archive.archival AS p WHERE p.part_of = a.id AND p.restored_at IS NULL AND p.purged_at IS NULL)
         ORDER BY a.id LIMIT most FOR UPDATE OF a SKIP LOCKED);
+    ids := ARRAY(
+        SELECT a.id FROM archive.archival AS a
+        CROSS JOIN LATERAL archive.retention_rule('records', NULL, a.tenant, a.metadata) AS r
+        WHERE a.id = ANY (ids) AND archive.expires_at(coalesce(a.purged_at, a.restored_at), r.days) <= now());
     DELETE FROM archive.detached_link AS l WHERE l.archival_id = ANY (ids);
     DELETE FROM archive.archival AS a WHERE a.id = ANY (ids);
     RETURN cardinality(ids);
 END
 $$;
 
--- What has a retention rule and is not purged by the acting role, since it lacks the rights: tables of roots, and the audit log.
-CREATE OR REPLACE FUNCTION archive.not_allowed_to_purge() RETURNS jsonb
+-- What has a retention rule and is not purged by the acting role: tables of roots on which it lacks the rights, the audit log, and, with
+-- `below`, the other tables in archive.unpurgeable_tables() of which archivals that are old enough have rows.
+CREATE OR REPLACE FUNCTION archive.not_allowed_to_purge(below boolean) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(jsonb_agg(n.name ORDER BY n.name), '[]')
-    FROM (SELECT concat(s.nspname, '.', c.relname) AS name FROM archive.retained_tables() AS t
-          JOIN pg_class AS c ON c.oid = t.root JOIN pg_namespace AS s ON s.oid = c.relnamespace WHERE NOT t.allowed
+    FROM (SELECT u.name FROM archive.unpurgeable_tables() AS u
+          WHERE EXISTS (SELECT FROM archive.retained_tables() AS t
+                        WHERE t.root = u.id OR below AND EXISTS (
+                            SELECT FROM archive.archival AS a
+                            WHERE a.tables[1]::oid = t.root AND a.restored_at IS NULL AND a.purged_at IS NULL
+                              AND a.archived_at <= now() - t.shortest * interval '24 hours' AND u.id = ANY (a.tables::oid[]) AND archive.acts_for(a.tenant)))
           UNION ALL
           SELECT 'archive.audit_entry' FROM archive.retention AS r
           WHERE r.subject = 'audit' AND r.days IS NOT NULL
@@ -161,6 +209,7 @@ DECLARE
     purged  pg_catalog.jsonb := archive.purge_parts(archive.begin_expired(most), by) OPERATOR(pg_catalog.-) 'archival';
     records pg_catalog.int8 := 0;
     month   pg_catalog.timestamptz;
+    more    boolean;
 BEGIN
     IF purged OPERATOR(pg_catalog.->>) 'archivals' OPERATOR(pg_catalog.=) '0' THEN
         records := archive.delete_expired_records(most);
@@ -169,9 +218,9 @@ BEGIN
             EXECUTE 'SELECT archive.drop_expired_audit()' INTO month;
         END IF;
     END IF;
-    RETURN purged OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('records', records, 'audit_before', month,
-        'more', month IS NOT NULL OR records OPERATOR(pg_catalog.>) 0 OR purged OPERATOR(pg_catalog.->>) 'archivals' OPERATOR(pg_catalog.<>) '0',
-        'not_allowed', archive.not_allowed_to_purge());
+    more := month IS NOT NULL OR records OPERATOR(pg_catalog.>) 0 OR purged OPERATOR(pg_catalog.->>) 'archivals' OPERATOR(pg_catalog.<>) '0';
+    RETURN purged OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('records', records, 'audit_before', month, 'more', more,
+        'not_allowed', archive.not_allowed_to_purge(NOT more));
 END
 $$;
 
@@ -194,17 +243,19 @@ $$;
 -- What archive.purge_expired() would purge now: for each rule and table of roots how many archivals, and when the oldest was archived;
 -- for the archival table and the log how many records and entries.
 CREATE OR REPLACE FUNCTION archive.preview_expired() RETURNS TABLE (policy text, table_name text, expired bigint, oldest timestamptz)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
         SELECT e.policy, concat(s.nspname, '.', c.relname), count(*), min(e.archived_at)
-        FROM archive.retained_tables() AS t CROSS JOIN LATERAL archive.expired_of(t.root, t.shortest, '{}', NULL) AS e
+        FROM archive.retained_tables() AS t CROSS JOIN LATERAL archive.expired_of(
+            t.root, t.shortest, ARRAY(SELECT u.id FROM archive.unpurgeable_tables() AS u), '{}', NULL) AS e
         JOIN pg_class AS c ON c.oid = t.root JOIN pg_namespace AS s ON s.oid = c.relnamespace
-        WHERE t.allowed GROUP BY 1, 2 ORDER BY 2, 1;
+        GROUP BY 1, 2 ORDER BY 2, 1;
     RETURN QUERY
         SELECT r.name, 'archive.archival', count(*), min(coalesce(a.purged_at, a.restored_at))
         FROM archive.archival AS a CROSS JOIN LATERAL archive.retention_rule('records', NULL, a.tenant, a.metadata) AS r
         WHERE archive.expires_at(coalesce(a.purged_at, a.restored_at), r.days) <= now() AND archive.acts_for(a.tenant)
+          AND NOT EXISTS (SELECT FROM archive.archival AS p WHERE p.part_of = a.id AND p.restored_at IS NULL AND p.purged_at IS NULL)
         GROUP BY 1 ORDER BY 1;
     IF has_function_privilege(archive.acting_role(), to_regprocedure('archive.drop_expired_audit()'), 'EXECUTE') THEN
         RETURN QUERY EXECUTE 'SELECT e.policy, ''archive.audit_entry'', e.entries, e.oldest FROM archive.expired_audit() AS e WHERE e.entries > 0';

@@ -22,8 +22,8 @@ $$;
 CREATE OR REPLACE FUNCTION archive.require_trusted(relation regclass) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    part   record;
-    called record;
+    part   pg_catalog.record;
+    called pg_catalog.record;
 BEGIN
     FOR part IN
         WITH RECURSIVE part AS (
