@@ -30,6 +30,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     let owner = tenancy::owner(work, "archive.archival").await?;
     work.run(&fill(schema::core::ARCHIVAL, [("owner", literal(&owner))]))
         .await?;
+    work.run(schema::core::HOLDS).await?;
     work.run(schema::core::RESTORES).await?;
     work.run(schema::core::PURGES).await?;
     work.run(schema::core::LINKS).await?;
@@ -72,6 +73,7 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
             refuse_rows(work, &archive_table).await?;
         }
     }
+    refuse_holds(work).await?;
     if history::register::is_installed(work).await? {
         foreign_key::forget_dropped(work).await?;
         refuse_foreign_keys(work).await?;
@@ -82,6 +84,16 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
     tenancy::refuse_while_enabled(work).await?;
     follow::uninstall(work).await?;
     work.run(schema::core::UNINSTALL).await
+}
+
+/// Refuses while a hold is in force: what it holds could be deleted afterwards.
+async fn refuse_holds(work: &Work) -> Result<(), DbErr> {
+    let sql = "SELECT pg_catalog.to_regclass('archive.hold_in_force') IS NOT NULL AS installed";
+    if !work.row(sql, []).await?.try_get("", "installed")? {
+        return Ok(());
+    }
+    work.run("SELECT archive.require_no_hold(NULL, 'the archive was not uninstalled')")
+        .await
 }
 
 /// Refuses while a temporal foreign key exists: its functions would stay, and no register would list them.
@@ -117,6 +129,20 @@ pub(crate) async fn grant(work: &Work, role: &str) -> Result<(), DbErr> {
     work.run(&for_role(schema::core::GRANT, role)).await?;
     // GRANT gave EXECUTE on all functions of the schema: take back the trigger functions.
     privileges::make_triggers_private(work).await
+}
+
+/// Lets `role` place and release holds.
+pub(crate) async fn grant_holds(work: &Work, role: &str) -> Result<(), DbErr> {
+    register::require(work).await?;
+    work.run(&for_role(schema::core::HOLD_GRANT, role)).await
+}
+
+/// Takes back what [`grant_holds`] gave.
+pub(crate) async fn revoke_holds(work: &Work, role: &str) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    work.run(&for_role(schema::core::HOLD_REVOKE, role)).await
 }
 
 /// Takes back what [`grant`] gave.

@@ -66,6 +66,12 @@ pub const TOO_MANY_ROOTS: &str = "AR015";
 /// What has expired is purged at READ COMMITTED, and the transaction is above it.
 pub const ISOLATION_LEVEL: &str = "AR020";
 
+/// A hold keeps something from being deleted for good.
+pub const HELD: &str = "AR021";
+
+/// A hold would have ended before it begins.
+pub const ENDED_HOLD: &str = "AR022";
+
 /// A trigger changed or deleted a row that the statement that fired it deletes or updates itself.
 pub const TRIGGERED_DATA_CHANGE: &str = "27000";
 

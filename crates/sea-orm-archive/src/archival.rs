@@ -64,6 +64,10 @@ pub struct Model {
     /// The archival that its rows were taken or copied from, by a restore of a part, of some rows, or as new rows.
     #[serde(default)]
     pub part_of: Option<i64>,
+    /// How many [holds](crate::hold) on this archival were not released. While one of them has not ended, the archival is neither
+    /// purged nor restored.
+    #[serde(default)]
+    pub holds: i32,
 }
 
 /// The archival table has no relations of its own: archive tables refer to it with `archival_id`.
@@ -103,6 +107,7 @@ struct Record {
     purge_policy: Option<String>,
     tenant: Option<String>,
     part_of: Option<i64>,
+    holds: i32,
 }
 
 /// Reads the record that a committed call returned. The call cannot be undone, so no value of a caller makes
@@ -126,5 +131,6 @@ pub(crate) fn from_answer(answer: Json) -> Result<Model, Error> {
         purge_policy: record.purge_policy,
         tenant: record.tenant,
         part_of: record.part_of,
+        holds: record.holds,
     })
 }

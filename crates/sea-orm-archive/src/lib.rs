@@ -57,6 +57,7 @@ mod exec;
 #[cfg(all(doc, not(doctest)))]
 pub mod guide;
 pub mod history;
+pub mod hold;
 pub mod optimistic_lock;
 mod plan;
 mod planned;
@@ -81,6 +82,7 @@ pub use history::{
     Bitemporal, Changed, History, HistoryColumns, HistoryEntity, JoinVersion, Period,
     RecordedColumns, ValidTime,
 };
+pub use hold::{PlaceHold, ReleaseHold};
 pub use optimistic_lock::{
     ArchiveIfUnchanged, OptimisticLock, RestoreIfUnchanged, UpdateError, UpdateIfUnchanged,
 };

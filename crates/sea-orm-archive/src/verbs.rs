@@ -10,6 +10,7 @@ use crate::deletion;
 use crate::entity::{Archivable, Restorable};
 use crate::error::Error;
 use crate::exec::Executor;
+use crate::hold::PlaceHold;
 use crate::purge::{PurgeArchival, PurgeArchivals, PurgeExpired, PurgeMany};
 use crate::report::{Purged, Restored};
 use crate::restore::{RestoreArchival, RestoreArchivals, RestoreMany, RestoreOne};
@@ -98,6 +99,16 @@ pub trait ArchiveEntity: Archivable {
     /// ```
     fn purge_many() -> PurgeMany<Self> {
         PurgeMany::new()
+    }
+
+    /// Keeps the row with this primary key from being deleted for good, whether it is active or archived. See [`hold`](crate::hold).
+    fn hold_by_id(key: impl Into<Key<Self>>, reason: impl Into<String>) -> PlaceHold {
+        PlaceHold::on_row::<Self>(&key_values(key.into()), reason.into())
+    }
+
+    /// Keeps every archival with rows of this table from being deleted for good. See [`hold`](crate::hold).
+    fn hold_table(reason: impl Into<String>) -> PlaceHold {
+        PlaceHold::on_table::<Self>(reason.into())
     }
 
     /// The list of deleted rows: every archived row of this table that is the root of its archival, with the archival
@@ -266,6 +277,11 @@ impl archival::Entity {
     /// Deletes everything that the archivals which a filter finds moved from the archive tables for good, whatever their tables are.
     pub fn purge_many() -> PurgeArchivals {
         PurgeArchivals::new()
+    }
+
+    /// Keeps the archival with this id from being purged and from being restored. See [`hold`](crate::hold).
+    pub fn hold_by_id(archival: i64, reason: impl Into<String>) -> PlaceHold {
+        PlaceHold::on_archival(archival, reason.into())
     }
 
     /// Deletes for good what the retention rules let expire. Migrations declare the rules, with `manager.retain(..)`.

@@ -28,6 +28,11 @@ pub(crate) async fn both(work: &Work, name: &str) -> Result<DroppedTable, DbErr>
     };
     feature::forget_dropped(work).await?;
     table_names::follow(work, &active.id).await?;
+    work.run_with(
+        "SELECT archive.require_no_hold(ARRAY[$1::bigint::oid], pg_catalog.format('%s was not dropped', $2::text))",
+        [active.id.oid.into(), active.id.to_string().into()],
+    )
+    .await?;
     let active = work.existing_table(&active.id.sql()).await?;
     let dropped = match &active.archive_table {
         Some(archive_table) => rows(work, &active, archive_table).await?,

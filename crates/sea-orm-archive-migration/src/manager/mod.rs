@@ -3,6 +3,7 @@
 mod archive;
 mod audit;
 mod history;
+mod hold;
 mod retention;
 mod stamps;
 mod tenancy;
@@ -11,6 +12,7 @@ mod trigger;
 pub use archive::ArchiveSchema;
 pub use audit::AuditSchema;
 pub use history::HistorySchema;
+pub use hold::HoldSchema;
 pub use retention::RetentionSchema;
 pub use stamps::StampSchema;
 pub use tenancy::TenancySchema;

@@ -127,6 +127,17 @@ pub enum ConflictError {
         table: String,
     },
 
+    /// A hold keeps something from being purged, restored or dropped.
+    #[error("{message}")]
+    Held {
+        /// What did not happen, and the holds.
+        message: String,
+        /// The archivals that are held themselves, or have a row that is.
+        archivals: Vec<i64>,
+        /// The ids of the holds.
+        holds: Vec<i64>,
+    },
+
     /// The row was changed since it was read.
     #[error(
         "{table} {key} was changed since it was read: it has lock version {found}, not {expected}; read it again, and decide again"

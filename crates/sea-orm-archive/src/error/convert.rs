@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sea_orm::{DbErr, RuntimeErr, SqlxError, SqlxPostgresError};
 use sea_orm_archive_postgres::sqlstate;
+use serde_json::Value as Json;
 
 use super::{
     ConflictError, DriftError, Error, RefusedError, RetryError, SetupError, database::postgres,
@@ -69,6 +70,8 @@ fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
         code if sqlstate::is_trigger(code) => DriftError::Trigger { message }.into(),
         sqlstate::INCOMPLETE_ARCHIVAL => DriftError::IncompleteArchival { message }.into(),
         sqlstate::ISOLATION_LEVEL => RefusedError::IsolationLevel { message }.into(),
+        sqlstate::ENDED_HOLD => RefusedError::EndedHold { message }.into(),
+        sqlstate::HELD => held(message, source.detail()).into(),
         sqlstate::NOT_AUDITED => SetupError::NotAudited { table: message }.into(),
         sqlstate::OTHER_TENANT => {
             let names = source.schema().zip(source.table());
@@ -78,6 +81,22 @@ fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
         }
         _ => return None,
     })
+}
+
+/// The database reports archivals and holds as JSON.
+fn held(message: String, detail: Option<&str>) -> ConflictError {
+    let detail: Json = detail
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let ids = |name: &str| -> Vec<i64> {
+        let ids = detail[name].as_array().into_iter().flatten();
+        ids.filter_map(Json::as_i64).collect()
+    };
+    ConflictError::Held {
+        message,
+        archivals: ids("archivals"),
+        holds: ids("holds"),
+    }
 }
 
 impl Error {

@@ -80,6 +80,15 @@ pub enum NotFoundError {
         archival: i64,
     },
 
+    /// A hold that can be released.
+    #[error(
+        "there is no hold {hold} that can be released: it was released before, or is of another tenant"
+    )]
+    Hold {
+        /// The id.
+        hold: i64,
+    },
+
     /// An identity of a history.
     #[error(
         "{table} has no row {key}: insert the identity before its first version, or restore it if it was archived"

@@ -107,6 +107,13 @@ pub enum RefusedError {
         message: String,
     },
 
+    /// A hold would have ended before it begins.
+    #[error("{message}")]
+    EndedHold {
+        /// What the database reports: the time.
+        message: String,
+    },
+
     /// A text of a context with a zero byte, which PostgreSQL cannot store.
     #[error("the {field} of the context contains a zero byte: remove it")]
     ZeroByte {

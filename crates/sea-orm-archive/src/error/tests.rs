@@ -42,6 +42,7 @@ fn every_error() -> Vec<(Error, ErrorKind, u16)> {
             columns: vec![text()],
         },
         NotFoundError::Archival { archival: 7 },
+        NotFoundError::Hold { hold: 7 },
         NotFoundError::Identity {
             table: table(),
             key: key(),
@@ -88,9 +89,15 @@ fn every_error() -> Vec<(Error, ErrorKind, u16)> {
         RefusedError::IsolationLevel {
             message: "this transaction is SERIALIZABLE".to_owned(),
         },
+        RefusedError::EndedHold { message: text() },
         RefusedError::ZeroByte { field: "actor" },
     ];
     let conflict = [
+        ConflictError::Held {
+            message: text(),
+            archivals: vec![7],
+            holds: vec![3],
+        },
         ConflictError::AlreadyArchived {
             table: table(),
             key: key(),

@@ -50,9 +50,10 @@ impl PurgeArchival {
     ///
     /// # Errors
     ///
-    /// [`NotFoundError::Archival`], [`RetryError::Contention`], [`ConflictError::OtherTenant`], and
+    /// [`NotFoundError::Archival`], [`ConflictError::Held`], [`RetryError::Contention`], [`ConflictError::OtherTenant`], and
     /// [`DriftError::IncompleteArchival`] while an archive table has rows whose table was dropped: nothing is deleted then.
     ///
+    /// [`ConflictError::Held`]: crate::error::ConflictError::Held
     /// [`ConflictError::OtherTenant`]: crate::error::ConflictError::OtherTenant
     /// [`DriftError::IncompleteArchival`]: crate::error::DriftError::IncompleteArchival
     /// [`RetryError::Contention`]: crate::error::RetryError::Contention

@@ -1,5 +1,6 @@
 //! The archivals that one call purges.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sea_orm::{DatabaseTransaction, Value};
@@ -8,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::call::{Answer, Call, guarded, is_tried_again, read};
 use super::many::Options;
-use crate::error::Error;
+use crate::error::{Error, unexpected_answer};
 use crate::exec::{Executor, Sql, ask, ask_here, back_off, begin, finish};
 use crate::report::PurgedMany;
 
@@ -29,6 +30,9 @@ pub(super) enum Verb {
 struct Locked {
     ids: Vec<i64>,
 }
+
+/// Archivals that are held, each with the ids of the holds.
+type Held = BTreeMap<i64, Vec<i64>>;
 
 /// Which archivals to purge, and how.
 pub(super) struct Found {
@@ -57,6 +61,11 @@ impl Found {
                  (pg_catalog.now() OPERATOR(pg_catalog.-) ({age}::bigint OPERATOR(pg_catalog.*) interval '1 microsecond'))"
             ));
         }
+        if !self.options.held.is_empty() {
+            let held = sql.bind(serde_json::json!(self.options.held).to_string());
+            sql.text
+                .push_str(&format!(" AND {id} NOT IN ({})", ids_of(&held)));
+        }
         sql
     }
 
@@ -80,15 +89,22 @@ impl Found {
             match self.run_once(db, verb).await {
                 Err(error) if is_tried_again(db, &error, attempt) => back_off(attempt).await,
                 Err(error) => return Err(error),
-                Ok(Answer {
-                    archivals, rows, ..
-                }) => return Ok(PurgedMany { archivals, rows }),
+                Ok((answer, held)) => {
+                    let Answer {
+                        archivals, rows, ..
+                    } = answer;
+                    return Ok(PurgedMany {
+                        archivals,
+                        rows,
+                        held,
+                    });
+                }
             }
             attempt += 1;
         }
     }
 
-    async fn run_once(&self, db: &impl Executor, verb: Verb) -> Result<Answer, Error> {
+    async fn run_once(&self, db: &impl Executor, verb: Verb) -> Result<(Answer, Held), Error> {
         let transaction = begin(db).await?;
         let answer = self.purge(&transaction).await;
         match verb {
@@ -104,10 +120,13 @@ impl Found {
     ///
     /// Race: another session changes a record, or a root under the lock of its record, so that the filter does not find it any more. This
     /// waits for it. The second statement has a snapshot that shows the change, and the records are locked.
-    async fn purge(&self, transaction: &DatabaseTransaction) -> Result<Answer, Error> {
+    async fn purge(&self, transaction: &DatabaseTransaction) -> Result<(Answer, Held), Error> {
         let mut lock = self.ids();
         let policy = lock.bind(self.options.policy.clone());
-        let call = format!("archive.begin_purge(ARRAY({}), {policy})", lock.text);
+        let call = format!(
+            "archive.begin_purge(ARRAY({}), {policy}, {})",
+            lock.text, self.options.skip_held
+        );
         lock.text = format!("SELECT {} AS result", guarded(&call));
         let parts: Vec<Locked> = read(ask_here(transaction, &lock).await?)?;
         let mut purge = self.matching();
@@ -115,16 +134,25 @@ impl Found {
         let locked = purge.bind(serde_json::json!(locked).to_string());
         let Sql { text, values } = purge;
         let call = Call {
-            // A subquery is hashed, an array would be searched for each row.
-            archivals: format!(
-                "ARRAY({text} AND {} IN (SELECT l.id::bigint FROM pg_catalog.jsonb_array_elements_text({locked}::pg_catalog.text::pg_catalog.jsonb) AS l (id)))",
-                self.id
-            ),
+            archivals: format!("ARRAY({text} AND {} IN ({}))", self.id, ids_of(&locked)),
             values,
             by: self.options.by.clone(),
             policy: self.options.policy.clone(),
         };
-        read(ask_here(transaction, &call.sql()).await?)
+        let answer = read(ask_here(transaction, &call.sql()).await?)?;
+        let held = match self.options.skip_held {
+            true => self.held(transaction).await?,
+            false => BTreeMap::new(),
+        };
+        Ok((answer, held))
+    }
+
+    /// The archivals among those of one call that are held, with their holds.
+    async fn held(&self, transaction: &DatabaseTransaction) -> Result<Held, Error> {
+        let Sql { text, values } = self.ids();
+        let text = format!("SELECT archive.held_archivals(ARRAY({text})) AS result");
+        let held = ask_here(transaction, &Sql { text, values }).await?;
+        serde_json::from_value(held.unwrap_or_default()).map_err(unexpected_answer)
     }
 
     /// Whether there are none.
@@ -133,6 +161,13 @@ impl Found {
         let text = format!("SELECT pg_catalog.to_jsonb(EXISTS ({text})) AS result");
         Ok(ask(db, &Sql { text, values }).await? != Some(Json::Bool(true)))
     }
+}
+
+/// A query for the ids in a bound JSON array. A subquery is hashed, an array would be searched for each row.
+fn ids_of(bound: &str) -> String {
+    format!(
+        "SELECT i.id::bigint FROM pg_catalog.jsonb_array_elements_text({bound}::pg_catalog.text::pg_catalog.jsonb) AS i (id)"
+    )
 }
 
 fn microseconds(age: Duration) -> i64 {

@@ -35,6 +35,10 @@ pub(super) struct Options {
     pub older_than: Option<Duration>,
     /// Only so many archivals, the oldest first.
     pub most: Option<u64>,
+    /// Archivals that are held are left out.
+    pub skip_held: bool,
+    /// Archivals of earlier batches, which are held.
+    pub held: Vec<i64>,
 }
 
 impl<E: Archivable> PurgeMany<E> {
@@ -73,6 +77,12 @@ impl<E: Archivable> PurgeMany<E> {
         self
     }
 
+    /// Leaves out archivals that are held, or have a row that is, and purges the others. [`PurgedMany::held`] lists them.
+    pub fn skip_held(mut self) -> Self {
+        self.options.skip_held = true;
+        self
+    }
+
     /// Purges at most `archivals` in a transaction, the oldest first, until none is left.
     pub fn in_batches(mut self, archivals: u64) -> PurgeBatches<E> {
         self.options.most = Some(archivals.clamp(1, i64::MAX.unsigned_abs()));
@@ -105,7 +115,8 @@ impl<E: Archivable> PurgeMany<E> {
     ///
     /// # Errors
     ///
-    /// As [`PurgeArchival::exec`](crate::PurgeArchival::exec): nothing is deleted then.
+    /// As [`PurgeArchival::exec`](crate::PurgeArchival::exec): nothing is deleted then. So an archival that is held refuses the purge of all,
+    /// without [`skip_held`](Self::skip_held).
     pub async fn exec<C>(self, db: &C) -> Result<PurgedMany, Error>
     where
         C: Executor,
@@ -172,16 +183,21 @@ impl<E: Archivable> PurgeBatches<E> {
         C: Executor,
     {
         // Race: others purge or restore all archivals of a batch while it waits for their locks. A new snapshot shows those after them.
-        for attempt in 1..=ATTEMPTS_OF_A_BATCH {
+        let mut attempt = 1;
+        while attempt <= ATTEMPTS_OF_A_BATCH {
             let purged = self.many.clone().exec(db).await?;
+            self.many.options.held.extend(purged.held.keys());
             if purged.archivals > 0 {
                 return Ok(Some(purged));
+            } else if !purged.held.is_empty() {
+                continue;
             }
             let plan = planned::<E>(db).await?;
             if self.many.found(&plan).is_empty(db).await? {
                 return Ok(None);
             }
             back_off(attempt).await;
+            attempt += 1;
         }
         Err(preceded())
     }
@@ -226,6 +242,12 @@ impl PurgeArchivals {
     /// As [`PurgeMany::policy`].
     pub fn policy(mut self, policy: impl Into<String>) -> Self {
         self.options.policy = Some(policy.into());
+        self
+    }
+
+    /// As [`PurgeMany::skip_held`].
+    pub fn skip_held(mut self) -> Self {
+        self.options.skip_held = true;
         self
     }
 
@@ -297,15 +319,20 @@ impl PurgeArchivalBatches {
         C: Executor,
     {
         // Race: as in `PurgeBatches::next`.
-        for attempt in 1..=ATTEMPTS_OF_A_BATCH {
+        let mut attempt = 1;
+        while attempt <= ATTEMPTS_OF_A_BATCH {
             let purged = self.many.clone().exec(db).await?;
+            self.many.options.held.extend(purged.held.keys());
             if purged.archivals > 0 {
                 return Ok(Some(purged));
+            } else if !purged.held.is_empty() {
+                continue;
             }
             if self.many.found().is_empty(db).await? {
                 return Ok(None);
             }
             back_off(attempt).await;
+            attempt += 1;
         }
         Err(preceded())
     }

@@ -23,6 +23,9 @@ pub struct PurgedMany {
     pub archivals: u64,
     /// How many rows of which table were deleted from their archive tables, by `schema.table`.
     pub rows: BTreeMap<String, u64>,
+    /// The archivals that were left out, each with the ids of the [holds](crate::hold) on it or on one of its rows: with
+    /// [`skip_held`](crate::PurgeMany::skip_held).
+    pub held: BTreeMap<i64, Vec<i64>>,
 }
 
 /// What has expired by one retention rule.

@@ -13,7 +13,7 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
     ORDER BY b.ends
 $$;
 
--- Drops the partitions of all months before the one of `until`, and deletes their entries from the default partition, and the details of
+-- Unless a hold is in force, drops the partitions of all months before the one of `until`, and deletes their entries from the default partition, and the details of
 -- requests to which no entry of the next month refers. Rows as of an earlier time can no longer be read. It runs with the rights of
 -- the caller, who owns the log.
 --
@@ -26,6 +26,7 @@ DECLARE
     called regclass;
     forced regclass[];
 BEGIN
+    PERFORM archive.require_no_hold(NULL, 'no month of the audit log was dropped, which may tell of something that must stay');
     LOCK TABLE ONLY archive.audit_entry IN ACCESS EXCLUSIVE MODE;
     FOR called IN SELECT p FROM archive.audit_partitions_before(month) AS p LOOP
         EXECUTE format('DROP TABLE %s', called);
@@ -62,7 +63,9 @@ DECLARE
     month      timestamptz := archive.first_audit_month();
     partitions oid[] := ARRAY(SELECT p::oid FROM archive.audit_partitions_before(month) AS p);
 BEGIN
-    IF row_security_active('archive.audit_entry'::regclass) THEN
+    IF EXISTS (SELECT FROM archive.hold_in_force) THEN
+        RETURN;
+    ELSIF row_security_active('archive.audit_entry'::regclass) THEN
         RETURN QUERY
             SELECT r.name, sum(CASE WHEN c.reltuples < 0 THEN ceil(pg_relation_size(c.oid) / 200.0) ELSE c.reltuples END)::bigint,
                    min(substring(pg_get_expr(c.relpartbound, c.oid) FROM ' FROM \(''([^'']+)''\)')::timestamptz)
@@ -78,7 +81,7 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.expired_audit() FROM PUBLIC;
 
--- Drops the months of the log that ended so long ago that its rule lets them expire. Returns the start of the first month that stays;
+-- Drops the months of the log that ended so long ago that its rule lets them expire, unless a hold is in force. Returns the start of the first month that stays;
 -- NULL where no older one had entries or a partition. It runs as the owner: a role that may call it needs no other rights.
 --
 -- To drop a partition PostgreSQL locks the whole log: reads and writes of audited tables wait until the transaction ends. While it
@@ -91,7 +94,7 @@ SET row_security = off SET lock_timeout = '2s' AS $$
 DECLARE
     month timestamptz;
 BEGIN
-    IF archive.lock_retention() THEN
+    IF archive.lock_retention() AND archive.lock_holds() AND NOT EXISTS (SELECT FROM archive.hold_in_force) THEN
         month := archive.first_audit_month();
     END IF;
     IF month IS NULL OR NOT EXISTS (SELECT FROM archive.audit_partitions_before(month))

@@ -293,7 +293,7 @@ RETURN pg_catalog.jsonb_build_object(
     'restored_at', pg_catalog.timezone('UTC', (record).restored_at), 'restored_by', (record).restored_by,
     'purged_at', pg_catalog.timezone('UTC', (record).purged_at), 'purged_by', (record).purged_by,
     'purged_rows', (record).purged_rows::text, 'purge_policy', (record).purge_policy, 'tenant', (record).tenant,
-    'part_of', (record).part_of);
+    'part_of', (record).part_of, 'holds', (record).holds);
 
 -- Whether two keys have other columns and the same values: columns of the primary key were renamed. The columns of both have the
 -- same values.

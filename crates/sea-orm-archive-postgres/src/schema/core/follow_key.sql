@@ -183,7 +183,7 @@ BEGIN
         EXECUTE format('UPDATE %s AS t SET %s WHERE %s', reference.archive_table_name, reference.assigned, reference.same) USING OLD, NEW;
     END LOOP;
 
-    -- The owner sees the links of every tenant. Row-level security may hide archived rows from it, so it was off for those.
+    -- The owner sees the links and the holds of every tenant. Row-level security may hide archived rows from it, so it was off for those.
     PERFORM set_config('row_security', 'on', true);
     SELECT format('SELECT jsonb_build_array(%s)', string_agg(format('archive.exact_text(($1).%I)', a.attname), ', ' ORDER BY k.ord)) INTO recorded
     FROM pg_index AS i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, ord)
@@ -204,6 +204,14 @@ BEGIN
         END IF;
         EXECUTE format('UPDATE archive.detached_link AS l SET child_key = $3 WHERE l.child = $1 AND l.child_key = $2%s', of_tenant)
             USING changed, old_key, new_key, OLD;
+    END IF;
+    IF old_key <> new_key AND EXISTS (SELECT FROM archive.hold AS h WHERE h.relation = changed AND h.held_key = old_key AND h.released_at IS NULL) THEN
+        IF EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = changed AND c.contype = 'p' AND c.condeferrable) THEN
+            RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
+                'a row of %s is held by its key, which is deferrable and cannot change: rows could exchange their keys, and another one would be held; release the hold first',
+                changed::regclass);
+        END IF;
+        UPDATE archive.hold AS h SET held_key = new_key WHERE h.relation = changed AND h.held_key = old_key AND h.released_at IS NULL;
     END IF;
     RETURN NULL;
 EXCEPTION WHEN insufficient_privilege THEN

@@ -12,6 +12,12 @@ pub const CONTEXT: &str = include_str!("context.sql");
 pub const FOLLOW_KEY: &str = include_str!("follow_key.sql");
 /// The rights that a role needs to archive and restore, beyond its grants on the tables themselves.
 pub const GRANT: &str = include_str!("grant.sql");
+/// The rights that a role needs to place and release holds.
+pub const HOLD_GRANT: &str = include_str!("hold_grant.sql");
+/// The reverse of hold_grant.sql, except for what a role with another grant also needs.
+pub const HOLD_REVOKE: &str = include_str!("hold_revoke.sql");
+/// The holds, and the functions that place, release and find them.
+pub const HOLDS: &str = include_str!("holds.sql");
 /// The functions that defer rows to other archivals, and those of detached links.
 pub const LINKS: &str = include_str!("links.sql");
 /// The functions that run moves, and those that detect a changed table.
@@ -20,7 +26,7 @@ pub const MOVES: &str = include_str!("moves.sql");
 pub const OBJECTS: &str = include_str!("objects.sql");
 /// The functions that record archivals of rows that were taken or copied from another archival.
 pub const PARTS: &str = include_str!("parts.sql");
-/// Statements that revoke from roles other than the owner all privileges that grant_archive() and grant_audit() do not give.
+/// Statements that revoke from roles other than the owner all privileges that grant_archive(), grant_audit() and grant_holds() do not give.
 pub const PRIVATE: &str = include_str!("private.sql");
 /// Statements that revoke EXECUTE on trigger functions from all roles but their owner.
 pub const PRIVATE_TRIGGERS: &str = include_str!("private_triggers.sql");
@@ -36,7 +42,7 @@ pub const RETENTION: &str = include_str!("retention.sql");
 pub const RESTORES: &str = include_str!("restores.sql");
 /// Sets the sequences of the schema past the ids of their tables.
 pub const RESET_SEQUENCES: &str = include_str!("reset_sequences.sql");
-/// The reverse of grant.sql, except for what a role with grant_audit or grant_audit_maintenance also needs.
+/// The reverse of grant.sql, except for what a role with another grant also needs.
 pub const REVOKE: &str = include_str!("revoke.sql");
 /// Checks that functions that run as their owner run no code of other roles.
 pub const TRUSTED: &str = include_str!("trusted.sql");

@@ -1,4 +1,4 @@
--- Statements that revoke from roles other than the owner all privileges that grant_archive() and grant_audit() do not give.
+-- Statements that revoke from roles other than the owner all privileges that grant_archive(), grant_audit() and grant_holds() do not give.
 -- $1 are the objects that existed before. On those the privileges of the helpers stay. On objects that were created since,
 -- every grant comes from default privileges and is revoked.
 --
@@ -11,6 +11,9 @@ WITH grantable (relation, privileges) AS (VALUES
     ('detached_link', '{}'),
     ('snapshot_probe', '{}'),
     ('retention', '{}'),
+    ('hold', '{SELECT}'),
+    ('hold_lock', '{}'),
+    ('hold_in_force', '{}'),
     ('archived_table', '{SELECT}'),
     ('known_table', '{SELECT}'),
     ('history_table', '{SELECT}'),

@@ -25,19 +25,21 @@ END
 $$;
 
 -- Locks archivals in the order of their ids, and returns what archive.purge_parts() needs. Archivals that are restored or purged, or
--- belong to a tenant that the session does not act for, are left out.
+-- belong to a tenant that the session does not act for, are left out. Raises AR021 for one that is held, unless those are left out too.
 --
+-- Race: a hold that is placed meanwhile waits (archive.lock_holds()), and so does a purge for it.
 -- Race: a restore of one of the archivals, or one that defers rows to it. The second waits here: after a restore the archival is left
 -- out, and after a purge the restore finds none. The order of the ids prevents a deadlock of two such calls.
-CREATE OR REPLACE FUNCTION archive.begin_purge(archivals bigint[], policy text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION archive.begin_purge(archivals bigint[], policy text, without_held boolean DEFAULT false) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    ids bigint[] := ARRAY(
+    locked boolean := archive.lock_holds();
+    ids    bigint[] := ARRAY(
         SELECT a.id FROM archive.archival AS a
         WHERE a.id = ANY (archivals) AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant)
         ORDER BY a.id FOR UPDATE);
 BEGIN
-    RETURN archive.parts_of_purge(ids, policy);
+    RETURN archive.parts_of_purge(archive.purgeable(ids, without_held), policy);
 END
 $$;
 

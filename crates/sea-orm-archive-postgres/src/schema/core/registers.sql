@@ -36,6 +36,8 @@ ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS part_of bigint; -- the arc
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purged_rows jsonb;
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purge_policy text;
 
+ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS holds integer NOT NULL DEFAULT 0; -- on it, which were not released
+
 -- Which table has which archive table, and the names of the added columns.
 CREATE TABLE IF NOT EXISTS archive.archived_table (
     active             regclass PRIMARY KEY,

@@ -35,6 +35,7 @@ BEGIN
     IF cardinality(ids) = 0 THEN
         RETURN NULL;
     END IF;
+    allowed := archive.require_restorable(ids);
     -- Separate queries: their snapshots show what a transaction that held a lock has committed.
     owner := (SELECT a.tenant FROM archive.archival AS a WHERE a.id = ids[1]);
     IF EXISTS (SELECT FROM archive.archival AS a WHERE a.id = ANY (ids) AND a.tenant IS DISTINCT FROM owner) THEN
@@ -76,7 +77,7 @@ BEGIN
     -- One query for the mark and for the catalog, since most restores have few rows.
     UPDATE archive.archival AS a SET restored_at = clock_timestamp(), restored_by = by
     WHERE a.id = archival AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant)
-    RETURNING a.tenant, a.tables, archive.record_json(a) AS record,
+    RETURNING a.tenant, a.tables, a.holds, archive.record_json(a) AS record,
         (SELECT count(*) FROM pg_class AS c WHERE c.oid = ANY (a.tables::oid[])) AS existing,
         (SELECT CASE WHEN bool_and(archive.may_move(role, r.active, r.archive_table, true)) THEN bool_or(c.relrowsecurity) END
          FROM archive.archived_table AS r LEFT JOIN pg_class AS c ON c.oid = r.archive_table
@@ -84,6 +85,10 @@ BEGIN
     INTO restored;
     IF NOT FOUND THEN
         RETURN NULL;
+    END IF;
+    -- Race: a hold that the UPDATE waited for. A separate query has a snapshot that shows it.
+    IF restored.holds > 0 THEN
+        allowed := archive.require_restorable(ARRAY[archival]);
     END IF;
     IF archive.require_session() AND restored.hides IS NULL THEN
         allowed := archive.require_rights(restored.tables, true);

@@ -45,7 +45,7 @@ END
 $$;
 
 -- The tables whose archivals the acting role may not purge: it lacks the rights on them, or they were dropped while their archive tables
--- were not, so nobody can say whose rows those are.
+-- were not, so nobody can say whose rows those are, or a hold of all tenants is on them.
 CREATE OR REPLACE FUNCTION archive.unpurgeable_tables() RETURNS TABLE (id oid, name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.active::oid, concat(n.nspname, '.', c.relname)
@@ -54,6 +54,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     JOIN pg_class AS c ON c.oid = CASE WHEN a.oid IS NULL THEN r.archive_table::oid ELSE a.oid END
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE a.oid IS NULL OR NOT archive.may_move(archive.acting_role(), r.active, r.archive_table, true)
+       OR EXISTS (SELECT FROM archive.hold_in_force AS h WHERE h.relation::oid = r.active::oid AND h.held_key IS NULL AND h.tenant IS NULL)
 $$;
 
 -- The oldest archivals of a root table that the rules let expire and that the session acts for: `most` of them, or all where that is
@@ -71,6 +72,7 @@ BEGIN
           AND a.archived_at <= now() - shortest * interval '24 hours' AND archive.expires_at(a.archived_at, r.days) <= now()
           AND a.id <> ALL (left_out) AND NOT a.tables::oid[] && unpurgeable AND archive.acts_for(a.tenant)
           AND (a.part_of IS NULL OR archive.source_expired(a.part_of))
+          AND (a.holds = 0 OR NOT EXISTS (SELECT FROM archive.holds_on_archivals(ARRAY[a.id])))
         ORDER BY a.archived_at, a.id LIMIT most;
 END
 $$;
@@ -120,7 +122,7 @@ DECLARE
     parts       jsonb := '[]';
     part        record;
 BEGIN
-    IF archive.lock_retention() AND most >= 1 IS NOT TRUE THEN
+    IF archive.lock_retention() AND archive.lock_holds() AND most >= 1 IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a batch has at least one archival';
     END IF;
     LOOP
@@ -133,6 +135,7 @@ BEGIN
             SELECT a.id FROM archive.archival AS a
             WHERE a.id = ANY (found) AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant)
             ORDER BY a.id FOR UPDATE SKIP LOCKED);
+        locked := archive.purgeable(locked, true);
         FOR part IN
             SELECT r.name AS policy, array_agg(a.id) AS ids
             FROM archive.archival AS a
@@ -151,7 +154,7 @@ END
 $$;
 
 -- Deletes the records of `most` archivals that were restored or purged so long ago that the rules let them expire, with the links that
--- those restores did not put back. Returns how many. Records of archivals of which a part is still archived stay: the part expires by
+-- those restores did not put back. Returns how many. Records of archivals with rows of a held table stay, and records of archivals of which a part is still archived stay: the part expires by
 -- their rules.
 --
 -- Races: two such calls skip the records of each other. Whether the others have expired is decided again after they are locked, in a
@@ -161,7 +164,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
     ids bigint[];
 BEGIN
-    IF NOT archive.lock_retention() OR NOT EXISTS (SELECT FROM archive.retention AS r WHERE r.subject = 'records') THEN
+    IF NOT (archive.lock_retention() AND archive.lock_holds()) OR NOT EXISTS (SELECT FROM archive.retention AS r WHERE r.subject = 'records') THEN
         RETURN 0;
     END IF;
     ids := ARRAY(
@@ -169,6 +172,7 @@ BEGIN
         CROSS JOIN LATERAL archive.retention_rule('records', NULL, a.tenant, a.metadata) AS r
         WHERE archive.expires_at(coalesce(a.purged_at, a.restored_at), r.days) <= now() AND archive.acts_for(a.tenant)
           AND NOT EXISTS (SELECT FROM archive.archival AS p WHERE p.part_of = a.id AND p.restored_at IS NULL AND p.purged_at IS NULL)
+          AND NOT EXISTS (SELECT FROM archive.hold_in_force AS h WHERE h.relation::oid = ANY (a.tables::oid[]))
         ORDER BY a.id LIMIT most FOR UPDATE OF a SKIP LOCKED);
     ids := ARRAY(
         SELECT a.id FROM archive.archival AS a
@@ -194,7 +198,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
           UNION ALL
           SELECT 'archive.audit_entry' FROM archive.retention AS r
           WHERE r.subject = 'audit' AND r.days IS NOT NULL
-            AND NOT has_function_privilege(archive.acting_role(), to_regprocedure('archive.drop_expired_audit()'), 'EXECUTE')) AS n
+            AND (NOT has_function_privilege(archive.acting_role(), to_regprocedure('archive.drop_expired_audit()'), 'EXECUTE')
+                 OR EXISTS (SELECT FROM archive.hold_in_force))) AS n
 $$;
 
 -- Purges the oldest archivals that the retention rules let expire, `most` of them, in the transaction of the caller. Returns how many
@@ -256,6 +261,7 @@ BEGIN
         FROM archive.archival AS a CROSS JOIN LATERAL archive.retention_rule('records', NULL, a.tenant, a.metadata) AS r
         WHERE archive.expires_at(coalesce(a.purged_at, a.restored_at), r.days) <= now() AND archive.acts_for(a.tenant)
           AND NOT EXISTS (SELECT FROM archive.archival AS p WHERE p.part_of = a.id AND p.restored_at IS NULL AND p.purged_at IS NULL)
+          AND NOT EXISTS (SELECT FROM archive.hold_in_force AS h WHERE h.relation::oid = ANY (a.tables::oid[]))
         GROUP BY 1 ORDER BY 1;
     IF has_function_privilege(archive.acting_role(), to_regprocedure('archive.drop_expired_audit()'), 'EXECUTE') THEN
         RETURN QUERY EXECUTE 'SELECT e.policy, ''archive.audit_entry'', e.entries, e.oldest FROM archive.expired_audit() AS e WHERE e.entries > 0';

@@ -1,0 +1,6 @@
+#[path = "../races"]
+mod races {
+    pub mod blog;
+}
+#[path = "mod.rs"]
+mod holds;
