@@ -20,6 +20,7 @@ pages! {
     context_and_axum "context-and-axum.md",
     background_jobs "background-jobs.md",
     purge_and_retention "purge-and-retention.md",
+    holds "holds.md",
     audit "audit.md",
     stamps "stamps.md",
     history "history.md",

@@ -13,6 +13,7 @@ pub mod deleted_list;
 pub mod errors_and_http;
 pub mod from_deleted_at;
 pub mod history;
+pub mod holds;
 pub mod lost_updates;
 pub mod migrations_under_traffic;
 pub mod poolers;

@@ -14,6 +14,7 @@ mod followed;
 mod forged;
 mod guards;
 mod histories;
+mod holds;
 mod log;
 mod migrations;
 mod mixed;

@@ -232,6 +232,14 @@ async fn purge(db: &DatabaseConnection) {
     let purged = email::Column::Id.like("p%");
     let archivals = email::Entity::archive_many().filter(purged).exec(db).await;
     archivals.unwrap()[0].purge(db).await.unwrap();
+    let row = email::Entity::hold_by_id("p2@example.org", "why");
+    let table = email::Entity::hold_table("why");
+    for hold in [row.exec(db).await, table.exec(db).await] {
+        let purged = email::Entity::purge_many().skip_held().preview(db).await;
+        assert!(!purged.unwrap().held.is_empty());
+        let release = hold::Entity::release_by_id(hold.unwrap().id, "why not");
+        release.exec(db).await.unwrap();
+    }
     let many = || email::Entity::purge_many().older_than(std::time::Duration::ZERO);
     assert_eq!(many().preview(db).await.unwrap().archivals, 2);
     let mut batches = many().in_batches(1);

@@ -21,10 +21,11 @@ CREATE TABLE IF NOT EXISTS archive.hold (
 );
 CREATE INDEX IF NOT EXISTS hold_archival_id_idx ON archive.hold (archival_id) WHERE released_at IS NULL;
 
--- Holds of a tenant are for that tenant and for an administrator. The owner, whose functions decide what is held, reads all of them.
+-- Holds of a tenant are for that tenant and for an administrator, and those of all tenants for an administrator: archive.acts_for('') is true
+-- for one, and where there is no tenancy. The owner, whose functions decide what is held, reads all of them.
 ALTER TABLE archive.hold ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS tenancy ON archive.hold;
-CREATE POLICY tenancy ON archive.hold FOR SELECT USING (archive.acts_for(tenant));
+CREATE POLICY tenancy ON archive.hold FOR SELECT USING (archive.acts_for(coalesce(tenant, '')));
 
 CREATE OR REPLACE VIEW archive.hold_in_force AS
     SELECT h.id, h.archival_id, h.relation, h.held_key, h.tenant FROM archive.hold AS h
@@ -77,10 +78,14 @@ BEGIN
     IF archival IS NOT NULL THEN
         UPDATE archive.archival AS a SET holds = a.holds + 1
         WHERE a.id = archival AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant)
-        RETURNING a.tenant INTO owner;
+        RETURNING coalesce(a.tenant, owner) INTO owner;
         IF NOT FOUND THEN
             RETURN NULL;
         END IF;
+    END IF;
+    IF NOT archive.acts_for(coalesce(owner, '')) THEN
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE =
+            'a hold on the rows of every tenant needs an administrator of tenancy: set the tenant in the context, or use a role that acts for all';
     END IF;
     INSERT INTO archive.hold AS h (archival_id, relation, held_table, held_key, reason, placed_at, placed_by, until, tenant)
     VALUES (archival, relation, array_to_string(parse_ident(relation::text), '.'), held_key, reason, at, coalesce(by, archive.current_actor()), until, owner)
@@ -98,7 +103,7 @@ DECLARE
 BEGIN
     UPDATE archive.hold AS h
     SET released_at = clock_timestamp(), released_by = coalesce(by, archive.current_actor()), release_reason = release_hold.reason
-    WHERE h.id = hold AND h.released_at IS NULL AND archive.acts_for(h.tenant) AND archive.require_session()
+    WHERE h.id = hold AND h.released_at IS NULL AND archive.acts_for(coalesce(h.tenant, '')) AND archive.require_session()
     RETURNING h.* INTO released;
     UPDATE archive.archival AS a SET holds = a.holds - 1 WHERE a.id = released.archival_id;
     RETURN archive.hold_json(released.id);
