@@ -10,6 +10,7 @@ mod context;
 mod forum;
 mod harness;
 mod history;
+mod holds;
 mod locking;
 mod migration;
 mod patterns;

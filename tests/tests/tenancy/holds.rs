@@ -4,7 +4,7 @@ use sea_orm::EntityTrait;
 use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{Context, archival, hold};
-use sea_orm_archive_migration::{HoldSchema, Retention, RetentionSchema};
+use sea_orm_archive_migration::{ArchiveSchema, HoldSchema, Retention, RetentionSchema};
 
 use crate::tenancy::database::Organisations;
 use crate::tenancy::model::post;
@@ -29,10 +29,22 @@ async fn archived() -> (Organisations, [archival::Model; 2]) {
 async fn hold_of_a_tenant_keeps_the_archivals_of_that_tenant() {
     let (organisations, [first, second]) = archived().await;
     let txn = organisations.tenant(1).await;
-    let held = post::Entity::hold_table("case 17").exec(&txn).await.unwrap();
+    let held = post::Entity::hold_table("case 17")
+        .exec(&txn)
+        .await
+        .unwrap();
     assert_eq!(held.tenant.as_deref(), Some("1"));
-    assert!(first.purge(&txn).await.unwrap_err().to_string().contains("hold"));
-    let foreign = archival::Entity::hold_by_id(second.id, "x").exec(&txn).await;
+    assert!(
+        first
+            .purge(&txn)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("hold")
+    );
+    let foreign = archival::Entity::hold_by_id(second.id, "x")
+        .exec(&txn)
+        .await;
     assert!(matches!(
         foreign.unwrap_err(),
         Error::NotFound(NotFoundError::Archival { .. })
@@ -64,7 +76,10 @@ async fn hold_of_a_tenant_keeps_the_archivals_of_that_tenant() {
 async fn only_an_administrator_holds_and_releases_for_every_tenant() {
     let (organisations, archivals) = archived().await;
     let nobody = Context::new().begin(&organisations.web).await.unwrap();
-    let error = post::Entity::hold_table("x").exec(&nobody).await.unwrap_err();
+    let error = post::Entity::hold_table("x")
+        .exec(&nobody)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("administrator"), "{error}");
     nobody.rollback().await.unwrap();
     let txn = organisations.administrator().await;
@@ -73,17 +88,41 @@ async fn only_an_administrator_holds_and_releases_for_every_tenant() {
     txn.commit().await.unwrap();
     for (org, archival) in [1, 2].into_iter().zip(&archivals) {
         let txn = organisations.tenant(org).await;
-        assert!(archival.purge(&txn).await.unwrap_err().to_string().contains("hold"));
+        assert!(
+            archival
+                .purge(&txn)
+                .await
+                .unwrap_err()
+                .to_string()
+                .contains("hold")
+        );
         assert_eq!(hold::Entity::find().all(&txn).await.unwrap(), []);
         let release = hold::Entity::release_by_id(held.id, "x").exec(&txn).await;
         assert!(release.is_err());
         txn.rollback().await.unwrap();
     }
     let txn = organisations.administrator().await;
-    hold::Entity::release_by_id(held.id, "done").exec(&txn).await.unwrap();
+    hold::Entity::release_by_id(held.id, "done")
+        .exec(&txn)
+        .await
+        .unwrap();
     txn.commit().await.unwrap();
     let txn = organisations.tenant(1).await;
     archivals[0].purge(&txn).await.unwrap();
+}
+
+/// The owner of the tables sees no archival of a tenant, and drops none.
+#[tokio::test]
+async fn table_of_a_held_archival_of_a_tenant_is_not_dropped() {
+    let (organisations, [first, _]) = archived().await;
+    let txn = organisations.tenant(1).await;
+    archival::Entity::hold_by_id(first.id, "case 17")
+        .exec(&txn)
+        .await
+        .unwrap();
+    txn.commit().await.unwrap();
+    let dropped = organisations.manager().drop_archived_table("posts").await;
+    assert!(dropped.unwrap_err().to_string().contains("hold"));
 }
 
 /// A row of a tenant is held in its archival, whoever purges.
@@ -91,10 +130,24 @@ async fn only_an_administrator_holds_and_releases_for_every_tenant() {
 async fn held_row_of_a_tenant_is_not_purged_by_an_administrator() {
     let (organisations, [first, _]) = archived().await;
     let txn = organisations.tenant(1).await;
-    post::Entity::hold_by_id(1, "case 17").exec(&txn).await.unwrap();
+    post::Entity::hold_by_id(1, "case 17")
+        .exec(&txn)
+        .await
+        .unwrap();
     txn.commit().await.unwrap();
     let txn = organisations.administrator().await;
-    assert!(first.purge(&txn).await.unwrap_err().to_string().contains("hold"));
-    let purged = post::Entity::purge_many().skip_held().exec(&txn).await.unwrap();
+    assert!(
+        first
+            .purge(&txn)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("hold")
+    );
+    let purged = post::Entity::purge_many()
+        .skip_held()
+        .exec(&txn)
+        .await
+        .unwrap();
     assert_eq!((purged.archivals, purged.held.len()), (1, 1));
 }

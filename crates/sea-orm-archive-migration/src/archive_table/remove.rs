@@ -1,6 +1,6 @@
 //! Dropping a table together with its archive table, or the archive table alone.
 
-use sea_orm_archive_postgres::catalog::{ArchiveTable, Table};
+use sea_orm_archive_postgres::catalog::{ArchiveTable, Table, TableId};
 use sea_orm_migration::DbErr;
 
 use crate::{archive_table::register, feature, name::quote, table_names, work::Work};
@@ -28,11 +28,7 @@ pub(crate) async fn both(work: &Work, name: &str) -> Result<DroppedTable, DbErr>
     };
     feature::forget_dropped(work).await?;
     table_names::follow(work, &active.id).await?;
-    work.run_with(
-        "SELECT archive.require_no_hold(ARRAY[$1::bigint::oid], pg_catalog.format('%s was not dropped', $2::text))",
-        [active.id.oid.into(), active.id.to_string().into()],
-    )
-    .await?;
+    refuse_held(work, &active.id).await?;
     let active = work.existing_table(&active.id.sql()).await?;
     let dropped = match &active.archive_table {
         Some(archive_table) => rows(work, &active, archive_table).await?,
@@ -51,6 +47,19 @@ pub(crate) async fn both(work: &Work, name: &str) -> Result<DroppedTable, DbErr>
         .await?;
     feature::changed(work, &active.id).await?;
     Ok(dropped)
+}
+
+/// Refuses to drop a table that is held, or that has rows of an archival that is.
+async fn refuse_held(work: &Work, table: &TableId) -> Result<(), DbErr> {
+    let forced = work
+        .unforce_all(vec!["archive.archival".to_owned()])
+        .await?;
+    work.run_with(
+        "SELECT archive.require_no_hold(ARRAY[$1::bigint::oid], pg_catalog.format('%s was not dropped', $2::text))",
+        [table.oid.into(), table.to_string().into()],
+    )
+    .await?;
+    work.force_all(forced).await
 }
 
 /// The archived rows of a table.

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, DatabaseConnection, IntoActiveModel, Set, TransactionTrait};
 use sea_orm_archive::error::{ConflictError, NotFoundError};
-use sea_orm_archive::{AuditEntity, Context, archival, audit, check, prelude::*};
+use sea_orm_archive::{AuditEntity, Context, archival, audit, check, hold, prelude::*};
 use sea_orm_archive_migration::{
     ArchiveSchema, ArchivedTable, AuditSchema, AuditedTable, ContextSettings, ExistingTable,
     HistorySchema, HistorySplit, HistoryTable, Retention, RetentionSchema, StampSchema,

@@ -215,14 +215,16 @@ BEGIN
 END
 $$;
 
--- Raises where a hold is in force on something that is dropped with all of its rows: the tables, or archivals with rows of them; NULL for
--- the audit log, which proves what was held.
+-- Raises where a hold is in force on something that is dropped with all of its rows: the tables, or archivals with rows of them. Of all
+-- tenants: row-level security of archive.archival is not forced then. NULL stands for the audit log, which proves what was held.
 CREATE OR REPLACE FUNCTION archive.require_no_hold(tables oid[], what text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN archive.lock_holds() AND (
-        SELECT archive.stop_if_held('{}', array_agg(h.id), what)
-        FROM archive.hold_in_force AS h LEFT JOIN archive.archival AS a ON a.id = h.archival_id
-        WHERE require_no_hold.tables IS NULL OR h.relation::oid = ANY (require_no_hold.tables) OR a.tables::oid[] && require_no_hold.tables);
+    IF archive.lock_holds() AND tables IS NULL THEN
+        RETURN (SELECT archive.stop_if_held('{}', array_agg(h.id), what) FROM archive.hold_in_force AS h);
+    END IF;
+    RETURN (SELECT archive.stop_if_held('{}', array_agg(h.id), what)
+            FROM archive.hold_in_force AS h LEFT JOIN archive.archival AS a ON a.id = h.archival_id
+            WHERE h.relation::oid = ANY (require_no_hold.tables) OR a.tables::oid[] && require_no_hold.tables);
 END
 $$;

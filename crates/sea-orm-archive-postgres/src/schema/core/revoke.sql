@@ -13,7 +13,7 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format('REVOKE EXECUTE ON ROUTINE %s FROM %I', called, {role_name});
     END LOOP;
-    IF NOT reads THEN
+    IF NOT reads AND NOT holds THEN
         EXECUTE pg_catalog.format('REVOKE SELECT ON archive.tenancy FROM %I', {role_name});
     END IF;
     IF NOT reads AND NOT maintains AND NOT holds THEN

@@ -1,6 +1,0 @@
-#[path = "../races"]
-mod races {
-    pub mod blog;
-}
-#[path = "mod.rs"]
-mod holds;
