@@ -2,9 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, DatabaseConnection, QueryOrder};
-use sea_orm_archive::archival;
 use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
+use sea_orm_archive::{archival, hold};
 use sea_orm_migration::{MigrationTrait, SchemaManager};
 use storyteller::{Error, Narrator, ensure};
 
@@ -33,6 +33,7 @@ pub async fn run(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Err
     one_comment(narrator, db).await?;
     with_the_deleted(narrator, db).await?;
     purge(narrator, db).await?;
+    hold(narrator, db).await?;
     narrator.print("\nThis is the end of the story.");
     Ok(())
 }
@@ -156,4 +157,28 @@ async fn purge(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error
         kept.is_some_and(|post| post.archival_id == case.id),
         "the post of the court case is kept",
     )
+}
+
+async fn hold(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Error> {
+    narrator.chapter("The lawyers hold post 1. It is archived, and stays until they release it.");
+    let held = post::Entity::hold_by_id(1, "case 17").by("legal");
+    let held = held.exec(db).await?;
+    post::Entity::archive_by_id(1).exec(db).await?;
+    let purge = post::Entity::purge_many().filter(post::deleted::Column::Id.eq(1));
+    match purge.clone().preview(db).await {
+        Err(error @ sea_orm_archive::Error::Conflict(ConflictError::Held { .. })) => {
+            narrator.print(&format!("Refused: {error}."));
+        }
+        other => return Err(format!("expected a hold: {other:?}").into()),
+    }
+    let release = hold::Entity::release_by_id(held.id, "case closed");
+    let released = release.by("legal").exec(db).await?;
+    narrator.print(&format!(
+        "Hold {} was placed for \"{}\", and released for {:?}.",
+        released.id, released.reason, released.release_reason
+    ));
+    let preview = purge.clone().preview(db).await?;
+    narrator.print(&format!("Preview: {:?} would be purged.", preview.rows));
+    let purged = purge.exec(db).await?;
+    ensure(purged.archivals == 1, "the released post is purged")
 }
