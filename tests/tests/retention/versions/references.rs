@@ -1,7 +1,7 @@
 //! Versions to which rows refer stay.
 
 use sea_orm_archive_migration::{
-    HistorySchema, HistoryTable, Retention, RetentionSchema, TemporalForeignKey,
+    ArchiveSchema, HistorySchema, HistoryTable, Retention, RetentionSchema, TemporalForeignKey,
 };
 use sea_orm_archive_tests::sql::{run, texts};
 use sea_orm_migration::{SchemaManager, schema::string};
@@ -49,6 +49,31 @@ async fn version_to_whose_key_a_row_refers_stays() {
             .len(),
         1
     );
+}
+
+/// The restore of an archived row needs the version.
+#[tokio::test]
+async fn version_to_which_an_archived_row_refers_stays() {
+    let (_database, db) = database().await;
+    let manager = SchemaManager::new(&db);
+    manager.archive_existing_table("user_audit").await.unwrap();
+    run(
+        &db,
+        "insert into deleted_user_audit (id, department_id, changed_at, deleted_at, archival_id) values (7, 1, now() - interval '1440 hours', now(), 7)",
+    )
+    .await;
+    assert_eq!((previewed(&db).await, purge(&db).await.versions), (2, 2));
+    assert_eq!(left(&db).await, "BCDF");
+    // Without the column every archived row may refer to the version.
+    run(&db, "alter table deleted_user_audit drop changed_at").await;
+    let all = Retention::days(0);
+    manager
+        .retain_versions("department_history", all)
+        .await
+        .unwrap();
+    assert_eq!((previewed(&db).await, purge(&db).await.versions), (0, 0));
+    run(&db, "delete from deleted_user_audit").await;
+    assert_eq!(purge(&db).await.versions, 2);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 -- the others. The rules are in archive.retention, with the history as their root. Every statement may run again.
 
 -- The condition that two rows have the same identity, as SQL. The columns are in the order of the primary key of the identity table,
--- and are compared with the operators of that key. 'false' where there is no such key.
+-- and are compared with the operators of that key. 'false' where the table has no key of so many columns.
 CREATE OR REPLACE FUNCTION archive.is_same_identity(identity oid, first text, names name[], second text, other_names name[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(string_agg(format('%s.%I OPERATOR(%I.%s) %s.%I', first, k.name, s.nspname, o.oprname, second, k.other), ' AND ' ORDER BY k.ord), 'false')
@@ -11,7 +11,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     JOIN pg_opclass AS c ON c.oid = k.class
     JOIN pg_amop AS a ON a.amopfamily = c.opcfamily AND a.amopstrategy = 3 AND a.amoplefttype = c.opcintype AND a.amoprighttype = c.opcintype
     JOIN pg_operator AS o ON o.oid = a.amopopr JOIN pg_namespace AS s ON s.oid = o.oprnamespace
-    WHERE i.indrelid = identity AND i.indisprimary AND k.ord <= i.indnkeyatts AND k.name IS NOT NULL AND k.other IS NOT NULL
+    WHERE i.indrelid = identity AND i.indisprimary AND cardinality(names) = i.indnkeyatts AND cardinality(other_names) = i.indnkeyatts
 $$;
 
 -- The histories with a rule that lets versions expire, with the rules that hold for the tenants that the session acts for, and whether
@@ -73,27 +73,36 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- The tables whose rows refer to versions of a history, by a temporal foreign key or by a foreign key to its rows, each with the
--- condition that the row "c" refers to the version "h".
+-- condition that the row "c" refers to the version "h". An archived row refers to the version that its restore needs. Archive tables
+-- come last: a row that is archived meanwhile is found in its table or in its archive table.
 CREATE OR REPLACE FUNCTION archive.references_to_versions(history oid) RETURNS TABLE (child regclass, condition text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT k.child, concat_ws(' AND ', archive.is_same_identity(h.identity, 'h', n.names[:n.count], 'c', t.names[:n.count]),
-               CASE WHEN h.recorded_to IS NOT NULL THEN format('h.%I IS NULL', n.names[n.count + 4]) END,
-               CASE cardinality(k.time_columns)
-                   WHEN 1 THEN format('c.%1$I >= h.%2$I AND (h.%3$I IS NULL OR c.%1$I < h.%3$I)', t.names[n.count + 1], n.names[n.count + 1], n.names[n.count + 2])
-                   ELSE format('c.%1$I IS NOT NULL AND (h.%4$I IS NULL OR c.%1$I < h.%4$I) AND (c.%2$I IS NULL OR c.%2$I > h.%3$I)',
-                               t.names[n.count + 1], t.names[n.count + 2], n.names[n.count + 1], n.names[n.count + 2]) END)
-    FROM archive.temporal_foreign_key AS k JOIN pg_class AS c ON c.oid = k.child
-    JOIN archive.history_table AS h ON h.history = k.history
-    CROSS JOIN LATERAL (SELECT archive.names_now(h.history, archive.history_columns(h), h.numbers, h.place) AS names, cardinality(h.identity_columns) AS count) AS n
-    CROSS JOIN LATERAL (SELECT archive.names_now(k.child, k.columns || k.time_columns, k.numbers, k.place) AS names) AS t
-    WHERE k.history = references_to_versions.history
-    UNION ALL
-    SELECT f.conrelid, string_agg(format('h.%I OPERATOR(%I.%s) c.%I', p.attname, s.nspname, o.oprname, r.attname), ' AND ' ORDER BY k.ord)
-    FROM pg_constraint AS f CROSS JOIN unnest(f.conkey, f.confkey, f.conpfeqop) WITH ORDINALITY AS k (child, parent, op, ord)
-    JOIN pg_attribute AS p ON p.attrelid = f.confrelid AND p.attnum = k.parent JOIN pg_attribute AS r ON r.attrelid = f.conrelid AND r.attnum = k.child
-    JOIN pg_operator AS o ON o.oid = k.op JOIN pg_namespace AS s ON s.oid = o.oprnamespace
-    WHERE f.contype = 'f' AND f.confrelid = references_to_versions.history AND f.conparentid = 0
-    GROUP BY f.oid, f.conrelid
+    WITH referring AS (
+        SELECT k.child, t.names, concat_ws(' AND ', archive.is_same_identity(h.identity, 'h', n.names[:n.count], 'c', t.names[:n.count]),
+                   CASE WHEN h.recorded_to IS NOT NULL THEN format('h.%I IS NULL', n.names[n.count + 4]) END,
+                   CASE cardinality(k.time_columns)
+                       WHEN 1 THEN format('c.%1$I >= h.%2$I AND (h.%3$I IS NULL OR c.%1$I < h.%3$I)', t.names[n.count + 1], n.names[n.count + 1], n.names[n.count + 2])
+                       ELSE format('c.%1$I IS NOT NULL AND (h.%4$I IS NULL OR c.%1$I < h.%4$I) AND (c.%2$I IS NULL OR c.%2$I > h.%3$I)',
+                                   t.names[n.count + 1], t.names[n.count + 2], n.names[n.count + 1], n.names[n.count + 2]) END) AS condition
+        FROM archive.temporal_foreign_key AS k JOIN pg_class AS c ON c.oid = k.child
+        JOIN archive.history_table AS h ON h.history = k.history
+        CROSS JOIN LATERAL (SELECT archive.names_now(h.history, archive.history_columns(h), h.numbers, h.place) AS names, cardinality(h.identity_columns) AS count) AS n
+        CROSS JOIN LATERAL (SELECT archive.names_now(k.child, k.columns || k.time_columns, k.numbers, k.place) AS names) AS t
+        WHERE k.history = references_to_versions.history
+        UNION ALL
+        SELECT f.conrelid, array_agg(r.attname), string_agg(format('h.%I OPERATOR(%I.%s) c.%I', p.attname, s.nspname, o.oprname, r.attname), ' AND ' ORDER BY k.ord)
+        FROM pg_constraint AS f CROSS JOIN unnest(f.conkey, f.confkey, f.conpfeqop) WITH ORDINALITY AS k (child, parent, op, ord)
+        JOIN pg_attribute AS p ON p.attrelid = f.confrelid AND p.attnum = k.parent JOIN pg_attribute AS r ON r.attrelid = f.conrelid AND r.attnum = k.child
+        JOIN pg_operator AS o ON o.oid = k.op JOIN pg_namespace AS s ON s.oid = o.oprnamespace
+        WHERE f.contype = 'f' AND f.confrelid = references_to_versions.history AND f.conparentid = 0
+        GROUP BY f.oid, f.conrelid
+    )
+    -- Where a table lacks one of the columns, all of its rows may refer to a version.
+    SELECT p.relation, CASE WHEN (SELECT count(*) FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attname = ANY (r.names) AND NOT a.attisdropped)
+                                 = cardinality(r.names) THEN r.condition ELSE 'true' END
+    FROM referring AS r
+    CROSS JOIN LATERAL (SELECT r.child, false UNION ALL SELECT t.archive_table, true FROM archive.archived_table AS t WHERE t.active = r.child) AS p (relation, is_archive)
+    ORDER BY p.is_archive
 $$;
 
 -- Those of the versions to which no row refers, in the same order. It runs as its owner, since a role that purges versions need not read
