@@ -83,7 +83,7 @@
 //!
 //! # Retention
 //!
-//! [`RetentionSchema`] declares how long archived rows, archival records and the audit log stay. A purge deletes what has expired.
+//! [`RetentionSchema`] declares how long archived rows, archival records, versions of histories and the audit log stay. A purge deletes what has expired.
 //!
 //! ```no_run
 //! use sea_orm_archive_migration::prelude::*;

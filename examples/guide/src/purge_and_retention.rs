@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, entity::prelude::*};
 use sea_orm_archive::archival;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::prelude::*;
-use sea_orm_migration::SchemaManager;
+use sea_orm_migration::{SchemaManager, schema::text};
 use serde_json::json;
 
 use crate::Output;
@@ -57,6 +57,37 @@ async fn expire(db: &DatabaseConnection, output: &mut Output) -> Result<(), Erro
     Ok(())
 }
 
+async fn versions(
+    manager: &SchemaManager<'_>,
+    db: &DatabaseConnection,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    manager
+        .retain_versions("department_history", Retention::days(3650))
+        .await?;
+    let purged = archival::Entity::purge_expired().exec(db).await?;
+    output.line(format!("{} versions", purged.versions));
+    Ok(())
+}
+
+/// A department that had three names.
+async fn department(manager: &SchemaManager<'_>, db: &DatabaseConnection) -> Result<(), DbErr> {
+    db.execute_unprepared(
+        "create table departments (id bigint primary key); insert into departments values (1)",
+    )
+    .await?;
+    let history = HistoryTable::new("department_history").identity("department_id", "departments");
+    manager
+        .create_history_table(history.column(text("name")))
+        .await?;
+    db.execute_unprepared(
+        "insert into department_history (department_id, name, valid_from, valid_to) values
+             (1, 'Engineering', '2000-01-01Z', '2001-01-01Z'), (1, 'R&D', '2001-01-01Z', '2002-01-01Z'), (1, 'Science', '2002-01-01Z', null)",
+    )
+    .await?;
+    Ok(())
+}
+
 /// Lets what is archived be so many days old.
 async fn age(db: &DatabaseConnection, days: i32) -> Result<(), DbErr> {
     db.execute_unprepared(&format!(
@@ -75,5 +106,8 @@ pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result
     post::Entity::archive_by_id(2).exec(db).await?;
     age(db, 91).await?;
     expire(db, output).await?;
+    let manager = SchemaManager::new(db);
+    department(&manager, db).await?;
+    versions(&manager, db, output).await?;
     Ok(())
 }

@@ -251,7 +251,7 @@ async fn in_a_transaction(db: &DatabaseConnection, post: i64) -> Result<(), Erro
 /// The result of a naive archive, which does not count rows.
 pub struct Done;
 
-trait Affected {
+pub trait Affected {
     fn affected(&self) -> u64;
 }
 
@@ -269,7 +269,7 @@ impl Affected for sea_orm::ExecResult {
 
 /// How many rows were written. These errors are expected: the parent is archived, the like exists already, a deadlock,
 /// and, in a naive archive, a key that exists in the archive table.
-fn acknowledged<T: Affected>(done: Result<T, DbErr>) -> u64 {
+pub fn acknowledged<T: Affected>(done: Result<T, DbErr>) -> u64 {
     match done {
         Ok(done) => done.affected(),
         Err(error) => {
@@ -292,7 +292,7 @@ fn acknowledged<T: Affected>(done: Result<T, DbErr>) -> u64 {
 }
 
 /// Panics on an error that a concurrent archive or restore does not explain.
-fn expected(done: Result<(), Error>) {
+pub fn expected(done: Result<(), Error>) {
     match done {
         Ok(())
         | Err(

@@ -4,6 +4,7 @@
 mod accountable;
 mod load;
 mod naive;
+mod purges;
 
 use load::{Load, Outcome};
 use migration::{Migrator, MigratorTrait};

@@ -1,6 +1,7 @@
-//! The obvious, wrong implementation: copy, then delete, in a transaction.
+//! The obvious, wrong implementations: copy, then delete, in a transaction; and delete, then record, without a lock.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
+use sea_orm_archive_tests::sql::texts;
 
 const POST: &str = "id, title, slug, content, author_id, created_at";
 const COMMENT: &str = "id, post_id, author_id, content, created_at";
@@ -48,5 +49,30 @@ pub async fn restore(db: &DatabaseConnection, post: i64) -> Result<(), DbErr> {
     for sql in moves {
         txn.execute_unprepared(&sql).await?;
     }
+    txn.commit().await
+}
+
+/// Counts the rows of an archival, deletes them, and records the count. Nothing keeps a restore from taking them, or from deferring another
+/// row to the archival, between two of these statements.
+pub async fn purge(db: &DatabaseConnection, archival: i64) -> Result<(), DbErr> {
+    let tables = ["likes", "comments", "post_tags", "posts"];
+    let counts = tables.map(|table| {
+        format!(
+            "'public.{table}', (select count(*) from deleted_{table} where archival_id = {archival})"
+        )
+    });
+    let txn = db.begin().await?;
+    let counted = format!("select jsonb_build_object({})::text", counts.join(", "));
+    let rows = texts(&txn, &counted).await.concat();
+    // As far away as the server of an application may be.
+    txn.execute_unprepared("select pg_sleep(0.02)").await?;
+    for table in tables {
+        let delete = format!("delete from deleted_{table} where archival_id = {archival}");
+        txn.execute_unprepared(&delete).await?;
+    }
+    let record = format!(
+        "update archive.archival set purged_at = now(), purged_rows = '{rows}' where id = {archival}"
+    );
+    txn.execute_unprepared(&record).await?;
     txn.commit().await
 }

@@ -7,6 +7,7 @@ mod model;
 mod others;
 mod races;
 mod rules;
+mod versions;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive_tests::Database;

@@ -4,7 +4,7 @@ use sea_orm::ConnectionTrait;
 use sea_orm_archive::archival;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{Retention, RetentionSchema};
-use sea_orm_archive_tests::sql::{number, run};
+use sea_orm_archive_tests::sql::{number, run, texts};
 
 use crate::tenancy::database::Organisations;
 use crate::tenancy::model::post;
@@ -147,4 +147,87 @@ async fn row_of_another_tenant_is_not_purged() {
         .unwrap();
     txn.commit().await.unwrap();
     assert_eq!(number(&superuser, "select id from deleted_posts").await, 2);
+}
+
+/// Department 1 of tenant 1 and department 2 of tenant 2 have three versions each that ended, and staff who need the second one.
+async fn departments() -> Organisations {
+    let organisations = Organisations::new().await;
+    for org in [1, 2] {
+        let txn = organisations.tenant(org).await;
+        run(
+            &txn,
+            &format!(
+                "insert into department_history (department_id, name, valid_from, valid_to) values
+                     ({org}, 'A', '2010-01-01Z', '2011-01-01Z'), ({org}, 'B', '2011-01-01Z', '2012-01-01Z'), ({org}, 'C', '2012-01-01Z', '2013-01-01Z');
+                 insert into staff values ({}, {org}, {org}, '2011-06-01Z')",
+                50 + org
+            ),
+        )
+        .await;
+        txn.commit().await.unwrap();
+    }
+    organisations
+}
+
+#[tokio::test]
+async fn tenant_purges_versions_of_its_own_that_no_row_of_it_refers_to() {
+    for org in [1, 2] {
+        let organisations = departments().await;
+        organisations
+            .manager()
+            .retain_versions("department_history", Retention::days(100))
+            .await
+            .unwrap();
+        let txn = organisations.tenant(org).await;
+        let preview = archival::Entity::purge_expired()
+            .preview(&txn)
+            .await
+            .unwrap();
+        assert_eq!(preview[0].expired, 2);
+        let purged = archival::Entity::purge_expired().exec(&txn).await.unwrap();
+        assert_eq!((purged.versions, purged.not_allowed), (2, Vec::new()));
+        txn.commit().await.unwrap();
+        let administrator = organisations.administrator().await;
+        let left = "select concat(org_id, name) from department_history where valid_to is not null order by 1";
+        let others = 3 - org;
+        let mut expected = vec![
+            format!("{org}B"),
+            format!("{others}A"),
+            format!("{others}B"),
+            format!("{others}C"),
+        ];
+        expected.sort();
+        assert_eq!(texts(&administrator, left).await, expected);
+        let purged = archival::Entity::purge_expired().exec(&administrator).await;
+        assert_eq!(purged.unwrap().versions, 2);
+    }
+}
+
+#[tokio::test]
+async fn rule_of_a_tenant_for_versions_precedes_the_default() {
+    let organisations = departments().await;
+    let manager = organisations.manager();
+    for rule in [
+        Retention::days(100),
+        Retention::forever().tenant("1"),
+        Retention::days(0).tenant("3"),
+    ] {
+        manager
+            .retain_versions("department_history", rule)
+            .await
+            .unwrap();
+    }
+    let txn = organisations.tenant(1).await;
+    let expired = || archival::Entity::purge_expired();
+    assert_eq!(expired().preview(&txn).await.unwrap(), []);
+    assert_eq!(expired().exec(&txn).await.unwrap().versions, 0);
+    let rules = "select pg_catalog.array_to_string(tenants, ',') from archive.retained_histories()";
+    assert_eq!(texts(&txn, rules).await, ["1"]);
+    txn.rollback().await.unwrap();
+    let administrator = organisations.administrator().await;
+    let preview = expired().preview(&administrator).await.unwrap();
+    assert_eq!(preview[0].expired, 2);
+    assert_eq!(expired().exec(&administrator).await.unwrap().versions, 2);
+    let left = "select count(*) from department_history where valid_to is not null and org_id = 1";
+    assert_eq!(number(&administrator, left).await, 3);
 }

@@ -7,7 +7,7 @@ use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 use crate::{
     history::model::{History, IdentityColumn, Time},
     name::{literal, names},
-    table_names,
+    retention, table_names,
     work::Work,
 };
 
@@ -73,8 +73,9 @@ pub(crate) async fn put(work: &Work, history: &History) -> Result<(), DbErr> {
     table_names::note(work).await
 }
 
-/// Removes `history` from the register.
+/// Removes `history` from the register, and its retention rules.
 pub(crate) async fn remove(work: &Work, history: &TableId) -> Result<(), DbErr> {
+    retention::forget_versions(work, history).await?;
     work.run_with(
         "DELETE FROM archive.history_table WHERE history = $1::bigint::oid",
         [history.oid.into()],

@@ -2,7 +2,10 @@
 
 use std::future::Future;
 
-use sea_orm_migration::{DbErr, SchemaManager, sea_query::IntoTableRef};
+use sea_orm_migration::{
+    DbErr, SchemaManager,
+    sea_query::{IntoTableRef, TableRef},
+};
 
 use crate::{
     archive_table::register,
@@ -104,6 +107,39 @@ pub trait RetentionSchema {
     /// Drops the rules of [`retain_archivals`](Self::retain_archivals).
     fn drop_archivals_retention(&self) -> impl Future<Output = Result<(), DbErr>> + Send;
 
+    /// Lets the versions of a history expire whose period ended so long ago.
+    ///
+    /// In a bitemporal history a version that was corrected so long ago expires, too. The last version of an identity that is not corrected
+    /// never does, and neither does a version to which a row refers, by a temporal foreign key or a foreign key. A rule with `tenant`
+    /// precedes the rule without, where the history is under tenancy.
+    ///
+    /// In the database: a row of `archive.retention`, which follows the history when it is renamed, and is deleted with it. The role that
+    /// purges needs SELECT, UPDATE and DELETE on the history, and SELECT and UPDATE on its identity table.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such history; where the rule has metadata, or lasts more than 365,000 days.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::{Retention, RetentionSchema};
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.retain_versions("department_history", Retention::days(3650)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn retain_versions(
+        &self,
+        history: impl IntoTableRef,
+        rule: Retention,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Drops the rules of [`retain_versions`](Self::retain_versions) of a history. Nothing happens where it has none.
+    fn drop_versions_retention(
+        &self,
+        history: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
     /// Lets whole months of the audit log expire that ended so long ago, with the details of their requests.
     ///
     /// Rows as of an earlier time can no longer be read then. The role that purges needs
@@ -142,14 +178,7 @@ impl RetentionSchema for SchemaManager<'_> {
         &self,
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send {
-        Work::on(
-            self,
-            table.into_table_ref(),
-            async |work, name| match retention::root(work, name).await? {
-                Some(table) => retention::drop_of(work, Subject::Rows, Some(&table.id)).await,
-                None => Ok(()),
-            },
-        )
+        drop_of(self, table.into_table_ref(), Subject::Rows)
     }
 
     fn drop_retention_rule(
@@ -179,6 +208,23 @@ impl RetentionSchema for SchemaManager<'_> {
         .await
     }
 
+    fn retain_versions(
+        &self,
+        history: impl IntoTableRef,
+        rule: Retention,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        Work::on(self, history.into_table_ref(), async move |work, name| {
+            retention::retain_versions(work, name, &rule).await
+        })
+    }
+
+    fn drop_versions_retention(
+        &self,
+        history: impl IntoTableRef,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        drop_of(self, history.into_table_ref(), Subject::Versions)
+    }
+
     async fn retain_audit(&self, rule: Retention) -> Result<(), DbErr> {
         Work::of(self, async |work| {
             crate::audit::register::require(work).await?;
@@ -194,4 +240,20 @@ impl RetentionSchema for SchemaManager<'_> {
         })
         .await
     }
+}
+
+/// Drops the rules of a table about this subject, where there is such a table.
+fn drop_of<'a>(
+    manager: &'a SchemaManager<'_>,
+    table: TableRef,
+    subject: Subject,
+) -> impl Future<Output = Result<(), DbErr>> + Send + 'a {
+    Work::on(
+        manager,
+        table,
+        async move |work, name| match retention::root(work, name).await? {
+            Some(table) => retention::drop_of(work, subject, Some(&table.id)).await,
+            None => Ok(()),
+        },
+    )
 }

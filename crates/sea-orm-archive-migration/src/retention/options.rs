@@ -43,14 +43,14 @@ impl Retention {
         }
     }
 
-    /// Only for the archivals of this tenant.
+    /// Only for the archivals or versions of this tenant.
     pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
         self.tenant = Some(tenant.into());
         self
     }
 
     /// Only for the archivals whose metadata contains this, as the operator `@>` of PostgreSQL compares it. It precedes rules for
-    /// tenants.
+    /// tenants. Versions of histories have no metadata.
     pub fn metadata(mut self, metadata: JsonValue) -> Self {
         self.metadata = Some(metadata);
         self

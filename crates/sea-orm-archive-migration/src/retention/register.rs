@@ -4,7 +4,7 @@ use sea_orm_archive_postgres::catalog::{Table, TableId};
 use sea_orm_migration::DbErr;
 
 use super::Retention;
-use crate::{archive_table, table_names, work::Work};
+use crate::{archive_table, history::register as histories, table_names, work::Work};
 
 /// What a rule is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub(crate) enum Subject {
     Rows,
     /// The records of archivals that were restored or purged.
     Records,
+    /// The versions of a history.
+    Versions,
     /// The entries of the audit log.
     Audit,
 }
@@ -22,6 +24,7 @@ impl Subject {
         match self {
             Self::Rows => "rows",
             Self::Records => "records",
+            Self::Versions => "versions",
             Self::Audit => "audit",
         }
     }
@@ -40,6 +43,26 @@ pub(crate) async fn retain_rows(work: &Work, name: &str, rule: &Retention) -> Re
         )));
     };
     retain(work, Subject::Rows, Some(&table.id), rule).await
+}
+
+/// Writes a rule for the versions of the history called `name`.
+pub(crate) async fn retain_versions(
+    work: &Work,
+    name: &str,
+    rule: &Retention,
+) -> Result<(), DbErr> {
+    let table = root(work, name).await?;
+    let history = match table {
+        Some(table) => histories::describe(work, &table.id).await?,
+        None => None,
+    };
+    let Some(history) = history else {
+        return Err(DbErr::Migration(format!(
+            "{name} is not registered as a history, so no versions of it could expire: call `manager.create_history_table(..)` for it \
+             first, or `manager.retain(..)` for archived rows"
+        )));
+    };
+    retain(work, Subject::Versions, Some(&history.id), rule).await
 }
 
 /// The table called `name`.
@@ -89,6 +112,8 @@ fn check(subject: Subject, rule: &Retention) -> Result<(), DbErr> {
         "lasts more than 365000 days: use `Retention::forever()`"
     } else if subject == Subject::Audit && (rule.tenant.is_some() || rule.metadata.is_some()) {
         "is for the audit log, of which whole months are dropped: leave `.tenant(..)` and `.metadata(..)` out"
+    } else if subject == Subject::Versions && rule.metadata.is_some() {
+        "is for versions of a history, which have no metadata: leave `.metadata(..)` out"
     } else if rule.name.as_deref().is_some_and(str::is_empty) {
         "has an empty name: give another one"
     } else {
@@ -150,6 +175,11 @@ pub(crate) async fn drop_named(work: &Work, root: &TableId, name: &str) -> Resul
 /// Deletes the rules of a table that loses its archive table.
 pub(crate) async fn forget(work: &Work, root: &TableId) -> Result<(), DbErr> {
     drop_of(work, Subject::Rows, Some(root)).await
+}
+
+/// Deletes the rules of a history that is no longer one.
+pub(crate) async fn forget_versions(work: &Work, history: &TableId) -> Result<(), DbErr> {
+    drop_of(work, Subject::Versions, Some(history)).await
 }
 
 /// Deletes the rules of tables that were dropped and whose name no other table has.

@@ -38,7 +38,7 @@ impl PurgeExpired {
         self
     }
 
-    /// Purges at most `archivals` in a transaction, the oldest first, until none is left.
+    /// Purges at most `archivals` in a transaction, or as many versions or records, the oldest first, until none is left.
     pub fn in_batches(mut self, archivals: u32) -> PurgeExpiredBatches {
         self.most = archivals.clamp(1, i32::MAX.unsigned_abs());
         PurgeExpiredBatches { expired: self }
@@ -47,8 +47,9 @@ impl PurgeExpired {
     /// Purges everything that has expired, 1,000 archivals in a transaction of their own; in a transaction of the caller in savepoints.
     ///
     /// Whether an archival has expired is decided again after it is locked, by the rules and with the metadata of that moment. An
-    /// archival that another transaction has locked is left out: it is restored, or purged by the next call. After the archivals, records
-    /// of archivals and months of the audit log are deleted, where rules let them expire.
+    /// archival that another transaction has locked is left out: it is restored, or purged by the next call. After the archivals,
+    /// versions of histories, records of archivals and months of the audit log are deleted, where rules let them expire. A version to
+    /// which a row refers stays, and so does the last version of an identity.
     ///
     /// A batch is `SELECT archive.purge_expired(1000, ..)`. It runs at READ COMMITTED.
     ///
@@ -75,7 +76,7 @@ impl PurgeExpired {
     }
 
     /// What has expired now: for each rule and table of roots how many archivals, and when the oldest was archived; then records of
-    /// archivals, and entries of the audit log.
+    /// archivals, entries of the audit log, and versions of histories.
     ///
     /// One statement, `SELECT * FROM archive.preview_expired()`, that deletes nothing.
     ///

@@ -34,11 +34,11 @@ pub struct PurgedMany {
 pub struct ExpiredPolicy {
     /// The name of the rule.
     pub policy: String,
-    /// The table of the roots, as `schema.table`; `archive.archival` for records, `archive.audit_entry` for the log.
+    /// The table of the roots or the history, as `schema.table`; `archive.archival` for records, `archive.audit_entry` for the log.
     pub table: String,
-    /// How many archivals, records or entries have expired.
+    /// How many archivals, records, entries or versions have expired.
     pub expired: u64,
-    /// When the oldest was archived, closed or written.
+    /// When the oldest was archived, closed or written, or its period ended.
     pub oldest: DateTimeUtc,
 }
 
@@ -50,12 +50,14 @@ pub struct PurgedExpired {
     pub archivals: u64,
     /// How many rows of which table were deleted from their archive tables, by `schema.table`.
     pub rows: BTreeMap<String, u64>,
+    /// How many versions of histories were deleted.
+    pub versions: u64,
     /// How many records of archivals were deleted, which had been restored or purged.
     pub records: u64,
     /// The audit log has no entries before this any more, where months of it were dropped.
     pub audit_before: Option<DateTimeUtc>,
     /// What has a rule and was not purged: tables as `schema.table` on which the role lacks the rights, also those below the root of an
-    /// archival that has expired; archive tables of which somebody dropped the table; and `archive.audit_entry`.
+    /// archival that has expired; archive tables of which somebody dropped the table; histories; and `archive.audit_entry`.
     pub not_allowed: Vec<String>,
     /// Whether something was deleted, so that another batch may find more.
     #[serde(skip_serializing)]
@@ -69,6 +71,7 @@ impl PurgedExpired {
         for (table, rows) in other.rows {
             *self.rows.entry(table).or_default() += rows;
         }
+        self.versions += other.versions;
         self.records += other.records;
         self.audit_before = other.audit_before.or(self.audit_before.take());
         self.not_allowed = other.not_allowed;

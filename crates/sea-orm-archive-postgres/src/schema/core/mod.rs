@@ -48,3 +48,5 @@ pub const REVOKE: &str = include_str!("revoke.sql");
 pub const TRUSTED: &str = include_str!("trusted.sql");
 /// What uninstall_archive() drops.
 pub const UNINSTALL: &str = include_str!("uninstall.sql");
+/// The functions that purge versions of histories, and list what has expired.
+pub const VERSIONS: &str = include_str!("versions.sql");

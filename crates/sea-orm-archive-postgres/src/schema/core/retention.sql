@@ -1,5 +1,5 @@
 -- Retention: how long archived rows, the records of archivals and the audit log stay. The rules are in archive.retention, where
--- manager.retain() and the like write them. Every statement may run again.
+-- manager.retain() and the like write them. The versions of histories are in versions.sql. Every statement may run again.
 
 -- The archivals with rows of a root table, by age. Rows that are restored or purged have no entry.
 CREATE INDEX IF NOT EXISTS archival_root_archived_at_idx ON archive.archival ((tables[1]::oid), archived_at)
@@ -184,7 +184,7 @@ BEGIN
 END
 $$;
 
--- What has a retention rule and is not purged by the acting role: tables of roots on which it lacks the rights, the audit log, and, with
+-- What has a retention rule and is not purged by the acting role: tables of roots on which it lacks the rights, histories, the audit log, and, with
 -- `below`, the other tables in archive.unpurgeable_tables() of which archivals that are old enough have rows.
 CREATE OR REPLACE FUNCTION archive.not_allowed_to_purge(below boolean) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -196,6 +196,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                             WHERE a.tables[1]::oid = t.root AND a.restored_at IS NULL AND a.purged_at IS NULL
                               AND a.archived_at <= now() - t.shortest * interval '24 hours' AND u.id = ANY (a.tables::oid[]) AND archive.acts_for(a.tenant)))
           UNION ALL
+          SELECT v.name FROM archive.retained_histories() AS v WHERE NOT v.allowed
+          UNION ALL
           SELECT 'archive.audit_entry' FROM archive.retention AS r
           WHERE r.subject = 'audit' AND r.days IS NOT NULL
             AND (NOT has_function_privilege(archive.acting_role(), to_regprocedure('archive.drop_expired_audit()'), 'EXECUTE')
@@ -205,26 +207,28 @@ $$;
 -- Purges the oldest archivals that the retention rules let expire, `most` of them, in the transaction of the caller. Returns how many
 -- archivals and how many rows of which table were purged, and whether there may be more:
 --
---     {"archivals": 2, "rows": {"public.posts": 2}, "records": 0, "audit_before": null, "more": true, "not_allowed": []}
+--     {"archivals": 2, "rows": {"public.posts": 2}, "versions": 0, "records": 0, "audit_before": null, "more": true, "not_allowed": []}
 --
--- Where no archival is left, it deletes expired records of archivals, and then expired months of the audit log.
+-- Where no archival is left, it deletes expired versions of histories, then records of archivals, and then months of the audit log.
 CREATE OR REPLACE FUNCTION archive.purge_expired(most integer DEFAULT 1000, by text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     purged  pg_catalog.jsonb := archive.purge_parts(archive.begin_expired(most), by) OPERATOR(pg_catalog.-) 'archival';
+    versions pg_catalog.int8 := 0;
     records pg_catalog.int8 := 0;
     month   pg_catalog.timestamptz;
     more    boolean;
 BEGIN
     IF purged OPERATOR(pg_catalog.->>) 'archivals' OPERATOR(pg_catalog.=) '0' THEN
-        records := archive.delete_expired_records(most);
-        IF records OPERATOR(pg_catalog.=) 0
+        versions := archive.purge_expired_versions(most, by);
+        records := CASE WHEN versions OPERATOR(pg_catalog.=) 0 THEN archive.delete_expired_records(most) ELSE 0 END;
+        IF versions OPERATOR(pg_catalog.+) records OPERATOR(pg_catalog.=) 0
            AND pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('archive.drop_expired_audit()'), 'EXECUTE') THEN
             EXECUTE 'SELECT archive.drop_expired_audit()' INTO month;
         END IF;
     END IF;
-    more := month IS NOT NULL OR records OPERATOR(pg_catalog.>) 0 OR purged OPERATOR(pg_catalog.->>) 'archivals' OPERATOR(pg_catalog.<>) '0';
-    RETURN purged OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('records', records, 'audit_before', month, 'more', more,
+    more := month IS NOT NULL OR versions OPERATOR(pg_catalog.+) records OPERATOR(pg_catalog.>) 0 OR purged OPERATOR(pg_catalog.->>) 'archivals' OPERATOR(pg_catalog.<>) '0';
+    RETURN purged OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('versions', versions, 'records', records, 'audit_before', month, 'more', more,
         'not_allowed', archive.not_allowed_to_purge(NOT more));
 END
 $$;
@@ -245,9 +249,9 @@ BEGIN
 END
 $$;
 
--- What archive.purge_expired() would purge now: for each rule and table of roots how many archivals, and when the oldest was archived;
--- for the archival table and the log how many records and entries.
-CREATE OR REPLACE FUNCTION archive.preview_expired() RETURNS TABLE (policy text, table_name text, expired bigint, oldest timestamptz)
+-- The lines of archive.preview_expired() without versions: for each rule and table of roots how many archivals, and when the oldest was
+-- archived; for the archival table and the log how many records and entries.
+CREATE OR REPLACE FUNCTION archive.preview_expired_archivals() RETURNS TABLE (policy text, table_name text, expired bigint, oldest timestamptz)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
