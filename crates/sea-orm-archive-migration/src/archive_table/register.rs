@@ -40,18 +40,32 @@ pub(crate) async fn add(
 ) -> Result<(), DbErr> {
     let [deleted_at, deleted_by, archival_id] = options.added();
     work.run_with(
-        "INSERT INTO archive.archived_table (active, archive_table, deleted_at_column, deleted_by_column, archival_id_column)
-         VALUES ($1::bigint::oid, $2::bigint::oid, $3::text, $4::text, $5::text)",
+        "INSERT INTO archive.archived_table (active, archive_table, deleted_at_column, deleted_by_column, archival_id_column, archivals_per_partition)
+         VALUES ($1::bigint::oid, $2::bigint::oid, $3::text, $4::text, $5::text, $6)",
         [
             active.oid.into(),
             archive_table.oid.into(),
             deleted_at.into(),
             deleted_by.into(),
             archival_id.into(),
+            options.archivals_per_partition.map(i64::from).into(),
         ],
     )
     .await?;
     table_names::note(work).await
+}
+
+/// How many archivals each partition of the archive table of `active` is for.
+pub(crate) async fn archivals_per_partition(
+    work: &Work,
+    active: &TableId,
+) -> Result<Option<i64>, DbErr> {
+    work.row(
+        "SELECT archivals_per_partition FROM archive.archived_table WHERE active = $1::bigint::oid",
+        [active.oid.into()],
+    )
+    .await?
+    .try_get("", "archivals_per_partition")
 }
 
 /// Removes the archive table of `active` from the register, and its retention rules.
