@@ -20,7 +20,7 @@ END
 $$;
 
 -- The partitions of archive tables, each with the archivals whose rows are in it: from `first` to before `until`. The default partition
--- is not among them.
+-- is not among them. It locks none of them: with the oid of the partition, pg_get_expr() would wait for a purge that empties it.
 CREATE OR REPLACE FUNCTION archive.archive_partitions() RETURNS TABLE (active oid, archive_table oid, partition oid, first bigint, until bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -29,7 +29,7 @@ BEGIN
         FROM archive.archived_table AS r
         JOIN pg_inherits AS i ON i.inhparent = r.archive_table AND NOT i.inhdetachpending
         JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relispartition AND c.relkind = 'r'
-        CROSS JOIN LATERAL regexp_match(pg_get_expr(c.relpartbound, c.oid), $re$^FOR VALUES FROM \('(\d+)'\) TO \('(\d+)'\)$$re$) AS b(bounds)
+        CROSS JOIN LATERAL regexp_match(pg_get_expr(c.relpartbound, 0), $re$^FOR VALUES FROM \('(\d+)'\) TO \('(\d+)'\)\Z$re$) AS b(bounds)
         WHERE b.bounds IS NOT NULL;
 END
 $$;
@@ -182,8 +182,8 @@ BEGIN
     tables := archive.tables_of(ids);
     SELECT string_agg(format('ONLY %s', p.partition::regclass), ', ' ORDER BY p.partition) INTO locked
     FROM archive.archive_partitions() AS p
-    WHERE p.active = ANY (tables) AND p.first = lower AND p.until = upper AND archive.may_truncate(p.active, p.archive_table, p.partition)
-    HAVING count(*) = cardinality(tables);
+    WHERE p.active = ANY (tables) AND p.first = lower AND p.until = upper
+    HAVING bool_and(archive.may_truncate(p.active, p.archive_table, p.partition));
     IF locked IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AR021';
     END IF;
@@ -244,8 +244,8 @@ BEGIN
         PERFORM archive.finish_purge(part.ids, names, counts, coalesce(by, archive.current_actor()), part.policy);
     END LOOP;
     RETURN jsonb_build_object('archivals', purged, 'rows', rows);
-EXCEPTION WHEN SQLSTATE 'AR021' OR lock_not_available OR deadlock_detected OR object_in_use THEN
-    -- The locks of this block are released.
+EXCEPTION WHEN SQLSTATE 'AR021' OR SQLSTATE 'AR005' OR lock_not_available OR deadlock_detected OR object_in_use THEN
+    -- AR005: archive.finish_purge() has found rows in a table without such a partition. The TRUNCATE is undone, and the locks are released.
     RETURN NULL;
 END
 $$;
@@ -253,7 +253,8 @@ $$;
 -- Purges one whole partition of archivals that have expired, the oldest that can be, with one TRUNCATE. Returns how many archivals and rows as
 -- archive.purge_parts() does; NULL where there is none.
 --
--- The latest archival that is still archived shows quickly that most partitions have not expired; archive.purge_range() checks the others.
+-- The latest archival that is still archived shows quickly that most partitions have not expired, or that a table of the tree has no such
+-- partition; archive.purge_range() checks the others.
 CREATE OR REPLACE FUNCTION archive.purge_expired_range(by text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -265,15 +266,18 @@ BEGIN
         RETURN NULL;
     END IF;
     FOR range IN
-        SELECT p.first, p.until FROM archive.archive_partitions() AS p
-        WHERE pg_relation_size(p.partition) > 0 GROUP BY p.first, p.until ORDER BY p.first, p.until
+        SELECT DISTINCT p.first, p.until FROM archive.archive_partitions() AS p ORDER BY p.first, p.until
     LOOP
         CONTINUE WHEN NOT EXISTS (
             SELECT FROM (SELECT a.* FROM archive.archival AS a
                          WHERE a.id >= range.first AND a.id < range.until AND a.restored_at IS NULL AND a.purged_at IS NULL
                          ORDER BY a.id DESC LIMIT 1) AS a
             CROSS JOIN LATERAL archive.retention_rule('rows', a.tables[1]::oid, a.tenant, a.metadata) AS r
-            WHERE archive.expires_at(a.archived_at, r.days) <= now());
+            WHERE archive.expires_at(a.archived_at, r.days) <= now()
+              AND NOT EXISTS (SELECT FROM unnest(a.tables) AS t(active) JOIN pg_class AS c ON c.oid = t.active JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                              WHERE (a.row_counts->>concat(n.nspname, '.', c.relname))::bigint > 0
+                                AND NOT EXISTS (SELECT FROM archive.archive_partitions() AS p
+                                                WHERE p.active = c.oid AND p.first = range.first AND p.until = range.until)));
         purged := archive.purge_range(range.first, range.until, by);
         EXIT WHEN purged IS NOT NULL;
     END LOOP;

@@ -1,0 +1,8 @@
+//! Archive tables that are partitioned by the ids of archivals.
+
+mod keys;
+mod library;
+mod migrations;
+mod moves;
+mod purges;
+mod races;
