@@ -32,7 +32,7 @@ pub(crate) async fn run(server: &Postgres, size: &Size) -> Fallible {
         for partitioned in [true, false] {
             rivals.push(database(server, archivals, partitioned).await?);
         }
-        let (mut times, mut by_delete) = (Vec::new(), Vec::new());
+        let (mut times, mut by_delete, mut vacuums) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..size.purge_rounds {
             // The order changes from round to round.
             for place in 0..2 {
@@ -42,18 +42,26 @@ pub(crate) async fn run(server: &Postgres, size: &Size) -> Fallible {
                 let taken = purge(db, archivals).await?;
                 match partitioned {
                     true => times.push(taken),
-                    false => by_delete.push(taken),
+                    false => {
+                        by_delete.push(taken);
+                        let start = Instant::now();
+                        vacuum(db).await?;
+                        vacuums.push(start.elapsed());
+                    }
                 }
             }
         }
-        let (partition, delete) = (median(&times), median(&by_delete));
-        let faster = delete.zip(partition).map(|(delete, partition)| delete / partition);
+        let (partition, delete, vacuum) = (median(&times), median(&by_delete), median(&vacuums));
+        let faster = delete
+            .zip(partition)
+            .map(|(delete, partition)| delete / partition);
         let slow = faster.is_some_and(|faster| faster < FASTER);
         let short: Vec<_> = slow.then(|| format!("< {FASTER}")).into_iter().collect();
         rows.push(vec![
             format!("{archivals} archivals with {tasks} rows"),
             time(partition),
             time(delete),
+            time(vacuum),
             ratio(faster),
             verdict(&short),
         ]);
@@ -65,7 +73,15 @@ pub(crate) async fn run(server: &Postgres, size: &Size) -> Fallible {
         "## {} archived rows that have expired: purged by partition and by DELETE, median ms\n",
         size.roots
     );
-    table::print(&["", "partition", "DELETE", "times faster", "aim"], &rows);
+    let titles = [
+        "",
+        "partition",
+        "DELETE",
+        "VACUUM after it",
+        "times faster than DELETE",
+        "aim",
+    ];
+    table::print(&titles, &rows);
     Ok(())
 }
 
@@ -77,7 +93,9 @@ async fn database(
 ) -> Fallible<DatabaseConnection> {
     let name = format!("purge_{archivals}_{partitioned}");
     let admin = connect(&server.url("postgres")).await?;
-    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
+    admin
+        .execute_unprepared(&format!("CREATE DATABASE {name}"))
+        .await?;
     let db = connect(&server.url(&name)).await?;
     let manager = SchemaManager::new(&db);
     manager.install_archive().await?;
@@ -123,7 +141,9 @@ async fn fill(db: &DatabaseConnection, archivals: i64, tasks: i64) -> Fallible {
 /// The time until all archivals are purged.
 async fn purge(db: &DatabaseConnection, archivals: i64) -> Fallible<Duration> {
     let start = Instant::now();
-    let mut batches = archival::Entity::purge_expired().by("cron").in_batches(1_000);
+    let mut batches = archival::Entity::purge_expired()
+        .by("cron")
+        .in_batches(1_000);
     let mut purged = 0;
     while purged < archivals.unsigned_abs() {
         match batches.next(db).await? {

@@ -7,15 +7,24 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::race;
 use sea_orm_archive_tests::sql::{count, dumps, refused, run};
 
-use super::library::{archived, book, library, shelf};
+use super::library::{archived, book, library, next_archival, shelf};
 
-const ALL: [&str; 5] = ["shelves", "books", "deleted_shelves", "deleted_books", "archive.archival"];
+const ALL: [&str; 5] = [
+    "shelves",
+    "books",
+    "deleted_shelves",
+    "deleted_books",
+    "archive.archival",
+];
 
 fn archivals_of_key(error: Error) -> (String, Vec<i64>) {
     match error {
-        Error::Conflict(ConflictError::DuplicateKey { constraint, detail, archivals, .. }) => {
-            (format!("{constraint}: {detail}"), archivals)
-        }
+        Error::Conflict(ConflictError::DuplicateKey {
+            constraint,
+            detail,
+            archivals,
+            ..
+        }) => (format!("{constraint}: {detail}"), archivals),
         error => panic!("{error}"),
     }
 }
@@ -23,11 +32,15 @@ fn archivals_of_key(error: Error) -> (String, Vec<i64>) {
 #[tokio::test]
 async fn key_of_an_archived_row_is_not_archived_again() {
     let (_database, db) = library().await;
-    shelf::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    run(&db, "select setval('archive.archival_id_seq', 5); insert into shelves values (1)").await;
+    let first = shelf::Entity::archive_by_id(1).exec(&db).await.unwrap().id;
+    next_archival(&db, 100).await;
+    run(&db, "insert into shelves values (1)").await;
     let before = dumps(&db, &ALL).await;
     let refused = shelf::Entity::archive_by_id(1).exec(&db).await.unwrap_err();
-    let wanted = ("deleted_shelves_pkey: Key (id)=(1) already exists".to_owned(), vec![1]);
+    let wanted = (
+        "deleted_shelves_pkey: Key (id)=(1) already exists".to_owned(),
+        vec![first],
+    );
     assert_eq!(archivals_of_key(refused), wanted);
     let many = shelf::Entity::archive_many().exec(&db).await.unwrap_err();
     assert_eq!(archivals_of_key(many), wanted);
@@ -37,9 +50,9 @@ async fn key_of_an_archived_row_is_not_archived_again() {
     let refused = shelf::Entity::archive_by_id(2).exec(&db).await.unwrap_err();
     let (detail, archivals) = archivals_of_key(refused);
     assert_eq!(detail, "deleted_books_pkey: Key (id)=(10) already exists");
-    assert_eq!(archivals, [1]);
+    assert_eq!(archivals, [first]);
     let preview = shelf::Entity::archive_by_id(2).preview(&db).await.unwrap();
-    assert_eq!(preview.archived_keys[0].archivals, [1]);
+    assert_eq!(preview.archived_keys[0].archivals, [first]);
     run(&db, "delete from books where id = 10").await;
     shelf::Entity::archive_by_id(2).exec(&db).await.unwrap();
 }
@@ -48,7 +61,7 @@ async fn key_of_an_archived_row_is_not_archived_again() {
 #[tokio::test]
 async fn key_that_is_archived_at_the_same_time_is_not_archived_again() {
     let (database, db) = library().await;
-    let (_, _, refused) = race! { database;
+    let (first, _, refused) = race! { database;
         first holds |txn| shelf::Entity::archive_by_id(1).exec(txn);
         first goes on |txn| sea_orm::ConnectionTrait::execute_unprepared(txn, "insert into shelves values (1)");
         second waits for first |db| shelf::Entity::archive_by_id(1).exec(db);
@@ -57,7 +70,9 @@ async fn key_that_is_archived_at_the_same_time_is_not_archived_again() {
     // The second waits for the deleted row. Whether it finds the new one depends on its snapshots.
     match refused {
         Ok(archived) => panic!("archived twice: {archived:?}"),
-        Err(Error::Conflict(ConflictError::DuplicateKey { archivals, .. })) => assert_eq!(archivals, [1]),
+        Err(Error::Conflict(ConflictError::DuplicateKey { archivals, .. })) => {
+            assert_eq!(archivals, [first.id])
+        }
         Err(Error::NotFound(_) | Error::Conflict(ConflictError::AlreadyArchived { .. })) => {}
         Err(error) => panic!("{error}"),
     }
@@ -76,7 +91,10 @@ async fn child_that_gets_an_archived_key_at_the_same_time_is_not_archived() {
         first commits;
     };
     let (detail, archivals) = archivals_of_key(refused.unwrap_err());
-    assert_eq!((detail.as_str(), archivals.len()), ("deleted_books_pkey: Key (id)=(10) already exists", 1));
+    assert_eq!(
+        (detail.as_str(), archivals.len()),
+        ("deleted_books_pkey: Key (id)=(10) already exists", 1)
+    );
     assert_eq!(count(&db, "deleted_books").await, 1);
 }
 
@@ -89,7 +107,11 @@ async fn archive_above_read_committed_is_refused() {
     let (_database, db) = library().await;
     for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
         let txn = begin(&db, level).await;
-        match shelf::Entity::archive_by_id(1).exec(&txn).await.unwrap_err() {
+        match shelf::Entity::archive_by_id(1)
+            .exec(&txn)
+            .await
+            .unwrap_err()
+        {
             Error::Refused(RefusedError::IsolationLevel { message }) => {
                 assert!(message.contains("READ COMMITTED"), "{message}");
             }
@@ -106,18 +128,31 @@ async fn copy_with_the_key_of_an_archived_row_is_refused() {
     let (_database, db) = library().await;
     run(&db, "create sequence shelf_id_seq start 3; alter table shelves alter id set default nextval('shelf_id_seq')").await;
     let archival = shelf::Entity::archive_by_id(1).exec(&db).await.unwrap().id;
-    run(&db, "select setval('archive.archival_id_seq', 5)").await;
+    next_archival(&db, 100).await;
     shelf::Entity::archive_by_id(3).exec(&db).await.unwrap();
-    run(&db, "delete from deleted_books where archival_id = 1; delete from deleted_pages where archival_id = 1").await;
-    run(&db, "update archive.archival set tables = tables[1:1] where id = 1").await;
+    // The other tables have no sequence.
+    run(
+        &db,
+        &format!(
+            "delete from deleted_books where archival_id = {archival}; delete from deleted_pages where archival_id = {archival};
+             update archive.archival set tables = tables[1:1] where id = {archival}"
+        ),
+    )
+    .await;
     let refused = shelf::Entity::restore_by_id(1).as_new().exec(&db).await;
     match refused.unwrap_err() {
-        Error::Refused(RefusedError::RestorePolicy { problem, .. }) => assert!(problem.contains("Key (id)=(3)"), "{problem}"),
+        Error::Refused(RefusedError::RestorePolicy { problem, .. }) => {
+            assert!(problem.contains("Key (id)=(3)"), "{problem}")
+        }
         error => panic!("{error}"),
     }
-    assert_eq!(archived(&db).await.len(), 5, "of archival {archival}");
+    assert_eq!(archived(&db).await.len(), 5);
     run(&db, "select setval('shelf_id_seq', 100)").await;
-    shelf::Entity::restore_by_id(1).as_new().exec(&db).await.unwrap();
+    shelf::Entity::restore_by_id(1)
+        .as_new()
+        .exec(&db)
+        .await
+        .unwrap();
     assert_eq!(count(&db, "shelves where id = 101").await, 1);
 }
 
@@ -138,10 +173,18 @@ async fn key_of_a_parent_that_is_part_of_an_archived_key_does_not_change() {
         sea_orm_archive_migration::ExistingTable::new("players").partitioned_by_archivals(10),
     )
     .await;
-    run(&db, "insert into deleted_players select *, now(), null, 3 from players; delete from players").await;
+    run(
+        &db,
+        "insert into deleted_players select *, now(), null, 3 from players; delete from players",
+    )
+    .await;
     run(&db, "update teams set id = 6 where id = 5").await;
     assert_eq!(count(&db, "deleted_players where other_id = 6").await, 1);
     let refused = refused(&db, "update teams set id = 4 where id = 1").await;
-    assert!(refused.message.contains("is partitioned"), "{}", refused.message);
+    assert!(
+        refused.message.contains("is partitioned"),
+        "{}",
+        refused.message
+    );
     run(&db, "update teams set id = 4 where id = 2").await;
 }

@@ -98,8 +98,17 @@ const TABLES: &str = "
     insert into books select 10 * n + 1, n from generate_series(1, 9) as n;
     insert into pages select 100 * n, 10 * n from generate_series(1, 9) as n";
 
-/// The archivals of a partition.
-pub const SIZE: i64 = 4;
+/// The archivals of a partition. An archive that is tried again draws another id, so a test has ids to spare.
+pub const SIZE: u32 = 100;
+
+/// Lets the next archival be the first of the next partition, from `id` on.
+pub async fn next_archival(db: &impl ConnectionTrait, id: i64) {
+    run(
+        db,
+        &format!("select setval('archive.archival_id_seq', {id}, false)"),
+    )
+    .await;
+}
 
 /// The library, with a session of a superuser. No page is archived with its book where `pages` is false.
 pub async fn library() -> (Database, DatabaseConnection) {
@@ -108,7 +117,7 @@ pub async fn library() -> (Database, DatabaseConnection) {
         manager.install_archive().await?;
         db.execute_unprepared(TABLES).await?;
         for table in ["shelves", "lenders", "books"] {
-            let table = ExistingTable::new(table).partitioned_by_archivals(SIZE as u32);
+            let table = ExistingTable::new(table).partitioned_by_archivals(SIZE);
             manager.archive_existing_table(table).await?;
         }
         manager.archive_existing_table("pages").await

@@ -4,5 +4,6 @@ mod keys;
 mod library;
 mod migrations;
 mod moves;
+mod others;
 mod purges;
 mod races;

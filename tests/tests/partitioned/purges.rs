@@ -7,34 +7,41 @@ use sea_orm_archive_migration::{Retention, RetentionSchema};
 use sea_orm_archive_tests::sql::{count, number, one, run, texts};
 use sea_orm_migration::SchemaManager;
 
-use super::library::{archived, expiring, lender, shelf};
+use super::library::{archived, expiring, lender, next_archival, shelf};
 
-/// Archives the shelves `1..=last`, of the archivals of the same numbers.
-async fn archive(db: &impl ConnectionTrait, last: i64) -> Vec<i64> {
-    let archivals: Vec<i64> = (1..=last).collect();
-    for id in 1..=last {
-        let sql = format!(
-            "with s as (delete from shelves where id = {id} returning id), b as (delete from books where shelf_id = {id} returning *),
-                  ds as (insert into deleted_shelves select id, now(), null, {id} from s),
-                  db as (insert into deleted_books select b.*, now(), null, {id} from b)
-             insert into archive.archival (id, root_table, root_key, archived_at, row_counts, tables)
-             values ({id}, 'public.shelves', '{{\"id\": {id}}}', now(), '{{\"public.shelves\": 1, \"public.books\": 2}}', '{{shelves, books}}')"
-        );
-        run(db, &sql).await;
+/// Archives the shelves `1..=last` with plain SQL: 1 to 3 as the archivals of the same numbers, the others as archivals of the next
+/// partition, 104 and so on.
+async fn archive(db: &impl ConnectionTrait, last: i64) {
+    for shelf in 1..=last {
+        let archival = if shelf > 3 { 100 + shelf } else { shelf };
+        run(
+            db,
+            &format!(
+                "with s as (delete from shelves where id = {shelf} returning id), b as (delete from books where shelf_id = {shelf} returning *),
+                      ds as (insert into deleted_shelves select id, now(), null, {archival} from s),
+                      db as (insert into deleted_books select b.*, now(), null, {archival} from b)
+                 insert into archive.archival (id, root_table, root_key, archived_at, row_counts, tables)
+                 values ({archival}, 'public.shelves', '{{\"id\": {shelf}}}', now(), '{{\"public.shelves\": 1, \"public.books\": 2}}', '{{shelves, books}}')"
+            ),
+        )
+        .await;
     }
-    run(db, &format!("select setval('archive.archival_id_seq', {last})")).await;
-    archivals
+    next_archival(db, 200).await;
 }
 
 /// The file of a table: TRUNCATE gives it another one.
 async fn file(db: &impl ConnectionTrait, table: &str) -> i64 {
-    number(db, &format!("select pg_relation_filenode('{table}')::bigint")).await
+    number(
+        db,
+        &format!("select pg_relation_filenode('{table}')::bigint"),
+    )
+    .await
 }
 
 #[tokio::test]
 async fn partition_of_expired_archivals_is_emptied_at_once() {
     let (_database, db) = expiring().await;
-    let archivals = archive(&db, 5).await;
+    archive(&db, 5).await;
     let before = file(&db, "deleted_books_0").await;
     let mut batches = archival::Entity::purge_expired().by("cron").in_batches(1);
     let purged = batches.next(&db).await.unwrap().unwrap();
@@ -51,11 +58,14 @@ async fn partition_of_expired_archivals_is_emptied_at_once() {
         record,
         serde_json::json!({"by": "cron", "policy": "at once", "at": true, "rows": {"public.books": 2, "public.shelves": 1}})
     );
-    assert_eq!(count(&db, "archive.archival where purged_at is null").await, 2);
+    assert_eq!(
+        count(&db, "archive.archival where purged_at is null").await,
+        2
+    );
     assert_eq!(archived(&db).await.len(), 6);
     // The next partition is one batch too.
     let purged = batches.next(&db).await.unwrap().unwrap();
-    assert_eq!(purged.archivals, 2, "of {archivals:?}");
+    assert_eq!(purged.archivals, 2);
     assert!(batches.next(&db).await.unwrap().is_none());
     assert_eq!(archived(&db).await, [""; 0]);
 }
@@ -67,8 +77,16 @@ async fn deleted_row_by_row(prepare: &str) {
     run(&db, prepare).await;
     let before = file(&db, "deleted_books_0").await;
     let purged = archival::Entity::purge_expired().exec(&db).await.unwrap();
-    let open = count(&db, "archive.archival where purged_at is null and restored_at is null").await;
-    assert_eq!((purged.archivals, file(&db, "deleted_books_0").await), (3 - open as u64, before), "{prepare}");
+    let open = count(
+        &db,
+        "archive.archival where purged_at is null and restored_at is null",
+    )
+    .await;
+    assert_eq!(
+        (purged.archivals, file(&db, "deleted_books_0").await),
+        (3 - open as u64, before),
+        "{prepare}"
+    );
     assert_eq!(count(&db, "deleted_books where archival_id in (select id from archive.archival where purged_at is not null)").await, 0);
 }
 
@@ -89,18 +107,41 @@ async fn triggers_foreign_keys_and_policies_lead_to_a_delete() {
 async fn archival_that_has_not_expired_leads_to_a_delete_of_the_others() {
     let (_database, db) = expiring().await;
     SchemaManager::new(&db)
-        .retain("shelves", Retention::forever().metadata(serde_json::json!({"hold": true})))
+        .retain(
+            "shelves",
+            Retention::forever().metadata(serde_json::json!({"hold": true})),
+        )
         .await
         .unwrap();
     for held in [1, 3] {
-        run(&db, &format!("update archive.archival set metadata = '{{\"hold\": true}}' where id = {held}")).await;
+        run(
+            &db,
+            &format!(
+                "update archive.archival set metadata = '{{\"hold\": true}}' where id = {held}"
+            ),
+        )
+        .await;
     }
     archive(&db, 3).await;
-    run(&db, "update archive.archival set metadata = '{\"hold\": true}' where id = 2").await;
+    run(
+        &db,
+        "update archive.archival set metadata = '{\"hold\": true}' where id = 2",
+    )
+    .await;
     let before = file(&db, "deleted_books_0").await;
     let purged = archival::Entity::purge_expired().exec(&db).await.unwrap();
-    assert_eq!((purged.archivals, file(&db, "deleted_books_0").await), (2, before));
-    assert_eq!(archived(&db).await, ["deleted_books_0 20 2", "deleted_books_0 21 2", "deleted_shelves_0 2 2"]);
+    assert_eq!(
+        (purged.archivals, file(&db, "deleted_books_0").await),
+        (2, before)
+    );
+    assert_eq!(
+        archived(&db).await,
+        [
+            "deleted_books_0 20 2",
+            "deleted_books_0 21 2",
+            "deleted_shelves_0 2 2"
+        ]
+    );
 }
 
 /// Rows of no archival, or of one that is recorded as restored or purged, are not deleted.
@@ -116,7 +157,14 @@ async fn rows_of_no_open_archival_stay() {
         run(&db, record).await;
         let purged = archival::Entity::purge_expired().exec(&db).await.unwrap();
         assert_eq!(purged.archivals, 2, "{record}");
-        assert_eq!(archived(&db).await, ["deleted_books_0 20 2", "deleted_books_0 21 2", "deleted_shelves_0 2 2"]);
+        assert_eq!(
+            archived(&db).await,
+            [
+                "deleted_books_0 20 2",
+                "deleted_books_0 21 2",
+                "deleted_shelves_0 2 2"
+            ]
+        );
     }
 }
 
@@ -144,7 +192,8 @@ async fn rows_that_a_restore_deferred_are_counted() {
     let purged = archival::Entity::purge_expired().exec(&db).await.unwrap();
     assert_eq!((purged.archivals, purged.rows["public.books"]), (1, 2));
     assert_ne!(file(&db, "deleted_books_0").await, before);
-    let rows = "select purged_rows->>'public.books' from archive.archival where purged_at is not null";
+    let rows =
+        "select purged_rows->>'public.books' from archive.archival where purged_at is not null";
     assert_eq!(texts(&db, rows).await, ["2"]);
 }
 
@@ -166,16 +215,27 @@ async fn ordinary_role_purges_whole_partitions() {
     let (database, db) = expiring().await;
     archive(&db, 3).await;
     let role = database.role("worker").await;
-    sea_orm_archive_migration::ArchiveSchema::grant_archive(&SchemaManager::new(&db), role.clone()).await.unwrap();
+    sea_orm_archive_migration::ArchiveSchema::grant_archive(&SchemaManager::new(&db), role.clone())
+        .await
+        .unwrap();
     let worker = database.connect_as("worker").await;
-    let refused = archival::Entity::purge_expired().exec(&worker).await.unwrap();
+    let refused = archival::Entity::purge_expired()
+        .exec(&worker)
+        .await
+        .unwrap();
     assert_eq!((refused.archivals, refused.not_allowed.len()), (0, 1));
     run(&db, &format!("grant insert on shelves, books to {role}; grant select, delete on deleted_shelves, deleted_books to {role}")).await;
     let before = file(&db, "deleted_books_0").await;
-    let purged = archival::Entity::purge_expired().exec(&worker).await.unwrap();
+    let purged = archival::Entity::purge_expired()
+        .exec(&worker)
+        .await
+        .unwrap();
     assert_eq!(purged.archivals, 3);
     assert_ne!(file(&db, "deleted_books_0").await, before);
-    assert_eq!(count(&db, "archive.archival where purged_at is null").await, 0);
+    assert_eq!(
+        count(&db, "archive.archival where purged_at is null").await,
+        0
+    );
 }
 
 /// A role that may not delete rows of one of the tables.
@@ -184,10 +244,15 @@ async fn role_without_rights_on_a_child_table_purges_nothing() {
     let (database, db) = expiring().await;
     archive(&db, 3).await;
     let role = database.role("worker").await;
-    sea_orm_archive_migration::ArchiveSchema::grant_archive(&SchemaManager::new(&db), role.clone()).await.unwrap();
+    sea_orm_archive_migration::ArchiveSchema::grant_archive(&SchemaManager::new(&db), role.clone())
+        .await
+        .unwrap();
     run(&db, &format!("grant insert on shelves, books to {role}; grant select, delete on deleted_shelves to {role}")).await;
     let worker = database.connect_as("worker").await;
-    archival::Entity::purge_expired().exec(&worker).await.unwrap_err();
+    archival::Entity::purge_expired()
+        .exec(&worker)
+        .await
+        .unwrap_err();
     assert_eq!(archived(&db).await.len(), 9);
 }
 
@@ -214,7 +279,10 @@ async fn links_of_archived_rows_lead_to_a_delete() {
     .await;
     let before = file(&db, "deleted_books_0").await;
     let purged = archival::Entity::purge_expired().exec(&db).await.unwrap();
-    assert_eq!((purged.archivals, file(&db, "deleted_books_0").await), (3, before));
+    assert_eq!(
+        (purged.archivals, file(&db, "deleted_books_0").await),
+        (3, before)
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@ use sea_orm_archive_postgres::compare::{Difference, differences, list};
 use sea_orm_migration::DbErr;
 
 use crate::{
-    archive_table::{index, options::ArchiveTableOptions, partition, privileges, register, sequence},
+    archive_table::{
+        index, options::ArchiveTableOptions, partition, privileges, register, sequence,
+    },
     name::{self, quote, quote_all},
     work::Work,
 };
@@ -163,14 +165,24 @@ async fn create(
 ) -> Result<(), DbErr> {
     let schema = &active.id.schema;
     let archive_table = format!("{}.{}", quote(schema), quote(name));
-    let mut key: Vec<_> = active.key.iter().map(|column| column.name.as_str()).collect();
+    let mut key: Vec<_> = active
+        .key
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
     if options.archivals_per_partition.is_some() {
         let create = options.create_partitioned(&archive_table, &active.id.sql());
         work.run_on_callers_path(&create).await?;
         // No archive is refused: rows of archivals without a partition go there.
-        let default = format!("{}.{}", quote(schema), quote(&name::derived(name, "_default")));
-        work.run(&format!("CREATE TABLE {default} PARTITION OF {archive_table} DEFAULT"))
-            .await?;
+        let default = format!(
+            "{}.{}",
+            quote(schema),
+            quote(&name::derived(name, "_default"))
+        );
+        work.run(&format!(
+            "CREATE TABLE {default} PARTITION OF {archive_table} DEFAULT"
+        ))
+        .await?;
         key.push(&options.archival_id);
     } else {
         work.run(&format!(

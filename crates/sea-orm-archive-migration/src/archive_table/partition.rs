@@ -78,8 +78,10 @@ pub(crate) async fn refuse_tenancy(work: &Work, tables: Vec<i64>) -> Result<(), 
     let Some(first) = found.first() else {
         return Ok(());
     };
-    let (archive_table, active): (String, String) =
-        (first.try_get("", "archive_table")?, first.try_get("", "active")?);
+    let (archive_table, active): (String, String) = (
+        first.try_get("", "archive_table")?,
+        first.try_get("", "active")?,
+    );
     Err(DbErr::Migration(format!(
         "the archive table {archive_table} of {active} is partitioned, so {active} cannot be under tenancy: its policies would hide an archived \
          row of another tenant with the same key from the role that archives; give it an archive table without partitions"

@@ -349,7 +349,8 @@ pub trait ArchiveSchema {
     /// # Ok(())
     /// # }
     /// ```
-    fn make_archive_partitions(&self, ahead: i32) -> impl Future<Output = Result<(), DbErr>> + Send;
+    fn make_archive_partitions(&self, ahead: i32)
+    -> impl Future<Output = Result<(), DbErr>> + Send;
 
     /// Sets the sequence of a table's key past the ids of the table and its archive table.
     ///

@@ -92,7 +92,7 @@ pub fn differences(active: &Table, archive: &Table, added: &[&str]) -> Vec<Diffe
     }
     let key = |table: &Table| -> Vec<_> { table.key.iter().map(|c| c.name.clone()).collect() };
     let mut wanted = key(active);
-    if is_partitioned {
+    if archive.is_partitioned() {
         // PostgreSQL requires it in the key. emit/partitions.rs checks that the rest of the key is unique.
         wanted.extend(archival_id.map(str::to_owned));
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_archive_postgres::emit::copy::{self, KeyDefaults};
-use sea_orm_archive_postgres::emit::no_copied_key_twice;
 use sea_orm_archive_postgres::emit::defer::{self, ParentLink};
+use sea_orm_archive_postgres::emit::no_copied_key_twice;
 use sea_orm_archive_postgres::emit::split;
 use sea_orm_archive_postgres::model::RestorePlan;
 use sea_orm_archive_postgres::sqlstate;

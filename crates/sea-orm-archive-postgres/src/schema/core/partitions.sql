@@ -50,7 +50,7 @@ $$;
 CREATE OR REPLACE FUNCTION archive.make_archive_partitions(ahead integer DEFAULT 3) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
 DECLARE
-    drawn   bigint := (SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM archive.archival_id_seq AS s);
+    drawn   bigint := (SELECT CASE WHEN s.is_called THEN s.last_value ELSE s.last_value - 1 END FROM archive.archival_id_seq AS s);
     created integer := 0;
     allowed boolean;
     held    record;
@@ -214,7 +214,7 @@ BEGIN
     END IF;
     FOR held IN
         SELECT p.partition::regclass AS partition, r.archival_id_column, concat(n.nspname, '.', c.relname) AS name,
-               archive.require_trusted(p.archive_table) AS is_trusted
+               archive.require_trusted(p.partition) AS is_trusted
         FROM archive.archive_partitions() AS p JOIN archive.archived_table AS r ON r.active = p.active
         JOIN pg_class AS c ON c.oid = p.active JOIN pg_namespace AS n ON n.oid = c.relnamespace
         WHERE p.active = ANY (tables) AND p.first = lower AND p.until = upper
