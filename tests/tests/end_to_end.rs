@@ -12,6 +12,7 @@ mod harness;
 mod history;
 mod locking;
 mod migration;
+mod partitioned;
 mod patterns;
 mod policies;
 mod purge;
