@@ -12,6 +12,8 @@ pub struct Size {
     /// The roots that are archived and restored in batches, and the size of a batch.
     pub(crate) roots: i64,
     pub(crate) batch: u64,
+    /// The rounds of a purge of as many rows.
+    pub(crate) purge_rounds: usize,
     /// The posts of the small cases. Each is archived in one round.
     pub(crate) small_rounds: usize,
     /// The comments of a middling post, and the number of such posts.
@@ -56,6 +58,7 @@ impl Size {
         archivals: 400_000,
         roots: 1_000_000,
         batch: 10_000,
+        purge_rounds: 3,
         small_rounds: 200,
         middling: 1_000,
         middling_rounds: 25,
@@ -88,6 +91,7 @@ impl Size {
         archivals: 200,
         roots: 1_000,
         batch: 100,
+        purge_rounds: 1,
         small_rounds: 3,
         middling: 100,
         middling_rounds: 2,

@@ -13,6 +13,7 @@ mod history;
 mod holds;
 mod locking;
 mod migration;
+mod partitioned;
 mod patterns;
 mod policies;
 mod purge;

@@ -37,6 +37,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(schema::core::PARTS).await?;
     work.run(schema::core::VERSIONS).await?;
     work.run(schema::core::RETENTION).await?;
+    work.run(schema::core::PARTITIONS).await?;
     feature::forget_dropped(work).await?;
     foreign_key::follow_renames(work).await?;
     follow::refresh(work, None).await?;

@@ -42,6 +42,14 @@ async fn declare(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     Ok(())
 }
 
+async fn partition(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    for table in ["projects", "tasks"] {
+        let table = ExistingTable::new(table).partitioned_by_archivals(10_000);
+        manager.archive_existing_table(table).await?;
+    }
+    Ok(())
+}
+
 async fn expire(db: &DatabaseConnection, output: &mut Output) -> Result<(), Error> {
     for expired in archival::Entity::purge_expired().preview(db).await? {
         output.line(format!(
@@ -109,5 +117,11 @@ pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result
     let manager = SchemaManager::new(db);
     department(&manager, db).await?;
     versions(&manager, db, output).await?;
+    db.execute_unprepared(
+        "CREATE TABLE projects (id bigint PRIMARY KEY);
+         CREATE TABLE tasks (id bigint PRIMARY KEY, project_id bigint NOT NULL REFERENCES projects ON DELETE CASCADE)",
+    )
+    .await?;
+    partition(&SchemaManager::new(db)).await?;
     Ok(())
 }

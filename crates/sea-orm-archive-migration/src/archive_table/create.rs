@@ -5,7 +5,9 @@ use sea_orm_archive_postgres::compare::{Difference, differences, list};
 use sea_orm_migration::DbErr;
 
 use crate::{
-    archive_table::{index, options::ArchiveTableOptions, privileges, register, sequence},
+    archive_table::{
+        index, options::ArchiveTableOptions, partition, privileges, register, sequence,
+    },
     name::{self, quote, quote_all},
     work::Work,
 };
@@ -18,11 +20,13 @@ pub(crate) async fn ensure(
 ) -> Result<(), DbErr> {
     refuse_unfit(work, active, options).await?;
     register::forget_dropped(work).await?;
+    partition::refuse_unfit(work, active, options).await?;
     match &active.archive_table {
         Some(archive_table) => verify_registered(work, active, archive_table, options).await?,
         None => {
             let archive_table = find_or_create(work, active, options).await?;
             register::add(work, &active.id, &archive_table, options).await?;
+            partition::create_first(work, options).await?;
         }
     }
     let registered = work.existing_table(&active.id.sql()).await?;
@@ -161,15 +165,36 @@ async fn create(
 ) -> Result<(), DbErr> {
     let schema = &active.id.schema;
     let archive_table = format!("{}.{}", quote(schema), quote(name));
-    let key = quote_all(active.key.iter().map(|column| column.name.as_str()));
+    let mut key: Vec<_> = active
+        .key
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
+    if options.archivals_per_partition.is_some() {
+        let create = options.create_partitioned(&archive_table, &active.id.sql());
+        work.run_on_callers_path(&create).await?;
+        // No archive is refused: rows of archivals without a partition go there.
+        let default = format!(
+            "{}.{}",
+            quote(schema),
+            quote(&name::derived(name, "_default"))
+        );
+        work.run(&format!(
+            "CREATE TABLE {default} PARTITION OF {archive_table} DEFAULT"
+        ))
+        .await?;
+        key.push(&options.archival_id);
+    } else {
+        work.run(&format!(
+            "CREATE TABLE {archive_table} (LIKE {})",
+            active.id.sql()
+        ))
+        .await?;
+        work.execute(&options.add_columns(schema, name)).await?;
+    }
     work.run(&format!(
-        "CREATE TABLE {archive_table} (LIKE {})",
-        active.id.sql()
-    ))
-    .await?;
-    work.execute(&options.add_columns(schema, name)).await?;
-    work.run(&format!(
-        "ALTER TABLE {archive_table} ADD PRIMARY KEY ({key})"
+        "ALTER TABLE {archive_table} ADD PRIMARY KEY ({})",
+        quote_all(key)
     ))
     .await
 }

@@ -5,6 +5,7 @@ pub(crate) mod create;
 pub(crate) mod follow;
 pub(crate) mod index;
 pub(crate) mod options;
+pub(crate) mod partition;
 pub(crate) mod privileges;
 pub(crate) mod register;
 pub(crate) mod remove;

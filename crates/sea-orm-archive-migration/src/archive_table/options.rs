@@ -8,7 +8,7 @@ use sea_orm_migration::{
     },
 };
 
-use crate::name;
+use crate::name::{self, quote};
 
 /// A table that is created together with its archive table.
 ///
@@ -62,6 +62,7 @@ pub(crate) struct ArchiveTableOptions {
     pub(crate) deleted_by: String,
     pub(crate) deleted_by_type: ColumnType,
     pub(crate) archival_id: String,
+    pub(crate) archivals_per_partition: Option<u32>,
 }
 
 impl Default for ArchiveTableOptions {
@@ -72,6 +73,7 @@ impl Default for ArchiveTableOptions {
             deleted_by: "deleted_by".to_owned(),
             deleted_by_type: ColumnType::BigInteger,
             archival_id: "archival_id".to_owned(),
+            archivals_per_partition: None,
         }
     }
 }
@@ -106,6 +108,17 @@ impl ArchiveTableOptions {
                     .not_null(),
             )
             .to_owned()
+    }
+
+    /// The statement that creates `archive_table` as the partitioned archive table of `active`, both as SQL. PostgreSQL needs the column of
+    /// the partition key in it, so it has all of them, in their order.
+    pub(crate) fn create_partitioned(&self, archive_table: &str, active: &str) -> String {
+        let [deleted_at, deleted_by, archival_id] = self.added().map(quote);
+        format!(
+            "CREATE TABLE {archive_table} (LIKE {active}, {deleted_at} timestamp with time zone NOT NULL, {deleted_by} {}, \
+             {archival_id} bigint NOT NULL) PARTITION BY RANGE ({archival_id})",
+            self.deleted_by_type()
+        )
     }
 
     /// The type of `deleted_by` as SQL text, as the author of the migration wrote it.
@@ -200,6 +213,16 @@ macro_rules! archive_table_options {
             /// Sets the name of the column that refers to the archival of a row, instead of `archival_id`.
             pub fn archival_id_column(mut self, name: impl Into<String>) -> Self {
                 self.archive_table.archival_id = name.into();
+                self
+            }
+
+            /// Partitions the archive table by the ids of archivals, so many archivals for each partition: a purge of what has expired
+            /// then empties a whole partition at once. Only a new archive table can be partitioned.
+            ///
+            /// Give the tables of a tree the same number. Partitions are created ahead by
+            /// [`make_archive_partitions`](crate::ArchiveSchema::make_archive_partitions), to be called from cron.
+            pub fn partitioned_by_archivals(mut self, archivals: u32) -> Self {
+                self.archive_table.archivals_per_partition = Some(archivals);
                 self
             }
         }

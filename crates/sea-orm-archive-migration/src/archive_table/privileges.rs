@@ -81,7 +81,9 @@ async fn copy_owner(work: &Work, active: &TableId, archive_table: &TableId) -> R
                     AS statement
          FROM pg_catalog.pg_class AS a, pg_catalog.pg_class AS t
          JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
-         WHERE a.oid = $1::bigint::oid AND t.oid = $2::bigint::oid AND a.relowner <> t.relowner",
+         WHERE a.oid = $1::bigint::oid AND a.relowner <> t.relowner
+           AND (t.oid = $2::bigint::oid OR t.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($2::bigint::oid::pg_catalog.regclass) AS p))
+         ORDER BY t.oid",
         [active.oid.into(), archive_table.oid.into()],
     )
     .await

@@ -41,8 +41,8 @@ pub(crate) async fn add(
     let [deleted_at, deleted_by, archival_id] = options.added();
     work.run_with(
         "INSERT INTO archive.archived_table (active, archive_table, deleted_at_column, deleted_by_column, archival_id_column,
-                                             archival_id_number, place)
-         VALUES ($1::bigint::oid, $2::bigint::oid, $3::text, $4::text, $5::text,
+                                             archivals_per_partition, archival_id_number, place)
+         VALUES ($1::bigint::oid, $2::bigint::oid, $3::text, $4::text, $5::text, $6,
                  (archive.numbers_of($2::bigint::oid, ARRAY[$5::text::name]))[1], archive.place_of($2::bigint::oid))",
         [
             active.oid.into(),
@@ -50,10 +50,24 @@ pub(crate) async fn add(
             deleted_at.into(),
             deleted_by.into(),
             archival_id.into(),
+            options.archivals_per_partition.map(i64::from).into(),
         ],
     )
     .await?;
     table_names::note(work).await
+}
+
+/// How many archivals each partition of the archive table of `active` is for.
+pub(crate) async fn archivals_per_partition(
+    work: &Work,
+    active: &TableId,
+) -> Result<Option<i64>, DbErr> {
+    work.row(
+        "SELECT archivals_per_partition FROM archive.archived_table WHERE active = $1::bigint::oid",
+        [active.oid.into()],
+    )
+    .await?
+    .try_get("", "archivals_per_partition")
 }
 
 /// Removes the archive table of `active` from the register, and its retention rules.

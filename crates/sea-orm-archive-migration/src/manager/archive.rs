@@ -9,7 +9,7 @@ use sea_orm_migration::{
 
 use crate::{
     ArchivedTable, ContextSettings, DroppedTable, ExistingTable,
-    archive_table::{remove, verbs},
+    archive_table::{partition, remove, verbs},
     context, install,
     work::Work,
 };
@@ -329,6 +329,29 @@ pub trait ArchiveSchema {
         table: impl IntoTableRef,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
+    /// Creates the partitions of archive tables for the archivals of now, and for `ahead` partitions more, 100 at most. Drops empty
+    /// partitions of earlier archivals, none of which is still archived.
+    ///
+    /// For archive tables with [`partitioned_by_archivals`](crate::ArchivedTable::partitioned_by_archivals); nothing happens to others. Cron
+    /// calls it as `psql -c 'SELECT archive.make_archive_partitions(3)'`. Rows of archivals without a partition go into the default
+    /// partition and stay there: they are purged by DELETE. Where no partition is missing it takes no lock. Otherwise PostgreSQL locks the default
+    /// partition until the end of the transaction, and to drop a partition the archive table. So call it in a short transaction.
+    ///
+    /// # Errors
+    ///
+    /// Where another transaction holds a lock on such an archive table for more than two seconds.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::ArchiveSchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.make_archive_partitions(3).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn make_archive_partitions(&self, ahead: i32)
+    -> impl Future<Output = Result<(), DbErr>> + Send;
+
     /// Sets the sequence of a table's key past the ids of the table and its archive table.
     ///
     /// Call it after an import of rows with ids. The next id is the first of the sequence after the
@@ -472,6 +495,10 @@ impl ArchiveSchema for SchemaManager<'_> {
         Work::on(self, table.into_table_ref(), async |work, name| {
             verbs::reset(work, name).await
         })
+    }
+
+    async fn make_archive_partitions(&self, ahead: i32) -> Result<(), DbErr> {
+        Work::of(self, async |work| partition::create(work, ahead).await).await
     }
 
     async fn reset_archive_sequences(&self) -> Result<(), DbErr> {

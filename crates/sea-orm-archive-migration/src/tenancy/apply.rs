@@ -4,6 +4,7 @@ use sea_orm_archive_postgres::catalog::{Table, TableId};
 use sea_orm_migration::DbErr;
 
 use crate::{
+    archive_table::partition,
     feature,
     name::{self, literal, quote},
     table_names,
@@ -100,6 +101,8 @@ async fn protect(work: &Work, table: &Table, is_new: bool) -> Result<(), DbErr> 
     lift(work, table).await?;
     history::add_tenant_columns(work, &table.id, table, &registered.column).await?;
     let members = register::members(work, table.id.oid).await?;
+    let tables = members.iter().map(|member| member.oid).collect();
+    partition::refuse_tenancy(work, tables).await?;
     leave_to_administrator(work, table, &members, is_new).await?;
     for member in &members {
         protect_member(work, member, &registered).await?;

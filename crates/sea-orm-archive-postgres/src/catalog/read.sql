@@ -139,6 +139,13 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
     'has_inheritors', c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid),
     'inherits', EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid),
     'persistence', c.relpersistence,
+    -- The column of a RANGE partition key, where no row can be without a partition, and a crash empties none.
+    'range_column', (
+        SELECT a.attname FROM pg_partitioned_table AS k JOIN typed AS a ON a.attrelid = k.partrelid AND a.attnum = k.partattrs[0]
+        WHERE k.partrelid = c.oid AND k.partstrat = 'r' AND k.partnatts = 1 AND k.partdefid <> 0
+          AND NOT EXISTS (SELECT FROM member AS m JOIN pg_class AS p ON p.oid = m.oid
+                          WHERE m.root = c.oid AND m.oid <> c.oid AND (p.relkind <> 'r' OR p.relpersistence <> 'p'))
+    ),
     -- pg_class.relhasrules stays true after the last rule is dropped, until a VACUUM.
     'has_rules', EXISTS (SELECT FROM pg_catalog.pg_rewrite AS w WHERE w.ev_class = c.oid),
     'defers_uniqueness', EXISTS (SELECT FROM pg_constraint AS u WHERE u.conrelid = c.oid AND u.contype IN ('p', 'u', 'x') AND u.condeferrable),
@@ -247,7 +254,8 @@ SELECT coalesce(jsonb_agg(CASE WHEN c.oid IS NULL THEN NULL ELSE jsonb_build_obj
         SELECT jsonb_build_object(
                    'oid', r.archive_table::oid::bigint, 'schema', tn.nspname, 'table', tc.relname,
                    'hides_rows', row_security_active(tc.oid), 'deleted_at', r.deleted_at_column, 'deleted_by', r.deleted_by_column,
-                   'archival_id', r.archival_id_column, 'renamed_archival_id', archive.renamed_archival_id(c.oid))
+                   'archival_id', r.archival_id_column, 'renamed_archival_id', archive.renamed_archival_id(c.oid),
+                   'is_partitioned', tc.relkind = 'p')
         FROM archive.archived_table AS r
         JOIN pg_class AS tc ON tc.oid = r.archive_table JOIN pg_namespace AS tn ON tn.oid = tc.relnamespace
         WHERE r.active = c.oid

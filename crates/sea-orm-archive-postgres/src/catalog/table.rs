@@ -20,6 +20,9 @@ pub struct Table {
     pub inherits: bool,
     /// `pg_class.relpersistence`: `p`, or `u` for UNLOGGED, or `t` for a temporary table.
     pub persistence: String,
+    /// The column of its RANGE partition key, where it has a default partition, and all partitions are permanent tables.
+    #[serde(default)]
+    pub range_column: Option<String>,
     /// It has rewrite rules.
     pub has_rules: bool,
     /// A primary key, unique or exclusion constraint of it may be checked at commit only.
@@ -382,4 +385,7 @@ pub struct ArchiveTable {
     pub archival_id: String,
     /// The present name of that column, where another column may have its name.
     pub renamed_archival_id: Option<String>,
+    /// Its rows are in partitions, by the id of the archival.
+    #[serde(default)]
+    pub is_partitioned: bool,
 }

@@ -11,7 +11,8 @@ use crate::catalog::{Column, Table, TableId};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Difference {
-    /// The archive table is not a plain table: it is partitioned, foreign, a view or a partition.
+    /// The archive table is not a plain table, nor partitioned by the ids of archivals: it is partitioned otherwise, foreign, a view
+    /// or a partition.
     Kind,
     /// A crash would empty the archive table, or the end of a session would drop it.
     Persistence,
@@ -39,7 +40,7 @@ pub enum Difference {
     },
     /// The archive table would draw or compute the value of the column.
     NotPlain(Column),
-    /// The primary keys have different columns; these are those of the table.
+    /// The primary key of the archive table has other columns than these.
     Key(Vec<String>),
     /// The archive table has a foreign key: the rows that it refers to may be deleted.
     ForeignKey(String),
@@ -61,7 +62,9 @@ pub enum Difference {
 /// would lose rows that were archived from a logged table.
 pub fn differences(active: &Table, archive: &Table, added: &[&str]) -> Vec<Difference> {
     let mut found = Vec::new();
-    if archive.kind != "r" || archive.is_partition {
+    let archival_id = added.last().copied();
+    let is_partitioned = archive.is_partitioned() && archive.range_column.as_deref() == archival_id;
+    if !(archive.kind == "r" || is_partitioned) || archive.is_partition {
         found.push(Difference::Kind);
     } else if archive.has_inheritors || archive.inherits {
         found.push(Difference::Inheritance);
@@ -88,8 +91,13 @@ pub fn differences(active: &Table, archive: &Table, added: &[&str]) -> Vec<Diffe
         }
     }
     let key = |table: &Table| -> Vec<_> { table.key.iter().map(|c| c.name.clone()).collect() };
-    if key(active) != key(archive) {
-        found.push(Difference::Key(key(active)));
+    let mut wanted = key(active);
+    if archive.is_partitioned() {
+        // PostgreSQL requires it in the key. emit/partitions.rs checks that the rest of the key is unique.
+        wanted.extend(archival_id.map(str::to_owned));
+    }
+    if wanted != key(archive) {
+        found.push(Difference::Key(wanted));
     }
     found.extend(constraints(archive));
     let triggers = archive.row_triggers.iter();
@@ -179,7 +187,7 @@ impl Difference {
                 "take it out of the inheritance with ALTER TABLE .. NO INHERIT ..".to_owned()
             }
             Self::Trigger(_) => "make it an AFTER trigger, or drop it".to_owned(),
-            Self::Kind => "it has to be an ordinary table".to_owned(),
+            Self::Kind => "it has to be an ordinary table, or partitioned as `.partitioned_by_archivals(..)` does it, with a default partition".to_owned(),
             _ => "drop it".to_owned(),
         }
     }

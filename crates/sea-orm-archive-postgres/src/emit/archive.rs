@@ -2,6 +2,7 @@
 
 use super::detach;
 use super::freshness::unchanged;
+use super::partitions::no_key_twice;
 use super::tree::{
     self, Roots, TAG, claims, found, one_root, roots, tagged_claims, typed_roots, unless_moved,
     with,
@@ -20,6 +21,7 @@ pub fn steps(plan: &Plan, which: Roots) -> Vec<Step> {
         steps.push(Step::new(Kind::Once, restricted(plan, which)));
     }
     steps.push(Step::new(Kind::Moves, moving(plan, which)));
+    steps.extend(no_key_twice(plan, which));
     steps
 }
 

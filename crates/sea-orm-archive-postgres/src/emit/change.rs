@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::conflict::{archived_side, same_values, side};
 use super::defer::{ParentLink, is_root};
+use super::partitions::and_of_archivals;
 use super::restore::written;
 use super::rewrite::{is_rewritten, stop_unless_rewritten};
 use crate::catalog::{Column, UniqueIndex};
@@ -75,13 +76,14 @@ pub fn assign(moved: &Moved, values: &[(String, String)], of: &Of) -> String {
     let hidden = "row-level security lets this role read rows that it may not change";
     format!(
         "WITH before AS MATERIALIZED (SELECT {} FROM {rows} FOR NO KEY UPDATE OF t), \
-         changed AS (UPDATE {table} AS t SET {} FROM before AS b WHERE {} RETURNING {change} AS change, {} AS done) \
+         changed AS (UPDATE {table} AS t SET {} FROM before AS b WHERE {}{} RETURNING {change} AS change, {} AS done) \
          SELECT coalesce((SELECT pg_catalog.jsonb_agg(f.change) FROM (SELECT c.change FROM changed AS c LIMIT {MOST}) AS f), '[]'::pg_catalog.jsonb) AS result \
          WHERE CASE WHEN (SELECT pg_catalog.count(*) FROM changed AS c WHERE {}) OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*) FROM {rows}) \
          THEN true ELSE archive.stop('42501', {}) END",
         columns("t", names(moved)),
         assigned.join(", "),
         same_key(&moved.table.key, "b", "t"),
+        and_of_archivals(moved, "t", "$1"),
         is_rewritten(moved, "b", &new),
         stop_unless_rewritten(moved, "c.done", "that the restore changes"),
         literal(hidden),

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::partitions::and_of_archivals;
 use super::restore::written;
 use super::rewrite::{is_rewritten, stop_unless_rewritten};
 use super::tree::TAG;
@@ -65,7 +66,7 @@ pub fn rows(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable)
         "WITH waiting AS MATERIALIZED (SELECT {}, p.{parent_tag} AS {TAG} FROM {table} AS t JOIN {} AS p ON {} \
          JOIN archive.archival AS a ON a.id OPERATOR(pg_catalog.=) p.{parent_tag} AND a.restored_at IS NULL AND a.purged_at IS NULL AND {} \
          WHERE p.{parent_tag} OPERATOR(pg_catalog.=) ANY ($2) AND {} FOR NO KEY UPDATE OF t), \
-         given AS (UPDATE {table} AS t SET {tag} = {given} FROM waiting AS w WHERE {} RETURNING {given} AS archival, {} AS done) \
+         given AS (UPDATE {table} AS t SET {tag} = {given} FROM waiting AS w WHERE {}{} RETURNING {given} AS archival, {} AS done) \
          SELECT g.archival, pg_catalog.count(*) AS rows FROM given AS g WHERE {} GROUP BY g.archival ORDER BY g.archival",
         columns("t", names),
         archive_table.id.sql(),
@@ -73,6 +74,7 @@ pub fn rows(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable)
         same_tenant("a"),
         waits(plan, link, archive_table),
         same_key(&moved.table.key, "w", "t"),
+        and_of_archivals(moved, "t", "$1"),
         is_rewritten(moved, "w", &new),
         stop_unless_rewritten(moved, "g.done", "that has to wait for another parent"),
     )

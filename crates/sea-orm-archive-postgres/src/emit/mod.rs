@@ -8,6 +8,7 @@ pub mod defer;
 mod detach;
 mod freshness;
 pub mod orphan;
+mod partitions;
 pub mod preview;
 pub mod relink;
 pub mod restore;
@@ -18,6 +19,7 @@ mod tree;
 pub mod verify;
 
 pub use freshness::{moving, moving_back, resolved, unchanged};
+pub use partitions::no_copied_key_twice;
 pub use tree::Roots;
 
 /// A statement of `archive.run`.

@@ -1,6 +1,7 @@
 //! Archived rows whose parent was deleted permanently.
 
 use super::defer::ParentLink;
+use super::partitions::and_of_archivals;
 use super::rewrite::{is_rewritten, stop_unless_rewritten};
 use crate::catalog::OnDelete;
 use crate::ident::{joined, key_object, literal, object, quote};
@@ -66,11 +67,12 @@ pub fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
     let table = moved.archive_table.id.sql();
     Some(format!(
         "WITH orphans AS MATERIALIZED (SELECT t.* FROM {table} AS t WHERE t.{} OPERATOR(pg_catalog.=) ANY ($1) AND {} FOR NO KEY UPDATE OF t), \
-         unlinked AS (UPDATE {table} AS t SET {} FROM orphans AS o WHERE {row} RETURNING {lost} AS link, {} AS done) \
+         unlinked AS (UPDATE {table} AS t SET {} FROM orphans AS o WHERE {row}{} RETURNING {lost} AS link, {} AS done) \
          SELECT coalesce(pg_catalog.jsonb_agg(u.link), '[]'::pg_catalog.jsonb) AS result FROM unlinked AS u WHERE {}",
         quote(&moved.archive_table.archival_id),
         orphaned.join(" AND "),
         assigned.join(", "),
+        and_of_archivals(moved, "t", "$1"),
         is_rewritten(moved, "o", &nulled),
         stop_unless_rewritten(moved, "u.done", "whose parent was deleted for good"),
     ))

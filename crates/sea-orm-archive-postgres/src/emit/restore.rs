@@ -1,6 +1,7 @@
 //! The statements that restore an archival: one, or where triggers may change what is restored, several.
 
 use super::freshness::unchanged;
+use super::partitions::and_between;
 use super::tree::{TAG, with};
 use super::{Kind, Roots, Step, relink, verify};
 use crate::ident::{bare, columns, literal, object, quote};
@@ -124,8 +125,9 @@ fn taken(n: usize, moved: &Moved, which: Roots) -> String {
         Roots::Many => format!(", t.{archival_id} AS {TAG}"),
     };
     format!(
-        "taken_{n} AS (DELETE FROM {} AS t USING target AS g WHERE t.{archival_id} = g.id RETURNING {}{tag})",
+        "taken_{n} AS (DELETE FROM {} AS t USING target AS g WHERE t.{archival_id} = g.id{} RETURNING {}{tag})",
         moved.archive_table.id.sql(),
+        and_between(moved, "t", which),
         columns("t", written(moved))
     )
 }

@@ -2,6 +2,7 @@
 
 use super::change::names;
 use super::defer::{ParentLink, is_root};
+use super::partitions::and_of_archivals;
 use super::rewrite::{is_rewritten, stop_unless_rewritten};
 use super::tree::TAG;
 use crate::ident::{columns, joined, key_object, literal, object, quote, same_key};
@@ -56,11 +57,12 @@ fn take(moved: &Moved, join: &str, to: &str, answer: &str) -> String {
     format!(
         "WITH wanted AS MATERIALIZED (SELECT {}, {to} AS {TAG} FROM {table} AS t {join} WHERE t.{tag} OPERATOR(pg_catalog.=) ANY ($1) \
          AND NOT EXISTS (SELECT FROM archive.archival AS s WHERE s.id OPERATOR(pg_catalog.=) t.{tag} AND {}) FOR NO KEY UPDATE OF t), \
-         taken AS (UPDATE {table} AS t SET {tag} = {given} FROM wanted AS w WHERE {} RETURNING {given} AS id, {} AS done) \
+         taken AS (UPDATE {table} AS t SET {tag} = {given} FROM wanted AS w WHERE {}{} RETURNING {given} AS id, {} AS done) \
          SELECT {answer} AS result FROM taken AS g WHERE {}",
         columns("t", names(moved)),
         is_root(moved, "s", "t"),
         same_key(&moved.table.key, "w", "t"),
+        and_of_archivals(moved, "t", "$1"),
         is_rewritten(moved, "w", &new),
         stop_unless_rewritten(moved, "g.done", "that is taken out of its archival"),
     )

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_archive_postgres::emit::copy::{self, KeyDefaults};
 use sea_orm_archive_postgres::emit::defer::{self, ParentLink};
+use sea_orm_archive_postgres::emit::no_copied_key_twice;
 use sea_orm_archive_postgres::emit::split;
 use sea_orm_archive_postgres::model::RestorePlan;
 use sea_orm_archive_postgres::sqlstate;
@@ -121,6 +122,11 @@ pub(super) async fn copy<T: ConnectionTrait>(
     let copied = copied
         .map_err(|error| key_taken(plan, error))?
         .unwrap_or_default();
+    if let Some(text) = no_copied_key_twice(plan) {
+        let values = vec![vec![id].into()];
+        let checked = ask_here(db, &Sql { text, values }).await;
+        checked.map_err(|error| key_taken(plan, error))?;
+    }
     let key = copied["key"].as_str().unwrap_or("null");
     let key = serde_json::from_str(key).map_err(unexpected_answer)?;
     record(db, plan, 0, source, drawn, &[(id, key)]).await?;

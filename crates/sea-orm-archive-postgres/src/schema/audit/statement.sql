@@ -58,7 +58,8 @@ BEGIN
                      AND m.amopstrategy = 3
     JOIN pg_operator AS o ON o.oid = m.amopopr
     JOIN pg_namespace AS n ON n.oid = o.oprnamespace
-    WHERE i.indrelid = numbered AND i.indisprimary;
+    -- The key of a partitioned archive table also contains the archival.
+    WHERE i.indrelid = numbered AND i.indisprimary AND NOT (of_archive_table AND c.attname = ANY (watched.added));
     IF keys IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AR009', MESSAGE = format(
             '%s is audited and has lost its primary key, so no entry could identify its row: add one again, '

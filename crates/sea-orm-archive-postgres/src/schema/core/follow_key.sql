@@ -118,7 +118,7 @@ DECLARE
     new_key   jsonb;
 BEGIN
     FOR reference IN
-        SELECT format('%I.%I', n.nspname, t.relname) AS archive_table_name, c.conrelid, c.condeferrable, r.archive_table,
+        SELECT format('%I.%I', n.nspname, t.relname) AS archive_table_name, c.conrelid, c.condeferrable, r.archive_table, t.relkind = 'p' AS is_partitioned,
                string_agg(format('($1).%I OPERATOR(%s.%s) t.%I', pa.attname, o.oprnamespace::regnamespace, o.oprname, ca.attname), ' AND ') AS same,
                string_agg(format('%I = ($2).%I', ca.attname, pa.attname), ', ') AS assigned,
                string_agg(format('CASE WHEN record_image_ne(ROW(($1).%1$I), ROW(($2).%1$I)) THEN %2$s END', pa.attname, k.child), ', ') AS differing,
@@ -134,7 +134,7 @@ BEGIN
         WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid IN (changed, TG_RELID)
           -- Not the foreign key of tenancy: the tenant of an archived version stays the tenant of its archival.
           AND NOT EXISTS (SELECT FROM archive.tenancy_object AS x WHERE x.relation = c.conrelid AND x.kind = 'constraint' AND x.name = c.conname)
-        GROUP BY c.oid, n.nspname, t.relname, r.archive_table
+        GROUP BY c.oid, n.nspname, t.relname, t.relkind, r.archive_table
         ORDER BY c.oid
     LOOP
         EXECUTE format('SELECT array_remove(ARRAY[%s]::int2[], NULL)', reference.differing) INTO differing USING OLD, NEW;
@@ -157,6 +157,13 @@ BEGIN
         IF reference.converts OR archive.runs_other_code(reference.archive_table) THEN
             RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
                 'archived rows of %s refer to this row of %s, and its key cannot change: a trigger on the archive table, its condition, a rule, a CHECK, an index or a conversion of its key belongs to another role than the schema archive, or may; restore the rows first, or change that',
+                reference.archive_table_name, TG_RELID::regclass);
+        END IF;
+        -- Two archived rows could get the same key: the primary key of a partitioned archive table also contains the archival.
+        IF reference.is_partitioned AND EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = reference.conrelid AND i.indisprimary
+                                                                            AND i.indkey::int2[] && differing) THEN
+            RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
+                'archived rows of %s refer to this row of %s, and its key cannot change: it is part of their own key, and their archive table is partitioned; restore those rows first',
                 reference.archive_table_name, TG_RELID::regclass);
         END IF;
         -- The plan refuses such triggers too: if the update of a row is skipped or changed back, another row may get its key later.

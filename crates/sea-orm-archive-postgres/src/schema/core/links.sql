@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     FOR other IN
         UPDATE archive.archival AS a
-        SET tables = CASE WHEN waiting::oid = ANY (a.tables::oid[]) THEN a.tables ELSE a.tables || waiting END
+        SET counts_differ = true, tables = CASE WHEN waiting::oid = ANY (a.tables::oid[]) THEN a.tables ELSE a.tables || waiting END
         WHERE a.id = ANY (others) AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant)
           AND EXISTS (SELECT FROM archive.archival AS s
                       WHERE s.id = ANY (archivals) AND s.restored_at IS NULL AND s.purged_at IS NULL AND waiting::oid = ANY (s.tables::oid[])

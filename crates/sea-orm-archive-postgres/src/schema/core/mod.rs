@@ -26,6 +26,8 @@ pub const MOVES: &str = include_str!("moves.sql");
 pub const OBJECTS: &str = include_str!("objects.sql");
 /// The functions that record archivals of rows that were taken or copied from another archival.
 pub const PARTS: &str = include_str!("parts.sql");
+/// The partitions of archive tables, and the purge of all rows of a partition.
+pub const PARTITIONS: &str = include_str!("partitions.sql");
 /// Statements that revoke from roles other than the owner all privileges that grant_archive(), grant_audit() and grant_holds() do not give.
 pub const PRIVATE: &str = include_str!("private.sql");
 /// Statements that revoke EXECUTE on trigger functions from all roles but their owner.

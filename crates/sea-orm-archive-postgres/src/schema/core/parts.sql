@@ -32,6 +32,7 @@ BEGIN
     IF recorded <> cardinality(ids) THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('archival %s is not archived with rows of these tables', source);
     END IF;
+    UPDATE archive.archival AS a SET counts_differ = true WHERE a.id = source;
     RETURN recorded;
 END
 $$;

@@ -32,6 +32,7 @@ ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS tenant text;
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purged_at timestamptz; -- its rows were deleted from the archive tables for good
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purged_by text;
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS part_of bigint; -- the archival that its rows were taken or copied from
+ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS counts_differ boolean NOT NULL DEFAULT false; -- a restore gave it rows, or took some
 -- How many rows of which table the purge deleted, {"public.posts": 1}, and the name of the retention rule that it followed.
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purged_rows jsonb;
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purge_policy text;
@@ -46,6 +47,7 @@ CREATE TABLE IF NOT EXISTS archive.archived_table (
     deleted_by_column  name     NOT NULL,
     archival_id_column name     NOT NULL
 );
+ALTER TABLE archive.archived_table ADD COLUMN IF NOT EXISTS archivals_per_partition bigint; -- NULL: the archive table has no partitions of ours
 
 -- The foreign keys that an archive set to NULL, for the restore to put back.
 CREATE TABLE IF NOT EXISTS archive.detached_link (

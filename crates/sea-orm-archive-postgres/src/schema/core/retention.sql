@@ -213,7 +213,7 @@ $$;
 CREATE OR REPLACE FUNCTION archive.purge_expired(most integer DEFAULT 1000, by text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    purged  pg_catalog.jsonb := archive.purge_parts(archive.begin_expired(most), by) OPERATOR(pg_catalog.-) 'archival';
+    purged  pg_catalog.jsonb := coalesce(archive.purge_expired_range(by), archive.purge_parts(archive.begin_expired(most), by) OPERATOR(pg_catalog.-) 'archival');
     versions pg_catalog.int8 := 0;
     records pg_catalog.int8 := 0;
     month   pg_catalog.timestamptz;

@@ -1,0 +1,9 @@
+//! Archive tables that are partitioned by the ids of archivals.
+
+mod keys;
+mod library;
+mod migrations;
+mod moves;
+mod others;
+mod purges;
+mod races;
