@@ -6,6 +6,8 @@ mod references;
 mod rights;
 mod rules;
 
+use std::time::Duration;
+
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive::PurgedExpired;
 use sea_orm_archive::archival;
@@ -91,8 +93,11 @@ fn label(name: &str) -> String {
 }
 
 async fn purge(db: &DatabaseConnection) -> PurgedExpired {
-    let purge = archival::Entity::purge_expired().exec(db).await;
-    purge.unwrap_or_else(|error| panic!("{error}"))
+    let purge = archival::Entity::purge_expired().exec(db);
+    let purged = tokio::time::timeout(Duration::from_secs(20), purge).await;
+    purged
+        .expect("a purge of versions waits for no lock")
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// How many versions a preview counts.
