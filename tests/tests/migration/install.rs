@@ -23,6 +23,8 @@ async fn install_and_uninstall_can_be_repeated() -> Result<(), DbErr> {
                 "context_setting",
                 "detached_link",
                 "history_table",
+                "hold",
+                "hold_lock",
                 "known_table",
                 "retention",
                 "signing_key",

@@ -24,8 +24,8 @@ CREATE INDEX IF NOT EXISTS hold_archival_id_idx ON archive.hold (archival_id) WH
 -- Holds of a tenant are for that tenant and for an administrator, and those of all tenants for an administrator: archive.acts_for('') is true
 -- for one, and where there is no tenancy. The owner, whose functions decide what is held, reads all of them.
 ALTER TABLE archive.hold ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS tenancy ON archive.hold;
-CREATE POLICY tenancy ON archive.hold FOR SELECT USING (archive.acts_for(coalesce(tenant, '')));
+DROP POLICY IF EXISTS readers ON archive.hold;
+CREATE POLICY readers ON archive.hold FOR SELECT USING (archive.acts_for(coalesce(tenant, '')));
 
 CREATE OR REPLACE VIEW archive.hold_in_force AS
     SELECT h.id, h.archival_id, h.relation, h.held_key, h.tenant FROM archive.hold AS h

@@ -187,21 +187,25 @@ $$;
 -- What has a retention rule and is not purged by the acting role: tables of roots on which it lacks the rights, histories, the audit log, and, with
 -- `below`, the other tables in archive.unpurgeable_tables() of which archivals that are old enough have rows.
 CREATE OR REPLACE FUNCTION archive.not_allowed_to_purge(below boolean) RETURNS jsonb
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(jsonb_agg(n.name ORDER BY n.name), '[]')
-    FROM (SELECT u.name FROM archive.unpurgeable_tables() AS u
-          WHERE EXISTS (SELECT FROM archive.retained_tables() AS t
-                        WHERE t.root = u.id OR below AND EXISTS (
-                            SELECT FROM archive.archival AS a
-                            WHERE a.tables[1]::oid = t.root AND a.restored_at IS NULL AND a.purged_at IS NULL
-                              AND a.archived_at <= now() - t.shortest * interval '24 hours' AND u.id = ANY (a.tables::oid[]) AND archive.acts_for(a.tenant)))
-          UNION ALL
-          SELECT v.name FROM archive.retained_histories() AS v WHERE NOT v.allowed
-          UNION ALL
-          SELECT 'archive.audit_entry' FROM archive.retention AS r
-          WHERE r.subject = 'audit' AND r.days IS NOT NULL
-            AND (NOT has_function_privilege(archive.acting_role(), to_regprocedure('archive.drop_expired_audit()'), 'EXECUTE')
-                 OR EXISTS (SELECT FROM archive.hold_in_force))) AS n
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(n.name ORDER BY n.name), '[]')
+        FROM (SELECT u.name FROM archive.unpurgeable_tables() AS u
+              WHERE EXISTS (SELECT FROM archive.retained_tables() AS t
+                            WHERE t.root = u.id OR below AND EXISTS (
+                                SELECT FROM archive.archival AS a
+                                WHERE a.tables[1]::oid = t.root AND a.restored_at IS NULL AND a.purged_at IS NULL
+                                  AND a.archived_at <= now() - t.shortest * interval '24 hours' AND u.id = ANY (a.tables::oid[])
+                                  AND archive.acts_for(a.tenant)))
+              UNION ALL
+              SELECT v.name FROM archive.retained_histories() AS v WHERE NOT v.allowed
+              UNION ALL
+              SELECT 'archive.audit_entry' FROM archive.retention AS r
+              WHERE r.subject = 'audit' AND r.days IS NOT NULL
+                AND (NOT has_function_privilege(archive.acting_role(), to_regprocedure('archive.drop_expired_audit()'), 'EXECUTE')
+                     OR EXISTS (SELECT FROM archive.hold_in_force))) AS n);
+END
 $$;
 
 -- Purges the oldest archivals that the retention rules let expire, `most` of them, in the transaction of the caller. Returns how many
@@ -213,11 +217,11 @@ $$;
 CREATE OR REPLACE FUNCTION archive.purge_expired(most integer DEFAULT 1000, by text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    purged  pg_catalog.jsonb := coalesce(archive.purge_expired_range(by), archive.purge_parts(archive.begin_expired(most), by) OPERATOR(pg_catalog.-) 'archival');
+    purged   pg_catalog.jsonb := coalesce(archive.purge_expired_range(by), archive.purge_parts(archive.begin_expired(most), by) OPERATOR(pg_catalog.-) 'archival');
     versions pg_catalog.int8 := 0;
-    records pg_catalog.int8 := 0;
-    month   pg_catalog.timestamptz;
-    more    boolean;
+    records  pg_catalog.int8 := 0;
+    month    pg_catalog.timestamptz;
+    more     boolean;
 BEGIN
     IF purged OPERATOR(pg_catalog.->>) 'archivals' OPERATOR(pg_catalog.=) '0' THEN
         versions := archive.purge_expired_versions(most, by);
