@@ -110,7 +110,7 @@ pub async fn next_archival(db: &impl ConnectionTrait, id: i64) {
     .await;
 }
 
-/// The library, with a session of a superuser. No page is archived with its book where `pages` is false.
+/// The library, with a session of a superuser.
 pub async fn library() -> (Database, DatabaseConnection) {
     let database = Database::from_template("library", async |db| {
         let manager = SchemaManager::new(&db);

@@ -332,10 +332,9 @@ pub trait ArchiveSchema {
     /// Creates the partitions of archive tables for the archivals of now, and for `ahead` partitions more, 100 at most. Drops empty
     /// partitions of earlier archivals, none of which is still archived.
     ///
-    /// For archive tables with [`partitioned_by_archivals`](crate::ArchivedTable::partitioned_by_archivals); nothing happens to others. Cron
-    /// calls it as `psql -c 'SELECT archive.make_archive_partitions(3)'`. Rows of archivals without a partition go into the default
-    /// partition and stay there: they are purged by DELETE. Where no partition is missing it takes no lock. Otherwise PostgreSQL locks the default
-    /// partition until the end of the transaction, and to drop a partition the archive table. So call it in a short transaction.
+    /// For archive tables with [`partitioned_by_archivals`](crate::ArchivedTable::partitioned_by_archivals). Cron calls
+    /// `SELECT archive.make_archive_partitions(3)`. Rows without a partition stay in the default partition. Where one is missing,
+    /// PostgreSQL locks the default partition until the transaction ends, and to drop one the archive table: call it in a short one.
     ///
     /// # Errors
     ///
@@ -343,10 +342,8 @@ pub trait ArchiveSchema {
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::ArchiveSchema;
-    /// # use sea_orm_migration::prelude::*;
-    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-    /// manager.make_archive_partitions(3).await?;
-    /// # Ok(())
+    /// # async fn up(manager: &sea_orm_migration::SchemaManager<'_>) -> Result<(), sea_orm_migration::DbErr> {
+    /// manager.make_archive_partitions(3).await
     /// # }
     /// ```
     fn make_archive_partitions(&self, ahead: i32)
