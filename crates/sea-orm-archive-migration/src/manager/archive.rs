@@ -20,12 +20,9 @@ use crate::{
 pub trait ArchiveSchema {
     /// Creates the archival table, the registers, and the functions that archive and restore call.
     ///
-    /// In the database: the schema `archive`, the tables `archive.archival`, `archive.archived_table`,
-    /// `archive.detached_link`, `archive.history_table`, `archive.temporal_foreign_key`,
-    /// `archive.context_setting`, `archive.stamped_table`, `archive.retention` and `archive.snapshot_probe`, which stays empty, and
-    /// the functions of the runtime, all with IF NOT EXISTS or OR REPLACE. Run it again after an update of the
-    /// crate: it replaces the functions. [`grant_archive`](Self::grant_archive) grants other roles the use of
-    /// them; run that again, too.
+    /// In the database: the schema `archive` with the archival table, the detached links, the holds, the registers and the functions of the
+    /// runtime, all with IF NOT EXISTS or OR REPLACE. Run it again after an update of the crate: it replaces the functions.
+    /// [`grant_archive`](Self::grant_archive) grants other roles the use of them; run that again, too.
     ///
     /// # Errors
     ///
@@ -306,9 +303,8 @@ pub trait ArchiveSchema {
     ///
     /// It adds new columns, filled with their default in archived rows; changes types, NOT NULL and the primary
     /// key; and adds indexes of new foreign keys, and missing grants, row-level security and policies. It drops
-    /// columns that the table no longer has, if no archived row has a value in them. It sees a renamed column
-    /// as a dropped one and a new one: rename it with [`alter_archived_table`](Self::alter_archived_table), or
-    /// rename it in the archive table with plain SQL. Nothing changes where the tables do not differ.
+    /// columns that the table no longer has, if no archived row has a value in them. It sees a renamed column as a dropped one and a new
+    /// one: rename it with [`alter_archived_table`](Self::alter_archived_table), or in the archive table with plain SQL.
     ///
     /// # Errors
     ///
