@@ -69,7 +69,7 @@ async fn only_a_role_with_the_grant_places_lists_and_releases_holds() {
     }
     assert_eq!(
         hold::Entity::find().all(&as_legal).await.unwrap(),
-        [held.clone()]
+        std::slice::from_ref(&held)
     );
     // It purges nothing, and restores nothing.
     refused(
