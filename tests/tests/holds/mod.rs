@@ -1,9 +1,12 @@
 //! Legal holds: what is kept from being deleted for good.
 
+mod attacked;
 mod dropped;
 mod placed;
 mod races;
 mod roles;
+
+pub(crate) use attacked::beside;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive::Error;

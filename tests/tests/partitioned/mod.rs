@@ -1,5 +1,6 @@
 //! Archive tables that are partitioned by the ids of archivals.
 
+mod attacked;
 mod keys;
 mod library;
 mod migrations;

@@ -41,6 +41,8 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
             table.name
         )));
     }
+    work.run("SELECT archive.require_no_hold(NULL, 'the audit log was not uninstalled')")
+        .await?;
     work.run(schema::audit::UNINSTALL).await
 }
 

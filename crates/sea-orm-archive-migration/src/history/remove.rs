@@ -1,5 +1,6 @@
 //! Dropping a history.
 
+use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::DbErr;
 
 use crate::{
@@ -33,6 +34,7 @@ pub(crate) async fn history(work: &Work, name: &str) -> Result<(), DbErr> {
         )));
     }
     foreign_key::refuse_dependents(work, &table.id).await?;
+    refuse_held(work, &table.id).await?;
     register::remove(work, &table.id).await?;
     work.run(&format!("DROP TABLE {}", table.id.sql()))
         .await
@@ -43,4 +45,18 @@ pub(crate) async fn history(work: &Work, name: &str) -> Result<(), DbErr> {
                 database_message(&error)
             ))
         })
+}
+
+/// Refuses to drop the versions of an identity that is held.
+async fn refuse_held(work: &Work, history: &TableId) -> Result<(), DbErr> {
+    let forced = work
+        .unforce_all(vec!["archive.archival".to_owned()])
+        .await?;
+    work.run_with(
+        "SELECT archive.require_no_hold(ARRAY[h.history::oid, h.identity::oid], pg_catalog.format('%s was not dropped', $2::text))
+         FROM archive.history_table AS h WHERE h.history = $1::bigint::oid",
+        [history.oid.into(), history.to_string().into()],
+    )
+    .await?;
+    work.force_all(forced).await
 }

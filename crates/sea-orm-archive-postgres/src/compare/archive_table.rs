@@ -21,6 +21,13 @@ pub fn archive_table_findings(
     let mut found = table_findings(table);
     found.extend(added_columns(table, archive, &added));
     found.extend(exchanged(archive, archive_table));
+    if archive_table.is_partitioned && table.defers_uniqueness {
+        found.push(Finding::new(
+            &table.id,
+            "has a unique constraint that is DEFERRABLE, and a partitioned archive table: a key could be archived twice",
+            "make it NOT DEFERRABLE",
+        ));
+    }
     let differences = differences(table, archive, &added);
     let differences = differences.iter().filter(|difference| counts(difference));
     found.extend(differences.map(|difference| difference.finding(&table.id, &archive.id)));

@@ -1,6 +1,7 @@
 //! Retention of the versions of histories: which ones expire, and which stay.
 
 mod ages;
+mod attacked;
 mod races;
 mod references;
 mod rights;

@@ -43,7 +43,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                    WHERE x.castsource = source AND x.casttarget = target AND NOT archive.is_trusted(f.proowner))
 $$;
 -- The condition that these columns of the key of an archived row t are recorded elsewhere: in archived rows below it, in
--- detached links of it or of rows below it, or in its archival. NULL where none of these records the columns.
+-- detached links of it or of rows below it, in a hold on it, or in its archival. NULL where none of these records the columns.
 CREATE OR REPLACE FUNCTION archive.is_recorded(relation oid, changed int2[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH below AS (
@@ -74,6 +74,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         FROM below AS b JOIN archive.archived_table AS r ON r.active = relation
         UNION ALL
         SELECT format('EXISTS (SELECT FROM archive.detached_link AS l WHERE l.child = %1$s::oid AND l.child_key = jsonb_build_array(%2$s)) OR '
+                      'EXISTS (SELECT FROM archive.hold AS l WHERE l.relation = %1$s::oid AND l.held_key = jsonb_build_array(%2$s) AND l.released_at IS NULL) OR '
                       'NOT EXISTS (SELECT FROM archive.archival AS a WHERE a.id = t.%3$I AND a.tables[1] <> %1$s::oid)', relation, o.key, r.archival_id_column)
         FROM own AS o JOIN archive.archived_table AS r ON r.active = relation
     )
@@ -88,6 +89,24 @@ BEGIN
                      FROM archive.tenancy_scope AS s
                      JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.wanted_column AND NOT a.attisdropped
                      WHERE s.relation = of_tenant.relation ORDER BY a.attname LIMIT 1), '');
+END
+$$;
+-- Lets the holds on a row follow its new key. Raises where other rows may have had the old key.
+CREATE OR REPLACE FUNCTION archive.move_hold(changed oid, old_key jsonb, new_key jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM archive.hold AS h WHERE h.relation = changed AND h.held_key = old_key AND h.released_at IS NULL) THEN
+        RETURN;
+    ELSIF archive.archivals_of_row(changed, (SELECT r.archive_table FROM archive.archived_table AS r WHERE r.active = changed), old_key) <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
+            'the key %s of this row of %s cannot change: an archived row has it too, and a hold on this key is on either of them; release the hold first',
+            old_key, changed::regclass);
+    ELSIF EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = changed AND c.contype = 'p' AND c.condeferrable) THEN
+        RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
+            'a row of %s is held by its key, which is deferrable and cannot change: rows could exchange their keys, and another one would be held; release the hold first',
+            changed::regclass);
+    END IF;
+    UPDATE archive.hold AS h SET held_key = new_key WHERE h.relation = changed AND h.held_key = old_key AND h.released_at IS NULL;
 END
 $$;
 -- Updates archived rows and detached links when the key of the row that they refer to changes.
@@ -183,7 +202,7 @@ BEGIN
             PERFORM set_config('row_security', 'off', true);
             IF found_one THEN
                 RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
-                    'archived rows of %s refer to this row of %s, and its key cannot change: it is part of their own key, which other archived rows, detached links or their archival record; restore those rows first',
+                    'archived rows of %s refer to this row of %s, and its key cannot change: it is part of their own key, which other archived rows, detached links, holds or their archival record; restore those rows first',
                     reference.archive_table_name, TG_RELID::regclass);
             END IF;
         END IF;
@@ -212,13 +231,10 @@ BEGIN
         EXECUTE format('UPDATE archive.detached_link AS l SET child_key = $3 WHERE l.child = $1 AND l.child_key = $2%s', of_tenant)
             USING changed, old_key, new_key, OLD;
     END IF;
-    IF old_key <> new_key AND EXISTS (SELECT FROM archive.hold AS h WHERE h.relation = changed AND h.held_key = old_key AND h.released_at IS NULL) THEN
-        IF EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = changed AND c.contype = 'p' AND c.condeferrable) THEN
-            RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
-                'a row of %s is held by its key, which is deferrable and cannot change: rows could exchange their keys, and another one would be held; release the hold first',
-                changed::regclass);
-        END IF;
-        UPDATE archive.hold AS h SET held_key = new_key WHERE h.relation = changed AND h.held_key = old_key AND h.released_at IS NULL;
+    -- Race: a hold on the row is placed meanwhile. Either this waits for it, or it waits and does not find the row under its old key.
+    IF old_key <> new_key THEN
+        PERFORM archive.lock_holds();
+        PERFORM archive.move_hold(changed, old_key, new_key);
     END IF;
     RETURN NULL;
 EXCEPTION WHEN insufficient_privilege THEN

@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS archive.hold (
     released_by    text,
     release_reason text,
     tenant         text,                 -- whose archivals it holds; NULL: those of every tenant
-    CHECK ((archival_id IS NULL) <> (relation IS NULL) AND (held_key IS NULL OR relation IS NOT NULL))
+    CHECK ((archival_id IS NULL) <> (relation IS NULL) AND (held_key IS NULL OR relation IS NOT NULL)),
+    CHECK (jsonb_typeof(held_key) = 'array'), CHECK (isfinite(until))
 );
 CREATE INDEX IF NOT EXISTS hold_archival_id_idx ON archive.hold (archival_id) WHERE released_at IS NULL;
 
@@ -46,6 +47,9 @@ CREATE OR REPLACE FUNCTION archive.lock_holds() RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM FROM archive.hold_lock FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = 'archive.hold_lock has lost its row: call manager.install_archive() in a migration';
+    END IF;
     RETURN archive.require_session();
 END
 $$;
@@ -68,13 +72,28 @@ CREATE OR REPLACE FUNCTION archive.place_hold(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     at     timestamptz := clock_timestamp();
-    owner  text := archive.current_tenant();
+    owner  text := CASE WHEN EXISTS (SELECT FROM archive.tenancy) THEN archive.current_tenant() END;
+    held   oid := coalesce(pg_partition_root(relation), relation);
     placed bigint;
 BEGIN
+    IF held_key IS NOT NULL AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'AR020', MESSAGE = format(
+            'a row is held at READ COMMITTED, and this transaction is %s: the row may have been purged since its snapshot; '
+            'begin it with BEGIN ISOLATION LEVEL READ COMMITTED', upper(current_setting('transaction_isolation')));
+    ELSIF held IS NOT NULL AND NOT EXISTS (SELECT FROM archive.archived_table AS r WHERE r.active = held)
+          AND NOT EXISTS (SELECT FROM archive.history_table AS r WHERE held IN (r.history, r.identity)) THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format(
+            'a hold on %s would hold nothing: it is no table with an archive table or a history', relation);
+    ELSIF EXISTS (SELECT FROM jsonb_array_elements(held_key) AS v(value) WHERE jsonb_typeof(v.value) <> 'string') THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'the key of a held row is an array of the texts of its values, as ["7"]';
+    END IF;
     IF archive.require_session() AND until <= at THEN
         RAISE EXCEPTION USING ERRCODE = 'AR022', MESSAGE = format('a hold until %s would have ended already: choose a later time, or none', until);
     END IF;
     UPDATE archive.hold_lock SET changes = changes + 1;
+    IF NOT FOUND THEN
+        PERFORM archive.lock_holds();
+    END IF;
     IF archival IS NOT NULL THEN
         UPDATE archive.archival AS a SET holds = a.holds + 1
         WHERE a.id = archival AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant)
@@ -88,7 +107,7 @@ BEGIN
             'a hold on the rows of every tenant needs an administrator of tenancy: set the tenant in the context, or use a role that acts for all';
     END IF;
     INSERT INTO archive.hold AS h (archival_id, relation, held_table, held_key, reason, placed_at, placed_by, until, tenant)
-    VALUES (archival, relation, array_to_string(parse_ident(relation::text), '.'), held_key, reason, at, coalesce(by, archive.current_actor()), until, owner)
+    VALUES (archival, held, array_to_string(parse_ident(held::regclass::text), '.'), held_key, reason, at, coalesce(by, archive.current_actor()), until, owner)
     RETURNING h.id INTO placed;
     RETURN archive.hold_json(placed);
 END
@@ -119,47 +138,70 @@ $$;
 
 -- The holds that keep archivals from being purged: on them, on a table of which they have rows, and on one of their rows.
 --
--- Where the owner may not see every row of an archive table, or the key of a held row has another number of columns than the primary
--- key, the row may be in any archival with rows of the table.
+-- A held row is looked up by the columns of the primary key, with the operators of its index. Where it is neither in its table nor in the
+-- archive table, it may have another key now, and may be in any archival with rows of the table: all of them are held. The same where
+-- the table was dropped, where the values no longer fit the key, and where the owner may not see the row.
 CREATE OR REPLACE FUNCTION archive.holds_of(archivals bigint[]) RETURNS TABLE (archival bigint, hold bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    held    record;
-    allowed boolean;
+    held     record;
+    found_in bigint[];
 BEGIN
     IF NOT EXISTS (SELECT FROM archive.hold_in_force) THEN
         RETURN;
     END IF;
     RETURN QUERY SELECT o.archival, o.hold FROM archive.holds_on_archivals(archivals) AS o;
     FOR held IN
-        SELECT h.relation, r.archive_table, r.archival_id_column, k.columns, array_agg(h.id) AS ids, array_agg(h.held_key) AS keys,
-               array_agg(h.tenant) AS tenants
+        SELECT h.id, h.relation, h.held_key, r.archive_table, t.candidates
         FROM archive.hold_in_force AS h
-        JOIN archive.archived_table AS r ON r.active = h.relation::oid
+        LEFT JOIN archive.archived_table AS r ON r.active = h.relation::oid
         CROSS JOIN LATERAL (
-            SELECT jsonb_agg(a.attname ORDER BY k.ord) AS names,
-                   string_agg(format('archive.exact_text(t.%I)', a.attname), ', ' ORDER BY k.ord) AS texts
-            FROM pg_index AS i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, ord)
-            JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-            WHERE i.indrelid = h.relation AND i.indisprimary AND k.ord <= i.indnkeyatts) AS n
-        CROSS JOIN LATERAL (SELECT CASE
-            WHEN h.held_key IS NOT NULL AND jsonb_array_length(h.held_key) = jsonb_array_length(n.names)
-                 AND (NOT row_security_active(r.archive_table::oid)
-                      OR EXISTS (SELECT FROM archive.tenancy_scope AS s WHERE s.relation = r.archive_table::oid)) THEN n.texts END AS columns) AS k
-        WHERE EXISTS (SELECT FROM archive.archival AS a WHERE a.id = ANY (archivals) AND h.relation::oid = ANY (a.tables::oid[]))
-        GROUP BY h.relation, r.archive_table, r.archival_id_column, k.columns
+            SELECT array_agg(a.id) AS candidates FROM archive.archival AS a
+            WHERE a.id = ANY (archivals) AND h.relation::oid = ANY (a.tables::oid[])
+              AND (h.tenant IS NULL OR a.tenant IS NULL OR a.tenant IN ('', h.tenant))) AS t
+        WHERE t.candidates IS NOT NULL
     LOOP
-        IF held.columns IS NULL THEN
-            RETURN QUERY
-                SELECT a.id, h.id FROM archive.archival AS a CROSS JOIN unnest(held.ids, held.tenants) AS h (id, tenant)
-                WHERE a.id = ANY (archivals) AND held.relation::oid = ANY (a.tables::oid[])
-                  AND (h.tenant IS NULL OR a.tenant IS NULL OR a.tenant IN ('', h.tenant));
-        ELSIF archive.require_trusted(held.archive_table) THEN
-            RETURN QUERY EXECUTE format(
-                'SELECT t.%I, h.id FROM %s AS t JOIN unnest($1, $2) AS h (id, key) ON h.key = jsonb_build_array(%s) WHERE t.%1$I = ANY ($3)',
-                held.archival_id_column, held.archive_table, held.columns) USING held.ids, held.keys, archivals;
-        END IF;
+        found_in := archive.archivals_of_row(held.relation, held.archive_table, held.held_key);
+        RETURN QUERY SELECT c.id, held.id FROM unnest(held.candidates) AS c(id) WHERE found_in IS NULL OR c.id = ANY (found_in);
     END LOOP;
+END
+$$;
+
+-- The archivals that the row with a key is in; none for an active row. NULL where it is not found in either table.
+CREATE OR REPLACE FUNCTION archive.archivals_of_row(relation oid, archive_table oid, key jsonb) RETURNS bigint[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    condition text;
+    archivals bigint[];
+    is_active boolean;
+BEGIN
+    IF key IS NULL OR archive_table IS NULL OR NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation)
+       OR NOT (archive.require_trusted(relation) AND archive.require_trusted(archive_table)) THEN
+        RETURN NULL;
+    END IF;
+    -- Without a primary key of as many columns there is no condition.
+    SELECT string_agg(format('t.%I OPERATOR(%I.%s) archive.exact_value($1->>%s, NULL::%s)', a.attname, s.nspname, o.oprname, k.ord - 1,
+                             format('%I.%I', y.nspname, x.typname)), ' AND ' ORDER BY k.ord) INTO condition
+    FROM pg_index AS i
+    CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, class, ord)
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+    JOIN pg_type AS x ON x.oid = a.atttypid JOIN pg_namespace AS y ON y.oid = x.typnamespace
+    JOIN pg_opclass AS c ON c.oid = k.class
+    JOIN pg_amop AS m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3 AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
+    JOIN pg_operator AS o ON o.oid = m.amopopr JOIN pg_namespace AS s ON s.oid = o.oprnamespace
+    WHERE i.indrelid = relation AND i.indisprimary AND k.ord <= i.indnkeyatts
+    HAVING count(*) = jsonb_array_length(key);
+    IF condition IS NULL THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('SELECT array_agg(DISTINCT t.%I) FROM %s AS t WHERE %s',
+                   (SELECT r.archival_id_column FROM archive.archived_table AS r WHERE r.active = relation), archive_table::regclass, condition)
+        INTO archivals USING key;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE %s)', relation::regclass, condition) INTO is_active USING key;
+    RETURN CASE WHEN is_active THEN coalesce(archivals, '{}') ELSE archivals END;
+EXCEPTION WHEN data_exception OR undefined_function OR undefined_column OR datatype_mismatch OR cannot_coerce
+    OR integrity_constraint_violation THEN
+    RETURN NULL;
 END
 $$;
 
@@ -215,16 +257,20 @@ BEGIN
 END
 $$;
 
--- Raises where a hold is in force on something that is dropped with all of its rows: the tables, or archivals with rows of them. Of all
--- tenants: row-level security of archive.archival is not forced then. NULL stands for the audit log, which proves what was held.
+-- Raises where a hold is in force on something that is dropped with all of its rows: the tables, or archivals with rows of them that are not
+-- purged. Of all tenants: row-level security of archive.archival is not forced then. NULL stands for the audit log, which proves what was held.
 CREATE OR REPLACE FUNCTION archive.require_no_hold(tables oid[], what text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF archive.lock_holds() AND tables IS NULL THEN
         RETURN (SELECT archive.stop_if_held('{}', array_agg(h.id), what) FROM archive.hold_in_force AS h);
     END IF;
-    RETURN (SELECT archive.stop_if_held('{}', array_agg(h.id), what)
-            FROM archive.hold_in_force AS h LEFT JOIN archive.archival AS a ON a.id = h.archival_id
-            WHERE h.relation::oid = ANY (require_no_hold.tables) OR a.tables::oid[] && require_no_hold.tables);
+    RETURN (SELECT archive.stop_if_held('{}', array_agg(DISTINCT h.id), what)
+            FROM (SELECT f.id FROM archive.hold_in_force AS f WHERE f.relation::oid = ANY (require_no_hold.tables)
+                  UNION ALL
+                  SELECT o.hold FROM archive.holds_of(ARRAY(
+                      SELECT a.id FROM archive.archival AS a
+                      WHERE a.restored_at IS NULL AND a.purged_at IS NULL AND a.tables::oid[] && require_no_hold.tables
+                        AND EXISTS (SELECT FROM archive.hold_in_force))) AS o) AS h);
 END
 $$;

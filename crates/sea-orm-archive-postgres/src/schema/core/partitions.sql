@@ -94,7 +94,7 @@ BEGIN
                 called := format('archive_%s_%s', held.id, first);
             END IF;
             called := format('%I.%I', held.nspname, called);
-            EXECUTE format('CREATE TABLE %s (LIKE %s)', called, held.name);
+            EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING CONSTRAINTS INCLUDING GENERATED)', called, held.name);
             EXECUTE format('ALTER TABLE %s OWNER TO %I', called, pg_get_userbyid(held.relowner));
             -- All access goes through the archive table, which has the grants and policies.
             FOR other IN
@@ -117,7 +117,7 @@ BEGIN
                 IF pg_relation_size(gone.partition) = 0 THEN
                     EXECUTE format('DROP TABLE %s', gone.partition);
                 END IF;
-            EXCEPTION WHEN lock_not_available OR undefined_table THEN
+            EXCEPTION WHEN lock_not_available OR undefined_table OR dependent_objects_still_exist THEN
                 -- The next call drops it.
                 NULL;
             END;
@@ -162,7 +162,7 @@ $$;
 CREATE OR REPLACE FUNCTION archive.purge_range(lower bigint, upper bigint, by text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
 DECLARE
-    lock      boolean := archive.lock_holds();
+    ready     boolean;
     ids       bigint[];
     tables    oid[];
     held      record;
@@ -177,6 +177,7 @@ DECLARE
     purged    bigint := 0;
     rows      jsonb := '{}';
 BEGIN
+    ready := archive.lock_retention() AND archive.lock_holds();
     ids := ARRAY(
         SELECT a.id FROM archive.archival AS a
         WHERE a.id >= lower AND a.id < upper AND a.restored_at IS NULL AND a.purged_at IS NULL ORDER BY a.id FOR UPDATE SKIP LOCKED);
@@ -191,7 +192,8 @@ BEGIN
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', locked);
     -- The names are those of the locked tables, which nobody renames or detaches now.
     IF locked IS DISTINCT FROM (SELECT string_agg(format('ONLY %s', p.partition::regclass), ', ' ORDER BY p.partition)
-                                FROM archive.archive_partitions() AS p WHERE p.active = ANY (tables) AND p.first = lower AND p.until = upper)
+                                FROM archive.archive_partitions() AS p WHERE p.active = ANY (tables) AND p.first = lower AND p.until = upper
+                                HAVING bool_and(archive.may_truncate(p.active, p.archive_table, p.partition)))
        OR EXISTS (SELECT FROM archive.detached_link AS l WHERE l.child = ANY (tables) AND NOT l.deleted)
        OR archive.tables_of(ids) <> tables OR archive.purgeable(ids, true) <> ids
        OR EXISTS (SELECT FROM unnest(tables) AS t(id) WHERE archive.renamed_archival_id(t.id) IS NOT NULL) THEN
@@ -247,7 +249,8 @@ BEGIN
         PERFORM archive.finish_purge(part.ids, names, counts, coalesce(by, archive.current_actor()), part.policy);
     END LOOP;
     RETURN jsonb_build_object('archivals', purged, 'rows', rows);
-EXCEPTION WHEN SQLSTATE 'AR023' OR SQLSTATE 'AR005' OR lock_not_available OR deadlock_detected OR object_in_use THEN
+EXCEPTION WHEN SQLSTATE 'AR023' OR SQLSTATE 'AR005' OR SQLSTATE 'AR021' OR lock_not_available OR deadlock_detected OR object_in_use
+    OR feature_not_supported OR data_exception THEN
     -- AR005: archive.finish_purge() has found rows in a table without such a partition. The TRUNCATE is undone, and the locks are released.
     RETURN NULL;
 END
@@ -278,7 +281,7 @@ BEGIN
             CROSS JOIN LATERAL archive.retention_rule('rows', a.tables[1]::oid, a.tenant, a.metadata) AS r
             WHERE archive.expires_at(a.archived_at, r.days) <= now()
               AND NOT EXISTS (SELECT FROM unnest(a.tables) AS t(active) JOIN pg_class AS c ON c.oid = t.active JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                              WHERE (a.row_counts->>concat(n.nspname, '.', c.relname))::bigint > 0
+                              WHERE a.row_counts->concat(n.nspname, '.', c.relname) <> '0'
                                 AND NOT EXISTS (SELECT FROM archive.archive_partitions() AS p
                                                 WHERE p.active = c.oid AND p.first = range.first AND p.until = range.until)));
         purged := archive.purge_range(range.first, range.until, by);

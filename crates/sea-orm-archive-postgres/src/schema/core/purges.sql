@@ -76,6 +76,8 @@ BEGIN
                 SELECT string_agg(l.id::text, ', ' ORDER BY l.id) FROM (
                     SELECT i.id FROM unnest(archivals) AS i(id) WHERE i.id <> ALL (ids) LIMIT 10) AS l));
     END IF;
+    -- The caller may not have called archive.begin_purge().
+    PERFORM archive.purgeable(ids, false);
     FOR part IN
         SELECT a.tenant, array_agg(a.id ORDER BY a.id) AS ids FROM archive.archival AS a WHERE a.id = ANY (ids) GROUP BY a.tenant
     LOOP

@@ -197,6 +197,8 @@ BEGIN
         RETURNING a.*
     )
     SELECT array_agg(f.id ORDER BY f.id), jsonb_agg(archive.record_json(f) ORDER BY f.id) INTO ids, records FROM finished AS f;
+    -- The caller may not have called archive.claim_archivals().
+    allowed := archive.require_restorable(ids);
     FOR moved IN
         SELECT a.tenant, array_agg(a.id) AS ids FROM archive.archival AS a WHERE a.id = ANY (ids) GROUP BY a.tenant
     LOOP

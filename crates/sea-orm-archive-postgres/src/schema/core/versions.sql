@@ -102,7 +102,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT p.relation, CASE WHEN (SELECT count(*) FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attname = ANY (r.names) AND NOT a.attisdropped)
                                  = cardinality(r.names) THEN r.condition ELSE 'true' END
     FROM referring AS r
-    CROSS JOIN LATERAL (SELECT r.child, false UNION ALL SELECT t.archive_table, true FROM archive.archived_table AS t WHERE t.active = r.child) AS p (relation, is_archive)
+    CROSS JOIN LATERAL (
+        SELECT r.child, false
+        UNION ALL
+        SELECT t.archive_table, true FROM archive.archived_table AS t
+        WHERE t.active::oid IN (r.child::oid, pg_partition_root(r.child)::oid) OR archive.successor(t.active) = r.child::oid) AS p (relation, is_archive)
     ORDER BY p.is_archive
 $$;
 
@@ -153,7 +157,9 @@ DECLARE
     deleted pg_catalog.int8;
     purged  pg_catalog.int8 := 0;
 BEGIN
-    IF archive.lock_retention() AND by IS NOT NULL THEN
+    IF most >= 1 IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a batch has at least one version';
+    ELSIF archive.lock_retention() AND archive.lock_holds() AND by IS NOT NULL THEN
         -- Triggers record the actor of the purge.
         setting := archive.set_actor(by);
     END IF;
