@@ -6,7 +6,7 @@ mod in_migrations;
 mod notes;
 mod pgbouncer;
 mod prepared;
-mod programs;
+pub(crate) mod programs;
 mod publications;
 mod schema_sync;
 mod standby;

@@ -11,6 +11,7 @@ use sea_orm_migration::SchemaManager;
 
 use super::{assert_kept, beside};
 use crate::holds::database;
+use crate::servers::programs::{output, programs};
 
 /// Runs the cases, and fails with those that failed.
 async fn each<F: std::future::Future<Output = ()> + Send + 'static>(cases: Vec<(String, F)>) {
@@ -294,22 +295,17 @@ async fn holds_outlast_a_dump_and_a_restore() {
         .exec(&db)
         .await
         .unwrap();
+    // Without them beside the server the test ends here, and says so.
+    let Some([pg_dump, psql]) = programs(&db, ["pg_dump", "psql"]).await else {
+        return;
+    };
     let other = sea_orm_archive_tests::Database::empty().await;
-    let file = std::env::temp_dir().join(format!("strike-{}.sql", std::process::id()));
-    let dumped = std::process::Command::new("pg_dump")
-        .arg("--file")
-        .arg(&file)
-        .arg(database.url())
-        .output()
-        .unwrap();
-    assert!(dumped.status.success(), "{dumped:?}");
-    let read = std::process::Command::new("psql")
-        .args(["-q", "-v", "ON_ERROR_STOP=1", "-f"])
-        .arg(&file)
-        .arg(other.url())
-        .output()
-        .unwrap();
-    assert!(read.status.success(), "{read:?}");
+    let file = std::env::temp_dir().join(format!("{}.sql", database.name()));
+    let path = file.to_str().unwrap();
+    output(&pg_dump, &["--file", path, &database.url()]);
+    let arguments = ["--set=ON_ERROR_STOP=1", "--quiet", "--file", path];
+    output(&psql, &[&arguments[..], &[&other.url()]].concat());
+    std::fs::remove_file(&file).unwrap();
     let there = other.connect().await;
     assert_kept(&there, "deleted_posts", one.id, "row").await;
     assert_kept(&there, "deleted_posts", three.id, "archival").await;
