@@ -199,6 +199,27 @@ impl Database {
         }
     }
 
+    /// Waits until a session of this database waits for a lock, or the task has ended. Fails after ten seconds.
+    pub async fn until_waiting<T>(&self, task: &tokio::task::JoinHandle<T>) {
+        let start = Instant::now();
+        while !task.is_finished() && !self.has_waiting().await {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "the task neither waits nor ends"
+            );
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    async fn has_waiting(&self) -> bool {
+        let statement = Statement::from_sql_and_values(
+            DbBackend::Postgres,
+            "select true as waiting from pg_stat_activity where datname = $1 and wait_event_type = 'Lock' limit 1",
+            [self.name.as_str().into()],
+        );
+        self.cluster.query(statement).await.is_some()
+    }
+
     /// For messages: which sessions of this database wait for which.
     pub(crate) async fn waits(&self) -> String {
         let statement = Statement::from_sql_and_values(

@@ -40,7 +40,7 @@ async fn trigger_that_is_created_while_the_purge_waits_fires() {
     )
     .await;
     let purged = tokio::spawn(async move { archival::Entity::purge_expired().exec(&b).await });
-    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    database.until_waiting(&purged).await;
     txn.commit().await.unwrap();
     let purged = purged.await.unwrap();
     assert_eq!(count(&db, "deleted_books").await, 0, "{purged:?}");
@@ -211,7 +211,7 @@ async fn partition_of_a_drawn_id_is_not_dropped_under_it() {
             .await
             .map(|_| ())
     });
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    database.until_waiting(&made).await;
     txn.commit().await.unwrap();
     let made = made.await.unwrap();
     assert_eq!(
@@ -304,7 +304,7 @@ async fn key_of_a_child_that_moves_is_archived_once() {
             txn.commit().await,
         )
     });
-    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    database.until_waiting(&second).await;
     first.commit().await.unwrap();
     let second = second.await.unwrap();
     assert_eq!(
@@ -325,7 +325,7 @@ async fn foreign_key_that_is_created_while_the_purge_waits() {
     let txn = a.begin().await.unwrap();
     run(&txn, "alter table notes add foreign key (id, archival_id) references deleted_books (id, archival_id) on delete cascade").await;
     let purged = tokio::spawn(async move { archival::Entity::purge_expired().exec(&b).await });
-    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    database.until_waiting(&purged).await;
     txn.commit().await.unwrap();
     let purged = purged.await.unwrap();
     assert!(purged.is_ok(), "{purged:?}");
@@ -346,6 +346,7 @@ async fn purge_beside_a_slow_hold_does_not_fail() {
     )
     .await;
     let purged = tokio::spawn(async move { archival::Entity::purge_expired().exec(&b).await });
+    // The purge of a range gives up after two seconds.
     tokio::time::sleep(std::time::Duration::from_millis(3000)).await;
     txn.commit().await.unwrap();
     let purged = purged.await.unwrap();
@@ -369,7 +370,7 @@ async fn archive_beside_new_partitions_succeeds() {
         let next = shelf::Entity::archive_by_id(2).exec(&b).await.map(|_| ());
         (first, next)
     });
-    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    database.until_waiting(&done).await;
     txn.commit().await.unwrap();
     let done = done.await.unwrap();
     let rows = archived(&db).await;

@@ -77,7 +77,7 @@ pub struct Model {
     /// Why it was released.
     #[sea_orm(column_type = "Text", nullable)]
     pub release_reason: Option<String>,
-    /// The tenant whose archivals it holds; `None` where it holds those of every tenant.
+    /// The tenant of the archivals that it holds; `None` where it holds those of every tenant.
     #[sea_orm(column_type = "Text", nullable)]
     pub tenant: Option<String>,
 }

@@ -71,7 +71,7 @@ async fn hold_on_a_row_whose_key_is_being_changed_finds_nothing_or_follows() {
     run(&txn, "update posts set id = 100 where id = 3").await;
     let b = database.connect().await;
     let held = tokio::spawn(async move { post::Entity::hold_by_id(3, "case").exec(&b).await });
-    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    database.until_waiting(&held).await;
     txn.commit().await.unwrap();
     if let Ok(held) = held.await.unwrap() {
         assert_eq!(

@@ -4,20 +4,18 @@ mod keys;
 mod others;
 mod races;
 
-use std::time::Duration;
-
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
 use sea_orm_archive_tests::Database;
 use sea_orm_archive_tests::sql::number;
 
-/// Runs `first` in an open transaction, starts `second` elsewhere, gives it half a second, and commits the first.
+/// Runs `first` in an open transaction, starts `second` elsewhere, and commits the first when the second waits or has ended.
 pub(crate) async fn beside(database: &Database, first: &str, second: &str) -> Result<(), DbErr> {
     let (a, b) = (database.connect().await, database.connect().await);
     let txn = a.begin().await?;
     txn.execute_unprepared(first).await?;
     let second = second.to_owned();
     let other = tokio::spawn(async move { b.execute_unprepared(&second).await.map(|_| ()) });
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    database.until_waiting(&other).await;
     txn.commit().await?;
     other.await.unwrap()
 }

@@ -58,7 +58,7 @@ async fn table_is_not_dropped_while_a_hold_is_placed() {
         .unwrap();
     let dropped =
         tokio::spawn(async move { SchemaManager::new(&b).drop_archived_table("likes").await });
-    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    database.until_waiting(&dropped).await;
     txn.commit().await.unwrap();
     let dropped = dropped.await.unwrap();
     assert!(dropped.is_err(), "{dropped:?}");

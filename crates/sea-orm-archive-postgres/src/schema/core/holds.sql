@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS archive.hold (
     released_at    timestamptz,
     released_by    text,
     release_reason text,
-    tenant         text,                 -- whose archivals it holds; NULL: those of every tenant
+    tenant         text,                 -- of the archivals that it holds; NULL: those of every tenant
     CHECK ((archival_id IS NULL) <> (relation IS NULL) AND (held_key IS NULL OR relation IS NOT NULL)),
     CHECK (jsonb_typeof(held_key) = 'array'), CHECK (isfinite(until))
 );

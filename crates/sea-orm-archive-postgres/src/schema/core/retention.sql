@@ -44,8 +44,8 @@ BEGIN
 END
 $$;
 
--- The tables whose archivals the acting role may not purge: it lacks the rights on them, or they were dropped while their archive tables
--- were not, so nobody can say whose rows those are, or a hold of all tenants is on them.
+-- The tables of archivals that the acting role may not purge: it lacks the rights on them, a hold of all tenants is on them, or they were
+-- dropped while their archive tables were not, so the table of those rows is unknown.
 CREATE OR REPLACE FUNCTION archive.unpurgeable_tables() RETURNS TABLE (id oid, name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.active::oid, concat(n.nspname, '.', c.relname)
