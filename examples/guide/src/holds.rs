@@ -71,5 +71,7 @@ pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result
     others(db, later, archival.id).await?;
     list(db, output).await?;
     grant(&SchemaManager::new(db)).await?;
+    db.execute_unprepared("drop owned by legal; drop role legal")
+        .await?;
     Ok(())
 }

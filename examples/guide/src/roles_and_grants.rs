@@ -10,6 +10,7 @@ async fn grant(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.grant_archive("web").await?; // archive, restore, preview, histories
     manager.grant_audit("auditor").await?; // read the audit log
     manager.grant_audit_maintenance("jobs").await?; // create its partitions, and drop expired ones
+    manager.grant_holds("counsel").await?; // place, release and list holds
     Ok(())
 }
 
@@ -17,10 +18,12 @@ pub async fn run(db: &DatabaseConnection, _output: &mut Output) -> anyhow::Resul
     let manager = SchemaManager::new(db);
     manager.install_archive().await?;
     manager.install_audit().await?;
-    db.execute_unprepared("create role web; create role auditor; create role jobs; grant web, auditor, jobs to current_user")
+    db.execute_unprepared("create role web; create role auditor; create role jobs; create role counsel; grant web, auditor, jobs, counsel to current_user")
         .await?;
     grant(&manager).await?;
-    db.execute_unprepared("drop owned by web, auditor, jobs; drop role web, auditor, jobs")
-        .await?;
+    db.execute_unprepared(
+        "drop owned by web, auditor, jobs, counsel; drop role web, auditor, jobs, counsel",
+    )
+    .await?;
     Ok(())
 }

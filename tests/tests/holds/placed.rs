@@ -195,6 +195,8 @@ async fn held_child_keeps_the_archival_of_its_root() {
     assert_eq!(batches.next(&db).await.unwrap(), None);
     let manager = SchemaManager::new(&db);
     manager.retain("posts", Retention::days(0)).await.unwrap();
+    let preview = archival::Entity::purge_expired().preview(&db).await;
+    assert_eq!(preview.unwrap(), []);
     assert_eq!(
         archival::Entity::purge_expired()
             .exec(&db)

@@ -257,11 +257,19 @@ $$;
 -- archived; for the archival table and the log how many records and entries.
 CREATE OR REPLACE FUNCTION archive.preview_expired_archivals() RETURNS TABLE (policy text, table_name text, expired bigint, oldest timestamptz)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    unpurgeable oid[] := ARRAY(SELECT u.id FROM archive.unpurgeable_tables() AS u);
+    held        bigint[] := '{}';
 BEGIN
+    IF EXISTS (SELECT FROM archive.hold_in_force) THEN
+        held := ARRAY(SELECT o.archival FROM archive.holds_of(ARRAY(
+            SELECT e.id FROM archive.retained_tables() AS t
+            CROSS JOIN LATERAL archive.expired_of(t.root, t.shortest, unpurgeable, '{}', NULL) AS e)) AS o);
+    END IF;
     RETURN QUERY
         SELECT e.policy, concat(s.nspname, '.', c.relname), count(*), min(e.archived_at)
-        FROM archive.retained_tables() AS t CROSS JOIN LATERAL archive.expired_of(
-            t.root, t.shortest, ARRAY(SELECT u.id FROM archive.unpurgeable_tables() AS u), '{}', NULL) AS e
+        FROM archive.retained_tables() AS t
+        CROSS JOIN LATERAL archive.expired_of(t.root, t.shortest, unpurgeable, held, NULL) AS e
         JOIN pg_class AS c ON c.oid = t.root JOIN pg_namespace AS s ON s.oid = c.relnamespace
         GROUP BY 1, 2 ORDER BY 2, 1;
     RETURN QUERY
