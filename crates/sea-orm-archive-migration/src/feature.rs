@@ -7,7 +7,7 @@ use crate::{
     archive_table::{follow, register},
     audit,
     history::{self, foreign_key},
-    retention, stamps, table_names, tenancy,
+    personal_data, retention, stamps, table_names, tenancy,
     work::Work,
 };
 
@@ -35,6 +35,7 @@ pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     history::register::forget_dropped(work).await?;
     register::forget_dropped(work).await?;
     retention::forget_dropped(work).await?;
+    personal_data::forget_dropped(work).await?;
     stamps::forget_dropped(work).await?;
     audit::forget_dropped(work).await
 }

@@ -30,7 +30,9 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     let owner = tenancy::owner(work, "archive.archival").await?;
     work.run(&fill(schema::core::ARCHIVAL, [("owner", literal(&owner))]))
         .await?;
+    work.run(schema::core::PERSONAL_DATA).await?;
     work.run(schema::core::HOLDS).await?;
+    work.run(schema::core::ERASURE).await?;
     work.run(schema::core::RESTORES).await?;
     work.run(schema::core::PURGES).await?;
     work.run(schema::core::LINKS).await?;
@@ -145,6 +147,21 @@ pub(crate) async fn revoke_holds(work: &Work, role: &str) -> Result<(), DbErr> {
         return Ok(());
     }
     work.run(&for_role(schema::core::HOLD_REVOKE, role)).await
+}
+
+/// Lets `role` erase persons.
+pub(crate) async fn grant_erasure(work: &Work, role: &str) -> Result<(), DbErr> {
+    register::require(work).await?;
+    work.run(&for_role(schema::core::ERASURE_GRANT, role)).await
+}
+
+/// Takes back what [`grant_erasure`] gave.
+pub(crate) async fn revoke_erasure(work: &Work, role: &str) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    work.run(&for_role(schema::core::ERASURE_REVOKE, role))
+        .await
 }
 
 /// Takes back what [`grant`] gave.

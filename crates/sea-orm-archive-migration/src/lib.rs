@@ -109,6 +109,7 @@ mod history;
 mod install;
 mod manager;
 mod name;
+mod personal_data;
 mod retention;
 mod stamps;
 mod table_names;
@@ -121,9 +122,10 @@ pub use audit::AuditedTable;
 pub use context::ContextSettings;
 pub use history::{HistorySplit, HistoryTable, TemporalForeignKey};
 pub use manager::{
-    ArchiveSchema, AuditSchema, HistorySchema, HoldSchema, RetentionSchema, StampSchema,
-    TenancySchema, TriggerSchema,
+    ArchiveSchema, AuditSchema, ErasureSchema, HistorySchema, HoldSchema, RetentionSchema,
+    StampSchema, TenancySchema, TriggerSchema,
 };
+pub use personal_data::PersonalData;
 pub use retention::Retention;
 pub use stamps::StampedTable;
 pub use tenancy::{Attributed, Tenancy};
@@ -133,8 +135,8 @@ pub use trigger::SuspendedTrigger;
 pub mod prelude {
     pub use crate::{
         ArchiveSchema, ArchivedTable, Attributed, AuditSchema, AuditedTable, ContextSettings,
-        DroppedTable, ExistingTable, HistorySchema, HistorySplit, HistoryTable, HoldSchema,
-        Retention, RetentionSchema, StampSchema, StampedTable, SuspendedTrigger,
-        TemporalForeignKey, Tenancy, TenancySchema, TriggerSchema,
+        DroppedTable, ErasureSchema, ExistingTable, HistorySchema, HistorySplit, HistoryTable,
+        HoldSchema, PersonalData, Retention, RetentionSchema, StampSchema, StampedTable,
+        SuspendedTrigger, TemporalForeignKey, Tenancy, TenancySchema, TriggerSchema,
     };
 }

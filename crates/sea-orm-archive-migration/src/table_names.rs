@@ -72,6 +72,9 @@ async fn replace(work: &Work, old: i64, new: i64) -> Result<(), DbErr> {
          SET tables = pg_catalog.array_replace(tables, $1::bigint::oid::regclass, $2::bigint::oid::regclass)
          WHERE $1::bigint::oid::regclass = ANY (tables)",
         "UPDATE archive.detached_link SET child = $2::bigint::oid WHERE child = $1::bigint::oid",
+        "UPDATE archive.personal_data SET relation = $2::bigint::oid WHERE relation = $1::bigint::oid",
+        "UPDATE archive.personal_data SET parent = $2::bigint::oid WHERE parent = $1::bigint::oid",
+        "UPDATE archive.erasure SET subject = $2::bigint::oid WHERE subject = $1::bigint::oid",
         "UPDATE archive.hold SET relation = $2::bigint::oid WHERE relation = $1::bigint::oid",
         "UPDATE archive.retention AS r SET root = $2::bigint::oid
          WHERE r.root = $1::bigint::oid AND NOT EXISTS (SELECT FROM archive.retention AS other WHERE other.root = $2::bigint::oid)",

@@ -72,6 +72,9 @@ pub const HELD: &str = "AR021";
 /// A hold would have ended before it begins.
 pub const ENDED_HOLD: &str = "AR022";
 
+/// Personal data is not declared, or a declaration does not fit its table.
+pub const PERSONAL_DATA: &str = "AR025";
+
 /// A trigger changed or deleted a row that the statement that fired it deletes or updates itself.
 pub const TRIGGERED_DATA_CHANGE: &str = "27000";
 

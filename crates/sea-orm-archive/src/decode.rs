@@ -134,7 +134,7 @@ macro_rules! as_sea_orm_does {
 }
 pub(crate) use as_sea_orm_does;
 
-as_sea_orm_does!(i32, i64, String, DateTimeUtc);
+as_sea_orm_does!(bool, i32, i64, String, DateTimeUtc);
 
 impl<T: Decode> Decode for Option<T> {
     fn decode(row: &QueryResult, prefix: &str, column: &str) -> Result<Self, TryGetError> {

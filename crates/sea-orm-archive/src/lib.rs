@@ -52,6 +52,7 @@ mod decode;
 mod deleted_by;
 pub mod deletion;
 pub mod entity;
+pub mod erasure;
 pub mod error;
 mod exec;
 #[cfg(all(doc, not(doctest)))]
@@ -76,6 +77,7 @@ pub use context::Context;
 pub use context::axum::ContextLayer;
 pub use deletion::Model as Deletion;
 pub use entity::{Archivable, Declaration, DeclaredEdge, Restorable};
+pub use erasure::{Certificate, Erase, EraseBatches, ErasedPlace, PersonEntity};
 pub use error::{Error, ErrorKind};
 pub use exec::Executor;
 pub use history::{
@@ -108,7 +110,7 @@ pub mod prelude {
     pub use crate::{
         Archivable, Archival, ArchiveEntity, ArchiveIfUnchanged, ArchiveModel, AuditEntity,
         Conflict, Deletion, DeriveArchive, DeriveHistory, DeriveOptimisticLock, Error, ErrorKind,
-        History, HistoryEntity, JoinVersion, OptimisticLock, Period, Restorable,
+        History, HistoryEntity, JoinVersion, OptimisticLock, Period, PersonEntity, Restorable,
         RestoreIfUnchanged, RestoreModel, RevertModel, UpdateError, UpdateIfUnchanged,
     };
 }

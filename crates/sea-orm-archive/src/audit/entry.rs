@@ -46,6 +46,9 @@ pub struct Model {
     /// The redacted columns that changed, whose values the log does not contain, as an array of names.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub redacted: Option<Json>,
+    /// The columns whose values were erased afterwards, as an array of names; empty where only texts that mentioned a person were changed.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub erased: Option<Json>,
     /// Who did it, by the context of the transaction. A text of more than 400 bytes is truncated, with its MD5
     /// at the end.
     #[sea_orm(column_type = "Text", nullable)]

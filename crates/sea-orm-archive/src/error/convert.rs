@@ -72,6 +72,7 @@ fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
         sqlstate::ISOLATION_LEVEL => RefusedError::IsolationLevel { message }.into(),
         sqlstate::ENDED_HOLD => RefusedError::EndedHold { message }.into(),
         sqlstate::HELD => held(message, source.detail()).into(),
+        sqlstate::PERSONAL_DATA => SetupError::PersonalData { message }.into(),
         sqlstate::NOT_AUDITED => SetupError::NotAudited { table: message }.into(),
         sqlstate::OTHER_TENANT => {
             let names = source.schema().zip(source.table());

@@ -53,6 +53,13 @@ pub enum SetupError {
         table: String,
     },
 
+    /// The personal data of a person is not declared, or a declaration does not fit its table.
+    #[error("{message}")]
+    PersonalData {
+        /// What the database reports: the table, and what to do.
+        message: String,
+    },
+
     /// A function of the schema `archive` returned what this version of the crate cannot read.
     #[error(
         "the schema `archive` returned a result that this version of sea-orm-archive cannot read: call `manager.install_archive().await?` of the same version in a migration ({message})"

@@ -59,6 +59,8 @@ pub struct Model {
     /// The primary key of the row that is held, as an array of the texts of its values.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub held_key: Option<Json>,
+    /// Whether the row is a person, and everything of the person is held.
+    pub of_person: bool,
     /// Why.
     #[sea_orm(column_type = "Text")]
     pub reason: String,
@@ -104,6 +106,7 @@ struct Record {
     archival_id: Option<i64>,
     held_table: Option<String>,
     held_key: Option<String>,
+    of_person: bool,
     reason: String,
     placed_at: String,
     placed_by: Option<String>,
@@ -121,6 +124,7 @@ fn from_answer(answer: Json) -> Result<Model, Error> {
         archival_id: record.archival_id,
         held_table: record.held_table,
         held_key: record.held_key.as_deref().map(decode::json),
+        of_person: record.of_person,
         reason: record.reason,
         placed_at: decode::time(&record.placed_at),
         placed_by: record.placed_by,

@@ -2,12 +2,12 @@
 
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::sea_query::PostgresQueryBuilder;
-use sea_orm::{DatabaseTransaction, Value};
+use sea_orm::{DatabaseTransaction, EntityTrait, Value};
 use sea_orm_archive_postgres::ident::{literal, quote};
 use serde_json::Value as Json;
 
 use super::{Model, from_answer};
-use crate::entity::Archivable;
+use crate::entity::{Archivable, DeclaredName};
 use crate::error::{Error, NotFoundError};
 use crate::exec::{Executor, Sql, ask_here, begin, check_backend, finish, value_text};
 use crate::row::{key_columns, key_json, select_row, table_name};
@@ -30,6 +30,8 @@ enum Target {
     /// The name of a table, quoted.
     Table(String),
     Row(Row),
+    /// The quoted name of a table, and the texts of the primary key of a row.
+    Person(String, Vec<Option<String>>),
 }
 
 /// A row of a table, active or archived.
@@ -76,6 +78,14 @@ impl PlaceHold {
             },
         };
         Self::new(Target::Row(row), reason)
+    }
+
+    pub(crate) fn on_person<E: EntityTrait>(key: &[Value], reason: String) -> Self {
+        let key = key.iter().map(value_text).collect();
+        Self::new(
+            Target::Person(DeclaredName::of::<E>().quoted(), key),
+            reason,
+        )
     }
 
     fn new(target: Target, reason: String) -> Self {
@@ -169,6 +179,13 @@ impl PlaceHold {
                 format!(
                     "SELECT {} AS result",
                     call("NULL", &table_of(table), "NULL")
+                )
+            }
+            Target::Person(table, key) => {
+                let table = table_of(table);
+                let key = sql.bind(Json::from(key.clone()).to_string());
+                format!(
+                    "SELECT archive.hold_person({table}, {key}::pg_catalog.text::pg_catalog.jsonb, {reason}, {by}, {until}) AS result"
                 )
             }
             Target::Row(row) => {

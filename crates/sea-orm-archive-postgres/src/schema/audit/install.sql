@@ -32,6 +32,7 @@ END
 $$;
 
 ALTER TABLE archive.audit_entry ADD COLUMN IF NOT EXISTS whole jsonb;
+ALTER TABLE archive.audit_entry ADD COLUMN IF NOT EXISTS erased jsonb; -- ["email"]: columns whose values were erased; empty where only mentions were
 
 -- Entries of a month without a partition go here: no write is refused, and none is lost.
 CREATE TABLE IF NOT EXISTS archive.audit_entry_default PARTITION OF archive.audit_entry DEFAULT;

@@ -6,9 +6,10 @@ DO $grant$
 DECLARE
     called pg_catalog.regprocedure;
 BEGIN
-    -- Without the functions that maintain the audit log, which grant_audit_maintenance() allows, and those of grant_holds().
+    -- Without the functions that maintain the audit log, which grant_audit_maintenance() allows, and those of grant_holds() and grant_erasure().
     FOR called IN SELECT f.oid FROM pg_catalog.pg_proc AS f
                   WHERE f.pronamespace = 'archive'::pg_catalog.regnamespace AND f.proname NOT IN ('make_audit_partitions', 'expired_audit', 'drop_expired_audit', 'place_hold', 'release_hold')
+                    AND NOT pg_catalog.starts_with(f.proname, 'erasure_')
     LOOP
         EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO %I', called, {role_name});
     END LOOP;

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS archive.hold (
     CHECK ((archival_id IS NULL) <> (relation IS NULL) AND (held_key IS NULL OR relation IS NOT NULL)),
     CHECK (jsonb_typeof(held_key) = 'array'), CHECK (isfinite(until))
 );
+ALTER TABLE archive.hold ADD COLUMN IF NOT EXISTS of_person boolean NOT NULL DEFAULT false; -- the row is a person, and all rows of the person are held
 CREATE INDEX IF NOT EXISTS hold_archival_id_idx ON archive.hold (archival_id) WHERE released_at IS NULL;
 
 -- Holds of a tenant are for that tenant and for an administrator, and those of all tenants for an administrator: archive.acts_for('') is true
@@ -29,7 +30,7 @@ DROP POLICY IF EXISTS readers ON archive.hold;
 CREATE POLICY readers ON archive.hold FOR SELECT USING (archive.acts_for(coalesce(tenant, '')));
 
 CREATE OR REPLACE VIEW archive.hold_in_force AS
-    SELECT h.id, h.archival_id, h.relation, h.held_key, h.tenant FROM archive.hold AS h
+    SELECT h.id, h.archival_id, h.relation, h.held_key, h.tenant, h.of_person FROM archive.hold AS h
     WHERE h.released_at IS NULL AND (h.until IS NULL OR h.until OPERATOR(pg_catalog.>) pg_catalog.now());
 
 -- A row that is locked by everything that places a hold, exclusively, and by everything that deletes for good, shared.
@@ -59,15 +60,15 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 RETURN (SELECT jsonb_build_object(
     'id', h.id, 'archival_id', h.archival_id, 'held_table', h.held_table, 'held_key', h.held_key::text, 'reason', h.reason,
     'placed_at', timezone('UTC', h.placed_at), 'placed_by', h.placed_by, 'until', timezone('UTC', h.until),
-    'released_at', timezone('UTC', h.released_at), 'released_by', h.released_by, 'release_reason', h.release_reason, 'tenant', h.tenant)
+    'of_person', h.of_person, 'released_at', timezone('UTC', h.released_at), 'released_by', h.released_by, 'release_reason', h.release_reason, 'tenant', h.tenant)
     FROM archive.hold AS h WHERE h.id = hold);
 
--- Places a hold on an archival, on a table, or with a key on one row of it, and returns it in the form of archive.hold_json(). NULL where
--- the archival is restored or purged, or belongs to a tenant that the session does not act for.
+-- Places a hold on an archival, on a table, or with a key on one row of it, or on everything of the person that the row is, and returns it in
+-- the form of archive.hold_json(). NULL where the archival is restored or purged, or belongs to a tenant that the session does not act for.
 --
 -- Race: a restore of the archival. The second waits for the lock of its record: the restore is refused, or this finds no archival.
 CREATE OR REPLACE FUNCTION archive.place_hold(
-    archival bigint, relation regclass, held_key jsonb, reason text, by text, until timestamptz
+    archival bigint, relation regclass, held_key jsonb, reason text, by text, until timestamptz, of_person boolean DEFAULT false
 ) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -76,11 +77,14 @@ DECLARE
     held   oid := coalesce(pg_partition_root(relation), relation);
     placed bigint;
 BEGIN
-    IF held_key IS NOT NULL AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+    IF held_key IS NOT NULL AND NOT of_person AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE EXCEPTION USING ERRCODE = 'AR020', MESSAGE = format(
             'a row is held at READ COMMITTED, and this transaction is %s: the row may have been purged since its snapshot; '
             'begin it with BEGIN ISOLATION LEVEL READ COMMITTED', upper(current_setting('transaction_isolation')));
-    ELSIF held IS NOT NULL AND NOT EXISTS (SELECT FROM archive.archived_table AS r WHERE r.active = held)
+    ELSIF of_person AND NOT EXISTS (SELECT FROM archive.personal_data AS p WHERE archive.belongs_to(p, 't', held) IS NOT NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AR025', MESSAGE = format(
+            'nothing was held: no personal data of %s is declared; call manager.declare_personal_data(..) in a migration', relation);
+    ELSIF NOT of_person AND held IS NOT NULL AND NOT EXISTS (SELECT FROM archive.archived_table AS r WHERE r.active = held)
           AND NOT EXISTS (SELECT FROM archive.history_table AS r WHERE held IN (r.history, r.identity)) THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format(
             'a hold on %s would hold nothing: it is no table with an archive table or a history', relation);
@@ -106,13 +110,13 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE =
             'a hold on the rows of every tenant needs an administrator of tenancy: set the tenant in the context, or use a role that acts for all';
     END IF;
-    INSERT INTO archive.hold AS h (archival_id, relation, held_table, held_key, reason, placed_at, placed_by, until, tenant)
-    VALUES (archival, held, array_to_string(parse_ident(held::regclass::text), '.'), held_key, reason, at, coalesce(by, archive.current_actor()), until, owner)
+    INSERT INTO archive.hold AS h (archival_id, relation, held_table, held_key, reason, placed_at, placed_by, until, tenant, of_person)
+    VALUES (archival, held, array_to_string(parse_ident(held::regclass::text), '.'), held_key, reason, at, coalesce(by, archive.current_actor()), until, owner, of_person)
     RETURNING h.id INTO placed;
     RETURN archive.hold_json(placed);
 END
 $$;
-REVOKE EXECUTE ON FUNCTION archive.place_hold(bigint, regclass, jsonb, text, text, timestamptz) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION archive.place_hold(bigint, regclass, jsonb, text, text, timestamptz, boolean) FROM PUBLIC;
 
 -- Ends a hold, and returns it. NULL where it was released before, or belongs to a tenant that the session does not act for.
 CREATE OR REPLACE FUNCTION archive.release_hold(hold bigint, reason text, by text) RETURNS jsonb
@@ -152,16 +156,17 @@ BEGIN
     END IF;
     RETURN QUERY SELECT o.archival, o.hold FROM archive.holds_on_archivals(archivals) AS o;
     FOR held IN
-        SELECT h.id, h.relation, h.held_key, r.archive_table, t.candidates
+        SELECT h.id, h.relation, h.held_key, h.of_person, r.archive_table, t.candidates
         FROM archive.hold_in_force AS h
         LEFT JOIN archive.archived_table AS r ON r.active = h.relation::oid
         CROSS JOIN LATERAL (
             SELECT array_agg(a.id) AS candidates FROM archive.archival AS a
-            WHERE a.id = ANY (archivals) AND h.relation::oid = ANY (a.tables::oid[])
+            WHERE a.id = ANY (archivals) AND (h.of_person OR h.relation::oid = ANY (a.tables::oid[]))
               AND (h.tenant IS NULL OR a.tenant IS NULL OR a.tenant IN ('', h.tenant))) AS t
         WHERE t.candidates IS NOT NULL
     LOOP
-        found_in := archive.archivals_of_row(held.relation, held.archive_table, held.held_key);
+        found_in := CASE WHEN held.of_person THEN archive.archivals_of_person(held.relation, held.held_key, held.candidates)
+                         ELSE archive.archivals_of_row(held.relation, held.archive_table, held.held_key) END;
         RETURN QUERY SELECT c.id, held.id FROM unnest(held.candidates) AS c(id) WHERE found_in IS NULL OR c.id = ANY (found_in);
     END LOOP;
 END
@@ -179,19 +184,8 @@ BEGIN
        OR NOT (archive.require_trusted(relation) AND archive.require_trusted(archive_table)) THEN
         RETURN NULL;
     END IF;
-    -- Without a primary key of as many columns there is no condition.
-    SELECT string_agg(format('t.%I OPERATOR(%I.%s) archive.exact_value($1->>%s, NULL::%s)', a.attname, s.nspname, o.oprname, k.ord - 1,
-                             format('%I.%I', y.nspname, x.typname)), ' AND ' ORDER BY k.ord) INTO condition
-    FROM pg_index AS i
-    CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, class, ord)
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-    JOIN pg_type AS x ON x.oid = a.atttypid JOIN pg_namespace AS y ON y.oid = x.typnamespace
-    JOIN pg_opclass AS c ON c.oid = k.class
-    JOIN pg_amop AS m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3 AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
-    JOIN pg_operator AS o ON o.oid = m.amopopr JOIN pg_namespace AS s ON s.oid = o.oprnamespace
-    WHERE i.indrelid = relation AND i.indisprimary AND k.ord <= i.indnkeyatts
-    HAVING count(*) = jsonb_array_length(key);
-    IF condition IS NULL THEN
+    condition := archive.is_key(relation, 't', archive.key_columns(relation));
+    IF condition IS NULL OR cardinality(archive.key_columns(relation)) <> jsonb_array_length(key) THEN
         RETURN NULL;
     END IF;
     EXECUTE format('SELECT array_agg(DISTINCT t.%I) FROM %s AS t WHERE %s',

@@ -8,6 +8,12 @@ pub const ARCHIVAL_OF_RESTORE: &str = include_str!("archival_of_restore.sql");
 pub const CATALOG: &str = include_str!("catalog.sql");
 /// The context: actor, tenant, request id and details of the request.
 pub const CONTEXT: &str = include_str!("context.sql");
+/// The erasures: their certificates, and the functions that erase.
+pub const ERASURE: &str = include_str!("erasure.sql");
+/// The rights that a role needs to erase persons.
+pub const ERASURE_GRANT: &str = include_str!("erasure_grant.sql");
+/// The reverse of erasure_grant.sql, except for what a role with another grant also needs.
+pub const ERASURE_REVOKE: &str = include_str!("erasure_revoke.sql");
 /// The trigger functions that update or mark archived rows and detached links when a row changes its key or is deleted.
 pub const FOLLOW_KEY: &str = include_str!("follow_key.sql");
 /// The rights that a role needs to archive and restore, beyond its grants on the tables themselves.
@@ -28,6 +34,8 @@ pub const OBJECTS: &str = include_str!("objects.sql");
 pub const PARTS: &str = include_str!("parts.sql");
 /// The partitions of archive tables, and the purge of all rows of a partition.
 pub const PARTITIONS: &str = include_str!("partitions.sql");
+/// Which columns contain personal data, and how rows belong to a person.
+pub const PERSONAL_DATA: &str = include_str!("personal_data.sql");
 /// Statements that revoke from roles other than the owner all privileges that grant_archive(), grant_audit() and grant_holds() do not give.
 pub const PRIVATE: &str = include_str!("private.sql");
 /// Statements that revoke EXECUTE on trigger functions from all roles but their owner.

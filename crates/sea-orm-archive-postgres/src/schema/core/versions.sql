@@ -34,7 +34,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                AND has_table_privilege(archive.acting_role(), c.oid, 'SELECT') AND has_table_privilege(archive.acting_role(), c.oid, 'DELETE')
                AND has_any_column_privilege(archive.acting_role(), c.oid, 'UPDATE') AND has_table_privilege(archive.acting_role(), i.oid, 'SELECT')
                AND has_any_column_privilege(archive.acting_role(), i.oid, 'UPDATE')
-               AND NOT EXISTS (SELECT FROM archive.hold_in_force AS f WHERE f.relation::oid IN (c.oid, i.oid)),
+               AND NOT EXISTS (SELECT FROM archive.hold_in_force AS f WHERE f.relation::oid IN (c.oid, i.oid)
+                                   OR f.of_person AND archive.has_personal_data(c.oid, f.relation)),
            rule.tenants, rule.days, rule.policies,
            format(
                'SELECT h.ctid AS version, r.policy, e.ended FROM ONLY %1$s AS h CROSS JOIN LATERAL (SELECT %2$s AS ended) AS e '

@@ -19,3 +19,8 @@ CREATE POLICY tenancy_writing ON archive.audit_details FOR INSERT TO {owner} WIT
 DROP POLICY IF EXISTS tenancy_reading ON archive.audit_details;
 CREATE POLICY tenancy_reading ON archive.audit_details FOR SELECT TO {owner}
     USING (transaction_id OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id_if_assigned()::text::bigint);
+-- An erasure, which runs as the owner, erases entries and details of the tenant, or of every tenant for an administrator.
+DROP POLICY IF EXISTS tenancy_erasing ON archive.audit_entry;
+CREATE POLICY tenancy_erasing ON archive.audit_entry TO {owner} USING (archive.acts_for(coalesce(tenant, '')));
+DROP POLICY IF EXISTS tenancy_erasing ON archive.audit_details;
+CREATE POLICY tenancy_erasing ON archive.audit_details TO {owner} USING (archive.acts_for(coalesce(tenant, '')));

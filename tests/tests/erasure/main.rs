@@ -1,0 +1,3 @@
+//! Erasure, as a binary of its own.
+#[path = "mod.rs"]
+mod erasure;

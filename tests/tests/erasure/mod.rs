@@ -1,0 +1,4 @@
+//! Erasure of a person.
+
+mod erased;
+mod people;
