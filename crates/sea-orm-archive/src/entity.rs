@@ -94,6 +94,20 @@ impl DeclaredName {
         }
     }
 
+    /// `schema.table` or `table`.
+    pub(crate) fn parse(name: &str) -> Self {
+        match name.split_once('.') {
+            Some((schema, table)) => Self {
+                schema: Some(schema.to_owned()),
+                table: table.to_owned(),
+            },
+            None => Self {
+                schema: None,
+                table: name.to_owned(),
+            },
+        }
+    }
+
     /// The name as SQL text, quoted, with its schema where there is one.
     pub fn quoted(&self) -> String {
         let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));

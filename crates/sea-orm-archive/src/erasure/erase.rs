@@ -27,9 +27,16 @@ pub struct Erase {
 
 impl Erase {
     pub(super) fn new<E: EntityTrait>(key: &[Value]) -> Self {
+        Self::named(
+            &DeclaredName::of::<E>(),
+            key.iter().map(value_text).collect(),
+        )
+    }
+
+    pub(super) fn named(table: &DeclaredName, key: Vec<Option<String>>) -> Self {
         Self {
-            table: DeclaredName::of::<E>().quoted(),
-            key: key.iter().map(value_text).collect(),
+            table: table.quoted(),
+            key,
             reason: None,
             by: None,
             most: BATCH,

@@ -41,6 +41,7 @@ pub use certificate::{Certificate, ErasedPlace};
 pub use erase::{Erase, EraseBatches};
 
 use crate::decode::{self, sea_orm};
+use crate::entity::DeclaredName;
 use crate::hold::PlaceHold;
 use crate::row::{Key, key_values};
 
@@ -92,6 +93,17 @@ pub enum Relation {}
 decode::read_as_derived!(Model);
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    /// Erases the person with this primary key, for programs that have no entities: the table as `schema.table` or `table`, and the key as PostgreSQL
+    /// reads it from text, in the order of its columns.
+    pub fn erase(table: &str, key: impl IntoIterator<Item = String>) -> Erase {
+        Erase::named(
+            &DeclaredName::parse(table),
+            key.into_iter().map(Some).collect(),
+        )
+    }
+}
 
 /// The verbs of an entity whose rows are persons: `user::Entity::erase_by_id(7)`.
 ///

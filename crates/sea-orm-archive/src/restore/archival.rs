@@ -5,7 +5,7 @@ use tracing::Instrument;
 
 use super::next::{Next, must_resolve_first, next, record, span};
 use super::parents;
-use super::policies::{Policies, policies};
+use super::policies::{NamedColumn, Policies, policies};
 use super::target::{Target, restored};
 use super::wanted::Wanted;
 use crate::entity::DeclaredName;
@@ -44,6 +44,22 @@ impl RestoreArchival {
     /// [`RefusedError::RestorePolicy`](crate::error::RefusedError::RestorePolicy).
     pub fn set<C: ColumnTrait>(mut self, column: C, value: impl Into<Value>) -> Self {
         self.policies.assign(column, value.into(), true);
+        self
+    }
+
+    /// As [`set_every`](Self::set_every), for programs that have no entities: a column by its name, of a table as `schema.table` or `table`, and
+    /// a value as PostgreSQL reads it from text; `None` for NULL.
+    pub fn set_column(mut self, table: &str, column: &str, value: Option<&str>) -> Self {
+        let column = NamedColumn::named(table, column);
+        let value = Value::String(value.map(str::to_owned));
+        self.policies.assign_named(column, &value, false);
+        self
+    }
+
+    /// As [`rename`](Self::rename), for programs that have no entities.
+    pub fn rename_column(mut self, table: &str, column: &str, suffix: impl Into<String>) -> Self {
+        let column = NamedColumn::named(table, column);
+        self.policies.rename_named(column, suffix.into());
         self
     }
 

@@ -72,6 +72,16 @@ impl NamedColumn {
     }
 }
 
+impl NamedColumn {
+    /// A column by its name, of a table as `schema.table`, or as `table` on the `search_path`.
+    pub fn named(table: &str, column: &str) -> Self {
+        Self {
+            table: DeclaredName::parse(table),
+            name: column.to_owned(),
+        }
+    }
+}
+
 impl std::fmt::Display for NamedColumn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.table, self.name)
@@ -99,8 +109,11 @@ impl Policies {
     }
 
     pub fn assign<C: ColumnTrait>(&mut self, column: C, value: Value, root_only: bool) {
-        let value = sql(&value);
-        let column = NamedColumn::of(column);
+        self.assign_named(NamedColumn::of(column), &value, root_only);
+    }
+
+    pub fn assign_named(&mut self, column: NamedColumn, value: &Value, root_only: bool) {
+        let value = sql(value);
         self.assignments.push(Assignment {
             column,
             value,
@@ -109,7 +122,10 @@ impl Policies {
     }
 
     pub fn rename<C: ColumnTrait>(&mut self, column: C, suffix: String) {
-        let column = NamedColumn::of(column);
+        self.rename_named(NamedColumn::of(column), suffix);
+    }
+
+    pub fn rename_named(&mut self, column: NamedColumn, suffix: String) {
         self.renames.push(Rename { column, suffix });
     }
 

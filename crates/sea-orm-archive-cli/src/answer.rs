@@ -1,0 +1,95 @@
+//! What a command answers: as text for people, as JSON for programs.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value as Json;
+
+/// The answer of a command.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub text: String,
+    pub json: Json,
+    pub code: u8,
+}
+
+impl Answer {
+    pub fn new(text: impl Into<String>, json: Json) -> Self {
+        Self {
+            text: text.into(),
+            json,
+            code: 0,
+        }
+    }
+
+    pub fn with_code(mut self, code: u8) -> Self {
+        self.code = code;
+        self
+    }
+
+    pub fn print(&self, json: bool, _terminal: bool) {
+        let mut out = std::io::stdout().lock();
+        let text = match json {
+            true => format!("{:#}\n", self.json),
+            false if self.text.is_empty() || self.text.ends_with('\n') => self.text.clone(),
+            false => format!("{}\n", self.text),
+        };
+        // A closed pipe is the reader's choice.
+        let _ = out.write_all(text.as_bytes());
+    }
+}
+
+/// Rows below a heading, in columns.
+pub(crate) fn table<const N: usize>(
+    heading: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(heading.map(str::to_uppercase));
+    for row in rows {
+        table.add_row(row);
+    }
+    let lines = table.to_string();
+    let lines: Vec<_> = lines.lines().map(str::trim_end).collect();
+    lines.join("\n")
+}
+
+/// `1 public.posts, 10 public.comments`.
+pub(crate) fn counts(rows: &BTreeMap<String, u64>) -> String {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|(table, rows)| format!("{rows} {table}"))
+        .collect();
+    match rows.is_empty() {
+        true => "no rows".to_owned(),
+        false => rows.join(", "),
+    }
+}
+
+/// A value of JSON as a person reads it: a text without quotes.
+pub(crate) fn plain(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Null => "NULL".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// A key: `42`, or `post_id=1, tag_id=2`.
+pub(crate) fn key(key: &Json) -> String {
+    match key {
+        Json::Object(columns) if columns.len() == 1 => columns.values().map(plain).collect(),
+        Json::Object(columns) => {
+            let columns: Vec<_> = columns
+                .iter()
+                .map(|(name, value)| format!("{name}={}", plain(value)))
+                .collect();
+            columns.join(", ")
+        }
+        other => plain(other),
+    }
+}

@@ -1,0 +1,53 @@
+//! The connection of a command.
+
+use std::time::Duration;
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
+};
+use url::Url;
+
+use crate::failure::Failure;
+
+/// Connects, with one connection, whose session has the tenant and the actor as its context.
+pub(crate) async fn connect(
+    url: Option<&str>,
+    tenant: Option<&str>,
+    actor: Option<&str>,
+) -> Result<DatabaseConnection, Failure> {
+    let url = url.ok_or(Failure::NoDatabase)?;
+    check(url)?;
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(1)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(15))
+        .connect_timeout(Duration::from_secs(15))
+        .idle_timeout(None::<Duration>)
+        .max_lifetime(None::<Duration>)
+        .sqlx_logging(false);
+    let db = Database::connect(options).await?;
+    for (meaning, value) in [("tenant", tenant), ("actor", actor)] {
+        if let Some(value) = value {
+            let set = Statement::from_sql_and_values(
+                DbBackend::Postgres,
+                "SELECT pg_catalog.set_config(s.name, $2, false) FROM archive.context_setting AS s WHERE s.meaning OPERATOR(pg_catalog.=) $1",
+                [meaning.into(), value.into()],
+            );
+            db.query_one_raw(set).await?;
+        }
+    }
+    Ok(db)
+}
+
+/// The driver panics at some wrong URLs, and its errors would print the password.
+fn check(url: &str) -> Result<(), Failure> {
+    let parsed =
+        Url::parse(url).map_err(|error| Failure::BadUrl(format!("is not a URL: {error}")))?;
+    match parsed.scheme() {
+        "postgres" | "postgresql" => Ok(()),
+        scheme => Err(Failure::BadUrl(format!(
+            "is for {scheme}, and sea-orm-archive works on PostgreSQL: postgres://user@host/database"
+        ))),
+    }
+}

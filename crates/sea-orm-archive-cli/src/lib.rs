@@ -1,0 +1,86 @@
+//! The operator's command of sea-orm-archive.
+//!
+//! `sea-orm-archive list --by 7 --since 2026-11-26` lists what somebody archived, `show` shows the rows of an archival, `restore` restores it, and so on:
+//! `sea-orm-archive help` lists the commands. Every command has a preview or asks before it changes something; `--yes` answers for a script,
+//! and `--json` prints every answer as JSON.
+//!
+//! An application can have the command as a binary of its own:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! fn main() -> ExitCode {
+//!     sea_orm_archive_cli::run_cli()
+//! }
+//! ```
+//!
+//! # Exit codes
+//!
+//! | code | meaning |
+//! | --- | --- |
+//! | 0 | done, or nothing to report |
+//! | 1 | `check` has findings; conflicts or a hold are in the way of what was asked |
+//! | 2 | wrong usage, or a question that nobody could answer: pass `--yes` |
+//! | 3 | there is no such archival, row or table |
+//! | 4 | the answer to the question was no |
+//! | 5 | the database, the schema or the rights do not allow it |
+
+mod answer;
+mod args;
+mod command;
+mod confirm;
+mod connect;
+mod failure;
+mod query;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::Args;
+
+/// Runs the command with the arguments of the process, and returns its exit code.
+///
+/// It reads `DATABASE_URL` from the environment, or from a file `.env` in this folder or one above it, as sea-orm-cli does.
+pub fn run_cli() -> ExitCode {
+    // A missing file is no error.
+    let _ = dotenvy::dotenv();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(5);
+        }
+    };
+    let is_json = args.json;
+    match runtime.block_on(until_interrupted(args)) {
+        Ok(answer) => {
+            answer.print(is_json, std::io::stdout().is_terminal());
+            ExitCode::from(answer.code)
+        }
+        Err(failure) => {
+            failure.print(is_json);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// Ctrl-C drops the connection: PostgreSQL rolls back the statement that runs, and each batch before it is whole.
+async fn until_interrupted(args: Args) -> Result<answer::Answer, failure::Failure> {
+    tokio::select! {
+        answer = command::run(args) => answer,
+        _ = tokio::signal::ctrl_c() => Err(failure::Failure::Interrupted),
+    }
+}

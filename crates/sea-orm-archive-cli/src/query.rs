@@ -1,0 +1,135 @@
+//! Questions to the database, in SQL: the command has no entities.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, Value};
+use serde_json::Value as Json;
+
+use crate::failure::Failure;
+
+/// The JSON value that a query returns as its first column; `None` without a row, or for NULL.
+pub(crate) async fn json(
+    db: &DatabaseConnection,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<Option<Json>, Failure> {
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+    match db.query_one_raw(statement).await? {
+        Some(row) => Ok(row.try_get_by_index::<Option<Json>>(0)?),
+        None => Ok(None),
+    }
+}
+
+/// The array of JSON that a query of rows returns.
+pub(crate) async fn rows(
+    db: &DatabaseConnection,
+    query: &str,
+    values: Vec<Value>,
+) -> Result<Vec<Json>, Failure> {
+    let sql = format!(
+        "SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(q)), '[]') FROM ({query}) AS q"
+    );
+    match json(db, &sql, values).await? {
+        Some(Json::Array(rows)) => Ok(rows),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// A registered table, by `table` or `schema.table`.
+pub(crate) struct Registered {
+    /// `schema.table`.
+    pub name: String,
+    /// As SQL.
+    pub table: String,
+    pub archive_table: String,
+    pub archival_id: String,
+    pub key: Vec<String>,
+}
+
+/// The table of this name that has an archive table.
+pub(crate) async fn registered(
+    db: &DatabaseConnection,
+    table: &str,
+) -> Result<Registered, Failure> {
+    let found = rows(
+        db,
+        "SELECT pg_catalog.concat(n.nspname, '.', c.relname) AS name, pg_catalog.format('%I.%I', n.nspname, c.relname) AS active,
+                pg_catalog.format('%I.%I', an.nspname, ac.relname) AS archive_table, r.archival_id_column AS archival_id, archive.key_columns(c.oid) AS key
+         FROM archive.archived_table AS r
+         JOIN pg_catalog.pg_class AS c ON c.oid = r.active JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+         JOIN pg_catalog.pg_class AS ac ON ac.oid = r.archive_table JOIN pg_catalog.pg_namespace AS an ON an.oid = ac.relnamespace
+         WHERE $1 IN (c.relname, pg_catalog.concat(n.nspname, '.', c.relname))
+         ORDER BY n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false)) DESC LIMIT 1",
+        vec![table.into()],
+    )
+    .await?;
+    let Some(found) = found.first() else {
+        return Err(Failure::NotFound(format!(
+            "table {table} with an archive table"
+        )));
+    };
+    let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
+    let key = found["key"].as_array().into_iter().flatten();
+    Ok(Registered {
+        name: text("name"),
+        table: text("active"),
+        archive_table: text("archive_table"),
+        archival_id: text("archival_id"),
+        key: key
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect(),
+    })
+}
+
+/// The texts of a key as JSON: `["42"]`.
+pub(crate) fn key_json(table: &Registered, key: &[String]) -> Result<String, Failure> {
+    if key.len() != table.key.len() {
+        return Err(Failure::Usage(format!(
+            "the primary key of {} has {} column(s), ({}), and {} value(s) are given",
+            table.name,
+            table.key.len(),
+            table.key.join(", "),
+            key.len()
+        )));
+    }
+    Ok(Json::from(key.to_vec()).to_string())
+}
+
+/// The archival that a row is in.
+pub(crate) async fn archival_of(
+    db: &DatabaseConnection,
+    table: &str,
+    key: &[String],
+) -> Result<i64, Failure> {
+    let table = registered(db, table).await?;
+    let exact = key_json(&table, key)?;
+    let sql = format!(
+        "SELECT pg_catalog.to_jsonb(t.{}) FROM {} AS t WHERE {} LIMIT 1",
+        quote(&table.archival_id),
+        table.archive_table,
+        is_key(db, &table).await?
+    );
+    match json(db, &sql, vec![exact.into()])
+        .await?
+        .and_then(|id| id.as_i64())
+    {
+        Some(id) => Ok(id),
+        None => Err(Failure::NotFound(format!(
+            "archived row {} of {}",
+            key.join(", "),
+            table.name
+        ))),
+    }
+}
+
+/// The condition that the row `t` has the key `$1`, an array of texts.
+pub(crate) async fn is_key(db: &DatabaseConnection, table: &Registered) -> Result<String, Failure> {
+    let sql = "SELECT pg_catalog.to_jsonb(archive.is_key($1::pg_catalog.text::pg_catalog.regclass, 't', archive.key_columns($1::pg_catalog.text::pg_catalog.regclass)))";
+    let condition = json(db, sql, vec![table.table.clone().into()]).await?;
+    let condition = condition.as_ref().and_then(Json::as_str);
+    let missing = || Failure::NotFound(format!("primary key of {}", table.name));
+    // The driver sends a text, which is read as JSON here.
+    Ok(condition
+        .ok_or_else(missing)?
+        .replace("$1", "($1::pg_catalog.text::pg_catalog.jsonb)"))
+}
+
+pub(crate) use sea_orm_archive_postgres::ident::quote;
