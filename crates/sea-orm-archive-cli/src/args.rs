@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Erase(Erase),
     /// The audit log of a row, an actor, a request or a transaction.
     Log(Log),
+    /// Undo what one request or transaction changed, by the audit log: as a plan first.
+    Undo(Undo),
     /// The tree of a table: what an archive of it moves. As text, Mermaid or SVG.
     Plan(Plan),
     /// Create partitions, and purge what has expired: for cron. Quiet when there was nothing to do.
@@ -259,6 +261,27 @@ pub(crate) struct Log {
     /// At most so many entries, the latest first.
     #[arg(long, default_value_t = 50)]
     pub limit: u32,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Undo {
+    /// The id of the request.
+    #[arg(
+        long,
+        value_name = "ID",
+        required_unless_present = "transaction",
+        conflicts_with = "transaction"
+    )]
+    pub request: Option<String>,
+    /// The id of the transaction.
+    #[arg(long, value_name = "ID")]
+    pub transaction: Option<i64>,
+    /// Print the plan, and change nothing.
+    #[arg(long)]
+    pub preview: bool,
+    /// Undo what has no conflict with a later change, and leave the rest.
+    #[arg(long)]
+    pub skip_conflicts: bool,
 }
 
 #[derive(Debug, Group)]

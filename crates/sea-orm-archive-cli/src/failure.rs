@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Usage(String),
     #[error("not done: there is no terminal to ask on; pass --yes to do it")]
     NobodyToAsk,
+    #[error("{0}")]
+    Conflict(String),
     #[error("not done")]
     Declined,
     #[error(
@@ -36,6 +38,7 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::NobodyToAsk | Self::NoDatabase | Self::BadUrl(_) => 2,
+            Self::Conflict(_) => 1,
             Self::NotFound(_) => 3,
             Self::Declined => 4,
             Self::Interrupted => 130,

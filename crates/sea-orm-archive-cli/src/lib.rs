@@ -32,6 +32,7 @@ mod confirm;
 mod connect;
 mod failure;
 mod query;
+mod undo;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -11,6 +11,7 @@ mod purge;
 mod restore;
 mod shell;
 mod show;
+mod undo;
 
 use sea_orm::DatabaseConnection;
 
@@ -54,6 +55,7 @@ pub(crate) async fn run(args: Args) -> Result<Answer, Failure> {
         Command::Release(options) => hold::release(&session, &options).await,
         Command::Erase(options) => erase::run(&session, &options).await,
         Command::Log(options) => log::run(&session, &options).await,
+        Command::Undo(options) => undo::run(&session, &options).await,
         Command::Plan(options) => plan::run(&session, &options).await,
         Command::Maintain(options) => maintain::run(&session, &options).await,
         Command::Completions { shell } => Ok(shell::completions(shell)),

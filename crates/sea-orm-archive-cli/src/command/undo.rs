@@ -1,0 +1,44 @@
+//! `undo`: what one request or transaction changed, changed back.
+
+use serde_json::json;
+
+use super::Session;
+use crate::answer::Answer;
+use crate::args::Undo;
+use crate::confirm::confirm;
+use crate::failure::Failure;
+use crate::undo::{apply, plan, steps_json};
+
+pub(super) async fn run(session: &Session, options: &Undo) -> Result<Answer, Failure> {
+    let steps = plan(&session.db, options.request.as_deref(), options.transaction).await?;
+    let conflicts = steps.iter().filter(|step| step.conflict.is_some()).count();
+    let lines: Vec<_> = steps.iter().map(|step| step.line()).collect();
+    let text = lines.join("\n");
+    if steps.is_empty() {
+        return Ok(Answer::new(
+            "the log has no change of it that is left to undo",
+            json!({"steps": []}),
+        ));
+    } else if options.preview {
+        return Ok(Answer::new(text, json!({"steps": steps_json(&steps)}))
+            .with_code(u8::from(conflicts > 0)));
+    } else if conflicts > 0 && !options.skip_conflicts {
+        let text = format!(
+            "{text}\n\nnothing was undone: {conflicts} conflict(s); --skip-conflicts undoes the others"
+        );
+        return Ok(
+            Answer::new(text, json!({"steps": steps_json(&steps), "undone": 0})).with_code(1),
+        );
+    }
+    confirm(
+        &text,
+        &format!("Undo {} change(s)?", steps.len() - conflicts),
+        session.yes,
+    )?;
+    let undone = apply(&session.db, &steps, session.actor.as_deref()).await?;
+    let text = format!("{undone} change(s) undone, {conflicts} left out");
+    Ok(Answer::new(
+        text,
+        json!({"steps": steps_json(&steps), "undone": undone}),
+    ))
+}

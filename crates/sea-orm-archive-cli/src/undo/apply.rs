@@ -1,0 +1,142 @@
+//! Carries out the steps of an undo, in one transaction.
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement,
+    TransactionTrait, Value,
+};
+use sea_orm_archive::archival;
+use serde_json::{Map, Value as Json};
+
+use super::plan::{Action, Row, Step};
+use crate::failure::Failure;
+use crate::query::quote;
+
+/// Carries out the steps without conflicts. Nothing is done where one of them fails.
+///
+/// Race: a row changes between the plan and its step. The step compares it again in its own condition, and then fails.
+pub(crate) async fn apply(
+    db: &DatabaseConnection,
+    steps: &[Step],
+    actor: Option<&str>,
+) -> Result<u64, Failure> {
+    let transaction = db.begin().await?;
+    let mut done = 0;
+    for step in steps.iter().filter(|step| step.conflict.is_none()) {
+        match carry_out(&transaction, &step.action, actor).await {
+            Ok(()) => done += 1,
+            Err(error) => {
+                transaction.rollback().await?;
+                return Err(error);
+            }
+        }
+    }
+    transaction.commit().await?;
+    Ok(done)
+}
+
+async fn carry_out(
+    transaction: &DatabaseTransaction,
+    action: &Action,
+    actor: Option<&str>,
+) -> Result<(), Failure> {
+    match action {
+        Action::Restore(id) => {
+            let mut restore = archival::Entity::restore_by_id(*id);
+            if let Some(actor) = actor {
+                restore = restore.by(actor.to_owned());
+            }
+            restore.exec(transaction).await?;
+            Ok(())
+        }
+        Action::Delete(row) => {
+            let sql = format!(
+                "DELETE FROM {0} AS t USING pg_catalog.jsonb_populate_record(NULL::{0}, $1) AS k WHERE {1}",
+                row.table, row.is_row
+            );
+            one(transaction, row, sql, vec![row.key.clone().into()]).await
+        }
+        Action::Insert(row, before) => insert(transaction, row, before).await,
+        Action::Update(row, before, after) => update(transaction, row, before, after).await,
+        Action::Refused(_) => Ok(()),
+    }
+}
+
+async fn insert(
+    transaction: &DatabaseTransaction,
+    row: &Row,
+    before: &Map<String, Json>,
+) -> Result<(), Failure> {
+    // A column that was added since gets its default.
+    let columns: Vec<_> = row
+        .columns
+        .iter()
+        .filter(|name| before.contains_key(*name))
+        .map(|name| quote(name))
+        .collect();
+    let columns = columns.join(", ");
+    let sql = format!(
+        "INSERT INTO {0} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM pg_catalog.jsonb_populate_record(NULL::{0}, $1)",
+        row.table
+    );
+    one(
+        transaction,
+        row,
+        sql,
+        vec![Json::Object(before.clone()).into()],
+    )
+    .await
+}
+
+async fn update(
+    transaction: &DatabaseTransaction,
+    row: &Row,
+    before: &Map<String, Json>,
+    after: &Map<String, Json>,
+) -> Result<(), Failure> {
+    let set: Vec<_> = before
+        .keys()
+        .map(|name| format!("{0} = r.{0}", quote(name)))
+        .collect();
+    let mut values: Vec<Value> = vec![row.key.clone().into(), Json::Object(before.clone()).into()];
+    let mut conditions = vec![row.is_row.clone()];
+    for (name, value) in after.iter().filter(|(name, _)| row.columns.contains(*name)) {
+        values.push(value.clone().into());
+        // A JSON null stands for NULL.
+        conditions.push(format!(
+            "coalesce(archive.audit_value(t.{}), 'null') = ${}",
+            quote(name),
+            values.len()
+        ));
+    }
+    let sql = format!(
+        "UPDATE {0} AS t SET {1} FROM pg_catalog.jsonb_populate_record(NULL::{0}, $1) AS k, pg_catalog.jsonb_populate_record(NULL::{0}, $2) AS r WHERE {2}",
+        row.table,
+        set.join(", "),
+        conditions.join(" AND ")
+    );
+    one(transaction, row, sql, values).await
+}
+
+/// Runs a statement that has to change one row.
+async fn one(
+    transaction: &DatabaseTransaction,
+    row: &Row,
+    sql: String,
+    values: Vec<Value>,
+) -> Result<(), Failure> {
+    let changed = transaction
+        .execute_raw(Statement::from_sql_and_values(
+            DbBackend::Postgres,
+            sql,
+            values,
+        ))
+        .await?;
+    match changed.rows_affected() {
+        1 => Ok(()),
+        _ => Err(Failure::Conflict(format!(
+            "{} {} changed meanwhile, or a trigger prevents the change: nothing was undone",
+            row.name,
+            crate::answer::key(&row.key)
+        ))),
+    }
+}

@@ -1,0 +1,9 @@
+//! What one request or transaction changed, undone row by row by the audit log.
+
+mod apply;
+mod net;
+mod order;
+mod plan;
+
+pub(crate) use apply::apply;
+pub(crate) use plan::{plan, steps_json};

@@ -1,0 +1,121 @@
+//! The net change of each row by the entries of one request.
+
+use serde_json::{Map, Value as Json};
+
+/// An entry of the log.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub operation: String,
+    pub table: String,
+    pub key: Json,
+    pub old: Map<String, Json>,
+    pub new: Map<String, Json>,
+    pub hidden: Vec<String>,
+    pub archival: Option<i64>,
+}
+
+impl Entry {
+    pub fn of(row: &Json) -> Self {
+        let image = |name: &str| row[name].as_object().cloned().unwrap_or_default();
+        let names = |name: &str| row[name].as_array().cloned().unwrap_or_default();
+        let hidden = names("redacted").into_iter().chain(names("erased"));
+        Self {
+            operation: row["operation"].as_str().unwrap_or_default().to_owned(),
+            table: row["table_name"].as_str().unwrap_or_default().to_owned(),
+            key: row["key"].clone(),
+            old: image("old"),
+            new: image("new"),
+            hidden: hidden
+                .filter_map(|name| name.as_str().map(str::to_owned))
+                .collect(),
+            archival: row["archival_id"].as_i64(),
+        }
+    }
+}
+
+/// What a request did with one row, from before its first entry to after its last one.
+#[derive(Debug)]
+pub(super) struct NetChange {
+    pub table: String,
+    pub key: Json,
+    /// The row was there before.
+    existed: bool,
+    /// The row is there afterwards.
+    exists: bool,
+    /// The values before: of an updated row those that changed, of a deleted row all.
+    pub before: Map<String, Json>,
+    /// The values afterwards of the columns that changed.
+    pub after: Map<String, Json>,
+    /// Columns that changed and whose values the log does not contain.
+    pub hidden: Vec<String>,
+    /// The archival that the row was restored from.
+    pub restored_from: Option<i64>,
+}
+
+impl NetChange {
+    fn new(entry: &Entry) -> Self {
+        Self {
+            table: entry.table.clone(),
+            key: entry.key.clone(),
+            existed: entry.operation != "INSERT",
+            exists: true,
+            before: Map::new(),
+            after: Map::new(),
+            hidden: Vec::new(),
+            restored_from: None,
+        }
+    }
+
+    /// Adds the next entry of the row, in the order of time.
+    pub fn add(&mut self, entry: &Entry) {
+        match entry.operation.as_str() {
+            "INSERT" => {
+                self.exists = true;
+                self.after = entry.new.clone();
+            }
+            "UPDATE" => {
+                for (name, value) in &entry.old {
+                    self.before
+                        .entry(name.clone())
+                        .or_insert_with(|| value.clone());
+                }
+                self.after.extend(entry.new.clone());
+            }
+            "RESTORE" => self.restored_from = entry.archival,
+            _ => {
+                self.exists = false;
+                for (name, value) in &entry.old {
+                    self.before
+                        .entry(name.clone())
+                        .or_insert_with(|| value.clone());
+                }
+            }
+        }
+        self.hidden.extend(entry.hidden.iter().cloned());
+    }
+
+    pub fn of(entry: &Entry) -> Self {
+        let mut change = Self::new(entry);
+        change.add(entry);
+        change
+    }
+
+    pub fn kind(&self) -> Kind {
+        match (self.existed, self.exists) {
+            (true, true) => Kind::Updated,
+            (true, false) => Kind::Deleted,
+            (false, true) => Kind::Inserted,
+            (false, false) => Kind::Nothing,
+        }
+    }
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Inserted,
+    Updated,
+    Deleted,
+    /// Inserted and deleted by the same request.
+    Nothing,
+}
