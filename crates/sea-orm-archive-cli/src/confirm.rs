@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use crate::failure::Failure;
 
 /// Prints what would happen, and asks, unless the caller has answered with `--yes`.
-pub(crate) fn confirm(plan: &str, question: &str, yes: bool) -> Result<(), Failure> {
+pub(crate) async fn confirm(plan: &str, question: &str, yes: bool) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }
@@ -15,9 +15,13 @@ pub(crate) fn confirm(plan: &str, question: &str, yes: bool) -> Result<(), Failu
     }
     eprint!("{question} [y/N] ");
     let _ = std::io::stderr().flush();
-    let mut line = String::new();
-    match std::io::stdin().read_line(&mut line) {
-        Ok(_) if matches!(line.trim(), "y" | "Y" | "yes") => Ok(()),
+    // On a thread of its own: Ctrl-C is noticed while it waits.
+    let read = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line)
+    });
+    match read.await {
+        Ok(Ok(line)) if matches!(line.trim(), "y" | "Y" | "yes") => Ok(()),
         _ => Err(Failure::Declined),
     }
 }

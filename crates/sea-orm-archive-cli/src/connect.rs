@@ -26,7 +26,9 @@ pub(crate) async fn connect(
         .idle_timeout(None::<Duration>)
         .max_lifetime(None::<Duration>)
         .sqlx_logging(false);
-    let db = Database::connect(options).await?;
+    let db = Database::connect(options)
+        .await
+        .map_err(|error| Failure::NoConnection(place(url), error.to_string()))?;
     for (meaning, value) in [("tenant", tenant), ("actor", actor)] {
         if let Some(value) = value {
             let set = Statement::from_sql_and_values(
@@ -38,6 +40,17 @@ pub(crate) async fn connect(
         }
     }
     Ok(db)
+}
+
+/// The host and the database of a URL, without user and password.
+fn place(url: &str) -> String {
+    let Ok(url) = Url::parse(url) else {
+        return String::new();
+    };
+    let port = url
+        .port()
+        .map_or_else(String::new, |port| format!(":{port}"));
+    format!("{}{port}{}", url.host_str().unwrap_or_default(), url.path())
 }
 
 /// The driver panics at some wrong URLs, and its errors would print the password.

@@ -8,6 +8,8 @@ use serde_json::json;
 pub(crate) enum Failure {
     #[error("no database is named: set DATABASE_URL, also in a file .env, or pass --database-url")]
     NoDatabase,
+    #[error("no connection to {0}: {1}")]
+    NoConnection(String, String),
     #[error("the database URL {0}")]
     BadUrl(String),
     #[error("there is no {0}")]
@@ -29,9 +31,28 @@ pub(crate) enum Failure {
 }
 
 impl From<sea_orm::DbErr> for Failure {
+    /// A value of an argument that PostgreSQL cannot read, such as a time, is wrong usage.
     fn from(error: sea_orm::DbErr) -> Self {
-        Self::Archive(error.into())
+        match invalid_value(&error) {
+            Some(message) => Self::Usage(message),
+            None => Self::Archive(error.into()),
+        }
     }
+}
+
+/// The message of PostgreSQL for a text that is no value of a type: class 22.
+fn invalid_value(error: &sea_orm::DbErr) -> Option<String> {
+    let (sea_orm::DbErr::Query(error) | sea_orm::DbErr::Exec(error)) = error else {
+        return None;
+    };
+    let sea_orm::RuntimeErr::SqlxError(error) = error else {
+        return None;
+    };
+    let error = error.as_database_error()?;
+    error
+        .code()?
+        .starts_with("22")
+        .then(|| error.message().to_owned())
 }
 
 impl Failure {
@@ -40,6 +61,7 @@ impl Failure {
             Self::Usage(_) | Self::NobodyToAsk | Self::NoDatabase | Self::BadUrl(_) => 2,
             Self::Conflict(_) => 1,
             Self::NotFound(_) => 3,
+            Self::NoConnection(..) => 5,
             Self::Declined => 4,
             Self::Interrupted => 130,
             Self::Archive(error) => match error.kind() {

@@ -66,7 +66,10 @@ pub fn run_cli() -> ExitCode {
         }
     };
     let is_json = args.json;
-    match runtime.block_on(until_interrupted(args)) {
+    let answered = runtime.block_on(until_interrupted(args));
+    // A thread may still wait for an answer.
+    runtime.shutdown_background();
+    match answered {
         Ok(answer) => {
             answer.print(is_json, std::io::stdout().is_terminal());
             ExitCode::from(answer.code)

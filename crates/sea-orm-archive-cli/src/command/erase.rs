@@ -28,7 +28,7 @@ pub(super) async fn run(session: &Session, options: &Erase) -> Result<Answer, Fa
             options.table,
             options.key.join(", ")
         );
-        confirm(&preview.to_string(), &question, session.yes)?;
+        confirm(&preview.to_string(), &question, session.yes).await?;
     }
     let bar = ProgressBar::new_spinner();
     let mut batches = erase.in_batches(1_000);

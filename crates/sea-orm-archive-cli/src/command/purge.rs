@@ -28,7 +28,7 @@ async fn archivals(session: &Session, options: &Purge) -> Result<Answer, Failure
         return Ok(Answer::new(plan, json!({ "preview": preview })));
     }
     let question = format!("Delete {} archival(s) for good?", preview.archivals);
-    confirm(&plan, &question, session.yes)?;
+    confirm(&plan, &question, session.yes).await?;
     let bar = ProgressBar::new(preview.archivals);
     let mut purged = PurgedMany::default();
     let mut batches = selected(session, options).in_batches(options.batch.into());
@@ -88,7 +88,7 @@ async fn expired(session: &Session, options: &Purge) -> Result<Answer, Failure> 
         };
         return Ok(Answer::new(text, json!({ "expired": policies })));
     }
-    confirm(&plan, "Delete what has expired for good?", session.yes)?;
+    confirm(&plan, "Delete what has expired for good?", session.yes).await?;
     let purged = purge_expired(session, options.batch).await?;
     Ok(Answer::new(
         format!(

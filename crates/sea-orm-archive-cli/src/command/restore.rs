@@ -19,7 +19,7 @@ pub(super) async fn run(session: &Session, options: &Restore) -> Result<Answer, 
         let code = u8::from(!preview.conflicts.is_empty());
         return Ok(Answer::new(plan, json!({ "preview": preview })).with_code(code));
     }
-    confirm(&plan, &format!("Restore archival {id}?"), session.yes)?;
+    confirm(&plan, &format!("Restore archival {id}?"), session.yes).await?;
     let restore = match &session.actor {
         Some(actor) => restore.by(actor.clone()),
         None => restore,

@@ -34,7 +34,8 @@ pub(super) async fn run(session: &Session, options: &Undo) -> Result<Answer, Fai
         &text,
         &format!("Undo {} change(s)?", steps.len() - conflicts),
         session.yes,
-    )?;
+    )
+    .await?;
     let undone = apply(&session.db, &steps, session.actor.as_deref()).await?;
     let text = format!("{undone} change(s) undone, {conflicts} left out");
     Ok(Answer::new(

@@ -1,0 +1,7 @@
+//! The command, run as a program, with a terminal and without one.
+
+mod changes;
+mod lists;
+mod program;
+mod terminal;
+mod undo;

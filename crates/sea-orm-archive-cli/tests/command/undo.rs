@@ -1,0 +1,114 @@
+//! What a request changed, changed back.
+
+use blog::post;
+use sea_orm_archive::prelude::*;
+use sea_orm_archive_tests::sql::{dumps, number, run as sql};
+
+use crate::program::Blog;
+
+const TABLES: [&str; 3] = ["posts", "comments", "users"];
+
+async fn request(blog: &Blog, id: &str, changes: &str) {
+    sql(&blog.db, &format!("begin; select set_config('app.current_user', '7', true), set_config('app.request_id', '{id}', true); {changes}; commit")).await;
+}
+
+#[tokio::test]
+async fn request_over_several_tables_is_undone() {
+    let blog = Blog::new().await;
+    let before = dumps(&blog.db, &TABLES).await;
+    request(
+        &blog,
+        "r1",
+        "update posts set title = 'a' where id = 3; update posts set title = 'b', slug = 'c' where id = 3; update users set email = null where id = 1;
+         delete from posts where id = 1; insert into posts (id, title, slug, content, author_id) values (50, 'One', 'one', '', 1);
+         insert into comments (id, post_id, author_id, content) values (60, 50, 1, 'new'), (61, 2, 1, 'gone'); delete from comments where id = 61",
+    )
+    .await;
+    let plan = blog.run(&["undo", "--request", "r1", "--preview"]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+    for step in [
+        "insert public.posts 1",
+        "insert public.comments 2",
+        "delete public.posts 50",
+        "title: b -> Three",
+        "email: NULL -> ada@example.org",
+    ] {
+        assert!(plan.out.contains(step), "{step}: {plan:?}");
+    }
+    assert!(!plan.out.contains("61"), "{plan:?}");
+    let undone = blog.json(&["undo", "--request", "r1", "--yes", "--as", "8"]);
+    assert_eq!(undone["undone"], 7, "{undone}");
+    assert_eq!(dumps(&blog.db, &TABLES).await, before);
+    assert_eq!(
+        number(
+            &blog.db,
+            "select count(*) from archive.audit_entry where actor = '8'"
+        )
+        .await,
+        7
+    );
+    assert_eq!(blog.run(&["undo", "--request", "none"]).code, 0);
+}
+
+#[tokio::test]
+async fn later_changes_are_conflicts() {
+    let blog = Blog::new().await;
+    request(&blog, "r1", "update posts set title = 'a', content = 'a' where id = 1; update posts set title = 'a' where id = 2; delete from comments where id = 3").await;
+    request(&blog, "r2", "update posts set title = 'b' where id = 1; update posts set content = 'b' where id = 2; insert into comments (id, post_id, author_id, content) values (3, 2, 1, 'x')").await;
+    let refused = blog.run(&["undo", "--request", "r1", "--yes"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(
+        refused.out.contains("title is b now, and was a after it")
+            && refused.out.contains("a row with this key exists again"),
+        "{refused:?}"
+    );
+    assert_eq!(
+        number(&blog.db, "select count(*) from posts where title = 'a'").await,
+        1
+    );
+    let skipped = blog.json(&["undo", "--request", "r1", "--skip-conflicts", "--yes"]);
+    assert_eq!(skipped["undone"], 1);
+    assert_eq!(
+        number(
+            &blog.db,
+            "select count(*) from posts where id = 2 and title = 'Two' and content = 'b'"
+        )
+        .await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn archive_is_undone_by_a_restore_and_a_restore_is_refused() {
+    let blog = Blog::new().await;
+    let before = dumps(&blog.db, &TABLES).await;
+    let context = || sea_orm_archive::Context::new().actor(7);
+    let archival = context()
+        .request_id("r1")
+        .run(&blog.db, async |transaction| {
+            post::Entity::archive_by_id(1).exec(transaction).await
+        })
+        .await
+        .unwrap();
+    let undone = blog.json(&["undo", "--request", "r1", "--yes"]);
+    assert_eq!(undone["undone"], 1, "{undone}");
+    assert_eq!(dumps(&blog.db, &TABLES).await, before);
+    let again = blog.run(&["undo", "--request", "r1", "--yes"]);
+    assert_eq!(again.code, 1, "{again:?}");
+    let archival = match archival.restore(&blog.db).await {
+        Ok(_) => panic!("it is restored"),
+        Err(_) => post::Entity::archive_by_id(1).exec(&blog.db).await.unwrap(),
+    };
+    context()
+        .request_id("r2")
+        .run(&blog.db, async |transaction| {
+            archival.restore(transaction).await
+        })
+        .await
+        .unwrap();
+    let refused = blog.run(&["undo", "--request", "r2", "--yes"]);
+    assert!(
+        refused.code == 1 && refused.out.contains("archive()"),
+        "{refused:?}"
+    );
+}
