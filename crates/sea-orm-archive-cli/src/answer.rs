@@ -62,6 +62,7 @@ pub(crate) fn table<const N: usize>(
 pub(crate) fn counts(rows: &BTreeMap<String, u64>) -> String {
     let rows: Vec<_> = rows
         .iter()
+        .filter(|(_, rows)| **rows > 0)
         .map(|(table, rows)| format!("{rows} {table}"))
         .collect();
     match rows.is_empty() {

@@ -28,6 +28,7 @@ pages! {
     tenants "tenants.md",
     roles_and_grants "roles-and-grants.md",
     check "check.md",
+    command "command.md",
     migrations_under_traffic "migrations-under-traffic.md",
     backups_and_replication "backups-and-replication.md",
     poolers "poolers.md",

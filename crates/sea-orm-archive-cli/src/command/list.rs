@@ -86,13 +86,16 @@ pub(super) fn listed(archivals: &[Json]) -> String {
 
 /// A time without fractions of a second.
 pub(super) fn time(value: &Json) -> String {
-    let text = plain(value);
+    let text = plain(value).replace('T', " ");
+    let text = text
+        .strip_suffix('Z')
+        .map_or(text.clone(), |utc| format!("{utc}+00:00"));
     match text.split_once('.') {
         Some((seconds, rest)) => {
             let zone = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
-            format!("{}{zone}", seconds.replace('T', " "))
+            format!("{seconds}{zone}")
         }
-        None => text.replace('T', " "),
+        None => text,
     }
 }
 

@@ -7,10 +7,11 @@ use crate::answer::Answer;
 use crate::args::Undo;
 use crate::confirm::confirm;
 use crate::failure::Failure;
-use crate::undo::{apply, plan, steps_json};
+use crate::undo::{apply, plan, rehearse, steps_json};
 
 pub(super) async fn run(session: &Session, options: &Undo) -> Result<Answer, Failure> {
-    let steps = plan(&session.db, options.request.as_deref(), options.transaction).await?;
+    let mut steps = plan(&session.db, options.request.as_deref(), options.transaction).await?;
+    rehearse(&session.db, &mut steps).await?;
     let conflicts = steps.iter().filter(|step| step.conflict.is_some()).count();
     let lines: Vec<_> = steps.iter().map(|step| step.line()).collect();
     let text = lines.join("\n");

@@ -1,8 +1,8 @@
 //! Carries out the steps of an undo, in one transaction.
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement,
-    TransactionTrait, Value,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
+    SqlxPostgresError, Statement, TransactionTrait, Value,
 };
 use sea_orm_archive::archival;
 use serde_json::{Map, Value as Json};
@@ -32,6 +32,43 @@ pub(crate) async fn apply(
     }
     transaction.commit().await?;
     Ok(done)
+}
+
+/// Carries out the steps and rolls them back, to find those that a constraint or a trigger refuses: these have a conflict then.
+pub(crate) async fn rehearse(db: &DatabaseConnection, steps: &mut [Step]) -> Result<(), Failure> {
+    let transaction = db.begin().await?;
+    for step in steps.iter_mut().filter(|step| step.conflict.is_none()) {
+        let savepoint = transaction.begin().await?;
+        match carry_out(&savepoint, &step.action, None).await {
+            Ok(()) => savepoint.commit().await?,
+            Err(error) => {
+                savepoint.rollback().await?;
+                step.conflict = Some(refusal(&error));
+            }
+        }
+    }
+    transaction.rollback().await?;
+    Ok(())
+}
+
+/// The message of the database, with the detail that names the row in the way.
+fn refusal(error: &Failure) -> String {
+    let Failure::Archive(sea_orm_archive::Error::Database(
+        DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source)),
+    )) = error
+    else {
+        return error.to_string();
+    };
+    let Some(source) = source.as_database_error() else {
+        return error.to_string();
+    };
+    match source
+        .try_downcast_ref::<SqlxPostgresError>()
+        .and_then(|source| source.detail())
+    {
+        Some(detail) => format!("{}: {detail}", source.message()),
+        None => source.message().to_owned(),
+    }
 }
 
 async fn carry_out(

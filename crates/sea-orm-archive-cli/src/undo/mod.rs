@@ -5,5 +5,5 @@ mod net;
 mod order;
 mod plan;
 
-pub(crate) use apply::apply;
+pub(crate) use apply::{apply, rehearse};
 pub(crate) use plan::{plan, steps_json};

@@ -185,6 +185,7 @@ mod tests {
             old,
             new,
             redacted,
+            erased: None,
             actor: None,
             tenant: None,
             request_id: None,
