@@ -36,9 +36,26 @@ pub mod comment {
         #[sea_orm(primary_key)]
         pub id: i64,
         pub post_id: i64,
+        pub author_id: Option<i64>,
         pub text: String,
         #[sea_orm(belongs_to, from = "post_id", to = "id")]
         pub post: BelongsTo<super::post::Entity>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub mod member {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "members")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub email: String,
+        pub name: String,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -57,6 +74,14 @@ impl MigrationName for CreateForum {
 impl MigrationTrait for CreateForum {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.install_archive().await?;
+        manager.install_audit().await?;
+        let members = Table::create()
+            .table("members")
+            .col(big_pk_auto("id"))
+            .col(text_uniq("email"))
+            .col(text("name"))
+            .to_owned();
+        manager.create_table(members).await?;
         manager
             .create_archived_table(
                 Table::create()
@@ -71,6 +96,7 @@ impl MigrationTrait for CreateForum {
                     .table("comments")
                     .col(big_pk_auto("id"))
                     .col(big_integer("post_id"))
+                    .col(big_integer_null("author_id"))
                     .col(text("text"))
                     .foreign_key(
                         ForeignKey::create()
@@ -81,12 +107,37 @@ impl MigrationTrait for CreateForum {
             .await?;
         manager.retain("posts", Retention::days(90)).await?;
         let court = Retention::forever().metadata(serde_json::json!({"court": true}));
-        manager.retain("posts", court.named("court case")).await
+        manager.retain("posts", court.named("court case")).await?;
+        for table in ["members", "posts", "comments"] {
+            manager.audit_table(table).await?;
+        }
+        personal_data(manager).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in ["comments", "members"] {
+            manager.drop_personal_data(table).await?;
+        }
+        for table in ["members", "posts", "comments"] {
+            manager.unaudit_table(table).await?;
+        }
         manager.drop_archived_table("comments").await?;
         manager.drop_archived_table("posts").await?;
+        manager
+            .drop_table(Table::drop().table("members").to_owned())
+            .await?;
+        manager.uninstall_audit().await?;
         manager.uninstall_archive().await
     }
+}
+
+/// What an erasure of a member replaces.
+async fn personal_data(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let members = PersonalData::of_person()
+        .pseudonym("email")
+        .constant("name", "former member")
+        .identifying(["email", "name"]);
+    manager.declare_personal_data("members", members).await?;
+    let comments = PersonalData::belongs_to("members", ["author_id"]).constant("text", "[erased]");
+    manager.declare_personal_data("comments", comments).await
 }

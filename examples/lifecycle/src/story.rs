@@ -9,6 +9,7 @@ use sea_orm_migration::{MigrationTrait, SchemaManager};
 use storyteller::{Error, Narrator, ensure};
 
 use crate::forum::{CreateForum, comment, post};
+use crate::person;
 
 const TABLES: [&str; 2] = ["posts", "comments"];
 
@@ -34,6 +35,7 @@ pub async fn run(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Err
     with_the_deleted(narrator, db).await?;
     purge(narrator, db).await?;
     hold(narrator, db).await?;
+    person::leaves(narrator, db).await?;
     narrator.print("\nThis is the end of the story.");
     Ok(())
 }
