@@ -51,6 +51,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Compare the database with what the migrations registered. Exits with 1 where something differs.
     Check(Check),
+    /// Write a migration that mends what `check` finds, or that archives or audits further tables.
+    Generate(Generate),
     /// List archivals, the latest first.
     #[command(visible_alias = "ls")]
     List(Filter),
@@ -88,6 +90,25 @@ pub(crate) struct Check {
     /// Also print the triggers of the application that fire while rows move.
     #[arg(long)]
     pub triggers: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Generate {
+    /// The folder with the migrations and their lib.rs.
+    #[arg(long, default_value = "migration/src", value_name = "FOLDER")]
+    pub directory: String,
+    /// The name of the migration, after its date.
+    #[arg(long, default_value = "follow_tables")]
+    pub name: String,
+    /// Also create an archive table for this table.
+    #[arg(long, value_name = "TABLE")]
+    pub archive: Vec<String>,
+    /// Also audit this table.
+    #[arg(long, value_name = "TABLE")]
+    pub audit: Vec<String>,
+    /// Print the migration, and write no file.
+    #[arg(long)]
+    pub print: bool,
 }
 
 /// Which archivals.

@@ -2,6 +2,7 @@
 
 mod check;
 mod erase;
+mod generate;
 mod hold;
 mod list;
 mod log;
@@ -47,6 +48,7 @@ pub(crate) async fn run(args: Args) -> Result<Answer, Failure> {
     };
     match args.command {
         Command::Check(options) => check::run(&session, &options).await,
+        Command::Generate(options) => generate::run(&session, &options).await,
         Command::List(filter) => list::run(&session, &filter).await,
         Command::Show(options) => show::run(&session, &options).await,
         Command::Restore(options) => restore::run(&session, &options).await,

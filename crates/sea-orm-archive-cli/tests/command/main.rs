@@ -1,6 +1,9 @@
 //! The command, run as a program, with a terminal and without one.
 
 mod changes;
+#[rustfmt::skip]
+mod generated;
+mod generate;
 mod guide;
 mod lists;
 mod program;
