@@ -51,6 +51,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Compare the database with what the migrations registered. Exits with 1 where something differs.
     Check(Check),
+    /// What `check` finds, and settings, rights, sequences, partitions and old transactions that may cause trouble.
+    Doctor,
     /// Write a migration that mends what `check` finds, or that archives or audits further tables.
     Generate(Generate),
     /// List archivals, the latest first.
@@ -90,6 +92,9 @@ pub(crate) struct Check {
     /// Also print the triggers of the application that fire while rows move.
     #[arg(long)]
     pub triggers: bool,
+    /// Archive and restore so many rows of each entity, roll that back, and report what would not come back. For a command that knows entities.
+    #[arg(long, value_name = "ROWS", default_value_t = 0, default_missing_value = "10", num_args = 0..=1)]
+    pub rehearse: u64,
 }
 
 #[derive(Debug, Group)]

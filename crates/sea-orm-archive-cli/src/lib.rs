@@ -30,6 +30,7 @@ mod args;
 mod command;
 mod confirm;
 mod connect;
+mod entities;
 mod failure;
 mod query;
 mod undo;
@@ -40,11 +41,17 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::Args;
+pub use entities::Entities;
 
 /// Runs the command with the arguments of the process, and returns its exit code.
 ///
 /// It reads `DATABASE_URL` from the environment, or from a file `.env` in this folder or one above it, as sea-orm-cli does.
 pub fn run_cli() -> ExitCode {
+    run_cli_with(Entities::new())
+}
+
+/// The same with the entities of an application, which `check` compares with the database too.
+pub fn run_cli_with(entities: Entities) -> ExitCode {
     // A missing file is no error.
     let _ = dotenvy::dotenv();
     let args = match Args::try_parse() {
@@ -66,7 +73,7 @@ pub fn run_cli() -> ExitCode {
         }
     };
     let is_json = args.json;
-    let answered = runtime.block_on(until_interrupted(args));
+    let answered = runtime.block_on(until_interrupted(args, &entities));
     // A thread may still wait for an answer.
     runtime.shutdown_background();
     match answered {
@@ -82,9 +89,12 @@ pub fn run_cli() -> ExitCode {
 }
 
 /// Ctrl-C drops the connection: PostgreSQL rolls back the statement that runs, and each batch before it is whole.
-async fn until_interrupted(args: Args) -> Result<answer::Answer, failure::Failure> {
+async fn until_interrupted(
+    args: Args,
+    entities: &Entities,
+) -> Result<answer::Answer, failure::Failure> {
     tokio::select! {
-        answer = command::run(args) => answer,
+        answer = command::run(args, entities) => answer,
         _ = tokio::signal::ctrl_c() => Err(failure::Failure::Interrupted),
     }
 }

@@ -5,10 +5,19 @@ use serde_json::json;
 use super::Session;
 use crate::answer::{Answer, table};
 use crate::args::Check;
+use crate::entities::Entities;
 use crate::failure::Failure;
 
-pub(super) async fn run(session: &Session, options: &Check) -> Result<Answer, Failure> {
-    let findings = sea_orm_archive::check(&session.db).await?;
+pub(super) async fn run(
+    session: &Session,
+    options: &Check,
+    entities: &Entities,
+) -> Result<Answer, Failure> {
+    if options.rehearse > 0 && entities.is_empty() {
+        return Err(Failure::Usage("--rehearse needs entities: call `sea_orm_archive_cli::run_cli_with(..)` in a binary of the application".to_owned()));
+    }
+    let mut findings = sea_orm_archive::check(&session.db).await?;
+    findings.extend(entities.check(&session.db, options.rehearse).await?);
     let triggers = match options.triggers {
         true => sea_orm_archive::application_triggers(&session.db).await?,
         false => Vec::new(),

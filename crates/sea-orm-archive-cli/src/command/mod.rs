@@ -1,6 +1,7 @@
 //! A file for each command.
 
 mod check;
+mod doctor;
 mod erase;
 mod generate;
 mod hold;
@@ -19,6 +20,7 @@ use sea_orm::DatabaseConnection;
 use crate::answer::Answer;
 use crate::args::{Args, Command};
 use crate::connect::connect;
+use crate::entities::Entities;
 use crate::failure::Failure;
 
 /// What every command has: the connection, and what the caller has decided for all of them.
@@ -29,7 +31,7 @@ pub(crate) struct Session {
 }
 
 /// Runs a command.
-pub(crate) async fn run(args: Args) -> Result<Answer, Failure> {
+pub(crate) async fn run(args: Args, entities: &Entities) -> Result<Answer, Failure> {
     match args.command {
         Command::Completions { shell } => return Ok(shell::completions(shell)),
         Command::Man => return shell::man(),
@@ -47,7 +49,8 @@ pub(crate) async fn run(args: Args) -> Result<Answer, Failure> {
         actor: args.actor,
     };
     match args.command {
-        Command::Check(options) => check::run(&session, &options).await,
+        Command::Check(options) => check::run(&session, &options, entities).await,
+        Command::Doctor => doctor::run(&session).await,
         Command::Generate(options) => generate::run(&session, &options).await,
         Command::List(filter) => list::run(&session, &filter).await,
         Command::Show(options) => show::run(&session, &options).await,

@@ -1,6 +1,7 @@
 //! The command, run as a program, with a terminal and without one.
 
 mod changes;
+mod entities;
 #[rustfmt::skip]
 mod generated;
 mod generate;

@@ -114,12 +114,19 @@ async fn rehearse_here<E: Archivable>(
         };
         let find = "SELECT i.id FROM pg_catalog.unnest($1::bigint[]) AS i(id)";
         let call = call_many(&plan.restore, &listing, find, ids, None);
-        // An error has been reported above.
-        if let Ok(Some(answer)) = ask(db, &call).await {
-            let found: Vec<RowDifference> =
-                serde_json::from_value(answer).map_err(unexpected_answer)?;
-            let found = found.into_iter().map(differing_columns);
-            rehearsal.differences.extend(found);
+        match ask(db, &call).await {
+            Ok(Some(answer)) => {
+                let found: Vec<RowDifference> =
+                    serde_json::from_value(answer).map_err(unexpected_answer)?;
+                let found = found.into_iter().map(differing_columns);
+                rehearsal.differences.extend(found);
+            }
+            Ok(None) => {}
+            // The listing also fires what the restore left to the commit, such as the check of the audit log.
+            Err(error) if rehearsal.refused.is_none() => {
+                rehearsal.refused = Some(error.to_string());
+            }
+            Err(_) => {}
         }
     }
     Ok(rehearsal)
