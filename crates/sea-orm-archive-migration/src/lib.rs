@@ -121,8 +121,8 @@ pub use audit::AuditedTable;
 pub use context::ContextSettings;
 pub use history::{HistorySplit, HistoryTable, TemporalForeignKey};
 pub use manager::{
-    ArchiveSchema, AuditSchema, HistorySchema, HoldSchema, RetentionSchema, StampSchema,
-    TenancySchema, TriggerSchema,
+    ArchiveSchema, AuditSchema, EventSchema, HistorySchema, HoldSchema, RetentionSchema,
+    StampSchema, TenancySchema, TriggerSchema,
 };
 pub use retention::Retention;
 pub use stamps::StampedTable;
@@ -133,8 +133,8 @@ pub use trigger::SuspendedTrigger;
 pub mod prelude {
     pub use crate::{
         ArchiveSchema, ArchivedTable, Attributed, AuditSchema, AuditedTable, ContextSettings,
-        DroppedTable, ExistingTable, HistorySchema, HistorySplit, HistoryTable, HoldSchema,
-        Retention, RetentionSchema, StampSchema, StampedTable, SuspendedTrigger,
+        DroppedTable, EventSchema, ExistingTable, HistorySchema, HistorySplit, HistoryTable,
+        HoldSchema, Retention, RetentionSchema, StampSchema, StampedTable, SuspendedTrigger,
         TemporalForeignKey, Tenancy, TenancySchema, TriggerSchema,
     };
 }

@@ -72,6 +72,13 @@ pub const HELD: &str = "AR021";
 /// A hold would have ended before it begins.
 pub const ENDED_HOLD: &str = "AR022";
 
+/// Events are not enabled.
+pub const EVENTS_DISABLED: &str = "AR030";
+/// Events after the cursor of a reader were deleted.
+pub const DELETED_EVENTS: &str = "AR031";
+/// No event has had the position of the cursor.
+pub const UNKNOWN_CURSOR: &str = "AR032";
+
 /// A trigger changed or deleted a row that the statement that fired it deletes or updates itself.
 pub const TRIGGERED_DATA_CHANGE: &str = "27000";
 

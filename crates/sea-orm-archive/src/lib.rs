@@ -53,6 +53,7 @@ mod deleted_by;
 pub mod deletion;
 pub mod entity;
 pub mod error;
+pub mod event;
 mod exec;
 #[cfg(all(doc, not(doctest)))]
 pub mod guide;

@@ -107,6 +107,13 @@ pub enum RefusedError {
         message: String,
     },
 
+    /// A cursor of events that no event has had: of another database, or of one that was restored to an earlier time.
+    #[error("{message}")]
+    UnknownCursor {
+        /// What the database reports: the position, and what to do.
+        message: String,
+    },
+
     /// A hold would have ended before it begins.
     #[error("{message}")]
     EndedHold {

@@ -8,6 +8,16 @@ pub const ARCHIVAL_OF_RESTORE: &str = include_str!("archival_of_restore.sql");
 pub const CATALOG: &str = include_str!("catalog.sql");
 /// The context: actor, tenant, request id and details of the request.
 pub const CONTEXT: &str = include_str!("context.sql");
+/// The tables of events and their consumers, and the functions that write, read and delete them.
+pub const EVENTS: &str = include_str!("events.sql");
+/// The reverse of event_enable.sql.
+pub const EVENT_DISABLE: &str = include_str!("event_disable.sql");
+/// The triggers that write events.
+pub const EVENT_ENABLE: &str = include_str!("event_enable.sql");
+/// The rights that a role needs to read and acknowledge events.
+pub const EVENT_GRANT: &str = include_str!("event_grant.sql");
+/// The reverse of event_grant.sql, except for what a role with another grant also needs.
+pub const EVENT_REVOKE: &str = include_str!("event_revoke.sql");
 /// The trigger functions that update or mark archived rows and detached links when a row changes its key or is deleted.
 pub const FOLLOW_KEY: &str = include_str!("follow_key.sql");
 /// The rights that a role needs to archive and restore, beyond its grants on the tables themselves.
@@ -28,7 +38,7 @@ pub const OBJECTS: &str = include_str!("objects.sql");
 pub const PARTS: &str = include_str!("parts.sql");
 /// The partitions of archive tables, and the purge of all rows of a partition.
 pub const PARTITIONS: &str = include_str!("partitions.sql");
-/// Statements that revoke from roles other than the owner all privileges that grant_archive(), grant_audit() and grant_holds() do not give.
+/// Statements that revoke from roles other than the owner all privileges that grant_archive(), grant_audit(), grant_holds() and grant_events() do not give.
 pub const PRIVATE: &str = include_str!("private.sql");
 /// Statements that revoke EXECUTE on trigger functions from all roles but their owner.
 pub const PRIVATE_TRIGGERS: &str = include_str!("private_triggers.sql");

@@ -1,4 +1,4 @@
--- Statements that revoke from roles other than the owner all privileges that grant_archive(), grant_audit() and grant_holds() do not give.
+-- Statements that revoke from roles other than the owner all privileges that grant_archive(), grant_audit(), grant_holds() and grant_events() do not give.
 -- $1 are the objects that existed before. On those the privileges of the helpers stay. On objects that were created since,
 -- every grant comes from default privileges and is revoked.
 --
@@ -14,6 +14,10 @@ WITH grantable (relation, privileges) AS (VALUES
     ('hold', '{SELECT}'),
     ('hold_lock', '{}'),
     ('hold_in_force', '{}'),
+    ('event', '{SELECT}'),
+    ('event_lock', '{SELECT}'),
+    ('event_horizon', '{}'),
+    ('event_consumer', '{SELECT}'),
     ('archived_table', '{SELECT}'),
     ('known_table', '{SELECT}'),
     ('history_table', '{SELECT}'),

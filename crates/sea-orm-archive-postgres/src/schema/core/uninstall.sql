@@ -36,6 +36,19 @@ DROP FUNCTION IF EXISTS archive.source_expired(bigint);
 DROP FUNCTION IF EXISTS archive.expires_at(timestamptz, integer);
 DROP FUNCTION IF EXISTS archive.retention_rule(text, oid, text, jsonb);
 DROP TABLE IF EXISTS archive.retention;
+DROP FUNCTION IF EXISTS archive.delete_expired_events(integer);
+DROP FUNCTION IF EXISTS archive.expired_events(bigint);
+DROP FUNCTION IF EXISTS archive.remove_consumer(text);
+DROP FUNCTION IF EXISTS archive.acknowledge_events(text, bigint);
+DROP FUNCTION IF EXISTS archive.next_events(text, bigint);
+DROP FUNCTION IF EXISTS archive.lock_consumer(text);
+DROP FUNCTION IF EXISTS archive.event_tenant();
+DROP FUNCTION IF EXISTS archive.latest_event();
+DROP FUNCTION IF EXISTS archive.require_events(bigint);
+DROP TABLE IF EXISTS archive.event_consumer;
+DROP TABLE IF EXISTS archive.event_horizon;
+DROP TABLE IF EXISTS archive.event_lock;
+DROP TABLE IF EXISTS archive.event;
 DROP FUNCTION IF EXISTS archive.purge_archivals(bigint[], text, text);
 DROP FUNCTION IF EXISTS archive.purge_parts(jsonb, text);
 DROP FUNCTION IF EXISTS archive.finish_purge(bigint[], text[], jsonb[], text, text);
@@ -86,6 +99,7 @@ EXCEPTION WHEN undefined_function OR undefined_object OR undefined_table OR inva
 END
 $$;
 DROP TABLE IF EXISTS archive.archival;
+DROP FUNCTION IF EXISTS archive.write_event();
 DROP VIEW IF EXISTS archive.tenancy_found;
 DROP VIEW IF EXISTS archive.tenancy_scope;
 DROP TABLE IF EXISTS archive.tenancy_object;
