@@ -12,6 +12,7 @@ mod forum;
 mod harness;
 mod history;
 mod holds;
+mod hooks;
 mod locking;
 mod migration;
 mod partitioned;

@@ -35,6 +35,7 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(schema::core::PURGES).await?;
     work.run(schema::core::LINKS).await?;
     work.run(schema::core::PARTS).await?;
+    work.run(schema::core::HOOKS).await?;
     work.run(schema::core::VERSIONS).await?;
     work.run(schema::core::RETENTION).await?;
     work.run(schema::core::EVENTS).await?;

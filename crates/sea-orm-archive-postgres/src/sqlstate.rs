@@ -79,6 +79,9 @@ pub const DELETED_EVENTS: &str = "AR031";
 /// No event has had the position of the cursor.
 pub const UNKNOWN_CURSOR: &str = "AR032";
 
+/// An archival has hooks, and the call does not run them.
+pub const SKIPPED_HOOKS: &str = "AR033";
+
 /// A trigger changed or deleted a row that the statement that fired it deletes or updates itself.
 pub const TRIGGERED_DATA_CHANGE: &str = "27000";
 

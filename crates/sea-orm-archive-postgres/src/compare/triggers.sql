@@ -42,6 +42,9 @@ declared (relation, name, mode, head, tail, remedy) AS (
     SELECT 'archive.snapshot_probe'::regclass, 'report_state', 'O', 'BEFORE DELETE',
            'FOR EACH ROW WHEN ((old.below IS NOT NULL)) EXECUTE FUNCTION archive.report_state()', 'call manager.install_archive() again'
     UNION ALL
+    SELECT 'archive.archival'::regclass, 'require_hooks', 'O', 'AFTER UPDATE OF restored_at, purged_at',
+           'FOR EACH ROW WHEN ((new.hooks IS NOT NULL)) EXECUTE FUNCTION archive.require_hooks()', 'call manager.install_archive() again'
+    UNION ALL
     SELECT e.relation, e.name::name, 'A', e.head, format('DEFERRABLE INITIALLY DEFERRED FOR EACH ROW %sEXECUTE FUNCTION archive.write_event(%L)',
                'WHEN (((old.' || e.marked || ' IS NULL) AND (new.' || e.marked || ' IS NOT NULL))) ', substr(e.name, 7)),
            'call manager.enable_events() again'

@@ -76,6 +76,7 @@ fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
         sqlstate::ENDED_HOLD => RefusedError::EndedHold { message }.into(),
         sqlstate::EVENTS_DISABLED => SetupError::EventsDisabled.into(),
         sqlstate::DELETED_EVENTS => deleted_events(message, source.detail()).into(),
+        sqlstate::SKIPPED_HOOKS => RefusedError::SkippedHooks { message }.into(),
         sqlstate::UNKNOWN_CURSOR => RefusedError::UnknownCursor { message }.into(),
         sqlstate::HELD => held(message, source.detail()).into(),
         sqlstate::NOT_AUDITED => SetupError::NotAudited { table: message }.into(),

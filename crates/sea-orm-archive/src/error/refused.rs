@@ -114,6 +114,14 @@ pub enum RefusedError {
         message: String,
     },
 
+    /// An archival whose entity has hooks of a restore or a purge, in a call that does not run them: by the id of the archival, of what has
+    /// expired, or as the parent of another row.
+    #[error("{message}")]
+    SkippedHooks {
+        /// What the database reports: the archival, its table, and which verb runs the hooks.
+        message: String,
+    },
+
     /// A hold would have ended before it begins.
     #[error("{message}")]
     EndedHold {

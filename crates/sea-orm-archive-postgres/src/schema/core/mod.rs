@@ -28,6 +28,8 @@ pub const HOLD_GRANT: &str = include_str!("hold_grant.sql");
 pub const HOLD_REVOKE: &str = include_str!("hold_revoke.sql");
 /// The holds, and the functions that place, release and find them.
 pub const HOLDS: &str = include_str!("holds.sql");
+/// The hooks of entities: which archivals have some, and that they are not skipped.
+pub const HOOKS: &str = include_str!("hooks.sql");
 /// The functions that defer rows to other archivals, and those of detached links.
 pub const LINKS: &str = include_str!("links.sql");
 /// The functions that run moves, and those that detect a changed table.

@@ -38,6 +38,7 @@ ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purged_rows jsonb;
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS purge_policy text;
 
 ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS holds integer NOT NULL DEFAULT 0; -- on it, which were not released
+ALTER TABLE archive.archival ADD COLUMN IF NOT EXISTS hooks text[]; -- restore, purge: what its entity has hooks of; NULL: of neither
 
 -- Which table has which archive table, and the names of the added columns.
 CREATE TABLE IF NOT EXISTS archive.archived_table (

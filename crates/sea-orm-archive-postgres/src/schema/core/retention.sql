@@ -72,7 +72,7 @@ BEGIN
           AND a.archived_at <= now() - shortest * interval '24 hours' AND archive.expires_at(a.archived_at, r.days) <= now()
           AND a.id <> ALL (left_out) AND NOT a.tables::oid[] && unpurgeable AND archive.acts_for(a.tenant)
           AND (a.part_of IS NULL OR archive.source_expired(a.part_of))
-          AND (a.holds = 0 OR NOT EXISTS (SELECT FROM archive.holds_on_archivals(ARRAY[a.id])))
+          AND (a.holds = 0 OR NOT EXISTS (SELECT FROM archive.holds_on_archivals(ARRAY[a.id]))) AND ('purge' = ANY (a.hooks)) IS NOT TRUE
         ORDER BY a.archived_at, a.id LIMIT most;
 END
 $$;
@@ -184,7 +184,7 @@ BEGIN
 END
 $$;
 
--- What has a retention rule and is not purged by the acting role: tables of roots on which it lacks the rights, histories, the audit log, and, with
+-- What has a retention rule and is not purged by the acting role: tables of roots on which it lacks the rights or whose entity has hooks of a purge, histories, the audit log, and, with
 -- `below`, the other tables in archive.unpurgeable_tables() of which archivals that are old enough have rows.
 CREATE OR REPLACE FUNCTION archive.not_allowed_to_purge(below boolean) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -200,6 +200,10 @@ BEGIN
                                   AND archive.acts_for(a.tenant)))
               UNION ALL
               SELECT v.name FROM archive.retained_histories() AS v WHERE NOT v.allowed
+              UNION ALL
+              SELECT DISTINCT h.root_table FROM archive.retained_tables() AS t JOIN archive.archival AS h ON h.tables[1]::oid = t.root
+              WHERE h.restored_at IS NULL AND h.purged_at IS NULL AND h.archived_at <= now() - t.shortest * interval '24 hours'
+                AND 'purge' = ANY (h.hooks) AND archive.acts_for(h.tenant)
               UNION ALL
               SELECT 'archive.event' FROM archive.retention AS r WHERE r.subject = 'events' AND r.days IS NOT NULL AND NOT archive.acts_for('')
               UNION ALL

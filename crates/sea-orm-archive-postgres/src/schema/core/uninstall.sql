@@ -36,6 +36,7 @@ DROP FUNCTION IF EXISTS archive.source_expired(bigint);
 DROP FUNCTION IF EXISTS archive.expires_at(timestamptz, integer);
 DROP FUNCTION IF EXISTS archive.retention_rule(text, oid, text, jsonb);
 DROP TABLE IF EXISTS archive.retention;
+DROP FUNCTION IF EXISTS archive.declare_hooks(bigint[], text[]);
 DROP FUNCTION IF EXISTS archive.delete_expired_events(integer);
 DROP FUNCTION IF EXISTS archive.expired_events(bigint);
 DROP FUNCTION IF EXISTS archive.remove_consumer(text);
@@ -100,6 +101,7 @@ END
 $$;
 DROP TABLE IF EXISTS archive.archival;
 DROP FUNCTION IF EXISTS archive.write_event();
+DROP FUNCTION IF EXISTS archive.require_hooks();
 DROP VIEW IF EXISTS archive.tenancy_found;
 DROP VIEW IF EXISTS archive.tenancy_scope;
 DROP TABLE IF EXISTS archive.tenancy_object;
