@@ -2,6 +2,7 @@
 
 mod consumers;
 mod disabled;
+mod dumped;
 mod listened;
 mod order;
 mod recorded;
