@@ -37,8 +37,10 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(schema::core::PURGES).await?;
     work.run(schema::core::LINKS).await?;
     work.run(schema::core::PARTS).await?;
+    work.run(schema::core::HOOKS).await?;
     work.run(schema::core::VERSIONS).await?;
     work.run(schema::core::RETENTION).await?;
+    work.run(schema::core::EVENTS).await?;
     work.run(schema::core::PARTITIONS).await?;
     feature::forget_dropped(work).await?;
     foreign_key::follow_renames(work).await?;
@@ -162,6 +164,34 @@ pub(crate) async fn revoke_erasure(work: &Work, role: &str) -> Result<(), DbErr>
     }
     work.run(&for_role(schema::core::ERASURE_REVOKE, role))
         .await
+}
+
+/// Writes events from the commit of this transaction on.
+pub(crate) async fn enable_events(work: &Work) -> Result<(), DbErr> {
+    register::require(work).await?;
+    work.run(schema::core::EVENT_ENABLE).await
+}
+
+/// Deletes the events, and writes none from the commit of this transaction on.
+pub(crate) async fn disable_events(work: &Work) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    work.run(schema::core::EVENT_DISABLE).await
+}
+
+/// Lets `role` read and acknowledge events.
+pub(crate) async fn grant_events(work: &Work, role: &str) -> Result<(), DbErr> {
+    register::require(work).await?;
+    work.run(&for_role(schema::core::EVENT_GRANT, role)).await
+}
+
+/// Takes back what [`grant_events`] gave.
+pub(crate) async fn revoke_events(work: &Work, role: &str) -> Result<(), DbErr> {
+    if !register::is_installed(work).await? {
+        return Ok(());
+    }
+    work.run(&for_role(schema::core::EVENT_REVOKE, role)).await
 }
 
 /// Takes back what [`grant`] gave.

@@ -122,8 +122,8 @@ pub use audit::AuditedTable;
 pub use context::ContextSettings;
 pub use history::{HistorySplit, HistoryTable, TemporalForeignKey};
 pub use manager::{
-    ArchiveSchema, AuditSchema, ErasureSchema, HistorySchema, HoldSchema, RetentionSchema,
-    StampSchema, TenancySchema, TriggerSchema,
+    ArchiveSchema, AuditSchema, ErasureSchema, EventSchema, HistorySchema, HoldSchema,
+    RetentionSchema, StampSchema, TenancySchema, TriggerSchema,
 };
 pub use personal_data::PersonalData;
 pub use retention::Retention;
@@ -135,8 +135,8 @@ pub use trigger::SuspendedTrigger;
 pub mod prelude {
     pub use crate::{
         ArchiveSchema, ArchivedTable, Attributed, AuditSchema, AuditedTable, ContextSettings,
-        DroppedTable, ErasureSchema, ExistingTable, HistorySchema, HistorySplit, HistoryTable,
-        HoldSchema, PersonalData, Retention, RetentionSchema, StampSchema, StampedTable,
-        SuspendedTrigger, TemporalForeignKey, Tenancy, TenancySchema, TriggerSchema,
+        DroppedTable, ErasureSchema, EventSchema, ExistingTable, HistorySchema, HistorySplit,
+        HistoryTable, HoldSchema, PersonalData, Retention, RetentionSchema, StampSchema,
+        StampedTable, SuspendedTrigger, TemporalForeignKey, Tenancy, TenancySchema, TriggerSchema,
     };
 }

@@ -74,6 +74,15 @@ pub const ENDED_HOLD: &str = "AR022";
 
 /// Personal data is not declared, or a declaration does not fit its table.
 pub const PERSONAL_DATA: &str = "AR025";
+/// Events are not enabled.
+pub const EVENTS_DISABLED: &str = "AR030";
+/// Events after the cursor of a reader were deleted.
+pub const DELETED_EVENTS: &str = "AR031";
+/// No event has had the position of the cursor.
+pub const UNKNOWN_CURSOR: &str = "AR032";
+
+/// An archival has hooks, and the call does not run them.
+pub const SKIPPED_HOOKS: &str = "AR033";
 
 /// A trigger changed or deleted a row that the statement that fired it deletes or updates itself.
 pub const TRIGGERED_DATA_CHANGE: &str = "27000";

@@ -25,6 +25,7 @@ use crate::exec::{Executor, begin, check_backend};
 /// - stamps: columns, defaults, triggers;
 /// - the audit log, where it is installed: trigger functions that lack columns of their table, their owner;
 /// - tenancy: columns, policies, guards, forced row-level security, grants on the log, roles that bypass policies;
+/// - events: triggers that are missing, disabled or changed, so that something has no event;
 /// - tables in a publication whose rows cannot be moved because the table has no replica identity;
 /// - tables that were replaced by others of the same name.
 ///

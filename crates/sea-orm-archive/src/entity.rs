@@ -3,6 +3,7 @@
 //! `DeriveArchive` implements these traits. A declaration is always compared with the catalog of the database, and
 //! refused where the two differ.
 
+use crate::hooks::Hooks;
 use sea_orm::{EntityName, EntityTrait, Identity, RelationDef, Value, sea_query::TableRef};
 
 /// An entity whose rows can be archived: moved, with everything below them, into its archive table.
@@ -22,6 +23,12 @@ pub trait Archivable: EntityTrait {
 
     /// What the attributes of the entity declare.
     fn declaration() -> Declaration;
+
+    /// The hooks that `#[archive(hooks)]` declares.
+    #[doc(hidden)]
+    fn hooks() -> Option<Hooks> {
+        None
+    }
 }
 
 /// A deleted entity: the archive table of an [`Archivable`] entity.

@@ -21,6 +21,8 @@ pages! {
     background_jobs "background-jobs.md",
     purge_and_retention "purge-and-retention.md",
     holds "holds.md",
+    events "events.md",
+    hooks "hooks.md",
     audit "audit.md",
     stamps "stamps.md",
     history "history.md",

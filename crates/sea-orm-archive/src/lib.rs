@@ -54,11 +54,13 @@ pub mod deletion;
 pub mod entity;
 pub mod erasure;
 pub mod error;
+pub mod event;
 mod exec;
 #[cfg(all(doc, not(doctest)))]
 pub mod guide;
 pub mod history;
 pub mod hold;
+pub mod hooks;
 pub mod optimistic_lock;
 mod plan;
 mod planned;
@@ -85,6 +87,7 @@ pub use history::{
     RecordedColumns, ValidTime,
 };
 pub use hold::{PlaceHold, ReleaseHold};
+pub use hooks::{ArchiveHooks, HookResult};
 pub use optimistic_lock::{
     ArchiveIfUnchanged, OptimisticLock, RestoreIfUnchanged, UpdateError, UpdateIfUnchanged,
 };
@@ -108,16 +111,18 @@ pub use verbs::{ArchiveEntity, ArchiveModel, RestoreModel};
 /// [`Context`] is left out: `use anyhow::Context` would hide it, or it would hide anyhow's.
 pub mod prelude {
     pub use crate::{
-        Archivable, Archival, ArchiveEntity, ArchiveIfUnchanged, ArchiveModel, AuditEntity,
-        Conflict, Deletion, DeriveArchive, DeriveHistory, DeriveOptimisticLock, Error, ErrorKind,
-        History, HistoryEntity, JoinVersion, OptimisticLock, Period, PersonEntity, Restorable,
-        RestoreIfUnchanged, RestoreModel, RevertModel, UpdateError, UpdateIfUnchanged,
+        Archivable, Archival, ArchiveEntity, ArchiveHooks, ArchiveIfUnchanged, ArchiveModel,
+        AuditEntity, Conflict, Deletion, DeriveArchive, DeriveHistory, DeriveOptimisticLock, Error,
+        ErrorKind, History, HistoryEntity, HookResult, JoinVersion, OptimisticLock, Period,
+        PersonEntity, Restorable, RestoreIfUnchanged, RestoreModel, RevertModel, UpdateError,
+        UpdateIfUnchanged,
     };
 }
 
 #[doc(hidden)]
 pub mod __private {
     pub use crate::deleted_by::{Choose, Column, DeletedBy, If, Otherwise};
+    pub use crate::hooks::{DeclaresHooks, Hooks};
     pub use crate::optimistic_lock::{Archive, NoArchive};
     pub use sea_orm;
     pub use sea_orm_archive_postgres::template::fill;

@@ -11,6 +11,7 @@ async fn grant(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.grant_audit("auditor").await?; // read the audit log
     manager.grant_audit_maintenance("jobs").await?; // create its partitions, and drop expired ones
     manager.grant_holds("counsel").await?; // place, release and list holds
+    manager.grant_events("search").await?; // read and acknowledge events
     Ok(())
 }
 
@@ -18,11 +19,11 @@ pub async fn run(db: &DatabaseConnection, _output: &mut Output) -> anyhow::Resul
     let manager = SchemaManager::new(db);
     manager.install_archive().await?;
     manager.install_audit().await?;
-    db.execute_unprepared("create role web; create role auditor; create role jobs; create role counsel; grant web, auditor, jobs, counsel to current_user")
+    db.execute_unprepared("create role web; create role auditor; create role jobs; create role counsel; create role search; grant web, auditor, jobs, counsel, search to current_user")
         .await?;
     grant(&manager).await?;
     db.execute_unprepared(
-        "drop owned by web, auditor, jobs, counsel; drop role web, auditor, jobs, counsel",
+        "drop owned by web, auditor, jobs, counsel, search; drop role web, auditor, jobs, counsel, search",
     )
     .await?;
     Ok(())

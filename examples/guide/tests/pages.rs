@@ -47,6 +47,8 @@ pages! {
     background_jobs "background-jobs.md",
     purge_and_retention "purge-and-retention.md",
     holds "holds.md",
+    events "events.md",
+    hooks "hooks.md",
     audit "audit.md",
     stamps "stamps.md",
     history "history.md",
@@ -84,7 +86,8 @@ fn every_page_of_the_guide_is_compiled() -> std::io::Result<()> {
     for entry in std::fs::read_dir(guide)? {
         let name = entry?.file_name().into_string().unwrap_or_default();
         assert!(
-            ["README.md", "glossary.md", "command.md"].contains(&name.as_str()) || PAGES.contains(&name.as_str()),
+            ["README.md", "glossary.md", "command.md"].contains(&name.as_str())
+                || PAGES.contains(&name.as_str()),
             "{name} has no module"
         );
     }

@@ -10,6 +10,7 @@ mod columns;
 pub(crate) mod database;
 mod departments;
 mod drifts;
+mod events;
 mod followed;
 mod forged;
 mod guards;

@@ -1,7 +1,7 @@
 //! The code that the derive generates.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::LitStr;
 
 use super::{
@@ -22,8 +22,9 @@ pub(super) fn expand(
     deleted: &DeletedEntity,
     deleted_by: &DeletedBy,
     edges: &[Edge],
+    hooks: Option<&Ident>,
 ) -> TokenStream {
-    let archivable = archivable(deleted, deleted_by, edges);
+    let archivable = archivable(deleted, deleted_by, edges, hooks);
     let from_deleted = from_deleted(entity);
     let module = module(entity, deleted, deleted_by);
     quote! {
@@ -33,8 +34,26 @@ pub(super) fn expand(
     }
 }
 
-fn archivable(deleted: &DeletedEntity, deleted_by: &DeletedBy, edges: &[Edge]) -> TokenStream {
+fn archivable(
+    deleted: &DeletedEntity,
+    deleted_by: &DeletedBy,
+    edges: &[Edge],
+    hooks: Option<&Ident>,
+) -> TokenStream {
     let added = added_columns(deleted);
+    let of_trait = hooks.map(|word| {
+        quote_spanned!(word.span()=>
+            fn hooks() -> ::core::option::Option<::sea_orm_archive::__private::Hooks> {
+                ::core::option::Option::Some(::sea_orm_archive::__private::Hooks::of::<Self>())
+            }
+        )
+    });
+    let declares = hooks.map(|_| {
+        quote! {
+            #[automatically_derived]
+            impl ::sea_orm_archive::__private::DeclaresHooks for Entity {}
+        }
+    });
     let edges = edges.iter().map(Edge::expand);
     deleted_by.around(|deleted_by| {
         quote! {
@@ -46,7 +65,11 @@ fn archivable(deleted: &DeletedEntity, deleted_by: &DeletedBy, edges: &[Edge]) -
                 fn declaration() -> ::sea_orm_archive::Declaration {
                     ::sea_orm_archive::Declaration::of::<Self>() #added #(#edges)*
                 }
+
+                #of_trait
             }
+
+            #declares
         }
     })
 }

@@ -31,6 +31,7 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
                 &deleted,
                 &options.deleted_by,
                 &edges,
+                options.hooks.as_ref(),
             ))
         })
         .unwrap_or_default();

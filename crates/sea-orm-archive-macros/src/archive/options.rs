@@ -1,5 +1,6 @@
 //! The options of `#[archive(..)]` on the struct.
 
+use proc_macro2::Ident;
 use syn::LitStr;
 
 use super::{
@@ -8,7 +9,7 @@ use super::{
     policy::Policy,
 };
 use crate::{
-    attr::{self, Item},
+    attr::{self, Item, ItemValue},
     entity::Entity,
     error::Errors,
 };
@@ -18,6 +19,8 @@ pub(super) struct Options {
     pub(super) deleted_by: DeletedBy,
     pub(super) names: Names,
     pub(super) edges: Vec<NamedEdge>,
+    /// The word `hooks`, where it is given.
+    pub(super) hooks: Option<Ident>,
 }
 
 /// The names that are overridden.
@@ -35,6 +38,7 @@ impl Options {
             deleted_by: DeletedBy::default(),
             names: Names::default(),
             edges: Vec::new(),
+            hooks: None,
         };
         let mut seen: Vec<String> = Vec::new();
         for item in attr::items(&entity.attrs, "archive", EXAMPLE, errors) {
@@ -59,13 +63,20 @@ impl Options {
             "table_name" => self.names.table = name(item, "archived_posts", errors),
             "deleted_at_column" => self.names.deleted_at = name(item, "archived_at", errors),
             "deleted_by_column" => self.names.deleted_by = name(item, "archived_by", errors),
+            "hooks" => match item.value {
+                ItemValue::Word => self.hooks = Some(item.name.clone()),
+                _ => errors.on(
+                    item,
+                    "`hooks` takes no value: write `#[archive(hooks)]`, and the hooks in `impl ArchiveHooks for Entity`",
+                ),
+            },
             "archival_id_column" => self.names.archival_id = name(item, "archived_in", errors),
             _ => errors.on(
                 &item.name,
                 format!(
                     "unknown option `{key}`: on the struct, `#[archive(..)]` takes \
                      `deleted_by = \"i64\"`, `table_name = \"..\"`, `deleted_at_column = \"..\"`, \
-                     `deleted_by_column = \"..\"`, `archival_id_column = \"..\"`, and `cascade`, \
+                     `deleted_by_column = \"..\"`, `archival_id_column = \"..\"`, `hooks`, and `cascade`, \
                      `detach` and `restrict` with a child entity, as in \
                      `cascade(super::comment::Entity)`"
                 ),

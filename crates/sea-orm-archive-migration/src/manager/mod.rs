@@ -3,6 +3,7 @@
 mod archive;
 mod audit;
 mod erasure;
+mod event;
 mod history;
 mod hold;
 mod retention;
@@ -13,6 +14,7 @@ mod trigger;
 pub use archive::ArchiveSchema;
 pub use audit::AuditSchema;
 pub use erasure::ErasureSchema;
+pub use event::EventSchema;
 pub use history::HistorySchema;
 pub use hold::HoldSchema;
 pub use retention::RetentionSchema;

@@ -161,6 +161,28 @@ pub trait RetentionSchema {
 
     /// Drops the rule of [`retain_audit`](Self::retain_audit).
     fn drop_audit_retention(&self) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Lets events expire that were written so long ago and that every consumer has acknowledged.
+    ///
+    /// A consumer that no longer reads is removed with `event::Entity::consumer(..).remove(..)`: until then every event after its last one
+    /// stays. Events expire in the order of their positions, those of all tenants together: a role that purges under tenancy acts for all.
+    ///
+    /// # Errors
+    ///
+    /// Where the rule has a tenant or metadata, or lasts more than 365,000 days.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive_migration::{Retention, RetentionSchema};
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.retain_events(Retention::days(30)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn retain_events(&self, rule: Retention) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Drops the rule of [`retain_events`](Self::retain_events): every event stays.
+    fn drop_events_retention(&self) -> impl Future<Output = Result<(), DbErr>> + Send;
 }
 
 impl RetentionSchema for SchemaManager<'_> {
@@ -237,6 +259,21 @@ impl RetentionSchema for SchemaManager<'_> {
         Work::of(self, async |work| {
             register::require(work).await?;
             retention::drop_of(work, Subject::Audit, None).await
+        })
+        .await
+    }
+
+    async fn retain_events(&self, rule: Retention) -> Result<(), DbErr> {
+        Work::of(self, async |work| {
+            retention::retain(work, Subject::Events, None, &rule).await
+        })
+        .await
+    }
+
+    async fn drop_events_retention(&self) -> Result<(), DbErr> {
+        Work::of(self, async |work| {
+            register::require(work).await?;
+            retention::drop_of(work, Subject::Events, None).await
         })
         .await
     }

@@ -17,6 +17,8 @@ pub(crate) enum Subject {
     Versions,
     /// The entries of the audit log.
     Audit,
+    /// The events.
+    Events,
 }
 
 impl Subject {
@@ -26,6 +28,7 @@ impl Subject {
             Self::Records => "records",
             Self::Versions => "versions",
             Self::Audit => "audit",
+            Self::Events => "events",
         }
     }
 }
@@ -112,6 +115,8 @@ fn check(subject: Subject, rule: &Retention) -> Result<(), DbErr> {
         "lasts more than 365000 days: use `Retention::forever()`"
     } else if subject == Subject::Audit && (rule.tenant.is_some() || rule.metadata.is_some()) {
         "is for the audit log, of which whole months are dropped: leave `.tenant(..)` and `.metadata(..)` out"
+    } else if subject == Subject::Events && (rule.tenant.is_some() || rule.metadata.is_some()) {
+        "is for events, which expire in the order of their positions: leave `.tenant(..)` and `.metadata(..)` out"
     } else if subject == Subject::Versions && rule.metadata.is_some() {
         "is for versions of a history, which have no metadata: leave `.metadata(..)` out"
     } else if rule.name.as_deref().is_some_and(str::is_empty) {
@@ -125,6 +130,7 @@ fn check(subject: Subject, rule: &Retention) -> Result<(), DbErr> {
 fn default_name(subject: Subject, root: Option<&TableId>, rule: &Retention) -> String {
     let mut name = match (subject, root) {
         (Subject::Audit, _) => "archive.audit_entry".to_owned(),
+        (Subject::Events, _) => "archive.event".to_owned(),
         (_, Some(table)) => table.to_string(),
         (_, None) => "archive.archival".to_owned(),
     };

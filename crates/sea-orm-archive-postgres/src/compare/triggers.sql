@@ -41,11 +41,26 @@ declared (relation, name, mode, head, tail, remedy) AS (
     UNION ALL
     SELECT 'archive.snapshot_probe'::regclass, 'report_state', 'O', 'BEFORE DELETE',
            'FOR EACH ROW WHEN ((old.below IS NOT NULL)) EXECUTE FUNCTION archive.report_state()', 'call manager.install_archive() again'
+    UNION ALL
+    SELECT 'archive.archival'::regclass, 'require_hooks', 'O', 'AFTER UPDATE OF restored_at, purged_at',
+           'FOR EACH ROW WHEN ((new.hooks IS NOT NULL)) EXECUTE FUNCTION archive.require_hooks()', 'call manager.install_archive() again'
+    UNION ALL
+    SELECT e.relation, e.name::name, 'A', e.head, format('DEFERRABLE INITIALLY DEFERRED FOR EACH ROW %sEXECUTE FUNCTION archive.write_event(%L)',
+               'WHEN (((old.' || e.marked || ' IS NULL) AND (new.' || e.marked || ' IS NOT NULL))) ', substr(e.name, 7)),
+           'call manager.enable_events() again'
+    FROM (VALUES
+        ('archive.archival'::regclass, 'event_archived', 'AFTER INSERT', NULL),
+        ('archive.archival', 'event_restored', 'AFTER UPDATE OF restored_at', 'restored_at'),
+        ('archive.archival', 'event_purged', 'AFTER UPDATE OF purged_at', 'purged_at'),
+        ('archive.hold', 'event_held', 'AFTER INSERT', NULL),
+        ('archive.hold', 'event_released', 'AFTER UPDATE OF released_at', 'released_at'),
+        ('archive.erasure', 'event_erased', 'AFTER UPDATE OF finished_at', 'finished_at')) AS e (relation, name, head, marked)
+    WHERE EXISTS (SELECT FROM archive.event_lock)
 {audited}
 ),
 wanted AS (
     SELECT m.relation, d.name, d.mode, d.remedy, format('%I.%I', n.nspname, c.relname) AS target,
-           concat_ws(' ', CASE d.name WHEN 'refuse_lost_rows' THEN 'CREATE CONSTRAINT TRIGGER' ELSE 'CREATE TRIGGER' END,
+           concat_ws(' ', CASE WHEN d.tail LIKE 'DEFERRABLE %' THEN 'CREATE CONSTRAINT TRIGGER' ELSE 'CREATE TRIGGER' END,
                      quote_ident(d.name), d.head, 'ON', format('%I.%I', n.nspname, c.relname), d.tail) AS definition
     FROM declared AS d
     CROSS JOIN LATERAL (

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use tracing::Instrument;
 
 use super::explain::{actor_type, duplicate_key, hidden_child, is_blocked, refused_cut, too_many};
+use super::hooked::Hooked;
 use super::request::Request;
 use crate::archival::{self, Model as Archival};
 use crate::entity::Archivable;
@@ -14,6 +15,7 @@ use crate::error::{
     self, ConflictError, Error, RetryError, Triggers, of_archive, unexpected_answer,
 };
 use crate::exec::{ATTEMPTS, Executor, ask, ask_here, back_off, begin, check_backend};
+use crate::hooks::in_transaction;
 use crate::planned::{ArchiveSteps, Planned, planned, replanned};
 use crate::report::{ArchivePreview, ArchivedKeys, Blocker};
 
@@ -32,6 +34,29 @@ where
     C: Executor,
 {
     check_backend(db)?;
+    match E::hooks() {
+        Some(hooks) => {
+            let hooked = Hooked {
+                request,
+                steps,
+                hooks,
+            };
+            in_transaction(db, &hooked).await
+        }
+        None => execute_plain(db, request, steps).await,
+    }
+}
+
+/// The same without hooks.
+pub(super) async fn execute_plain<E, C>(
+    db: &C,
+    request: &Request<E>,
+    steps: fn(&Planned) -> &ArchiveSteps,
+) -> Result<Vec<Archival>, Error>
+where
+    E: Archivable,
+    C: Executor,
+{
     let span = tracing::info_span!(
         "archive",
         table = E::default().table_name(),

@@ -2,6 +2,7 @@
 
 mod execute;
 mod explain;
+mod hooked;
 mod many;
 mod one;
 mod rehearse;

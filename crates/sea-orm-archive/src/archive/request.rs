@@ -2,8 +2,10 @@
 
 use std::marker::PhantomData;
 
-use sea_orm::sea_query::{LockType, Order, PostgresQueryBuilder, Query, SelectStatement};
-use sea_orm::{Iterable, PrimaryKeyToColumn};
+use sea_orm::sea_query::{
+    Condition, Expr, LockType, Order, PostgresQueryBuilder, Query, SelectStatement,
+};
+use sea_orm::{ColumnTrait, Iterable, PrimaryKeyToColumn, Value};
 use sea_orm_archive_postgres::catalog::Form;
 use sea_orm_archive_postgres::emit::resolved;
 use sea_orm_archive_postgres::ident::{exact, object, quote};
@@ -15,7 +17,7 @@ use crate::entity::Archivable;
 use crate::exec::Sql;
 use crate::optimistic_lock::AtLockVersion;
 use crate::planned::ArchiveSteps;
-use crate::row::key_columns;
+use crate::row::{is_value, key_columns};
 
 /// The roots to archive, and what their archival records contain.
 #[derive(Clone, Debug)]
@@ -61,6 +63,58 @@ impl<E: Archivable> Request<E> {
         }
     }
 
+    /// The rows of the roots, as models of the entity: locked, in the order of their keys.
+    pub fn models(&self) -> SelectStatement {
+        let mut models = self.locked();
+        models.clear_selects();
+        for column in E::Column::iter() {
+            models.expr(column.select_as(Expr::col((E::default(), column))));
+        }
+        models
+    }
+
+    /// The same request for these rows alone.
+    pub fn of_rows(&self, keys: &[Vec<Value>]) -> Self {
+        let mut request = Self {
+            many: self.many,
+            by: self.by.clone(),
+            reason: self.reason.clone(),
+            metadata: self.metadata.clone(),
+            lock_version: self.lock_version.clone(),
+            ..Self::new()
+        };
+        let is_row = |key: &Vec<Value>| {
+            let columns = E::PrimaryKey::iter().zip(key);
+            columns.fold(Condition::all(), |row, (column, value)| {
+                row.add(is_value(column.into_column(), value))
+            })
+        };
+        let rows = keys.iter().map(is_row);
+        request
+            .roots
+            .cond_where(rows.fold(Condition::any(), Condition::add));
+        request
+    }
+
+    /// The query for the roots, which locks them in the order of their keys.
+    fn locked(&self) -> SelectStatement {
+        let mut roots = self.of_version();
+        for key in E::PrimaryKey::iter() {
+            roots.order_by((E::default(), key.into_column()), Order::Asc);
+        }
+        roots.lock(LockType::Update);
+        roots
+    }
+
+    fn of_version(&self) -> SelectStatement {
+        let mut roots = self.roots.clone();
+        if let Some(lock_version) = &self.lock_version {
+            // PostgreSQL checks the condition again on the newest version of a row once it is locked.
+            roots.and_where(lock_version.matches::<E>());
+        }
+        roots
+    }
+
     /// The condition that one answer can hold the records of all roots `k`. It is checked before anything moves.
     fn fits(&self, plan: &Plan, key: &str) -> String {
         let metadata = self.metadata.as_ref().map(|json| json.to_string().len());
@@ -86,17 +140,10 @@ impl<E: Archivable> Request<E> {
     /// Race: two archives with common roots. The second waits for the first. The steps in the function see what was
     /// committed until then: each has a snapshot of its own.
     pub fn call(&self, plan: &Plan, archive: &ArchiveSteps, lock: bool) -> Sql {
-        let mut roots = self.roots.clone();
-        if let Some(lock_version) = &self.lock_version {
-            // PostgreSQL checks the condition again on the newest version of a row once it is locked.
-            roots.and_where(lock_version.matches::<E>());
-        }
-        if lock {
-            for key in E::PrimaryKey::iter() {
-                roots.order_by((E::default(), key.into_column()), Order::Asc);
-            }
-            roots.lock(LockType::Update);
-        }
+        let roots = match lock {
+            true => self.locked(),
+            false => self.of_version(),
+        };
         let (roots, values) = roots.build(PostgresQueryBuilder);
         let mut sql = Sql {
             text: String::new(),

@@ -9,8 +9,11 @@ use sea_orm_archive_postgres::sqlstate;
 use serde_json::Value as Json;
 
 use super::{
-    ConflictError, DriftError, Error, RefusedError, RetryError, SetupError, database::postgres,
+    ConflictError, DriftError, Error, NotFoundError, RefusedError, RetryError, SetupError,
+    database::postgres,
 };
+
+use crate::event::Cursor;
 
 /// For work that returns SeaORM's own error. [`Error::find_in`] and `Error::from` return the original error.
 ///
@@ -71,6 +74,10 @@ fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
         sqlstate::INCOMPLETE_ARCHIVAL => DriftError::IncompleteArchival { message }.into(),
         sqlstate::ISOLATION_LEVEL => RefusedError::IsolationLevel { message }.into(),
         sqlstate::ENDED_HOLD => RefusedError::EndedHold { message }.into(),
+        sqlstate::EVENTS_DISABLED => SetupError::EventsDisabled.into(),
+        sqlstate::DELETED_EVENTS => deleted_events(message, source.detail()).into(),
+        sqlstate::SKIPPED_HOOKS => RefusedError::SkippedHooks { message }.into(),
+        sqlstate::UNKNOWN_CURSOR => RefusedError::UnknownCursor { message }.into(),
         sqlstate::HELD => held(message, source.detail()).into(),
         sqlstate::PERSONAL_DATA => SetupError::PersonalData { message }.into(),
         sqlstate::NOT_AUDITED => SetupError::NotAudited { table: message }.into(),
@@ -84,11 +91,26 @@ fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
     })
 }
 
+/// The database reports positions as JSON.
+fn deleted_events(message: String, detail: Option<&str>) -> NotFoundError {
+    let detail = parsed(detail);
+    let cursor = |name: &str| Cursor::from(detail[name].as_i64().unwrap_or_default());
+    NotFoundError::DeletedEvents {
+        after: cursor("after"),
+        deleted: cursor("deleted"),
+        message,
+    }
+}
+
+fn parsed(detail: Option<&str>) -> Json {
+    detail
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}
+
 /// The database reports archivals and holds as JSON.
 fn held(message: String, detail: Option<&str>) -> ConflictError {
-    let detail: Json = detail
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
+    let detail = parsed(detail);
     let ids = |name: &str| -> Vec<i64> {
         let ids = detail[name].as_array().into_iter().flatten();
         ids.filter_map(Json::as_i64).collect()

@@ -36,6 +36,11 @@ impl Error {
             Self::Retry(_) => ErrorKind::Retry,
             Self::Drift(_) => ErrorKind::Drift,
             Self::Setup(_) => ErrorKind::Setup,
+            // A hook that refuses for a reason of its own, or an error of what it has called.
+            Self::Hook(hook) => match hook.cause() {
+                Some(error) => error.kind(),
+                None => ErrorKind::Refused,
+            },
             Self::Database(_) => ErrorKind::Database,
         }
     }
@@ -55,6 +60,7 @@ impl Error {
             Self::Conflict(_) => 409,
             Self::Retry(_) | Self::Database(DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => 503,
             Self::Drift(_) | Self::Setup(_) | Self::Database(_) => 500,
+            Self::Hook(hook) => hook.cause().map_or(422, |error| error.http_status()),
         }
     }
 }

@@ -30,6 +30,7 @@ mod conflict;
 mod convert;
 mod database;
 mod drift;
+mod hook;
 mod kind;
 mod not_found;
 mod refused;
@@ -41,6 +42,7 @@ use sea_orm::DbErr;
 
 pub use conflict::ConflictError;
 pub use drift::{DriftError, UndeclaredEdge};
+pub use hook::HookError;
 pub use kind::ErrorKind;
 pub use not_found::NotFoundError;
 pub use refused::RefusedError;
@@ -74,6 +76,9 @@ pub enum Error {
     /// A migration is missing.
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// A hook of the entity returned an error.
+    #[error(transparent)]
+    Hook(#[from] HookError),
     /// Any other error of the database.
     #[error(transparent)]
     Database(DbErr),

@@ -3,6 +3,8 @@
 use sea_orm::prelude::DateTimeUtc;
 use serde_json::Value as Json;
 
+use crate::event::Cursor;
+
 /// What does not exist. A key or an identity is an object of its columns: `{"id": 42}`.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -87,6 +89,17 @@ pub enum NotFoundError {
     Hold {
         /// The id.
         hold: i64,
+    },
+
+    /// Events after a cursor that were deleted: by a retention rule, or when events were disabled.
+    #[error("{message}")]
+    DeletedEvents {
+        /// The cursor.
+        after: Cursor,
+        /// The cursor after the last event that was deleted.
+        deleted: Cursor,
+        /// What the database reports: the positions, and what to do.
+        message: String,
     },
 
     /// An identity of a history.

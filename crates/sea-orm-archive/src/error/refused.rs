@@ -107,6 +107,21 @@ pub enum RefusedError {
         message: String,
     },
 
+    /// A cursor of events that no event has had: of another database, or of one that was restored to an earlier time.
+    #[error("{message}")]
+    UnknownCursor {
+        /// What the database reports: the position, and what to do.
+        message: String,
+    },
+
+    /// An archival whose entity has hooks of a restore or a purge, in a call that does not run them: by the id of the archival, of what has
+    /// expired, or as the parent of another row.
+    #[error("{message}")]
+    SkippedHooks {
+        /// What the database reports: the archival, its table, and which verb runs the hooks.
+        message: String,
+    },
+
     /// A hold would have ended before it begins.
     #[error("{message}")]
     EndedHold {

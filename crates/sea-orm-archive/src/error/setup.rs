@@ -60,6 +60,10 @@ pub enum SetupError {
         message: String,
     },
 
+    /// Events are not written.
+    #[error("events are not enabled: call `manager.enable_events().await?` in a migration")]
+    EventsDisabled,
+
     /// A function of the schema `archive` returned what this version of the crate cannot read.
     #[error(
         "the schema `archive` returned a result that this version of sea-orm-archive cannot read: call `manager.install_archive().await?` of the same version in a migration ({message})"

@@ -155,6 +155,14 @@ impl Found {
         serde_json::from_value(held.unwrap_or_default()).map_err(unexpected_answer)
     }
 
+    /// The ids.
+    pub async fn find(&self, db: &impl Executor) -> Result<Vec<i64>, Error> {
+        let Sql { text, values } = self.ids();
+        let text = format!("SELECT pg_catalog.to_jsonb(ARRAY({text})) AS result");
+        let ids = ask(db, &Sql { text, values }).await?.unwrap_or_default();
+        serde_json::from_value(ids).map_err(unexpected_answer)
+    }
+
     /// Whether there are none.
     pub async fn is_empty(&self, db: &impl Executor) -> Result<bool, Error> {
         let Sql { text, values } = self.ids();

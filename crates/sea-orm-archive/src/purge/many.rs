@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, IntoCondition, PostgresQueryBuilder, Query, SelectStatement};
-use sea_orm::{EntityName, Value};
+use sea_orm::{DatabaseTransaction, EntityName, Value};
 use sea_orm_archive_postgres::ident::{key_object, quote};
 use tracing::Instrument;
 
@@ -13,8 +13,10 @@ use crate::archival;
 use crate::entity::Archivable;
 use crate::error::Error;
 use crate::exec::{ATTEMPTS_OF_A_BATCH, Executor, back_off, check_backend, preceded, value_text};
+use crate::hooks::{self as hooked, Hooks, Work, in_transaction};
 use crate::planned::{Planned, planned, replanned};
 use crate::report::PurgedMany;
+use crate::restore::is_one_of;
 use crate::row::is_root_row;
 
 /// Purges every archival whose root a filter on the deleted entity finds. Created by
@@ -123,7 +125,13 @@ impl<E: Archivable> PurgeMany<E> {
     {
         check_backend(db)?;
         let span = span(E::default().table_name());
-        let purged = self.run(db, Verb::Purge).instrument(span.clone()).await?;
+        let purged = match E::hooks() {
+            Some(hooks) => {
+                let hooked = Hooked { many: &self, hooks };
+                in_transaction(db, &hooked).instrument(span.clone()).await?
+            }
+            None => self.run(db, Verb::Purge).instrument(span.clone()).await?,
+        };
         record(&span, &purged);
         Ok(purged)
     }
@@ -138,7 +146,10 @@ impl<E: Archivable> PurgeMany<E> {
         C: Executor,
     {
         check_backend(db)?;
-        self.run(db, Verb::Preview).await
+        match E::hooks() {
+            Some(_) => hooked::preview(db, &Preview(&self)).await,
+            None => self.run(db, Verb::Preview).await,
+        }
     }
 
     async fn run<C>(&self, db: &C, verb: Verb) -> Result<PurgedMany, Error>
@@ -155,6 +166,41 @@ impl<E: Archivable> PurgeMany<E> {
                 done => return done,
             }
         }
+    }
+}
+
+/// A purge with the hooks of the entity.
+struct Hooked<'a, E: Archivable> {
+    many: &'a PurgeMany<E>,
+    hooks: Hooks,
+}
+
+impl<E: Archivable> Work for Hooked<'_, E> {
+    type Done = PurgedMany;
+
+    /// Race: an archival that the filter finds later. It is not purged, since its hooks have not run.
+    async fn run(&self, transaction: &DatabaseTransaction) -> Result<PurgedMany, Error> {
+        let plan = planned::<E>(transaction).await?;
+        let ids = self.many.found(&plan).find(transaction).await?;
+        if ids.is_empty() {
+            return Ok(PurgedMany::default());
+        }
+        self.hooks.before_purge(&ids, transaction).await?;
+        let mut these = self.many.clone();
+        these.roots.and_where(is_one_of::<E>(&ids));
+        let purged = these.run(transaction, Verb::Purge).await?;
+        self.hooks.after_purge(&ids, transaction).await?;
+        Ok(purged)
+    }
+}
+
+struct Preview<'a, E: Archivable>(&'a PurgeMany<E>);
+
+impl<E: Archivable> Work for Preview<'_, E> {
+    type Done = PurgedMany;
+
+    async fn run(&self, transaction: &DatabaseTransaction) -> Result<PurgedMany, Error> {
+        self.0.run(transaction, Verb::Preview).await
     }
 }
 

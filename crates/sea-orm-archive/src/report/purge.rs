@@ -34,7 +34,8 @@ pub struct PurgedMany {
 pub struct ExpiredPolicy {
     /// The name of the rule.
     pub policy: String,
-    /// The table of the roots or the history, as `schema.table`; `archive.archival` for records, `archive.audit_entry` for the log.
+    /// The table of the roots or the history, as `schema.table`; `archive.archival` for records, `archive.event` for events,
+    /// `archive.audit_entry` for the log.
     pub table: String,
     /// How many archivals, records, entries or versions have expired.
     pub expired: u64,
@@ -54,10 +55,14 @@ pub struct PurgedExpired {
     pub versions: u64,
     /// How many records of archivals were deleted, which had been restored or purged.
     pub records: u64,
+    /// How many events were deleted, which every consumer had acknowledged.
+    #[serde(default)]
+    pub events: u64,
     /// The audit log has no entries before this any more, where months of it were dropped.
     pub audit_before: Option<DateTimeUtc>,
     /// What has a rule and was not purged: tables as `schema.table` on which the role lacks the rights, also those below the root of an
-    /// archival that has expired; archive tables of which somebody dropped the table; histories; and `archive.audit_entry`.
+    /// archival that has expired; archive tables of which somebody dropped the table; histories; `archive.event`; and
+    /// `archive.audit_entry`.
     pub not_allowed: Vec<String>,
     /// Whether something was deleted, so that another batch may find more.
     #[serde(skip_serializing)]
@@ -73,6 +78,7 @@ impl PurgedExpired {
         }
         self.versions += other.versions;
         self.records += other.records;
+        self.events += other.events;
         self.audit_before = other.audit_before.or(self.audit_before.take());
         self.not_allowed = other.not_allowed;
     }

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use sea_orm::sea_query::{Expr, IntoCondition, PostgresQueryBuilder, Query, SelectStatement};
-use sea_orm::{EntityName, Value};
+use sea_orm::{DatabaseTransaction, EntityName, Value};
 use sea_orm_archive_postgres::ident::{key_object, quote};
 use tracing::Instrument;
 
@@ -13,6 +13,7 @@ use crate::archival;
 use crate::entity::Archivable;
 use crate::error::Error;
 use crate::exec::{ATTEMPTS_OF_A_BATCH, Executor, back_off, check_backend, preceded, value_text};
+use crate::hooks::{self as hooked, Hooks, Work, in_transaction};
 use crate::planned::{Planned, planned, replanned};
 use crate::report::{RestoreManyPreview, RestoredMany};
 use crate::row::is_root_row;
@@ -123,7 +124,13 @@ impl<E: Archivable> RestoreMany<E> {
     {
         check_backend(db)?;
         let span = span(E::default().table_name());
-        let restored = self.restore(db).instrument(span.clone()).await?;
+        let restored = match E::hooks() {
+            Some(hooks) => {
+                let hooked = HookedMany { many: &self, hooks };
+                in_transaction(db, &hooked).instrument(span.clone()).await?
+            }
+            None => self.restore(db).instrument(span.clone()).await?,
+        };
         record(&span, &restored);
         Ok(restored)
     }
@@ -157,8 +164,66 @@ impl<E: Archivable> RestoreMany<E> {
         C: Executor,
     {
         check_backend(db)?;
+        match E::hooks() {
+            Some(_) => hooked::preview(db, &PreviewMany(&self)).await,
+            None => self.preview_plain(db).await,
+        }
+    }
+
+    async fn preview_plain<C>(&self, db: &C) -> Result<RestoreManyPreview, Error>
+    where
+        C: Executor,
+    {
         let plan = planned::<E>(db).await?;
         self.selection(&plan).preview(db).await
+    }
+
+    /// The same for these archivals alone.
+    fn of_archivals(&self, ids: &[i64]) -> Self {
+        let mut many = self.clone();
+        many.roots.and_where(is_one_of::<E>(ids));
+        many
+    }
+}
+
+/// The condition that the rows are of one of these archivals.
+pub(crate) fn is_one_of<E: Archivable>(ids: &[i64]) -> Expr {
+    let archival_id = quote(&E::declaration().added.archival_id);
+    let condition = format!("{archival_id} OPERATOR(pg_catalog.=) ANY ($1)");
+    Expr::cust_with_values(condition, [Value::from(ids.to_vec())])
+}
+
+/// A restore with the hooks of the entity.
+struct HookedMany<'a, E: Archivable> {
+    many: &'a RestoreMany<E>,
+    hooks: Hooks,
+}
+
+impl<E: Archivable> Work for HookedMany<'_, E> {
+    type Done = RestoredMany;
+
+    /// Race: an archival that the filter finds later. It is not restored, since its hooks have not run.
+    async fn run(&self, transaction: &DatabaseTransaction) -> Result<RestoredMany, Error> {
+        let plan = planned::<E>(transaction).await?;
+        let ids = self.many.selection(&plan).find(transaction).await?;
+        if ids.is_empty() {
+            return Ok(RestoredMany::default());
+        }
+        self.hooks.before_restore(&ids, transaction).await?;
+        let restored = self.many.of_archivals(&ids).restore(transaction).await?;
+        let archivals = &restored.archivals;
+        self.hooks.after_restore(archivals, transaction).await?;
+        Ok(restored)
+    }
+}
+
+struct PreviewMany<'a, E: Archivable>(&'a RestoreMany<E>);
+
+impl<E: Archivable> Work for PreviewMany<'_, E> {
+    type Done = RestoreManyPreview;
+
+    async fn run(&self, transaction: &DatabaseTransaction) -> Result<RestoreManyPreview, Error> {
+        self.0.preview_plain(transaction).await
     }
 }
 

@@ -17,6 +17,7 @@ mod target;
 mod wanted;
 
 pub use archival::RestoreArchival;
+pub(crate) use many::is_one_of;
 pub use many::{RestoreArchivals, RestoreBatches, RestoreMany};
 pub use one::RestoreOne;
 pub(crate) use target::call_many;

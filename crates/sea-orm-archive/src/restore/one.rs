@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use sea_orm::Value;
+use sea_orm::{DatabaseTransaction, Value};
 use tracing::Instrument;
 
 use super::next::{Next, must_resolve_first, next, record, span};
@@ -14,6 +14,7 @@ use super::wanted::Wanted;
 use crate::entity::Archivable;
 use crate::error::{ConflictError, Error, NotFoundError, RefusedError};
 use crate::exec::{ATTEMPTS, Executor, ask, back_off, check_backend, value_text};
+use crate::hooks::{self as hooked, Hooks, Work, in_transaction};
 use crate::optimistic_lock::{AtLockVersion, OptimisticLock};
 use crate::planned::{Planned, planned, replanned};
 use crate::report::{RestorePreview, Restored};
@@ -161,7 +162,13 @@ impl<E: Archivable> RestoreOne<E> {
         check_backend(db)?;
         let declaration = E::declaration();
         let span = span(&declaration.table);
-        let restored = self.restore(db).instrument(span.clone()).await?;
+        let restored = match E::hooks() {
+            Some(hooks) => {
+                let hooked = HookedOne { one: &self, hooks };
+                in_transaction(db, &hooked).instrument(span.clone()).await?
+            }
+            None => self.restore(db).instrument(span.clone()).await?,
+        };
         record(&span, &restored);
         Ok(restored)
     }
@@ -315,6 +322,16 @@ impl<E: Archivable> RestoreOne<E> {
         C: Executor,
     {
         check_backend(db)?;
+        match E::hooks() {
+            Some(_) => hooked::preview(db, &PreviewOne(&self)).await,
+            None => self.preview_plain(db).await,
+        }
+    }
+
+    async fn preview_plain<C>(&self, db: &C) -> Result<RestorePreview, Error>
+    where
+        C: Executor,
+    {
         // Reports the same errors of the plan as a restore.
         let plan = planned::<E>(db).await?;
         match self.wanted(db, &plan, None).await? {
@@ -340,5 +357,38 @@ impl<E: Archivable> RestoreOne<E> {
             }
             (error, _) => Ok(error),
         }
+    }
+}
+
+/// A restore with the hooks of the entity.
+struct HookedOne<'a, E: Archivable> {
+    one: &'a RestoreOne<E>,
+    hooks: Hooks,
+}
+
+impl<E: Archivable> Work for HookedOne<'_, E> {
+    type Done = Restored;
+
+    async fn run(&self, transaction: &DatabaseTransaction) -> Result<Restored, Error> {
+        let plan = planned::<E>(transaction).await?;
+        if let Some(wanted) = self.one.wanted(transaction, &plan, None).await? {
+            let ids = wanted.archivals;
+            self.hooks.before_restore(&ids, transaction).await?;
+        }
+        // Where there is nothing to restore, this reports why.
+        let restored = self.one.restore(transaction).await?;
+        let archivals = std::slice::from_ref(&restored.archival);
+        self.hooks.after_restore(archivals, transaction).await?;
+        Ok(restored)
+    }
+}
+
+struct PreviewOne<'a, E: Archivable>(&'a RestoreOne<E>);
+
+impl<E: Archivable> Work for PreviewOne<'_, E> {
+    type Done = RestorePreview;
+
+    async fn run(&self, transaction: &DatabaseTransaction) -> Result<RestorePreview, Error> {
+        self.0.preview_plain(transaction).await
     }
 }

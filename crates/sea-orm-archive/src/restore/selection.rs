@@ -56,6 +56,17 @@ impl Selection {
         (query, sql)
     }
 
+    /// The ids.
+    pub async fn find<C>(&self, db: &C) -> Result<Vec<i64>, Error>
+    where
+        C: Executor,
+    {
+        let (find, sql) = self.ids();
+        let text = format!("SELECT pg_catalog.to_jsonb(ARRAY({find})) AS result");
+        let ids = ask(db, &Sql { text, ..sql }).await?.unwrap_or_default();
+        serde_json::from_value(ids).map_err(unexpected_answer)
+    }
+
     /// Whether there are none.
     pub async fn is_empty<C>(&self, db: &C) -> Result<bool, Error>
     where

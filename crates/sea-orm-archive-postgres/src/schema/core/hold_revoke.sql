@@ -6,6 +6,7 @@ DO $revoke$
 BEGIN
     IF NOT pg_catalog.has_table_privilege({role_name}, 'archive.archived_table', 'SELECT')
        AND NOT pg_catalog.has_table_privilege({role_name}, 'archive.erasure', 'SELECT')
+       AND NOT pg_catalog.has_table_privilege({role_name}, 'archive.event', 'SELECT')
        AND pg_catalog.has_table_privilege({role_name}, pg_catalog.to_regclass('archive.audit_entry'), 'SELECT') IS NOT TRUE THEN
         EXECUTE pg_catalog.format('REVOKE SELECT ON archive.tenancy FROM %I', {role_name});
     END IF;

@@ -14,6 +14,16 @@ pub const ERASURE: &str = include_str!("erasure.sql");
 pub const ERASURE_GRANT: &str = include_str!("erasure_grant.sql");
 /// The reverse of erasure_grant.sql, except for what a role with another grant also needs.
 pub const ERASURE_REVOKE: &str = include_str!("erasure_revoke.sql");
+/// The tables of events and their consumers, and the functions that write, read and delete them.
+pub const EVENTS: &str = include_str!("events.sql");
+/// The reverse of event_enable.sql.
+pub const EVENT_DISABLE: &str = include_str!("event_disable.sql");
+/// The triggers that write events.
+pub const EVENT_ENABLE: &str = include_str!("event_enable.sql");
+/// The rights that a role needs to read and acknowledge events.
+pub const EVENT_GRANT: &str = include_str!("event_grant.sql");
+/// The reverse of event_grant.sql, except for what a role with another grant also needs.
+pub const EVENT_REVOKE: &str = include_str!("event_revoke.sql");
 /// The trigger functions that update or mark archived rows and detached links when a row changes its key or is deleted.
 pub const FOLLOW_KEY: &str = include_str!("follow_key.sql");
 /// The rights that a role needs to archive and restore, beyond its grants on the tables themselves.
@@ -24,6 +34,8 @@ pub const HOLD_GRANT: &str = include_str!("hold_grant.sql");
 pub const HOLD_REVOKE: &str = include_str!("hold_revoke.sql");
 /// The holds, and the functions that place, release and find them.
 pub const HOLDS: &str = include_str!("holds.sql");
+/// The hooks of entities: which archivals have some, and that they are not skipped.
+pub const HOOKS: &str = include_str!("hooks.sql");
 /// The functions that defer rows to other archivals, and those of detached links.
 pub const LINKS: &str = include_str!("links.sql");
 /// The functions that run moves, and those that detect a changed table.

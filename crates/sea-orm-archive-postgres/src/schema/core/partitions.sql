@@ -204,7 +204,7 @@ BEGIN
         FROM archive.archival AS a
         LEFT JOIN LATERAL archive.retention_rule('rows', a.tables[1]::oid, a.tenant, a.metadata) AS r
             ON archive.expires_at(a.archived_at, r.days) <= now() AND archive.acts_for(a.tenant)
-            AND (a.part_of IS NULL OR archive.source_expired(a.part_of))
+            AND (a.part_of IS NULL OR archive.source_expired(a.part_of)) AND ('purge' = ANY (a.hooks)) IS NOT TRUE
         WHERE a.id >= lower AND a.id < upper AND a.restored_at IS NULL AND a.purged_at IS NULL
         GROUP BY r.name ORDER BY min(a.archived_at)
     LOOP

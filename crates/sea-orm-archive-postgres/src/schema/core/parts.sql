@@ -23,8 +23,8 @@ BEGIN
             'the owner of the schema archive sees no row of %s for each of the archivals to record: give the role %I SELECT on that table, '
             'and BYPASSRLS where policies hide rows of it', held.archive_table, current_user);
     END IF;
-    INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables, tenant, part_of)
-    SELECT n.id, root, n.key, s.archived_at, s.archived_by, s.reason, s.metadata, n.counts, record_parts.tables, s.tenant, s.id
+    INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, metadata, row_counts, tables, tenant, part_of, hooks)
+    SELECT n.id, root, n.key, s.archived_at, s.archived_by, s.reason, s.metadata, n.counts, record_parts.tables, s.tenant, s.id, s.hooks
     FROM archive.archival AS s CROSS JOIN unnest(ids, keys, counts) AS n (id, key, counts)
     WHERE s.id = source AND s.restored_at IS NULL AND s.purged_at IS NULL AND archive.acts_for(s.tenant)
       AND record_parts.tables::oid[] <@ s.tables::oid[];

@@ -1,4 +1,4 @@
--- Statements that revoke from roles other than the owner all privileges that grant_archive(), grant_audit(), grant_holds() and grant_erasure() do not give.
+-- Statements that revoke from roles other than the owner all privileges that grant_archive(), grant_audit(), grant_holds(), grant_erasure() and grant_events() do not give.
 -- $1 are the objects that existed before. On those the privileges of the helpers stay. On objects that were created since,
 -- every grant comes from default privileges and is revoked.
 --
@@ -19,6 +19,10 @@ WITH grantable (relation, privileges) AS (VALUES
     ('erased_place', '{SELECT}'),
     ('erasure_row', '{}'),
     ('erasure_value', '{}'),
+    ('event', '{SELECT}'),
+    ('event_lock', '{SELECT}'),
+    ('event_horizon', '{}'),
+    ('event_consumer', '{SELECT}'),
     ('archived_table', '{SELECT}'),
     ('known_table', '{SELECT}'),
     ('history_table', '{SELECT}'),

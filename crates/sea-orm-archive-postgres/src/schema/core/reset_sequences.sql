@@ -18,5 +18,11 @@ BEGIN
             'WHERE i.highest >= s.last_value + CASE WHEN s.is_called THEN 1 ELSE 0 END',
             identity.sequence, identity.name, identity.relation, identity.sequence);
     END LOOP;
+    -- Events may have been deleted, and consumers have read them.
+    PERFORM pg_catalog.setval('archive.event_position_seq', h.position)
+    FROM (SELECT pg_catalog.max(g.position) AS position FROM (
+              SELECT position FROM archive.event_horizon UNION ALL SELECT position FROM archive.event_consumer) AS g) AS h,
+         archive.event_position_seq AS s
+    WHERE h.position > s.last_value;
 END
 $$;

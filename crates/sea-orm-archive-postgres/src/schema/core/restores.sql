@@ -75,13 +75,14 @@ DECLARE
     links    bigint;
 BEGIN
     -- One query for the mark and for the catalog, since most restores have few rows.
-    UPDATE archive.archival AS a SET restored_at = clock_timestamp(), restored_by = by
+    UPDATE archive.archival AS a SET (restored_at, restored_by) = (
+        SELECT CASE WHEN bool_or(c.relrowsecurity) THEN NULL ELSE clock_timestamp() END, CASE WHEN bool_or(c.relrowsecurity) THEN NULL ELSE by END
+        FROM archive.archived_table AS r JOIN pg_class AS c ON c.oid = r.archive_table WHERE r.active::oid = ANY (a.tables::oid[]))
     WHERE a.id = archival AND a.restored_at IS NULL AND a.purged_at IS NULL AND archive.acts_for(a.tenant)
-    RETURNING a.tenant, a.tables, a.holds, archive.record_json(a) AS record,
+    RETURNING a.tenant, a.tables, a.holds, archive.record_json(a) AS record, a.restored_at IS NULL AS hides,
         (SELECT count(*) FROM pg_class AS c WHERE c.oid = ANY (a.tables::oid[])) AS existing,
-        (SELECT CASE WHEN bool_and(archive.may_move(role, r.active, r.archive_table, true)) THEN bool_or(c.relrowsecurity) END
-         FROM archive.archived_table AS r LEFT JOIN pg_class AS c ON c.oid = r.archive_table
-         WHERE r.active::oid = ANY (a.tables::oid[])) AS hides
+        (SELECT bool_and(archive.may_move(role, r.active, r.archive_table, true))
+         FROM archive.archived_table AS r WHERE r.active::oid = ANY (a.tables::oid[])) AS may
     INTO restored;
     IF NOT FOUND THEN
         RETURN NULL;
@@ -90,7 +91,7 @@ BEGIN
     IF restored.holds > 0 THEN
         allowed := archive.require_restorable(ARRAY[archival]);
     END IF;
-    IF archive.require_session() AND restored.hides IS NULL THEN
+    IF archive.require_session() AND restored.may IS NOT TRUE THEN
         allowed := archive.require_rights(restored.tables, true);
     END IF;
     -- Race: a restore that this one waited for may have moved links to this archival. A separate query has a snapshot that
@@ -107,9 +108,6 @@ BEGIN
         END IF;
         restored.tables := ARRAY(SELECT t.id FROM unnest(restored.tables) WITH ORDINALITY AS t(id, ord)
                                  JOIN pg_class AS c ON c.oid = t.id ORDER BY t.ord);
-    END IF;
-    IF restored.hides THEN
-        UPDATE archive.archival AS a SET restored_at = NULL, restored_by = NULL WHERE a.id = archival;
     END IF;
     RETURN jsonb_build_object('id', archival, 'tenant', restored.tenant, 'tables', to_jsonb(restored.tables::oid[]), 'links', links)
            || CASE WHEN restored.hides THEN '{}' ELSE jsonb_build_object('record', restored.record) END;

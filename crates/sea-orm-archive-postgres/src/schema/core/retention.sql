@@ -72,7 +72,7 @@ BEGIN
           AND a.archived_at <= now() - shortest * interval '24 hours' AND archive.expires_at(a.archived_at, r.days) <= now()
           AND a.id <> ALL (left_out) AND NOT a.tables::oid[] && unpurgeable AND archive.acts_for(a.tenant)
           AND (a.part_of IS NULL OR archive.source_expired(a.part_of))
-          AND (a.holds = 0 OR NOT EXISTS (SELECT FROM archive.holds_on_archivals(ARRAY[a.id])))
+          AND (a.holds = 0 OR NOT EXISTS (SELECT FROM archive.holds_on_archivals(ARRAY[a.id]))) AND ('purge' = ANY (a.hooks)) IS NOT TRUE
         ORDER BY a.archived_at, a.id LIMIT most;
 END
 $$;
@@ -184,7 +184,7 @@ BEGIN
 END
 $$;
 
--- What has a retention rule and is not purged by the acting role: tables of roots on which it lacks the rights, histories, the audit log, and, with
+-- What has a retention rule and is not purged by the acting role: tables of roots on which it lacks the rights or whose entity has hooks of a purge, histories, the audit log, and, with
 -- `below`, the other tables in archive.unpurgeable_tables() of which archivals that are old enough have rows.
 CREATE OR REPLACE FUNCTION archive.not_allowed_to_purge(below boolean) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -201,6 +201,12 @@ BEGIN
               UNION ALL
               SELECT v.name FROM archive.retained_histories() AS v WHERE NOT v.allowed
               UNION ALL
+              SELECT DISTINCT h.root_table FROM archive.retained_tables() AS t JOIN archive.archival AS h ON h.tables[1]::oid = t.root
+              WHERE h.restored_at IS NULL AND h.purged_at IS NULL AND h.archived_at <= now() - t.shortest * interval '24 hours'
+                AND 'purge' = ANY (h.hooks) AND archive.acts_for(h.tenant)
+              UNION ALL
+              SELECT 'archive.event' FROM archive.retention AS r WHERE r.subject = 'events' AND r.days IS NOT NULL AND NOT archive.acts_for('')
+              UNION ALL
               SELECT 'archive.audit_entry' FROM archive.retention AS r
               WHERE r.subject = 'audit' AND r.days IS NOT NULL
                 AND (NOT has_function_privilege(archive.acting_role(), to_regprocedure('archive.drop_expired_audit()'), 'EXECUTE')
@@ -211,28 +217,31 @@ $$;
 -- Purges the oldest archivals that the retention rules let expire, `most` of them, in the transaction of the caller. Returns how many
 -- archivals and how many rows of which table were purged, and whether there may be more:
 --
---     {"archivals": 2, "rows": {"public.posts": 2}, "versions": 0, "records": 0, "audit_before": null, "more": true, "not_allowed": []}
+--     {"archivals": 2, "rows": {"public.posts": 2}, "versions": 0, "records": 0, "events": 0, "audit_before": null, "more": true, "not_allowed": []}
 --
--- Where no archival is left, it deletes expired versions of histories, then records of archivals, and then months of the audit log.
+-- Where no archival is left, it deletes expired versions of histories, then records of archivals, then events, and then months of the audit log.
 CREATE OR REPLACE FUNCTION archive.purge_expired(most integer DEFAULT 1000, by text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     purged   pg_catalog.jsonb := coalesce(archive.purge_expired_range(by), archive.purge_parts(archive.begin_expired(most), by) OPERATOR(pg_catalog.-) 'archival');
     versions pg_catalog.int8 := 0;
     records  pg_catalog.int8 := 0;
+    events   pg_catalog.int8 := 0;
     month    pg_catalog.timestamptz;
     more     boolean;
 BEGIN
     IF purged OPERATOR(pg_catalog.->>) 'archivals' OPERATOR(pg_catalog.=) '0' THEN
         versions := archive.purge_expired_versions(most, by);
         records := CASE WHEN versions OPERATOR(pg_catalog.=) 0 THEN archive.delete_expired_records(most) ELSE 0 END;
-        IF versions OPERATOR(pg_catalog.+) records OPERATOR(pg_catalog.=) 0
+        events := CASE WHEN versions OPERATOR(pg_catalog.+) records OPERATOR(pg_catalog.=) 0 THEN archive.delete_expired_events(most) ELSE 0 END;
+        IF versions OPERATOR(pg_catalog.+) records OPERATOR(pg_catalog.+) events OPERATOR(pg_catalog.=) 0
            AND pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('archive.drop_expired_audit()'), 'EXECUTE') THEN
             EXECUTE 'SELECT archive.drop_expired_audit()' INTO month;
         END IF;
     END IF;
-    more := month IS NOT NULL OR versions OPERATOR(pg_catalog.+) records OPERATOR(pg_catalog.>) 0 OR purged OPERATOR(pg_catalog.->>) 'archivals' OPERATOR(pg_catalog.<>) '0';
-    RETURN purged OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('versions', versions, 'records', records, 'audit_before', month, 'more', more,
+    more := month IS NOT NULL OR versions OPERATOR(pg_catalog.+) records OPERATOR(pg_catalog.+) events OPERATOR(pg_catalog.>) 0
+        OR purged OPERATOR(pg_catalog.->>) 'archivals' OPERATOR(pg_catalog.<>) '0';
+    RETURN purged OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('versions', versions, 'records', records, 'events', events, 'audit_before', month, 'more', more,
         'not_allowed', archive.not_allowed_to_purge(NOT more));
 END
 $$;
@@ -279,6 +288,7 @@ BEGIN
           AND NOT EXISTS (SELECT FROM archive.archival AS p WHERE p.part_of = a.id AND p.restored_at IS NULL AND p.purged_at IS NULL)
           AND NOT EXISTS (SELECT FROM archive.hold_in_force AS h WHERE h.relation::oid = ANY (a.tables::oid[]))
         GROUP BY 1 ORDER BY 1;
+    RETURN QUERY SELECT e.policy, 'archive.event', e.expired, e.oldest FROM archive.expired_events(NULL) AS e;
     IF has_function_privilege(archive.acting_role(), to_regprocedure('archive.drop_expired_audit()'), 'EXECUTE') THEN
         RETURN QUERY EXECUTE 'SELECT e.policy, ''archive.audit_entry'', e.entries, e.oldest FROM archive.expired_audit() AS e WHERE e.entries > 0';
     END IF;

@@ -1,0 +1,40 @@
+-- Hooks of entities: code of the application that runs in the transaction of an archive, a restore or a purge. The database runs none, and
+-- refuses what would skip them. Every statement may run again.
+
+-- Records that an entity has hooks, after it has archived: its archivals are restored or purged only where those hooks run.
+CREATE OR REPLACE FUNCTION archive.declare_hooks(archivals bigint[], hooks text[]) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    allowed boolean;
+    moved   record;
+BEGIN
+    FOR moved IN SELECT DISTINCT a.tables::oid[] AS tables FROM archive.archival AS a WHERE a.id = ANY (archivals) LOOP
+        allowed := archive.require_session() AND archive.require_rights(moved.tables::regclass[], false);
+    END LOOP;
+    UPDATE archive.archival AS a SET hooks = declare_hooks.hooks
+    WHERE a.id = ANY (archivals) AND a.restored_at IS NULL AND a.purged_at IS NULL AND a.hooks IS NULL AND archive.acts_for(a.tenant);
+    RETURN true;
+END
+$$;
+
+-- Raises AR033 where an archival with hooks is restored or purged and the setting archive.hooked of the transaction does not name it: its hooks
+-- have not run. A preview sets '*'. A part of an archival has the hooks of that archival.
+CREATE OR REPLACE FUNCTION archive.require_hooks() RETURNS trigger
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    verb   text := CASE WHEN OLD.purged_at IS NULL AND NEW.purged_at IS NOT NULL THEN 'purge'
+                        WHEN OLD.restored_at IS NULL AND NEW.restored_at IS NOT NULL THEN 'restore' END;
+    hooked text := concat(',', current_setting('archive.hooked', true), ',');
+BEGIN
+    IF verb = ANY (NEW.hooks) AND hooked <> ',*,'
+       AND strpos(hooked, concat(',', NEW.id, ',')) = 0 AND (NEW.part_of IS NULL OR strpos(hooked, concat(',', NEW.part_of, ',')) = 0) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AR033', MESSAGE = format(
+            'archival %1$s was not %2$sd, because the entity of %3$s has hooks of a %2$s, which this call does not run: call %4$s of that entity',
+            NEW.id, verb, NEW.root_table, CASE verb WHEN 'restore' THEN 'restore_by_id(..) or restore_many()' ELSE 'purge_many()' END);
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- Not ALWAYS: a subscriber applies what the publisher has restored.
+CREATE OR REPLACE TRIGGER require_hooks AFTER UPDATE OF restored_at, purged_at ON archive.archival
+    FOR EACH ROW WHEN (NEW.hooks IS NOT NULL) EXECUTE FUNCTION archive.require_hooks();

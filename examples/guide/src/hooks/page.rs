@@ -1,0 +1,38 @@
+//! A page with a file in a store outside of the database.
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, entity::prelude::*};
+use sea_orm_archive::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+#[sea_orm(table_name = "pages")]
+#[archive(deleted_by = "i64", hooks)]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub file: String,
+    pub is_pinned: bool,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl ArchiveHooks for Entity {
+    const OF_RESTORES: bool = false;
+
+    async fn before_archive(root: &Model, _db: &DatabaseTransaction) -> HookResult {
+        match root.is_pinned {
+            true => Err(format!("page {} is pinned", root.id).into()),
+            false => Ok(()),
+        }
+    }
+
+    async fn before_purge(archival: &Archival, db: &DatabaseTransaction) -> HookResult {
+        // A job removes the files after the commit.
+        let mine = deleted::Column::ArchivalId.eq(archival.id);
+        for page in deleted::Entity::find().filter(mine).all(db).await? {
+            let job = format!("insert into file_jobs (file) values ('{}')", page.file);
+            db.execute_unprepared(&job).await?;
+        }
+        Ok(())
+    }
+}
