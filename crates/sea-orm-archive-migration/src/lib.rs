@@ -105,6 +105,7 @@ mod archive_table;
 mod audit;
 mod context;
 mod feature;
+mod guard;
 mod history;
 mod install;
 mod manager;
@@ -119,10 +120,11 @@ mod work;
 pub use archive_table::{ArchivedTable, DroppedTable, ExistingTable};
 pub use audit::AuditedTable;
 pub use context::ContextSettings;
+pub use guard::Guard;
 pub use history::{HistorySplit, HistoryTable, TemporalForeignKey};
 pub use manager::{
-    ArchiveSchema, AuditSchema, HistorySchema, HoldSchema, RetentionSchema, StampSchema,
-    TenancySchema, TriggerSchema,
+    ArchiveSchema, AuditSchema, GuardSchema, HistorySchema, HoldSchema, RetentionSchema,
+    StampSchema, TenancySchema, TriggerSchema,
 };
 pub use retention::Retention;
 pub use stamps::StampedTable;
@@ -133,8 +135,8 @@ pub use trigger::SuspendedTrigger;
 pub mod prelude {
     pub use crate::{
         ArchiveSchema, ArchivedTable, Attributed, AuditSchema, AuditedTable, ContextSettings,
-        DroppedTable, ExistingTable, HistorySchema, HistorySplit, HistoryTable, HoldSchema,
-        Retention, RetentionSchema, StampSchema, StampedTable, SuspendedTrigger,
+        DroppedTable, ExistingTable, Guard, GuardSchema, HistorySchema, HistorySplit, HistoryTable,
+        HoldSchema, Retention, RetentionSchema, StampSchema, StampedTable, SuspendedTrigger,
         TemporalForeignKey, Tenancy, TenancySchema, TriggerSchema,
     };
 }

@@ -72,6 +72,12 @@ pub const HELD: &str = "AR021";
 /// A hold would have ended before it begins.
 pub const ENDED_HOLD: &str = "AR022";
 
+/// A guarded table would lose rows past the archive.
+pub const GUARDED: &str = "AR030";
+
+/// The guard of a table does not fit it.
+const GUARD_OUTDATED: &str = "AR031";
+
 /// A trigger changed or deleted a row that the statement that fired it deletes or updates itself.
 pub const TRIGGERED_DATA_CHANGE: &str = "27000";
 
@@ -126,11 +132,11 @@ pub fn is_undefined(code: &str) -> bool {
     )
 }
 
-/// A trigger changed what the verb does, or the audit log cannot record it.
+/// A trigger changed what the verb does, or the audit log or a guard cannot follow it.
 pub fn is_trigger(code: &str) -> bool {
     matches!(
         code,
-        TRIGGER | LOG_MISMATCH | LOG_WITHOUT_KEY | LOG_OUTDATED
+        TRIGGER | LOG_MISMATCH | LOG_WITHOUT_KEY | LOG_OUTDATED | GUARD_OUTDATED
     )
 }
 

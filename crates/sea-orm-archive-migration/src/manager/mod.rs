@@ -2,6 +2,7 @@
 
 mod archive;
 mod audit;
+mod guard;
 mod history;
 mod hold;
 mod retention;
@@ -11,6 +12,7 @@ mod trigger;
 
 pub use archive::ArchiveSchema;
 pub use audit::AuditSchema;
+pub use guard::GuardSchema;
 pub use history::HistorySchema;
 pub use hold::HoldSchema;
 pub use retention::RetentionSchema;

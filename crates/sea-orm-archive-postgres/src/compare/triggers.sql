@@ -39,13 +39,19 @@ declared (relation, name, mode, head, tail, remedy) AS (
     ) AS e (relation, event, head, tail)
     LEFT JOIN pg_proc AS f ON f.pronamespace = 'archive'::regnamespace AND f.proname::text ~ concat('_', k.id, '_', e.event, '$')
     UNION ALL
+    SELECT w.relation, w.name, 'A', w.head, w.tail, 'call manager.guard_table(..) again' FROM guard_wanted AS w
+    UNION ALL
+    SELECT t.relation, t.name, 'A', 'AFTER INSERT', concat('DEFERRABLE INITIALLY DEFERRED FOR EACH ROW ', t.tail), 'call manager.install_archive() again'
+    FROM (VALUES ('archive.caught'::regclass, 'record_caught'::name, 'WHEN (new.is_first) EXECUTE FUNCTION archive.record_caught()'),
+                 ('archive.departed', 'refuse_departed', 'EXECUTE FUNCTION archive.refuse_departed()')) AS t (relation, name, tail)
+    UNION ALL
     SELECT 'archive.snapshot_probe'::regclass, 'report_state', 'O', 'BEFORE DELETE',
            'FOR EACH ROW WHEN ((old.below IS NOT NULL)) EXECUTE FUNCTION archive.report_state()', 'call manager.install_archive() again'
 {audited}
 ),
 wanted AS (
     SELECT m.relation, d.name, d.mode, d.remedy, format('%I.%I', n.nspname, c.relname) AS target,
-           concat_ws(' ', CASE d.name WHEN 'refuse_lost_rows' THEN 'CREATE CONSTRAINT TRIGGER' ELSE 'CREATE TRIGGER' END,
+           concat_ws(' ', CASE WHEN d.name IN ('refuse_lost_rows', 'record_caught', 'refuse_departed') THEN 'CREATE CONSTRAINT TRIGGER' ELSE 'CREATE TRIGGER' END,
                      quote_ident(d.name), d.head, 'ON', format('%I.%I', n.nspname, c.relname), d.tail) AS definition
     FROM declared AS d
     CROSS JOIN LATERAL (

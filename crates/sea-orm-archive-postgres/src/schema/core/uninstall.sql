@@ -1,4 +1,20 @@
 -- What uninstall_archive() drops: the objects that install_archive() created, and no others in the schema.
+DROP TABLE IF EXISTS archive.caught;
+DROP TABLE IF EXISTS archive.departed;
+DROP FUNCTION IF EXISTS archive.record_caught();
+DROP FUNCTION IF EXISTS archive.refuse_departed();
+DROP FUNCTION IF EXISTS archive.guard_archived();
+DROP FUNCTION IF EXISTS archive.refuse_departure(regclass, bigint);
+DROP FUNCTION IF EXISTS archive.is_closed(bigint);
+DROP FUNCTION IF EXISTS archive.refuse_deletion(regclass, text, bigint, jsonb);
+DROP FUNCTION IF EXISTS archive.is_copied();
+DROP FUNCTION IF EXISTS archive.actor_or_null(anyelement);
+DROP FUNCTION IF EXISTS archive.guard_fits(integer, text, boolean);
+DROP FUNCTION IF EXISTS archive.not_catchable(oid);
+DROP FUNCTION IF EXISTS archive.guard_links_text(oid);
+DROP FUNCTION IF EXISTS archive.guard_links(oid, text);
+DROP FUNCTION IF EXISTS archive.guard_shape(oid);
+DROP TABLE IF EXISTS archive.guarded_table;
 DROP FUNCTION IF EXISTS archive.move_links(bigint[], regclass, bigint[], jsonb[], text[]);
 DROP FUNCTION IF EXISTS archive.forget_links(bigint[], regclass, jsonb[], text[], boolean[]);
 DROP FUNCTION IF EXISTS archive.links_of(bigint[]);

@@ -1,0 +1,7 @@
+#[path = "../races/blog.rs"]
+pub mod blog_of_races;
+mod races {
+    pub use crate::blog_of_races as blog;
+}
+#[path = "mod.rs"]
+mod guard;
