@@ -8,6 +8,7 @@ mod check;
 mod chinook;
 mod context;
 mod forum;
+mod guard;
 mod harness;
 mod history;
 mod holds;

@@ -1,7 +1,10 @@
 //! Guards: what is deleted past the archive is refused, or caught.
 
+mod beside;
 mod caught;
+mod races;
 mod refused;
+mod shapes;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive_migration::{Guard, GuardSchema};

@@ -20,8 +20,11 @@ async fn install_and_uninstall_can_be_repeated() -> Result<(), DbErr> {
             [
                 "archival",
                 "archived_table",
+                "caught",
                 "context_setting",
+                "departed",
                 "detached_link",
+                "guarded_table",
                 "history_table",
                 "hold",
                 "hold_lock",

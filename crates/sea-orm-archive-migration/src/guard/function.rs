@@ -53,10 +53,18 @@ impl Function<'_> {
             true => schema::guard::CATCH,
             false => schema::guard::REFUSE,
         };
+        self.of_source(template, source, rows)
+    }
+
+    fn of_source(&self, template: &str, source: &str, rows: &str) -> String {
         fill_with(template.trim_end(), &|place| {
             Some(match place {
                 "source" => source.to_owned(),
                 "rows" => rows.to_owned(),
+                "key_once" if self.archive_table.is_partitioned => {
+                    self.of_source(schema::guard::KEY_ONCE, source, rows)
+                }
+                "key_once" => String::new(),
                 place => return self.of_tables(place),
             })
         })
@@ -98,7 +106,7 @@ impl Function<'_> {
             }),
             "or_caught" => match self.guarded.catches {
                 true => format!(
-                    " OR EXISTS (SELECT FROM archive.caught AS c WHERE c.transaction_id = txid_current() AND c.archival_id = d.{tag})"
+                    " OR EXISTS (SELECT FROM archive.caught AS c WHERE c.transaction_id = txid_current() AND c.archival_id = d.{tag} OFFSET 0)"
                 ),
                 false => String::new(),
             },
@@ -135,7 +143,7 @@ impl Function<'_> {
     fn parents(&self) -> String {
         let found = self.parents.iter().map(|parent| {
             format!(
-                "SELECT p.{tag} FROM {} AS p JOIN archive.caught AS c ON c.transaction_id = caught.v_transaction AND c.archival_id = p.{tag} WHERE {}",
+                "SELECT p.{tag} FROM {} AS p WHERE {} AND EXISTS (SELECT FROM archive.caught AS c WHERE c.transaction_id = caught.v_transaction AND c.archival_id = p.{tag} OFFSET 0)",
                 parent.archive_table,
                 parent.same,
                 tag = quote(&parent.archival_id),

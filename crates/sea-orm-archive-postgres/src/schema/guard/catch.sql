@@ -29,3 +29,4 @@
             IF v_rows > 0 THEN
                 PERFORM archive.refuse_deletion(TG_RELID, TG_OP, v_rows, NULL);
             END IF;
+{key_once}

@@ -16,43 +16,55 @@ DECLARE
     owner   text;
     held    record;
     moved   bigint;
+    ring    bigint[];
 BEGIN
     IF NOT EXISTS (SELECT FROM archive.caught AS c WHERE c.transaction_id = this) THEN
         RETURN NULL;
     END IF;
     setting := (SELECT s.name FROM archive.context_setting AS s WHERE s.meaning = 'tenant');
-    FOR held IN
-        SELECT c.guard, c.tenant, format('%I.%I', n.nspname, t.relname) AS archive_table, t.oid AS id, r.archival_id_column, l.archive_table AS parent_table,
-               l.archival_id AS parent_id, l.guard AS parent_guard, l.same, (
-                   SELECT format('jsonb_build_object(%s)', string_agg(format('%L, archive.exact_json(d.%I)', a.attname, a.attname), ', '))
-                   FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
-                   WHERE i.indrelid = g.relation::oid AND i.indisprimary) AS key
-        FROM (SELECT DISTINCT c.guard, c.tenant FROM archive.caught AS c WHERE c.transaction_id = this AND c.key IS NOT NULL) AS c
-        JOIN archive.guarded_table AS g ON g.id = c.guard JOIN archive.archived_table AS r ON r.active::oid = g.relation::oid
-        JOIN pg_class AS t ON t.oid = r.archive_table JOIN pg_namespace AS n ON n.oid = t.relnamespace
-        CROSS JOIN LATERAL archive.guard_links(g.relation, 'd') WITH ORDINALITY AS l(guard, archive_table, archival_id, same, ord)
-        WHERE EXISTS (SELECT FROM archive.caught AS p WHERE p.transaction_id = this AND p.guard = l.guard)
-        ORDER BY c.guard, l.ord
-    LOOP
-        PERFORM archive.require_trusted(held.id), archive.require_trusted(held.parent_table::regclass), set_config(setting, coalesce(held.tenant, before, ''), true);
-        EXECUTE format(
-            'UPDATE archive.caught AS c SET parent = p.%1$I FROM %2$s AS d JOIN %3$s AS p ON %4$s '
-            'WHERE c.transaction_id = $1 AND c.guard = $2 AND c.key IS NOT NULL AND c.parent IS NULL AND c.tenant IS NOT DISTINCT FROM $3 '
-            'AND d.%5$I = c.archival_id AND %6$s = c.key AND p.%1$I <> c.archival_id '
-            'AND EXISTS (SELECT FROM archive.caught AS q WHERE q.transaction_id = $1 AND q.archival_id = p.%1$I)',
-            held.parent_id, held.archive_table, held.parent_table, held.same, held.archival_id_column, held.key)
-        USING this, held.guard, held.tenant;
-    END LOOP;
-    WITH RECURSIVE top AS (
-        SELECT c.archival_id, c.archival_id AS target FROM archive.caught AS c WHERE c.transaction_id = this AND c.key IS NOT NULL AND c.parent IS NULL
-        UNION ALL
-        SELECT c.archival_id, t.target FROM top AS t JOIN archive.caught AS c ON c.transaction_id = this AND c.parent = t.archival_id
-    )
-    UPDATE archive.caught AS c SET target = t.target FROM top AS t WHERE c.transaction_id = this AND c.archival_id = t.archival_id;
-    -- Rows that refer to each other in a ring, and all rows below them, are one archival.
-    UPDATE archive.caught AS c SET target = (SELECT min(m.archival_id) FROM archive.caught AS m WHERE m.transaction_id = this AND m.target IS NULL)
-    WHERE c.transaction_id = this AND c.target IS NULL;
-    IF EXISTS (SELECT FROM archive.caught AS c WHERE c.transaction_id = this GROUP BY c.target HAVING min(c.tenant) <> max(c.tenant)) THEN
+    -- Most often no root can have a parent that was caught.
+    IF EXISTS (
+        SELECT FROM (SELECT DISTINCT c.guard FROM archive.caught AS c WHERE c.transaction_id = this AND c.key IS NOT NULL) AS c
+        JOIN archive.guarded_table AS g ON g.id = c.guard JOIN pg_constraint AS k ON k.conrelid = g.relation AND k.contype = 'f'
+        JOIN archive.guarded_table AS p ON p.relation = k.confrelid
+        WHERE EXISTS (SELECT FROM archive.caught AS c WHERE c.transaction_id = this AND c.guard = p.id OFFSET 0)) THEN
+        FOR held IN
+            SELECT c.guard, c.tenant, format('%I.%I', n.nspname, t.relname) AS archive_table, t.oid AS id, r.archival_id_column, l.archive_table AS parent_table,
+                   l.archival_id AS parent_id, l.guard AS parent_guard, l.same, (
+                       SELECT format('jsonb_build_object(%s)', string_agg(format('%L, archive.exact_json(d.%I)', a.attname, a.attname), ', '))
+                       FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
+                       WHERE i.indrelid = g.relation::oid AND i.indisprimary) AS key
+            FROM (SELECT DISTINCT c.guard, c.tenant FROM archive.caught AS c WHERE c.transaction_id = this AND c.key IS NOT NULL) AS c
+            JOIN archive.guarded_table AS g ON g.id = c.guard JOIN archive.archived_table AS r ON r.active::oid = g.relation::oid
+            JOIN pg_class AS t ON t.oid = r.archive_table JOIN pg_namespace AS n ON n.oid = t.relnamespace
+            CROSS JOIN LATERAL archive.guard_links(g.relation, 'd') WITH ORDINALITY AS l(guard, archive_table, archival_id, same, ord)
+            WHERE EXISTS (SELECT FROM archive.caught AS p WHERE p.transaction_id = this AND p.guard = l.guard)
+            ORDER BY c.guard, l.ord
+        LOOP
+            PERFORM archive.require_trusted(held.id), archive.require_trusted(held.parent_table::regclass), set_config(setting, coalesce(held.tenant, before, ''), true);
+            EXECUTE format(
+                'UPDATE archive.caught AS c SET parent = p.%1$I FROM %2$s AS d JOIN %3$s AS p ON %4$s '
+                'WHERE c.transaction_id = $1 AND c.guard = $2 AND c.key IS NOT NULL AND c.parent IS NULL AND c.tenant IS NOT DISTINCT FROM $3 '
+                'AND d.%5$I = c.archival_id AND %6$s = c.key AND p.%1$I <> c.archival_id '
+                'AND EXISTS (SELECT FROM archive.caught AS q WHERE q.transaction_id = $1 AND q.archival_id = p.%1$I OFFSET 0)',
+                held.parent_id, held.archive_table, held.parent_table, held.same, held.archival_id_column, held.key)
+            USING this, held.guard, held.tenant;
+        END LOOP;
+    END IF;
+    IF EXISTS (SELECT FROM archive.caught AS c WHERE c.transaction_id = this AND c.parent IS NOT NULL) THEN
+        WITH RECURSIVE below AS (
+            SELECT c.archival_id, c.parent AS target FROM archive.caught AS c
+            WHERE c.transaction_id = this AND c.parent IS NOT NULL
+              AND NOT EXISTS (SELECT FROM archive.caught AS p WHERE p.transaction_id = this AND p.archival_id = c.parent AND p.parent IS NOT NULL OFFSET 0)
+            UNION ALL
+            SELECT c.archival_id, b.target FROM below AS b JOIN archive.caught AS c ON c.transaction_id = this AND c.parent = b.archival_id
+        )
+        UPDATE archive.caught AS c SET target = b.target FROM below AS b WHERE c.transaction_id = this AND c.archival_id = b.archival_id;
+        -- Rows that refer to each other in a ring, and all rows below them, are one archival.
+        ring := ARRAY(SELECT c.archival_id FROM archive.caught AS c WHERE c.transaction_id = this AND c.parent IS NOT NULL AND c.target IS NULL ORDER BY 1);
+        UPDATE archive.caught AS c SET target = ring[1] WHERE c.transaction_id = this AND c.archival_id = ANY (ring);
+    END IF;
+    IF EXISTS (SELECT FROM archive.caught AS c WHERE c.transaction_id = this GROUP BY coalesce(c.target, c.archival_id) HAVING min(c.tenant) <> max(c.tenant)) THEN
         PERFORM archive.stop('AR010', (SELECT min(g.relation::text) FROM archive.caught AS c JOIN archive.guarded_table AS g ON g.id = c.guard
                                        WHERE c.transaction_id = this));
     END IF;
@@ -77,17 +89,18 @@ BEGIN
     FOR owner IN SELECT DISTINCT c.tenant FROM archive.caught AS c WHERE c.transaction_id = this LOOP
         PERFORM set_config(setting, coalesce(owner, before, ''), true);
         INSERT INTO archive.archival (id, root_table, root_key, archived_at, archived_by, reason, row_counts, tables, tenant)
-        SELECT r.archival_id, t.names[1], r.key, r.at, r.actor, r.reason, t.counts, t.tables, t.tenant
-        FROM archive.caught AS r
-        JOIN (SELECT c.target, max(c.tenant) AS tenant, jsonb_object_agg(c.name, c.rows) AS counts,
-                     array_agg(c.relation ORDER BY c.is_root DESC, c.guard) AS tables, array_agg(c.name ORDER BY c.is_root DESC, c.guard) AS names
-              FROM (SELECT c.target, c.guard, g.relation, concat(n.nspname, '.', t.relname) AS name, max(c.tenant) AS tenant, sum(c.rows)::bigint AS rows,
-                           bool_or(c.key IS NOT NULL AND c.archival_id = c.target) AS is_root
-                    FROM archive.caught AS c JOIN archive.guarded_table AS g ON g.id = c.guard
-                    JOIN pg_class AS t ON t.oid = g.relation JOIN pg_namespace AS n ON n.oid = t.relnamespace
-                    WHERE c.transaction_id = this GROUP BY c.target, c.guard, g.relation, n.nspname, t.relname) AS c
-              GROUP BY c.target) AS t ON t.target = r.archival_id
-        WHERE r.transaction_id = this AND r.key IS NOT NULL AND t.tenant IS NOT DISTINCT FROM owner;
+        SELECT c.target, (array_agg(c.name) FILTER (WHERE c.key IS NOT NULL))[1], (array_agg(c.key) FILTER (WHERE c.key IS NOT NULL))[1], min(c.at),
+               (array_agg(c.actor) FILTER (WHERE c.key IS NOT NULL))[1], (array_agg(c.reason) FILTER (WHERE c.key IS NOT NULL))[1],
+               jsonb_object_agg(c.name, c.rows), array_agg(c.relation ORDER BY c.key IS NULL, c.guard), owner
+        FROM (SELECT coalesce(c.target, c.archival_id) AS target, c.guard, g.relation, concat(n.nspname, '.', t.relname) AS name, sum(c.rows)::bigint AS rows,
+                     min(c.at) AS at, max(c.tenant) AS tenant,
+                     (array_agg(c.key) FILTER (WHERE c.is_root))[1] AS key, (array_agg(c.actor) FILTER (WHERE c.is_root))[1] AS actor,
+                     (array_agg(c.reason) FILTER (WHERE c.is_root))[1] AS reason
+              FROM (SELECT c.*, c.key IS NOT NULL AND c.archival_id = coalesce(c.target, c.archival_id) AS is_root FROM archive.caught AS c
+                    WHERE c.transaction_id = this) AS c
+              JOIN archive.guarded_table AS g ON g.id = c.guard JOIN pg_class AS t ON t.oid = g.relation JOIN pg_namespace AS n ON n.oid = t.relnamespace
+              GROUP BY coalesce(c.target, c.archival_id), c.guard, g.relation, n.nspname, t.relname) AS c
+        GROUP BY c.target HAVING max(c.tenant) IS NOT DISTINCT FROM owner;
     END LOOP;
     PERFORM set_config(setting, coalesce(before, ''), true);
     DELETE FROM archive.caught AS c WHERE c.transaction_id = this;

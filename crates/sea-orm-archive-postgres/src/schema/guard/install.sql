@@ -27,16 +27,19 @@ CREATE TABLE IF NOT EXISTS archive.caught (
     actor          text,
     reason         text    NOT NULL,
     parent         bigint,           -- the archival of the parent of the root, where that was caught later, or by the same call
-    target         bigint            -- the archival that these rows are in at the end
+    target         bigint            -- the archival that these rows are in at the end; NULL where it is the first one
 );
+-- PostgreSQL has no statistics of these rows, so each join of them is by an index.
 CREATE INDEX IF NOT EXISTS caught_transaction_id_idx ON archive.caught (transaction_id, archival_id);
+CREATE INDEX IF NOT EXISTS caught_parent_idx ON archive.caught (transaction_id, parent) WHERE parent IS NOT NULL;
 
 -- The columns of a guarded table, and of its archive table, that its trigger function names. It has no numbers and oids, which a dump and a
 -- restore change.
 CREATE OR REPLACE FUNCTION archive.guard_shape(guarded oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 RETURN (
-    SELECT md5(concat_ws(' ', r.deleted_at_column, r.deleted_by_column, r.archival_id_column, (
+    SELECT md5(concat_ws(' ', r.deleted_at_column, r.deleted_by_column, r.archival_id_column,
+               (SELECT min(s.wanted_column) FROM archive.tenancy_scope AS s WHERE s.relation = guarded), (
                SELECT string_agg(concat_ws(' ', a.attrelid = guarded, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
                                            a.attgenerated, a.attnum = ANY (i.indkey::int2[])), ', ' ORDER BY a.attrelid = guarded, a.attname)
                FROM pg_attribute AS a LEFT JOIN pg_index AS i ON i.indrelid = a.attrelid AND i.indisprimary

@@ -6,6 +6,8 @@ pub const CATCH: &str = include_str!("catch.sql");
 pub const CAUGHT: &str = include_str!("caught.sql");
 /// What install_archive() creates for guards.
 pub const INSTALL: &str = include_str!("install.sql");
+/// The part of the statement that catches rows that compares their keys with a partitioned archive table.
+pub const KEY_ONCE: &str = include_str!("key_once.sql");
 /// The condition that a row is not in the archive table.
 pub const MISSING: &str = include_str!("missing.sql");
 /// The foreign keys of the table $1 that refer to tables whose guard catches.
