@@ -12,6 +12,7 @@ pub mod context_and_axum;
 pub mod deleted_list;
 pub mod errors_and_http;
 pub mod from_deleted_at;
+pub mod guard;
 pub mod history;
 pub mod holds;
 pub mod lost_updates;

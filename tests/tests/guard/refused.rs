@@ -26,6 +26,10 @@ async fn deletion_and_truncate_past_the_archive_are_refused() {
         ("truncate posts cascade", "posts"),
         ("truncate likes", "likes"),
         (
+            "merge into posts as p using (values (3)) as v(id) on p.id = v.id when matched then delete",
+            "posts",
+        ),
+        (
             "set session_replication_role = replica; delete from posts where id = 3",
             "posts",
         ),

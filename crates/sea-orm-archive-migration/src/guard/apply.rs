@@ -9,7 +9,9 @@ use super::{
     function::{Function, Parent},
     register::{self, Guarded},
 };
-use crate::{archive_table::privileges, feature, table_names, work::Work};
+use crate::{
+    archive_table::privileges, feature, history::register as history, table_names, work::Work,
+};
 
 /// Creates the registers and the functions that all guards share.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
@@ -32,6 +34,12 @@ pub(crate) async fn guard(work: &Work, name: &str, wanted: Guard) -> Result<(), 
         )));
     };
     refuse_hidden(&table, archive_table)?;
+    if history::describe(work, &table.id).await?.is_some() {
+        return Err(DbErr::Migration(format!(
+            "{} is a history, whose verbs delete versions: guard the table of its identities",
+            table.id
+        )));
+    }
     if wanted.catches {
         refuse_uncatchable(work, &table).await?;
     }

@@ -91,6 +91,8 @@ BEGIN
     ELSIF broken.child IS NOT NULL THEN
         RETURN format('the foreign key %I of %s is ON DELETE %s, and the links of that table would be lost: make it NO ACTION, or ON DELETE CASCADE and guard that table',
             broken.conname, broken.child, CASE broken.confdeltype WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END);
+    ELSIF EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = guarded AND a.attgenerated = 'v' AND NOT a.attisdropped) THEN
+        RETURN 'it has a virtual generated column, which the rows that a statement deleted do not contain: make it STORED, or use Guard::refuse()';
     ELSIF archive.runs_other_code(held) OR EXISTS (
         SELECT FROM pg_trigger AS t JOIN pg_proc AS f ON f.oid = t.tgfoid
         WHERE t.tgrelid IN (SELECT held UNION SELECT p.relid FROM pg_partition_tree(held) AS p) AND NOT t.tgisinternal AND t.tgenabled <> 'D'
