@@ -4,9 +4,7 @@
 //! long: the figures are in `docs/internals/guard.md`.
 
 use sea_orm_archive_postgres::catalog::{ArchiveTable, Table};
-use sea_orm_archive_postgres::ident::{
-    bare, columns, is_own_type, key_object, same_key, type_name,
-};
+use sea_orm_archive_postgres::ident::{bare, columns, key_object, same_key, type_name};
 use sea_orm_archive_postgres::schema;
 use sea_orm_archive_postgres::template::{fill_with, function_body};
 
@@ -116,6 +114,7 @@ impl Function<'_> {
             },
             "tenant" => self.tenant(),
             "actor" => self.actor(),
+            "actor_type" => type_name(self.actor_type).into_owned(),
             "parents" => self.parents(),
             _ => return None,
         })
@@ -128,14 +127,11 @@ impl Function<'_> {
         }
     }
 
-    /// No function of the owner of a type runs, as the owner of the archive.
+    /// The actor as a value of its column.
     fn actor(&self) -> String {
         match self.actor_type {
-            "text" => "caught.v_actor".to_owned(),
-            other if is_own_type(other) => {
-                format!("archive.actor_or_null(NULL::{})", type_name(other))
-            }
-            _ => "NULL".to_owned(),
+            "text" => "v_actor".to_owned(),
+            other => format!("archive.actor_or_null(NULL::{})", type_name(other)),
         }
     }
 

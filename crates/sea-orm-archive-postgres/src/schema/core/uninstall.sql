@@ -6,6 +6,7 @@ DROP FUNCTION IF EXISTS archive.refuse_departed();
 DROP FUNCTION IF EXISTS archive.guard_archived();
 DROP FUNCTION IF EXISTS archive.refuse_departure(regclass, bigint);
 DROP FUNCTION IF EXISTS archive.is_closed(bigint);
+DROP FUNCTION IF EXISTS archive.same_key(oid, text, text);
 DROP FUNCTION IF EXISTS archive.refuse_deletion(regclass, text, bigint, jsonb);
 DROP FUNCTION IF EXISTS archive.is_copied();
 DROP FUNCTION IF EXISTS archive.actor_or_null(anyelement);

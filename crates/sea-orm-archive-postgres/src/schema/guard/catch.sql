@@ -1,6 +1,7 @@
             v_transaction := txid_current();
             v_at := clock_timestamp();
             v_actor := archive.current_actor();
+            v_by := {actor};
             v_reason := format('caught: %s by the role %s', TG_OP, archive.acting_role());
             v_first := NOT EXISTS (SELECT FROM archive.caught AS c WHERE c.transaction_id = v_transaction);
             IF v_first THEN
@@ -18,7 +19,7 @@
             ),
             archived AS (
                 INSERT INTO {archive_table} ({names}, {deleted_at}, {deleted_by}, {archival_id})
-                SELECT {placed_columns}, caught.v_at, {actor}, p."archive.archival_id" FROM placed AS p
+                SELECT {placed_columns}, caught.v_at, caught.v_by, p."archive.archival_id" FROM placed AS p
             )
             INSERT INTO archive.caught (transaction_id, is_first, guard, archival_id, rows, tenant, key, at, actor, reason)
             SELECT caught.v_transaction, caught.v_first AND row_number() OVER () = 1, {id}, p."archive.archival_id", count(*), {tenant},

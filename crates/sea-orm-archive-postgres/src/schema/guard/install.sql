@@ -93,6 +93,9 @@ BEGIN
             broken.conname, broken.child, CASE broken.confdeltype WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END);
     ELSIF EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = guarded AND a.attgenerated = 'v' AND NOT a.attisdropped) THEN
         RETURN 'it has a virtual generated column, which the rows that a statement deleted do not contain: make it STORED, or use Guard::refuse()';
+    ELSIF EXISTS (SELECT FROM archive.archived_table AS r JOIN pg_attribute AS a ON a.attrelid = r.archive_table AND a.attname = r.deleted_by_column
+                  JOIN pg_type AS y ON y.oid = a.atttypid WHERE r.active::oid = guarded AND y.typnamespace <> 'pg_catalog'::regnamespace) THEN
+        RETURN format('the type of the column of %s for the actor is not built in, and its functions would run as the owner of the schema archive', held::regclass);
     ELSIF archive.runs_other_code(held) OR EXISTS (
         SELECT FROM pg_trigger AS t JOIN pg_proc AS f ON f.oid = t.tgfoid
         WHERE t.tgrelid IN (SELECT held UNION SELECT p.relid FROM pg_partition_tree(held) AS p) AND NOT t.tgisinternal AND t.tgenabled <> 'D'
@@ -164,15 +167,30 @@ BEGIN
 END
 $$;
 
+-- The condition that two rows have the same primary key, with the operators of its index.
+CREATE OR REPLACE FUNCTION archive.same_key(relation oid, one text, other text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN (
+    SELECT string_agg(format('%s.%I OPERATOR(%I.%s) %s.%I', one, a.attname, n.nspname, o.oprname, other, a.attname), ' AND ' ORDER BY k.ord)
+    FROM pg_index AS i CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, class, ord)
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+    JOIN pg_opclass AS c ON c.oid = k.class
+    -- Strategy 3 of a B-tree is equality.
+    JOIN pg_amop AS m ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype AND m.amopstrategy = 3
+    JOIN pg_operator AS o ON o.oid = m.amopopr JOIN pg_namespace AS n ON n.oid = o.oprnamespace
+    WHERE i.indrelid = relation AND i.indisprimary AND k.ord <= i.indnkeyatts
+);
+
 -- Refuses that rows leave the archive table of a guarded table, unless their archival is restored or purged in the same transaction.
 --
--- A restore marks its archival before or in the statement that moves the rows; a purge marks it afterwards, so what is not marked yet is
--- checked at the end of the transaction.
+-- A restore of one archival marks it before the rows move. One that is verified marks it at its end, after deferred constraints were checked: its rows are
+-- in the table when the statement has ended. A purge marks the archival afterwards, so that is checked at the end of the transaction.
 CREATE OR REPLACE FUNCTION archive.guard_archived() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    tag  name;
-    gone bigint[];
+    tag    name;
+    active regclass;
+    gone   bigint[];
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         IF archive.is_copied() THEN
@@ -180,13 +198,18 @@ BEGIN
         END IF;
         PERFORM archive.refuse_departure(TG_RELID, NULL);
     END IF;
-    SELECT coalesce(archive.renamed_archival_id(r.active), r.archival_id_column) INTO tag
+    SELECT coalesce(archive.renamed_archival_id(r.active), r.archival_id_column), r.active INTO tag, active
     FROM archive.archived_table AS r WHERE r.archive_table::oid = TG_RELID;
     IF tag IS NULL THEN
         RETURN NULL;
     END IF;
     EXECUTE format('SELECT array_agg(DISTINCT o.%I) FROM old_rows AS o', tag) INTO gone;
     gone := ARRAY(SELECT i.id FROM unnest(gone) AS i(id) WHERE NOT archive.is_closed(i.id));
+    IF gone <> '{}' THEN
+        PERFORM archive.require_trusted(active);
+        EXECUTE format('SELECT array_agg(DISTINCT o.%1$I) FROM old_rows AS o WHERE o.%1$I = ANY ($1) AND NOT EXISTS (SELECT FROM %2$s AS t WHERE %3$s)',
+            tag, active, archive.same_key(active, 't', 'o')) INTO gone USING gone;
+    END IF;
     IF gone <> '{}' THEN
         SET CONSTRAINTS archive.refuse_departed DEFERRED;
         INSERT INTO archive.departed (relation, archivals) VALUES (TG_RELID, gone);

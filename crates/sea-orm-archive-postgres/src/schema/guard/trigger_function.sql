@@ -3,7 +3,8 @@
 -- A row that was deleted is archived if it is in the archive table when the statement has ended, the same to the byte, in an archival that is not
 -- restored and not purged, since about the beginning of the transaction. No setting is trusted, and it does not matter what deletes.
 --
--- Without sequential scans: a plan that is cached for a small archive table would read all of a large one for each row.
+-- A plan that is cached for a small archive table must not read all of a large one: there are no sequential scans, and OFFSET 0 lets each row be
+-- found by the index of its key.
 CREATE OR REPLACE FUNCTION {function}() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS {body}
 #variable_conflict use_column
@@ -14,6 +15,7 @@ DECLARE
     v_transaction bigint;
     v_at          timestamptz;
     v_actor       text;
+    v_by          {actor_type};
     v_reason      text;
     v_first       boolean;
     v_truncated   oid[];
