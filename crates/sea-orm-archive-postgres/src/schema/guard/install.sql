@@ -33,15 +33,15 @@ CREATE TABLE IF NOT EXISTS archive.caught (
 CREATE INDEX IF NOT EXISTS caught_transaction_id_idx ON archive.caught (transaction_id, archival_id);
 CREATE INDEX IF NOT EXISTS caught_parent_idx ON archive.caught (transaction_id, parent) WHERE parent IS NOT NULL;
 
--- The columns of a guarded table, and of its archive table, that its trigger function names. It has no numbers and oids, which a dump and a
+-- The columns of a guarded table, and of its archive table, that its trigger function names, and the types of those whose type it names. It has no numbers and oids, which a dump and a
 -- restore change.
 CREATE OR REPLACE FUNCTION archive.guard_shape(guarded oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 RETURN (
     SELECT md5(concat_ws(' ', r.deleted_at_column, r.deleted_by_column, r.archival_id_column,
                (SELECT min(s.wanted_column) FROM archive.tenancy_scope AS s WHERE s.relation = guarded), (
-               SELECT string_agg(concat_ws(' ', a.attrelid = guarded, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
-                                           a.attgenerated, a.attnum = ANY (i.indkey::int2[])), ', ' ORDER BY a.attrelid = guarded, a.attname)
+               SELECT string_agg(concat_ws(' ', a.attrelid = guarded, quote_ident(a.attname), a.attgenerated,
+                                           CASE WHEN a.attnum = ANY (i.indkey::int2[]) OR a.attname = r.deleted_by_column THEN format_type(a.atttypid, a.atttypmod) END), ', ' ORDER BY a.attrelid = guarded, a.attname)
                FROM pg_attribute AS a LEFT JOIN pg_index AS i ON i.indrelid = a.attrelid AND i.indisprimary
                WHERE a.attrelid IN (guarded, r.archive_table) AND a.attnum > 0 AND NOT a.attisdropped)))
     FROM archive.archived_table AS r WHERE r.active::oid = guarded
