@@ -4,7 +4,7 @@ use blog::{comment, post};
 use sea_orm::{EntityTrait, TransactionTrait};
 use sea_orm_archive::error::RefusedError;
 use sea_orm_archive::{Error, archival, prelude::*};
-use sea_orm_archive_migration::{Guard, GuardSchema};
+use sea_orm_archive_migration::{ArchiveSchema, Guard, GuardSchema};
 use sea_orm_archive_tests::sql::{count, refused, run};
 use sea_orm_migration::SchemaManager;
 use serde_json::json;
@@ -96,6 +96,29 @@ async fn archives_restores_and_purges_pass() {
         0
     );
     assert_finished(&db).await;
+}
+
+/// The proof of an archive restores rows, and checks deferred constraints before it marks the archivals.
+#[tokio::test]
+async fn archive_that_is_proven_by_a_restore_passes() {
+    let (_database, db) = guarded(Guard::refuse()).await;
+    run(
+        &db,
+        "alter table posts add column comments_count bigint not null default 1;
+         create function count_comments() returns trigger language plpgsql as $$ begin
+             update posts set comments_count = comments_count + case tg_op when 'INSERT' then 1 else -1 end
+             where id = case tg_op when 'INSERT' then new.post_id else old.post_id end;
+             return null;
+         end $$;
+         create trigger count_comments after insert or delete on comments for each row execute function count_comments()",
+    )
+    .await;
+    let manager = SchemaManager::new(&db);
+    manager.sync_archived_table("posts").await.unwrap();
+    let before = contents(&db).await;
+    post::Entity::archive_many().exec(&db).await.unwrap();
+    post::Entity::restore_many().exec(&db).await.unwrap();
+    assert_eq!(contents(&db).await, before);
 }
 
 #[tokio::test]
