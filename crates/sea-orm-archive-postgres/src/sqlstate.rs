@@ -73,10 +73,10 @@ pub const HELD: &str = "AR021";
 pub const ENDED_HOLD: &str = "AR022";
 
 /// A guarded table would lose rows past the archive.
-pub const GUARDED: &str = "AR030";
+pub const GUARDED: &str = "AR040";
 
 /// The guard of a table does not fit it.
-const GUARD_OUTDATED: &str = "AR031";
+const GUARD_OUTDATED: &str = "AR041";
 
 /// A trigger changed or deleted a row that the statement that fired it deletes or updates itself.
 pub const TRIGGERED_DATA_CHANGE: &str = "27000";

@@ -46,7 +46,7 @@ async fn later_migrations_are_followed() {
         // With plain SQL: the guard does not know the column, and nothing is deleted until it does.
         run(&db, "alter table notes add column more int default 7").await;
         let refusal = refused(&db, "delete from notes where id = 2").await;
-        assert_eq!(refusal.code, "AR031", "{}", refusal.message);
+        assert_eq!(refusal.code, "AR041", "{}", refusal.message);
         assert!(
             refusal.message.contains("guard_table"),
             "{}",
@@ -69,7 +69,7 @@ async fn later_migrations_are_followed() {
         run(&db, "alter table deleted_notes rename to deleted_remarks").await;
         assert_eq!(
             refused(&db, "delete from remarks where id = 4").await.code,
-            "AR031"
+            "AR041"
         );
         manager.sync_archived_table("remarks").await.unwrap();
         assert_eq!(
@@ -153,13 +153,13 @@ async fn role_with_delete_alone_is_caught_and_refused_like_any() {
         refused(&as_web, "delete from notes where id = 1")
             .await
             .code,
-        "AR030"
+        "AR040"
     );
     let txn = as_web.begin().await.unwrap();
     run(&txn, "select set_config('archive.moving', concat(pg_current_xact_id(), ':,', 'notes'::regclass::oid, ','), true)").await;
     assert_eq!(
         refused(&txn, "delete from notes where id = 1").await.code,
-        "AR030"
+        "AR040"
     );
     txn.rollback().await.unwrap();
     guard_all(&db, &["notes"], Guard::catch()).await;

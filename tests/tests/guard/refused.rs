@@ -35,7 +35,7 @@ async fn deletion_and_truncate_past_the_archive_are_refused() {
         ),
     ] {
         let refusal = refused(&db, statement).await;
-        assert_eq!(refusal.code, "AR030", "{statement}: {}", refusal.message);
+        assert_eq!(refusal.code, "AR040", "{statement}: {}", refusal.message);
         assert!(refusal.message.contains("archive()"), "{}", refusal.message);
         assert_eq!(refusal.table.as_deref(), Some(table), "{statement}");
     }
@@ -132,7 +132,7 @@ async fn archived_rows_leave_by_a_restore_or_a_purge_only() {
         "delete from deleted_comments where id = 1",
     ] {
         let refusal = refused(&db, statement).await;
-        assert_eq!(refusal.code, "AR030", "{statement}");
+        assert_eq!(refusal.code, "AR040", "{statement}");
         assert!(refusal.message.contains("restore()"), "{}", refusal.message);
     }
     assert_eq!(contents(&db).await, before);
@@ -146,7 +146,7 @@ async fn key_that_is_archived_already_is_no_proof() {
     run(&db, "insert into posts (id, title, slug, content, author_id) values (3, 'Another', 'another', '', 1)").await;
     assert_eq!(
         refused(&db, "delete from posts where id = 3").await.code,
-        "AR030"
+        "AR040"
     );
 }
 

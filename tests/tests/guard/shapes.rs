@@ -182,7 +182,7 @@ async fn partition_is_refused_by_its_own_name() {
         let refusal = refused(&db, statement).await;
         assert_eq!(
             (refusal.code.as_str(), refusal.table.as_deref()),
-            ("AR030", Some("months")),
+            ("AR040", Some("months")),
             "{statement}"
         );
     }

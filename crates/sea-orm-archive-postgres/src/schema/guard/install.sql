@@ -107,7 +107,7 @@ BEGIN
 END
 $$;
 
--- Whether the trigger function of a guarded table fits the table. Raises if it does not: AR031.
+-- Whether the trigger function of a guarded table fits the table. Raises if it does not: AR041.
 --
 -- It is declared IMMUTABLE on purpose: see archive.unchanged(). PostgreSQL plans the statement of the trigger again after every change of
 -- a table in it, or of a foreign key to it, and evaluates this then; otherwise it costs nothing.
@@ -127,7 +127,7 @@ BEGIN
             CASE WHEN guarded.links IS DISTINCT FROM archive.guard_links_text(guarded.relation) THEN 'its foreign keys have changed' END)
         END;
     IF problem IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'AR031', MESSAGE = format(
+        RAISE EXCEPTION USING ERRCODE = 'AR041', MESSAGE = format(
             'the guard of %s does not fit it, so no row was deleted: %s. Call manager.guard_table(..) for it again', guarded.relation, problem);
     END IF;
     RETURN true;
@@ -158,7 +158,7 @@ CREATE OR REPLACE FUNCTION archive.refuse_deletion(guarded regclass, operation t
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     guarded := coalesce(pg_partition_root(guarded), guarded);
-    RAISE EXCEPTION USING ERRCODE = 'AR030',
+    RAISE EXCEPTION USING ERRCODE = 'AR040',
         SCHEMA = (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = guarded),
         TABLE = (SELECT c.relname FROM pg_class AS c WHERE c.oid = guarded),
         MESSAGE = format('%s is guarded, and this %s would delete %s for good: archive them with archive(), or let a migration call '
@@ -250,7 +250,7 @@ $$;
 CREATE OR REPLACE FUNCTION archive.refuse_departure(held regclass, archival bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'AR030',
+    RAISE EXCEPTION USING ERRCODE = 'AR040',
         SCHEMA = (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = held),
         TABLE = (SELECT c.relname FROM pg_class AS c WHERE c.oid = held),
         MESSAGE = format('%s is the archive table of a guarded table, and %s would be deleted for good: restore or purge the archival, '

@@ -5,7 +5,7 @@
             'the rows of %s are caught before a TRUNCATE in a transaction that is READ COMMITTED, and this one is %s: DELETE them, or truncate at READ COMMITTED',
             TG_RELID::regclass, upper(current_setting('transaction_isolation')));
     ELSIF to_regclass({table_name}) IS DISTINCT FROM (SELECT g.relation FROM archive.guarded_table AS g WHERE g.id = {id}) THEN
-        RAISE EXCEPTION USING ERRCODE = 'AR031', MESSAGE = format(
+        RAISE EXCEPTION USING ERRCODE = 'AR041', MESSAGE = format(
             'the guard of %s does not fit it, so no row was deleted: the table was renamed. Call manager.guard_table(..) for it again', TG_RELID::regclass);
     ELSIF archive.require_trusted(TG_RELID) AND row_security_active(TG_RELID) AND NOT archive.sees_every_row(TG_RELID) THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format(
