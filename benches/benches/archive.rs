@@ -1,6 +1,6 @@
 //! `cargo bench -p sea-orm-archive-benches`. With `-- --quick` it only checks that the benchmarks run.
 //! With `-- --moves` it measures only archive and restore, with `-- --reads` only reads, with `-- --scale` only what must not
-//! grow with the number of rows, with `-- --history` only valid time, with `-- --audit` only the audit log.
+//! grow with the number of rows, with `-- --guard` only guards, with `-- --history` only valid time, with `-- --audit` only the audit log.
 
 use sea_orm_archive_benches::{Fallible, Parts, Size, run};
 
@@ -17,6 +17,8 @@ fn main() -> Fallible {
         Parts::Reads
     } else if has("--scale") {
         Parts::Scale
+    } else if has("--guard") {
+        Parts::Guard
     } else if has("--history") {
         Parts::History
     } else if has("--audit") {

@@ -11,6 +11,7 @@ mod cases;
 mod databases;
 mod entity;
 mod floor;
+mod guard;
 mod history;
 mod latency;
 mod memory;
@@ -58,6 +59,8 @@ pub enum Parts {
     Reads,
     /// Moves in batches, and beside a large archive.
     Scale,
+    /// What guards add.
+    Guard,
     /// History alone.
     History,
     /// The audit log alone.
@@ -84,6 +87,9 @@ async fn measure(size: &Size, parts: Parts) -> Fallible {
     }
     if matches!(parts, Parts::All | Parts::Scale) {
         scale::run(&server, size).await?;
+    }
+    if matches!(parts, Parts::All | Parts::Guard) {
+        guard::run(&server, size).await?;
     }
     if matches!(parts, Parts::All | Parts::History) {
         history::run(&server, size).await?;

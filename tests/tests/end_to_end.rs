@@ -9,6 +9,7 @@ mod chinook;
 mod context;
 mod events;
 mod forum;
+mod guard;
 mod harness;
 mod history;
 mod holds;

@@ -5,14 +5,14 @@ use sea_orm_migration::DbErr;
 
 use crate::{
     archive_table::{follow, register},
-    audit,
+    audit, guard,
     history::{self, foreign_key},
     personal_data, retention, stamps, table_names, tenancy,
     work::Work,
 };
 
 /// Lets every feature follow `table`, whose columns, archive table or histories have changed: the temporal foreign keys, the
-/// triggers on keys, the stamps, the functions of the audit log, and the policies of tenancy. A feature that the table does not use does
+/// triggers on keys, the stamps, the functions of the audit log, the policies of tenancy, and the guards. A feature that the table does not use does
 /// nothing.
 ///
 /// The audit log comes before tenancy, because tenancy also attributes entries.
@@ -25,6 +25,7 @@ pub(crate) async fn changed(work: &Work, table: &TableId) -> Result<(), DbErr> {
         audit::refresh(work, &table).await?;
         tenancy::refresh(work, &table.id).await?;
     }
+    guard::refresh(work, table).await?;
     table_names::note(work).await
 }
 
@@ -36,6 +37,7 @@ pub(crate) async fn forget_dropped(work: &Work) -> Result<(), DbErr> {
     register::forget_dropped(work).await?;
     retention::forget_dropped(work).await?;
     personal_data::forget_dropped(work).await?;
+    guard::forget_dropped(work).await?;
     stamps::forget_dropped(work).await?;
     audit::forget_dropped(work).await
 }

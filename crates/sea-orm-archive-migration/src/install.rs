@@ -6,7 +6,7 @@ use sea_orm_migration::DbErr;
 
 use crate::{
     archive_table::{follow, privileges, register},
-    context, feature,
+    context, feature, guard,
     history::{self, foreign_key},
     name::{literal, quote},
     stamps, table_names, tenancy, trigger,
@@ -42,9 +42,11 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(schema::core::RETENTION).await?;
     work.run(schema::core::EVENTS).await?;
     work.run(schema::core::PARTITIONS).await?;
+    guard::install(work).await?;
     feature::forget_dropped(work).await?;
     foreign_key::follow_renames(work).await?;
     follow::refresh(work, None).await?;
+    guard::refresh_all(work).await?;
     tenancy::refresh_foreign_keys(work).await?;
     tenancy::record_functions(work).await?;
     table_names::note(work).await?;
@@ -86,6 +88,7 @@ pub(crate) async fn uninstall(work: &Work) -> Result<(), DbErr> {
         context::drop_defaults(work).await?;
     }
     trigger::refuse_suspended(work).await?;
+    guard::refuse_guarded(work).await?;
     stamps::refuse_stamped(work).await?;
     tenancy::refuse_while_enabled(work).await?;
     follow::uninstall(work).await?;

@@ -105,6 +105,7 @@ mod archive_table;
 mod audit;
 mod context;
 mod feature;
+mod guard;
 mod history;
 mod install;
 mod manager;
@@ -120,9 +121,10 @@ mod work;
 pub use archive_table::{ArchivedTable, DroppedTable, ExistingTable};
 pub use audit::AuditedTable;
 pub use context::ContextSettings;
+pub use guard::Guard;
 pub use history::{HistorySplit, HistoryTable, TemporalForeignKey};
 pub use manager::{
-    ArchiveSchema, AuditSchema, ErasureSchema, EventSchema, HistorySchema, HoldSchema,
+    ArchiveSchema, AuditSchema, ErasureSchema, EventSchema, GuardSchema, HistorySchema, HoldSchema,
     RetentionSchema, StampSchema, TenancySchema, TriggerSchema,
 };
 pub use personal_data::PersonalData;
@@ -135,8 +137,9 @@ pub use trigger::SuspendedTrigger;
 pub mod prelude {
     pub use crate::{
         ArchiveSchema, ArchivedTable, Attributed, AuditSchema, AuditedTable, ContextSettings,
-        DroppedTable, ErasureSchema, EventSchema, ExistingTable, HistorySchema, HistorySplit,
-        HistoryTable, HoldSchema, PersonalData, Retention, RetentionSchema, StampSchema,
-        StampedTable, SuspendedTrigger, TemporalForeignKey, Tenancy, TenancySchema, TriggerSchema,
+        DroppedTable, ErasureSchema, EventSchema, ExistingTable, Guard, GuardSchema, HistorySchema,
+        HistorySplit, HistoryTable, HoldSchema, PersonalData, Retention, RetentionSchema,
+        StampSchema, StampedTable, SuspendedTrigger, TemporalForeignKey, Tenancy, TenancySchema,
+        TriggerSchema,
     };
 }

@@ -83,6 +83,11 @@ pub const UNKNOWN_CURSOR: &str = "AR032";
 
 /// An archival has hooks, and the call does not run them.
 pub const SKIPPED_HOOKS: &str = "AR033";
+/// A guarded table would lose rows past the archive.
+pub const GUARDED: &str = "AR040";
+
+/// The guard of a table does not fit it.
+const GUARD_OUTDATED: &str = "AR041";
 
 /// A trigger changed or deleted a row that the statement that fired it deletes or updates itself.
 pub const TRIGGERED_DATA_CHANGE: &str = "27000";
@@ -138,11 +143,11 @@ pub fn is_undefined(code: &str) -> bool {
     )
 }
 
-/// A trigger changed what the verb does, or the audit log cannot record it.
+/// A trigger changed what the verb does, or the audit log or a guard cannot follow it.
 pub fn is_trigger(code: &str) -> bool {
     matches!(
         code,
-        TRIGGER | LOG_MISMATCH | LOG_WITHOUT_KEY | LOG_OUTDATED
+        TRIGGER | LOG_MISMATCH | LOG_WITHOUT_KEY | LOG_OUTDATED | GUARD_OUTDATED
     )
 }
 

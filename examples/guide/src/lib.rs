@@ -13,6 +13,7 @@ pub mod deleted_list;
 pub mod errors_and_http;
 pub mod events;
 pub mod from_deleted_at;
+pub mod guard;
 pub mod history;
 pub mod holds;
 pub mod hooks;

@@ -49,6 +49,7 @@ pages! {
     holds "holds.md",
     events "events.md",
     hooks "hooks.md",
+    guard "guard.md",
     audit "audit.md",
     stamps "stamps.md",
     history "history.md",

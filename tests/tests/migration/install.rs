@@ -20,7 +20,9 @@ async fn install_and_uninstall_can_be_repeated() -> Result<(), DbErr> {
             [
                 "archival",
                 "archived_table",
+                "caught",
                 "context_setting",
+                "departed",
                 "detached_link",
                 "erased_place",
                 "erasure",
@@ -30,6 +32,7 @@ async fn install_and_uninstall_can_be_repeated() -> Result<(), DbErr> {
                 "event_consumer",
                 "event_horizon",
                 "event_lock",
+                "guarded_table",
                 "history_table",
                 "hold",
                 "hold_lock",

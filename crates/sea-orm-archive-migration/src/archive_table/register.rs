@@ -3,7 +3,9 @@
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::DbErr;
 
-use crate::{archive_table::options::ArchiveTableOptions, retention, table_names, work::Work};
+use crate::{
+    archive_table::options::ArchiveTableOptions, guard, retention, table_names, work::Work,
+};
 
 /// Refuses where `install_archive` has not run.
 pub(crate) async fn require(work: &Work) -> Result<(), DbErr> {
@@ -70,9 +72,10 @@ pub(crate) async fn archivals_per_partition(
     .try_get("", "archivals_per_partition")
 }
 
-/// Removes the archive table of `active` from the register, and its retention rules.
+/// Removes the archive table of `active` from the register, its retention rules and its guard.
 pub(crate) async fn remove(work: &Work, active: &TableId) -> Result<(), DbErr> {
     retention::forget(work, active).await?;
+    guard::forget(work, active).await?;
     work.run_with(
         "DELETE FROM archive.archived_table WHERE active = $1::bigint::oid",
         [active.oid.into()],

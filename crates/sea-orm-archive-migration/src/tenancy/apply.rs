@@ -5,7 +5,7 @@ use sea_orm_migration::DbErr;
 
 use crate::{
     archive_table::partition,
-    feature,
+    feature, guard,
     name::{self, literal, quote},
     table_names,
     tenancy::{
@@ -110,6 +110,8 @@ async fn protect(work: &Work, table: &Table, is_new: bool) -> Result<(), DbErr> 
     }
     shared::protect(work).await?;
     refresh_foreign_keys(work).await?;
+    // They record the tenants of caught rows.
+    guard::refresh_all(work).await?;
     table_names::note(work).await
 }
 

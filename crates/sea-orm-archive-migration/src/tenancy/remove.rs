@@ -5,7 +5,7 @@ use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
 use crate::{
-    table_names,
+    guard, table_names,
     tenancy::{
         archivals, log,
         objects::{POLICIES, ROW_TRIGGERS, refresh_foreign_keys},
@@ -42,6 +42,7 @@ pub(crate) async fn disable(work: &Work, name: &str) -> Result<(), DbErr> {
     log::forget(work, &members).await?;
     work.unforce_all(shared::tables(work).await?).await?;
     archivals::release(work).await?;
+    guard::refresh_all(work).await?;
     let (any, _) = register::administrator(work).await?;
     if any {
         shared::protect(work).await

@@ -10,6 +10,8 @@ const TRIGGERS: &str = concat!(
     include_str!("../schema/archive_table/follow_key_wanted.sql"),
     ",\n",
     include_str!("../schema/archive_table/mark_wanted.sql"),
+    ",\n",
+    include_str!("../schema/guard/wanted.sql"),
     include_str!("triggers.sql")
 );
 

@@ -39,6 +39,12 @@ declared (relation, name, mode, head, tail, remedy) AS (
     ) AS e (relation, event, head, tail)
     LEFT JOIN pg_proc AS f ON f.pronamespace = 'archive'::regnamespace AND f.proname::text ~ concat('_', k.id, '_', e.event, '$')
     UNION ALL
+    SELECT w.relation, w.name, 'A', w.head, w.tail, 'call manager.guard_table(..) again' FROM guard_wanted AS w
+    UNION ALL
+    SELECT t.relation, t.name, 'A', 'AFTER INSERT', concat('DEFERRABLE INITIALLY DEFERRED FOR EACH ROW ', t.tail), 'call manager.install_archive() again'
+    FROM (VALUES ('archive.caught'::regclass, 'record_caught'::name, 'WHEN (new.is_first) EXECUTE FUNCTION archive.record_caught()'),
+                 ('archive.departed', 'refuse_departed', 'EXECUTE FUNCTION archive.refuse_departed()')) AS t (relation, name, tail)
+    UNION ALL
     SELECT 'archive.snapshot_probe'::regclass, 'report_state', 'O', 'BEFORE DELETE',
            'FOR EACH ROW WHEN ((old.below IS NOT NULL)) EXECUTE FUNCTION archive.report_state()', 'call manager.install_archive() again'
     UNION ALL

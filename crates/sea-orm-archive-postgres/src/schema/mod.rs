@@ -5,6 +5,7 @@ mod version;
 pub mod archive_table;
 pub mod audit;
 pub mod core;
+pub mod guard;
 pub mod history;
 pub mod stamps;
 pub mod table_names;

@@ -75,16 +75,23 @@ fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
         sqlstate::ISOLATION_LEVEL => RefusedError::IsolationLevel { message }.into(),
         sqlstate::ENDED_HOLD => RefusedError::EndedHold { message }.into(),
         sqlstate::EVENTS_DISABLED => SetupError::EventsDisabled.into(),
-        sqlstate::DELETED_EVENTS => deleted_events(message, source.detail()).into(),
+        sqlstate::DELETED_EVENTS => deleted_events(message, &details(source)).into(),
         sqlstate::SKIPPED_HOOKS => RefusedError::SkippedHooks { message }.into(),
         sqlstate::UNKNOWN_CURSOR => RefusedError::UnknownCursor { message }.into(),
-        sqlstate::HELD => held(message, source.detail()).into(),
         sqlstate::PERSONAL_DATA => SetupError::PersonalData { message }.into(),
+        sqlstate::HELD => held(message, &details(source)).into(),
+        sqlstate::GUARDED => RefusedError::Guarded {
+            table: names(source).unwrap_or_default(),
+            keys: details(source)["keys"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default(),
+            message,
+        }
+        .into(),
         sqlstate::NOT_AUDITED => SetupError::NotAudited { table: message }.into(),
         sqlstate::OTHER_TENANT => {
-            let names = source.schema().zip(source.table());
-            let table = names.map(|(schema, table)| format!("{schema}.{table}"));
-            let table = table.unwrap_or(message);
+            let table = names(source).unwrap_or(message);
             ConflictError::OtherTenant { table }.into()
         }
         _ => return None,
@@ -92,8 +99,7 @@ fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
 }
 
 /// The database reports positions as JSON.
-fn deleted_events(message: String, detail: Option<&str>) -> NotFoundError {
-    let detail = parsed(detail);
+fn deleted_events(message: String, detail: &Json) -> NotFoundError {
     let cursor = |name: &str| Cursor::from(detail[name].as_i64().unwrap_or_default());
     NotFoundError::DeletedEvents {
         after: cursor("after"),
@@ -102,15 +108,21 @@ fn deleted_events(message: String, detail: Option<&str>) -> NotFoundError {
     }
 }
 
-fn parsed(detail: Option<&str>) -> Json {
+/// The table that the database names.
+fn names(source: &SqlxPostgresError) -> Option<String> {
+    let (schema, table) = source.schema().zip(source.table())?;
+    Some(format!("{schema}.{table}"))
+}
+
+/// The database reports keys, archivals and holds as JSON.
+fn details(source: &SqlxPostgresError) -> Json {
+    let detail = source.detail();
     detail
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default()
 }
 
-/// The database reports archivals and holds as JSON.
-fn held(message: String, detail: Option<&str>) -> ConflictError {
-    let detail = parsed(detail);
+fn held(message: String, detail: &Json) -> ConflictError {
     let ids = |name: &str| -> Vec<i64> {
         let ids = detail[name].as_array().into_iter().flatten();
         ids.filter_map(Json::as_i64).collect()

@@ -129,6 +129,17 @@ pub enum RefusedError {
         message: String,
     },
 
+    /// A guarded table would lose rows that were not archived, or its archive table rows that were not restored or purged.
+    #[error("{message}")]
+    Guarded {
+        /// The table.
+        table: String,
+        /// The keys of rows that would be lost, ten at most; empty for a TRUNCATE and for an archive table.
+        keys: Vec<Json>,
+        /// What the database reports: what was refused, and what to do.
+        message: String,
+    },
+
     /// A text of a context with a zero byte, which PostgreSQL cannot store.
     #[error("the {field} of the context contains a zero byte: remove it")]
     ZeroByte {

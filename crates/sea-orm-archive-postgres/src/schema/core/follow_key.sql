@@ -256,7 +256,9 @@ DECLARE
     recorded text;
 BEGIN
     IF current_setting('archive.moving', true) LIKE pg_current_xact_id_if_assigned()::text || format(':%%,%s,%%', TG_RELID)
-       OR NOT EXISTS (SELECT FROM archive.detached_link AS l WHERE l.child = marked AND NOT l.deleted) THEN
+       OR NOT EXISTS (SELECT FROM archive.detached_link AS l WHERE l.child = marked AND NOT l.deleted)
+       -- A guard that catches has put the rows into the archive table.
+       OR EXISTS (SELECT FROM archive.guarded_table AS g WHERE g.relation::oid = TG_RELID AND g.catches) THEN
         RETURN NULL;
     END IF;
     SELECT format('jsonb_build_array(%s)', string_agg(format('archive.exact_text(r.%I)', a.attname), ', ' ORDER BY k.ord)) INTO recorded

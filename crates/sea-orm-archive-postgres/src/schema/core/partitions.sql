@@ -132,7 +132,7 @@ END
 $$;
 
 -- Whether TRUNCATE of a partition deletes its rows as a DELETE would: no trigger fires for their deletion, no foreign key and no policy
--- depends on them, the role that calls may purge the table, and no subscriber misses it. Links that may be cut from archived rows are
+-- depends on them, the role that calls may purge the table, and no subscriber misses it. A guard lets a purge pass. Links that may be cut from archived rows are
 -- marked by a trigger of ours: archive.purge_range() looks for such links itself.
 CREATE OR REPLACE FUNCTION archive.may_truncate(active oid, archive_table oid, partition oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -141,7 +141,7 @@ BEGIN
        AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid IN (archive_table, partition) AND c.relrowsecurity)
        AND NOT EXISTS (SELECT FROM pg_trigger AS t
                        WHERE t.tgrelid IN (archive_table, partition) AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 40 <> 0
-                         AND t.tgfoid <> 'archive.mark_deleted()'::regprocedure)
+                         AND t.tgfoid NOT IN ('archive.mark_deleted()'::regprocedure, 'archive.guard_archived()'::regprocedure))
        AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.contype = 'f' AND k.confrelid IN (archive_table, partition))
        AND NOT EXISTS (SELECT FROM pg_rewrite AS w WHERE w.ev_class IN (archive_table, partition))
        AND NOT EXISTS (SELECT FROM pg_publication AS p WHERE p.pubdelete AND (p.pubviaroot OR NOT p.pubtruncate));

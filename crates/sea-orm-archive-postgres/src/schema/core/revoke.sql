@@ -1,6 +1,6 @@
 -- The reverse of grant.sql, except for what a role with another grant also needs.
 REVOKE SELECT ON archive.archival, archive.archived_table, archive.known_table, archive.history_table, archive.temporal_foreign_key,
-    archive.stamped_table, archive.tenancy_scope, archive.tenancy_object, archive.tenancy_found, archive.event_lock FROM {role};
+    archive.stamped_table, archive.guarded_table, archive.tenancy_scope, archive.tenancy_object, archive.tenancy_found, archive.event_lock FROM {role};
 DO $revoke$
 DECLARE
     called    pg_catalog.regprocedure;

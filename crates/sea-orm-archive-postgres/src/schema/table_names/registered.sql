@@ -4,6 +4,8 @@ SELECT t.relation::oid AS relation, '' AS name, pg_catalog.format('was under ten
     UNION ALL
     SELECT s.stamped, '', 'was stamped', 'stamp_table', 'unstamp_table' FROM archive.stamped_table AS s
     UNION ALL
+    SELECT g.relation, '', 'was guarded', 'guard_table', 'drop_guard' FROM archive.guarded_table AS g
+    UNION ALL
     SELECT h.history, '', 'was a history', 'create_history_table', 'drop_history_table' FROM archive.history_table AS h
     UNION ALL
     SELECT r.relation, k.name, pg_catalog.format('had the temporal foreign key "%s"', k.name),
