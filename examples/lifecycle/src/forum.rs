@@ -111,10 +111,18 @@ impl MigrationTrait for CreateForum {
         for table in ["members", "posts", "comments"] {
             manager.audit_table(table).await?;
         }
+        for table in ["comments", "posts"] {
+            manager.guard_table(table, Guard::catch()).await?;
+        }
+        manager.enable_events().await?;
         personal_data(manager).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.disable_events().await?;
+        for table in ["posts", "comments"] {
+            manager.drop_guard(table).await?;
+        }
         for table in ["comments", "members"] {
             manager.drop_personal_data(table).await?;
         }

@@ -9,7 +9,7 @@ use sea_orm_migration::{MigrationTrait, SchemaManager};
 use storyteller::{Error, Narrator, ensure};
 
 use crate::forum::{CreateForum, comment, post};
-use crate::person;
+use crate::{person, stray};
 
 const TABLES: [&str; 2] = ["posts", "comments"];
 
@@ -36,6 +36,7 @@ pub async fn run(narrator: &Narrator, db: &DatabaseConnection) -> Result<(), Err
     purge(narrator, db).await?;
     hold(narrator, db).await?;
     person::leaves(narrator, db).await?;
+    stray::delete(narrator, db).await?;
     narrator.print("\nThis is the end of the story.");
     Ok(())
 }

@@ -77,6 +77,15 @@ async fn only_a_role_with_the_grant_reads_and_acknowledges() {
         refused(&as_web, sql).await;
         refused(&as_search, sql).await;
     }
+    for call in [
+        "require_events(0)",
+        "latest_event()",
+        "lock_consumer('search')",
+        "acknowledge_events('search', 0)",
+        "remove_consumer('search')",
+    ] {
+        refused(&as_web, &format!("select archive.{call}")).await;
+    }
     // It archives nothing, and sees nothing else.
     refused(&as_search, "select * from archive.archival").await;
     post::Entity::archive_by_id(2)
