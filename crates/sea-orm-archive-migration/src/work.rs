@@ -59,7 +59,18 @@ impl Work {
         work.finish(done).await
     }
 
-    /// The same for a verb on one table, which is passed the name as SQL text.
+    /// Runs one verb and rolls back what it did: for a preview.
+    pub(crate) async fn preview<T>(
+        manager: &SchemaManager<'_>,
+        verb: impl AsyncFnOnce(&Self) -> Result<T, DbErr>,
+    ) -> Result<T, DbErr> {
+        let work = Self::begin(manager).await?;
+        let result = verb(&work).await;
+        work.db.rollback().await?;
+        result
+    }
+
+    /// The same as [`of`](Self::of) for a verb on one table, which is passed the name as SQL text.
     pub(crate) async fn on<T>(
         manager: &SchemaManager<'_>,
         table: TableRef,
@@ -114,6 +125,12 @@ impl Work {
     /// Runs one or more statements without arguments.
     pub(crate) async fn run(&self, sql: &str) -> Result<(), DbErr> {
         self.db.execute_unprepared(sql).await.map(drop)
+    }
+
+    /// Runs one statement, and returns how many rows it wrote.
+    pub(crate) async fn affected(&self, sql: &str) -> Result<u64, DbErr> {
+        let done = self.db.execute_unprepared(sql).await?;
+        Ok(done.rows_affected())
     }
 
     /// Runs statements on the caller's `search_path`, with `row_security` on: the triggers that they fire may write to
@@ -261,6 +278,18 @@ impl Work {
             }
         }
         Ok(lifted)
+    }
+
+    /// The first of these tables that [`unforce`](Self::unforce) would change.
+    pub(crate) async fn unforced(&self, tables: &[String]) -> Result<Option<String>, DbErr> {
+        let rows = self
+            .rows(
+                "SELECT n.name FROM pg_catalog.unnest($1::text[]) AS n(name) JOIN pg_catalog.pg_class AS c ON c.oid = pg_catalog.to_regclass(n.name)
+                 WHERE c.relforcerowsecurity AND pg_catalog.row_security_active(c.oid) LIMIT 1",
+                [tables.to_vec().into()],
+            )
+            .await?;
+        rows.first().map(|row| row.try_get("", "name")).transpose()
     }
 
     /// Puts the owner of `table` under its policies again.
