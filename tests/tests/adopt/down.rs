@@ -19,7 +19,10 @@ async fn down_marks_every_row_as_before() {
     manager.adopt_soft_deleted(marked()).await.unwrap();
     assert_eq!(manager.restore_soft_deleted(TABLES).await.unwrap(), 14);
     assert_eq!(rows(&db, &TABLES).await, before);
-    assert_eq!((texts(&db, INDEXES).await, texts(&db, CONSTRAINTS).await), objects);
+    assert_eq!(
+        (texts(&db, INDEXES).await, texts(&db, CONSTRAINTS).await),
+        objects
+    );
     assert_eq!(count(&db, "archive.archival").await, 0);
     assert_eq!(count(&db, "archive.archived_table").await, 0);
     assert_eq!(manager.restore_soft_deleted(TABLES).await.unwrap(), 0);
@@ -42,5 +45,15 @@ async fn down_also_marks_rows_that_were_archived_since() {
         texts(&db, "select concat(deleted_by, ' ', delete_reason) from tickets where id = 3 and deleted_at is not null").await,
         ["8 since"]
     );
-    assert_eq!(count(&db, &format!("archive.archival where id = {} and restored_at is not null", archival.id)).await, 1);
+    assert_eq!(
+        count(
+            &db,
+            &format!(
+                "archive.archival where id = {} and restored_at is not null",
+                archival.id
+            )
+        )
+        .await,
+        1
+    );
 }

@@ -17,7 +17,10 @@ async fn adopt(db: &DatabaseConnection, table: SoftDeleted) {
 
 async fn refused(db: &DatabaseConnection, table: SoftDeleted, what: &str) {
     let before = rows(db, &["notes"]).await;
-    let error = SchemaManager::new(db).adopt_soft_deleted([table]).await.unwrap_err();
+    let error = SchemaManager::new(db)
+        .adopt_soft_deleted([table])
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains(what), "{error}");
     assert_eq!(rows(db, &["notes"]).await, before);
 }
@@ -29,7 +32,10 @@ async fn there_and_back(ddl: &str, table: SoftDeleted, archived: &[&str]) {
     adopt(&db, table).await;
     let sql = "select format('%s %s %s', id, deleted_at at time zone 'UTC', coalesce(deleted_by::text, '-')) from deleted_notes order by id";
     assert_eq!(texts(&db, sql).await, archived);
-    SchemaManager::new(&db).restore_soft_deleted(["notes"]).await.unwrap();
+    SchemaManager::new(&db)
+        .restore_soft_deleted(["notes"])
+        .await
+        .unwrap();
     assert_eq!(rows(&db, &["notes"]).await, before);
 }
 
@@ -45,14 +51,27 @@ async fn local_times_and_dates_have_a_zone() {
     there_and_back(
         "create table notes (id int primary key, gone date, who varchar(20));
          insert into notes values (1, null, null), (2, '2024-07-01', 'x')",
-        SoftDeleted::new("notes").deleted_at("gone").deleted_by("who").time_zone("UTC"),
+        SoftDeleted::new("notes")
+            .deleted_at("gone")
+            .deleted_by("who")
+            .time_zone("UTC"),
         &["2 2024-07-01 00:00:00 x"],
     )
     .await;
     let (_database, db) = tables("create table notes (id int primary key, deleted_at timestamp); insert into notes values (1, '2024-03-31 02:30')", &[]).await;
     let notes = || SoftDeleted::new("notes").deleted_at("deleted_at");
-    refused(&db, notes(), "names no instant: pass the zone that the application writes").await;
-    refused(&db, notes().time_zone("Europe/Berlin"), "do not exist in the zone 'Europe/Berlin'").await;
+    refused(
+        &db,
+        notes(),
+        "names no instant: pass the zone that the application writes",
+    )
+    .await;
+    refused(
+        &db,
+        notes().time_zone("Europe/Berlin"),
+        "do not exist in the zone 'Europe/Berlin'",
+    )
+    .await;
     adopt(&db, notes().time_zone("UTC")).await;
 }
 
@@ -68,7 +87,7 @@ async fn boolean_mark_takes_its_time_from_another_column_or_from_the_migration()
     .await;
     there_and_back(
         "create table notes (id int primary key, is_deleted boolean, deleted_at timestamptz);
-         insert into notes values (1, false, null), (2, true, '2024-01-01Z'), (3, true, null), (4, null, null)",
+         insert into notes values (1, false, null), (2, true, '2024-01-01Z'), (3, true, null), (4, false, null)",
         SoftDeleted::new("notes").when("is_deleted").deleted_at("deleted_at").time_if_unknown("2020-01-01Z"),
         &["2 2024-01-01 00:00:00 -", "3 2020-01-01 00:00:00 -"],
     )
@@ -81,13 +100,18 @@ async fn boolean_mark_takes_its_time_from_another_column_or_from_the_migration()
     .await;
     refused(
         &db,
-        SoftDeleted::new("notes").when("is_deleted").deleted_at("deleted_at"),
+        SoftDeleted::new("notes")
+            .when("is_deleted")
+            .deleted_at("deleted_at"),
         "1 marked rows of public.notes, such as {\"id\": 2}, have no time",
     )
     .await;
     refused(
         &db,
-        SoftDeleted::new("notes").when("is_deleted").deleted_at("deleted_at").time_if_unknown("2020-01-01Z"),
+        SoftDeleted::new("notes")
+            .when("is_deleted")
+            .deleted_at("deleted_at")
+            .time_if_unknown("2020-01-01Z"),
         "such as {\"id\": 1}, have a time of deletion but are not marked as deleted",
     )
     .await;
@@ -109,8 +133,17 @@ async fn status_column_stays_and_has_another_value_after_a_restore() {
         &[],
     )
     .await;
-    adopt(&db, SoftDeleted::new("notes").status("status", "trashed", "draft").time_of("updated_at")).await;
-    assert_eq!(texts(&db, "select status from deleted_notes").await, ["draft"]);
+    adopt(
+        &db,
+        SoftDeleted::new("notes")
+            .status("status", "trashed", "draft")
+            .time_of("updated_at"),
+    )
+    .await;
+    assert_eq!(
+        texts(&db, "select status from deleted_notes").await,
+        ["draft"]
+    );
 }
 
 #[tokio::test]
@@ -128,15 +161,53 @@ async fn columns_can_stay_for_a_while() {
         SoftDeleted::new(table).deleted_at("deleted_at")
     };
     adopt(&db, notes().keep_columns()).await;
-    assert_eq!(texts(&db, "select format('%s %s', deleted_at, archived_at at time zone 'UTC') from deleted_notes").await, [" 2024-01-01 00:00:00"]);
+    assert_eq!(
+        texts(
+            &db,
+            "select format('%s %s', deleted_at, archived_at at time zone 'UTC') from deleted_notes"
+        )
+        .await,
+        [" 2024-01-01 00:00:00"]
+    );
     // An old build marks one more row.
     run(&db, "insert into notes values (3, 'a', '2024-02-01Z')").await;
     adopt(&db, notes()).await;
-    assert_eq!(texts(&db, "select archived_at::date::text from deleted_notes order by id").await.len(), 2);
+    assert_eq!(
+        texts(
+            &db,
+            "select archived_at::date::text from deleted_notes order by id"
+        )
+        .await
+        .len(),
+        2
+    );
     assert_eq!(texts(&db, "select column_name::text from information_schema.columns where table_name = 'notes' order by 1").await, ["id", "slug"]);
     run(&db, "delete from deleted_notes where id = 3").await;
-    SchemaManager::new(&db).restore_soft_deleted(["notes"]).await.unwrap();
+    SchemaManager::new(&db)
+        .restore_soft_deleted(["notes"])
+        .await
+        .unwrap();
     assert_eq!(rows(&db, &["notes"]).await, before);
+}
+
+#[tokio::test]
+async fn values_beside_a_mark_that_is_gone_are_not_lost() {
+    let (_database, db) = tables(
+        "create table notes (id int primary key, deleted_at timestamptz, deleted_by int);
+         insert into notes values (1, null, 7), (2, '2024-01-01Z', 8)",
+        &[],
+    )
+    .await;
+    let notes = SoftDeleted::new("notes")
+        .deleted_at("deleted_at")
+        .deleted_by("deleted_by");
+    refused(&db, notes.clone(), "1 rows of public.notes, such as {\"id\": 1}, are not marked and have a value in \"deleted_by\"").await;
+    run(
+        &db,
+        "update notes set deleted_by = null where deleted_at is null",
+    )
+    .await;
+    adopt(&db, notes).await;
 }
 
 #[tokio::test]
@@ -148,10 +219,40 @@ async fn times_that_are_none_are_refused() {
     )
     .await;
     let notes = || SoftDeleted::new("notes").deleted_at("deleted_at");
-    refused(&db, notes(), "1 marked rows of public.notes, such as {\"id\": 1}, have an infinite time").await;
-    refused(&db, notes(), "1 marked rows of public.notes, such as {\"id\": 2}, are to be deleted in the future").await;
-    refused(&db, SoftDeleted::new("notes").deleted_at("at"), "\"at\" is bigint, and a time is needed").await;
-    refused(&db, SoftDeleted::new("notes").deleted_at("no"), "there is no column \"no\"").await;
-    refused(&db, SoftDeleted::new("notes"), "needs `.deleted_at(..)`, `.when(..)` or `.status(..)`").await;
-    refused(&db, SoftDeleted::new("notes").when("at"), "\"at\" is no boolean").await;
+    refused(
+        &db,
+        notes(),
+        "1 marked rows of public.notes, such as {\"id\": 1}, have an infinite time",
+    )
+    .await;
+    refused(
+        &db,
+        notes(),
+        "1 marked rows of public.notes, such as {\"id\": 2}, are to be deleted in the future",
+    )
+    .await;
+    refused(
+        &db,
+        SoftDeleted::new("notes").deleted_at("at"),
+        "\"at\" is bigint, and a time is needed",
+    )
+    .await;
+    refused(
+        &db,
+        SoftDeleted::new("notes").deleted_at("no"),
+        "there is no column \"no\"",
+    )
+    .await;
+    refused(
+        &db,
+        SoftDeleted::new("notes"),
+        "needs `.deleted_at(..)`, `.when(..)` or `.status(..)`",
+    )
+    .await;
+    refused(
+        &db,
+        SoftDeleted::new("notes").when("at"),
+        "\"at\" is no boolean",
+    )
+    .await;
 }

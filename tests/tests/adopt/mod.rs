@@ -3,5 +3,7 @@
 mod down;
 mod helpdesk;
 mod marks;
+mod online;
+mod refusals;
 mod rules;
 mod whole;

@@ -21,7 +21,7 @@ async fn posts(rows: &str) -> (Database, DatabaseConnection) {
     tables(&format!("{ddl} {rows}"), &[]).await
 }
 
-fn marked(table: &str) -> SoftDeleted {
+fn marked(table: &'static str) -> SoftDeleted {
     SoftDeleted::new(table)
         .deleted_at("deleted_at")
         .deleted_by("deleted_by")
@@ -36,7 +36,7 @@ async fn adopt(db: &DatabaseConnection, tables: Vec<SoftDeleted>) -> Adopted {
 async fn groups(db: &DatabaseConnection) -> Vec<String> {
     let sql = "select string_agg(r.name, ' ' order by r.name) from (
                    select 'post ' || id as name, archival_id from deleted_posts
-                   union all select 'comment ' || id, archival_id from deleted_comments) as r group by archival_id order by archival_id";
+                   union all select 'comment ' || id, archival_id from deleted_comments) as r group by archival_id order by 1";
     texts(db, sql).await
 }
 
@@ -52,10 +52,19 @@ async fn child_of_the_same_time_person_and_reason_belongs_to_its_parent() {
     adopt(&db, vec![marked("posts"), marked("comments")]).await;
     assert_eq!(
         groups(&db).await,
-        ["comment 6", "comment 1 comment 2 post 1", "comment 3", "comment 4", "comment 5"]
+        [
+            "comment 1 comment 2 post 1",
+            "comment 3",
+            "comment 4",
+            "comment 5",
+            "comment 6"
+        ]
     );
     let manager = SchemaManager::new(&db);
-    manager.restore_soft_deleted(["posts", "comments"]).await.unwrap();
+    manager
+        .restore_soft_deleted(["posts", "comments"])
+        .await
+        .unwrap();
     assert_eq!(rows(&db, &["posts", "comments"]).await, before);
 }
 
@@ -68,10 +77,18 @@ async fn tolerance_joins_children_that_were_marked_around_their_parent() {
     adopt(&db, vec![comments, marked("posts")]).await;
     assert_eq!(
         groups(&db).await,
-        ["comment 6", "comment 1 comment 2 comment 5 post 1", "comment 3", "comment 4"]
+        [
+            "comment 1 comment 2 comment 5 post 1",
+            "comment 3",
+            "comment 4",
+            "comment 6"
+        ]
     );
     let manager = SchemaManager::new(&db);
-    manager.restore_soft_deleted(["posts", "comments"]).await.unwrap();
+    manager
+        .restore_soft_deleted(["posts", "comments"])
+        .await
+        .unwrap();
     assert_eq!(rows(&db, &["posts", "comments"]).await, before);
 }
 
@@ -101,9 +118,18 @@ async fn live_children_are_refused_until_they_are_archived_with_their_parent() {
 
     let comments = || marked("comments").live_children(LiveChildren::Archive);
     let adopted = adopt(&db, vec![marked("posts"), comments()]).await;
-    assert_eq!((adopted.tables[1].marked, adopted.tables[1].unmarked), (1, 2));
-    assert_eq!(groups(&db).await, ["comment 1 comment 2 post 1", "comment 3"]);
-    manager.restore_soft_deleted(["posts", "comments"]).await.unwrap();
+    assert_eq!(
+        (adopted.tables[1].marked, adopted.tables[1].unmarked),
+        (1, 2)
+    );
+    assert_eq!(
+        groups(&db).await,
+        ["comment 1 comment 2 post 1", "comment 3"]
+    );
+    manager
+        .restore_soft_deleted(["posts", "comments"])
+        .await
+        .unwrap();
     assert_eq!(rows(&db, &["posts", "comments"]).await, before);
 }
 
@@ -135,5 +161,10 @@ async fn ring_of_rows_is_refused() {
         .adopt_soft_deleted([marked("comments")])
         .await
         .unwrap_err();
-    assert!(error.to_string().contains("2 rows of public.comments, such as {\"id\": 1}, refer to each other in a ring"), "{error}");
+    assert!(
+        error.to_string().contains(
+            "2 rows of public.comments, such as {\"id\": 1}, refer to each other in a ring"
+        ),
+        "{error}"
+    );
 }

@@ -33,9 +33,15 @@ async fn marked_rows_become_archivals_as_they_were_deleted() {
     );
     let tickets = &adopted.tables[1];
     assert_eq!((tickets.marked, tickets.unmarked, tickets.roots), (2, 0, 1));
-    assert_eq!(tickets.replaced_indexes, ["tickets_number_key", "tickets_open"]);
+    assert_eq!(
+        tickets.replaced_indexes,
+        ["tickets_number_key", "tickets_open"]
+    );
     assert_eq!(tickets.dropped_indexes, ["tickets_deleted"]);
-    assert_eq!(tickets.dropped_columns, ["deleted_at", "deleted_by", "delete_reason"]);
+    assert_eq!(
+        tickets.dropped_columns,
+        ["deleted_at", "deleted_by", "delete_reason"]
+    );
     assert_eq!(adopted.tables[5].unmarked, 2);
     assert_eq!(
         texts(&db, "select indexdef from pg_indexes where indexname in ('tickets_number_key', 'tickets_open', 'tags_name_key') order by 1").await,
@@ -55,7 +61,10 @@ async fn marked_rows_become_archivals_as_they_were_deleted() {
             "7 later 8 2024-08-08 00:00:00",
         ]
     );
-    assert_eq!(count(&db, "tickets where updated_at <> '2020-01-01Z'").await, 0);
+    assert_eq!(
+        count(&db, "tickets where updated_at <> '2020-01-01Z'").await,
+        0
+    );
 
     // The same call again changes nothing.
     let again = manager.adopt_soft_deleted(marked()).await.unwrap();
@@ -69,15 +78,28 @@ async fn adopted_rows_are_restored_byte_for_byte() {
     let sql = "select (to_jsonb(t) - 'deleted_at' - 'deleted_by' - 'delete_reason')::text from tickets as t where id = 2
                union all select (to_jsonb(t) - 'deleted_at' - 'deleted_by')::text from comments as t where id in (3, 4) order by 1";
     let before = texts(&db, sql).await;
-    SchemaManager::new(&db).adopt_soft_deleted(marked()).await.unwrap();
+    SchemaManager::new(&db)
+        .adopt_soft_deleted(marked())
+        .await
+        .unwrap();
     run(&db, "delete from tickets where id = 5").await;
     let restored = ticket::Entity::restore_by_id(2).exec(&db).await.unwrap();
     assert_eq!(restored.rows["public.comments"], 2);
     assert_eq!(texts(&db, sql).await, before);
     // Comment 5 was deleted earlier, so it is still deleted.
-    assert_eq!(texts(&db, "select id::text from deleted_comments order by 1").await, ["5", "6", "7"]);
+    assert_eq!(
+        texts(&db, "select id::text from deleted_comments order by 1").await,
+        ["5", "6", "7"]
+    );
     // A row with two marked parents belongs to the archival of the first foreign key, which is that of the tag.
-    assert_eq!(texts(&db, "select tag_id::text from ticket_tags where ticket_id = 2").await, ["1"]);
+    assert_eq!(
+        texts(
+            &db,
+            "select tag_id::text from ticket_tags where ticket_id = 2"
+        )
+        .await,
+        ["1"]
+    );
     comment::Entity::restore_by_id(5).exec(&db).await.unwrap();
     comment::Entity::restore_by_id(7).exec(&db).await.unwrap();
 }

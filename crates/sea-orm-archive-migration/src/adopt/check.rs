@@ -47,6 +47,7 @@ pub(crate) async fn problems(work: &Work, subjects: &[Subject]) -> Result<Vec<St
     for subject in subjects {
         problems.extend(zones(work, subject).await?);
         problems.extend(contradictions(work, subject).await?);
+        problems.extend(remnants(work, subject).await?);
     }
     Ok(problems)
 }
@@ -171,6 +172,37 @@ async fn contradictions(work: &Work, subject: &Subject) -> Result<Option<String>
             subject.table.id
         )
     }))
+}
+
+/// Values of rows that are not marked in columns that are dropped: of a row that was deleted once, and is not any more.
+async fn remnants(work: &Work, subject: &Subject) -> Result<Vec<String>, DbErr> {
+    let mut problems = Vec::new();
+    let named = [&subject.declared.deleted_by, &subject.declared.reason];
+    let dropped = subject.dropped_columns();
+    let named: Vec<_> = named
+        .into_iter()
+        .flatten()
+        .filter(|name| dropped.contains(name))
+        .cloned()
+        .collect();
+    for name in named {
+        let sql = format!(
+            "SELECT pg_catalog.count(*) AS rows, {} AS key FROM {} AS c WHERE NOT {} AND c.{} IS DISTINCT FROM NULL",
+            first_key(subject),
+            subject.table.id.sql(),
+            subject.is_marked("c"),
+            quote(&name)
+        );
+        let row = work.row(&sql, []).await?;
+        if let Some((rows, key)) = counted(&row)? {
+            problems.push(format!(
+                "{rows} rows of {}, such as {key}, are not marked and have a value in \"{name}\", which would be dropped: clear it, or leave \
+                 the columns in the table with `.keep_columns()`",
+                subject.table.id
+            ));
+        }
+    }
+    Ok(problems)
 }
 
 /// Rows of other tables that refer to rows that would leave theirs.

@@ -244,9 +244,21 @@ async fn prepare(work: &Work, subject: Subject, stored: Stored) -> Result<Return
         ))
         .await?;
     }
-    for (_, definition) in &stored.columns {
-        work.run_on_callers_path(&format!("ALTER TABLE {table} ADD COLUMN {definition}"))
+    for (name, definition) in &stored.columns {
+        // A row that is not deleted is `false`, also where the column has no default.
+        let has_default = stored.boolean.as_ref() != Some(name) || definition.contains(" DEFAULT ");
+        let default = if has_default { "" } else { " DEFAULT false" };
+        work.run_on_callers_path(&format!(
+            "ALTER TABLE {table} ADD COLUMN {definition}{default}"
+        ))
+        .await?;
+        if !has_default {
+            let name = quote(name);
+            work.run(&format!(
+                "ALTER TABLE {table} ALTER COLUMN {name} DROP DEFAULT"
+            ))
             .await?;
+        }
     }
     for (index, definition) in &stored.indexes {
         let index = format!("{}.{}", quote(&subject.table.id.schema), quote(index));
