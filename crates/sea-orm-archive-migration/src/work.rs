@@ -352,6 +352,11 @@ fn database_error(error: &DbErr) -> Option<&SqlxPostgresError> {
     }
 }
 
+/// The SQLSTATE of an error of the database.
+pub(crate) fn sqlstate_of(error: &DbErr) -> Option<&str> {
+    database_error(error).map(SqlxPostgresError::code)
+}
+
 /// The message of the database, with the detail that names the rows.
 pub(crate) fn database_message(error: &DbErr) -> String {
     let Some(source) = database_error(error) else {

@@ -4,6 +4,8 @@ mod down;
 mod helpdesk;
 mod marks;
 mod online;
+mod others;
+mod races;
 mod refusals;
 mod rules;
 mod whole;

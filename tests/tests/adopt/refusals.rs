@@ -133,7 +133,7 @@ async fn objects_that_depend_on_the_mark() {
 }
 
 #[tokio::test]
-async fn rule_and_archive_table_that_keeps_rows() {
+async fn rules_and_triggers_that_change_rows() {
     let (_database, db) = tables(
         &format!("{POSTS} create rule none as on delete to posts do instead nothing"),
         &[],
@@ -143,21 +143,35 @@ async fn rule_and_archive_table_that_keeps_rows() {
     run(&db, "drop rule none on posts").await;
     let manager = SchemaManager::new(&db);
     manager.begin_adoption([posts()]).await.unwrap();
-    run(
-        &db,
-        "create function other() returns trigger language plpgsql as $$begin new.slug := 'other'; return new; end$$;
-         create trigger other before insert on deleted_posts for each row execute function other()",
-    )
-    .await;
-    let before = rows(&db, &["posts"]).await;
-    let error = manager.adopt_soft_deleted([posts()]).await.unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("kept or changed rows that were to be moved"),
-        "{error}"
-    );
-    assert_eq!(rows(&db, &["posts"]).await, before);
+    let trigger = |time: &str, body: &str| {
+        format!(
+            "create or replace function other() returns trigger language plpgsql as $$begin {body}; return new; end$$;
+             create or replace trigger other {time} insert on deleted_posts for each row execute function other()"
+        )
+    };
+    for (time, body, what) in [
+        (
+            "before",
+            "new.slug := 'other'",
+            "the trigger other may drop or change its rows",
+        ),
+        (
+            "after",
+            "update deleted_posts set slug = 'other'",
+            "had 2 rows before and 2 after, or other values in them",
+        ),
+        (
+            "after",
+            "delete from deleted_posts",
+            "had 2 rows before and 1 after",
+        ),
+    ] {
+        run(&db, &trigger(time, body)).await;
+        let before = rows(&db, &["posts"]).await;
+        let error = manager.adopt_soft_deleted([posts()]).await.unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+        assert_eq!(rows(&db, &["posts"]).await, before);
+    }
     run(&db, "drop trigger other on deleted_posts").await;
     adopted(&db).await;
 }

@@ -1,6 +1,7 @@
 //! An adoption in batches, beside traffic.
 
 use sea_orm_archive_postgres::ident::{joined, same_key};
+use sea_orm_archive_postgres::sqlstate;
 use sea_orm_migration::DbErr;
 
 use crate::{
@@ -12,13 +13,14 @@ use crate::{
         shift,
         subject::{self, Edge, Subject},
     },
-    work::Work,
+    work::{self, Work},
 };
 
 /// Moves about `limit` marked rows, the oldest first, with what has to leave with them.
 ///
-/// Race: a marked row is locked before it moves, so it is not unmarked meanwhile, and no row can come to refer to it. Rows that other
-/// transactions have locked are left to a later batch.
+/// Race: a marked row is locked before it moves, so it is not unmarked meanwhile, and no row can come to refer to it. Marked rows that
+/// other transactions have locked are left to a later batch. A row that has to leave with a locked one is not waited for: a batch that
+/// waits while it holds locks could deadlock with a writer. [`is_locked`] recognizes that error, and the batch begins again.
 pub(crate) async fn adopt_batch(
     work: &Work,
     tables: &[SoftDeleted],
@@ -61,6 +63,16 @@ pub(crate) async fn adopt_batch(
     })
 }
 
+/// Whether a batch failed because another transaction had locked a row.
+pub(crate) fn is_locked(error: &DbErr) -> bool {
+    work::sqlstate_of(error).is_some_and(|code| code == sqlstate::LOCK_NOT_AVAILABLE)
+}
+
+/// Lets the transaction with that lock go on, before the next attempt.
+pub(crate) async fn wait(work: &Work) -> Result<(), DbErr> {
+    work.run("SELECT pg_catalog.pg_sleep(0.02)").await
+}
+
 /// How many rows are marked. It is counted before any row is locked.
 async fn left(work: &Work, subjects: &[Subject]) -> Result<u64, DbErr> {
     let mut left = 0;
@@ -98,7 +110,7 @@ async fn collect(work: &Work, subjects: &[Subject], limit: u32) -> Result<(), Db
             .await?;
     }
     loop {
-        let mut added = collect::below(work, subjects, " FOR UPDATE OF t").await?;
+        let mut added = collect::below(work, subjects, " FOR UPDATE OF t NOWAIT").await?;
         for edge in collect::edges(subjects) {
             added += work.affected(&above(subjects, edge)).await?;
         }
@@ -133,5 +145,5 @@ fn above(subjects: &[Subject], edge: &Edge) -> String {
         joined(&edge.key, "t", "c"),
         group::together(child, "p", "c"),
     );
-    collect::insert(parent, subjects, &condition, " FOR UPDATE OF t")
+    collect::insert(parent, subjects, &condition, " FOR UPDATE OF t NOWAIT")
 }

@@ -20,7 +20,10 @@ use sea_orm_migration::DbErr;
 use crate::{feature, work::Work};
 pub use options::{LiveChildren, SoftDeleted};
 pub use report::{AdoptPreview, Adopted, AdoptedBatch, AdoptedTable};
-pub(crate) use {batch::adopt_batch, restore::restore};
+pub(crate) use {
+    batch::{adopt_batch, is_locked, wait},
+    restore::restore,
+};
 
 /// Creates the archive tables of these tables, and moves nothing.
 pub(crate) async fn begin(work: &Work, tables: &[SoftDeleted]) -> Result<(), DbErr> {
