@@ -174,6 +174,14 @@ impl Work {
             .ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()))
     }
 
+    /// The same for a statement that fires triggers of the application, on the caller's `search_path`.
+    pub(crate) async fn row_on_callers_path(&self, sql: &str) -> Result<QueryResult, DbErr> {
+        self.set("search_path", &self.search_path).await?;
+        let row = self.row(sql, []).await?;
+        self.set("search_path", SEARCH_PATH).await?;
+        Ok(row)
+    }
+
     /// The oid of a type that the author of the migration named; `None` where there is none.
     pub(crate) async fn type_oid(&self, name: &str) -> Result<Option<i64>, DbErr> {
         self.set("search_path", &self.search_path).await?;

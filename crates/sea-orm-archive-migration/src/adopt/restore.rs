@@ -285,8 +285,8 @@ async fn prepare(work: &Work, subject: Subject, stored: Stored) -> Result<Return
 async fn put_back(work: &Work, tables: &[Returning]) -> Result<u64, DbErr> {
     let mut parts = vec![
         // The times of rows that were archived without a mark.
-        "adoption AS MATERIALIZED (SELECT DISTINCT (a.metadata->>'adopted_at')::pg_catalog.timestamptz AS at FROM archive.archival AS a
-         WHERE a.metadata->'adopted' = 'true')"
+        "adoption AS MATERIALIZED (SELECT DISTINCT (a.metadata OPERATOR(pg_catalog.->>) 'adopted_at')::pg_catalog.timestamptz AS at FROM archive.archival AS a
+         WHERE (a.metadata OPERATOR(pg_catalog.->>) 'adopted') OPERATOR(pg_catalog.=) 'true')"
             .to_owned(),
     ];
     let mut proofs = Vec::new();
@@ -296,7 +296,7 @@ async fn put_back(work: &Work, tables: &[Returning]) -> Result<u64, DbErr> {
         let archive_table = table.subject.archive_table()?;
         parts.extend(table.statement(n, archive_table));
         proofs.push(format!(
-            "(SELECT {images} FROM left_{n} AS d) = (SELECT {images} FROM arrived_{n} AS d) AS equal_{n}, \
+            "(SELECT {images} FROM left_{n} AS d) OPERATOR(pg_catalog.=) (SELECT {images} FROM arrived_{n} AS d) AS equal_{n}, \
              (SELECT pg_catalog.count(*) FROM arrived_{n}) AS rows_{n}",
             images = of_images("d.image"),
         ));
@@ -318,7 +318,7 @@ async fn put_back(work: &Work, tables: &[Returning]) -> Result<u64, DbErr> {
     ))
     .await?;
     let sql = format!("WITH {} SELECT {}", parts.join(", "), proofs.join(", "));
-    let done = work.row(&sql, []).await.map_err(|error| {
+    let done = work.row_on_callers_path(&sql).await.map_err(|error| {
         DbErr::Migration(format!(
             "nothing was put back: {}",
             work::database_message(&error)
@@ -383,7 +383,7 @@ impl Returning {
             ),
             format!(
                 "arrived_{n} AS (INSERT INTO {} AS t ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM left_{n} AS d
-                 LEFT JOIN archive.archival AS a ON a.id = d.{} RETURNING {} AS image)",
+                 LEFT JOIN archive.archival AS a ON a.id OPERATOR(pg_catalog.=) d.{} RETURNING {} AS image)",
                 table.id.sql(),
                 bare(written().chain(names.iter().map(String::as_str))),
                 std::iter::once(columns("d", written())).chain(values).collect::<Vec<_>>().join(", "),
@@ -405,7 +405,10 @@ impl Returning {
                 stored.boolean.is_some() || stored.status.is_some(),
             ) {
                 (Some(unknown), true) => {
-                    format!(" AND {at} <> {}::pg_catalog.timestamptz", literal(unknown))
+                    format!(
+                        " AND {at} OPERATOR(pg_catalog.<>) {}::pg_catalog.timestamptz",
+                        literal(unknown)
+                    )
                 }
                 _ => String::new(),
             };
@@ -427,8 +430,9 @@ impl Returning {
             let key = key_object(&self.subject.table.key, "d");
             let table = literal(&self.subject.table.id.to_string());
             let had_it = format!(
-                "a.tables[1]::pg_catalog.oid = {}::pg_catalog.oid AND a.root_key = {key} OR {marked} AND (a.metadata->'reasons' = '\"all\"' OR \
-                 pg_catalog.jsonb_typeof(a.metadata->'reasons') = 'array' AND a.metadata->'reasons' @> \
+                "a.tables[1]::pg_catalog.oid OPERATOR(pg_catalog.=) {}::pg_catalog.oid AND a.root_key OPERATOR(pg_catalog.=) {key} \
+                 OR {marked} AND ((a.metadata OPERATOR(pg_catalog.->>) 'reasons') OPERATOR(pg_catalog.=) 'all' OR \
+                 (a.metadata OPERATOR(pg_catalog.->) 'reasons') OPERATOR(pg_catalog.@>) \
                  pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array({table}::pg_catalog.text, {key})))",
                 self.subject.table.id.oid
             );

@@ -34,7 +34,9 @@ pub(crate) async fn rows(work: &Work, subjects: &[Subject]) -> Result<(), DbErr>
         moving?.concat()
     ))
     .await?;
-    let moved = work.row(&statement(subjects, &now)?, []).await?;
+    let moved = work
+        .row_on_callers_path(&statement(subjects, &now)?)
+        .await?;
     work.run("SELECT pg_catalog.set_config('archive.moving', '', true)")
         .await?;
     for subject in subjects {
@@ -86,8 +88,8 @@ fn statement(subjects: &[Subject], now: &str) -> Result<String, DbErr> {
             AT = Rows::AT,
         ));
         proofs.push(format!(
-            "(SELECT pg_catalog.count(*) FROM {rows}) = (SELECT pg_catalog.count(*) FROM moved_{n}) AND \
-             (SELECT {} FROM (SELECT {} AS image FROM moved_{n} AS m) AS d) = (SELECT {} FROM arrived_{n} AS d) AS moved_{n}",
+            "(SELECT pg_catalog.count(*) FROM {rows}) OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*) FROM moved_{n}) AND \
+             (SELECT {} FROM (SELECT {} AS image FROM moved_{n} AS m) AS d) OPERATOR(pg_catalog.=) (SELECT {} FROM arrived_{n} AS d) AS moved_{n}",
             of_images("d.image"),
             image("m", subject),
             of_images("d.image"),
