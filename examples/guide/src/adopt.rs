@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, entity::prelude::*};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::prelude::*;
 use sea_orm_migration::prelude::*;

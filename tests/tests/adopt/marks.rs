@@ -211,6 +211,30 @@ async fn values_beside_a_mark_that_is_gone_are_not_lost() {
 }
 
 #[tokio::test]
+async fn marks_of_archived_rows_are_not_lost() {
+    let (_database, db) = tables("create table notes (id int primary key, deleted_at timestamptz); insert into notes values (1, '2024-01-01Z')", &[]).await;
+    let notes = || {
+        SoftDeleted::new(ExistingTable::new("notes").deleted_at_column("archived_at"))
+            .deleted_at("deleted_at")
+    };
+    let manager = SchemaManager::new(&db);
+    manager.begin_adoption([notes()]).await.unwrap();
+    run(
+        &db,
+        "insert into deleted_notes select 2, '2024-02-01Z', now(), null, 1",
+    )
+    .await;
+    refused(
+        &db,
+        notes(),
+        "1 rows of public.deleted_notes, such as {\"id\": 2}, were marked when they were archived",
+    )
+    .await;
+    run(&db, "update deleted_notes set deleted_at = null").await;
+    adopt(&db, notes()).await;
+}
+
+#[tokio::test]
 async fn times_that_are_none_are_refused() {
     let (_database, db) = tables(
         "create table notes (id int primary key, deleted_at timestamptz, at bigint);

@@ -8,4 +8,5 @@ mod others;
 mod races;
 mod refusals;
 mod rules;
+mod shapes;
 mod whole;

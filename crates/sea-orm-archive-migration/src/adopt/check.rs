@@ -48,6 +48,7 @@ pub(crate) async fn problems(work: &Work, subjects: &[Subject]) -> Result<Vec<St
         problems.extend(zones(work, subject).await?);
         problems.extend(contradictions(work, subject).await?);
         problems.extend(remnants(work, subject).await?);
+        problems.extend(archived_marks(work, subject).await?);
     }
     Ok(problems)
 }
@@ -203,6 +204,31 @@ async fn remnants(work: &Work, subject: &Subject) -> Result<Vec<String>, DbErr> 
         }
     }
     Ok(problems)
+}
+
+/// Marks of rows that `archive` has archived: they would be dropped with the columns. Those of adopted rows are in the added columns.
+async fn archived_marks(work: &Work, subject: &Subject) -> Result<Option<String>, DbErr> {
+    let Some(archive_table) = &subject.table.archive_table else {
+        return Ok(None);
+    };
+    if subject.dropped_columns().is_empty() {
+        return Ok(None);
+    }
+    let sql = format!(
+        "SELECT pg_catalog.count(*) AS rows, {} AS key FROM {} AS c WHERE {} AND NOT EXISTS (
+             SELECT FROM archive.archival AS a WHERE a.id = c.{} AND a.metadata->>'adopted' = 'true')",
+        first_key(subject),
+        archive_table.id.sql(),
+        subject.is_marked("c"),
+        quote(&archive_table.archival_id)
+    );
+    let row = work.row(&sql, []).await?;
+    Ok(counted(&row)?.map(|(rows, key)| {
+        format!(
+            "{rows} rows of {}, such as {key}, were marked when they were archived, and their marks would be dropped: clear the marks there",
+            archive_table.id
+        )
+    }))
 }
 
 /// Rows of other tables that refer to rows that would leave theirs.

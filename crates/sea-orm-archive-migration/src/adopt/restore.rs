@@ -330,7 +330,7 @@ async fn put_back(work: &Work, tables: &[Returning]) -> Result<u64, DbErr> {
     for (n, table) in tables.iter().enumerate() {
         if !done.try_get::<bool>("", &format!("equal_{n}"))? {
             return Err(DbErr::Migration(format!(
-                "nothing was put back: a trigger or a rule of {} or of its archive table kept or changed rows",
+                "nothing was put back: a trigger or a rule of {} or of its archive table skipped or changed rows",
                 table.subject.table.id
             )));
         }

@@ -42,7 +42,7 @@ pub(crate) async fn rows(work: &Work, subjects: &[Subject]) -> Result<(), DbErr>
     for subject in subjects {
         if !moved.try_get::<bool>("", &format!("moved_{}", subject.n))? {
             return Err(DbErr::Migration(format!(
-                "nothing was adopted: a trigger or a rule of {} or of its archive table kept or changed rows that were to be moved",
+                "nothing was adopted: a trigger or a rule of {} or of its archive table skipped or changed rows that were to be moved",
                 subject.table.id
             )));
         }
