@@ -28,8 +28,8 @@ async fn adopt(db: &DatabaseConnection) {
     done.unwrap_or_else(|error| panic!("{error}"));
 }
 
-#[tokio::test]
-async fn ordinary_role_that_owns_the_tables_adopts_them() {
+/// A database in which an ordinary role owns the archive and the notes.
+async fn owned() -> (Database, DatabaseConnection) {
     let database = Database::empty().await;
     let owner = database.role("owner").await;
     let superuser = database.connect().await;
@@ -45,6 +45,13 @@ async fn ordinary_role_that_owns_the_tables_adopts_them() {
     let manager = SchemaManager::new(&db);
     manager.install_archive().await.unwrap();
     run(&db, NOTES).await;
+    (database, db)
+}
+
+#[tokio::test]
+async fn ordinary_role_that_owns_the_tables_adopts_them() {
+    let (_database, db) = owned().await;
+    let manager = SchemaManager::new(&db);
     let before = rows(&db, &["notes"]).await;
     manager.begin_adoption([notes()]).await.unwrap();
     assert_eq!(manager.adopt_batch([notes()], 1).await.unwrap().left, 1);
@@ -52,6 +59,36 @@ async fn ordinary_role_that_owns_the_tables_adopts_them() {
     assert_eq!(count(&db, "archive.archival").await, 2);
     manager.restore_soft_deleted(["notes"]).await.unwrap();
     assert_eq!(rows(&db, &["notes"]).await, before);
+}
+
+#[tokio::test]
+async fn owner_under_its_own_policies_adopts_all_rows() {
+    let (database, db) = owned().await;
+    let superuser = database.connect().await;
+    let before = rows(&superuser, &["notes"]).await;
+    let manager = SchemaManager::new(&db);
+    manager.enable_tenancy(("notes", "org")).await.unwrap();
+    assert_eq!(count(&db, "notes").await, 0);
+    let preview = manager.preview_adopt([notes()]).await.unwrap();
+    assert_eq!((preview.adopted.rows(), preview.problems), (2, Vec::new()));
+    manager.begin_adoption([notes()]).await.unwrap();
+    let error = manager.adopt_batch([notes()], 1).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("forces row-level security on its owner"),
+        "{error}"
+    );
+    adopt(&db).await;
+    assert_eq!(count(&superuser, "deleted_notes").await, 2);
+    let forced = "select relname::text from pg_class where relforcerowsecurity and relname in ('notes', 'deleted_notes', 'archival') order by 1";
+    assert_eq!(
+        texts(&db, forced).await,
+        ["archival", "deleted_notes", "notes"]
+    );
+    manager.restore_soft_deleted(["notes"]).await.unwrap();
+    assert_eq!(rows(&superuser, &["notes"]).await, before);
+    assert_eq!(texts(&db, forced).await, ["notes"]);
 }
 
 #[tokio::test]

@@ -248,7 +248,7 @@ async fn prepare(work: &Work, subject: Subject, stored: Stored) -> Result<Return
         // A row that is not deleted is `false`, also where the column has no default.
         let has_default = stored.boolean.as_ref() != Some(name) || definition.contains(" DEFAULT ");
         let default = if has_default { "" } else { " DEFAULT false" };
-        work.run_on_callers_path(&format!(
+        work.run(&format!(
             "ALTER TABLE {table} ADD COLUMN {definition}{default}"
         ))
         .await?;
@@ -263,7 +263,7 @@ async fn prepare(work: &Work, subject: Subject, stored: Stored) -> Result<Return
     for (index, definition) in &stored.indexes {
         let index = format!("{}.{}", quote(&subject.table.id.schema), quote(index));
         work.run(&format!("DROP INDEX IF EXISTS {index}")).await?;
-        work.run_on_callers_path(definition).await?;
+        work.run(definition).await?;
     }
     let marks = stored.marks();
     let plain = subject
@@ -461,7 +461,7 @@ impl Returning {
 /// Creates the other objects that were dropped, and drops the archive table.
 async fn finish(work: &Work, table: &Returning) -> Result<(), DbErr> {
     for definition in &table.stored.others {
-        work.run_on_callers_path(definition).await?;
+        work.run(definition).await?;
     }
     remove::archive_table(work, &table.subject.table.id.sql()).await?;
     feature::changed(work, &table.subject.table.id).await

@@ -71,7 +71,7 @@ pub trait AdoptSchema {
 
     /// Returns what [`adopt_soft_deleted`](Self::adopt_soft_deleted) would do, and what prevents it. Changes nothing.
     ///
-    /// It locks no table, so its numbers are those of a moment. Every table is read, and collected rows are copied to a temporary table,
+    /// It locks no table, so its numbers are those of a moment; a table that forces row-level security on its owner is locked. Every table is read, and collected rows are copied to a temporary table,
     /// which is dropped.
     ///
     /// # Errors
