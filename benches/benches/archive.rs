@@ -1,6 +1,7 @@
 //! `cargo bench -p sea-orm-archive-benches`. With `-- --quick` it only checks that the benchmarks run.
 //! With `-- --moves` it measures only archive and restore, with `-- --reads` only reads, with `-- --scale` only what must not
-//! grow with the number of rows, with `-- --guard` only guards, with `-- --history` only valid time, with `-- --audit` only the audit log.
+//! grow with the number of rows, with `-- --guard` only guards, with `-- --history` only valid time, with `-- --audit` only the audit log,
+//! with `-- --adopt` only the adoption of marked rows.
 
 use sea_orm_archive_benches::{Fallible, Parts, Size, run};
 
@@ -23,6 +24,8 @@ fn main() -> Fallible {
         Parts::History
     } else if has("--audit") {
         Parts::Audit
+    } else if has("--adopt") {
+        Parts::Adopt
     } else {
         Parts::All
     };

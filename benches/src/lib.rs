@@ -5,6 +5,7 @@
 //! one after the other. The order changes from round to round, so that a disturbance of the machine
 //! affects all of them.
 
+mod adopt;
 mod aims;
 mod audit;
 mod cases;
@@ -65,6 +66,8 @@ pub enum Parts {
     History,
     /// The audit log alone.
     Audit,
+    /// The adoption of marked rows alone.
+    Adopt,
 }
 
 async fn measure(size: &Size, parts: Parts) -> Fallible {
@@ -96,6 +99,9 @@ async fn measure(size: &Size, parts: Parts) -> Fallible {
     }
     if matches!(parts, Parts::All | Parts::Audit) {
         audit::run(&server, size).await?;
+    }
+    if matches!(parts, Parts::All | Parts::Adopt) {
+        adopt::run(&server, size).await?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! End-to-end tests of sea-orm-archive, a folder for each subject. One binary, so that the workspace is linked once;
 //! `cargo test -p sea-orm-archive-tests --test end_to_end tenancy::` runs a folder.
 
+mod adopt;
 mod attacks;
 mod audit;
 mod bulk;

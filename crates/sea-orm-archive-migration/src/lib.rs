@@ -101,6 +101,7 @@
 //! [`DbErr::Migration`](sea_orm_migration::DbErr) that names the table and what to do, or the error of the
 //! database.
 
+mod adopt;
 mod archive_table;
 mod audit;
 mod context;
@@ -118,14 +119,15 @@ mod tenancy;
 mod trigger;
 mod work;
 
+pub use adopt::{AdoptPreview, Adopted, AdoptedBatch, AdoptedTable, LiveChildren, SoftDeleted};
 pub use archive_table::{ArchivedTable, DroppedTable, ExistingTable};
 pub use audit::AuditedTable;
 pub use context::ContextSettings;
 pub use guard::Guard;
 pub use history::{HistorySplit, HistoryTable, TemporalForeignKey};
 pub use manager::{
-    ArchiveSchema, AuditSchema, ErasureSchema, EventSchema, GuardSchema, HistorySchema, HoldSchema,
-    RetentionSchema, StampSchema, TenancySchema, TriggerSchema,
+    AdoptSchema, ArchiveSchema, AuditSchema, ErasureSchema, EventSchema, GuardSchema,
+    HistorySchema, HoldSchema, RetentionSchema, StampSchema, TenancySchema, TriggerSchema,
 };
 pub use personal_data::PersonalData;
 pub use retention::Retention;
@@ -136,10 +138,11 @@ pub use trigger::SuspendedTrigger;
 /// Everything that a migration needs: `use sea_orm_archive_migration::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        ArchiveSchema, ArchivedTable, Attributed, AuditSchema, AuditedTable, ContextSettings,
-        DroppedTable, ErasureSchema, EventSchema, ExistingTable, Guard, GuardSchema, HistorySchema,
-        HistorySplit, HistoryTable, HoldSchema, PersonalData, Retention, RetentionSchema,
-        StampSchema, StampedTable, SuspendedTrigger, TemporalForeignKey, Tenancy, TenancySchema,
-        TriggerSchema,
+        AdoptPreview, AdoptSchema, Adopted, AdoptedBatch, AdoptedTable, ArchiveSchema,
+        ArchivedTable, Attributed, AuditSchema, AuditedTable, ContextSettings, DroppedTable,
+        ErasureSchema, EventSchema, ExistingTable, Guard, GuardSchema, HistorySchema, HistorySplit,
+        HistoryTable, HoldSchema, LiveChildren, PersonalData, Retention, RetentionSchema,
+        SoftDeleted, StampSchema, StampedTable, SuspendedTrigger, TemporalForeignKey, Tenancy,
+        TenancySchema, TriggerSchema,
     };
 }

@@ -59,7 +59,18 @@ impl Work {
         work.finish(done).await
     }
 
-    /// The same for a verb on one table, which is passed the name as SQL text.
+    /// Runs one verb and rolls back what it did: for a preview.
+    pub(crate) async fn preview<T>(
+        manager: &SchemaManager<'_>,
+        verb: impl AsyncFnOnce(&Self) -> Result<T, DbErr>,
+    ) -> Result<T, DbErr> {
+        let work = Self::begin(manager).await?;
+        let result = verb(&work).await;
+        work.db.rollback().await?;
+        result
+    }
+
+    /// The same as [`of`](Self::of) for a verb on one table, which is passed the name as SQL text.
     pub(crate) async fn on<T>(
         manager: &SchemaManager<'_>,
         table: TableRef,
@@ -116,6 +127,12 @@ impl Work {
         self.db.execute_unprepared(sql).await.map(drop)
     }
 
+    /// Runs one statement, and returns how many rows it wrote.
+    pub(crate) async fn affected(&self, sql: &str) -> Result<u64, DbErr> {
+        let done = self.db.execute_unprepared(sql).await?;
+        Ok(done.rows_affected())
+    }
+
     /// Runs statements on the caller's `search_path`, with `row_security` on: the triggers that they fire may write to
     /// tables whose policies hide rows, such as the log. The caller has to check whether policies hid rows from the
     /// statement itself.
@@ -155,6 +172,14 @@ impl Work {
         rows.into_iter()
             .next()
             .ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()))
+    }
+
+    /// The same for a statement that fires triggers of the application, on the caller's `search_path`.
+    pub(crate) async fn row_on_callers_path(&self, sql: &str) -> Result<QueryResult, DbErr> {
+        self.set("search_path", &self.search_path).await?;
+        let row = self.row(sql, []).await?;
+        self.set("search_path", SEARCH_PATH).await?;
+        Ok(row)
     }
 
     /// The oid of a type that the author of the migration named; `None` where there is none.
@@ -263,6 +288,18 @@ impl Work {
         Ok(lifted)
     }
 
+    /// The first of these tables that [`unforce`](Self::unforce) would change.
+    pub(crate) async fn unforced(&self, tables: &[String]) -> Result<Option<String>, DbErr> {
+        let rows = self
+            .rows(
+                "SELECT n.name FROM pg_catalog.unnest($1::text[]) AS n(name) JOIN pg_catalog.pg_class AS c ON c.oid = pg_catalog.to_regclass(n.name)
+                 WHERE c.relforcerowsecurity AND pg_catalog.row_security_active(c.oid) LIMIT 1",
+                [tables.to_vec().into()],
+            )
+            .await?;
+        rows.first().map(|row| row.try_get("", "name")).transpose()
+    }
+
     /// Puts the owner of `table` under its policies again.
     pub(crate) async fn force(&self, table: &str) -> Result<(), DbErr> {
         self.run(&format!("ALTER TABLE {table} FORCE ROW LEVEL SECURITY"))
@@ -321,6 +358,11 @@ fn database_error(error: &DbErr) -> Option<&SqlxPostgresError> {
         SqlxError::Database(source) => source.try_downcast_ref::<SqlxPostgresError>(),
         _ => None,
     }
+}
+
+/// The SQLSTATE of an error of the database.
+pub(crate) fn sqlstate_of(error: &DbErr) -> Option<&str> {
+    database_error(error).map(SqlxPostgresError::code)
 }
 
 /// The message of the database, with the detail that names the rows.

@@ -3,6 +3,8 @@
 /// A snapshot is too old, or two transactions do not serialize.
 pub const SERIALIZATION_FAILURE: &str = "40001";
 const DEADLOCK_DETECTED: &str = "40P01";
+/// A lock was not available at once.
+pub const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 const NOT_NULL_VIOLATION: &str = "23502";
 const FOREIGN_KEY_VIOLATION: &str = "23503";

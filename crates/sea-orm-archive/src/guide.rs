@@ -11,6 +11,7 @@ macro_rules! pages {
 
 pages! {
     archive_and_restore "archive-and-restore.md",
+    adopt "adopt.md",
     from_deleted_at "from-deleted-at.md",
     deleted_list "deleted-list.md",
     conflicts "conflicts.md",

@@ -1,6 +1,7 @@
 //! The code of the guide. Each page of `docs/guide/` has a module of the same name here. A test checks that every block
 //! of Rust on the page is in that module, runs it on an empty database, and compares what it prints with the page.
 
+pub mod adopt;
 pub mod archive_and_restore;
 pub mod audit;
 pub mod background_jobs;

@@ -37,6 +37,7 @@ macro_rules! pages {
 
 pages! {
     archive_and_restore "archive-and-restore.md",
+    adopt "adopt.md",
     from_deleted_at "from-deleted-at.md",
     deleted_list "deleted-list.md",
     conflicts "conflicts.md",

@@ -1,5 +1,6 @@
 //! The API for migrations: a trait for each feature, implemented for `SchemaManager`.
 
+mod adopt;
 mod archive;
 mod audit;
 mod erasure;
@@ -12,6 +13,7 @@ mod stamps;
 mod tenancy;
 mod trigger;
 
+pub use adopt::AdoptSchema;
 pub use archive::ArchiveSchema;
 pub use audit::AuditSchema;
 pub use erasure::ErasureSchema;

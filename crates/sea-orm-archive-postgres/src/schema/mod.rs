@@ -2,6 +2,7 @@
 
 mod version;
 
+pub mod adopt;
 pub mod archive_table;
 pub mod audit;
 pub mod core;

@@ -49,6 +49,7 @@ CREATE TABLE IF NOT EXISTS archive.archived_table (
     archival_id_column name     NOT NULL
 );
 ALTER TABLE archive.archived_table ADD COLUMN IF NOT EXISTS archivals_per_partition bigint; -- NULL: the archive table has no partitions of ours
+ALTER TABLE archive.archived_table ADD COLUMN IF NOT EXISTS adopted jsonb; -- how its rows were marked before adopt_soft_deleted()
 
 -- The foreign keys that an archive set to NULL, for the restore to put back.
 CREATE TABLE IF NOT EXISTS archive.detached_link (

@@ -1,0 +1,78 @@
+//! The archive tables of an adoption.
+//!
+//! An archive table adds `deleted_at` and `deleted_by`, which the marked table usually has itself. So the added columns have other names
+//! until the marking columns are dropped.
+
+use sea_orm_archive_postgres::catalog::{ArchiveTable, Table};
+use sea_orm_migration::{
+    DbErr,
+    sea_query::{Alias, ColumnType, IntoIden},
+};
+
+use crate::{
+    adopt::subject::Subject,
+    archive_table::{options::ArchiveTableOptions, verbs},
+    work::Work,
+};
+
+/// Creates the archive tables that do not exist yet.
+pub(crate) async fn archive_tables(work: &Work, subjects: &[Subject]) -> Result<(), DbErr> {
+    for subject in subjects {
+        let wanted = options(subject)?;
+        let present = present(subject, &wanted);
+        verbs::adopt(work, &subject.declared.table.table, &present).await?;
+    }
+    Ok(())
+}
+
+/// The archive table as it is in the end.
+pub(crate) fn options(subject: &Subject) -> Result<ArchiveTableOptions, DbErr> {
+    let mut options = subject.declared.table.archive_table.clone();
+    let marked = subject.declared.deleted_by.as_ref();
+    let Some(column) = marked.and_then(|name| subject.table.column(name)) else {
+        return Ok(options);
+    };
+    let sql_type = column.sql_type.clone();
+    let is_default = matches!(options.deleted_by_type, ColumnType::BigInteger);
+    if !is_default && options.deleted_by_type() != sql_type {
+        return Err(DbErr::Migration(format!(
+            "\"{}\" of {} is {sql_type}, and `deleted_by` of its archive table was declared as {}: declare the same type",
+            column.name,
+            subject.table.id,
+            options.deleted_by_type(),
+        )));
+    }
+    if is_default && sql_type != "bigint" {
+        options.deleted_by_type = ColumnType::Custom(Alias::new(sql_type).into_iden());
+    }
+    Ok(options)
+}
+
+/// The archive table while the marking columns exist.
+fn present(subject: &Subject, wanted: &ArchiveTableOptions) -> ArchiveTableOptions {
+    let mut present = wanted.clone();
+    if let Some(found) = &subject.table.archive_table {
+        if has_names(found, &meanwhile(&subject.table, wanted)) {
+            present = meanwhile(&subject.table, wanted);
+        }
+    } else if !subject.declared.keeps_columns {
+        present = meanwhile(&subject.table, wanted);
+    }
+    present
+}
+
+/// The same with other names for the added columns that the table has itself.
+fn meanwhile(table: &Table, wanted: &ArchiveTableOptions) -> ArchiveTableOptions {
+    let mut options = wanted.clone();
+    for name in [&mut options.deleted_at, &mut options.deleted_by] {
+        if table.column(name).is_some() {
+            *name = crate::name::derived(name, "_archive");
+        }
+    }
+    options
+}
+
+fn has_names(found: &ArchiveTable, options: &ArchiveTableOptions) -> bool {
+    [&found.deleted_at, &found.deleted_by, &found.archival_id].map(String::as_str)
+        == options.added()
+}

@@ -1,0 +1,3 @@
+//! Adoption of tables that mark deleted rows, as a binary of its own.
+#[path = "mod.rs"]
+mod adopt;

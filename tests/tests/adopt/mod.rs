@@ -1,0 +1,12 @@
+//! Adoption of tables that mark deleted rows.
+
+mod down;
+mod helpdesk;
+mod marks;
+mod online;
+mod others;
+mod races;
+mod refusals;
+mod rules;
+mod shapes;
+mod whole;

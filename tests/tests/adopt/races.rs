@@ -1,0 +1,119 @@
+//! Batches against other transactions, and batches that end in the middle.
+
+use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm_archive_migration::prelude::*;
+use sea_orm_archive_tests::{
+    Database,
+    sql::{count, run, texts},
+    tables::tables,
+};
+use sea_orm_migration::SchemaManager;
+
+fn posts() -> [SoftDeleted; 2] {
+    [
+        SoftDeleted::new("posts").deleted_at("deleted_at"),
+        SoftDeleted::new("comments").deleted_at("deleted_at"),
+    ]
+}
+
+async fn blog() -> (Database, DatabaseConnection) {
+    let (database, db) = tables(
+        "create table posts (id int primary key, deleted_at timestamptz);
+         create table comments (id int primary key, post_id int references posts, deleted_at timestamptz);
+         insert into posts values (1, '2024-01-01Z'), (2, '2024-02-01Z');
+         insert into comments values (1, 1, '2024-01-01Z'), (2, 2, '2024-02-01Z')",
+        &[],
+    )
+    .await;
+    SchemaManager::new(&db)
+        .begin_adoption(posts())
+        .await
+        .unwrap();
+    (database, db)
+}
+
+#[tokio::test]
+async fn rows_that_a_writer_has_locked_are_left_to_a_later_batch() {
+    let (_database, db) = blog().await;
+    let manager = SchemaManager::new(&db);
+    // A writer unmarks post 1: the batch moves the other one, and waits for nothing.
+    let txn = db.begin().await.unwrap();
+    run(&txn, "update posts set deleted_at = null where id = 1").await;
+    run(&txn, "update comments set deleted_at = null where id = 1").await;
+    let batch = manager.adopt_batch(posts(), 10).await.unwrap();
+    assert_eq!((batch.adopted.rows(), batch.left), (2, 2));
+    txn.commit().await.unwrap();
+    let batch = manager.adopt_batch(posts(), 10).await.unwrap();
+    assert_eq!((batch.adopted.rows(), batch.left), (0, 0));
+    assert_eq!(texts(&db, "select id::text from posts").await, ["1"]);
+}
+
+#[tokio::test]
+async fn locked_child_of_a_marked_row_stops_the_batch_instead_of_a_deadlock() {
+    let (_database, db) = blog().await;
+    let manager = SchemaManager::new(&db);
+    let txn = db.begin().await.unwrap();
+    run(&txn, "select from comments where id = 1 for update").await;
+    let error = manager.adopt_batch(posts(), 1).await.unwrap_err();
+    assert!(
+        error.to_string().contains("could not obtain lock"),
+        "{error}"
+    );
+    assert_eq!(count(&db, "posts").await, 2);
+    // The writer goes on without having waited.
+    run(&txn, "update posts set deleted_at = null where id = 1").await;
+    txn.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn row_that_refers_to_a_moving_row_is_refused_as_after_any_deletion() {
+    let (_database, db) = blog().await;
+    let txn = db.begin().await.unwrap();
+    SchemaManager::new(&txn)
+        .adopt_batch(posts(), 10)
+        .await
+        .unwrap();
+    let insert = tokio::spawn({
+        let db = db.clone();
+        async move {
+            sea_orm_archive_tests::sql::refused(&db, "insert into comments values (9, 1, null)")
+                .await
+        }
+    });
+    _database.until_waiting(&insert).await;
+    txn.commit().await.unwrap();
+    assert_eq!(insert.await.unwrap().code, "23503");
+}
+
+#[tokio::test]
+async fn batch_that_is_killed_has_moved_nothing() {
+    let (_database, db) = blog().await;
+    let txn = db.begin().await.unwrap();
+    SchemaManager::new(&txn)
+        .adopt_batch(posts(), 1)
+        .await
+        .unwrap();
+    let pid = texts(&txn, "select pg_backend_pid()::text").await;
+    run(&db, &format!("select pg_terminate_backend({})", pid[0])).await;
+    assert!(txn.commit().await.is_err());
+    assert_eq!(
+        (
+            count(&db, "posts").await,
+            count(&db, "archive.archival").await
+        ),
+        (2, 0)
+    );
+    let manager = SchemaManager::new(&db);
+    let adopted = manager.adopt_soft_deleted(posts()).await.unwrap();
+    assert_eq!((adopted.rows(), adopted.archivals), (4, 2));
+}
+
+#[tokio::test]
+async fn mark_of_the_last_minute_is_left_to_the_last_pass() {
+    let (_database, db) = blog().await;
+    run(&db, "update posts set deleted_at = now() where id = 2; update comments set deleted_at = now() where id = 2").await;
+    let manager = SchemaManager::new(&db);
+    let batch = manager.adopt_batch(posts(), 10).await.unwrap();
+    assert_eq!((batch.adopted.rows(), batch.left), (2, 2));
+    assert_eq!(manager.adopt_soft_deleted(posts()).await.unwrap().rows(), 2);
+}

@@ -1,0 +1,206 @@
+//! What an adoption refuses: it changes nothing, and does what the error says works.
+
+use sea_orm::DatabaseConnection;
+use sea_orm_archive_migration::prelude::*;
+use sea_orm_archive_tests::{
+    sql::{count, run, texts},
+    tables::tables,
+};
+use sea_orm_migration::SchemaManager;
+
+use super::helpdesk::rows;
+
+const POSTS: &str = "create table posts (id int primary key, slug text, deleted_at timestamptz);
+    create table likes (id int primary key, post_id int references posts on delete cascade);
+    insert into posts values (1, 'a', '2024-01-01Z'), (2, 'a', null);";
+
+fn posts() -> SoftDeleted {
+    SoftDeleted::new("posts").deleted_at("deleted_at")
+}
+
+/// The problem is in the preview and in the error, and nothing changes.
+async fn refused(db: &DatabaseConnection, what: &str) {
+    let manager = SchemaManager::new(db);
+    let before = rows(db, &["posts", "likes"]).await;
+    let preview = manager.preview_adopt([posts()]).await.unwrap();
+    assert!(
+        preview
+            .problems
+            .iter()
+            .any(|problem| problem.contains(what)),
+        "{preview:?}"
+    );
+    let error = manager.adopt_soft_deleted([posts()]).await.unwrap_err();
+    assert!(error.to_string().contains(what), "{error}");
+    assert_eq!(rows(db, &["posts", "likes"]).await, before);
+    assert_eq!(count(db, "archive.archival").await, 0);
+    assert_eq!(count(db, "archive.archived_table").await, 0);
+}
+
+async fn adopted(db: &DatabaseConnection) {
+    let done = SchemaManager::new(db).adopt_soft_deleted([posts()]).await;
+    assert_eq!(done.unwrap().rows(), 1);
+}
+
+#[tokio::test]
+async fn rows_of_other_tables_that_refer_to_marked_rows() {
+    let (_database, db) = tables(
+        &format!("{POSTS} insert into likes values (1, 1), (2, 1), (3, 2)"),
+        &[],
+    )
+    .await;
+    refused(
+        &db,
+        "2 rows of public.likes(post_id) refer to rows of public.posts that would leave it, and would be deleted (foreign key \
+         \"likes_post_id_fkey\"): adopt public.likes in the same call, with `SoftDeleted::unmarked(\"likes\")`",
+    )
+    .await;
+    let manager = SchemaManager::new(&db);
+    let done = manager
+        .adopt_soft_deleted([posts(), SoftDeleted::unmarked("likes")])
+        .await
+        .unwrap();
+    assert_eq!((done.archivals, done.rows()), (1, 3));
+}
+
+#[tokio::test]
+async fn trigger_that_fires_on_delete() {
+    let (_database, db) = tables(
+        &format!(
+            "{POSTS} create table counted (n int); insert into counted values (0);
+             create function count_posts() returns trigger language plpgsql as 'begin update counted set n = n + 1; return old; end';
+             create trigger count_posts after delete on posts for each row execute function count_posts();"
+        ),
+        &[],
+    )
+    .await;
+    refused(
+        &db,
+        "the trigger \"count_posts\" of public.posts fires on DELETE",
+    )
+    .await;
+    let manager = SchemaManager::new(&db);
+    manager.begin_adoption([posts()]).await.unwrap();
+    manager
+        .suspend_trigger(SuspendedTrigger::new("posts", "count_posts"))
+        .await
+        .unwrap();
+    adopted(&db).await;
+    assert_eq!(count(&db, "counted where n = 0").await, 1);
+    assert_eq!(texts(&db, "select column_name::text from information_schema.columns where table_name = 'deleted_posts' order by ordinal_position").await,
+        ["id", "slug", "deleted_at", "deleted_by", "archival_id"]);
+}
+
+#[tokio::test]
+async fn objects_that_depend_on_the_mark() {
+    let (_database, db) = tables(
+        &format!(
+            "{POSTS} create view live as select id from posts where deleted_at is null;
+             create unique index odd on posts (slug, deleted_at);
+             create unique index other on posts (slug) where deleted_at > '2020-01-01Z';
+             alter table posts add constraint both_set check (slug is not null or deleted_at is null);
+             create policy open on posts using (deleted_at is null);"
+        ),
+        &[],
+    )
+    .await;
+    for (what, statement) in [
+        (
+            "the view public.live depends on a marking column of public.posts",
+            "drop view live",
+        ),
+        (
+            "the index \"odd\" depends on the marking columns of public.posts in another way",
+            "drop index odd",
+        ),
+        (
+            "the index \"other\" depends on the marking columns of public.posts in another way",
+            "drop index other",
+        ),
+        (
+            "the constraint \"both_set\" of public.posts depends on a marking column and on others",
+            "alter table posts drop constraint both_set",
+        ),
+        (
+            "the policy open on table public.posts depends on a marking column",
+            "drop policy open on posts",
+        ),
+    ] {
+        refused(&db, what).await;
+        run(&db, statement).await;
+    }
+    adopted(&db).await;
+}
+
+#[tokio::test]
+async fn rules_and_triggers_that_change_rows() {
+    let (_database, db) = tables(
+        &format!("{POSTS} create rule none as on delete to posts do instead nothing"),
+        &[],
+    )
+    .await;
+    refused(&db, "public.posts has rewrite rules").await;
+    run(&db, "drop rule none on posts").await;
+    let manager = SchemaManager::new(&db);
+    manager.begin_adoption([posts()]).await.unwrap();
+    let trigger = |time: &str, body: &str| {
+        format!(
+            "create or replace function other() returns trigger language plpgsql as $$begin {body}; return new; end$$;
+             create or replace trigger other {time} insert on deleted_posts for each row execute function other()"
+        )
+    };
+    for (time, body, what) in [
+        (
+            "before",
+            "new.slug := 'other'",
+            "the trigger other may drop or change its rows",
+        ),
+        (
+            "after",
+            "update deleted_posts set slug = 'other'",
+            "had 2 rows before and 2 after, or other values in them",
+        ),
+        (
+            "after",
+            "delete from deleted_posts",
+            "had 2 rows before and 1 after",
+        ),
+    ] {
+        run(&db, &trigger(time, body)).await;
+        let before = rows(&db, &["posts"]).await;
+        let error = manager.adopt_soft_deleted([posts()]).await.unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+        assert_eq!(rows(&db, &["posts"]).await, before);
+    }
+    run(&db, "drop trigger other on deleted_posts").await;
+    adopted(&db).await;
+}
+
+#[tokio::test]
+async fn down_of_what_cannot_be_marked() {
+    let (_database, db) = tables(POSTS, &[]).await;
+    let manager = SchemaManager::new(&db);
+    manager.archive_existing_table("likes").await.unwrap();
+    let error = manager.restore_soft_deleted(["likes"]).await.unwrap_err();
+    assert!(
+        error.to_string().contains("public.likes was not adopted"),
+        "{error}"
+    );
+    manager.adopt_soft_deleted([posts()]).await.unwrap();
+    // An archival with rows of a table that is not named.
+    run(
+        &db,
+        "with m as (insert into archive.archival (root_table, root_key, archived_at, row_counts, tables)
+                    values ('public.posts', '{\"id\": 3}', now(), '{}', '{posts,likes}') returning id)
+         insert into deleted_posts select 3, 'b', now(), null, m.id from m",
+    )
+    .await;
+    let error = manager.restore_soft_deleted(["posts"]).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("archivals with rows of public.posts also have rows of public.likes"),
+        "{error}"
+    );
+    assert_eq!(count(&db, "deleted_posts").await, 2);
+}
