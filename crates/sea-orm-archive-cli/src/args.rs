@@ -53,6 +53,10 @@ pub(crate) enum Command {
     Check(Check),
     /// What `check` finds, and settings, rights, sequences, partitions and old transactions that may cause trouble.
     Doctor,
+    /// Turn tables that mark deleted rows in a column into tables with archive tables: `adopt tickets comments --online`.
+    Adopt(Adopt),
+    /// What was archived, restored, purged, held and erased, in the order of the commits.
+    Events(Events),
     /// Write a migration that mends what `check` finds, or that archives or audits further tables.
     Generate(Generate),
     /// List archivals, the latest first.
@@ -95,6 +99,62 @@ pub(crate) struct Check {
     /// Archive and restore so many rows of each entity, roll that back, and report what would not come back. For a command that knows entities.
     #[arg(long, value_name = "ROWS", default_value_t = 0, default_missing_value = "10", num_args = 0..=1)]
     pub rehearse: u64,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Adopt {
+    /// The tables, with those that refer to them, in any order.
+    #[arg(required = true)]
+    pub tables: Vec<String>,
+    /// The column with the time of the deletion. A table without it has no marks, and its rows follow those that they refer to.
+    #[arg(long, default_value = "deleted_at", value_name = "COLUMN")]
+    pub deleted_at: String,
+    /// The column with the person who deleted the row.
+    #[arg(long, default_value = "deleted_by", value_name = "COLUMN")]
+    pub deleted_by: String,
+    /// The column with the reason.
+    #[arg(long, value_name = "COLUMN")]
+    pub reason: Option<String>,
+    /// The boolean column that marks a deleted row.
+    #[arg(long, value_name = "COLUMN")]
+    pub when: Option<String>,
+    /// The time of deleted rows that have none.
+    #[arg(long, value_name = "TIME")]
+    pub time_if_unknown: Option<String>,
+    /// The zone of times without one.
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Option<String>,
+    /// Leave the marking columns in the tables.
+    #[arg(long)]
+    pub keep_columns: bool,
+    /// Archive rows that are not marked with the marked row that they refer to.
+    #[arg(long)]
+    pub archive_live_children: bool,
+    /// Move most of the rows beside traffic first, in batches.
+    #[arg(long)]
+    pub online: bool,
+    /// With --online: stop before the last step, which needs that no build reads the marks any more.
+    #[arg(long, requires = "online")]
+    pub leave_columns_for_now: bool,
+    /// Rows in one batch.
+    #[arg(long, default_value_t = 1000)]
+    pub batch: u32,
+    /// Create the schema `archive` first.
+    #[arg(long)]
+    pub install: bool,
+    /// Print what would be archived, and what prevents it, and change nothing.
+    #[arg(long)]
+    pub preview: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Events {
+    /// Only those after this position.
+    #[arg(long, default_value_t = 0, value_name = "POSITION")]
+    pub after: i64,
+    /// At most so many.
+    #[arg(long, default_value_t = 50)]
+    pub limit: u32,
 }
 
 #[derive(Debug, Group)]

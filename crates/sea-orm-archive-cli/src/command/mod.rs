@@ -1,8 +1,10 @@
 //! A file for each command.
 
+mod adopt;
 mod check;
 mod doctor;
 mod erase;
+mod events;
 mod generate;
 mod hold;
 mod list;
@@ -50,6 +52,8 @@ pub(crate) async fn run(args: Args, entities: &Entities) -> Result<Answer, Failu
     };
     match args.command {
         Command::Check(options) => check::run(&session, &options, entities).await,
+        Command::Adopt(options) => adopt::run(&session, &options).await,
+        Command::Events(options) => events::run(&session, &options).await,
         Command::Doctor => doctor::run(&session).await,
         Command::Generate(options) => generate::run(&session, &options).await,
         Command::List(filter) => list::run(&session, &filter).await,

@@ -1,7 +1,9 @@
 //! The command, run as a program, with a terminal and without one.
 
+mod adopt;
 mod changes;
 mod entities;
+mod events;
 #[rustfmt::skip]
 mod generated;
 mod generate;

@@ -79,6 +79,20 @@ pub fn run(url: Option<&str>, arguments: &[&str]) -> Ran {
     }
 }
 
+/// The same on a thread of its own, beside other tasks of the test.
+pub async fn run_beside(url: &str, arguments: &[&str]) -> Ran {
+    let url = url.to_owned();
+    let arguments: Vec<String> = arguments
+        .iter()
+        .map(|argument| (*argument).to_owned())
+        .collect();
+    let ran = tokio::task::spawn_blocking(move || {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        run(Some(&url), &arguments)
+    });
+    ran.await.unwrap()
+}
+
 /// The command, without the environment of the tests.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sea-orm-archive"));
