@@ -61,6 +61,7 @@ pub(crate) async fn problems_of_rows(
     let mut problems = Vec::new();
     for subject in subjects {
         problems.extend(triggers(subject));
+        problems.extend(tenancy(work, subject).await?);
         problems.extend(times(work, subject).await?);
         problems.extend(others(work, subjects, subject).await?);
         problems.extend(rings(work, subject).await?);
@@ -93,6 +94,24 @@ fn triggers(subject: &Subject) -> Vec<String> {
         ));
     }
     problems
+}
+
+/// A role that acts for one tenant: the guards of tenancy refuse to move the rows of others.
+async fn tenancy(work: &Work, subject: &Subject) -> Result<Option<String>, DbErr> {
+    if subject.table.id.tenant.is_none() {
+        return Ok(None);
+    }
+    let row = work
+        .row("SELECT archive.acts_for('') AS acts_for_all", [])
+        .await?;
+    let acts_for_all: bool = row.try_get("", "acts_for_all")?;
+    Ok((!acts_for_all).then(|| {
+        format!(
+            "{} is under tenancy, and this role does not act for all tenants: adopt it as a role with BYPASSRLS, or before \
+             `manager.enable_tenancy(..)`",
+            subject.table.id
+        )
+    }))
 }
 
 /// Times that cannot be those of a deletion.

@@ -16,7 +16,7 @@ pub(crate) fn without_mark(subject: &Subject, predicate: &str) -> Option<String>
         .into_iter()
         .partition(|operand| unmarked.contains(&stripped(operand).to_owned()));
     let mentions = |operand: &&str| marks.iter().any(|mark| operand.contains(mark));
-    if mark.is_empty() || rest.iter().any(|operand| mentions(operand)) {
+    if mark.is_empty() || rest.iter().any(mentions) {
         return None;
     }
     Some(rest.join(" AND "))

@@ -44,7 +44,7 @@ pub struct SoftDeleted {
     pub(crate) unmarked: bool,
 }
 
-/// A column that says whether a row is deleted, without a time.
+/// A column that marks deleted rows without a time.
 #[derive(Clone, Debug)]
 pub(crate) enum Flag {
     /// A boolean.
