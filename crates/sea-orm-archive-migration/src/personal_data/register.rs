@@ -312,6 +312,14 @@ pub(crate) async fn drop_of(work: &Work, name: &str) -> Result<(), DbErr> {
             table.id
         )));
     }
+    // Race: a hold of a person is placed meanwhile. It waits for this transaction, or this waits for it.
+    let held = format!(
+        "SELECT archive.lock_holds(); SELECT archive.stop_if_held('{{}}', pg_catalog.array_agg(h.id), {what})
+         FROM archive.hold_in_force AS h WHERE h.of_person AND archive.has_personal_data({oid}, h.relation)",
+        what = literal(&format!("the personal data of {} was not dropped", table.id)),
+        oid = table.id.oid
+    );
+    work.run(&held).await?;
     work.run_with(
         "DELETE FROM archive.personal_data WHERE relation = $1::bigint::oid",
         [table.id.oid.into()],
