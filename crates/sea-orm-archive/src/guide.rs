@@ -21,6 +21,7 @@ pages! {
     background_jobs "background-jobs.md",
     purge_and_retention "purge-and-retention.md",
     holds "holds.md",
+    erasure "erasure.md",
     audit "audit.md",
     stamps "stamps.md",
     history "history.md",

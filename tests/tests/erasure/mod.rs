@@ -1,8 +1,11 @@
 //! Erasure of a person.
 
+mod declared;
 mod erased;
 mod holds;
+mod odd;
 mod people;
+mod property;
 mod races;
 mod roles;
 mod tenancy;

@@ -1,12 +1,12 @@
 -- How an erasure finds and erases what the audit log contains of rows. Every statement may run again.
 
--- Stores values that are looked for at the end, unless they are what personal values are replaced with.
+-- Stores values that are looked for at the end, unless they are what personal values are replaced with, of this person or another one.
 CREATE OR REPLACE FUNCTION archive.add_values(erasure bigint, found text[]) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO archive.erasure_value (erasure, value)
     SELECT DISTINCT add_values.erasure, v.value FROM unnest(found) AS v(value)
     WHERE v.value <> '' AND NOT EXISTS (SELECT FROM archive.personal_data AS p WHERE v.value = ANY (p.replacements))
-      AND NOT EXISTS (SELECT FROM archive.erasure AS e WHERE e.id = add_values.erasure AND e.pseudonym = rtrim(v.value))
+      AND NOT EXISTS (SELECT FROM archive.erasure AS e WHERE e.pseudonym = rtrim(v.value))
     ON CONFLICT DO NOTHING
 $$;
 
