@@ -7,6 +7,7 @@ mod bulk;
 mod check;
 mod chinook;
 mod context;
+mod erasure;
 mod forum;
 mod harness;
 mod history;

@@ -59,7 +59,11 @@ async fn rule_that_an_erasure_could_not_follow_is_refused() {
             person().null("tags").identifying(["tags"]),
             "leave it out of `.identifying(..)`",
         ),
-        ("nowhere", person(), "there is no table nowhere"),
+        (
+            "nowhere",
+            person(),
+            "whose personal data could be declared: create it first",
+        ),
         ("seen", person(), ""),
         ("keyless", person(), "has no primary key"),
         (
@@ -233,16 +237,20 @@ async fn renamed_tables_and_columns_are_followed_and_dropped_ones_stop_the_erasu
     assert_gone(&db, &["from ada", "lovelace", "ada@"]).await;
     assert_eq!(check(&db).await.unwrap(), []);
 
-    run(&db, "alter table remarks drop column body; alter table deleted_comments drop column body; alter table posts alter signature set not null").await;
+    run(
+        &db,
+        "alter table remarks drop column body; alter table deleted_comments drop column body",
+    )
+    .await;
     let error = person::Entity::erase_by_id(2).exec(&db).await.unwrap_err();
     assert!(
-        matches!(&error, Error::Setup(SetupError::PersonalData { message }) if message.contains("body of remarks")),
+        matches!(&error, Error::Setup(SetupError::PersonalData { message }) if message.contains("content of public.remarks")),
         "{error}"
     );
     let findings = check(&db).await.unwrap();
     let problems: Vec<_> = findings.iter().map(|f| f.problem.as_str()).collect();
     assert!(
-        problems.contains(&"has no column body, for which personal data is declared"),
+        problems.contains(&"has no column content, for which personal data is declared"),
         "{problems:?}"
     );
 }
@@ -251,7 +259,11 @@ async fn renamed_tables_and_columns_are_followed_and_dropped_ones_stop_the_erasu
 async fn column_that_is_not_null_now_is_a_finding_and_stops_the_erasure() {
     let database = people().await;
     let db = database.connect().await;
-    run(&db, "update posts set signature = 'x' where signature is null; alter table posts alter signature set not null").await;
+    run(
+        &db,
+        "update posts set signature = 'x' where signature is null; alter table posts alter signature set not null",
+    )
+    .await;
     let findings = check(&db).await.unwrap();
     assert!(
         findings.iter().any(|f| f.object == "public.posts"
@@ -270,6 +282,6 @@ async fn column_that_is_not_null_now_is_a_finding_and_stops_the_erasure() {
             "select count(*) from posts where signature = 'Ada Lovelace'"
         )
         .await,
-        1
+        2
     );
 }

@@ -39,7 +39,7 @@ async fn composite_keys_quoted_names_and_partitions_are_erased() {
            create table "Order Lines" (at date not null, id bigint not null, "Region" text, "Number" uuid, "Note" text, primary key (at, id)) partition by range (at);
            create table lines_1 partition of "Order Lines" for values from ('2026-01-01') to ('2026-02-01');
            create table lines_2 partition of "Order Lines" default"#,
-        &[r#""Order Lines""#],
+        &["Order Lines"],
     )
     .await;
     let manager = SchemaManager::new(&db);
@@ -223,7 +223,10 @@ async fn actors_and_details_of_requests_are_erased() {
             .unwrap();
         run(
             &txn,
-            &format!("update posts set title = 'by {}' where id = 2", address),
+            &format!(
+                "update posts set title = 'changed {}' where id = 2",
+                address.trim_start_matches("10.1.1.")
+            ),
         )
         .await;
         txn.commit().await.unwrap();
@@ -247,11 +250,7 @@ async fn actors_and_details_of_requests_are_erased() {
         1
     );
     // The details of a request of Bob's lose the mention alone.
-    assert!(
-        places(&db, "10.1.1.3")
-            .await
-            .contains(&"archive.audit_details.details".to_owned())
-    );
+    assert_eq!(places(&db, "10.1.1.3").await, ["archive.audit_details.details"]);
 }
 
 #[tokio::test]
@@ -280,7 +279,7 @@ async fn every_text_column_of_the_schema_is_searched_or_contains_no_text_of_appl
          where c.relnamespace = 'archive'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
            and a.atttypid in ('text'::regtype, 'varchar'::regtype, 'jsonb'::regtype, 'json'::regtype, 'text[]'::regtype, 'jsonb[]'::regtype, 'bytea'::regtype)
            and not exists (select from archive.text_columns() t where t.relation = c.oid and t.item = a.attname)
-         order by 1 collate \"C\"",
+         order by concat(c.relname, '.', a.attname) collate \"C\"",
     )
     .await;
     let expected: Vec<&str> = NOT_SEARCHED.split_whitespace().collect();
@@ -297,4 +296,14 @@ async fn every_text_column_of_the_schema_is_searched_or_contains_no_text_of_appl
 }
 
 /// Names of tables and columns, states, and values that exist while an erasure goes on.
-const NOT_SEARCHED: &str = "";
+const NOT_SEARCHED: &str = "
+    archival.purge_policy archival.purged_rows archival.root_table archival.row_counts archival.tenant archived_table.place
+    audit_details.tenant audit_entry.database_user audit_entry.erased audit_entry.operation audit_entry.redacted
+    audit_entry.table_name audit_entry.tenant audit_move.digest audit_move.keys audit_move.operation audited_table.archive_table_shape
+    audited_table.column_names audited_table.ever_excluded audited_table.excluded_names audited_table.known_names
+    audited_table.known_place audited_table.redacted_names audited_table.shape audited_table.table_name audited_table.tenant_name
+    context_setting.meaning context_setting.name detached_link.edge detached_link.place detached_link.tenant erased_place.item
+    erased_place.place erased_place.rule erasure.found erasure.pseudonym erasure.state erasure.subject_key erasure.subject_table
+    erasure.tenant erasure.unread erasure_row.key erasure_value.digest erasure_value.value history_table.place hold.held_table
+    hold.tenant personal_data.logged personal_data.place personal_data.replacements retention.metadata retention.name
+    retention.subject retention.tenant signing_key.key temporal_foreign_key.place tenancy_object.definition tenancy_object.kind";

@@ -283,6 +283,7 @@ async fn hold_of_a_tenant_stops_the_erasure_of_that_tenant_alone() {
             .unwrap()
             .is_complete()
     );
+    ours.commit().await.unwrap();
     let theirs = organisations.tenant(2).await;
     let error = member::Entity::erase_by_id(2)
         .exec(&theirs)

@@ -99,6 +99,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE =
             'to erase a person in the data of every tenant needs an administrator of tenancy: set the tenant in the context, or use a role that acts for all';
     END IF;
+    PERFORM archive.lock_holds();
     -- Race: two calls begin the erasure of the same person. The second one waits and finds that of the first.
     PERFORM FROM archive.personal_data AS p WHERE p.relation = subject FOR UPDATE;
     SELECT e.id INTO begun FROM archive.erasure AS e
@@ -110,7 +111,11 @@ BEGIN
                          'erased-' || left(replace(gen_random_uuid()::text, '-', ''), 16)),
                 reason, clock_timestamp(), coalesce(by, archive.current_actor()), 'collect', owner)
         RETURNING e.id INTO begun;
+    ELSE
+        UPDATE archive.erasure AS e SET reason = coalesce(e.reason, erasure_begin.reason), started_by = coalesce(e.started_by, by, archive.current_actor()) WHERE e.id = begun;
     END IF;
+    -- Under a hold none is begun.
+    PERFORM archive.erasure_lock(begun);
     RETURN begun;
 END
 $$;
