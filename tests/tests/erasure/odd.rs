@@ -250,7 +250,10 @@ async fn actors_and_details_of_requests_are_erased() {
         1
     );
     // The details of a request of Bob's lose the mention alone.
-    assert_eq!(places(&db, "10.1.1.3").await, ["archive.audit_details.details"]);
+    assert_eq!(
+        places(&db, "10.1.1.3").await,
+        ["archive.audit_details.details"]
+    );
 }
 
 #[tokio::test]
