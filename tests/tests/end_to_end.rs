@@ -8,6 +8,7 @@ mod bulk;
 mod check;
 mod chinook;
 mod context;
+mod erasure;
 mod events;
 mod forum;
 mod guard;

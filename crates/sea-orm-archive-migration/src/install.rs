@@ -33,6 +33,8 @@ pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
     work.run(schema::core::PERSONAL_DATA).await?;
     work.run(schema::core::HOLDS).await?;
     work.run(schema::core::ERASURE).await?;
+    work.run(schema::core::ERASURE_LOG).await?;
+    work.run(schema::core::ERASURE_SEARCH).await?;
     work.run(schema::core::RESTORES).await?;
     work.run(schema::core::PURGES).await?;
     work.run(schema::core::LINKS).await?;

@@ -25,6 +25,7 @@ pages! {
     events "events.md",
     hooks "hooks.md",
     guard "guard.md",
+    erasure "erasure.md",
     audit "audit.md",
     stamps "stamps.md",
     history "history.md",

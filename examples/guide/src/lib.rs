@@ -11,6 +11,7 @@ pub mod check;
 pub mod conflicts;
 pub mod context_and_axum;
 pub mod deleted_list;
+pub mod erasure;
 pub mod errors_and_http;
 pub mod events;
 pub mod from_deleted_at;

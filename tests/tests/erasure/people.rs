@@ -143,6 +143,25 @@ async fn fill(db: &DatabaseConnection) -> Result<(), DbErr> {
     Ok(())
 }
 
+/// Every row of the tables, byte for byte.
+pub async fn contents(db: &impl ConnectionTrait) -> Vec<Vec<String>> {
+    let tables = [
+        "persons",
+        "deleted_persons",
+        "posts",
+        "deleted_posts",
+        "comments",
+        "deleted_comments",
+        "attachments",
+        "deleted_attachments",
+        "sessions",
+        "person_history",
+        "archive.audit_entry",
+        "archive.archival",
+    ];
+    sea_orm_archive_tests::sql::dumps(db, &tables).await
+}
+
 pub async fn declare(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let of_author = || PersonalData::belongs_to("persons", ["author_id"]);
     for (table, data) in [

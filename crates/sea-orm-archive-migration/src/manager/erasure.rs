@@ -43,7 +43,7 @@ pub trait ErasureSchema {
     ///
     /// # Errors
     ///
-    /// While rules of other tables lead to this one.
+    /// While rules of other tables lead to this one, and while a hold is in force on a person whose rows the rules find.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::ErasureSchema;

@@ -182,7 +182,13 @@ async fn check(work: &Work, table: &Table, data: &PersonalData) -> Result<(), Db
     }
     for (name, replacement) in &data.columns {
         let column = column_of(table, name)?;
-        if table.key.iter().any(|key| key.name == *name) {
+        let identifies = data.identifying.contains(name);
+        if identifies && !is_single_value(work, column).await? {
+            return refuse(format!(
+                "the column {name} of {id} is of the type {}, of which an erasure does not look for single values elsewhere: leave it out of `.identifying(..)`",
+                column.sql_type
+            ));
+        } else if table.key.iter().any(|key| key.name == *name) {
             return refuse(format!(
                 "the column {name} of {id} is part of the primary key, which cannot be erased: use `.delete_rows()`, or a key without personal data"
             ));
@@ -245,6 +251,17 @@ async fn is_link(
     );
     Ok(data.links.iter().any(|link| link == column)
         || work.count("archive.personal_data", &other).await? > 0)
+}
+
+/// Whether the text of a value of the column is one value, and not that of an array, a row or JSON.
+async fn is_single_value(work: &Work, column: &Column) -> Result<bool, DbErr> {
+    let row = work
+        .row(
+            "SELECT t.typcategory NOT IN ('A', 'C') AND t.oid NOT IN ('json'::regtype, 'jsonb'::regtype) AS is_single FROM pg_catalog.pg_type AS t WHERE t.oid = $1::bigint::oid",
+            [column.type_oid.into()],
+        )
+        .await?;
+    row.try_get("", "is_single")
 }
 
 /// Whether a pseudonym fits into the column.
@@ -312,6 +329,14 @@ pub(crate) async fn drop_of(work: &Work, name: &str) -> Result<(), DbErr> {
             table.id
         )));
     }
+    // Race: a hold of a person is placed meanwhile. It waits for this transaction, or this waits for it.
+    let held = format!(
+        "SELECT archive.lock_holds(); SELECT archive.stop_if_held('{{}}', pg_catalog.array_agg(h.id), {what})
+         FROM archive.hold_in_force AS h WHERE h.of_person AND archive.has_personal_data({oid}, h.relation)",
+        what = literal(&format!("the personal data of {} was not dropped", table.id)),
+        oid = table.id.oid
+    );
+    work.run(&held).await?;
     work.run_with(
         "DELETE FROM archive.personal_data WHERE relation = $1::bigint::oid",
         [table.id.oid.into()],

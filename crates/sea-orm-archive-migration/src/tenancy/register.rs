@@ -245,7 +245,7 @@ pub(crate) async fn record_objects(work: &Work, relation: i64) -> Result<(), DbE
         "INSERT INTO archive.tenancy_object (relation, kind, name, definition)
          SELECT f.relation, f.kind, f.name, f.definition FROM archive.tenancy_found AS f
          WHERE f.relation = $1::bigint::oid AND (f.kind IN ('trigger', 'function') OR f.kind = 'policy' AND f.name IN
-               ('tenancy', 'tenancy_administration', 'tenancy_trusted', 'tenancy_writing', 'tenancy_reading', 'tenancy_recording'))
+               ('tenancy', 'tenancy_administration', 'tenancy_trusted', 'tenancy_writing', 'tenancy_reading', 'tenancy_recording', 'tenancy_erasing'))
          RETURNING 1",
         [relation.into()],
     )

@@ -130,6 +130,7 @@ pub(crate) async fn release(work: &Work) -> Result<(), DbErr> {
             "tenancy_writing",
             "tenancy_reading",
             "tenancy_recording",
+            "tenancy_erasing",
         ] {
             sql.push_str(&format!("DROP POLICY IF EXISTS {policy} ON {table};\n"));
         }

@@ -50,6 +50,19 @@ columns AS (
     FROM archive.stamped_table AS s
     CROSS JOIN LATERAL unnest(s.defaults) AS n (name)
     JOIN pg_attribute AS a ON a.attrelid = s.stamped AND a.attname = n.name AND NOT a.attisdropped AND NOT a.atthasdef
+    UNION ALL
+    SELECT p.relation, format('has no column %I, for which personal data is declared', n.name), 'call manager.declare_personal_data(..) with the present columns'
+    FROM archive.personal_data AS p
+    CROSS JOIN LATERAL unnest(archive.names_now(p.relation, p.link_columns || p.columns, p.numbers, p.place)) AS n (name)
+    WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.relation AND a.attname = n.name AND NOT a.attisdropped)
+    UNION ALL
+    SELECT t.oid, format('has the column %I, which an erasure sets to NULL, and which is NOT NULL', n.name), 'call manager.declare_personal_data(..) with another replacement'
+    FROM archive.personal_data AS p
+    CROSS JOIN LATERAL (SELECT p.relation::oid UNION ALL SELECT r.archive_table FROM archive.archived_table AS r WHERE r.active = p.relation) AS t (oid)
+    CROSS JOIN LATERAL unnest(archive.names_now(p.relation, p.columns, p.numbers[cardinality(p.link_columns) + 1:], p.place), p.replacements, p.pseudonyms)
+        AS n (name, replacement, is_pseudonym)
+    JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attname = n.name AND NOT a.attisdropped AND a.attnotnull
+    WHERE n.replacement IS NULL AND NOT n.is_pseudonym AND NOT p.deletes_rows
 )
 SELECT format('%s.%s', n.nspname, c.relname) AS object, d.problem, d.remedy
 FROM (SELECT * FROM swapped UNION ALL SELECT * FROM lost UNION ALL SELECT * FROM columns) AS d

@@ -133,7 +133,7 @@ owners AS (
     SELECT p.polrelid AS relation, format('belongs to %s, and its policy %s is for another role', pg_get_userbyid(c.relowner), p.polname) AS problem,
            'give it back to its owner, or ' || again.remedy AS remedy
     FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid CROSS JOIN again
-    WHERE p.polname IN ('tenancy_trusted', 'tenancy_writing', 'tenancy_reading') AND p.polroles <> ARRAY[c.relowner]
+    WHERE p.polname IN ('tenancy_trusted', 'tenancy_writing', 'tenancy_reading', 'tenancy_erasing') AND p.polroles <> ARRAY[c.relowner]
       AND (EXISTS (SELECT FROM scope AS s WHERE s.relation = c.oid) OR EXISTS (SELECT FROM shared AS s WHERE s.relation = c.oid))
 ),
 functions AS (

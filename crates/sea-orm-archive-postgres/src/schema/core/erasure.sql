@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS archive.erasure_row (
     done    boolean NOT NULL DEFAULT false,
     PRIMARY KEY (erasure, rule, key)
 );
+CREATE INDEX IF NOT EXISTS erasure_row_open_idx ON archive.erasure_row (erasure, rule, key) WHERE NOT done; -- the next batch
 CREATE TABLE IF NOT EXISTS archive.erasure_value (
     erasure bigint NOT NULL REFERENCES archive.erasure ON DELETE CASCADE,
     value   text   NOT NULL,
@@ -98,6 +99,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE =
             'to erase a person in the data of every tenant needs an administrator of tenancy: set the tenant in the context, or use a role that acts for all';
     END IF;
+    PERFORM archive.lock_holds();
     -- Race: two calls begin the erasure of the same person. The second one waits and finds that of the first.
     PERFORM FROM archive.personal_data AS p WHERE p.relation = subject FOR UPDATE;
     SELECT e.id INTO begun FROM archive.erasure AS e
@@ -109,11 +111,20 @@ BEGIN
                          'erased-' || left(replace(gen_random_uuid()::text, '-', ''), 16)),
                 reason, clock_timestamp(), coalesce(by, archive.current_actor()), 'collect', owner)
         RETURNING e.id INTO begun;
+    ELSE
+        UPDATE archive.erasure AS e SET reason = coalesce(e.reason, erasure_begin.reason), started_by = coalesce(e.started_by, by, archive.current_actor()) WHERE e.id = begun;
     END IF;
+    -- Under a hold none is begun.
+    PERFORM archive.erasure_lock(begun);
     RETURN begun;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.erasure_begin(regclass, jsonb, text, text) FROM PUBLIC;
+
+-- Whether a hold of a tenant, or of all tenants, is on data of a tenant, or of all tenants.
+CREATE OR REPLACE FUNCTION archive.is_hold_of(hold_tenant text, tenant text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+RETURN hold_tenant IS NULL OR tenant IS NULL OR hold_tenant = tenant;
 
 -- Locks an erasure that is not finished, and the holds against new ones, and returns it. Raises AR021 where a hold is on the person.
 --
@@ -127,11 +138,27 @@ BEGIN
     SELECT e.* INTO locked FROM archive.erasure AS e WHERE e.id = erasure AND archive.acts_for(coalesce(e.tenant, '')) FOR UPDATE;
     PERFORM archive.stop_if_held('{}', array_agg(h.id), format('%s %s was not erased', locked.subject_table, locked.subject_key))
     FROM archive.hold_in_force AS h
-    WHERE h.relation = locked.subject AND (h.held_key IS NULL OR h.of_person AND h.held_key = locked.subject_key);
+    WHERE h.relation = locked.subject AND (h.held_key IS NULL OR h.of_person AND h.held_key = locked.subject_key) AND archive.is_hold_of(h.tenant, locked.tenant);
     RETURN locked;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.erasure_lock(bigint) FROM PUBLIC;
+
+-- The same for an erasure that is in one of these states. Raises where it is in another one, or is not one that the session acts for: a role with
+-- grant_erasure may call the functions in any order, with any erasure.
+CREATE OR REPLACE FUNCTION archive.erasure_in(erasure bigint, states text[]) RETURNS archive.erasure
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    locked archive.erasure := archive.erasure_lock(erasure);
+BEGIN
+    IF locked.state = ANY (states) IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format(
+            'erasure %s is not in the state %s: call archive.erase_step(%1$s)', erasure, array_to_string(states, ' or '));
+    END IF;
+    RETURN locked;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION archive.erasure_in(bigint, text[]) FROM PUBLIC;
 
 -- The queries for the keys of the rows of the person, one for each rule: $1 is the key of the person. `again` finds only rows that still have values.
 -- `tables` are those of which policies other than those of tenancy may hide rows.
@@ -145,7 +172,7 @@ BEGIN
                                                                                      WHERE a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped)),
                             r.belongs, CASE WHEN again AND NOT r.deletes_rows THEN format(' AND (%s)', archive.has_values(r.columns, r.replacements, r.pseudonyms, e.pseudonym)) ELSE '' END),
                ARRAY(SELECT t.oid FROM unnest(ARRAY[r.relation, r.archive_table]) AS t(oid) WHERE NOT EXISTS (SELECT FROM archive.tenancy_scope AS o WHERE o.relation = t.oid))
-        FROM archive.erasure AS e CROSS JOIN LATERAL archive.personal_rules(e.subject) AS r WHERE e.id = erasure;
+        FROM archive.erasure AS e CROSS JOIN LATERAL archive.personal_rules(e.subject) AS r WHERE e.id = erasure AND archive.acts_for(coalesce(e.tenant, ''));
 END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.erasure_queries(bigint, boolean) FROM PUBLIC;
@@ -153,8 +180,10 @@ REVOKE EXECUTE ON FUNCTION archive.erasure_queries(bigint, boolean) FROM PUBLIC;
 -- The condition that a personal column of the row "t" is not erased yet, as SQL.
 CREATE OR REPLACE FUNCTION archive.has_values(columns name[], replacements text[], pseudonyms boolean[], pseudonym text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(string_agg(CASE WHEN NOT c.is_pseudonym AND c.replacement IS NULL THEN format('t.%I IS NOT NULL', c.name)
-                           ELSE format('archive.exact_text(t.%I) OPERATOR(pg_catalog.<>) %L', c.name, CASE WHEN c.is_pseudonym THEN pseudonym ELSE c.replacement END) END, ' OR '), 'false')
+    -- character(n) pads a pseudonym. Where a collation ignores case, only the same bytes are the same value.
+    SELECT coalesce(string_agg(CASE WHEN c.is_pseudonym THEN format('pg_catalog.rtrim(archive.exact_text(t.%I)) COLLATE pg_catalog."C" OPERATOR(pg_catalog.<>) %L', c.name, pseudonym)
+                                    WHEN c.replacement IS NULL THEN format('t.%I IS NOT NULL', c.name)
+                                    ELSE format('archive.exact_text(t.%I) COLLATE pg_catalog."C" OPERATOR(pg_catalog.<>) %L', c.name, c.replacement) END, ' OR '), 'false')
     FROM unnest(columns, replacements, pseudonyms) AS c(name, replacement, is_pseudonym)
 $$;
 
@@ -162,10 +191,11 @@ $$;
 CREATE OR REPLACE FUNCTION archive.erasure_add(erasure bigint, rule bigint, keys jsonb) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    added bigint;
+    locked archive.erasure := archive.erasure_in(erasure, '{collect, check}');
+    added  bigint;
 BEGIN
     INSERT INTO archive.erasure_row AS r (erasure, rule, key)
-    SELECT erasure_add.erasure, erasure_add.rule, k.key FROM jsonb_array_elements(keys) AS k(key)
+    SELECT locked.id, erasure_add.rule, k.key FROM jsonb_array_elements(keys) AS k(key)
     ON CONFLICT ON CONSTRAINT erasure_row_pkey DO UPDATE SET done = false;
     GET DIAGNOSTICS added = ROW_COUNT;
     RETURN added;
@@ -178,7 +208,7 @@ REVOKE EXECUTE ON FUNCTION archive.erasure_add(bigint, bigint, jsonb) FROM PUBLI
 CREATE OR REPLACE FUNCTION archive.erasure_next(erasure bigint, most integer) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    locked archive.erasure := archive.erasure_lock(erasure);
+    locked archive.erasure := archive.erasure_in(erasure, '{rows}');
     next   record;
     batch  jsonb;
 BEGIN
@@ -190,7 +220,8 @@ BEGIN
     batch := (SELECT jsonb_agg(w.key) FROM (SELECT w.key FROM archive.erasure_row AS w
               WHERE w.erasure = erasure_next.erasure AND w.rule = next.id AND NOT w.done ORDER BY w.key LIMIT most) AS w);
     PERFORM archive.stop_if_held('{}', array_agg(h.id), format('%s %s was not erased, because of a row of %s', locked.subject_table, locked.subject_key, next.name))
-    FROM archive.hold_in_force AS h WHERE h.relation::oid = next.relation AND (h.held_key IS NULL OR batch @> jsonb_build_array(h.held_key));
+    FROM archive.hold_in_force AS h
+    WHERE h.relation::oid = next.relation AND (h.held_key IS NULL OR batch @> jsonb_build_array(h.held_key)) AND archive.is_hold_of(h.tenant, locked.tenant);
     RETURN jsonb_build_object('rule', next.id, 'keys', batch, 'tables', (
         SELECT jsonb_agg(archive.statements_of_erasure(next.relation, t.oid, next.keys, next.columns, next.replacements, next.pseudonyms, next.identifying,
                                                        CASE WHEN t.is_archive THEN next.dependents ELSE '{}' END, next.deletes_rows, locked.pseudonym,
@@ -250,7 +281,7 @@ $$;
 CREATE OR REPLACE FUNCTION archive.erasure_record(erasure bigint, rule bigint, keys jsonb, read jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    locked    archive.erasure := archive.erasure_lock(erasure);
+    locked    archive.erasure := archive.erasure_in(erasure, '{rows}');
     archivals bigint[] := ARRAY(SELECT DISTINCT a.id::bigint FROM jsonb_array_elements(read) AS r(answer) CROSS JOIN jsonb_array_elements_text(r.answer -> 'archivals') AS a(id));
 BEGIN
     PERFORM archive.stop_if_held(array_agg(DISTINCT o.archival), array_agg(DISTINCT o.hold), format('%s %s was not erased, because of archival %s',
@@ -271,134 +302,27 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.erasure_record(bigint, bigint, jsonb, jsonb) FROM PUBLIC;
 
--- Stores values that are looked for at the end, unless they are what personal values are replaced with.
-CREATE OR REPLACE FUNCTION archive.add_values(erasure bigint, found text[]) RETURNS void
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO archive.erasure_value (erasure, value)
-    SELECT DISTINCT add_values.erasure, v.value FROM unnest(found) AS v(value)
-    WHERE v.value IS NOT NULL AND NOT EXISTS (SELECT FROM archive.personal_data AS p WHERE v.value = ANY (p.replacements))
-      AND NOT EXISTS (SELECT FROM archive.erasure AS e WHERE e.id = add_values.erasure AND e.pseudonym = v.value)
-    ON CONFLICT DO NOTHING
-$$;
-
--- Each name that a personal column, or one computed from it, had in entries of the log, and when, with what its values are replaced with there. Where a
--- name may have belonged to one of two columns, to both.
-CREATE OR REPLACE FUNCTION archive.logged_names(audited integer, columns name[], logged jsonb[], pseudonyms boolean[], identifying boolean[], dependents name[], pseudonym text)
-RETURNS TABLE (name text, item name, since timestamptz, until timestamptz, replacement jsonb, identifies boolean, rule text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY SELECT n.name, c.name, n.since, n.until, CASE WHEN c.is_pseudonym THEN to_jsonb(logged_names.pseudonym) ELSE c.logged END, c.identifies,
-           CASE WHEN c.is_pseudonym THEN 'pseudonym' WHEN c.logged = 'null' THEN 'null' ELSE 'constant' END
-    FROM (SELECT a.name, a.name_now, coalesce(lag(a.valid_to) OVER w, '-infinity') AS since, coalesce(lead(a.valid_from) OVER w, 'infinity') AS until
-          FROM archive.audit_names(audited) AS a WINDOW w AS (PARTITION BY a.name ORDER BY a.valid_from)) AS n
-    JOIN (SELECT * FROM unnest(columns, logged, pseudonyms, identifying) AS c(name, logged, is_pseudonym, identifies)
-          UNION ALL SELECT d.name, 'null', false, false FROM unnest(dependents) AS d(name)) AS c ON c.name = n.name_now;
-END
-$$;
-
--- Erases what entries of the log contain of rows: the values of personal columns, or of deleted rows all values.
-CREATE OR REPLACE FUNCTION archive.erase_log(erasure archive.erasure, rule bigint, keys jsonb) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    called record;
-    names  jsonb;
-    counts jsonb;
-    seen   text[];
-BEGIN
-    SELECT r.*, t.id AS audited, t.table_name, p.logged INTO called
-    FROM archive.personal_rules(erasure.subject) AS r JOIN archive.personal_data AS p ON p.id = r.id
-    JOIN archive.audited_table AS t ON t.relation::oid = r.relation WHERE r.id = rule;
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-    names := (SELECT coalesce(jsonb_agg(n), '[]') FROM archive.logged_names(
-        called.audited, called.columns, called.logged, called.pseudonyms, called.identifying, called.dependents, erasure.pseudonym) AS n);
-    WITH key AS MATERIALIZED (
-        SELECT DISTINCT s.key FROM jsonb_array_elements(keys) AS k(key)
-        CROSS JOIN LATERAL unnest(CASE WHEN jsonb_typeof(k.key) = 'object' THEN ARRAY[k.key] ELSE archive.audit_keys(called.relation, (
-            SELECT jsonb_object_agg(n.name, k.key -> (n.ord - 1)::int) FROM unnest(called.keys) WITH ORDINALITY AS n(name, ord))) END) AS s(key)
-    ),
-    entry AS MATERIALIZED (
-        SELECT e.at, e.id, e.old, e.new, e.whole FROM key JOIN archive.audit_entry AS e
-            ON e.key_hash = jsonb_hash_extended(key.key, 0) AND e.key = key.key AND e.table_name = called.table_name
-    ),
-    logged AS MATERIALIZED (
-        SELECT e.at, e.id, i.is_copy, v.key AS name, v.value, coalesce(n.item, v.key) AS item, n.replacement, coalesce(n.rule, 'delete') AS rule, coalesce(n.identifies, false) AS identifies
-        FROM entry AS e CROSS JOIN LATERAL (VALUES (e.old, false), (e.new, false), (e.whole, true)) AS i(image, is_copy) CROSS JOIN LATERAL jsonb_each(i.image) AS v
-        LEFT JOIN jsonb_to_recordset(names) AS n (name text, item text, since timestamptz, until timestamptz, replacement jsonb, identifies boolean, rule text)
-            ON n.name = v.key AND e.at >= n.since AND e.at < n.until
-        WHERE (n.name IS NOT NULL OR called.deletes_rows) AND v.value IS DISTINCT FROM n.replacement
-    ),
-    erased AS (
-        UPDATE archive.audit_entry AS e
-        SET old = archive.erased_image(e.old, l.replacements, called.deletes_rows), new = archive.erased_image(e.new, l.replacements, called.deletes_rows),
-            whole = CASE WHEN NOT called.deletes_rows THEN archive.erased_image(e.whole, l.replacements, false) END,
-            erased = (SELECT jsonb_agg(DISTINCT n.name) FROM jsonb_array_elements_text(coalesce(e.erased, '[]') || l.names) AS n(name))
-        FROM (SELECT o.at, o.id, jsonb_object_agg(o.name, o.replacement) AS replacements, jsonb_agg(DISTINCT o.name) AS names FROM logged AS o GROUP BY o.at, o.id) AS l
-        WHERE e.at = l.at AND e.id = l.id
-    )
-    SELECT (SELECT jsonb_agg(jsonb_build_object('place', 'archive.audit_entry', 'item', concat(called.name, '.', c.item), 'rule', c.rule, 'values', c.values))
-            FROM (SELECT l.item, l.rule, count(*) AS values FROM logged AS l WHERE l.value <> 'null' AND NOT l.is_copy GROUP BY l.item, l.rule) AS c),
-           (SELECT array_agg(DISTINCT l.value #>> '{}') FROM logged AS l WHERE l.identifies AND l.value <> 'null')
-    INTO counts, seen;
-    PERFORM archive.add_erased(erasure.id, coalesce(counts, '[]')), archive.add_values(erasure.id, seen);
-END
-$$;
-
--- The image of a row without personal values; of a deleted row an empty one.
-CREATE OR REPLACE FUNCTION archive.erased_image(image jsonb, replacements jsonb, deletes_row boolean) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-RETURN CASE WHEN image IS NULL THEN NULL WHEN deletes_row THEN '{}'::jsonb
-            ELSE (SELECT image || coalesce(jsonb_object_agg(r.key, r.value), '{}') FROM jsonb_each(replacements) AS r WHERE image ? r.key) END;
-
--- Adds the keys of rows that are in the log alone: they were deleted or purged, and entries contain the link to the person or to one of the rows
--- that belong to the person. The rule of the person itself needs no entry.
-CREATE OR REPLACE FUNCTION archive.add_logged_rows(erasure archive.erasure) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    rule record;
-BEGIN
-    INSERT INTO archive.erasure_row (erasure, rule, key)
-    SELECT erasure.id, r.id, erasure.subject_key FROM archive.personal_rules(erasure.subject) AS r
-    JOIN archive.personal_data AS p ON p.id = r.id WHERE p.parent IS NULL ON CONFLICT DO NOTHING;
-    IF to_regclass('archive.audit_entry') IS NULL THEN
-        RETURN;
-    END IF;
-    FOR rule IN
-        SELECT p.id, p.parent, t.table_name,
-               ARRAY(SELECT n.name FROM archive.audit_names(t.id) AS n WHERE n.name_now = l.name UNION SELECT l.name::text) AS names
-        FROM archive.personal_data AS p JOIN archive.audited_table AS t ON t.relation = p.relation
-        CROSS JOIN LATERAL (SELECT (archive.names_now(p.relation, p.link_columns, p.numbers[:1], p.place))[1] AS name) AS l
-        WHERE cardinality(p.link_columns) = 1 AND archive.belongs_to(p, 't', erasure.subject) IS NOT NULL
-        ORDER BY p.id
-    LOOP
-        INSERT INTO archive.erasure_row (erasure, rule, key)
-        SELECT DISTINCT erasure.id, rule.id, e.key
-        FROM archive.audit_entry AS e CROSS JOIN LATERAL (VALUES (e.old), (e.new), (e.whole)) AS i(image)
-        JOIN jsonb_each_text(i.image) AS v ON v.key = ANY (rule.names)
-        WHERE e.table_name = rule.table_name AND e.key IS NOT NULL AND v.value IN (
-            SELECT erasure.subject_key ->> 0 WHERE rule.parent = erasure.subject
-            UNION ALL
-            SELECT CASE jsonb_typeof(w.key) WHEN 'array' THEN w.key ->> 0 ELSE (SELECT k.value FROM jsonb_each_text(w.key) AS k LIMIT 1) END
-            FROM archive.erasure_row AS w JOIN archive.personal_data AS p ON p.id = w.rule AND p.relation = rule.parent WHERE w.erasure = erasure.id)
-        ON CONFLICT DO NOTHING;
-    END LOOP;
-END
-$$;
-
 -- Sets the next state after the rows of the person were looked for. `added` is how many have values.
+--
+-- Race: a row of the person is added and deleted between two queries for rows. It is in the log alone, which is read again too.
 CREATE OR REPLACE FUNCTION archive.erasure_advance(erasure bigint, added bigint) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    locked archive.erasure := archive.erasure_lock(erasure);
+    locked archive.erasure := archive.erasure_in(erasure, '{collect, rows, check}');
     chosen text;
 BEGIN
+    IF locked.state IN ('collect', 'check') THEN
+        added := added + archive.add_logged_rows(locked);
+    END IF;
     IF locked.state = 'collect' THEN
-        PERFORM archive.add_logged_rows(locked);
+        -- Nothing is erased before a hold on a table or a row is found. A hold that is placed later is found by the step that reaches its row.
+        PERFORM archive.stop_if_held('{}', array_agg(DISTINCT h.id), format('%s %s was not erased, because of a row of %s', locked.subject_table, locked.subject_key, min(r.name)))
+        FROM archive.personal_rules(locked.subject) AS r JOIN archive.hold_in_force AS h ON h.relation::oid = r.relation AND archive.is_hold_of(h.tenant, locked.tenant)
+        WHERE EXISTS (SELECT FROM archive.erasure_row AS w WHERE w.erasure = locked.id AND w.rule = r.id AND (h.held_key IS NULL OR w.key = h.held_key));
     ELSIF locked.checks >= 20 AND added > 0 THEN
         RAISE EXCEPTION USING ERRCODE = '40001', MESSAGE = format(
-            '%s %s was not erased: other transactions kept adding or moving rows of it; erase it again', locked.subject_table, locked.subject_key);
+            '%s %s was not erased: rows of it had values again after they were erased 20 times; other transactions or a trigger write them: erase it again',
+            locked.subject_table, locked.subject_key);
     END IF;
     chosen := CASE WHEN locked.state = 'rows' THEN 'check' WHEN locked.state = 'check' AND added = 0 THEN 'mentions' ELSE 'rows' END;
     UPDATE archive.erasure AS e SET state = chosen, checks = e.checks + (e.state = 'check')::int WHERE e.id = locked.id;
@@ -407,149 +331,23 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.erasure_advance(bigint, bigint) FROM PUBLIC;
 
--- The regular expressions that find the values of a person as whole words, also in the text of JSON, of 100 values each. Values with fewer than 3 or
--- more than 200 characters are not looked for.
-CREATE OR REPLACE FUNCTION archive.erasure_patterns(erasure bigint) RETURNS text[]
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(array_agg(p.pattern), '{}')
-    FROM (SELECT '(?<![[:alnum:]])(?:' || string_agg(regexp_replace(n.value, '([.^$*+?()[\]{}|\\])', '\\\1', 'g'), '|' ORDER BY length(n.value) DESC) || ')(?![[:alnum:]])' AS pattern
-          FROM (SELECT d.value, row_number() OVER (ORDER BY d.value COLLATE "C") / 100 AS part
-                FROM (SELECT v.value FROM archive.erasure_value AS v WHERE v.erasure = erasure_patterns.erasure
-                      UNION SELECT substr(to_jsonb(v.value)::text, 2, length(to_jsonb(v.value)::text) - 2) FROM archive.erasure_value AS v
-                      WHERE v.erasure = erasure_patterns.erasure) AS d
-                WHERE length(d.value) BETWEEN 3 AND 200) AS n
-          GROUP BY n.part) AS p
-$$;
-REVOKE EXECUTE ON FUNCTION archive.erasure_patterns(bigint) FROM PUBLIC;
-
--- A text, or the texts in JSON, with the pseudonym in the place of each value of the person.
-CREATE OR REPLACE FUNCTION archive.without_mentions(mentioning text, patterns text[], pseudonym text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    pattern text;
-BEGIN
-    FOREACH pattern IN ARRAY patterns LOOP
-        mentioning := regexp_replace(mentioning, pattern, pseudonym, 'gi');
-    END LOOP;
-    RETURN mentioning;
-END
-$$;
-CREATE OR REPLACE FUNCTION archive.without_mentions(mentioning jsonb, patterns text[], pseudonym text) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN CASE jsonb_typeof(mentioning)
-        WHEN 'object' THEN (SELECT coalesce(jsonb_object_agg(archive.without_mentions(m.key, patterns, pseudonym), archive.without_mentions(m.value, patterns, pseudonym)), '{}')
-                            FROM jsonb_each(mentioning) AS m)
-        WHEN 'array' THEN (SELECT coalesce(jsonb_agg(archive.without_mentions(m.value, patterns, pseudonym) ORDER BY m.ord), '[]')
-                           FROM jsonb_array_elements(mentioning) WITH ORDINALITY AS m(value, ord))
-        WHEN 'string' THEN to_jsonb(archive.without_mentions(mentioning #>> '{}', patterns, pseudonym))
-        WHEN 'number' THEN CASE WHEN (mentioning #>> '{}') ~* ANY (patterns) THEN to_jsonb(pseudonym) ELSE mentioning END
-        ELSE mentioning END;
-END
-$$;
-
--- The columns of the tables of this schema in which applications store text. Those that are keys identify a row, and are searched and not changed.
--- `of_tenant` is the condition for the rows "t" that the session acts for.
-CREATE OR REPLACE FUNCTION archive.text_columns() RETURNS TABLE (relation oid, name text, columns name[], are_keys boolean[], of_tenant text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT c.oid, concat('archive.', c.relname), array_agg(a.attname ORDER BY a.attnum),
-           array_agg(a.attname IN ('root_key', 'child_key', 'link', 'held_key', 'key') ORDER BY a.attnum),
-           CASE WHEN EXISTS (SELECT FROM pg_attribute AS o WHERE o.attrelid = c.oid AND o.attname = 'tenant') THEN ' AND archive.acts_for(t.tenant)' ELSE '' END
-    FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid IN ('text'::regtype, 'jsonb'::regtype)
-    WHERE c.relnamespace = 'archive'::regnamespace AND c.relname IN ('archival', 'detached_link', 'hold', 'audit_entry', 'audit_details', 'event', 'erasure')
-      AND a.attname NOT IN ('root_table', 'row_counts', 'purged_rows', 'purge_policy', 'tenant', 'place', 'edge', 'held_table', 'operation', 'table_name', 'redacted', 'erased',
-                            'database_user', 'kind', 'subject_table', 'subject_key', 'pseudonym', 'state', 'found', 'unread')
-    GROUP BY c.oid, c.relname ORDER BY c.relname
-$$;
-
--- Replaces the values of the person wherever the tables of this schema mention them, and the details of the requests that the person made.
--- It reads each of these tables once.
-CREATE OR REPLACE FUNCTION archive.erasure_mentions(erasure bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    locked   archive.erasure := archive.erasure_lock(erasure);
-    patterns text[] := archive.erasure_patterns(erasure);
-    stored   record;
-    changed  bigint;
-BEGIN
-    IF to_regclass('archive.audit_entry') IS NOT NULL
-       AND EXISTS (SELECT FROM archive.personal_data AS p WHERE p.relation = locked.subject AND p.parent IS NULL AND p.acts) THEN
-        UPDATE archive.audit_details AS d SET details = '{"erased": true}'
-        WHERE d.details <> '{"erased": true}' AND d.id IN (SELECT e.details_id FROM archive.audit_entry AS e WHERE e.actor = locked.subject_key ->> 0);
-        GET DIAGNOSTICS changed = ROW_COUNT;
-        PERFORM archive.add_erased(erasure, jsonb_build_array(jsonb_build_object('place', 'archive.audit_details', 'item', 'details', 'rule', 'actor', 'values', changed)));
-    END IF;
-    FOR stored IN
-        SELECT t.relation, t.name, t.of_tenant, c.name AS item
-        FROM archive.text_columns() AS t CROSS JOIN LATERAL unnest(t.columns, t.are_keys) AS c(name, is_key)
-        WHERE NOT c.is_key AND patterns <> '{}'
-    LOOP
-        EXECUTE format('UPDATE %1$s AS t SET %2$I = archive.without_mentions(t.%2$I, $1, $2)%3$s WHERE t.%2$I::text ~* ANY ($1)%4$s',
-                       stored.relation::regclass, stored.item, CASE WHEN stored.name = 'archive.audit_entry' THEN ', erased = coalesce(t.erased, ''[]'')' ELSE '' END,
-                       stored.of_tenant)
-            USING patterns, locked.pseudonym;
-        GET DIAGNOSTICS changed = ROW_COUNT;
-        PERFORM archive.add_erased(erasure, jsonb_build_array(jsonb_build_object('place', stored.name, 'item', stored.item, 'rule', 'mention', 'values', changed)));
-    END LOOP;
-    UPDATE archive.erasure AS e SET state = 'search' WHERE e.id = locked.id;
-END
-$$;
-REVOKE EXECUTE ON FUNCTION archive.erasure_mentions(bigint) FROM PUBLIC;
-
--- How many rows of which column of this schema mention a value.
-CREATE OR REPLACE FUNCTION archive.erasure_found(erasure bigint) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    patterns text[] := archive.erasure_patterns(erasure);
-    stored   record;
-    counted  bigint;
-    mentions jsonb := '{}';
-BEGIN
-    FOR stored IN
-        SELECT t.relation, t.name, t.of_tenant, c.name AS item FROM archive.text_columns() AS t CROSS JOIN LATERAL unnest(t.columns) AS c(name) WHERE patterns <> '{}'
-    LOOP
-        EXECUTE format('SELECT count(*) FROM %s AS t WHERE t.%I::text ~* ANY ($1)%s', stored.relation::regclass, stored.item, stored.of_tenant) INTO counted USING patterns;
-        mentions := mentions || CASE WHEN counted > 0 THEN jsonb_build_object(concat(stored.name, '.', stored.item), counted) ELSE '{}' END;
-    END LOOP;
-    RETURN mentions;
-END
-$$;
-REVOKE EXECUTE ON FUNCTION archive.erasure_found(bigint) FROM PUBLIC;
-
 -- Ends an erasure, and returns its certificate. The values and the keys are deleted.
 CREATE OR REPLACE FUNCTION archive.erasure_finish(erasure bigint, mentioned jsonb, unread jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    locked archive.erasure := archive.erasure_lock(erasure);
+    locked archive.erasure := archive.erasure_in(erasure, '{search}');
 BEGIN
     UPDATE archive.erasure AS e
     SET state = 'finished', finished_at = clock_timestamp(), found = mentioned, unread = erasure_finish.unread, (searched, not_searched) = (
             SELECT count(*) FILTER (WHERE length(v.value) BETWEEN 3 AND 200), count(*) FILTER (WHERE length(v.value) NOT BETWEEN 3 AND 200)
             FROM archive.erasure_value AS v WHERE v.erasure = locked.id)
-    WHERE e.id = locked.id AND e.state = 'search';
+    WHERE e.id = locked.id;
     DELETE FROM archive.erasure_row AS w WHERE w.erasure = locked.id;
     DELETE FROM archive.erasure_value AS v WHERE v.erasure = locked.id;
     RETURN archive.erasure_json(locked.id);
 END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.erasure_finish(bigint, jsonb, jsonb) FROM PUBLIC;
-
--- The tables of the application in which values are looked for: those with personal data, archive tables with their tables, and histories. `query`
--- counts the rows of each column with text that mention one of the values $1.
-CREATE OR REPLACE FUNCTION archive.erasure_searches() RETURNS TABLE (relation oid, name text, query text)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT c.oid, concat(s.nspname, '.', c.relname), format('SELECT pg_catalog.jsonb_build_object(%s) FROM %I.%I AS t',
-               string_agg(format('%L, pg_catalog.count(*) FILTER (WHERE %s OPERATOR(pg_catalog.~*) ANY ($1))', concat(s.nspname, '.', c.relname, '.', a.attname),
-                                 format(CASE WHEN y.oid < 16384 THEN 't.%I::pg_catalog.text' ELSE 'archive.exact_text(t.%I)' END, a.attname)), ', '), s.nspname, c.relname)
-    FROM (SELECT p.relation::oid AS oid FROM archive.personal_data AS p UNION SELECT r.active::oid FROM archive.archived_table AS r
-          UNION SELECT r.archive_table::oid FROM archive.archived_table AS r UNION SELECT h.history::oid FROM archive.history_table AS h) AS t
-    JOIN pg_class AS c ON c.oid = t.oid JOIN pg_namespace AS s ON s.oid = c.relnamespace
-    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-    JOIN pg_type AS y ON y.oid = a.atttypid LEFT JOIN pg_type AS e ON e.oid = y.typelem AND y.typcategory = 'A'
-    WHERE 'S' IN (y.typcategory, e.typcategory) OR y.oid IN ('json'::regtype, 'jsonb'::regtype, 'xml'::regtype, 'tsvector'::regtype)
-    GROUP BY c.oid, c.relname, s.nspname ORDER BY s.nspname, c.relname
-$$;
-REVOKE EXECUTE ON FUNCTION archive.erasure_searches() FROM PUBLIC;
 
 -- A primary key, an array of texts as PostgreSQL reads them, as the array of exact texts. It runs with the rights of the caller: a type may run code of
 -- its owner.
@@ -588,6 +386,13 @@ BEGIN
     RETURN archive.place_hold(NULL, subject, archive.exact_key(subject, key), reason, by, until, true);
 END
 $$;
+
+-- Whether the caller sees every row of a table, or where policies of tenancy are on it every row of the tenant.
+CREATE OR REPLACE FUNCTION archive.may_search(relation oid, of_tenant boolean) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN (SELECT pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+               AND (of_tenant OR NOT pg_catalog.row_security_active(c.oid))
+        FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) relation);
 
 -- One step of an erasure: at most so many rows are erased. Returns the certificate, whose `state` is "finished" at the end; NULL where there is no such
 -- erasure. Call it until then, each time in a transaction of its own.
@@ -639,11 +444,18 @@ BEGIN
             PERFORM archive.erasure_record(erasure, (batch OPERATOR(pg_catalog.->>) 'rule')::pg_catalog.int8, batch OPERATOR(pg_catalog.->) 'keys', read);
         END IF;
     ELSIF locked.state OPERATOR(pg_catalog.=) 'mentions' THEN
-        PERFORM archive.erasure_mentions(erasure);
+        -- Actors in the columns of archive tables that record who archived a row, for which no rule is.
+        FOR part IN SELECT s.name, s.item, s.replaces FROM archive.erasure_searches() AS s
+                    WHERE s.replaces IS NOT NULL AND archive.may_search(s.relation, s.of_tenant) AND pg_catalog.has_column_privilege(s.relation, s.item, 'UPDATE') LOOP
+            EXECUTE part.replaces USING archive.erasure_patterns(erasure), locked.pseudonym;
+            GET DIAGNOSTICS added = ROW_COUNT;
+            read := read OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('place', part.name, 'item', part.item, 'rule', 'mention', 'values', added);
+        END LOOP;
+        PERFORM archive.erasure_mentions(erasure, read);
     ELSE
         answer := archive.erasure_found(erasure);
-        FOR part IN SELECT s.relation, s.name, s.query FROM archive.erasure_searches() AS s LOOP
-            IF NOT pg_catalog.has_table_privilege(part.relation, 'SELECT') THEN
+        FOR part IN SELECT s.* FROM archive.erasure_searches() AS s LOOP
+            IF NOT archive.may_search(part.relation, part.of_tenant) THEN
                 unread := unread OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_array(part.name);
                 CONTINUE;
             END IF;

@@ -1,7 +1,7 @@
 -- The rights that a role needs to archive and restore, beyond its grants on the tables themselves.
 GRANT USAGE ON SCHEMA archive TO {role};
 GRANT SELECT ON archive.archival, archive.archived_table, archive.known_table, archive.history_table, archive.temporal_foreign_key,
-    archive.stamped_table, archive.guarded_table, archive.tenancy, archive.tenancy_scope, archive.tenancy_object, archive.tenancy_found, archive.event_lock TO {role};
+    archive.stamped_table, archive.guarded_table, archive.personal_data, archive.tenancy, archive.tenancy_scope, archive.tenancy_object, archive.tenancy_found, archive.event_lock TO {role};
 DO $grant$
 DECLARE
     called pg_catalog.regprocedure;

@@ -10,6 +10,10 @@ pub const CATALOG: &str = include_str!("catalog.sql");
 pub const CONTEXT: &str = include_str!("context.sql");
 /// The erasures: their certificates, and the functions that erase.
 pub const ERASURE: &str = include_str!("erasure.sql");
+/// How an erasure finds and erases what the audit log contains of rows.
+pub const ERASURE_LOG: &str = include_str!("erasure_log.sql");
+/// How an erasure looks for the identifying values of a person.
+pub const ERASURE_SEARCH: &str = include_str!("erasure_search.sql");
 /// The rights that a role needs to erase persons.
 pub const ERASURE_GRANT: &str = include_str!("erasure_grant.sql");
 /// The reverse of erasure_grant.sql, except for what a role with another grant also needs.

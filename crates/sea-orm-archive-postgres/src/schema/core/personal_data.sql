@@ -135,13 +135,14 @@ BEGIN
 END
 $$;
 
--- Those of the archivals that contain rows of a person. It runs as the owner of the archive.
+-- Those of the archivals that contain rows of a person; NULL where that cannot be decided: no rule leads to the person any more, the owner may not
+-- see every row, or a column is missing. It runs as the owner of the archive.
 CREATE OR REPLACE FUNCTION archive.archivals_of_person(subject oid, key jsonb, archivals bigint[]) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     rule  record;
     found bigint[];
-    every bigint[] := '{}';
+    every bigint[];
 BEGIN
     FOR rule IN
         SELECT r.archive_table, r.archival_id_column, p.relation, archive.belongs_to(p, 't', subject) AS belongs
@@ -152,10 +153,21 @@ BEGIN
         PERFORM archive.require_trusted(t.relation), archive.require_trusted(t.archive_table) FROM (
             SELECT p.relation, r.archive_table FROM archive.personal_data AS p JOIN archive.archived_table AS r ON r.active = p.relation
             UNION SELECT p.relation, p.relation FROM archive.personal_data AS p) AS t;
+        IF row_security_active(rule.archive_table) AND NOT archive.sees_every_row(rule.archive_table)
+           AND (NOT EXISTS (SELECT FROM archive.tenancy_scope AS s WHERE s.relation = rule.archive_table::oid)
+                OR EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = rule.archive_table::oid
+                           AND p.polname NOT IN ('tenancy', 'tenancy_administration', 'tenancy_trusted'))) THEN
+            RETURN NULL;
+        END IF;
         EXECUTE format('SELECT array_agg(DISTINCT t.%1$I) FROM %2$s AS t WHERE t.%1$I = ANY ($2) AND %3$s', rule.archival_id_column, rule.archive_table, rule.belongs)
             INTO found USING key, archivals;
-        every := every || coalesce(found, '{}');
+        every := coalesce(every, '{}') || coalesce(found, '{}');
     END LOOP;
+    IF every IS NULL AND EXISTS (SELECT FROM archive.personal_data AS p WHERE archive.belongs_to(p, 't', subject) IS NOT NULL) THEN
+        RETURN '{}'; -- No table with rows of persons has an archive table.
+    END IF;
     RETURN every;
+EXCEPTION WHEN data_exception OR undefined_function OR undefined_column OR datatype_mismatch OR cannot_coerce OR integrity_constraint_violation THEN
+    RETURN NULL;
 END
 $$;

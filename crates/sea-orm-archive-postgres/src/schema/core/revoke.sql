@@ -17,6 +17,9 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format('REVOKE EXECUTE ON ROUTINE %s FROM %I', called, {role_name});
     END LOOP;
+    IF NOT erases THEN
+        EXECUTE pg_catalog.format('REVOKE SELECT ON archive.personal_data FROM %I', {role_name});
+    END IF;
     IF NOT reads AND NOT holds AND NOT erases AND NOT follows THEN
         EXECUTE pg_catalog.format('REVOKE SELECT ON archive.tenancy FROM %I', {role_name});
     END IF;

@@ -1,0 +1,143 @@
+-- How an erasure finds and erases what the audit log contains of rows. Every statement may run again.
+
+-- Stores values that are looked for at the end, unless they are what personal values are replaced with, of this person or another one.
+CREATE OR REPLACE FUNCTION archive.add_values(erasure bigint, found text[]) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO archive.erasure_value (erasure, value)
+    SELECT DISTINCT add_values.erasure, v.value FROM unnest(found) AS v(value)
+    WHERE v.value <> '' AND NOT EXISTS (SELECT FROM archive.personal_data AS p WHERE v.value = ANY (p.replacements))
+      AND NOT EXISTS (SELECT FROM archive.erasure AS e WHERE e.pseudonym = rtrim(v.value))
+    ON CONFLICT DO NOTHING
+$$;
+
+-- Each name that a personal column, or one computed from it, had in entries of the log, and when, with what its values are replaced with there. Where a
+-- name may have belonged to one of two columns, to both.
+CREATE OR REPLACE FUNCTION archive.logged_names(audited integer, columns name[], logged jsonb[], pseudonyms boolean[], identifying boolean[], dependents name[], pseudonym text)
+RETURNS TABLE (name text, item name, since timestamptz, until timestamptz, replacement jsonb, identifies boolean, rule text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY SELECT n.name, c.name, n.since, n.until, CASE WHEN c.is_pseudonym THEN to_jsonb(logged_names.pseudonym) ELSE c.logged END, c.identifies,
+           CASE WHEN c.is_pseudonym THEN 'pseudonym' WHEN c.logged = 'null' THEN 'null' ELSE 'constant' END
+    FROM (SELECT a.name, a.name_now, coalesce(lag(a.valid_to) OVER w, '-infinity') AS since, coalesce(lead(a.valid_from) OVER w, 'infinity') AS until
+          FROM archive.audit_names(audited) AS a WINDOW w AS (PARTITION BY a.name ORDER BY a.valid_from)) AS n
+    JOIN (SELECT * FROM unnest(columns, logged, pseudonyms, identifying) AS c(name, logged, is_pseudonym, identifies)
+          UNION ALL SELECT d.name, 'null', false, false FROM unnest(dependents) AS d(name)) AS c ON c.name = n.name_now;
+END
+$$;
+
+-- Erases what entries of the log contain of rows: the values of personal columns, or of deleted rows all values.
+CREATE OR REPLACE FUNCTION archive.erase_log(erasure archive.erasure, rule bigint, keys jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    called record;
+    names  jsonb;
+    counts jsonb;
+    seen   text[];
+BEGIN
+    SELECT r.*, t.id AS audited, t.table_name, p.logged INTO called
+    FROM archive.personal_rules(erasure.subject) AS r JOIN archive.personal_data AS p ON p.id = r.id
+    JOIN archive.audited_table AS t ON t.relation::oid = r.relation WHERE r.id = rule;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    names := (SELECT coalesce(jsonb_agg(n), '[]') FROM archive.logged_names(
+        called.audited, called.columns, called.logged, called.pseudonyms, called.identifying, called.dependents, erasure.pseudonym) AS n);
+    WITH key AS MATERIALIZED (
+        SELECT DISTINCT s.key FROM jsonb_array_elements(keys) AS k(key)
+        CROSS JOIN LATERAL unnest(CASE WHEN jsonb_typeof(k.key) = 'object' THEN ARRAY[k.key] ELSE archive.audit_keys(called.relation, (
+            SELECT jsonb_object_agg(n.name, k.key -> (n.ord - 1)::int) FROM unnest(called.keys) WITH ORDINALITY AS n(name, ord))) END) AS s(key)
+    ),
+    entry AS MATERIALIZED (
+        SELECT e.at, e.id, e.old, e.new, e.whole FROM key JOIN archive.audit_entry AS e
+            ON e.key_hash = jsonb_hash_extended(key.key, 0) AND e.key = key.key AND e.table_name = called.table_name
+    ),
+    logged AS MATERIALIZED (
+        SELECT e.at, e.id, i.is_copy, v.key AS name, v.value, coalesce(n.item, v.key) AS item, n.replacement, coalesce(n.rule, 'delete') AS rule, coalesce(n.identifies, false) AS identifies
+        FROM entry AS e CROSS JOIN LATERAL (VALUES (e.old, false), (e.new, false), (e.whole, true)) AS i(image, is_copy) CROSS JOIN LATERAL jsonb_each(i.image) AS v
+        LEFT JOIN jsonb_to_recordset(names) AS n (name text, item text, since timestamptz, until timestamptz, replacement jsonb, identifies boolean, rule text)
+            ON n.name = v.key AND e.at >= n.since AND e.at < n.until
+        WHERE (n.name IS NOT NULL OR called.deletes_rows) AND v.value IS DISTINCT FROM n.replacement
+    ),
+    erased AS (
+        UPDATE archive.audit_entry AS e
+        SET old = archive.erased_image(e.old, l.replacements, called.deletes_rows), new = archive.erased_image(e.new, l.replacements, called.deletes_rows),
+            whole = CASE WHEN NOT called.deletes_rows THEN archive.erased_image(e.whole, l.replacements, false) END,
+            erased = (SELECT jsonb_agg(DISTINCT n.name) FROM jsonb_array_elements_text(coalesce(e.erased, '[]') || l.names) AS n(name))
+        FROM (SELECT o.at, o.id, jsonb_object_agg(o.name, o.replacement) AS replacements, jsonb_agg(DISTINCT o.name) AS names FROM logged AS o GROUP BY o.at, o.id) AS l
+        WHERE e.at = l.at AND e.id = l.id
+    )
+    SELECT (SELECT jsonb_agg(jsonb_build_object('place', 'archive.audit_entry', 'item', concat(called.name, '.', c.item), 'rule', c.rule, 'values', c.values))
+            FROM (SELECT l.item, l.rule, count(*) AS values FROM logged AS l WHERE l.value <> 'null' AND NOT l.is_copy GROUP BY l.item, l.rule) AS c),
+           (SELECT array_agg(DISTINCT l.value #>> '{}') FROM logged AS l WHERE l.identifies AND l.value <> 'null')
+    INTO counts, seen;
+    PERFORM archive.add_erased(erasure.id, coalesce(counts, '[]')), archive.add_values(erasure.id, seen);
+END
+$$;
+
+-- The image of a row without personal values; of a deleted row an empty one.
+CREATE OR REPLACE FUNCTION archive.erased_image(image jsonb, replacements jsonb, deletes_row boolean) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+RETURN CASE WHEN image IS NULL THEN NULL WHEN deletes_row THEN '{}'::jsonb
+            ELSE (SELECT image || coalesce(jsonb_object_agg(r.key, r.value), '{}') FROM jsonb_each(replacements) AS r WHERE image ? r.key) END;
+
+-- The key of the parent of rows, as the links of their entries contain it: an array of JSON values in the order of the primary key. `key` is an
+-- array of texts, or the object of an entry, whose names may be earlier ones.
+CREATE OR REPLACE FUNCTION archive.logged_link(parent oid, key jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    names name[] := archive.key_columns(parent);
+BEGIN
+    IF jsonb_typeof(key) = 'array' THEN
+        key := archive.audit_key(parent, (SELECT jsonb_object_agg(n.name, key -> (n.ord - 1)::int) FROM unnest(names) WITH ORDINALITY AS n(name, ord)));
+    END IF;
+    RETURN (SELECT jsonb_agg(v.value ORDER BY n.ord)
+            FROM unnest(names) WITH ORDINALITY AS n(name, ord)
+            JOIN jsonb_each(key) AS v ON v.key = n.name OR cardinality(names) = 1 OR v.key IN (
+                SELECT a.name FROM archive.audited_table AS t CROSS JOIN LATERAL archive.audit_names(t.id) AS a WHERE t.relation = parent AND a.name_now = n.name)
+            HAVING count(*) = cardinality(names));
+END
+$$;
+
+-- Adds the keys of rows that are in the log alone, and returns how many: they were deleted or purged, and entries contain the link to the person or
+-- to one of the rows that belong to the person. The rule of the person itself needs no entry.
+CREATE OR REPLACE FUNCTION archive.add_logged_rows(erasure archive.erasure) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rule    record;
+    parents jsonb[];
+    added   bigint;
+    every   bigint := 0;
+BEGIN
+    INSERT INTO archive.erasure_row (erasure, rule, key)
+    SELECT erasure.id, r.id, erasure.subject_key FROM archive.personal_rules(erasure.subject) AS r
+    JOIN archive.personal_data AS p ON p.id = r.id WHERE p.parent IS NULL ON CONFLICT DO NOTHING;
+    IF to_regclass('archive.audit_entry') IS NULL THEN
+        RETURN 0;
+    END IF;
+    FOR rule IN
+        SELECT p.id, p.parent, t.table_name, cardinality(p.link_columns) AS links, (
+                   SELECT jsonb_agg(ARRAY(SELECT n.name FROM archive.audit_names(t.id) AS n WHERE n.name_now = l.name UNION SELECT l.name::text) ORDER BY l.ord)
+                   FROM unnest(archive.names_now(p.relation, p.link_columns, p.numbers[:cardinality(p.link_columns)], p.place)) WITH ORDINALITY AS l(name, ord)) AS names
+        FROM archive.personal_data AS p JOIN archive.audited_table AS t ON t.relation = p.relation
+        WHERE p.parent IS NOT NULL AND archive.belongs_to(p, 't', erasure.subject) IS NOT NULL
+        ORDER BY p.id
+    LOOP
+        parents := ARRAY(SELECT DISTINCT archive.logged_link(rule.parent, k.key) FROM (
+            SELECT erasure.subject_key AS key WHERE rule.parent = erasure.subject
+            UNION ALL
+            SELECT w.key FROM archive.erasure_row AS w JOIN archive.personal_data AS p ON p.id = w.rule AND p.relation = rule.parent WHERE w.erasure = erasure.id) AS k);
+        INSERT INTO archive.erasure_row (erasure, rule, key)
+        SELECT DISTINCT erasure.id, rule.id, e.key
+        FROM archive.audit_entry AS e CROSS JOIN LATERAL (VALUES (e.old), (e.new), (e.whole)) AS i(image)
+        CROSS JOIN LATERAL (SELECT jsonb_agg(v.value ORDER BY n.ord) AS link FROM jsonb_array_elements(rule.names) WITH ORDINALITY AS n(names, ord)
+                            JOIN jsonb_each(i.image) AS v ON n.names ? v.key HAVING count(*) = rule.links) AS v
+        JOIN unnest(parents) AS k(link) ON k.link = v.link
+        WHERE e.table_name = rule.table_name AND e.key IS NOT NULL
+        ON CONFLICT DO NOTHING;
+        GET DIAGNOSTICS added = ROW_COUNT;
+        every := every + added;
+    END LOOP;
+    RETURN every;
+END
+$$;

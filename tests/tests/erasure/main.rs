@@ -1,3 +1,0 @@
-//! Erasure, as a binary of its own.
-#[path = "mod.rs"]
-mod erasure;
