@@ -1,5 +1,7 @@
 //! The command, run as a program, with a terminal and without one.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is tests")]
+
 mod adopt;
 mod changes;
 mod entities;
