@@ -298,15 +298,17 @@ async fn every_text_column_of_the_schema_is_searched_or_contains_no_text_of_appl
     );
 }
 
-/// Names of tables and columns, states, and values that exist while an erasure goes on.
+/// Names of tables and columns, states, values that exist while an erasure goes on, and rows that are never committed (`caught`).
 const NOT_SEARCHED: &str = "
-    archival.purge_policy archival.purged_rows archival.root_table archival.row_counts archival.tenant archived_table.place
-    audit_details.tenant audit_entry.database_user audit_entry.erased audit_entry.operation audit_entry.redacted
-    audit_entry.table_name audit_entry.tenant audit_move.digest audit_move.keys audit_move.operation audited_table.archive_table_shape
-    audited_table.column_names audited_table.ever_excluded audited_table.excluded_names audited_table.known_names
-    audited_table.known_place audited_table.redacted_names audited_table.shape audited_table.table_name audited_table.tenant_name
-    context_setting.meaning context_setting.name detached_link.edge detached_link.place detached_link.tenant erased_place.item
-    erased_place.place erased_place.rule erasure.found erasure.pseudonym erasure.state erasure.subject_key erasure.subject_table
-    erasure.tenant erasure.unread erasure_row.key erasure_value.digest erasure_value.value history_table.place hold.held_table
-    hold.tenant personal_data.logged personal_data.place personal_data.replacements retention.metadata retention.name
-    retention.subject retention.tenant signing_key.key temporal_foreign_key.place tenancy_object.definition tenancy_object.kind";
+    archival.hooks archival.purge_policy archival.purged_rows archival.root_table archival.row_counts archival.tenant
+    archived_table.adopted archived_table.place audit_details.tenant audit_entry.database_user audit_entry.erased
+    audit_entry.operation audit_entry.redacted audit_entry.table_name audit_entry.tenant audit_move.digest audit_move.keys
+    audit_move.operation audited_table.archive_table_shape audited_table.column_names audited_table.ever_excluded
+    audited_table.excluded_names audited_table.known_names audited_table.known_place audited_table.redacted_names audited_table.shape
+    audited_table.table_name audited_table.tenant_name caught.actor caught.key caught.reason caught.tenant context_setting.meaning
+    context_setting.name detached_link.edge detached_link.place detached_link.tenant erased_place.item erased_place.place
+    erased_place.rule erasure.found erasure.pseudonym erasure.state erasure.subject_key erasure.subject_table erasure.tenant
+    erasure.unread erasure_row.key erasure_value.digest erasure_value.value event.kind event.root_table event.row_counts event.tenant
+    event_consumer.name event_consumer.tenant guarded_table.links guarded_table.shape history_table.place hold.held_table hold.tenant
+    personal_data.logged personal_data.place personal_data.replacements retention.metadata retention.name retention.subject
+    retention.tenant signing_key.key temporal_foreign_key.place tenancy_object.definition tenancy_object.kind";
