@@ -98,7 +98,7 @@ async fn check_finds_triggers_of_events_that_are_missing_or_disabled() {
         assert_eq!(check(&db).await.unwrap(), []);
     }
     run(&db, "delete from archive.event_lock").await;
-    assert_eq!(check(&db).await.unwrap().len(), 5);
+    assert_eq!(check(&db).await.unwrap().len(), 6);
     // Nothing is archived without its event.
     let (code, message) = archive_fails(&db).await;
     assert_eq!(code, "55000");
