@@ -47,7 +47,7 @@ use crate::row::{key_of, table_name};
 pub(crate) use run::{Work, in_transaction, preview};
 
 /// What a hook returns. An error rolls back the archive, the restore or the purge, which returns it as
-/// [`Error::Hook`](crate::Error::Hook).
+/// [`Error::Hook`].
 ///
 /// `?` converts any error of the application, of SeaORM and of this crate, and `.into()` a text.
 pub type HookResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
