@@ -50,9 +50,9 @@ impl Listener {
         Ok(listener)
     }
 
-    /// Waits until events were committed, at most for `interval`. Returns whether there was a notification.
+    /// Waits until events were committed, at most for `interval`. Returns whether there was a notification, or one may have been missed.
     ///
-    /// Read the events afterwards, also where it returns `false`. A connection that broke is opened again by the next call; until then
+    /// Read the events afterwards, also where it returns `false`. A connection that broke is opened again by the next call; while that fails,
     /// each call takes its interval.
     pub async fn wait(&mut self, interval: Duration) -> bool {
         let end = Instant::now() + interval;
@@ -69,11 +69,21 @@ impl Listener {
         }
     }
 
+    /// Returns after a notification, and wherever one may have been missed: when the connection broke, and when it was opened again.
     async fn heard(&mut self) -> Result<(), SqlxError> {
+        if self.listening.is_none() {
+            self.listening().await?;
+            return Ok(());
+        }
         let listening = self.listening().await?;
-        // `None`: the connection broke and was opened again. Events may have been committed meanwhile.
-        listening.try_recv().await?;
-        while listening.next_buffered().is_some() {}
+        match listening.try_recv().await {
+            Ok(Some(_)) => while listening.next_buffered().is_some() {},
+            Ok(None) => self.listening = None,
+            Err(error) => {
+                tracing::warn!(%error, "the connection that listens to events broke");
+                self.listening = None;
+            }
+        }
         Ok(())
     }
 
@@ -82,6 +92,8 @@ impl Listener {
             Some(listening) => listening,
             None => {
                 let mut listening = PgListener::connect_with(&self.pool).await?;
+                // It would reconnect without a word where a call is cancelled meanwhile.
+                listening.eager_reconnect(false);
                 listening.listen(CHANNEL).await?;
                 listening
             }
