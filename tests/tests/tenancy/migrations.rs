@@ -156,7 +156,7 @@ async fn disable_tenancy_drops_every_policy_and_trigger() {
     assert_eq!(
         number(
             &organisations.owner,
-            "select count(*) from pg_class where relrowsecurity and relname not in ('archival', 'hold') or relforcerowsecurity"
+            "select count(*) from pg_class where relrowsecurity and relname not in ('archival', 'hold', 'event', 'event_consumer', 'erasure', 'erased_place') or relforcerowsecurity"
         )
         .await,
         0
