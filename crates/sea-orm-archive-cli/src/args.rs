@@ -133,7 +133,7 @@ pub(crate) struct Adopt {
     /// Move most of the rows beside traffic first, in batches.
     #[arg(long)]
     pub online: bool,
-    /// With --online: stop before the last step, which needs that no build reads the marks any more.
+    /// With --online: stop before the last step, which requires that no running build reads the marks.
     #[arg(long, requires = "online")]
     pub leave_columns_for_now: bool,
     /// Rows in one batch.
@@ -184,7 +184,7 @@ pub(crate) struct Filter {
     /// Archived by this actor.
     #[arg(long, value_name = "ACTOR")]
     pub by: Option<String>,
-    /// Whose reason contains this text.
+    /// With this text in the reason.
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
     /// Archived at this time or later, as PostgreSQL reads a time: 2026-11-26, "yesterday", "2026-11-26 14:00+01".

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::failure::Failure;
 
-/// Connects, with one connection, whose session has the tenant and the actor as its context.
+/// Connects with one connection. The tenant and the actor are the context of its session.
 pub(crate) async fn connect(
     url: Option<&str>,
     tenant: Option<&str>,

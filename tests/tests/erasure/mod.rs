@@ -2,6 +2,7 @@
 
 mod declared;
 mod erased;
+mod guarded;
 mod holds;
 mod odd;
 mod people;

@@ -39,7 +39,7 @@ pub(super) async fn run(session: &Session, options: &Adopt) -> Result<Answer, Fa
         moved = online(&manager, &tables, options.batch, preview.adopted.rows()).await?;
         if options.leave_columns_for_now {
             let text = format!(
-                "{moved} row(s) archived; run it again without --leave-columns-for-now to finish, when no build reads the marks any more"
+                "{moved} row(s) archived; run it again without --leave-columns-for-now to finish, once no running build reads the marks"
             );
             return Ok(Answer::new(text, json!({"moved": moved})));
         }

@@ -97,7 +97,7 @@ async fn behind(session: &Session) -> Result<Vec<(String, String, bool)>, Failur
             .db
             .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
             .await;
-        // A role that may not read them is told by the grants.
+        // A role without the right to read a sequence gets no line for it.
         if let Ok(Some(row)) = row
             && row.try_get_by_index::<bool>(0)?
         {

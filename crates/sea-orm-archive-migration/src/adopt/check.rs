@@ -194,7 +194,7 @@ async fn contradictions(work: &Work, subject: &Subject) -> Result<Option<String>
     }))
 }
 
-/// Values of rows that are not marked in columns that are dropped: of a row that was deleted once, and is not any more.
+/// Values of rows that are not marked in columns that are dropped: of a row that was deleted once and restored.
 async fn remnants(work: &Work, subject: &Subject) -> Result<Vec<String>, DbErr> {
     let mut problems = Vec::new();
     let named = [&subject.declared.deleted_by, &subject.declared.reason];

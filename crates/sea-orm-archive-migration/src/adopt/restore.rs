@@ -74,7 +74,7 @@ pub(crate) async fn restore(work: &Work, tables: Vec<TableRef>) -> Result<u64, D
     Ok(rows)
 }
 
-/// The table and how its rows were marked; `None` where it has no archive table any more.
+/// The table and how its rows were marked; `None` where it has no archive table now.
 async fn find(work: &Work, table: &TableRef) -> Result<Option<(Subject, Stored)>, DbErr> {
     let table_name = name::table(table)?;
     let found = work.existing_table(&table_name).await?;

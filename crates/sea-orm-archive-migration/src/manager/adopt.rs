@@ -164,7 +164,7 @@ pub trait AdoptSchema {
     ///
     /// The columns come back at the end of the table, with the types, defaults, indexes and constraints that they had. Rows that were
     /// archived since are marked with the time and the person of their archival. The records of adopted archivals are deleted; those of
-    /// other archivals are marked as restored. Returns how many rows went back; 0 where the tables have no archive tables any more.
+    /// other archivals are marked as restored. Returns how many rows went back; 0 where the tables have no archive tables now.
     ///
     /// In the database, in one transaction:
     ///
@@ -180,7 +180,7 @@ pub trait AdoptSchema {
     /// # Errors
     ///
     /// Where a table was not adopted, is audited, or has a trigger on INSERT that is not suspended; where an archival also has rows of a
-    /// table that is not named, or cut links; where rows are held; where a row does not fit any more, such as a child of a purged row.
+    /// table that is not named, or cut links; where rows are held; where a row no longer fits, such as a child of a purged row.
     ///
     /// ```no_run
     /// # use sea_orm_archive_migration::AdoptSchema;

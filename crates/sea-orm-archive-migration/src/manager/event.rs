@@ -32,7 +32,7 @@ pub trait EventSchema {
     /// ```
     fn enable_events(&self) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Deletes all events, and writes none any more; the `down` of [`enable_events`](Self::enable_events).
+    /// Deletes all events, and writes no others; the `down` of [`enable_events`](Self::enable_events).
     ///
     /// Consumers stay. When events are enabled again, each of them gets an error that says to build what follows the events again, since it
     /// has missed some.

@@ -84,8 +84,8 @@ impl PersonalData {
     }
 
     /// The personal columns whose values identify the person wherever they are. An erasure also replaces such values in reasons, metadata, details of
-    /// requests, actors and all entries of the audit log, and looks for them everywhere at its end. Values with fewer than 3 or more than 200
-    /// characters are not looked for.
+    /// requests, actors and all entries of the audit log, and searches for them everywhere at its end. Values with fewer than 3 or more than 200
+    /// characters are not searched for.
     pub fn identifying<C: Into<String>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
         self.identifying = columns.into_iter().map(Into::into).collect();
         self

@@ -185,7 +185,7 @@ async fn check(work: &Work, table: &Table, data: &PersonalData) -> Result<(), Db
         let identifies = data.identifying.contains(name);
         if identifies && !is_single_value(work, column).await? {
             return refuse(format!(
-                "the column {name} of {id} is of the type {}, of which an erasure does not look for single values elsewhere: leave it out of `.identifying(..)`",
+                "the column {name} of {id} is of the type {}, of which an erasure does not search for single values elsewhere: leave it out of `.identifying(..)`",
                 column.sql_type
             ));
         } else if table.key.iter().any(|key| key.name == *name) {

@@ -71,9 +71,9 @@ pub struct Model {
     /// What is done next: `collect`, `rows`, `check`, `mentions` or `search`; `finished` at the end.
     #[sea_orm(column_type = "Text")]
     pub state: String,
-    /// How many identifying values were looked for everywhere at the end.
+    /// How many identifying values were searched for everywhere at the end.
     pub searched: Option<i64>,
-    /// How many identifying values have fewer than 3 or more than 200 characters, and were not looked for.
+    /// How many identifying values have fewer than 3 or more than 200 characters, and were not searched for.
     pub not_searched: Option<i64>,
     /// In how many rows of which column such a value was still found, as an object of `schema.table.column` and count.
     #[sea_orm(column_type = "JsonBinary", nullable)]

@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS archive.erasure (
     finished_at   timestamptz,
     state         text        NOT NULL, -- collect, rows, check, mentions, search; finished
     checks        integer     NOT NULL DEFAULT 0,
-    searched      bigint,               -- how many values were looked for everywhere
+    searched      bigint,               -- how many values were searched for everywhere
     not_searched  bigint,               -- and how many were too short or too long for that
     found         jsonb,                -- {"public.posts.title": 2}: in how many rows of which column a value was still found
     unread        jsonb,                -- ["public.notes"]: tables that were not searched, since the role may not read them
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS archive.erased_place (
     PRIMARY KEY (erasure, place, item, rule)
 );
 
--- While an erasure goes on: the rows of the person, and the values that are looked for at its end. Both are deleted then. A key is that of a
+-- While an erasure goes on: the rows of the person, and the values that are searched for at its end. Both are deleted then. A key is that of a
 -- row, as an array, or that of entries of the log, as an object.
 CREATE TABLE IF NOT EXISTS archive.erasure_row (
     erasure bigint  NOT NULL REFERENCES archive.erasure ON DELETE CASCADE,
@@ -94,7 +94,7 @@ BEGIN
             'begin it with BEGIN ISOLATION LEVEL READ COMMITTED', upper(current_setting('transaction_isolation')));
     ELSIF NOT EXISTS (SELECT FROM archive.personal_data AS p WHERE archive.belongs_to(p, 't', subject) IS NOT NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'AR025', MESSAGE = format(
-            'nobody was erased: no personal data of %s is declared; call manager.declare_personal_data(..) in a migration', subject);
+            'the person was not erased: no personal data of %s is declared; call manager.declare_personal_data(..) in a migration', subject);
     ELSIF NOT archive.acts_for(coalesce(owner, '')) OR NOT archive.require_session() THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE =
             'to erase a person in the data of every tenant needs an administrator of tenancy: set the tenant in the context, or use a role that acts for all';
@@ -302,7 +302,7 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.erasure_record(bigint, bigint, jsonb, jsonb) FROM PUBLIC;
 
--- Sets the next state after the rows of the person were looked for. `added` is how many have values.
+-- Sets the next state after the rows of the person were searched for. `added` is how many have values.
 --
 -- Race: a row of the person is added and deleted between two queries for rows. It is in the log alone, which is read again too.
 CREATE OR REPLACE FUNCTION archive.erasure_advance(erasure bigint, added bigint) RETURNS text
@@ -419,7 +419,7 @@ BEGIN
         FOR part IN SELECT q.rule, q.query, q.tables FROM archive.erasure_queries(erasure, locked.state OPERATOR(pg_catalog.=) 'check') AS q LOOP
             done := (SELECT pg_catalog.min(t.oid::pg_catalog.regclass::pg_catalog.text) FROM pg_catalog.unnest(part.tables) AS t(oid) WHERE pg_catalog.row_security_active(t.oid));
             IF done IS NOT NULL THEN
-                PERFORM archive.stop('42501', pg_catalog.format('nobody was erased: row-level security may hide rows of %s from the role %I; use a role that sees every row', done, current_user));
+                PERFORM archive.stop('42501', pg_catalog.format('the person was not erased: row-level security may hide rows of %s from the role %I; use a role that sees every row', done, current_user));
             END IF;
             EXECUTE part.query INTO answer USING locked.subject_key;
             added := added OPERATOR(pg_catalog.+) archive.erasure_add(erasure, part.rule, answer);

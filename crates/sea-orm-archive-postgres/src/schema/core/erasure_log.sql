@@ -1,6 +1,6 @@
 -- How an erasure finds and erases what the audit log contains of rows. Every statement may run again.
 
--- Stores values that are looked for at the end, unless they are what personal values are replaced with, of this person or another one.
+-- Stores values that are searched for at the end, unless they are what personal values are replaced with, of this person or another one.
 CREATE OR REPLACE FUNCTION archive.add_values(erasure bigint, found text[]) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO archive.erasure_value (erasure, value)

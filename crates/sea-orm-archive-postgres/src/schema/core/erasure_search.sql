@@ -1,7 +1,7 @@
--- How an erasure looks for the identifying values of a person wherever text is stored. Every statement may run again.
+-- How an erasure searches for the identifying values of a person wherever text is stored. Every statement may run again.
 
 -- The regular expressions that find the values of a person as whole words, also in the text of JSON, of 100 values each, the longest first. Values with fewer than 3 or
--- more than 200 characters are not looked for.
+-- more than 200 characters are not searched for.
 CREATE OR REPLACE FUNCTION archive.erasure_patterns(erasure bigint) RETURNS text[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(array_agg(p.pattern ORDER BY p.part), '{}')
@@ -132,7 +132,7 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.erasure_found(bigint) FROM PUBLIC;
 
--- The tables of the application in which values are looked for: those with personal data, archive tables with their tables, and histories. `query`
+-- The tables of the application in which values are searched for: those with personal data, archive tables with their tables, and histories. `query`
 -- counts the rows of each column with text that mention one of the values $1. `replaces`, of an archive table whose column for who archived a row is
 -- text, is the statement that puts the pseudonym $2 in the place of such values there. `of_tenant` is whether policies of tenancy are on the table.
 CREATE OR REPLACE FUNCTION archive.erasure_searches() RETURNS TABLE (relation oid, name text, query text, item name, replaces text, of_tenant boolean)

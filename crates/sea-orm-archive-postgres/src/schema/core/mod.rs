@@ -12,7 +12,7 @@ pub const CONTEXT: &str = include_str!("context.sql");
 pub const ERASURE: &str = include_str!("erasure.sql");
 /// How an erasure finds and erases what the audit log contains of rows.
 pub const ERASURE_LOG: &str = include_str!("erasure_log.sql");
-/// How an erasure looks for the identifying values of a person.
+/// How an erasure searches for the identifying values of a person.
 pub const ERASURE_SEARCH: &str = include_str!("erasure_search.sql");
 /// The rights that a role needs to erase persons.
 pub const ERASURE_GRANT: &str = include_str!("erasure_grant.sql");

@@ -1,7 +1,7 @@
 -- Which columns contain personal data, what becomes of them when a person is erased, and how rows belong to a person. Every statement may
 -- run again.
 
--- A person is a row of a table, such as one of users, which need not exist any more. A rule without a parent is for the rows of that table.
+-- A person is a row of a table, such as one of users, which may have been deleted. A rule without a parent is for the rows of that table.
 -- Any other rule is for the rows that refer to a row of the parent, which is a person or belongs to one by the rules of the parent.
 CREATE TABLE IF NOT EXISTS archive.personal_data (
     id           bigint   GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS archive.personal_data (
     replacements text[]   NOT NULL, -- of each personal column: what it is replaced with, as archive.exact_text() writes it; NULL for NULL
     logged       jsonb[]  NOT NULL, -- the same as entries of the log contain it
     pseudonyms   boolean[] NOT NULL, -- of each personal column: whether it is replaced with the pseudonym of the person instead
-    identifying  boolean[] NOT NULL, -- of each personal column: whether its values are looked for elsewhere too
+    identifying  boolean[] NOT NULL, -- of each personal column: whether its values are searched for elsewhere too
     deletes_rows boolean  NOT NULL, -- the rows are deleted
     acts         boolean  NOT NULL, -- of a rule without a parent: the actor of the context is the primary key of the person
     UNIQUE NULLS NOT DISTINCT (relation, parent, link_columns)
@@ -97,7 +97,7 @@ BEGIN
     WHERE a.attnum IS NULL AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = p.relation);
     IF gone IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AR025', MESSAGE = format(
-            'nobody was erased: personal data is declared for %s, which does not exist; call manager.declare_personal_data(..) with the present columns', gone);
+            'the person was not erased: personal data is declared for %s, which does not exist; call manager.declare_personal_data(..) with the present columns', gone);
     END IF;
     -- PostgreSQL would delete or change rows that no rule erases, and the log and the archive tables would not be searched for them.
     SELECT format('%I of %s', k.conname, k.conrelid::regclass) INTO gone
@@ -105,7 +105,7 @@ BEGIN
     WHERE p.deletes_rows AND NOT EXISTS (SELECT FROM archive.personal_data AS o WHERE o.relation::oid = k.conrelid AND o.deletes_rows) LIMIT 1;
     IF gone IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AR025', MESSAGE = format(
-            'nobody was erased: rows are deleted to which the foreign key %s refers with ON DELETE CASCADE or SET NULL; declare its rows to be deleted too, or '
+            'the person was not erased: rows are deleted to which the foreign key %s refers with ON DELETE CASCADE or SET NULL; declare its rows to be deleted too, or '
             'make it NO ACTION', gone);
     END IF;
     RETURN QUERY
@@ -135,7 +135,7 @@ BEGIN
 END
 $$;
 
--- Those of the archivals that contain rows of a person; NULL where that cannot be decided: no rule leads to the person any more, the owner may not
+-- Those of the archivals that contain rows of a person; NULL where that cannot be decided: no rule leads to the person now, the owner may not
 -- see every row, or a column is missing. It runs as the owner of the archive.
 CREATE OR REPLACE FUNCTION archive.archivals_of_person(subject oid, key jsonb, archivals bigint[]) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
