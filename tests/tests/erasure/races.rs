@@ -1,7 +1,8 @@
 //! An erasure beside other transactions.
 
-use sea_orm::DatabaseConnection;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use sea_orm_archive::erasure::PersonEntity;
+use sea_orm_archive::hold;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::sql::{count, run, texts};
 use sea_orm_archive_tests::{Database, race};
@@ -137,6 +138,37 @@ async fn hold_waits_for_a_step_and_the_step_for_a_hold() {
         eraser commits;
     };
     held.unwrap();
+}
+
+/// The same for a later step, which does not begin the erasure.
+#[tokio::test]
+async fn hold_waits_for_a_later_step_and_a_later_step_for_a_hold() {
+    let (database, db) = database().await;
+    let mut batches = person::Entity::erase_by_id(1).in_batches(1);
+    batches.next(&db).await.unwrap();
+    let (_, held) = race! { database;
+        eraser holds |txn| step(txn);
+        holder waits for eraser |db| person::Entity::hold_person_by_id(1, "case").exec(db);
+        eraser commits;
+    };
+    let held = held.unwrap();
+    hold::Entity::release_by_id(held.id, "closed")
+        .exec(&db)
+        .await
+        .unwrap();
+    let (held, refused) = race! { database;
+        holder holds |txn| person::Entity::hold_person_by_id(1, "case").exec(txn);
+        eraser waits for holder |db| step(db);
+        holder commits;
+    };
+    let error = refused.unwrap_err().to_string();
+    assert!(error.contains(&format!("hold {}", held.id)), "{error}");
+}
+
+/// The next step of the one erasure.
+async fn step(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    let sql = "select archive.erase_step((select id from archive.erasure), 1)";
+    db.execute_unprepared(sql).await.map(drop)
 }
 
 #[tokio::test]
