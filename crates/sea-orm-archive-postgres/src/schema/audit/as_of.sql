@@ -17,7 +17,8 @@ names AS MATERIALIZED (
     {column_names}
 ),
 -- The next entry after that time that contains the row, or its end. An update contains the row only now and then, so the number of
--- entries that are read does not grow with time.
+-- entries that are read does not grow with time. A row without a column that was added later does not count: the first change of
+-- that column is in a later entry.
 --
 -- Hash and time are compared together, as the index has them: the planner could read the entries of all rows by time otherwise,
 -- since it expects to find one of this row soon. The time is compared alone too, which excludes partitions.
@@ -28,7 +29,10 @@ boundary AS MATERIALIZED (
         WHERE (e.key_hash, e.at) > (pg_catalog.jsonb_hash_extended(k.key, 0), asked.at)
           AND (e.key_hash, e.at) <= (pg_catalog.jsonb_hash_extended(k.key, 0), 'infinity'::pg_catalog.timestamptz)
           AND e.key = k.key AND e.table_name = {name} AND e.at > asked.at
-          AND (e.operation IN ('INSERT', 'DELETE', 'TRUNCATE') OR e.whole IS NOT NULL)
+          AND (e.operation IN ('INSERT', 'DELETE', 'TRUNCATE') OR e.whole IS NOT NULL AND NOT EXISTS (
+                  SELECT FROM pg_catalog.unnest({logged_names}) AS c (name) WHERE NOT EXISTS (
+                      SELECT FROM names AS n
+                      WHERE n.name_now = c.name AND e.at >= n.valid_from AND e.at < n.valid_to AND pg_catalog.jsonb_exists(e.whole, n.name))))
         ORDER BY e.key_hash, e.at, e.id LIMIT 1
     ) AS b
     ORDER BY b.at, b.id LIMIT 1
@@ -60,17 +64,9 @@ present AS MATERIALIZED (
     {archive_table}
 ),
 base AS MATERIALIZED (
-    -- A row that an update contains gets the columns that were added later from the present row, unless that is another row: its
-    -- key was deleted and inserted again.
+    -- A row that an update contains gets its excluded columns from the present row.
     SELECT coalesce(n.row, '{}') AS row, n.row IS NULL AS deleted, b.archival_id IS NOT NULL AS archived
     FROM boundary AS b LEFT JOIN present AS n ON b.operation = 'UPDATE'
-        AND CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.unnest({logged_names}) AS c (name) WHERE NOT pg_catalog.jsonb_exists(b.whole, c.name))
-                 THEN true
-                 ELSE NOT EXISTS (
-                     SELECT FROM archive.audit_entry AS e, asked
-                     WHERE e.key_hash = ANY (ARRAY(SELECT pg_catalog.jsonb_hash_extended(k.key, 0) FROM asked, pg_catalog.unnest(asked.keys) AS k (key)))
-                       AND e.key = ANY (asked.keys) AND e.table_name = {name} AND e.at >= b.at AND e.id <> b.id
-                       AND e.operation IN ('INSERT', 'DELETE', 'TRUNCATE')) END
     WHERE b.operation <> 'INSERT'
     UNION ALL
     SELECT n.row, false, n.archived FROM present AS n WHERE NOT EXISTS (SELECT FROM boundary)
