@@ -111,3 +111,20 @@ pub async fn refused(db: &impl ConnectionTrait, sql: &str) -> Refusal {
     assert!(done.is_err(), "the database did not refuse {sql}");
     refusal(done)
 }
+
+/// Every table and column of the database in which a text occurs, as `schema.table.column`. In the schema `archive` times and ids are
+/// not searched, whose digits can be those of any number.
+pub async fn places(db: &impl ConnectionTrait, text: &str) -> Vec<String> {
+    let columns = texts(
+        db,
+        "select format('select %L where exists (select from %I.%I as t where strpos(lower(t.%I::text), $$%s$$) > 0)',
+                       concat(s.nspname, '.', c.relname, '.', a.attname), s.nspname, c.relname, a.attname, '{value}')
+         from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace s on s.oid = c.relnamespace
+         where (s.nspname = 'public'
+                or s.nspname = 'archive' and a.atttypid not in ('timestamptz'::regtype, 'xid8'::regtype, 'int8'::regtype))
+           and c.relkind in ('r', 'p') and not c.relispartition and a.attnum > 0 and not a.attisdropped order by 1",
+    )
+    .await;
+    let queries = columns.join(" union all ");
+    texts(db, &queries.replace("{value}", &text.to_lowercase())).await
+}

@@ -16,6 +16,7 @@ mod harness;
 mod history;
 mod holds;
 mod hooks;
+mod life;
 mod locking;
 mod migration;
 mod partitioned;

@@ -205,8 +205,12 @@ impl Work {
 
     /// The table of this name, which is SQL text; `None` where there is none.
     pub(crate) async fn table(&self, name: &str) -> Result<Option<Table>, DbErr> {
-        let Some(name) = self.qualified(name).await? else {
-            return Ok(None);
+        let name = match name::has_schema(name) {
+            true => name.to_owned(),
+            false => match self.resolved(name).await? {
+                Some((name, _)) => name,
+                None => return Ok(None),
+            },
         };
         let tables = catalog::read(&self.db, &[name])
             .await
@@ -214,37 +218,33 @@ impl Work {
         Ok(tables.into_iter().next().flatten())
     }
 
-    /// A name as SQL text with its schema. A name without one is resolved on the caller's `search_path`.
-    async fn qualified(&self, name: &str) -> Result<Option<String>, DbErr> {
-        if name::has_schema(name) {
-            return Ok(Some(name.to_owned()));
-        }
+    /// The name with its schema, as SQL text, and the kind of what a name means on the caller's `search_path`.
+    async fn resolved(&self, name: &str) -> Result<Option<(String, String)>, DbErr> {
         self.set("search_path", &self.search_path).await?;
-        let sql = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name
+        let sql = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, c.relkind::pg_catalog.text AS kind
                    FROM pg_catalog.pg_class AS c
                    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
                    WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)";
         let rows = self.rows(sql, [name.into()]).await?;
         self.set("search_path", SEARCH_PATH).await?;
-        rows.first().map(|row| row.try_get("", "name")).transpose()
+        let found = rows.first();
+        found
+            .map(|row| Ok((row.try_get("", "name")?, row.try_get("", "kind")?)))
+            .transpose()
     }
 
     /// The table of this name, which is SQL text, locked so that no other transaction writes to it until the end.
     pub(crate) async fn existing_table(&self, name: &str) -> Result<Table, DbErr> {
         let missing = || DbErr::Migration(format!("there is no table {name}"));
-        let found = self.table(name).await?.ok_or_else(missing)?;
-        if !["r", "p"].contains(&found.kind.as_str()) {
+        let (found, kind) = self.resolved(name).await?.ok_or_else(missing)?;
+        if !["r", "p"].contains(&kind.as_str()) {
             return Err(DbErr::Migration(format!(
-                "{} is not a table: only a table, partitioned or not, can have an archive table or a history",
-                found.id
+                "{found} is not a table: only a table, partitioned or not, can have an archive table or a history"
             )));
         }
-        self.run(&format!(
-            "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
-            found.id.sql()
-        ))
-        .await?;
-        self.table(&found.id.sql()).await?.ok_or_else(missing)
+        self.run(&format!("LOCK TABLE {found} IN SHARE ROW EXCLUSIVE MODE"))
+            .await?;
+        self.table(&found).await?.ok_or_else(missing)
     }
 
     /// How many rows of `table` meet the condition.

@@ -3,8 +3,8 @@
 -- This is the body of a function with its own search_path, so that no schema of the caller gives a function or an operator
 -- another meaning.
 --
--- (SELECT $1) instead of $1: planning this query takes longer than running it. Where the planner cannot count the elements, it
--- finds no custom plan better than the generic one, and caches the generic plan.
+-- Planning this query takes much longer than running it, so the function caches the plan of its first call. (SELECT $1) instead
+-- of $1, so that it is the same plan for any number of tables.
 WITH RECURSIVE asked AS (
     SELECT ord, oid FROM unnest((SELECT $1)) WITH ORDINALITY AS tables(oid, ord)
 ),
@@ -60,7 +60,9 @@ tenant AS (
             -- The ids of users' objects begin at 16384.
             SELECT b.oid < 16384 FROM based AS b WHERE b.typtype <> 'd') AS is_builtin
     FROM archive.tenancy_scope AS s
-    JOIN pg_attribute AS a ON a.attrelid = s.relation AND a.attname = s.wanted_column AND NOT a.attisdropped
+    -- OFFSET 0: by the index. The planner would read all columns of the database otherwise.
+    CROSS JOIN LATERAL (SELECT a.attname, a.atttypid FROM pg_attribute AS a
+                        WHERE a.attrelid = s.relation AND a.attname = s.wanted_column AND NOT a.attisdropped OFFSET 0) AS a
     ORDER BY s.relation
 ),
 -- The columns whose changes archive.follow_key() handles: its trigger depends on the columns that its condition names.

@@ -1,7 +1,7 @@
 -- What the catalog contains about tables, for plans and migrations. Such queries are long and easier to read with unqualified
 -- names, so they are functions with their own search_path. They run with the rights of the caller.
 CREATE OR REPLACE FUNCTION archive.describe_tables(tables oid[]) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS {body}
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS {body}
 #variable_conflict use_column
 BEGIN
     RETURN (

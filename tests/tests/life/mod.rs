@@ -1,0 +1,141 @@
+//! Random sequences of all verbs over a blog that is guarded, audited and held, whose persons are erased, against a model in memory: what
+//! is held stays, what is erased is nowhere, what was caught comes back, and the events say what is archived.
+//!
+//! The cases are the same in every run. `LIFE_SEED` chooses others, `LIFE_CASES` their number.
+
+mod calls;
+mod model;
+mod steps;
+
+use std::collections::BTreeSet;
+
+use migration::{Migrator, MigratorTrait};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use sea_orm_archive::event::{self, Cursor, Kind as EventKind};
+use sea_orm_archive::hold;
+use sea_orm_archive_migration::prelude::*;
+use sea_orm_archive_tests::Database;
+use sea_orm_migration::SchemaManager;
+
+use model::{Kind, Model};
+use steps::{Step, steps};
+
+const CASES: u32 = 10;
+/// The persons. Every text of one begins with `of-` and its number.
+const PERSONS: i64 = 3;
+
+async fn fill(db: &DatabaseConnection) -> Result<(), DbErr> {
+    Migrator::up(db, None).await?;
+    let manager = SchemaManager::new(db);
+    manager.enable_events().await?;
+    for table in ["likes", "comments", "post_tags", "posts"] {
+        manager.guard_table(table, Guard::catch()).await?;
+    }
+    let users = PersonalData::of_person()
+        .pseudonym("name")
+        .identifying(["name"]);
+    manager.declare_personal_data("users", users).await?;
+    let posts = PersonalData::belongs_to("users", ["author_id"])
+        .constant("title", model::ERASED)
+        .constant("content", model::ERASED);
+    manager.declare_personal_data("posts", posts).await?;
+    let comments =
+        PersonalData::belongs_to("users", ["author_id"]).constant("content", model::ERASED);
+    manager.declare_personal_data("comments", comments).await?;
+    db.execute_unprepared(&format!(
+        "insert into users (id, name) select n, format('of-%s-name', n) from generate_series(1, {PERSONS}) as n"
+    ))
+    .await?;
+    Ok(())
+}
+
+/// The archivals that are archived, according to the events.
+async fn archived_by_events(db: &DatabaseConnection) -> BTreeSet<i64> {
+    let mut archived = BTreeSet::new();
+    let events = event::Entity::after(Cursor::START).limit(10_000);
+    for event in events.all(db).await.unwrap() {
+        match (event.kind, event.archival_id) {
+            (EventKind::Archived | EventKind::Split, Some(id)) => assert!(archived.insert(id)),
+            (EventKind::Restored | EventKind::Purged, Some(id)) => assert!(archived.remove(&id)),
+            _ => {}
+        }
+    }
+    archived
+}
+
+/// Releases every hold, and restores what can be restored: posts, and then comments.
+async fn restore_all(db: &DatabaseConnection, model: &mut Model) -> Result<(), String> {
+    for id in std::mem::take(&mut model.holds).into_keys() {
+        let release = hold::Entity::release_by_id(id, "end");
+        release.exec(db).await.map_err(|error| error.to_string())?;
+    }
+    for kind in [Kind::Post, Kind::Comment] {
+        let archivals = model.archivals.iter();
+        let ids: Vec<_> = archivals
+            .filter(|(_, root)| root.0 == kind)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            calls::restore(db, model, id).await?;
+        }
+    }
+    let left = model
+        .archivals
+        .values()
+        .find(|root| model.can_return(**root));
+    match left {
+        Some(root) => Err(format!("{root:?} is still archived")),
+        None => model.compare(db).await,
+    }
+}
+
+async fn case(steps: &[Step]) -> Result<(), TestCaseError> {
+    let database = Database::from_template("life", async |db| fill(&db).await).await;
+    let db = database.connect().await;
+    let mut model = Model::default();
+    for (n, step) in steps.iter().enumerate() {
+        let mut done = calls::take(&db, &mut model, step).await;
+        if done.is_ok() {
+            done = model.compare(&db).await;
+        }
+        done.map_err(|error| TestCaseError::fail(format!("step {n}, {step:?}: {error}")))?;
+    }
+    let archivals: BTreeSet<_> = model.archivals.keys().copied().collect();
+    let by_events = archived_by_events(&db).await;
+    if by_events != archivals {
+        return Err(TestCaseError::fail(format!(
+            "archived are {archivals:?}, by the events {by_events:?}"
+        )));
+    }
+    let end = restore_all(&db, &mut model).await;
+    end.map_err(|error| TestCaseError::fail(format!("at the end: {error}")))
+}
+
+fn from_env(name: &str) -> Option<u32> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn all_verbs_agree_with_the_model() {
+    let seed = from_env("LIFE_SEED").unwrap_or(1);
+    let cases = from_env("LIFE_CASES").unwrap_or(CASES);
+    let mut bytes = [0; 32];
+    bytes[..4].copy_from_slice(&seed.to_le_bytes());
+    let config = Config {
+        cases,
+        max_shrink_iters: 80,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let held = TestRunner::new_with_rng(config, random)
+        .run(&steps(), |steps| runtime.block_on(case(&steps)));
+    if let Err(error) = held {
+        panic!("LIFE_SEED={seed} LIFE_CASES={cases}: {error}");
+    }
+}
