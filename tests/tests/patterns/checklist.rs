@@ -1,12 +1,14 @@
-//! The checklist, without retention and erasure.
+//! The checklist for deleted rows.
 
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
 use sea_orm::{IntoActiveModel, Set};
-use sea_orm_archive::Context;
-use sea_orm_archive::audit;
 use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
+use sea_orm_archive::{Context, archival, audit, erasure};
+use sea_orm_archive_migration::{ErasureSchema, PersonalData, Retention, RetentionSchema};
+use sea_orm_archive_tests::sql::{number, places, run};
+use sea_orm_migration::SchemaManager;
 
 use crate::patterns::company::{as_user, company, new_post, note, post};
 
@@ -168,4 +170,82 @@ async fn deleted_rows_can_be_found_by_time_and_restored() {
     assert_eq!(old.len(), 1);
     old.into_iter().next().unwrap().restore(&txn).await.unwrap();
     assert_eq!(post::Entity::find().all(&txn).await.unwrap(), [post]);
+}
+
+#[tokio::test]
+async fn rule_decides_how_long_deleted_rows_are_kept() {
+    let company = company().await;
+    let db = company.connect().await;
+    SchemaManager::new(&db)
+        .retain("posts", Retention::days(30))
+        .await
+        .unwrap();
+    let archived = new_post("a").insert(&db).await.unwrap();
+    archived.archive(&db).await.unwrap();
+    let purged = archival::Entity::purge_expired().exec(&db).await.unwrap();
+    assert_eq!(purged.archivals, 0);
+    run(
+        &db,
+        "update archive.archival set archived_at = archived_at - interval '30 days'",
+    )
+    .await;
+    let purged = archival::Entity::purge_expired().exec(&db).await.unwrap();
+    assert_eq!(purged.archivals, 1);
+    assert_eq!(number(&db, "select count(*) from deleted_posts").await, 0);
+    let records = "select count(*) from archive.archival where purged_at is not null and row_counts ->> 'public.posts' = '1'";
+    assert_eq!(number(&db, records).await, 1);
+}
+
+#[tokio::test]
+async fn old_rows_leave_the_table_in_batches_and_are_read_beside_the_others() {
+    let company = company().await;
+    let db = company.connect().await;
+    for slug in ["a", "b", "c"] {
+        new_post(slug).insert(&db).await.unwrap();
+    }
+    let new = new_post("d").insert(&db).await.unwrap();
+    let old = post::Column::CreatedAt.lt(new.created_at);
+    let mut batches = post::Entity::archive_many().filter(old).in_batches(2);
+    let mut rows = Vec::new();
+    while let Some(batch) = batches.next(&db).await.unwrap() {
+        rows.push(batch.len());
+    }
+    assert_eq!(rows, [2, 1]);
+    assert_eq!(post::Entity::find().count(&db).await.unwrap(), 1);
+    let all = post::Entity::find_with_deleted().all(&db).await.unwrap();
+    assert_eq!(all.len(), 4);
+}
+
+#[tokio::test]
+async fn person_is_erased_in_tables_archive_tables_and_the_log() {
+    let company = company().await;
+    let db = company.connect().await;
+    let manager = SchemaManager::new(&db);
+    run(
+        &db,
+        "create table persons (id bigint primary key, email text); insert into persons values (7, 'ada@example.org')",
+    )
+    .await;
+    let persons = PersonalData::of_person()
+        .pseudonym("email")
+        .identifying(["email"]);
+    manager
+        .declare_personal_data("persons", persons)
+        .await
+        .unwrap();
+    let posts = PersonalData::belongs_to("persons", ["created_by"]).constant("title", "[erased]");
+    manager.declare_personal_data("posts", posts).await.unwrap();
+    let mut old = new_post("a");
+    (old.title, old.created_by) = (Set("by ada@example.org".to_owned()), Set(Some(7)));
+    let txn = Context::new().actor(7).begin(&db).await.unwrap();
+    let old = old.insert(&txn).await.unwrap();
+    old.archive(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    assert!(!places(&db, "ada@example.org").await.is_empty());
+    let certificate = erasure::Entity::erase("persons", ["7".to_owned()])
+        .exec(&db)
+        .await
+        .unwrap();
+    assert!(certificate.is_complete(), "{certificate}");
+    assert_eq!(places(&db, "ada@example.org").await, [""; 0]);
 }
