@@ -2,6 +2,7 @@
 //! write must be in exactly one table.
 
 mod accountable;
+mod lives;
 mod load;
 mod naive;
 mod purges;
