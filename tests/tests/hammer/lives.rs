@@ -153,7 +153,9 @@ impl Load {
     }
 
     async fn purge(&self, db: &DatabaseConnection) {
-        let purged = archival::Entity::purge_by_id(open(db).await).exec(db).await;
+        let purged = archival::Entity::purge_by_id(newest(db).await)
+            .exec(db)
+            .await;
         self.counts
             .purged
             .fetch_add(i64::from(purged.is_ok()), Ordering::Relaxed);
@@ -161,33 +163,42 @@ impl Load {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
-    /// Holds an archival, a row or a person for some milliseconds, in which nothing of it may change.
+    /// Holds an archival, a row or a person for some milliseconds, in which nothing of it is purged or erased.
     async fn hold(&self, db: &DatabaseConnection, random: i64) {
         let person = random / 3 % PERSONS + 1;
-        let row = any(db, "deleted_comments").await;
-        let archival = open(db).await;
-        let (placed, held) = match random % 3 {
+        let archival = newest(db).await;
+        let row = any(
+            db,
+            &format!("(select id from deleted_comments where archival_id = {archival}) as t"),
+        )
+        .await;
+        let (placed, condition) = match random % 3 {
             0 => (
-                archival::Entity::hold_by_id(archival, "case").exec(db).await,
-                format!("select id, content, archival_id from deleted_comments where archival_id = {archival}
-                         union all select id, content, archival_id from deleted_posts where archival_id = {archival}"),
+                archival::Entity::hold_by_id(archival, "case")
+                    .exec(db)
+                    .await,
+                format!("t.archival_id = {archival}"),
             ),
             1 => (
                 comment::Entity::hold_by_id(row, "case").exec(db).await,
-                format!("select id, author_id from comments where id = {row} union all select id, author_id from deleted_comments where id = {row}"),
+                format!("t.id = {row}"),
             ),
             _ => (
-                user::Entity::hold_person_by_id(person, "case").exec(db).await,
-                // The worker who erases is stopped before it erases anything, or has erased everything that this reads.
-                format!("select id, author_id from comments where author_id = {person} union all select id, author_id from deleted_comments where author_id = {person}
-                         union all select id, author_id from posts where author_id = {person} union all select id, author_id from deleted_posts where author_id = {person}"),
+                user::Entity::hold_person_by_id(person, "case")
+                    .exec(db)
+                    .await,
+                format!("t.author_id = {person}"),
             ),
         };
         let Ok(placed) = placed else {
             expected(placed.map(drop));
             return;
         };
-        let held = format!("select t::text from ({held}) as t");
+        let held = format!(
+            "with t as (select id, author_id, content, null as archival_id from posts union all select id, author_id, content, archival_id from deleted_posts
+                        union all select id, author_id, content, null from comments union all select id, author_id, content, archival_id from deleted_comments)
+             select format('row %s of person %s', t.id, t.author_id) from t where content <> '[erased]' and {condition}"
+        );
         let before: BTreeSet<_> = texts(db, &held).await.into_iter().collect();
         tokio::time::sleep(Duration::from_millis(30)).await;
         let after: BTreeSet<_> = texts(db, &held).await.into_iter().collect();
@@ -283,13 +294,9 @@ async fn any(db: &DatabaseConnection, table: &str) -> i64 {
     .await
 }
 
-/// An archival that is archived, or 0.
-async fn open(db: &DatabaseConnection) -> i64 {
-    any(
-        db,
-        "(select id from archive.archival where restored_at is null and purged_at is null) as t",
-    )
-    .await
+/// One of the last archivals that are archived, or 0: purges and holds meet there.
+async fn newest(db: &DatabaseConnection) -> i64 {
+    any(db, "(select id from archive.archival where restored_at is null and purged_at is null order by id desc limit 3) as t").await
 }
 
 /// How many archivals are archived, according to the events.
