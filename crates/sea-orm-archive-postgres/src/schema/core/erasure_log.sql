@@ -26,20 +26,22 @@ BEGIN
 END
 $$;
 
--- Erases what entries of the log contain of rows: the values of personal columns, or of deleted rows all values.
-CREATE OR REPLACE FUNCTION archive.erase_log(erasure archive.erasure, rule bigint, keys jsonb) RETURNS void
+-- Erases what entries of the log contain of rows: the values of personal columns, or of deleted rows all values. Returns how many they were, and stores the keys of
+-- the entries as done.
+CREATE OR REPLACE FUNCTION archive.erase_log(erasure archive.erasure, rule bigint, keys jsonb) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     called record;
     names  jsonb;
     counts jsonb;
     seen   text[];
+    erased bigint;
 BEGIN
     SELECT r.*, t.id AS audited, t.table_name, p.logged INTO called
     FROM archive.personal_rules(erasure.subject) AS r JOIN archive.personal_data AS p ON p.id = r.id
     JOIN archive.audited_table AS t ON t.relation::oid = r.relation WHERE r.id = rule;
     IF NOT FOUND THEN
-        RETURN;
+        RETURN 0;
     END IF;
     names := (SELECT coalesce(jsonb_agg(n), '[]') FROM archive.logged_names(
         called.audited, called.columns, called.logged, called.pseudonyms, called.identifying, called.dependents, erasure.pseudonym) AS n);
@@ -47,6 +49,10 @@ BEGIN
         SELECT DISTINCT s.key FROM jsonb_array_elements(keys) AS k(key)
         CROSS JOIN LATERAL unnest(CASE WHEN jsonb_typeof(k.key) = 'object' THEN ARRAY[k.key] ELSE archive.audit_keys(called.relation, (
             SELECT jsonb_object_agg(n.name, k.key -> (n.ord - 1)::int) FROM unnest(called.keys) WITH ORDINALITY AS n(name, ord))) END) AS s(key)
+    ),
+    done AS (
+        INSERT INTO archive.erasure_row AS w (erasure, rule, key, done) SELECT (erase_log.erasure).id, erase_log.rule, k.key, true FROM key AS k WHERE k.key IS NOT NULL
+        ON CONFLICT ON CONSTRAINT erasure_row_pkey DO UPDATE SET done = true
     ),
     entry AS MATERIALIZED (
         SELECT e.at, e.id, e.old, e.new, e.whole FROM key JOIN archive.audit_entry AS e
@@ -57,7 +63,8 @@ BEGIN
         FROM entry AS e CROSS JOIN LATERAL (VALUES (e.old, false), (e.new, false), (e.whole, true)) AS i(image, is_copy) CROSS JOIN LATERAL jsonb_each(i.image) AS v
         LEFT JOIN jsonb_to_recordset(names) AS n (name text, item text, since timestamptz, until timestamptz, replacement jsonb, identifies boolean, rule text)
             ON n.name = v.key AND e.at >= n.since AND e.at < n.until
-        WHERE (n.name IS NOT NULL OR called.deletes_rows) AND v.value IS DISTINCT FROM n.replacement
+        -- jsonb_to_recordset() reads JSON's null as NULL.
+        WHERE called.deletes_rows OR n.name IS NOT NULL AND v.value <> coalesce(n.replacement, 'null')
     ),
     erased AS (
         UPDATE archive.audit_entry AS e
@@ -69,9 +76,31 @@ BEGIN
     )
     SELECT (SELECT jsonb_agg(jsonb_build_object('place', 'archive.audit_entry', 'item', concat(called.name, '.', c.item), 'rule', c.rule, 'values', c.values))
             FROM (SELECT l.item, l.rule, count(*) AS values FROM logged AS l WHERE l.value <> 'null' AND NOT l.is_copy GROUP BY l.item, l.rule) AS c),
-           (SELECT array_agg(DISTINCT l.value #>> '{}') FROM logged AS l WHERE l.identifies AND l.value <> 'null')
-    INTO counts, seen;
+           (SELECT array_agg(DISTINCT l.value #>> '{}') FROM logged AS l WHERE l.identifies AND l.value <> 'null'),
+           (SELECT count(*) FROM logged)
+    INTO counts, seen, erased;
     PERFORM archive.add_erased(erasure.id, coalesce(counts, '[]')), archive.add_values(erasure.id, seen);
+    RETURN erased;
+END
+$$;
+
+-- Erases entries that were written since the erasure began, of rows whose entries were erased already, and returns how many values they had.
+CREATE OR REPLACE FUNCTION archive.erase_new_entries(erasure archive.erasure) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rule  record;
+    keys  jsonb;
+    every bigint := 0;
+BEGIN
+    IF to_regclass('archive.audit_entry') IS NOT NULL THEN
+        FOR rule IN SELECT r.id, t.table_name FROM archive.personal_rules(erasure.subject) AS r JOIN archive.audited_table AS t ON t.relation::oid = r.relation LOOP
+            keys := (SELECT jsonb_agg(DISTINCT e.key) FROM archive.audit_entry AS e
+                     JOIN archive.erasure_row AS w ON w.erasure = (erase_new_entries.erasure).id AND w.rule = rule.id AND w.key = e.key
+                     WHERE e.at >= (erase_new_entries.erasure).started_at AND e.table_name = rule.table_name AND coalesce(e.erased, '[]') = '[]');
+            every := every + archive.erase_log(erasure, rule.id, coalesce(keys, '[]'));
+        END LOOP;
+    END IF;
+    RETURN every;
 END
 $$;
 
@@ -99,6 +128,20 @@ BEGIN
 END
 $$;
 
+-- The link of the image "i" of an entry "e", as SQL: an array of the values of these columns, under the names that they had when the entry was written.
+CREATE OR REPLACE FUNCTION archive.link_in_entries(audited integer, links name[]) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT format('jsonb_build_array(%s)', string_agg(c.value, ', ' ORDER BY c.ord))
+    FROM (SELECT l.ord, format('coalesce(%s)', string_agg(CASE WHEN n.since = '-infinity' AND n.until = 'infinity' THEN format('i.image -> %L', n.name)
+                                   ELSE format('CASE WHEN e.at >= %L AND e.at < %L THEN i.image -> %L END', n.since, n.until, n.name) END, ', ' ORDER BY n.since DESC)) AS value
+          FROM unnest(links) WITH ORDINALITY AS l(name, ord)
+          JOIN (SELECT a.name, a.name_now, coalesce(lag(a.valid_to) OVER w, '-infinity') AS since, coalesce(lead(a.valid_from) OVER w, 'infinity') AS until
+                FROM archive.audit_names(audited) AS a WINDOW w AS (PARTITION BY a.name ORDER BY a.valid_from)) AS n ON n.name_now = l.name
+          GROUP BY l.ord) AS c);
+END
+$$;
+
 -- Adds the keys of rows that are in the log alone, and returns how many: they were deleted or purged, and entries contain the link to the person or
 -- to one of the rows that belong to the person. The rule of the person itself needs no entry.
 CREATE OR REPLACE FUNCTION archive.add_logged_rows(erasure archive.erasure) RETURNS bigint
@@ -116,9 +159,7 @@ BEGIN
         RETURN 0;
     END IF;
     FOR rule IN
-        SELECT p.id, p.parent, t.table_name, cardinality(p.link_columns) AS links, (
-                   SELECT jsonb_agg(ARRAY(SELECT n.name FROM archive.audit_names(t.id) AS n WHERE n.name_now = l.name UNION SELECT l.name::text) ORDER BY l.ord)
-                   FROM unnest(archive.names_now(p.relation, p.link_columns, p.numbers[:cardinality(p.link_columns)], p.place)) WITH ORDINALITY AS l(name, ord)) AS names
+        SELECT p.id, p.parent, t.table_name, archive.link_in_entries(t.id, archive.names_now(p.relation, p.link_columns, p.numbers[:cardinality(p.link_columns)], p.place)) AS link
         FROM archive.personal_data AS p JOIN archive.audited_table AS t ON t.relation = p.relation
         WHERE p.parent IS NOT NULL AND archive.belongs_to(p, 't', erasure.subject) IS NOT NULL
         ORDER BY p.id
@@ -127,14 +168,10 @@ BEGIN
             SELECT erasure.subject_key AS key WHERE rule.parent = erasure.subject
             UNION ALL
             SELECT w.key FROM archive.erasure_row AS w JOIN archive.personal_data AS p ON p.id = w.rule AND p.relation = rule.parent WHERE w.erasure = erasure.id) AS k);
-        INSERT INTO archive.erasure_row (erasure, rule, key)
-        SELECT DISTINCT erasure.id, rule.id, e.key
-        FROM archive.audit_entry AS e CROSS JOIN LATERAL (VALUES (e.old), (e.new), (e.whole)) AS i(image)
-        CROSS JOIN LATERAL (SELECT jsonb_agg(v.value ORDER BY n.ord) AS link FROM jsonb_array_elements(rule.names) WITH ORDINALITY AS n(names, ord)
-                            JOIN jsonb_each(i.image) AS v ON n.names ? v.key HAVING count(*) = rule.links) AS v
-        JOIN unnest(parents) AS k(link) ON k.link = v.link
-        WHERE e.table_name = rule.table_name AND e.key IS NOT NULL
-        ON CONFLICT DO NOTHING;
+        EXECUTE format('INSERT INTO archive.erasure_row (erasure, rule, key) SELECT DISTINCT $1, $2, e.key '
+                       'FROM archive.audit_entry AS e CROSS JOIN LATERAL (VALUES (e.old), (e.new), (e.whole)) AS i(image) JOIN unnest($3) AS k(link) ON k.link = %s '
+                       'WHERE e.table_name = $4 AND e.key IS NOT NULL ON CONFLICT DO NOTHING', rule.link)
+            USING erasure.id, rule.id, parents, rule.table_name;
         GET DIAGNOSTICS added = ROW_COUNT;
         every := every + added;
     END LOOP;
