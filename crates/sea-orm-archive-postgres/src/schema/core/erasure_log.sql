@@ -10,6 +10,56 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     ON CONFLICT DO NOTHING
 $$;
 
+-- Keys of rows, as JSON values in the order of the primary key, which is the form of links in entries. Each of `keys` is an array of texts, or the object of an
+-- entry, whose names may be earlier ones. All are converted by one statement: the input functions of the types alone read the texts, as in archive.audit_key().
+CREATE OR REPLACE FUNCTION archive.logged_keys(relation oid, keys jsonb[]) RETURNS jsonb[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    query  text;
+    logged jsonb[];
+BEGIN
+    SELECT format('SELECT ARRAY(SELECT jsonb_build_array(%s) FROM unnest($1) AS s(key) CROSS JOIN LATERAL jsonb_to_record(jsonb_build_object(%s)) AS k (%s) '
+                  'WHERE jsonb_typeof(s.key) = ''array'' UNION SELECT jsonb_build_array(%s) FROM unnest($1) AS s(key) WHERE jsonb_typeof(s.key) = ''object'')',
+                  string_agg(format('archive.audit_value(k.%I)', k.name), ', ' ORDER BY k.ord),
+                  string_agg(format('%L, s.key -> %s', k.name, k.ord - 1), ', ' ORDER BY k.ord),
+                  string_agg(format('%I %s', k.name, archive.audit_read_as(a.atttypid, a.atttypmod)), ', ' ORDER BY k.ord),
+                  CASE count(*) WHEN 1 THEN '(SELECT v.value FROM jsonb_each(s.key) AS v LIMIT 1)'
+                                ELSE string_agg(format('coalesce(%s)', (SELECT string_agg(format('s.key -> %L', n.name), ', ') FROM archive.names_in_keys(relation, k.name) AS n(name))), ', ' ORDER BY k.ord) END)
+    INTO query
+    FROM unnest(archive.key_columns(relation)) WITH ORDINALITY AS k(name, ord) JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = k.name;
+    EXECUTE query INTO logged USING keys;
+    RETURN logged;
+END
+$$;
+
+-- The names that a column of the key has, or had in keys of entries.
+CREATE OR REPLACE FUNCTION archive.names_in_keys(relation oid, name name) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT names_in_keys.name::text UNION SELECT n.name FROM archive.audited_table AS t CROSS JOIN LATERAL archive.audit_names(t.id) AS n
+                 WHERE t.relation::oid = names_in_keys.relation AND n.name_now = names_in_keys.name;
+END
+$$;
+
+-- The keys of rows as entries contain them: first with the present names of the columns, then with earlier ones. `keys` is an array of both forms.
+CREATE OR REPLACE FUNCTION archive.keys_in_entries(relation oid, keys jsonb) RETURNS SETOF jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    texts jsonb[] := ARRAY(SELECT k.key FROM jsonb_array_elements(keys) AS k(key) WHERE jsonb_typeof(k.key) = 'array');
+BEGIN
+    RETURN QUERY SELECT k.key FROM jsonb_array_elements(keys) AS k(key) WHERE jsonb_typeof(k.key) = 'object';
+    RETURN QUERY
+        WITH RECURSIVE spelled AS (
+            SELECT 0::bigint AS ord, '{}'::text[] AS names
+            UNION ALL
+            SELECT k.ord, (s.names || n.name) COLLATE "default" FROM spelled AS s JOIN unnest(archive.key_columns(relation)) WITH ORDINALITY AS k(name, ord) ON k.ord = s.ord + 1
+            CROSS JOIN LATERAL archive.names_in_keys(relation, k.name) AS n(name)
+        )
+        SELECT (SELECT jsonb_object_agg(n.name, v.value -> (n.ord - 1)::int) FROM unnest(s.names) WITH ORDINALITY AS n(name, ord))
+        FROM unnest(archive.logged_keys(relation, texts)) AS v(value) CROSS JOIN spelled AS s WHERE s.ord = cardinality(archive.key_columns(relation));
+END
+$$;
+
 -- Each name that a personal column, or one computed from it, had in entries of the log, and when, with what its values are replaced with there. Where a
 -- name may have belonged to one of two columns, to both.
 CREATE OR REPLACE FUNCTION archive.logged_names(audited integer, columns name[], logged jsonb[], pseudonyms boolean[], identifying boolean[], dependents name[], pseudonym text)
@@ -46,9 +96,7 @@ BEGIN
     names := (SELECT coalesce(jsonb_agg(n), '[]') FROM archive.logged_names(
         called.audited, called.columns, called.logged, called.pseudonyms, called.identifying, called.dependents, erasure.pseudonym) AS n);
     WITH key AS MATERIALIZED (
-        SELECT DISTINCT s.key FROM jsonb_array_elements(keys) AS k(key)
-        CROSS JOIN LATERAL unnest(CASE WHEN jsonb_typeof(k.key) = 'object' THEN ARRAY[k.key] ELSE archive.audit_keys(called.relation, (
-            SELECT jsonb_object_agg(n.name, k.key -> (n.ord - 1)::int) FROM unnest(called.keys) WITH ORDINALITY AS n(name, ord))) END) AS s(key)
+        SELECT DISTINCT k.key FROM archive.keys_in_entries(called.relation, keys) AS k(key)
     ),
     done AS (
         INSERT INTO archive.erasure_row AS w (erasure, rule, key, done) SELECT (erase_log.erasure).id, erase_log.rule, k.key, true FROM key AS k WHERE k.key IS NOT NULL
@@ -94,9 +142,13 @@ DECLARE
 BEGIN
     IF to_regclass('archive.audit_entry') IS NOT NULL THEN
         FOR rule IN SELECT r.id, t.table_name FROM archive.personal_rules(erasure.subject) AS r JOIN archive.audited_table AS t ON t.relation::oid = r.relation LOOP
-            keys := (SELECT jsonb_agg(DISTINCT e.key) FROM archive.audit_entry AS e
-                     JOIN archive.erasure_row AS w ON w.erasure = (erase_new_entries.erasure).id AND w.rule = rule.id AND w.key = e.key
-                     WHERE e.at >= (erase_new_entries.erasure).started_at AND e.table_name = rule.table_name AND coalesce(e.erased, '[]') = '[]');
+            -- There are no statistics of the rows of an erasure, so each is found by the index.
+            WITH entry AS MATERIALIZED (
+                SELECT DISTINCT e.key FROM archive.audit_entry AS e
+                WHERE e.at >= (erase_new_entries.erasure).started_at AND e.table_name = rule.table_name AND coalesce(e.erased, '[]') = '[]'
+            )
+            SELECT jsonb_agg(e.key) INTO keys FROM entry AS e
+            WHERE EXISTS (SELECT FROM archive.erasure_row AS w WHERE w.erasure = (erase_new_entries.erasure).id AND w.rule = rule.id AND w.key = e.key OFFSET 0);
             every := every + archive.erase_log(erasure, rule.id, coalesce(keys, '[]'));
         END LOOP;
     END IF;
@@ -109,24 +161,6 @@ CREATE OR REPLACE FUNCTION archive.erased_image(image jsonb, replacements jsonb,
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 RETURN CASE WHEN image IS NULL THEN NULL WHEN deletes_row THEN '{}'::jsonb
             ELSE (SELECT image || coalesce(jsonb_object_agg(r.key, r.value), '{}') FROM jsonb_each(replacements) AS r WHERE image ? r.key) END;
-
--- The key of the parent of rows, as the links of their entries contain it: an array of JSON values in the order of the primary key. `key` is an
--- array of texts, or the object of an entry, whose names may be earlier ones.
-CREATE OR REPLACE FUNCTION archive.logged_link(parent oid, key jsonb) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    names name[] := archive.key_columns(parent);
-BEGIN
-    IF jsonb_typeof(key) = 'array' THEN
-        key := archive.audit_key(parent, (SELECT jsonb_object_agg(n.name, key -> (n.ord - 1)::int) FROM unnest(names) WITH ORDINALITY AS n(name, ord)));
-    END IF;
-    RETURN (SELECT jsonb_agg(v.value ORDER BY n.ord)
-            FROM unnest(names) WITH ORDINALITY AS n(name, ord)
-            JOIN jsonb_each(key) AS v ON v.key = n.name OR cardinality(names) = 1 OR v.key IN (
-                SELECT a.name FROM archive.audited_table AS t CROSS JOIN LATERAL archive.audit_names(t.id) AS a WHERE t.relation = parent AND a.name_now = n.name)
-            HAVING count(*) = cardinality(names));
-END
-$$;
 
 -- The link of the image "i" of an entry "e", as SQL: an array of the values of these columns, under the names that they had when the entry was written.
 CREATE OR REPLACE FUNCTION archive.link_in_entries(audited integer, links name[]) RETURNS text
@@ -164,10 +198,10 @@ BEGIN
         WHERE p.parent IS NOT NULL AND archive.belongs_to(p, 't', erasure.subject) IS NOT NULL
         ORDER BY p.id
     LOOP
-        parents := ARRAY(SELECT DISTINCT archive.logged_link(rule.parent, k.key) FROM (
+        parents := archive.logged_keys(rule.parent, ARRAY(
             SELECT erasure.subject_key AS key WHERE rule.parent = erasure.subject
             UNION ALL
-            SELECT w.key FROM archive.erasure_row AS w JOIN archive.personal_data AS p ON p.id = w.rule AND p.relation = rule.parent WHERE w.erasure = erasure.id) AS k);
+            SELECT w.key FROM archive.erasure_row AS w JOIN archive.personal_data AS p ON p.id = w.rule AND p.relation = rule.parent WHERE w.erasure = erasure.id));
         EXECUTE format('INSERT INTO archive.erasure_row (erasure, rule, key) SELECT DISTINCT $1, $2, e.key '
                        'FROM archive.audit_entry AS e CROSS JOIN LATERAL (VALUES (e.old), (e.new), (e.whole)) AS i(image) JOIN unnest($3) AS k(link) ON k.link = %s '
                        'WHERE e.table_name = $4 AND e.key IS NOT NULL ON CONFLICT DO NOTHING', rule.link)

@@ -176,10 +176,10 @@ BEGIN
     FROM archive.erasure AS e CROSS JOIN LATERAL archive.personal_rules(e.subject) AS r
     JOIN archive.personal_data AS p ON p.id = r.id AND p.parent <> e.subject
     CROSS JOIN LATERAL (SELECT archive.names_now(p.relation, p.link_columns, p.numbers[:cardinality(p.link_columns)], p.place) AS links) AS l
-    CROSS JOIN LATERAL (SELECT jsonb_agg(DISTINCT archive.logged_link(p.parent, w.key)) AS keys FROM archive.erasure_row AS w
-                        JOIN archive.personal_data AS o ON o.id = w.rule AND o.relation = p.parent
-                        WHERE w.erasure = e.id AND jsonb_typeof(w.key) = 'object') AS k
-    WHERE e.id = erasure_dangling.erasure AND archive.acts_for(coalesce(e.tenant, '')) AND k.keys IS NOT NULL AND (r.deletes_rows OR r.columns <> '{}');
+    CROSS JOIN LATERAL (SELECT to_jsonb(archive.logged_keys(p.parent, ARRAY(
+                            SELECT w.key FROM archive.erasure_row AS w JOIN archive.personal_data AS o ON o.id = w.rule AND o.relation = p.parent
+                            WHERE w.erasure = e.id AND jsonb_typeof(w.key) = 'object'))) AS keys) AS k
+    WHERE e.id = erasure_dangling.erasure AND archive.acts_for(coalesce(e.tenant, '')) AND k.keys <> '[]' AND (r.deletes_rows OR r.columns <> '{}');
 END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.erasure_dangling(bigint) FROM PUBLIC;
