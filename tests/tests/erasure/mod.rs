@@ -1,5 +1,6 @@
 //! Erasure of a person.
 
+mod attacked;
 mod declared;
 mod erased;
 mod guarded;

@@ -10,11 +10,12 @@ use sea_orm_archive_tests::{Database, race};
 use super::assert_gone;
 use super::people::{comment, people, person, post};
 
-const VALUES: [&str; 6] = [
+const VALUES: [&str; 7] = [
     "ada@",
     "lovelace",
     "byron",
-    "1815",
+    "20 1815",
+    "44 1815",
     "from ada",
     "archived with",
 ];

@@ -1,5 +1,6 @@
 //! Guards: what is deleted past the archive is refused, or caught.
 
+mod attacked;
 mod beside;
 mod caught;
 mod races;

@@ -18,6 +18,10 @@ const PSEUDONYM: i32 = 23;
 pub(crate) async fn declare(work: &Work, name: &str, data: &PersonalData) -> Result<(), DbErr> {
     archive_table::register::require(work).await?;
     let table = table(work, name).await?;
+    if data.parent.is_none() {
+        let key = format!("SELECT archive.require_person_key({})", table.id.oid);
+        work.run(&key).await?;
+    }
     let parent = match &data.parent {
         Some(parent) => Some(parent_of(work, &table, &name::table(parent)?, data).await?),
         None => None,

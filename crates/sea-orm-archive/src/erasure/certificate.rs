@@ -81,7 +81,7 @@ impl fmt::Display for Certificate {
         }
         write!(
             f,
-            "  not covered: backups, other databases, logs of servers, files and mail"
+            "  not covered: entries of dropped tables, backups, other databases, logs of servers, files and mail"
         )
     }
 }

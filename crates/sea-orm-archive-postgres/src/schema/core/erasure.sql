@@ -99,7 +99,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE =
             'to erase a person in the data of every tenant needs an administrator of tenancy: set the tenant in the context, or use a role that acts for all';
     END IF;
-    PERFORM archive.lock_holds();
+    PERFORM archive.require_person_key(subject), archive.lock_holds();
     -- Race: two calls begin the erasure of the same person. The second one waits and finds that of the first.
     PERFORM FROM archive.personal_data AS p WHERE p.relation = subject FOR UPDATE;
     SELECT e.id INTO begun FROM archive.erasure AS e
@@ -304,7 +304,7 @@ REVOKE EXECUTE ON FUNCTION archive.erasure_record(bigint, bigint, jsonb, jsonb) 
 
 -- Sets the next state after the rows of the person were searched for. `added` is how many have values.
 --
--- Race: a row of the person is added and deleted between two queries for rows. It is in the log alone, which is read again too.
+-- Race: a row of the person is added, or changed, and deleted between two queries for rows. Its values are in the log alone, which is read again too.
 CREATE OR REPLACE FUNCTION archive.erasure_advance(erasure bigint, added bigint) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -313,6 +313,9 @@ DECLARE
 BEGIN
     IF locked.state IN ('collect', 'check') THEN
         added := added + archive.add_logged_rows(locked);
+    END IF;
+    IF locked.state = 'check' THEN
+        added := added + archive.erase_new_entries(locked);
     END IF;
     IF locked.state = 'collect' THEN
         -- Nothing is erased before a hold on a table or a row is found. A hold that is placed later is found by the step that reaches its row.
@@ -363,7 +366,8 @@ BEGIN
     INTO query
     FROM pg_catalog.unnest(archive.key_columns(relation)) WITH ORDINALITY AS k(name, ord)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) relation AND a.attname OPERATOR(pg_catalog.=) k.name;
-    IF pg_catalog.jsonb_array_length(key) IS DISTINCT FROM pg_catalog.cardinality(archive.key_columns(relation)) THEN
+    IF (CASE pg_catalog.jsonb_typeof(key) WHEN 'array' THEN pg_catalog.jsonb_array_length(key) END) IS DISTINCT FROM pg_catalog.cardinality(archive.key_columns(relation))
+       OR key OPERATOR(pg_catalog.@>) '[null]' THEN
         PERFORM archive.stop('22023', pg_catalog.format('%s is not a primary key of %s', key, relation));
     END IF;
     EXECUTE query INTO exact USING key;
@@ -413,7 +417,9 @@ DECLARE
     unread pg_catalog.jsonb := '[]';
     done   pg_catalog.text;
 BEGIN
-    IF locked.id IS NULL OR locked.state OPERATOR(pg_catalog.=) 'finished' THEN
+    IF most OPERATOR(pg_catalog.<) 1 THEN
+        PERFORM archive.stop('22023', pg_catalog.format('a step of an erasure is of at least 1 row, and not of %s', most));
+    ELSIF locked.id IS NULL OR locked.state OPERATOR(pg_catalog.=) 'finished' THEN
         RETURN archive.erasure_json(locked.id);
     ELSIF locked.state OPERATOR(pg_catalog.=) ANY (ARRAY['collect', 'check']) THEN
         FOR part IN SELECT q.rule, q.query, q.tables FROM archive.erasure_queries(erasure, locked.state OPERATOR(pg_catalog.=) 'check') AS q LOOP
@@ -461,6 +467,11 @@ BEGIN
             END IF;
             EXECUTE part.query INTO batch USING archive.erasure_patterns(erasure);
             answer := answer OPERATOR(pg_catalog.||) batch;
+        END LOOP;
+        FOR part IN SELECT d.* FROM archive.erasure_dangling(erasure) AS d LOOP
+            EXECUTE part.query INTO batch USING part.parents;
+            answer := answer OPERATOR(pg_catalog.||) (SELECT coalesce(pg_catalog.jsonb_object_agg(f.key, f.value), '{}') FROM pg_catalog.jsonb_each(batch) AS f
+                                                      WHERE f.value OPERATOR(pg_catalog.<>) '0');
         END LOOP;
         RETURN archive.erasure_finish(erasure, coalesce((SELECT pg_catalog.jsonb_object_agg(f.key, f.value) FROM pg_catalog.jsonb_each(answer) AS f
                                                 WHERE f.value OPERATOR(pg_catalog.<>) '0'), '{}'), unread);

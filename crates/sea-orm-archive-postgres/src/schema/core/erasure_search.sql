@@ -153,7 +153,33 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     -- A column may have a collation for which there are no regular expressions.
     CROSS JOIN LATERAL (SELECT format(CASE WHEN y.oid < 16384 THEN 't.%I::pg_catalog.text' ELSE 'archive.exact_text(t.%I)' END || ' COLLATE pg_catalog."default"', a.attname) AS value,
                                a.attname = r.deleted_by_column AND a.atttypmod = -1 AND y.oid IN ('text'::regtype, 'varchar'::regtype) AS is_actor) AS v
-    WHERE 'S' IN (y.typcategory, e.typcategory) OR y.oid IN ('json'::regtype, 'jsonb'::regtype, 'xml'::regtype, 'tsvector'::regtype)
+    -- Texts, rows and other types, such as JSON or hstore, and arrays of them: as in archive.fixed_names().
+    WHERE coalesce(e.typcategory, y.typcategory) IN ('S', 'C', 'U') AND coalesce(e.oid, y.oid) NOT IN ('uuid'::regtype, 'bytea'::regtype)
     GROUP BY c.oid, c.relname, s.nspname ORDER BY s.nspname, c.relname
 $$;
 REVOKE EXECUTE ON FUNCTION archive.erasure_searches() FROM PUBLIC;
+
+-- Rows that refer to a row of the person which is in the log alone, since it was deleted without them. They may belong to another person by now, so they
+-- are not erased: `query` counts those with values, of which $1 are the keys of such parents.
+CREATE OR REPLACE FUNCTION archive.erasure_dangling(erasure bigint) RETURNS TABLE (query text, parents jsonb)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT format('SELECT %s FROM (%s) AS t JOIN pg_catalog.jsonb_array_elements($1) AS k(key) ON %s WHERE NOT EXISTS (SELECT FROM (%s) AS p WHERE %s)',
+               CASE WHEN r.deletes_rows THEN format('pg_catalog.jsonb_build_object(%L, pg_catalog.count(*))', r.name || '.rows')
+                    ELSE (SELECT string_agg(format('pg_catalog.jsonb_build_object(%L, pg_catalog.count(*) FILTER (WHERE %s))', concat(r.name, '.', c.name),
+                                 archive.has_values(ARRAY[c.name], ARRAY[c.replacement], ARRAY[c.is_pseudonym], e.pseudonym)), ' OPERATOR(pg_catalog.||) ')
+                          FROM unnest(r.columns, r.replacements, r.pseudonyms) AS c(name, replacement, is_pseudonym)) END,
+               archive.with_archived(r.relation, l.links || r.columns), replace(archive.is_key(p.parent, 't', l.links), '$1', 'k.key'),
+               archive.with_archived(p.parent, archive.key_columns(p.parent)),
+               archive.is_same_identity(p.parent, 'p', archive.key_columns(p.parent), 't', l.links)),
+           k.keys
+    FROM archive.erasure AS e CROSS JOIN LATERAL archive.personal_rules(e.subject) AS r
+    JOIN archive.personal_data AS p ON p.id = r.id AND p.parent <> e.subject
+    CROSS JOIN LATERAL (SELECT archive.names_now(p.relation, p.link_columns, p.numbers[:cardinality(p.link_columns)], p.place) AS links) AS l
+    CROSS JOIN LATERAL (SELECT to_jsonb(archive.logged_keys(p.parent, ARRAY(
+                            SELECT w.key FROM archive.erasure_row AS w JOIN archive.personal_data AS o ON o.id = w.rule AND o.relation = p.parent
+                            WHERE w.erasure = e.id AND jsonb_typeof(w.key) = 'object'))) AS keys) AS k
+    WHERE e.id = erasure_dangling.erasure AND archive.acts_for(coalesce(e.tenant, '')) AND k.keys <> '[]' AND (r.deletes_rows OR r.columns <> '{}');
+END
+$$;
+REVOKE EXECUTE ON FUNCTION archive.erasure_dangling(bigint) FROM PUBLIC;

@@ -84,6 +84,8 @@ BEGIN
     ELSIF of_person AND NOT EXISTS (SELECT FROM archive.personal_data AS p WHERE archive.belongs_to(p, 't', held) IS NOT NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'AR025', MESSAGE = format(
             'nothing was held: no personal data of %s is declared; call manager.declare_personal_data(..) in a migration', relation);
+    ELSIF of_person AND NOT archive.require_person_key(held) THEN
+        RETURN NULL;
     ELSIF NOT of_person AND held IS NOT NULL AND NOT EXISTS (SELECT FROM archive.archived_table AS r WHERE r.active = held)
           AND NOT EXISTS (SELECT FROM archive.history_table AS r WHERE held IN (r.history, r.identity)) THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format(

@@ -46,6 +46,42 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WHERE i.indrelid = relation AND i.indisprimary AND k.ord <= i.indnkeyatts
 $$;
 
+-- The columns of the primary key of which equal values may have different texts, such as 1 and 1.0: a person is identified by the exact text of its key, in
+-- holds, actors and the log.
+CREATE OR REPLACE FUNCTION archive.inexact_key_columns(relation oid) RETURNS name[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE part AS (
+        SELECT a.attname, a.attcollation, a.atttypid AS type FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND a.attname = ANY (archive.key_columns(relation))
+        UNION ALL
+        SELECT p.attname, p.attcollation, y.typbasetype FROM part AS p JOIN pg_type AS y ON y.oid = p.type AND y.typtype = 'd'
+    )
+    SELECT array_agg(p.attname) FROM part AS p JOIN pg_type AS y ON y.oid = p.type LEFT JOIN pg_collation AS c ON c.oid = p.attcollation
+    WHERE y.typtype <> 'd' AND (NOT coalesce(c.collisdeterministic, true) OR y.typtype <> 'e' AND y.oid <> ALL (
+        '{int2,int4,int8,oid,bool,uuid,text,varchar,name,bytea,date,time,timestamp,timestamptz,inet,cidr,macaddr}'::regtype[]::oid[]))
+$$;
+
+-- Raises where persons of a table cannot be identified by their key.
+CREATE OR REPLACE FUNCTION archive.require_person_key(relation oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF archive.inexact_key_columns(relation) IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AR025', MESSAGE = format(
+            'rows of %s cannot be persons: values of its primary key (%s) may be equal and have different texts; use a key of integers, uuid, or text with a deterministic collation',
+            relation::regclass, array_to_string(archive.inexact_key_columns(relation), ', '));
+    END IF;
+    RETURN true;
+END
+$$;
+
+-- The rules that are for a table, or lead to one, that was dropped, or replaced by another one of the same name.
+CREATE OR REPLACE FUNCTION archive.lost_rules() RETURNS SETOF regclass
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(archive.successor(p.relation)::regclass, p.relation) FROM archive.personal_data AS p
+    WHERE NOT archive.is_dropped(p.relation)
+      AND EXISTS (SELECT FROM unnest(ARRAY[p.relation, p.parent]) AS t(oid) WHERE t.oid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = t.oid))
+$$;
+
 -- A table as SQL, or with an archive table both, of which only these columns are read. A statement with it sees a row that moves once: in one
 -- snapshot it is in one of the tables.
 CREATE OR REPLACE FUNCTION archive.with_archived(relation oid, names name[]) RETURNS text
@@ -75,7 +111,8 @@ BEGIN
             CROSS JOIN LATERAL unnest(archive.names_now(o.relation, o.link_columns, o.numbers[:cardinality(o.link_columns)], o.place)) AS n(name) WHERE o.relation = rule.parent)
     INTO above, needed
     FROM archive.personal_data AS p WHERE p.relation = rule.parent AND p.parent IS NOT NULL;
-    RETURN CASE WHEN above IS NOT NULL THEN format(
+    -- A parent that was dropped has no key: see archive.lost_rules().
+    RETURN CASE WHEN above IS NOT NULL AND archive.key_columns(rule.parent) IS NOT NULL THEN format(
         'EXISTS (SELECT FROM (%s) AS %s WHERE %s AND (%s))', archive.with_archived(rule.parent, archive.key_columns(rule.parent) || needed), next,
         archive.is_same_identity(rule.parent, next, archive.key_columns(rule.parent), alias, links), above) END;
 END
@@ -98,6 +135,12 @@ BEGIN
     IF gone IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AR025', MESSAGE = format(
             'the person was not erased: personal data is declared for %s, which does not exist; call manager.declare_personal_data(..) with the present columns', gone);
+    END IF;
+    SELECT string_agg(DISTINCT l.relation::text, ', ') INTO gone FROM archive.lost_rules() AS l(relation);
+    IF gone IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AR025', MESSAGE = format(
+            'the person was not erased: the personal data of %s is declared for a table that was dropped or replaced; call manager.declare_personal_data(..) for it again, or '
+            'manager.drop_personal_data(..)', gone);
     END IF;
     -- PostgreSQL would delete or change rows that no rule erases, and the log and the archive tables would not be searched for them.
     SELECT format('%I of %s', k.conname, k.conrelid::regclass) INTO gone
@@ -144,6 +187,9 @@ DECLARE
     found bigint[];
     every bigint[];
 BEGIN
+    IF EXISTS (SELECT FROM archive.lost_rules()) THEN
+        RETURN NULL;
+    END IF;
     FOR rule IN
         SELECT r.archive_table, r.archival_id_column, p.relation, archive.belongs_to(p, 't', subject) AS belongs
         FROM archive.personal_data AS p JOIN archive.archived_table AS r ON r.active = p.relation

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS archive.caught (
 CREATE INDEX IF NOT EXISTS caught_transaction_id_idx ON archive.caught (transaction_id, archival_id);
 CREATE INDEX IF NOT EXISTS caught_parent_idx ON archive.caught (transaction_id, parent) WHERE parent IS NOT NULL;
 
--- The columns of a guarded table, and of its archive table, that its trigger function names, and the types of those whose type it names. It has no numbers and oids, which a dump and a
+-- The columns of a guarded table, and of its archive table, that its trigger function names, and their types. It has no numbers and oids, which a dump and a
 -- restore change.
 CREATE OR REPLACE FUNCTION archive.guard_shape(guarded oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -41,7 +41,7 @@ RETURN (
     SELECT md5(concat_ws(' ', r.deleted_at_column, r.deleted_by_column, r.archival_id_column,
                (SELECT min(s.wanted_column) FROM archive.tenancy_scope AS s WHERE s.relation = guarded), (
                SELECT string_agg(concat_ws(' ', a.attrelid = guarded, quote_ident(a.attname), a.attgenerated,
-                                           CASE WHEN a.attnum = ANY (i.indkey::int2[]) OR a.attname = r.deleted_by_column THEN format_type(a.atttypid, a.atttypmod) END), ', ' ORDER BY a.attrelid = guarded, a.attname)
+                                           format_type(a.atttypid, CASE WHEN a.attnum = ANY (i.indkey::int2[]) OR a.attname = r.deleted_by_column THEN a.atttypmod END)), ', ' ORDER BY a.attrelid = guarded, a.attname)
                FROM pg_attribute AS a LEFT JOIN pg_index AS i ON i.indrelid = a.attrelid AND i.indisprimary
                WHERE a.attrelid IN (guarded, r.archive_table) AND a.attnum > 0 AND NOT a.attisdropped)))
     FROM archive.archived_table AS r WHERE r.active::oid = guarded
@@ -162,7 +162,7 @@ BEGIN
         SCHEMA = (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = guarded),
         TABLE = (SELECT c.relname FROM pg_class AS c WHERE c.oid = guarded),
         MESSAGE = format('%s is guarded, and this %s would delete %s for good: archive them with archive(), or let a migration call '
-                         'manager.drop_guard(..)', guarded, operation, coalesce(format('%s of its rows, such as %s,', rows, keys->0), 'its rows')),
+                         'manager.drop_guard(..)', guarded, operation, CASE WHEN rows IS NULL THEN 'all of its rows' ELSE format('%s of its rows, such as %s,', rows, keys->0) END),
         DETAIL = jsonb_build_object('rows', rows, 'keys', keys)::text;
 END
 $$;
@@ -181,10 +181,22 @@ RETURN (
     WHERE i.indrelid = relation AND i.indisprimary AND k.ord <= i.indnkeyatts
 );
 
+-- Whether the visible row with this xmin was written by this transaction: no other transaction that is in progress has visible rows. A savepoint has a number of its own,
+-- after that of its transaction.
+CREATE OR REPLACE FUNCTION archive.is_written_here(writer xid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    this  bigint := txid_current();
+    after bigint := (writer::text::bigint - this) & 4294967295;
+BEGIN
+    RETURN CASE WHEN after < 2147483648 THEN pg_xact_status((this + after)::text::xid8) = 'in progress' ELSE false END;
+END
+$$;
+
 -- Refuses that rows leave the archive table of a guarded table, unless their archival is restored or purged in the same transaction.
 --
 -- A restore of one archival marks it before the rows move. One that is verified marks it at its end, after deferred constraints were checked: its rows are
--- in the table when the statement has ended. A purge marks the archival afterwards, so that is checked at the end of the transaction.
+-- in the table when the statement has ended, written by this transaction: another row may have had the same key before. A purge marks the archival afterwards, so that is checked at the end of the transaction.
 CREATE OR REPLACE FUNCTION archive.guard_archived() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -207,7 +219,7 @@ BEGIN
     gone := ARRAY(SELECT i.id FROM unnest(gone) AS i(id) WHERE NOT archive.is_closed(i.id));
     IF gone <> '{}' THEN
         PERFORM archive.require_trusted(active);
-        EXECUTE format('SELECT array_agg(DISTINCT o.%1$I) FROM old_rows AS o WHERE o.%1$I = ANY ($1) AND NOT EXISTS (SELECT FROM %2$s AS t WHERE %3$s)',
+        EXECUTE format('SELECT array_agg(DISTINCT o.%1$I) FROM old_rows AS o WHERE o.%1$I = ANY ($1) AND NOT EXISTS (SELECT FROM %2$s AS t WHERE %3$s AND archive.is_written_here(t.xmin))',
             tag, active, archive.same_key(active, 't', 'o')) INTO gone USING gone;
     END IF;
     IF gone <> '{}' THEN
@@ -255,7 +267,7 @@ BEGIN
         TABLE = (SELECT c.relname FROM pg_class AS c WHERE c.oid = held),
         MESSAGE = format('%s is the archive table of a guarded table, and %s would be deleted for good: restore or purge the archival, '
                          'with restore() or purge_by_id(), or let a migration call manager.drop_guard(..)',
-                         held, coalesce(format('rows of archival %s', archival), 'all of its rows')),
+                         held, CASE WHEN archival IS NULL THEN 'all of its rows' ELSE format('rows of archival %s', archival) END),
         DETAIL = jsonb_build_object('archivals', jsonb_build_array(archival))::text;
 END
 $$;
