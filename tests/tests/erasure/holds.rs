@@ -212,6 +212,7 @@ async fn hold_on_a_row_a_table_or_an_archival_stops_the_erasure() {
         hold.id,
         &format!("archival {}", archival.id),
     );
+    assert_eq!(super::people::contents(&db).await, before);
     // Holds on what is of others.
     comment::Entity::hold_by_id(1, "of Bob")
         .exec(&db)

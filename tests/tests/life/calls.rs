@@ -284,13 +284,18 @@ async fn restore_as_new(
 /// The guard catches the rows and what the foreign keys delete.
 async fn delete(db: &DatabaseConnection, model: &mut Model, kind: Kind, deleted: &[RowId]) -> Done {
     let ids: Vec<_> = deleted.iter().map(|id| id.1.to_string()).collect();
+    let ids = format!("'{{{}}}'", ids.join(","));
+    // Half of the posts after their comments, the others by ON DELETE CASCADE.
+    let before = match kind {
+        Kind::Post if model.last % 2 == 0 => {
+            format!("delete from comments where post_id = any ({ids});")
+        }
+        _ => String::new(),
+    };
+    let table = kind.table();
     run(
         db,
-        &format!(
-            "delete from {} where id = any ('{{{}}}')",
-            kind.table(),
-            ids.join(",")
-        ),
+        &format!("{before} delete from {table} where id = any ({ids})"),
     )
     .await;
     let trees = deleted.iter().map(|id| model.tree(*id)).collect();

@@ -161,8 +161,9 @@ $$;
 REVOKE EXECUTE ON FUNCTION archive.erasure_in(bigint, text[]) FROM PUBLIC;
 
 -- The queries for the keys of the rows of the person, one for each rule: $1 is the key of the person. `again` finds only rows that still have values.
--- `tables` are those of which policies other than those of tenancy may hide rows.
-CREATE OR REPLACE FUNCTION archive.erasure_queries(erasure bigint, again boolean) RETURNS TABLE (rule bigint, query text, tables oid[])
+-- `archivals` is the query for the archivals of those that are archived, and `tables` are those of which policies other than those of tenancy may
+-- hide rows.
+CREATE OR REPLACE FUNCTION archive.erasure_queries(erasure bigint, again boolean) RETURNS TABLE (rule bigint, query text, archivals text, tables oid[])
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
@@ -171,6 +172,9 @@ BEGIN
                             archive.with_archived(r.relation, r.keys || r.columns || (SELECT array_agg(a.attname) FROM pg_attribute AS a
                                                                                      WHERE a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped)),
                             r.belongs, CASE WHEN again AND NOT r.deletes_rows THEN format(' AND (%s)', archive.has_values(r.columns, r.replacements, r.pseudonyms, e.pseudonym)) ELSE '' END),
+               (SELECT format('SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT t.%I), ''[]'') FROM %I.%I AS t WHERE %s', a.archival_id_column, n.nspname, c.relname, r.belongs)
+                FROM archive.archived_table AS a JOIN pg_class AS c ON c.oid = a.archive_table JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                WHERE a.active = r.relation AND NOT again),
                ARRAY(SELECT t.oid FROM unnest(ARRAY[r.relation, r.archive_table]) AS t(oid) WHERE NOT EXISTS (SELECT FROM archive.tenancy_scope AS o WHERE o.relation = t.oid))
         FROM archive.erasure AS e CROSS JOIN LATERAL archive.personal_rules(e.subject) AS r WHERE e.id = erasure AND archive.acts_for(coalesce(e.tenant, ''));
 END
@@ -187,13 +191,24 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM unnest(columns, replacements, pseudonyms) AS c(name, replacement, is_pseudonym)
 $$;
 
--- Adds keys of rows of the person, to be erased. Those that are done are erased again.
-CREATE OR REPLACE FUNCTION archive.erasure_add(erasure bigint, rule bigint, keys jsonb) RETURNS bigint
+-- Raises AR021 where one of these archivals of rows of the person is held.
+CREATE OR REPLACE FUNCTION archive.stop_erasure_if_held(locked archive.erasure, archivals jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM archive.stop_if_held(array_agg(DISTINCT o.archival), array_agg(DISTINCT o.hold), format('%s %s was not erased, because of archival %s',
+                locked.subject_table, locked.subject_key, string_agg(DISTINCT o.archival::text, ', ')))
+    FROM archive.holds_on_archivals(ARRAY(SELECT a.id::bigint FROM jsonb_array_elements_text(archivals) AS a(id))) AS o;
+END
+$$;
+
+-- Adds keys of rows of the person, to be erased. Those that are done are erased again. Raises AR021 where one of their archivals is held.
+CREATE OR REPLACE FUNCTION archive.erasure_add(erasure bigint, rule bigint, keys jsonb, archivals jsonb DEFAULT '[]') RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     locked archive.erasure := archive.erasure_in(erasure, '{collect, check}');
     added  bigint;
 BEGIN
+    PERFORM archive.stop_erasure_if_held(locked, archivals);
     INSERT INTO archive.erasure_row AS r (erasure, rule, key)
     SELECT locked.id, erasure_add.rule, k.key FROM jsonb_array_elements(keys) AS k(key)
     ON CONFLICT ON CONSTRAINT erasure_row_pkey DO UPDATE SET done = false;
@@ -201,7 +216,7 @@ BEGIN
     RETURN added;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION archive.erasure_add(bigint, bigint, jsonb) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION archive.erasure_add(bigint, bigint, jsonb, jsonb) FROM PUBLIC;
 
 -- The next rows to erase, at most so many, all by one rule: the keys, and for the table and its archive table the statement that reads and locks the
 -- rows $1 and the one that erases them. NULL where none is left. Raises AR021 for a row under a hold.
@@ -281,12 +296,10 @@ $$;
 CREATE OR REPLACE FUNCTION archive.erasure_record(erasure bigint, rule bigint, keys jsonb, read jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    locked    archive.erasure := archive.erasure_in(erasure, '{rows}');
-    archivals bigint[] := ARRAY(SELECT DISTINCT a.id::bigint FROM jsonb_array_elements(read) AS r(answer) CROSS JOIN jsonb_array_elements_text(r.answer -> 'archivals') AS a(id));
+    locked archive.erasure := archive.erasure_in(erasure, '{rows}');
 BEGIN
-    PERFORM archive.stop_if_held(array_agg(DISTINCT o.archival), array_agg(DISTINCT o.hold), format('%s %s was not erased, because of archival %s',
-                locked.subject_table, locked.subject_key, string_agg(DISTINCT o.archival::text, ', ')))
-    FROM archive.holds_on_archivals(archivals) AS o;
+    PERFORM archive.stop_erasure_if_held(locked, coalesce((SELECT jsonb_agg(DISTINCT a.id) FROM jsonb_array_elements(read) AS r(answer)
+                                                           CROSS JOIN jsonb_array_elements(r.answer -> 'archivals') AS a(id)), '[]'));
     PERFORM archive.add_erased(erasure, c.counts), archive.add_values(erasure, c.found)
     FROM (SELECT jsonb_agg(e.count) AS counts, NULL::text[] AS found FROM jsonb_array_elements(read) AS r(answer) CROSS JOIN jsonb_array_elements(r.answer -> 'counts') AS e(count)
           UNION ALL
@@ -318,7 +331,7 @@ BEGIN
         added := added + archive.erase_new_entries(locked);
     END IF;
     IF locked.state = 'collect' THEN
-        -- Nothing is erased before a hold on a table or a row is found. A hold that is placed later is found by the step that reaches its row.
+        -- Nothing is erased before every hold is found. A hold that is placed later is found by the step that reaches its row.
         PERFORM archive.stop_if_held('{}', array_agg(DISTINCT h.id), format('%s %s was not erased, because of a row of %s', locked.subject_table, locked.subject_key, min(r.name)))
         FROM archive.personal_rules(locked.subject) AS r JOIN archive.hold_in_force AS h ON h.relation::oid = r.relation AND archive.is_hold_of(h.tenant, locked.tenant)
         WHERE EXISTS (SELECT FROM archive.erasure_row AS w WHERE w.erasure = locked.id AND w.rule = r.id AND (h.held_key IS NULL OR w.key = h.held_key));
@@ -414,6 +427,7 @@ DECLARE
     answer pg_catalog.jsonb;
     read   pg_catalog.jsonb := '[]';
     added  pg_catalog.int8 := 0;
+    held   pg_catalog.jsonb;
     unread pg_catalog.jsonb := '[]';
     done   pg_catalog.text;
 BEGIN
@@ -422,13 +436,17 @@ BEGIN
     ELSIF locked.id IS NULL OR locked.state OPERATOR(pg_catalog.=) 'finished' THEN
         RETURN archive.erasure_json(locked.id);
     ELSIF locked.state OPERATOR(pg_catalog.=) ANY (ARRAY['collect', 'check']) THEN
-        FOR part IN SELECT q.rule, q.query, q.tables FROM archive.erasure_queries(erasure, locked.state OPERATOR(pg_catalog.=) 'check') AS q LOOP
+        FOR part IN SELECT q.* FROM archive.erasure_queries(erasure, locked.state OPERATOR(pg_catalog.=) 'check') AS q LOOP
             done := (SELECT pg_catalog.min(t.oid::pg_catalog.regclass::pg_catalog.text) FROM pg_catalog.unnest(part.tables) AS t(oid) WHERE pg_catalog.row_security_active(t.oid));
             IF done IS NOT NULL THEN
                 PERFORM archive.stop('42501', pg_catalog.format('the person was not erased: row-level security may hide rows of %s from the role %I; use a role that sees every row', done, current_user));
             END IF;
             EXECUTE part.query INTO answer USING locked.subject_key;
-            added := added OPERATOR(pg_catalog.+) archive.erasure_add(erasure, part.rule, answer);
+            held := '[]';
+            IF part.archivals IS NOT NULL THEN
+                EXECUTE part.archivals INTO held USING locked.subject_key;
+            END IF;
+            added := added OPERATOR(pg_catalog.+) archive.erasure_add(erasure, part.rule, answer, held);
         END LOOP;
         done := archive.erasure_advance(erasure, added);
     ELSIF locked.state OPERATOR(pg_catalog.=) 'rows' THEN
