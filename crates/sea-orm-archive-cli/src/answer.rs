@@ -28,16 +28,38 @@ impl Answer {
         self
     }
 
-    pub fn print(&self, json: bool, _terminal: bool) {
-        let mut out = std::io::stdout().lock();
+    pub fn print(&self, json: bool) {
         let text = match json {
             true => format!("{:#}\n", self.json),
-            false if self.text.is_empty() || self.text.ends_with('\n') => self.text.clone(),
-            false => format!("{}\n", self.text),
+            false if self.text.is_empty() || self.text.ends_with('\n') => printable(&self.text),
+            false => format!("{}\n", printable(&self.text)),
         };
-        // A closed pipe is the reader's choice.
-        let _ = out.write_all(text.as_bytes());
+        write(&mut std::io::stdout().lock(), &text);
     }
+}
+
+/// Writes a text for the caller. A closed pipe is the reader's choice, and no error.
+pub(crate) fn write(out: &mut impl Write, text: &str) {
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// A text of several lines without characters that move the cursor of a terminal: names and values come from the database.
+pub(crate) fn printable(text: &str) -> String {
+    escaped(text, |c| c.is_control() && c != '\n' && c != '\t')
+}
+
+fn escaped(text: &str, is_hidden: impl Fn(char) -> bool) -> String {
+    // These change the direction of the text around them.
+    let is_hidden =
+        |c| is_hidden(c) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_hidden(c) {
+            true => escaped.extend(c.escape_default()),
+            false => escaped.push(c),
+        }
+    }
+    escaped
 }
 
 /// Rows below a heading, in columns.
@@ -71,10 +93,18 @@ pub(crate) fn counts(rows: &BTreeMap<String, u64>) -> String {
     }
 }
 
-/// A value of JSON as a person reads it: a text without quotes.
-pub(crate) fn plain(value: &Json) -> String {
+/// A value of JSON as a program uses it: a text without quotes.
+pub(crate) fn raw(value: &Json) -> String {
     match value {
         Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A value of JSON as a person reads it: a text without quotes, on one line.
+pub(crate) fn plain(value: &Json) -> String {
+    match value {
+        Json::String(text) => escaped(text, char::is_control),
         Json::Null => "NULL".to_owned(),
         other => other.to_string(),
     }

@@ -1,7 +1,8 @@
 //! Questions before something changes.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
+use crate::answer::{printable, write};
 use crate::failure::Failure;
 
 /// Prints what would happen, and asks, unless the caller has answered with `--yes`.
@@ -9,12 +10,12 @@ pub(crate) async fn confirm(plan: &str, question: &str, yes: bool) -> Result<(),
     if yes {
         return Ok(());
     }
-    eprintln!("{plan}");
+    let mut err = std::io::stderr();
+    write(&mut err, &format!("{}\n", printable(plan)));
     if !std::io::stdin().is_terminal() {
         return Err(Failure::NobodyToAsk);
     }
-    eprint!("{question} [y/N] ");
-    let _ = std::io::stderr().flush();
+    write(&mut err, &format!("{} [y/N] ", printable(question)));
     // On a thread of its own: Ctrl-C is noticed while it waits.
     let read = tokio::task::spawn_blocking(|| {
         let mut line = String::new();

@@ -50,7 +50,13 @@ fn place(url: &str) -> String {
     let port = url
         .port()
         .map_or_else(String::new, |port| format!(":{port}"));
-    format!("{}{port}{}", url.host_str().unwrap_or_default(), url.path())
+    // A URL with a slash too many has the password in its path.
+    let database = url.path().rsplit('@').next().unwrap_or_default();
+    format!(
+        "{}{port}/{}",
+        url.host_str().unwrap_or_default(),
+        database.trim_start_matches('/')
+    )
 }
 
 /// The driver panics at some wrong URLs, and its errors would print the password.
@@ -58,7 +64,10 @@ fn check(url: &str) -> Result<(), Failure> {
     let parsed =
         Url::parse(url).map_err(|error| Failure::BadUrl(format!("is not a URL: {error}")))?;
     match parsed.scheme() {
-        "postgres" | "postgresql" => Ok(()),
+        "postgres" | "postgresql" if parsed.has_authority() => Ok(()),
+        "postgres" | "postgresql" => Err(Failure::BadUrl(
+            "has no // after its scheme: postgres://user@host/database".to_owned(),
+        )),
         scheme => Err(Failure::BadUrl(format!(
             "is for {scheme}, and sea-orm-archive works on PostgreSQL: postgres://user@host/database"
         ))),

@@ -3,6 +3,8 @@
 use sea_orm_archive::ErrorKind;
 use serde_json::json;
 
+use crate::answer::{printable, write};
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -74,13 +76,13 @@ impl Failure {
     }
 
     pub fn print(&self, json: bool) {
+        let message = self.to_string();
         if json {
-            println!(
-                "{}",
-                json!({"error": self.to_string(), "exit_code": self.code()})
-            );
+            let error = json!({"error": message, "exit_code": self.code()});
+            write(&mut std::io::stdout().lock(), &format!("{error}\n"));
         } else {
-            eprintln!("error: {self}");
+            let text = format!("error: {}\n", printable(&message));
+            write(&mut std::io::stderr().lock(), &text);
         }
     }
 }

@@ -35,7 +35,6 @@ mod failure;
 mod query;
 mod undo;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -57,6 +56,13 @@ pub fn run_cli_with(entities: Entities) -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
+            // The arguments are not parsed, and an answer as JSON is wanted all the same.
+            if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+                let text = error.render().to_string();
+                let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+                failure::Failure::Usage(text.to_owned()).print(true);
+                return ExitCode::from(2);
+            }
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
@@ -68,7 +74,7 @@ pub fn run_cli_with(entities: Entities) -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: {error}");
+            answer::write(&mut std::io::stderr(), &format!("error: {error}\n"));
             return ExitCode::from(5);
         }
     };
@@ -78,7 +84,7 @@ pub fn run_cli_with(entities: Entities) -> ExitCode {
     runtime.shutdown_background();
     match answered {
         Ok(answer) => {
-            answer.print(is_json, std::io::stdout().is_terminal());
+            answer.print(is_json);
             ExitCode::from(answer.code)
         }
         Err(failure) => {

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 
 /// The JSON value that a query returns as its first column; `None` without a row, or for NULL.
 pub(crate) async fn json(
-    db: &DatabaseConnection,
+    db: &impl ConnectionTrait,
     sql: &str,
     values: Vec<Value>,
 ) -> Result<Option<Json>, Failure> {
@@ -20,7 +20,7 @@ pub(crate) async fn json(
 
 /// The array of JSON that a query of rows returns.
 pub(crate) async fn rows(
-    db: &DatabaseConnection,
+    db: &impl ConnectionTrait,
     query: &str,
     values: Vec<Value>,
 ) -> Result<Vec<Json>, Failure> {

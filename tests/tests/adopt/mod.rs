@@ -1,5 +1,6 @@
 //! Adoption of tables that mark deleted rows.
 
+mod attacked;
 mod down;
 mod helpdesk;
 mod marks;

@@ -1,5 +1,6 @@
 //! Events: what is written of archives, restores, purges and holds, in which order it is read, and by whom.
 
+mod attacked;
 mod consumers;
 mod disabled;
 mod dumped;

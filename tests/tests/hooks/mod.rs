@@ -1,5 +1,6 @@
 //! Hooks of entities: when they run, what their errors do, and what would skip them.
 
+mod attacked;
 mod entities;
 mod failing;
 mod running;

@@ -1,8 +1,9 @@
 //! `adopt`: tables that mark deleted rows become tables with archive tables, beside traffic.
 
 use indicatif::{ProgressBar, ProgressStyle};
+use sea_orm::TransactionTrait;
 use sea_orm_archive_migration::{
-    AdoptSchema, Adopted, ArchiveSchema, ExistingTable, LiveChildren, SoftDeleted,
+    AdoptPreview, AdoptSchema, Adopted, ArchiveSchema, ExistingTable, LiveChildren, SoftDeleted,
 };
 use sea_orm_migration::SchemaManager;
 use sea_orm_migration::sea_query::ColumnType;
@@ -18,10 +19,7 @@ use crate::query;
 pub(super) async fn run(session: &Session, options: &Adopt) -> Result<Answer, Failure> {
     let tables = declared(session, options).await?;
     let manager = SchemaManager::new(&session.db);
-    if options.install {
-        manager.install_archive().await?;
-    }
-    let preview = manager.preview_adopt(tables.clone()).await?;
+    let preview = preview(session, &tables, options.install).await?;
     let plan = described(&preview.adopted);
     let problems: Vec<_> = preview
         .problems
@@ -34,6 +32,9 @@ pub(super) async fn run(session: &Session, options: &Adopt) -> Result<Answer, Fa
         return Ok(Answer::new(text, json).with_code(u8::from(!preview.problems.is_empty())));
     }
     confirm(&plan, "Adopt these tables?", session.yes).await?;
+    if options.install {
+        manager.install_archive().await?;
+    }
     let mut moved = 0;
     if options.online {
         moved = online(&manager, &tables, options.batch, preview.adopted.rows()).await?;
@@ -54,6 +55,25 @@ pub(super) async fn run(session: &Session, options: &Adopt) -> Result<Answer, Fa
         text,
         json!({"adopted": adopted_json(&adopted), "moved": moved}),
     ))
+}
+
+/// What the adoption would do. With `install` the schema is created for it, and rolled back.
+async fn preview(
+    session: &Session,
+    tables: &[SoftDeleted],
+    install: bool,
+) -> Result<AdoptPreview, Failure> {
+    let transaction = session.db.begin().await?;
+    let manager = SchemaManager::new(&transaction);
+    let preview = match install {
+        true => match manager.install_archive().await {
+            Ok(()) => manager.preview_adopt(tables.to_vec()).await,
+            Err(error) => Err(error),
+        },
+        false => manager.preview_adopt(tables.to_vec()).await,
+    };
+    transaction.rollback().await?;
+    Ok(preview?)
 }
 
 /// Moves marked rows in batches until a batch moves none. Returns how many moved.

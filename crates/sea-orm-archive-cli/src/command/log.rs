@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::Session;
 use super::list::time;
-use crate::answer::{Answer, key, plain};
+use crate::answer::{Answer, key, plain, raw};
 use crate::args::Log;
 use crate::failure::Failure;
 use crate::query::{self, rows};
@@ -70,9 +70,9 @@ async fn audited(session: &Session, table: &str) -> Result<Audited, Failure> {
     };
     let key = found["key"].as_array().into_iter().flatten();
     Ok(Audited {
-        logged: plain(&found["table_name"]),
-        table: plain(&found["name"]),
-        key: key.map(plain).collect(),
+        logged: raw(&found["table_name"]),
+        table: raw(&found["name"]),
+        key: key.map(raw).collect(),
     })
 }
 

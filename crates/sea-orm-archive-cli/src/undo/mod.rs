@@ -1,6 +1,7 @@
 //! What one request or transaction changed, undone row by row by the audit log.
 
 mod apply;
+mod current;
 mod net;
 mod order;
 mod plan;

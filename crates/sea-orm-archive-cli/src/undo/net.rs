@@ -50,6 +50,8 @@ pub(super) struct NetChange {
     pub hidden: Vec<String>,
     /// The archival that the row was restored from.
     pub restored_from: Option<i64>,
+    /// The archival that the row was in when it was changed, or purged.
+    pub archived_in: Option<i64>,
 }
 
 impl NetChange {
@@ -63,6 +65,7 @@ impl NetChange {
             after: Map::new(),
             hidden: Vec::new(),
             restored_from: None,
+            archived_in: None,
         }
     }
 
@@ -90,6 +93,9 @@ impl NetChange {
                         .or_insert_with(|| value.clone());
                 }
             }
+        }
+        if !matches!(entry.operation.as_str(), "ARCHIVE" | "RESTORE") {
+            self.archived_in = self.archived_in.or(entry.archival);
         }
         self.hidden.extend(entry.hidden.iter().cloned());
     }

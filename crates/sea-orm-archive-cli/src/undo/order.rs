@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm::DatabaseConnection;
 
 use super::plan::{Action, Step};
-use crate::answer::plain;
+use crate::answer::raw;
 use crate::failure::Failure;
 use crate::query::rows;
 
@@ -51,9 +51,9 @@ async fn ranks(db: &DatabaseConnection) -> Result<BTreeMap<String, usize>, Failu
     let mut parents: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for key in rows(db, FOREIGN_KEYS, Vec::new()).await? {
         parents
-            .entry(plain(&key["child"]))
+            .entry(raw(&key["child"]))
             .or_default()
-            .insert(plain(&key["parent"]));
+            .insert(raw(&key["parent"]));
     }
     let mut ranks: BTreeMap<String, usize> = BTreeMap::new();
     // Longest paths: as many rounds as there are tables, so that a ring ends.

@@ -65,6 +65,7 @@ async fn helpdesk_is_adopted_beside_a_writer_and_nothing_is_lost_or_doubled() {
         &[
             &tables[..],
             &[
+                "--install",
                 "--online",
                 "--batch",
                 "200",

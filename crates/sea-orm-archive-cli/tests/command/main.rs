@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is tests")]
 
 mod adopt;
+mod attacked;
 mod changes;
 mod entities;
 mod events;

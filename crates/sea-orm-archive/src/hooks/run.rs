@@ -107,7 +107,7 @@ impl Hooks {
         archivals: &[Archival],
         db: &DatabaseTransaction,
     ) -> Result<(), Error> {
-        self.each("after_restore", self.restore[1], archivals, db)
+        self.after("after_restore", self.restore[1], archivals, db)
             .await
     }
 
@@ -126,7 +126,7 @@ impl Hooks {
     ) -> Result<(), Error> {
         let mut purged = records(ids, db).await?;
         purged.retain(|archival| archival.purged_at.is_some());
-        self.each("after_purge", self.purge[1], &purged, db).await
+        self.after("after_purge", self.purge[1], &purged, db).await
     }
 
     /// Runs the hooks before a move, and then lets the database move these archivals. A hook may have moved others meanwhile.
@@ -141,6 +141,18 @@ impl Hooks {
         self.each(name, hook, &archivals, db).await?;
         let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
         allow(db, &ids.join(",")).await
+    }
+
+    /// Runs the hooks after a move. The database no longer lets other calls of the transaction move what the move has left out.
+    async fn after(
+        &self,
+        name: &'static str,
+        hook: OfArchival,
+        archivals: &[Archival],
+        db: &DatabaseTransaction,
+    ) -> Result<(), Error> {
+        allow(db, "").await?;
+        self.each(name, hook, archivals, db).await
     }
 
     async fn each(
@@ -171,7 +183,7 @@ async fn records(ids: &[i64], db: &DatabaseTransaction) -> Result<Vec<Archival>,
     Ok(records)
 }
 
-/// Lets the database restore or purge archivals with hooks in this transaction: these ids, or any with `*`.
+/// Lets the database restore or purge archivals with hooks in this transaction: these ids, any with `*`, or none.
 async fn allow(transaction: &DatabaseTransaction, ids: &str) -> Result<(), Error> {
     let sql = Sql {
         text:

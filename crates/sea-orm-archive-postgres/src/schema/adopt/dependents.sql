@@ -23,12 +23,15 @@ FROM dependent AS d JOIN pg_index AS i ON i.indexrelid = d.objid JOIN pg_class A
 WHERE d.classid = 'pg_class'::regclass AND i.indrelid = $1::bigint::oid
   AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
 UNION ALL
-SELECT 'constraint', k.conname::text, pg_get_constraintdef(k.oid), NULL, NULL, k.contype IN ('p', 'u', 'x'),
+-- Of an exclusion constraint only its index depends on the columns of its condition.
+SELECT DISTINCT 'constraint', k.conname::text, pg_get_constraintdef(k.oid), NULL, NULL, k.contype IN ('p', 'u', 'x'),
        k.contype NOT IN ('f', 'c') OR k.conrelid <> $1::bigint::oid
            OR EXISTS (SELECT FROM unnest(k.conkey) AS n(attnum) WHERE n.attnum NOT IN (SELECT m.attnum FROM mark AS m)),
        format('the constraint "%s" of %s', k.conname, k.conrelid::regclass)
-FROM dependent AS d JOIN pg_constraint AS k ON k.oid = d.objid
-WHERE d.classid = 'pg_constraint'::regclass AND k.contype <> 'n'
+FROM dependent AS d JOIN pg_constraint AS k
+    ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
+    OR d.classid = 'pg_class'::regclass AND k.conindid = d.objid AND k.contype = 'x'
+WHERE k.contype <> 'n'
 UNION ALL
 SELECT 'statistics', s.stxname::text, pg_get_statisticsobjdef(s.oid), NULL, NULL, false, false, format('the statistics "%s"', s.stxname)
 FROM dependent AS d JOIN pg_statistic_ext AS s ON s.oid = d.objid

@@ -10,5 +10,8 @@ DROP TRIGGER IF EXISTS event_held ON archive.hold;
 DROP TRIGGER IF EXISTS event_released ON archive.hold;
 DROP TRIGGER IF EXISTS event_erased ON archive.erasure;
 DELETE FROM archive.event;
-UPDATE archive.event_horizon SET position = pg_catalog.nextval('archive.event_position_seq') WHERE EXISTS (SELECT FROM archive.event_lock);
+-- Two positions, so that a consumer that has acknowledged nothing has one before the horizon too, and not 0, which is never refused.
+UPDATE archive.event_horizon SET position = (SELECT pg_catalog.max(pg_catalog.nextval('archive.event_position_seq')) FROM pg_catalog.generate_series(1, 2))
+    WHERE EXISTS (SELECT FROM archive.event_lock);
+UPDATE archive.event_consumer SET position = 1 WHERE position OPERATOR(pg_catalog.=) 0 AND EXISTS (SELECT FROM archive.event_lock);
 DELETE FROM archive.event_lock;
