@@ -110,7 +110,7 @@ pub(crate) fn plain(value: &Json) -> String {
     }
 }
 
-/// A key: `42`, or `post_id=1, tag_id=2`.
+/// A key: `42`, or `post_id=1, tag_id=2`. That of a hold contains the values alone.
 pub(crate) fn key(key: &Json) -> String {
     match key {
         Json::Object(columns) if columns.len() == 1 => columns.values().map(plain).collect(),
@@ -121,6 +121,7 @@ pub(crate) fn key(key: &Json) -> String {
                 .collect();
             columns.join(", ")
         }
+        Json::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
         other => plain(other),
     }
 }

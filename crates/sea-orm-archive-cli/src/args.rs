@@ -1,6 +1,10 @@
 //! The arguments of the command.
 
-use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args as Group, Parser, Subcommand, ValueEnum};
+
+use crate::help;
+
+const EVERY_COMMAND: &str = "Options of every command";
 
 /// Lists, shows, restores, purges, holds and erases what sea-orm-archive has archived, and checks the database.
 #[derive(Debug, Parser)]
@@ -9,7 +13,8 @@ use clap::{Args as Group, Parser, Subcommand, ValueEnum};
     version,
     propagate_version = true,
     arg_required_else_help = true,
-    max_term_width = 100
+    max_term_width = 100,
+    after_help = help::COMMAND
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -19,29 +24,34 @@ pub(crate) struct Args {
         long,
         env = "DATABASE_URL",
         global = true,
+        help_heading = EVERY_COMMAND,
         hide_env_values = true,
         value_name = "URL"
     )]
     pub database_url: Option<String>,
     /// Print the answer as JSON.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERY_COMMAND)]
     pub json: bool,
-    /// Answer every question with yes.
-    #[arg(long, short = 'y', global = true)]
+    /// Answer every question with yes. Needed where there is no terminal.
+    #[arg(long, short = 'y', global = true, help_heading = EVERY_COMMAND)]
     pub yes: bool,
     /// Act for this tenant.
     #[arg(
         long,
         env = "SEA_ORM_ARCHIVE_TENANT",
         global = true,
+        help_heading = EVERY_COMMAND,
+        hide_env_values = true,
         value_name = "TENANT"
     )]
     pub tenant: Option<String>,
-    /// Who acts: recorded with what is restored, purged, held, released or erased.
+    /// Who acts: recorded with what is restored, purged, held, released, erased or undone.
     #[arg(
         long = "as",
         env = "SEA_ORM_ARCHIVE_ACTOR",
         global = true,
+        help_heading = EVERY_COMMAND,
+        hide_env_values = true,
         value_name = "ACTOR"
     )]
     pub actor: Option<String>,
@@ -49,45 +59,62 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Compare the database with what the migrations registered. Exits with 1 where something differs.
-    Check(Check),
-    /// What `check` finds, and settings, rights, sequences, partitions and old transactions that may cause trouble.
-    Doctor,
-    /// Turn tables that mark deleted rows in a column into tables with archive tables: `adopt tickets comments --online`.
-    Adopt(Adopt),
-    /// What was archived, restored, purged, held and erased, in the order of the commits.
-    Events(Events),
-    /// Write a migration that mends what `check` finds, or that archives or audits further tables.
-    Generate(Generate),
     /// List archivals, the latest first.
-    #[command(visible_alias = "ls")]
+    #[command(visible_alias = "ls", after_help = help::LIST)]
     List(Filter),
-    /// Show an archival and its rows, or the archival of a row: `show 17`, `show posts 42`.
+    /// Show an archival, who archived it and why, its holds and its rows.
+    #[command(after_help = help::SHOW)]
     Show(Show),
-    /// Restore an archival, or the archival of a row: `restore 17`, `restore posts 42 --set posts.slug=first-2`.
+    /// Restore an archival, or one row of it.
+    #[command(after_help = help::RESTORE)]
     Restore(Restore),
     /// Delete archivals, or what has expired, from the archive tables for good.
+    #[command(after_help = help::PURGE)]
     Purge(Purge),
-    /// Place a hold on an archival, a row, a table or a person, or list the holds.
+    /// Place a hold on an archival, a row, a table or a person: it is not purged. Without arguments: list the holds.
+    #[command(after_help = help::HOLD)]
     Hold(Hold),
     /// End a hold.
+    #[command(after_help = help::RELEASE)]
     Release(Release),
-    /// Erase the personal data of a person: `erase users 7`.
+    /// Erase the personal data of a person, and print the certificate.
+    #[command(after_help = help::ERASE)]
     Erase(Erase),
-    /// The audit log of a row, an actor, a request or a transaction.
+    /// List what was archived, restored, purged, held and erased, in the order of the commits.
+    #[command(after_help = help::EVENTS)]
+    Events(Events),
+    /// Show the audit log of a row, a table, an actor, a request or a transaction.
+    #[command(after_help = help::LOG)]
     Log(Log),
-    /// Undo what one request or transaction changed, by the audit log: as a plan first.
+    /// Undo what one request or transaction changed in audited tables. Prints the plan, and asks.
+    #[command(after_help = help::UNDO)]
     Undo(Undo),
-    /// The tree of a table: what an archive of it moves. As text, Mermaid or SVG.
+    /// Draw the tree of a table: the tables whose rows an archive moves too. As text, Mermaid or SVG.
+    #[command(after_help = help::PLAN)]
     Plan(Plan),
-    /// Create partitions, and purge what has expired: for cron. Quiet when there was nothing to do.
+    /// Turn tables that mark deleted rows, such as with `deleted_at`, into tables with archive tables.
+    #[command(after_help = help::ADOPT)]
+    Adopt(Adopt),
+    /// Compare the database with what the migrations registered. Exits with 1 where something differs.
+    #[command(after_help = help::CHECK)]
+    Check(Check),
+    /// Run `check`, and inspect settings, rights, sequences, partitions and old transactions.
+    #[command(after_help = help::DOCTOR)]
+    Doctor,
+    /// Write a migration that fixes what `check` finds, or that archives or audits more tables.
+    #[command(after_help = help::GENERATE)]
+    Generate(Generate),
+    /// Create partitions, and purge what has expired: for cron. Prints nothing if there was nothing to do.
+    #[command(after_help = help::MAINTAIN)]
     Maintain(Maintain),
     /// Print a completion script for a shell.
+    #[command(after_help = help::COMPLETIONS)]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
     /// Print the manual page.
+    #[command(after_help = help::MAN)]
     Man,
 }
 
@@ -96,50 +123,50 @@ pub(crate) struct Check {
     /// Also print the triggers of the application that fire while rows move.
     #[arg(long)]
     pub triggers: bool,
-    /// Archive and restore so many rows of each entity, roll that back, and report what would not come back. For a command that knows entities.
+    /// Archive and restore this many rows of each entity, roll that back, and report what would not come back. Only in a binary of the application that knows its entities.
     #[arg(long, value_name = "ROWS", default_value_t = 0, default_missing_value = "10", num_args = 0..=1)]
     pub rehearse: u64,
 }
 
 #[derive(Debug, Group)]
 pub(crate) struct Adopt {
-    /// The tables, with those that refer to them, in any order.
+    /// The tables to adopt. Name those that refer to each other in one call, in any order.
     #[arg(required = true)]
     pub tables: Vec<String>,
-    /// The column with the time of the deletion. A table without it has no marks, and its rows follow those that they refer to.
+    /// The column with the time of the deletion. In a table without it, rows are archived with the row that they refer to.
     #[arg(long, default_value = "deleted_at", value_name = "COLUMN")]
     pub deleted_at: String,
-    /// The column with the person who deleted the row.
+    /// The column with the user who deleted the row.
     #[arg(long, default_value = "deleted_by", value_name = "COLUMN")]
     pub deleted_by: String,
-    /// The column with the reason.
+    /// The column with the reason of the deletion.
     #[arg(long, value_name = "COLUMN")]
     pub reason: Option<String>,
-    /// The boolean column that marks a deleted row.
+    /// The boolean column that marks a deleted row, such as is_deleted.
     #[arg(long, value_name = "COLUMN")]
     pub when: Option<String>,
-    /// The time of deleted rows that have none.
+    /// The time for deleted rows that have none.
     #[arg(long, value_name = "TIME")]
     pub time_if_unknown: Option<String>,
-    /// The zone of times without one.
+    /// The time zone for columns without one, such as UTC.
     #[arg(long, value_name = "ZONE")]
     pub time_zone: Option<String>,
     /// Leave the marking columns in the tables.
     #[arg(long)]
     pub keep_columns: bool,
-    /// Archive rows that are not marked with the marked row that they refer to.
+    /// Where a row is not marked, and refers to a marked row: archive it with that row.
     #[arg(long)]
     pub archive_live_children: bool,
-    /// Move most of the rows beside traffic first, in batches.
+    /// First move the rows in batches, while the application uses the tables.
     #[arg(long)]
     pub online: bool,
-    /// With --online: stop before the last step, which requires that no running build reads the marks.
+    /// With --online: leave the columns in the tables. Call again without it when no running application reads them.
     #[arg(long, requires = "online")]
     pub leave_columns_for_now: bool,
-    /// Rows in one batch.
+    /// How many rows are moved in one batch.
     #[arg(long, default_value_t = 1000)]
     pub batch: u32,
-    /// Create the schema `archive` first.
+    /// Create the schema `archive` first, if it does not exist.
     #[arg(long)]
     pub install: bool,
     /// Print what would be archived, and what prevents it, and change nothing.
@@ -152,7 +179,7 @@ pub(crate) struct Events {
     /// Only those after this position.
     #[arg(long, default_value_t = 0, value_name = "POSITION")]
     pub after: i64,
-    /// At most so many.
+    /// At most this many.
     #[arg(long, default_value_t = 50)]
     pub limit: u32,
 }
@@ -162,7 +189,7 @@ pub(crate) struct Generate {
     /// The folder with the migrations and their lib.rs.
     #[arg(long, default_value = "migration/src", value_name = "FOLDER")]
     pub directory: String,
-    /// The name of the migration, after its date.
+    /// The name of the migration. Its date is put before it.
     #[arg(long, default_value = "follow_tables")]
     pub name: String,
     /// Also create an archive table for this table.
@@ -179,7 +206,7 @@ pub(crate) struct Generate {
 /// Which archivals.
 #[derive(Debug, Group)]
 pub(crate) struct Filter {
-    /// With a root in this table.
+    /// Only archivals with a root in this table.
     pub table: Option<String>,
     /// Archived by this actor.
     #[arg(long, value_name = "ACTOR")]
@@ -187,16 +214,16 @@ pub(crate) struct Filter {
     /// With this text in the reason.
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// Archived at this time or later, as PostgreSQL reads a time: 2026-11-26, "yesterday", "2026-11-26 14:00+01".
+    /// Archived at this time or later, as PostgreSQL reads a time: 2026-11-26, yesterday, "2026-11-26 14:00+01".
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
     /// Archived before this time.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// Which of them.
+    /// Only archivals in this state.
     #[arg(long, value_enum, default_value_t = State::Archived)]
     pub state: State,
-    /// At most so many.
+    /// At most this many.
     #[arg(long, default_value_t = 50)]
     pub limit: u32,
     /// Only those with a smaller id: the next page.
@@ -216,7 +243,7 @@ pub(crate) enum State {
 pub(crate) struct Show {
     #[command(flatten)]
     pub target: Target,
-    /// At most so many rows of each table.
+    /// At most this many rows of each table.
     #[arg(long, default_value_t = 20)]
     pub rows: u32,
 }
@@ -224,7 +251,7 @@ pub(crate) struct Show {
 /// An archival by its id, or by the table and the primary key of a row in it.
 #[derive(Debug, Group)]
 pub(crate) struct Target {
-    /// The id of the archival; or a table and the primary key of an archived row.
+    /// The id of an archival. Or a table and the primary key of an archived row, for the archival that the row is in.
     #[arg(required = true, num_args = 1.., value_name = "ID | TABLE KEY")]
     pub target: Vec<String>,
 }
@@ -236,19 +263,26 @@ pub(crate) struct Restore {
     /// Print what would be restored, and every conflict, and change nothing.
     #[arg(long)]
     pub preview: bool,
-    /// Restore with another value of a column: posts.slug=first-2. Without a value: NULL.
+    /// Only restore this row and the rows below it. The rest of its archival stays archived.
+    #[arg(long, conflicts_with = "as_new")]
+    pub part: bool,
+    /// Restore with another value of a column: posts.slug=first-2. Without `=`: NULL.
     #[arg(long, value_name = "TABLE.COLUMN=VALUE")]
     pub set: Vec<String>,
-    /// Give a text column a suffix where its value is taken: posts.slug.
+    /// Append a suffix to the value of a text column where it is taken: posts.slug.
     #[arg(long, value_name = "TABLE.COLUMN")]
     pub rename: Vec<String>,
-    /// The suffix of --rename; {n} is the first free number.
-    #[arg(long, default_value = "-{n}")]
+    // Not a comment of documentation: there `{n}` would be a line break.
+    #[arg(
+        long,
+        default_value = "-{n}",
+        help = "The suffix of --rename, with the first free number for n in braces"
+    )]
     pub suffix: String,
     /// Leave rows with conflicts archived, and restore the others.
     #[arg(long)]
     pub skip_conflicting: bool,
-    /// Restore missing parents first, where they are archived.
+    /// First restore parents of the rows that are archived.
     #[arg(long)]
     pub with_parents: bool,
     /// Restore copies with new ids; the archived rows stay.
@@ -257,23 +291,24 @@ pub(crate) struct Restore {
 }
 
 #[derive(Debug, Group)]
+#[command(group(ArgGroup::new("purged").required(true).args(["archivals", "expired", "older_than"])))]
 pub(crate) struct Purge {
     /// The ids of archivals.
-    #[arg(required_unless_present_any = ["expired", "older_than"], conflicts_with = "expired")]
+    #[arg(value_name = "ID")]
     pub archivals: Vec<i64>,
-    /// What the retention rules let expire.
+    /// What has expired by the retention rules.
     #[arg(long)]
     pub expired: bool,
-    /// Archivals that were archived so many days ago or earlier.
-    #[arg(long, value_name = "DAYS", conflicts_with_all = ["expired", "archivals"])]
+    /// What was archived this many days ago or earlier.
+    #[arg(long, value_name = "DAYS")]
     pub older_than: Option<u32>,
-    /// Leave out what is held, instead of refusing.
+    /// Leave out archivals that are held. Without it nothing is purged if one is held.
     #[arg(long)]
     pub skip_held: bool,
-    /// Recorded as the rule by which it was purged.
+    /// The name of the rule, to be recorded with the purge.
     #[arg(long, value_name = "NAME")]
     pub policy: Option<String>,
-    /// Archivals in one transaction.
+    /// How many archivals are purged in one transaction.
     #[arg(long, default_value_t = 1000)]
     pub batch: u32,
     /// Print what would be purged, and change nothing.
@@ -283,17 +318,17 @@ pub(crate) struct Purge {
 
 #[derive(Debug, Group)]
 pub(crate) struct Hold {
-    /// The id of an archival; a table; or a table and the primary key of a row. Without it the holds are listed.
-    #[arg(value_name = "ID | TABLE [KEY]")]
+    /// The id of an archival. Or a table. Or a table and the primary key of a row, active or archived. Without it the holds are listed.
+    #[arg(value_name = "ID | TABLE [KEY]", requires = "reason")]
     pub target: Vec<String>,
-    /// The row is a person: hold everything of the person.
-    #[arg(long)]
+    /// The row is a person: hold everything of the person, also from an erasure.
+    #[arg(long, requires = "target")]
     pub person: bool,
-    /// Why.
-    #[arg(long, required_unless_present = "list")]
+    /// Why it is held.
+    #[arg(long, requires = "target")]
     pub reason: Option<String>,
-    /// When it ends, as PostgreSQL reads a time.
-    #[arg(long, value_name = "TIME")]
+    /// When the hold ends, as PostgreSQL reads a time. Without it: when it is released.
+    #[arg(long, value_name = "TIME", requires = "target")]
     pub until: Option<String>,
     /// List the holds in force.
     #[arg(long, conflicts_with_all = ["target", "reason"])]
@@ -302,21 +337,21 @@ pub(crate) struct Hold {
 
 #[derive(Debug, Group)]
 pub(crate) struct Release {
-    /// The id of the hold.
+    /// The id of the hold, as `hold` lists it.
     pub hold: i64,
-    /// Why.
+    /// Why it is released.
     #[arg(long)]
     pub reason: String,
 }
 
 #[derive(Debug, Group)]
 pub(crate) struct Erase {
-    /// The table of the person.
+    /// The table of persons, such as users.
     pub table: String,
     /// The primary key of the person.
     #[arg(required = true, num_args = 1..)]
     pub key: Vec<String>,
-    /// Why: part of the certificate.
+    /// Why. It is in the certificate.
     #[arg(long)]
     pub reason: Option<String>,
     /// Print what would be erased, and change nothing.
@@ -326,8 +361,8 @@ pub(crate) struct Erase {
 
 #[derive(Debug, Group)]
 pub(crate) struct Log {
-    /// A table and the primary key of a row.
-    #[arg(value_name = "TABLE KEY")]
+    /// A table. Or a table and the primary key of a row.
+    #[arg(value_name = "TABLE [KEY]")]
     pub row: Vec<String>,
     /// What this actor changed.
     #[arg(long, value_name = "ACTOR")]
@@ -344,37 +379,33 @@ pub(crate) struct Log {
     /// Changed before this time.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// At most so many entries, the latest first.
+    /// At most this many entries, the latest first.
     #[arg(long, default_value_t = 50)]
     pub limit: u32,
 }
 
 #[derive(Debug, Group)]
+#[command(group(ArgGroup::new("undone").required(true).args(["request", "transaction"])))]
 pub(crate) struct Undo {
-    /// The id of the request.
-    #[arg(
-        long,
-        value_name = "ID",
-        required_unless_present = "transaction",
-        conflicts_with = "transaction"
-    )]
+    /// The id of the request, as `log` prints it.
+    #[arg(long, value_name = "ID")]
     pub request: Option<String>,
-    /// The id of the transaction.
+    /// The id of the transaction, as `log` prints it.
     #[arg(long, value_name = "ID")]
     pub transaction: Option<i64>,
     /// Print the plan, and change nothing.
     #[arg(long)]
     pub preview: bool,
-    /// Undo what has no conflict with a later change, and leave the rest.
+    /// Undo what has no conflict with a later change, and leave the others as they are.
     #[arg(long)]
     pub skip_conflicts: bool,
 }
 
 #[derive(Debug, Group)]
 pub(crate) struct Plan {
-    /// The table of the root.
+    /// The table at the top of the tree.
     pub table: String,
-    /// How it is drawn.
+    /// The format.
     #[arg(long, value_enum, default_value_t = Drawing::Text)]
     pub format: Drawing,
 }
@@ -388,10 +419,10 @@ pub(crate) enum Drawing {
 
 #[derive(Debug, Group)]
 pub(crate) struct Maintain {
-    /// Months of the audit log, and partitions of archive tables, to create ahead.
+    /// How many months of the audit log, and partitions of archive tables, exist ahead.
     #[arg(long, default_value_t = 3)]
     pub ahead: i32,
-    /// Create partitions only.
+    /// Only create partitions, and purge nothing.
     #[arg(long)]
     pub keep_expired: bool,
 }

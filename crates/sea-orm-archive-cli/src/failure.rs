@@ -18,26 +18,40 @@ pub(crate) enum Failure {
     NotFound(String),
     #[error("{0}")]
     Usage(String),
-    #[error("not done: there is no terminal to ask on; pass --yes to do it")]
+    #[error("{0}")]
+    Setup(String),
+    #[error("nothing was changed: there is no terminal to ask on; pass --yes to do it")]
     NobodyToAsk,
     #[error("{0}")]
     Conflict(String),
-    #[error("not done")]
+    #[error("nothing was changed")]
     Declined,
     #[error(
         "interrupted: what ran was rolled back; batches before it are done, and the same command goes on with the rest"
     )]
     Interrupted,
     #[error(transparent)]
-    Archive(#[from] sea_orm_archive::Error),
+    Archive(sea_orm_archive::Error),
+}
+
+impl From<sea_orm_archive::Error> for Failure {
+    fn from(error: sea_orm_archive::Error) -> Self {
+        match error {
+            sea_orm_archive::Error::Database(error) => error.into(),
+            error => Self::Archive(error),
+        }
+    }
 }
 
 impl From<sea_orm::DbErr> for Failure {
     /// A value of an argument that PostgreSQL cannot read, such as a time, is wrong usage.
     fn from(error: sea_orm::DbErr) -> Self {
-        match invalid_value(&error) {
-            Some(message) => Self::Usage(message),
-            None => Self::Archive(error.into()),
+        match (invalid_value(&error), error) {
+            (Some(message), _) => Self::Usage(format!(
+                "PostgreSQL cannot read the value of an argument: {message}"
+            )),
+            (None, sea_orm::DbErr::Migration(message)) => Self::Setup(message),
+            (None, error) => Self::Archive(error.into()),
         }
     }
 }
@@ -63,7 +77,7 @@ impl Failure {
             Self::Usage(_) | Self::NobodyToAsk | Self::NoDatabase | Self::BadUrl(_) => 2,
             Self::Conflict(_) => 1,
             Self::NotFound(_) => 3,
-            Self::NoConnection(..) => 5,
+            Self::NoConnection(..) | Self::Setup(_) => 5,
             Self::Declined => 4,
             Self::Interrupted => 130,
             Self::Archive(error) => match error.kind() {

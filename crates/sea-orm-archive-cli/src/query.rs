@@ -33,6 +33,33 @@ pub(crate) async fn rows(
     }
 }
 
+/// A table that exists, as SQL.
+pub(crate) async fn table(db: &DatabaseConnection, name: &str) -> Result<String, Failure> {
+    let quoted: Vec<_> = name.split('.').map(quote).collect();
+    let quoted = quoted.join(".");
+    let sql = "SELECT pg_catalog.to_jsonb(pg_catalog.to_regclass($1) IS NOT NULL)";
+    match json(db, sql, vec![quoted.clone().into()]).await? {
+        Some(Json::Bool(true)) => Ok(quoted),
+        _ => Err(Failure::NotFound(format!("table {name}"))),
+    }
+}
+
+/// Whether the schema `archive` has this table.
+pub(crate) async fn has(db: &DatabaseConnection, table: &str) -> Result<bool, Failure> {
+    let sql = "SELECT pg_catalog.to_jsonb(pg_catalog.to_regclass(pg_catalog.concat('archive.', $1::text)) IS NOT NULL)";
+    Ok(json(db, sql, vec![table.into()]).await? == Some(Json::Bool(true)))
+}
+
+/// Fails where there is no audit log.
+pub(crate) async fn require_log(db: &DatabaseConnection) -> Result<(), Failure> {
+    match has(db, "archival").await? && !has(db, "audit_entry").await? {
+        true => Err(Failure::Setup(
+            "there is no audit log: `sea-orm-archive generate --audit TABLE` writes the migration that installs it, and the log records changes from then on".to_owned(),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// A registered table, by `table` or `schema.table`.
 pub(crate) struct Registered {
     /// `schema.table`.
@@ -120,6 +147,60 @@ pub(crate) async fn archival_of(
     }
 }
 
+/// Where a row is archived.
+pub(crate) struct Located {
+    /// `schema.table`.
+    pub table: String,
+    pub archival: i64,
+    /// Its primary key, by column.
+    pub key: Json,
+    /// Whether it is the root of the archival.
+    pub is_root: bool,
+}
+
+/// The archival that a row is in, and whether it is the root.
+pub(crate) async fn located(
+    db: &DatabaseConnection,
+    table: &str,
+    key: &[String],
+) -> Result<Located, Failure> {
+    let archival = archival_of(db, table, key).await?;
+    let table = registered(db, table).await?;
+    let columns = table
+        .key
+        .iter()
+        .map(|name| format!("{}, t.{}", literal(name), quote(name)));
+    let columns: Vec<_> = columns.collect();
+    // A key that was renamed since is another object in the record. The only row of the table of the root is the root.
+    let sql = format!(
+        "SELECT pg_catalog.jsonb_build_object('key', k.key, 'is_root', a.tables[1] OPERATOR(pg_catalog.=) pg_catalog.to_regclass({active})
+                AND (a.root_key = k.key OR archive.is_renamed_key(a.root_key, k.key)
+                     OR (SELECT pg_catalog.count(*) FROM {from} AS o WHERE o.{id} = a.id) = 1))
+         FROM {from} AS t CROSS JOIN LATERAL (SELECT pg_catalog.jsonb_build_object({}) AS key) AS k JOIN archive.archival AS a ON a.id = t.{id}
+         WHERE {} AND a.id = $2",
+        columns.join(", "),
+        is_key(db, &table).await?,
+        active = literal(&table.table),
+        from = table.archive_table,
+        id = quote(&table.archival_id),
+    );
+    let exact = key_json(&table, key)?;
+    let Some(found) = json(db, &sql, vec![exact.into(), archival.into()]).await? else {
+        // Race: it was restored or purged since it was found.
+        return Err(Failure::NotFound(format!(
+            "archived row {} of {}",
+            key.join(", "),
+            table.name
+        )));
+    };
+    Ok(Located {
+        table: table.name,
+        archival,
+        key: found["key"].clone(),
+        is_root: found["is_root"] == true,
+    })
+}
+
 /// The condition that the row `t` has the key `$1`, an array of texts.
 pub(crate) async fn is_key(db: &DatabaseConnection, table: &Registered) -> Result<String, Failure> {
     let sql = "SELECT pg_catalog.to_jsonb(archive.is_key($1::pg_catalog.text::pg_catalog.regclass, 't', archive.key_columns($1::pg_catalog.text::pg_catalog.regclass)))";
@@ -132,4 +213,4 @@ pub(crate) async fn is_key(db: &DatabaseConnection, table: &Registered) -> Resul
         .replace("$1", "($1::pg_catalog.text::pg_catalog.jsonb)"))
 }
 
-pub(crate) use sea_orm_archive_postgres::ident::quote;
+pub(crate) use sea_orm_archive_postgres::ident::{literal, quote};

@@ -1,6 +1,7 @@
 //! Restores of one row that was archived with a parent.
 
-use sea_orm_archive::error::ConflictError;
+use sea_orm_archive::archival;
+use sea_orm_archive::error::{ConflictError, NotFoundError, RefusedError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::sql::{dumps, number, run, texts};
 
@@ -49,6 +50,42 @@ async fn one_comment_comes_back_with_its_replies_below_another_post() {
         number(&db, "select count(*) from deleted_comments").await,
         0
     );
+}
+
+#[tokio::test]
+async fn part_is_named_by_table_and_key_without_entities() {
+    let (_database, db) = forum().await;
+    let archival = post::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    let part = |key: i64| {
+        let restore = archival::Entity::restore_by_id(archival.id)
+            .as_part("comments", serde_json::json!({"id": key}));
+        restore.set_column("comments", "post_id", Some("2"))
+    };
+    let before = dumps(&db, &EVERYTHING).await;
+    for refused in [
+        part(4).as_new().exec(&db).await.map(drop),
+        part(4).as_new().preview(&db).await.map(drop),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(
+            matches!(error, Error::Refused(RefusedError::RestorePolicy { .. })),
+            "{error}"
+        );
+    }
+    let error = part(77).exec(&db).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::NotFound(NotFoundError::Archival { archival: id }) if id == archival.id
+        ),
+        "{error}"
+    );
+    assert_eq!(dumps(&db, &EVERYTHING).await, before);
+    let restored = part(4).exec(&db).await.unwrap();
+    assert_eq!(restored.archival.part_of, Some(archival.id));
+    assert_eq!(restored.rows["public.comments"], 1);
+    let rest = archival.restore(&db).await.unwrap();
+    assert_eq!(rest.rows["public.comments"], 3);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! `adopt`: tables that mark deleted rows become tables with archive tables, beside traffic.
+//! `adopt`: tables that mark deleted rows become tables with archive tables, while the application uses them.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use sea_orm::TransactionTrait;
@@ -18,87 +18,140 @@ use crate::query;
 
 pub(super) async fn run(session: &Session, options: &Adopt) -> Result<Answer, Failure> {
     let tables = declared(session, options).await?;
-    let manager = SchemaManager::new(&session.db);
-    let preview = preview(session, &tables, options.install).await?;
+    let preview = preview(session, options, &tables).await?;
     let plan = described(&preview.adopted);
-    let problems: Vec<_> = preview
-        .problems
-        .iter()
-        .map(|problem| format!("prevents it: {problem}"))
-        .collect();
-    if options.preview || !problems.is_empty() {
-        let text = [vec![plan], problems].concat().join("\n");
+    if options.preview || !preview.problems.is_empty() {
+        let mut text = vec![plan];
+        for problem in &preview.problems {
+            text.push(format!("prevents it: {}", in_options(problem)));
+        }
         let json = json!({"adopted": adopted_json(&preview.adopted), "problems": preview.problems});
-        return Ok(Answer::new(text, json).with_code(u8::from(!preview.problems.is_empty())));
+        return Ok(
+            Answer::new(text.join("\n"), json).with_code(u8::from(!preview.problems.is_empty()))
+        );
     }
-    confirm(&plan, "Adopt these tables?", session.yes).await?;
+    let question = match (options.keep_columns, options.leave_columns_for_now) {
+        (false, false) => "Adopt these tables, and drop their marking columns?",
+        _ => "Adopt these tables?",
+    };
+    confirm(&plan, question, session.yes).await?;
+    let manager = SchemaManager::new(&session.db);
     if options.install {
         manager.install_archive().await?;
     }
-    let mut moved = 0;
+    let mut in_batches = Adopted::default();
     if options.online {
-        moved = online(&manager, &tables, options.batch, preview.adopted.rows()).await?;
+        in_batches = online(&manager, &tables, options.batch, preview.adopted.rows()).await?;
         if options.leave_columns_for_now {
+            let moved = in_batches.rows();
             let text = format!(
-                "{moved} row(s) archived; run it again without --leave-columns-for-now to finish, once no running build reads the marks"
+                "{moved} row(s) archived; the columns are still there: once no running application reads them, run it again without --leave-columns-for-now"
             );
             return Ok(Answer::new(text, json!({"moved": moved})));
         }
     }
     let adopted = manager.adopt_soft_deleted(tables).await?;
-    let text = format!(
-        "{}\n{} row(s) archived beside traffic before",
-        described(&adopted),
-        moved
-    );
+    let (moved, last) = (in_batches.rows(), adopted.rows());
+    let total = sum(adopted, &in_batches);
+    let mut text = described(&total);
+    if options.online {
+        text.push_str(&format!(
+            ": {moved} row(s) in batches, {last} in the last step"
+        ));
+    }
     Ok(Answer::new(
         text,
-        json!({"adopted": adopted_json(&adopted), "moved": moved}),
+        json!({"adopted": adopted_json(&total), "moved": moved}),
     ))
 }
 
-/// What the adoption would do. With `install` the schema is created for it, and rolled back.
+/// What would be adopted. The schema `archive` that `--install` creates for it is rolled back.
 async fn preview(
     session: &Session,
+    options: &Adopt,
     tables: &[SoftDeleted],
-    install: bool,
 ) -> Result<AdoptPreview, Failure> {
+    if query::has(&session.db, "archived_table").await? {
+        let manager = SchemaManager::new(&session.db);
+        return Ok(manager.preview_adopt(tables.to_vec()).await?);
+    } else if !options.install {
+        return Err(Failure::Setup(
+            "the schema `archive` does not exist: pass --install to create it".to_owned(),
+        ));
+    }
     let transaction = session.db.begin().await?;
     let manager = SchemaManager::new(&transaction);
-    let preview = match install {
-        true => match manager.install_archive().await {
-            Ok(()) => manager.preview_adopt(tables.to_vec()).await,
-            Err(error) => Err(error),
-        },
-        false => manager.preview_adopt(tables.to_vec()).await,
-    };
+    manager.install_archive().await?;
+    let preview = manager.preview_adopt(tables.to_vec()).await?;
     transaction.rollback().await?;
-    Ok(preview?)
+    Ok(preview)
 }
 
-/// Moves marked rows in batches until a batch moves none. Returns how many moved.
+/// What to do, in options of this command instead of calls of a migration.
+fn in_options(problem: &str) -> String {
+    const OPTIONS: [(&str, &str); 4] = [
+        (
+            "`.live_children(LiveChildren::Archive)`",
+            "--archive-live-children",
+        ),
+        ("`.keep_columns()`", "--keep-columns"),
+        ("`.time_if_unknown(..)`", "--time-if-unknown"),
+        ("`.time_zone(\"UTC\")`", "--time-zone UTC"),
+    ];
+    let problem = OPTIONS
+        .iter()
+        .fold(problem.to_owned(), |text, (call, option)| {
+            text.replace(call, option)
+        });
+    // The command finds out itself which tables have no mark.
+    match problem.split_once(", with `SoftDeleted::unmarked(") {
+        Some((before, rest)) => {
+            let after = rest
+                .split_once("if it has no mark")
+                .map_or("", |(_, after)| after);
+            format!("{before}{after}")
+        }
+        None => problem,
+    }
+}
+
+/// Moves marked rows in batches until a batch moves none. Returns what moved.
 async fn online(
     manager: &SchemaManager<'_>,
     tables: &[SoftDeleted],
     rows: u32,
     marked: u64,
-) -> Result<u64, Failure> {
+) -> Result<Adopted, Failure> {
     manager.begin_adoption(tables.to_vec()).await?;
     let bar = ProgressBar::new(marked);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} rows, {eta} left") {
         bar.set_style(style);
     }
-    let mut moved = 0;
+    let mut moved = Adopted::default();
     loop {
         let batch = manager.adopt_batch(tables.to_vec(), rows).await?;
-        moved += batch.adopted.rows();
-        bar.set_length(moved + batch.left);
-        bar.set_position(moved);
-        if batch.adopted.rows() == 0 {
+        let is_last = batch.adopted.rows() == 0;
+        moved = sum(batch.adopted, &moved);
+        bar.set_length(moved.rows() + batch.left);
+        bar.set_position(moved.rows());
+        if is_last {
             bar.finish_and_clear();
             return Ok(moved);
         }
     }
+}
+
+/// The counts of both.
+fn sum(mut adopted: Adopted, before: &Adopted) -> Adopted {
+    adopted.archivals += before.archivals;
+    for table in &mut adopted.tables {
+        for before in before.tables.iter().filter(|t| t.table == table.table) {
+            table.marked += before.marked;
+            table.unmarked += before.unmarked;
+            table.roots += before.roots;
+        }
+    }
+    adopted
 }
 
 /// The tables, each with those of the named columns that it has.
@@ -165,17 +218,14 @@ fn existing(name: &str, deleted_by: Option<&(String, String)>) -> ExistingTable 
 
 /// The columns of a table, with their types.
 async fn columns(session: &Session, name: &str) -> Result<Vec<(String, String)>, Failure> {
-    let quoted: Vec<_> = name.split('.').map(query::quote).collect();
+    let quoted = query::table(&session.db, name).await?;
     let columns = query::rows(
         &session.db,
         "SELECT a.attname AS name, pg_catalog.format_type(a.atttypid, NULL) AS type FROM pg_catalog.pg_attribute AS a
          WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped",
-        vec![quoted.join(".").into()],
+        vec![quoted.into()],
     )
     .await?;
-    if columns.is_empty() {
-        return Err(Failure::NotFound(format!("table {name}")));
-    }
     let text = |column: &Json, field: &str| column[field].as_str().unwrap_or_default().to_owned();
     Ok(columns
         .iter()
@@ -188,7 +238,7 @@ fn described(adopted: &Adopted) -> String {
         [
             "table",
             "marked",
-            "with them",
+            "without mark",
             "archivals",
             "changed indexes",
             "dropped columns",

@@ -43,7 +43,10 @@ pub(super) async fn run(session: &Session) -> Result<Answer, Failure> {
     let findings = sea_orm_archive::check(&session.db).await?;
     lines.push((
         "migrations".to_owned(),
-        format!("{} finding(s) of `check`", findings.len()),
+        match findings.len() {
+            0 => "`check` finds nothing".to_owned(),
+            found => format!("{found} finding(s): `check` prints them"),
+        },
         findings.is_empty(),
     ));
     let has_log = rows(

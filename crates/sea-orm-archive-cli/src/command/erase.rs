@@ -9,8 +9,10 @@ use crate::answer::Answer;
 use crate::args::Erase;
 use crate::confirm::confirm;
 use crate::failure::Failure;
+use crate::query::table;
 
 pub(super) async fn run(session: &Session, options: &Erase) -> Result<Answer, Failure> {
+    table(&session.db, &options.table).await?;
     let mut erase = erasure::Entity::erase(&options.table, options.key.clone());
     if let Some(reason) = &options.reason {
         erase = erase.reason(reason.clone());

@@ -1,4 +1,4 @@
-//! `generate`: a migration that mends what `check` finds.
+//! `generate`: a migration that fixes what `check` finds.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -44,6 +44,9 @@ pub(super) async fn run(session: &Session, options: &Generate) -> Result<Answer,
             None => by_hand.push(finding),
         }
     }
+    for table in options.archive.iter().chain(&options.audit) {
+        query::table(&session.db, table).await?;
+    }
     for table in &options.archive {
         calls.insert(Call::on(
             "ArchiveSchema",
@@ -62,7 +65,7 @@ pub(super) async fn run(session: &Session, options: &Generate) -> Result<Answer,
     }
     let mut text = String::new();
     for finding in &by_hand {
-        let _ = writeln!(text, "to mend by hand: {finding}");
+        let _ = writeln!(text, "to fix yourself: {finding}");
     }
     let code = u8::from(!by_hand.is_empty());
     if calls.is_empty() {
@@ -75,7 +78,10 @@ pub(super) async fn run(session: &Session, options: &Generate) -> Result<Answer,
             Answer::new(text, json!({"migration": null, "by_hand": by_hand})).with_code(code),
         );
     }
-    let calls: Vec<_> = calls.into_iter().collect();
+    let mut calls: Vec<_> = calls.into_iter().collect();
+    if !options.audit.is_empty() && !query::has(&session.db, "audit_entry").await? {
+        calls.insert(0, install_audit());
+    }
     let source = migration(&calls);
     if options.print {
         return Ok(Answer::new(
@@ -88,13 +94,22 @@ pub(super) async fn run(session: &Session, options: &Generate) -> Result<Answer,
     let path = write(Path::new(&options.directory), &name, &source)?;
     let _ = write!(
         text,
-        "{path} is written; read it, and run `sea-orm-cli migrate`"
+        "{path} is written, and added to the Migrator in lib.rs: read it, and run `sea-orm-cli migrate`"
     );
     Ok(Answer::new(
         text,
         json!({"migration": path, "source": source, "by_hand": by_hand}),
     )
     .with_code(code))
+}
+
+/// The first call of a database without an audit log.
+fn install_audit() -> Call {
+    Call {
+        up: "install_audit()".to_owned(),
+        down: Some("uninstall_audit()".to_owned()),
+        schema: "AuditSchema",
+    }
 }
 
 /// The call that a finding names, where the finding names its arguments too.
@@ -209,7 +224,12 @@ fn write(directory: &Path, name: &str, source: &str) -> Result<String, Failure> 
     let unwritable =
         |path: &Path, error: std::io::Error| Failure::Usage(format!("{}: {error}", path.display()));
     let library = directory.join("lib.rs");
-    let text = fs::read_to_string(&library).map_err(|error| unwritable(&library, error))?;
+    let text = fs::read_to_string(&library).map_err(|error| {
+        Failure::Usage(format!(
+            "{}: {error}: name the folder of the migrations with --directory, or print the migration with --print",
+            library.display()
+        ))
+    })?;
     let Some(added) = added(&text, name) else {
         return Err(Failure::Usage(format!(
             "{} has no list of migrations as sea-orm-cli writes it (`mod m..;` and `Box::new(m..::Migration),`): use --print, and add the migration yourself",

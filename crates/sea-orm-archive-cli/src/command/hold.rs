@@ -63,11 +63,7 @@ async fn place(session: &Session, options: &Hold) -> Result<Json, Failure> {
 /// A table as SQL. That of a person needs no archive table.
 async fn quoted(session: &Session, table: &str, is_person: bool) -> Result<String, Failure> {
     match is_person {
-        true => Ok(table
-            .split('.')
-            .map(query::quote)
-            .collect::<Vec<_>>()
-            .join(".")),
+        true => query::table(&session.db, table).await,
         false => Ok(registered(&session.db, table).await?.table),
     }
 }
@@ -133,17 +129,23 @@ fn line(hold: &Json) -> [String; 6] {
     let held = match (&hold["archival_id"], &hold["held_key"]) {
         (Json::Number(id), _) => format!("archival {id}"),
         (_, Json::Null) => format!("table {}", text("held_table")),
-        (_, row) if hold["of_person"] == true => {
-            format!("person {} {}", text("held_table"), key(row))
+        (_, row) => {
+            let kind = match hold["of_person"] == true {
+                true => "person",
+                false => "row",
+            };
+            format!("{kind} {} {}", text("held_table"), key(row))
         }
-        (_, row) => format!("row {} {}", text("held_table"), key(row)),
     };
     [
         text("id"),
         held,
         time(&hold["placed_at"]),
         text("placed_by"),
-        text("until"),
+        match &hold["until"] {
+            Json::Null => String::new(),
+            until => time(until),
+        },
         text("reason"),
     ]
 }

@@ -6,7 +6,7 @@ use super::Session;
 use crate::answer::{Answer, key, plain, table};
 use crate::args::{Filter, State};
 use crate::failure::Failure;
-use crate::query::rows;
+use crate::query::{registered, rows};
 
 const ARCHIVALS: &str = "
     SELECT a.id, a.root_table, a.root_key, a.archived_at, a.archived_by, a.reason, a.metadata, a.row_counts, a.restored_at, a.restored_by,
@@ -38,6 +38,9 @@ pub(super) async fn run(session: &Session, filter: &Filter) -> Result<Answer, Fa
         i64::from(filter.limit).into(),
     ];
     let archivals = rows(&session.db, ARCHIVALS, values).await?;
+    if let (None, Some(table)) = (archivals.last(), &filter.table) {
+        require_known(session, table).await?;
+    }
     let text = match archivals.last() {
         None => "no archivals".to_owned(),
         Some(last) if archivals.len() as u64 == u64::from(filter.limit) => {
@@ -50,6 +53,18 @@ pub(super) async fn run(session: &Session, filter: &Filter) -> Result<Answer, Fa
         Some(_) => listed(&archivals),
     };
     Ok(Answer::new(text, json!({ "archivals": archivals })))
+}
+
+/// Fails for a table that has no archive table and no archivals from a time when it had one.
+async fn require_known(session: &Session, table: &str) -> Result<(), Failure> {
+    let known = "SELECT 1 FROM archive.archival AS a WHERE a.root_table = $1 OR pg_catalog.split_part(a.root_table, '.', 2) = $1 LIMIT 1";
+    match rows(&session.db, known, vec![table.into()])
+        .await?
+        .is_empty()
+    {
+        true => registered(&session.db, table).await.map(drop),
+        false => Ok(()),
+    }
 }
 
 /// Archivals as lines.

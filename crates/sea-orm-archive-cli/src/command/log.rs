@@ -19,6 +19,7 @@ const ENTRIES: &str = "
     ORDER BY e.at DESC, e.id DESC LIMIT $8";
 
 pub(super) async fn run(session: &Session, options: &Log) -> Result<Answer, Failure> {
+    query::require_log(&session.db).await?;
     let (table, keys) = match options.row.as_slice() {
         [] => (None, None),
         [table] => (Some(audited(session, table).await?), None),
@@ -66,7 +67,9 @@ async fn audited(session: &Session, table: &str) -> Result<Audited, Failure> {
     )
     .await?;
     let Some(found) = found.first() else {
-        return Err(Failure::NotFound(format!("audited table {table}")));
+        return Err(Failure::NotFound(format!(
+            "audited table {table}: `sea-orm-archive generate --audit {table}` writes the migration, and the log records changes from then on"
+        )));
     };
     let key = found["key"].as_array().into_iter().flatten();
     Ok(Audited {

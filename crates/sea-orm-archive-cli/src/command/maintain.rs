@@ -55,7 +55,7 @@ pub(super) async fn run(session: &Session, options: &Maintain) -> Result<Answer,
     }
     if !purged.not_allowed.is_empty() {
         text.push(format!(
-            "not purged, since the role lacks the rights or the entity has hooks of a purge: {}",
+            "expired and not purged, because of a hold, of hooks, or of missing rights: {}",
             purged.not_allowed.join(", ")
         ));
     }

@@ -23,7 +23,14 @@ pub(super) async fn run(session: &Session, options: &Purge) -> Result<Answer, Fa
 
 async fn archivals(session: &Session, options: &Purge) -> Result<Answer, Failure> {
     let preview = selected(session, options).preview(&session.db).await?;
-    let plan = described(&preview);
+    if preview.archivals == 0 && preview.held.is_empty() && !options.archivals.is_empty() {
+        let ids: Vec<_> = options.archivals.iter().map(ToString::to_string).collect();
+        return Err(Failure::NotFound(format!(
+            "archived archival {}: they were restored or purged before, do not exist, or belong to a table that this role may not read",
+            ids.join(", ")
+        )));
+    }
+    let plan = format!("would purge: {}", described(&preview));
     if options.preview || preview.archivals == 0 {
         return Ok(Answer::new(plan, json!({ "preview": preview })));
     }
@@ -138,7 +145,11 @@ fn described(purged: &PurgedMany) -> String {
         counts(&purged.rows)
     )];
     for (archival, holds) in &purged.held {
-        text.push(format!("archival {archival} is held by {holds:?}"));
+        let holds: Vec<_> = holds.iter().map(ToString::to_string).collect();
+        text.push(format!(
+            "left out: archival {archival}, which is under hold {}",
+            holds.join(", ")
+        ));
     }
     text.join("\n")
 }

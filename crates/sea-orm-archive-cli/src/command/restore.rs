@@ -1,25 +1,31 @@
 //! `restore`: an archival back, with the policies of a restore.
 
-use sea_orm_archive::{RestoreArchival, RestorePreview, archival};
-use serde_json::json;
+use sea_orm_archive::{RestoreArchival, RestorePreview, Stayed, archival};
+use serde_json::{Value as Json, json};
 
 use super::Session;
 use super::show::archival_id;
-use crate::answer::{Answer, counts, key};
+use crate::answer::{Answer, counts, key, plain};
 use crate::args::Restore;
 use crate::confirm::confirm;
 use crate::failure::Failure;
+use crate::query::located;
 
 pub(super) async fn run(session: &Session, options: &Restore) -> Result<Answer, Failure> {
-    let id = archival_id(session, &options.target).await?;
-    let restore = with_policies(archival::Entity::restore_by_id(id), options)?;
+    let (id, restore) = target(session, options).await?;
+    let restore = with_policies(restore, options)?;
     let preview = restore.clone().preview(&session.db).await?;
-    let plan = described(&preview);
+    let what = match options.part {
+        // The preview rolls back the archival of the part.
+        true => format!("a part of archival {id}"),
+        false => format!("archival {id}"),
+    };
+    let plan = described(&what, &preview);
     if options.preview || !preview.conflicts.is_empty() {
         let code = u8::from(!preview.conflicts.is_empty());
         return Ok(Answer::new(plan, json!({ "preview": preview })).with_code(code));
     }
-    confirm(&plan, &format!("Restore archival {id}?"), session.yes).await?;
+    confirm(&plan, &format!("Restore {what}?"), session.yes).await?;
     let restore = match &session.actor {
         Some(actor) => restore.by(actor.clone()),
         None => restore,
@@ -37,15 +43,35 @@ pub(super) async fn run(session: &Session, options: &Restore) -> Result<Answer, 
         ));
     }
     for stayed in &restored.stayed {
-        text.push(format!(
-            "stayed archived: {}",
-            serde_json::to_value(stayed).unwrap_or_default()
-        ));
+        text.push(format!("stayed archived: {}", stays(stayed)));
     }
     Ok(Answer::new(
         text.join("\n"),
         json!({ "restored": restored }),
     ))
+}
+
+/// The archival that the arguments name, and its restore: of all its rows, or of a part.
+async fn target(session: &Session, options: &Restore) -> Result<(i64, RestoreArchival), Failure> {
+    if !options.part {
+        let id = archival_id(session, &options.target).await?;
+        return Ok((id, archival::Entity::restore_by_id(id)));
+    }
+    let (table, key) = match options.target.target.as_slice() {
+        [table, key @ ..] if !key.is_empty() => (table, key),
+        _ => {
+            return Err(Failure::Usage(
+                "--part restores one row: pass its table and its primary key".to_owned(),
+            ));
+        }
+    };
+    let row = located(&session.db, table, key).await?;
+    let restore = archival::Entity::restore_by_id(row.archival);
+    let restore = match row.is_root {
+        true => restore,
+        false => restore.as_part(&row.table, row.key),
+    };
+    Ok((row.archival, restore))
 }
 
 fn with_policies(
@@ -84,40 +110,35 @@ fn column_of(name: &str) -> Result<(&str, &str), Failure> {
     })
 }
 
-fn described(preview: &RestorePreview) -> String {
-    let mut text = vec![format!(
-        "archival {}: {}",
-        preview.archival,
-        counts(&preview.rows)
-    )];
+fn described(what: &str, preview: &RestorePreview) -> String {
+    let mut text = vec![format!("would restore {what}: {}", counts(&preview.rows))];
     for parent in &preview.parents {
         text.push(format!(
-            "before it archival {}: {}",
+            "would first restore archival {}: {}",
             parent.archival,
             counts(&parent.rows)
         ));
     }
     for waiting in &preview.waiting {
         text.push(format!(
-            "{} row(s) of {} stay archived until archival {} is restored",
+            "{} row(s) of {} would stay archived until archival {} is restored",
             waiting.rows, waiting.table, waiting.archival
         ));
     }
     for change in &preview.changes {
         text.push(format!(
-            "change: {}",
-            serde_json::to_value(change).unwrap_or_default()
+            "would change {} {}{}",
+            change.table,
+            key(&change.key),
+            columns(&change.from, &change.to)
         ));
     }
     for stayed in &preview.stayed {
-        text.push(format!(
-            "stays archived: {}",
-            serde_json::to_value(stayed).unwrap_or_default()
-        ));
+        text.push(format!("would stay archived: {}", stays(stayed)));
     }
     for link in &preview.not_relinked {
         text.push(format!(
-            "a link of {} {} is not set again ({})",
+            "a link of {} {} would not be set again ({})",
             link.table,
             key(&link.key),
             link.constraint
@@ -130,4 +151,29 @@ fn described(preview: &RestorePreview) -> String {
         text.push("nothing was restored: see --set, --rename, --skip-conflicting, --with-parents and --as-new".to_owned());
     }
     text.join("\n")
+}
+
+/// A line for each changed column, as `undo` prints it.
+fn columns(from: &Json, to: &Json) -> String {
+    let changed = to.as_object().into_iter().flatten();
+    let lines = changed.map(|(name, value)| {
+        let before = from.get(name).map_or_else(String::new, plain);
+        format!("\n    {name}: {before} -> {}", plain(value))
+    });
+    lines.collect()
+}
+
+/// `public.comments 4, with 2 public.comments: conflict`, and the archival that the rows have now.
+fn stays(stayed: &Stayed) -> String {
+    let conflicts: Vec<_> = stayed.conflicts.iter().map(ToString::to_string).collect();
+    let archival = stayed
+        .archival
+        .map_or_else(String::new, |id| format!(" in archival {id}"));
+    format!(
+        "{} {}{archival}, {}: {}",
+        stayed.table,
+        key(&stayed.key),
+        counts(&stayed.rows),
+        conflicts.join("; ")
+    )
 }

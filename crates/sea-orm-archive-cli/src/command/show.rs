@@ -5,11 +5,11 @@ use sea_orm_archive::archival;
 use serde_json::{Map, Value as Json, json};
 
 use super::Session;
-use super::list::listed;
-use crate::answer::{Answer, plain, table};
+use super::list::{listed, time};
+use crate::answer::{Answer, key, plain};
 use crate::args::{Show, Target};
 use crate::failure::Failure;
-use crate::query::{archival_of, quote, registered, rows};
+use crate::query::{Registered, archival_of, quote, registered, rows};
 
 /// The id of the archival that the arguments name.
 pub(super) async fn archival_id(session: &Session, target: &Target) -> Result<i64, Failure> {
@@ -31,6 +31,8 @@ pub(super) async fn run(session: &Session, options: &Show) -> Result<Answer, Fai
         .ok_or_else(missing)?;
     let json = serde_json::to_value(&record).unwrap_or_default();
     let mut text = vec![listed(std::slice::from_ref(&json))];
+    text.extend(past(&json));
+    text.extend(held(session, &record).await);
     if let Some(metadata) = &record.metadata {
         text.push(format!("metadata {metadata}"));
     }
@@ -50,11 +52,21 @@ pub(super) async fn run(session: &Session, options: &Show) -> Result<Answer, Fai
             "SELECT t.* FROM {} AS t WHERE t.{} = $1 LIMIT {}",
             archived.archive_table,
             quote(&archived.archival_id),
-            options.rows
+            u64::from(options.rows) + 1
         );
-        let lines = rows(&session.db, &query, vec![id.into()]).await?;
+        let mut lines = rows(&session.db, &query, vec![id.into()]).await?;
+        let is_cut = lines.len() as u64 > u64::from(options.rows);
+        lines.truncate(options.rows as usize);
         if !lines.is_empty() {
-            text.push(format!("\n{name}\n{}", fields(&lines)));
+            let columns = columns(session, &archived).await?;
+            text.push(String::new());
+            text.extend(lines.iter().map(|row| described(&archived, &columns, row)));
+            if is_cut {
+                text.push(format!(
+                    "{name} has more rows: --rows prints more than {}",
+                    options.rows
+                ));
+            }
             found.insert(name.to_owned(), Json::Array(lines));
         }
     }
@@ -64,11 +76,80 @@ pub(super) async fn run(session: &Session, options: &Show) -> Result<Answer, Fai
     ))
 }
 
-/// Rows as lines of a column and its value, since a row may have many columns.
-fn fields(rows: &[Json]) -> String {
-    let fields = rows.iter().enumerate().flat_map(|(place, row)| {
-        let columns = row.as_object().into_iter().flatten();
-        columns.map(move |(name, value)| [(place + 1).to_string(), name.clone(), plain(value)])
-    });
-    table(["row", "column", "value"], fields)
+/// When an archival was restored or purged, and by whom.
+fn past(archival: &Json) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (verb, at, by) in [
+        ("restored", "restored_at", "restored_by"),
+        ("purged", "purged_at", "purged_by"),
+    ] {
+        if archival[at].is_string() {
+            let actor = match &archival[by] {
+                Json::Null => String::new(),
+                actor => format!(" by {}", plain(actor)),
+            };
+            let policy = match (verb, &archival["purge_policy"]) {
+                ("purged", Json::String(policy)) => format!(", policy {policy}"),
+                _ => String::new(),
+            };
+            lines.push(format!("{verb} {}{actor}{policy}", time(&archival[at])));
+        }
+    }
+    if let Some(archival) = archival["part_of"].as_i64() {
+        lines.push(format!("part of archival {archival}, which it left"));
+    }
+    lines
+}
+
+/// The holds on the archival itself. A role without `grant_holds` sees only how many there are.
+async fn held(session: &Session, record: &archival::Model) -> Vec<String> {
+    if record.holds == 0 {
+        return Vec::new();
+    }
+    let holds = rows(
+        &session.db,
+        "SELECT h.id, h.reason, h.placed_by FROM archive.hold AS h WHERE h.archival_id = $1 AND h.released_at IS NULL ORDER BY h.id",
+        vec![record.id.into()],
+    )
+    .await;
+    let holds = holds.unwrap_or_default();
+    if holds.is_empty() {
+        return vec![format!("under {} hold(s)", record.holds)];
+    }
+    let line = |hold: &Json| {
+        let by = match &hold["placed_by"] {
+            Json::Null => String::new(),
+            actor => format!(" by {}", plain(actor)),
+        };
+        format!("under hold {}{by}: {}", hold["id"], plain(&hold["reason"]))
+    };
+    holds.iter().map(line).collect()
+}
+
+/// The columns of an archive table in their order, without those of the primary key and the id of the archival.
+async fn columns(session: &Session, archived: &Registered) -> Result<Vec<String>, Failure> {
+    let columns = rows(
+        &session.db,
+        "SELECT a.attname AS name FROM pg_catalog.pg_attribute AS a
+         WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+        vec![archived.archive_table.clone().into()],
+    )
+    .await?;
+    let columns = columns.iter().map(|column| plain(&column["name"]));
+    let is_shown = |name: &String| *name != archived.archival_id && !archived.key.contains(name);
+    Ok(columns.filter(is_shown).collect())
+}
+
+/// `public.posts 42`, and a line for each column, as `log` prints a row.
+fn described(table: &Registered, columns: &[String], row: &Json) -> String {
+    let values: Map<String, Json> = table
+        .key
+        .iter()
+        .map(|name| (name.clone(), row[name.as_str()].clone()))
+        .collect();
+    let mut lines = vec![format!("{} {}", table.name, key(&values.into()))];
+    for name in columns {
+        lines.push(format!("    {name}: {}", plain(&row[name.as_str()])));
+    }
+    lines.join("\n")
 }

@@ -7,17 +7,25 @@ use crate::answer::Answer;
 use crate::args::Undo;
 use crate::confirm::confirm;
 use crate::failure::Failure;
+use crate::query::require_log;
 use crate::undo::{apply, plan, rehearse, steps_json};
 
 pub(super) async fn run(session: &Session, options: &Undo) -> Result<Answer, Failure> {
+    require_log(&session.db).await?;
     let mut steps = plan(&session.db, options.request.as_deref(), options.transaction).await?;
     rehearse(&session.db, &mut steps).await?;
     let conflicts = steps.iter().filter(|step| step.conflict.is_some()).count();
     let lines: Vec<_> = steps.iter().map(|step| step.line()).collect();
     let text = lines.join("\n");
     if steps.is_empty() {
+        let what = match (&options.request, options.transaction) {
+            (Some(request), _) => format!("request {request}"),
+            (None, transaction) => format!("transaction {}", transaction.unwrap_or_default()),
+        };
         return Ok(Answer::new(
-            "the log has no change of it that is left to undo",
+            format!(
+                "nothing to undo: the audit log has no change of {what}, or all of them are undone"
+            ),
             json!({"steps": []}),
         ));
     } else if options.preview {

@@ -33,6 +33,11 @@ async fn helpdesk_is_adopted_beside_a_writer_and_nothing_is_lost_or_doubled() {
         &[&tables[..], &["--install", "--preview"]].concat(),
     );
     assert_eq!(preview.code, 0, "{preview:?}");
+    let installed = "select count(*) from pg_namespace where nspname = 'archive'";
+    assert_eq!(number(&db, installed).await, 0);
+    let refused = run(Some(&url), &[&tables[..], &["--yes"]].concat());
+    assert_eq!(refused.code, 5, "{refused:?}");
+    assert!(refused.err.contains("--install"), "{refused:?}");
     assert!(
         preview.out.contains("3000 row(s) in 1000 archival(s)"),
         "{preview:?}"
@@ -124,4 +129,55 @@ async fn helpdesk_is_adopted_beside_a_writer_and_nothing_is_lost_or_doubled() {
     );
     assert_eq!(run(Some(&url), &["check"]).code, 0);
     assert_eq!(run(Some(&url), &["adopt", "nowhere"]).code, 3);
+}
+
+#[tokio::test]
+async fn adoption_in_one_call_reports_all_rows_and_problems_name_options() {
+    let database = Database::empty().await;
+    let db = database.connect().await;
+    sql(&db, HELPDESK).await;
+    sql(
+        &db,
+        "update comments set deleted_at = null where ticket_id = 3",
+    )
+    .await;
+    let url = database.url();
+    let adopt = ["adopt", "tickets", "comments", "--install"];
+    let refused = run(Some(&url), &[&adopt[..], &["--yes"]].concat());
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(
+        refused
+            .out
+            .contains("archive them with these rows, with --archive-live-children"),
+        "{refused:?}"
+    );
+    let alone = run(Some(&url), &["adopt", "tickets", "--install", "--preview"]);
+    assert!(
+        alone
+            .out
+            .contains("adopt public.comments in the same call, or change"),
+        "{alone:?}"
+    );
+    let options = ["--online", "--archive-live-children", "--yes"];
+    let adopted = run(Some(&url), &[&adopt[..], &options].concat());
+    assert_eq!(adopted.code, 0, "{adopted:?}");
+    assert!(
+        adopted.out.contains(
+            "3000 row(s) in 1000 archival(s): 3000 row(s) in batches, 0 in the last step"
+        ),
+        "{adopted:?}"
+    );
+    // There is no audit log yet.
+    for command in [&["log", "tickets", "1"][..], &["undo", "--request", "r1"]] {
+        let ran = run(Some(&url), command);
+        assert_eq!(ran.code, 5, "{ran:?}");
+        assert!(ran.err.contains("generate --audit"), "{ran:?}");
+    }
+    let migration = run(Some(&url), &["generate", "--audit", "tickets", "--print"]);
+    assert!(
+        migration.out.contains(
+            "manager.install_audit().await?;\n        manager.audit_table(\"tickets\").await\n"
+        ),
+        "{migration:?}"
+    );
 }

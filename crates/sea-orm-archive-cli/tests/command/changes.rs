@@ -58,6 +58,38 @@ async fn restore_reports_conflicts_and_resolves_them() {
 }
 
 #[tokio::test]
+async fn part_of_an_archival_is_restored_alone() {
+    let blog = Blog::new().await;
+    post::Entity::archive_by_id(1).exec(&blog.db).await.unwrap();
+    assert_eq!(blog.run(&["restore", "1", "--part"]).code, 2);
+    let both = blog.run(&["restore", "comments", "2", "--part", "--as-new"]);
+    assert_eq!(both.code, 2, "{both:?}");
+    let part = ["restore", "comments", "2", "--part", "--yes"];
+    let missing = blog.run(&part);
+    assert_eq!(missing.code, 1, "{missing:?}");
+    assert!(
+        missing
+            .out
+            .starts_with("would restore a part of archival 1: 1 public.comments\n"),
+        "{missing:?}"
+    );
+    let restored = blog.json(&[&part[..], &["--set", "comments.post_id=3"]].concat());
+    assert_eq!(
+        restored["restored"]["rows"],
+        serde_json::json!({"public.comments": 1})
+    );
+    assert_eq!(restored["restored"]["archival"]["part_of"], 1);
+    let post_id = number(&blog.db, "select post_id from comments where id = 2").await;
+    assert_eq!(post_id, 3);
+    // The root is not a part: all that is left comes back.
+    let rest = blog.json(&["restore", "posts", "1", "--part", "--yes"]);
+    assert_eq!(
+        rest["restored"]["rows"],
+        serde_json::json!({"public.comments": 1, "public.likes": 0, "public.post_tags": 0, "public.posts": 1})
+    );
+}
+
+#[tokio::test]
 async fn held_archivals_are_not_purged_until_they_are_released() {
     let blog = Blog::new().await;
     let one = post::Entity::archive_by_id(1).exec(&blog.db).await.unwrap();
@@ -69,12 +101,19 @@ async fn held_archivals_are_not_purged_until_they_are_released() {
     assert_eq!(blog.run(&["hold", "posts", "77", "--reason", "x"]).code, 3);
     assert_eq!(blog.run(&["hold", "posts"]).code, 2);
     let listed = blog.run(&["hold", "--list"]);
+    assert_eq!(blog.run(&["hold"]).out, listed.out);
+    let shown = blog.run(&["show", &id]);
+    assert!(
+        shown.out.contains("under hold 1 by lawyer: case 17"),
+        "{shown:?}"
+    );
     assert!(
         listed.out.contains("archival 1")
-            && listed.out.contains("row public.posts")
+            && listed.out.contains("row public.posts 2")
             && listed.out.contains("lawyer"),
         "{listed:?}"
     );
+    assert_eq!(blog.run(&["purge", "99", "--yes"]).code, 3);
     let refused = blog.run(&["purge", &id, "--yes"]);
     assert_eq!(refused.code, 1);
     assert!(refused.err.contains("hold"), "{refused:?}");

@@ -1,4 +1,4 @@
-//! The migration that mends what `check` finds compiles, and does it. `UPDATE_GENERATED=1` writes generated.rs.
+//! The migration that fixes what `check` finds compiles, and does it. `UPDATE_GENERATED=1` writes generated.rs.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ const DRIFT: &str = "
     drop trigger archive_audit_update on posts;";
 
 #[tokio::test]
-async fn generated_migration_compiles_and_mends_what_check_finds() {
+async fn generated_migration_compiles_and_fixes_what_check_finds() {
     let blog = Blog::new().await;
     sql(&blog.db, DRIFT).await;
     assert_eq!(blog.run(&["check"]).code, 1);
@@ -59,7 +59,7 @@ async fn migration_is_added_to_the_migrator_and_the_rest_is_listed() {
     let ran = blog.run(&["generate", "--directory", directory, "--name", "lang"]);
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(
-        ran.out.contains("to mend by hand: public.deleted_posts")
+        ran.out.contains("to fix yourself: public.deleted_posts")
             && ran.out.contains("DROP CONSTRAINT"),
         "{ran:?}"
     );
@@ -82,5 +82,10 @@ async fn migration_is_added_to_the_migrator_and_the_rest_is_listed() {
     );
     fs::write(folder.join("lib.rs"), "// empty").unwrap();
     assert_eq!(blog.run(&["generate", "--directory", directory]).code, 2);
+    let elsewhere = blog.run(&["generate", "--directory", "nowhere"]);
+    assert_eq!(elsewhere.code, 2, "{elsewhere:?}");
+    assert!(elsewhere.err.contains("--directory"), "{elsewhere:?}");
+    let no_table = blog.run(&["generate", "--print", "--audit", "nowhere"]);
+    assert_eq!(no_table.code, 3, "{no_table:?}");
     fs::remove_dir_all(&folder).unwrap();
 }

@@ -36,6 +36,9 @@ async fn archivals_are_found_by_table_actor_reason_and_time() {
     let page = blog.run(&["list", "--limit", "2"]);
     assert!(page.out.contains("the next page: --before 2"), "{page:?}");
     assert_eq!(found(&["--limit", "2", "--before", "2"]), [1]);
+    let unknown = blog.run(&["list", "post"]);
+    assert_eq!(unknown.code, 3, "{unknown:?}");
+    assert!(unknown.err.contains("post"), "{unknown:?}");
     let wrong = blog.run(&["list", "--since", "nonsense"]);
     assert_eq!(wrong.code, 2, "{wrong:?}");
     assert!(wrong.err.contains("nonsense"), "{wrong:?}");
@@ -63,6 +66,16 @@ async fn archival_is_shown_with_its_rows_by_id_and_by_row() {
     for expected in ["public.posts", "slug", "one", "second", "spam"] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
+    let first = blog.run(&["show", &id, "--rows", "1"]).out;
+    assert!(
+        first.contains("public.comments has more rows: --rows prints more than 1"),
+        "{first}"
+    );
+    assert!(text.contains("public.comments 2\n"), "{text}");
+    assert!(!text.contains("more rows"), "{text}");
+    archival.restore(&blog.db).await.unwrap();
+    let restored = blog.run(&["show", &id]).out;
+    assert!(restored.contains("\nrestored 20"), "{restored}");
     for (missing, code) in [
         (&["show", "99"][..], 3),
         (&["show", "posts", "2"], 3),
@@ -156,7 +169,9 @@ fn usage_is_explained_and_no_password_is_printed() {
     for ran in [&unreachable, &other] {
         assert!(!format!("{ran:?}").contains("s3cret"), "{ran:?}");
     }
-    assert!(unreachable.err.contains("127.0.0.1"), "{unreachable:?}");
+    for expected in ["127.0.0.1", "refused"] {
+        assert!(unreachable.err.contains(expected), "{unreachable:?}");
+    }
     assert_eq!(run(None, &["--help"]).code, 0);
     assert_eq!(run(None, &["purge"]).code, 2);
     assert!(

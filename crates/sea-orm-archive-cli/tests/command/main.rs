@@ -11,6 +11,7 @@ mod events;
 mod generated;
 mod generate;
 mod guide;
+mod help;
 mod lists;
 mod program;
 mod terminal;

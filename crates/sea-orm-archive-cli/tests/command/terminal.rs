@@ -28,7 +28,7 @@ async fn answer_decides_and_ctrl_c_leaves_nothing_half_done() {
     session.expect("1 public.posts").unwrap();
     session.expect("Restore archival 1? [y/N]").unwrap();
     session.send_line("n").unwrap();
-    session.expect("not done").unwrap();
+    session.expect("nothing was changed").unwrap();
     session.expect(Eof).unwrap();
     assert_eq!(active().await, 0);
 

@@ -5,11 +5,11 @@ use tracing::Instrument;
 
 use super::next::{Next, must_resolve_first, next, record, span};
 use super::parents;
-use super::policies::{NamedColumn, Policies, policies};
+use super::policies::{NamedColumn, Policies, Source, policies};
 use super::target::{Target, restored};
 use super::wanted::Wanted;
 use crate::entity::DeclaredName;
-use crate::error::{Error, NotFoundError};
+use crate::error::{Error, NotFoundError, RefusedError};
 use crate::exec::{Executor, ask, check_backend, is_stale, value_text};
 use crate::plan;
 use crate::planned::{PlannedRestore, RESTORES};
@@ -23,6 +23,8 @@ pub struct RestoreArchival {
     archival: i64,
     by: Option<String>,
     policies: Policies,
+    /// The row that is restored alone: its table and its key.
+    part: Option<(DeclaredName, serde_json::Value)>,
 }
 
 impl RestoreArchival {
@@ -31,6 +33,7 @@ impl RestoreArchival {
             archival,
             by: None,
             policies: Policies::default(),
+            part: None,
         }
     }
 
@@ -63,10 +66,42 @@ impl RestoreArchival {
         self
     }
 
+    /// As [`RestoreOne::as_part`](crate::RestoreOne::as_part), for programs that have no entities: only the row of this table with this
+    /// primary key, as an object of its columns, and the rows below it. The row is in the archival, and is not its root.
+    ///
+    /// A row that is not in the archival is a [`NotFoundError::Archival`], and [`as_new`](Self::as_new) with it a
+    /// [`RefusedError::RestorePolicy`].
+    ///
+    /// ```no_run
+    /// # use sea_orm::DatabaseConnection;
+    /// # use sea_orm_archive::{Error, archival};
+    /// # async fn example(db: DatabaseConnection) -> Result<(), Error> {
+    /// let restore = archival::Entity::restore_by_id(17).as_part("comments", serde_json::json!({"id": 204}));
+    /// restore.exec(&db).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn as_part(mut self, table: &str, key: serde_json::Value) -> Self {
+        self.part = Some((DeclaredName::parse(table), key));
+        self
+    }
+
     policies!(of one);
 
-    fn wanted(&self, by: Option<String>) -> Wanted {
-        Wanted::one(self.archival, by).with(&self.policies)
+    fn wanted(&self, by: Option<String>) -> Result<Wanted, Error> {
+        let mut policies = self.policies.clone();
+        match &self.part {
+            Some((table, _)) if policies.source == Source::Copies => {
+                return Err(Error::Refused(RefusedError::RestorePolicy {
+                    table: table.to_string(),
+                    problem: "`.as_new()` copies whole archivals: restore the part with `.as_part()` alone"
+                        .to_owned(),
+                }));
+            }
+            Some((table, key)) => policies.source = Source::Part(table.clone(), key.clone()),
+            None => {}
+        }
+        Ok(Wanted::one(self.archival, by).with(&policies))
     }
 
     /// Moves all rows of this archival back, and sets the detached links again.
@@ -95,8 +130,8 @@ impl RestoreArchival {
     where
         C: Executor,
     {
-        if !self.policies.is_plain() {
-            return parents::restore(db, &self.wanted(self.by.clone()), None).await;
+        if self.part.is_some() || !self.policies.is_plain() {
+            return parents::restore(db, &self.wanted(self.by.clone())?, None).await;
         }
         let target = Target::archival(self.archival, self.by.clone());
         for planned in plan::cached::<PlannedRestore>(RESTORES) {
@@ -120,7 +155,7 @@ impl RestoreArchival {
                 Next::Failed(error) => return Err(error),
             }
         }
-        parents::restore(db, &self.wanted(self.by.clone()), None).await
+        parents::restore(db, &self.wanted(self.by.clone())?, None).await
     }
 
     /// What [`exec`](Self::exec) would restore, which rows would stay archived, and every conflict. A preview moves
@@ -134,6 +169,6 @@ impl RestoreArchival {
         C: Executor,
     {
         check_backend(db)?;
-        parents::preview(db, &self.wanted(None)).await
+        parents::preview(db, &self.wanted(None)?).await
     }
 }
