@@ -207,6 +207,8 @@ async fn hold_on_a_row_a_table_or_an_archival_stops_the_erasure() {
         .exec(&db)
         .await
         .unwrap();
+    // The record counts its holds.
+    let before = super::people::contents(&db).await;
     assert_held(
         erase(&db, 1).await,
         hold.id,
