@@ -42,6 +42,11 @@ impl Blog {
         self.database.url()
     }
 
+    /// Waits until a call of the task waits for a lock.
+    pub async fn until_waiting<T>(&self, task: &tokio::task::JoinHandle<T>) {
+        self.database.until_waiting(task).await;
+    }
+
     /// Runs the command without a terminal.
     pub fn run(&self, arguments: &[&str]) -> Ran {
         run(Some(&self.url()), arguments)

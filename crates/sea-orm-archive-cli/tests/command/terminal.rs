@@ -5,8 +5,9 @@ use std::time::Duration;
 use blog::post;
 use expectrl::session::OsSession;
 use expectrl::{ControlCode, Eof, Expect, Session};
+use sea_orm::TransactionTrait;
 use sea_orm_archive::prelude::*;
-use sea_orm_archive_tests::sql::number;
+use sea_orm_archive_tests::sql::{number, run as sql};
 
 use crate::program::{Blog, command};
 
@@ -44,4 +45,32 @@ async fn answer_decides_and_ctrl_c_leaves_nothing_half_done() {
     session.expect("archival 1 restored").unwrap();
     session.expect(Eof).unwrap();
     assert_eq!(active().await, 1);
+}
+
+/// A row that refers to the inserted one is added after the plan, and is not committed when the undo deletes.
+#[tokio::test(flavor = "multi_thread")]
+async fn undo_of_an_insert_waits_for_a_row_that_refers_to_it_and_deletes_neither() {
+    let blog = Blog::new().await;
+    sql(
+        &blog.db,
+        "begin; select set_config('app.request_id', 'r1', true);
+         insert into posts (id, title, slug, content, author_id) values (50, 'New', 'new', '', 1); commit",
+    )
+    .await;
+    let mut session = start(&blog, &["undo", "--request", "r1"]);
+    session.expect("[y/N]").unwrap();
+    let other = blog.db.begin().await.unwrap();
+    let comment =
+        "insert into comments (id, post_id, author_id, content) values (60, 50, 2, 'of another')";
+    sql(&other, comment).await;
+    let refused = tokio::task::spawn_blocking(move || {
+        session.send_line("y").unwrap();
+        session.expect("comments_post_id_fkey of public.comments")?;
+        session.expect(Eof)
+    });
+    blog.until_waiting(&refused).await;
+    other.commit().await.unwrap();
+    refused.await.unwrap().unwrap();
+    let left = "select (select count(*) from posts where id = 50) + (select count(*) from comments where id = 60)";
+    assert_eq!(number(&blog.db, left).await, 2);
 }
