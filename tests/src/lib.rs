@@ -36,6 +36,7 @@ mod cluster;
 mod database;
 mod log;
 pub mod page;
+pub mod property;
 mod race;
 mod session;
 pub mod sql;

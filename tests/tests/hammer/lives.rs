@@ -7,21 +7,21 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use blog::{comment, post, user};
-use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive::erasure::PersonEntity;
 use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::event::{self, Cursor, Kind};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive::{archival, hold};
-use sea_orm_archive_migration::prelude::*;
-use sea_orm_archive_tests::sql::{number, places, run, texts};
+use sea_orm_archive_tests::sql::{number, places, texts};
 use sea_orm_archive_tests::{Database, assert_log_agrees};
-use sea_orm_migration::SchemaManager;
 use tokio::sync::Mutex;
 
 use crate::hammer::TABLES;
 use crate::hammer::load::{self, acknowledged};
+
+#[path = "../life/fixture.rs"]
+mod fixture;
 
 /// The persons 1 to 3 are erased and held; person 4 is held only.
 const PERSONS: i64 = 4;
@@ -338,28 +338,9 @@ fn expected(done: Result<(), Error>) {
     }
 }
 
-async fn fill(db: &DatabaseConnection) -> Result<(), DbErr> {
-    Migrator::up(db, None).await?;
-    let manager = SchemaManager::new(db);
-    manager.enable_events().await?;
-    for table in ["likes", "comments", "post_tags", "posts"] {
-        manager.guard_table(table, Guard::catch()).await?;
-    }
-    let users = PersonalData::of_person()
-        .pseudonym("name")
-        .identifying(["name"]);
-    manager.declare_personal_data("users", users).await?;
-    for table in ["posts", "comments"] {
-        let rule = PersonalData::belongs_to("users", ["author_id"]).constant("content", "[erased]");
-        manager.declare_personal_data(table, rule).await?;
-    }
-    run(db, &format!("insert into users (id, name) select n, format('of-%s-name', n) from generate_series(1, {PERSONS}) as n")).await;
-    Ok(())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_held_stays_what_is_erased_is_nowhere_and_what_is_caught_is_archived() {
-    let blog = Database::from_template("lives", async |db| fill(&db).await).await;
+    let blog = Database::from_template("lives", async |db| fixture::fill(&db, PERSONS).await).await;
     let db = blog.connect().await;
     let load = Load::new();
     load.run(&db).await;

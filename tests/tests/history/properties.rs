@@ -8,9 +8,10 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use proptest::test_runner::TestCaseError;
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm_archive_tests::property::{Cases, cases};
 
 use crate::history::calls::{Call, Step, stories};
 use crate::history::compare::{
@@ -30,29 +31,15 @@ const CASES: u32 = 60;
 /// How often each verb had each outcome.
 type Outcomes = BTreeMap<(&'static str, &'static str), usize>;
 
-fn from_env(name: &str) -> Option<u32> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
 fn hold<T: Table>(seed: u32) {
-    let seed = from_env("HISTORY_SEED").unwrap_or(seed);
-    let cases = from_env("HISTORY_CASES").unwrap_or(CASES);
-    let mut bytes = [0; 32];
-    bytes[..4].copy_from_slice(&seed.to_le_bytes());
-    let config = Config {
-        cases,
-        max_shrink_iters: 400,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let Cases {
+        mut runner,
+        runtime,
+        variables,
+    } = cases("HISTORY", seed, CASES, 400);
     let (database, db) = runtime.block_on(database());
     let outcomes = RefCell::new(Outcomes::new());
-    let held = TestRunner::new_with_rng(config, random).run(&stories(), |steps| {
+    let held = runner.run(&stories(), |steps| {
         let mut story = Story::<T>::new(&db);
         let done = runtime.block_on(story.run(&steps));
         for (outcome, times) in story.outcomes {
@@ -63,10 +50,11 @@ fn hold<T: Table>(seed: u32) {
     runtime.block_on(db.close()).unwrap();
     drop(database);
     if let Err(error) = held {
-        panic!("HISTORY_SEED={seed} HISTORY_CASES={cases}: {error}");
+        panic!("{variables}: {error}");
     }
     let outcomes = outcomes.into_inner();
     println!("{outcomes:?}");
+    let cases = runner.config().cases;
     if cases >= CASES {
         assert_every_outcome_occurred(&outcomes, cases);
     }

@@ -8,7 +8,8 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive::{archival, hold};
 use sea_orm_archive_tests::sql::{places, run};
 
-use super::model::{ERASED, Held, Kind, Model, Row, RowId, nth, stored};
+use super::fixture::ERASED;
+use super::model::{Held, Kind, Model, Row, RowId, nth, stored};
 use super::steps::Step;
 
 type Done = Result<(), String>;

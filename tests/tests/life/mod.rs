@@ -4,51 +4,25 @@
 //! The cases are the same in every run. `LIFE_SEED` chooses others, `LIFE_CASES` their number.
 
 mod calls;
+mod fixture;
 mod model;
 mod steps;
 
 use std::collections::BTreeSet;
 
-use migration::{Migrator, MigratorTrait};
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use proptest::test_runner::TestCaseError;
+use sea_orm::DatabaseConnection;
 use sea_orm_archive::event::{self, Cursor, Kind as EventKind};
 use sea_orm_archive::hold;
-use sea_orm_archive_migration::prelude::*;
 use sea_orm_archive_tests::Database;
-use sea_orm_migration::SchemaManager;
+use sea_orm_archive_tests::property::{Cases, cases};
 
 use model::{Kind, Model};
 use steps::{Step, steps};
 
 const CASES: u32 = 10;
-/// The persons. Every text of one begins with `of-` and its number.
+/// How many persons there are.
 const PERSONS: i64 = 3;
-
-async fn fill(db: &DatabaseConnection) -> Result<(), DbErr> {
-    Migrator::up(db, None).await?;
-    let manager = SchemaManager::new(db);
-    manager.enable_events().await?;
-    for table in ["likes", "comments", "post_tags", "posts"] {
-        manager.guard_table(table, Guard::catch()).await?;
-    }
-    let users = PersonalData::of_person()
-        .pseudonym("name")
-        .identifying(["name"]);
-    manager.declare_personal_data("users", users).await?;
-    let posts = PersonalData::belongs_to("users", ["author_id"])
-        .constant("title", model::ERASED)
-        .constant("content", model::ERASED);
-    manager.declare_personal_data("posts", posts).await?;
-    let comments =
-        PersonalData::belongs_to("users", ["author_id"]).constant("content", model::ERASED);
-    manager.declare_personal_data("comments", comments).await?;
-    db.execute_unprepared(&format!(
-        "insert into users (id, name) select n, format('of-%s-name', n) from generate_series(1, {PERSONS}) as n"
-    ))
-    .await?;
-    Ok(())
-}
 
 /// The archivals that are archived, according to the events.
 async fn archived_by_events(db: &DatabaseConnection) -> BTreeSet<i64> {
@@ -91,7 +65,8 @@ async fn restore_all(db: &DatabaseConnection, model: &mut Model) -> Result<(), S
 }
 
 async fn case(steps: &[Step]) -> Result<(), TestCaseError> {
-    let database = Database::from_template("life", async |db| fill(&db).await).await;
+    let database =
+        Database::from_template("life", async |db| fixture::fill(&db, PERSONS).await).await;
     let db = database.connect().await;
     let mut model = Model::default();
     for (n, step) in steps.iter().enumerate() {
@@ -112,30 +87,15 @@ async fn case(steps: &[Step]) -> Result<(), TestCaseError> {
     end.map_err(|error| TestCaseError::fail(format!("at the end: {error}")))
 }
 
-fn from_env(name: &str) -> Option<u32> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
 #[test]
 fn all_verbs_agree_with_the_model() {
-    let seed = from_env("LIFE_SEED").unwrap_or(1);
-    let cases = from_env("LIFE_CASES").unwrap_or(CASES);
-    let mut bytes = [0; 32];
-    bytes[..4].copy_from_slice(&seed.to_le_bytes());
-    let config = Config {
-        cases,
-        max_shrink_iters: 80,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let held = TestRunner::new_with_rng(config, random)
-        .run(&steps(), |steps| runtime.block_on(case(&steps)));
+    let Cases {
+        mut runner,
+        runtime,
+        variables,
+    } = cases("LIFE", 1, CASES, 80);
+    let held = runner.run(&steps(), |steps| runtime.block_on(case(&steps)));
     if let Err(error) = held {
-        panic!("LIFE_SEED={seed} LIFE_CASES={cases}: {error}");
+        panic!("{variables}: {error}");
     }
 }

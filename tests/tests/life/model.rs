@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm::DatabaseConnection;
 use sea_orm_archive_tests::sql::texts;
 
-/// What an erasure leaves of a text.
-pub const ERASED: &str = "[erased]";
+use super::fixture::ERASED;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use blog::post;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use proptest::test_runner::TestCaseError;
 use sea_orm::DatabaseConnection;
 use sea_orm_archive::archival;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{Retention, RetentionSchema};
+use sea_orm_archive_tests::property::{Cases, cases};
 use sea_orm_archive_tests::sql::{run, texts};
 use sea_orm_migration::SchemaManager;
 use serde_json::{Value as Json, json};
@@ -244,31 +245,15 @@ async fn purge(
     }
 }
 
-fn from_env(name: &str) -> Option<u32> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
 #[test]
 fn retention_agrees_with_the_model() {
-    let (seed, cases) = (
-        from_env("RETENTION_SEED").unwrap_or(1),
-        from_env("RETENTION_CASES").unwrap_or(CASES),
-    );
-    let mut bytes = [0; 32];
-    bytes[..4].copy_from_slice(&seed.to_le_bytes());
-    let config = Config {
-        cases,
-        max_shrink_iters: 200,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let Cases {
+        mut runner,
+        runtime,
+        variables,
+    } = cases("RETENTION", 1, CASES, 200);
     let (database, db) = runtime.block_on(database());
-    let held = TestRunner::new_with_rng(config, random).run(&steps(), |steps| {
+    let held = runner.run(&steps(), |steps| {
         runtime.block_on(async {
             run(&db, "delete from posts; delete from deleted_posts; delete from deleted_comments; delete from deleted_likes; delete from deleted_post_tags; truncate archive.archival, archive.retention").await;
             let mut model = Model::default();
@@ -283,7 +268,7 @@ fn retention_agrees_with_the_model() {
     runtime.block_on(db.close()).unwrap();
     drop(database);
     if let Err(error) = held {
-        panic!("RETENTION_SEED={seed} RETENTION_CASES={cases}: {error}");
+        panic!("{variables}: {error}");
     }
     assert_eq!(proven, ["0"]);
 }

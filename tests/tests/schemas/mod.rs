@@ -16,40 +16,27 @@ mod run;
 mod schema;
 mod steps;
 
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use proptest::test_runner::TestCaseError;
+use sea_orm_archive_tests::property::{Cases, cases};
 
 use crate::schemas::run::{Boundaries, run};
 
 /// With this number each of the tests below takes about ten seconds.
 const CASES: u32 = 20;
 
-fn from_env(name: &str) -> Option<u32> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
 fn hold(seed: u32, boundaries: Boundaries) {
-    let seed = from_env("SCHEMAS_SEED").unwrap_or(seed);
-    let cases = from_env("SCHEMAS_CASES").unwrap_or(CASES);
-    let mut bytes = [0; 32];
-    bytes[..4].copy_from_slice(&seed.to_le_bytes());
-    let config = Config {
-        cases,
-        max_shrink_iters: 400,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let Cases {
+        mut runner,
+        runtime,
+        variables,
+    } = cases("SCHEMAS", seed, CASES, 400);
     let case = (schema::schemas(), steps::stories());
-    let held = TestRunner::new_with_rng(config, random).run(&case, |(schema, steps)| {
+    let held = runner.run(&case, |(schema, steps)| {
         let done = runtime.block_on(run(&schema, &steps, boundaries));
         done.map_err(TestCaseError::fail)
     });
     if let Err(error) = held {
-        panic!("SCHEMAS_SEED={seed} SCHEMAS_CASES={cases}: {error}");
+        panic!("{variables}: {error}");
     }
 }
 
