@@ -2,6 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use sea_orm_archive::erasure::PersonEntity;
+use sea_orm_archive::error::RetryError;
 use sea_orm_archive::hold;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_tests::sql::{count, run, texts};
@@ -210,6 +211,28 @@ async fn rows_that_are_written_between_steps_are_erased_too() {
     while let Some(certificate) = batches.next(&db).await.unwrap() {
         assert!(certificate.erasure.finished_at.is_none() || certificate.is_complete());
     }
+    assert_gone(&db, &VALUES).await;
+}
+
+/// A trigger that writes values again stops the erasure. Without it the next call ends.
+#[tokio::test]
+async fn erasure_that_has_used_up_its_checks_ends_in_the_next_call() {
+    let (_database, db) = database().await;
+    run(
+        &db,
+        "create function again() returns trigger language plpgsql as $$
+         begin new.content := concat('from Ada ', clock_timestamp()); return new; end $$;
+         create trigger again before update on comments for each row execute function again()",
+    )
+    .await;
+    let stopped = person::Entity::erase_by_id(1).exec(&db).await;
+    assert!(
+        matches!(stopped, Err(Error::Retry(RetryError::Contention { .. }))),
+        "{stopped:?}"
+    );
+    run(&db, "drop trigger again on comments").await;
+    let certificate = person::Entity::erase_by_id(1).exec(&db).await.unwrap();
+    assert!(certificate.is_complete(), "{certificate}");
     assert_gone(&db, &VALUES).await;
 }
 

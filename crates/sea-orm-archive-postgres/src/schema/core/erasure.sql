@@ -112,7 +112,9 @@ BEGIN
                 reason, clock_timestamp(), coalesce(by, archive.current_actor()), 'collect', owner)
         RETURNING e.id INTO begun;
     ELSE
-        UPDATE archive.erasure AS e SET reason = coalesce(e.reason, erasure_begin.reason), started_by = coalesce(e.started_by, by, archive.current_actor()) WHERE e.id = begun;
+        -- An erasure that other transactions have kept from its end has all its checks again.
+        UPDATE archive.erasure AS e SET reason = coalesce(e.reason, erasure_begin.reason), started_by = coalesce(e.started_by, by, archive.current_actor()), checks = 0
+        WHERE e.id = begun;
     END IF;
     -- Under a hold none is begun.
     PERFORM archive.erasure_lock(begun);
