@@ -214,6 +214,24 @@ async fn rows_that_are_written_between_steps_are_erased_too() {
     assert_gone(&db, &VALUES).await;
 }
 
+/// The first call has ended after its last check, such as by a hold.
+#[tokio::test]
+async fn later_call_erases_what_was_written_since_the_last_check() {
+    for state in ["mentions", "search"] {
+        let (_database, db) = database().await;
+        let mut batches = person::Entity::erase_by_id(1).in_batches(100);
+        while batches.next(&db).await.unwrap().unwrap().erasure.state != state {}
+        run(
+            &db,
+            "insert into comments values (20, 2, 1, 'from Ada after the check')",
+        )
+        .await;
+        let certificate = person::Entity::erase_by_id(1).exec(&db).await.unwrap();
+        assert!(certificate.is_complete(), "{certificate}");
+        assert_gone(&db, &VALUES).await;
+    }
+}
+
 /// A trigger that writes values again stops the erasure. Without it the next call ends.
 #[tokio::test]
 async fn erasure_that_has_used_up_its_checks_ends_in_the_next_call() {

@@ -106,15 +106,16 @@ pub async fn take(db: &DatabaseConnection, model: &mut Model, step: &Step) -> Do
                 None => Ok(()),
             }
         }
-        Step::EraseBatch { person, most } => erase_batch(db, model, person, most).await,
+        Step::EraseSteps {
+            person,
+            steps,
+            most,
+        } => erase_steps(db, model, person, steps, most).await,
     }
 }
 
-/// What a person writes while they are erased is another test.
+/// What a person writes before the last call of an erasure is erased too.
 async fn write(db: &DatabaseConnection, model: &mut Model, post: Option<i64>, author: i64) -> Done {
-    if model.erasing.contains(&author) {
-        return Ok(());
-    }
     model.last += 1;
     let id = 1000 + model.last;
     let text = format!("of-{author}-is {id}");
@@ -144,9 +145,7 @@ async fn write(db: &DatabaseConnection, model: &mut Model, post: Option<i64>, au
 }
 
 async fn update(db: &DatabaseConnection, model: &mut Model, id: Option<RowId>) -> Done {
-    let Some(id) = id.filter(|id| !model.erasing.contains(&model.rows[id].author)) else {
-        return Ok(());
-    };
+    let Some(id) = id else { return Ok(()) };
     model.last += 1;
     let text = format!("of-{}-is changed {}", model.rows[&id].author, model.last);
     let title = match id.0 {
@@ -170,7 +169,7 @@ async fn archive(db: &DatabaseConnection, model: &mut Model, id: Option<RowId>) 
     let Some(id) = id else { return Ok(()) };
     let author = model.rows[&id].author;
     // An erasure replaces the name of a person in reasons.
-    let is_named = !model.erasing.contains(&author) && !model.renamed.contains(&author);
+    let is_named = !model.renamed.contains(&author);
     let reason = match is_named {
         true => format!("of-{author}-name asked for it"),
         false => "asked for".to_owned(),
@@ -353,17 +352,25 @@ fn must_not_be_erased(model: &Model, person: i64, succeeded: bool) -> bool {
     model.may_not_be_erased(person) && !(has_begun && succeeded)
 }
 
-async fn erase_batch(db: &DatabaseConnection, model: &mut Model, person: i64, most: u32) -> Done {
+async fn erase_steps(
+    db: &DatabaseConnection,
+    model: &mut Model,
+    person: i64,
+    steps: u32,
+    most: u32,
+) -> Done {
     let mut batches = user::Entity::erase_by_id(person).in_batches(most);
-    let batch = batches.next(db).await;
-    let held = must_not_be_erased(model, person, batch.is_ok());
-    let Some(Some(certificate)) = outcome(batch, held, false)? else {
-        return Ok(());
-    };
-    if certificate.erasure.finished_at.is_some() {
-        return ended(db, model, person, &certificate).await;
+    for _ in 0..steps {
+        let step = batches.next(db).await;
+        let held = must_not_be_erased(model, person, step.is_ok());
+        let Some(Some(certificate)) = outcome(step, held, false)? else {
+            return Ok(());
+        };
+        if certificate.erasure.finished_at.is_some() {
+            return ended(db, model, person, &certificate).await;
+        }
+        model.erasing.insert(person);
     }
-    model.erasing.insert(person);
     Ok(())
 }
 

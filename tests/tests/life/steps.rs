@@ -70,9 +70,10 @@ pub enum Step {
     Erase {
         person: i64,
     },
-    /// One batch of an erasure.
-    EraseBatch {
+    /// Some steps of an erasure, of so many rows.
+    EraseSteps {
         person: i64,
+        steps: u32,
         most: u32,
     },
 }
@@ -99,7 +100,8 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => person().prop_map(|person| Step::HoldPerson { person }),
         4 => nth().prop_map(|hold| Step::Release { hold }),
         2 => person().prop_map(|person| Step::Erase { person }),
-        3 => (person(), 1..6_u32).prop_map(|(person, most)| Step::EraseBatch { person, most }),
+        3 => (person(), 1..9_u32, 1..6_u32)
+            .prop_map(|(person, steps, most)| Step::EraseSteps { person, steps, most }),
     ];
     vec(step, 10..70)
 }

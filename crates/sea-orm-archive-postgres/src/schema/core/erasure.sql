@@ -112,8 +112,9 @@ BEGIN
                 reason, clock_timestamp(), coalesce(by, archive.current_actor()), 'collect', owner)
         RETURNING e.id INTO begun;
     ELSE
-        -- An erasure that other transactions have kept from its end has all its checks again.
-        UPDATE archive.erasure AS e SET reason = coalesce(e.reason, erasure_begin.reason), started_by = coalesce(e.started_by, by, archive.current_actor()), checks = 0
+        -- Race: rows were written after the last check of an erasure that did not end. This call erases them too, so it checks again, and as often as a new one.
+        UPDATE archive.erasure AS e SET reason = coalesce(e.reason, erasure_begin.reason), started_by = coalesce(e.started_by, by, archive.current_actor()), checks = 0,
+               state = CASE WHEN e.state IN ('mentions', 'search') THEN 'check' ELSE e.state END
         WHERE e.id = begun;
     END IF;
     -- Under a hold none is begun.
