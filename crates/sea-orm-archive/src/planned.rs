@@ -147,7 +147,7 @@ impl<E: Archivable> Planning for Archives<E> {
         let archive = |which| ArchiveSteps {
             steps: Steps::new(emit::archive::steps(&plan, which), moving.clone()),
             proof: needs_proof.then(|| {
-                let proof = emit::verify::proof(&restore, which);
+                let proof = emit::restore::proof(&restore, which);
                 Steps::new(proof, emit::moving_back(&restore))
             }),
         };

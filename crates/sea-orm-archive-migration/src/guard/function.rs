@@ -18,11 +18,6 @@ pub(crate) struct Parent {
     pub(crate) same: String,
 }
 
-/// The function of a table and its partitions.
-pub(crate) fn name(id: i32) -> String {
-    format!("archive.guard_{id}")
-}
-
 /// The function of one table.
 pub(crate) struct Function<'a> {
     pub(crate) guarded: &'a Guarded,
@@ -37,7 +32,7 @@ impl Function<'_> {
     pub(crate) fn sql(&self) -> String {
         function_body(schema::guard::TRIGGER_FUNCTION, &|place| {
             Some(match place {
-                "function" => name(self.guarded.id),
+                "function" => self.guarded.function(),
                 "deleted" => self.past("old_rows", "true"),
                 "truncated" => self.truncated(),
                 place => return self.of_tables(place),

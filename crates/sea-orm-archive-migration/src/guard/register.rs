@@ -3,7 +3,7 @@
 use sea_orm_archive_postgres::catalog::TableId;
 use sea_orm_migration::DbErr;
 
-use super::{Guard, function};
+use super::Guard;
 use crate::work::Work;
 
 /// A guarded table.
@@ -13,6 +13,13 @@ pub(crate) struct Guarded {
     pub(crate) catches: bool,
     /// The table as SQL text; empty where it was dropped.
     pub(crate) table: String,
+}
+
+impl Guarded {
+    /// The trigger function of the table and its partitions.
+    pub(crate) fn function(&self) -> String {
+        format!("archive.guard_{}", self.id)
+    }
 }
 
 /// Whether the register exists.
@@ -113,7 +120,7 @@ async fn remove(work: &Work, condition: &str) -> Result<(), DbErr> {
         // With CASCADE, which drops the triggers too.
         work.run(&format!(
             "DROP FUNCTION IF EXISTS {}() CASCADE",
-            function::name(guarded.id)
+            guarded.function()
         ))
         .await?;
     }

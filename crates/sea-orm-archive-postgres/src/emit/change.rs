@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::conflict::{archived_side, same_values, side};
 use super::defer::{ParentLink, is_root};
 use super::partitions::and_of_archivals;
-use super::restore::written;
 use super::rewrite::{is_rewritten, stop_unless_rewritten};
 use crate::catalog::{Column, UniqueIndex};
 use crate::ident::{columns, key_object, literal, object, quote, same_key, type_name};
@@ -94,7 +93,7 @@ pub fn assign(moved: &Moved, values: &[(String, String)], of: &Of) -> String {
 pub(super) fn names(moved: &Moved) -> BTreeSet<&str> {
     let key = moved.table.key.iter().map(|c| c.name.as_str());
     let archival_id = moved.archive_table.archival_id.as_str();
-    written(moved).chain(key).chain([archival_id]).collect()
+    moved.written().chain(key).chain([archival_id]).collect()
 }
 
 /// Another parent of the rows that refer by a foreign key to one parent.

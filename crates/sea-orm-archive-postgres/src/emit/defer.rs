@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 
 use super::partitions::and_of_archivals;
-use super::restore::written;
 use super::rewrite::{is_rewritten, stop_unless_rewritten};
 use super::tree::TAG;
 use crate::catalog::{ArchiveTable, ForeignKey};
@@ -61,7 +60,7 @@ pub fn rows(plan: &RestorePlan, link: &ParentLink, archive_table: &ArchiveTable)
     let given = format!("w.{TAG}");
     let new = [(moved.archive_table.archival_id.as_str(), given.clone())];
     let key = moved.table.key.iter().map(|c| c.name.as_str());
-    let names: BTreeSet<_> = written(moved).chain(key).collect();
+    let names: BTreeSet<_> = moved.written().chain(key).collect();
     format!(
         "WITH waiting AS MATERIALIZED (SELECT {}, p.{parent_tag} AS {TAG} FROM {table} AS t JOIN {} AS p ON {} \
          JOIN archive.archival AS a ON a.id OPERATOR(pg_catalog.=) p.{parent_tag} AND a.restored_at IS NULL AND a.purged_at IS NULL AND {} \

@@ -16,7 +16,6 @@ mod rewrite;
 pub mod split;
 pub mod together;
 mod tree;
-pub mod verify;
 
 pub use freshness::{moving, moving_back, resolved, unchanged};
 pub use partitions::no_copied_key_twice;

@@ -1,14 +1,14 @@
 //! Checks of an UPDATE of archived rows: each row that it returns has the required values, or the restore stops. A trigger could
 //! preserve an old value, change another one, or assign the row to another archival.
 
-use super::restore::written;
 use crate::ident::{literal, quote};
 use crate::model::Moved;
 use crate::sqlstate::TRIGGER;
 
 /// The condition that the row `t`, after its triggers, has the values of `new` and otherwise those of the row `before`.
 pub(super) fn is_rewritten(moved: &Moved, before: &str, new: &[(&str, String)]) -> String {
-    let (is, wanted): (Vec<_>, Vec<_>) = written(moved)
+    let (is, wanted): (Vec<_>, Vec<_>) = moved
+        .written()
         .chain([moved.archive_table.archival_id.as_str()])
         .map(|name| {
             let column = quote(name);

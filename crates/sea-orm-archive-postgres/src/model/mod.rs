@@ -73,6 +73,14 @@ pub struct Moved {
     pub deleted_by_type: String,
 }
 
+impl Moved {
+    /// The columns that a move writes: all but the generated ones.
+    pub fn written(&self) -> impl Iterator<Item = &str> {
+        let stored = self.table.columns.iter().filter(|c| !c.generated);
+        stored.map(|c| c.name.as_str())
+    }
+}
+
 /// A table of the tree.
 #[derive(Clone, Debug)]
 pub struct Node {

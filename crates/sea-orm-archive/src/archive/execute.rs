@@ -7,7 +7,6 @@ use serde_json::Value as Json;
 use tracing::Instrument;
 
 use super::explain::{actor_type, duplicate_key, hidden_child, is_blocked, refused_cut, too_many};
-use super::hooked::Hooked;
 use super::request::Request;
 use crate::archival::{self, Model as Archival};
 use crate::entity::Archivable;
@@ -15,7 +14,6 @@ use crate::error::{
     self, ConflictError, Error, RetryError, Triggers, of_archive, unexpected_answer,
 };
 use crate::exec::{ATTEMPTS, Executor, ask, ask_here, back_off, begin, check_backend};
-use crate::hooks::in_transaction;
 use crate::planned::{ArchiveSteps, Planned, planned, replanned};
 use crate::report::{ArchivePreview, ArchivedKeys, Blocker};
 
@@ -23,31 +21,7 @@ use crate::report::{ArchivePreview, ArchivedKeys, Blocker};
 /// security hides.
 const BLOCKER_CHECKS: u32 = 3;
 
-/// Runs the request until it succeeds or fails with an error that a retry cannot resolve.
-pub(super) async fn execute<E, C>(
-    db: &C,
-    request: &Request<E>,
-    steps: fn(&Planned) -> &ArchiveSteps,
-) -> Result<Vec<Archival>, Error>
-where
-    E: Archivable,
-    C: Executor,
-{
-    check_backend(db)?;
-    match E::hooks() {
-        Some(hooks) => {
-            let hooked = Hooked {
-                request,
-                steps,
-                hooks,
-            };
-            in_transaction(db, &hooked).await
-        }
-        None => execute_plain(db, request, steps).await,
-    }
-}
-
-/// The same without hooks.
+/// Runs the request, without hooks, until it succeeds or fails with an error that a retry cannot resolve.
 pub(super) async fn execute_plain<E, C>(
     db: &C,
     request: &Request<E>,

@@ -1,4 +1,4 @@
-//! Archives with the hooks of the entity.
+//! Archives, with the hooks of the entity if it has any.
 
 use sea_orm::{DatabaseTransaction, DbBackend};
 
@@ -7,14 +7,39 @@ use super::request::Request;
 use crate::archival::Model as Archival;
 use crate::entity::Archivable;
 use crate::error::Error;
-use crate::hooks::{Hooks, Work};
+use crate::exec::{Executor, check_backend};
+use crate::hooks::{Hooks, Work, in_transaction};
 use crate::planned::{ArchiveSteps, Planned};
 
+/// Runs the request until it succeeds or fails with an error that a retry cannot resolve.
+pub(super) async fn execute<E, C>(
+    db: &C,
+    request: &Request<E>,
+    steps: fn(&Planned) -> &ArchiveSteps,
+) -> Result<Vec<Archival>, Error>
+where
+    E: Archivable,
+    C: Executor,
+{
+    check_backend(db)?;
+    match E::hooks() {
+        Some(hooks) => {
+            let hooked = Hooked {
+                request,
+                steps,
+                hooks,
+            };
+            in_transaction(db, &hooked).await
+        }
+        None => execute_plain(db, request, steps).await,
+    }
+}
+
 /// An archive with hooks.
-pub(super) struct Hooked<'a, E: Archivable> {
-    pub request: &'a Request<E>,
-    pub steps: fn(&Planned) -> &ArchiveSteps,
-    pub hooks: Hooks,
+struct Hooked<'a, E: Archivable> {
+    request: &'a Request<E>,
+    steps: fn(&Planned) -> &ArchiveSteps,
+    hooks: Hooks,
 }
 
 impl<E: Archivable> Work for Hooked<'_, E> {

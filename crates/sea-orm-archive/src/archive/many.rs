@@ -3,7 +3,8 @@
 use sea_orm::sea_query::{IntoCondition, PostgresQueryBuilder};
 use serde_json::Value as Json;
 
-use super::execute::{execute, preview};
+use super::execute::preview;
+use super::hooked::execute;
 use super::rehearse::rehearse;
 use super::request::Request;
 use crate::archival::Model as Archival;

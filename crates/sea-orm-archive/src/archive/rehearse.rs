@@ -104,7 +104,7 @@ async fn rehearse_here<E: Archivable>(
     }
     restored.rollback().await?;
     let listing = Steps::new(
-        emit::verify::rehearsal(&plan.restore.plan),
+        emit::restore::rehearsal(&plan.restore.plan),
         emit::moving_back(&plan.restore.plan),
     );
     for archivals in tenants {

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::call::{Answer, Call, guarded, is_tried_again, read};
-use super::many::Options;
 use crate::error::{Error, unexpected_answer};
 use crate::exec::{Executor, Sql, ask, ask_here, back_off, begin, finish};
 use crate::report::PurgedMany;
@@ -33,6 +32,20 @@ struct Locked {
 
 /// Archivals that are held, each with the ids of the holds.
 type Held = BTreeMap<i64, Vec<i64>>;
+
+/// What both kinds of purges have in common.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Options {
+    pub by: Option<String>,
+    pub policy: Option<String>,
+    pub older_than: Option<Duration>,
+    /// Only so many archivals, the oldest first.
+    pub most: Option<u64>,
+    /// Archivals that are held are left out.
+    pub skip_held: bool,
+    /// Archivals of earlier batches, which are held.
+    pub held: Vec<i64>,
+}
 
 /// Which archivals to purge, and how.
 pub(super) struct Found {

@@ -8,7 +8,7 @@ use sea_orm::{DatabaseTransaction, EntityName, Value};
 use sea_orm_archive_postgres::ident::{key_object, quote};
 use tracing::Instrument;
 
-use super::found::{Found, Verb};
+use super::found::{Found, Options, Verb};
 use crate::archival;
 use crate::entity::Archivable;
 use crate::error::Error;
@@ -27,20 +27,6 @@ pub struct PurgeMany<E: Archivable> {
     roots: SelectStatement,
     options: Options,
     entity: PhantomData<E>,
-}
-
-/// What both kinds of purges have in common.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Options {
-    pub by: Option<String>,
-    pub policy: Option<String>,
-    pub older_than: Option<Duration>,
-    /// Only so many archivals, the oldest first.
-    pub most: Option<u64>,
-    /// Archivals that are held are left out.
-    pub skip_held: bool,
-    /// Archivals of earlier batches, which are held.
-    pub held: Vec<i64>,
 }
 
 impl<E: Archivable> PurgeMany<E> {

@@ -13,11 +13,11 @@ mod refused;
 
 use std::collections::BTreeSet;
 
-use super::relink::is_open;
-use super::restore::{answer, moving, returning_rows, written};
-use super::tree::with;
-use super::{Kind, Roots, Step};
+use super::moving::{answer, moving, returning_rows};
 use crate::catalog::{ForeignKey, RowTrigger};
+use crate::emit::relink::is_open;
+use crate::emit::tree::with;
+use crate::emit::{Kind, Roots, Step};
 use crate::ident::{columns, has_recorded_key, joined, literal, object, quote, same_key};
 use crate::model::{Moved, RestorePlan};
 use crate::sqlstate::TRIGGER;
@@ -160,8 +160,8 @@ fn images(plan: &RestorePlan) -> impl Iterator<Item = String> + '_ {
 fn different(moved: &Moved) -> String {
     format!(
         "ROW({})::pg_catalog.text OPERATOR(pg_catalog.<>) ROW({})::pg_catalog.text",
-        columns("t", written(moved)),
-        columns("d", written(moved))
+        columns("t", moved.written()),
+        columns("d", moved.written())
     )
 }
 

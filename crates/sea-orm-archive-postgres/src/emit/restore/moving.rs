@@ -1,21 +1,12 @@
-//! The statements that restore an archival: one, or where triggers may change what is restored, several.
+//! The statement that moves the rows of an archival back.
 
-use super::freshness::unchanged;
-use super::partitions::and_between;
-use super::tree::{TAG, with};
-use super::{Kind, Roots, Step, relink, verify};
+use crate::emit::freshness::unchanged;
+use crate::emit::partitions::and_between;
+use crate::emit::tree::{TAG, with};
+use crate::emit::{Roots, relink};
 use crate::ident::{bare, columns, literal, object, quote};
 use crate::model::{Moved, RestorePlan};
 use crate::sqlstate::{INCOMPLETE_ARCHIVAL, OTHER_PLAN, OTHER_TENANT};
-
-/// The statements of one restore, in order. Without triggers of the application it is one.
-pub fn steps(plan: &RestorePlan, which: Roots) -> Vec<Step> {
-    if plan.acting().is_empty() {
-        let moving = moving(plan, &answer(plan, which), which);
-        return vec![Step::new(Kind::Moves, moving)];
-    }
-    verify::steps(plan, which)
-}
 
 /// The moving statement. `$1` is what `archive.begin_restore` or `archive.claim_archivals` returned, `$3` the id of the (first)
 /// archival, `$4` who restores it.
@@ -44,7 +35,7 @@ pub(super) fn moving(plan: &RestorePlan, answer: &str, which: Roots) -> String {
         parts.extend(relink::outcomes(plan, d, child));
     }
     for (n, moved) in tables() {
-        parts.extend(relink::mended(plan, n, moved, written(moved)));
+        parts.extend(relink::mended(plan, n, moved, moved.written()));
         parts.push(back(plan, n, moved));
     }
     for (d, child) in plan.detached.iter().enumerate() {
@@ -108,16 +99,6 @@ pub fn is_planned(plan: &RestorePlan, claim: &str, which: Roots) -> String {
     )
 }
 
-/// The columns that are written: all but the generated ones.
-pub(super) fn written(moved: &Moved) -> impl Iterator<Item = &str> {
-    moved
-        .table
-        .columns
-        .iter()
-        .filter(|c| !c.generated)
-        .map(|c| c.name.as_str())
-}
-
 fn taken(n: usize, moved: &Moved, which: Roots) -> String {
     let archival_id = quote(&moved.archive_table.archival_id);
     let tag = match which {
@@ -128,13 +109,13 @@ fn taken(n: usize, moved: &Moved, which: Roots) -> String {
         "taken_{n} AS (DELETE FROM {} AS t USING target AS g WHERE t.{archival_id} = g.id{} RETURNING {}{tag})",
         moved.archive_table.id.sql(),
         and_between(moved, "t", which),
-        columns("t", written(moved))
+        columns("t", moved.written())
     )
 }
 
 /// The expression that contains the rows of a table as they are inserted.
 pub(super) fn returning_rows(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
-    match relink::mended(plan, n, moved, written(moved)) {
+    match relink::mended(plan, n, moved, moved.written()) {
         Some(_) => format!("mended_{n}"),
         None => format!("taken_{n}"),
     }
@@ -145,8 +126,8 @@ fn back(plan: &RestorePlan, n: usize, moved: &Moved) -> String {
     format!(
         "back_{n} AS (INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} RETURNING 1)",
         moved.table.id.sql(),
-        bare(written(moved)),
-        bare(written(moved)),
+        bare(moved.written()),
+        bare(moved.written()),
         returning_rows(plan, n, moved),
     )
 }
@@ -215,7 +196,7 @@ fn strangers(plan: &RestorePlan) -> impl Iterator<Item = String> {
     tables.filter_map(|(n, moved)| {
         let table = &moved.table.id;
         let tenant = table.tenant.as_ref()?;
-        let tenant = table.tenant_text("t", written(moved).find(|name| name == tenant)?);
+        let tenant = table.tenant_text("t", moved.written().find(|name| name == tenant)?);
         Some(format!(
             "(CASE WHEN NOT EXISTS (SELECT FROM taken_{n} AS t, (SELECT g.tenant FROM target AS g LIMIT 1) AS g WHERE ARRAY[{tenant}] OPERATOR(pg_catalog.<>) ARRAY[g.tenant] AND ARRAY[g.tenant] OPERATOR(pg_catalog.<>) ARRAY['']) \
              THEN true ELSE archive.stop('{OTHER_TENANT}', {}) END)",

@@ -2,7 +2,6 @@
 
 use super::{added, changed, images, is_missing};
 use crate::catalog::ForeignKey;
-use crate::emit::restore::written;
 use crate::emit::tree::with;
 use crate::ident::{key_object, literal, object, quote};
 use crate::model::{Moved, RestorePlan};
@@ -30,7 +29,7 @@ pub(super) fn listed(plan: &RestorePlan) -> String {
 
 fn changed_rows(n: usize, moved: &Moved) -> String {
     let row = |alias: &str| {
-        let columns = written(moved).map(|name| {
+        let columns = moved.written().map(|name| {
             let value = format!("archive.exact_json({alias}.{})", quote(name));
             (name.to_owned(), value)
         });
