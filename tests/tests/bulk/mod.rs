@@ -3,6 +3,7 @@
 mod batches;
 mod beside;
 mod conflicts;
+mod counters;
 mod entities;
 mod links;
 mod odd_sets;

@@ -7,6 +7,7 @@ mod defer;
 mod many;
 mod next;
 mod one;
+mod parent_links;
 mod parents;
 mod part;
 mod policies;

@@ -8,7 +8,7 @@ use sea_orm_archive_postgres::emit::defer::ParentLink;
 use sea_orm_archive_postgres::emit::together;
 use sea_orm_archive_postgres::model::RestorePlan;
 
-use super::check::parent_links;
+use super::parent_links::parent_links;
 use crate::error::Error;
 use crate::plan;
 
