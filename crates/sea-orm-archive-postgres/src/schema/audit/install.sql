@@ -140,13 +140,6 @@ BEGIN
 END
 $$;
 
--- Whether this is a process of a subscription, which copies a table or applies changes. Other sessions with
--- session_replication_role = replica are audited like any.
-CREATE OR REPLACE FUNCTION archive.is_subscriber() RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) AS a
-               WHERE pg_catalog.starts_with(a.backend_type, 'logical replication'));
-
 -- A text short enough for an index: a long text is cut, and its hash distinguishes it from others with the same beginning.
 CREATE OR REPLACE FUNCTION archive.audit_text(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -31,5 +31,4 @@ DROP FUNCTION IF EXISTS archive.audit_shape(oid);
 DROP FUNCTION IF EXISTS archive.require_audited(text);
 DROP FUNCTION IF EXISTS archive.audit_details();
 DROP FUNCTION IF EXISTS archive.audit_text(text);
-DROP FUNCTION IF EXISTS archive.is_subscriber();
 DROP FUNCTION IF EXISTS archive.refuse_lost_rows();

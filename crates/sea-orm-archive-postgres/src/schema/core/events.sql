@@ -46,6 +46,13 @@ ALTER TABLE archive.event_consumer ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS readers ON archive.event_consumer;
 CREATE POLICY readers ON archive.event_consumer FOR SELECT USING (archive.acts_for(tenant));
 
+-- Whether this is a process of a subscription, which copies a table or applies changes. Other sessions with
+-- session_replication_role = replica are like any.
+CREATE OR REPLACE FUNCTION archive.is_subscriber() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) AS a
+               WHERE pg_catalog.starts_with(a.backend_type, 'logical replication'));
+
 -- Writes the event of one archival or hold. The triggers are deferred, so it runs at the commit; with SET CONSTRAINTS .. IMMEDIATE it runs
 -- earlier, and the lock lasts longer.
 --
@@ -55,8 +62,7 @@ CREATE OR REPLACE FUNCTION archive.write_event() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- A subscriber gets the events of the publisher.
-    IF current_setting('session_replication_role') = 'replica' AND EXISTS (
-        SELECT FROM pg_stat_get_activity(pg_backend_pid()) AS a WHERE starts_with(a.backend_type, 'logical replication')) THEN
+    IF current_setting('session_replication_role') = 'replica' AND archive.is_subscriber() THEN
         RETURN NULL;
     END IF;
     PERFORM FROM archive.event_lock FOR UPDATE;

@@ -144,15 +144,6 @@ EXCEPTION WHEN data_exception OR check_violation THEN
 END
 $$;
 
--- Whether a row that is deleted past the archive is copied by a subscription of another server, which also copies the archive table.
-CREATE OR REPLACE FUNCTION archive.is_copied() RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN current_setting('session_replication_role') = 'replica'
-       AND EXISTS (SELECT FROM pg_stat_get_activity(pg_backend_pid()) AS a WHERE starts_with(a.backend_type, 'logical replication'));
-END
-$$;
-
 -- Raises for rows that were deleted from a guarded table past the archive.
 CREATE OR REPLACE FUNCTION archive.refuse_deletion(guarded regclass, operation text, rows bigint, keys jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -166,20 +157,6 @@ BEGIN
         DETAIL = jsonb_build_object('rows', rows, 'keys', keys)::text;
 END
 $$;
-
--- The condition that two rows have the same primary key, with the operators of its index.
-CREATE OR REPLACE FUNCTION archive.same_key(relation oid, one text, other text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-RETURN (
-    SELECT string_agg(format('%s.%I OPERATOR(%I.%s) %s.%I', one, a.attname, n.nspname, o.oprname, other, a.attname), ' AND ' ORDER BY k.ord)
-    FROM pg_index AS i CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, class, ord)
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-    JOIN pg_opclass AS c ON c.oid = k.class
-    -- Strategy 3 of a B-tree is equality.
-    JOIN pg_amop AS m ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype AND m.amopstrategy = 3
-    JOIN pg_operator AS o ON o.oid = m.amopopr JOIN pg_namespace AS n ON n.oid = o.oprnamespace
-    WHERE i.indrelid = relation AND i.indisprimary AND k.ord <= i.indnkeyatts
-);
 
 -- Whether the visible row with this xmin was written by this transaction: no other transaction that is in progress has visible rows. A savepoint has a number of its own,
 -- after that of its transaction.
@@ -205,7 +182,7 @@ DECLARE
     gone   bigint[];
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
-        IF archive.is_copied() THEN
+        IF current_setting('session_replication_role') = 'replica' AND archive.is_subscriber() THEN
             RETURN NULL;
         END IF;
         PERFORM archive.refuse_departure(TG_RELID, NULL);
@@ -220,7 +197,7 @@ BEGIN
     IF gone <> '{}' THEN
         PERFORM archive.require_trusted(active);
         EXECUTE format('SELECT array_agg(DISTINCT o.%1$I) FROM old_rows AS o WHERE o.%1$I = ANY ($1) AND NOT EXISTS (SELECT FROM %2$s AS t WHERE %3$s AND archive.is_written_here(t.xmin))',
-            tag, active, archive.same_key(active, 't', 'o')) INTO gone USING gone;
+            tag, active, archive.is_same_identity(active, 't', archive.key_columns(active), 'o', archive.key_columns(active))) INTO gone USING gone;
     END IF;
     IF gone <> '{}' THEN
         SET CONSTRAINTS archive.refuse_departed DEFERRED;

@@ -37,7 +37,7 @@ BEGIN
         RETURN NULL;
     END IF;
     -- A subscriber gets the rows of the archive table from the publisher.
-    IF archive.is_copied() THEN
+    IF current_setting('session_replication_role') = 'replica' AND archive.is_subscriber() THEN
         RETURN NULL;
     END IF;
 {truncated}
