@@ -167,3 +167,41 @@ async fn reschedule_of_a_version_deleted_meanwhile_moves_no_other() {
     );
     assert!(timeline(&db).await.ends_with("A@7-3"));
 }
+
+/// Race: another version is written with plain SQL after the change has found that the version has the new name already, and before it
+/// reads that version. The change begins again, and does not return the other one.
+#[tokio::test]
+async fn change_to_the_same_name_does_not_return_a_version_with_another_one() {
+    let (database, db) = company().await;
+    // The change sends two statements that change nothing. The second one ends when the writer has committed.
+    run(
+        &db,
+        "create function wait_at_second() returns trigger language plpgsql as $$
+         begin
+             perform set_config('test.updates', (coalesce(nullif(current_setting('test.updates', true), ''), '0')::int + 1)::text, true);
+             if current_setting('test.updates') = '2' then
+                 perform pg_advisory_xact_lock(1);
+             end if;
+             return null;
+         end $$;
+         create trigger wait_at_second after update on department_history for each statement execute function wait_at_second()",
+    )
+    .await;
+    let sql = "select pg_advisory_xact_lock(1);
+               update department_history set valid_to = '2024-09-01Z' where valid_from = '2024-07-01Z';
+               insert into department_history (department_id, name, floor, valid_from) values (1, 'B', 1, '2024-09-01Z')";
+    let change = |session: &Session| {
+        let db = session.db();
+        session.start(async move {
+            let change = Names::change(1).value(Column::Name, "A");
+            change.exec(&db).await
+        })
+    };
+    let version = after(&database, sql, change).await.unwrap();
+    assert_eq!(version.name, "A");
+    let since = version.valid_from.format("%-m").to_string();
+    assert_eq!(
+        timeline(&db).await,
+        format!("A@1-3 A@3-5 A@5-7 A@7-9 B@9-{since} A@{since}-")
+    );
+}
