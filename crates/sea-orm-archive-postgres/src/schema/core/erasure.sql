@@ -186,12 +186,17 @@ REVOKE EXECUTE ON FUNCTION archive.erasure_queries(bigint, boolean) FROM PUBLIC;
 
 -- The condition that a personal column of the row "t" is not erased yet, as SQL.
 CREATE OR REPLACE FUNCTION archive.has_values(columns name[], replacements text[], pseudonyms boolean[], pseudonym text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- character(n) pads a pseudonym. Where a collation ignores case, only the same bytes are the same value.
-    SELECT coalesce(string_agg(CASE WHEN c.is_pseudonym THEN format('pg_catalog.rtrim(archive.exact_text(t.%I)) COLLATE pg_catalog."C" OPERATOR(pg_catalog.<>) %L', c.name, pseudonym)
-                                    WHEN c.replacement IS NULL THEN format('t.%I IS NOT NULL', c.name)
-                                    ELSE format('archive.exact_text(t.%I) COLLATE pg_catalog."C" OPERATOR(pg_catalog.<>) %L', c.name, c.replacement) END, ' OR '), 'false')
-    FROM unnest(columns, replacements, pseudonyms) AS c(name, replacement, is_pseudonym)
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        -- character(n) pads a pseudonym. Where a collation ignores case, only the same bytes are the same value.
+        SELECT coalesce(string_agg(CASE WHEN c.is_pseudonym THEN format('pg_catalog.rtrim(archive.exact_text(t.%I)) COLLATE pg_catalog."C" OPERATOR(pg_catalog.<>) %L', c.name, pseudonym)
+                                        WHEN c.replacement IS NULL THEN format('t.%I IS NOT NULL', c.name)
+                                        ELSE format('archive.exact_text(t.%I) COLLATE pg_catalog."C" OPERATOR(pg_catalog.<>) %L', c.name, c.replacement) END, ' OR '), 'false')
+        FROM unnest(columns, replacements, pseudonyms) AS c(name, replacement, is_pseudonym)
+    );
+END
 $$;
 
 -- Raises AR021 where one of these archivals of rows of the person is held.

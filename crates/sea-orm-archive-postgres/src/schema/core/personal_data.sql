@@ -23,27 +23,37 @@ CREATE TABLE IF NOT EXISTS archive.personal_data (
 -- The condition that columns of a row have the values of the key of a table, as SQL: $1 is the key, an array of texts. The columns are in the
 -- order of the key, and are compared with the operators of its index. NULL where the table has no primary key of as many columns.
 CREATE OR REPLACE FUNCTION archive.is_key(relation oid, alias text, names name[]) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT string_agg(format('%s.%I OPERATOR(%I.%s) archive.exact_value($1 OPERATOR(pg_catalog.->>) %s, NULL::%s)', alias, k.name, s.nspname, o.oprname, k.ord - 1,
-                             format('%I.%I', y.nspname, x.typname)), ' AND ' ORDER BY k.ord)
-    FROM pg_index AS i
-    CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[], names) WITH ORDINALITY AS k (attnum, class, name, ord)
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-    JOIN pg_type AS x ON x.oid = a.atttypid JOIN pg_namespace AS y ON y.oid = x.typnamespace
-    JOIN pg_opclass AS c ON c.oid = k.class
-    JOIN pg_amop AS m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3 AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
-    JOIN pg_operator AS o ON o.oid = m.amopopr JOIN pg_namespace AS s ON s.oid = o.oprnamespace
-    WHERE i.indrelid = relation AND i.indisprimary AND k.ord <= i.indnkeyatts
-    HAVING count(*) = cardinality(names)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT string_agg(format('%s.%I OPERATOR(%I.%s) archive.exact_value($1 OPERATOR(pg_catalog.->>) %s, NULL::%s)', alias, k.name, s.nspname, o.oprname, k.ord - 1,
+                                 format('%I.%I', y.nspname, x.typname)), ' AND ' ORDER BY k.ord)
+        FROM pg_index AS i
+        CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[], names) WITH ORDINALITY AS k (attnum, class, name, ord)
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+        JOIN pg_type AS x ON x.oid = a.atttypid JOIN pg_namespace AS y ON y.oid = x.typnamespace
+        JOIN pg_opclass AS c ON c.oid = k.class
+        JOIN pg_amop AS m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3 AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
+        JOIN pg_operator AS o ON o.oid = m.amopopr JOIN pg_namespace AS s ON s.oid = o.oprnamespace
+        WHERE i.indrelid = relation AND i.indisprimary AND k.ord <= i.indnkeyatts
+        HAVING count(*) = cardinality(names)
+    );
+END
 $$;
 
 -- The columns of the primary key of a table, in the order of the key.
 CREATE OR REPLACE FUNCTION archive.key_columns(relation oid) RETURNS name[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(a.attname ORDER BY k.ord)
-    FROM pg_index AS i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, ord)
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-    WHERE i.indrelid = relation AND i.indisprimary AND k.ord <= i.indnkeyatts
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT array_agg(a.attname ORDER BY k.ord)
+        FROM pg_index AS i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, ord)
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+        WHERE i.indrelid = relation AND i.indisprimary AND k.ord <= i.indnkeyatts
+    );
+END
 $$;
 
 -- The columns of the primary key of which equal values may have different texts, such as 1 and 1.0: a person is identified by the exact text of its key, in
@@ -85,10 +95,15 @@ $$;
 -- A table as SQL, or with an archive table both, of which only these columns are read. A statement with it sees a row that moves once: in one
 -- snapshot it is in one of the tables.
 CREATE OR REPLACE FUNCTION archive.with_archived(relation oid, names name[]) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT string_agg(format('SELECT %s FROM %I.%I AS t', (SELECT string_agg(DISTINCT format('t.%I', n.name), ', ') FROM unnest(names) AS n(name)), s.nspname, c.relname), ' UNION ALL ' ORDER BY p.ord)
-    FROM unnest(ARRAY[relation, (SELECT r.archive_table::oid FROM archive.archived_table AS r WHERE r.active::oid = relation)]) WITH ORDINALITY AS p (oid, ord)
-    JOIN pg_class AS c ON c.oid = p.oid JOIN pg_namespace AS s ON s.oid = c.relnamespace
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT string_agg(format('SELECT %s FROM %I.%I AS t', (SELECT string_agg(DISTINCT format('t.%I', n.name), ', ') FROM unnest(names) AS n(name)), s.nspname, c.relname), ' UNION ALL ' ORDER BY p.ord)
+        FROM unnest(ARRAY[relation, (SELECT r.archive_table::oid FROM archive.archived_table AS r WHERE r.active::oid = relation)]) WITH ORDINALITY AS p (oid, ord)
+        JOIN pg_class AS c ON c.oid = p.oid JOIN pg_namespace AS s ON s.oid = c.relnamespace
+    );
+END
 $$;
 
 -- The condition that a row belongs to a person, as SQL: $1 is the key of the person, an array of texts. NULL where the rule leads to no

@@ -26,26 +26,41 @@ RETURN history.identity_columns
 -- this name use. Otherwise the column with the recorded number has been renamed, unless a dump and a restore numbered the
 -- columns again.
 CREATE OR REPLACE FUNCTION archive.names_now(relation oid, names name[], numbers int2[], place text) RETURNS name[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(CASE WHEN named.attnum IS NULL THEN coalesce(numbered.attname, n.name) ELSE n.name END ORDER BY n.ord)
-    FROM unnest(names, numbers) WITH ORDINALITY AS n (name, number, ord)
-    LEFT JOIN pg_attribute AS named ON named.attrelid = relation AND named.attname = n.name AND named.attnum > 0 AND NOT named.attisdropped
-    LEFT JOIN pg_attribute AS numbered ON numbered.attrelid = relation AND numbered.attnum = n.number AND NOT numbered.attisdropped
-                                      AND n.name IS NOT NULL AND place = archive.place_of(relation)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT array_agg(CASE WHEN named.attnum IS NULL THEN coalesce(numbered.attname, n.name) ELSE n.name END ORDER BY n.ord)
+        FROM unnest(names, numbers) WITH ORDINALITY AS n (name, number, ord)
+        LEFT JOIN pg_attribute AS named ON named.attrelid = relation AND named.attname = n.name AND named.attnum > 0 AND NOT named.attisdropped
+        LEFT JOIN pg_attribute AS numbered ON numbered.attrelid = relation AND numbered.attnum = n.number AND NOT numbered.attisdropped
+                                          AND n.name IS NOT NULL AND place = archive.place_of(relation)
+    );
+END
 $$;
 
 CREATE OR REPLACE FUNCTION archive.numbers_of(relation oid, names name[]) RETURNS int2[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(a.attnum ORDER BY n.ord) FROM unnest(names) WITH ORDINALITY AS n (name, ord)
-    LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = n.name AND a.attnum > 0 AND NOT a.attisdropped
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT array_agg(a.attnum ORDER BY n.ord) FROM unnest(names) WITH ORDINALITY AS n (name, ord)
+        LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = n.name AND a.attnum > 0 AND NOT a.attisdropped
+    );
+END
 $$;
 
 -- The present name of the column with the archival ids in the archive table of `active`, where the register has another name; NULL
 -- where it has not. A statement with the name in the register would use another column, and move or delete rows of other archivals.
 CREATE OR REPLACE FUNCTION archive.renamed_archival_id(active oid) RETURNS name
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT a.attname FROM archive.archived_table AS r JOIN pg_attribute AS a ON a.attrelid = r.archive_table AND a.attnum = r.archival_id_number
-    WHERE r.active = renamed_archival_id.active AND a.attname <> r.archival_id_column AND r.place = archive.place_of(r.archive_table)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT a.attname FROM archive.archived_table AS r JOIN pg_attribute AS a ON a.attrelid = r.archive_table AND a.attnum = r.archival_id_number
+        WHERE r.active = renamed_archival_id.active AND a.attname <> r.archival_id_column AND r.place = archive.place_of(r.archive_table)
+    );
+END
 $$;
 
 -- Writes the present names and numbers of columns into the registers of histories and temporal foreign keys, and the numbers of

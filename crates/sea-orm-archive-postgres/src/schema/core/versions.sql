@@ -4,14 +4,19 @@
 -- The condition that two rows have the same identity, as SQL. The columns are in the order of the primary key of the identity table,
 -- and are compared with the operators of that key. 'false' where the table has no key of so many columns.
 CREATE OR REPLACE FUNCTION archive.is_same_identity(identity oid, first text, names name[], second text, other_names name[]) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(string_agg(format('%s.%I OPERATOR(%I.%s) %s.%I', first, k.name, s.nspname, o.oprname, second, k.other), ' AND ' ORDER BY k.ord), 'false')
-    FROM pg_index AS i
-    CROSS JOIN unnest(i.indclass::oid[], names, other_names) WITH ORDINALITY AS k (class, name, other, ord)
-    JOIN pg_opclass AS c ON c.oid = k.class
-    JOIN pg_amop AS a ON a.amopfamily = c.opcfamily AND a.amopstrategy = 3 AND a.amoplefttype = c.opcintype AND a.amoprighttype = c.opcintype
-    JOIN pg_operator AS o ON o.oid = a.amopopr JOIN pg_namespace AS s ON s.oid = o.oprnamespace
-    WHERE i.indrelid = identity AND i.indisprimary AND cardinality(names) = i.indnkeyatts AND cardinality(other_names) = i.indnkeyatts
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
+        SELECT coalesce(string_agg(format('%s.%I OPERATOR(%I.%s) %s.%I', first, k.name, s.nspname, o.oprname, second, k.other), ' AND ' ORDER BY k.ord), 'false')
+        FROM pg_index AS i
+        CROSS JOIN unnest(i.indclass::oid[], names, other_names) WITH ORDINALITY AS k (class, name, other, ord)
+        JOIN pg_opclass AS c ON c.oid = k.class
+        JOIN pg_amop AS a ON a.amopfamily = c.opcfamily AND a.amopstrategy = 3 AND a.amoplefttype = c.opcintype AND a.amoprighttype = c.opcintype
+        JOIN pg_operator AS o ON o.oid = a.amopopr JOIN pg_namespace AS s ON s.oid = o.oprnamespace
+        WHERE i.indrelid = identity AND i.indisprimary AND cardinality(names) = i.indnkeyatts AND cardinality(other_names) = i.indnkeyatts
+    );
+END
 $$;
 
 -- The histories with a rule that lets versions expire, with the rules that hold for the tenants that the session acts for, and whether
