@@ -133,18 +133,24 @@ pub(crate) struct Adopt {
     /// The tables to adopt. Name those that refer to each other in one call, in any order.
     #[arg(required = true)]
     pub tables: Vec<String>,
-    /// The column with the time of the deletion. In a table without it, rows are archived with the row that they refer to.
-    #[arg(long, default_value = "deleted_at", value_name = "COLUMN")]
-    pub deleted_at: String,
-    /// The column with the user who deleted the row.
-    #[arg(long, default_value = "deleted_by", value_name = "COLUMN")]
-    pub deleted_by: String,
+    /// The column with the time of the deletion. In a table without a mark, rows are archived with the row that they refer to. [default: deleted_at]
+    #[arg(long, value_name = "COLUMN")]
+    pub deleted_at: Option<String>,
+    /// The column with the user who deleted the row. [default: deleted_by]
+    #[arg(long, value_name = "COLUMN")]
+    pub deleted_by: Option<String>,
     /// The column with the reason of the deletion.
     #[arg(long, value_name = "COLUMN")]
     pub reason: Option<String>,
     /// The boolean column that marks a deleted row, such as is_deleted.
     #[arg(long, value_name = "COLUMN")]
     pub when: Option<String>,
+    /// The column that has one value in deleted rows, and the value for rows that are restored later: state=trash,draft.
+    #[arg(long, value_name = "COLUMN=DELETED,RESTORED", conflicts_with = "when")]
+    pub status: Option<String>,
+    /// The column with the time of the deletion where that is not a mark, such as updated_at.
+    #[arg(long, value_name = "COLUMN")]
+    pub time_of: Option<String>,
     /// The time for deleted rows that have none.
     #[arg(long, value_name = "TIME")]
     pub time_if_unknown: Option<String>,
