@@ -201,9 +201,12 @@ pub(crate) struct Generate {
     /// Also create an archive table for this table.
     #[arg(long, value_name = "TABLE")]
     pub archive: Vec<String>,
-    /// Also audit this table.
+    /// Also audit this table. Where the database has no audit log, the migration installs it.
     #[arg(long, value_name = "TABLE")]
     pub audit: Vec<String>,
+    /// Only print what to write in the entity of this table, with the relations that need a policy.
+    #[arg(long, value_name = "TABLE", conflicts_with_all = ["archive", "audit", "print"])]
+    pub entity: Vec<String>,
     /// Print the migration, and write no file.
     #[arg(long)]
     pub print: bool,

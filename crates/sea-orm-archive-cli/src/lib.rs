@@ -32,6 +32,7 @@ mod confirm;
 mod connect;
 mod entities;
 mod failure;
+mod generate;
 mod help;
 mod query;
 mod undo;
