@@ -19,15 +19,8 @@ const EVERY_COMMAND: &str = "Options of every command";
 pub(crate) struct Args {
     #[command(subcommand)]
     pub command: Command,
-    /// The database: postgres://user@host/name. Also read from a file .env.
-    #[arg(
-        long,
-        env = "DATABASE_URL",
-        global = true,
-        help_heading = EVERY_COMMAND,
-        hide_env_values = true,
-        value_name = "URL"
-    )]
+    /// The database: postgres://user@host/name. Also read from a file .env. [env: DATABASE_URL]
+    #[arg(long, global = true, help_heading = EVERY_COMMAND, value_name = "URL")]
     pub database_url: Option<String>,
     /// Print the answer as JSON.
     #[arg(long, global = true, help_heading = EVERY_COMMAND)]
@@ -35,26 +28,28 @@ pub(crate) struct Args {
     /// Answer every question with yes. Needed where there is no terminal.
     #[arg(long, short = 'y', global = true, help_heading = EVERY_COMMAND)]
     pub yes: bool,
-    /// Act for this tenant.
-    #[arg(
-        long,
-        env = "SEA_ORM_ARCHIVE_TENANT",
-        global = true,
-        help_heading = EVERY_COMMAND,
-        hide_env_values = true,
-        value_name = "TENANT"
-    )]
+    /// Act for this tenant. [env: SEA_ORM_ARCHIVE_TENANT]
+    #[arg(long, global = true, help_heading = EVERY_COMMAND, value_name = "TENANT")]
     pub tenant: Option<String>,
-    /// Who acts: recorded with what is restored, purged, held, released, erased or undone.
-    #[arg(
-        long = "as",
-        env = "SEA_ORM_ARCHIVE_ACTOR",
-        global = true,
-        help_heading = EVERY_COMMAND,
-        hide_env_values = true,
-        value_name = "ACTOR"
-    )]
+    /// Who acts: recorded with what is restored, purged, held, released, erased or undone. [env: SEA_ORM_ARCHIVE_ACTOR]
+    #[arg(long = "as", global = true, help_heading = EVERY_COMMAND, value_name = "ACTOR")]
     pub actor: Option<String>,
+}
+
+impl Args {
+    /// Takes what is not passed from the environment. clap would print such options in its usage as if they were required.
+    pub fn or_environment(mut self) -> Self {
+        for (argument, variable) in [
+            (&mut self.database_url, "DATABASE_URL"),
+            (&mut self.tenant, "SEA_ORM_ARCHIVE_TENANT"),
+            (&mut self.actor, "SEA_ORM_ARCHIVE_ACTOR"),
+        ] {
+            if argument.is_none() {
+                *argument = std::env::var(variable).ok();
+            }
+        }
+        self
+    }
 }
 
 #[derive(Debug, Subcommand)]
