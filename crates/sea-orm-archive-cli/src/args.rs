@@ -19,15 +19,8 @@ const EVERY_COMMAND: &str = "Options of every command";
 pub(crate) struct Args {
     #[command(subcommand)]
     pub command: Command,
-    /// The database: postgres://user@host/name. Also read from a file .env.
-    #[arg(
-        long,
-        env = "DATABASE_URL",
-        global = true,
-        help_heading = EVERY_COMMAND,
-        hide_env_values = true,
-        value_name = "URL"
-    )]
+    /// The database: postgres://user@host/name. Also read from a file .env. [env: DATABASE_URL]
+    #[arg(long, global = true, help_heading = EVERY_COMMAND, value_name = "URL")]
     pub database_url: Option<String>,
     /// Print the answer as JSON.
     #[arg(long, global = true, help_heading = EVERY_COMMAND)]
@@ -35,26 +28,28 @@ pub(crate) struct Args {
     /// Answer every question with yes. Needed where there is no terminal.
     #[arg(long, short = 'y', global = true, help_heading = EVERY_COMMAND)]
     pub yes: bool,
-    /// Act for this tenant.
-    #[arg(
-        long,
-        env = "SEA_ORM_ARCHIVE_TENANT",
-        global = true,
-        help_heading = EVERY_COMMAND,
-        hide_env_values = true,
-        value_name = "TENANT"
-    )]
+    /// Act for this tenant. [env: SEA_ORM_ARCHIVE_TENANT]
+    #[arg(long, global = true, help_heading = EVERY_COMMAND, value_name = "TENANT")]
     pub tenant: Option<String>,
-    /// Who acts: recorded with what is restored, purged, held, released, erased or undone.
-    #[arg(
-        long = "as",
-        env = "SEA_ORM_ARCHIVE_ACTOR",
-        global = true,
-        help_heading = EVERY_COMMAND,
-        hide_env_values = true,
-        value_name = "ACTOR"
-    )]
+    /// Who acts: recorded with what is restored, purged, held, released, erased or undone. [env: SEA_ORM_ARCHIVE_ACTOR]
+    #[arg(long = "as", global = true, help_heading = EVERY_COMMAND, value_name = "ACTOR")]
     pub actor: Option<String>,
+}
+
+impl Args {
+    /// Takes what is not passed from the environment. clap would print such options in its usage as if they were required.
+    pub fn or_environment(mut self) -> Self {
+        for (argument, variable) in [
+            (&mut self.database_url, "DATABASE_URL"),
+            (&mut self.tenant, "SEA_ORM_ARCHIVE_TENANT"),
+            (&mut self.actor, "SEA_ORM_ARCHIVE_ACTOR"),
+        ] {
+            if argument.is_none() {
+                *argument = std::env::var(variable).ok();
+            }
+        }
+        self
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -133,18 +128,24 @@ pub(crate) struct Adopt {
     /// The tables to adopt. Name those that refer to each other in one call, in any order.
     #[arg(required = true)]
     pub tables: Vec<String>,
-    /// The column with the time of the deletion. In a table without it, rows are archived with the row that they refer to.
-    #[arg(long, default_value = "deleted_at", value_name = "COLUMN")]
-    pub deleted_at: String,
-    /// The column with the user who deleted the row.
-    #[arg(long, default_value = "deleted_by", value_name = "COLUMN")]
-    pub deleted_by: String,
+    /// The column with the time of the deletion. In a table without a mark, rows are archived with the row that they refer to. [default: deleted_at]
+    #[arg(long, value_name = "COLUMN")]
+    pub deleted_at: Option<String>,
+    /// The column with the user who deleted the row. [default: deleted_by]
+    #[arg(long, value_name = "COLUMN")]
+    pub deleted_by: Option<String>,
     /// The column with the reason of the deletion.
     #[arg(long, value_name = "COLUMN")]
     pub reason: Option<String>,
     /// The boolean column that marks a deleted row, such as is_deleted.
     #[arg(long, value_name = "COLUMN")]
     pub when: Option<String>,
+    /// The column that has one value in deleted rows, and the value for rows that are restored later: state=trash,draft.
+    #[arg(long, value_name = "COLUMN=DELETED,RESTORED", conflicts_with = "when")]
+    pub status: Option<String>,
+    /// The column with the time of the deletion where that is not a mark, such as updated_at.
+    #[arg(long, value_name = "COLUMN")]
+    pub time_of: Option<String>,
     /// The time for deleted rows that have none.
     #[arg(long, value_name = "TIME")]
     pub time_if_unknown: Option<String>,
@@ -195,9 +196,12 @@ pub(crate) struct Generate {
     /// Also create an archive table for this table.
     #[arg(long, value_name = "TABLE")]
     pub archive: Vec<String>,
-    /// Also audit this table.
+    /// Also audit this table. Where the database has no audit log, the migration installs it.
     #[arg(long, value_name = "TABLE")]
     pub audit: Vec<String>,
+    /// Only print what to write in the entity of this table, with the relations that need a policy.
+    #[arg(long, value_name = "TABLE", conflicts_with_all = ["archive", "audit", "print"])]
+    pub entity: Vec<String>,
     /// Print the migration, and write no file.
     #[arg(long)]
     pub print: bool,

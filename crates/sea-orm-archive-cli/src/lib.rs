@@ -32,6 +32,7 @@ mod confirm;
 mod connect;
 mod entities;
 mod failure;
+mod generate;
 mod help;
 mod query;
 mod undo;
@@ -55,7 +56,7 @@ pub fn run_cli_with(entities: Entities) -> ExitCode {
     // A missing file is no error.
     let _ = dotenvy::dotenv();
     let args = match Args::try_parse() {
-        Ok(args) => args,
+        Ok(args) => args.or_environment(),
         Err(error) => {
             // The arguments are not parsed, and an answer as JSON is wanted all the same.
             if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {

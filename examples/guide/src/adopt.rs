@@ -176,16 +176,38 @@ async fn unique_with_time(db: &DatabaseConnection) -> Result<(), DbErr> {
 /// The audit table of a blog says who deleted a post and when; the posts were deleted for good.
 async fn audit_table(db: &DatabaseConnection) -> Result<(), DbErr> {
     db.execute_unprepared(
-        "ALTER TABLE posts ADD COLUMN deleted_at timestamptz, ADD COLUMN deleted_by bigint;
-         INSERT INTO posts (id, title, deleted_at, deleted_by) OVERRIDING SYSTEM VALUE
-         SELECT (old->>'id')::bigint, old->>'title', at, user_id FROM post_audit WHERE action = 'delete'
-         ON CONFLICT (id) DO NOTHING",
+        "ALTER TABLE posts ADD COLUMN deleted_at timestamptz, ADD COLUMN deleted_by bigint, DISABLE TRIGGER USER;
+         ALTER TABLE comments ADD COLUMN deleted_at timestamptz, ADD COLUMN deleted_by bigint, DISABLE TRIGGER USER;
+         DROP INDEX posts_slug_key;
+         CREATE UNIQUE INDEX posts_slug_key ON posts (slug) WHERE deleted_at IS NULL;
+         INSERT INTO posts (id, slug, tags, details, published_at, deleted_at, deleted_by) OVERRIDING SYSTEM VALUE
+         SELECT DISTINCT ON (r.id) r.id, r.slug, r.tags, r.details, r.published_at, a.at, a.user_id
+         FROM audit AS a CROSS JOIN jsonb_populate_record(NULL::posts, a.old) AS r
+         WHERE a.table_name = 'posts' AND a.action = 'delete' ORDER BY r.id, a.at DESC
+         ON CONFLICT (id) DO NOTHING;
+         INSERT INTO comments (id, post_id, body, deleted_at, deleted_by) OVERRIDING SYSTEM VALUE
+         SELECT DISTINCT ON (r.id) r.id, r.post_id, r.body, a.at, a.user_id
+         FROM audit AS a CROSS JOIN jsonb_populate_record(NULL::comments, a.old) AS r JOIN posts AS p ON p.id = r.post_id
+         WHERE a.table_name = 'comments' AND a.action = 'delete'
+           -- the post was deleted next after the comment, or never: this row has not only its id
+           AND p.deleted_at IS NOT DISTINCT FROM (
+               SELECT min(d.at) FROM audit AS d WHERE d.table_name = 'posts' AND d.action = 'delete'
+                 AND (d.old->>'id')::bigint = p.id AND d.at >= a.at)
+         ORDER BY r.id, a.at DESC
+         ON CONFLICT (id) DO NOTHING;
+         ALTER TABLE posts ENABLE TRIGGER USER;
+         ALTER TABLE comments ENABLE TRIGGER USER",
     )
     .await?;
-    let posts = SoftDeleted::new("posts")
-        .deleted_at("deleted_at")
-        .deleted_by("deleted_by");
-    SchemaManager::new(db).adopt_soft_deleted([posts]).await?;
+    let marked = |table: &'static str| {
+        SoftDeleted::new(table)
+            .deleted_at("deleted_at")
+            .deleted_by("deleted_by")
+    };
+    let manager = SchemaManager::new(db);
+    manager
+        .adopt_soft_deleted(["posts", "comments"].map(marked))
+        .await?;
     Ok(())
 }
 
@@ -218,9 +240,12 @@ const OTHERS: &str = "
     INSERT INTO reports VALUES (1, now());
     CREATE TABLE files (id bigint PRIMARY KEY, deleted_at timestamptz);
     INSERT INTO files VALUES (1, now());
-    CREATE TABLE posts (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, title text NOT NULL);
-    CREATE TABLE post_audit (action text, old jsonb, at timestamptz, user_id bigint);
-    INSERT INTO post_audit VALUES ('delete', '{\"id\": 4, \"title\": \"gone\"}', '2026-01-01Z', 7)";
+    DROP TABLE IF EXISTS comments, deleted_comments, ticket_tags, deleted_ticket_tags;
+    CREATE TABLE posts (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, slug text NOT NULL, tags text[], details jsonb, published_at timestamptz);
+    CREATE UNIQUE INDEX posts_slug_key ON posts (slug);
+    CREATE TABLE comments (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, post_id bigint NOT NULL REFERENCES posts, body text NOT NULL);
+    CREATE TABLE audit (table_name text, action text, old jsonb, at timestamptz, user_id bigint);
+    INSERT INTO audit VALUES ('posts', 'delete', '{\"id\": 4, \"slug\": \"gone\", \"tags\": [\"a\"]}', '2026-01-01Z', 7)";
 
 async fn afterwards(db: &DatabaseConnection, output: &mut Output) -> Result<(), Error> {
     for (ticket, archival) in ticket::Entity::find_deleted_roots().all(db).await? {

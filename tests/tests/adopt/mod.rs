@@ -1,6 +1,7 @@
 //! Adoption of tables that mark deleted rows.
 
 mod attacked;
+mod audit_table;
 mod down;
 mod helpdesk;
 mod marks;

@@ -2,14 +2,11 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use sea_orm::TransactionTrait;
-use sea_orm_archive_migration::{
-    AdoptPreview, AdoptSchema, Adopted, ArchiveSchema, ExistingTable, LiveChildren, SoftDeleted,
-};
+use sea_orm_archive_migration::{AdoptPreview, AdoptSchema, Adopted, ArchiveSchema, SoftDeleted};
 use sea_orm_migration::SchemaManager;
-use sea_orm_migration::sea_query::ColumnType;
 use serde_json::{Value as Json, json};
 
-use super::Session;
+use super::{Session, marks};
 use crate::answer::{Answer, table};
 use crate::args::Adopt;
 use crate::confirm::confirm;
@@ -17,8 +14,11 @@ use crate::failure::Failure;
 use crate::query;
 
 pub(super) async fn run(session: &Session, options: &Adopt) -> Result<Answer, Failure> {
-    let tables = declared(session, options).await?;
-    let preview = preview(session, options, &tables).await?;
+    let tables = marks::declared(session, options).await?;
+    let mut preview = preview(session, options, &tables).await?;
+    if options.leave_columns_for_now {
+        stay(&mut preview.adopted);
+    }
     let plan = described(&preview.adopted);
     if options.preview || !preview.problems.is_empty() {
         let mut text = vec![plan];
@@ -87,15 +87,25 @@ async fn preview(
     Ok(preview)
 }
 
+/// With `--leave-columns-for-now` the columns and the indexes on them stay.
+fn stay(adopted: &mut Adopted) {
+    for table in &mut adopted.tables {
+        table.replaced_indexes.clear();
+        table.dropped_indexes.clear();
+        table.dropped_columns.clear();
+    }
+}
+
 /// What to do, in options of this command instead of calls of a migration.
 fn in_options(problem: &str) -> String {
-    const OPTIONS: [(&str, &str); 4] = [
+    const OPTIONS: [(&str, &str); 5] = [
         (
             "`.live_children(LiveChildren::Archive)`",
             "--archive-live-children",
         ),
         ("`.keep_columns()`", "--keep-columns"),
         ("`.time_if_unknown(..)`", "--time-if-unknown"),
+        ("`.time_of(..)`", "--time-of"),
         ("`.time_zone(\"UTC\")`", "--time-zone UTC"),
     ];
     let problem = OPTIONS
@@ -154,85 +164,6 @@ fn sum(mut adopted: Adopted, before: &Adopted) -> Adopted {
     adopted
 }
 
-/// The tables, each with those of the named columns that it has.
-async fn declared(session: &Session, options: &Adopt) -> Result<Vec<SoftDeleted>, Failure> {
-    let mut tables = Vec::new();
-    for name in &options.tables {
-        let columns = columns(session, name).await?;
-        let has = |column: &str| columns.iter().any(|(name, _)| name == column);
-        let archive_table = existing(
-            name,
-            columns
-                .iter()
-                .find(|(column, _)| *column == options.deleted_by),
-        );
-        let mut adopted = match (&options.when, has(&options.deleted_at)) {
-            (Some(when), is_timed) if has(when) => {
-                let adopted = SoftDeleted::new(archive_table).when(when.clone());
-                match is_timed {
-                    true => adopted.deleted_at(options.deleted_at.clone()),
-                    false => adopted,
-                }
-            }
-            (_, true) => SoftDeleted::new(archive_table).deleted_at(options.deleted_at.clone()),
-            (_, false) => {
-                tables.push(SoftDeleted::unmarked(archive_table));
-                continue;
-            }
-        };
-        if has(&options.deleted_by) {
-            adopted = adopted.deleted_by(options.deleted_by.clone());
-        }
-        if let Some(reason) = options.reason.as_ref().filter(|reason| has(reason)) {
-            adopted = adopted.reason(reason.clone());
-        }
-        if let Some(zone) = &options.time_zone {
-            adopted = adopted.time_zone(zone.clone());
-        }
-        if let Some(time) = &options.time_if_unknown {
-            adopted = adopted.time_if_unknown(time.clone());
-        }
-        if options.keep_columns {
-            adopted = adopted.keep_columns();
-        }
-        if options.archive_live_children {
-            adopted = adopted.live_children(LiveChildren::Archive);
-        }
-        tables.push(adopted);
-    }
-    Ok(tables)
-}
-
-/// A table with the type of its column for the person, which its archive table gets too.
-fn existing(name: &str, deleted_by: Option<&(String, String)>) -> ExistingTable {
-    let table = match name.split_once('.') {
-        Some((schema, table)) => ExistingTable::new((schema.to_owned(), table.to_owned())),
-        None => ExistingTable::new(name.to_owned()),
-    };
-    match deleted_by.map(|(_, of_type)| of_type.as_str()) {
-        Some("uuid") => table.deleted_by(ColumnType::Uuid),
-        Some("text" | "character varying") => table.deleted_by(ColumnType::Text),
-        _ => table,
-    }
-}
-
-/// The columns of a table, with their types.
-async fn columns(session: &Session, name: &str) -> Result<Vec<(String, String)>, Failure> {
-    let quoted = query::table(&session.db, name).await?;
-    let columns = query::rows(
-        &session.db,
-        "SELECT a.attname AS name, pg_catalog.format_type(a.atttypid, NULL) AS type FROM pg_catalog.pg_attribute AS a
-         WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped",
-        vec![quoted.into()],
-    )
-    .await?;
-    let text = |column: &Json, field: &str| column[field].as_str().unwrap_or_default().to_owned();
-    Ok(columns
-        .iter()
-        .map(|column| (text(column, "name"), text(column, "type")))
-        .collect())
-}
-
 fn described(adopted: &Adopted) -> String {
     let lines = table(
         [
@@ -241,6 +172,7 @@ fn described(adopted: &Adopted) -> String {
             "without mark",
             "archivals",
             "changed indexes",
+            "dropped indexes",
             "dropped columns",
         ],
         adopted.tables.iter().map(|table| {
@@ -250,6 +182,7 @@ fn described(adopted: &Adopted) -> String {
                 table.unmarked.to_string(),
                 table.roots.to_string(),
                 table.replaced_indexes.join(" "),
+                table.dropped_indexes.join(" "),
                 table.dropped_columns.join(" "),
             ]
         }),

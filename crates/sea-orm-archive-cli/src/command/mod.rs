@@ -10,6 +10,7 @@ mod hold;
 mod list;
 mod log;
 mod maintain;
+mod marks;
 mod plan;
 mod purge;
 mod restore;

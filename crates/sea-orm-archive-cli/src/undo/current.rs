@@ -2,9 +2,11 @@
 
 use sea_orm::DatabaseTransaction;
 use sea_orm_archive_postgres::ident::literal;
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
+use super::group::elements;
 use super::plan::Row;
+use super::values::{Values, object, read, shown};
 use crate::answer::{plain, raw};
 use crate::failure::Failure;
 use crate::query::{json, quote, rows};
@@ -13,11 +15,14 @@ use crate::query::{json, quote, rows};
 pub(super) async fn values_now(
     db: &DatabaseTransaction,
     row: &Row,
-) -> Result<Option<Map<String, Json>>, Failure> {
-    let columns = row
-        .columns
-        .iter()
-        .map(|name| format!("{}, archive.audit_value(t.{})", literal(name), quote(name)));
+) -> Result<Option<Values>, Failure> {
+    let columns = row.columns.iter().map(|name| {
+        format!(
+            "{}, coalesce(archive.audit_value(t.{})::pg_catalog.text, 'null')",
+            literal(name),
+            quote(name)
+        )
+    });
     // jsonb_build_object() takes 100 arguments.
     let columns: Vec<_> = columns.collect();
     let objects: Vec<_> = columns
@@ -25,35 +30,37 @@ pub(super) async fn values_now(
         .map(|part| format!("pg_catalog.jsonb_build_object({})", part.join(", ")))
         .collect();
     let sql = format!(
-        "SELECT {} FROM {1} AS t, pg_catalog.jsonb_populate_record(NULL::{1}, $1) AS k WHERE {2}",
+        "SELECT {} FROM {1} AS t, pg_catalog.jsonb_populate_record(NULL::{1}, $1::pg_catalog.text::pg_catalog.jsonb) AS k WHERE {2}",
         objects.join(" || "),
         row.table,
         row.is_row
     );
-    let now = json(db, &sql, vec![row.key.clone().into()]).await?;
-    Ok(now.and_then(|now| now.as_object().cloned()))
+    let now = json(db, &sql, vec![object(&row.key).into()]).await?;
+    Ok(now.as_ref().map(read))
 }
 
 /// Which values differ from those that the log has.
-pub(super) fn differing(now: &Map<String, Json>, written: &Map<String, Json>) -> Option<String> {
+pub(super) fn differing(now: &Values, written: &Values) -> Option<String> {
     let changed: Vec<_> = written
         .iter()
         .filter(|(name, value)| now.get(*name).is_some_and(|now| now != *value))
         .map(|(name, value)| {
             format!(
                 "{name} is {} now, and was {} after it",
-                plain(now.get(name).unwrap_or(&Json::Null)),
-                plain(value)
+                now.get(name).map_or_else(String::new, |now| shown(now)),
+                shown(value)
             )
         })
         .collect();
     (!changed.is_empty()).then(|| changed.join("; "))
 }
 
+/// Rows of a group that refer to each other go together where the foreign key is checked at the end of the statement; here they are reported, and
+/// the group is split.
 const REFERRING: &str = "
     SELECT k.conname AS name, pg_catalog.concat(n.nspname, '.', c.relname) AS child,
-           pg_catalog.format('SELECT FROM %I.%I AS c, %s AS t, pg_catalog.jsonb_populate_record(NULL::%s, $1) AS k
-               WHERE %s AND (c.tableoid <> t.tableoid OR c.ctid <> t.ctid) AND ', n.nspname, c.relname, $1, $1, $2)
+           pg_catalog.format('SELECT FROM %I.%I AS c, %s AS t, %s
+               WHERE %s AND (c.tableoid <> t.tableoid OR c.ctid <> t.ctid) AND ', n.nspname, c.relname, $1, $2, $3)
                || (SELECT pg_catalog.string_agg(pg_catalog.format('c.%I = t.%I', ca.attname, pa.attname), ' AND ')
                    FROM ROWS FROM (pg_catalog.unnest(k.conkey), pg_catalog.unnest(k.confkey)) AS m(child, parent)
                    JOIN pg_catalog.pg_attribute AS ca ON ca.attrelid = k.conrelid AND ca.attnum = m.child
@@ -62,15 +69,20 @@ const REFERRING: &str = "
     WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confdeltype IN ('c', 'n', 'd') AND k.confrelid = pg_catalog.to_regclass($1)
     ORDER BY k.conname";
 
-/// A foreign key by which other rows refer to this one, and that would delete or change them with it.
+/// A foreign key by which other rows refer to those of a group, and that would delete or change them too.
 pub(super) async fn referring(
     db: &DatabaseTransaction,
     row: &Row,
+    group: &str,
 ) -> Result<Option<String>, Failure> {
     let keys = rows(
         db,
         REFERRING,
-        vec![row.table.clone().into(), row.is_row.clone().into()],
+        vec![
+            row.table.clone().into(),
+            elements(&row.table).into(),
+            row.is_row.clone().into(),
+        ],
     )
     .await?;
     for key in keys {
@@ -78,7 +90,7 @@ pub(super) async fn referring(
             "SELECT pg_catalog.to_jsonb(EXISTS ({}))",
             raw(&key["query"])
         );
-        if json(db, &sql, vec![row.key.clone().into()]).await? == Some(Json::Bool(true)) {
+        if json(db, &sql, vec![group.to_owned().into()]).await? == Some(Json::Bool(true)) {
             let (name, child) = (plain(&key["name"]), plain(&key["child"]));
             return Ok(Some(format!("{name} of {child}")));
         }

@@ -2,9 +2,11 @@
 
 mod apply;
 mod current;
+mod group;
 mod net;
 mod order;
 mod plan;
+mod values;
 
 pub(crate) use apply::{apply, rehearse};
 pub(crate) use plan::{plan, steps_json};

@@ -1,30 +1,31 @@
 //! The net change of each row by the entries of one request.
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
+
+use super::values::{Values, read};
 
 /// An entry of the log.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub operation: String,
     pub table: String,
-    pub key: Json,
-    pub old: Map<String, Json>,
-    pub new: Map<String, Json>,
+    pub key: Values,
+    pub old: Values,
+    pub new: Values,
     pub hidden: Vec<String>,
     pub archival: Option<i64>,
 }
 
 impl Entry {
     pub fn of(row: &Json) -> Self {
-        let image = |name: &str| row[name].as_object().cloned().unwrap_or_default();
         let names = |name: &str| row[name].as_array().cloned().unwrap_or_default();
         let hidden = names("redacted").into_iter().chain(names("erased"));
         Self {
             operation: row["operation"].as_str().unwrap_or_default().to_owned(),
             table: row["table_name"].as_str().unwrap_or_default().to_owned(),
-            key: row["key"].clone(),
-            old: image("old"),
-            new: image("new"),
+            key: read(&row["key"]),
+            old: read(&row["old"]),
+            new: read(&row["new"]),
             hidden: hidden
                 .filter_map(|name| name.as_str().map(str::to_owned))
                 .collect(),
@@ -37,15 +38,15 @@ impl Entry {
 #[derive(Debug)]
 pub(super) struct NetChange {
     pub table: String,
-    pub key: Json,
+    pub key: Values,
     /// The row was there before.
     existed: bool,
     /// The row is there afterwards.
     exists: bool,
     /// The values before: of an updated row those that changed, of a deleted row all.
-    pub before: Map<String, Json>,
+    pub before: Values,
     /// The values afterwards of the columns that changed.
-    pub after: Map<String, Json>,
+    pub after: Values,
     /// Columns that changed and whose values the log does not contain.
     pub hidden: Vec<String>,
     /// The archival that the row was restored from.
@@ -61,8 +62,8 @@ impl NetChange {
             key: entry.key.clone(),
             existed: entry.operation != "INSERT",
             exists: true,
-            before: Map::new(),
-            after: Map::new(),
+            before: Values::new(),
+            after: Values::new(),
             hidden: Vec::new(),
             restored_from: None,
             archived_in: None,

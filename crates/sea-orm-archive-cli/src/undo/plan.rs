@@ -1,13 +1,15 @@
 //! What an undo would do, and what is in its way.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::DatabaseConnection;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::net::{Entry, Kind, NetChange};
 use super::order::order;
-use crate::answer::{key, plain, raw};
+use super::values::{NULL, Values, key, object, shown, texts};
+use crate::answer::{self, raw};
 use crate::failure::Failure;
 use crate::query::rows;
 
@@ -25,11 +27,11 @@ pub(crate) enum Action {
     /// Restores an archival that the request archived.
     Restore(i64),
     /// Deletes a row that it inserted, if the row has the values that it wrote.
-    Delete(Row, Map<String, Json>),
+    Delete(Row, Values),
     /// Inserts a row that it deleted.
-    Insert(Row, Map<String, Json>),
+    Insert(Row, Values),
     /// Sets columns that it updated to their values of before, if they have those that it wrote.
-    Update(Row, Map<String, Json>, Map<String, Json>),
+    Update(Row, Values, Values),
     /// Nothing can be done.
     Refused(String),
 }
@@ -41,22 +43,26 @@ pub(crate) struct Row {
     pub name: String,
     /// As SQL.
     pub table: String,
-    pub key: Json,
+    pub key: Values,
     /// The condition that the row `t` has the key `k`.
     pub is_row: String,
     /// The columns that can be written.
     pub columns: Vec<String>,
+    /// Those of them whose text depends on no setting.
+    pub plain: Vec<String>,
+    /// Those of them that are `timestamptz`.
+    pub instants: Vec<String>,
     /// The columns that PostgreSQL computes.
     pub generated: Vec<String>,
 }
 
 impl Row {
     /// The first column with a value in the log that the table no longer has by this name.
-    fn missing_column(&self, values: &Map<String, Json>) -> Option<String> {
+    fn missing_column(&self, values: &Values) -> Option<String> {
         let has = |name| self.columns.contains(name) || self.generated.contains(name);
         let missing = values
             .iter()
-            .find(|(name, value)| !value.is_null() && !has(name));
+            .find(|(name, value)| *value != NULL && !has(name));
         missing.map(|(name, _)| format!("the column {name} was renamed or dropped"))
     }
 }
@@ -70,8 +76,8 @@ impl Step {
             Action::Insert(row, _) => format!("insert {} {}", row.name, key(&row.key)),
             Action::Update(row, before, after) => {
                 let columns = before.iter().map(|(name, value)| {
-                    let now = after.get(name).map_or_else(String::new, plain);
-                    format!("\n    {name}: {now} -> {}", plain(value))
+                    let now = after.get(name).map_or_else(String::new, |now| shown(now));
+                    format!("\n    {name}: {now} -> {}", shown(value))
                 });
                 format!(
                     "update {} {}{}",
@@ -96,9 +102,16 @@ pub(crate) fn steps_json(steps: &[Step]) -> Json {
     Json::Array(steps.collect())
 }
 
-const ENTRIES: &str = "
-    SELECT e.operation, e.table_name, e.key, e.old, e.new, e.redacted, e.erased, e.archival_id FROM archive.audit_entry AS e
-    WHERE (e.request_id = $1 OR e.transaction_id = $2) ORDER BY e.at, e.id";
+/// The entries of a request or a transaction, with their values as texts.
+fn entries() -> String {
+    format!(
+        "SELECT e.operation, e.table_name, {} AS key, {} AS old, {} AS new, e.redacted, e.erased, e.archival_id FROM archive.audit_entry AS e
+         WHERE (e.request_id = $1 OR e.transaction_id = $2) ORDER BY e.at, e.id",
+        texts("e.key"),
+        texts("e.old"),
+        texts("e.new")
+    )
+}
 
 /// The steps that undo a request or a transaction: the latest change first, so that each finds the rows as its change left them. What is in
 /// the way of a step is found by [`rehearse`](super::rehearse).
@@ -109,13 +122,42 @@ pub(crate) async fn plan(
 ) -> Result<Vec<Step>, Failure> {
     let entries = rows(
         db,
-        ENTRIES,
+        &entries(),
         vec![request.map(str::to_owned).into(), transaction.into()],
     )
     .await?;
     let entries: Vec<Entry> = entries.iter().map(Entry::of).collect();
+    let (archivals, changes) = net(&entries);
+    let mut steps = Vec::new();
+    for (archival, place) in archivals {
+        let action = Action::Restore(archival);
+        let conflict = None;
+        steps.push((place, Step { action, conflict }));
+    }
+    let mut tables = BTreeMap::new();
+    let mut restored = BTreeSet::new();
+    for (place, change) in changes {
+        if let Some(archival) = change.restored_from {
+            if restored.insert(archival) {
+                steps.push((place, archived_again(db, archival).await?));
+            }
+            continue;
+        }
+        if !tables.contains_key(&change.table) {
+            tables.insert(change.table.clone(), table(db, &change.table).await?);
+        }
+        let table = tables.get(&change.table).and_then(Option::as_ref);
+        steps.extend(step(table, change).map(|step| (place, step)));
+    }
+    steps.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+    order(db, steps.into_iter().map(|(_, step)| step).collect()).await
+}
+
+/// The archivals that the entries archived, and the net change of each row, each with the place of its last entry.
+fn net(entries: &[Entry]) -> (BTreeMap<i64, usize>, Vec<(usize, NetChange)>) {
     let mut archivals: BTreeMap<i64, usize> = BTreeMap::new();
     let mut changes: Vec<(usize, NetChange)> = Vec::new();
+    let mut of_row: HashMap<(&str, String), usize> = HashMap::new();
     for (place, entry) in entries.iter().enumerate() {
         match (entry.operation.as_str(), entry.archival) {
             ("ARCHIVE", Some(archival)) => {
@@ -126,46 +168,47 @@ pub(crate) async fn plan(
             ("UPDATE", Some(archival)) if archivals.contains_key(&archival) => continue,
             _ => {}
         }
-        match changes
-            .iter_mut()
-            .find(|(_, change)| change.table == entry.table && change.key == entry.key)
-        {
-            Some((last, change)) => {
+        match of_row.entry((&entry.table, object(&entry.key))) {
+            Occupied(known) => {
+                let (last, change) = &mut changes[*known.get()];
                 change.add(entry);
                 *last = place;
             }
-            None => changes.push((place, NetChange::of(entry))),
+            Vacant(new) => {
+                new.insert(changes.len());
+                changes.push((place, NetChange::of(entry)));
+            }
         }
     }
-    let mut steps = Vec::new();
-    for (archival, place) in archivals {
-        let action = Action::Restore(archival);
-        let conflict = None;
-        steps.push((place, Step { action, conflict }));
-    }
-    for (place, change) in changes {
-        steps.extend(step(db, change).await?.map(|step| (place, step)));
-    }
-    steps.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
-    order(db, steps.into_iter().map(|(_, step)| step).collect()).await
+    (archivals, changes)
 }
 
-async fn step(db: &DatabaseConnection, change: NetChange) -> Result<Option<Step>, Failure> {
+/// What undoes the restore of an archival: the command has no entities, which declare what belongs to a tree.
+async fn archived_again(db: &DatabaseConnection, archival: i64) -> Result<Step, Failure> {
+    const ROOT: &str = "SELECT a.root_table, a.root_key FROM archive.archival AS a WHERE a.id = $1";
+    let found = rows(db, ROOT, vec![archival.into()]).await?;
+    let (table, root) = match found.first() {
+        Some(found) => (raw(&found["root_table"]), answer::key(&found["root_key"])),
+        None => ("its root".to_owned(), String::new()),
+    };
+    let name = format!("{table} {root}");
+    Ok(Step {
+        action: Action::Refused(format!("archive {} again", name.trim_end())),
+        conflict: Some(format!(
+            "archival {archival} was restored, and the command archives no rows: archive the row in the application, with `archive_by_id(..)` of the \
+             entity of {table}; `sea-orm-archive show {archival}` prints the archival"
+        )),
+    })
+}
+
+fn step(table: Option<&Table>, change: NetChange) -> Option<Step> {
     let refused = |what: String, why: String| {
-        Ok(Some(Step {
+        Some(Step {
             action: Action::Refused(what),
             conflict: Some(why),
-        }))
+        })
     };
     let name = format!("{} {}", change.table, key(&change.key));
-    if let Some(archival) = change.restored_from {
-        return refused(
-            format!("archive {name} again"),
-            format!(
-                "archival {archival} was restored, and the command archives no rows: call `archive()` in the application"
-            ),
-        );
-    }
     if let Some(archival) = change.archived_in {
         return refused(
             format!("change the archived row {name}"),
@@ -174,13 +217,13 @@ async fn step(db: &DatabaseConnection, change: NetChange) -> Result<Option<Step>
             ),
         );
     }
-    let Some(row) = row(db, &change).await? else {
+    let Some(row) = table.map(|table| table.row(change.key.clone())) else {
         return refused(
             format!("change {name}"),
             "the table is not audited now".to_owned(),
         );
     };
-    if change.key.is_null() {
+    if change.key.is_empty() {
         return refused(
             format!("undo TRUNCATE of {}", change.table),
             "the log has no row of it".to_owned(),
@@ -192,21 +235,47 @@ async fn step(db: &DatabaseConnection, change: NetChange) -> Result<Option<Step>
     let kind = change.kind();
     let (mut before, after) = (change.before, change.after);
     let action = match kind {
-        Kind::Nothing => return Ok(None),
+        Kind::Nothing => return None,
         Kind::Inserted => Action::Delete(row, after),
         Kind::Deleted => Action::Insert(row, before),
         Kind::Updated => {
             before.retain(|name, _| row.columns.contains(name));
             if before.is_empty() && conflict.is_none() {
-                return Ok(None);
+                return None;
             }
             Action::Update(row, before, after)
         }
     };
-    Ok(Some(Step { action, conflict }))
+    Some(Step { action, conflict })
 }
 
-async fn row(db: &DatabaseConnection, change: &NetChange) -> Result<Option<Row>, Failure> {
+/// An audited table.
+struct Table {
+    name: String,
+    sql: String,
+    is_row: String,
+    columns: Vec<String>,
+    plain: Vec<String>,
+    instants: Vec<String>,
+    generated: Vec<String>,
+}
+
+impl Table {
+    fn row(&self, key: Values) -> Row {
+        Row {
+            name: self.name.clone(),
+            table: self.sql.clone(),
+            key,
+            is_row: self.is_row.clone(),
+            columns: self.columns.clone(),
+            plain: self.plain.clone(),
+            instants: self.instants.clone(),
+            generated: self.generated.clone(),
+        }
+    }
+}
+
+async fn table(db: &DatabaseConnection, name: &str) -> Result<Option<Table>, Failure> {
     let found = rows(
         db,
         "SELECT pg_catalog.concat(n.nspname, '.', c.relname) AS name, pg_catalog.format('%I.%I', n.nspname, c.relname) AS \"table\",
@@ -214,19 +283,26 @@ async fn row(db: &DatabaseConnection, change: &NetChange) -> Result<Option<Row>,
                 ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a
                       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum) AS columns,
                 ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a
+                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = ANY (ARRAY['pg_catalog.bool', 'pg_catalog.int2',
+                            'pg_catalog.int4', 'pg_catalog.int8', 'pg_catalog.text', 'pg_catalog.varchar', 'pg_catalog.uuid', 'pg_catalog.date',
+                            'pg_catalog.timestamp']::pg_catalog.regtype[])) AS plain,
+                ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a
+                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = 'pg_catalog.timestamptz'::pg_catalog.regtype) AS instants,
+                ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a
                       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> '') AS generated
          FROM archive.audited_table AS r JOIN pg_catalog.pg_class AS c ON c.oid = r.relation JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
          WHERE r.table_name = $1",
-        vec![change.table.clone().into()],
+        vec![name.to_owned().into()],
     )
     .await?;
     let names = |names: &Json| names.as_array().into_iter().flatten().map(raw).collect();
-    Ok(found.first().map(|found| Row {
+    Ok(found.first().map(|found| Table {
         name: raw(&found["name"]),
-        table: raw(&found["table"]),
-        key: change.key.clone(),
+        sql: raw(&found["table"]),
         is_row: raw(&found["is_row"]),
         columns: names(&found["columns"]),
+        plain: names(&found["plain"]),
+        instants: names(&found["instants"]),
         generated: names(&found["generated"]),
     }))
 }

@@ -181,3 +181,134 @@ async fn adoption_in_one_call_reports_all_rows_and_problems_name_options() {
         "{migration:?}"
     );
 }
+
+#[tokio::test]
+async fn preview_lists_changed_indexes_and_dropped_columns() {
+    let database = Database::empty().await;
+    let db = database.connect().await;
+    sql(&db, HELPDESK).await;
+    sql(&db, "create index tickets_deleted on tickets (deleted_at)").await;
+    let url = database.url();
+    let adopt = ["adopt", "tickets", "comments", "--install", "--json"];
+    let json = |options: &[&str]| {
+        let ran = run(Some(&url), &[&adopt[..], options].concat());
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let answer: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        answer["adopted"].clone()
+    };
+    let previewed = json(&["--preview"]);
+    assert_eq!(
+        previewed["tables"][0],
+        serde_json::json!({
+            "table": "public.tickets", "marked": 1000, "unmarked": 0, "roots": 1000,
+            "replaced_indexes": ["tickets_subject_key"], "dropped_indexes": ["tickets_deleted"],
+            "dropped_columns": ["deleted_at", "deleted_by"],
+        })
+    );
+    let stays = json(&["--preview", "--online", "--leave-columns-for-now"]);
+    assert_eq!(stays["tables"][0]["dropped_columns"], serde_json::json!([]));
+    let text = run(
+        Some(&url),
+        &["adopt", "tickets", "comments", "--install", "--preview"],
+    );
+    assert!(
+        text.out.contains("tickets_subject_key") && text.out.contains("deleted_at deleted_by"),
+        "{text:?}"
+    );
+    assert_eq!(json(&["--yes"]), previewed);
+}
+
+#[tokio::test]
+async fn option_with_a_column_that_no_table_has_is_refused_with_near_names() {
+    let database = Database::empty().await;
+    let db = database.connect().await;
+    sql(&db, HELPDESK).await;
+    sql(
+        &db,
+        "create table notes (id bigint primary key, removed_at timestamptz, state text not null default 'open', updated_at timestamptz, why text);
+         insert into notes values (1, null, 'trash', '2026-01-01Z', 'spam'), (2, null, 'open', '2026-01-01Z', null)",
+    )
+    .await;
+    let url = database.url();
+    let none = "none of tickets, notes has a column";
+    for (options, expected) in [
+        (
+            &["--reason", "whi"][..],
+            format!("--reason whi: {none} \"whi\"; near names: \"why\" of notes"),
+        ),
+        (
+            &["--deleted-by", "Deleted_By"],
+            format!(
+                "{none} \"Deleted_By\"; near names: \"deleted_by\" of tickets, \"deleted_at\" of tickets"
+            ),
+        ),
+        (
+            &["--when", "is_deleted"],
+            format!("--when is_deleted: {none} \"is_deleted\""),
+        ),
+        (
+            &["--deleted-at", "removedat"],
+            "\"removed_at\" of notes".to_owned(),
+        ),
+        (
+            &["--time-of", "zzz"],
+            format!("--time-of zzz: {none} \"zzz\"\n"),
+        ),
+        (
+            &["--status", "stat=trash,open"],
+            "\"state\" of notes".to_owned(),
+        ),
+        (
+            &["--status", "state=trash"],
+            "COLUMN=DELETED,RESTORED".to_owned(),
+        ),
+    ] {
+        let adopt = ["adopt", "tickets", "notes", "--install", "--preview"];
+        let refused = run(Some(&url), &[&adopt[..], options].concat());
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.err.contains(&expected), "{expected}: {refused:?}");
+    }
+    let unmarked = run(Some(&url), &["adopt", "notes", "--install", "--preview"]);
+    assert_eq!(unmarked.code, 2, "{unmarked:?}");
+    assert!(
+        unmarked.err.contains("no column marks deleted rows")
+            && unmarked.err.contains("--deleted-at, --when or --status"),
+        "{unmarked:?}"
+    );
+
+    // Each option applies to the tables that have its column. The call can be repeated.
+    let adopt = [
+        "adopt",
+        "tickets",
+        "comments",
+        "notes",
+        "--install",
+        "--yes",
+        "--deleted-by",
+        "deleted_by",
+        "--status",
+        "state=trash,open",
+        "--time-of",
+        "updated_at",
+        "--reason",
+        "why",
+    ];
+    for rows in [
+        "3001 row(s) in 1001 archival(s)",
+        "0 row(s) in 0 archival(s)",
+    ] {
+        let adopted = run(Some(&url), &adopt);
+        assert_eq!(adopted.code, 0, "{adopted:?}");
+        assert!(adopted.out.contains(rows), "{adopted:?}");
+    }
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from deleted_notes where state = 'open' and deleted_at = '2026-01-01Z'"
+        )
+        .await,
+        1
+    );
+    let listed = run(Some(&url), &["list", "notes", "--reason", "spam"]);
+    assert!(listed.out.contains("public.notes"), "{listed:?}");
+}

@@ -1,6 +1,6 @@
 //! What `--help` prints.
 
-use crate::program::run;
+use crate::program::{command, run};
 
 /// The names of the subcommands, as `--help` lists them.
 fn subcommands() -> Vec<String> {
@@ -45,4 +45,26 @@ fn missing_arguments_are_named_as_a_choice() {
     let help = run(None, &["restore", "--help"]).out;
     assert!(help.contains("[default: -{n}]"), "{help}");
     assert!(help.lines().all(|line| line == line.trim_end()), "{help}");
+}
+
+#[test]
+fn usage_of_an_error_has_no_options_that_the_environment_sets() {
+    let ran = command()
+        .args(["purge"])
+        .env("DATABASE_URL", "postgres://user@localhost/app")
+        .env("SEA_ORM_ARCHIVE_ACTOR", "7")
+        .env("SEA_ORM_ARCHIVE_TENANT", "3")
+        .output()
+        .unwrap();
+    let error = String::from_utf8(ran.stderr).unwrap();
+    let usage = "Usage: sea-orm-archive purge <ID|--expired|--older-than <DAYS>>\n";
+    assert!(error.contains(usage), "{error}");
+    let help = run(None, &["list", "--help"]).out;
+    for variable in [
+        "DATABASE_URL",
+        "SEA_ORM_ARCHIVE_ACTOR",
+        "SEA_ORM_ARCHIVE_TENANT",
+    ] {
+        assert!(help.contains(&format!("[env: {variable}]")), "{help}");
+    }
 }

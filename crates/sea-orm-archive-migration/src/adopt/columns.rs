@@ -99,26 +99,43 @@ fn replaced(subject: &Subject, found: &Dependent) -> Option<String> {
     })
 }
 
-/// Clears or drops the marking columns in both tables, gives the added columns their names, and stores what the `down` needs.
-pub(crate) async fn finish(
+/// The indexes that depend on the marking columns: those that are replaced, and those that are dropped with the columns.
+fn indexes<'d>(
+    subject: &Subject,
+    found: &'d [Dependent],
+) -> (Vec<&'d Dependent>, Vec<&'d Dependent>) {
+    let indexes = found.iter().filter(|d| d.kind == "index");
+    indexes.partition(|index| replaced(subject, index).is_some())
+}
+
+/// Adds to the report what [`finish`] does with the indexes and the marking columns.
+pub(crate) async fn report(
     work: &Work,
     subjects: &[Subject],
     adopted: &mut Adopted,
 ) -> Result<(), DbErr> {
-    settle(work, subjects).await?;
     for (subject, report) in subjects.iter().zip(&mut adopted.tables) {
+        let found = dependents(work, subject).await?;
+        let names = |indexes: Vec<&Dependent>| indexes.iter().map(|d| d.name.clone()).collect();
+        let (replaced, dropped) = indexes(subject, &found);
+        report.replaced_indexes = names(replaced);
+        report.dropped_indexes = names(dropped);
+        report.dropped_columns = subject.dropped_columns();
+    }
+    Ok(())
+}
+
+/// Clears or drops the marking columns in both tables, gives the added columns their names, and stores what the `down` needs.
+pub(crate) async fn finish(work: &Work, subjects: &[Subject]) -> Result<(), DbErr> {
+    settle(work, subjects).await?;
+    for subject in subjects {
         clear(work, subject).await?;
         let found = dependents(work, subject).await?;
         let stored = stored(work, subject, &found).await?;
-        let indexes = found.iter().filter(|d| d.kind == "index");
-        let (new, gone): (Vec<_>, Vec<_>) =
-            indexes.partition(|index| replaced(subject, index).is_some());
+        let (new, _) = indexes(subject, &found);
         create_indexes(work, subject, &new).await?;
         drop_columns(work, subject).await?;
         rename_indexes(work, subject, &new).await?;
-        report.replaced_indexes = new.iter().map(|index| index.name.clone()).collect();
-        report.dropped_indexes = gone.iter().map(|index| index.name.clone()).collect();
-        report.dropped_columns = subject.dropped_columns();
         rename_added(work, subject).await?;
         store(work, subject, &stored).await?;
     }

@@ -48,9 +48,10 @@ pub(crate) async fn adopt(work: &Work, tables: &[SoftDeleted]) -> Result<Adopted
     problems.extend(columns::problems(work, &subjects).await?);
     refuse(&problems)?;
     let mut adopted = report::count(work, &subjects, archivals).await?;
+    columns::report(work, &subjects, &mut adopted).await?;
     shift::rows(work, &subjects).await?;
     digest::compare(work, &subjects, &before).await?;
-    columns::finish(work, &subjects, &mut adopted).await?;
+    columns::finish(work, &subjects).await?;
     collect::forget(work, &subjects).await?;
     work.force_all(forced).await?;
     for subject in &subjects {
@@ -69,7 +70,8 @@ pub(crate) async fn preview(work: &Work, tables: &[SoftDeleted]) -> Result<Adopt
     let archivals = group::rows(work, &subjects).await?;
     let mut problems = check::problems(work, &subjects).await?;
     problems.extend(columns::problems(work, &subjects).await?);
-    let adopted = report::count(work, &subjects, archivals).await?;
+    let mut adopted = report::count(work, &subjects, archivals).await?;
+    columns::report(work, &subjects, &mut adopted).await?;
     Ok(AdoptPreview { adopted, problems })
 }
 

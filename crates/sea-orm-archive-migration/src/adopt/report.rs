@@ -48,7 +48,7 @@ impl Adopted {
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct AdoptPreview {
-    /// What an adoption would do, without the problems. It lists no indexes and columns.
+    /// What an adoption would do if there were no problems.
     pub adopted: Adopted,
     /// What prevents the adoption, each with what to do. An adoption is refused while there is one.
     pub problems: Vec<String>,

@@ -34,7 +34,7 @@ pub(crate) async fn require(work: &Work) -> Result<(), DbErr> {
         return Ok(());
     }
     Err(DbErr::Migration(
-        "there is no audit log in this database: call `manager.install_audit()` in an earlier migration".to_owned(),
+        "there is no audit log in this database: call `manager.install_audit()` first (`sea-orm-archive generate --audit TABLE` writes a migration with both calls)".to_owned(),
     ))
 }
 

@@ -46,7 +46,7 @@ pub enum SetupError {
 
     /// The table is not audited.
     #[error(
-        "{table} is not audited: call `manager.audit_table(..)` in a migration, and the log records it from then on"
+        "{table} is not audited: call `manager.audit_table(..)` in a migration (`sea-orm-archive generate --audit {table}` writes it), and the log records it from then on"
     )]
     NotAudited {
         /// The table.

@@ -95,7 +95,7 @@ BEGIN
     IF v_moving AND NOT v_fits THEN
         RAISE EXCEPTION USING ERRCODE = 'AR011', MESSAGE = format(
             'the archive table of %s got other columns since it was audited, so the log could not record that rows were archived or '
-            'restored: call manager.audit_table(..) again first', {name});
+            'restored: call manager.install_audit() again first', {name});
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM archive.require_trusted(TG_RELID);

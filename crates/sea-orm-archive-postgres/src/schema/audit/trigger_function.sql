@@ -146,7 +146,7 @@ BEGIN
         IF {moving} THEN
             RAISE EXCEPTION USING ERRCODE = 'AR011', MESSAGE = format(
                 '%s got other columns since it was audited, so the log could not record that its rows were archived or restored: '
-                'call manager.audit_table(..) again first', {name});
+                'call manager.install_audit() again first', {name});
         END IF;
         v_settings := archive.audit_settings(false);
         EXECUTE archive.audit_statement(TG_OP, TG_RELID, {id}, false, {excluded}, {tenant_number})
