@@ -2,6 +2,7 @@
 
 mod attacked;
 mod declared;
+mod entities;
 mod erased;
 mod guarded;
 mod holds;

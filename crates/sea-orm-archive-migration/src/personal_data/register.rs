@@ -1,9 +1,9 @@
 //! `archive.personal_data`: which columns contain personal data, and how rows belong to a person.
 
+use sea_orm_archive::erasure::{PersonalData, Replacement};
 use sea_orm_archive_postgres::catalog::{Column, Table};
 use sea_orm_migration::DbErr;
 
-use super::options::{PersonalData, Replacement};
 use crate::{
     archive_table,
     name::{self, literal},
@@ -133,6 +133,15 @@ async fn parent_of(
             parent.id,
             data.links.join(", "),
             parent.key.len()
+        ));
+    }
+    let key: Vec<_> = parent.key.iter().map(|key| &key.name).collect();
+    if !data.refers_to.is_empty() && data.refers_to.iter().ne(key.iter().copied()) {
+        return refused(format!(
+            "the relation of {} refers to ({}) of {}, and a rule to the columns of its primary key, in their order",
+            table.id,
+            data.refers_to.join(", "),
+            parent.id
         ));
     }
     for (link, key) in data.links.iter().zip(&parent.key) {
