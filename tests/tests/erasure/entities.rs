@@ -143,7 +143,7 @@ async fn erasure_does_what_the_entities_declare() {
     );
     assert_eq!(
         texts(&db, "select concat(text, ' ', day) from messages union all select concat(text, ' ', day) from deleted_messages order by 1").await,
-        ["[erased] 2000-01-01", "to all 2026-01-03", "from Bob 2000-01-01"]
+        ["[erased] 2000-01-01", "from Bob 2000-01-01", "to all 2026-01-03"]
     );
     assert_eq!(texts(&db, "select id::text from addresses").await, ["2"]);
     assert_eq!(findings(&db).await, [""; 0]);

@@ -12,6 +12,7 @@ mod property;
 mod races;
 mod roles;
 mod tenancy;
+mod unknown;
 
 use sea_orm::ConnectionTrait;
 pub use sea_orm_archive_tests::sql::places;
