@@ -10,6 +10,7 @@ mod odd;
 mod people;
 mod property;
 mod races;
+mod replaced;
 mod roles;
 mod tenancy;
 mod unknown;
