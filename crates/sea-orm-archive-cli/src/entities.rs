@@ -8,11 +8,11 @@ use sea_orm::{
     ColumnTrait, DatabaseConnection, Iterable, ModelTrait, PrimaryKeyToColumn, QueryOrder,
     QuerySelect,
 };
-use sea_orm_archive::{Archivable, ArchiveEntity, Error, Finding};
+use sea_orm_archive::{Archivable, ArchiveEntity, DeclaresPersonalData, Error, Finding};
 
 type Findings = Pin<Box<dyn Future<Output = Result<Vec<Finding>, Error>> + Send>>;
 
-/// The archivable entities of an application, which `check` compares with the database too.
+/// The entities of an application, which `check` compares with the database too.
 ///
 /// ```no_run
 /// # mod post {
@@ -50,6 +50,13 @@ impl Entities {
     pub fn with<E: Archivable>(mut self) -> Self {
         self.checks
             .push(|db, samples| Box::pin(findings::<E>(db, samples)));
+        self
+    }
+
+    /// Adds an entity that declares personal data: where the database has another rule for its table, or none, is a finding. It need not be archivable.
+    pub fn with_personal_data<E: DeclaresPersonalData>(mut self) -> Self {
+        self.checks
+            .push(|db, _| Box::pin(async move { E::check_personal_data(&db).await }));
         self
     }
 

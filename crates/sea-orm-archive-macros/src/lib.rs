@@ -10,6 +10,7 @@ mod history;
 mod lock;
 mod naming;
 mod nested;
+mod personal_data;
 
 /// Makes an entity archivable: generates the deleted entity, and declares what archiving does to
 /// the rows that reference a row.
@@ -378,6 +379,104 @@ pub fn derive_history(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(DeriveOptimisticLock, attributes(optimistic_lock, sea_orm))]
 pub fn derive_optimistic_lock(input: TokenStream) -> TokenStream {
     lock::derive(input.into()).into()
+}
+
+/// Declares which columns of an entity contain personal data, what an erasure replaces them with, and how rows belong to a person.
+///
+/// Add it next to `DeriveEntityModel` on the Model of an entity, which need not be archivable. It implements `DeclaresPersonalData` for the entity. An
+/// erasure follows the rules in the database: a migration declares those of the entity with `manager.declare_personal_data_of::<Entity>()`, or its own,
+/// and `check_personal_data` of the entity reports where the two differ.
+///
+/// ```
+/// mod user {
+///     use sea_orm::entity::prelude::*;
+///     use sea_orm_archive::DerivePersonalData;
+///
+///     #[sea_orm::model]
+///     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DerivePersonalData)]
+///     #[sea_orm(table_name = "users")]
+///     #[personal_data(person, is_actor)]
+///     pub struct Model {
+///         #[sea_orm(primary_key)]
+///         pub id: i64,
+///         #[personal_data(pseudonym, identifying)]
+///         pub email: String,
+///         #[personal_data(null)]
+///         pub phone: Option<String>,
+///     }
+///
+///     impl ActiveModelBehavior for ActiveModel {}
+/// }
+///
+/// mod post {
+///     use sea_orm::entity::prelude::*;
+///     use sea_orm_archive::DerivePersonalData;
+///
+///     #[sea_orm::model]
+///     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DerivePersonalData)]
+///     #[sea_orm(table_name = "posts")]
+///     pub struct Model {
+///         #[sea_orm(primary_key)]
+///         pub id: i64,
+///         pub author_id: i64,
+///         #[personal_data(constant = "[erased]")]
+///         pub title: String,
+///         #[sea_orm(belongs_to, from = "author_id", to = "id")]
+///         #[personal_data(belongs_to)]
+///         pub author: BelongsTo<super::user::Entity>,
+///     }
+///
+///     impl ActiveModelBehavior for ActiveModel {}
+/// }
+///
+/// # fn main() {
+/// use sea_orm_archive::DeclaresPersonalData;
+///
+/// assert_eq!(user::Entity::personal_data().len(), 1);
+/// assert_eq!(post::Entity::personal_data().len(), 1);
+/// # }
+/// ```
+///
+/// # On the struct
+///
+/// | `#[personal_data(..)]` | |
+/// | --- | --- |
+/// | `person` | a row is a person |
+/// | `is_actor` | the actor of the context is the primary key of the person |
+/// | `belongs_to = "Author"` | rows belong to a person, or to a row of one, by this variant of `Relation`; for the compact format |
+/// | `delete_rows` | an erasure deletes the rows |
+///
+/// # On a relation field (dense format)
+///
+/// `#[personal_data(belongs_to)]` on the field with the foreign key: rows belong to the person, or to the row of the person, that it leads to. The relation
+/// refers to the primary key of the other entity. A foreign key in the database is not needed.
+///
+/// # On a column
+///
+/// | `#[personal_data(..)]` | |
+/// | --- | --- |
+/// | `null` | it becomes NULL |
+/// | `constant = "text"` | it becomes this value, as PostgreSQL reads it from text |
+/// | `pseudonym` | it becomes a pseudonym, which is the same for the same person |
+/// | `identifying` | its values are also replaced where they are mentioned elsewhere |
+/// | `of = "sender"` | only for rows that belong to a person by this relation, where there are several |
+///
+/// # What it expands to
+///
+/// For this entity
+///
+/// ```ignore
+#[doc = include_str!("../tests/expand/message.rs")]
+/// ```
+///
+/// the derive generates
+///
+/// ```ignore
+#[doc = include_str!("../tests/expand/message.expanded.rs")]
+/// ```
+#[proc_macro_derive(DerivePersonalData, attributes(personal_data, sea_orm))]
+pub fn derive_personal_data(input: TokenStream) -> TokenStream {
+    personal_data::derive(input.into()).into()
 }
 
 #[cfg(test)]

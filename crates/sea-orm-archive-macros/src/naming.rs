@@ -4,6 +4,7 @@ use heck::{
     ToKebabCase, ToLowerCamelCase, ToShoutySnakeCase, ToSnakeCase, ToTitleCase, ToUpperCamelCase,
 };
 use proc_macro2::{Ident, Span};
+use syn::Type;
 
 /// The maximum length of a name in bytes. PostgreSQL truncates a longer name without an error.
 pub(crate) const LONGEST_NAME: usize = 63;
@@ -24,6 +25,20 @@ pub(crate) fn ident(text: &str, span: Span) -> Option<Ident> {
 /// The variant of `Column` or `Relation` that a name becomes.
 pub(crate) fn variant(name: &str) -> String {
     name.to_upper_camel_case()
+}
+
+/// The variant of `Relation` that SeaORM names after the module of the entity.
+pub(crate) fn inferred(target: &Type) -> String {
+    let Type::Path(target) = target else {
+        return String::new();
+    };
+    let mut segments = target.path.segments.iter().rev();
+    let last = segments.next();
+    segments
+        .next()
+        .or(last)
+        .map(|segment| variant(&plain(&segment.ident)))
+        .unwrap_or_default()
 }
 
 /// The column of a field without a `column_name`.

@@ -9,10 +9,11 @@ use quote::quote;
 type Derive = fn(TokenStream) -> TokenStream;
 
 /// Every derive of the crate, with its attribute.
-const DERIVES: [(&str, Derive); 3] = [
+const DERIVES: [(&str, Derive); 4] = [
     ("archive", crate::archive::derive),
     ("history", crate::history::derive),
     ("optimistic_lock", crate::lock::derive),
+    ("personal_data", crate::personal_data::derive),
 ];
 
 /// Compares the expansion with the file in the documentation. `UPDATE_EXPANSION=1` rewrites the file.
@@ -41,12 +42,13 @@ fn the_documented_expansion_is_current() {
     assert_expands("post", crate::archive::derive);
     assert_expands("department_history", crate::history::derive);
     assert_expands("note", crate::lock::derive);
+    assert_expands("message", crate::personal_data::derive);
 }
 
 #[test]
 fn the_documentation_includes_every_example() {
     let documented = include_str!("lib.rs");
-    for name in ["post", "department_history", "note"] {
+    for name in ["post", "department_history", "note", "message"] {
         for file in [format!("{name}.rs"), format!("{name}.expanded.rs")] {
             assert!(
                 documented.contains(&format!("tests/expand/{file}")),
@@ -63,6 +65,7 @@ fn the_run_without_relation_fields_expands_to_nothing() {
         #[archive(no_such_option)]
         #[history(no_such_option)]
         #[optimistic_lock(no_such_option)]
+        #[personal_data(no_such_option)]
         #[sea_orm(model_ex)]
         pub struct Model {
             #[sea_orm(primary_key)]
@@ -75,7 +78,7 @@ fn the_run_without_relation_fields_expands_to_nothing() {
 }
 
 /// Words with a meaning in some attribute.
-const WORDS: [&str; 36] = [
+const WORDS: [&str; 43] = [
     "deleted_by",
     "table_name",
     "deleted_at_column",
@@ -112,6 +115,13 @@ const WORDS: [&str; 36] = [
     "version",
     "extra",
     "nullable",
+    "person",
+    "is_actor",
+    "delete_rows",
+    "null",
+    "constant",
+    "pseudonym",
+    "of",
 ];
 
 /// Strings with a meaning in some attribute.
@@ -199,6 +209,7 @@ fn attributes() -> impl Strategy<Value = TokenStream> {
             "archive",
             "history",
             "optimistic_lock",
+            "personal_data",
             "sea_orm",
             "serde",
         ]),

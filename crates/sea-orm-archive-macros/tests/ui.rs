@@ -6,4 +6,5 @@ fn misuse_is_an_error_with_a_fix() {
     cases.compile_fail("tests/ui/*/*.rs");
     cases.compile_fail("tests/ui/history/*/*.rs");
     cases.compile_fail("tests/ui/optimistic_lock/*/*.rs");
+    cases.compile_fail("tests/ui/personal_data/*/*.rs");
 }

@@ -129,8 +129,8 @@ pub use manager::{
     AdoptSchema, ArchiveSchema, AuditSchema, ErasureSchema, EventSchema, GuardSchema,
     HistorySchema, HoldSchema, RetentionSchema, StampSchema, TenancySchema, TriggerSchema,
 };
-pub use personal_data::PersonalData;
 pub use retention::Retention;
+pub use sea_orm_archive::PersonalData;
 pub use stamps::StampedTable;
 pub use tenancy::{Attributed, Tenancy};
 pub use trigger::SuspendedTrigger;

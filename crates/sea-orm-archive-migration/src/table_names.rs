@@ -72,16 +72,70 @@ async fn replace(work: &Work, old: i64, new: i64) -> Result<(), DbErr> {
          SET tables = pg_catalog.array_replace(tables, $1::bigint::oid::regclass, $2::bigint::oid::regclass)
          WHERE $1::bigint::oid::regclass = ANY (tables)",
         "UPDATE archive.detached_link SET child = $2::bigint::oid WHERE child = $1::bigint::oid",
-        "UPDATE archive.personal_data SET relation = $2::bigint::oid WHERE relation = $1::bigint::oid",
-        "UPDATE archive.personal_data SET parent = $2::bigint::oid WHERE parent = $1::bigint::oid",
-        "UPDATE archive.erasure SET subject = $2::bigint::oid WHERE subject = $1::bigint::oid",
-        "UPDATE archive.hold SET relation = $2::bigint::oid WHERE relation = $1::bigint::oid",
         "UPDATE archive.retention AS r SET root = $2::bigint::oid
          WHERE r.root = $1::bigint::oid AND NOT EXISTS (SELECT FROM archive.retention AS other WHERE other.root = $2::bigint::oid)",
     ] {
         work.run_with(sql, [old.into(), new.into()]).await?;
     }
-    work.force_all(forced).await
+    work.force_all(forced).await?;
+    replace_persons(work, old, new).await
+}
+
+/// Replaces `old` with `new` in the rules for personal data, the erasures and the holds. Where both have a rule with the same parent and links, that of `new`
+/// stays.
+async fn replace_persons(work: &Work, old: i64, new: i64) -> Result<(), DbErr> {
+    for sql in [
+        "DELETE FROM archive.personal_data AS p USING archive.personal_data AS other
+         WHERE p.id <> other.id AND p.link_columns = other.link_columns AND (p.relation = $1::bigint::oid OR p.parent = $1::bigint::oid)
+           AND other.relation = CASE p.relation::oid WHEN $1::bigint::oid THEN $2::bigint::oid ELSE p.relation::oid END
+           AND other.parent::oid IS NOT DISTINCT FROM CASE p.parent::oid WHEN $1::bigint::oid THEN $2::bigint::oid ELSE p.parent::oid END",
+        "UPDATE archive.personal_data SET relation = $2::bigint::oid WHERE relation = $1::bigint::oid",
+        "UPDATE archive.personal_data SET parent = $2::bigint::oid WHERE parent = $1::bigint::oid",
+        "UPDATE archive.erasure SET subject = $2::bigint::oid WHERE subject = $1::bigint::oid",
+        "UPDATE archive.hold SET relation = $2::bigint::oid WHERE relation = $1::bigint::oid",
+    ] {
+        work.run_with(sql, [old.into(), new.into()]).await?;
+    }
+    Ok(())
+}
+
+/// Assigns the rules for personal data of tables that `table` replaced to it, also where they had an archive table of their own. Refuses while rows are in
+/// that: no rule would find them.
+pub(crate) async fn follow_rules(work: &Work, table: &TableId) -> Result<(), DbErr> {
+    for old in replaced_rules(work, table.oid).await? {
+        let apart = work
+            .rows(
+                "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name
+                 FROM archive.archived_table AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.archive_table
+                 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE a.active = $1::bigint::oid",
+                [old.into()],
+            )
+            .await?;
+        for row in apart {
+            let name: String = row.try_get("", "name")?;
+            let rows = work.count(&name, "true").await?;
+            if rows > 0 {
+                return Err(DbErr::Migration(format!(
+                    "{table} replaced a table whose {rows} archived rows are in {name}, where no erasure of a person would find them: move them to \
+                     the archive table of {table}, or delete them, and then declare the personal data again"
+                )));
+            }
+        }
+        replace_persons(work, old, table.oid).await?;
+    }
+    Ok(())
+}
+
+/// The dropped tables of the name of a table that rules for personal data are still for, or lead to.
+pub(crate) async fn replaced_rules(work: &Work, table: i64) -> Result<Vec<i64>, DbErr> {
+    let rows = work
+        .rows(
+            "SELECT DISTINCT t.oid::bigint AS oid FROM archive.personal_data AS p CROSS JOIN LATERAL (VALUES (p.relation::oid), (p.parent::oid)) AS t (oid)
+             WHERE archive.successor(t.oid) = $1::bigint::oid AND NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = t.oid) ORDER BY 1",
+            [table.into()],
+        )
+        .await?;
+    rows.iter().map(|row| row.try_get("", "oid")).collect()
 }
 
 /// Refuses where `table` replaced a table of which more is registered than `table` has: that would be lost silently.

@@ -76,6 +76,8 @@ pub const ENDED_HOLD: &str = "AR022";
 
 /// Personal data is not declared, or a declaration does not fit its table.
 pub const PERSONAL_DATA: &str = "AR025";
+/// A person of whom nothing is known cannot be erased.
+pub const UNKNOWN_PERSON: &str = "AR026";
 /// Events are not enabled.
 pub const EVENTS_DISABLED: &str = "AR030";
 /// Events after the cursor of a reader were deleted.

@@ -114,9 +114,7 @@ where
 {
     check_backend(db)?;
     let db = &db.executor();
-    for row in rows(db, "SELECT archive.schema_version() AS version").await? {
-        catalog::check_version(row.try_get("", "version")?)?;
-    }
+    require_version(db).await?;
     let mut found = Vec::new();
     for row in rows(db, registered::APPLICATION_TRIGGERS).await? {
         let suspended_while: serde_json::Value = row.try_get("", "suspended_while")?;
@@ -130,10 +128,16 @@ where
     Ok(found)
 }
 
-async fn findings<C: ConnectionTrait>(db: &C) -> Result<Vec<Finding>, Error> {
+/// Refuses an installed schema of another version.
+pub(crate) async fn require_version<C: ConnectionTrait>(db: &C) -> Result<(), Error> {
     for row in rows(db, "SELECT archive.schema_version() AS version").await? {
         catalog::check_version(row.try_get("", "version")?)?;
     }
+    Ok(())
+}
+
+async fn findings<C: ConnectionTrait>(db: &C) -> Result<Vec<Finding>, Error> {
+    require_version(db).await?;
     rows(db, registered::SETTINGS).await?;
     let mut found = of_tables(db).await?;
     let has_audit = rows(db, registered::HAS_AUDIT).await?;
@@ -188,7 +192,7 @@ async fn of_tables<C: ConnectionTrait>(db: &C) -> Result<Vec<Finding>, Error> {
     Ok(found)
 }
 
-async fn rows<C: ConnectionTrait>(db: &C, sql: &str) -> Result<Vec<QueryResult>, Error> {
+pub(crate) async fn rows<C: ConnectionTrait>(db: &C, sql: &str) -> Result<Vec<QueryResult>, Error> {
     let statement = Statement::from_string(DbBackend::Postgres, sql);
     Ok(db.query_all_raw(statement).await?)
 }

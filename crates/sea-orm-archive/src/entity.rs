@@ -231,9 +231,6 @@ impl DeclaredEdge {
         } else {
             relation.rev()
         };
-        let names = |identity: &Identity| -> Vec<String> {
-            identity.iter().map(ToString::to_string).collect()
-        };
         Self {
             name,
             policy,
@@ -243,4 +240,9 @@ impl DeclaredEdge {
             child_declaration: None,
         }
     }
+}
+
+/// The columns of one side of a relation.
+pub(crate) fn names(columns: &Identity) -> Vec<String> {
+    columns.iter().map(ToString::to_string).collect()
 }

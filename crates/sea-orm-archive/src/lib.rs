@@ -79,7 +79,9 @@ pub use context::Context;
 pub use context::axum::ContextLayer;
 pub use deletion::Model as Deletion;
 pub use entity::{Archivable, Declaration, DeclaredEdge, Restorable};
-pub use erasure::{Certificate, Erase, EraseBatches, ErasedPlace, PersonEntity};
+pub use erasure::{
+    Certificate, DeclaresPersonalData, Erase, EraseBatches, ErasedPlace, PersonEntity, PersonalData,
+};
 pub use error::{Error, ErrorKind};
 pub use exec::Executor;
 pub use history::{
@@ -102,7 +104,9 @@ pub use report::{
     Waiting,
 };
 pub use restore::{RestoreArchival, RestoreArchivals, RestoreBatches, RestoreMany, RestoreOne};
-pub use sea_orm_archive_macros::{DeriveArchive, DeriveHistory, DeriveOptimisticLock};
+pub use sea_orm_archive_macros::{
+    DeriveArchive, DeriveHistory, DeriveOptimisticLock, DerivePersonalData,
+};
 pub use sea_orm_archive_postgres::compare::Finding;
 pub use verbs::{ArchiveEntity, ArchiveModel, RestoreModel};
 
@@ -112,10 +116,10 @@ pub use verbs::{ArchiveEntity, ArchiveModel, RestoreModel};
 pub mod prelude {
     pub use crate::{
         Archivable, Archival, ArchiveEntity, ArchiveHooks, ArchiveIfUnchanged, ArchiveModel,
-        AuditEntity, Conflict, Deletion, DeriveArchive, DeriveHistory, DeriveOptimisticLock, Error,
-        ErrorKind, History, HistoryEntity, HookResult, JoinVersion, OptimisticLock, Period,
-        PersonEntity, Restorable, RestoreIfUnchanged, RestoreModel, RevertModel, UpdateError,
-        UpdateIfUnchanged,
+        AuditEntity, Conflict, DeclaresPersonalData, Deletion, DeriveArchive, DeriveHistory,
+        DeriveOptimisticLock, DerivePersonalData, Error, ErrorKind, History, HistoryEntity,
+        HookResult, JoinVersion, OptimisticLock, Period, PersonEntity, Restorable,
+        RestoreIfUnchanged, RestoreModel, RevertModel, UpdateError, UpdateIfUnchanged,
     };
 }
 

@@ -1,5 +1,8 @@
 //! Erasure.
 
+mod customer;
+mod invoice;
+
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryOrder, entity::prelude::*};
 use sea_orm_archive::erasure;
 use sea_orm_archive::prelude::*;
@@ -19,6 +22,23 @@ async fn declare(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.declare_personal_data("posts", posts).await?;
     let comments = PersonalData::belongs_to("posts", ["post_id"]).constant("content", "[erased]");
     manager.declare_personal_data("comments", comments).await?;
+    Ok(())
+}
+
+async fn declare_by_entities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    manager
+        .declare_personal_data_of::<customer::Entity>()
+        .await?;
+    manager
+        .declare_personal_data_of::<invoice::Entity>()
+        .await?;
+    Ok(())
+}
+
+async fn check(db: &DatabaseConnection, output: &mut Output) -> Result<(), Error> {
+    for finding in customer::Entity::check_personal_data(db).await? {
+        output.line(finding);
+    }
     Ok(())
 }
 
@@ -61,7 +81,7 @@ async fn erase(db: &DatabaseConnection, output: &mut Output) -> Result<(), Error
 }
 
 async fn batches(db: &DatabaseConnection) -> Result<(), Error> {
-    let mut batches = user::Entity::erase_by_id(2).in_batches(500);
+    let mut batches = user::Entity::erase_by_id(1).in_batches(500);
     while let Some(certificate) = batches.next(db).await? {
         println!("{}", certificate.erasure.state);
     }
@@ -85,6 +105,21 @@ pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result
     )
     .await?;
     declare(&manager).await?;
+    db.execute_unprepared(
+        "create table customers (id bigint primary key, email text not null, phone text);
+         create table invoices (id bigint primary key, customer_id bigint not null, address text not null)",
+    )
+    .await?;
+    declare_by_entities(&manager).await?;
+    anyhow::ensure!(
+        invoice::Entity::check_personal_data(db).await?.is_empty()
+            && customer::Entity::check_personal_data(db).await?.is_empty()
+    );
+    let other = PersonalData::of_person()
+        .pseudonym("email")
+        .identifying(["email"]);
+    manager.declare_personal_data("customers", other).await?;
+    check(db, output).await?;
     post::Entity::archive_by_id(2)
         .reason("asked for by Ann Lee")
         .exec(db)

@@ -26,10 +26,10 @@ pub mod post {
 
 pub mod comment {
     use sea_orm::entity::prelude::*;
-    use sea_orm_archive::DeriveArchive;
+    use sea_orm_archive::{DeriveArchive, DerivePersonalData};
 
     #[sea_orm::model]
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive, DerivePersonalData)]
     #[sea_orm(table_name = "comments")]
     #[archive(deleted_by = "i64")]
     pub struct Model {
@@ -37,9 +37,13 @@ pub mod comment {
         pub id: i64,
         pub post_id: i64,
         pub author_id: Option<i64>,
+        #[personal_data(constant = "[erased]")]
         pub text: String,
         #[sea_orm(belongs_to, from = "post_id", to = "id")]
         pub post: BelongsTo<super::post::Entity>,
+        #[sea_orm(belongs_to, from = "author_id", to = "id")]
+        #[personal_data(belongs_to)]
+        pub author: BelongsTo<Option<super::member::Entity>>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -47,14 +51,18 @@ pub mod comment {
 
 pub mod member {
     use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DerivePersonalData;
 
     #[sea_orm::model]
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DerivePersonalData)]
     #[sea_orm(table_name = "members")]
+    #[personal_data(person)]
     pub struct Model {
         #[sea_orm(primary_key)]
         pub id: i64,
+        #[personal_data(pseudonym, identifying)]
         pub email: String,
+        #[personal_data(constant = "former member", identifying)]
         pub name: String,
     }
 
@@ -115,7 +123,9 @@ impl MigrationTrait for CreateForum {
             manager.guard_table(table, Guard::catch()).await?;
         }
         manager.enable_events().await?;
-        personal_data(manager).await
+        // What an erasure of a member replaces.
+        manager.declare_personal_data_of::<member::Entity>().await?;
+        manager.declare_personal_data_of::<comment::Entity>().await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -137,15 +147,4 @@ impl MigrationTrait for CreateForum {
         manager.uninstall_audit().await?;
         manager.uninstall_archive().await
     }
-}
-
-/// What an erasure of a member replaces.
-async fn personal_data(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-    let members = PersonalData::of_person()
-        .pseudonym("email")
-        .constant("name", "former member")
-        .identifying(["email", "name"]);
-    manager.declare_personal_data("members", members).await?;
-    let comments = PersonalData::belongs_to("members", ["author_id"]).constant("text", "[erased]");
-    manager.declare_personal_data("comments", comments).await
 }

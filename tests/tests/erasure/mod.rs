@@ -2,6 +2,7 @@
 
 mod attacked;
 mod declared;
+mod entities;
 mod erased;
 mod guarded;
 mod holds;
@@ -9,8 +10,10 @@ mod odd;
 mod people;
 mod property;
 mod races;
+mod replaced;
 mod roles;
 mod tenancy;
+mod unknown;
 
 use sea_orm::ConnectionTrait;
 pub use sea_orm_archive_tests::sql::places;

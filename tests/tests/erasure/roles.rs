@@ -129,7 +129,7 @@ async fn forged_calls_change_nothing_that_is_not_declared() {
     let before = texts(&db, "select e::text from archive.audit_entry e order by id").await;
     let begun = number(
         &eraser,
-        "select archive.begin_erasure('persons', '[\"2\"]')",
+        "select archive.erasure_begin('persons', '[\"2\"]', null, null)",
     )
     .await;
     for call in [

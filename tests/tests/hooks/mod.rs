@@ -3,6 +3,7 @@
 mod attacked;
 mod entities;
 mod failing;
+mod parts;
 mod running;
 mod skipped;
 

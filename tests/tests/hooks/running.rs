@@ -157,22 +157,6 @@ async fn proof_of_an_archive_runs_no_hook() {
 }
 
 #[tokio::test]
-async fn part_and_copies_run_the_hooks_of_their_archival() {
-    let (_database, db) = database().await;
-    folder::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    run(&db, "insert into folders values (1)").await;
-    logged(&db).await;
-    // The entity of the note, of an archival whose root is a folder.
-    note::Entity::restore_by_id(1)
-        .as_part()
-        .exec(&db)
-        .await
-        .unwrap();
-    assert_eq!(logged(&db).await, ["before_restore 1", "after_restore 1"]);
-    assert_eq!(count(&db, "notes where id = 1").await, 1);
-}
-
-#[tokio::test]
 async fn hooks_run_in_the_transaction_of_the_caller() {
     let (_database, db) = database().await;
     let txn = db.begin().await.unwrap();

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Path, Type};
+use syn::Path;
 
 use super::{named::NamedEdge, policy::Policy};
 use crate::{
@@ -250,7 +250,7 @@ fn foreign_key(format: Format, relation: &Relation) -> Found {
         Some(name) if generated || format == Format::DenseOverRelation => {
             own(&naming::variant(&name.value()), name.span(), false)
         }
-        None if generated => own(&inferred(&relation.target), Span::call_site(), true),
+        None if generated => own(&naming::inferred(&relation.target), Span::call_site(), true),
         // A hand-written `Relation`, which must come with `Related`.
         _ => Some(ForeignKey::Related),
     };
@@ -263,20 +263,6 @@ fn own(variant: &str, span: Span, inferred: bool) -> Option<ForeignKey> {
         reverse: None,
         inferred,
     })
-}
-
-/// The variant of `Relation` that SeaORM names after the module of the entity.
-fn inferred(target: &Type) -> String {
-    let Type::Path(target) = target else {
-        return String::new();
-    };
-    let mut segments = target.path.segments.iter().rev();
-    let last = segments.next();
-    segments
-        .next()
-        .or(last)
-        .map(|segment| naming::variant(&naming::plain(&segment.ident)))
-        .unwrap_or_default()
 }
 
 /// A many-to-many relation: the child rows are those of the junction.

@@ -2,9 +2,10 @@
 
 use std::future::Future;
 
+use sea_orm_archive::{DeclaresPersonalData, PersonalData};
 use sea_orm_migration::{DbErr, SchemaManager, sea_query::IntoTableRef};
 
-use crate::{install, personal_data, personal_data::PersonalData, work::Work};
+use crate::{install, personal_data, work::Work};
 
 /// Adds the methods for personal data to a [`SchemaManager`].
 ///
@@ -37,6 +38,27 @@ pub trait ErasureSchema {
         &self,
         table: impl IntoTableRef,
         data: PersonalData,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Declares the personal data of the table of an entity, as `DerivePersonalData` declares it: every rule of it. Other rules of the table stay.
+    ///
+    /// A migration with this call declares something else once the entity has changed. A database that already exists needs another migration then,
+    /// and [`check_personal_data`](DeclaresPersonalData::check_personal_data) reports what it lacks.
+    ///
+    /// # Errors
+    ///
+    /// As [`declare_personal_data`](Self::declare_personal_data), and where a relation does not refer to the primary key.
+    ///
+    /// ```no_run
+    /// # use sea_orm_archive::{DeclaresPersonalData, PersonalData};
+    /// # use sea_orm_archive_migration::ErasureSchema;
+    /// # use sea_orm_migration::prelude::*;
+    /// # async fn up<UserEntity: DeclaresPersonalData>(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    /// manager.declare_personal_data_of::<UserEntity>().await
+    /// # }
+    /// ```
+    fn declare_personal_data_of<E: DeclaresPersonalData>(
+        &self,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
     /// Drops all rules of a table; the `down` of [`declare_personal_data`](Self::declare_personal_data). Nothing happens where it has none.
@@ -111,6 +133,18 @@ impl ErasureSchema for SchemaManager<'_> {
         let table = table.into_table_ref();
         Work::on(self, table, async move |work, table| {
             personal_data::declare(work, table, &data).await
+        })
+    }
+
+    fn declare_personal_data_of<E: DeclaresPersonalData>(
+        &self,
+    ) -> impl Future<Output = Result<(), DbErr>> + Send {
+        let table = E::default().table_ref();
+        Work::on(self, table, async move |work, table| {
+            for data in E::personal_data() {
+                personal_data::declare(work, table, &data).await?;
+            }
+            Ok(())
         })
     }
 

@@ -1,9 +1,9 @@
 //! `archive.personal_data`: which columns contain personal data, and how rows belong to a person.
 
+use sea_orm_archive::erasure::{PersonalData, Replacement};
 use sea_orm_archive_postgres::catalog::{Column, Table};
 use sea_orm_migration::DbErr;
 
-use super::options::{PersonalData, Replacement};
 use crate::{
     archive_table,
     name::{self, literal},
@@ -83,6 +83,7 @@ async fn table(work: &Work, name: &str) -> Result<Table, DbErr> {
     };
     let table = work.table(name).await?.ok_or_else(missing)?;
     table_names::follow(work, &table.id).await?;
+    table_names::follow_rules(work, &table.id).await?;
     let table = work.table(&table.id.sql()).await?.ok_or_else(missing)?;
     if table.key.is_empty() {
         return Err(DbErr::Migration(format!(
@@ -133,6 +134,15 @@ async fn parent_of(
             parent.id,
             data.links.join(", "),
             parent.key.len()
+        ));
+    }
+    let key: Vec<_> = parent.key.iter().map(|key| &key.name).collect();
+    if !data.refers_to.is_empty() && data.refers_to.iter().ne(key.iter().copied()) {
+        return refused(format!(
+            "the relation of {} refers to ({}) of {}, and a rule to the columns of its primary key, in their order",
+            table.id,
+            data.refers_to.join(", "),
+            parent.id
         ));
     }
     for (link, key) in data.links.iter().zip(&parent.key) {
@@ -319,11 +329,15 @@ pub(crate) async fn drop_of(work: &Work, name: &str) -> Result<(), DbErr> {
     let Some(table) = work.table(name).await? else {
         return forget_dropped(work).await;
     };
+    // Also of tables that this one replaced.
+    let mut oids = table_names::replaced_rules(work, table.id.oid).await?;
+    oids.push(table.id.oid);
     let below = work
         .rows(
             "SELECT r.relation::text AS name FROM archive.personal_data AS r
-             WHERE r.parent = $1::bigint::oid AND (SELECT count(*) FROM archive.personal_data AS o WHERE o.relation = $1::bigint::oid) > 0 ORDER BY 1",
-            [table.id.oid.into()],
+             WHERE r.parent = ANY ($1::bigint[]::oid[]) AND EXISTS (SELECT FROM archive.personal_data AS o WHERE o.relation = ANY ($1::bigint[]::oid[]))
+             ORDER BY 1",
+            [oids.clone().into()],
         )
         .await?;
     if let Some(row) = below.first() {
@@ -336,14 +350,15 @@ pub(crate) async fn drop_of(work: &Work, name: &str) -> Result<(), DbErr> {
     // Race: a hold of a person is placed meanwhile. It waits for this transaction, or this waits for it.
     let held = format!(
         "SELECT archive.lock_holds(); SELECT archive.stop_if_held('{{}}', pg_catalog.array_agg(h.id), {what})
-         FROM archive.hold_in_force AS h WHERE h.of_person AND archive.has_personal_data({oid}, h.relation)",
+         FROM archive.hold_in_force AS h WHERE h.of_person AND (h.relation::oid = ANY ('{{{oids}}}') OR archive.has_personal_data({oid}, h.relation))",
         what = literal(&format!("the personal data of {} was not dropped", table.id)),
+        oids = oids.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         oid = table.id.oid
     );
     work.run(&held).await?;
     work.run_with(
-        "DELETE FROM archive.personal_data WHERE relation = $1::bigint::oid",
-        [table.id.oid.into()],
+        "DELETE FROM archive.personal_data WHERE relation = ANY ($1::bigint[]::oid[])",
+        [oids.into()],
     )
     .await
 }

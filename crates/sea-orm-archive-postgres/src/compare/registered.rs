@@ -29,6 +29,9 @@ pub const HAS_AUDIT: &str =
 /// [`history_findings`](super::history_findings).
 pub const TABLES: &str = include_str!("tables.sql");
 
+/// The rules of a table for personal data.
+pub const PERSONAL_DATA: &str = include_str!("personal_data.sql");
+
 /// The triggers of the application.
 pub const APPLICATION_TRIGGERS: &str = include_str!("application_triggers.sql");
 

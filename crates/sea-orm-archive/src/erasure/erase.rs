@@ -71,14 +71,16 @@ impl Erase {
     /// of the caller everything is erased in it. Rows that are added or moved meanwhile are found at the end, and erased. The last two steps read the tables
     /// of the schema `archive`, and every table with personal data, an archive table or a history, once.
     ///
-    /// `SELECT archive.begin_erasure(..)`, and `SELECT archive.erase_step(..)` until it is finished, at READ COMMITTED.
+    /// `SELECT archive.begin_erasure(..)`, which finds the rows, and `SELECT archive.erase_step(..)` until it is finished, at READ COMMITTED.
     ///
     /// # Errors
     ///
+    /// [`NotFoundError::Person`] where nothing is known of a person with this key, and nothing is begun then;
     /// [`SetupError::PersonalData`] where nothing is declared for the table, a declared column was dropped, or a constraint refuses what a rule writes;
     /// [`ConflictError::Held`] under a hold; [`RefusedError::IsolationLevel`] in a transaction above READ COMMITTED; an error of the database for a role
     /// without `grant_erasure`. Steps before the error stay done.
     ///
+    /// [`NotFoundError::Person`]: crate::error::NotFoundError::Person
     /// [`SetupError::PersonalData`]: crate::error::SetupError::PersonalData
     /// [`ConflictError::Held`]: crate::error::ConflictError::Held
     /// [`RefusedError::IsolationLevel`]: crate::error::RefusedError::IsolationLevel

@@ -1,7 +1,7 @@
 //! Erasure: what is declared as personal data of a person is erased wherever it is stored.
 //!
 //! A migration declares which columns contain personal data and how rows belong to a person; see `ErasureSchema` of
-//! sea-orm-archive-migration. A person is a row of a table, such as `users`. [`PersonEntity::erase_by_id`] then erases the person in tables, archive
+//! sea-orm-archive-migration. Entities may declare the same, which [`DeclaresPersonalData::check_personal_data`] compares. A person is a row of a table, such as `users`. [`PersonEntity::erase_by_id`] then erases the person in tables, archive
 //! tables, histories, the audit log, archival records, holds and details of requests, and returns a [`Certificate`]: what was erased where, by which
 //! rule, and that a search finds nothing of it. Only a role with `grant_erasure` erases.
 //!
@@ -33,12 +33,18 @@
 //! ```
 
 mod certificate;
+mod declared;
 mod erase;
+mod personal_data;
 
 use ::sea_orm::entity::prelude::*;
 
 pub use certificate::{Certificate, ErasedPlace};
+pub use declared::DeclaresPersonalData;
 pub use erase::{Erase, EraseBatches};
+pub use personal_data::PersonalData;
+#[doc(hidden)]
+pub use personal_data::Replacement;
 
 use crate::decode::{self, sea_orm};
 use crate::entity::DeclaredName;

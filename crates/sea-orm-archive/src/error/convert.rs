@@ -79,6 +79,14 @@ fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
         sqlstate::SKIPPED_HOOKS => RefusedError::SkippedHooks { message }.into(),
         sqlstate::UNKNOWN_CURSOR => RefusedError::UnknownCursor { message }.into(),
         sqlstate::PERSONAL_DATA => SetupError::PersonalData { message }.into(),
+        sqlstate::UNKNOWN_PERSON => {
+            let mut detail = details(source);
+            NotFoundError::Person {
+                table: detail["table"].as_str().unwrap_or_default().to_owned(),
+                key: Box::new(detail["key"].take()),
+            }
+            .into()
+        }
         sqlstate::HELD => held(message, &details(source)).into(),
         sqlstate::GUARDED => RefusedError::Guarded {
             table: names(source).unwrap_or_default(),

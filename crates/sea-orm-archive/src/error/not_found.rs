@@ -82,6 +82,17 @@ pub enum NotFoundError {
         archival: i64,
     },
 
+    /// A person that can be erased: no row, archived row, entry of the log or erasure has the key, and no row refers to it.
+    #[error(
+        "{table} has no person with the key {key}: no row, archived row or entry of the audit log has it, and no row refers to it; check the key"
+    )]
+    Person {
+        /// The table of persons.
+        table: String,
+        /// The primary key, as an array of the texts of its values.
+        key: Box<Json>,
+    },
+
     /// A hold that can be released.
     #[error(
         "there is no hold {hold} that can be released: it was released before, or is of another tenant"

@@ -42,6 +42,10 @@ fn every_error() -> Vec<(Error, ErrorKind, u16)> {
             columns: vec![text()],
         },
         NotFoundError::Archival { archival: 7 },
+        NotFoundError::Person {
+            table: table(),
+            key: key(),
+        },
         NotFoundError::Hold { hold: 7 },
         NotFoundError::Identity {
             table: table(),

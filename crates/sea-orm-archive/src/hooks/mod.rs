@@ -44,7 +44,7 @@ use crate::error::{Error, HookError};
 use crate::exec::Repreparing;
 use crate::row::{key_of, table_name};
 
-pub(crate) use run::{Work, in_transaction, preview};
+pub(crate) use run::{Work, allow, in_transaction, preview};
 
 /// What a hook returns. An error rolls back the archive, the restore or the purge, which returns it as
 /// [`Error::Hook`].

@@ -184,7 +184,7 @@ async fn records(ids: &[i64], db: &DatabaseTransaction) -> Result<Vec<Archival>,
 }
 
 /// Lets the database restore or purge archivals with hooks in this transaction: these ids, any with `*`, or none.
-async fn allow(transaction: &DatabaseTransaction, ids: &str) -> Result<(), Error> {
+pub(crate) async fn allow(transaction: &DatabaseTransaction, ids: &str) -> Result<(), Error> {
     let sql = Sql {
         text:
             "SELECT pg_catalog.to_jsonb(pg_catalog.set_config('archive.hooked', $1, true)) AS result"

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use sea_orm::{DatabaseTransaction, Value};
+use serde_json::Value as Json;
 use tracing::Instrument;
 
 use super::next::{Next, must_resolve_first, next, record, span};
@@ -11,9 +12,9 @@ use super::policies::{Policies, Source, policies};
 use super::resolve;
 use super::target::{MovedBack, Target, part_of, restored};
 use super::wanted::Wanted;
-use crate::entity::Archivable;
+use crate::entity::{Archivable, DeclaredName};
 use crate::error::{ConflictError, Error, NotFoundError, RefusedError};
-use crate::exec::{ATTEMPTS, Executor, ask, back_off, check_backend, value_text};
+use crate::exec::{ATTEMPTS, Executor, Sql, ask, ask_here, back_off, check_backend, value_text};
 use crate::hooks::{self as hooked, Hooks, Work, in_transaction};
 use crate::optimistic_lock::{AtLockVersion, OptimisticLock};
 use crate::planned::{Planned, planned, replanned};
@@ -31,6 +32,8 @@ pub struct RestoreOne<E: Archivable> {
     policies: Policies,
     /// Whether the row may be one that was archived with a parent.
     as_part: bool,
+    /// The entity of the root of the archival that the row is in.
+    part_of: Option<PartOf>,
     entity: PhantomData<E>,
 }
 
@@ -42,6 +45,7 @@ impl<E: Archivable> RestoreOne<E> {
             by: None,
             policies: Policies::default(),
             as_part: false,
+            part_of: None,
             entity: PhantomData,
         }
     }
@@ -95,10 +99,26 @@ impl<E: Archivable> RestoreOne<E> {
     /// record the restore returns; [`part_of`](crate::archival::Model::part_of) is the one that they left. Where triggers of the
     /// application act on restored rows, this is a [`DriftError::Trigger`]: the parent was archived with a count that includes the row.
     ///
+    /// Where the entity of the parent has hooks of a restore, this is a [`RefusedError::SkippedHooks`]: call
+    /// [`as_part_of`](Self::as_part_of).
+    ///
     /// [`DriftError::Trigger`]: crate::error::DriftError::Trigger
+    /// [`RefusedError::SkippedHooks`]: crate::error::RefusedError::SkippedHooks
     pub fn as_part(mut self) -> Self {
         self.as_part = true;
         self
+    }
+
+    /// As [`as_part`](Self::as_part), with the hooks of the entity that the archival is of: its root, such as the post of an archived comment.
+    ///
+    /// `before_restore` of that entity runs first, then that of this entity, both for the archival that the row is in. Then the row is restored,
+    /// and `after_restore` of this entity and then of that one runs, for the archival of the part.
+    pub fn as_part_of<R: Archivable>(mut self) -> Self {
+        self.part_of = Some(PartOf {
+            table: R::declaration().table,
+            hooks: R::hooks,
+        });
+        self.as_part()
     }
 
     /// Restores the row only if the archived row has the lock version that was read.
@@ -162,12 +182,12 @@ impl<E: Archivable> RestoreOne<E> {
         check_backend(db)?;
         let declaration = E::declaration();
         let span = span(&declaration.table);
-        let restored = match E::hooks() {
-            Some(hooks) => {
-                let hooked = HookedOne { one: &self, hooks };
+        let restored = match self.has_hooks() {
+            true => {
+                let hooked = HookedOne(&self);
                 in_transaction(db, &hooked).instrument(span.clone()).await?
             }
-            None => self.restore(db).instrument(span.clone()).await?,
+            false => self.restore(db).instrument(span.clone()).await?,
         };
         record(&span, &restored);
         Ok(restored)
@@ -322,9 +342,9 @@ impl<E: Archivable> RestoreOne<E> {
         C: Executor,
     {
         check_backend(db)?;
-        match E::hooks() {
-            Some(_) => hooked::preview(db, &PreviewOne(&self)).await,
-            None => self.preview_plain(db).await,
+        match self.has_hooks() {
+            true => hooked::preview(db, &PreviewOne(&self)).await,
+            false => self.preview_plain(db).await,
         }
     }
 
@@ -360,25 +380,80 @@ impl<E: Archivable> RestoreOne<E> {
     }
 }
 
-/// A restore with the hooks of the entity.
-struct HookedOne<'a, E: Archivable> {
-    one: &'a RestoreOne<E>,
-    hooks: Hooks,
+/// The entity of the root of an archival.
+#[derive(Clone, Debug)]
+struct PartOf {
+    table: DeclaredName,
+    hooks: fn() -> Option<Hooks>,
 }
+
+impl<E: Archivable> RestoreOne<E> {
+    fn has_hooks(&self) -> bool {
+        let of_root = self.part_of.as_ref().and_then(|root| (root.hooks)());
+        E::hooks().is_some() || of_root.is_some()
+    }
+
+    /// The hooks that run, and whether the database may restore what is wanted: a part of an archival is restored only after the hooks of its root.
+    async fn hooks(
+        &self,
+        db: &DatabaseTransaction,
+        wanted: &Wanted,
+    ) -> Result<(Vec<Hooks>, bool), Error> {
+        let own = E::hooks();
+        let is_part = matches!(wanted.policies.source, Source::Part(..));
+        let mut is_allowed = own.is_some()
+            && (!is_part || is_hooked_root(db, wanted.first(), &E::declaration().table).await?);
+        let mut of_root = None;
+        if let Some(root) = &self.part_of
+            && root.table != E::declaration().table
+            && is_hooked_root(db, wanted.first(), &root.table).await?
+        {
+            of_root = (root.hooks)();
+            is_allowed |= of_root.is_some();
+        }
+        Ok((of_root.into_iter().chain(own).collect(), is_allowed))
+    }
+}
+
+/// Whether the hooks of an archival are those of the entity of this table.
+async fn is_hooked_root(
+    db: &DatabaseTransaction,
+    archival: i64,
+    table: &DeclaredName,
+) -> Result<bool, Error> {
+    let sql = Sql {
+        text: "SELECT pg_catalog.to_jsonb(archive.hooked_root($1) OPERATOR(pg_catalog.=) pg_catalog.to_regclass($2)) AS result".to_owned(),
+        values: vec![archival.into(), table.quoted().into()],
+    };
+    Ok(ask_here(db, &sql).await? == Some(Json::Bool(true)))
+}
+
+/// A restore with the hooks of the entity, and of the entity of the root.
+struct HookedOne<'a, E: Archivable>(&'a RestoreOne<E>);
 
 impl<E: Archivable> Work for HookedOne<'_, E> {
     type Done = Restored;
 
     async fn run(&self, transaction: &DatabaseTransaction) -> Result<Restored, Error> {
         let plan = planned::<E>(transaction).await?;
-        if let Some(wanted) = self.one.wanted(transaction, &plan, None).await? {
-            let ids = wanted.archivals;
-            self.hooks.before_restore(&ids, transaction).await?;
+        let mut running: Vec<_> = E::hooks().into_iter().collect();
+        if let Some(wanted) = self.0.wanted(transaction, &plan, None).await? {
+            let (hooks, is_allowed) = self.0.hooks(transaction, &wanted).await?;
+            running = hooks;
+            for hooks in &running {
+                let ids = &wanted.archivals;
+                hooks.before_restore(ids, transaction).await?;
+            }
+            if !is_allowed {
+                hooked::allow(transaction, "").await?;
+            }
         }
         // Where there is nothing to restore, this reports why.
-        let restored = self.one.restore(transaction).await?;
+        let restored = self.0.restore(transaction).await?;
         let archivals = std::slice::from_ref(&restored.archival);
-        self.hooks.after_restore(archivals, transaction).await?;
+        for hooks in running.iter().rev() {
+            hooks.after_restore(archivals, transaction).await?;
+        }
         Ok(restored)
     }
 }
@@ -389,6 +464,13 @@ impl<E: Archivable> Work for PreviewOne<'_, E> {
     type Done = RestorePreview;
 
     async fn run(&self, transaction: &DatabaseTransaction) -> Result<RestorePreview, Error> {
+        // Reports the same errors of the plan as a restore.
+        let plan = planned::<E>(transaction).await?;
+        if let Some(wanted) = self.0.wanted(transaction, &plan, None).await?
+            && !self.0.hooks(transaction, &wanted).await?.1
+        {
+            hooked::allow(transaction, "").await?;
+        }
         self.0.preview_plain(transaction).await
     }
 }

@@ -339,6 +339,11 @@ BEGIN
         added := added + archive.erase_new_entries(locked);
     END IF;
     IF locked.state = 'collect' THEN
+        IF added = 0 AND NOT archive.is_known_person(locked) THEN
+            RAISE EXCEPTION USING ERRCODE = 'AR026', DETAIL = jsonb_build_object('table', locked.subject_table, 'key', locked.subject_key), MESSAGE = format(
+                '%s has no person with the key %s: no row, archived row or entry of the audit log has it, and no row refers to it; check the key', locked.subject_table,
+                locked.subject_key);
+        END IF;
         -- Nothing is erased before every hold is found. A hold that is placed later is found by the step that reaches its row.
         PERFORM archive.stop_if_held('{}', array_agg(DISTINCT h.id), format('%s %s was not erased, because of a row of %s', locked.subject_table, locked.subject_key, min(r.name)))
         FROM archive.personal_rules(locked.subject) AS r JOIN archive.hold_in_force AS h ON h.relation::oid = r.relation AND archive.is_hold_of(h.tenant, locked.tenant)
@@ -373,34 +378,17 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.erasure_finish(bigint, jsonb, jsonb) FROM PUBLIC;
 
--- A primary key, an array of texts as PostgreSQL reads them, as the array of exact texts. It runs with the rights of the caller: a type may run code of
--- its owner.
-CREATE OR REPLACE FUNCTION archive.exact_key(relation regclass, key jsonb) RETURNS jsonb
-LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    query pg_catalog.text;
-    exact pg_catalog.jsonb;
-BEGIN
-    SELECT pg_catalog.format('SELECT pg_catalog.jsonb_build_array(%s)', pg_catalog.string_agg(pg_catalog.format(
-               'archive.exact_text(archive.exact_value($1 OPERATOR(pg_catalog.->>) %s, NULL::%s))', k.ord OPERATOR(pg_catalog.-) 1,
-               pg_catalog.format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.ord))
-    INTO query
-    FROM pg_catalog.unnest(archive.key_columns(relation)) WITH ORDINALITY AS k(name, ord)
-    JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) relation AND a.attname OPERATOR(pg_catalog.=) k.name;
-    IF (CASE pg_catalog.jsonb_typeof(key) WHEN 'array' THEN pg_catalog.jsonb_array_length(key) END) IS DISTINCT FROM pg_catalog.cardinality(archive.key_columns(relation))
-       OR key OPERATOR(pg_catalog.@>) '[null]' THEN
-        PERFORM archive.stop('22023', pg_catalog.format('%s is not a primary key of %s', key, relation));
-    END IF;
-    EXECUTE query INTO exact USING key;
-    RETURN exact;
-END
-$$;
-
--- Begins the erasure of the person with this primary key, an array of texts, or goes on with it: archive.erase_step() erases. Returns its id.
+-- Begins the erasure of the person with this primary key, an array of texts, and finds its rows, or goes on with it: archive.erase_step() erases. Returns
+-- its id. Where the person is not known nothing is begun.
 CREATE OR REPLACE FUNCTION archive.begin_erasure(subject regclass, key jsonb, reason text DEFAULT NULL, by text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    begun pg_catalog.int8 := archive.erasure_begin(subject, archive.exact_key(subject, key), reason, by);
 BEGIN
-    RETURN archive.erasure_begin(subject, archive.exact_key(subject, key), reason, by);
+    IF (archive.erasure_lock(begun)).state OPERATOR(pg_catalog.=) 'collect' THEN
+        PERFORM archive.erase_step(begun);
+    END IF;
+    RETURN begun;
 END
 $$;
 

@@ -212,3 +212,21 @@ BEGIN
     RETURN every;
 END
 $$;
+
+-- Whether a person of whom no row was found is known all the same: by an erasure that has ended, by entries of the log, or as an actor.
+CREATE OR REPLACE FUNCTION archive.is_known_person(erasure archive.erasure) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM archive.erasure AS e WHERE e.subject = erasure.subject AND e.subject_key = erasure.subject_key AND e.finished_at IS NOT NULL
+                                                  AND archive.is_hold_of(e.tenant, erasure.tenant)) THEN
+        RETURN true;
+    ELSIF to_regclass('archive.audit_entry') IS NULL THEN
+        RETURN false;
+    END IF;
+    RETURN EXISTS (SELECT FROM archive.audited_table AS t CROSS JOIN LATERAL archive.keys_in_entries(t.relation, jsonb_build_array(erasure.subject_key)) AS k(key)
+                   JOIN archive.audit_entry AS e ON e.key_hash = jsonb_hash_extended(k.key, 0) AND e.key = k.key AND e.table_name = t.table_name
+                   WHERE t.relation::oid = erasure.subject::oid)
+        OR EXISTS (SELECT FROM archive.personal_data AS p JOIN archive.audit_entry AS e ON e.actor = erasure.subject_key ->> 0
+                   WHERE p.relation = erasure.subject AND p.parent IS NULL AND p.acts);
+END
+$$;

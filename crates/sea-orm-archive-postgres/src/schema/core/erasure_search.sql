@@ -164,6 +164,9 @@ REVOKE EXECUTE ON FUNCTION archive.erasure_searches() FROM PUBLIC;
 CREATE OR REPLACE FUNCTION archive.erasure_dangling(erasure bigint) RETURNS TABLE (query text, parents jsonb)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF to_regclass('archive.audit_entry') IS NULL THEN
+        RETURN;
+    END IF;
     RETURN QUERY SELECT format('SELECT %s FROM (%s) AS t JOIN pg_catalog.jsonb_array_elements($1) AS k(key) ON %s WHERE NOT EXISTS (SELECT FROM (%s) AS p WHERE %s)',
                CASE WHEN r.deletes_rows THEN format('pg_catalog.jsonb_build_object(%L, pg_catalog.count(*))', r.name || '.rows')
                     ELSE (SELECT string_agg(format('pg_catalog.jsonb_build_object(%L, pg_catalog.count(*) FILTER (WHERE %s))', concat(r.name, '.', c.name),

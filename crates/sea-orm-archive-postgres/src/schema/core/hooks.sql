@@ -17,6 +17,19 @@ BEGIN
 END
 $$;
 
+-- The table of the entity whose hooks an archival has: that of its root, or of the root of the archival that its rows were taken from.
+CREATE OR REPLACE FUNCTION archive.hooked_root(archival bigint) RETURNS regclass
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (WITH RECURSIVE source AS (
+                SELECT a.part_of, a.tables[1] AS root FROM archive.archival AS a WHERE a.id = archival
+                UNION ALL
+                SELECT a.part_of, a.tables[1] FROM source AS s JOIN archive.archival AS a ON a.id = s.part_of
+            )
+            SELECT s.root FROM source AS s WHERE s.part_of IS NULL);
+END
+$$;
+
 -- Raises AR033 where an archival with hooks is restored or purged and the setting archive.hooked of the transaction does not name it: its hooks
 -- have not run. A preview sets '*'. A part of an archival has the hooks of that archival.
 CREATE OR REPLACE FUNCTION archive.require_hooks() RETURNS trigger
@@ -25,12 +38,17 @@ DECLARE
     verb   text := CASE WHEN OLD.purged_at IS NULL AND NEW.purged_at IS NOT NULL THEN 'purge'
                         WHEN OLD.restored_at IS NULL AND NEW.restored_at IS NOT NULL THEN 'restore' END;
     hooked text := concat(',', current_setting('archive.hooked', true), ',');
+    root   regclass;
 BEGIN
     IF verb = ANY (NEW.hooks) AND hooked <> ',*,'
        AND strpos(hooked, concat(',', NEW.id, ',')) = 0 AND (NEW.part_of IS NULL OR strpos(hooked, concat(',', NEW.part_of, ',')) = 0) THEN
+        root := archive.hooked_root(NEW.id);
         RAISE EXCEPTION USING ERRCODE = 'AR033', MESSAGE = format(
-            'archival %1$s was not %2$sd, because the entity of %3$s has hooks of a %2$s, which this call does not run: call %4$s of that entity',
-            NEW.id, verb, NEW.root_table, CASE verb WHEN 'restore' THEN 'restore_by_id(..) or restore_many()' ELSE 'purge_many()' END);
+            'archival %1$s was not %2$sd, because the entity of %3$s has hooks of a %2$s, which this call does not run: call %4$s',
+            NEW.id, verb, coalesce(array_to_string(parse_ident(root::text), '.'), NEW.root_table),
+            CASE WHEN verb = 'purge' THEN 'purge_many() of that entity'
+                 WHEN root::oid = NEW.tables[1]::oid THEN 'restore_by_id(..) or restore_many() of that entity'
+                 ELSE format('restore_by_id(..).as_part_of::<..>() of the entity of %s, with that entity', NEW.root_table) END);
     END IF;
     RETURN NULL;
 END

@@ -232,3 +232,26 @@ EXCEPTION WHEN data_exception OR undefined_function OR undefined_column OR datat
     RETURN NULL;
 END
 $$;
+
+-- A primary key, an array of texts as PostgreSQL reads them, as the array of exact texts. It runs with the rights of the caller: a type may run code of
+-- its owner.
+CREATE OR REPLACE FUNCTION archive.exact_key(relation regclass, key jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    query pg_catalog.text;
+    exact pg_catalog.jsonb;
+BEGIN
+    SELECT pg_catalog.format('SELECT pg_catalog.jsonb_build_array(%s)', pg_catalog.string_agg(pg_catalog.format(
+               'archive.exact_text(archive.exact_value($1 OPERATOR(pg_catalog.->>) %s, NULL::%s))', k.ord OPERATOR(pg_catalog.-) 1,
+               pg_catalog.format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.ord))
+    INTO query
+    FROM pg_catalog.unnest(archive.key_columns(relation)) WITH ORDINALITY AS k(name, ord)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) relation AND a.attname OPERATOR(pg_catalog.=) k.name;
+    IF (CASE pg_catalog.jsonb_typeof(key) WHEN 'array' THEN pg_catalog.jsonb_array_length(key) END) IS DISTINCT FROM pg_catalog.cardinality(archive.key_columns(relation))
+       OR key OPERATOR(pg_catalog.@>) '[null]' THEN
+        PERFORM archive.stop('22023', pg_catalog.format('%s is not a primary key of %s', key, relation));
+    END IF;
+    EXECUTE query INTO exact USING key;
+    RETURN exact;
+END
+$$;

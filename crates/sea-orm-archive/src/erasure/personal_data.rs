@@ -1,13 +1,17 @@
-//! What a migration declares about personal data.
+//! What a migration or an entity declares about personal data.
 
-use sea_orm_migration::sea_query::{IntoTableRef, TableRef};
+use sea_orm::RelationDef;
+use sea_orm::sea_query::{IntoTableRef, TableRef};
+
+use crate::entity::names;
 
 /// The personal data of a table: how its rows belong to a person, and what an erasure does with their columns.
 ///
-/// A person is a row of a table, such as `users`. Its own personal data is declared first, with [`of_person`](Self::of_person).
+/// A migration declares it with `manager.declare_personal_data(..)`, and an entity with `DerivePersonalData`. A person is a row of a table, such as
+/// `users`. Its own personal data is declared first, with [`of_person`](Self::of_person).
 ///
 /// ```
-/// use sea_orm_archive_migration::PersonalData;
+/// use sea_orm_archive::PersonalData;
 ///
 /// let users = PersonalData::of_person()
 ///     .pseudonym("email")
@@ -20,17 +24,27 @@ use sea_orm_migration::sea_query::{IntoTableRef, TableRef};
 #[derive(Clone, Debug)]
 #[must_use = "personal data is declared by `manager.declare_personal_data(..)`"]
 pub struct PersonalData {
-    pub(crate) parent: Option<TableRef>,
-    pub(crate) links: Vec<String>,
-    pub(crate) columns: Vec<(String, Replacement)>,
-    pub(crate) identifying: Vec<String>,
-    pub(crate) deletes_rows: bool,
-    pub(crate) is_actor: bool,
+    #[doc(hidden)]
+    pub parent: Option<TableRef>,
+    #[doc(hidden)]
+    pub links: Vec<String>,
+    /// The columns of the parent that a relation refers to; empty where that was not declared.
+    #[doc(hidden)]
+    pub refers_to: Vec<String>,
+    #[doc(hidden)]
+    pub columns: Vec<(String, Replacement)>,
+    #[doc(hidden)]
+    pub identifying: Vec<String>,
+    #[doc(hidden)]
+    pub deletes_rows: bool,
+    #[doc(hidden)]
+    pub is_actor: bool,
 }
 
 /// What the value of a personal column is replaced with.
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Replacement {
+pub enum Replacement {
     Null,
     Constant(String),
     Pseudonym,
@@ -52,10 +66,25 @@ impl PersonalData {
         Self::new(Some(parent.into_table_ref()), links)
     }
 
+    /// Of rows that belong to the row that this relation leads to, such as `comment::Relation::Author.def()`. It is a `belongs_to`, and refers to the
+    /// primary key.
+    pub fn of_relation(relation: RelationDef) -> Self {
+        // `is_owner` is true from the parent to the child.
+        let relation = if relation.is_owner {
+            relation.rev()
+        } else {
+            relation
+        };
+        let mut data = Self::new(Some(relation.to_tbl), names(&relation.from_col));
+        data.refers_to = names(&relation.to_col);
+        data
+    }
+
     fn new(parent: Option<TableRef>, links: Vec<String>) -> Self {
         Self {
             parent,
             links,
+            refers_to: Vec::new(),
             columns: Vec::new(),
             identifying: Vec::new(),
             deletes_rows: false,
