@@ -35,6 +35,13 @@ impl Call {
 }
 
 pub(super) async fn run(session: &Session, options: &Generate) -> Result<Answer, Failure> {
+    let is_part_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if options.name.is_empty() || !options.name.chars().all(is_part_of_name) {
+        return Err(Failure::Usage(format!(
+            "{:?} is no name of a migration: use letters, digits and underscores",
+            options.name
+        )));
+    }
     let findings = sea_orm_archive::check(&session.db).await?;
     let mut calls = BTreeSet::new();
     let mut by_hand = Vec::new();
@@ -238,7 +245,10 @@ fn write(directory: &Path, name: &str, source: &str) -> Result<String, Failure> 
     };
     let path = directory.join(format!("{name}.rs"));
     fs::write(&path, source).map_err(|error| unwritable(&path, error))?;
-    fs::write(&library, added).map_err(|error| unwritable(&library, error))?;
+    // A full disk, or the end of the process, leaves lib.rs as it was.
+    let whole = directory.join("lib.rs.new");
+    fs::write(&whole, added).map_err(|error| unwritable(&whole, error))?;
+    fs::rename(&whole, &library).map_err(|error| unwritable(&library, error))?;
     Ok(path.display().to_string())
 }
 
