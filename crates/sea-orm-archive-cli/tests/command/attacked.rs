@@ -253,3 +253,19 @@ async fn role_with_a_grant_acts_as_somebody() {
     assert_eq!(refused.code, 5, "{refused:?}");
     assert!(refused.out.contains("Roles and grants"), "{refused:?}");
 }
+
+#[tokio::test]
+async fn value_in_a_conflict_forges_no_line_of_the_plan() {
+    let blog = Blog::new().await;
+    let forged = "e'a\\nDELETE public.posts 2'";
+    let before = format!("update posts set slug = {forged} where id = 1");
+    sql(&blog.db, &before).await;
+    request(&blog, "r1", "update posts set slug = 'b' where id = 1").await;
+    let taken = format!(
+        "insert into posts (id, title, slug, content, author_id) values (50, '', {forged}, '', 1)"
+    );
+    sql(&blog.db, &taken).await;
+    let plan = blog.run(&["undo", "--request", "r1", "--preview"]);
+    assert!(plan.out.contains("conflict: duplicate key"), "{plan:?}");
+    assert!(!plan.out.contains("\nDELETE"), "{plan:?}");
+}

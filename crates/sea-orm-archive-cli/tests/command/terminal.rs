@@ -145,3 +145,21 @@ async fn hold_is_not_placed_on_a_row_that_is_being_purged() {
     let holds = "select count(*) from archive.hold";
     assert_eq!(number(&blog.db, holds).await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn purge_leaves_what_was_archived_while_the_question_was_open() {
+    let blog = Blog::new().await;
+    post::Entity::archive_by_id(1).exec(&blog.db).await.unwrap();
+    let mut session = start(&blog, &["purge", "--older-than", "0"]);
+    session
+        .expect("Delete 1 archival(s) for good? [y/N]")
+        .unwrap();
+    post::Entity::archive_by_id(2).exec(&blog.db).await.unwrap();
+    session.send_line("y").unwrap();
+    session.expect("purged: 1 archival(s)").unwrap();
+    session.expect(Eof).unwrap();
+    assert_eq!(
+        texts(&blog.db, "select id::text from deleted_posts").await,
+        ["2"]
+    );
+}
