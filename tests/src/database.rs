@@ -117,8 +117,13 @@ impl Database {
 
     /// A pool of up to eight connections of an ordinary role; see [`Self::role`].
     pub async fn connect_as(&self, role: &str) -> DatabaseConnection {
+        connect(&self.url_as(role).await).await
+    }
+
+    /// The URL of an ordinary role; see [`Self::role`].
+    pub async fn url_as(&self, role: &str) -> String {
         let (name, password) = self.login(role).await;
-        connect(&self.cluster.url_as(&self.name, &name, &password)).await
+        self.cluster.url_as(&self.name, &name, &password)
     }
 
     async fn login(&self, role: &str) -> (String, String) {

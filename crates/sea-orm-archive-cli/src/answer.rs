@@ -1,7 +1,7 @@
 //! What a command answers: as text for people, as JSON for programs.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value as Json;
@@ -28,19 +28,22 @@ impl Answer {
         self
     }
 
-    pub fn print(&self, json: bool) {
+    pub fn print(&self, json: bool) -> io::Result<()> {
         let text = match json {
             true => format!("{:#}\n", self.json),
             false if self.text.is_empty() || self.text.ends_with('\n') => printable(&self.text),
             false => format!("{}\n", printable(&self.text)),
         };
-        write(&mut std::io::stdout().lock(), &text);
+        write(&mut io::stdout().lock(), &text)
     }
 }
 
-/// Writes a text for the caller. A closed pipe is the reader's choice, and no error.
-pub(crate) fn write(out: &mut impl Write, text: &str) {
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+/// Writes a text for the caller. A closed pipe is the reader's choice, and no error; a full disk is one.
+pub(crate) fn write(out: &mut impl Write, text: &str) -> io::Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// A text of several lines without characters that move the cursor of a terminal: names and values come from the database.

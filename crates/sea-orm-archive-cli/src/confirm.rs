@@ -11,11 +11,11 @@ pub(crate) async fn confirm(plan: &str, question: &str, yes: bool) -> Result<(),
         return Ok(());
     }
     let mut err = std::io::stderr();
-    write(&mut err, &format!("{}\n", printable(plan)));
+    let _ = write(&mut err, &format!("{}\n", printable(plan)));
     if !std::io::stdin().is_terminal() {
         return Err(Failure::NobodyToAsk);
     }
-    write(&mut err, &format!("{} [y/N] ", printable(question)));
+    let _ = write(&mut err, &format!("{} [y/N] ", printable(question)));
     // On a thread of its own: Ctrl-C is noticed while it waits.
     let read = tokio::task::spawn_blocking(|| {
         let mut line = String::new();

@@ -27,9 +27,11 @@ pub(crate) enum Failure {
     #[error("nothing was changed")]
     Declined,
     #[error(
-        "interrupted: what ran was rolled back; batches before it are done, and the same command goes on with the rest"
+        "interrupted: what had not ended is rolled back; what had ended before is done, and the same command goes on with the rest"
     )]
     Interrupted,
+    #[error("it is done, and the answer could not be written: {0}")]
+    Unprinted(std::io::Error),
     #[error(transparent)]
     Archive(sea_orm_archive::Error),
 }
@@ -44,20 +46,29 @@ impl From<sea_orm_archive::Error> for Failure {
 }
 
 impl From<sea_orm::DbErr> for Failure {
-    /// A value of an argument that PostgreSQL cannot read, such as a time, is wrong usage.
+    /// A value of an argument that PostgreSQL cannot read, such as a time, is wrong usage: class 22.
     fn from(error: sea_orm::DbErr) -> Self {
-        match (invalid_value(&error), error) {
-            (Some(message), _) => Self::Usage(format!(
+        match (code_and_message(&error), error) {
+            (Some((code, message)), _) if code.starts_with("22") => Self::Usage(format!(
                 "PostgreSQL cannot read the value of an argument: {message}"
             )),
-            (None, sea_orm::DbErr::Migration(message)) => Self::Setup(message),
-            (None, error) => Self::Archive(error.into()),
+            // Statements of the driver are in another session than that in which it prepared them.
+            (Some((code, message)), _) if matches!(code.as_str(), "26000" | "42P05") => {
+                Self::Setup(format!(
+                    "{message}: a pooler that does not know prepared statements is in between; pass --database-url with the address of PostgreSQL"
+                ))
+            }
+            (Some((code, message)), _) if code == "42501" => Self::Setup(format!(
+                "{message}: the guide lists under Roles and grants what the role needs for it"
+            )),
+            (_, sea_orm::DbErr::Migration(message)) => Self::Setup(message),
+            (_, error) => Self::Archive(error.into()),
         }
     }
 }
 
-/// The message of PostgreSQL for a text that is no value of a type: class 22.
-fn invalid_value(error: &sea_orm::DbErr) -> Option<String> {
+/// The SQLSTATE and the message of PostgreSQL.
+fn code_and_message(error: &sea_orm::DbErr) -> Option<(String, String)> {
     let (sea_orm::DbErr::Query(error) | sea_orm::DbErr::Exec(error)) = error else {
         return None;
     };
@@ -65,10 +76,7 @@ fn invalid_value(error: &sea_orm::DbErr) -> Option<String> {
         return None;
     };
     let error = error.as_database_error()?;
-    error
-        .code()?
-        .starts_with("22")
-        .then(|| error.message().to_owned())
+    Some((error.code()?.into_owned(), error.message().to_owned()))
 }
 
 impl Failure {
@@ -77,7 +85,7 @@ impl Failure {
             Self::Usage(_) | Self::NobodyToAsk | Self::NoDatabase | Self::BadUrl(_) => 2,
             Self::Conflict(_) => 1,
             Self::NotFound(_) => 3,
-            Self::NoConnection(..) | Self::Setup(_) => 5,
+            Self::NoConnection(..) | Self::Setup(_) | Self::Unprinted(_) => 5,
             Self::Declined => 4,
             Self::Interrupted => 130,
             Self::Archive(error) => match error.kind() {
@@ -93,10 +101,10 @@ impl Failure {
         let message = self.to_string();
         if json {
             let error = json!({"error": message, "exit_code": self.code()});
-            write(&mut std::io::stdout().lock(), &format!("{error}\n"));
+            let _ = write(&mut std::io::stdout().lock(), &format!("{error}\n"));
         } else {
             let text = format!("error: {}\n", printable(&message));
-            write(&mut std::io::stderr().lock(), &text);
+            let _ = write(&mut std::io::stderr().lock(), &text);
         }
     }
 }

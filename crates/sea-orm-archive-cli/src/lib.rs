@@ -23,7 +23,8 @@
 //! | 2 | wrong usage, or a question that nobody could answer: pass `--yes` |
 //! | 3 | there is no such archival, row or table |
 //! | 4 | the answer to the question was no |
-//! | 5 | the database, the schema or the rights do not allow it |
+//! | 5 | the database, the schema or the rights do not allow it; or what was done could not be printed |
+//! | 130 | Ctrl-C: what had not ended is rolled back |
 
 mod answer;
 mod args;
@@ -76,7 +77,7 @@ pub fn run_cli_with(entities: Entities) -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            answer::write(&mut std::io::stderr(), &format!("error: {error}\n"));
+            let _ = answer::write(&mut std::io::stderr(), &format!("error: {error}\n"));
             return ExitCode::from(5);
         }
     };
@@ -85,18 +86,28 @@ pub fn run_cli_with(entities: Entities) -> ExitCode {
     // A thread may still wait for an answer.
     runtime.shutdown_background();
     match answered {
-        Ok(answer) => {
-            answer.print(is_json);
-            ExitCode::from(answer.code)
-        }
+        Ok(answer) => match answer.print(is_json) {
+            Ok(()) => ExitCode::from(answer.code),
+            Err(error) => {
+                let failure = failure::Failure::Unprinted(error);
+                failure.print(false);
+                ExitCode::from(failure.code())
+            }
+        },
         Err(failure) => {
+            if matches!(failure, failure::Failure::Interrupted) {
+                // The connections are closed. PostgreSQL finds that.
+                std::thread::sleep(connect::UNTIL_ROLLED_BACK);
+            }
             failure.print(is_json);
             ExitCode::from(failure.code())
         }
     }
 }
 
-/// Ctrl-C drops the connection: PostgreSQL rolls back the statement that runs, and each batch before it is whole.
+/// Ctrl-C drops the connection: PostgreSQL finds that, rolls back the statement that runs, and each batch before it is whole.
+///
+/// Race: the statement ends before PostgreSQL finds it. It is done then, as a whole.
 async fn until_interrupted(
     args: Args,
     entities: &Entities,

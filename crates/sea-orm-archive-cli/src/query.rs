@@ -36,6 +36,11 @@ pub(crate) async fn rows(
 /// A table that exists, as SQL.
 pub(crate) async fn table(db: &DatabaseConnection, name: &str) -> Result<String, Failure> {
     let quoted: Vec<_> = name.split('.').map(quote).collect();
+    if quoted.len() > 2 {
+        return Err(Failure::Usage(format!(
+            "{name} is no table: write table, or schema.table; names with a dot in them cannot be given"
+        )));
+    }
     let quoted = quoted.join(".");
     let sql = "SELECT pg_catalog.to_jsonb(pg_catalog.to_regclass($1) IS NOT NULL)";
     match json(db, sql, vec![quoted.clone().into()]).await? {

@@ -1,6 +1,6 @@
 //! Batches against other transactions, and batches that end in the middle.
 
-use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm::{DatabaseConnection, EntityTrait, TransactionTrait};
 use sea_orm_archive_migration::prelude::*;
 use sea_orm_archive_tests::{
     Database,
@@ -116,4 +116,37 @@ async fn mark_of_the_last_minute_is_left_to_the_last_pass() {
     let batch = manager.adopt_batch(posts(), 10).await.unwrap();
     assert_eq!((batch.adopted.rows(), batch.left), (2, 2));
     assert_eq!(manager.adopt_soft_deleted(posts()).await.unwrap().rows(), 2);
+}
+
+/// Such as of a table of links, where the application adds and deletes a link again.
+#[tokio::test]
+async fn key_that_is_used_again_after_a_batch_is_refused_until_its_archival_is_purged() {
+    let (_database, db) = tables(
+        "create table links (a int, b int, note text, deleted_at timestamptz, primary key (a, b));
+         insert into links values (1, 2, 'first', '2024-01-01Z')",
+        &[],
+    )
+    .await;
+    let links = || [SoftDeleted::new("links").deleted_at("deleted_at")];
+    let manager = SchemaManager::new(&db);
+    manager.begin_adoption(links()).await.unwrap();
+    let batch = manager.adopt_batch(links(), 10).await.unwrap();
+    assert_eq!(batch.adopted.rows(), 1);
+    run(
+        &db,
+        "insert into links values (1, 2, 'again', '2024-02-02Z')",
+    )
+    .await;
+    for error in [
+        manager.adopt_batch(links(), 10).await.unwrap_err(),
+        manager.adopt_soft_deleted(links()).await.unwrap_err(),
+    ] {
+        let error = error.to_string();
+        assert!(error.contains(r#"{"a": 1, "b": 2}, have the key of a row that is archived already, such as in archival 1"#), "{error}");
+    }
+    let archival = sea_orm_archive::archival::Entity::find_by_id(1);
+    let archival = archival.one(&db).await.unwrap().unwrap();
+    archival.purge(&db).await.unwrap();
+    let adopted = manager.adopt_soft_deleted(links()).await.unwrap();
+    assert_eq!(adopted.rows(), 1);
 }

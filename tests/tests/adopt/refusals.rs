@@ -204,3 +204,24 @@ async fn down_of_what_cannot_be_marked() {
     );
     assert_eq!(count(&db, "deleted_posts").await, 2);
 }
+
+#[tokio::test]
+async fn table_without_a_primary_key() {
+    let (_database, db) = tables(
+        "create table notes (id int, deleted_at timestamptz); insert into notes values (1, now())",
+        &[],
+    )
+    .await;
+    let notes = || [SoftDeleted::new("notes").deleted_at("deleted_at")];
+    let manager = SchemaManager::new(&db);
+    for error in [
+        manager.preview_adopt(notes()).await.unwrap_err(),
+        manager.begin_adoption(notes()).await.unwrap_err(),
+        manager.adopt_soft_deleted(notes()).await.unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("has no primary key"), "{error}");
+    }
+    run(&db, "alter table notes add primary key (id)").await;
+    let adopted = manager.adopt_soft_deleted(notes()).await.unwrap();
+    assert_eq!(adopted.rows(), 1);
+}

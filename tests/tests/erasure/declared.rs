@@ -285,3 +285,42 @@ async fn column_that_is_not_null_now_is_a_finding_and_stops_the_erasure() {
         2
     );
 }
+
+/// The migration converts the constant to the type of the column.
+#[tokio::test]
+async fn declaration_runs_no_code_of_the_owner_of_a_type() {
+    let (database, db) = tables("create sequence ran", &[]).await;
+    let role = database.role("mallory").await;
+    run(
+        &db,
+        &format!("create schema evil authorization \"{role}\"; grant all on ran to \"{role}\""),
+    )
+    .await;
+    let mallory = database.connect_as("mallory").await;
+    run(
+        &mallory,
+        "create function evil.attack(value text) returns boolean language plpgsql as $$ begin perform nextval('public.ran'); return true; end $$;
+         create domain evil.word as text check (evil.attack(value)); create domain evil.words as evil.word[];
+         create type evil.mood as enum ('glad', 'sad');
+         create function evil.as_json(evil.mood) returns json language sql as $$ select to_json(evil.attack('')) $$;
+         create cast (evil.mood as json) with function evil.as_json(evil.mood);
+         create table evil.users (id bigint primary key, word evil.word, words evil.words, mood evil.mood)",
+    )
+    .await;
+    let manager = SchemaManager::new(&db);
+    let users = ("evil", "users");
+    for (column, value) in [("word", "none"), ("words", "{}")] {
+        let rule = PersonalData::of_person().constant(column, value);
+        let error = manager.declare_personal_data(users, rule).await;
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("domain evil.word"), "{error}");
+    }
+    let rule = PersonalData::of_person().constant("mood", "sad");
+    manager.declare_personal_data(users, rule).await.unwrap();
+    assert_eq!(
+        texts(&db, "select logged[1]::text from archive.personal_data").await,
+        ["\"sad\""]
+    );
+    // A sequence is never rolled back.
+    assert_eq!(count(&db, "ran where is_called").await, 0);
+}

@@ -307,3 +307,35 @@ const NOT_SEARCHED: &str = "
     event_consumer.name event_consumer.tenant guarded_table.links guarded_table.shape history_table.place hold.held_table hold.tenant
     personal_data.logged personal_data.place personal_data.replacements retention.metadata retention.name retention.subject
     retention.tenant signing_key.key temporal_foreign_key.place tenancy_object.definition tenancy_object.kind";
+
+/// Functions of PostgreSQL take 100 arguments.
+#[tokio::test]
+async fn more_than_a_hundred_columns_are_erased() {
+    let columns = |of: &str| {
+        let columns = (1..=120).map(|n| of.replace('?', &n.to_string()));
+        columns.collect::<Vec<_>>().join(", ")
+    };
+    let (_database, db) = tables(
+        &format!(
+            "create table persons (id bigint primary key, {}); insert into persons values (1, {})",
+            columns("c? text"),
+            columns("'value ?'")
+        ),
+        &["persons"],
+    )
+    .await;
+    let manager = SchemaManager::new(&db);
+    let names = || (1..=120).map(|n| format!("c{n}"));
+    let rule = names().fold(PersonalData::of_person(), |rule, name| {
+        rule.constant(name, "[erased]")
+    });
+    manager
+        .declare_personal_data("persons", rule.identifying(names()))
+        .await
+        .unwrap();
+    let certificate = person::Entity::erase_by_id(1).exec(&db).await.unwrap();
+    assert!(certificate.is_complete());
+    assert_eq!(certificate.places.len(), 120);
+    let row = texts(&db, "select persons::text from persons").await;
+    assert!(!row[0].contains("value"), "{row:?}");
+}

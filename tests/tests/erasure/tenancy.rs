@@ -323,3 +323,30 @@ async fn check_and_disable_tenancy_know_the_policies_of_erasures() {
         .unwrap();
     assert!(certificate.erasure.tenant.is_none());
 }
+
+/// What an erasure has found is deleted at its end. That of a tenant never ends where tenancy is disabled before.
+#[tokio::test]
+async fn values_of_an_erasure_that_did_not_end_are_deleted_by_the_one_for_every_tenant() {
+    let organisations = organisations().await;
+    let superuser = organisations.superuser().await;
+    let ours = organisations.tenant(1).await;
+    let mut batches = member::Entity::erase_by_id(1).in_batches(1);
+    for _ in 0..3 {
+        batches.next(&ours).await.unwrap();
+    }
+    ours.commit().await.unwrap();
+    let stored = "archive.erasure_value where value like '%ada%'";
+    assert_eq!(count(&superuser, stored).await, 1);
+    let manager = SchemaManager::new(&organisations.owner);
+    for table in ["members", "notes"] {
+        manager.disable_tenancy(table).await.unwrap();
+    }
+    let eraser = &organisations.eraser;
+    let certificate = member::Entity::erase_by_id(1).exec(eraser).await.unwrap();
+    assert!(certificate.erasure.finished_at.is_some());
+    assert_eq!(count(&superuser, stored).await, 0);
+    assert_eq!(
+        texts(&superuser, "select state from archive.erasure order by id").await,
+        ["collect", "finished"]
+    );
+}

@@ -1,7 +1,7 @@
 //! Rows that a guard would let go, and statements in an odd order.
 
 use sea_orm::TransactionTrait;
-use sea_orm_archive_migration::{Guard, GuardSchema};
+use sea_orm_archive_migration::{ArchiveSchema, ExistingTable, Guard, GuardSchema};
 use sea_orm_archive_tests::sql::{count, refused, run, texts};
 use sea_orm_archive_tests::tables::tables;
 use sea_orm_archive_tests::{Database, tables::archive_table};
@@ -157,4 +157,37 @@ async fn cascades_of_a_cycle_are_one_archival() {
         4
     );
     assert_finished(&db).await;
+}
+
+/// The CHECK of a domain is code of the owner of the domain, and the functions of a guard run as the owner of the archive.
+#[tokio::test]
+async fn refusing_guard_runs_no_check_of_a_domain_of_another_role() {
+    let (database, db) = tables(NOTES, &[]).await;
+    let role = database.role("mallory").await;
+    run(
+        &db,
+        &format!("create schema evil authorization \"{role}\"; create sequence ran; grant all on notes, ran to \"{role}\""),
+    )
+    .await;
+    let mallory = database.connect_as("mallory").await;
+    run(
+        &mallory,
+        "create function evil.attack(value text) returns boolean language plpgsql as
+             $$ begin if current_user <> session_user then perform nextval('public.ran'); end if; return true; end $$;
+         create domain evil.actor as text check (evil.attack(value))",
+    )
+    .await;
+    let manager = SchemaManager::new(&db);
+    let table = ExistingTable::new("notes").deleted_by(ColumnType::custom("evil.actor"));
+    manager.archive_existing_table(table).await.unwrap();
+    manager.guard_table("notes", Guard::refuse()).await.unwrap();
+    assert_eq!(refused(&mallory, "delete from notes").await.code, "AR040");
+    // A sequence is never rolled back.
+    assert_eq!(count(&db, "ran where is_called").await, 0);
+    let error = manager
+        .guard_table("notes", Guard::catch())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("is not built in"), "{error}");
 }

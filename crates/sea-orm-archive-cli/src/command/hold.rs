@@ -1,5 +1,6 @@
 //! `hold` and `release`.
 
+use sea_orm::TransactionTrait;
 use sea_orm_archive::hold;
 use serde_json::{Value as Json, json};
 
@@ -23,8 +24,11 @@ pub(super) async fn run(session: &Session, options: &Hold) -> Result<Answer, Fai
 
 const PLACE: &str = "archive.place_hold($1, $2::pg_catalog.text::pg_catalog.regclass, $3::pg_catalog.text::pg_catalog.jsonb, $4, $5, $6::pg_catalog.text::pg_catalog.timestamptz, $7)";
 
+/// Places a hold. That on a row is placed on one that exists.
+///
+/// Race: a purge of the row has begun. `place_hold` waits for it, so the row is read afterwards, by a statement with a new snapshot.
 async fn place(session: &Session, options: &Hold) -> Result<Json, Failure> {
-    let (archival, name, exact) = match options.target.as_slice() {
+    let (archival, name, row) = match options.target.as_slice() {
         [id] if id.parse::<i64>().is_ok() => (id.parse::<i64>().ok(), None, None),
         [table] => (
             None,
@@ -41,16 +45,28 @@ async fn place(session: &Session, options: &Hold) -> Result<Json, Failure> {
         }
         [] => return Err(Failure::Usage("name what is held".to_owned())),
     };
+    let (exact, exists) = row.unzip();
     let values = vec![
         archival.into(),
         name.into(),
-        exact.into(),
+        exact.clone().into(),
         options.reason.clone().into(),
         session.actor.clone().into(),
         options.until.clone().into(),
         options.person.into(),
     ];
-    let placed = query::json(&session.db, &format!("SELECT {PLACE}"), values).await?;
+    let transaction = session.db.begin().await?;
+    let placed = query::json(&transaction, &format!("SELECT {PLACE}"), values).await?;
+    if let Some(exists) = exists.flatten()
+        && query::json(&transaction, &exists, vec![exact.into()]).await? != Some(Json::Bool(true))
+    {
+        transaction.rollback().await?;
+        return Err(Failure::NotFound(format!(
+            "row {}, active or archived",
+            options.target.join(" ")
+        )));
+    }
+    transaction.commit().await?;
     let missing = || match archival {
         Some(id) => Failure::Archive(
             sea_orm_archive::error::NotFoundError::Archival { archival: id }.into(),
@@ -68,39 +84,29 @@ async fn quoted(session: &Session, table: &str, is_person: bool) -> Result<Strin
     }
 }
 
-/// The exact texts of a key, of a row that exists.
+/// The exact texts of a key, and the query whether there is such a row, `$1`. The row of a person may be gone.
 async fn row_key(
     session: &Session,
     table: &str,
     name: &str,
     key: &[String],
     is_person: bool,
-) -> Result<String, Failure> {
-    let given = match is_person {
-        true => Json::from(key.to_vec()).to_string(),
-        false => key_json(&registered(&session.db, table).await?, key)?,
+) -> Result<(String, Option<String>), Failure> {
+    let (given, exists) = match is_person {
+        true => (Json::from(key.to_vec()).to_string(), None),
+        false => {
+            let held = registered(&session.db, table).await?;
+            let condition = is_key(&session.db, &held).await?;
+            let exists = format!(
+                "SELECT pg_catalog.to_jsonb(EXISTS (SELECT FROM {} AS t WHERE {condition}) OR EXISTS (SELECT FROM {} AS t WHERE {condition}))",
+                held.table, held.archive_table
+            );
+            (key_json(&held, key)?, Some(exists))
+        }
     };
     let sql = "SELECT archive.exact_key($1::pg_catalog.text::pg_catalog.regclass, $2::pg_catalog.text::pg_catalog.jsonb)";
-    let exact = query::json(&session.db, sql, vec![name.into(), given.clone().into()]).await?;
-    let exact = exact.unwrap_or_default().to_string();
-    if !is_person {
-        let held = registered(&session.db, table).await?;
-        let condition = is_key(&session.db, &held).await?;
-        let sql = format!(
-            "SELECT pg_catalog.to_jsonb(EXISTS (SELECT FROM {} AS t WHERE {condition}) OR EXISTS (SELECT FROM {} AS t WHERE {condition}))",
-            held.table, held.archive_table
-        );
-        if query::json(&session.db, &sql, vec![exact.clone().into()]).await?
-            != Some(Json::Bool(true))
-        {
-            return Err(Failure::NotFound(format!(
-                "row {} of {}, active or archived",
-                key.join(", "),
-                held.name
-            )));
-        }
-    }
-    Ok(exact)
+    let exact = query::json(&session.db, sql, vec![name.into(), given.into()]).await?;
+    Ok((exact.unwrap_or_default().to_string(), exists))
 }
 
 async fn list(session: &Session) -> Result<Answer, Failure> {

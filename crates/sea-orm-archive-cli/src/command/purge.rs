@@ -13,6 +13,7 @@ use crate::answer::{Answer, counts, table};
 use crate::args::Purge;
 use crate::confirm::confirm;
 use crate::failure::Failure;
+use crate::query;
 
 pub(super) async fn run(session: &Session, options: &Purge) -> Result<Answer, Failure> {
     match options.expired {
@@ -22,7 +23,10 @@ pub(super) async fn run(session: &Session, options: &Purge) -> Result<Answer, Fa
 }
 
 async fn archivals(session: &Session, options: &Purge) -> Result<Answer, Failure> {
-    let preview = selected(session, options).preview(&session.db).await?;
+    let newest = newest(session).await?;
+    let preview = selected(session, options, newest)
+        .preview(&session.db)
+        .await?;
     if preview.archivals == 0 && preview.held.is_empty() && !options.archivals.is_empty() {
         let ids: Vec<_> = options.archivals.iter().map(ToString::to_string).collect();
         return Err(Failure::NotFound(format!(
@@ -38,7 +42,7 @@ async fn archivals(session: &Session, options: &Purge) -> Result<Answer, Failure
     confirm(&plan, &question, session.yes).await?;
     let bar = ProgressBar::new(preview.archivals);
     let mut purged = PurgedMany::default();
-    let mut batches = selected(session, options).in_batches(options.batch.into());
+    let mut batches = selected(session, options, newest).in_batches(options.batch.into());
     while let Some(batch) = batches.next(&session.db).await? {
         bar.inc(batch.archivals);
         purged.archivals += batch.archivals;
@@ -52,8 +56,18 @@ async fn archivals(session: &Session, options: &Purge) -> Result<Answer, Failure
     ))
 }
 
-fn selected(session: &Session, options: &Purge) -> PurgeArchivals {
-    let mut purge = archival::Entity::purge_many();
+/// The id of the newest archival.
+///
+/// Race: something is archived while the question is open. It has a greater id, and is not among what the answer was about.
+async fn newest(session: &Session) -> Result<i64, Failure> {
+    let sql = "SELECT pg_catalog.to_jsonb(pg_catalog.max(a.id)) FROM archive.archival AS a";
+    let newest = query::json(&session.db, sql, Vec::new()).await?;
+    Ok(newest.and_then(|id| id.as_i64()).unwrap_or_default())
+}
+
+/// What the options select of the archivals up to this one.
+fn selected(session: &Session, options: &Purge, newest: i64) -> PurgeArchivals {
+    let mut purge = archival::Entity::purge_many().filter(archival::Column::Id.lte(newest));
     if !options.archivals.is_empty() {
         purge = purge.filter(archival::Column::Id.is_in(options.archivals.iter().copied()));
     }

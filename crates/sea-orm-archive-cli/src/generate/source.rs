@@ -105,7 +105,10 @@ pub(crate) fn write(directory: &Path, name: &str, source: &str) -> Result<String
     };
     let path = directory.join(format!("{name}.rs"));
     fs::write(&path, source).map_err(|error| unwritable(&path, error))?;
-    fs::write(&library, added).map_err(|error| unwritable(&library, error))?;
+    // A full disk, or the end of the process, leaves lib.rs as it was.
+    let whole = directory.join("lib.rs.new");
+    fs::write(&whole, added).map_err(|error| unwritable(&whole, error))?;
+    fs::rename(&whole, &library).map_err(|error| unwritable(&library, error))?;
     Ok(path.display().to_string())
 }
 

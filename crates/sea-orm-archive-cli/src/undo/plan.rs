@@ -11,7 +11,7 @@ use super::order::order;
 use super::values::{NULL, Values, key, object, shown, texts};
 use crate::answer::{self, raw};
 use crate::failure::Failure;
-use crate::query::rows;
+use crate::query::{json as json_of, rows};
 
 /// One step of an undo.
 #[derive(Debug)]
@@ -89,7 +89,11 @@ impl Step {
             Action::Refused(what) => what.clone(),
         };
         match &self.conflict {
-            Some(conflict) => format!("{text}\n    conflict: {conflict}"),
+            // It may contain a value of a row.
+            Some(conflict) => format!(
+                "{text}\n    conflict: {}",
+                answer::plain(&Json::from(conflict.as_str()))
+            ),
             None => text,
         }
     }
@@ -113,6 +117,23 @@ fn entries() -> String {
     )
 }
 
+// $1: the transaction.
+const TWO_TRANSACTIONS: &str = "
+    SELECT pg_catalog.to_jsonb(pg_catalog.bool_or(g.gap OPERATOR(pg_catalog.>) '1 day'::pg_catalog.interval))
+    FROM (SELECT e.at OPERATOR(pg_catalog.-) pg_catalog.lag(e.at) OVER (ORDER BY e.at) AS gap FROM archive.audit_entry AS e
+          WHERE e.transaction_id OPERATOR(pg_catalog.=) $1) AS g";
+
+/// Numbers of transactions start again where a dump is restored into another cluster, so entries that are far apart may be of two transactions.
+async fn refuse_two_transactions(db: &DatabaseConnection, transaction: i64) -> Result<(), Failure> {
+    let two = json_of(db, TWO_TRANSACTIONS, vec![transaction.into()]).await?;
+    match two == Some(Json::Bool(true)) {
+        true => Err(Failure::Conflict(format!(
+            "nothing was undone: entries of transaction {transaction} are more than a day apart, so they may be of two transactions, one of them from before a restore of the database: use --request"
+        ))),
+        false => Ok(()),
+    }
+}
+
 /// The steps that undo a request or a transaction: the latest change first, so that each finds the rows as its change left them. What is in
 /// the way of a step is found by [`rehearse`](super::rehearse).
 pub(crate) async fn plan(
@@ -120,6 +141,9 @@ pub(crate) async fn plan(
     request: Option<&str>,
     transaction: Option<i64>,
 ) -> Result<Vec<Step>, Failure> {
+    if let Some(transaction) = transaction {
+        refuse_two_transactions(db, transaction).await?;
+    }
     let entries = rows(
         db,
         &entries(),

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use blog::post;
 use sea_orm_archive::prelude::*;
-use sea_orm_archive_migration::AuditSchema;
+use sea_orm_archive_migration::{AuditSchema, HoldSchema};
 use sea_orm_archive_tests::sql::{dumps, number, run as sql, texts};
 use sea_orm_migration::SchemaManager;
 
@@ -218,4 +218,54 @@ async fn preview_of_an_adoption_does_not_install_the_archive() {
     let adopted = run(Some(&database.url()), &[&adopt[..], &["--yes"]].concat());
     assert_eq!(adopted.code, 0, "{adopted:?}");
     assert_eq!(number(&db, "select count(*) from deleted_tickets").await, 1);
+}
+
+#[tokio::test]
+async fn answer_that_cannot_be_written_is_an_error() {
+    let blog = Blog::new().await;
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let mut listed = command();
+    listed
+        .env("DATABASE_URL", blog.url())
+        .arg("list")
+        .stdout(full);
+    let listed = listed.output().unwrap();
+    let printed = String::from_utf8(listed.stderr).unwrap();
+    assert_eq!(listed.status.code(), Some(5), "{printed}");
+    assert!(printed.contains("could not be written"), "{printed}");
+}
+
+/// Each grant lets a role act for a tenant and as somebody: it needs no right on the names of the settings.
+#[tokio::test]
+async fn role_with_a_grant_acts_as_somebody() {
+    let blog = Blog::new().await;
+    let archival = post::Entity::archive_by_id(1).exec(&blog.db).await.unwrap();
+    let manager = SchemaManager::new(&blog.db);
+    let role = blog.database.role("counsel").await;
+    manager.grant_holds(&role).await.unwrap();
+    let url = blog.database.url_as("counsel").await;
+    let id = archival.id.to_string();
+    let hold = ["hold", &id, "--reason", "case 17", "--as", "7", "--json"];
+    let placed = run(Some(&url), &hold);
+    assert_eq!(placed.code, 0, "{placed:?}");
+    assert!(placed.out.contains(r#""placed_by": "7""#), "{placed:?}");
+    let refused = run(Some(&url), &["list", "--json"]);
+    assert_eq!(refused.code, 5, "{refused:?}");
+    assert!(refused.out.contains("Roles and grants"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn value_in_a_conflict_forges_no_line_of_the_plan() {
+    let blog = Blog::new().await;
+    let forged = "e'a\\nDELETE public.posts 2'";
+    let before = format!("update posts set slug = {forged} where id = 1");
+    sql(&blog.db, &before).await;
+    request(&blog, "r1", "update posts set slug = 'b' where id = 1").await;
+    let taken = format!(
+        "insert into posts (id, title, slug, content, author_id) values (50, '', {forged}, '', 1)"
+    );
+    sql(&blog.db, &taken).await;
+    let plan = blog.run(&["undo", "--request", "r1", "--preview"]);
+    assert!(plan.out.contains("conflict: duplicate key"), "{plan:?}");
+    assert!(!plan.out.contains("\nDELETE"), "{plan:?}");
 }

@@ -298,3 +298,16 @@ async fn migration_is_added_to_the_migrator_and_the_rest_is_listed() {
     assert_eq!(no_table.code, 3, "{no_table:?}");
     fs::remove_dir_all(&folder).unwrap();
 }
+
+#[tokio::test]
+async fn name_that_rust_cannot_read_is_refused_before_anything_is_written() {
+    let blog = Blog::new().await;
+    for name in ["", "a b", "../a", "a;mod b"] {
+        let refused = blog.run(&["generate", "--print", "--name", name, "--archive", "users"]);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(
+            refused.err.contains("no name of a migration"),
+            "{refused:?}"
+        );
+    }
+}

@@ -15,7 +15,7 @@ const ROWS: &str = "
 
 /// A blog with an audit log: three posts and three comments.
 pub struct Blog {
-    database: Database,
+    pub database: Database,
     pub db: DatabaseConnection,
 }
 

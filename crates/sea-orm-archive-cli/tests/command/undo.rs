@@ -197,3 +197,24 @@ async fn what_a_deferred_constraint_refuses_is_a_conflict_of_the_step_that_cause
         1
     );
 }
+
+/// The number of a transaction is used again where a dump was restored into another cluster.
+#[tokio::test]
+async fn entries_of_two_transactions_with_one_number_are_not_undone() {
+    let blog = Blog::new().await;
+    for title in ["Before", "After"] {
+        let update = format!("update posts set title = '{title}' where id = 1");
+        sql(&blog.db, &update).await;
+    }
+    sql(
+        &blog.db,
+        "update archive.audit_entry set transaction_id = 1, at = at - case when new ->> 'title' = 'Before' then interval '2 days' else '0' end
+         where operation = 'UPDATE'",
+    )
+    .await;
+    let undone = blog.run(&["undo", "--transaction", "1", "--yes"]);
+    assert_eq!(undone.code, 1, "{undone:?}");
+    assert!(undone.err.contains("of two transactions"), "{undone:?}");
+    let title = "select count(*) from posts where title = 'After'";
+    assert_eq!(number(&blog.db, title).await, 1);
+}

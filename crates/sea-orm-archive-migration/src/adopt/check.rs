@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sea_orm_archive_postgres::catalog::{OnDelete, TableId};
-use sea_orm_archive_postgres::ident::{joined, key_object};
+use sea_orm_archive_postgres::ident::{joined, key_object, same_key};
 use sea_orm_migration::{DbErr, sea_orm::QueryResult};
 
 use crate::{
@@ -65,6 +65,7 @@ pub(crate) async fn problems_of_rows(
         problems.extend(times(work, subject).await?);
         problems.extend(others(work, subjects, subject).await?);
         problems.extend(rings(work, subject).await?);
+        problems.extend(archived_keys(work, subject).await?);
     }
     for edge in collect::edges(subjects) {
         problems.extend(live(work, subjects, edge).await?);
@@ -348,6 +349,30 @@ async fn rings(work: &Work, subject: &Subject) -> Result<Option<String>, DbErr> 
             "{rows} rows of {}, such as {key}, refer to each other in a ring, so none of them is the root of their archival: change the \
              time of one of them",
             subject.table.id
+        )
+    }))
+}
+
+/// Rows with the key of an archived row: it was used again after a batch had moved that one.
+async fn archived_keys(work: &Work, subject: &Subject) -> Result<Option<String>, DbErr> {
+    let Some(archive_table) = &subject.table.archive_table else {
+        return Ok(None);
+    };
+    let sql = format!(
+        "SELECT pg_catalog.count(*) AS rows, {} AS key, pg_catalog.min(d.{}) AS archival FROM {} AS c JOIN {} AS d ON {}",
+        first_key(subject),
+        quote(&archive_table.archival_id),
+        subject.rows(),
+        archive_table.id.sql(),
+        same_key(&subject.table.key, "d", "c"),
+    );
+    let row = work.row(&sql, []).await?;
+    let archival: Option<i64> = row.try_get("", "archival")?;
+    Ok(counted(&row)?.map(|(rows, key)| {
+        format!(
+            "{rows} rows of {}, such as {key}, have the key of a row that is archived already, such as in archival {}: purge these archivals, or clear the marks of these rows",
+            subject.table.id,
+            archival.unwrap_or_default()
         )
     }))
 }

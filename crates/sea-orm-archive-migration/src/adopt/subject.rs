@@ -135,6 +135,12 @@ pub(crate) fn build(tables: Vec<(SoftDeleted, Table)>) -> Result<Vec<Subject>, D
 /// Checks the columns that the migration names.
 fn times(declared: &SoftDeleted, table: &Table) -> Result<Times, DbErr> {
     let refuse = |reason: String| Err(DbErr::Migration(format!("{}: {reason}", table.id)));
+    if table.key.is_empty() {
+        return refuse(
+            "it has no primary key, so archived rows could not be identified: add one first"
+                .to_owned(),
+        );
+    }
     let marks = declared.deleted_at.is_some() || declared.flag.is_some();
     if declared.unmarked == marks {
         return refuse(

@@ -109,6 +109,9 @@ impl Function<'_> {
             },
             "tenant" => self.tenant(),
             "actor" => self.actor(),
+            // A variable of a domain runs its CHECK, as the owner of the function. A guard that refuses stores no actor, and
+            // one that catches is refused for such a type.
+            "actor_type" if !self.guarded.catches => "text".to_owned(),
             "actor_type" => type_name(self.actor_type).into_owned(),
             "parents" => self.parents(),
             _ => return None,

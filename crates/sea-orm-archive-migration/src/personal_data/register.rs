@@ -301,15 +301,43 @@ async fn is_unique(work: &Work, table: &Table, column: &str) -> Result<bool, DbE
     row.try_get("", "is_unique")
 }
 
-/// The exact text of a constant, and how entries of the log contain it.
+/// The types that a type is made of: the base of a domain, the elements of an array.
+const PARTS: &str = "
+    WITH RECURSIVE part AS (
+        SELECT y.* FROM pg_catalog.pg_type AS y WHERE y.oid = $1::bigint::oid
+        UNION ALL
+        SELECT y.* FROM part AS p JOIN pg_catalog.pg_type AS y ON y.oid = CASE WHEN p.typtype = 'd' THEN p.typbasetype WHEN p.typcategory = 'A' THEN p.typelem END
+    )
+    SELECT (SELECT pg_catalog.bool_or(p.oid >= 16384) FROM part AS p WHERE p.typtype <> 'd' AND p.typcategory <> 'A') AS is_own,
+           (SELECT pg_catalog.format('%s of the role %I', p.oid::pg_catalog.regtype, pg_catalog.pg_get_userbyid(p.typowner)) FROM part AS p
+            JOIN pg_catalog.pg_constraint AS c ON c.contypid = p.oid AND c.contype = 'c'
+            WHERE NOT archive.is_trusted(p.typowner) OR EXISTS (
+                SELECT FROM pg_catalog.pg_depend AS d LEFT JOIN pg_catalog.pg_operator AS o ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND o.oid = d.refobjid
+                JOIN pg_catalog.pg_proc AS f ON f.oid = CASE WHEN d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass THEN d.refobjid ELSE o.oprcode::pg_catalog.oid END
+                WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = c.oid AND NOT archive.is_trusted(f.proowner)) LIMIT 1) AS domain";
+
+/// The exact text of a constant, and how entries of the log contain it. No CHECK of a domain and no cast of another role runs.
 async fn constant(
     work: &Work,
     table: &Table,
     column: &Column,
     value: &str,
 ) -> Result<(Option<String>, String), DbErr> {
+    let parts = work.row(PARTS, [column.type_oid.into()]).await?;
+    if let Some(domain) = parts.try_get::<Option<String>>("", "domain")? {
+        return Err(DbErr::Migration(format!(
+            "the column {} of {} is of the domain {domain}, and its CHECK is code of another role, or may be, which would run as the role of this migration: change the owner \
+             of the domain and of its functions, or run the migration as the role that owns them",
+            column.name, table.id
+        )));
+    }
+    // As archive.audit_value() writes it.
+    let logged = match parts.try_get::<Option<bool>>("", "is_own")? {
+        Some(true) => "pg_catalog.format('%s', v.value)",
+        _ => "v.value",
+    };
     let sql = format!(
-        "SELECT archive.exact_text($1::text::{0}) AS exact, coalesce(pg_catalog.to_jsonb($1::text::{0}), 'null')::text AS logged",
+        "SELECT archive.exact_text(v.value) AS exact, coalesce(pg_catalog.to_jsonb({logged}), 'null')::text AS logged FROM (SELECT $1::text::{} AS value) AS v",
         column.sql_type
     );
     match work.row(&sql, [value.into()]).await {

@@ -32,6 +32,15 @@ BEGIN
 END
 $$;
 
+-- Sets the actor and the tenant for the rest of the session, which is that of one caller, such as the command: an argument that is NULL sets nothing.
+CREATE OR REPLACE FUNCTION archive.set_session_context(actor text, tenant text) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM pg_catalog.set_config({actor}, actor, false) WHERE actor IS NOT NULL;
+    PERFORM pg_catalog.set_config({tenant}, tenant, false) WHERE tenant IS NOT NULL;
+END
+$$;
+
 -- Sets the actor alone.
 CREATE OR REPLACE FUNCTION archive.set_actor(actor text) RETURNS text
 LANGUAGE sql VOLATILE

@@ -124,11 +124,6 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.erasure_begin(regclass, jsonb, text, text) FROM PUBLIC;
 
--- Whether a hold of a tenant, or of all tenants, is on data of a tenant, or of all tenants.
-CREATE OR REPLACE FUNCTION archive.is_hold_of(hold_tenant text, tenant text) RETURNS boolean
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-RETURN hold_tenant IS NULL OR tenant IS NULL OR hold_tenant = tenant;
-
 -- Locks an erasure that is not finished, and the holds against new ones, and returns it. Raises AR021 where a hold is on the person.
 --
 -- Race: a hold is placed while a step runs. The step waits here and sees it, or the hold waits and what it holds is erased already.
@@ -284,10 +279,11 @@ BEGIN
     END IF;
     RETURN jsonb_build_object(
         'name', place,
-        'read', format('SELECT pg_catalog.jsonb_build_object(''counts'', pg_catalog.jsonb_build_array(%s), ''found'', %s, ''archivals'', %s) '
+        -- Functions take 100 arguments, and an array any number of columns.
+        'read', format('SELECT pg_catalog.jsonb_build_object(''counts'', pg_catalog.to_jsonb(ARRAY[%s]::pg_catalog.jsonb[]), ''found'', %s, ''archivals'', %s) '
                        'FROM (SELECT t.* FROM %s ORDER BY %s FOR UPDATE OF t) AS t', counts,
                        CASE WHEN values IS NULL THEN '''[]''::pg_catalog.jsonb'
-                            ELSE format('coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(%s)), ''[]'')', values) END,
+                            ELSE format('coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(ARRAY[%s])), ''[]'')', values) END,
                        CASE WHEN archival_id IS NULL THEN '''[]''::pg_catalog.jsonb'
                             ELSE format('coalesce(pg_catalog.jsonb_agg(DISTINCT t.%I), ''[]'')', archival_id) END,
                        rows, (SELECT string_agg(format('t.%I', k.name), ', ' ORDER BY k.ord) FROM unnest(keys) WITH ORDINALITY AS k(name, ord))),
@@ -373,6 +369,13 @@ BEGIN
     WHERE e.id = locked.id;
     DELETE FROM archive.erasure_row AS w WHERE w.erasure = locked.id;
     DELETE FROM archive.erasure_value AS v WHERE v.erasure = locked.id;
+    -- Those of tenants that did not end, such as where tenancy was disabled meanwhile, store values of the person too. They begin again, if they ever go on.
+    IF locked.tenant IS NULL THEN
+        UPDATE archive.erasure AS e SET state = 'collect'
+        WHERE e.subject = locked.subject AND e.subject_key = locked.subject_key AND e.finished_at IS NULL;
+        DELETE FROM archive.erasure_value AS v USING archive.erasure AS e
+        WHERE e.id = v.erasure AND e.subject = locked.subject AND e.subject_key = locked.subject_key;
+    END IF;
     RETURN archive.erasure_json(locked.id);
 END
 $$;
@@ -399,13 +402,6 @@ BEGIN
     RETURN archive.place_hold(NULL, subject, archive.exact_key(subject, key), reason, by, until, true);
 END
 $$;
-
--- Whether the caller sees every row of a table, or where policies of tenancy are on it every row of the tenant.
-CREATE OR REPLACE FUNCTION archive.may_search(relation oid, of_tenant boolean) RETURNS boolean
-LANGUAGE sql STABLE
-RETURN (SELECT pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
-               AND (of_tenant OR NOT pg_catalog.row_security_active(c.oid))
-        FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) relation);
 
 -- One step of an erasure: at most so many rows are erased. Returns the certificate, whose `state` is "finished" at the end; NULL where there is no such
 -- erasure. Call it until then, each time in a transaction of its own.

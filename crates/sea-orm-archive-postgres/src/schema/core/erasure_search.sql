@@ -186,3 +186,10 @@ BEGIN
 END
 $$;
 REVOKE EXECUTE ON FUNCTION archive.erasure_dangling(bigint) FROM PUBLIC;
+
+-- Whether the caller sees every row of a table, or where policies of tenancy are on it every row of the tenant.
+CREATE OR REPLACE FUNCTION archive.may_search(relation oid, of_tenant boolean) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN (SELECT pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+               AND (of_tenant OR NOT pg_catalog.row_security_active(c.oid))
+        FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) relation);

@@ -270,3 +270,8 @@ BEGIN
                         AND EXISTS (SELECT FROM archive.hold_in_force))) AS o) AS h);
 END
 $$;
+
+-- Whether a hold of a tenant, or of all tenants, is on data of a tenant, or of all tenants.
+CREATE OR REPLACE FUNCTION archive.is_hold_of(hold_tenant text, tenant text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+RETURN hold_tenant IS NULL OR tenant IS NULL OR hold_tenant = tenant;

@@ -232,6 +232,7 @@ DROP FUNCTION IF EXISTS archive.stop(text, text);
 DROP FUNCTION IF EXISTS archive.actor_as(anyelement);
 DROP FUNCTION IF EXISTS archive.set_actor(text);
 DROP FUNCTION IF EXISTS archive.set_context(text, text, text, text);
+DROP FUNCTION IF EXISTS archive.set_session_context(text, text);
 DROP FUNCTION IF EXISTS archive.tenancy_guard();
 DROP FUNCTION IF EXISTS archive.tenancy_guard_archived();
 DROP FUNCTION IF EXISTS archive.may_read(oid, name[]);
