@@ -3,7 +3,7 @@
 //! `DeriveArchive` implements these traits. A declaration is always compared with the catalog of the database, and
 //! refused where the two differ.
 
-use crate::hooks::Hooks;
+use crate::hooks::run::Hooks;
 use sea_orm::{EntityName, EntityTrait, Identity, RelationDef, Value, sea_query::TableRef};
 
 /// An entity whose rows can be archived: moved, with everything below them, into its archive table.

@@ -8,7 +8,7 @@ use sea_orm_archive::archival;
 
 use super::current::{differing, values_now};
 use super::group;
-use super::plan::{Action, Row, Step};
+use super::step::{Action, Row, Step};
 use super::values::Values;
 use crate::failure::Failure;
 

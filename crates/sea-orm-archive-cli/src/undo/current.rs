@@ -4,8 +4,7 @@ use sea_orm::DatabaseTransaction;
 use sea_orm_archive_postgres::ident::literal;
 use serde_json::Value as Json;
 
-use super::group::elements;
-use super::plan::Row;
+use super::step::{Row, elements};
 use super::values::{Values, object, read, shown};
 use crate::answer::{plain, raw};
 use crate::failure::Failure;

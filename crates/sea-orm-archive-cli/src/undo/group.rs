@@ -3,22 +3,13 @@
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, Value};
 
 use super::current::referring;
-use super::plan::{Action, Row, Step};
+use super::step::{Action, Row, Step, elements};
 use super::values::{Values, key, object};
 use crate::failure::Failure;
 use crate::query::{literal, quote};
 
 /// How many rows one statement changes.
 const ROWS: usize = 1000;
-
-/// The rows of a group as `k`, their values of before as `r`, and both with the values afterwards in `e.v`. `$1` is the array of them.
-pub(super) fn elements(table: &str) -> String {
-    format!(
-        "pg_catalog.jsonb_array_elements($1::pg_catalog.text::pg_catalog.jsonb) WITH ORDINALITY AS e(v, n)
-         CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::{table}, e.v->'key') AS k
-         CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::{table}, e.v->'before') AS r"
-    )
-}
 
 /// Splits steps into groups: those of a group are of one kind, on one table, and write and compare the same columns.
 pub(super) fn groups<'s>(steps: &[&'s Step]) -> Vec<Vec<&'s Step>> {

@@ -1,4 +1,4 @@
-//! What one request or transaction changed, undone row by row by the audit log.
+//! What one request or transaction changed, undone by the audit log.
 
 mod apply;
 mod current;
@@ -6,7 +6,9 @@ mod group;
 mod net;
 mod order;
 mod plan;
+mod step;
 mod values;
 
 pub(crate) use apply::{apply, rehearse};
-pub(crate) use plan::{plan, steps_json};
+pub(crate) use plan::plan;
+pub(crate) use step::steps_json;

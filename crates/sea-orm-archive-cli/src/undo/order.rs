@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::DatabaseConnection;
 
-use super::plan::{Action, Step};
+use super::step::{Action, Step};
 use crate::answer::raw;
 use crate::failure::Failure;
 use crate::query::rows;

@@ -31,12 +31,11 @@
 //! }
 //! ```
 
-mod run;
+pub(crate) mod run;
 
 use std::future::{Future, ready};
-use std::pin::Pin;
 
-use sea_orm::{DatabaseTransaction, FromQueryResult, Statement, Value};
+use sea_orm::{DatabaseTransaction, FromQueryResult, Statement};
 
 use crate::archival::Model as Archival;
 use crate::entity::Archivable;
@@ -44,13 +43,9 @@ use crate::error::{Error, HookError};
 use crate::exec::Repreparing;
 use crate::row::{key_of, table_name};
 
+use run::Keys;
+pub use run::{HookResult, Hooks};
 pub(crate) use run::{Work, allow, in_transaction, preview};
-
-/// What a hook returns. An error rolls back the archive, the restore or the purge, which returns it as
-/// [`Error::Hook`].
-///
-/// `?` converts any error of the application, of SeaORM and of this crate, and `.into()` a text.
-pub type HookResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// The hooks of an entity, which run in the transaction of the move.
 ///
@@ -137,25 +132,6 @@ pub trait ArchiveHooks: Archivable<Model: Sync> + DeclaresHooks {
     note = "write `#[archive(hooks)]`, beside the other options"
 )]
 pub trait DeclaresHooks {}
-
-type Pinned<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-type OfRoots = for<'a> fn(Statement, &'a DatabaseTransaction) -> Pinned<'a, Result<Keys, Error>>;
-type OfArchival = for<'a> fn(&'a Archival, &'a DatabaseTransaction) -> Pinned<'a, HookResult>;
-/// The primary keys of rows.
-pub(crate) type Keys = Vec<Vec<Value>>;
-
-/// The hooks of an entity, without the trait in the type: verbs exist for every entity.
-#[doc(hidden)]
-#[derive(Clone)]
-pub struct Hooks {
-    table: String,
-    before_archive: OfRoots,
-    after_archive: OfArchival,
-    restore: [OfArchival; 2],
-    purge: [OfArchival; 2],
-    /// The moves whose hooks must not be skipped.
-    required: Vec<String>,
-}
 
 impl Hooks {
     /// Those of the trait.

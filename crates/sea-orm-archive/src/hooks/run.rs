@@ -1,13 +1,40 @@
 //! Runs the hooks of an entity in the transaction of a move.
 
 use std::future::Future;
+use std::pin::Pin;
 
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, Statement};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, Statement, Value,
+};
 
-use super::{Hooks, Keys, OfArchival};
 use crate::archival::{self, Model as Archival};
 use crate::error::{Error, HookError};
 use crate::exec::{ATTEMPTS, Executor, Sql, ask_here, back_off, begin, finish};
+
+/// What a hook returns. An error rolls back the archive, the restore or the purge, which returns it as
+/// [`Error::Hook`].
+///
+/// `?` converts any error of the application, of SeaORM and of this crate, and `.into()` a text.
+pub type HookResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+type Pinned<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+type OfRoots = for<'a> fn(Statement, &'a DatabaseTransaction) -> Pinned<'a, Result<Keys, Error>>;
+type OfArchival = for<'a> fn(&'a Archival, &'a DatabaseTransaction) -> Pinned<'a, HookResult>;
+/// The primary keys of rows.
+pub(crate) type Keys = Vec<Vec<Value>>;
+
+/// The hooks of an entity, without the trait in the type: verbs exist for every entity.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct Hooks {
+    pub(super) table: String,
+    pub(super) before_archive: OfRoots,
+    pub(super) after_archive: OfArchival,
+    pub(super) restore: [OfArchival; 2],
+    pub(super) purge: [OfArchival; 2],
+    /// The moves whose hooks must not be skipped.
+    pub(super) required: Vec<String>,
+}
 
 /// A move with its hooks.
 pub(crate) trait Work: Sync {
