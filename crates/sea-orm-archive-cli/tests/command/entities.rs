@@ -38,6 +38,38 @@ async fn check_compares_entities_and_rehearses_sample_rows() {
     );
 }
 
+mod person {
+    use sea_orm::entity::prelude::*;
+    use sea_orm_archive::DerivePersonalData;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DerivePersonalData)]
+    #[sea_orm(table_name = "users")]
+    #[personal_data(person)]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        #[personal_data(pseudonym)]
+        pub name: String,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[tokio::test]
+async fn check_compares_personal_data() {
+    let blog = Blog::new().await;
+    let entities = || Entities::new().with_personal_data::<person::Entity>();
+    let found = entities().check(&blog.db, 0).await.unwrap();
+    assert!(
+        found.len() == 1
+            && found[0]
+                .problem
+                .contains("no rule for personal data of persons"),
+        "{found:?}"
+    );
+}
+
 #[tokio::test]
 async fn doctor_finds_a_sequence_that_is_behind() {
     let blog = Blog::new().await;

@@ -10,5 +10,6 @@ mod keys;
 mod locking;
 mod names;
 mod over_relation;
+mod personal;
 mod serialized;
 mod shown;

@@ -19,13 +19,15 @@ $$;
 
 -- The table of the entity whose hooks an archival has: that of its root, or of the root of the archival that its rows were taken from.
 CREATE OR REPLACE FUNCTION archive.hooked_root(archival bigint) RETURNS regclass
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE source AS (
-        SELECT a.part_of, a.tables[1] AS root FROM archive.archival AS a WHERE a.id = archival
-        UNION ALL
-        SELECT a.part_of, a.tables[1] FROM source AS s JOIN archive.archival AS a ON a.id = s.part_of
-    )
-    SELECT s.root FROM source AS s WHERE s.part_of IS NULL
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (WITH RECURSIVE source AS (
+                SELECT a.part_of, a.tables[1] AS root FROM archive.archival AS a WHERE a.id = archival
+                UNION ALL
+                SELECT a.part_of, a.tables[1] FROM source AS s JOIN archive.archival AS a ON a.id = s.part_of
+            )
+            SELECT s.root FROM source AS s WHERE s.part_of IS NULL);
+END
 $$;
 
 -- Raises AR033 where an archival with hooks is restored or purged and the setting archive.hooked of the transaction does not name it: its hooks
