@@ -6,6 +6,7 @@ mod owner {
     use sea_orm::entity::prelude::*;
     use sea_orm_archive::DerivePersonalData;
 
+    #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DerivePersonalData)]
     #[sea_orm(table_name = "owners", rename_all = "camelCase")]
     #[personal_data(person, is_actor)]
@@ -18,9 +19,6 @@ mod owner {
         #[personal_data(null)]
         pub phone: Option<String>,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
 }
@@ -38,8 +36,7 @@ mod pet {
         pub id: i64,
         pub owner_id: i64,
         #[personal_data(belongs_to)]
-        #[sea_orm(belongs_to)]
-        pub owner: HasOne<super::owner::Entity>,
+        pub owner: BelongsTo<super::owner::Entity>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
