@@ -204,10 +204,14 @@ async fn audit_table(db: &DatabaseConnection) -> Result<(), DbErr> {
             .deleted_at("deleted_at")
             .deleted_by("deleted_by")
     };
+    let tables = ["posts", "comments"];
     let manager = SchemaManager::new(db);
-    manager
-        .adopt_soft_deleted(["posts", "comments"].map(marked))
-        .await?;
+    manager.begin_adoption(tables.map(marked)).await?;
+    for table in tables {
+        let recorder = SuspendedTrigger::new(table, "record");
+        manager.suspend_trigger(recorder).await?;
+    }
+    manager.adopt_soft_deleted(tables.map(marked)).await?;
     Ok(())
 }
 
@@ -244,6 +248,12 @@ const OTHERS: &str = "
     CREATE TABLE posts (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, slug text NOT NULL, tags text[], details jsonb, published_at timestamptz);
     CREATE UNIQUE INDEX posts_slug_key ON posts (slug);
     CREATE TABLE comments (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, post_id bigint NOT NULL REFERENCES posts, body text NOT NULL);
+    CREATE FUNCTION record() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO audit VALUES (TG_TABLE_NAME, lower(TG_OP), to_jsonb(OLD), now(), 7);
+        RETURN OLD;
+    END $$;
+    CREATE TRIGGER record AFTER UPDATE OR DELETE ON posts FOR EACH ROW EXECUTE FUNCTION record();
+    CREATE TRIGGER record AFTER UPDATE OR DELETE ON comments FOR EACH ROW EXECUTE FUNCTION record();
     CREATE TABLE audit (table_name text, action text, old jsonb, at timestamptz, user_id bigint);
     INSERT INTO audit VALUES ('posts', 'delete', '{\"id\": 4, \"slug\": \"gone\", \"tags\": [\"a\"]}', '2026-01-01Z', 7)";
 
