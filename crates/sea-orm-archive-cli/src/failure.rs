@@ -85,7 +85,8 @@ impl Failure {
             Self::Usage(_) | Self::NobodyToAsk | Self::NoDatabase | Self::BadUrl(_) => 2,
             Self::Conflict(_) => 1,
             Self::NotFound(_) => 3,
-            Self::NoConnection(..) | Self::Setup(_) | Self::Unprinted(_) => 5,
+            Self::NoConnection(..) | Self::Setup(_) => 5,
+            Self::Unprinted(_) => 6,
             Self::Declined => 4,
             Self::Interrupted => 130,
             Self::Archive(error) => match error.kind() {

@@ -83,7 +83,7 @@ async fn preview(manager: &SchemaManager<'_>, output: &mut Output) -> Result<(),
     let preview = manager.preview_adopt(helpdesk()).await?;
     for table in &preview.adopted.tables {
         output.line(format!(
-            "{}: {} marked, {} not marked, {} roots",
+            "{}: {} marked, {} moved without a mark, {} roots",
             table.table, table.marked, table.unmarked, table.roots
         ));
     }
@@ -93,16 +93,23 @@ async fn preview(manager: &SchemaManager<'_>, output: &mut Output) -> Result<(),
     Ok(())
 }
 
-async fn up(manager: &SchemaManager<'_>) -> Result<Adopted, DbErr> {
-    manager.install_archive().await?;
-    manager.adopt_soft_deleted(helpdesk()).await
-}
+#[derive(DeriveMigrationName)]
+pub struct AdoptHelpdesk;
 
-async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-    manager
-        .restore_soft_deleted(["tickets", "comments", "ticket_tags"])
-        .await?;
-    manager.uninstall_archive().await
+#[async_trait::async_trait]
+impl MigrationTrait for AdoptHelpdesk {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.install_archive().await?;
+        manager.adopt_soft_deleted(helpdesk()).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .restore_soft_deleted(["tickets", "comments", "ticket_tags"])
+            .await?;
+        manager.uninstall_archive().await
+    }
 }
 
 async fn online(db: &DatabaseConnection, output: &mut Output) -> Result<(), DbErr> {
@@ -130,6 +137,7 @@ fn recipes() -> [(&'static str, SoftDeleted); 7] {
         .time_if_unknown("2020-01-01T00:00:00Z");
     // WordPress
     let status = SoftDeleted::new("pages")
+        // column, its value in deleted rows, and its value after a restore
         .status("status", "trash", "draft")
         .time_of("modified_at")
         .time_zone("UTC");
@@ -189,7 +197,7 @@ async fn audit_table(db: &DatabaseConnection) -> Result<(), DbErr> {
          SELECT DISTINCT ON (r.id) r.id, r.post_id, r.body, a.at, a.user_id
          FROM audit AS a CROSS JOIN jsonb_populate_record(NULL::comments, a.old) AS r JOIN posts AS p ON p.id = r.post_id
          WHERE a.table_name = 'comments' AND a.action = 'delete'
-           -- the post was deleted next after the comment, or never: this row has not only its id
+           -- p is the post of this comment: it was deleted next after the comment, or never. An earlier post may have had its id.
            AND p.deleted_at IS NOT DISTINCT FROM (
                SELECT min(d.at) FROM audit AS d WHERE d.table_name = 'posts' AND d.action = 'delete'
                  AND (d.old->>'id')::bigint = p.id AND d.at >= a.at)
@@ -275,13 +283,14 @@ async fn afterwards(db: &DatabaseConnection, output: &mut Output) -> Result<(), 
 pub async fn run(db: &DatabaseConnection, output: &mut Output) -> anyhow::Result<()> {
     db.execute_unprepared(TABLES).await?;
     let manager = SchemaManager::new(db);
-    up(&manager).await?;
-    down(&manager).await?;
+    AdoptHelpdesk.up(&manager).await?;
+    AdoptHelpdesk.down(&manager).await?;
     manager.install_archive().await?;
     preview(&manager, output).await?;
     online(db, output).await?;
-    let adopted = up(&manager).await?;
-    anyhow::ensure!(adopted.tables[0].replaced_indexes == ["tickets_number_key"]);
+    let last = manager.preview_adopt(helpdesk()).await?;
+    anyhow::ensure!(last.adopted.tables[0].replaced_indexes == ["tickets_number_key"]);
+    AdoptHelpdesk.up(&manager).await?;
     afterwards(db, output).await?;
     anyhow::ensure!(ticket::Entity::restore_by_id(2).exec(db).await.is_err());
     db.execute_unprepared("UPDATE tickets SET number = 3")

@@ -231,7 +231,7 @@ async fn answer_that_cannot_be_written_is_an_error() {
         .stdout(full);
     let listed = listed.output().unwrap();
     let printed = String::from_utf8(listed.stderr).unwrap();
-    assert_eq!(listed.status.code(), Some(5), "{printed}");
+    assert_eq!(listed.status.code(), Some(6), "{printed}");
     assert!(printed.contains("could not be written"), "{printed}");
 }
 

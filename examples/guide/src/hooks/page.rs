@@ -1,7 +1,9 @@
 //! A page with a file in a store outside of the database.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, entity::prelude::*};
 use sea_orm_archive::prelude::*;
+
+use super::file_job;
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveArchive)]
@@ -27,11 +29,13 @@ impl ArchiveHooks for Entity {
     }
 
     async fn before_purge(archival: &Archival, db: &DatabaseTransaction) -> HookResult {
-        // A job removes the files after the commit.
+        // A job of the application removes the files in the table file_jobs after the commit.
         let mine = deleted::Column::ArchivalId.eq(archival.id);
         for page in deleted::Entity::find().filter(mine).all(db).await? {
-            let job = format!("insert into file_jobs (file) values ('{}')", page.file);
-            db.execute_unprepared(&job).await?;
+            let job = file_job::ActiveModel {
+                file: Set(page.file),
+            };
+            job.insert(db).await?;
         }
         Ok(())
     }
