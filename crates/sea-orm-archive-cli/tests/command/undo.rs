@@ -168,7 +168,8 @@ async fn what_a_deferred_constraint_refuses_is_a_conflict_of_the_step_that_cause
     let blog = Blog::new().await;
     sql(
         &blog.db,
-        "alter table comments add constraint later foreign key (author_id) references users deferrable initially deferred;
+        "alter table comments drop constraint comments_author_id_fkey;
+         alter table comments add constraint later foreign key (author_id) references users deferrable initially deferred;
          insert into users (id, name) values (8, 'eight'), (9, 'nine')",
     )
     .await;
