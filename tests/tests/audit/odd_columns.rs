@@ -309,7 +309,7 @@ async fn table_can_be_stamped_after_it_is_audited() {
     )
     .await;
     assert_eq!(last, [json!("ARCHIVE")]);
-    // A column added to both tables with plain SQL: a restore is refused until `audit_table` is called again.
+    // A column added to both tables with plain SQL: a restore is refused until `install_audit` is called again.
     run(
         &owner,
         "alter table orders add extra int; alter table deleted_orders add extra int",
@@ -319,8 +319,8 @@ async fn table_can_be_stamped_after_it_is_audited() {
         .exec(&owner)
         .await
         .unwrap_err();
-    assert!(refused.to_string().contains("audit_table"), "{refused}");
-    manager.audit_table("orders").await.unwrap();
+    assert!(refused.to_string().contains("install_audit"), "{refused}");
+    manager.install_audit().await.unwrap();
     order::Entity::restore_by_id((1, 1))
         .exec(&owner)
         .await
