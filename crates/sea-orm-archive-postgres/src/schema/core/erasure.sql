@@ -370,6 +370,8 @@ BEGIN
     DELETE FROM archive.erasure_row AS w WHERE w.erasure = locked.id;
     DELETE FROM archive.erasure_value AS v WHERE v.erasure = locked.id;
     -- Those of tenants that did not end, such as where tenancy was disabled meanwhile, store values of the person too. They begin again, if they ever go on.
+    --
+    -- Race: one of them is in the middle of a step. The step holds the lock of its row, so the UPDATE waits, and the values of that step are deleted too.
     IF locked.tenant IS NULL THEN
         UPDATE archive.erasure AS e SET state = 'collect'
         WHERE e.subject = locked.subject AND e.subject_key = locked.subject_key AND e.finished_at IS NULL;
