@@ -215,7 +215,7 @@ async fn stamps_histories_and_the_log_are_reported_without_their_columns() {
          &[["public.department_history", "has a column valid_to that is NOT NULL, so no version is open", "let it be NULL"]],
          &[Sql("alter table department_history alter valid_to drop not null")]),
         ("alter table department_history drop constraint department_history_identity_fkey",
-         &[["public.department_history", "has no foreign key from (department_id) to a table of identities, whose rows a change must lock", "add one"]],
+         &[["public.department_history", "has no foreign key from (department_id) to a table of identities, whose rows a change must lock", "call manager.create_history_table(..) in a migration, or add one"]],
          &[History]),
         ("alter table department_history drop constraint department_history_period_excl",
          &[["public.department_history", "has no constraint that refuses overlapping versions of one identity", "call manager.create_history_table(..) in a migration, or add EXCLUDE USING gist (\"department_id\" WITH =, tstzrange(\"valid_from\", \"valid_to\") WITH &&)"]],

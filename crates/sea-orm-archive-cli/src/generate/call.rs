@@ -26,7 +26,7 @@ impl From<Chain> for Argument {
     }
 }
 
-/// rustfmt breaks a longer chain.
+/// rustfmt breaks a longer chain of two or more calls.
 const CHAIN_WIDTH: usize = 60;
 const WIDTH: usize = 100;
 
@@ -60,8 +60,10 @@ impl Chain {
     /// The source, as rustfmt formats it at this indent and with this end.
     pub fn source(&self, indent: usize, end: &str) -> String {
         let line = self.line();
+        // `.await` is one more call of the chain.
+        let links = self.links.len() + usize::from(end.starts_with('.'));
         let chained = line.len() + end.trim_end_matches([';', ',']).len();
-        if chained <= CHAIN_WIDTH && indent + line.len() + end.len() <= WIDTH {
+        if (links < 2 || chained <= CHAIN_WIDTH) && indent + line.len() + end.len() <= WIDTH {
             return format!("{line}{end}");
         }
         let inner = " ".repeat(indent + 4);
@@ -84,7 +86,7 @@ impl Chain {
 fn inside(arguments: &[Argument], indent: usize, method: &str) -> String {
     let lines: Vec<_> = arguments.iter().map(Argument::line).collect();
     let line = lines.join(", ");
-    let is_long = |argument: &Argument| matches!(argument, Argument::Chain(chain) if !chain.links.is_empty() && chain.line().len() > CHAIN_WIDTH);
+    let is_long = |argument: &Argument| matches!(argument, Argument::Chain(chain) if chain.links.len() > 1 && chain.line().len() > CHAIN_WIDTH);
     let width = indent + method.len() + line.len() + 2;
     if arguments.is_empty() || width <= WIDTH && !arguments.iter().any(is_long) {
         return line;

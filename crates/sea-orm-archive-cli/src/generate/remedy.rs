@@ -79,9 +79,7 @@ const REMEDIES: [(&str, Kind); 51] = [
     ("with a role that exists", Person(RIGHTS)),
     (
         "create_history_table(..) in a migration, or add",
-        Person(
-            "the call has the columns of the history: copy it from the migration that created it",
-        ),
+        Again(history, HISTORIES),
     ),
     (
         "archive_existing_table(..) for it",
@@ -244,17 +242,76 @@ fn stamp(table: &Json) -> Call {
             Some(name) => stamped.call(&format!("{stamp}_column"), [format!("{name:?}")]),
         };
     }
-    let by = match table["by"].as_str() {
-        None | Some("bigint") => None,
-        Some("uuid") => Some("ColumnType::Uuid".to_owned()),
-        Some("integer") => Some("ColumnType::Integer".to_owned()),
-        Some("text") => Some("ColumnType::Text".to_owned()),
-        Some(other) => Some(format!("ColumnType::custom({other:?})")),
-    };
-    if let Some(by) = by {
-        stamped = stamped.call("by", [by]);
+    if let Some(by) = table["by"].as_str().filter(|by| *by != "bigint") {
+        stamped = stamped.call("by", [column_type(by)]);
     }
     Call::of("stamp_table", [stamped]).importing("StampedTable")
+}
+
+/// The `ColumnType` of a type as PostgreSQL prints it.
+fn column_type(name: &str) -> String {
+    match name {
+        "bigint" => "ColumnType::BigInteger".to_owned(),
+        "uuid" => "ColumnType::Uuid".to_owned(),
+        "integer" => "ColumnType::Integer".to_owned(),
+        "text" => "ColumnType::Text".to_owned(),
+        other => format!("ColumnType::custom({other:?})"),
+    }
+}
+
+const HISTORIES: &str = concat!(
+    of_object!(
+        "(SELECT pg_catalog.concat(i.relnamespace::regnamespace, '.', i.relname) FROM pg_catalog.pg_class AS i WHERE i.oid = r.identity) AS identity,
+         r.identity_columns, r.valid_from, r.valid_to, r.range_type = 'pg_catalog.daterange'::pg_catalog.regtype AS dates,
+         r.recorded_from, r.recorded_to, r.recorded_by,
+         (SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute AS a
+          WHERE a.attrelid = r.history AND a.attname = r.recorded_by) AS by",
+        "archive.history_table AS r",
+        "r.history"
+    ),
+    " WHERE ",
+    is_object!("r.history")
+);
+
+/// The call without the columns of the values: the table has them, and the call adds what else it lacks.
+fn history(table: &Json) -> Call {
+    let literal = |value: &Json| format!("{:?}", raw(value));
+    let identity = argument(&raw(&table["identity"]));
+    let declared = Chain::new(format!(
+        "HistoryTable::new({})",
+        argument(&raw(&table["name"]))
+    ));
+    let columns = texts(table, "identity_columns");
+    let mut declared = match columns.as_slice() {
+        [column] => declared.call("identity", [column.clone(), identity]),
+        several => {
+            let several = format!("[{}]", several.join(", "));
+            declared.call("identity_columns", [several, identity])
+        }
+    };
+    if table["dates"] == true {
+        declared = declared.call("dates", Vec::<String>::new());
+    }
+    for column in ["valid_from", "valid_to"] {
+        if table[column] != column {
+            declared = declared.call(column, [literal(&table[column])]);
+        }
+    }
+    if let Some(by) = table["by"].as_str() {
+        let recorded_by = [literal(&table["recorded_by"]), column_type(by)];
+        declared = declared.call("recorded_by", recorded_by);
+    }
+    if !table["recorded_from"].is_null() {
+        let recorded = ["recorded_from", "recorded_to"].map(|column| literal(&table[column]));
+        declared = declared.call("bitemporal_as", recorded);
+    }
+    Call::of("create_history_table", [declared]).importing("HistoryTable")
+}
+
+/// The texts of an array, as source.
+fn texts(table: &Json, field: &str) -> Vec<String> {
+    let names = table[field].as_array().into_iter().flatten();
+    names.map(|name| format!("{:?}", raw(name))).collect()
 }
 
 const TEMPORAL: &str = concat!(
@@ -271,11 +328,7 @@ const TEMPORAL: &str = concat!(
 );
 
 fn temporal(key: &Json) -> Call {
-    let texts = |field: &str| -> Vec<String> {
-        let names = key[field].as_array().into_iter().flatten();
-        names.map(|name| format!("{:?}", raw(name))).collect()
-    };
-    let (columns, times) = (texts("columns"), texts("time_columns"));
+    let (columns, times) = (texts(key, "columns"), texts(key, "time_columns"));
     let declared = Chain::new(format!(
         "TemporalForeignKey::new({}, [{}])",
         argument(&raw(&key["name"])),

@@ -27,6 +27,7 @@ const TABLES: &str = "
     create schema shop; create table shop.sales (id bigint primary key);
     create table pages (id bigint primary key);
     create table tickets (id bigint primary key, parent_id bigint references tickets);
+    create table shop.products (region text, number bigint, primary key (region, number));
     create table notes (id bigint primary key, ticket_id bigint references tickets on delete set null);";
 
 async fn everything() -> (Database, DatabaseConnection) {
@@ -44,6 +45,14 @@ async fn everything() -> (Database, DatabaseConnection) {
             .identity("department_id", "departments")
             .column(sea_orm_migration::schema::text("name"));
         manager.create_history_table(history).await?;
+        let prices = HistoryTable::new(("shop", "price_history"))
+            .identity_columns(["region", "product"], ("shop", "products"))
+            .column(sea_orm_migration::schema::integer("price"))
+            .dates()
+            .valid_to("until")
+            .recorded_by("clerk", ColumnType::Uuid)
+            .bitemporal();
+        manager.create_history_table(prices).await?;
         let key = TemporalForeignKey::new("staff", ["department_id"])
             .at("hired_at")
             .references("department_history");
@@ -68,7 +77,7 @@ async fn everything() -> (Database, DatabaseConnection) {
 }
 
 /// Each kind of difference that a migration fixes, and a part of the call.
-const FIXED: [(&str, &str); 13] = [
+const FIXED: [(&str, &str); 15] = [
     (
         "alter table comments add column lang text",
         "sync_archived_table(\"comments\")",
@@ -99,6 +108,14 @@ const FIXED: [(&str, &str); 13] = [
         "TemporalForeignKey::new(\"staff\", [\"department_id\"])",
     ),
     (
+        "alter table department_history drop constraint department_history_period_excl",
+        "HistoryTable::new(\"department_history\").identity(\"department_id\", \"departments\")",
+    ),
+    (
+        "alter table shop.price_history drop constraint price_history_identity_fkey",
+        ".identity_columns([\"region\", \"product\"], (\"shop\", \"products\"))",
+    ),
+    (
         "drop trigger archive_guard_delete on pages",
         "guard_table(\"pages\", Guard::refuse())",
     ),
@@ -121,7 +138,7 @@ const FIXED: [(&str, &str); 13] = [
 ];
 
 /// Each kind of difference that a person decides about, and why.
-const DECIDED: [(&str, &str); 8] = [
+const DECIDED: [(&str, &str); 7] = [
     (
         "alter table deleted_pages add constraint c check (id > 0)",
         "the application does not want to be archived",
@@ -133,10 +150,6 @@ const DECIDED: [(&str, &str); 8] = [
     (
         "alter table orders drop clerk; alter table deleted_orders drop clerk",
         "dropped deliberately",
-    ),
-    (
-        "alter table department_history drop constraint department_history_period_excl",
-        "copy it from the migration",
     ),
     (
         "drop table shop.deleted_sales cascade",

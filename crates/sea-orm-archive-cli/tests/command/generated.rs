@@ -1,6 +1,6 @@
 use sea_orm_archive_migration::{
-    ArchiveSchema, AuditSchema, EventSchema, Guard, GuardSchema, HistorySchema, StampSchema,
-    StampedTable, TemporalForeignKey, Tenancy, TenancySchema,
+    ArchiveSchema, AuditSchema, EventSchema, Guard, GuardSchema, HistorySchema, HistoryTable,
+    StampSchema, StampedTable, TemporalForeignKey, Tenancy, TenancySchema,
 };
 use sea_orm_migration::prelude::*;
 
@@ -10,6 +10,21 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .create_history_table(
+                HistoryTable::new("department_history").identity("department_id", "departments"),
+            )
+            .await?;
+        manager
+            .create_history_table(
+                HistoryTable::new(("shop", "price_history"))
+                    .identity_columns(["region", "product"], ("shop", "products"))
+                    .dates()
+                    .valid_to("until")
+                    .recorded_by("clerk", ColumnType::Uuid)
+                    .bitemporal_as("recorded_from", "recorded_to"),
+            )
+            .await?;
         manager
             .get_connection()
             .execute_unprepared(

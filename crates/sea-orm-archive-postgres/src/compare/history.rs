@@ -119,7 +119,7 @@ pub fn history_findings(table: &Table, names: &VersionColumns) -> Vec<Finding> {
             format!(
                 "has no foreign key from ({identity}) to a table of identities, whose rows a change must lock"
             ),
-            "add one",
+            "call manager.create_history_table(..) in a migration, or add one",
         ),
         _ => report(
             format!("has several foreign keys from ({identity})"),
