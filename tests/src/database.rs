@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{DatabaseConnection, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait};
 use tokio::{sync::Mutex, time::sleep};
 
 use crate::{
@@ -201,6 +201,22 @@ impl Database {
                 return Err(format!("after {PATIENCE:?} it is {}", activity.description));
             }
             sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Runs `first` in an open transaction, starts `second` in another session, and commits the first when the second waits or has ended.
+    /// Returns what the second returned.
+    pub async fn beside(&self, first: &str, second: &str) -> Result<(), DbErr> {
+        let (a, b) = (self.connect().await, self.connect().await);
+        let txn = a.begin().await?;
+        txn.execute_unprepared(first).await?;
+        let second = second.to_owned();
+        let other = tokio::spawn(async move { b.execute_unprepared(&second).await.map(|_| ()) });
+        self.until_waiting(&other).await;
+        txn.commit().await?;
+        match other.await {
+            Ok(ended) => ended,
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         }
     }
 

@@ -6,8 +6,6 @@ mod placed;
 mod races;
 mod roles;
 
-pub(crate) use attacked::beside;
-
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive::Error;
 use sea_orm_archive::error::ConflictError;

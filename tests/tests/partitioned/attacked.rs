@@ -397,9 +397,7 @@ async fn restore_with_an_old_snapshot_after_a_truncate_loses_nothing() {
 async fn rule_that_becomes_longer_beside_the_purge_of_a_range() {
     let (database, db) = expiring().await;
     shelf::Entity::archive_by_id(1).exec(&db).await.unwrap();
-    let result = crate::holds::beside(
-        &database,
-        "lock table archive.retention in exclusive mode; update archive.retention set days = null",
+    let result = database.beside("lock table archive.retention in exclusive mode; update archive.retention set days = null",
         "select archive.purge_range(0, 100, 'x')",
     )
     .await;

@@ -9,7 +9,7 @@ use sea_orm_archive_tests::sql::{one, run, texts};
 use sea_orm_archive_tests::tables::tables;
 use sea_orm_migration::SchemaManager;
 
-use super::{assert_kept, beside};
+use super::assert_kept;
 use crate::holds::database;
 use crate::servers::programs::{output, programs};
 
@@ -54,7 +54,9 @@ async fn hold_follows_an_archived_row_whose_parent_gets_another_key() {
 async fn hold_that_is_placed_while_the_key_changes_follows_it() {
     let (database, db) = database().await;
     let place = "select archive.place_hold(null, 'posts', jsonb_build_array(p.id::text), 'case', null, null) from posts p where p.id = 3";
-    let changed = beside(&database, place, "update posts set id = 100 where id = 3").await;
+    let changed = database
+        .beside(place, "update posts set id = 100 where id = 3")
+        .await;
     let id = one::<i64>(&db, "select id from posts where title = 'Three'").await;
     assert_eq!(
         texts(&db, "select held_key->>0 from archive.hold").await,

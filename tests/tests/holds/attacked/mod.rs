@@ -4,21 +4,8 @@ mod keys;
 mod others;
 mod races;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
-use sea_orm_archive_tests::Database;
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use sea_orm_archive_tests::sql::number;
-
-/// Runs `first` in an open transaction, starts `second` elsewhere, and commits the first when the second waits or has ended.
-pub(crate) async fn beside(database: &Database, first: &str, second: &str) -> Result<(), DbErr> {
-    let (a, b) = (database.connect().await, database.connect().await);
-    let txn = a.begin().await?;
-    txn.execute_unprepared(first).await?;
-    let second = second.to_owned();
-    let other = tokio::spawn(async move { b.execute_unprepared(&second).await.map(|_| ()) });
-    database.until_waiting(&other).await;
-    txn.commit().await?;
-    other.await.unwrap()
-}
 
 /// Calls archive.purge_archivals, and returns its error.
 async fn purge(db: &DatabaseConnection, id: i64) -> Result<(), String> {

@@ -7,7 +7,6 @@ use sea_orm_archive_migration::ArchiveSchema;
 use sea_orm_archive_tests::sql::{number, run};
 use sea_orm_migration::SchemaManager;
 
-use super::beside;
 use crate::holds::database;
 
 /// Race: two sessions release one hold, and one places another: the number in the record is exact.
@@ -20,24 +19,24 @@ async fn number_of_holds_is_exact() {
         "select archive.place_hold(1, null, null, 'x', null, null)",
     )
     .await;
-    beside(
-        &database,
-        "select archive.release_hold(1, 'a', null)",
-        "select archive.release_hold(1, 'b', null)",
-    )
-    .await
-    .unwrap();
+    database
+        .beside(
+            "select archive.release_hold(1, 'a', null)",
+            "select archive.release_hold(1, 'b', null)",
+        )
+        .await
+        .unwrap();
     assert_eq!(
         number(&db, "select holds::bigint from archive.archival").await,
         0
     );
-    beside(
-        &database,
-        "select archive.place_hold(1, null, null, 'x', null, null)",
-        "select archive.place_hold(1, null, null, 'x', null, null)",
-    )
-    .await
-    .unwrap();
+    database
+        .beside(
+            "select archive.place_hold(1, null, null, 'x', null, null)",
+            "select archive.place_hold(1, null, null, 'x', null, null)",
+        )
+        .await
+        .unwrap();
     assert_eq!(
         number(&db, "select holds::bigint from archive.archival").await,
         2

@@ -9,8 +9,6 @@ use sea_orm_archive_tests::sql::{number, run, texts};
 use sea_orm_archive_tests::tables::tables;
 use sea_orm_migration::{SchemaManager, schema::string};
 
-use crate::holds::beside;
-
 async fn history(history: HistoryTable, rows: &str) -> (Database, DatabaseConnection) {
     let (database, db) = tables(
         "create table things (id bigint primary key); insert into things values (1), (2)",
@@ -47,12 +45,9 @@ async fn hold_on_the_identities_is_waited_for() {
         .await
         .unwrap();
     let hold = "select archive.place_hold(null, 'things', null, 'case', null, null)";
-    let purged = beside(
-        &database,
-        hold,
-        "select archive.purge_expired_versions(100)",
-    )
-    .await;
+    let purged = database
+        .beside(hold, "select archive.purge_expired_versions(100)")
+        .await;
     assert_eq!(left(&db).await, "ABC", "{purged:?}");
 }
 
@@ -64,7 +59,9 @@ async fn hold_on_the_identities_is_waited_for_by_purge_expired() {
         .await
         .unwrap();
     let hold = "select archive.place_hold(null, 'things', null, 'case', null, null)";
-    let purged = beside(&database, hold, "select archive.purge_expired(100)").await;
+    let purged = database
+        .beside(hold, "select archive.purge_expired(100)")
+        .await;
     assert_eq!(left(&db).await, "ABC", "{purged:?}");
 }
 
@@ -164,12 +161,9 @@ async fn row_that_refers_and_is_restored_beside_keeps_the_version() {
         .unwrap();
     let restore =
         "with d as (delete from deleted_r returning id, a) insert into r select id, a from d";
-    let purged = beside(
-        &database,
-        restore,
-        "select archive.purge_expired_versions(100)",
-    )
-    .await;
+    let purged = database
+        .beside(restore, "select archive.purge_expired_versions(100)")
+        .await;
     assert_eq!(left(&db).await, "AC", "{purged:?}");
 }
 
