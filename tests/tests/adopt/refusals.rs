@@ -1,6 +1,6 @@
 //! What an adoption refuses: it changes nothing, and does what the error says works.
 
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, sea_query::ColumnType};
 use sea_orm_archive_migration::prelude::*;
 use sea_orm_archive_tests::{
     sql::{count, run, texts},
@@ -224,4 +224,88 @@ async fn table_without_a_primary_key() {
     run(&db, "alter table notes add primary key (id)").await;
     let adopted = manager.adopt_soft_deleted(notes()).await.unwrap();
     assert_eq!(adopted.rows(), 1);
+}
+
+#[tokio::test]
+async fn type_of_the_person_that_is_declared_otherwise() {
+    let (_database, db) = tables(
+        "create table notes (id int primary key, deleted_at timestamptz, deleted_by int);
+         insert into notes values (1, '2024-01-01Z', 7), (2, null, null)",
+        &[],
+    )
+    .await;
+    let notes = |of_person| {
+        let table = ExistingTable::new("notes").deleted_by(of_person);
+        [SoftDeleted::new(table)
+            .deleted_at("deleted_at")
+            .deleted_by("deleted_by")]
+    };
+    let manager = SchemaManager::new(&db);
+    let before = rows(&db, &["notes"]).await;
+    for error in [
+        manager
+            .begin_adoption(notes(ColumnType::Text))
+            .await
+            .unwrap_err(),
+        manager
+            .adopt_soft_deleted(notes(ColumnType::Text))
+            .await
+            .unwrap_err(),
+    ] {
+        let what = "\"deleted_by\" of public.notes is integer, and `deleted_by` of its archive table was declared as text: \
+                    declare the same type";
+        assert!(error.to_string().contains(what), "{error}");
+    }
+    assert_eq!(rows(&db, &["notes"]).await, before);
+    assert_eq!(count(&db, "archive.archived_table").await, 0);
+    manager
+        .adopt_soft_deleted(notes(ColumnType::Integer))
+        .await
+        .unwrap();
+    assert_eq!(
+        texts(
+            &db,
+            "select format('%s %s', id, deleted_by) from deleted_notes"
+        )
+        .await,
+        ["1 7"]
+    );
+}
+
+#[tokio::test]
+async fn table_that_is_named_twice_or_marked_by_its_key() {
+    let (_database, db) = tables(
+        &format!("{POSTS} alter table posts add marked timestamptz generated always as (deleted_at) stored"),
+        &[],
+    )
+    .await;
+    let manager = SchemaManager::new(&db);
+    let before = rows(&db, &["posts", "likes"]).await;
+    let no_mark = "is generated or part of the primary key, and no mark";
+    for (tables, what) in [
+        (
+            vec![posts(), SoftDeleted::unmarked(("public", "posts"))],
+            "public.posts is in the adoption twice".to_owned(),
+        ),
+        (
+            vec![SoftDeleted::new("posts").deleted_at("marked")],
+            format!("public.posts: \"marked\" {no_mark}"),
+        ),
+        (
+            vec![posts().reason("id")],
+            format!("public.posts: \"id\" {no_mark}"),
+        ),
+    ] {
+        for error in [
+            manager.preview_adopt(tables.clone()).await.unwrap_err(),
+            manager.begin_adoption(tables.clone()).await.unwrap_err(),
+            manager.adopt_soft_deleted(tables).await.unwrap_err(),
+        ] {
+            assert!(error.to_string().contains(&what), "{error}");
+        }
+    }
+    assert_eq!(rows(&db, &["posts", "likes"]).await, before);
+    assert_eq!(count(&db, "archive.archived_table").await, 0);
+    run(&db, "alter table posts drop column marked").await;
+    adopted(&db).await;
 }

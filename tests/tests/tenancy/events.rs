@@ -58,6 +58,40 @@ async fn tenant_reads_its_own_events_alone() {
     assert_eq!(none.unwrap(), []);
 }
 
+#[tokio::test]
+async fn consumer_is_moved_and_removed_by_its_own_tenant_alone() {
+    let (organisations, _) = archived().await;
+    for org in [1, 2] {
+        let consumer = event::Entity::consumer(format!("search {org}"));
+        for reader in [1, 2] {
+            let txn = organisations.tenant(reader).await;
+            assert_eq!(consumer.next(10, &txn).await.unwrap().len(), 1);
+            txn.commit().await.unwrap();
+        }
+        let name = format!("search {org}");
+        let of_other =
+            || event::consumer::Entity::find_by_id((name.clone(), (3 - org).to_string()));
+
+        let txn = organisations.tenant(org).await;
+        let latest = event::Entity::latest(&txn).await.unwrap();
+        consumer.acknowledge(latest, &txn).await.unwrap();
+        assert_eq!(consumer.next(10, &txn).await.unwrap(), []);
+        txn.commit().await.unwrap();
+        let other = organisations.tenant(3 - org).await;
+        let unmoved = of_other().one(&other).await.unwrap().unwrap();
+        assert_eq!(unmoved.position, 0);
+        other.commit().await.unwrap();
+
+        let txn = organisations.tenant(org).await;
+        assert!(consumer.remove(&txn).await.unwrap());
+        assert!(!consumer.remove(&txn).await.unwrap());
+        txn.commit().await.unwrap();
+        let other = organisations.tenant(3 - org).await;
+        assert_eq!(of_other().one(&other).await.unwrap(), Some(unmoved));
+        assert_eq!(consumer.next(10, &other).await.unwrap().len(), 1);
+    }
+}
+
 /// Events of all tenants expire in one order.
 #[tokio::test]
 async fn only_a_session_that_acts_for_all_deletes_expired_events() {
