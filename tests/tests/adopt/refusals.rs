@@ -244,6 +244,10 @@ async fn type_of_the_person_that_is_declared_otherwise() {
     let before = rows(&db, &["notes"]).await;
     for error in [
         manager
+            .preview_adopt(notes(ColumnType::Text))
+            .await
+            .unwrap_err(),
+        manager
             .begin_adoption(notes(ColumnType::Text))
             .await
             .unwrap_err(),

@@ -64,6 +64,9 @@ pub(crate) async fn adopt(work: &Work, tables: &[SoftDeleted]) -> Result<Adopted
 /// What [`adopt`] would do. The caller rolls back.
 pub(crate) async fn preview(work: &Work, tables: &[SoftDeleted]) -> Result<AdoptPreview, DbErr> {
     let subjects = subject::resolve(work, tables, false).await?;
+    for subject in &subjects {
+        create::options(subject)?;
+    }
     // Where a table forces row-level security on its owner, this locks it until the rollback.
     work.unforce_all(subject::names(&subjects)).await?;
     collect::all(work, &subjects).await?;
