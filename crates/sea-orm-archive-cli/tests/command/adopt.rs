@@ -107,6 +107,14 @@ async fn helpdesk_is_adopted_beside_a_writer_and_nothing_is_lost_or_doubled() {
         2000
     );
 
+    for options in [&["--yes"][..], &["--online", "--yes"]] {
+        let again = run(Some(&url), &[&tables[..], options].concat());
+        assert!(
+            again.code == 0 && again.out.contains("0 row(s) in 0 archival(s)"),
+            "{again:?}"
+        );
+    }
+
     let listed = run(
         Some(&url),
         &[
