@@ -50,7 +50,7 @@ pub(crate) async fn table(db: &DatabaseConnection, name: &str) -> Result<String,
 }
 
 /// Whether the schema `archive` has this table.
-pub(crate) async fn has(db: &DatabaseConnection, table: &str) -> Result<bool, Failure> {
+pub(crate) async fn has(db: &impl ConnectionTrait, table: &str) -> Result<bool, Failure> {
     let sql = "SELECT pg_catalog.to_jsonb(pg_catalog.to_regclass(pg_catalog.concat('archive.', $1::text)) IS NOT NULL)";
     Ok(json(db, sql, vec![table.into()]).await? == Some(Json::Bool(true)))
 }

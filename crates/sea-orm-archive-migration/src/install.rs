@@ -15,6 +15,7 @@ use crate::{
 
 /// Creates what does not exist yet, and replaces the functions.
 pub(crate) async fn install(work: &Work) -> Result<(), DbErr> {
+    work.run(schema::core::INSTALL_LOCK).await?;
     let before = privileges::objects(work).await?;
     work.run(schema::core::REGISTERS).await?;
     work.run(schema::table_names::INSTALL).await?;

@@ -57,3 +57,16 @@ async fn down_also_marks_rows_that_were_archived_since() {
         1
     );
 }
+
+/// The marking columns are gone, so a second call may take the tables for ones without marks, as that of the command does.
+#[tokio::test]
+async fn second_adoption_without_marks_does_not_forget_how_rows_were_marked() {
+    let (_database, db) = helpdesk().await;
+    let manager = SchemaManager::new(&db);
+    let before = rows(&db, &TABLES).await;
+    manager.adopt_soft_deleted(marked()).await.unwrap();
+    let again = manager.adopt_soft_deleted(TABLES.map(SoftDeleted::unmarked));
+    assert_eq!(again.await.unwrap().rows(), 0);
+    assert_eq!(manager.restore_soft_deleted(TABLES).await.unwrap(), 14);
+    assert_eq!(rows(&db, &TABLES).await, before);
+}

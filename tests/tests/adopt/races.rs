@@ -150,3 +150,117 @@ async fn key_that_is_used_again_after_a_batch_is_refused_until_its_archival_is_p
     let adopted = manager.adopt_soft_deleted(links()).await.unwrap();
     assert_eq!(adopted.rows(), 1);
 }
+
+/// Another adopter of the same tables, at each of its steps.
+#[tokio::test]
+async fn second_adopter_waits_for_the_first_one_and_finds_nothing_to_do() {
+    for step in ["begin", "batch", "preview", "adopt"] {
+        let (database, db) = blog().await;
+        let first = db.begin().await.unwrap();
+        let adopted = SchemaManager::new(&first).adopt_soft_deleted(posts()).await;
+        assert_eq!(adopted.unwrap().rows(), 4);
+        let second = tokio::spawn({
+            let db = db.clone();
+            async move {
+                let manager = SchemaManager::new(&db);
+                match step {
+                    "begin" => manager.begin_adoption(posts()).await.map(|()| 0),
+                    "batch" => {
+                        let batch = manager.adopt_batch(posts(), 10).await;
+                        batch.map(|b| b.adopted.rows() + b.left)
+                    }
+                    "preview" => {
+                        let preview = manager.preview_adopt(posts()).await;
+                        preview.map(|p| {
+                            assert_eq!(p.problems, [""; 0]);
+                            p.adopted.rows()
+                        })
+                    }
+                    _ => manager
+                        .adopt_soft_deleted(posts())
+                        .await
+                        .map(|adopted| adopted.rows()),
+                }
+            }
+        });
+        database.until_waiting(&second).await;
+        first.commit().await.unwrap();
+        let rows = second
+            .await
+            .unwrap()
+            .unwrap_or_else(|error| panic!("{step}: {error}"));
+        assert_eq!(rows, 0, "{step}");
+        assert_eq!(
+            (
+                count(&db, "deleted_posts").await,
+                count(&db, "deleted_comments").await,
+                count(&db, "archive.archival").await
+            ),
+            (2, 2, 2)
+        );
+    }
+}
+
+#[tokio::test]
+async fn two_batches_at_once_move_each_row_once() {
+    let (_database, db) = blog().await;
+    let first = db.begin().await.unwrap();
+    let batch = SchemaManager::new(&first).adopt_batch(posts(), 1).await;
+    assert_eq!(batch.unwrap().adopted.rows(), 2);
+    let manager = SchemaManager::new(&db);
+    let batch = manager.adopt_batch(posts(), 10).await.unwrap();
+    assert_eq!(batch.adopted.rows(), 2);
+    first.commit().await.unwrap();
+    assert_eq!(manager.adopt_soft_deleted(posts()).await.unwrap().rows(), 0);
+    assert_eq!(
+        (
+            count(&db, "deleted_posts").await,
+            count(&db, "deleted_comments").await,
+            count(&db, "archive.archival").await
+        ),
+        (2, 2, 2)
+    );
+}
+
+/// Two calls with the tables in another order lock them in the same one.
+#[tokio::test]
+async fn adopters_that_name_the_tables_in_another_order_do_not_deadlock() {
+    let (database, db) = blog().await;
+    let first = db.begin().await.unwrap();
+    run(&first, "lock table posts in share row exclusive mode").await;
+    let second = tokio::spawn({
+        let db = db.clone();
+        async move {
+            let [posts, comments] = posts();
+            SchemaManager::new(&db)
+                .adopt_soft_deleted([comments, posts])
+                .await
+        }
+    });
+    database.until_waiting(&second).await;
+    run(&first, "set local lock_timeout = '1s'").await;
+    run(&first, "lock table comments in share row exclusive mode").await;
+    first.commit().await.unwrap();
+    assert_eq!(second.await.unwrap().unwrap().rows(), 4);
+}
+
+/// Such as by two instances of the application that migrate when they start.
+#[tokio::test]
+async fn two_installations_at_once_end_one_after_the_other() {
+    for installed in [false, true] {
+        let database = Database::empty().await;
+        let db = database.connect().await;
+        if installed {
+            SchemaManager::new(&db).install_archive().await.unwrap();
+        }
+        let first = db.begin().await.unwrap();
+        SchemaManager::new(&first).install_archive().await.unwrap();
+        let second = tokio::spawn({
+            let db = db.clone();
+            async move { SchemaManager::new(&db).install_archive().await }
+        });
+        database.until_waiting(&second).await;
+        first.commit().await.unwrap();
+        second.await.unwrap().unwrap();
+    }
+}

@@ -2,6 +2,7 @@
 
 mod attacked;
 mod declared;
+mod dropped_months;
 mod entities;
 mod erased;
 mod guarded;

@@ -2,6 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait};
 use sea_orm_archive::erasure::PersonEntity;
+use sea_orm_archive::error::NotFoundError;
 use sea_orm_archive::{Context, Error, check, erasure};
 use sea_orm_archive_migration::{
     ArchiveSchema, AuditSchema, ErasureSchema, ExistingTable, PersonalData, Tenancy, TenancySchema,
@@ -349,4 +350,76 @@ async fn values_of_an_erasure_that_did_not_end_are_deleted_by_the_one_for_every_
         texts(&superuser, "select state from archive.erasure order by id").await,
         ["collect", "finished"]
     );
+}
+
+/// The same the other way round: tenancy is enabled between two steps of an erasure for every tenant.
+#[tokio::test]
+async fn erasure_that_began_before_tenancy_is_ended_by_an_administrator() {
+    let organisations = organisations().await;
+    let superuser = organisations.superuser().await;
+    run(
+        &superuser,
+        "update members set email = 'bob@example.org' where id = 2",
+    )
+    .await;
+    let (manager, eraser) = (
+        SchemaManager::new(&organisations.owner),
+        &organisations.eraser,
+    );
+    for table in ["notes", "members"] {
+        manager.disable_tenancy(table).await.unwrap();
+    }
+    // It has erased the member, and none of the notes.
+    let mut batches = member::Entity::erase_by_id(2).in_batches(1);
+    batches.next(eraser).await.unwrap();
+    let stored = "archive.erasure_value where value like '%bob%'";
+    assert_eq!(count(&superuser, stored).await, 1);
+    let ops = organisations.database.role("ops").await;
+    for table in ["members", "notes"] {
+        let tenancy = Tenancy::new(table, "org_id").administrator(&ops);
+        manager.enable_tenancy(tenancy).await.unwrap();
+    }
+    manager.attribute_to_tenants().await.unwrap();
+
+    // A tenant does not go on with it. Its own erasure ends, and covers its own rows.
+    let theirs = organisations.tenant(2).await;
+    for refused in [batches.next(eraser).await, batches.next(&theirs).await] {
+        let error = refused.unwrap_err();
+        assert!(
+            matches!(error, Error::NotFound(NotFoundError::Erasure { .. })),
+            "{error}"
+        );
+        assert!(
+            error.to_string().contains("an administrator of tenancy"),
+            "{error}"
+        );
+    }
+    theirs.rollback().await.unwrap();
+    let theirs = organisations.tenant(2).await;
+    let certificate = member::Entity::erase_by_id(2).exec(&theirs).await.unwrap();
+    theirs.commit().await.unwrap();
+    assert_eq!(certificate.erasure.tenant.as_deref(), Some("2"));
+    assert_eq!(
+        count(&superuser, "notes where id = 3 and note = '[erased]'").await,
+        0
+    );
+
+    let ops = organisations.database.connect_as("ops").await;
+    let mut last = None;
+    while let Some(certificate) = batches.next(&ops).await.unwrap() {
+        last = Some(certificate);
+    }
+    let certificate = last.unwrap();
+    assert!(certificate.erasure.finished_at.is_some() && certificate.erasure.tenant.is_none());
+    // Member 1 has the address that member 2 had before.
+    let found: Vec<_> = certificate.found().into_iter().collect();
+    let of_the_other = ["public.members.email", "public.notes.note"];
+    assert_eq!(found, of_the_other.map(|place| (place.to_owned(), 1)));
+    assert_eq!(
+        count(&superuser, "notes where id = 3 and note = '[erased]'").await,
+        1
+    );
+    assert_eq!(count(&superuser, stored).await, 0);
+    let left = "archive.audit_entry where concat(old, new, whole) like '%bob@%' or key->>'id' = '3' and concat(old, new, whole) like '%a note of theirs%'";
+    assert_eq!(count(&superuser, left).await, 0);
 }

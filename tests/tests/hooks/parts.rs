@@ -4,8 +4,10 @@ use sea_orm::DatabaseConnection;
 use sea_orm_archive::archival;
 use sea_orm_archive::error::RefusedError;
 use sea_orm_archive::prelude::*;
+use sea_orm_archive_migration::{Retention, RetentionSchema};
 use sea_orm_archive_tests::Database;
-use sea_orm_archive_tests::sql::{count, run};
+use sea_orm_archive_tests::sql::{count, number, run};
+use sea_orm_migration::SchemaManager;
 
 use super::entities::{folder, line, note};
 use super::{database, logged};
@@ -115,6 +117,88 @@ async fn row_that_stayed_is_restored_with_the_hooks_of_its_root() {
     let restore = plain_line::Entity::restore_by_id(1).as_part_of::<note::Entity>();
     restore.exec(&db).await.unwrap();
     assert_eq!(logged(&db).await, ["before_restore 1", "after_restore 1"]);
+}
+
+/// Such a row is purged as well with the hooks of its root alone, and not by what would skip them.
+#[tokio::test]
+async fn row_that_stayed_is_purged_with_the_hooks_of_its_root() {
+    let (_database, db) = database().await;
+    let manager = SchemaManager::new(&db);
+    for table in ["notes", "lines"] {
+        manager.retain(table, Retention::days(0)).await.unwrap();
+    }
+    // The line of note 1 stays. That of note 3 is an archival of its own.
+    note::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    run(&db, "insert into lines values (1, 2)").await;
+    let restore = note::Entity::restore_by_id(1).skip_conflicting();
+    let stayed = restore.exec(&db).await.unwrap();
+    assert_eq!(stayed.stayed.len(), 1);
+    plain_line::Entity::archive_by_id(3)
+        .exec(&db)
+        .await
+        .unwrap();
+    logged(&db).await;
+
+    let left = "select archival_id from deleted_lines where id = 1";
+    let left = number(&db, left).await;
+    let by_id = archival::Entity::purge_by_id(left).exec(&db).await;
+    let many = || plain_line::Entity::purge_many();
+    for message in [
+        skipped(many().exec(&db).await),
+        skipped(many().preview(&db).await),
+        skipped(by_id),
+    ] {
+        assert!(
+            message.contains("the entity of public.notes has hooks of a purge")
+                && message
+                    .contains("purge_many().as_part_of::<..>() of the entity of public.lines"),
+            "{message}"
+        );
+    }
+    let expired = archival::Entity::purge_expired().exec(&db).await.unwrap();
+    assert_eq!(
+        (expired.archivals, expired.not_allowed),
+        (1, vec!["public.lines".to_owned()])
+    );
+    assert_eq!(
+        many()
+            .as_part_of::<folder::Entity>()
+            .exec(&db)
+            .await
+            .unwrap()
+            .archivals,
+        0
+    );
+    assert_eq!(logged(&db).await, [""; 0]);
+
+    let part = || many().as_part_of::<note::Entity>();
+    assert_eq!(part().preview(&db).await.unwrap().rows["public.lines"], 1);
+    assert_eq!(logged(&db).await, [""; 0]);
+    assert_eq!(part().exec(&db).await.unwrap().archivals, 1);
+    assert_eq!(logged(&db).await, ["before_purge 1", "after_purge 1"]);
+    assert_eq!(count(&db, "deleted_lines").await, 0);
+    let expired = archival::Entity::purge_expired().exec(&db).await.unwrap();
+    assert_eq!(expired.not_allowed, [""; 0]);
+}
+
+/// Those of the row run too, inside those of its root. What was archived by itself is left to a call without `as_part_of`.
+#[tokio::test]
+async fn row_with_hooks_of_its_own_that_stayed_is_purged_with_both() {
+    let (_database, db) = database().await;
+    folder::Entity::archive_by_id(1).exec(&db).await.unwrap();
+    run(&db, "insert into notes values (9, null, 'one')").await;
+    let restore = folder::Entity::restore_by_id(1).skip_conflicting();
+    assert!(!restore.exec(&db).await.unwrap().stayed.is_empty());
+    note::Entity::archive_by_id(3).exec(&db).await.unwrap();
+    logged(&db).await;
+    let mut batches = note::Entity::purge_many()
+        .as_part_of::<folder::Entity>()
+        .in_batches(1);
+    assert_eq!(batches.next(&db).await.unwrap().unwrap().archivals, 1);
+    assert!(batches.next(&db).await.unwrap().is_none());
+    assert_eq!(logged(&db).await, ["before_purge 1", "after_purge 1"]);
+    note::Entity::purge_many().exec(&db).await.unwrap();
+    assert_eq!(logged(&db).await, ["before_purge 3", "after_purge 3"]);
 }
 
 /// Lines by an entity without hooks.

@@ -2,6 +2,7 @@
 
 mod changed_types;
 mod dumps;
+mod guarded;
 mod in_migrations;
 mod notes;
 mod pgbouncer;
@@ -10,3 +11,4 @@ pub(crate) mod programs;
 mod publications;
 mod schema_sync;
 mod standby;
+mod two_phase;

@@ -36,7 +36,7 @@ async fn rows_move_while_all_tables_are_published() {
     assert_eq!(check(&db).await.unwrap(), []);
 }
 
-async fn wait_for(db: &DatabaseConnection, condition: &str) {
+pub(super) async fn wait_for(db: &DatabaseConnection, condition: &str) {
     let start = Instant::now();
     while number(db, &format!("select ({condition})::int::bigint")).await == 0 {
         assert!(start.elapsed() < Duration::from_secs(60), "{condition}");

@@ -1,8 +1,9 @@
 //! `adopt`: tables that mark deleted rows become tables with archive tables, while the application uses them.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use sea_orm::TransactionTrait;
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use sea_orm_archive_migration::{AdoptPreview, AdoptSchema, Adopted, ArchiveSchema, SoftDeleted};
+use sea_orm_archive_postgres::schema::core::INSTALL_LOCK;
 use sea_orm_migration::SchemaManager;
 use serde_json::{Value as Json, json};
 
@@ -35,10 +36,10 @@ pub(super) async fn run(session: &Session, options: &Adopt) -> Result<Answer, Fa
         _ => "Adopt these tables?",
     };
     confirm(&plan, question, session.yes).await?;
-    let manager = SchemaManager::new(&session.db);
     if options.install {
-        manager.install_archive().await?;
+        install(session).await?;
     }
+    let manager = SchemaManager::new(&session.db);
     let mut in_batches = Adopted::default();
     if options.online {
         in_batches = online(&manager, &tables, options.batch, preview.adopted.rows()).await?;
@@ -63,6 +64,19 @@ pub(super) async fn run(session: &Session, options: &Adopt) -> Result<Answer, Fa
         text,
         json!({"adopted": adopted_json(&total), "moved": moved}),
     ))
+}
+
+/// Installs the schema `archive` if it does not exist.
+///
+/// Race: another adoption installs it, and goes on. This one waits for the lock, and leaves the schema as it is: to replace its functions could deadlock with
+/// the batches of the other.
+async fn install(session: &Session) -> Result<(), Failure> {
+    let transaction = session.db.begin().await?;
+    transaction.execute_unprepared(INSTALL_LOCK).await?;
+    if !query::has(&transaction, "archived_table").await? {
+        SchemaManager::new(&transaction).install_archive().await?;
+    }
+    Ok(transaction.commit().await?)
 }
 
 /// What would be adopted. The schema `archive` that `--install` creates for it is rolled back.
@@ -151,14 +165,17 @@ async fn online(
     }
 }
 
-/// The counts of both.
+/// The counts of both. Tables that another adoption has finished meanwhile are in `before` alone.
 fn sum(mut adopted: Adopted, before: &Adopted) -> Adopted {
     adopted.archivals += before.archivals;
-    for table in &mut adopted.tables {
-        for before in before.tables.iter().filter(|t| t.table == table.table) {
-            table.marked += before.marked;
-            table.unmarked += before.unmarked;
-            table.roots += before.roots;
+    for before in &before.tables {
+        match adopted.tables.iter_mut().find(|t| t.table == before.table) {
+            Some(table) => {
+                table.marked += before.marked;
+                table.unmarked += before.unmarked;
+                table.roots += before.roots;
+            }
+            None => adopted.tables.push(before.clone()),
         }
     }
     adopted

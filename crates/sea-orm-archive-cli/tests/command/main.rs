@@ -12,6 +12,7 @@ mod generated;
 mod generate;
 mod guide;
 mod help;
+mod interrupted;
 mod lists;
 mod program;
 mod terminal;

@@ -11,7 +11,7 @@ use sea_orm_archive_tests::sql::{number, run as sql, texts};
 
 use crate::program::{Blog, command};
 
-fn start(blog: &Blog, arguments: &[&str]) -> OsSession {
+pub fn start(blog: &Blog, arguments: &[&str]) -> OsSession {
     let mut command = command();
     command.env("DATABASE_URL", blog.url()).args(arguments);
     let mut session = Session::spawn(command).unwrap();
@@ -73,35 +73,6 @@ async fn undo_of_an_insert_waits_for_a_row_that_refers_to_it_and_deletes_neither
     refused.await.unwrap().unwrap();
     let left = "select (select count(*) from posts where id = 50) + (select count(*) from comments where id = 60)";
     assert_eq!(number(&blog.db, left).await, 2);
-}
-
-/// PostgreSQL would carry out a statement that waits for a lock, although the command has ended.
-#[tokio::test(flavor = "multi_thread")]
-async fn interrupted_statement_is_rolled_back_and_does_not_commit_later() {
-    let blog = Blog::new().await;
-    post::Entity::archive_by_id(1).exec(&blog.db).await.unwrap();
-    let waiting = || {
-        number(
-            &blog.db,
-            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-        )
-    };
-    let mut session = start(&blog, &["restore", "1"]);
-    session.expect("[y/N]").unwrap();
-    let other = blog.db.begin().await.unwrap();
-    sql(&other, "lock table posts in share mode").await;
-    session.send_line("y").unwrap();
-    while waiting().await == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    session.send(ControlCode::EndOfText).unwrap();
-    session.expect("interrupted").unwrap();
-    session.expect(Eof).unwrap();
-    // The lock outlasts the command, and would be granted to its statement next.
-    assert_eq!(waiting().await, 0);
-    other.commit().await.unwrap();
-    let active = "select count(*) from posts where id = 1";
-    assert_eq!(number(&blog.db, active).await, 0);
 }
 
 /// A connection that replaces a lost one has the same actor and tenant.

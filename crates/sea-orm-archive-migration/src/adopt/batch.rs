@@ -34,12 +34,12 @@ pub(crate) async fn adopt_batch(
                 subject.table.id
             ))
         })?;
-        // No migration changes the table between the reading of the catalog and the move; writers are not blocked.
-        let name = subject.table.id.sql();
-        work.run(&format!("LOCK TABLE {name} IN ROW EXCLUSIVE MODE"))
-            .await?;
     }
-    let subjects = subject::reread(work, subjects).await?;
+    // No migration changes the tables between the reading of the catalog and the move; writers are not blocked.
+    let subjects = subject::locked(work, subjects, "ROW EXCLUSIVE").await?;
+    if subjects.is_empty() {
+        return Ok(AdoptedBatch::default());
+    }
     let forced = work.unforced(&subject::names(&subjects)).await?;
     if let Some(table) = forced {
         return Err(DbErr::Migration(format!(

@@ -357,12 +357,17 @@ async fn stored(work: &Work, subject: &Subject, found: &[Dependent]) -> Result<S
     })
 }
 
+/// An adoption of a table without marks, such as the same call of the command again, leaves what an earlier adoption with marks has stored.
 async fn store(work: &Work, subject: &Subject, stored: &Stored) -> Result<(), DbErr> {
     let text =
         serde_json::to_string(stored).map_err(|error| DbErr::Migration(error.to_string()))?;
     work.run_with(
-        "UPDATE archive.archived_table SET adopted = $2::text::jsonb WHERE active = $1::bigint::oid",
-        [subject.table.id.oid.into(), text.into()],
+        "UPDATE archive.archived_table SET adopted = $2::text::jsonb WHERE active = $1::bigint::oid AND (adopted IS NULL OR NOT $3)",
+        [
+            subject.table.id.oid.into(),
+            text.into(),
+            subject.declared.unmarked.into(),
+        ],
     )
     .await
 }

@@ -69,6 +69,10 @@ pub(crate) async fn preview(work: &Work, tables: &[SoftDeleted]) -> Result<Adopt
     }
     // Where a table forces row-level security on its owner, this locks it until the rollback.
     work.unforce_all(subject::names(&subjects)).await?;
+    let subjects = subject::locked(work, subjects, "ACCESS SHARE").await?;
+    if subjects.is_empty() {
+        return Ok(AdoptPreview::default());
+    }
     collect::all(work, &subjects).await?;
     let archivals = group::rows(work, &subjects).await?;
     let mut problems = check::problems(work, &subjects).await?;

@@ -49,6 +49,9 @@ pub(crate) async fn resolve(
     lock: bool,
 ) -> Result<Vec<Subject>, DbErr> {
     crate::archive_table::register::require(work).await?;
+    if lock {
+        lock_tables(work, declared).await?;
+    }
     let mut tables = Vec::new();
     for soft in declared {
         let name = name::table(&soft.table.table)?;
@@ -75,6 +78,24 @@ pub(crate) async fn resolve(
     build(tables)
 }
 
+/// Locks the tables.
+///
+/// Race: another adopter names them in another order. Both lock them in the order of their oids, so the second one waits for the first, and finds
+/// that they are adopted.
+async fn lock_tables(work: &Work, declared: &[SoftDeleted]) -> Result<(), DbErr> {
+    let mut names = Vec::new();
+    for soft in declared {
+        let name = name::table(&soft.table.table)?;
+        let table = work.table(&name).await?;
+        names.push((table.map(|table| table.id.oid), name));
+    }
+    names.sort();
+    for (_, name) in names {
+        work.existing_table(&name).await?;
+    }
+    Ok(())
+}
+
 /// Whether the table was adopted before: what marked its rows no longer exists.
 async fn is_adopted(work: &Work, soft: &SoftDeleted, table: &Table) -> Result<bool, DbErr> {
     let marks = soft.deleted_at.iter().map(String::as_str);
@@ -91,16 +112,38 @@ async fn is_adopted(work: &Work, soft: &SoftDeleted, table: &Table) -> Result<bo
     Ok(!rows.is_empty())
 }
 
-/// The same tables as the catalog describes them now.
+/// The same tables as the catalog describes them now, without those that another session has adopted since.
 pub(crate) async fn reread(work: &Work, subjects: Vec<Subject>) -> Result<Vec<Subject>, DbErr> {
     let mut tables = Vec::new();
     for subject in subjects {
         let name = subject.table.id.sql();
         let found = work.table(&name).await?;
         let table = found.ok_or_else(|| DbErr::Migration(format!("there is no table {name}")))?;
-        tables.push((subject.declared, table));
+        if !is_adopted(work, &subject.declared, &table).await? {
+            tables.push((subject.declared, table));
+        }
     }
     build(tables)
+}
+
+/// Locks the tables against changes of their columns, and reads them again.
+///
+/// Race: another adopter drops the marking columns between the reading of the catalog and the first use of them. This waits for it.
+pub(crate) async fn locked(
+    work: &Work,
+    subjects: Vec<Subject>,
+    mode: &str,
+) -> Result<Vec<Subject>, DbErr> {
+    let mut oids: Vec<_> = subjects
+        .iter()
+        .map(|subject| (subject.table.id.oid, subject.table.id.sql()))
+        .collect();
+    oids.sort();
+    for (_, name) in oids {
+        work.run(&format!("LOCK TABLE {name} IN {mode} MODE"))
+            .await?;
+    }
+    reread(work, subjects).await
 }
 
 pub(crate) fn build(tables: Vec<(SoftDeleted, Table)>) -> Result<Vec<Subject>, DbErr> {

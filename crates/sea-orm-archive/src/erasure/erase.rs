@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::Certificate;
 use super::certificate::from_answer;
 use crate::entity::DeclaredName;
-use crate::error::{Error, unexpected_answer};
+use crate::error::{Error, NotFoundError, unexpected_answer};
 use crate::exec::{
     ATTEMPTS, Executor, Sql, ask, ask_here, back_off, begin, check_backend, finish, value_text,
 };
@@ -77,10 +77,12 @@ impl Erase {
     ///
     /// [`NotFoundError::Person`] where nothing is known of a person with this key, and nothing is begun then;
     /// [`SetupError::PersonalData`] where nothing is declared for the table, a declared column was dropped, or a constraint refuses what a rule writes;
-    /// [`ConflictError::Held`] under a hold; [`RefusedError::IsolationLevel`] in a transaction above READ COMMITTED; an error of the database for a role
+    /// [`ConflictError::Held`] under a hold; [`NotFoundError::Erasure`] where tenancy was enabled between two steps and the session does not act for
+    /// all tenants; [`RefusedError::IsolationLevel`] in a transaction above READ COMMITTED; an error of the database for a role
     /// without `grant_erasure`. Steps before the error stay done.
     ///
     /// [`NotFoundError::Person`]: crate::error::NotFoundError::Person
+    /// [`NotFoundError::Erasure`]: crate::error::NotFoundError::Erasure
     /// [`SetupError::PersonalData`]: crate::error::SetupError::PersonalData
     /// [`ConflictError::Held`]: crate::error::ConflictError::Held
     /// [`RefusedError::IsolationLevel`]: crate::error::RefusedError::IsolationLevel
@@ -128,7 +130,7 @@ impl Erase {
         let erasure = id(ask_here(transaction, &self.begin_sql()).await?)?;
         loop {
             let answer = ask_here(transaction, &self.step_sql(erasure)).await?;
-            let certificate = from_answer(answer.unwrap_or_default())?;
+            let certificate = certificate(erasure, answer)?;
             if certificate.erasure.finished_at.is_some() {
                 return Ok(certificate);
             }
@@ -140,8 +142,7 @@ impl Erase {
     }
 
     async fn step<C: Executor>(&self, db: &C, erasure: i64) -> Result<Certificate, Error> {
-        let answer = tried(db, &self.step_sql(erasure)).await?;
-        from_answer(answer.unwrap_or_default())
+        certificate(erasure, tried(db, &self.step_sql(erasure)).await?)
     }
 
     fn begin_sql(&self) -> Sql {
@@ -171,6 +172,14 @@ const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
 fn id(answer: Option<Json>) -> Result<i64, Error> {
     serde_json::from_value(answer.unwrap_or_default()).map_err(unexpected_answer)
+}
+
+/// The certificate of a step. There is none where the session does not act for the tenant of the erasure.
+fn certificate(erasure: i64, answer: Option<Json>) -> Result<Certificate, Error> {
+    match answer {
+        None | Some(Json::Null) => Err(NotFoundError::Erasure { erasure }.into()),
+        Some(answer) => from_answer(answer),
+    }
 }
 
 /// Asks in a transaction of its own at READ COMMITTED on a pool, and again while other transactions are in the way.

@@ -93,6 +93,15 @@ pub enum NotFoundError {
         key: Box<Json>,
     },
 
+    /// An erasure that this session may go on with: tenancy was enabled since it began, or it is of another tenant.
+    #[error(
+        "erasure {erasure} does not go on in this session: it is of another tenant, or of all tenants, which needs an administrator of tenancy without a tenant; erase the person again"
+    )]
+    Erasure {
+        /// The id.
+        erasure: i64,
+    },
+
     /// A hold that can be released.
     #[error(
         "there is no hold {hold} that can be released: it was released before, or is of another tenant"

@@ -46,6 +46,7 @@ fn every_error() -> Vec<(Error, ErrorKind, u16)> {
             table: table(),
             key: key(),
         },
+        NotFoundError::Erasure { erasure: 7 },
         NotFoundError::Hold { hold: 7 },
         NotFoundError::Identity {
             table: table(),

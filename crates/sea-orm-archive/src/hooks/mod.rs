@@ -31,6 +31,7 @@
 //! }
 //! ```
 
+mod part_of;
 pub(crate) mod run;
 
 use std::future::{Future, ready};
@@ -43,6 +44,7 @@ use crate::error::{Error, HookError};
 use crate::exec::Repreparing;
 use crate::row::{key_of, table_name};
 
+pub(crate) use part_of::{PartOf, has_hooks_of};
 use run::Keys;
 pub use run::{HookResult, Hooks};
 pub(crate) use run::{Work, allow, in_transaction, preview};

@@ -13,7 +13,7 @@ use crate::archival;
 use crate::entity::Archivable;
 use crate::error::Error;
 use crate::exec::{ATTEMPTS_OF_A_BATCH, Executor, back_off, check_backend, preceded, value_text};
-use crate::hooks::{self as hooked, Hooks, Work, in_transaction};
+use crate::hooks::{self as hooked, Hooks, PartOf, Work, in_transaction};
 use crate::planned::{Planned, planned, replanned};
 use crate::report::PurgedMany;
 use crate::restore::is_one_of;
@@ -26,6 +26,8 @@ use crate::row::is_root_row;
 pub struct PurgeMany<E: Archivable> {
     roots: SelectStatement,
     options: Options,
+    /// The entity of the root of the archival that the rows were left from.
+    part_of: Option<PartOf>,
     entity: PhantomData<E>,
 }
 
@@ -34,6 +36,7 @@ impl<E: Archivable> PurgeMany<E> {
         Self {
             roots: all_of(E::Deleted::default()),
             options: Options::default(),
+            part_of: None,
             entity: PhantomData,
         }
     }
@@ -71,6 +74,37 @@ impl<E: Archivable> PurgeMany<E> {
         self
     }
 
+    /// Purges only what [`skip_conflicting`](crate::RestoreOne::skip_conflicting) left archived when archivals of another entity were restored,
+    /// such as a line of a note, with the hooks of that entity.
+    ///
+    /// Such a row is an archival of its own, which has the hooks of the archival that it was in: without this call, the purge of a row whose own
+    /// entity has no hooks is a [`RefusedError::SkippedHooks`](crate::error::RefusedError::SkippedHooks). `before_purge` of that entity runs
+    /// first, then that of this entity, and `after_purge` in the other order, for the archival of the row.
+    ///
+    /// ```no_run
+    /// # mod line {
+    /// #     use sea_orm::entity::prelude::*;
+    /// #     use sea_orm_archive::DeriveArchive;
+    /// #     #[sea_orm::model]
+    /// #     #[derive(Clone, Debug, DeriveEntityModel, DeriveArchive)]
+    /// #     #[sea_orm(table_name = "lines")]
+    /// #     pub struct Model {
+    /// #         #[sea_orm(primary_key)]
+    /// #         pub id: i64,
+    /// #     }
+    /// #     impl ActiveModelBehavior for ActiveModel {}
+    /// # }
+    /// # use sea_orm_archive::prelude::*;
+    /// # async fn calls<Note: sea_orm_archive::Archivable>(db: sea_orm::DatabaseConnection) -> Result<(), Error> {
+    /// line::Entity::purge_many().as_part_of::<Note>().exec(&db).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn as_part_of<R: Archivable>(mut self) -> Self {
+        self.part_of = Some(PartOf::of::<R>());
+        self
+    }
+
     /// Purges at most `archivals` in a transaction, the oldest first, until none is left.
     pub fn in_batches(mut self, archivals: u64) -> PurgeBatches<E> {
         self.options.most = Some(archivals.clamp(1, i64::MAX.unsigned_abs()));
@@ -81,12 +115,19 @@ impl<E: Archivable> PurgeMany<E> {
         let (roots, values) = self.roots.build(PostgresQueryBuilder);
         let key = key_object(&plan.plan.root().table.key, "d");
         let id = format!("d.{}", quote(&E::declaration().added.archival_id));
+        let part_of = match &self.part_of {
+            Some(root) => format!(
+                " AND a.part_of IS NOT NULL AND {}",
+                root.is_hooked_root("a.id")
+            ),
+            None => String::new(),
+        };
         Found {
             // OFFSET 0: the records are looked up one by one. In a join the planner may read the whole archival table, since it
             // estimates far too few records.
             from: format!(
                 "({roots}) AS d CROSS JOIN LATERAL (SELECT a.archived_at, a.restored_at, a.purged_at FROM archive.archival AS a \
-                 WHERE a.id OPERATOR(pg_catalog.=) {id} AND {} OFFSET 0) AS a",
+                 WHERE a.id OPERATOR(pg_catalog.=) {id} AND {}{part_of} OFFSET 0) AS a",
                 is_root_row::<E>("a", "d", &key),
             ),
             id,
@@ -111,12 +152,13 @@ impl<E: Archivable> PurgeMany<E> {
     {
         check_backend(db)?;
         let span = span(E::default().table_name());
-        let purged = match E::hooks() {
-            Some(hooks) => {
+        let hooks = self.hooks();
+        let purged = match hooks.is_empty() {
+            true => self.run(db, Verb::Purge).instrument(span.clone()).await?,
+            false => {
                 let hooked = Hooked { many: &self, hooks };
                 in_transaction(db, &hooked).instrument(span.clone()).await?
             }
-            None => self.run(db, Verb::Purge).instrument(span.clone()).await?,
         };
         record(&span, &purged);
         Ok(purged)
@@ -132,10 +174,16 @@ impl<E: Archivable> PurgeMany<E> {
         C: Executor,
     {
         check_backend(db)?;
-        match E::hooks() {
-            Some(_) => hooked::preview(db, &Preview(&self)).await,
-            None => self.run(db, Verb::Preview).await,
+        match self.hooks().is_empty() {
+            true => self.run(db, Verb::Preview).await,
+            false => hooked::preview(db, &Preview(&self)).await,
         }
+    }
+
+    /// The hooks that run: those of the entity of the root first.
+    fn hooks(&self) -> Vec<Hooks> {
+        let of_root = self.part_of.as_ref().and_then(PartOf::hooks_beside::<E>);
+        of_root.into_iter().chain(E::hooks()).collect()
     }
 
     async fn run<C>(&self, db: &C, verb: Verb) -> Result<PurgedMany, Error>
@@ -155,10 +203,10 @@ impl<E: Archivable> PurgeMany<E> {
     }
 }
 
-/// A purge with the hooks of the entity.
+/// A purge with the hooks of the entity, and of the entity of the root.
 struct Hooked<'a, E: Archivable> {
     many: &'a PurgeMany<E>,
-    hooks: Hooks,
+    hooks: Vec<Hooks>,
 }
 
 impl<E: Archivable> Work for Hooked<'_, E> {
@@ -171,11 +219,15 @@ impl<E: Archivable> Work for Hooked<'_, E> {
         if ids.is_empty() {
             return Ok(PurgedMany::default());
         }
-        self.hooks.before_purge(&ids, transaction).await?;
+        for hooks in &self.hooks {
+            hooks.before_purge(&ids, transaction).await?;
+        }
         let mut these = self.many.clone();
         these.roots.and_where(is_one_of::<E>(&ids));
         let purged = these.run(transaction, Verb::Purge).await?;
-        self.hooks.after_purge(&ids, transaction).await?;
+        for hooks in self.hooks.iter().rev() {
+            hooks.after_purge(&ids, transaction).await?;
+        }
         Ok(purged)
     }
 }

@@ -3,7 +3,6 @@
 use std::marker::PhantomData;
 
 use sea_orm::{DatabaseTransaction, Value};
-use serde_json::Value as Json;
 use tracing::Instrument;
 
 use super::next::{Next, must_resolve_first, next, record, span};
@@ -12,10 +11,10 @@ use super::policies::{Policies, Source, policies};
 use super::resolve;
 use super::target::{MovedBack, Target, part_of, restored};
 use super::wanted::Wanted;
-use crate::entity::{Archivable, DeclaredName};
+use crate::entity::Archivable;
 use crate::error::{ConflictError, Error, NotFoundError, RefusedError};
-use crate::exec::{ATTEMPTS, Executor, Sql, ask, ask_here, back_off, check_backend, value_text};
-use crate::hooks::{self as hooked, Hooks, Work, in_transaction};
+use crate::exec::{ATTEMPTS, Executor, ask, back_off, check_backend, value_text};
+use crate::hooks::{self as hooked, Hooks, PartOf, Work, has_hooks_of, in_transaction};
 use crate::optimistic_lock::{AtLockVersion, OptimisticLock};
 use crate::planned::{Planned, planned, replanned};
 use crate::report::{RestorePreview, Restored};
@@ -114,10 +113,7 @@ impl<E: Archivable> RestoreOne<E> {
     /// `before_restore` of that entity runs first, then that of this entity, both for the archival that the row is in. Then the row is restored,
     /// and `after_restore` of this entity and then of that one runs, for the archival of the part.
     pub fn as_part_of<R: Archivable>(mut self) -> Self {
-        self.part_of = Some(PartOf {
-            table: R::declaration().table,
-            hooks: R::hooks,
-        });
+        self.part_of = Some(PartOf::of::<R>());
         self.as_part()
     }
 
@@ -380,16 +376,9 @@ impl<E: Archivable> RestoreOne<E> {
     }
 }
 
-/// The entity of the root of an archival.
-#[derive(Clone, Debug)]
-struct PartOf {
-    table: DeclaredName,
-    hooks: fn() -> Option<Hooks>,
-}
-
 impl<E: Archivable> RestoreOne<E> {
     fn has_hooks(&self) -> bool {
-        let of_root = self.part_of.as_ref().and_then(|root| (root.hooks)());
+        let of_root = self.part_of.as_ref().and_then(PartOf::hooks_beside::<E>);
         E::hooks().is_some() || of_root.is_some()
     }
 
@@ -402,30 +391,14 @@ impl<E: Archivable> RestoreOne<E> {
         let own = E::hooks();
         let is_part = matches!(wanted.policies.source, Source::Part(..));
         let mut is_allowed = own.is_some()
-            && (!is_part || is_hooked_root(db, wanted.first(), &E::declaration().table).await?);
+            && (!is_part || has_hooks_of(db, wanted.first(), &E::declaration().table).await?);
         let mut of_root = None;
-        if let Some(root) = &self.part_of
-            && root.table != E::declaration().table
-            && is_hooked_root(db, wanted.first(), &root.table).await?
-        {
-            of_root = (root.hooks)();
+        if let Some(root) = &self.part_of {
+            of_root = root.hooks_of::<E>(wanted.first(), db).await?;
             is_allowed |= of_root.is_some();
         }
         Ok((of_root.into_iter().chain(own).collect(), is_allowed))
     }
-}
-
-/// Whether the hooks of an archival are those of the entity of this table.
-async fn is_hooked_root(
-    db: &DatabaseTransaction,
-    archival: i64,
-    table: &DeclaredName,
-) -> Result<bool, Error> {
-    let sql = Sql {
-        text: "SELECT pg_catalog.to_jsonb(archive.hooked_root($1) OPERATOR(pg_catalog.=) pg_catalog.to_regclass($2)) AS result".to_owned(),
-        values: vec![archival.into(), table.quoted().into()],
-    };
-    Ok(ask_here(db, &sql).await? == Some(Json::Bool(true)))
 }
 
 /// A restore with the hooks of the entity, and of the entity of the root.

@@ -46,9 +46,11 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'AR033', MESSAGE = format(
             'archival %1$s was not %2$sd, because the entity of %3$s has hooks of a %2$s, which this call does not run: call %4$s',
             NEW.id, verb, coalesce(array_to_string(parse_ident(root::text), '.'), NEW.root_table),
-            CASE WHEN verb = 'purge' THEN 'purge_many() of that entity'
-                 WHEN root::oid = NEW.tables[1]::oid THEN 'restore_by_id(..) or restore_many() of that entity'
-                 ELSE format('restore_by_id(..).as_part_of::<..>() of the entity of %s, with that entity', NEW.root_table) END);
+            CASE WHEN root::oid <> NEW.tables[1]::oid THEN format(
+                     '%s.as_part_of::<..>() of the entity of %s, with that entity',
+                     CASE verb WHEN 'purge' THEN 'purge_many()' ELSE 'restore_by_id(..)' END, NEW.root_table)
+                 WHEN verb = 'purge' THEN 'purge_many() of that entity'
+                 ELSE 'restore_by_id(..) or restore_many() of that entity' END);
     END IF;
     RETURN NULL;
 END

@@ -58,6 +58,11 @@ pub const PRIVATE: &str = include_str!("private.sql");
 pub const PRIVATE_TRIGGERS: &str = include_str!("private_triggers.sql");
 /// The functions that purge archivals.
 pub const PURGES: &str = include_str!("purges.sql");
+/// Precedes an installation. There may be no table yet that could be locked instead.
+///
+/// Race: two sessions install at the same time, such as two adoptions with `--install`. The second one waits here until the first has committed.
+pub const INSTALL_LOCK: &str =
+    "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('sea-orm-archive', 0))";
 /// The tables that install_archive() creates.
 pub const REGISTERS: &str = include_str!("registers.sql");
 /// How the registers follow columns that were renamed.
