@@ -261,7 +261,8 @@ fn column_type(name: &str) -> String {
 
 const HISTORIES: &str = concat!(
     of_object!(
-        "(SELECT pg_catalog.concat(i.relnamespace::regnamespace, '.', i.relname) FROM pg_catalog.pg_class AS i WHERE i.oid = r.identity) AS identity,
+        "(SELECT pg_catalog.concat(m.nspname, '.', i.relname) FROM pg_catalog.pg_class AS i
+          JOIN pg_catalog.pg_namespace AS m ON m.oid = i.relnamespace WHERE i.oid = r.identity) AS identity,
          r.identity_columns, r.valid_from, r.valid_to, r.range_type = 'pg_catalog.daterange'::pg_catalog.regtype AS dates,
          r.recorded_from, r.recorded_to, r.recorded_by,
          (SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute AS a
