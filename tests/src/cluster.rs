@@ -29,7 +29,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 const PREFIX: &str = "archive_test_";
 
 /// The source line that requests a template, and the name of the template there.
-pub(crate) type TemplateKey = (&'static Location<'static>, &'static str);
+pub(crate) type TemplateKey = (&'static Location<'static>, String);
 
 /// The name of the database to copy, and its roles.
 type Template = (String, HashMap<String, Role>);
@@ -192,30 +192,28 @@ impl Cluster {
         });
     }
 
-    /// The database to copy for a key. The first caller fills it. If that caller fails or its test
+    /// The database to copy for a key. The first caller makes it. If that caller fails or its test
     /// ends before, the next caller starts over.
     pub(crate) async fn template(
         &self,
         key: TemplateKey,
-        fill: impl AsyncFnOnce(&Database),
+        make: impl AsyncFnOnce() -> Database,
     ) -> Template {
         let template = {
             let mut templates = self
                 .templates
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(templates.entry(key).or_default())
+            Arc::clone(templates.entry(key.clone()).or_default())
         };
         template
-            .get_or_init(|| async { self.fill_template(key.1, fill).await })
+            .get_or_init(|| async { self.make_template(&key.1, make).await })
             .await
             .clone()
     }
 
-    async fn fill_template(&self, key: &str, fill: impl AsyncFnOnce(&Database)) -> Template {
-        let template = Database::empty().await;
-        fill(&template).await;
-        let (name, roles) = template.into_template();
+    async fn make_template(&self, key: &str, make: impl AsyncFnOnce() -> Database) -> Template {
+        let (name, roles) = make().await.into_template();
         // Before it copies a database, PostgreSQL checks ten times a second whether the last session has
         // ended. Checking more often here is faster. New connections are refused meanwhile.
         self.execute(format!(

@@ -41,13 +41,10 @@ impl Database {
         key: &'static str,
         fill: impl AsyncFnOnce(DatabaseConnection) -> Result<(), DbErr>,
     ) -> impl Future<Output = Self> {
-        Self::from_template_with_roles(key, async move |template| {
-            let db = template.connect().await;
-            if let Err(error) = fill(db.clone()).await {
-                panic!("the template {key} cannot be filled: {error}");
-            }
-            let closed = db.close().await;
-            closed.unwrap_or_else(|error| panic!("the template {key} cannot be closed: {error}"));
+        Self::copy_of(key, async move || {
+            let template = Self::empty().await;
+            template.fill(fill).await;
+            template
         })
     }
 
@@ -59,17 +56,43 @@ impl Database {
         key: &'static str,
         fill: impl AsyncFnOnce(&Self),
     ) -> impl Future<Output = Self> {
+        Self::copy_of(key, async move || {
+            let template = Self::empty().await;
+            fill(&template).await;
+            template
+        })
+    }
+
+    /// A copy of the database that `make` creates once for all calls of this line with this key.
+    #[track_caller]
+    pub fn copy_of(
+        key: impl Into<String>,
+        make: impl AsyncFnOnce() -> Self,
+    ) -> impl Future<Output = Self> {
         // Templates of two folders may have the same name.
-        let key = (Location::caller(), key);
+        let key = (Location::caller(), key.into());
         async move {
             let cluster = cluster().await;
-            let (template, roles) = cluster.template(key, fill).await;
+            let (template, roles) = cluster.template(key, make).await;
             Self {
                 cluster,
                 name: cluster.create_database(Some(&template)).await,
                 roles: Mutex::new(roles),
             }
         }
+    }
+
+    /// Changes the database in a pool of its own, which is closed then, as a template needs it.
+    pub(crate) async fn fill(
+        &self,
+        fill: impl AsyncFnOnce(DatabaseConnection) -> Result<(), DbErr>,
+    ) {
+        let db = self.connect().await;
+        if let Err(error) = fill(db.clone()).await {
+            panic!("a template cannot be filled: {error}");
+        }
+        let closed = db.close().await;
+        closed.unwrap_or_else(|error| panic!("a template cannot be closed: {error}"));
     }
 
     /// An empty database.

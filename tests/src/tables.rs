@@ -1,5 +1,7 @@
 //! Tables that a test creates with plain SQL, in a database with the archive installed.
 
+use std::pin::Pin;
+
 use sea_orm::DatabaseConnection;
 use sea_orm_archive_migration::{ArchiveSchema, ExistingTable};
 use sea_orm_migration::SchemaManager;
@@ -14,14 +16,27 @@ pub async fn installed() -> Database {
     .await
 }
 
-/// A database with these tables, and an archive table for some of them.
+/// A database with these tables, and an archive table for some of them: a copy, since many tests have the same ones.
 pub async fn tables(ddl: &str, archived: &[&str]) -> (Database, DatabaseConnection) {
-    let database = installed().await;
+    let key = format!("{archived:?} {ddl}");
+    let make = async || {
+        let template = installed().await;
+        template
+            .fill(async |db| {
+                run(&db, ddl).await;
+                for table in archived {
+                    archive_table(&db, (*table).to_owned()).await;
+                }
+                Ok(())
+            })
+            .await;
+        template
+    };
+    // A template of a template, as a type, is too deep for the compiler.
+    let copy: Pin<Box<dyn Future<Output = Database> + Send + '_>> =
+        Box::pin(Database::copy_of(key, make));
+    let database = copy.await;
     let db = database.connect().await;
-    run(&db, ddl).await;
-    for table in archived {
-        archive_table(&db, (*table).to_owned()).await;
-    }
     (database, db)
 }
 

@@ -5,14 +5,12 @@ use std::collections::BTreeSet;
 use sea_orm::TransactionTrait;
 
 use super::entities::{Row, call};
-use super::forum;
 use super::state::State;
-use super::suspended::suspend_at_fault;
+use super::suspended::suspended_forum;
 
 #[tokio::test]
 async fn rehearsal_is_exact_and_reports_the_totals_outside_of_the_tree() {
-    let (_database, db) = forum().await;
-    suspend_at_fault(&db).await;
+    let (_database, db) = suspended_forum().await;
     let before = State::read(&db).await;
     let mut faults = Vec::new();
     let mut reported = BTreeSet::new();
@@ -71,8 +69,7 @@ async fn rehearsal_is_exact_and_reports_the_totals_outside_of_the_tree() {
 /// Totals in a table whose links the tree cuts are totals outside of the tree too: comment 1 is not the last comment of its post.
 #[tokio::test]
 async fn rehearsal_reports_totals_in_a_table_that_may_lose_links() {
-    let (_database, db) = forum().await;
-    suspend_at_fault(&db).await;
+    let (_database, db) = suspended_forum().await;
     let row = Row {
         table: "comments".to_owned(),
         key: vec![1],

@@ -6,7 +6,7 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
 use sea_orm_archive::error::ConflictError;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{SuspendedTrigger, TriggerSchema};
-use sea_orm_archive_tests::sql::run;
+use sea_orm_archive_tests::{Database, sql::run};
 use sea_orm_migration::SchemaManager;
 
 use super::entities::{Row, call};
@@ -60,8 +60,21 @@ async fn suspend_named(
     false
 }
 
+/// The forum with the triggers suspended that are at fault.
+pub(super) async fn suspended_forum() -> (Database, DatabaseConnection) {
+    let database = Database::copy_of("suspended", async || {
+        let (template, db) = forum().await;
+        suspend_at_fault(&db).await;
+        db.close().await.unwrap();
+        template
+    });
+    let database = database.await;
+    let db = database.connect().await;
+    (database, db)
+}
+
 /// Suspends `set_path`, and then what the errors name.
-pub(super) async fn suspend_at_fault(db: &DatabaseConnection) {
+async fn suspend_at_fault(db: &DatabaseConnection) {
     let mut wanted = SuspendedTrigger::new("comments", "set_path");
     for moving in ["comments", "posts", "communities", "persons"] {
         wanted = wanted.while_moving(moving);
@@ -238,8 +251,7 @@ async fn errors_name_each_trigger_at_fault_until_none_is_left() {
 
 #[tokio::test]
 async fn single_trees_come_back_as_they_were() {
-    let (_database, db) = forum().await;
-    suspend_at_fault(&db).await;
+    let (_database, db) = suspended_forum().await;
     assert_none(&rounds(&db, 25, 1, true).await);
 }
 

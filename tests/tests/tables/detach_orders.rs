@@ -21,11 +21,11 @@ async fn families() -> (sea_orm_archive_tests::Database, sea_orm::DatabaseConnec
 
 #[tokio::test]
 async fn every_order_of_archive_and_restore_restores_the_link() {
+    let (_database, db) = families().await;
+    let before = dumps(&db, &BOTH_SIDES).await;
     for child_goes_first in [true, false] {
         for child_returns_first in [true, false] {
             for preview in [true, false] {
-                let (_database, db) = families().await;
-                let before = dumps(&db, &BOTH_SIDES).await;
                 let mut archivals = Vec::new();
                 for child in [child_goes_first, !child_goes_first] {
                     archivals.push(if child {
@@ -144,6 +144,13 @@ mod employee {
 #[tokio::test]
 async fn every_order_in_a_self_referencing_table_restores_the_links() {
     let names = ["employees", "deleted_employees"];
+    let (_database, db) = tables(
+        "create table employees (id bigint primary key, manager_id bigint references employees on delete set null);
+         insert into employees values (1, null), (2, 1), (3, 1), (4, 2)",
+        &["employees"],
+    )
+    .await;
+    let before = dumps(&db, &names).await;
     // 1 manages 2 and 3, 2 manages 4.
     for order in [
         [1, 2, 4],
@@ -161,13 +168,6 @@ async fn every_order_in_a_self_referencing_table_restores_the_links() {
             [2, 0, 1],
             [2, 1, 0],
         ] {
-            let (_database, db) = tables(
-                "create table employees (id bigint primary key, manager_id bigint references employees on delete set null);
-                 insert into employees values (1, null), (2, 1), (3, 1), (4, 2)",
-                &["employees"],
-            )
-            .await;
-            let before = dumps(&db, &names).await;
             let mut archivals = Vec::new();
             for id in order {
                 archivals.push(employee::Entity::archive_by_id(id).exec(&db).await.unwrap());

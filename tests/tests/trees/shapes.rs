@@ -210,21 +210,21 @@ async fn shared_rows_are_restored_in_every_order() {
     use migration::MigratorTrait;
     use sea_orm_archive_tests::Database;
 
+    let blog = Database::from_template("blog", async |db| {
+        migration::Migrator::up(&db, None).await?;
+        db.execute_unprepared(
+            "insert into users (id, name) values (1, 'alice');
+             insert into posts (id, title, slug, content, author_id) values (1, '', 'one', '', 1), (2, '', 'two', '', 1);
+             insert into tags (id, name) values (1, 'rust');
+             insert into post_tags values (1, 1), (2, 1)",
+        )
+        .await?;
+        Ok(())
+    })
+    .await;
+    let db = blog.connect().await;
+    let before = contents(&db).await;
     for order in 0..36 {
-        let blog = Database::from_template("blog", async |db| {
-            migration::Migrator::up(&db, None).await?;
-            db.execute_unprepared(
-                "insert into users (id, name) values (1, 'alice');
-                 insert into posts (id, title, slug, content, author_id) values (1, '', 'one', '', 1), (2, '', 'two', '', 1);
-                 insert into tags (id, name) values (1, 'rust');
-                 insert into post_tags values (1, 1), (2, 1)",
-            )
-            .await?;
-            Ok(())
-        })
-        .await;
-        let db = blog.connect().await;
-        let before = contents(&db).await;
         for step in permutation(order / 6) {
             match step {
                 0 => drop(post::Entity::archive_by_id(1).exec(&db).await.unwrap()),

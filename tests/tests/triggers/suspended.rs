@@ -30,13 +30,16 @@ async fn trigger_is_the_same_after_it_was_suspended_and_resumed() {
         "create constraint trigger t after insert on children deferrable initially deferred for each row when (new.v > 1) execute function f()",
         "create constraint trigger t after insert on children from parents not deferrable for each row execute function f()",
     ];
+    let (_database, db) = families(
+        "create function f() returns trigger language plpgsql as $$ begin return null; end $$",
+    )
+    .await;
     for trigger in triggers {
         for mode in ["enable", "enable always", "enable replica", "disable"] {
-            let (_database, db) = families(&format!(
-                "create function f() returns trigger language plpgsql as $$ begin return null; end $$;
-                 {trigger}; comment on trigger t on children is 'it''s mine'; alter trigger t on children depends on extension plpgsql; alter table children {mode} trigger t"
-            ))
-            .await;
+            let created = format!(
+                "{trigger}; comment on trigger t on children is 'it''s mine'; alter trigger t on children depends on extension plpgsql; alter table children {mode} trigger t"
+            );
+            run(&db, &created).await;
             let before = described(&db, "t").await;
             suspend(&db, "children", "t").await;
             let suspended = described(&db, "t").await;
@@ -67,6 +70,7 @@ async fn trigger_is_the_same_after_it_was_suspended_and_resumed() {
                 .resume_trigger("children", "t")
                 .await
                 .unwrap();
+            run(&db, "drop trigger t on children").await;
         }
     }
 }

@@ -7,7 +7,7 @@ use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::AuditSchema;
 use sea_orm_archive_tests::assert_log_agrees;
 use sea_orm_archive_tests::sql::{dumps, run, texts};
-use sea_orm_archive_tests::tables::tables;
+use sea_orm_archive_tests::{Database, tables::tables};
 use sea_orm_migration::SchemaManager;
 use std::collections::BTreeMap;
 
@@ -392,14 +392,25 @@ async fn step(r: &mut Random, db: &DatabaseConnection, at: &str, done: &mut BTre
     );
 }
 
+/// The tables and their rows, in the log.
+async fn audited() -> Database {
+    Database::copy_of("audited", async || {
+        let (template, db) = tables(DDL, &NAMES).await;
+        let manager = SchemaManager::new(&db);
+        manager.install_audit().await.unwrap();
+        for table in NAMES {
+            manager.audit_table(table).await.unwrap();
+        }
+        run(&db, FILL).await;
+        db.close().await.unwrap();
+        template
+    })
+    .await
+}
+
 async fn case(seed: u64, done: &mut BTreeMap<String, u32>) {
-    let (_d, db) = tables(DDL, &NAMES).await;
-    let manager = SchemaManager::new(&db);
-    manager.install_audit().await.unwrap();
-    for table in NAMES {
-        manager.audit_table(table).await.unwrap();
-    }
-    run(&db, FILL).await;
+    let database = audited().await;
+    let db = database.connect().await;
     let mut r = Random(seed);
     for n in 0..30 {
         step(&mut r, &db, &format!("seed {seed}, step {n}"), done).await;
