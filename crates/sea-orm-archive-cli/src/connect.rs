@@ -136,7 +136,7 @@ fn not_set(error: sqlx::Error) -> Failure {
     match (code.as_deref(), error) {
         // There is no such schema, or no such function.
         (Some("3F000" | "42883"), _) => Failure::Setup(
-            "--tenant and --as need the schema `archive` of this version: run the migrations first"
+            "--tenant and --as need the schema `archive` of this version: run the migrations first, or `adopt --install` once without them"
                 .to_owned(),
         ),
         (_, sqlx::Error::Configuration(error)) => Failure::Setup(error.to_string()),

@@ -1,7 +1,7 @@
 //! `adopt`: tables that mark deleted rows become tables with archive tables, while the application uses them.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use sea_orm_archive_migration::{AdoptPreview, AdoptSchema, Adopted, ArchiveSchema, SoftDeleted};
 use sea_orm_archive_postgres::schema::core::INSTALL_LOCK;
 use sea_orm_migration::SchemaManager;
@@ -87,7 +87,8 @@ async fn preview(
 ) -> Result<AdoptPreview, Failure> {
     if query::has(&session.db, "archived_table").await? {
         let manager = SchemaManager::new(&session.db);
-        return Ok(manager.preview_adopt(tables.to_vec()).await?);
+        let preview = manager.preview_adopt(tables.to_vec()).await;
+        return preview.map_err(error_in_options);
     } else if !options.install {
         return Err(Failure::Setup(
             "the schema `archive` does not exist: pass --install to create it".to_owned(),
@@ -96,7 +97,8 @@ async fn preview(
     let transaction = session.db.begin().await?;
     let manager = SchemaManager::new(&transaction);
     manager.install_archive().await?;
-    let preview = manager.preview_adopt(tables.to_vec()).await?;
+    let preview = manager.preview_adopt(tables.to_vec()).await;
+    let preview = preview.map_err(error_in_options)?;
     transaction.rollback().await?;
     Ok(preview)
 }
@@ -110,14 +112,26 @@ fn stay(adopted: &mut Adopted) {
     }
 }
 
+/// The same for an error.
+fn error_in_options(error: DbErr) -> Failure {
+    match error {
+        DbErr::Migration(text) => DbErr::Migration(in_options(&text)).into(),
+        other => other.into(),
+    }
+}
+
 /// What to do, in options of this command instead of calls of a migration.
 fn in_options(problem: &str) -> String {
-    const OPTIONS: [(&str, &str); 5] = [
+    const OPTIONS: [(&str, &str); 6] = [
         (
             "`.live_children(LiveChildren::Archive)`",
             "--archive-live-children",
         ),
         ("`.keep_columns()`", "--keep-columns"),
+        (
+            "give the archive table's another name with `.deleted_at_column(..)`, `.deleted_by_column(..)` or `.archival_id_column(..)`, and the entity the same one with `#[archive(..)]`",
+            "adopt it without --keep-columns, or in a migration, which can give the archive table's another name",
+        ),
         ("`.time_if_unknown(..)`", "--time-if-unknown"),
         ("`.time_of(..)`", "--time-of"),
         ("`.time_zone(\"UTC\")`", "--time-zone UTC"),

@@ -114,19 +114,64 @@ pub(crate) fn write(directory: &Path, name: &str, source: &str) -> Result<String
 
 /// `lib.rs` with one more migration, after the last one.
 fn added(library: &str, name: &str) -> Option<String> {
+    const END: &str = "::Migration)";
     let lines: Vec<&str> = library.lines().collect();
-    let last = |is: &dyn Fn(&str) -> bool| lines.iter().rposition(|line| is(line.trim()));
+    let last = |is: &dyn Fn(&str) -> bool| {
+        let mut lines = lines.iter();
+        lines.rposition(|line| !line.trim_start().starts_with("//") && is(line.trim()))
+    };
     let module = last(&|line| line.starts_with("mod m") && line.ends_with(';'))?;
-    let entry = last(&|line| line.starts_with("Box::new(m") && line.ends_with("::Migration),"))?;
+    let entry = last(&|line| line.contains("Box::new(m") && line.contains(END))?;
     let mut added = Vec::new();
     for (place, line) in lines.iter().enumerate() {
-        added.push((*line).to_owned());
+        let indent = &line[..line.len() - line.trim_start().len()];
+        // A list with one line each, or `vec![Box::new(..), Box::new(..)]` in one line.
+        match line.rfind(END).map(|at| line.split_at(at + END.len())) {
+            Some((before, after)) if place == entry && after.trim() != "," => {
+                added.push(format!("{before}, Box::new({name}::Migration){after}"));
+            }
+            _ => added.push((*line).to_owned()),
+        }
         if place == module {
             added.push(format!("mod {name};"));
-        } else if place == entry {
-            let indent = &line[..line.len() - line.trim_start().len()];
+        } else if place == entry && line.trim_end().ends_with(&format!("{END},")) {
             added.push(format!("{indent}Box::new({name}::Migration),"));
         }
     }
     Some(format!("{}\n", added.join("\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::added;
+
+    const FIRST: &str = "mod m1_first;\n";
+
+    #[test]
+    fn migration_is_added_to_a_list_of_one_line_or_several() {
+        for (before, after) in [
+            (
+                "vec![Box::new(m1_first::Migration)]",
+                "vec![Box::new(m1_first::Migration), Box::new(m2::Migration)]",
+            ),
+            (
+                "vec![Box::new(m1_first::Migration),]",
+                "vec![Box::new(m1_first::Migration), Box::new(m2::Migration),]",
+            ),
+            (
+                "vec![\n    Box::new(m1_first::Migration),\n]",
+                "vec![\n    Box::new(m1_first::Migration),\n    Box::new(m2::Migration),\n]",
+            ),
+            (
+                "vec![\n    Box::new(m1_first::Migration),\n    // Box::new(m0::Migration),\n]",
+                "vec![\n    Box::new(m1_first::Migration),\n    Box::new(m2::Migration),\n    // Box::new(m0::Migration),\n]",
+            ),
+        ] {
+            assert_eq!(
+                added(&format!("{FIRST}{before}\n"), "m2"),
+                Some(format!("{FIRST}mod m2;\n{after}\n"))
+            );
+        }
+        assert_eq!(added("vec![]", "m2"), None);
+    }
 }

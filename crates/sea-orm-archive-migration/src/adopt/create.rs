@@ -11,7 +11,7 @@ use sea_orm_migration::{
 
 use crate::{
     adopt::subject::Subject,
-    archive_table::{options::ArchiveTableOptions, verbs},
+    archive_table::{create, options::ArchiveTableOptions, sync, verbs},
     work::Work,
 };
 
@@ -28,6 +28,7 @@ pub(crate) async fn archive_tables(work: &Work, subjects: &[Subject]) -> Result<
 /// The archive table as it is in the end.
 pub(crate) fn options(subject: &Subject) -> Result<ArchiveTableOptions, DbErr> {
     let mut options = subject.declared.table.archive_table.clone();
+    refuse_names(subject, &options)?;
     let marked = subject.declared.deleted_by.as_ref();
     let Some(column) = marked.and_then(|name| subject.table.column(name)) else {
         return Ok(options);
@@ -46,6 +47,17 @@ pub(crate) fn options(subject: &Subject) -> Result<ArchiveTableOptions, DbErr> {
         options.deleted_by_type = ColumnType::Custom(Alias::new(sql_type).into_iden());
     }
     Ok(options)
+}
+
+/// A column of the table that has the name of one that the archive table adds, and stays: it was added again after an adoption, or is to be kept.
+fn refuse_names(subject: &Subject, wanted: &ArchiveTableOptions) -> Result<(), DbErr> {
+    match &subject.table.archive_table {
+        Some(found) => sync::refuse_clash(&subject.table, found, &added(found)),
+        None if subject.declared.keeps_columns => {
+            create::refuse_own_names(&subject.table, &wanted.added())
+        }
+        None => Ok(()),
+    }
 }
 
 /// The archive table while the marking columns exist.
@@ -73,6 +85,9 @@ fn meanwhile(table: &Table, wanted: &ArchiveTableOptions) -> ArchiveTableOptions
 }
 
 fn has_names(found: &ArchiveTable, options: &ArchiveTableOptions) -> bool {
+    added(found) == options.added()
+}
+
+fn added(found: &ArchiveTable) -> [&str; 3] {
     [&found.deleted_at, &found.deleted_by, &found.archival_id].map(String::as_str)
-        == options.added()
 }

@@ -49,7 +49,9 @@ pub(crate) async fn restore(work: &Work, tables: Vec<TableRef>) -> Result<u64, D
     }
     let subjects: Vec<_> = found.iter().map(|(subject, _)| subject.clone()).collect();
     let forced = work.unforce_all(subject::names(&subjects)).await?;
-    refuse(&problems(work, &subjects).await?)?;
+    let mut problems = problems(work, &subjects).await?;
+    problems.extend(found.iter().flat_map(columns_again));
+    refuse(&problems)?;
     let mut returning = Vec::new();
     for (subject, stored) in found {
         returning.push(prepare(work, subject, stored).await?);
@@ -196,6 +198,20 @@ async fn problems(work: &Work, subjects: &[Subject]) -> Result<Vec<String>, DbEr
     )
     .await?;
     Ok(problems)
+}
+
+/// Columns that were dropped, and that the table has again.
+fn columns_again((subject, stored): &(Subject, Stored)) -> Vec<String> {
+    let again = stored.columns.iter().map(|(name, _)| name);
+    let again = again.filter(|name| subject.table.column(name).is_some());
+    again
+        .map(|name| {
+            format!(
+                "{} has a column \"{name}\" again, which the adoption had dropped: rename or drop it first",
+                subject.table.id
+            )
+        })
+        .collect()
 }
 
 fn triggers(subject: &Subject) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sea_orm_archive_postgres::catalog::{ArchiveTable, Column, Table};
-use sea_orm_archive_postgres::compare::{Difference, differences};
+use sea_orm_archive_postgres::compare::{CLASH, Difference, differences};
 use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
 
@@ -264,11 +264,15 @@ async fn drop_defaults(work: &Work, archive_table: &Table, active: &Table) -> Re
     .await
 }
 
-fn refuse_clash(active: &Table, archive_table: &ArchiveTable, added: &[&str]) -> Result<(), DbErr> {
+pub(crate) fn refuse_clash(
+    active: &Table,
+    archive_table: &ArchiveTable,
+    added: &[&str],
+) -> Result<(), DbErr> {
     match added.iter().find(|name| active.column(name).is_some()) {
         None => Ok(()),
         Some(name) => Err(DbErr::Migration(format!(
-            "{} cannot have a column \"{name}\": its archive table {} adds a column of that name",
+            "{} has a column \"{name}\", and its archive table {} adds one of that name: {CLASH}",
             active.id, archive_table.id
         ))),
     }

@@ -4,6 +4,9 @@ use super::difference::{Difference, differences};
 use super::finding::Finding;
 use crate::catalog::{ArchiveTable, Form, Table};
 
+/// What to do about a column of a table that has the name of one that its archive table adds.
+pub const CLASH: &str = "rename or drop the column of the table; marks that an older application has written to it are adopted under its new name";
+
 /// Everything that prevents rows of `table` from being archived, from staying archived, or from being restored. Of the
 /// differences between the two tables only those that `counts` accepts.
 pub fn archive_table_findings(
@@ -94,8 +97,11 @@ fn added_columns(table: &Table, archive: &Table, added: &[&str]) -> Vec<Finding>
         if table.column(name).is_some() {
             found.push(Finding::new(
                 &table.id,
-                format!("has a column {name}, which {} adds", archive.id),
-                "rename what the archive adds with the attribute",
+                format!(
+                    "has a column {name}, and its archive table {} adds one of that name",
+                    archive.id
+                ),
+                CLASH,
             ));
         }
         if archive.column(name).is_none() {

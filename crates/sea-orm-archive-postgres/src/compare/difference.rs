@@ -75,7 +75,9 @@ pub fn differences(active: &Table, archive: &Table, added: &[&str]) -> Vec<Diffe
     if archive.has_rules {
         found.push(Difference::Rules);
     }
-    for column in &active.columns {
+    // A column of the table with the name of an added one is another problem.
+    let own = active.columns.iter();
+    for column in own.filter(|column| !added.contains(&column.name.as_str())) {
         match archive.column(&column.name) {
             None => found.push(Difference::Missing(column.clone())),
             Some(copy) => found.extend(between_columns(column, copy)),

@@ -9,7 +9,7 @@ mod history;
 
 pub mod registered;
 
-pub use archive_table::archive_table_findings;
+pub use archive_table::{CLASH, archive_table_findings};
 pub use difference::{Difference, differences, list};
 pub use finding::Finding;
 pub use foreign_key::{
