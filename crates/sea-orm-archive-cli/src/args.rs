@@ -66,7 +66,7 @@ pub(crate) enum Command {
     /// Delete archivals, or what has expired, from the archive tables for good.
     #[command(after_help = help::PURGE)]
     Purge(Purge),
-    /// Place a hold on an archival, a row, a table or a person: it is not purged. Without arguments: list the holds.
+    /// Place a hold on an archival, a row, a table or a person: it is neither purged nor erased. Without arguments: list the holds.
     #[command(after_help = help::HOLD)]
     Hold(Hold),
     /// End a hold.
@@ -325,7 +325,7 @@ pub(crate) struct Hold {
     /// The id of an archival. Or a table. Or a table and the primary key of a row, active or archived. Without it the holds are listed.
     #[arg(value_name = "ID | TABLE [KEY]", requires = "reason")]
     pub target: Vec<String>,
-    /// The row is a person: hold everything of the person, also from an erasure.
+    /// The row is a person: hold everything of the person.
     #[arg(long, requires = "target")]
     pub person: bool,
     /// Why it is held.

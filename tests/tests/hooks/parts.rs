@@ -151,7 +151,7 @@ async fn row_that_stayed_is_purged_with_the_hooks_of_its_root() {
         assert!(
             message.contains("the entity of public.notes has hooks of a purge")
                 && message
-                    .contains("purge_many().as_part_of::<..>() of the entity of public.lines"),
+                    .contains("purge_many().as_part_of::<E>() of the entity of public.lines, where E is that of the hooks"),
             "{message}"
         );
     }

@@ -23,7 +23,9 @@ pub(super) async fn run(session: &Session, options: &Erase) -> Result<Answer, Fa
     if options.preview || !session.yes {
         let preview = erase.clone().preview(&session.db).await?;
         if options.preview {
-            return Ok(answer(&preview));
+            let mut would = answer(&preview);
+            would.text = format!("a preview, nothing was erased:\n{}", would.text);
+            return Ok(would);
         }
         let question = format!(
             "Erase {} {}? It cannot be undone.",

@@ -20,7 +20,13 @@ pub(super) async fn run(session: &Session, options: &Restore) -> Result<Answer, 
         true => format!("a part of archival {id}"),
         false => format!("archival {id}"),
     };
-    let plan = described(&what, &preview);
+    let mut plan = described(&what, &preview);
+    if !preview.conflicts.is_empty() {
+        plan.push_str(match options.part {
+            true => "\nnothing was restored: see --set, --rename and --skip-conflicting, or restore the archival of its parent as a whole",
+            false => "\nnothing was restored: see --set, --rename, --skip-conflicting, --with-parents and --as-new",
+        });
+    }
     if options.preview || !preview.conflicts.is_empty() {
         let code = u8::from(!preview.conflicts.is_empty());
         return Ok(Answer::new(plan, json!({ "preview": preview })).with_code(code));
@@ -31,11 +37,11 @@ pub(super) async fn run(session: &Session, options: &Restore) -> Result<Answer, 
         None => restore,
     };
     let restored = restore.exec(&session.db).await?;
-    let mut text = vec![format!(
-        "archival {} restored: {}",
-        restored.archival.id,
-        counts(&restored.rows)
-    )];
+    let what = match restored.archival.id {
+        own if own != id => format!("{what} restored, as archival {own}"),
+        _ => format!("{what} restored"),
+    };
+    let mut text = vec![format!("{what}: {}", counts(&restored.rows))];
     for waiting in &restored.waiting {
         text.push(format!(
             "{} row(s) of {} stay archived until archival {} is restored",
@@ -146,9 +152,6 @@ fn described(what: &str, preview: &RestorePreview) -> String {
     }
     for conflict in &preview.conflicts {
         text.push(format!("conflict: {conflict}"));
-    }
-    if !preview.conflicts.is_empty() {
-        text.push("nothing was restored: see --set, --rename, --skip-conflicting, --with-parents and --as-new".to_owned());
     }
     text.join("\n")
 }

@@ -194,7 +194,7 @@ async fn drop_empty(
     if values > 0 {
         return Err(DbErr::Migration(format!(
             "{} no longer has a column \"{column}\", but {values} rows of {} have a value there, which dropping it \
-             would lose: save or clear it, or drop the column from the archive table, or add it to the table again",
+             would lose: if the column was renamed, rename it in the archive table too; otherwise save or clear it, or drop it from the archive table, or add it to the table again",
             active.id, archive_table.id
         )));
     }

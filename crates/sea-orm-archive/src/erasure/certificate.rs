@@ -59,11 +59,18 @@ impl Certificate {
 impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let erasure = &self.erasure;
-        writeln!(
+        write!(
             f,
             "erasure {} of {} {}",
             erasure.id, erasure.subject_table, erasure.subject_key
         )?;
+        if let Some(by) = &erasure.started_by {
+            write!(f, " by {by}")?;
+        }
+        if let Some(reason) = &erasure.reason {
+            write!(f, ": {reason}")?;
+        }
+        writeln!(f)?;
         for place in &self.places {
             let ErasedPlace {
                 place,
@@ -74,10 +81,14 @@ impl fmt::Display for Certificate {
             writeln!(f, "  {place:<28} {item:<28} {rule:<10} {values:>6}")?;
         }
         if let Some(searched) = erasure.searched {
-            writeln!(f, "  searched for {searched} values")?;
+            let plural = if searched == 1 { "" } else { "s" };
+            writeln!(f, "  searched for {searched} value{plural}")?;
         }
         for (column, rows) in self.found() {
             writeln!(f, "  still found in {column}: {rows} rows")?;
+        }
+        if self.is_complete() {
+            writeln!(f, "  complete: nothing of it was found at the end")?;
         }
         write!(
             f,

@@ -9,7 +9,7 @@ use super::list;
 #[non_exhaustive]
 pub enum DriftError {
     /// A table is not as its entity declares it, or has objects that the verbs do not support.
-    #[error("{table} and its entity do not fit: {}", .problems.join("; "))]
+    #[error("rows of {table} cannot be moved: {}", .problems.join("; "))]
     Schema {
         /// The table of the root.
         table: String,

@@ -47,7 +47,7 @@ BEGIN
             'archival %1$s was not %2$sd, because the entity of %3$s has hooks of a %2$s, which this call does not run: call %4$s',
             NEW.id, verb, coalesce(array_to_string(parse_ident(root::text), '.'), NEW.root_table),
             CASE WHEN root::oid <> NEW.tables[1]::oid THEN format(
-                     '%s.as_part_of::<..>() of the entity of %s, with that entity',
+                     '%s.as_part_of::<E>() of the entity of %s, where E is that of the hooks',
                      CASE verb WHEN 'purge' THEN 'purge_many()' ELSE 'restore_by_id(..)' END, NEW.root_table)
                  WHEN verb = 'purge' THEN 'purge_many() of that entity'
                  ELSE 'restore_by_id(..) or restore_many() of that entity' END);
