@@ -18,13 +18,7 @@ pub(super) async fn run(session: &Session, options: &Generate) -> Result<Answer,
         let hints = hints(&session.db, &options.entity).await?;
         return Ok(Answer::new(hints.join("\n\n"), json!({"entities": hints})));
     }
-    let is_part_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if options.name.is_empty() || !options.name.chars().all(is_part_of_name) {
-        return Err(Failure::Usage(format!(
-            "{:?} is no name of a migration: use letters, digits and underscores",
-            options.name
-        )));
-    }
+    check_name(&options.name)?;
     let findings = sea_orm_archive::check(&session.db).await?;
     let mut calls = BTreeSet::new();
     let mut by_hand = Vec::new();
@@ -83,6 +77,16 @@ pub(super) async fn run(session: &Session, options: &Generate) -> Result<Answer,
         json!({"migration": path, "source": source, "by_hand": by_hand, "entities": hints}),
     )
     .with_code(code))
+}
+
+fn check_name(name: &str) -> Result<(), Failure> {
+    let is_part_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.is_empty() || !name.chars().all(is_part_of_name) {
+        return Err(Failure::Usage(format!(
+            "{name:?} is no name of a migration: use letters, digits and underscores"
+        )));
+    }
+    Ok(())
 }
 
 /// The calls that the options name.

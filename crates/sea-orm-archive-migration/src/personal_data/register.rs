@@ -145,15 +145,7 @@ async fn parent_of(
             parent.id
         ));
     }
-    for (link, key) in data.links.iter().zip(&parent.key) {
-        let column = column_of(table, link)?;
-        if column.sql_type != key.sql_type {
-            return refused(format!(
-                "the column {link} of {} is of the type {}, and {} of {} of the type {}: they have to be of the same type",
-                table.id, column.sql_type, key.name, parent.id, key.sql_type
-            ));
-        }
-    }
+    check_links(table, &parent, data)?;
     let above = format!(
         "relation::oid = {} AND parent::oid = {}",
         parent.id.oid, table.id.oid
@@ -165,6 +157,20 @@ async fn parent_of(
             parent.id, table.id
         )),
     }
+}
+
+/// Refuses columns of another type than those of the key that they refer to.
+fn check_links(table: &Table, parent: &Table, data: &PersonalData) -> Result<(), DbErr> {
+    for (link, key) in data.links.iter().zip(&parent.key) {
+        let column = column_of(table, link)?;
+        if column.sql_type != key.sql_type {
+            return Err(DbErr::Migration(format!(
+                "the column {link} of {} is of the type {}, and {} of {} of the type {}: they have to be of the same type",
+                table.id, column.sql_type, key.name, parent.id, key.sql_type
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn column_of<'a>(table: &'a Table, name: &str) -> Result<&'a Column, DbErr> {
@@ -195,43 +201,63 @@ async fn check(work: &Work, table: &Table, data: &PersonalData) -> Result<(), Db
         ));
     }
     for (name, replacement) in &data.columns {
-        let column = column_of(table, name)?;
-        let identifies = data.identifying.contains(name);
-        if identifies && !is_single_value(work, column).await? {
-            return refuse(format!(
-                "the column {name} of {id} is of the type {}, of which an erasure does not search for single values elsewhere: leave it out of `.identifying(..)`",
-                column.sql_type
-            ));
-        } else if table.key.iter().any(|key| key.name == *name) {
-            return refuse(format!(
-                "the column {name} of {id} is part of the primary key, which cannot be erased: use `.delete_rows()`, or a key without personal data"
-            ));
-        } else if column.generated {
-            return refuse(format!(
-                "the column {name} of {id} is generated: declare the columns that it is computed from"
-            ));
-        } else if is_link(work, table, name, data).await? {
-            return refuse(format!(
-                "the column {name} of {id} links rows to a person, which an erasure needs to find them: leave it out, or use `.delete_rows()`"
-            ));
-        } else if *replacement == Replacement::Null && column.not_null {
-            return refuse(format!(
-                "the column {name} of {id} is NOT NULL: use `.constant(..)` or `.pseudonym(..)`"
-            ));
-        } else if *replacement == Replacement::Pseudonym && !is_text(work, column).await? {
-            return refuse(format!(
-                "the column {name} of {id} is of the type {}, which does not take a pseudonym of {PSEUDONYM} characters: use `.null(..)` or `.constant(..)`",
-                column.sql_type
-            ));
-        } else if *replacement != Replacement::Null
-            && (data.parent.is_some() || *replacement != Replacement::Pseudonym)
-            && is_unique(work, table, name).await?
-        {
-            return refuse(format!(
-                "the column {name} of {id} is in a unique index, and several rows would get the same value: use `.null(..)`, or `.delete_rows()`"
-            ));
-        }
+        check_column(work, table, data, name, replacement).await?;
     }
+    refuse_computed(work, table, data).await
+}
+
+/// Refuses what an erasure could not replace in one column.
+async fn check_column(
+    work: &Work,
+    table: &Table,
+    data: &PersonalData,
+    name: &String,
+    replacement: &Replacement,
+) -> Result<(), DbErr> {
+    let id = &table.id;
+    let refuse = |problem: String| Err(DbErr::Migration(problem));
+    let column = column_of(table, name)?;
+    let identifies = data.identifying.contains(name);
+    if identifies && !is_single_value(work, column).await? {
+        return refuse(format!(
+            "the column {name} of {id} is of the type {}, of which an erasure does not search for single values elsewhere: leave it out of `.identifying(..)`",
+            column.sql_type
+        ));
+    } else if table.key.iter().any(|key| key.name == *name) {
+        return refuse(format!(
+            "the column {name} of {id} is part of the primary key, which cannot be erased: use `.delete_rows()`, or a key without personal data"
+        ));
+    } else if column.generated {
+        return refuse(format!(
+            "the column {name} of {id} is generated: declare the columns that it is computed from"
+        ));
+    } else if is_link(work, table, name, data).await? {
+        return refuse(format!(
+            "the column {name} of {id} links rows to a person, which an erasure needs to find them: leave it out, or use `.delete_rows()`"
+        ));
+    } else if *replacement == Replacement::Null && column.not_null {
+        return refuse(format!(
+            "the column {name} of {id} is NOT NULL: use `.constant(..)` or `.pseudonym(..)`"
+        ));
+    } else if *replacement == Replacement::Pseudonym && !is_text(work, column).await? {
+        return refuse(format!(
+            "the column {name} of {id} is of the type {}, which does not take a pseudonym of {PSEUDONYM} characters: use `.null(..)` or `.constant(..)`",
+            column.sql_type
+        ));
+    } else if *replacement != Replacement::Null
+        && (data.parent.is_some() || *replacement != Replacement::Pseudonym)
+        && is_unique(work, table, name).await?
+    {
+        return refuse(format!(
+            "the column {name} of {id} is in a unique index, and several rows would get the same value: use `.null(..)`, or `.delete_rows()`"
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a generated column that could not be erased in the archive table.
+async fn refuse_computed(work: &Work, table: &Table, data: &PersonalData) -> Result<(), DbErr> {
+    let id = &table.id;
     let computed = work
         .rows(
             "SELECT g.attname::text AS name FROM pg_catalog.pg_attribute AS g JOIN pg_catalog.pg_attrdef AS f ON f.adrelid = g.attrelid AND f.adnum = g.attnum
@@ -243,10 +269,10 @@ async fn check(work: &Work, table: &Table, data: &PersonalData) -> Result<(), Db
         )
         .await?;
     match computed.first() {
-        Some(row) => refuse(format!(
+        Some(row) => Err(DbErr::Migration(format!(
             "the generated column {} of {id} is computed from personal data and is NOT NULL, so it could not be erased in the archive table: drop the NOT NULL of both",
             row.try_get::<String>("", "name")?
-        )),
+        ))),
         None => Ok(()),
     }
 }

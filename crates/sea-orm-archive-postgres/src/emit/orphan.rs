@@ -39,13 +39,10 @@ pub fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
         .iter()
         .map(|c| format!("t.{} IS NOT NULL", quote(&c.child)))
         .collect();
-    let values = |row: &str| {
-        let values = key.columns.iter();
-        let values: Vec<_> = values
-            .map(|c| (c.child.clone(), format!("{row}.{}", quote(&c.child))))
-            .collect();
-        object(&values)
-    };
+    let old = key.columns.iter();
+    let old: Vec<_> = old
+        .map(|c| (c.child.clone(), format!("o.{}", quote(&c.child))))
+        .collect();
     let no_parent = |table: String| {
         format!(
             "NOT EXISTS (SELECT FROM {table} AS x WHERE {})",
@@ -61,7 +58,7 @@ pub fn unlink(plan: &RestorePlan, link: &ParentLink) -> Option<String> {
         ("table".to_owned(), literal(&moved.table.id.to_string())),
         ("constraint".to_owned(), literal(&key.name)),
         ("key".to_owned(), key_object(&moved.table.key, "t")),
-        ("link".to_owned(), values("o")),
+        ("link".to_owned(), object(&old)),
         ("reason".to_owned(), literal("parent_deleted")),
     ]);
     let table = moved.archive_table.id.sql();

@@ -58,35 +58,55 @@ where
                 let blockers = vec![blocker_of_cut(refused, preview.unwrap_or_default())];
                 return Err(Error::Conflict(ConflictError::Blocked { table, blockers }));
             } else if is_blocked(&error) {
-                let table = plan.plan.root().table.id.to_string();
-                if let Some(dependent) = error::refused_by_trigger(&table, &error) {
-                    return Err(dependent);
-                }
-                let blockers = blockers::<E, C>(db, request).await?;
-                if !blockers.is_empty() {
-                    return Err(Error::Conflict(ConflictError::Blocked { table, blockers }));
-                }
-                if attempt >= BLOCKER_CHECKS
-                    && let Some(hidden) = hidden_child(&plan, &error)
-                {
-                    return Err(hidden);
-                }
+                refuse_blocked(db, request, &plan, &error, attempt).await?;
                 // Race: the rows that blocked have been deleted or moved since.
                 back_off(attempt).await;
             } else {
-                let mut error = duplicate_key(&plan, too_many(&plan, actor_type(&plan, error)));
-                if let Error::Conflict(ConflictError::DuplicateKey { archivals, .. }) = &mut error {
-                    // A role that archives need not have the right to read the archive tables.
-                    let keys = archived_keys(db, request, &plan).await.unwrap_or_default();
-                    *archivals = all_archivals(&keys);
-                }
-                return Err(error);
+                return Err(explained(db, request, &plan, error).await);
             }
         }
     };
     let archived = work.instrument(span.clone()).await?;
     record(&span, &archived);
     Ok(archived)
+}
+
+/// Names the rows that block an archive, unless none does any longer.
+async fn refuse_blocked<E: Archivable, C: Executor>(
+    db: &C,
+    request: &Request<E>,
+    plan: &Planned,
+    error: &Error,
+    attempt: u32,
+) -> Result<(), Error> {
+    let table = plan.plan.root().table.id.to_string();
+    if let Some(dependent) = error::refused_by_trigger(&table, error) {
+        return Err(dependent);
+    }
+    let blockers = blockers::<E, C>(db, request).await?;
+    if !blockers.is_empty() {
+        return Err(Error::Conflict(ConflictError::Blocked { table, blockers }));
+    }
+    match hidden_child(plan, error) {
+        Some(hidden) if attempt >= BLOCKER_CHECKS => Err(hidden),
+        _ => Ok(()),
+    }
+}
+
+/// The error of an archive with what the tables say about it.
+async fn explained<E: Archivable, C: Executor>(
+    db: &C,
+    request: &Request<E>,
+    plan: &Planned,
+    error: Error,
+) -> Error {
+    let mut error = duplicate_key(plan, too_many(plan, actor_type(plan, error)));
+    if let Error::Conflict(ConflictError::DuplicateKey { archivals, .. }) = &mut error {
+        // A role that archives need not have the right to read the archive tables.
+        let keys = archived_keys(db, request, plan).await.unwrap_or_default();
+        *archivals = all_archivals(&keys);
+    }
+    error
 }
 
 fn record(span: &tracing::Span, archived: &[Archival]) {

@@ -103,6 +103,17 @@ async fn rehearse_here<E: Archivable>(
         rehearsal.other_tables = other_tables(plan, &before, changes(&restored).await?);
     }
     restored.rollback().await?;
+    list_differences(db, plan, tenants, &mut rehearsal).await?;
+    Ok(rehearsal)
+}
+
+/// Restores the rows once more, to list those that would not come back as they were.
+async fn list_differences(
+    db: &DatabaseTransaction,
+    plan: &Planned,
+    tenants: Vec<Vec<i64>>,
+    rehearsal: &mut Rehearsal,
+) -> Result<(), Error> {
     let listing = Steps::new(
         emit::restore::rehearsal(&plan.restore.plan),
         emit::moving_back(&plan.restore.plan),
@@ -129,7 +140,7 @@ async fn rehearse_here<E: Archivable>(
             Err(_) => {}
         }
     }
-    Ok(rehearsal)
+    Ok(())
 }
 
 /// The ids of the archivals, those of each tenant together.

@@ -103,17 +103,17 @@ impl std::fmt::Display for Conflict {
                 parent_key,
                 archival,
             } => {
+                let remedy = archival.map_or_else(
+                    || {
+                        "no archive table that this role may read has it: insert it again"
+                            .to_owned()
+                    },
+                    |archival| format!("restore archival {archival} first"),
+                );
                 write!(
                     f,
-                    "{table} {key}: {parent_table} {parent_key} is missing ({constraint}); "
-                )?;
-                match archival {
-                    Some(archival) => write!(f, "restore archival {archival} first"),
-                    None => write!(
-                        f,
-                        "no archive table that this role may read has it: insert it again"
-                    ),
-                }
+                    "{table} {key}: {parent_table} {parent_key} is missing ({constraint}); {remedy}"
+                )
             }
             Self::Unseen { table, constraint } => write!(
                 f,
@@ -123,12 +123,10 @@ impl std::fmt::Display for Conflict {
                 table,
                 constraint,
                 message,
-            } => {
-                write!(
-                    f,
-                    "{table}: {message} ({constraint}); change the constraint or the archived rows"
-                )
-            }
+            } => write!(
+                f,
+                "{table}: {message} ({constraint}); change the constraint or the archived rows"
+            ),
         }
     }
 }

@@ -78,6 +78,11 @@ impl ForeignKey<'_> {
         self.child.kind == "p"
     }
 
+    /// A template that is part of another one.
+    fn part(&self, template: &str, event: Option<Event>) -> String {
+        fill_with(template.trim_end(), &|name| self.value(name, event))
+    }
+
     /// The value of the place `{name}` of a template.
     ///
     /// Aliases in the templates: "n" is a new row of the child, "c" an existing one, and "w" what a row of the child
@@ -125,20 +130,10 @@ impl ForeignKey<'_> {
             "h_overlaps_w" => self.overlaps("w", self.time.len() == 1),
             "h_overlaps_o" => self.overlaps("o", false),
             "c_needs_g" => self.needs_lost(),
-            "covered" => fill_with(
-                match self.time.len() {
-                    1 => schema::history::COVERED_AT,
-                    _ => schema::history::COVERED_DURING,
-                }
-                .trim_end(),
-                &|name| self.value(name, event),
-            ),
-            "lost" => fill_with(schema::history::LOST.trim_end(), &|name| {
-                self.value(name, event)
-            }),
-            "refuse_old_snapshot" => fill_with(schema::history::OLD_SNAPSHOT.trim_end(), &|name| {
-                self.value(name, event)
-            }),
+            "covered" if self.time.len() == 1 => self.part(schema::history::COVERED_AT, event),
+            "covered" => self.part(schema::history::COVERED_DURING, event),
+            "lost" => self.part(schema::history::LOST, event),
+            "refuse_old_snapshot" => self.part(schema::history::OLD_SNAPSHOT, event),
             "child_is_readable" => self.child_is_readable(),
             "child_is_dropped" => format!(
                 "EXISTS (SELECT FROM archive.temporal_foreign_key AS k WHERE k.id = {} \
