@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use serde_json::json;
+use sea_orm_archive::Finding;
+use serde_json::{Value as Json, json};
 
 use super::Session;
 use crate::answer::{Answer, plain};
@@ -29,20 +30,8 @@ pub(super) async fn run(session: &Session, options: &Generate) -> Result<Answer,
         }
     }
     calls.extend(added(session, options).await?);
-    let mut text = String::new();
-    for (finding, why) in &by_hand {
-        let _ = writeln!(
-            text,
-            "to fix yourself: {finding}\n    no call is generated: {why}"
-        );
-    }
     let code = u8::from(!by_hand.is_empty());
-    let by_hand: Vec<_> = by_hand
-        .iter()
-        .map(|(finding, why)| {
-            json!({"object": finding.object, "problem": finding.problem, "remedy": finding.remedy, "why": why})
-        })
-        .collect();
+    let (mut text, by_hand) = for_a_person(&by_hand);
     let hints = hints(&session.db, &options.archive).await?;
     if calls.is_empty() {
         text.push_str(if by_hand.is_empty() {
@@ -77,6 +66,20 @@ pub(super) async fn run(session: &Session, options: &Generate) -> Result<Answer,
         json!({"migration": path, "source": source, "by_hand": by_hand, "entities": hints}),
     )
     .with_code(code))
+}
+
+/// What no call corrects, as text and as JSON.
+fn for_a_person(findings: &[(&Finding, &str)]) -> (String, Vec<Json>) {
+    let mut text = String::new();
+    let mut list = Vec::new();
+    for (finding, why) in findings {
+        let _ = writeln!(
+            text,
+            "to fix yourself: {finding}\n    no call is generated: {why}"
+        );
+        list.push(json!({"object": finding.object, "problem": finding.problem, "remedy": finding.remedy, "why": why}));
+    }
+    (text, list)
 }
 
 fn check_name(name: &str) -> Result<(), Failure> {

@@ -103,13 +103,12 @@ impl std::fmt::Display for Conflict {
                 parent_key,
                 archival,
             } => {
-                let remedy = archival.map_or_else(
-                    || {
-                        "no archive table that this role may read has it: insert it again"
-                            .to_owned()
-                    },
-                    |archival| format!("restore archival {archival} first"),
-                );
+                let remedy = match archival {
+                    Some(archival) => format!("restore archival {archival} first"),
+                    None => {
+                        "no archive table that this role may read has it: insert it again".into()
+                    }
+                };
                 write!(
                     f,
                     "{table} {key}: {parent_table} {parent_key} is missing ({constraint}); {remedy}"
