@@ -11,7 +11,7 @@ use sea_orm_migration::{
 
 use crate::{
     adopt::subject::Subject,
-    archive_table::{options::ArchiveTableOptions, verbs},
+    archive_table::{create, options::ArchiveTableOptions, verbs},
     work::Work,
 };
 
@@ -25,9 +25,47 @@ pub(crate) async fn archive_tables(work: &Work, subjects: &[Subject]) -> Result<
     Ok(())
 }
 
+/// Refuses what [`archive_tables`] would, and locks and changes nothing.
+pub(crate) async fn refuse_unfit(work: &Work, subjects: &[Subject]) -> Result<(), DbErr> {
+    for subject in subjects {
+        let wanted = options(subject)?;
+        let present = present(subject, &wanted);
+        create::refuse_unfit(work, &subject.table, &present).await?;
+        refuse_left_behind(work, &subject.table).await?;
+    }
+    Ok(())
+}
+
+/// Refuses an archive table that lacks what a later migration changed of its table.
+pub(crate) async fn refuse_left_behind(work: &Work, table: &Table) -> Result<(), DbErr> {
+    let Some(archive_table) = &table.archive_table else {
+        return Ok(());
+    };
+    let added = [
+        &archive_table.deleted_at,
+        &archive_table.deleted_by,
+        &archive_table.archival_id,
+    ];
+    match work.table(&archive_table.id.sql()).await? {
+        Some(found) => create::refuse_different(table, &found, &added.map(String::as_str)),
+        None => Ok(()),
+    }
+}
+
 /// The archive table as it is in the end.
 pub(crate) fn options(subject: &Subject) -> Result<ArchiveTableOptions, DbErr> {
     let mut options = subject.declared.table.archive_table.clone();
+    let dropped = subject.dropped_columns();
+    let stays = |name: &&str| {
+        subject.table.column(name).is_some() && !dropped.iter().any(|column| column == name)
+    };
+    if let Some(name) = options.added().into_iter().find(stays) {
+        return Err(DbErr::Migration(format!(
+            "{} has a column \"{name}\", which the adoption does not drop: give the archive table's another name with `.deleted_at_column(..)`, \
+             `.deleted_by_column(..)` or `.archival_id_column(..)`, or declare it as a mark that is dropped",
+            subject.table.id
+        )));
+    }
     let marked = subject.declared.deleted_by.as_ref();
     let Some(column) = marked.and_then(|name| subject.table.column(name)) else {
         return Ok(options);

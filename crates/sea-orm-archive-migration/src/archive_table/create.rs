@@ -40,7 +40,7 @@ pub(crate) async fn ensure(
 }
 
 /// Refuses the tables that cannot have an archive table.
-async fn refuse_unfit(
+pub(crate) async fn refuse_unfit(
     work: &Work,
     active: &Table,
     options: &ArchiveTableOptions,
@@ -118,9 +118,19 @@ async fn verify_registered(
         )));
     }
     let table = work.existing_table(&archive_table.id.sql()).await?;
-    let differences = differences(active, &table, &options.added());
+    refuse_different(active, &table, &options.added())?;
+    verify_added(work, active, &table, options).await
+}
+
+/// Refuses an archive table that a later migration of its table has left behind.
+pub(crate) fn refuse_different(
+    active: &Table,
+    archive_table: &Table,
+    added: &[&str],
+) -> Result<(), DbErr> {
+    let differences = differences(active, archive_table, added);
     if differences.is_empty() {
-        return verify_added(work, active, &table, options).await;
+        return Ok(());
     }
     Err(DbErr::Migration(format!(
         "the archive table {} no longer fits {}: {}; {}",
