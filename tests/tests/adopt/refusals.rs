@@ -350,7 +350,8 @@ async fn table_that_is_named_twice_or_marked_by_its_key() {
 #[tokio::test]
 async fn preview_and_batches_refuse_the_tables_and_declarations_that_the_adoption_refuses() {
     let (_database, db) = tables(
-        "create table logs (id int, at date, deleted_at timestamptz, primary key (id, at)) partition by range (at);
+        "create table pages (id int primary key, deleted_at timestamptz); create table deleted_pages (id int);
+         create table logs (id int, at date, deleted_at timestamptz, primary key (id, at)) partition by range (at);
          create table log_1 partition of logs default;
          create table notes (id int primary key, status text, deleted_at timestamptz, spans timestamptz[]);
          create table more_notes () inherits (notes);
@@ -367,6 +368,10 @@ async fn preview_and_batches_refuse_the_tables_and_declarations_that_the_adoptio
         (
             SoftDeleted::new("notes").deleted_at("deleted_at"),
             "public.notes has tables that inherit from it",
+        ),
+        (
+            SoftDeleted::new("pages").deleted_at("deleted_at"),
+            "there is a public.deleted_pages already, and it does not fit as the archive table of public.pages",
         ),
         (
             SoftDeleted::new("files").status("status", "gone", "here"),

@@ -31,7 +31,10 @@ pub(crate) async fn refuse_unfit(work: &Work, subjects: &[Subject]) -> Result<()
         let wanted = options(subject)?;
         let present = present(subject, &wanted);
         create::refuse_unfit(work, &subject.table, &present).await?;
-        refuse_left_behind(work, &subject.table).await?;
+        match subject.table.archive_table {
+            Some(_) => refuse_left_behind(work, &subject.table).await?,
+            None => drop(create::is_present(work, &subject.table, &present).await?),
+        }
     }
     Ok(())
 }

@@ -154,13 +154,28 @@ async fn find_or_create(
     options: &ArchiveTableOptions,
 ) -> Result<TableId, DbErr> {
     let name = options.archive_table_of(&active.id.table)?;
+    let archive_table = format!("{}.{}", quote(&active.id.schema), quote(&name));
+    if !is_present(work, active, options).await? {
+        create(work, active, &name, options).await?;
+    }
+    Ok(work.existing_table(&archive_table).await?.id)
+}
+
+/// Whether there is a table with the name of the archive table. It has to fit.
+pub(crate) async fn is_present(
+    work: &Work,
+    active: &Table,
+    options: &ArchiveTableOptions,
+) -> Result<bool, DbErr> {
+    let name = options.archive_table_of(&active.id.table)?;
     name::check(&name)?;
     let archive_table = format!("{}.{}", quote(&active.id.schema), quote(&name));
     match work.table(&archive_table).await? {
-        Some(found) => verify_found(work, active, &found, options).await?,
-        None => create(work, active, &name, options).await?,
+        Some(found) => verify_found(work, active, &found, options)
+            .await
+            .map(|()| true),
+        None => Ok(false),
     }
-    Ok(work.existing_table(&archive_table).await?.id)
 }
 
 /// Creates the archive table.
