@@ -73,6 +73,26 @@ async fn second_adoption_without_marks_does_not_forget_how_rows_were_marked() {
     assert_eq!(rows(&db, &TABLES).await, before);
 }
 
+/// The column with the person is gone, and so is its type.
+#[tokio::test]
+async fn second_adoption_without_marks_fits_any_type_of_the_person() {
+    let (_database, db) = tables(
+        "create table notes (id int primary key, deleted_at timestamptz, deleted_by text); insert into notes values (1, '2024-01-01Z', 'ada')",
+        &[],
+    )
+    .await;
+    let manager = SchemaManager::new(&db);
+    let notes = SoftDeleted::new("notes")
+        .deleted_at("deleted_at")
+        .deleted_by("deleted_by");
+    let before = rows(&db, &["notes"]).await;
+    manager.adopt_soft_deleted([notes]).await.unwrap();
+    let again = manager.adopt_soft_deleted([SoftDeleted::unmarked("notes")]);
+    assert_eq!(again.await.unwrap().rows(), 0);
+    manager.restore_soft_deleted(["notes"]).await.unwrap();
+    assert_eq!(rows(&db, &["notes"]).await, before);
+}
+
 const POSTS: &str = "create table posts (id bigint primary key, slug text, deleted_at timestamptz, reason text);
     create unique index posts_slug on posts (slug) where deleted_at is null;
     create table comments (id bigint primary key, post_id bigint references posts, deleted_at timestamptz, reason text);

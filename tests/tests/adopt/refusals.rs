@@ -199,7 +199,9 @@ async fn trigger_that_deletes_what_a_batch_has_moved() {
     let error = manager.adopt_batch([posts()], 1).await.unwrap_err();
     assert!(error.to_string().contains(what), "{error}");
     run(&db, "drop trigger lose on deleted_posts").await;
-    manager.adopt_batch([posts()], 1).await.unwrap();
+    // A batch of no rows moves one, too.
+    let batch = manager.adopt_batch([posts()], 0).await.unwrap();
+    assert_eq!((batch.adopted.rows(), batch.left), (1, 1));
     run(&db, create).await;
     let error = manager.adopt_soft_deleted([posts()]).await.unwrap_err();
     assert!(error.to_string().contains(what), "{error}");

@@ -48,7 +48,8 @@ pub(crate) async fn adopt_batch(
         )));
     }
     let left = left(work, &subjects).await?;
-    collect(work, &subjects, limit).await?;
+    // A batch of no row would leave all of them to the last pass, under its lock.
+    collect(work, &subjects, limit.max(1)).await?;
     let archivals = group::rows(work, &subjects).await?;
     refuse("adopted", &check::problems_of_rows(work, &subjects).await?)?;
     let adopted = report::count(work, &subjects, archivals).await?;

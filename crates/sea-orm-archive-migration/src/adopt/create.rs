@@ -19,10 +19,35 @@ use crate::{
 pub(crate) async fn archive_tables(work: &Work, subjects: &[Subject]) -> Result<(), DbErr> {
     for subject in subjects {
         let wanted = options(subject)?;
-        let present = present(subject, &wanted);
+        let mut present = present(subject, &wanted);
+        if let Some(sql_type) = type_of_person(work, subject, &present).await? {
+            present.deleted_by_type = custom(sql_type);
+        }
         verbs::adopt(work, &subject.declared.table.table, &present).await?;
     }
     Ok(())
+}
+
+/// The type of the person in the archive table that there is, where the migration declares none and names no such column: in another call for a table that is
+/// adopted already, that column no longer exists.
+async fn type_of_person(
+    work: &Work,
+    subject: &Subject,
+    options: &ArchiveTableOptions,
+) -> Result<Option<String>, DbErr> {
+    let is_default = matches!(options.deleted_by_type, ColumnType::BigInteger);
+    let Some(archive_table) = &subject.table.archive_table else {
+        return Ok(None);
+    };
+    if !is_default || subject.declared.deleted_by.is_some() {
+        return Ok(None);
+    }
+    let found = work.table(&archive_table.id.sql()).await?;
+    Ok(found.and_then(|table| Some(table.column(&archive_table.deleted_by)?.sql_type.clone())))
+}
+
+fn custom(sql_type: String) -> ColumnType {
+    ColumnType::Custom(Alias::new(sql_type).into_iden())
 }
 
 /// Refuses what [`archive_tables`] would, and locks and changes nothing.
@@ -84,7 +109,7 @@ pub(crate) fn options(subject: &Subject) -> Result<ArchiveTableOptions, DbErr> {
         )));
     }
     if is_default && sql_type != "bigint" {
-        options.deleted_by_type = ColumnType::Custom(Alias::new(sql_type).into_iden());
+        options.deleted_by_type = custom(sql_type);
     }
     Ok(options)
 }
