@@ -1,18 +1,36 @@
 //! Questions to the database, in SQL: the command has no entities.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, Value};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionSession,
+    TransactionTrait, Value,
+};
 use serde_json::Value as Json;
 
 use crate::failure::Failure;
 
 /// The JSON value that a query returns as its first column; `None` without a row, or for NULL.
+///
+/// The query runs on a `search_path` of its own, so it names every object with its schema: on that of the caller, a role with CREATE on one of the
+/// schemas could define a function or operator for exactly the types of a call, which would run as the operator.
 pub(crate) async fn json(
-    db: &impl ConnectionTrait,
+    db: &impl TransactionTrait,
     sql: &str,
     values: Vec<Value>,
 ) -> Result<Option<Json>, Failure> {
-    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-    match db.query_one_raw(statement).await? {
+    const PATH: &str = "SELECT pg_catalog.current_setting('search_path') AS before, pg_catalog.set_config('search_path', $1, true)";
+    let of = |sql: &str, values| Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+    let transaction = db.begin().await?;
+    let own = of(PATH, vec!["pg_catalog, pg_temp".into()]);
+    let before = transaction.query_one_raw(own).await?;
+    let found = transaction.query_one_raw(of(sql, values)).await?;
+    // The transaction may be a part of another one, which goes on with the path of the caller.
+    if let Some(before) = before {
+        let before: String = before.try_get("", "before")?;
+        let before = of(PATH, vec![before.into()]);
+        transaction.query_one_raw(before).await?;
+    }
+    transaction.commit().await?;
+    match found {
         Some(row) => Ok(row.try_get_by_index::<Option<Json>>(0)?),
         None => Ok(None),
     }
@@ -20,7 +38,7 @@ pub(crate) async fn json(
 
 /// The array of JSON that a query of rows returns.
 pub(crate) async fn rows(
-    db: &impl ConnectionTrait,
+    db: &impl TransactionTrait,
     query: &str,
     values: Vec<Value>,
 ) -> Result<Vec<Json>, Failure> {
@@ -33,7 +51,7 @@ pub(crate) async fn rows(
     }
 }
 
-/// A table that exists, as SQL.
+/// A table that exists, as SQL with its schema. A name without a schema is resolved on the caller's `search_path`.
 pub(crate) async fn table(db: &DatabaseConnection, name: &str) -> Result<String, Failure> {
     let quoted: Vec<_> = name.split('.').map(quote).collect();
     if quoted.len() > 2 {
@@ -42,15 +60,24 @@ pub(crate) async fn table(db: &DatabaseConnection, name: &str) -> Result<String,
         )));
     }
     let quoted = quoted.join(".");
-    let sql = "SELECT pg_catalog.to_jsonb(pg_catalog.to_regclass($1) IS NOT NULL)";
-    match json(db, sql, vec![quoted.clone().into()]).await? {
-        Some(Json::Bool(true)) => Ok(quoted),
-        _ => Err(Failure::NotFound(format!("table {name}"))),
+    match on_path(db, &quoted).await? {
+        Some(found) => Ok(found),
+        None => Err(Failure::NotFound(format!("table {name}"))),
     }
 }
 
+/// What a name, which is SQL, means on the caller's `search_path`, with its schema.
+async fn on_path(db: &DatabaseConnection, name: &str) -> Result<Option<String>, Failure> {
+    let sql = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name FROM pg_catalog.pg_class AS c
+               JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+               WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid";
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [name.into()]);
+    let found = db.query_one_raw(statement).await?;
+    Ok(found.map(|row| row.try_get("", "name")).transpose()?)
+}
+
 /// Whether the schema `archive` has this table.
-pub(crate) async fn has(db: &impl ConnectionTrait, table: &str) -> Result<bool, Failure> {
+pub(crate) async fn has(db: &impl TransactionTrait, table: &str) -> Result<bool, Failure> {
     let sql = "SELECT pg_catalog.to_jsonb(pg_catalog.to_regclass(pg_catalog.concat('archive.', $1::text)) IS NOT NULL)";
     Ok(json(db, sql, vec![table.into()]).await? == Some(Json::Bool(true)))
 }
@@ -81,6 +108,8 @@ pub(crate) async fn registered(
     db: &DatabaseConnection,
     table: &str,
 ) -> Result<Registered, Failure> {
+    // Of several tables of this name, the one on the caller's path.
+    let first = on_path(db, &quote(table)).await?;
     let found = rows(
         db,
         "SELECT pg_catalog.concat(n.nspname, '.', c.relname) AS name, pg_catalog.format('%I.%I', n.nspname, c.relname) AS active,
@@ -89,8 +118,8 @@ pub(crate) async fn registered(
          JOIN pg_catalog.pg_class AS c ON c.oid = r.active JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
          JOIN pg_catalog.pg_class AS ac ON ac.oid = r.archive_table JOIN pg_catalog.pg_namespace AS an ON an.oid = ac.relnamespace
          WHERE $1 IN (c.relname, pg_catalog.concat(n.nspname, '.', c.relname))
-         ORDER BY n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false)) DESC LIMIT 1",
-        vec![table.into()],
+         ORDER BY pg_catalog.format('%I.%I', n.nspname, c.relname) IS NOT DISTINCT FROM $2 DESC LIMIT 1",
+        vec![table.into(), first.into()],
     )
     .await?;
     let Some(found) = found.first() else {

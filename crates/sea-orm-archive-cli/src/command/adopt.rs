@@ -129,8 +129,8 @@ fn in_options(problem: &str) -> String {
         ),
         ("`.keep_columns()`", "--keep-columns"),
         (
-            "give the archive table's another name with `.deleted_at_column(..)`, `.deleted_by_column(..)` or `.archival_id_column(..)`, and the entity the same one with `#[archive(..)]`",
-            "adopt it without --keep-columns, or in a migration, which can give the archive table's another name",
+            "give the archive table's another name with `.deleted_at_column(..)`, `.deleted_by_column(..)` or `.archival_id_column(..)`, or declare it",
+            "adopt it in a migration, which can give the archive table's another name, or declare it here",
         ),
         ("`.time_if_unknown(..)`", "--time-if-unknown"),
         ("`.time_of(..)`", "--time-of"),

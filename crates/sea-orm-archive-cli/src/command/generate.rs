@@ -22,11 +22,24 @@ pub(super) async fn run(session: &Session, options: &Generate) -> Result<Answer,
     check_name(&options.name)?;
     let findings = sea_orm_archive::check(&session.db).await?;
     let mut calls = BTreeSet::new();
-    let mut by_hand = Vec::new();
+    let (mut by_hand, mut again) = (Vec::new(), Vec::new());
     for finding in &findings {
         match answer(&session.db, finding).await? {
             Remedy::Calls(found) => calls.extend(found),
+            Remedy::Again(found) => again.push((finding, found)),
             Remedy::Person(why) => by_hand.push((finding, why)),
+        }
+    }
+    // Where a column was renamed, the call for what is registered would add it again.
+    for (finding, found) in again {
+        for (table, call) in found {
+            match by_hand.iter().any(|(other, _)| other.object == table) {
+                true => by_hand.push((
+                    finding,
+                    "its table needs what is to be fixed yourself first",
+                )),
+                false => drop(calls.insert(call)),
+            }
         }
     }
     calls.extend(added(session, options).await?);

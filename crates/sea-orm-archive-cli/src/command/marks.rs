@@ -208,7 +208,7 @@ const COLUMNS: &str = "
 
 /// The columns that an adoption dropped are stored with their definitions.
 const DROPPED: &str = "
-    SELECT c.pair->>0 AS name FROM archive.archived_table AS r CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(r.adopted->'columns') AS c(pair)
+    SELECT c.dropped->>'name' AS name FROM archive.archived_table AS r CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(r.adopted->'columns') AS c(dropped)
     WHERE r.active = pg_catalog.to_regclass($1) AND r.adopted IS NOT NULL";
 
 async fn found(session: &Session, name: &str) -> Result<Found, Failure> {

@@ -13,6 +13,8 @@ use crate::query::rows;
 pub(crate) enum Answer {
     /// These calls lose nothing.
     Calls(Vec<Call>),
+    /// These create again what is registered for a table, unless a person has to change something of that table first.
+    Again(Vec<(String, Call)>),
     /// A person has to decide, for this reason.
     Person(&'static str),
 }
@@ -155,7 +157,12 @@ const REMEDIES: [(&str, Kind); 51] = [
 
 /// What to do about a finding.
 pub(crate) async fn answer(db: &DatabaseConnection, finding: &Finding) -> Result<Answer, Failure> {
+    // A finding names its object as schema.table.
+    let is_ambiguous = finding.object.matches('.').count() > 1;
     Ok(match kind(&finding.remedy) {
+        Sync | Again(..) if is_ambiguous => {
+            Answer::Person("a name with a dot in it: write the call yourself")
+        }
         Verbs(verbs) => Answer::Calls(verbs.iter().map(|verb| Call::plain(verb)).collect()),
         Sync => match synced(finding) {
             Some(table) => Answer::Calls(vec![Call::on("sync_archived_table", &table)]),
@@ -165,8 +172,13 @@ pub(crate) async fn answer(db: &DatabaseConnection, finding: &Finding) -> Result
         Again(call, registered) => {
             let registered = rows(db, registered, vec![finding.object.clone().into()]).await?;
             match registered.is_empty() {
-                true => Answer::Person("nothing of it is registered now"),
-                false => Answer::Calls(registered.iter().map(call).collect()),
+                true => Answer::Person(
+                    "nothing of it is registered now, or a table that it refers to was dropped",
+                ),
+                false => {
+                    let named = |table: &Json| (raw(&table["name"]), call(table));
+                    Answer::Again(registered.iter().map(named).collect())
+                }
             }
         }
         Person(reason) => Answer::Person(reason),
@@ -267,7 +279,7 @@ const HISTORIES: &str = concat!(
          r.recorded_from, r.recorded_to, r.recorded_by,
          (SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute AS a
           WHERE a.attrelid = r.history AND a.attname = r.recorded_by) AS by",
-        "archive.history_table AS r",
+        "archive.history_table AS r JOIN pg_catalog.pg_class AS d ON d.oid = r.identity",
         "r.history"
     ),
     " WHERE ",
@@ -319,7 +331,7 @@ const TEMPORAL: &str = concat!(
     of_object!(
         "r.name AS key_name, r.columns, r.time_columns, (SELECT pg_catalog.concat(hn.nspname, '.', h.relname)
           FROM pg_catalog.pg_class AS h JOIN pg_catalog.pg_namespace AS hn ON hn.oid = h.relnamespace WHERE h.oid = r.history) AS history",
-        "archive.temporal_foreign_key AS r",
+        "archive.temporal_foreign_key AS r JOIN pg_catalog.pg_class AS d ON d.oid = r.history",
         "r.child"
     ),
     " WHERE ",

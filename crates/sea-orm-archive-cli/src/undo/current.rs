@@ -60,8 +60,9 @@ const REFERRING: &str = "
     SELECT k.conname AS name, pg_catalog.concat(n.nspname, '.', c.relname) AS child,
            pg_catalog.format('SELECT FROM %I.%I AS c, %s AS t, %s
                WHERE %s AND (c.tableoid <> t.tableoid OR c.ctid <> t.ctid) AND ', n.nspname, c.relname, $1, $2, $3)
-               || (SELECT pg_catalog.string_agg(pg_catalog.format('c.%I = t.%I', ca.attname, pa.attname), ' AND ')
-                   FROM ROWS FROM (pg_catalog.unnest(k.conkey), pg_catalog.unnest(k.confkey)) AS m(child, parent)
+               || (SELECT pg_catalog.string_agg(pg_catalog.format('t.%I OPERATOR(%I.%s) c.%I', pa.attname, os.nspname, o.oprname, ca.attname), ' AND ')
+                   FROM ROWS FROM (pg_catalog.unnest(k.conkey), pg_catalog.unnest(k.confkey), pg_catalog.unnest(k.conpfeqop)) AS m(child, parent, equals)
+                   JOIN pg_catalog.pg_operator AS o ON o.oid = m.equals JOIN pg_catalog.pg_namespace AS os ON os.oid = o.oprnamespace
                    JOIN pg_catalog.pg_attribute AS ca ON ca.attrelid = k.conrelid AND ca.attnum = m.child
                    JOIN pg_catalog.pg_attribute AS pa ON pa.attrelid = k.confrelid AND pa.attnum = m.parent) AS query
     FROM pg_catalog.pg_constraint AS k JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

@@ -101,17 +101,21 @@ fn values(action: &Action) -> Option<String> {
 fn conditions<'n>(row: &Row, after: impl Iterator<Item = &'n String>) -> String {
     let mut conditions = vec![row.is_row.clone()];
     for name in after.filter(|name| row.columns.contains(*name)) {
-        let (column, name_text) = (quote(name), literal(name));
+        let column = quote(name);
+        let written = format!(
+            "(e.v OPERATOR(pg_catalog.->) 'after'::pg_catalog.text OPERATOR(pg_catalog.->) {}::pg_catalog.text)",
+            literal(name)
+        );
         // A JSON null stands for NULL. archive.audit_value() has the same result for these types, and costs a hundred times as much.
         let logged = match (row.plain.contains(name), row.instants.contains(name)) {
             (true, _) => format!(
-                "coalesce(pg_catalog.to_jsonb(t.{column}), 'null') = e.v->'after'->{name_text}"
+                "coalesce(pg_catalog.to_jsonb(t.{column}), 'null') OPERATOR(pg_catalog.=) {written}"
             ),
             (_, true) => format!(
-                "t.{column} IS NOT DISTINCT FROM (e.v->'after'->>{name_text})::pg_catalog.timestamptz"
+                "t.{column} IS NOT DISTINCT FROM ({written} OPERATOR(pg_catalog.#>>) '{{}}'::pg_catalog.text[])::pg_catalog.timestamptz"
             ),
             _ => format!(
-                "coalesce(archive.audit_value(t.{column}), 'null') = e.v->'after'->{name_text}"
+                "coalesce(archive.audit_value(t.{column}), 'null') OPERATOR(pg_catalog.=) {written}"
             ),
         };
         conditions.push(format!("({logged}) IS TRUE"));

@@ -102,7 +102,7 @@ pub(crate) fn steps_json(steps: &[Step]) -> Json {
 pub(super) fn elements(table: &str) -> String {
     format!(
         "pg_catalog.jsonb_array_elements($1::pg_catalog.text::pg_catalog.jsonb) WITH ORDINALITY AS e(v, n)
-         CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::{table}, e.v->'key') AS k
-         CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::{table}, e.v->'before') AS r"
+         CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::{table}, e.v OPERATOR(pg_catalog.->) 'key'::pg_catalog.text) AS k
+         CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::{table}, e.v OPERATOR(pg_catalog.->) 'before'::pg_catalog.text) AS r"
     )
 }

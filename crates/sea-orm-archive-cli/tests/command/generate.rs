@@ -324,3 +324,41 @@ async fn name_that_rust_cannot_read_is_refused_before_anything_is_written() {
         );
     }
 }
+
+/// A call that would refer to a dropped table, add a renamed column again, or name another table.
+#[tokio::test]
+async fn no_call_is_generated_that_would_do_something_else() {
+    for (change, why, call) in [
+        (
+            "drop table departments cascade",
+            "a table that it refers to was dropped",
+            "create_history_table",
+        ),
+        (
+            "alter table orders rename column issued_at to started_at; drop trigger zz_stamp on orders",
+            "its table needs what is to be fixed yourself first",
+            "stamp_table",
+        ),
+        (
+            "alter schema shop rename to \"sh.op\"; alter table \"sh.op\".sales add column note text; create schema sh; create table sh.sales (id int primary key)",
+            "a name with a dot in it: write the call yourself",
+            "sync_archived_table",
+        ),
+    ] {
+        let (database, db) = everything().await;
+        sql(&db, change).await;
+        let ran = run(Some(&database.url()), &["generate", "--print"]);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(ran.out.contains(why), "{ran:?}");
+        let calls = ran
+            .out
+            .lines()
+            .filter(|line| !line.starts_with("to fix yourself"));
+        assert_eq!(
+            calls
+                .filter(|line| line.contains(&format!(".{call}(")))
+                .collect::<Vec<_>>(),
+            [""; 0]
+        );
+    }
+}

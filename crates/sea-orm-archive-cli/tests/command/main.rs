@@ -15,5 +15,6 @@ mod help;
 mod interrupted;
 mod lists;
 mod program;
+mod search_path;
 mod terminal;
 mod undo;

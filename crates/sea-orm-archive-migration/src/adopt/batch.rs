@@ -8,7 +8,7 @@ use crate::{
     adopt::{
         SoftDeleted, check, collect,
         collect::Rows,
-        columns, group, refuse, report,
+        columns, create, group, refuse, report,
         report::AdoptedBatch,
         shift,
         subject::{self, Edge, Subject},
@@ -40,6 +40,7 @@ pub(crate) async fn adopt_batch(
     if subjects.is_empty() {
         return Ok(AdoptedBatch::default());
     }
+    create::refuse_unfit(work, &subjects).await?;
     let forced = work.unforced(&subject::names(&subjects)).await?;
     if let Some(table) = forced {
         return Err(DbErr::Migration(format!(
@@ -47,9 +48,10 @@ pub(crate) async fn adopt_batch(
         )));
     }
     let left = left(work, &subjects).await?;
-    collect(work, &subjects, limit).await?;
+    // A batch of no row would leave all of them to the last pass, under its lock.
+    collect(work, &subjects, limit.max(1)).await?;
     let archivals = group::rows(work, &subjects).await?;
-    refuse(&check::problems_of_rows(work, &subjects).await?)?;
+    refuse("adopted", &check::problems_of_rows(work, &subjects).await?)?;
     let adopted = report::count(work, &subjects, archivals).await?;
     shift::rows(work, &subjects).await?;
     for subject in &subjects {

@@ -10,6 +10,7 @@ use crate::{
         options::Flag,
         report::Adopted,
         subject::{Subject, Times},
+        view,
     },
     name::{self, literal, quote},
     work::Work,
@@ -35,6 +36,8 @@ pub(crate) struct Dependent {
 /// What the `down` needs to know. It is stored in `archive.archived_table.adopted`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Stored {
+    /// The name of the table, which the statements below contain.
+    pub(crate) table: String,
     pub(crate) deleted_at: Option<String>,
     pub(crate) deleted_by: Option<String>,
     pub(crate) reason: Option<String>,
@@ -43,13 +46,20 @@ pub(crate) struct Stored {
     pub(crate) times: String,
     pub(crate) time_zone: Option<String>,
     pub(crate) time_if_unknown: Option<String>,
-    /// The dropped columns, as ALTER TABLE adds them.
-    pub(crate) columns: Vec<(String, String)>,
+    pub(crate) columns: Vec<Dropped>,
     /// The statements that create the dropped indexes again, with their names.
     pub(crate) indexes: Vec<(String, String)>,
     /// The statements that create other dropped objects again.
     pub(crate) others: Vec<String>,
     pub(crate) view: Option<String>,
+}
+
+/// A dropped column, as ALTER TABLE adds it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Dropped {
+    pub(crate) name: String,
+    pub(crate) definition: String,
+    pub(crate) default: Option<String>,
 }
 
 /// What prevents the marking columns from being dropped.
@@ -59,6 +69,7 @@ pub(crate) async fn problems(work: &Work, subjects: &[Subject]) -> Result<Vec<St
         for found in dependents(work, subject).await? {
             problems.extend(problem(subject, &found));
         }
+        problems.extend(view::problem(work, subject).await?);
     }
     Ok(problems)
 }
@@ -313,7 +324,13 @@ async fn stored(work: &Work, subject: &Subject, found: &[Dependent]) -> Result<S
         .await?;
     let columns: Result<Vec<_>, DbErr> = columns
         .iter()
-        .map(|row| Ok((row.try_get("", "name")?, row.try_get("", "definition")?)))
+        .map(|row| {
+            Ok(Dropped {
+                name: row.try_get("", "name")?,
+                definition: row.try_get("", "definition")?,
+                default: row.try_get("", "default")?,
+            })
+        })
         .collect();
     let of_kind = |kind: &'static str| found.iter().filter(move |d| d.kind == kind);
     let constraints = of_kind("constraint").map(|d| {
@@ -325,6 +342,7 @@ async fn stored(work: &Work, subject: &Subject, found: &[Dependent]) -> Result<S
         )
     });
     Ok(Stored {
+        table: subject.table.id.to_string(),
         deleted_at: declared.deleted_at.clone(),
         deleted_by: declared.deleted_by.clone(),
         reason: declared.reason.clone(),

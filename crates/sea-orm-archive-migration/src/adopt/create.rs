@@ -19,16 +19,79 @@ use crate::{
 pub(crate) async fn archive_tables(work: &Work, subjects: &[Subject]) -> Result<(), DbErr> {
     for subject in subjects {
         let wanted = options(subject)?;
-        let present = present(subject, &wanted);
+        let mut present = present(subject, &wanted);
+        if let Some(sql_type) = type_of_person(work, subject, &present).await? {
+            present.deleted_by_type = custom(sql_type);
+        }
         verbs::adopt(work, &subject.declared.table.table, &present).await?;
     }
     Ok(())
 }
 
+/// The type of the person in the archive table that there is, where the migration declares none and names no such column: in another call for a table that is
+/// adopted already, that column no longer exists.
+async fn type_of_person(
+    work: &Work,
+    subject: &Subject,
+    options: &ArchiveTableOptions,
+) -> Result<Option<String>, DbErr> {
+    let is_default = matches!(options.deleted_by_type, ColumnType::BigInteger);
+    let Some(archive_table) = &subject.table.archive_table else {
+        return Ok(None);
+    };
+    if !is_default || subject.declared.deleted_by.is_some() {
+        return Ok(None);
+    }
+    let found = work.table(&archive_table.id.sql()).await?;
+    Ok(found.and_then(|table| Some(table.column(&archive_table.deleted_by)?.sql_type.clone())))
+}
+
+fn custom(sql_type: String) -> ColumnType {
+    ColumnType::Custom(Alias::new(sql_type).into_iden())
+}
+
+/// Refuses what [`archive_tables`] would, and locks and changes nothing.
+pub(crate) async fn refuse_unfit(work: &Work, subjects: &[Subject]) -> Result<(), DbErr> {
+    for subject in subjects {
+        let wanted = options(subject)?;
+        let present = present(subject, &wanted);
+        create::refuse_unfit(work, &subject.table, &present).await?;
+        match subject.table.archive_table {
+            Some(_) => refuse_left_behind(work, &subject.table).await?,
+            None => drop(create::is_present(work, &subject.table, &present).await?),
+        }
+    }
+    Ok(())
+}
+
+/// Refuses an archive table that lacks what a later migration changed of its table.
+pub(crate) async fn refuse_left_behind(work: &Work, table: &Table) -> Result<(), DbErr> {
+    let Some(archive_table) = &table.archive_table else {
+        return Ok(());
+    };
+    match work.table(&archive_table.id.sql()).await? {
+        Some(found) => create::refuse_different(table, &found, &added(archive_table)),
+        None => Ok(()),
+    }
+}
+
 /// The archive table as it is in the end.
 pub(crate) fn options(subject: &Subject) -> Result<ArchiveTableOptions, DbErr> {
     let mut options = subject.declared.table.archive_table.clone();
-    refuse_names(subject, &options)?;
+    if let Some(found) = &subject.table.archive_table {
+        sync::refuse_clash(&subject.table, found, &added(found))?;
+    }
+    let dropped = subject.dropped_columns();
+    let stays = |name: &&str| {
+        subject.table.column(name).is_some() && !dropped.iter().any(|column| column == name)
+    };
+    if let Some(name) = options.added().into_iter().find(stays) {
+        return Err(DbErr::Migration(format!(
+            "{} has a column \"{name}\", which the adoption does not drop: give the archive table's another name with `.deleted_at_column(..)`, \
+             `.deleted_by_column(..)` or `.archival_id_column(..)`, or declare it as a mark that is dropped",
+            subject.table.id
+        )));
+    }
     let marked = subject.declared.deleted_by.as_ref();
     let Some(column) = marked.and_then(|name| subject.table.column(name)) else {
         return Ok(options);
@@ -44,20 +107,9 @@ pub(crate) fn options(subject: &Subject) -> Result<ArchiveTableOptions, DbErr> {
         )));
     }
     if is_default && sql_type != "bigint" {
-        options.deleted_by_type = ColumnType::Custom(Alias::new(sql_type).into_iden());
+        options.deleted_by_type = custom(sql_type);
     }
     Ok(options)
-}
-
-/// A column of the table that has the name of one that the archive table adds, and stays: it was added again after an adoption, or is to be kept.
-fn refuse_names(subject: &Subject, wanted: &ArchiveTableOptions) -> Result<(), DbErr> {
-    match &subject.table.archive_table {
-        Some(found) => sync::refuse_clash(&subject.table, found, &added(found)),
-        None if subject.declared.keeps_columns => {
-            create::refuse_own_names(&subject.table, &wanted.added())
-        }
-        None => Ok(()),
-    }
 }
 
 /// The archive table while the marking columns exist.

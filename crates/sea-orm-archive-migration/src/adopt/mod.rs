@@ -2,6 +2,7 @@
 
 mod batch;
 mod check;
+mod check_restore;
 mod collect;
 mod columns;
 mod create;
@@ -46,7 +47,7 @@ pub(crate) async fn adopt(work: &Work, tables: &[SoftDeleted]) -> Result<Adopted
     let archivals = group::rows(work, &subjects).await?;
     let mut problems = check::problems(work, &subjects).await?;
     problems.extend(columns::problems(work, &subjects).await?);
-    refuse(&problems)?;
+    refuse("adopted", &problems)?;
     let mut adopted = report::count(work, &subjects, archivals).await?;
     columns::report(work, &subjects, &mut adopted).await?;
     shift::rows(work, &subjects).await?;
@@ -64,15 +65,13 @@ pub(crate) async fn adopt(work: &Work, tables: &[SoftDeleted]) -> Result<Adopted
 /// What [`adopt`] would do. The caller rolls back.
 pub(crate) async fn preview(work: &Work, tables: &[SoftDeleted]) -> Result<AdoptPreview, DbErr> {
     let subjects = subject::resolve(work, tables, false).await?;
-    for subject in &subjects {
-        create::options(subject)?;
-    }
     // Where a table forces row-level security on its owner, this locks it until the rollback.
     work.unforce_all(subject::names(&subjects)).await?;
     let subjects = subject::locked(work, subjects, "ACCESS SHARE").await?;
     if subjects.is_empty() {
         return Ok(AdoptPreview::default());
     }
+    create::refuse_unfit(work, &subjects).await?;
     collect::all(work, &subjects).await?;
     let archivals = group::rows(work, &subjects).await?;
     let mut problems = check::problems(work, &subjects).await?;
@@ -82,13 +81,13 @@ pub(crate) async fn preview(work: &Work, tables: &[SoftDeleted]) -> Result<Adopt
     Ok(AdoptPreview { adopted, problems })
 }
 
-/// One error for everything that prevents an adoption.
-fn refuse(problems: &[String]) -> Result<(), DbErr> {
+/// One error for everything that prevents an adoption, or its `down`.
+fn refuse(what: &str, problems: &[String]) -> Result<(), DbErr> {
     match problems {
         [] => Ok(()),
-        [only] => Err(DbErr::Migration(format!("nothing was adopted: {only}"))),
+        [only] => Err(DbErr::Migration(format!("nothing was {what}: {only}"))),
         several => Err(DbErr::Migration(format!(
-            "nothing was adopted, for {} reasons:\n- {}",
+            "nothing was {what}, for {} reasons:\n- {}",
             several.len(),
             several.join("\n- ")
         ))),

@@ -1,13 +1,15 @@
 //! The `down` of an adoption: archived rows become marked rows again.
 
-use sea_orm_archive_postgres::catalog::ArchiveTable;
+use sea_orm_archive_postgres::catalog::{ArchiveTable, Table};
 use sea_orm_archive_postgres::ident::{bare, columns, key_object};
 use sea_orm_migration::{DbErr, sea_query::TableRef};
 
 use crate::{
     ExistingTable, SoftDeleted,
     adopt::{
+        check_restore,
         columns::{self, Stored},
+        create,
         digest::of_images,
         options::Flag,
         refuse,
@@ -46,12 +48,11 @@ pub(crate) async fn restore(work: &Work, tables: Vec<TableRef>) -> Result<u64, D
             name.sql()
         ))
         .await?;
+        create::refuse_left_behind(work, &subject.table).await?;
     }
     let subjects: Vec<_> = found.iter().map(|(subject, _)| subject.clone()).collect();
     let forced = work.unforce_all(subject::names(&subjects)).await?;
-    let mut problems = problems(work, &subjects).await?;
-    problems.extend(found.iter().flat_map(columns_again));
-    refuse(&problems)?;
+    refuse("put back", &check_restore::problems(work, &found).await?)?;
     let mut returning = Vec::new();
     for (subject, stored) in found {
         returning.push(prepare(work, subject, stored).await?);
@@ -98,13 +99,20 @@ async fn find(work: &Work, table: &TableRef) -> Result<Option<(Subject, Stored)>
     };
     let stored: Stored = serde_json::from_str(&row.try_get::<String>("", "adopted")?)
         .map_err(|error| DbErr::Migration(error.to_string()))?;
+    if stored.table != found.id.to_string() {
+        return Err(DbErr::Migration(format!(
+            "nothing was put back: {} was called {} when it was adopted, and so do its archivals, and the indexes and constraints that come \
+             back, name it: give it that name for this call",
+            found.id, stored.table
+        )));
+    }
     let subject = stored.subject(table.clone(), found);
     Ok(Some((subject, stored)))
 }
 
 impl Stored {
     /// The table as the adoption described it.
-    fn subject(&self, name: TableRef, table: sea_orm_archive_postgres::catalog::Table) -> Subject {
+    fn subject(&self, name: TableRef, table: Table) -> Subject {
         let flag = match (&self.boolean, &self.status) {
             (Some(column), _) => Some(Flag::Boolean(column.clone())),
             (None, Some((column, deleted))) => Some(Flag::Status {
@@ -139,7 +147,7 @@ impl Stored {
     }
 
     /// The columns that marks are written to.
-    fn marks(&self) -> Vec<&String> {
+    pub(super) fn marks(&self) -> Vec<&String> {
         let columns = [
             &self.deleted_at,
             &self.deleted_by,
@@ -149,105 +157,6 @@ impl Stored {
         let status = self.status.iter().map(|(column, _)| column);
         columns.into_iter().flatten().chain(status).collect()
     }
-}
-
-/// What prevents the rows from going back.
-async fn problems(work: &Work, subjects: &[Subject]) -> Result<Vec<String>, DbErr> {
-    let oids: Vec<i64> = subjects.iter().map(|s| s.table.id.oid).collect();
-    let mut problems = Vec::new();
-    for subject in subjects {
-        problems.extend(triggers(subject));
-        problems.extend(audited(work, subject).await?);
-        let archive_table = subject.archive_table()?;
-        let of_here = format!(
-            "EXISTS (SELECT FROM {} AS d WHERE d.{} = a.id)",
-            archive_table.id.sql(),
-            quote(&archive_table.archival_id)
-        );
-        let others = work
-            .rows(
-                &format!(
-                    "SELECT DISTINCT t.id::pg_catalog.text AS other FROM archive.archival AS a CROSS JOIN LATERAL pg_catalog.unnest(a.tables) AS t(id)
-                     WHERE a.restored_at IS NULL AND a.purged_at IS NULL AND {of_here} AND t.id::oid::bigint <> ALL ($1)
-                     ORDER BY other"
-                ),
-                [oids.clone().into()],
-            )
-            .await?;
-        for row in others {
-            let other: String = row.try_get("", "other")?;
-            problems.push(format!(
-                "archivals with rows of {} also have rows of {other}: name it in the same call, or restore or purge these archivals first",
-                subject.table.id
-            ));
-        }
-        let sql = format!(
-            "SELECT pg_catalog.count(*) AS links FROM archive.detached_link AS l JOIN archive.archival AS a ON a.id = l.archival_id WHERE {of_here}"
-        );
-        let links: i64 = work.row(&sql, []).await?.try_get("", "links")?;
-        if links > 0 {
-            problems.push(format!(
-                "archivals of {} have cut {links} links, which a mark does not have: restore these archivals first",
-                subject.table.id
-            ));
-        }
-    }
-    work.run_with(
-        "SELECT archive.require_no_hold($1::bigint[]::oid[], 'nothing was put back')",
-        [oids.into()],
-    )
-    .await?;
-    Ok(problems)
-}
-
-/// Columns that were dropped, and that the table has again.
-fn columns_again((subject, stored): &(Subject, Stored)) -> Vec<String> {
-    let again = stored.columns.iter().map(|(name, _)| name);
-    let again = again.filter(|name| subject.table.column(name).is_some());
-    again
-        .map(|name| {
-            format!(
-                "{} has a column \"{name}\" again, which the adoption had dropped: rename or drop it first",
-                subject.table.id
-            )
-        })
-        .collect()
-}
-
-fn triggers(subject: &Subject) -> Vec<String> {
-    let table = &subject.table;
-    let acting = table.row_triggers.iter().filter(|trigger| {
-        trigger.on_insert && !trigger.ours && !trigger.suspended_while.contains(&table.id.oid)
-    });
-    acting
-        .map(|trigger| {
-            format!(
-                "the trigger \"{0}\" of {1} fires on INSERT, and would act on rows that are put back: call \
-                 `manager.suspend_trigger(SuspendedTrigger::new(\"{2}\", \"{0}\"))` first",
-                trigger.name, table.id, table.id.table
-            )
-        })
-        .collect()
-}
-
-/// The log cannot record a restore to other values.
-async fn audited(work: &Work, subject: &Subject) -> Result<Option<String>, DbErr> {
-    if !crate::audit::register::is_installed(work).await? {
-        return Ok(None);
-    }
-    let rows = work
-        .rows(
-            "SELECT FROM archive.audited_table WHERE relation = $1::bigint::oid",
-            [subject.table.id.oid.into()],
-        )
-        .await?;
-    Ok((!rows.is_empty()).then(|| {
-        format!(
-            "{} is audited, and the log records no restore to marked rows: call `manager.unaudit_table(..)` first, and \
-             `manager.audit_table(..)` afterwards",
-            subject.table.id
-        )
-    }))
 }
 
 /// Adds the columns that were dropped, and the indexes that exclude marked rows in place of the plain ones.
@@ -260,26 +169,30 @@ async fn prepare(work: &Work, subject: Subject, stored: Stored) -> Result<Return
         ))
         .await?;
     }
-    for (name, definition) in &stored.columns {
-        // A row that is not deleted is `false`, also where the column has no default.
-        let has_default = stored.boolean.as_ref() != Some(name) || definition.contains(" DEFAULT ");
-        let default = if has_default { "" } else { " DEFAULT false" };
+    for column in &stored.columns {
+        // A default may be a function of another role, and rows that are not deleted had no value.
+        let (name, definition) = (quote(&column.name), &column.definition);
+        let is_flag = stored.boolean.as_ref() == Some(&column.name);
+        let value = if is_flag { " DEFAULT false" } else { "" };
+        let default = match &column.default {
+            Some(default) => format!("SET DEFAULT {default}"),
+            None => "DROP DEFAULT".to_owned(),
+        };
         work.run(&format!(
-            "ALTER TABLE {table} ADD COLUMN {definition}{default}"
+            "ALTER TABLE {table} ADD COLUMN {definition}{value};
+             ALTER TABLE {table} ALTER COLUMN {name} {default}"
         ))
         .await?;
-        if !has_default {
-            let name = quote(name);
-            work.run(&format!(
-                "ALTER TABLE {table} ALTER COLUMN {name} DROP DEFAULT"
-            ))
-            .await?;
-        }
     }
     for (index, definition) in &stored.indexes {
-        let index = format!("{}.{}", quote(&subject.table.id.schema), quote(index));
-        work.run(&format!("DROP INDEX IF EXISTS {index}")).await?;
-        work.run(definition).await?;
+        work.run_each(
+            "SELECT pg_catalog.format('DROP INDEX %I.%I', n.nspname, c.relname) AS statement
+             FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+             WHERE i.indrelid = $1::bigint::oid AND c.relname = $2",
+            [subject.table.id.oid.into(), index.clone().into()],
+        )
+        .await?;
+        create_again(work, &subject.table, definition).await?;
     }
     let marks = stored.marks();
     let plain = subject
@@ -292,6 +205,17 @@ async fn prepare(work: &Work, subject: Subject, stored: Stored) -> Result<Return
         subject,
         stored,
         plain,
+    })
+}
+
+/// Creates an object that the adoption dropped.
+async fn create_again(work: &Work, table: &Table, definition: &str) -> Result<(), DbErr> {
+    work.run(definition).await.map_err(|error| {
+        DbErr::Migration(format!(
+            "nothing was put back: {definition}: {}; undo what was changed of {} since its adoption",
+            work::database_message(&error),
+            table.id
+        ))
     })
 }
 
@@ -413,7 +337,9 @@ impl Returning {
     fn marked(&self, archive_table: &ArchiveTable) -> Vec<(String, String)> {
         let stored = &self.stored;
         let at = format!("d.{}", quote(&archive_table.deleted_at));
-        let marked = format!("{at} NOT IN (SELECT o.at FROM adoption AS o WHERE o.at IS NOT NULL)");
+        let marked = format!(
+            "NOT ({at} OPERATOR(pg_catalog.=) ANY (SELECT o.at FROM adoption AS o WHERE o.at IS NOT NULL))"
+        );
         let mut values = Vec::new();
         if let Some(name) = &stored.deleted_at {
             let known = match (
@@ -477,7 +403,7 @@ impl Returning {
 /// Creates the other objects that were dropped, and drops the archive table.
 async fn finish(work: &Work, table: &Returning) -> Result<(), DbErr> {
     for definition in &table.stored.others {
-        work.run(definition).await?;
+        create_again(work, &table.subject.table, definition).await?;
     }
     remove::archive_table(work, &table.subject.table.id.sql()).await?;
     feature::changed(work, &table.subject.table.id).await

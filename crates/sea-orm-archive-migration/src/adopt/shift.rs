@@ -40,7 +40,9 @@ pub(crate) async fn rows(work: &Work, subjects: &[Subject]) -> Result<(), DbErr>
     work.run("SELECT pg_catalog.set_config('archive.moving', '', true)")
         .await?;
     for subject in subjects {
-        if !moved.try_get::<bool>("", &format!("moved_{}", subject.n))? {
+        let arrived: String = moved.try_get("", &format!("arrived_{}", subject.n))?;
+        let as_moved = moved.try_get::<bool>("", &format!("moved_{}", subject.n))?;
+        if !as_moved || present(work, subject).await? != arrived {
             return Err(DbErr::Migration(format!(
                 "nothing was adopted: a trigger or a rule of {} or of its archive table skipped or changed rows that were to be moved",
                 subject.table.id
@@ -48,6 +50,19 @@ pub(crate) async fn rows(work: &Work, subjects: &[Subject]) -> Result<(), DbErr>
         }
     }
     work.run(&records(subjects, &now)).await
+}
+
+/// The digest of the rows that are in the archive table now. AFTER triggers have fired since the move.
+async fn present(work: &Work, subject: &Subject) -> Result<String, DbErr> {
+    let archive_table = subject.archive_table()?;
+    let sql = format!(
+        "SELECT pg_catalog.encode({}, 'hex') AS digest FROM (SELECT {} AS image FROM {} AS t JOIN {ROOTS} AS r ON r.id = t.{}) AS d",
+        of_images("d.image"),
+        image("t", subject),
+        archive_table.id.sql(),
+        quote(&archive_table.archival_id),
+    );
+    work.row(&sql, []).await?.try_get("", "digest")
 }
 
 /// The statement that moves the rows of all tables. Foreign keys are checked at its end, so the order of the tables does not matter.
@@ -89,10 +104,11 @@ fn statement(subjects: &[Subject], now: &str) -> Result<String, DbErr> {
         ));
         proofs.push(format!(
             "(SELECT pg_catalog.count(*) FROM {rows}) OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*) FROM moved_{n}) AND \
-             (SELECT {} FROM (SELECT {} AS image FROM moved_{n} AS m) AS d) OPERATOR(pg_catalog.=) (SELECT {} FROM arrived_{n} AS d) AS moved_{n}",
+             (SELECT {} FROM (SELECT {} AS image FROM moved_{n} AS m) AS d) OPERATOR(pg_catalog.=) (SELECT {images} FROM arrived_{n} AS d) AS moved_{n}, \
+             (SELECT pg_catalog.encode({images}, 'hex') FROM arrived_{n} AS d) AS arrived_{n}",
             of_images("d.image"),
             image("m", subject),
-            of_images("d.image"),
+            images = of_images("d.image"),
             rows = subject.rows(),
         ));
     }

@@ -199,7 +199,16 @@ fn times(declared: &SoftDeleted, table: &Table) -> Result<Times, DbErr> {
         &declared.time_of,
     ];
     let named = named.into_iter().flatten().map(String::as_str);
-    for column in named.chain(declared.flag.iter().map(Flag::column)) {
+    let flag = declared.flag.iter().map(Flag::column);
+    let named: Vec<_> = flag.chain(named).collect();
+    for (place, column) in named.iter().copied().enumerate() {
+        // A mark may also be the column with the time.
+        let is_time = place + 1 == named.len() && declared.time_of.is_some();
+        if named[..place].contains(&column) && !is_time {
+            return refuse(format!(
+                "\"{column}\" is declared twice: each column has one meaning"
+            ));
+        }
         let Some(found) = table.column(column) else {
             return refuse(format!("there is no column \"{column}\""));
         };
@@ -244,15 +253,21 @@ fn times(declared: &SoftDeleted, table: &Table) -> Result<Times, DbErr> {
 }
 
 fn times_of(column: &Column) -> Option<Times> {
-    let name = column.sql_type.as_str();
-    if name.starts_with("timestamp") && name.ends_with("with time zone") {
-        Some(Times::Absolute)
-    } else if name.starts_with("timestamp") {
-        Some(Times::Local)
-    } else if name == "date" {
-        Some(Times::Dates)
-    } else {
-        None
+    // Without the precision: `timestamp(3) with time zone`.
+    let name = match column.sql_type.split_once('(') {
+        Some((before, rest)) => {
+            format!(
+                "{before}{}",
+                rest.split_once(')').map_or("", |(_, after)| after)
+            )
+        }
+        None => column.sql_type.clone(),
+    };
+    match name.as_str() {
+        "timestamp with time zone" => Some(Times::Absolute),
+        "timestamp without time zone" => Some(Times::Local),
+        "date" => Some(Times::Dates),
+        _ => None,
     }
 }
 

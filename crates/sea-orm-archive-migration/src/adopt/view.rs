@@ -8,6 +8,33 @@ use crate::{
     work::Work,
 };
 
+/// Why the view cannot be created: its name is taken. A view that an earlier adoption of the table created is replaced.
+pub(crate) async fn problem(work: &Work, subject: &Subject) -> Result<Option<String>, DbErr> {
+    let Some(view) = &subject.declared.view else {
+        return Ok(None);
+    };
+    name::check(view)?;
+    let name = sql(subject, view);
+    let taken = work
+        .rows(
+            "SELECT FROM pg_class AS c WHERE c.oid = to_regclass($1)
+                 AND NOT EXISTS (SELECT FROM archive.archived_table AS r WHERE r.active = $2::bigint::oid AND r.adopted->>'view' = $3)",
+            [
+                name.clone().into(),
+                subject.table.id.oid.into(),
+                view.clone().into(),
+            ],
+        )
+        .await?;
+    Ok((!taken.is_empty()).then(|| {
+        format!(
+            "the view {name} for readers of {} cannot be created, since there is a table, view or the like of that name: pass another name to \
+             `.compatibility_view(..)`",
+            subject.table.id
+        )
+    }))
+}
+
 /// Creates the view that the migration declares. It has the columns of the table before the adoption, in their order.
 ///
 /// It runs as the role that reads it (`security_invoker`), so policies and grants of both tables hold.

@@ -40,7 +40,7 @@ pub(crate) async fn ensure(
 }
 
 /// Refuses the tables that cannot have an archive table.
-async fn refuse_unfit(
+pub(crate) async fn refuse_unfit(
     work: &Work,
     active: &Table,
     options: &ArchiveTableOptions,
@@ -91,7 +91,7 @@ async fn refuse_unfit(
 }
 
 /// Refuses a column of the table with the name of one that its new archive table would add.
-pub(crate) fn refuse_own_names(active: &Table, added: &[&str]) -> Result<(), DbErr> {
+fn refuse_own_names(active: &Table, added: &[&str]) -> Result<(), DbErr> {
     match added.iter().find(|name| active.column(name).is_some()) {
         None => Ok(()),
         Some(column) => Err(DbErr::Migration(format!(
@@ -126,9 +126,19 @@ async fn verify_registered(
         )));
     }
     let table = work.existing_table(&archive_table.id.sql()).await?;
-    let differences = differences(active, &table, &options.added());
+    refuse_different(active, &table, &options.added())?;
+    verify_added(work, active, &table, options).await
+}
+
+/// Refuses an archive table that a later migration of its table has left behind.
+pub(crate) fn refuse_different(
+    active: &Table,
+    archive_table: &Table,
+    added: &[&str],
+) -> Result<(), DbErr> {
+    let differences = differences(active, archive_table, added);
     if differences.is_empty() {
-        return verify_added(work, active, &table, options).await;
+        return Ok(());
     }
     Err(DbErr::Migration(format!(
         "the archive table {} no longer fits {}: {}; {}",
@@ -152,13 +162,28 @@ async fn find_or_create(
     options: &ArchiveTableOptions,
 ) -> Result<TableId, DbErr> {
     let name = options.archive_table_of(&active.id.table)?;
+    let archive_table = format!("{}.{}", quote(&active.id.schema), quote(&name));
+    if !is_present(work, active, options).await? {
+        create(work, active, &name, options).await?;
+    }
+    Ok(work.existing_table(&archive_table).await?.id)
+}
+
+/// Whether there is a table with the name of the archive table. It has to fit.
+pub(crate) async fn is_present(
+    work: &Work,
+    active: &Table,
+    options: &ArchiveTableOptions,
+) -> Result<bool, DbErr> {
+    let name = options.archive_table_of(&active.id.table)?;
     name::check(&name)?;
     let archive_table = format!("{}.{}", quote(&active.id.schema), quote(&name));
     match work.table(&archive_table).await? {
-        Some(found) => verify_found(work, active, &found, options).await?,
-        None => create(work, active, &name, options).await?,
+        Some(found) => verify_found(work, active, &found, options)
+            .await
+            .map(|()| true),
+        None => Ok(false),
     }
-    Ok(work.existing_table(&archive_table).await?.id)
 }
 
 /// Creates the archive table.

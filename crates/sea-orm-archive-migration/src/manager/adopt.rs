@@ -120,7 +120,7 @@ pub trait AdoptSchema {
         tables: impl IntoIterator<Item = T>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Moves about so many marked rows beside traffic, the oldest first, with all rows that were deleted together with them.
+    /// Moves about so many marked rows, at least one, beside traffic, the oldest first, with all rows that were deleted together with them.
     ///
     /// Call it until [`AdoptedBatch::left`] is as small as it gets, on a connection and not in the transaction of a migration, so that each
     /// batch commits. Then `adopt_soft_deleted` moves the rest under its lock. It can be stopped and called again at any time: rows that

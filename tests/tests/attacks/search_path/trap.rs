@@ -27,9 +27,12 @@ fn array(names: &BTreeSet<String>) -> String {
 /// sent and every function that is installed. Names that PostgreSQL does not have are skipped later.
 fn called() -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut functions, mut operators) = (BTreeSet::new(), BTreeSet::new());
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut folders = folders.map(|folder| folder.join("crates"));
+    let crates = folders.find(|folder| folder.is_dir()).unwrap();
     for name in [
         "sea-orm-archive",
+        "sea-orm-archive-cli",
         "sea-orm-archive-migration",
         "sea-orm-archive-postgres",
     ] {

@@ -7,6 +7,10 @@ WITH mark AS (
 dependent AS (
     SELECT DISTINCT d.classid, d.objid FROM pg_depend AS d JOIN mark AS m ON d.refobjid = m.attrelid AND d.refobjsubid = m.attnum
     WHERE d.refclassid = 'pg_class'::regclass
+),
+-- The same columns of the partitions.
+part AS (
+    SELECT t.relid FROM pg_partition_tree($1::bigint::regclass) AS t WHERE t.relid::oid <> $1::bigint::oid
 )
 -- Indexes that belong to no constraint.
 SELECT 'index' AS kind, c.relname::text AS name,
@@ -36,6 +40,16 @@ UNION ALL
 SELECT 'statistics', s.stxname::text, pg_get_statisticsobjdef(s.oid), NULL, NULL, false, false, format('the statistics "%s"', s.stxname)
 FROM dependent AS d JOIN pg_statistic_ext AS s ON s.oid = d.objid
 WHERE d.classid = 'pg_statistic_ext'::regclass
+UNION ALL
+-- What a partition has for itself: the table has no definition of it.
+SELECT DISTINCT 'other', '', '', NULL, NULL, false, true, concat('the ', pg_describe_object(d.classid, d.objid, 0))
+FROM part AS p
+JOIN pg_attribute AS a ON a.attrelid = p.relid AND a.attname::text = ANY ($2) AND NOT a.attisdropped
+JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+WHERE d.classid IN ('pg_class'::regclass, 'pg_constraint'::regclass, 'pg_statistic_ext'::regclass, 'pg_rewrite'::regclass, 'pg_policy'::regclass)
+  AND NOT EXISTS (SELECT FROM pg_inherits AS h WHERE d.classid = 'pg_class'::regclass AND h.inhrelid = d.objid)
+  AND NOT EXISTS (SELECT FROM pg_class AS c WHERE d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relkind = 'S')
+  AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE d.classid = 'pg_constraint'::regclass AND k.oid = d.objid AND (k.coninhcount > 0 OR k.contype = 'n'))
 UNION ALL
 SELECT 'other', '', '', NULL, NULL, false, true,
        CASE WHEN d.classid = 'pg_rewrite'::regclass

@@ -39,13 +39,21 @@ DECLARE
                         WHEN OLD.restored_at IS NULL AND NEW.restored_at IS NOT NULL THEN 'restore' END;
     hooked text := concat(',', current_setting('archive.hooked', true), ',');
     root   regclass;
+    entity text;
 BEGIN
     IF verb = ANY (NEW.hooks) AND hooked <> ',*,'
        AND strpos(hooked, concat(',', NEW.id, ',')) = 0 AND (NEW.part_of IS NULL OR strpos(hooked, concat(',', NEW.part_of, ',')) = 0) THEN
         root := archive.hooked_root(NEW.id);
+        entity := (SELECT array_to_string(parse_ident(c.oid::regclass::text), '.') FROM pg_class AS c WHERE c.oid = root);
+        IF root IS NOT NULL AND entity IS NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'AR033', MESSAGE = format(
+                'archival %1$s was not %2$sd, because it has hooks of a %2$s of the entity of %3$s, which was dropped: create that table again, and '
+                'call manager.archive_existing_table(..) for it', NEW.id, verb,
+                (SELECT a.root_table FROM archive.archival AS a WHERE a.tables[1]::oid = root::oid ORDER BY a.id LIMIT 1));
+        END IF;
         RAISE EXCEPTION USING ERRCODE = 'AR033', MESSAGE = format(
             'archival %1$s was not %2$sd, because the entity of %3$s has hooks of a %2$s, which this call does not run: call %4$s',
-            NEW.id, verb, coalesce(array_to_string(parse_ident(root::text), '.'), NEW.root_table),
+            NEW.id, verb, coalesce(entity, NEW.root_table),
             CASE WHEN root::oid <> NEW.tables[1]::oid THEN format(
                      '%s.as_part_of::<E>() of the entity of %s, where E is that of the hooks',
                      CASE verb WHEN 'purge' THEN 'purge_many()' ELSE 'restore_by_id(..)' END, NEW.root_table)
