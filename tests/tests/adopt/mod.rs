@@ -5,6 +5,7 @@ mod audit_table;
 mod down;
 mod helpdesk;
 mod marks;
+mod names;
 mod online;
 mod others;
 mod races;

@@ -21,27 +21,7 @@ pub(super) async fn run(session: &Session, options: &Generate) -> Result<Answer,
     }
     check_name(&options.name)?;
     let findings = sea_orm_archive::check(&session.db).await?;
-    let mut calls = BTreeSet::new();
-    let (mut by_hand, mut again) = (Vec::new(), Vec::new());
-    for finding in &findings {
-        match answer(&session.db, finding).await? {
-            Remedy::Calls(found) => calls.extend(found),
-            Remedy::Again(found) => again.push((finding, found)),
-            Remedy::Person(why) => by_hand.push((finding, why)),
-        }
-    }
-    // Where a column was renamed, the call for what is registered would add it again.
-    for (finding, found) in again {
-        for (table, call) in found {
-            match by_hand.iter().any(|(other, _)| other.object == table) {
-                true => by_hand.push((
-                    finding,
-                    "its table needs what is to be fixed yourself first",
-                )),
-                false => drop(calls.insert(call)),
-            }
-        }
-    }
+    let (mut calls, by_hand) = remedies(session, &findings).await?;
     calls.extend(added(session, options).await?);
     let code = u8::from(!by_hand.is_empty());
     let (mut text, by_hand) = for_a_person(&by_hand);
@@ -79,6 +59,35 @@ pub(super) async fn run(session: &Session, options: &Generate) -> Result<Answer,
         json!({"migration": path, "source": source, "by_hand": by_hand, "entities": hints}),
     )
     .with_code(code))
+}
+
+/// The calls that correct what was found, and what is left to a person, with the reason.
+async fn remedies<'a>(
+    session: &Session,
+    findings: &'a [Finding],
+) -> Result<(BTreeSet<Call>, Vec<(&'a Finding, &'static str)>), Failure> {
+    let mut calls = BTreeSet::new();
+    let (mut by_hand, mut again) = (Vec::new(), Vec::new());
+    for finding in findings {
+        match answer(&session.db, finding).await? {
+            Remedy::Calls(found) => calls.extend(found),
+            Remedy::Again(found) => again.push((finding, found)),
+            Remedy::Person(why) => by_hand.push((finding, why)),
+        }
+    }
+    // Where a column was renamed, the call for what is registered would add it again.
+    for (finding, found) in again {
+        for (table, call) in found {
+            match by_hand.iter().any(|(other, _)| other.object == table) {
+                true => by_hand.push((
+                    finding,
+                    "its table needs what is to be fixed yourself first",
+                )),
+                false => drop(calls.insert(call)),
+            }
+        }
+    }
+    Ok((calls, by_hand))
 }
 
 /// What no call corrects, as text and as JSON.

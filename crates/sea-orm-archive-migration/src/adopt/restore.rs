@@ -2,7 +2,7 @@
 
 use sea_orm_archive_postgres::catalog::{ArchiveTable, Table};
 use sea_orm_archive_postgres::ident::{bare, columns, key_object};
-use sea_orm_migration::{DbErr, sea_query::TableRef};
+use sea_orm_migration::{DbErr, sea_orm::QueryResult, sea_query::TableRef};
 
 use crate::{
     ExistingTable, SoftDeleted,
@@ -266,6 +266,21 @@ async fn put_back(work: &Work, tables: &[Returning]) -> Result<u64, DbErr> {
     })?;
     work.run("SELECT pg_catalog.set_config('archive.moving', '', true)")
         .await?;
+    let rows = arrived(&done, tables)?;
+    // What an adoption recorded is in the marks again. The record of another archival has more.
+    work.run(
+        "DELETE FROM archive.archival AS a USING pg_temp.archive_put_back AS p
+         WHERE a.id = p.id AND a.restored_at IS NULL AND a.metadata->'adopted' = 'true';
+         UPDATE archive.archival AS a SET restored_at = pg_catalog.clock_timestamp(), restored_by = archive.current_actor()
+         FROM pg_temp.archive_put_back AS p WHERE a.id = p.id AND a.restored_at IS NULL;
+         DROP TABLE pg_temp.archive_put_back",
+    )
+    .await?;
+    Ok(rows)
+}
+
+/// How many rows arrived, unchanged.
+fn arrived(done: &QueryResult, tables: &[Returning]) -> Result<u64, DbErr> {
     let mut rows = 0;
     for (n, table) in tables.iter().enumerate() {
         if !done.try_get::<bool>("", &format!("equal_{n}"))? {
@@ -278,15 +293,6 @@ async fn put_back(work: &Work, tables: &[Returning]) -> Result<u64, DbErr> {
             .try_get::<i64>("", &format!("rows_{n}"))?
             .unsigned_abs();
     }
-    // What an adoption recorded is in the marks again. The record of another archival has more.
-    work.run(
-        "DELETE FROM archive.archival AS a USING pg_temp.archive_put_back AS p
-         WHERE a.id = p.id AND a.restored_at IS NULL AND a.metadata->'adopted' = 'true';
-         UPDATE archive.archival AS a SET restored_at = pg_catalog.clock_timestamp(), restored_by = archive.current_actor()
-         FROM pg_temp.archive_put_back AS p WHERE a.id = p.id AND a.restored_at IS NULL;
-         DROP TABLE pg_temp.archive_put_back",
-    )
-    .await?;
     Ok(rows)
 }
 
@@ -369,15 +375,7 @@ impl Returning {
             ));
         }
         if let Some(name) = &stored.reason {
-            let key = key_object(&self.subject.table.key, "d");
-            let table = literal(&self.subject.table.id.to_string());
-            let had_it = format!(
-                "a.tables[1]::pg_catalog.oid OPERATOR(pg_catalog.=) {}::pg_catalog.oid AND a.root_key OPERATOR(pg_catalog.=) {key} \
-                 OR {marked} AND ((a.metadata OPERATOR(pg_catalog.->>) 'reasons') OPERATOR(pg_catalog.=) 'all' OR \
-                 (a.metadata OPERATOR(pg_catalog.->) 'reasons') OPERATOR(pg_catalog.@>) \
-                 pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array({table}::pg_catalog.text, {key})))",
-                self.subject.table.id.oid
-            );
+            let had_it = self.had_reason(&marked);
             values.push((
                 name.clone(),
                 format!("CASE WHEN {had_it} THEN a.reason END"),
@@ -397,6 +395,19 @@ impl Returning {
             ));
         }
         values
+    }
+
+    /// The condition that the row `d` had the reason of its archival `a`.
+    fn had_reason(&self, marked: &str) -> String {
+        let key = key_object(&self.subject.table.key, "d");
+        let table = literal(&self.subject.table.id.to_string());
+        format!(
+            "a.tables[1]::pg_catalog.oid OPERATOR(pg_catalog.=) {}::pg_catalog.oid AND a.root_key OPERATOR(pg_catalog.=) {key} \
+             OR {marked} AND ((a.metadata OPERATOR(pg_catalog.->>) 'reasons') OPERATOR(pg_catalog.=) 'all' OR \
+             (a.metadata OPERATOR(pg_catalog.->) 'reasons') OPERATOR(pg_catalog.@>) \
+             pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array({table}::pg_catalog.text, {key})))",
+            self.subject.table.id.oid
+        )
     }
 }
 

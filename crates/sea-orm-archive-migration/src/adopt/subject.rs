@@ -176,7 +176,7 @@ pub(crate) fn build(tables: Vec<(SoftDeleted, Table)>) -> Result<Vec<Subject>, D
 }
 
 /// Checks the columns that the migration names.
-fn times(declared: &SoftDeleted, table: &Table) -> Result<Times, DbErr> {
+fn check_columns(declared: &SoftDeleted, table: &Table) -> Result<(), DbErr> {
     let refuse = |reason: String| Err(DbErr::Migration(format!("{}: {reason}", table.id)));
     if table.key.is_empty() {
         return refuse(
@@ -227,6 +227,13 @@ fn times(declared: &SoftDeleted, table: &Table) -> Result<Times, DbErr> {
             "\"{column}\" is no boolean: declare its values with `.status(\"{column}\", .., ..)`"
         ));
     }
+    Ok(())
+}
+
+/// How the times of `deleted_at` are read.
+fn times(declared: &SoftDeleted, table: &Table) -> Result<Times, DbErr> {
+    check_columns(declared, table)?;
+    let refuse = |reason: String| Err(DbErr::Migration(format!("{}: {reason}", table.id)));
     let mut found = Times::None;
     for name in declared.deleted_at.iter().chain(&declared.time_of) {
         let Some(column) = table.column(name) else {
