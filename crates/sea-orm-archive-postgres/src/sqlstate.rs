@@ -27,7 +27,8 @@ pub const IN_FAILED_SQL_TRANSACTION: &str = "25P02";
 const INVALID_SCHEMA_NAME: &str = "3F000";
 const GENERATED_ALWAYS: &str = "428C9";
 const UNDEFINED_TABLE: &str = "42P01";
-const UNDEFINED_COLUMN: &str = "42703";
+/// A statement names a column that does not exist.
+pub const UNDEFINED_COLUMN: &str = "42703";
 const UNDEFINED_OBJECT: &str = "42704";
 const DATATYPE_MISMATCH: &str = "42804";
 const CANNOT_COERCE: &str = "42846";

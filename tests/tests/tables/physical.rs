@@ -138,6 +138,32 @@ async fn table_with_a_dropped_column_is_archived_and_restored() {
     assert_eq!(dumps(&db, &FAMILY).await, before);
 }
 
+/// The error about it names what looks like an object of ours, and the plan is stale nevertheless.
+#[tokio::test]
+async fn column_of_a_cached_plan_may_have_the_name_of_an_object_of_the_archive() {
+    let (_database, db) = tables(
+        "create table parents (id bigint primary key, \"archive.archival\" text);
+         create table children (id bigint primary key, parent_id bigint references parents);
+         insert into parents values (1, 'a'), (2, 'b')",
+        &FAMILY,
+    )
+    .await;
+    cascaded::parent::Entity::archive_by_id(1)
+        .exec(&db)
+        .await
+        .unwrap();
+    run(
+        &db,
+        "alter table parents drop \"archive.archival\"; alter table deleted_parents drop \"archive.archival\"",
+    )
+    .await;
+    cascaded::parent::Entity::archive_by_id(2)
+        .exec(&db)
+        .await
+        .unwrap();
+    assert_eq!(count(&db, "deleted_parents").await, 2);
+}
+
 /// The archive table has another order of columns: values are assigned by column name.
 #[tokio::test]
 async fn archive_table_may_have_another_order_of_columns() {

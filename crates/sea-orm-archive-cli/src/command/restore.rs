@@ -173,7 +173,7 @@ fn stays(stayed: &Stayed) -> String {
         .archival
         .map_or_else(String::new, |id| format!(" in archival {id}"));
     format!(
-        "{} {}{archival}, {}: {}",
+        "{} {}{archival} ({}), because {}",
         stayed.table,
         key(&stayed.key),
         counts(&stayed.rows),

@@ -52,13 +52,16 @@ impl From<DbErr> for Error {
 
 fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
     let (code, message) = (source.code(), source.message().to_owned());
-    let names_archive = || message.contains("archive.") || message.contains("\"archive\"");
     Some(match code {
         code if sqlstate::is_contention(code) => {
             let (code, source) = (code.to_owned(), error.clone());
             RetryError::Contention { code, source }.into()
         }
-        code if sqlstate::is_undefined(code) && names_archive() => {
+        // What is said of a column names no schema, and the column of a stale plan may have any name.
+        code if sqlstate::is_undefined(code)
+            && code != sqlstate::UNDEFINED_COLUMN
+            && names_archive(&message) =>
+        {
             SetupError::NotInstalled { message }.into()
         }
         sqlstate::UNIQUE_VIOLATION
@@ -104,6 +107,13 @@ fn explained(error: &DbErr, source: &SqlxPostgresError) -> Option<Error> {
         }
         _ => return None,
     })
+}
+
+/// Whether a message names the schema `archive` or an object of it, and not, for example, one of `old_archive`.
+fn names_archive(message: &str) -> bool {
+    let mut objects = message.match_indices("archive.");
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    objects.any(|(at, _)| !message[..at].ends_with(is_part)) || message.contains("\"archive\"")
 }
 
 /// The database reports positions as JSON.
@@ -183,4 +193,27 @@ fn chain<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     successors(Some(error), |&error| error.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_archive;
+
+    #[test]
+    fn objects_of_another_schema_are_no_sign_of_a_missing_installation() {
+        for ours in [
+            "schema \"archive\" does not exist",
+            "relation \"archive.archival\" does not exist",
+            "function archive.acts_for(text) does not exist",
+        ] {
+            assert!(names_archive(ours), "{ours}");
+        }
+        for other in [
+            "relation \"old_archive.posts\" does not exist",
+            "relation \"app.archive.posts\" does not exist",
+            "relation \"posts\" does not exist",
+        ] {
+            assert!(!names_archive(other), "{other}");
+        }
+    }
 }
