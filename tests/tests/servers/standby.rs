@@ -64,8 +64,8 @@ async fn promoted_standby_archives_and_restores() {
     assert_eq!(first.restore(&copy).await.unwrap().relinked, 1);
     archive_and_restore(&copy, 3).await.unwrap();
     let third = note::Entity::archive_by_id(4).exec(&copy).await.unwrap();
-    // Numbers may be missed: a standby continues up to 32 later than the primary stopped, and a call whose plan was stale
-    // took one. None is given twice.
+    // No number is given twice. Some are skipped: a standby continues up to 32 numbers later than the primary stopped, and
+    // a call with a stale plan draws one more.
     assert!(third.id > second.id, "{}", third.id);
     assert_eq!(second.restore(&copy).await.unwrap().relinked, 1);
     assert_eq!(check(&copy).await.unwrap(), []);

@@ -166,6 +166,17 @@ async fn adoption_in_one_call_reports_all_rows_and_problems_name_options() {
             .contains("adopt public.comments in the same call, or change"),
         "{alone:?}"
     );
+    let stays = run(
+        Some(&url),
+        &[&adopt[..], &["--keep-columns", "--preview"]].concat(),
+    );
+    assert_eq!(stays.code, 5, "{stays:?}");
+    assert!(
+        stays
+            .err
+            .contains("which the adoption does not drop: adopt it in a migration, which can give"),
+        "{stays:?}"
+    );
     let options = ["--online", "--archive-live-children", "--yes"];
     let adopted = run(Some(&url), &[&adopt[..], &options].concat());
     assert_eq!(adopted.code, 0, "{adopted:?}");

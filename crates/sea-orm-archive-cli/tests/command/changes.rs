@@ -70,7 +70,10 @@ async fn part_of_an_archival_is_restored_alone() {
     assert!(
         missing
             .out
-            .starts_with("would restore a part of archival 1: 1 public.comments\n"),
+            .starts_with("would restore a part of archival 1: 1 public.comments\n")
+            && missing
+                .out
+                .contains("or restore the archival of its parent as a whole"),
         "{missing:?}"
     );
     let restored = blog.json(&[&part[..], &["--set", "comments.post_id=3"]].concat());
@@ -87,6 +90,11 @@ async fn part_of_an_archival_is_restored_alone() {
         rest["restored"]["rows"],
         serde_json::json!({"public.comments": 1, "public.likes": 0, "public.post_tags": 0, "public.posts": 1})
     );
+    let again = post::Entity::archive_by_id(1).exec(&blog.db).await.unwrap();
+    let part = ["restore", "comments", "1", "--part", "--yes", "--set"];
+    let restored = blog.run(&[&part[..], &["comments.post_id=3"]].concat());
+    let named = format!("a part of archival {} restored, as archival ", again.id);
+    assert!(restored.out.contains(&named), "{restored:?}");
 }
 
 #[tokio::test]
@@ -163,7 +171,11 @@ async fn person_is_erased_with_a_certificate() {
     let preview = blog.run(&["erase", "users", "1", "--preview"]);
     assert_eq!(preview.code, 0, "{preview:?}");
     assert!(
-        preview.out.contains("public.users") && preview.out.contains("backups"),
+        preview
+            .out
+            .starts_with("a preview, nothing was erased:\nerasure ")
+            && preview.out.contains("public.users")
+            && preview.out.contains("backups"),
         "{preview:?}"
     );
     assert_eq!(

@@ -341,21 +341,20 @@ async fn stored(work: &Work, subject: &Subject, found: &[Dependent]) -> Result<S
             d.definition
         )
     });
+    let (boolean, status) = match declared.flag.clone() {
+        Some(Flag::Boolean(column)) => (Some(column), None),
+        Some(Flag::Status {
+            column, deleted, ..
+        }) => (None, Some((column, deleted))),
+        None => (None, None),
+    };
     Ok(Stored {
         table: subject.table.id.to_string(),
         deleted_at: declared.deleted_at.clone(),
         deleted_by: declared.deleted_by.clone(),
         reason: declared.reason.clone(),
-        boolean: match &declared.flag {
-            Some(Flag::Boolean(column)) => Some(column.clone()),
-            _ => None,
-        },
-        status: match &declared.flag {
-            Some(Flag::Status {
-                column, deleted, ..
-            }) => Some((column.clone(), deleted.clone())),
-            _ => None,
-        },
+        boolean,
+        status,
         times: match subject.times {
             Times::Local => "local",
             Times::Dates => "dates",

@@ -11,7 +11,7 @@ use sea_orm_migration::{
 
 use crate::{
     adopt::subject::Subject,
-    archive_table::{create, options::ArchiveTableOptions, sync, verbs},
+    archive_table::{create, options::ArchiveTableOptions, verbs},
     work::Work,
 };
 
@@ -78,9 +78,6 @@ pub(crate) async fn refuse_left_behind(work: &Work, table: &Table) -> Result<(),
 /// The archive table as it is in the end.
 pub(crate) fn options(subject: &Subject) -> Result<ArchiveTableOptions, DbErr> {
     let mut options = subject.declared.table.archive_table.clone();
-    if let Some(found) = &subject.table.archive_table {
-        sync::refuse_clash(&subject.table, found, &added(found))?;
-    }
     let dropped = subject.dropped_columns();
     let stays = |name: &&str| {
         subject.table.column(name).is_some() && !dropped.iter().any(|column| column == name)

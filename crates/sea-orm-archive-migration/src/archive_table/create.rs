@@ -6,7 +6,7 @@ use sea_orm_migration::DbErr;
 
 use crate::{
     archive_table::{
-        index, options::ArchiveTableOptions, partition, privileges, register, sequence,
+        index, options::ArchiveTableOptions, partition, privileges, register, sequence, sync,
     },
     name::{self, quote, quote_all},
     work::Work,
@@ -83,23 +83,15 @@ pub(crate) async fn refuse_unfit(
         if added[..position].contains(column) {
             return refuse(format!("cannot have two added columns called \"{column}\""));
         }
+        if active.archive_table.is_none() && active.column(column).is_some() {
+            return refuse(format!(
+                "has a column \"{column}\" of its own: give the archive table's another name with \
+                 `.deleted_at_column(..)`, `.deleted_by_column(..)` or `.archival_id_column(..)`, and the entity \
+                 the same one with `#[archive(..)]`"
+            ));
+        }
     }
-    match active.archive_table {
-        Some(_) => Ok(()),
-        None => refuse_own_names(active, &added),
-    }
-}
-
-/// Refuses a column of the table with the name of one that its new archive table would add.
-fn refuse_own_names(active: &Table, added: &[&str]) -> Result<(), DbErr> {
-    match added.iter().find(|name| active.column(name).is_some()) {
-        None => Ok(()),
-        Some(column) => Err(DbErr::Migration(format!(
-            "{} has a column \"{column}\" of its own: give the archive table's another name with `.deleted_at_column(..)`, \
-             `.deleted_by_column(..)` or `.archival_id_column(..)`, and the entity the same one with `#[archive(..)]`",
-            active.id
-        ))),
-    }
+    Ok(())
 }
 
 /// Checks that the registered archive table is the one that the migration describes.
@@ -136,6 +128,7 @@ pub(crate) fn refuse_different(
     archive_table: &Table,
     added: &[&str],
 ) -> Result<(), DbErr> {
+    sync::refuse_clash(active, &archive_table.id, added)?;
     let differences = differences(active, archive_table, added);
     if differences.is_empty() {
         return Ok(());

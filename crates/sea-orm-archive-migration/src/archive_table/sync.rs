@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm_archive_postgres::catalog::{ArchiveTable, Column, Table};
+use sea_orm_archive_postgres::catalog::{ArchiveTable, Column, Table, TableId};
 use sea_orm_archive_postgres::compare::{CLASH, Difference, differences};
 use sea_orm_archive_postgres::schema;
 use sea_orm_migration::DbErr;
@@ -32,7 +32,7 @@ pub(crate) async fn columns(
         &archive_table.archival_id,
     ]
     .map(String::as_str);
-    refuse_clash(active, archive_table, &added)?;
+    refuse_clash(active, &archive_table.id, &added)?;
     let table = work.existing_table(&archive_table.id.sql()).await?;
     let definitions = definitions(work, active).await?;
     let mut differences = differences(active, &table, &added);
@@ -266,14 +266,14 @@ async fn drop_defaults(work: &Work, archive_table: &Table, active: &Table) -> Re
 
 pub(crate) fn refuse_clash(
     active: &Table,
-    archive_table: &ArchiveTable,
+    archive_table: &TableId,
     added: &[&str],
 ) -> Result<(), DbErr> {
     match added.iter().find(|name| active.column(name).is_some()) {
         None => Ok(()),
         Some(name) => Err(DbErr::Migration(format!(
             "{} has a column \"{name}\", and its archive table {} adds one of that name: {CLASH}",
-            active.id, archive_table.id
+            active.id, archive_table
         ))),
     }
 }
