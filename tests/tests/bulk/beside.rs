@@ -6,8 +6,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait, IsolationLevel, TransactionTrait};
 use sea_orm_archive::archival;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema};
-use sea_orm_archive_tests::assert_log_agrees;
 use sea_orm_archive_tests::sql::{dumps, number, run, texts};
+use sea_orm_archive_tests::{assert_log_agrees, race};
 use sea_orm_migration::SchemaManager;
 
 use super::entities::{ALL, ARCHIVE, comment, event, photo, post, posts};
@@ -25,6 +25,37 @@ async fn no_worker_ends_while_rows_are_left() {
             .all(|(_, left)| left.iter().all(|rows| *rows == 0))),
         "{all:?}"
     );
+}
+
+/// Race: what a batch waits for is gone, and there is more, which its snapshot does not show.
+#[tokio::test]
+async fn batch_that_finds_nothing_in_its_snapshot_looks_again() {
+    let (database, _db) = posts().await;
+    let (_, _, archived) = race! { database;
+        first holds |txn| post::Entity::archive_many().exec(txn);
+        first goes on |txn| txn.execute_unprepared("insert into posts values (99, 'late')");
+        second waits for first |db| post::Entity::archive_many().in_batches(10).next(db);
+        first commits;
+    };
+    assert_eq!(archived.unwrap().unwrap().len(), 1);
+
+    let (_, _, restored) = race! { database;
+        first holds |txn| post::Entity::restore_many().exec(txn);
+        first goes on |txn| post::Entity::archive_by_id(99).exec(txn);
+        second waits for first |db| post::Entity::restore_many().in_batches(10).next(db);
+        first commits;
+    };
+    assert_eq!(restored.unwrap().unwrap().archivals.len(), 1);
+
+    let (database, db) = posts().await;
+    post::Entity::archive_by_id(5).exec(&db).await.unwrap();
+    let (_, _, purged) = race! { database;
+        first holds |txn| post::Entity::purge_many().exec(txn);
+        first goes on |txn| post::Entity::archive_by_id(6).exec(txn);
+        second waits for first |db| post::Entity::purge_many().in_batches(10).next(db);
+        first commits;
+    };
+    assert_eq!(purged.unwrap().unwrap().archivals, 1);
 }
 
 async fn left_at_the_end(workers: usize, size: u64) -> Vec<(bool, Vec<i64>)> {
