@@ -10,10 +10,8 @@ use super::explain::{actor_type, duplicate_key, hidden_child, is_blocked, refuse
 use super::request::Request;
 use crate::archival::{self, Model as Archival};
 use crate::entity::Archivable;
-use crate::error::{
-    self, ConflictError, Error, RetryError, Triggers, of_archive, unexpected_answer,
-};
-use crate::exec::{ATTEMPTS, Executor, ask, ask_here, back_off, begin, check_backend};
+use crate::error::{self, ConflictError, Error, Triggers, of_archive, unexpected_answer};
+use crate::exec::{Attempts, Executor, ask, ask_here, begin, check_backend};
 use crate::planned::{ArchiveSteps, Planned, planned, replanned};
 use crate::report::{ArchivePreview, ArchivedKeys, Blocker};
 
@@ -40,17 +38,17 @@ where
     );
     let work = async {
         let mut plan = planned::<E>(db).await?;
-        let mut attempt = 0;
+        let mut attempts = Attempts::of(db);
         loop {
-            attempt += 1;
             let error = match ask(db, &request.call(&plan.plan, steps(&plan), true)).await {
                 Ok(answer) => return archivals(answer),
-                Err(error) if attempt >= ATTEMPTS => return Err(error),
+                Err(error) if !attempts.remain() => return Err(error),
                 Err(error) => of_archive(&plan.plan, &plan.restore.plan, error),
             };
-            if matches!(error, Error::Retry(RetryError::Contention { .. })) && db.is_pool() {
-                back_off(attempt).await;
+            if attempts.allow(&error) {
+                attempts.wait().await;
             } else if let Some(new) = replanned::<E>(db, &plan, &error).await? {
+                attempts.next();
                 plan = new;
             } else if let Some(refused) = refused_cut(&plan, &error) {
                 let table = plan.plan.root().table.id.to_string();
@@ -58,9 +56,9 @@ where
                 let blockers = vec![blocker_of_cut(refused, preview.unwrap_or_default())];
                 return Err(Error::Conflict(ConflictError::Blocked { table, blockers }));
             } else if is_blocked(&error) {
-                refuse_blocked(db, request, &plan, &error, attempt).await?;
+                refuse_blocked(db, request, &plan, &error, &attempts).await?;
                 // Race: the rows that blocked have been deleted or moved since.
-                back_off(attempt).await;
+                attempts.wait().await;
             } else {
                 return Err(explained(db, request, &plan, error).await);
             }
@@ -77,7 +75,7 @@ async fn refuse_blocked<E: Archivable, C: Executor>(
     request: &Request<E>,
     plan: &Planned,
     error: &Error,
-    attempt: u32,
+    attempts: &Attempts,
 ) -> Result<(), Error> {
     let table = plan.plan.root().table.id.to_string();
     if let Some(dependent) = error::refused_by_trigger(&table, error) {
@@ -88,7 +86,7 @@ async fn refuse_blocked<E: Archivable, C: Executor>(
         return Err(Error::Conflict(ConflictError::Blocked { table, blockers }));
     }
     match hidden_child(plan, error) {
-        Some(hidden) if attempt >= BLOCKER_CHECKS => Err(hidden),
+        Some(hidden) if !attempts.remain_of(BLOCKER_CHECKS) => Err(hidden),
         _ => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ use super::request::Request;
 use crate::archival::Model as Archival;
 use crate::entity::Archivable;
 use crate::error::Error;
-use crate::exec::{ATTEMPTS_OF_A_BATCH, Executor, Sql, ask, back_off, preceded, value_text};
+use crate::exec::{Attempts, Executor, Sql, ask, value_text};
 use crate::report::{ArchivePreview, Rehearsal};
 
 /// Archives every row that a filter finds, each with everything below it and as an archival of its own. Created by
@@ -197,7 +197,8 @@ impl<E: Archivable> ArchiveBatches<E> {
         C: Executor,
     {
         // Race: others archive all rows of a batch while it waits for their locks. A new snapshot shows the rows after them.
-        for attempt in 1..=ATTEMPTS_OF_A_BATCH {
+        let mut attempts = Attempts::of(db);
+        loop {
             let archived = self.many.clone().exec(db).await?;
             if !archived.is_empty() {
                 return Ok(Some(archived));
@@ -205,8 +206,7 @@ impl<E: Archivable> ArchiveBatches<E> {
             if self.many.is_empty(db).await? {
                 return Ok(None);
             }
-            back_off(attempt).await;
+            attempts.after_others().await?;
         }
-        Err(preceded())
     }
 }

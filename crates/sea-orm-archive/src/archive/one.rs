@@ -10,7 +10,7 @@ use super::request::Request;
 use crate::archival::Model as Archival;
 use crate::entity::Archivable;
 use crate::error::Error;
-use crate::exec::{ATTEMPTS, Executor, back_off, value_text};
+use crate::exec::{Attempts, Executor, value_text};
 use crate::optimistic_lock::{AtLockVersion, OptimisticLock};
 use crate::report::{ArchivePreview, Rehearsal};
 use crate::row::{is_value, locate, moving_row};
@@ -115,7 +115,8 @@ impl<E: Archivable> ArchiveOne<E> {
     where
         C: Executor,
     {
-        for attempt in 1.. {
+        let mut attempts = Attempts::of(db);
+        loop {
             let archived = execute::<E, C>(db, &self.request, |planned| &planned.one).await?;
             if let Some(archival) = archived.into_iter().next() {
                 return Ok(archival);
@@ -123,11 +124,10 @@ impl<E: Archivable> ArchiveOne<E> {
             match self.why_not(db).await? {
                 Some(error) => return Err(error),
                 // Race: the row was archived at the attempt, and has been restored since.
-                None if attempt < ATTEMPTS => back_off(attempt).await,
-                None => break,
+                None if attempts.remain() => attempts.wait().await,
+                None => return Err(moving_row::<E>(&self.key)),
             }
         }
-        Err(moving_row::<E>(&self.key))
     }
 
     /// What [`exec`](Self::exec) would move, what blocks it, and what it would detach. A preview moves nothing.

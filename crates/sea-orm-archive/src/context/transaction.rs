@@ -6,8 +6,8 @@ use sea_orm::{
 };
 
 use super::{Context, WorkError};
-use crate::error::{Error, is_contention, unexpected_answer};
-use crate::exec::{ATTEMPTS, Executor, back_off, begin, check_backend};
+use crate::error::{Error, unexpected_answer};
+use crate::exec::{Attempts, Executor, begin, check_backend};
 
 /// The context of the outer transaction, to be restored after a nested one.
 struct Outer {
@@ -54,9 +54,8 @@ impl Context {
         F: AsyncFn(&DatabaseTransaction) -> Result<T, E>,
         E: WorkError<Form>,
     {
-        let mut attempt = 0;
+        let mut attempts = Attempts::of(db);
         loop {
-            attempt += 1;
             let (transaction, outer) = self.open(db).await?;
             let done = match work(&transaction).await {
                 Ok(value) => close(transaction, outer)
@@ -70,11 +69,7 @@ impl Context {
                 }
             };
             match done {
-                Err(error)
-                    if db.is_pool() && attempt < ATTEMPTS && is_contention(error.as_error()) =>
-                {
-                    back_off(attempt).await;
-                }
+                Err(error) if attempts.allow(error.as_error()) => attempts.wait().await,
                 done => return done,
             }
         }

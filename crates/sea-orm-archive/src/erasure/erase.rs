@@ -8,7 +8,7 @@ use super::certificate::from_answer;
 use crate::entity::DeclaredName;
 use crate::error::{Error, NotFoundError, unexpected_answer};
 use crate::exec::{
-    ATTEMPTS, Executor, Sql, ask, ask_here, back_off, begin, check_backend, finish, value_text,
+    Attempts, Executor, Sql, ask, ask_here, begin, check_backend, finish, value_text,
 };
 
 /// How many rows a step erases where the caller does not choose.
@@ -187,7 +187,7 @@ async fn tried<C: Executor>(db: &C, sql: &Sql) -> Result<Option<Json>, Error> {
     if !db.is_pool() {
         return ask(db, sql).await;
     }
-    let mut attempt = 1;
+    let mut attempts = Attempts::of(db);
     loop {
         let transaction = begin(db).await?;
         let answer = match transaction.execute_unprepared(READ_COMMITTED).await {
@@ -195,10 +195,9 @@ async fn tried<C: Executor>(db: &C, sql: &Sql) -> Result<Option<Json>, Error> {
             Err(error) => Err(error.into()),
         };
         match finish(transaction, answer).await {
-            Err(error) if error.is_retryable() && attempt < ATTEMPTS => back_off(attempt).await,
+            Err(error) => attempts.after(error).await?,
             answer => return answer,
         }
-        attempt += 1;
     }
 }
 

@@ -9,5 +9,5 @@ mod statement;
 pub(crate) use begin::begin;
 pub use executor::Executor;
 pub(crate) use reprepare::Repreparing;
-pub(crate) use retry::{ATTEMPTS, ATTEMPTS_OF_A_BATCH, back_off, is_stale, preceded};
+pub(crate) use retry::{Attempts, is_stale};
 pub(crate) use statement::{Sql, ask, ask_here, check_backend, finish, value_text};

@@ -15,9 +15,7 @@ use super::plan::{HistoryPlan, planned, replanned};
 use super::statement::Instant;
 use crate::entity::DeclaredName;
 use crate::error::{ConflictError, Error, NotFoundError, RetryError, dependent_rows, postgres};
-use crate::exec::{
-    ATTEMPTS, Executor, Repreparing, Sql, back_off, begin, check_backend, finish, value_text,
-};
+use crate::exec::{Attempts, Executor, Repreparing, Sql, begin, check_backend, finish, value_text};
 use crate::row::{columns_json, table_name};
 
 /// One step of a write.
@@ -77,9 +75,8 @@ where
     );
     let work = async {
         let mut plan = planned::<E>(db).await?;
-        let mut attempt = 0;
+        let mut attempts = Attempts::of(db);
         loop {
-            attempt += 1;
             // A cached plan may refuse what the table allows now.
             let written = match steps(&plan) {
                 Ok(steps) => once::<E, C>(db, &plan, subject, steps).await,
@@ -90,22 +87,21 @@ where
                 Err(error) => error,
             };
             match error {
-                Error::Retry(RetryError::Contention { .. })
-                    if db.is_pool() && attempt < ATTEMPTS =>
-                {
-                    back_off(attempt).await;
-                }
+                error if !attempts.remain() => return Err(error),
+                error if attempts.allow(&error) => attempts.wait().await,
                 // Its savepoint has been rolled back, and the text of the next attempt is another one.
-                Error::Retry(RetryError::OutdatedStatement { .. }) if attempt < ATTEMPTS => {}
-                error if attempt < ATTEMPTS => match replanned::<E>(db, &plan, &error).await? {
-                    Some(new) => plan = new,
+                Error::Retry(RetryError::OutdatedStatement { .. }) => attempts.next(),
+                error => match replanned::<E>(db, &plan, &error).await? {
+                    Some(new) => {
+                        attempts.next();
+                        plan = new;
+                    }
                     None => match explain::<E, C>(db, &plan, error, subject).await {
                         Explained::As(error) => return Err(error),
-                        Explained::Passed(_) if db.is_pool() => back_off(attempt).await,
+                        Explained::Passed(_) if db.is_pool() => attempts.wait().await,
                         Explained::Passed(error) => return Err(error),
                     },
                 },
-                error => return Err(error),
             }
         }
     };

@@ -9,7 +9,7 @@ use sea_orm::{
 
 use crate::archival::{self, Model as Archival};
 use crate::error::{Error, HookError};
-use crate::exec::{ATTEMPTS, Executor, Sql, ask_here, back_off, begin, finish};
+use crate::exec::{Attempts, Executor, Sql, ask_here, begin, finish};
 
 /// What a hook returns. An error rolls back the archive, the restore or the purge, which returns it as
 /// [`Error::Hook`].
@@ -53,16 +53,14 @@ where
     C: Executor,
     W: Work,
 {
-    let mut attempt = 1;
+    let mut attempts = Attempts::of(db);
     loop {
         let transaction = begin(db).await?;
         let outcome = work.run(&transaction).await;
         match finish(transaction, outcome).await {
-            Err(error) if db.is_pool() && error.is_retryable() && attempt < ATTEMPTS => {}
+            Err(error) => attempts.after(error).await?,
             done => return done,
         }
-        back_off(attempt).await;
-        attempt += 1;
     }
 }
 

@@ -19,7 +19,7 @@ use super::verbs::lock_version_of;
 use super::{LockVersionType, OptimisticLock, UpdateError};
 use crate::entity::{Declaration, DeclaredName};
 use crate::error::{DriftError, Error, RefusedError, RetryError, unexpected_answer};
-use crate::exec::{ATTEMPTS, Executor, Repreparing, Sql, ask, back_off, check_backend};
+use crate::exec::{Attempts, Executor, Repreparing, Sql, ask, check_backend};
 use crate::row::{is_value, key_json, select_row, table_name};
 
 type Model<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
@@ -130,27 +130,23 @@ where
     // The statement increments it.
     model.not_set(A::Entity::lock_version_column());
     let has_changes = has_changes(&model);
-    let mut attempt = 0;
+    let mut attempts = Attempts::of(db);
     loop {
-        attempt += 1;
         if has_changes {
             match row.update(model.clone(), db).await {
                 Ok(Some(saved)) => return Ok(saved),
                 Ok(None) => {}
-                Err(Error::Retry(RetryError::Contention { .. }))
-                    if db.is_pool() && attempt < ATTEMPTS =>
-                {
-                    back_off(attempt).await;
+                Err(error) => {
+                    attempts.after(error).await?;
                     continue;
                 }
-                Err(error) => return Err(error.into()),
             }
         }
         match row.current(db).await? {
             Some(current) if !has_changes => return Ok(current),
             // Race: the row was archived at the update and has been restored since. Or a trigger or a policy
             // skips it.
-            _ if attempt < ATTEMPTS => back_off(attempt).await,
+            _ if attempts.remain() => attempts.wait().await,
             Some(_) => return Err(row.not_updated().into()),
             None => return Err(row.moving_row().into()),
         }

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use crate::catalog::check_version;
 use crate::error::{Error, unexpected_answer};
-use crate::exec::{ATTEMPTS, Executor, Sql, ask, back_off, is_stale};
+use crate::exec::{Attempts, Executor, Sql, ask, is_stale};
 
 /// How often a call is tried while its tables are renamed.
 const ATTEMPTS_WHILE_RENAMED: u32 = 3;
@@ -50,25 +50,23 @@ impl Call {
     /// Purges them in one statement.
     pub async fn purge(&self, db: &impl Executor) -> Result<Answer, Error> {
         let sql = self.sql();
-        let mut attempt = 1;
+        let mut attempts = Attempts::of(db);
         loop {
-            let answer = match ask(db, &sql).await {
-                Ok(answer) => read(answer),
-                Err(error) => Err(error),
-            };
-            match answer {
-                Err(error) if is_tried_again(db, &error, attempt) => back_off(attempt).await,
+            match ask(db, &sql).await.and_then(read) {
+                Err(error) => again(&mut attempts, error).await?,
                 answer => return answer,
             }
-            attempt += 1;
         }
     }
 }
 
-/// Whether a purge is tried again: its tables were renamed meanwhile, or, on a pool, another transaction was in the way.
-pub(super) fn is_tried_again(db: &impl Executor, error: &Error, attempt: u32) -> bool {
-    is_stale(error) && attempt < ATTEMPTS_WHILE_RENAMED
-        || db.is_pool() && error.is_retryable() && attempt < ATTEMPTS
+/// Begins the next attempt of a purge if its tables were renamed meanwhile, or after contention; otherwise returns the error.
+pub(super) async fn again(attempts: &mut Attempts, error: Error) -> Result<(), Error> {
+    if is_stale(&error) && attempts.remain_of(ATTEMPTS_WHILE_RENAMED) {
+        attempts.wait().await;
+        return Ok(());
+    }
+    attempts.after(error).await
 }
 
 /// A call of a function that runs only if the installed schema is not too old for this release. Otherwise nothing is purged, and the

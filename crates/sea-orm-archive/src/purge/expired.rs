@@ -8,7 +8,7 @@ use super::many::span;
 use crate::decode;
 use crate::error::Error;
 use crate::exec::{
-    ATTEMPTS, Executor, Sql, ask, ask_here, back_off, begin, check_backend, finish, value_text,
+    Attempts, Executor, Sql, ask, ask_here, begin, check_backend, finish, value_text,
 };
 use crate::report::{ExpiredPolicy, PurgedExpired};
 
@@ -100,11 +100,10 @@ impl PurgeExpired {
     /// Purges one batch.
     async fn batch<C: Executor>(&self, db: &C) -> Result<PurgedExpired, Error> {
         let span = span("expired");
-        let mut attempt = 1;
+        let mut attempts = Attempts::of(db);
         loop {
             match self.batch_once(db).instrument(span.clone()).await {
-                Err(error) if db.is_pool() && error.is_retryable() && attempt < ATTEMPTS => {}
-                Err(error) => return Err(error),
+                Err(error) => attempts.after(error).await?,
                 Ok(batch) => {
                     span.record("archivals", batch.archivals);
                     span.record("rows", batch.rows.values().sum::<u64>());
@@ -112,8 +111,6 @@ impl PurgeExpired {
                     return Ok(batch);
                 }
             }
-            back_off(attempt).await;
-            attempt += 1;
         }
     }
 

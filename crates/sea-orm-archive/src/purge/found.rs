@@ -7,9 +7,9 @@ use sea_orm::{DatabaseTransaction, Value};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::call::{Answer, Call, guarded, is_tried_again, read};
+use super::call::{Answer, Call, again, guarded, read};
 use crate::error::{Error, unexpected_answer};
-use crate::exec::{Executor, Sql, ask, ask_here, back_off, begin, finish};
+use crate::exec::{Attempts, Executor, Sql, ask, ask_here, begin, finish};
 use crate::report::PurgedMany;
 
 /// An age that PostgreSQL can subtract from any time: 5,000 years, in microseconds.
@@ -97,11 +97,10 @@ impl Found {
 
     /// Purges them, or tries it.
     pub async fn run(&self, db: &impl Executor, verb: Verb) -> Result<PurgedMany, Error> {
-        let mut attempt = 1;
+        let mut attempts = Attempts::of(db);
         loop {
             match self.run_once(db, verb).await {
-                Err(error) if is_tried_again(db, &error, attempt) => back_off(attempt).await,
-                Err(error) => return Err(error),
+                Err(error) => again(&mut attempts, error).await?,
                 Ok((answer, held)) => {
                     let Answer {
                         archivals, rows, ..
@@ -113,7 +112,6 @@ impl Found {
                     });
                 }
             }
-            attempt += 1;
         }
     }
 

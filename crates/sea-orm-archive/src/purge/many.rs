@@ -12,7 +12,7 @@ use super::found::{Found, Options, Verb};
 use crate::archival;
 use crate::entity::Archivable;
 use crate::error::Error;
-use crate::exec::{ATTEMPTS_OF_A_BATCH, Executor, back_off, check_backend, preceded, value_text};
+use crate::exec::{Attempts, Executor, check_backend, value_text};
 use crate::hooks::{self as hooked, Hooks, PartOf, Work, in_transaction};
 use crate::planned::{Planned, planned, replanned};
 use crate::report::PurgedMany;
@@ -267,8 +267,8 @@ impl<E: Archivable> PurgeBatches<E> {
         C: Executor,
     {
         // Race: others purge or restore all archivals of a batch while it waits for their locks. A new snapshot shows those after them.
-        let mut attempt = 1;
-        while attempt <= ATTEMPTS_OF_A_BATCH {
+        let mut attempts = Attempts::of(db);
+        loop {
             let purged = self.many.clone().exec(db).await?;
             self.many.options.held.extend(purged.held.keys());
             if purged.archivals > 0 {
@@ -280,10 +280,8 @@ impl<E: Archivable> PurgeBatches<E> {
             if self.many.found(&plan).is_empty(db).await? {
                 return Ok(None);
             }
-            back_off(attempt).await;
-            attempt += 1;
+            attempts.after_others().await?;
         }
-        Err(preceded())
     }
 }
 
@@ -403,8 +401,8 @@ impl PurgeArchivalBatches {
         C: Executor,
     {
         // Race: as in `PurgeBatches::next`.
-        let mut attempt = 1;
-        while attempt <= ATTEMPTS_OF_A_BATCH {
+        let mut attempts = Attempts::of(db);
+        loop {
             let purged = self.many.clone().exec(db).await?;
             self.many.options.held.extend(purged.held.keys());
             if purged.archivals > 0 {
@@ -415,10 +413,8 @@ impl PurgeArchivalBatches {
             if self.many.found().is_empty(db).await? {
                 return Ok(None);
             }
-            back_off(attempt).await;
-            attempt += 1;
+            attempts.after_others().await?;
         }
-        Err(preceded())
     }
 }
 

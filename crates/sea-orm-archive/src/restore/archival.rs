@@ -10,7 +10,7 @@ use super::target::{Target, restored};
 use super::wanted::Wanted;
 use crate::entity::DeclaredName;
 use crate::error::{Error, NotFoundError, RefusedError};
-use crate::exec::{Executor, ask, check_backend, is_stale, value_text};
+use crate::exec::{Attempts, Executor, ask, check_backend, is_stale, value_text};
 use crate::plan;
 use crate::planned::{PlannedRestore, RESTORES};
 use crate::report::{RestorePreview, Restored};
@@ -138,7 +138,7 @@ impl RestoreArchival {
             if must_resolve_first(db, &planned) {
                 continue;
             }
-            match next(db, &planned, ask(db, &target.call(&planned)).await, 1) {
+            match next(&planned, ask(db, &target.call(&planned)).await) {
                 Next::Done(answer) => {
                     // The most recent one: the next archival is often of the same tables.
                     plan::cache(RESTORES, &planned);
@@ -150,7 +150,8 @@ impl RestoreArchival {
                     }));
                 }
                 Next::OtherPlan => {}
-                Next::Resolve | Next::Again => break,
+                Next::Resolve => break,
+                Next::Failed(error) if Attempts::of(db).allow(&error) => break,
                 Next::Failed(error) if is_stale(&error) => {}
                 Next::Failed(error) => return Err(error),
             }

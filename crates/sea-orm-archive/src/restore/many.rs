@@ -12,7 +12,7 @@ use super::selection::{Page, Selection};
 use crate::archival;
 use crate::entity::Archivable;
 use crate::error::Error;
-use crate::exec::{ATTEMPTS_OF_A_BATCH, Executor, back_off, check_backend, preceded, value_text};
+use crate::exec::{Attempts, Executor, check_backend, value_text};
 use crate::hooks::{self as hooked, Hooks, Work, in_transaction};
 use crate::planned::{Planned, planned, replanned};
 use crate::report::{RestoreManyPreview, RestoredMany};
@@ -254,7 +254,8 @@ impl<E: Archivable> RestoreBatches<E> {
         C: Executor,
     {
         // Race: others restore all archivals of a batch while it waits for their locks. A new snapshot shows those after them.
-        for attempt in 1..=ATTEMPTS_OF_A_BATCH {
+        let mut attempts = Attempts::of(db);
+        loop {
             let restored = self.many.clone().exec(db).await?;
             let skipped = restored.skipped.iter().filter_map(|found| found.archival);
             let skipped: Vec<i64> = skipped.collect();
@@ -268,9 +269,8 @@ impl<E: Archivable> RestoreBatches<E> {
             if self.many.selection(&plan).is_empty(db).await? {
                 return Ok(None);
             }
-            back_off(attempt).await;
+            attempts.after_others().await?;
         }
-        Err(preceded())
     }
 }
 

@@ -4,8 +4,8 @@ use sea_orm_archive_postgres::sqlstate;
 use serde_json::Value as Json;
 
 use crate::entity::DeclaredName;
-use crate::error::{self, Error, RetryError, of_trigger};
-use crate::exec::{ATTEMPTS, Executor};
+use crate::error::{self, Error, of_trigger};
+use crate::exec::Executor;
 use crate::planned::PlannedRestore;
 use crate::report::Restored;
 
@@ -13,7 +13,6 @@ use crate::report::Restored;
 pub(super) enum Next {
     Done(Json),
     Nothing,
-    Again,
     /// A constraint was violated: resolve the restore step by step.
     Resolve,
     /// The archival has rows of other tables than the plan restores.
@@ -21,18 +20,10 @@ pub(super) enum Next {
     Failed(Error),
 }
 
-pub(super) fn next(
-    db: &impl Executor,
-    planned: &PlannedRestore,
-    answer: Result<Option<Json>, Error>,
-    attempt: u32,
-) -> Next {
+pub(super) fn next(planned: &PlannedRestore, answer: Result<Option<Json>, Error>) -> Next {
     match answer.map_err(|error| of_trigger(&planned.plan, error)) {
         Ok(Some(answer)) if !answer.is_null() => Next::Done(answer),
         Ok(_) => Next::Nothing,
-        Err(Error::Retry(RetryError::Contention { .. })) if db.is_pool() && attempt < ATTEMPTS => {
-            Next::Again
-        }
         Err(error) => match error::code(&error) {
             Some(sqlstate::OTHER_PLAN) => Next::OtherPlan,
             Some(sqlstate::OTHER_LOCK_VERSION) => Next::Nothing,

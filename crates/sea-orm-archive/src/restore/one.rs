@@ -13,7 +13,7 @@ use super::target::{MovedBack, Target, part_of, restored};
 use super::wanted::Wanted;
 use crate::entity::Archivable;
 use crate::error::{ConflictError, Error, NotFoundError, RefusedError};
-use crate::exec::{ATTEMPTS, Executor, ask, back_off, check_backend, value_text};
+use crate::exec::{Attempts, Executor, ask, check_backend, value_text};
 use crate::hooks::{self as hooked, Hooks, PartOf, Work, has_hooks_of, in_transaction};
 use crate::optimistic_lock::{AtLockVersion, OptimisticLock};
 use crate::planned::{Planned, planned, replanned};
@@ -202,54 +202,61 @@ impl<E: Archivable> RestoreOne<E> {
         if self.as_part || !self.policies.is_plain() {
             return self.restore_changed(db, &plan).await;
         }
-        for attempt in 1.. {
+        let mut attempts = Attempts::of(db);
+        loop {
             let target = self.target(&plan, self.by.clone());
-            let lock_root = target.lock_root();
             let outcome = if must_resolve_first(db, &plan.restore) {
                 Next::Resolve
             } else {
-                next(
-                    db,
-                    &plan.restore,
-                    ask(db, &target.call(&plan.restore)).await,
-                    attempt,
-                )
+                next(&plan.restore, ask(db, &target.call(&plan.restore)).await)
             };
             match outcome {
                 Next::Done(answer) => return restored(answer),
-                Next::Nothing => match self.why_not(db).await? {
-                    Some(error) => return Err(error),
-                    // Race: the row was active at the attempt, and has been archived since.
-                    None if attempt < ATTEMPTS => back_off(attempt).await,
-                    None => break,
-                },
-                Next::Again => back_off(attempt).await,
-                Next::Resolve | Next::OtherPlan => {
-                    match target.id(db).await? {
-                        Some(id) => {
-                            let wanted = Wanted::one(id, self.by.clone());
-                            let moved = resolve::restore(db, &wanted, lock_root.as_ref()).await;
-                            match moved.and_then(MovedBack::one) {
-                                // Race: another transaction has restored it meanwhile.
-                                Err(Error::NotFound(NotFoundError::Archival { .. }))
-                                    if attempt < ATTEMPTS => {}
-                                outcome => return outcome,
+                Next::Nothing => self.moved_meanwhile(db, &mut attempts).await?,
+                Next::Resolve | Next::OtherPlan => match target.id(db).await? {
+                    Some(id) => {
+                        let wanted = Wanted::one(id, self.by.clone());
+                        let lock_root = target.lock_root();
+                        let moved = resolve::restore(db, &wanted, lock_root.as_ref()).await;
+                        match moved.and_then(MovedBack::one) {
+                            // Race: another transaction has restored it meanwhile.
+                            Err(Error::NotFound(NotFoundError::Archival { .. }))
+                                if attempts.remain() =>
+                            {
+                                attempts.next();
                             }
+                            outcome => return outcome,
                         }
-                        None => match self.why_not(db).await? {
-                            Some(error) => return Err(error),
-                            None if attempt < ATTEMPTS => back_off(attempt).await,
-                            None => break,
-                        },
                     }
-                }
+                    None => self.moved_meanwhile(db, &mut attempts).await?,
+                },
+                Next::Failed(error) if attempts.allow(&error) => attempts.wait().await,
                 Next::Failed(error) => match replanned::<E>(db, &plan, &error).await? {
-                    Some(new) if attempt < ATTEMPTS => plan = new,
+                    Some(new) if attempts.remain() => {
+                        attempts.next();
+                        plan = new;
+                    }
                     _ => return Err(error),
                 },
             }
         }
-        Err(moving_row::<E>(&self.key))
+    }
+
+    /// Begins the next attempt after one that has found nothing, unless there is a reason.
+    ///
+    /// Race: the row was active at the attempt, and has been archived since.
+    async fn moved_meanwhile<C>(&self, db: &C, attempts: &mut Attempts) -> Result<(), Error>
+    where
+        C: Executor,
+    {
+        match self.why_not(db).await? {
+            Some(error) => Err(error),
+            None if attempts.remain() => {
+                attempts.wait().await;
+                Ok(())
+            }
+            None => Err(moving_row::<E>(&self.key)),
+        }
     }
 
     /// The restore with policies.
@@ -258,11 +265,12 @@ impl<E: Archivable> RestoreOne<E> {
         C: Executor,
     {
         let lock_root = self.target(plan, None).lock_root();
-        for attempt in 1..=ATTEMPTS {
+        let mut attempts = Attempts::of(db);
+        loop {
             match self.wanted(db, plan, self.by.clone()).await? {
                 Some(wanted) => match parents::restore(db, &wanted, lock_root.as_ref()).await {
                     // Race: another transaction has restored it, or deferred it to another archival, meanwhile.
-                    Err(Error::NotFound(NotFoundError::Archival { .. })) if attempt < ATTEMPTS => {}
+                    Err(Error::NotFound(NotFoundError::Archival { .. })) if attempts.remain() => {}
                     outcome => return outcome,
                 },
                 None => {
@@ -271,9 +279,11 @@ impl<E: Archivable> RestoreOne<E> {
                     }
                 }
             }
-            back_off(attempt).await;
+            if !attempts.remain() {
+                return Err(moving_row::<E>(&self.key));
+            }
+            attempts.wait().await;
         }
-        Err(moving_row::<E>(&self.key))
     }
 
     /// As [`why_not`](Self::why_not); a row that was archived with a parent can be a part.

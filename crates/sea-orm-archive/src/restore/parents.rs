@@ -8,8 +8,8 @@ use sea_orm::DatabaseTransaction;
 
 use super::resolve;
 use super::wanted::Wanted;
-use crate::error::{ConflictError, Error, NotFoundError, RetryError};
-use crate::exec::{ATTEMPTS, Executor, Sql, back_off, begin, finish};
+use crate::error::{ConflictError, Error, NotFoundError};
+use crate::exec::{Attempts, Executor, Sql, begin, finish};
 use crate::report::{Conflict, RestorePreview, Restored};
 
 /// Restores one archival as its policies say, in one transaction.
@@ -24,18 +24,15 @@ where
     if !wanted.policies.with_parents {
         return resolve::restore(db, wanted, lock_root).await?.one();
     }
-    let mut attempt = 1;
+    let mut attempts = Attempts::of(db);
     loop {
         let transaction = begin(db).await?;
         let mut tried = BTreeSet::from([wanted.first()]);
         let outcome = after_parents(&transaction, wanted, lock_root, &mut tried).await;
         match finish(transaction, outcome).await {
-            Err(Error::Retry(RetryError::Contention { .. }))
-                if db.is_pool() && attempt < ATTEMPTS => {}
+            Err(error) => attempts.after(error).await?,
             outcome => return outcome,
         }
-        back_off(attempt).await;
-        attempt += 1;
     }
 }
 

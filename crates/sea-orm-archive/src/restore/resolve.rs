@@ -14,10 +14,8 @@ use sea_orm_archive_postgres::sqlstate;
 use super::check::{CHECKS, Found, archived_rows, check, claim};
 use super::target::{MovedBack, cache, call_many, moved_back};
 use super::wanted::Wanted;
-use crate::error::{
-    self, ConflictError, Error, RetryError, of_trigger, postgres, unexpected_answer,
-};
-use crate::exec::{ATTEMPTS, Executor, Sql, ask_here, back_off, begin, finish, is_stale};
+use crate::error::{self, ConflictError, Error, of_trigger, postgres, unexpected_answer};
+use crate::exec::{Attempts, Executor, Sql, ask_here, begin, finish, is_stale};
 use crate::planned::PlannedRestore;
 use crate::report::{
     ArchivalConflicts, Conflict, LostLink, RestoreManyPreview, RestorePreview, RowChange, Stayed,
@@ -35,7 +33,7 @@ pub(crate) async fn restore<C>(
 where
     C: Executor,
 {
-    let mut attempt = 1;
+    let mut attempts = Attempts::of(db);
     loop {
         let transaction = begin(db).await?;
         let outcome = match lock_root {
@@ -52,15 +50,17 @@ where
             Err(error) => Err(error),
         };
         match finish(transaction, outcome).await {
-            Err(Error::Retry(RetryError::Contention { .. }))
-                if db.is_pool() && attempt < ATTEMPTS => {}
-            Err(error) if is_stale(&error) && attempt < ATTEMPTS => {}
+            Err(error) if is_stale(&error) && attempts.remain() => attempts.wait().await,
             // Race: a conflict arises between the check and the move. The next check finds it.
-            Err(error) if is_violated(&error) && attempt < attempts_after(&error) => {}
-            outcome => return outcome.map_err(|error| violated(wanted, &hidden, error)),
+            Err(error) if is_violated(&error) && may_pass(&attempts, &error) => {
+                attempts.wait().await
+            }
+            Err(error) => {
+                let after = attempts.after(error).await;
+                after.map_err(|error| violated(wanted, &hidden, error))?;
+            }
+            moved => return moved,
         }
-        back_off(attempt).await;
-        attempt += 1;
     }
 }
 
@@ -224,12 +224,12 @@ async fn move_back<T: ConnectionTrait>(
     Ok(moved)
 }
 
-/// How many attempts there are with this error. Race: a parent is archived between check and move; it can be another
-/// parent each time. A check finds every parent that stays archived. What a CHECK refuses, it refuses again.
-fn attempts_after(error: &Error) -> u32 {
+/// Whether the next attempt may pass. Race: a parent is archived between check and move; it can be another parent each time. A
+/// check finds every parent that stays archived. What a CHECK refuses, it refuses again.
+fn may_pass(attempts: &Attempts, error: &Error) -> bool {
     match error::code(error) {
-        Some(code) if sqlstate::is_foreign_key(code) => ATTEMPTS,
-        _ => CHECKS,
+        Some(code) if sqlstate::is_foreign_key(code) => attempts.remain(),
+        _ => attempts.remain_of(CHECKS),
     }
 }
 

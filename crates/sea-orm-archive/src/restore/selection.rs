@@ -8,8 +8,8 @@ use super::policies::Policies;
 use super::resolve;
 use super::target::{call_many, moved_back};
 use super::wanted::Wanted;
-use crate::error::{ConflictError, Error, RetryError, unexpected_answer};
-use crate::exec::{ATTEMPTS, Executor, Sql, ask, back_off, begin, finish};
+use crate::error::{ConflictError, Error, unexpected_answer};
+use crate::exec::{Attempts, Executor, Sql, ask, begin, finish};
 use crate::planned::PlannedRestore;
 use crate::report::{ArchivalConflicts, Conflict, RestoreManyPreview, RestoredMany};
 
@@ -95,18 +95,16 @@ impl Selection {
         if must_resolve_first(db, planned) || !plain {
             return Ok(None);
         }
-        let mut attempt = 1;
+        let mut attempts = Attempts::of(db);
         loop {
             let (find, sql) = self.ids();
             let call = call_many(planned, &planned.many, &find, sql, self.by.clone());
-            match next(db, planned, ask(db, &call).await, attempt) {
+            match next(planned, ask(db, &call).await) {
                 Next::Done(answer) => return Ok(Some(moved_back(answer)?.into())),
                 Next::Nothing => return Ok(Some(RestoredMany::default())),
-                Next::Again => back_off(attempt).await,
                 Next::Resolve | Next::OtherPlan => return Ok(None),
-                Next::Failed(error) => return Err(error),
+                Next::Failed(error) => attempts.after(error).await?,
             }
-            attempt += 1;
         }
     }
 
@@ -115,7 +113,7 @@ impl Selection {
     where
         C: Executor,
     {
-        let mut attempt = 1;
+        let mut attempts = Attempts::of(db);
         loop {
             let tenants = self.by_tenant(db).await?;
             let outcome = match tenants.as_slice() {
@@ -124,12 +122,9 @@ impl Selection {
                 tenants => self.resolve_tenants(db, tenants).await,
             };
             match outcome {
-                Err(Error::Retry(RetryError::Contention { .. }))
-                    if db.is_pool() && attempt < ATTEMPTS => {}
+                Err(error) => attempts.after(error).await?,
                 outcome => return outcome,
             }
-            back_off(attempt).await;
-            attempt += 1;
         }
     }
 
