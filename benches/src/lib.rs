@@ -76,6 +76,8 @@ async fn measure(size: &Size, parts: Parts) -> Fallible {
         .setting("shared_buffers", "1GB")
         .setting("max_wal_size", "8GB")
         .setting("checkpoint_timeout", "1h")
+        // As on a server with the default settings; the throwaway server turns it off.
+        .setting("jit", "on")
         .start()?;
     print_setup(&server).await?;
     if matches!(parts, Parts::All | Parts::Moves) {

@@ -40,7 +40,7 @@ async fn certificate_counts_no_value_of_a_month_that_was_dropped() {
     let mut counted = Vec::new();
     for dropped_after in 0.. {
         let (_database, db) = database().await;
-        let mut batches = person::Entity::erase_by_id(1).in_batches(1);
+        let mut batches = person::Entity::erase_by_id(1).in_batches(2);
         let mut last = None;
         let mut steps = 0;
         while let Some(certificate) = batches.next(&db).await.unwrap() {

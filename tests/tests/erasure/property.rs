@@ -1,9 +1,12 @@
 //! Random rows, moves and changes, before an erasure and between its steps.
+//!
+//! The cases are the same in every run on one server. `ERASURE_SEED` chooses others, `ERASURE_CASES` their number.
 
 use proptest::prelude::*;
 use sea_orm::DatabaseConnection;
 use sea_orm_archive::erasure::PersonEntity;
 use sea_orm_archive::prelude::*;
+use sea_orm_archive_tests::property::{Cases, cases};
 use sea_orm_archive_tests::sql::{run, texts};
 
 use super::people::{attachment, comment, people, person};
@@ -126,13 +129,19 @@ async fn erases_one_and_nothing_else(before: Vec<Change>, during: Vec<Change>, m
 
 #[test]
 fn erasure_leaves_nothing_of_one_person_and_everything_of_others() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let config = ProptestConfig {
-        cases: 12,
-        failure_persistence: None,
-        ..Default::default()
-    };
-    proptest!(config, |(before in changes(), during in changes(), most in 1..6u32)| {
-        runtime.block_on(erases_one_and_nothing_else(before, during, most));
-    });
+    let Cases {
+        mut runner,
+        runtime,
+        variables,
+    } = cases("ERASURE", 1, 6, 100);
+    let erased = runner.run(
+        &(changes(), changes(), 1..6u32),
+        |(before, during, most)| {
+            runtime.block_on(erases_one_and_nothing_else(before, during, most));
+            Ok(())
+        },
+    );
+    if let Err(error) = erased {
+        panic!("{variables}: {error}");
+    }
 }

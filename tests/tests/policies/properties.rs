@@ -7,6 +7,7 @@ use sea_orm_archive::archival;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, AuditSchema};
 use sea_orm_archive_tests::assert_log_agrees;
+use sea_orm_archive_tests::property::seeds;
 use sea_orm_archive_tests::sql::{number, run, texts};
 use sea_orm_migration::SchemaManager;
 
@@ -278,16 +279,9 @@ async fn case(seed: u64, done: &mut BTreeMap<&'static str, u32>) {
 /// Another seed and number of cases: `POLICY_SEED=7 POLICY_CASES=200`.
 #[tokio::test]
 async fn no_row_is_lost_by_restores_with_changes() {
-    let number = |name: &str, default: u64| {
-        let value = std::env::var(name).ok();
-        value
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(default)
-    };
-    let (seed, cases) = (number("POLICY_SEED", 1), number("POLICY_CASES", 6));
     let mut done = BTreeMap::new();
-    for case_seed in seed..seed + cases {
-        case(case_seed, &mut done).await;
+    for seed in seeds("POLICY", 1, 3) {
+        case(seed, &mut done).await;
     }
     println!("{done:?}");
     for step in [

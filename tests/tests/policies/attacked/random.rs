@@ -6,6 +6,7 @@ use sea_orm_archive::archival;
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::AuditSchema;
 use sea_orm_archive_tests::assert_log_agrees;
+use sea_orm_archive_tests::property::seeds;
 use sea_orm_archive_tests::sql::{dumps, run, texts};
 use sea_orm_archive_tests::{Database, tables::tables};
 use sea_orm_migration::SchemaManager;
@@ -418,26 +419,11 @@ async fn case(seed: u64, done: &mut BTreeMap<String, u32>) {
     assert_log_agrees(&db, &NAMES).await;
 }
 
-async fn cases(from: u64) {
-    let n = std::env::var("CASES")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(3);
+#[tokio::test]
+async fn no_row_is_lost_by_random_calls() {
     let mut done = BTreeMap::new();
-    for seed in from..from + n {
+    for seed in seeds("POLICY_CALLS", 1, 5) {
         case(seed, &mut done).await;
     }
     println!("{done:?}");
-}
-#[tokio::test]
-async fn random_a() {
-    cases(1).await
-}
-#[tokio::test]
-async fn random_b() {
-    cases(1000).await
-}
-#[tokio::test]
-async fn random_c() {
-    cases(5000).await
 }
