@@ -198,6 +198,64 @@ async fn restore_below_a_hidden_parent_succeeds_only_while_it_exists() {
     assert_eq!(everything(&organisations).await, before);
 }
 
+/// Each tenant has a comment below the post of the other one, and archived both. The parent that the other tenant archived is not
+/// restored, and the answer is that for a parent that was purged.
+#[tokio::test]
+async fn restore_with_parents_finds_no_parent_that_another_tenant_archived() {
+    let organisations = with("insert into comments values (15, 1, 2), (16, 2, 1)").await;
+    for org in [1, 2] {
+        let txn = organisations.tenant(org).await;
+        let comment = comment::Entity::archive_by_id(14 + org);
+        comment.exec(&txn).await.unwrap();
+        txn.commit().await.unwrap();
+    }
+    let mut posts = Vec::new();
+    for org in [1, 2] {
+        let txn = organisations.tenant(org).await;
+        posts.push(post::Entity::archive_by_id(org).exec(&txn).await.unwrap());
+        txn.commit().await.unwrap();
+    }
+    let restore = |org| comment::Entity::restore_by_id(14 + org).with_parents();
+    // The administrator sees both archivals.
+    let txn = organisations.administrator().await;
+    for org in [1, 2] {
+        let nested = txn.begin().await.unwrap();
+        let restored = restore(org).exec(&nested).await.unwrap();
+        assert_eq!(restored.parents.len(), 1);
+    }
+    drop(txn);
+
+    let before = everything(&organisations).await;
+    let answers = async || {
+        let mut answers = Vec::new();
+        for org in [1, 2] {
+            let txn = organisations.tenant(org).await;
+            let preview = restore(org).preview(&txn).await.unwrap();
+            assert_eq!(preview.parents, []);
+            match restore(org).exec(&txn).await.unwrap_err() {
+                Error::Conflict(ConflictError::Restore { conflicts, .. }) => {
+                    assert!(
+                        matches!(&conflicts[..], [Conflict::Violated { constraint, .. }] if constraint == "comments_post_id_fkey"),
+                        "{conflicts:?}"
+                    );
+                    assert_eq!(conflicts, preview.conflicts);
+                    answers.push(conflicts);
+                }
+                error => panic!("{error}"),
+            }
+        }
+        answers
+    };
+    let archived = answers().await;
+    assert_eq!(everything(&organisations).await, before);
+    for (org, post) in [1, 2].into_iter().zip(posts) {
+        let txn = organisations.tenant(org).await;
+        post.purge(&txn).await.unwrap();
+        txn.commit().await.unwrap();
+    }
+    assert_eq!(answers().await, archived);
+}
+
 /// Without the guard, or with one that a session can bypass, rows would be lost unseen, so nothing is archived.
 #[tokio::test]
 async fn archive_without_an_always_enabled_guard_is_refused() {
