@@ -280,7 +280,7 @@ async fn case(seed: u64, done: &mut BTreeMap<&'static str, u32>) {
 #[tokio::test]
 async fn no_row_is_lost_by_restores_with_changes() {
     let mut done = BTreeMap::new();
-    for seed in seeds("POLICY", 1, 3) {
+    for seed in seeds("POLICY", 1, 6) {
         case(seed, &mut done).await;
     }
     println!("{done:?}");

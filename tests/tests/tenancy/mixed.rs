@@ -375,3 +375,32 @@ async fn archival_without_tables_is_drift() {
         "{error:?}"
     );
 }
+
+/// A tenant sees the archived shared row, and not the archival, which has the tenant of the rows below it.
+#[tokio::test]
+async fn preview_with_parents_reports_a_shared_parent_that_another_tenant_archived() {
+    let organisations = with_topics(false).await;
+    let txn = organisations.tenant(1).await;
+    run(&txn, "insert into notes values (3, 1, 1, 2)").await;
+    note::Entity::archive_by_id(3).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    let txn = organisations.tenant(2).await;
+    let topic = topic::Entity::archive_by_id(2).exec(&txn).await.unwrap();
+    assert_eq!(topic.tenant.as_deref(), Some("2"));
+    txn.commit().await.unwrap();
+
+    let txn = organisations.tenant(1).await;
+    let restore = || note::Entity::restore_by_id(3).with_parents();
+    let preview = restore().preview(&txn).await.unwrap();
+    assert_eq!(preview.parents, []);
+    assert!(
+        matches!(&preview.conflicts[..], [Conflict::MissingParent { archival, .. }] if *archival == Some(topic.id)),
+        "{:?}",
+        preview.conflicts
+    );
+    let error = restore().exec(&txn).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Conflict(ConflictError::ParentArchived { archival, .. }) if archival == topic.id),
+        "{error}"
+    );
+}

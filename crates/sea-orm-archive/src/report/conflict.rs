@@ -124,7 +124,7 @@ impl std::fmt::Display for Conflict {
                 message,
             } => write!(
                 f,
-                "{table}: {message} ({constraint}); change the constraint or the archived rows"
+                "{table}: {message} ({constraint}); change the constraint or the archived rows, or ask an administrator where they need a row that this role may not see"
             ),
         }
     }

@@ -109,7 +109,11 @@ fn preview_after_parents<'a>(
             }
             for archival in missing {
                 let parent = of_parent(wanted, archival);
-                let preview = preview_after_parents(db, &parent, tried).await?;
+                // It belongs to another tenant, or (a race) was restored or purged since: the next preview has what is left of the conflict.
+                let preview = match preview_after_parents(db, &parent, tried).await {
+                    Err(Error::NotFound(NotFoundError::Archival { .. })) => continue,
+                    preview => preview?,
+                };
                 // Its own parents have been restored with its preview. A conflict of it is in the preview, and stays one of the child.
                 let restored = resolve::restore(db, &parent, None).await;
                 if let Err(error) = restored
