@@ -251,6 +251,40 @@ async fn hold_that_is_placed_between_steps_stops_the_next_one() {
     assert_eq!(count(&db, "archive.erasure").await, 1);
 }
 
+/// Race: the rows were found before the hold was placed. The step that reaches the row finds the hold.
+#[tokio::test]
+async fn hold_on_a_row_or_its_archival_that_is_placed_between_steps_stops_the_step_of_the_row() {
+    for of_archival in [false, true] {
+        let (_database, db) = database().await;
+        let archival = post::Entity::archive_by_id(3).exec(&db).await.unwrap();
+        let mut batches = person::Entity::erase_by_id(1).in_batches(1);
+        batches.next(&db).await.unwrap().unwrap();
+        let (hold, named) = match of_archival {
+            true => (
+                archival::Entity::hold_by_id(archival.id, "case")
+                    .exec(&db)
+                    .await
+                    .unwrap(),
+                format!("archival {}", archival.id),
+            ),
+            false => (
+                comment::Entity::hold_by_id(3, "case")
+                    .exec(&db)
+                    .await
+                    .unwrap(),
+                "public.comments".to_owned(),
+            ),
+        };
+        let stopped = loop {
+            match batches.next(&db).await {
+                Ok(Some(_)) => {}
+                stopped => break stopped,
+            }
+        };
+        assert_held(stopped, hold.id, &named);
+    }
+}
+
 #[tokio::test]
 async fn hold_of_a_person_without_rules_holds_every_archival() {
     let (_database, db) = database().await;

@@ -50,6 +50,28 @@ async fn archived_row_does_not_leave_because_of_another_row_with_its_key() {
     assert_eq!(count(&db, "deleted_notes").await, 0);
 }
 
+/// A copy in an archival that has ended would never come back.
+#[tokio::test]
+async fn copy_in_an_archival_that_has_ended_lets_no_row_leave() {
+    let (_database, db) = notes(Guard::refuse()).await;
+    run(
+        &db,
+        "insert into archive.archival (id, root_table, root_key, archived_at, row_counts, tables)
+         values (1, 'public.notes', '{\"id\": 1}', now(), '{\"public.notes\": 1}', '{notes}');
+         insert into deleted_notes (id, note, deleted_at, archival_id) values (1, 'first', now(), 1)",
+    )
+    .await;
+    for ended in ["restored_at", "purged_at"] {
+        let end = format!("update archive.archival set {ended} = now()");
+        run(&db, &end).await;
+        let code = refused(&db, "delete from notes").await.code;
+        assert_eq!(code, "AR040", "{ended}");
+        let open = format!("update archive.archival set {ended} = null");
+        run(&db, &open).await;
+    }
+    run(&db, "delete from notes").await;
+}
+
 #[tokio::test]
 async fn table_with_a_column_of_another_type_is_guarded_again_first() {
     for guard in [Guard::refuse(), Guard::catch()] {

@@ -138,6 +138,31 @@ async fn naive_archive_loses_an_inserted_grandchild() {
     assert_eq!(find(&archiver.db(), "likes", "id = 9").await, At::Nowhere);
 }
 
+/// Race: a row that blocks the archive is inserted below a leaf, and a trigger that fires before the check of the foreign key would delete
+/// it. The archive locks the leaf before it counts such rows.
+#[tokio::test]
+async fn blocking_row_inserted_below_a_leaf_is_counted_before_a_trigger_deletes_it() {
+    let database = database(OnDelete::Cascade).await;
+    let db = database.connect().await;
+    db.execute_unprepared(
+        "create table others (id bigint primary key, like_id bigint references likes);
+         create function f() returns trigger language plpgsql as $$ begin delete from others; return old; end $$;
+         create trigger \"A\" after delete on likes for each row execute function f()",
+    )
+    .await
+    .unwrap();
+    let (_, refused) = race! { database;
+        writer holds |txn| txn.execute_unprepared("insert into others values (1, 1)");
+        archiver waits for writer |db| post::Entity::archive_by_id(1).exec(db);
+        writer commits;
+    };
+    assert!(
+        matches!(refused, Err(Error::Conflict(ConflictError::Blocked { .. }))),
+        "{refused:?}"
+    );
+    assert_eq!(count(&db, "others", "like_id = 1").await, 1);
+}
+
 /// Race: a comment is changed while its post is archived. The new text is archived.
 #[tokio::test]
 async fn update_before_an_archive_is_archived() {

@@ -116,6 +116,23 @@ async fn archive_of_a_parent_detaches_a_child_restored_before() {
     assert_eq!(state(&db).await, "active 1 0");
 }
 
+/// Race: a child is archived, and then its parent. The archive of the parent waits for the row that loses its link, and cuts the link of
+/// the archived row.
+#[tokio::test]
+async fn archive_of_a_parent_detaches_a_child_archived_at_the_same_time() {
+    let database = families().await;
+    let (_, archival) = race! { database;
+        first holds |txn| child::Entity::archive_by_id(1).exec(txn);
+        second waits for first |db| parent::Entity::archive_by_id(1).exec(db);
+        first commits;
+    };
+    let db = database.connect().await;
+    let archival = archival.unwrap();
+    assert_eq!(state(&db).await, "archived 0 1");
+    assert_eq!(archival.restore(&db).await.unwrap().relinked, 1);
+    assert_eq!(state(&db).await, "archived 1 0");
+}
+
 /// Race: a parent is archived, and then its child is restored: without its link, or with it if the archive rolls back.
 #[tokio::test]
 async fn child_restored_after_its_parent_was_archived_has_no_link() {

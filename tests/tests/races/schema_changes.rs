@@ -8,7 +8,7 @@ use sea_orm::{
 use sea_orm_archive::error::{DriftError, RetryError};
 use sea_orm_archive::prelude::*;
 use sea_orm_archive_migration::{ArchiveSchema, HistorySchema, HistoryTable};
-use sea_orm_archive_tests::{Database, Session};
+use sea_orm_archive_tests::{Database, Session, race};
 use sea_orm_migration::{SchemaManager, schema::text};
 
 use crate::races::blog::{At, OnDelete, blog as database, count, find};
@@ -99,6 +99,32 @@ async fn column_added_to_both_tables_is_moved() {
             );
         }
     }
+}
+
+/// Race: a column is added while a plan is built, after its first statement. That one reads the fingerprint, so the plan is refused when it
+/// is used, and built again.
+#[tokio::test]
+async fn column_added_while_the_plan_is_built_is_moved() {
+    let blog = database(OnDelete::Cascade).await;
+    let add = |column: &str| {
+        format!(
+            "alter table posts add column {column} text not null default 'precious';
+             alter table deleted_posts add column {column} text not null"
+        )
+    };
+    // No cached plan fits these tables.
+    let db = blog.connect().await;
+    db.execute_unprepared(&add("not_planned")).await.unwrap();
+    let (_, archived, _) = race! { blog;
+        // Read by the description of the tables, and not by the fingerprint.
+        changer holds |txn| txn.execute_unprepared("lock table archive.tenancy");
+        archiver waits for changer |db| post::Entity::archive_by_id(1).exec(db);
+        changer goes on |txn| txn.execute_unprepared(&add("extra"));
+        changer commits;
+    };
+    archived.unwrap();
+    let moved = count(&db, "deleted_posts", "extra = 'precious' and id = 1").await;
+    assert_eq!(moved, 1);
 }
 
 /// Race: a child table with ON DELETE CASCADE is created. Its rows would be deleted without a copy.
