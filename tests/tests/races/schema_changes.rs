@@ -150,6 +150,25 @@ async fn child_table_created_meanwhile_is_refused() {
     }
 }
 
+/// Race: a table gets another primary key. Its archive table would let that key be archived twice.
+#[tokio::test]
+async fn primary_key_changed_meanwhile_is_refused() {
+    let sql = "alter table likes drop constraint likes_pkey, add primary key (comment_id, user_id)";
+    let (blog, outcome) = archive_while(sql).await;
+    match outcome.unwrap_err() {
+        Error::Drift(DriftError::Schema { problems, .. }) => {
+            let problem = problems.iter().find(|p| p.contains("primary key"));
+            let named = problem.is_some_and(|p| p.contains("(comment_id, user_id)"));
+            assert!(named, "{problems:?}");
+        }
+        error => panic!("{error}"),
+    }
+    assert_eq!(
+        find(&blog.connect().await, "likes", "id = 1").await,
+        At::Active
+    );
+}
+
 /// Race: a table is rewritten. It is empty in an older snapshot, and the cascade would delete the rows that the move did
 /// not see.
 #[tokio::test]

@@ -115,13 +115,11 @@ fn preview_after_parents<'a>(
                     preview => preview?,
                 };
                 // Its own parents have been restored with its preview. A conflict of it is in the preview, and stays one of the child.
-                let restored = resolve::restore(db, &parent, None).await;
-                if let Err(error) = restored
-                    && preview.conflicts.is_empty()
-                {
-                    return Err(error);
+                match resolve::restore(db, &parent, None).await {
+                    Err(Error::NotFound(NotFoundError::Archival { .. })) => {}
+                    Err(error) if preview.conflicts.is_empty() => return Err(error),
+                    _ => parents.push(preview),
                 }
-                parents.push(preview);
             }
         }
     })
