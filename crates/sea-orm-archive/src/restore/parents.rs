@@ -109,7 +109,8 @@ fn preview_after_parents<'a>(
             }
             for archival in missing {
                 let parent = of_parent(wanted, archival);
-                // It belongs to another tenant, or (a race) was restored or purged since: the next preview has what is left of the conflict.
+                // Its archival belongs to another tenant. Or, a race, it was restored or purged since, before its preview or after it. The
+                // next preview of the child reports what remains of the conflict.
                 let preview = match preview_after_parents(db, &parent, tried).await {
                     Err(Error::NotFound(NotFoundError::Archival { .. })) => continue,
                     preview => preview?,
